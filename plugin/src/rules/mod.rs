@@ -1,0 +1,25 @@
+//! The rules of the feature, as pure decisions: what is known goes in, what is to happen comes out.
+
+mod answer;
+mod outcome;
+mod outlook;
+mod password;
+mod policy;
+mod request;
+mod version;
+
+pub use answer::{Answer, answer};
+pub use outcome::{
+    EXPIRED, OverrideChange, cancel, expire, override_change, report_effect, superseded_by,
+};
+pub use outlook::{Road, Wanted, outlook};
+pub use password::{faults, strongest};
+pub use policy::{asks_for_password, is_met, policy_state, remove_offered};
+pub use request::{Ending, Sending, Situation, remove, reset};
+pub use version::{REQUIRED_AGENT, check_agent};
+
+/// The contract's types, which are plain data.
+pub use crate::bindings::mdm::password::types;
+
+#[cfg(test)]
+pub(crate) mod samples;

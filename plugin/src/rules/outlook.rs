@@ -1,0 +1,333 @@
+//! Rules 4, 10 and 12: what a reset or a remove would come to, and what the admin should know and do.
+
+use super::{
+    Answer, Situation, answer, remove,
+    request::{self, sending},
+    strongest,
+    types::{
+        Action, Capabilities, Device, DeviceOutlook, Failure, ManagementMode, Measure, Note,
+        Refusal, Remedy, ResetOptions, Terms, TokenState, Verdict, Wait,
+    },
+};
+
+/// The road to the device, as it is now.
+pub struct Road {
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// Whether the device is in contact.
+    pub online: bool,
+}
+
+/// What the admin has in mind.
+pub enum Wanted {
+    /// A reset, perhaps not yet with a password.
+    Reset(Option<Measure>, ResetOptions),
+    /// A remove.
+    Remove,
+}
+
+/// Foretells what it would come to.
+pub fn outlook(
+    situation: &Situation,
+    road: &Road,
+    wanted: &Wanted,
+    terms: &Terms,
+) -> DeviceOutlook {
+    let device = &situation.device;
+    let verdict = match refusal(situation, wanted, terms) {
+        Some(refusal) => Verdict::WouldBeRefused(refusal),
+        None => verdict(situation, road, wanted),
+    };
+    DeviceOutlook {
+        remedy: remedy(device, wanted, &verdict),
+        notes: notes(device, road, wanted, terms, &verdict),
+        verdict,
+    }
+}
+
+fn refusal(situation: &Situation, wanted: &Wanted, terms: &Terms) -> Option<Refusal> {
+    match wanted {
+        Wanted::Reset(Some(password), options) => {
+            request::reset(situation, password, *options, terms).err()
+        }
+        Wanted::Reset(None, options) => super::check_agent(&situation.device.agent_version)
+            .and_then(|()| sending(situation, Action::Reset, *options, terms))
+            .err(),
+        Wanted::Remove => remove(situation, terms).err(),
+    }
+}
+
+fn verdict(situation: &Situation, road: &Road, wanted: &Wanted) -> Verdict {
+    let device = &situation.device;
+    let strongest = strongest(&situation.password_rule);
+    let answer = match wanted {
+        Wanted::Reset(password, _) => answer(
+            device,
+            Action::Reset,
+            password.as_ref().unwrap_or(&strongest),
+        ),
+        Wanted::Remove => answer(device, Action::Remove, &strongest),
+    };
+    match answer {
+        Answer::Fails(failure) => Verdict::WillFail(failure),
+        Answer::WaitsForUnlock => Verdict::WillWait(Wait::UserMustUnlock),
+        Answer::Succeeds if road.online => Verdict::WillSucceed,
+        Answer::Succeeds => Verdict::WillWait(Wait::DeviceAway(device.last_sync)),
+    }
+}
+
+fn remedy(device: &Device, wanted: &Wanted, verdict: &Verdict) -> Option<Remedy> {
+    Some(match verdict {
+        Verdict::WillSucceed => return None,
+        Verdict::WillWait(Wait::DeviceAway(_)) => Remedy::ConnectDevice,
+        Verdict::WillWait(Wait::UserMustUnlock) => Remedy::UserUnlocksOnce,
+        Verdict::WouldBeRefused(refusal) => match refusal {
+            Refusal::AgentTooOld(_) => Remedy::UpdateAgent,
+            Refusal::PasswordRefused(_) => Remedy::OtherPassword,
+            Refusal::Conflict(_) => Remedy::SettlePending,
+            _ => Remedy::None,
+        },
+        Verdict::WillFail(failure) => match failure {
+            Failure::ExistingPassword => Remedy::UserRemovesPassword,
+            Failure::MayNotClear if device.management_mode == ManagementMode::ProfileOwner => {
+                Remedy::UserRemovesPassword
+            }
+            Failure::MayNotClear | Failure::NotSupported => Remedy::EnrollAgain,
+            Failure::UserLocked => Remedy::UserUnlocksOnce,
+            Failure::TokenNotActive if device.condition.token == TokenState::Unconfirmed => {
+                Remedy::UserUnlocksOnce
+            }
+            Failure::TokenNotActive | Failure::TokenInvalid => Remedy::ProvisionToken,
+            Failure::PolicyViolation => match wanted {
+                Wanted::Reset(..) => Remedy::StrongerPassword,
+                Wanted::Remove => Remedy::OtherAdminLiftsPolicy,
+            },
+            Failure::OtherAdminEntryPending => Remedy::UserEntersOtherPassword,
+            _ => Remedy::None,
+        },
+    })
+}
+
+fn notes(
+    device: &Device,
+    road: &Road,
+    wanted: &Wanted,
+    terms: &Terms,
+    verdict: &Verdict,
+) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if device.management_mode != ManagementMode::DeviceOwner || device.api_level < 24 {
+        notes.push(Note::BestEffort);
+    }
+    if device.management_mode == ManagementMode::ProfileOwner {
+        notes.push(Note::WorkProfileOnly);
+    }
+    if device.policy.is_some() {
+        notes.push(match wanted {
+            Wanted::Reset(..) => Note::OverridesPolicy,
+            Wanted::Remove => Note::PolicyEnforcedAgain,
+        });
+    }
+    if let Some(policy) = &device.condition.other_admin_policy {
+        notes.push(Note::OtherAdminPolicy(policy.clone()));
+    }
+    if let Wanted::Reset(_, options) = wanted {
+        notes.extend(missing_options(device, &road.capabilities, *options));
+    }
+    if terms.valid_for.is_some() && !road.capabilities.expiry {
+        notes.push(Note::NoExpiry);
+    }
+    let is_told = matches!(verdict, Verdict::WillWait(Wait::DeviceAway(_)));
+    if !road.online && !is_told {
+        notes.push(Note::DeviceAway(device.last_sync));
+    }
+    notes
+}
+
+/// Rule 10: the options that were asked for and can't be had. `lockNow` and "require entry" are as old
+/// as device administration; "don't ask credentials on boot" came with API 23, for device owners.
+fn missing_options(device: &Device, road: &Capabilities, wanted: ResetOptions) -> Vec<Note> {
+    let boots_without =
+        device.management_mode == ManagementMode::DeviceOwner && device.api_level >= 23;
+    let mut notes = Vec::new();
+    if wanted.lock_now && !road.lock_now {
+        notes.push(Note::NoLockNow);
+    }
+    if wanted.require_entry && !road.require_entry {
+        notes.push(Note::NoRequireEntry);
+    }
+    if wanted.no_credentials_on_boot && !(road.no_credentials_on_boot && boots_without) {
+        notes.push(Note::NoCredentialsOption);
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{
+        samples::{NO_OPTIONS, NO_TERMS, command, measure, quality, situation},
+        types::Quality,
+    };
+
+    const ALL: Capabilities = Capabilities {
+        lock_now: true,
+        require_entry: true,
+        no_credentials_on_boot: true,
+        expiry: true,
+    };
+    const ONLINE: Road = Road {
+        capabilities: ALL,
+        online: true,
+    };
+    const AWAY: Road = Road {
+        capabilities: ALL,
+        online: false,
+    };
+
+    fn reset_to(password: &str) -> Wanted {
+        Wanted::Reset(Some(measure(password)), NO_OPTIONS)
+    }
+
+    #[test]
+    fn rule_4_anything_but_a_device_owner_on_android_7_is_said_to_be_best_effort() {
+        for (api_level, mode, expected) in [
+            (24, ManagementMode::DeviceOwner, vec![]),
+            (23, ManagementMode::DeviceOwner, vec![Note::BestEffort]),
+            (34, ManagementMode::DeviceAdmin, vec![Note::BestEffort]),
+            (
+                34,
+                ManagementMode::ProfileOwner,
+                vec![Note::BestEffort, Note::WorkProfileOnly],
+            ),
+        ] {
+            let mut situation = situation();
+            situation.device.api_level = api_level;
+            situation.device.management_mode = mode;
+            let outlook = outlook(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS);
+            assert_eq!(outlook.notes, expected, "{api_level} {mode:?}");
+        }
+    }
+
+    #[test]
+    fn rule_10_what_the_device_or_the_road_cannot_do_is_said_before_the_admin_confirms() {
+        let options = ResetOptions {
+            lock_now: true,
+            require_entry: true,
+            no_credentials_on_boot: true,
+        };
+        let nothing = Capabilities {
+            lock_now: false,
+            require_entry: false,
+            no_credentials_on_boot: false,
+            expiry: false,
+        };
+        let narrow = Road {
+            capabilities: nothing,
+            online: true,
+        };
+        let wanted = Wanted::Reset(None, options);
+        let terms = Terms {
+            replaces: None,
+            valid_for: Some(60),
+        };
+        assert_eq!(outlook(&situation(), &ONLINE, &wanted, &terms).notes, []);
+        assert_eq!(
+            outlook(&situation(), &narrow, &wanted, &terms).notes,
+            [
+                Note::NoLockNow,
+                Note::NoRequireEntry,
+                Note::NoCredentialsOption,
+                Note::NoExpiry
+            ]
+        );
+        let mut older = situation();
+        older.device.api_level = 22;
+        assert_eq!(
+            outlook(&older, &ONLINE, &wanted, &terms).notes,
+            [Note::BestEffort, Note::NoCredentialsOption]
+        );
+    }
+
+    #[test]
+    fn rule_12_a_device_that_is_away_will_wait_and_one_in_contact_will_succeed() {
+        let said = outlook(&situation(), &ONLINE, &reset_to("1234"), &NO_TERMS);
+        assert_eq!((said.verdict, said.remedy), (Verdict::WillSucceed, None));
+        let said = outlook(&situation(), &AWAY, &reset_to("1234"), &NO_TERMS);
+        assert_eq!(said.verdict, Verdict::WillWait(Wait::DeviceAway(1_000)));
+        assert_eq!(said.remedy, Some(Remedy::ConnectDevice));
+    }
+
+    #[test]
+    fn rule_12_a_failure_is_foretold_with_what_to_do_about_it_also_while_the_device_is_away() {
+        let mut situation = situation();
+        situation.device.condition.token = TokenState::Unconfirmed;
+        let said = outlook(&situation, &AWAY, &reset_to("1234"), &NO_TERMS);
+        assert_eq!(said.verdict, Verdict::WillFail(Failure::TokenNotActive));
+        assert_eq!(said.remedy, Some(Remedy::UserUnlocksOnce));
+        assert_eq!(said.notes, [Note::DeviceAway(1_000)]);
+    }
+
+    #[test]
+    fn rule_12_a_refusal_is_foretold() {
+        let mut situation = situation();
+        let said = outlook(&situation, &ONLINE, &reset_to("12"), &NO_TERMS);
+        assert!(matches!(
+            said.verdict,
+            Verdict::WouldBeRefused(Refusal::PasswordRefused(_))
+        ));
+        let said = outlook(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS);
+        assert_eq!(
+            said.verdict,
+            Verdict::WouldBeRefused(Refusal::NothingToRemove)
+        );
+        situation.pending = Some(command("a"));
+        let said = outlook(
+            &situation,
+            &ONLINE,
+            &Wanted::Reset(None, NO_OPTIONS),
+            &NO_TERMS,
+        );
+        assert_eq!(
+            said.verdict,
+            Verdict::WouldBeRefused(Refusal::Conflict("a".into()))
+        );
+        assert_eq!(said.remedy, Some(Remedy::SettlePending));
+    }
+
+    #[test]
+    fn rule_12_without_a_password_a_reset_fails_only_if_no_password_of_the_rule_would_do() {
+        let mut situation = situation();
+        for (policy, verdict) in [
+            (quality(Quality::NumericComplex, 4), Verdict::WillSucceed),
+            (
+                quality(Quality::Numeric, 6),
+                Verdict::WillFail(Failure::PolicyViolation),
+            ),
+            (
+                quality(Quality::Alphabetic, 4),
+                Verdict::WillFail(Failure::PolicyViolation),
+            ),
+        ] {
+            situation.device.condition.other_admin_policy = Some(policy.clone());
+            let said = outlook(
+                &situation,
+                &ONLINE,
+                &Wanted::Reset(None, NO_OPTIONS),
+                &NO_TERMS,
+            );
+            assert_eq!(said.verdict, verdict, "{policy:?}");
+            assert_eq!(said.notes, [Note::OtherAdminPolicy(policy)]);
+        }
+    }
+
+    #[test]
+    fn the_policy_is_said_to_be_overridden_by_a_reset_and_enforced_again_after_a_remove() {
+        let mut situation = situation();
+        situation.device.policy = Some(quality(Quality::Complex, 8));
+        let said = outlook(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS);
+        assert_eq!(said.notes, [Note::OverridesPolicy]);
+        let said = outlook(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS);
+        assert_eq!(said.notes, [Note::PolicyEnforcedAgain]);
+    }
+}

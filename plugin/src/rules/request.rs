@@ -1,0 +1,229 @@
+//! Rules 1, 3, 7 and 11: whether a reset or a remove is accepted, and what it sends.
+
+use super::{
+    check_agent, faults, remove_offered,
+    types::{
+        Action, Command, CommandId, Device, Measure, NewCommand, PasswordRule, Refusal,
+        ResetOptions, Terms, Timestamp,
+    },
+};
+
+/// What is known when an admin asks.
+pub struct Situation {
+    /// The device.
+    pub device: Device,
+    /// Its command in flight.
+    pub pending: Option<Command>,
+    /// What the deployment asks of passwords.
+    pub password_rule: PasswordRule,
+    /// The time of the call.
+    pub now: Timestamp,
+}
+
+/// An accepted request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// What to send.
+    pub command: NewCommand,
+    /// The command in flight that ends thereby.
+    pub ends: Option<Ending>,
+}
+
+/// How a command in flight makes way for a new one.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its time was over.
+    Expired(CommandId),
+    /// The new command replaces it.
+    Superseded(CommandId),
+}
+
+/// Decides on a reset.
+pub fn reset(
+    situation: &Situation,
+    password: &Measure,
+    options: ResetOptions,
+    terms: &Terms,
+) -> Result<Sending, Refusal> {
+    check_agent(&situation.device.agent_version)?;
+    let faults = faults(&situation.password_rule, password);
+    if !faults.is_empty() {
+        return Err(Refusal::PasswordRefused(faults));
+    }
+    sending(situation, Action::Reset, options, terms)
+}
+
+/// Decides on a remove.
+pub fn remove(situation: &Situation, terms: &Terms) -> Result<Sending, Refusal> {
+    check_agent(&situation.device.agent_version)?;
+    if !remove_offered(&situation.device) {
+        return Err(Refusal::NothingToRemove);
+    }
+    let options = ResetOptions {
+        lock_now: false,
+        require_entry: false,
+        no_credentials_on_boot: false,
+    };
+    sending(situation, Action::Remove, options, terms)
+}
+
+pub(super) fn sending(
+    situation: &Situation,
+    action: Action,
+    options: ResetOptions,
+    terms: &Terms,
+) -> Result<Sending, Refusal> {
+    Ok(Sending {
+        ends: making_way(situation, terms.replaces.as_ref())?,
+        command: NewCommand {
+            action,
+            options,
+            expires_at: expiry(situation.now, terms.valid_for)?,
+        },
+    })
+}
+
+/// Rule 11: one command in flight, unless the new one names it as the one that it replaces.
+fn making_way(
+    situation: &Situation,
+    replaces: Option<&CommandId>,
+) -> Result<Option<Ending>, Refusal> {
+    let Some(pending) = &situation.pending else {
+        return match replaces {
+            Some(id) => Err(Refusal::NotPending(id.clone())),
+            None => Ok(None),
+        };
+    };
+    if replaces.is_some_and(|id| *id != pending.id) {
+        return Err(Refusal::Conflict(pending.id.clone()));
+    }
+    if pending
+        .expires_at
+        .is_some_and(|expiry| expiry <= situation.now)
+    {
+        return Ok(Some(Ending::Expired(pending.id.clone())));
+    }
+    match replaces {
+        Some(_) => Ok(Some(Ending::Superseded(pending.id.clone()))),
+        None => Err(Refusal::Conflict(pending.id.clone())),
+    }
+}
+
+/// The end of the calendar that RFC 3339 can write: 9999-12-31T23:59:59Z.
+const END_OF_CALENDAR: Timestamp = 253_402_300_799_000;
+
+fn expiry(now: Timestamp, valid_for: Option<u64>) -> Result<Option<Timestamp>, Refusal> {
+    let Some(seconds) = valid_for else {
+        return Ok(None);
+    };
+    seconds
+        .checked_mul(1000)
+        .and_then(|span| now.checked_add(span))
+        .filter(|end| *end > now && *end <= END_OF_CALENDAR)
+        .map(Some)
+        .ok_or(Refusal::BadValidity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::samples::{NO_OPTIONS, NO_TERMS, command, measure, situation};
+
+    fn ask(situation: &Situation, terms: &Terms) -> Result<Sending, Refusal> {
+        reset(situation, &measure("1234"), NO_OPTIONS, terms)
+    }
+
+    #[test]
+    fn rule_3_an_agent_that_is_too_old_gets_neither_a_reset_nor_a_remove() {
+        let mut situation = situation();
+        situation.device.agent_version = "6.8.0".into();
+        assert!(matches!(
+            ask(&situation, &NO_TERMS),
+            Err(Refusal::AgentTooOld(_))
+        ));
+        assert!(matches!(
+            remove(&situation, &NO_TERMS),
+            Err(Refusal::AgentTooOld(_))
+        ));
+    }
+
+    #[test]
+    fn rule_7_a_remove_is_refused_when_there_is_nothing_to_remove() {
+        assert_eq!(
+            remove(&situation(), &NO_TERMS),
+            Err(Refusal::NothingToRemove)
+        );
+    }
+
+    #[test]
+    fn rule_10_a_reset_carries_its_options_and_its_expiry() {
+        let options = ResetOptions {
+            lock_now: true,
+            ..NO_OPTIONS
+        };
+        let terms = Terms {
+            replaces: None,
+            valid_for: Some(60),
+        };
+        let sending = reset(&situation(), &measure("1234"), options, &terms).unwrap();
+        assert!(sending.command.options.lock_now);
+        assert_eq!(sending.command.expires_at, Some(situation().now + 60_000));
+    }
+
+    #[test]
+    fn rule_10_a_validity_of_nothing_or_beyond_the_calendar_is_refused() {
+        for seconds in [0, u64::MAX, u64::MAX / 1000, 300_000_000_000] {
+            let terms = Terms {
+                replaces: None,
+                valid_for: Some(seconds),
+            };
+            assert_eq!(
+                ask(&situation(), &terms),
+                Err(Refusal::BadValidity),
+                "{seconds}"
+            );
+        }
+    }
+
+    #[test]
+    fn rule_11_a_second_command_is_refused_and_the_pending_one_is_named() {
+        let mut situation = situation();
+        situation.pending = Some(command("a"));
+        assert_eq!(
+            ask(&situation, &NO_TERMS),
+            Err(Refusal::Conflict("a".into()))
+        );
+    }
+
+    #[test]
+    fn rule_11_a_command_that_names_the_pending_one_replaces_it() {
+        let mut situation = situation();
+        situation.pending = Some(command("a"));
+        let replacing = |id: &str| Terms {
+            replaces: Some(id.into()),
+            valid_for: None,
+        };
+        let sending = ask(&situation, &replacing("a")).unwrap();
+        assert_eq!(sending.ends, Some(Ending::Superseded("a".into())));
+        assert_eq!(
+            ask(&situation, &replacing("b")),
+            Err(Refusal::Conflict("a".into())),
+            "to name another command replaces nothing"
+        );
+        situation.pending = None;
+        assert_eq!(
+            ask(&situation, &replacing("a")),
+            Err(Refusal::NotPending("a".into()))
+        );
+    }
+
+    #[test]
+    fn rule_11_a_command_whose_time_is_over_blocks_nobody() {
+        let mut situation = situation();
+        let mut pending = command("a");
+        pending.expires_at = Some(situation.now);
+        situation.pending = Some(pending);
+        let sending = ask(&situation, &NO_TERMS).unwrap();
+        assert_eq!(sending.ends, Some(Ending::Expired("a".into())));
+    }
+}

@@ -1,0 +1,74 @@
+//! Rule 3: the agent must be recent enough.
+
+use super::types::{AgentTooOld, Refusal};
+
+/// The lowest version of the agent that carries out the feature's commands.
+pub const REQUIRED_AGENT: &str = "6.9.0";
+
+/// Refuses an agent below [`REQUIRED_AGENT`], by the precedence of semantic versioning 2.0.0. A
+/// version that is none counts as too old: nobody can tell what such an agent does.
+pub fn check_agent(version: &str) -> Result<(), Refusal> {
+    if precedence(version) >= precedence(REQUIRED_AGENT) {
+        return Ok(());
+    }
+    Err(Refusal::AgentTooOld(AgentTooOld {
+        agent_version: version.to_owned(),
+        required_version: REQUIRED_AGENT.to_owned(),
+    }))
+}
+
+/// Major, minor, patch, and whether it is a release: `6.9.0-rc.1` comes before `6.9.0`. No two
+/// pre-releases need to be told apart here.
+fn precedence(version: &str) -> Option<([u32; 3], bool)> {
+    let (version, _build) = version.split_once('+').unwrap_or((version, ""));
+    let (numbers, is_release) = match version.split_once('-') {
+        Some((numbers, _)) => (numbers, false),
+        None => (version, true),
+    };
+    let mut numbers = numbers.split('.').map(|number| number.parse().ok());
+    let triple = [numbers.next()??, numbers.next()??, numbers.next()??];
+    numbers.next().is_none().then_some((triple, is_release))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_3_an_agent_of_6_9_0_or_later_will_do() {
+        for version in [
+            "6.9.0",
+            "6.9.1",
+            "6.10.0",
+            "7.0.0",
+            "10.0.0",
+            "6.9.0+build.7",
+            "7.0.0-rc.1",
+        ] {
+            assert_eq!(check_agent(version), Ok(()), "{version}");
+        }
+    }
+
+    #[test]
+    fn rule_3_an_older_agent_is_refused_and_both_versions_are_named() {
+        for version in [
+            "6.8.9",
+            "5.99.99",
+            "0.0.0",
+            "6.9.0-rc.1",
+            "6.9",
+            "",
+            "six",
+            "6.9.0.1",
+        ] {
+            assert_eq!(
+                check_agent(version),
+                Err(Refusal::AgentTooOld(AgentTooOld {
+                    agent_version: version.to_owned(),
+                    required_version: "6.9.0".to_owned(),
+                })),
+                "{version}"
+            );
+        }
+    }
+}

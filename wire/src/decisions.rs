@@ -1,0 +1,523 @@
+//! What a plugin is told of a device, and what it decides: the rest of the contract's words, which a
+//! host hands to a plugin and gives to admins as JSON. `wit/types.wit` says what each of them means.
+
+use crate::{
+    time::{self, Timestamp},
+    word::words,
+    words::{Action, CommandId, Condition, Failure, ManagementMode, Outcome, Policy, ResetOptions},
+};
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "component")]
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+/// From the success of a reset until the success of a remove, the policy is not enforced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct PolicyOverride {
+    /// The reset that set the password.
+    pub command: CommandId,
+    /// When the host learnt of its success.
+    #[serde(with = "time")]
+    pub since: Timestamp,
+}
+
+/// The one device that a call is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct Device {
+    /// The host's id of the device: a UUID.
+    pub id: String,
+    /// `Build.VERSION.SDK_INT`.
+    #[cfg_attr(feature = "component", component(name = "api-level"))]
+    pub api_level: u32,
+    /// The agent's version, as semantic versioning writes it.
+    #[cfg_attr(feature = "component", component(name = "agent-version"))]
+    pub agent_version: String,
+    /// How the device is managed.
+    #[cfg_attr(feature = "component", component(name = "management-mode"))]
+    pub management_mode: ManagementMode,
+    /// For a profile owner: whether its profile is a managed (work) profile.
+    #[cfg_attr(feature = "component", component(name = "managed-profile"))]
+    pub managed_profile: bool,
+    /// The groups that an admin put it in.
+    pub groups: Vec<String>,
+    /// What the agent told at its last sync.
+    pub condition: Condition,
+    /// When the agent last told all this.
+    #[serde(with = "time")]
+    #[cfg_attr(feature = "component", component(name = "last-sync"))]
+    pub last_sync: Timestamp,
+    /// The policy that an admin applied, whether it is enforced or overridden.
+    pub policy: Option<Policy>,
+    /// Set while the policy is overridden.
+    #[cfg_attr(feature = "component", component(name = "policy-override"))]
+    pub policy_override: Option<PolicyOverride>,
+}
+
+/// The terms on which a command is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct Terms {
+    /// The pending command that this one replaces.
+    pub replaces: Option<CommandId>,
+    /// In seconds: after that, a command that was not carried out has expired.
+    #[cfg_attr(feature = "component", component(name = "valid-for"))]
+    pub valid_for: Option<u64>,
+}
+
+/// The status of a command. JSON: `{"status": "failed", "reason": "expired"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(variant)
+)]
+pub enum Status {
+    /// It has no outcome yet.
+    #[cfg_attr(feature = "component", component(name = "pending"))]
+    Pending,
+    /// The device did it.
+    #[cfg_attr(feature = "component", component(name = "success"))]
+    Success,
+    /// It came to nothing, and this is why.
+    #[cfg_attr(feature = "component", component(name = "failed"))]
+    Failed(Failure),
+}
+
+impl From<Outcome> for Status {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Success => Self::Success,
+            Outcome::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+/// One order to one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct Command {
+    /// Its id.
+    pub id: CommandId,
+    /// What it orders.
+    pub action: Action,
+    /// What else a reset does.
+    pub options: ResetOptions,
+    /// It leaves `pending` once.
+    #[serde(flatten)]
+    pub status: Status,
+    /// When an admin asked for it.
+    #[serde(with = "time")]
+    #[cfg_attr(feature = "component", component(name = "requested-at"))]
+    pub requested_at: Timestamp,
+    /// When its status left `pending`.
+    #[serde(
+        with = "time::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "component", component(name = "settled-at"))]
+    pub settled_at: Option<Timestamp>,
+    /// When its time is over.
+    #[serde(
+        with = "time::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "component", component(name = "expires-at"))]
+    pub expires_at: Option<Timestamp>,
+    /// What the device said after the status had been settled otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "component", component(name = "late-outcome"))]
+    pub late_outcome: Option<Outcome>,
+}
+
+/// A command that a plugin sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct NewCommand {
+    /// What it orders.
+    pub action: Action,
+    /// What else a reset does.
+    pub options: ResetOptions,
+    /// When its time is over.
+    #[cfg_attr(feature = "component", component(name = "expires-at"))]
+    pub expires_at: Option<Timestamp>,
+}
+
+words! {
+    /// The characters that a password rule asks for.
+    Characters {
+        /// Digits 0–9 and nothing else.
+        Digits = "digits",
+        /// At least one letter and one digit; symbols are allowed.
+        Alphanumeric = "alphanumeric",
+    }
+}
+
+/// What a deployment asks of every password set from the dashboard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct PasswordRule {
+    /// Which characters.
+    pub characters: Characters,
+    /// In characters (Unicode scalar values).
+    #[cfg_attr(feature = "component", component(name = "minimum-length"))]
+    pub minimum_length: u32,
+    /// In characters (Unicode scalar values).
+    #[cfg_attr(feature = "component", component(name = "maximum-length"))]
+    pub maximum_length: u32,
+}
+
+impl Default for PasswordRule {
+    /// Exactly 4 digits.
+    fn default() -> Self {
+        Self {
+            characters: Characters::Digits,
+            minimum_length: 4,
+            maximum_length: 4,
+        }
+    }
+}
+
+/// One thing that is wrong with a password. JSON: `{"fault": "too-short", "detail": 4}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fault", content = "detail", rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(variant)
+)]
+pub enum PasswordFault {
+    /// It has fewer characters than this.
+    #[cfg_attr(feature = "component", component(name = "too-short"))]
+    TooShort(u32),
+    /// It has more characters than this.
+    #[cfg_attr(feature = "component", component(name = "too-long"))]
+    TooLong(u32),
+    /// Only digits are allowed.
+    #[cfg_attr(feature = "component", component(name = "not-only-digits"))]
+    NotOnlyDigits,
+    /// It has no letter.
+    #[cfg_attr(feature = "component", component(name = "needs-letter"))]
+    NeedsLetter,
+    /// It has no digit.
+    #[cfg_attr(feature = "component", component(name = "needs-digit"))]
+    NeedsDigit,
+    /// It can be guessed, or is known from breaches.
+    #[cfg_attr(feature = "component", component(name = "guessable"))]
+    Guessable,
+    /// Another rule of the plugin, in words for the admin.
+    #[cfg_attr(feature = "component", component(name = "other"))]
+    Other(String),
+}
+
+/// The agent's version is below what the feature needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct AgentTooOld {
+    /// The version of the device's agent.
+    #[cfg_attr(feature = "component", component(name = "agent-version"))]
+    pub agent_version: String,
+    /// The lowest version that will do.
+    #[cfg_attr(feature = "component", component(name = "required-version"))]
+    pub required_version: String,
+}
+
+/// Why a call is refused. JSON: `{"refusal": "conflict", "detail": "<id>"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "refusal", content = "detail", rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(variant)
+)]
+pub enum Refusal {
+    /// The password breaks the rule for passwords.
+    #[cfg_attr(feature = "component", component(name = "password-refused"))]
+    PasswordRefused(Vec<PasswordFault>),
+    /// The agent must be updated first.
+    #[cfg_attr(feature = "component", component(name = "agent-too-old"))]
+    AgentTooOld(AgentTooOld),
+    /// This command is pending.
+    #[cfg_attr(feature = "component", component(name = "conflict"))]
+    Conflict(CommandId),
+    /// This command, to be replaced, cancelled or expired, is not pending.
+    #[cfg_attr(feature = "component", component(name = "not-pending"))]
+    NotPending(CommandId),
+    /// No password was set from the dashboard, and no policy is applied.
+    #[cfg_attr(feature = "component", component(name = "nothing-to-remove"))]
+    NothingToRemove,
+    /// This command has no expiry, or it is still to come.
+    #[cfg_attr(feature = "component", component(name = "not-expired"))]
+    NotExpired(CommandId),
+    /// The validity is 0 seconds, or lies beyond the calendar.
+    #[cfg_attr(feature = "component", component(name = "bad-validity"))]
+    BadValidity,
+    /// Another rule of the plugin, in words for the admin.
+    #[cfg_attr(feature = "component", component(name = "other"))]
+    Other(String),
+}
+
+words! {
+    /// What the plugin made of a report.
+    ReportEffect {
+        /// The command got its outcome.
+        Settled = "settled",
+        /// The outcome was known already.
+        Repeated = "repeated",
+        /// The command had ended otherwise; what the device said is kept.
+        Late = "late",
+    }
+}
+
+/// Whether the applied policy is enforced. JSON: `{"state": "enforced"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(variant)
+)]
+pub enum PolicyState {
+    /// No policy is applied, and none is overridden.
+    #[cfg_attr(feature = "component", component(name = "none"))]
+    None,
+    /// The applied policy is enforced.
+    #[cfg_attr(feature = "component", component(name = "enforced"))]
+    Enforced,
+    /// No policy is pushed or enforced until a remove.
+    #[cfg_attr(feature = "component", component(name = "overridden"))]
+    Overridden(PolicyOverride),
+}
+
+/// What a device page shows of the feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct DeviceStatus {
+    /// The latest command, if one was ever made.
+    pub latest: Option<Command>,
+    /// Whether the applied policy is enforced.
+    #[cfg_attr(feature = "component", component(name = "policy-state"))]
+    pub policy_state: PolicyState,
+    /// Whether a remove is to be offered.
+    #[cfg_attr(feature = "component", component(name = "remove-offered"))]
+    pub remove_offered: bool,
+    /// What a new password has to be like.
+    #[cfg_attr(feature = "component", component(name = "password-rule"))]
+    pub password_rule: PasswordRule,
+}
+
+/// Why a command will wait. JSON: `{"wait": "device-away", "since": …}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "wait", content = "last_sync", rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(variant)
+)]
+pub enum Wait {
+    /// The device is not in contact; it was last heard of at this time.
+    #[cfg_attr(feature = "component", component(name = "device-away"))]
+    DeviceAway(#[serde(with = "time")] Timestamp),
+    /// The user must unlock the device once after its boot.
+    #[cfg_attr(feature = "component", component(name = "user-must-unlock"))]
+    UserMustUnlock,
+}
+
+/// What a reset or a remove would come to. JSON: `{"verdict": "will-fail", "reason": …}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(variant)
+)]
+pub enum Verdict {
+    /// The device will do it.
+    #[cfg_attr(feature = "component", component(name = "will-succeed"))]
+    WillSucceed,
+    /// It stays pending until that changes.
+    #[cfg_attr(feature = "component", component(name = "will-wait"))]
+    WillWait(Wait),
+    /// It would be accepted, and the device would answer so.
+    #[cfg_attr(feature = "component", component(name = "will-fail"))]
+    WillFail(Failure),
+    /// It would not be accepted.
+    #[cfg_attr(feature = "component", component(name = "would-be-refused"))]
+    WouldBeRefused(Refusal),
+}
+
+/// What an admin should know before confirming. JSON: `{"note": "best-effort"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "note", content = "detail", rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(variant)
+)]
+pub enum Note {
+    /// Works best on a device owner with Android 7.0 or later.
+    #[cfg_attr(feature = "component", component(name = "best-effort"))]
+    BestEffort,
+    /// The password of the work profile changes, not that of the device.
+    #[cfg_attr(feature = "component", component(name = "work-profile-only"))]
+    WorkProfileOnly,
+    /// The policy will not be enforced from the reset until a remove.
+    #[cfg_attr(feature = "component", component(name = "overrides-policy"))]
+    OverridesPolicy,
+    /// After the remove the policy is enforced again.
+    #[cfg_attr(feature = "component", component(name = "policy-enforced-again"))]
+    PolicyEnforcedAgain,
+    /// The device or the transport can't do `lock-now`.
+    #[cfg_attr(feature = "component", component(name = "no-lock-now"))]
+    NoLockNow,
+    /// The device or the transport can't do `require-entry`.
+    #[cfg_attr(feature = "component", component(name = "no-require-entry"))]
+    NoRequireEntry,
+    /// The device or the transport can't do `no-credentials-on-boot`.
+    #[cfg_attr(feature = "component", component(name = "no-credentials-option"))]
+    NoCredentialsOption,
+    /// The transport can't take a command back once its time is over.
+    #[cfg_attr(feature = "component", component(name = "no-expiry"))]
+    NoExpiry,
+    /// Another admin enforces this policy.
+    #[cfg_attr(feature = "component", component(name = "other-admin-policy"))]
+    OtherAdminPolicy(Policy),
+    /// The device is not in contact; it was last heard of at this time.
+    #[cfg_attr(feature = "component", component(name = "device-away"))]
+    DeviceAway(#[serde(with = "time")] Timestamp),
+    /// Anything else, in words for the admin.
+    #[cfg_attr(feature = "component", component(name = "other"))]
+    Other(String),
+}
+
+words! {
+    /// What to do about a verdict other than success.
+    Remedy {
+        /// Ask the user to unlock the device once.
+        UserUnlocksOnce = "user-unlocks-once",
+        /// Ask the user to remove the password on the device.
+        UserRemovesPassword = "user-removes-password",
+        /// Ask the user to enter the password that the other admin set.
+        UserEntersOtherPassword = "user-enters-other-password",
+        /// Choose a password that meets the other admin's policy.
+        StrongerPassword = "stronger-password",
+        /// The other admin has to lift its policy first.
+        OtherAdminLiftsPolicy = "other-admin-lifts-policy",
+        /// Enrol the device again as device owner, or in a work profile.
+        EnrollAgain = "enroll-again",
+        /// The agent provisions a new reset token.
+        ProvisionToken = "provision-token",
+        /// Update the agent.
+        UpdateAgent = "update-agent",
+        /// Wait for the pending command, cancel it, or replace it.
+        SettlePending = "settle-pending",
+        /// Switch the device on, and connect it to the network.
+        ConnectDevice = "connect-device",
+        /// Choose a password that the rule allows.
+        OtherPassword = "other-password",
+        /// Nothing will help on this device.
+        None = "none",
+    }
+}
+
+/// What a reset or a remove would come to, and what to know and do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct DeviceOutlook {
+    /// What it would come to.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// What to do about it; none if it will succeed.
+    pub remedy: Option<Remedy>,
+    /// What to know before confirming.
+    pub notes: Vec<Note>,
+}
+
+/// What a plugin may learn of a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct Measure {
+    /// In characters (Unicode scalar values).
+    pub length: u32,
+    /// How many of them are digits 0–9.
+    pub digits: u32,
+    /// How many are letters a–z.
+    #[cfg_attr(feature = "component", component(name = "lower-case"))]
+    pub lower_case: u32,
+    /// How many are letters A–Z.
+    #[cfg_attr(feature = "component", component(name = "upper-case"))]
+    pub upper_case: u32,
+    /// How many are other printable ASCII characters.
+    pub symbols: u32,
+    /// How many are anything else.
+    pub others: u32,
+    /// The length of the longest run of equal or evenly stepping characters.
+    #[cfg_attr(feature = "component", component(name = "longest-sequence"))]
+    pub longest_sequence: u32,
+}
+
+/// What the transport of a device can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct Capabilities {
+    /// Lock the device with a reset.
+    #[cfg_attr(feature = "component", component(name = "lock-now"))]
+    pub lock_now: bool,
+    /// Set a password that the user must enter before another admin may change it.
+    #[cfg_attr(feature = "component", component(name = "require-entry"))]
+    pub require_entry: bool,
+    /// Set a password that is not asked for at boot.
+    #[cfg_attr(feature = "component", component(name = "no-credentials-on-boot"))]
+    pub no_credentials_on_boot: bool,
+    /// Take a command back once its time is over.
+    pub expiry: bool,
+}

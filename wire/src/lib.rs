@@ -1,0 +1,13 @@
+//! What the host says to an agent and to an admin: the [`words`] that all of them use, the messages of
+//! [`sync`], the [`decisions`] that an admin is told, and the [`sealing`] that keeps a password
+//! between the host's memory and the device.
+//!
+//! JSON fields are the contract's words in `snake_case`; the values of enums are its words as they
+//! stand (`device-owner`). Times are RFC 3339 in UTC.
+
+pub mod decisions;
+pub mod sealing;
+pub mod sync;
+pub mod time;
+pub mod word;
+pub mod words;

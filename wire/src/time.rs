@@ -1,0 +1,56 @@
+//! Times: milliseconds since 1970 in memory, RFC 3339 in JSON.
+
+use jiff::Timestamp as Instant;
+use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as _};
+
+/// Milliseconds since 1970-01-01T00:00:00Z, as the contract's `timestamp`.
+pub type Timestamp = u64;
+
+/// The time on this machine's clock; a clock before 1970 reads as 0.
+pub fn now() -> Timestamp {
+    u64::try_from(Instant::now().as_millisecond()).unwrap_or(0)
+}
+
+/// The time as RFC 3339 writes it, in UTC. `None` beyond the year 9999.
+pub fn rfc3339(time: Timestamp) -> Option<String> {
+    let instant = Instant::from_millisecond(i64::try_from(time).ok()?).ok()?;
+    Some(instant.to_string())
+}
+
+/// For `#[serde(with = "time")]` on a [`Timestamp`].
+pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    match rfc3339(*time) {
+        Some(text) => serializer.serialize_str(&text),
+        None => Err(S::Error::custom("a time beyond the year 9999")),
+    }
+}
+
+/// For `#[serde(with = "time")]` on a [`Timestamp`].
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let instant = Instant::deserialize(deserializer)?;
+    u64::try_from(instant.as_millisecond()).map_err(|_| D::Error::custom("a time before 1970"))
+}
+
+/// For `#[serde(with = "time::option", default)]` on an `Option<Timestamp>`.
+pub mod option {
+    use super::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Time(#[serde(with = "super")] Timestamp);
+
+    /// See [`super::serialize`].
+    pub fn serialize<S: Serializer>(
+        time: &Option<Timestamp>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(Time).serialize(serializer)
+    }
+
+    /// See [`super::deserialize`].
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<Time>::deserialize(deserializer)?.map(|Time(time)| time))
+    }
+}

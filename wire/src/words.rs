@@ -1,0 +1,236 @@
+//! The contract's words that host and agent share. `wit/types.wit` says what each of them means and
+//! where it comes from; here they get their form in Rust and JSON and, with the feature `component`,
+//! their form as component-model types. A plugin that does not agree with them is refused when it is
+//! loaded.
+
+use crate::word::words;
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "component")]
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+/// The id of a command: a UUID v7 in its hyphenated, lower-case form.
+pub type CommandId = String;
+
+words! {
+    /// How the organisation manages the device.
+    ManagementMode {
+        /// The agent owns the whole device.
+        DeviceOwner = "device-owner",
+        /// The agent owns a profile, usually a work profile.
+        ProfileOwner = "profile-owner",
+        /// Legacy device administration.
+        DeviceAdmin = "device-admin",
+    }
+}
+
+words! {
+    /// The state of the reset token that Android 8.0 (API 26) and later ask for.
+    TokenState {
+        /// Not set, or lost by a reboot before the user confirmed it.
+        Missing = "missing",
+        /// Set while a password was set: active when the user next unlocks the device.
+        Unconfirmed = "unconfirmed",
+        /// It can be used.
+        Active = "active",
+        /// No longer accepted by the device, or no longer readable by the agent.
+        Invalid = "invalid",
+    }
+}
+
+words! {
+    /// Android's classes of password quality, weakest first.
+    Quality {
+        /// Any password, or none.
+        Unspecified = "unspecified",
+        /// Any password.
+        Something = "something",
+        /// At least digits.
+        Numeric = "numeric",
+        /// Digits without a repeating or ordered sequence longer than 3.
+        NumericComplex = "numeric-complex",
+        /// At least one letter.
+        Alphabetic = "alphabetic",
+        /// At least one letter and one digit.
+        Alphanumeric = "alphanumeric",
+        /// At least a letter, a digit and a symbol.
+        Complex = "complex",
+    }
+}
+
+words! {
+    /// Android's classes of password complexity (API 31 and later), weakest first.
+    Complexity {
+        /// No requirement.
+        None = "none",
+        /// Any PIN, pattern or password.
+        Low = "low",
+        /// A PIN of 4 or more without sequences; or letters, of 4 or more.
+        Medium = "medium",
+        /// A PIN of 8 or more without sequences; or letters, of 6 or more.
+        High = "high",
+    }
+}
+
+words! {
+    /// What a command orders.
+    Action {
+        /// Set the password.
+        Reset = "reset",
+        /// Clear the password, and enforce an applied policy again.
+        Remove = "remove",
+    }
+}
+
+/// What a policy asks of a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(variant)
+)]
+pub enum Requirement {
+    /// A quality; it clears a complexity.
+    #[cfg_attr(feature = "component", component(name = "quality"))]
+    Quality(Quality),
+    /// A complexity; it clears a quality.
+    #[cfg_attr(feature = "component", component(name = "complexity"))]
+    Complexity(Complexity),
+}
+
+/// The password rules that an admin applied to a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct Policy {
+    /// A quality or a complexity.
+    pub requirement: Requirement,
+    /// In characters; 0 asks nothing.
+    #[serde(default)]
+    #[cfg_attr(feature = "component", component(name = "minimum-length"))]
+    pub minimum_length: u32,
+}
+
+/// What the agent tells of the device at each sync.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct Condition {
+    /// Whether the lock screen (of a work profile: its challenge) has a password.
+    #[cfg_attr(feature = "component", component(name = "password-set"))]
+    pub password_set: bool,
+    /// Meaningful from API 26, for a device owner or profile owner.
+    pub token: TokenState,
+    /// Whether the user has unlocked the device since it booted.
+    #[cfg_attr(feature = "component", component(name = "unlocked-since-boot"))]
+    pub unlocked_since_boot: bool,
+    /// Whether the agent can use its reset token before the first unlock after a boot.
+    #[cfg_attr(feature = "component", component(name = "direct-boot-aware"))]
+    pub direct_boot_aware: bool,
+    /// Whether the device has a secure lock screen at all.
+    #[cfg_attr(feature = "component", component(name = "secure-lock-screen"))]
+    pub secure_lock_screen: bool,
+    /// Another admin's password waits for the user's entry.
+    #[cfg_attr(feature = "component", component(name = "other-admin-entry-pending"))]
+    pub other_admin_entry_pending: bool,
+    /// The strictest password rules that other admins of the device enforce.
+    #[cfg_attr(feature = "component", component(name = "other-admin-policy"))]
+    pub other_admin_policy: Option<Policy>,
+}
+
+/// What else a reset does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(record)
+)]
+pub struct ResetOptions {
+    /// Lock the device at once.
+    #[cfg_attr(feature = "component", component(name = "lock-now"))]
+    pub lock_now: bool,
+    /// No other admin may change the password until the user has entered it.
+    #[cfg_attr(feature = "component", component(name = "require-entry"))]
+    pub require_entry: bool,
+    /// Don't ask for the password when the device boots.
+    #[cfg_attr(feature = "component", component(name = "no-credentials-on-boot"))]
+    pub no_credentials_on_boot: bool,
+}
+
+/// Why a command came to nothing. JSON: `{"reason": "superseded", "detail": "<id>"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", content = "detail", rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(variant)
+)]
+pub enum Failure {
+    /// The user has set a password, and the agent may not replace it.
+    #[cfg_attr(feature = "component", component(name = "existing-password"))]
+    ExistingPassword,
+    /// The agent may not clear a password in this mode.
+    #[cfg_attr(feature = "component", component(name = "may-not-clear"))]
+    MayNotClear,
+    /// Android allows this mode no password change at all.
+    #[cfg_attr(feature = "component", component(name = "not-supported"))]
+    NotSupported,
+    /// The user has not unlocked the device since it booted.
+    #[cfg_attr(feature = "component", component(name = "user-locked"))]
+    UserLocked,
+    /// The reset token waits for the user's confirmation.
+    #[cfg_attr(feature = "component", component(name = "token-not-active"))]
+    TokenNotActive,
+    /// The device does not accept the reset token.
+    #[cfg_attr(feature = "component", component(name = "token-invalid"))]
+    TokenInvalid,
+    /// Weaker than a policy that the agent can't lift.
+    #[cfg_attr(feature = "component", component(name = "policy-violation"))]
+    PolicyViolation,
+    /// Another admin's password waits for the user's entry.
+    #[cfg_attr(feature = "component", component(name = "other-admin-entry-pending"))]
+    OtherAdminEntryPending,
+    /// The device has no secure lock screen.
+    #[cfg_attr(feature = "component", component(name = "no-secure-lock-screen"))]
+    NoSecureLockScreen,
+    /// The agent could not open the sealed password.
+    #[cfg_attr(feature = "component", component(name = "password-unreadable"))]
+    PasswordUnreadable,
+    /// A later command replaced it.
+    #[cfg_attr(feature = "component", component(name = "superseded"))]
+    Superseded(CommandId),
+    /// An admin cancelled it.
+    #[cfg_attr(feature = "component", component(name = "cancelled"))]
+    Cancelled,
+    /// Its time was over.
+    #[cfg_attr(feature = "component", component(name = "expired"))]
+    Expired,
+    /// Anything else, in the agent's own words.
+    #[cfg_attr(feature = "component", component(name = "other"))]
+    Other(String),
+}
+
+/// What became of a command. JSON: `{"outcome": "failed", "reason": "user-locked"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "component",
+    derive(ComponentType, Lift, Lower),
+    component(variant)
+)]
+pub enum Outcome {
+    /// The device did it.
+    #[cfg_attr(feature = "component", component(name = "success"))]
+    Success,
+    /// It did not, and this is why.
+    #[cfg_attr(feature = "component", component(name = "failed"))]
+    Failed(Failure),
+}
