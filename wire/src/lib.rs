@@ -7,6 +7,7 @@
 
 pub mod decisions;
 pub mod sealing;
+mod sentences;
 pub mod sync;
 pub mod time;
 pub mod word;

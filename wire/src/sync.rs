@@ -8,6 +8,7 @@
 //! An error is answered with a [`Problem`].
 
 use crate::{
+    decisions::Refusal,
     sealing::{PublicKey, Sealed},
     time::{self, Timestamp},
     words::{Action, CommandId, Condition, ManagementMode, Outcome, Policy, ResetOptions},
@@ -132,4 +133,7 @@ pub struct Problem {
     /// The command in question, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandId>,
+    /// What the plugin said, if it refused the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
 }

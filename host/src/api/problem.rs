@@ -1,0 +1,111 @@
+//! Errors as RFC 9457 has them: `application/problem+json` with a status that fits.
+
+use crate::{plugin::PluginError, service::ServiceError, store::StoreError};
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use mdm_wire::{decisions::Refusal, sync::Problem};
+
+/// An error on its way to the caller.
+pub(super) struct ApiError(Problem);
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, kind: &str, detail: impl ToString) -> Self {
+        Self(Problem {
+            kind: kind.to_owned(),
+            status: status.as_u16(),
+            detail: detail.to_string(),
+            command: None,
+            refusal: None,
+        })
+    }
+
+    pub(super) fn problem(self) -> Problem {
+        self.0
+    }
+}
+
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        let (status, kind) = match &error {
+            ServiceError::UnknownDevice(_) => (StatusCode::NOT_FOUND, "unknown-device"),
+            ServiceError::UnknownCommand { .. } => (StatusCode::NOT_FOUND, "unknown-command"),
+            ServiceError::UnknownGroup(_) => (StatusCode::NOT_FOUND, "unknown-group"),
+            ServiceError::BadRequest(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-request"),
+            ServiceError::BadEnrollmentToken => (StatusCode::UNAUTHORIZED, "bad-enrollment-token"),
+            ServiceError::Refused(refusal) => refusal_kind(refusal),
+            ServiceError::Plugin(error) => (StatusCode::SERVICE_UNAVAILABLE, plugin_kind(error)),
+            ServiceError::Store(StoreError::Conflict) => (StatusCode::CONFLICT, "device-changed"),
+            ServiceError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-failed"),
+            ServiceError::Sealing(_) | ServiceError::NoRandom(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "sealing-failed")
+            }
+        };
+        let mut api_error = Self::new(status, kind, &error);
+        match error {
+            ServiceError::UnknownCommand { command, .. } => api_error.0.command = Some(command),
+            ServiceError::Refused(refusal) => {
+                api_error.0.command = match &refusal {
+                    Refusal::Conflict(id) | Refusal::NotPending(id) | Refusal::NotExpired(id) => {
+                        Some(id.clone())
+                    }
+                    _ => None,
+                };
+                api_error.0.refusal = Some(refusal);
+            }
+            _ => {}
+        }
+        api_error
+    }
+}
+
+fn refusal_kind(refusal: &Refusal) -> (StatusCode, &'static str) {
+    match refusal {
+        Refusal::PasswordRefused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "password-refused"),
+        Refusal::BadValidity => (StatusCode::UNPROCESSABLE_ENTITY, "bad-validity"),
+        Refusal::AgentTooOld(_) => (StatusCode::CONFLICT, "agent-too-old"),
+        Refusal::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+        Refusal::NotPending(_) => (StatusCode::CONFLICT, "not-pending"),
+        Refusal::NothingToRemove => (StatusCode::CONFLICT, "nothing-to-remove"),
+        Refusal::NotExpired(_) => (StatusCode::CONFLICT, "not-expired"),
+        Refusal::Other(_) => (StatusCode::CONFLICT, "refused"),
+    }
+}
+
+fn plugin_kind(error: &PluginError) -> &'static str {
+    match error {
+        PluginError::TooSlow(_) => "plugin-too-slow",
+        PluginError::TooLarge(_) => "plugin-too-large",
+        PluginError::Breach(_) => "plugin-broke-contract",
+        PluginError::Crashed(_) | PluginError::NoSubject => "plugin-crashed",
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self.0)).into_response();
+        let form = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, form);
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+pub(super) async fn no_such_route(uri: Uri) -> ApiError {
+    let text = format!("there is nothing at {}", uri.path());
+    ApiError::new(StatusCode::NOT_FOUND, "unknown-route", text)
+}
+
+pub(super) async fn no_such_method(uri: Uri) -> ApiError {
+    let text = format!("{} takes another method", uri.path());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "unknown-method", text)
+}

@@ -1,0 +1,138 @@
+//! Asking a host over its API.
+
+use super::Host;
+use crate::api::model::DeviceList;
+use anyhow::{Context as _, bail};
+use mdm_wire::sync::Problem;
+use reqwest::{Method, StatusCode};
+use serde::{Serialize, de::DeserializeOwned};
+use zeroize::Zeroizing;
+
+/// A caller of the admin's API.
+pub(super) struct Client {
+    http: reqwest::Client,
+    url: String,
+    token: Zeroizing<String>,
+    json: bool,
+}
+
+impl Client {
+    pub(super) fn new(host: &Host) -> anyhow::Result<Self> {
+        let token = match &host.token_file {
+            Some(file) => std::fs::read_to_string(file)
+                .with_context(|| format!("the token file {} can't be read", file.display()))?,
+            None => std::env::var("MDM_TOKEN").context(
+                "no token: put the admin's token into MDM_TOKEN, or name a file with --token-file. \
+                 The host shows the token at its first start",
+            )?,
+        };
+        Ok(Self {
+            http: reqwest::Client::builder().build()?,
+            url: host.url.trim_end_matches('/').to_owned(),
+            token: Zeroizing::new(token.trim().to_owned()),
+            json: host.json,
+        })
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<T> {
+        self.call(Method::GET, path, &[], None::<&()>).await
+    }
+
+    pub(super) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<T> {
+        self.call(Method::DELETE, path, &[], None::<&()>).await
+    }
+
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.call(Method::POST, path, &[], Some(body)).await
+    }
+
+    pub(super) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.call(Method::PUT, path, &[], Some(body)).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, Option<&str>)],
+        body: Option<&impl Serialize>,
+    ) -> anyhow::Result<T> {
+        let mut url = reqwest::Url::parse(&self.url).with_context(|| {
+            format!("`{}` is no address such as http://127.0.0.1:7878", self.url)
+        })?;
+        match url.path_segments_mut() {
+            Ok(mut segments) => {
+                segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+            }
+            Err(()) => bail!("`{}` is no address such as http://127.0.0.1:7878", self.url),
+        }
+        for (name, value) in query {
+            if let Some(value) = value {
+                url.query_pairs_mut().append_pair(name, value);
+            }
+        }
+        let mut request = self
+            .http
+            .request(method, url)
+            .bearer_auth(self.token.as_str());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.with_context(|| {
+            format!(
+                "the host at {} can't be reached: is `mdm-host serve` running there?",
+                self.url
+            )
+        })?;
+        let status = response.status();
+        let text = response
+            .bytes()
+            .await
+            .context("the host's answer did not arrive whole")?;
+        if status.is_success() {
+            return serde_json::from_slice(&text)
+                .context("the host's answer is not what this version of mdm-host expects");
+        }
+        bail!(self.refusal(status, &text))
+    }
+
+    fn refusal(&self, status: StatusCode, text: &[u8]) -> String {
+        match serde_json::from_slice::<Problem>(text) {
+            Ok(problem) if self.json => {
+                println!("{}", String::from_utf8_lossy(text));
+                problem.kind
+            }
+            Ok(problem) => format!("{} ({})", problem.detail, problem.kind),
+            Err(_) => format!("the host at {} answered {status}", self.url),
+        }
+    }
+
+    /// A page of the list of devices.
+    pub(super) async fn page(&self, after: Option<&str>) -> anyhow::Result<DeviceList> {
+        let query = [("limit", Some("500")), ("after", after)];
+        self.call(Method::GET, &["devices"], &query, None::<&()>)
+            .await
+    }
+
+    /// Prints an answer: as JSON for scripts, or as a page for people.
+    pub(super) fn print<T: Serialize>(
+        &self,
+        answer: &T,
+        page: impl FnOnce(&T) -> String,
+    ) -> anyhow::Result<()> {
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(answer)?);
+        } else {
+            println!("{}", page(answer).trim_end());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! The command line: `serve` runs a host, and the rest asks one over its API.
+
+mod client;
+mod device;
+mod password;
+mod policy;
+mod prompt;
+mod serve;
+mod show;
+
+use clap::{Args, Parser, Subcommand};
+use client::Client;
+use std::path::PathBuf;
+
+/// Sets, resets and removes the lock-screen passwords of managed Android devices.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a host.
+    Serve(serve::Serve),
+    /// List and show devices, and let new ones enroll.
+    #[command(subcommand)]
+    Device(device::Device),
+    /// Reset, remove and look after passwords.
+    #[command(subcommand)]
+    Password(password::Password),
+    /// Apply and clear policies.
+    #[command(subcommand)]
+    Policy(policy::Policy),
+}
+
+/// Which host to ask, as whom, and how to print what it says.
+#[derive(Args, Clone)]
+struct Host {
+    /// The host's address.
+    #[arg(
+        long,
+        env = "MDM_URL",
+        default_value = "http://127.0.0.1:7878",
+        global = true
+    )]
+    url: String,
+    /// A file with the admin's token. Without it, the token is taken from MDM_TOKEN.
+    #[arg(long, env = "MDM_TOKEN_FILE", global = true)]
+    token_file: Option<PathBuf>,
+    /// Print JSON, for scripts.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    pub fn run(self) -> anyhow::Result<()> {
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        threads.block_on(async {
+            match self.command {
+                Command::Serve(serve) => serve.run().await,
+                Command::Device(device) => device.run().await,
+                Command::Password(password) => password.run().await,
+                Command::Policy(policy) => policy.run().await,
+            }
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! Answers as pages for people.
+
+use crate::api::model::{DeviceList, DeviceView, GroupAnswer, StatusView};
+use mdm_wire::{
+    decisions::{Command, DeviceOutlook},
+    time::{Timestamp, rfc3339},
+    words::TokenState,
+};
+use std::fmt::Write as _;
+
+/// Lines of a page. Writing to a string can't fail.
+macro_rules! line {
+    ($page:expr, $($text:tt)*) => {{
+        let _ = writeln!($page, $($text)*);
+    }};
+}
+
+pub(super) fn time(time: Timestamp) -> String {
+    let seconds = time / 1000 * 1000;
+    rfc3339(seconds).unwrap_or_else(|| "an unknown time".into())
+}
+
+pub(super) fn devices(list: &DeviceList) -> String {
+    if list.devices.is_empty() {
+        return "no devices: `mdm-host device enroll` makes a token to enroll one with".into();
+    }
+    let mut page = format!(
+        "{:36}  {:20}  {:>3}  {:13}  {:7}  {}\n",
+        "DEVICE", "NAME", "API", "MODE", "CONTACT", "LATEST COMMAND"
+    );
+    for view in &list.devices {
+        let device = &view.device;
+        line!(
+            page,
+            "{:36}  {:20}  {:>3}  {:13}  {:7}  {}",
+            device.id,
+            view.name,
+            device.api_level,
+            device.management_mode.word(),
+            if view.online { "online" } else { "away" },
+            view.latest
+                .as_ref()
+                .map_or("none".into(), |it| format!("{}: {}", it.action, it.status)),
+        );
+    }
+    if let Some(next) = &list.next {
+        line!(page, "more: --after {next}");
+    }
+    page
+}
+
+pub(super) fn device(view: &DeviceView) -> String {
+    let device = &view.device;
+    let condition = &device.condition;
+    let yes = |it: bool| if it { "yes" } else { "no" };
+    let mut page = format!("{} ({})\n", view.name, device.id);
+    line!(page, "  Android API level   {}", device.api_level);
+    line!(page, "  agent               {}", device.agent_version);
+    let profile = if device.managed_profile {
+        ", managed profile"
+    } else {
+        ""
+    };
+    line!(
+        page,
+        "  management mode     {}{profile}",
+        device.management_mode
+    );
+    if !device.groups.is_empty() {
+        line!(page, "  groups              {}", device.groups.join(", "));
+    }
+    let contact = if view.online { "online" } else { "away" };
+    line!(
+        page,
+        "  contact             {contact}, last sync {}",
+        time(device.last_sync)
+    );
+    line!(
+        page,
+        "  password set        {}",
+        yes(condition.password_set)
+    );
+    line!(
+        page,
+        "  unlocked since boot {}",
+        yes(condition.unlocked_since_boot)
+    );
+    if condition.token != TokenState::Missing {
+        line!(page, "  reset token         {}", condition.token);
+    }
+    let policy = device
+        .policy
+        .as_ref()
+        .map_or("none".into(), ToString::to_string);
+    line!(page, "  policy              {policy}");
+    if let Some(by) = &device.policy_override {
+        line!(
+            page,
+            "  policy override     since {} by reset {}",
+            time(by.since),
+            by.command
+        );
+    }
+    if let Some(latest) = &view.latest {
+        line!(page, "  latest command      {}", command(latest));
+    }
+    page
+}
+
+pub(super) fn command(command: &Command) -> String {
+    let mut text = format!("{} {}: {}", command.action, command.id, command.status);
+    let _ = match (command.settled_at, command.expires_at) {
+        (Some(at), _) => write!(text, " ({})", time(at)),
+        (None, Some(end)) => write!(text, " (expires {})", time(end)),
+        (None, None) => write!(text, " (since {})", time(command.requested_at)),
+    };
+    if let Some(late) = &command.late_outcome {
+        let _ = write!(text, "; the device said later: {late}");
+    }
+    text
+}
+
+pub(super) fn status(view: &StatusView) -> String {
+    let status = &view.status;
+    let mut page = String::new();
+    match &status.latest {
+        Some(latest) => line!(page, "{}", command(latest)),
+        None => line!(page, "no command was ever made"),
+    }
+    line!(page, "policy: {}", status.policy_state);
+    let remove = if status.remove_offered {
+        "offered"
+    } else {
+        "not offered: nothing to remove"
+    };
+    line!(page, "remove: {remove}");
+    line!(page, "a new password needs {}", status.password_rule);
+    if view.history.len() > 1 {
+        line!(page, "history:");
+        for entry in &view.history {
+            line!(page, "  {}  {}", time(entry.requested_at), command(entry));
+        }
+    }
+    page
+}
+
+pub(super) fn outlook(outlook: &DeviceOutlook) -> String {
+    let mut page = format!("outlook: {}\n", outlook.verdict);
+    if let Some(remedy) = outlook.remedy {
+        line!(page, "  what to do: {}", remedy.sentence());
+    }
+    for note in &outlook.notes {
+        line!(page, "  note: {note}");
+    }
+    page
+}
+
+pub(super) fn group(answers: &Vec<GroupAnswer>) -> String {
+    let mut page = String::new();
+    for answer in answers {
+        match (&answer.command, &answer.problem) {
+            (Some(sent), _) => line!(
+                page,
+                "{} ({}): {}",
+                answer.name,
+                answer.device,
+                command(sent)
+            ),
+            (None, Some(problem)) => {
+                line!(
+                    page,
+                    "{} ({}): refused: {}",
+                    answer.name,
+                    answer.device,
+                    problem.detail
+                )
+            }
+            (None, None) => {}
+        }
+    }
+    page
+}

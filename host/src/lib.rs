@@ -1,0 +1,16 @@
+//! The host of the password feature: it loads a plugin, fills each call from its store, commits what
+//! the call decided, and carries commands to devices and reports back.
+//!
+//! [`service`] is the heart: one function for each use case. Below it lie [`plugin`], [`store`] and
+//! [`transport`], which know nothing of each other; above it [`api`] and [`cli`], which know nothing
+//! else.
+
+pub mod api;
+pub mod change;
+pub mod cli;
+pub mod password;
+pub mod plugin;
+pub mod service;
+pub mod store;
+pub mod token;
+pub mod transport;

@@ -1,0 +1,170 @@
+//! Running calls: each takes a context, and gives it back together with the decision. A call that
+//! fails gives nothing back, so nothing of it can be committed.
+
+use super::{
+    CallContext, Runtime,
+    bindings::{PasswordPlugin, PasswordPluginPre, exports::mdm::password::password},
+    context::Secret,
+    contract::*,
+    error::PluginError,
+    imports::Guest,
+};
+use wasmtime::{Store, component::Resource};
+
+/// A plugin that fits the contract, ready to run.
+pub struct Plugin {
+    runtime: Runtime,
+    pre: PasswordPluginPre<Guest>,
+    digest: [u8; 32],
+}
+
+impl Plugin {
+    pub(super) fn new(runtime: Runtime, pre: PasswordPluginPre<Guest>, digest: [u8; 32]) -> Self {
+        Self {
+            runtime,
+            pre,
+            digest,
+        }
+    }
+
+    /// The SHA-256 digest of the component, in hex.
+    pub fn digest(&self) -> String {
+        self.digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// How many instances can run at one time.
+    pub fn most_instances(&self) -> u32 {
+        self.runtime.limits.instances
+    }
+
+    /// Makes an instance. The service makes one for each call, so that a plugin can't carry anything
+    /// from one device's call to another's.
+    pub fn instance(&self) -> Result<Instance, PluginError> {
+        let limits = self.runtime.limits;
+        let mut store = Store::new(&self.runtime.engine, Guest::new(&limits));
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_epoch_deadline(limits.ticks());
+        let exports = self
+            .pre
+            .instantiate(&mut store)
+            .map_err(|error| PluginError::from_trap(&error, &limits))?;
+        Ok(Instance {
+            store,
+            exports,
+            limits,
+        })
+    }
+}
+
+/// An instance of a plugin. After an error it can't be used again.
+pub struct Instance {
+    store: Store<Guest>,
+    exports: PasswordPlugin,
+    limits: super::Limits,
+}
+
+/// A decision, and the context with the changes that it made.
+pub type Decided<T> = Result<(T, CallContext), PluginError>;
+
+impl Instance {
+    fn run<T>(
+        &mut self,
+        context: CallContext,
+        call: impl FnOnce(&password::Guest, &mut Store<Guest>) -> wasmtime::Result<T>,
+    ) -> Decided<T> {
+        self.store.data_mut().context = Some(context);
+        self.store.set_epoch_deadline(self.limits.ticks());
+        let decision = call(self.exports.mdm_password_password(), &mut self.store);
+        let context = self.store.data_mut().context.take();
+        match (decision, context) {
+            (Ok(decision), Some(context)) => Ok((decision, context)),
+            (Ok(_), None) => Err(PluginError::Crashed("its call context is gone".into())),
+            (Err(error), _) => {
+                tracing::debug!(error = format!("{error:?}"), "a plugin's call failed");
+                Err(PluginError::from_trap(&error, &self.limits))
+            }
+        }
+    }
+
+    /// Decides on a reset to the context's password.
+    pub fn reset(
+        &mut self,
+        context: CallContext,
+        options: ResetOptions,
+        terms: &Terms,
+    ) -> Decided<Result<CommandId, Refusal>> {
+        self.run(context, |guest, store| {
+            guest.call_reset(store, secret(), options, terms)
+        })
+    }
+
+    /// Decides on a remove.
+    pub fn remove(
+        &mut self,
+        context: CallContext,
+        terms: &Terms,
+    ) -> Decided<Result<CommandId, Refusal>> {
+        self.run(context, |guest, store| guest.call_remove(store, terms))
+    }
+
+    /// Foretells what a reset or a remove would come to.
+    pub fn outlook(
+        &mut self,
+        context: CallContext,
+        action: Action,
+        options: ResetOptions,
+        terms: &Terms,
+    ) -> Decided<DeviceOutlook> {
+        let secret = context.password.is_some().then(secret);
+        self.run(context, |guest, store| {
+            guest.call_outlook(store, action, secret, options, terms)
+        })
+    }
+
+    /// What a device page shows.
+    pub fn status(&mut self, context: CallContext) -> Decided<DeviceStatus> {
+        self.run(context, |guest, store| guest.call_status(store))
+    }
+
+    /// Whether the applied policy is enforced.
+    pub fn policy_override(&mut self, context: CallContext) -> Decided<PolicyState> {
+        self.run(context, |guest, store| guest.call_policy_override(store))
+    }
+
+    /// Takes what an agent said of the context's command.
+    pub fn report(
+        &mut self,
+        context: CallContext,
+        outcome: &Outcome,
+    ) -> Decided<Result<ReportEffect, Refusal>> {
+        let command = subject(&context)?;
+        self.run(context, |guest, store| {
+            guest.call_report(store, &command, outcome)
+        })
+    }
+
+    /// An admin takes the context's command back.
+    pub fn cancel(&mut self, context: CallContext) -> Decided<Result<(), Refusal>> {
+        let command = subject(&context)?;
+        self.run(context, |guest, store| guest.call_cancel(store, &command))
+    }
+
+    /// The time of the context's command is over.
+    pub fn expire(&mut self, context: CallContext) -> Decided<Result<(), Refusal>> {
+        let command = subject(&context)?;
+        self.run(context, |guest, store| guest.call_expire(store, &command))
+    }
+}
+
+/// The command that the call is about.
+fn subject(context: &CallContext) -> Result<Command, PluginError> {
+    context.subject.clone().ok_or(PluginError::NoSubject)
+}
+
+/// The handle to the password of the call, of which there is one at most.
+fn secret() -> Resource<Secret> {
+    Resource::new_borrow(0)
+}

@@ -1,0 +1,149 @@
+//! The engine that compiles and runs plugins, and the limits that each call has.
+
+use super::error::{LoadError, OutOfMemory};
+use std::{sync::Arc, thread, time::Duration};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter,
+};
+
+/// How often a running plugin is asked whether its time is over.
+const TICK: Duration = Duration::from_millis(5);
+
+/// What one call may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Wall time.
+    pub time: Duration,
+    /// Linear memory, in bytes, of all the component's memories together.
+    pub memory: usize,
+    /// Elements of each table.
+    pub table_elements: usize,
+    /// Instances at one time; further calls wait.
+    pub instances: u32,
+}
+
+impl Default for Limits {
+    /// Fifty times what a slow reference call takes, and room for a guest that brings an interpreter.
+    fn default() -> Self {
+        Self {
+            time: Duration::from_millis(50),
+            memory: 64 << 20,
+            table_elements: 100_000,
+            instances: 64,
+        }
+    }
+}
+
+impl Limits {
+    /// The time as epoch ticks. A call that begins just before a tick gets no less than its time.
+    pub(super) fn ticks(&self) -> u64 {
+        let ticks = self.time.as_millis().div_ceil(TICK.as_millis());
+        u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
+    }
+}
+
+/// A WebAssembly engine that all plugins of a host share.
+#[derive(Clone)]
+pub struct Runtime {
+    pub(super) engine: Engine,
+    pub(super) limits: Limits,
+    /// The clock stops when the last runtime is gone.
+    _clock: Arc<()>,
+}
+
+impl Runtime {
+    /// Sets an engine up, and starts the clock that stops calls which run too long.
+    pub fn new(limits: Limits) -> Result<Self, LoadError> {
+        let engine =
+            Engine::new(&config(&limits)).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
+        let clock = Arc::new(());
+        let (weak_engine, alive) = (engine.weak(), Arc::downgrade(&clock));
+        thread::Builder::new()
+            .name("plugin-clock".into())
+            .spawn(move || {
+                while alive.strong_count() > 0
+                    && let Some(engine) = weak_engine.upgrade()
+                {
+                    engine.increment_epoch();
+                    drop(engine);
+                    thread::sleep(TICK);
+                }
+            })
+            .map_err(|e| LoadError::Engine(e.to_string()))?;
+        Ok(Self {
+            engine,
+            limits,
+            _clock: clock,
+        })
+    }
+}
+
+fn config(limits: &Limits) -> Config {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(limits.instances)
+        .total_core_instances(limits.instances * 8)
+        .total_memories(limits.instances)
+        .total_tables(limits.instances * 4)
+        .max_memories_per_component(1)
+        .max_tables_per_component(4)
+        .max_memory_size(limits.memory)
+        .table_elements(limits.table_elements)
+        // A fresh instance for each call costs half as much when what it touched stays mapped.
+        .linear_memory_keep_resident(256 << 10)
+        .table_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .epoch_interruption(true)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// Holds one instance to its memory and tables.
+pub(super) struct Limiter {
+    memory_left: usize,
+    table_elements: usize,
+}
+
+impl Limiter {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            memory_left: limits.memory,
+            table_elements: limits.table_elements,
+        }
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        match self
+            .memory_left
+            .checked_sub(desired.saturating_sub(current))
+        {
+            Some(left) => {
+                self.memory_left = left;
+                Ok(true)
+            }
+            None => Err(OutOfMemory.into()),
+        }
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if desired <= self.table_elements {
+            Ok(true)
+        } else {
+            Err(OutOfMemory.into())
+        }
+    }
+}

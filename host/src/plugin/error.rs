@@ -1,0 +1,111 @@
+//! What can go wrong with a plugin, in words for the admin who chose it.
+
+use super::engine::Limits;
+use std::time::Duration;
+use wasmtime::Trap;
+
+/// Why a file was not accepted as a plugin. The one that is active stays.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file can't be read.
+    #[error("the plugin file {path} can't be read: {source}")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It does not begin like WebAssembly.
+    #[error(
+        "this is no WebAssembly component: it doesn't begin with WebAssembly's magic number. Give a .wasm component"
+    )]
+    NotWasm,
+    /// A module, from before components.
+    #[error(
+        "this is a core WebAssembly module, not a component. Build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// It does not compile.
+    #[error("this component is broken: {0}. Build it again, or check that the file is complete")]
+    Broken(String),
+    /// It implements another version of the contract.
+    #[error(
+        "this component implements {found}, and this host supports {supported}. Build it against the contract in wit/"
+    )]
+    OtherVersion {
+        /// What it exports.
+        found: String,
+        /// What would do.
+        supported: &'static str,
+    },
+    /// It lacks the contract's interface.
+    #[error("this component doesn't implement the contract: it doesn't export {0}")]
+    MissingInterface(&'static str),
+    /// It lacks functions of the contract.
+    #[error("this component doesn't implement the contract: {interface} lacks {}", list(.functions))]
+    MissingFunctions {
+        /// The contract's interface.
+        interface: &'static str,
+        /// Each function that is missing.
+        functions: Vec<String>,
+    },
+    /// It has all names, and some type is wrong.
+    #[error("this component doesn't agree with the contract's types: {0}")]
+    OtherTypes(String),
+    /// It wants what no plugin gets.
+    #[error("this component imports {}, which no plugin is granted. Build it without them: for Rust, as plugin/ is built; for other languages, without stdio, file system and network", list(.0))]
+    ForbiddenImports(Vec<String>),
+    /// The engine itself could not be set up.
+    #[error("the WebAssembly engine can't be set up: {0}")]
+    Engine(String),
+}
+
+fn list(names: &[String]) -> String {
+    names.join(", ")
+}
+
+/// Why a call came to nothing. Nothing was changed by it.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// It took too long.
+    #[error("the plugin ran longer than {} ms and was stopped; nothing was changed", .0.as_millis())]
+    TooSlow(Duration),
+    /// It wanted too much memory.
+    #[error("the plugin wanted more than {} MiB of memory and was stopped; nothing was changed", .0 >> 20)]
+    TooLarge(usize),
+    /// It broke a rule of the contract.
+    #[error("the plugin broke the contract: {0}; nothing was changed")]
+    Breach(String),
+    /// The host called it wrongly.
+    #[error("the call is about a command, and was given none")]
+    NoSubject,
+    /// It crashed.
+    #[error("the plugin crashed ({0}); nothing was changed")]
+    Crashed(String),
+}
+
+/// A rule of the contract that an import saw broken: it traps the call.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Breach(pub(super) String);
+
+/// A guest wanted more memory than it may have.
+#[derive(Debug, thiserror::Error)]
+#[error("out of memory")]
+pub(super) struct OutOfMemory;
+
+impl PluginError {
+    pub(super) fn from_trap(error: &wasmtime::Error, limits: &Limits) -> Self {
+        if let Some(Breach(what)) = error.downcast_ref() {
+            return Self::Breach(what.clone());
+        }
+        if error.is::<OutOfMemory>() {
+            return Self::TooLarge(limits.memory);
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::Interrupt) => Self::TooSlow(limits.time),
+            Some(trap) => Self::Crashed(trap.to_string()),
+            None => Self::Crashed(error.root_cause().to_string()),
+        }
+    }
+}

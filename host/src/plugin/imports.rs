@@ -1,0 +1,115 @@
+//! The contract's imports, as reads and writes of the call context.
+
+use super::{
+    bindings::{
+        mdm::password::{device_store, secrets, transport},
+        wasi::clocks::wall_clock::{self, Datetime},
+    },
+    context::{CallContext, Secret},
+    contract::*,
+    engine::{Limiter, Limits},
+    error::Breach,
+};
+use wasmtime::{Result, component::Resource};
+
+/// What an instance has of its host: the context of the call that is running, if one is.
+pub(super) struct Guest {
+    pub(super) context: Option<CallContext>,
+    pub(super) limiter: Limiter,
+}
+
+impl Guest {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            context: None,
+            limiter: Limiter::new(limits),
+        }
+    }
+
+    pub(super) fn context(&mut self) -> Result<&mut CallContext> {
+        let outside = || Breach("it called an import while no call was running".into()).into();
+        self.context.as_mut().ok_or_else(outside)
+    }
+
+    fn password(&mut self) -> Result<&crate::password::Password> {
+        let none = || Breach("it used a secret in a call that was given none".into()).into();
+        self.context()?.password.as_ref().ok_or_else(none)
+    }
+}
+
+impl secrets::Host for Guest {}
+
+impl secrets::HostSecret for Guest {
+    fn measure(&mut self, _secret: Resource<Secret>) -> Result<Measure> {
+        Ok(self.password()?.measure())
+    }
+
+    fn guessability(&mut self, _secret: Resource<Secret>) -> Result<u8> {
+        Ok(self.password()?.guessability())
+    }
+
+    fn drop(&mut self, _secret: Resource<Secret>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl device_store::Host for Guest {
+    fn get_device(&mut self) -> Result<Device> {
+        Ok(self.context()?.device.clone())
+    }
+
+    fn get_pending(&mut self) -> Result<Option<Command>> {
+        Ok(self.context()?.pending.clone())
+    }
+
+    fn get_latest(&mut self) -> Result<Option<Command>> {
+        Ok(self.context()?.latest.clone())
+    }
+
+    fn get_password_rule(&mut self) -> Result<PasswordRule> {
+        Ok(self.context()?.password_rule.clone())
+    }
+
+    fn settle(&mut self, command: CommandId, outcome: Outcome) -> Result<()> {
+        Ok(self.context()?.settle(command, outcome)?)
+    }
+
+    fn keep_late_outcome(&mut self, command: CommandId, outcome: Outcome) -> Result<()> {
+        Ok(self.context()?.keep_late_outcome(command, outcome)?)
+    }
+
+    fn set_policy_override(&mut self, command: Option<CommandId>) -> Result<()> {
+        Ok(self.context()?.set_policy_override(command)?)
+    }
+}
+
+impl transport::Host for Guest {
+    fn get_capabilities(&mut self) -> Result<Capabilities> {
+        Ok(self.context()?.capabilities)
+    }
+
+    fn is_online(&mut self) -> Result<bool> {
+        Ok(self.context()?.online)
+    }
+
+    fn send(&mut self, command: NewCommand, secret: Option<Resource<Secret>>) -> Result<CommandId> {
+        Ok(self.context()?.send(command, secret.is_some())?)
+    }
+}
+
+impl wall_clock::Host for Guest {
+    fn now(&mut self) -> Result<Datetime> {
+        Ok(datetime(self.context()?.now))
+    }
+
+    fn resolution(&mut self) -> Result<Datetime> {
+        Ok(datetime(1))
+    }
+}
+
+fn datetime(milliseconds: u64) -> Datetime {
+    Datetime {
+        seconds: milliseconds / 1000,
+        nanoseconds: (milliseconds % 1000) as u32 * 1_000_000,
+    }
+}

@@ -1,0 +1,23 @@
+//! The plugin runtime: loads a component, checks it against the contract, and runs its calls, each
+//! with a call context of its own and within limits.
+
+mod artifact;
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+mod bindings;
+mod calls;
+pub mod context;
+pub mod contract;
+mod engine;
+mod error;
+mod imports;
+mod load;
+mod wasi;
+
+pub use artifact::Artifacts;
+pub use calls::{Decided, Instance, Plugin};
+pub use context::CallContext;
+pub use engine::{Limits, Runtime};
+pub use error::{LoadError, PluginError};
+
+/// The reference plugin, built from `plugin/` together with this host.
+pub const REFERENCE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/reference.wasm"));

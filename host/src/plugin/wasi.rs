@@ -1,0 +1,45 @@
+//! What a plugin is granted of WASI besides the contract's wall clock, because languages other than
+//! Rust bring it along: a monotonic clock and random bytes. Nothing here blocks.
+
+use super::imports::Guest;
+use wasmtime::{Result, StoreContextMut, component::Linker};
+
+/// The most random bytes that one call of an import hands out.
+const MOST_BYTES: u64 = 4096;
+
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
+    let mut clock = linker.instance("wasi:clocks/monotonic-clock@0.2.6")?;
+    // Time stands still during a call, on every clock.
+    clock.func_wrap("now", |mut store: StoreContextMut<'_, Guest>, (): ()| {
+        Ok((store.data_mut().context()?.now.saturating_mul(1_000_000),))
+    })?;
+    clock.func_wrap("resolution", |_: StoreContextMut<'_, Guest>, (): ()| {
+        Ok((1_000_000u64,))
+    })?;
+    for (interface, prefix) in [("random", ""), ("insecure", "insecure-")] {
+        let mut random = linker.instance(&format!("wasi:random/{interface}@0.2.6"))?;
+        random.func_wrap(
+            &format!("get-{prefix}random-bytes"),
+            |_: StoreContextMut<'_, Guest>, (length,): (u64,)| Ok((random_bytes(length)?,)),
+        )?;
+        random.func_wrap(
+            &format!("get-{prefix}random-u64"),
+            |_: StoreContextMut<'_, Guest>, (): ()| Ok((getrandom::u64()?,)),
+        )?;
+    }
+    linker
+        .instance("wasi:random/insecure-seed@0.2.6")?
+        .func_wrap("insecure-seed", |_: StoreContextMut<'_, Guest>, (): ()| {
+            Ok(((getrandom::u64()?, getrandom::u64()?),))
+        })?;
+    Ok(())
+}
+
+fn random_bytes(length: u64) -> Result<Vec<u8>> {
+    if length > MOST_BYTES {
+        wasmtime::bail!("a plugin gets at most {MOST_BYTES} random bytes at a time");
+    }
+    let mut bytes = vec![0; length as usize];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,209 @@
+//! What an agent does: it enrolls once, and syncs ever after.
+
+use super::{Deed, Service, ServiceError};
+use crate::{
+    change::Change,
+    store::{Commit, Delivery, NewDevice, Snapshot, StoreError},
+    token::{self, TokenDigest},
+};
+use mdm_wire::{
+    decisions::PolicyState,
+    sync::{
+        EnrollRequest, EnrollResponse, LONGEST_WAIT, Report, SealedCommand, SyncRequest,
+        SyncResponse, Told,
+    },
+    time,
+    words::Policy,
+};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
+
+/// A sync that tells nothing new is noted only if the last one is older than this, in milliseconds: a
+/// fleet that has nothing to say writes nothing.
+const NOTED_EVERY: u64 = 30_000;
+
+impl Service {
+    /// Takes a device in. The token is spent.
+    pub async fn enroll(
+        &self,
+        token: TokenDigest,
+        request: EnrollRequest,
+    ) -> Result<EnrollResponse, ServiceError> {
+        if request.name.trim().is_empty() || request.name.len() > 100 {
+            let text = "a device's name has 1 to 100 bytes".to_owned();
+            return Err(ServiceError::BadRequest(text));
+        }
+        let credential = token::new_token("agent")?;
+        let device = NewDevice {
+            id: Uuid::now_v7().to_string(),
+            name: request.name,
+            public_key: request.public_key,
+            credential: token::digest(&credential),
+            told: request.told,
+            at: time::now(),
+        };
+        let id = device.id.clone();
+        if !self.store.enroll(token, device).await? {
+            return Err(ServiceError::BadEnrollmentToken);
+        }
+        tracing::info!(device = id, "a device enrolled");
+        Ok(EnrollResponse {
+            device: id,
+            credential: credential.to_string(),
+        })
+    }
+
+    /// The device whose agent has this credential.
+    pub async fn authenticate_agent(
+        &self,
+        credential: TokenDigest,
+    ) -> Result<Option<String>, ServiceError> {
+        Ok(self.store.device_of_credential(credential).await?)
+    }
+
+    /// Whether this is an admin's token.
+    pub async fn is_admin(&self, token: TokenDigest) -> Result<bool, ServiceError> {
+        Ok(self.store.is_admin_token(token).await?)
+    }
+
+    /// Takes what the agent tells and reports, and answers with what is new for its device. If there
+    /// is nothing, waits for it as long as the agent likes.
+    ///
+    /// Every report is taken even if one of them is refused; then that refusal is the answer, and the
+    /// agent syncs again without the report in question.
+    pub async fn sync(
+        &self,
+        device: &str,
+        request: SyncRequest,
+    ) -> Result<SyncResponse, ServiceError> {
+        let mut contact = self.transport.contact(device);
+        self.hear(device, &request.told).await?;
+        let mut refused = None;
+        for report in &request.reports {
+            if let Err(error) = self.report(device, report).await {
+                refused.get_or_insert(error);
+            }
+        }
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
+        let deadline = Instant::now() + wait;
+        let mut closing = self.closing.subscribe();
+        loop {
+            let response = self.news(device, &request).await?;
+            let is_over = Instant::now() >= deadline || *closing.borrow();
+            if is_over || is_news(&response, &request) {
+                contact.answered();
+                return Ok(response);
+            }
+            tokio::select! {
+                () = contact.news() => {}
+                () = sleep_until(deadline) => {}
+                _ = closing.changed() => {}
+            }
+        }
+    }
+
+    /// Notes what the agent told of its device, if that is new.
+    async fn hear(&self, device: &str, told: &Told) -> Result<(), ServiceError> {
+        loop {
+            let snapshot = self.snapshot(device).await?;
+            let at = time::now();
+            let is_recent = at < snapshot.device.last_sync + NOTED_EVERY;
+            if is_recent && is_known(told, &snapshot) {
+                return Ok(());
+            }
+            let commit = Commit {
+                device: device.to_owned(),
+                version: snapshot.version,
+                at,
+                changes: vec![Change::Tell(told.clone())],
+                audit: None,
+            };
+            match self.store.commit(commit).await {
+                Err(StoreError::Conflict) => {}
+                done => return Ok(done?),
+            }
+        }
+    }
+
+    async fn report(&self, device: &str, report: &Report) -> Result<(), ServiceError> {
+        let outcome = report.outcome.clone();
+        let deed = Deed {
+            detail: Some(outcome.to_string()),
+            ..Deed::new("agent", "report").on(&report.command)
+        };
+        let effect = self
+            .decide(device, deed, move |plugin, context| {
+                plugin.report(context, &outcome)
+            })
+            .await?;
+        tracing::info!(device, command = report.command, outcome = %report.outcome, %effect, "report");
+        Ok(())
+    }
+
+    async fn news(
+        &self,
+        device: &str,
+        request: &SyncRequest,
+    ) -> Result<SyncResponse, ServiceError> {
+        let snapshot = self.snapshot(device).await?;
+        let outbox = self.store.outbox(device).await?;
+        let now = time::now();
+        let is_due = |delivery: &Delivery| delivery.command.expires_at.is_none_or(|end| now < end);
+        let is_pending = |id: &String| outbox.iter().any(|delivery| delivery.command.id == *id);
+        let withdrawn = request
+            .holding
+            .iter()
+            .filter(|id| !is_pending(id))
+            .cloned()
+            .collect();
+        let policy = self.enforced_policy(&snapshot).await?;
+        let commands = outbox
+            .into_iter()
+            .filter(|delivery| is_due(delivery) && !request.holding.contains(&delivery.command.id))
+            .map(|Delivery { command, sealed }| SealedCommand {
+                id: command.id,
+                action: command.action,
+                options: command.options,
+                expires_at: command.expires_at,
+                sealed,
+            })
+            .collect();
+        Ok(SyncResponse {
+            commands,
+            withdrawn,
+            policy,
+        })
+    }
+
+    /// The policy that the device is to enforce: the plugin says whether it is overridden.
+    async fn enforced_policy(&self, snapshot: &Snapshot) -> Result<Option<Policy>, ServiceError> {
+        let Some(policy) = &snapshot.device.policy else {
+            return Ok(None);
+        };
+        let state = self
+            .ask(snapshot, None, |plugin, context| {
+                plugin.policy_override(context)
+            })
+            .await?;
+        Ok(matches!(state, PolicyState::Enforced).then(|| policy.clone()))
+    }
+}
+
+fn is_known(told: &Told, snapshot: &Snapshot) -> bool {
+    let device = &snapshot.device;
+    told.api_level == device.api_level
+        && told.agent_version == device.agent_version
+        && told.management_mode == device.management_mode
+        && told.managed_profile == device.managed_profile
+        && told.condition == device.condition
+}
+
+fn is_news(response: &SyncResponse, request: &SyncRequest) -> bool {
+    !response.commands.is_empty()
+        || !response.withdrawn.is_empty()
+        || response.policy != request.policy
+}

@@ -1,0 +1,46 @@
+//! Why a use case came to nothing. Nothing was changed then.
+
+use crate::{plugin::PluginError, store::StoreError, token::NoRandom};
+use mdm_wire::{decisions::Refusal, sealing::SealingError, words::CommandId};
+
+/// Why a use case came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// There is no such device.
+    #[error("there is no device {0}: `mdm-host device list` shows those that there are")]
+    UnknownDevice(String),
+    /// The device has no such command.
+    #[error("device {device} has no command {command}: its history shows those that it has")]
+    UnknownCommand {
+        /// The device.
+        device: String,
+        /// What was asked for.
+        command: CommandId,
+    },
+    /// No device is in the group.
+    #[error(
+        "no device is in group {0}: a device's groups are named when its enrollment token is made"
+    )]
+    UnknownGroup(String),
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The enrollment token is unknown, spent or too old.
+    #[error("the enrollment token is unknown, spent or too old: ask the admin for a new one")]
+    BadEnrollmentToken,
+    /// The plugin refused.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The plugin failed.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The password could not be sealed.
+    #[error("the password could not be sealed: {0}. Enrol the device again")]
+    Sealing(#[from] SealingError),
+    /// No token could be made.
+    #[error(transparent)]
+    NoRandom(#[from] NoRandom),
+}

@@ -1,0 +1,227 @@
+//! The one flow: a request becomes a plugin's decision, and the decision one commit.
+//!
+//! A use case is one function: [`password`] has the admin's, [`devices`] those about devices and
+//! policies, [`agents`] the agent's, [`expiry`] the clock's. All that decide go through
+//! [`Service::decide`]; those that only ask, through [`Service::ask`].
+
+mod agents;
+mod devices;
+mod error;
+mod expiry;
+mod password;
+
+pub use devices::{DevicePage, EnrollmentToken};
+pub use error::ServiceError;
+pub use password::{Request, Reset};
+
+use crate::{
+    change::Change,
+    password::Password,
+    plugin::{CallContext, Decided, Instance, Plugin, PluginError},
+    store::{AuditEntry, Commit, Snapshot, Store, StoreError},
+    transport::{AgentSync, Transport as _},
+};
+use mdm_wire::{
+    decisions::{PasswordRule, Refusal},
+    sealing::{Binding, PublicKey},
+    time,
+    words::{Action, CommandId},
+};
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
+
+/// How often a call is decided anew when the device changes under it. Each round that loses means
+/// that another has won, so this many in a row need as many others at the same moment.
+const MOST_ROUNDS: usize = 32;
+
+/// What a host is made of.
+pub struct Service {
+    store: Arc<dyn Store>,
+    plugin: Arc<Plugin>,
+    transport: AgentSync,
+    password_rule: PasswordRule,
+    /// One permit for each instance that may run.
+    instances: Semaphore,
+    closing: watch::Sender<bool>,
+}
+
+/// Who asks for what, with what: the call's input, and its line in the audit trail.
+struct Deed<'a> {
+    actor: &'static str,
+    action: &'static str,
+    detail: Option<String>,
+    password: Option<&'a Password>,
+    subject: Option<&'a CommandId>,
+}
+
+impl<'a> Deed<'a> {
+    fn new(actor: &'static str, action: &'static str) -> Self {
+        Self {
+            actor,
+            action,
+            detail: None,
+            password: None,
+            subject: None,
+        }
+    }
+
+    /// The call is about this command.
+    fn on(self, subject: &'a CommandId) -> Self {
+        Self {
+            subject: Some(subject),
+            ..self
+        }
+    }
+}
+
+impl Service {
+    /// Wires a host together.
+    pub fn new(store: Arc<dyn Store>, plugin: Plugin, password_rule: PasswordRule) -> Self {
+        Self {
+            instances: Semaphore::new(plugin.most_instances() as usize),
+            store,
+            plugin: Arc::new(plugin),
+            transport: AgentSync::default(),
+            password_rule,
+            closing: watch::Sender::new(false),
+        }
+    }
+
+    /// Lets the syncs that wait for news go, so that the host can stop.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Lets the plugin decide about a device, and commits what it decided: all of it, or nothing. If
+    /// the device was changed meanwhile, the plugin decides again.
+    async fn decide<T: Send + 'static>(
+        &self,
+        device: &str,
+        deed: Deed<'_>,
+        call: impl Fn(&mut Instance, CallContext) -> Decided<Result<T, Refusal>>
+        + Clone
+        + Send
+        + 'static,
+    ) -> Result<T, ServiceError> {
+        for _ in 0..MOST_ROUNDS {
+            let snapshot = self.snapshot(device).await?;
+            let mut context = self.context(&snapshot, deed.password);
+            if let Some(subject) = deed.subject {
+                context.subject = Some(self.command(device, subject).await?);
+            }
+            let (decision, context) = self.run(context, call.clone()).await?;
+            let decision = decision.map_err(ServiceError::Refused)?;
+            if context.changes.is_empty() {
+                return Ok(decision);
+            }
+            let commit = Commit {
+                device: device.to_owned(),
+                version: snapshot.version,
+                at: context.now,
+                audit: Some(AuditEntry {
+                    at: context.now,
+                    actor: deed.actor.into(),
+                    action: deed.action.into(),
+                    device: device.to_owned(),
+                    command: subject(&context),
+                    detail: deed.detail.clone(),
+                    plugin: Some(self.plugin.digest()),
+                }),
+                changes: seal(context.changes, device, &snapshot.public_key, deed.password)?,
+            };
+            match self.store.commit(commit).await {
+                Ok(()) => {
+                    self.transport.wake(device);
+                    return Ok(decision);
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Asks the plugin about a device. Nothing changes.
+    async fn ask<T: Send + 'static>(
+        &self,
+        snapshot: &Snapshot,
+        password: Option<&Password>,
+        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let (answer, _) = self.run(self.context(snapshot, password), call).await?;
+        Ok(answer)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        context: CallContext,
+        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
+    ) -> Decided<T> {
+        let crashed = |what: String| PluginError::Crashed(what);
+        let _permit = self
+            .instances
+            .acquire()
+            .await
+            .map_err(|e| crashed(e.to_string()))?;
+        let plugin = Arc::clone(&self.plugin);
+        // A plugin may use all of its time: off the threads that serve everyone else.
+        tokio::task::spawn_blocking(move || call(&mut plugin.instance()?, context))
+            .await
+            .map_err(|e| crashed(e.to_string()))?
+            .inspect_err(|error| tracing::warn!(%error, "a plugin's call failed"))
+    }
+
+    fn context(&self, snapshot: &Snapshot, password: Option<&Password>) -> CallContext {
+        CallContext {
+            device: snapshot.device.clone(),
+            pending: snapshot.pending.clone(),
+            latest: snapshot.latest.clone(),
+            subject: None,
+            password_rule: self.password_rule.clone(),
+            capabilities: self.transport.capabilities(),
+            online: self.transport.is_online(&snapshot.device.id),
+            now: time::now(),
+            password: password.cloned(),
+            changes: Vec::new(),
+        }
+    }
+
+    async fn snapshot(&self, device: &str) -> Result<Snapshot, ServiceError> {
+        let unknown = || ServiceError::UnknownDevice(device.to_owned());
+        self.store.snapshot(device).await?.ok_or_else(unknown)
+    }
+}
+
+/// The command that a call was about, or that it made.
+fn subject(context: &CallContext) -> Option<CommandId> {
+    let sent = context.changes.iter().find_map(|change| match change {
+        Change::Send { command, .. } => Some(command.id.clone()),
+        _ => None,
+    });
+    sent.or_else(|| context.subject.as_ref().map(|command| command.id.clone()))
+}
+
+/// Seals the password into each reset, before the store sees it.
+fn seal(
+    mut changes: Vec<Change>,
+    device: &str,
+    key: &PublicKey,
+    password: Option<&Password>,
+) -> Result<Vec<Change>, ServiceError> {
+    for change in &mut changes {
+        if let Change::Send { command, sealed } = change
+            && command.action == Action::Reset
+            && let Some(password) = password
+        {
+            let binding = Binding {
+                device,
+                command: &command.id,
+                action: command.action,
+                options: command.options,
+                expires_at: command.expires_at,
+            };
+            *sealed = Some(key.seal(password.expose().as_bytes(), &binding)?);
+        }
+    }
+    Ok(changes)
+}

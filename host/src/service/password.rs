@@ -1,0 +1,149 @@
+//! What an admin does with a password: reset, remove, outlook, status, cancel.
+
+use super::{Deed, Service, ServiceError};
+use crate::{password::Password, store::Snapshot};
+use mdm_wire::{
+    decisions::{Command, DeviceOutlook, DeviceStatus, Terms},
+    words::{Action, CommandId, ResetOptions},
+};
+use serde::Deserialize;
+
+/// The most devices that are read at once when a group is reset.
+const PAGE: u32 = 500;
+
+/// A reset as an admin asks for it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {
+    /// The new password.
+    pub password: Password,
+    /// What else to do.
+    #[serde(default)]
+    pub options: ResetOptions,
+    /// On which terms.
+    #[serde(default)]
+    pub terms: Terms,
+}
+
+/// A request as an admin has it in mind.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Reset or remove.
+    pub action: Action,
+    /// The new password of a reset, if it is known yet.
+    #[serde(default)]
+    pub password: Option<Password>,
+    /// What else a reset does.
+    #[serde(default)]
+    pub options: ResetOptions,
+    /// On which terms.
+    #[serde(default)]
+    pub terms: Terms,
+}
+
+impl Service {
+    /// Asks for a reset of one device.
+    pub async fn reset(&self, device: &str, reset: &Reset) -> Result<Command, ServiceError> {
+        let Reset { options, terms, .. } = reset.clone();
+        let deed = Deed {
+            password: Some(&reset.password),
+            ..Deed::new("admin", "reset")
+        };
+        let id = self
+            .decide(device, deed, move |plugin, context| {
+                plugin.reset(context, options, &terms)
+            })
+            .await?;
+        self.command(device, &id).await
+    }
+
+    /// Asks for a reset of each device of a group, as many single commands. Each has an answer of its
+    /// own.
+    pub async fn reset_group(
+        &self,
+        group: &str,
+        reset: &Reset,
+    ) -> Result<Vec<(Snapshot, Result<Command, ServiceError>)>, ServiceError> {
+        let mut answers: Vec<(Snapshot, Result<Command, ServiceError>)> = Vec::new();
+        loop {
+            let after = answers
+                .last()
+                .map(|(snapshot, _)| snapshot.device.id.clone());
+            let page = self
+                .store
+                .devices(Some(group), after.as_deref(), PAGE)
+                .await?;
+            if page.is_empty() {
+                break;
+            }
+            for snapshot in page {
+                let answer = self.reset(&snapshot.device.id, reset).await;
+                answers.push((snapshot, answer));
+            }
+        }
+        if answers.is_empty() {
+            return Err(ServiceError::UnknownGroup(group.to_owned()));
+        }
+        Ok(answers)
+    }
+
+    /// Asks for a remove of the password of one device.
+    pub async fn remove(&self, device: &str, terms: Terms) -> Result<Command, ServiceError> {
+        let deed = Deed::new("admin", "remove");
+        let id = self
+            .decide(device, deed, move |plugin, context| {
+                plugin.remove(context, &terms)
+            })
+            .await?;
+        self.command(device, &id).await
+    }
+
+    /// Foretells what a request would come to. Nothing changes.
+    pub async fn outlook(
+        &self,
+        device: &str,
+        request: Request,
+    ) -> Result<DeviceOutlook, ServiceError> {
+        let snapshot = self.snapshot(device).await?;
+        let Request {
+            action,
+            password,
+            options,
+            terms,
+        } = request;
+        self.ask(&snapshot, password.as_ref(), move |plugin, context| {
+            plugin.outlook(context, action, options, &terms)
+        })
+        .await
+    }
+
+    /// What the plugin says of the device's status, with the device's latest commands.
+    pub async fn status(&self, device: &str) -> Result<(DeviceStatus, Vec<Command>), ServiceError> {
+        let snapshot = self.snapshot(device).await?;
+        let status = self
+            .ask(&snapshot, None, |plugin, context| plugin.status(context))
+            .await?;
+        Ok((status, self.store.history(device, 50).await?))
+    }
+
+    /// Takes a pending command back.
+    pub async fn cancel(&self, device: &str, command: &CommandId) -> Result<Command, ServiceError> {
+        let deed = Deed::new("admin", "cancel").on(command);
+        self.decide(device, deed, |plugin, context| plugin.cancel(context))
+            .await?;
+        self.command(device, command).await
+    }
+
+    pub(super) async fn command(
+        &self,
+        device: &str,
+        id: &CommandId,
+    ) -> Result<Command, ServiceError> {
+        let unknown = || ServiceError::UnknownCommand {
+            device: device.to_owned(),
+            command: id.clone(),
+        };
+        self.store.command(device, id).await?.ok_or_else(unknown)
+    }
+}

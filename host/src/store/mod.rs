@@ -1,0 +1,165 @@
+//! The store: devices, commands, the outbox, policies and the audit trail.
+//!
+//! A call reads a [`Snapshot`] and writes one [`Commit`], guarded by the device's version. Nothing
+//! else writes to a device, so any database that can compare and set can be a store.
+
+mod sqlite;
+
+pub use sqlite::SqliteStore;
+
+use crate::{change::Change, token::TokenDigest};
+use async_trait::async_trait;
+use mdm_wire::{
+    decisions::{Command, Device},
+    sealing::{PublicKey, Sealed},
+    sync::Told,
+    time::{self, Timestamp},
+    words::CommandId,
+};
+use serde::Serialize;
+
+/// Why the store did not do as it was asked. Nothing was written then.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The device has changed since the snapshot was taken. Take another and decide again.
+    #[error("the device was changed by someone else at the same time")]
+    Conflict,
+    /// The database refused or failed.
+    #[error("the store failed: {0}. Check the disk and the database file, then try again")]
+    Failed(String),
+}
+
+/// What the store knows of a device at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The device, as plugins see it.
+    pub device: Device,
+    /// What people call it.
+    pub name: String,
+    /// Passwords are sealed to this key.
+    pub public_key: PublicKey,
+    /// When it enrolled.
+    pub enrolled_at: Timestamp,
+    /// It grows with every change; a commit names the one that it was decided on.
+    pub version: i64,
+    /// Its command in flight.
+    pub pending: Option<Command>,
+    /// Its latest command.
+    pub latest: Option<Command>,
+}
+
+/// What one call decided: written as a whole or not at all.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Which device.
+    pub device: String,
+    /// The version of the snapshot that the decision rests on.
+    pub version: i64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What changes, in order.
+    pub changes: Vec<Change>,
+    /// The line in the audit trail; none for what an agent tells of its device.
+    pub audit: Option<AuditEntry>,
+}
+
+/// Who did what to which device, when, by which plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditEntry {
+    /// When.
+    #[serde(with = "time")]
+    pub at: Timestamp,
+    /// `admin`, `agent` or `host`.
+    pub actor: String,
+    /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`.
+    pub action: String,
+    /// To which device.
+    pub device: String,
+    /// The command in question.
+    pub command: Option<CommandId>,
+    /// More about it, in words.
+    pub detail: Option<String>,
+    /// The SHA-256 digest of the plugin that decided it.
+    pub plugin: Option<String>,
+}
+
+/// A pending command in the outbox.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The command.
+    pub command: Command,
+    /// For a reset: the password.
+    pub sealed: Option<Sealed>,
+}
+
+/// A device that asks to be taken in.
+pub struct NewDevice {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Passwords will be sealed to this key.
+    pub public_key: PublicKey,
+    /// What its agent signs in with from now on.
+    pub credential: TokenDigest,
+    /// What its agent told.
+    pub told: Told,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Where devices, commands, policies and the audit trail live.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// A device with its latest command and the one in flight.
+    async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>, StoreError>;
+
+    /// Up to `most` devices after the id `after`, in the order of their ids; of one group, or of all.
+    async fn devices(
+        &self,
+        group: Option<&str>,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Snapshot>, StoreError>;
+
+    /// A command, if it is this device's.
+    async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError>;
+
+    /// The latest `most` commands of a device, latest first.
+    async fn history(&self, device: &str, most: u32) -> Result<Vec<Command>, StoreError>;
+
+    /// A device's pending commands, oldest first.
+    async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Pending commands whose time is over at `now`, with their devices.
+    async fn overdue(&self, now: Timestamp) -> Result<Vec<(String, CommandId)>, StoreError>;
+
+    /// The latest `most` lines about a device, latest first.
+    async fn audit(&self, device: &str, most: u32) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Writes what a call decided, durably, or nothing.
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
+
+    /// Notes a single-use token, with the groups that its device will be in.
+    async fn add_enrollment_token(
+        &self,
+        token: TokenDigest,
+        groups: Vec<String>,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Takes a device in and spends the token. False: the token is unknown, spent or too old.
+    async fn enroll(&self, token: TokenDigest, device: NewDevice) -> Result<bool, StoreError>;
+
+    /// The device whose agent has this credential.
+    async fn device_of_credential(
+        &self,
+        credential: TokenDigest,
+    ) -> Result<Option<String>, StoreError>;
+
+    /// Notes the admin's token if there is none yet. False: there is one.
+    async fn add_first_admin_token(&self, token: TokenDigest) -> Result<bool, StoreError>;
+
+    /// Whether this is an admin's token.
+    async fn is_admin_token(&self, token: TokenDigest) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,199 @@
+//! Writing what a call decided.
+
+use super::rows::to_json;
+use crate::{
+    change::Change,
+    store::{AuditEntry, Commit, NewDevice, StoreError},
+};
+use mdm_wire::{
+    decisions::{Command, PolicyOverride, Status},
+    sync::Told,
+    time::Timestamp,
+    words::Outcome,
+};
+use rusqlite::{Connection, params};
+
+/// Compares the device's version and sets the next one, then writes the changes.
+pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), StoreError> {
+    let is_current = connection
+        .prepare_cached("update devices set version = version + 1 where id = ? and version = ?")?
+        .execute(params![commit.device, commit.version])?
+        == 1;
+    if !is_current {
+        return Err(StoreError::Conflict);
+    }
+    for change in &commit.changes {
+        apply(connection, &commit.device, commit.at, change)?;
+    }
+    if let Some(entry) = &commit.audit {
+        write_audit(connection, entry)?;
+    }
+    Ok(())
+}
+
+fn apply(
+    connection: &Connection,
+    device: &str,
+    at: Timestamp,
+    change: &Change,
+) -> Result<(), StoreError> {
+    match change {
+        Change::Send { command, sealed } => {
+            insert_command(connection, device, command)?;
+            let sealed = sealed.as_ref().map(to_json).transpose()?;
+            connection
+                .prepare_cached("insert into outbox (command, device, sealed) values (?, ?, ?)")?
+                .execute(params![command.id, device, sealed])?;
+        }
+        Change::Settle { command, outcome } => settle(connection, device, at, command, outcome)?,
+        Change::KeepLateOutcome { command, outcome } => {
+            connection
+                .prepare_cached("update commands set late_outcome = ? where id = ? and device = ?")?
+                .execute(params![to_json(outcome)?, command, device])?;
+        }
+        Change::SetPolicyOverride(policy_override) => {
+            let (by, since) = match policy_override {
+                Some(PolicyOverride { command, since }) => (Some(command), Some(since)),
+                None => (None, None),
+            };
+            connection
+                .prepare_cached(
+                    "update devices set policy_override_command = ?, policy_override_since = ? \
+                     where id = ?",
+                )?
+                .execute(params![by, since, device])?;
+        }
+        Change::SetPolicy(policy) => {
+            let policy = policy.as_ref().map(to_json).transpose()?;
+            connection
+                .prepare_cached("update devices set policy = ? where id = ?")?
+                .execute(params![policy, device])?;
+        }
+        Change::Tell(told) => tell(connection, device, at, told)?,
+    }
+    Ok(())
+}
+
+fn insert_command(
+    connection: &Connection,
+    device: &str,
+    command: &Command,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "insert into commands (id, device, action, options, status, is_pending, requested_at, \
+             expires_at) values (?, ?, ?, ?, ?, true, ?, ?)",
+        )?
+        .execute(params![
+            command.id,
+            device,
+            command.action.word(),
+            to_json(&command.options)?,
+            to_json(&command.status)?,
+            command.requested_at,
+            command.expires_at,
+        ])?;
+    Ok(())
+}
+
+/// An outcome is for ever: only a pending command takes one, whoever asks.
+fn settle(
+    connection: &Connection,
+    device: &str,
+    at: Timestamp,
+    command: &str,
+    outcome: &Outcome,
+) -> Result<(), StoreError> {
+    let was_pending = connection
+        .prepare_cached(
+            "update commands set status = ?, is_pending = false, settled_at = ? \
+             where id = ? and device = ? and is_pending",
+        )?
+        .execute(params![
+            to_json(&Status::from(outcome.clone()))?,
+            at,
+            command,
+            device
+        ])?
+        == 1;
+    if !was_pending {
+        return Err(StoreError::Conflict);
+    }
+    connection
+        .prepare_cached("delete from outbox where command = ?")?
+        .execute([command])?;
+    Ok(())
+}
+
+fn tell(
+    connection: &Connection,
+    device: &str,
+    at: Timestamp,
+    told: &Told,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "update devices set api_level = ?, agent_version = ?, management_mode = ?, \
+             managed_profile = ?, condition = ?, last_sync = ? where id = ?",
+        )?
+        .execute(params![
+            told.api_level,
+            told.agent_version,
+            told.management_mode.word(),
+            told.managed_profile,
+            to_json(&told.condition)?,
+            at,
+            device,
+        ])?;
+    Ok(())
+}
+
+pub(super) fn insert_device(
+    connection: &Connection,
+    device: &NewDevice,
+    groups: &[String],
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "insert into devices (id, name, public_key, credential, api_level, agent_version, \
+             management_mode, managed_profile, condition, enrolled_at, last_sync, version) \
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        )?
+        .execute(params![
+            device.id,
+            device.name,
+            device.public_key.to_bytes(),
+            device.credential,
+            device.told.api_level,
+            device.told.agent_version,
+            device.told.management_mode.word(),
+            device.told.managed_profile,
+            to_json(&device.told.condition)?,
+            device.at,
+            device.at,
+        ])?;
+    for group in groups {
+        connection
+            .prepare_cached("insert or ignore into device_groups (device, name) values (?, ?)")?
+            .execute(params![device.id, group])?;
+    }
+    Ok(())
+}
+
+pub(super) fn write_audit(connection: &Connection, entry: &AuditEntry) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "insert into audit (at, actor, action, device, command, detail, plugin) \
+             values (?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            entry.at,
+            entry.actor,
+            entry.action,
+            entry.device,
+            entry.command,
+            entry.detail,
+            entry.plugin,
+        ])?;
+    Ok(())
+}

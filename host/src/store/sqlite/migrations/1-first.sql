@@ -1,0 +1,73 @@
+-- Words and their meaning: wit/types.wit. Times are milliseconds since 1970. Columns of JSON hold the
+-- wire's form of a record.
+
+create table devices (
+    id text primary key,
+    name text not null,
+    public_key blob not null,
+    credential blob not null unique,           -- SHA-256 of what the agent signs in with
+    api_level integer not null,
+    agent_version text not null,
+    management_mode text not null,
+    managed_profile integer not null,
+    condition text not null,                   -- JSON
+    policy text,                               -- JSON
+    policy_override_command text,
+    policy_override_since integer,
+    enrolled_at integer not null,
+    last_sync integer not null,
+    version integer not null
+) strict;
+
+create table device_groups (
+    device text not null references devices (id),
+    name text not null,
+    primary key (name, device)
+) strict, without rowid;
+create index device_groups_by_device on device_groups (device);
+
+create table commands (
+    id text primary key,
+    device text not null references devices (id),
+    action text not null,
+    options text not null,                     -- JSON
+    status text not null,                      -- JSON: pending, success, or failed and why
+    is_pending integer not null,
+    requested_at integer not null,
+    settled_at integer,
+    expires_at integer,
+    late_outcome text                          -- JSON
+) strict;
+create index commands_by_device on commands (device, id);
+create index commands_pending on commands (device) where is_pending;
+create index commands_expiring on commands (expires_at) where is_pending and expires_at is not null;
+
+-- Pending commands, with their sealed passwords. A row goes when its command has an outcome.
+create table outbox (
+    command text primary key references commands (id),
+    device text not null references devices (id),
+    sealed text                                -- JSON
+) strict;
+create index outbox_by_device on outbox (device, command);
+
+create table audit (
+    number integer primary key autoincrement,
+    at integer not null,
+    actor text not null,
+    action text not null,
+    device text not null,
+    command text,
+    detail text,
+    plugin text
+) strict;
+create index audit_by_device on audit (device, number);
+
+create table enrollment_tokens (
+    token blob primary key,                    -- SHA-256
+    groups text not null,                      -- JSON
+    expires_at integer not null
+) strict, without rowid;
+
+create table admin_tokens (
+    token blob primary key                     -- SHA-256
+) strict, without rowid;

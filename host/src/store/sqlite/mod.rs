@@ -1,0 +1,296 @@
+//! The store in one SQLite file: write-ahead log, `synchronous=FULL`, one writer, many readers.
+
+mod commit;
+mod rows;
+mod writer;
+
+use super::{AuditEntry, Commit, Delivery, NewDevice, Snapshot, Store, StoreError};
+use crate::token::TokenDigest;
+use async_trait::async_trait;
+use mdm_wire::{decisions::Command, time::Timestamp, words::CommandId};
+use rows::{COMMAND_COLUMNS, DEVICE_COLUMNS};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite_migration::{M, Migrations};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use writer::Writer;
+
+const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("migrations/1-first.sql"))];
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: Writer,
+    /// Connections that read nothing now.
+    readers: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, which is made if it isn't there, and brings it to the newest form.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut connection = connect(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        )?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        // A sealed password is to be gone when its row is.
+        connection.pragma_update(None, "secure_delete", true)?;
+        Migrations::from_slice(MIGRATIONS)
+            .to_latest(&mut connection)
+            .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Writer::start(connection)?,
+            readers: Arc::default(),
+        })
+    }
+
+    /// Reads on a connection of its own, off the async threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        let path = self.path.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+            };
+            let result = read(&connection);
+            readers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
+            result
+        });
+        task.await
+            .map_err(|error| StoreError::Failed(error.to_string()))?
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>, StoreError> {
+        let id = device.to_owned();
+        self.read(move |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let query = format!("select {DEVICE_COLUMNS} from devices where id = ?");
+            let device = transaction
+                .prepare_cached(&query)?
+                .query_row([id], rows::device)
+                .optional()?;
+            Ok(device
+                .map(|device| rows::with_commands(&transaction, device))
+                .transpose()?)
+        })
+        .await
+    }
+
+    async fn devices(
+        &self,
+        group: Option<&str>,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Snapshot>, StoreError> {
+        let group = group.map(str::to_owned);
+        let after = after.unwrap_or_default().to_owned();
+        self.read(move |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let devices: Vec<Snapshot> = match group {
+                None => transaction
+                    .prepare_cached(&format!(
+                        "select {DEVICE_COLUMNS} from devices where id > ? order by id limit ?"
+                    ))?
+                    .query_map(params![after, most], rows::device)?
+                    .collect::<Result<_, _>>()?,
+                Some(group) => transaction
+                    .prepare_cached(&format!(
+                        "select {DEVICE_COLUMNS} from devices where id in \
+                         (select device from device_groups where name = ? and device > ? \
+                         order by device limit ?) order by id"
+                    ))?
+                    .query_map(params![group, after, most], rows::device)?
+                    .collect::<Result<_, _>>()?,
+            };
+            let devices = devices
+                .into_iter()
+                .map(|device| rows::with_commands(&transaction, device));
+            Ok(devices.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError> {
+        let (device, id) = (device.to_owned(), id.to_owned());
+        self.read(move |connection| {
+            let query =
+                format!("select {COMMAND_COLUMNS} from commands where device = ? and id = ?");
+            let mut query = connection.prepare_cached(&query)?;
+            Ok(query.query_row([device, id], rows::command).optional()?)
+        })
+        .await
+    }
+
+    async fn history(&self, device: &str, most: u32) -> Result<Vec<Command>, StoreError> {
+        let device = device.to_owned();
+        self.read(move |connection| {
+            let query = format!(
+                "select {COMMAND_COLUMNS} from commands where device = ? order by id desc limit ?"
+            );
+            let mut query = connection.prepare_cached(&query)?;
+            let commands = query.query_map(params![device, most], rows::command)?;
+            Ok(commands.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError> {
+        let device = device.to_owned();
+        self.read(move |connection| {
+            let query = format!(
+                "select {COMMAND_COLUMNS}, sealed from outbox \
+                 join commands on commands.id = outbox.command \
+                 where outbox.device = ? order by outbox.command"
+            );
+            let mut query = connection.prepare_cached(&query)?;
+            let deliveries = query.query_map([device], rows::delivery)?;
+            Ok(deliveries.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn overdue(&self, now: Timestamp) -> Result<Vec<(String, CommandId)>, StoreError> {
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(
+                "select device, id from commands where is_pending and expires_at <= ? \
+                 order by expires_at limit 1000",
+            )?;
+            let overdue = query.query_map([now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(overdue.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn audit(&self, device: &str, most: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let device = device.to_owned();
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(
+                "select at, actor, action, device, command, detail, plugin from audit \
+                 where device = ? order by number desc limit ?",
+            )?;
+            let entries = query.query_map(params![device, most], rows::audit_entry)?;
+            Ok(entries.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| commit::commit(connection, &commit))
+            .await
+    }
+
+    async fn add_enrollment_token(
+        &self,
+        token: TokenDigest,
+        groups: Vec<String>,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                connection.execute(
+                    "insert into enrollment_tokens (token, groups, expires_at) values (?, ?, ?)",
+                    params![token, rows::to_json(&groups)?, expires_at],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn enroll(&self, token: TokenDigest, device: NewDevice) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                let groups: Option<String> = connection
+                    .query_row(
+                        "delete from enrollment_tokens where token = ? and expires_at > ? \
+                         returning groups",
+                        params![token, device.at],
+                        |row| row.get(0),
+                    )
+                    .optional()?;
+                let Some(groups) = groups else {
+                    return Ok(false);
+                };
+                let groups: Vec<String> = serde_json::from_str(&groups)
+                    .map_err(|error| StoreError::Failed(error.to_string()))?;
+                commit::insert_device(connection, &device, &groups)?;
+                let entry = AuditEntry {
+                    at: device.at,
+                    actor: "agent".into(),
+                    action: "enroll".into(),
+                    device: device.id,
+                    command: None,
+                    detail: Some(device.name),
+                    plugin: None,
+                };
+                commit::write_audit(connection, &entry)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn device_of_credential(
+        &self,
+        credential: TokenDigest,
+    ) -> Result<Option<String>, StoreError> {
+        self.read(move |connection| {
+            let mut query =
+                connection.prepare_cached("select id from devices where credential = ?")?;
+            Ok(query.query_row([credential], |row| row.get(0)).optional()?)
+        })
+        .await
+    }
+
+    async fn add_first_admin_token(&self, token: TokenDigest) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                let added = connection.execute(
+                    "insert into admin_tokens (token) \
+                     select ? where not exists (select 1 from admin_tokens)",
+                    [token],
+                )?;
+                Ok(added == 1)
+            })
+            .await
+    }
+
+    async fn is_admin_token(&self, token: TokenDigest) -> Result<bool, StoreError> {
+        self.read(move |connection| {
+            let mut query =
+                connection.prepare_cached("select 1 from admin_tokens where token = ?")?;
+            Ok(query.exists([token])?)
+        })
+        .await
+    }
+}

@@ -1,0 +1,147 @@
+//! Agents that sync by long poll: a sync that finds no news waits here until there is some.
+
+use super::Transport;
+use mdm_wire::decisions::Capabilities;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+/// How long a device counts as in contact after a sync was answered: it carries out what it got, and
+/// syncs again.
+const BETWEEN_SYNCS: Duration = Duration::from_secs(5);
+
+/// The devices in contact.
+#[derive(Default)]
+pub struct AgentSync {
+    devices: Arc<Mutex<HashMap<String, Presence>>>,
+}
+
+struct Presence {
+    /// Counts the news; its receivers are the syncs that wait.
+    news: watch::Sender<u64>,
+    answered: Option<Instant>,
+}
+
+/// A sync that is under way.
+pub struct Contact {
+    device: String,
+    devices: Arc<Mutex<HashMap<String, Presence>>>,
+    news: watch::Receiver<u64>,
+    is_answered: bool,
+}
+
+impl AgentSync {
+    /// A device syncs. News from this moment on will wake it.
+    pub fn contact(&self, device: &str) -> Contact {
+        let mut devices = lock(&self.devices);
+        let presence = devices
+            .entry(device.to_owned())
+            .or_insert_with(|| Presence {
+                news: watch::Sender::new(0),
+                answered: None,
+            });
+        Contact {
+            device: device.to_owned(),
+            devices: Arc::clone(&self.devices),
+            news: presence.news.subscribe(),
+            is_answered: false,
+        }
+    }
+}
+
+impl Contact {
+    /// Returns when there has been news since this was called last, or since the sync began.
+    pub async fn news(&mut self) {
+        if self.news.changed().await.is_err() {
+            // No more news can come; the sync ends by its own time.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The sync is answered: the device is busy with it, not gone.
+    pub fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Contact {
+    fn drop(&mut self) {
+        let mut devices = lock(&self.devices);
+        if let Some(presence) = devices.get_mut(&self.device) {
+            presence.answered = self.is_answered.then(Instant::now);
+            // This sync is still among the receivers.
+            if presence.answered.is_none() && presence.news.receiver_count() == 1 {
+                devices.remove(&self.device);
+            }
+        }
+    }
+}
+
+impl Transport for AgentSync {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            lock_now: true,
+            require_entry: true,
+            no_credentials_on_boot: true,
+            expiry: true,
+        }
+    }
+
+    fn is_online(&self, device: &str) -> bool {
+        lock(&self.devices).get(device).is_some_and(|presence| {
+            presence.news.receiver_count() > 0
+                || presence
+                    .answered
+                    .is_some_and(|at| at.elapsed() < BETWEEN_SYNCS)
+        })
+    }
+
+    fn wake(&self, device: &str) {
+        if let Some(presence) = lock(&self.devices).get(device) {
+            presence.news.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+fn lock(devices: &Mutex<HashMap<String, Presence>>) -> MutexGuard<'_, HashMap<String, Presence>> {
+    devices.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn news_that_comes_between_two_looks_is_not_missed() {
+        let transport = AgentSync::default();
+        let mut contact = transport.contact("a");
+        transport.wake("a");
+        contact.news().await;
+        let waited = tokio::time::timeout(Duration::from_millis(20), contact.news()).await;
+        assert!(waited.is_err(), "the same news came twice");
+    }
+
+    #[tokio::test]
+    async fn every_sync_of_a_device_is_woken_also_beside_one_that_nobody_reads_any_more() {
+        let transport = AgentSync::default();
+        let _stale = transport.contact("a");
+        let mut fresh = transport.contact("a");
+        transport.wake("a");
+        fresh.news().await;
+    }
+
+    #[test]
+    fn a_device_is_online_while_it_waits_and_shortly_after_an_answer_and_not_when_cut_off() {
+        let transport = AgentSync::default();
+        assert!(!transport.is_online("a"));
+        let contact = transport.contact("a");
+        assert!(transport.is_online("a"));
+        drop(contact);
+        assert!(!transport.is_online("a"));
+        transport.contact("a").answered();
+        assert!(transport.is_online("a"));
+    }
+}

@@ -1,0 +1,20 @@
+//! How commands reach devices. What travels lies in the outbox; a transport says what its road can
+//! do, whether a device is in contact, and tells a device that there is news.
+
+mod agent_sync;
+
+pub use agent_sync::{AgentSync, Contact};
+
+use mdm_wire::decisions::Capabilities;
+
+/// A road to devices.
+pub trait Transport: Send + Sync + 'static {
+    /// What this road can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Whether the device is in contact now.
+    fn is_online(&self, device: &str) -> bool;
+
+    /// Tells the device, if it is in contact, that there is news for it.
+    fn wake(&self, device: &str);
+}

@@ -1,0 +1,211 @@
+//! How the reference component is built, and what that needs. Used by `cargo xtask`, which installs
+//! what is missing, and by `host/build.rs`, which embeds the component in the host.
+//!
+//! The component is built for `wasm32-unknown-unknown` and linked by the toolchain's own
+//! `wasm-component-ld`. So its imports are the contract's and no others: std for `wasm32-wasip2` would
+//! bring `wasi:cli` and `wasi:io` along.
+//!
+//! Where rustup can't add that target, Debian's `rustc-web` and `rust-web-src` build std instead.
+//! `MDM_TOOLCHAIN=rustup` or `MDM_TOOLCHAIN=debian` insists on one of the two.
+
+// Two programs use this file, each only a part of it.
+#![allow(dead_code, unreachable_pub)]
+
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+const DEBIAN_SOURCE: &str = "/usr/src";
+
+/// A way to build the component on this machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Toolchain {
+    /// The active toolchain, with its target added by rustup.
+    Rustup,
+    /// Debian's compiler, which builds std from Debian's source.
+    Debian,
+}
+
+/// Why the component can't be built, and what to do about it.
+#[derive(Debug)]
+pub struct ToolchainError(String);
+
+impl fmt::Display for ToolchainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ToolchainError {}
+
+/// The way that works on this machine as it is.
+pub fn find() -> Result<Toolchain, ToolchainError> {
+    let wish = env::var("MDM_TOOLCHAIN").unwrap_or_default();
+    let has_rustup =
+        || sysroot(&rustc()).is_some_and(|s| s.join("lib/rustlib").join(TARGET).exists());
+    let has_debian = || debian_source().is_some();
+    match wish.as_str() {
+        "" | "rustup" if has_rustup() => Ok(Toolchain::Rustup),
+        "" | "debian" if has_debian() => Ok(Toolchain::Debian),
+        _ => Err(ToolchainError(format!(
+            "the plugin can't be built here: install its target with `rustup target add {TARGET}`, or \
+             on Debian `apt-get install --no-install-recommends {}`; `cargo xtask setup` tries both",
+            DEBIAN_PACKAGES.join(" ")
+        ))),
+    }
+}
+
+/// Installs what is missing: by rustup, or else Debian's packages.
+pub fn ensure() -> Result<Toolchain, ToolchainError> {
+    if let Ok(toolchain) = find() {
+        return Ok(toolchain);
+    }
+    let wish = env::var("MDM_TOOLCHAIN").unwrap_or_default();
+    if wish != "debian" {
+        eprintln!("setting up: rustup target add {TARGET}");
+        run("rustup", &["target", "add", TARGET]);
+    }
+    if wish != "rustup" && find().is_err() {
+        eprintln!("setting up: apt-get install {}", DEBIAN_PACKAGES.join(" "));
+        run("apt-get", &["update"]);
+        let mut install = vec!["install", "--yes", "--no-install-recommends"];
+        install.extend(DEBIAN_PACKAGES);
+        run("apt-get", &install);
+    }
+    find()
+}
+
+/// Builds the component in `project`, in a target folder of its own below `target`, and says where
+/// it lies.
+pub fn build_component(project: &Path, target: &Path) -> Result<PathBuf, ToolchainError> {
+    let toolchain = find()?;
+    let folder = target.join("component");
+    let linker = linker().ok_or_else(|| {
+        ToolchainError(
+            "this Rust toolchain has no wasm-component-ld: use Rust 1.95 by rustup".into(),
+        )
+    })?;
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    forget_the_outer_build(&mut cargo);
+    cargo
+        .current_dir(project)
+        .args([
+            "build",
+            "--locked",
+            "--package",
+            "mdm-plugin",
+            "--lib",
+            "--release",
+        ])
+        .args(["--target", TARGET, "--target-dir"])
+        .arg(&folder)
+        .args(["--config", "profile.release.lto=true"])
+        .args(["--config", "profile.release.codegen-units=1"])
+        .args(["--config", "profile.release.panic='abort'"])
+        .args(["--config", "profile.release.strip=true"])
+        .env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            format!("-Clinker={}\u{1f}-Clinker-flavor=wasm-ld", linker.display()),
+        );
+    if toolchain == Toolchain::Debian {
+        cargo
+            .env("RUSTC", DEBIAN_RUSTC)
+            .env("RUSTC_BOOTSTRAP", "1")
+            .arg("-Zbuild-std=std,panic_abort");
+        if let Some(source) = debian_source() {
+            cargo.env("__CARGO_TESTS_ONLY_SRC_ROOT", source);
+        }
+    }
+    match cargo.status() {
+        Ok(status) if status.success() => Ok(folder.join(TARGET).join("release/mdm_plugin.wasm")),
+        Ok(status) => Err(ToolchainError(format!(
+            "the plugin did not build ({status})"
+        ))),
+        Err(error) => Err(ToolchainError(format!("cargo can't be run: {error}"))),
+    }
+}
+
+/// What an outer cargo sets for its own build would lead the inner one astray.
+fn forget_the_outer_build(cargo: &mut Command) {
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        let of_the_outer_build = name.starts_with("CARGO_CFG_")
+            || name.starts_with("CARGO_FEATURE_")
+            || name.starts_with("CARGO_PROFILE_")
+            || name.starts_with("CARGO_PKG_")
+            || name.starts_with("CARGO_MANIFEST_")
+            || [
+                "RUSTFLAGS",
+                "RUSTC",
+                "RUSTC_WRAPPER",
+                "RUSTC_WORKSPACE_WRAPPER",
+                "RUSTDOC",
+                "CARGO_ENCODED_RUSTFLAGS",
+                "CARGO_TARGET_DIR",
+                "CARGO_BUILD_TARGET",
+                "CARGO_BUILD_TARGET_DIR",
+                "CARGO_MAKEFLAGS",
+                "CARGO_INCREMENTAL",
+                "CLIPPY_ARGS",
+                "TARGET",
+                "HOST",
+                "PROFILE",
+                "OPT_LEVEL",
+                "DEBUG",
+                "OUT_DIR",
+                "NUM_JOBS",
+            ]
+            .contains(&name.as_ref());
+        if of_the_outer_build {
+            cargo.env_remove(name.as_ref());
+        }
+    }
+}
+
+fn rustc() -> PathBuf {
+    env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from)
+}
+
+fn sysroot(rustc: &Path) -> Option<PathBuf> {
+    let output = Command::new(rustc)
+        .args(["--print", "sysroot"])
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(PathBuf::from(text.trim()))
+}
+
+/// The linker that makes components, which comes with every toolchain of rustup's.
+fn linker() -> Option<PathBuf> {
+    let rustlib = sysroot(&rustc())?.join("lib/rustlib");
+    let hosts = rustlib.read_dir().ok()?.flatten();
+    hosts
+        .map(|host| host.path().join("bin/wasm-component-ld"))
+        .find(|path| path.exists())
+}
+
+/// Debian's source of std, if its compiler is there, too.
+fn debian_source() -> Option<PathBuf> {
+    if !Path::new(DEBIAN_RUSTC).exists() {
+        return None;
+    }
+    let folders = Path::new(DEBIAN_SOURCE).read_dir().ok()?.flatten();
+    let mut sources = folders.map(|folder| folder.path()).filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("rustc-") && path.join("library/std").exists()
+    });
+    sources.next()
+}
+
+/// Runs a command that may be missing or fail: `find` says afterwards whether it helped.
+fn run(program: &str, args: &[&str]) {
+    let _ = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .status();
+}
