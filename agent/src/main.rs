@@ -1,2 +1,15 @@
-//! stub
-fn main() {}
+//! The `mdm-agent` program.
+
+use clap::Parser as _;
+use mdm_agent::cli::Cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mdm-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

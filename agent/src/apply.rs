@@ -1,0 +1,249 @@
+//! Carrying out a command. A weaker password, and none, needs the policy lifted first; so this is a
+//! small transaction on the device, journaled so that a power cut at any step ends in one application,
+//! the right report, and a device that has its policy.
+
+use crate::{
+    device::{Device, password::Metrics},
+    durable::DurableError,
+    foresee::{Foreseen, foresee},
+    state::{Agent, Home, Journal},
+    token::{self, unwrap_token},
+};
+use clap::ValueEnum;
+use mdm_wire::{
+    sealing::{Binding, SealingError},
+    sync::SealedCommand,
+    time,
+    words::{Action, Failure, Outcome},
+};
+use zeroize::Zeroizing;
+
+/// Why the agent can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Its files.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+    /// Its keys.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
+    /// No random bytes.
+    #[error("the operating system gave no random bytes: {0}")]
+    NoRandom(getrandom::Error),
+    /// The simulated device lost its power.
+    #[error("the device lost its power right after the step {0:?}")]
+    PowerCut(Step),
+}
+
+/// The steps of carrying out a command, each durable before the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Step {
+    /// The journal is written.
+    Journal,
+    /// The policy is lifted.
+    Lift,
+    /// The password is set.
+    Set,
+    /// The policy of a remove, or of a reset that failed, is enforced again.
+    Restore,
+    /// The outcome is remembered.
+    Finish,
+}
+
+/// Carries out the commands that the agent holds, oldest first. What must wait for the user stays
+/// held. `power_cut` makes the simulated device lose its power right after that step.
+pub fn carry_out_all(home: &Home, power_cut: Option<Step>) -> Result<(), AgentError> {
+    for command in home.agent.read()?.holding {
+        carry_out(home, &command, power_cut)?;
+    }
+    Ok(())
+}
+
+/// After a power cut: finishes what was done, and undoes what was half done.
+pub fn recover(home: &Home) -> Result<(), AgentError> {
+    let agent = home.agent.read()?;
+    let Some(journal) = agent.journal else {
+        return Ok(());
+    };
+    let held = agent
+        .holding
+        .into_iter()
+        .find(|held| held.id == journal.command);
+    let was_set = home.device.read()?.password_changes > journal.password_changes;
+    match held {
+        Some(command) if was_set => {
+            tracing::info!(
+                command = command.id,
+                "it was carried out before the power cut"
+            );
+            complete(home, &command, &journal, None)
+        }
+        // The command is still held, and will be carried out anew.
+        _ => {
+            home.device
+                .change(|device| device.set_policy(journal.policy))?;
+            Ok(home.agent.change(|agent| agent.journal = None)?)
+        }
+    }
+}
+
+fn carry_out(
+    home: &Home,
+    command: &SealedCommand,
+    power_cut: Option<Step>,
+) -> Result<(), AgentError> {
+    let (agent, device) = (home.agent.read()?, home.device.read()?);
+    let password = match prepare(&agent, &device, command) {
+        Prepared::Ready(password) => password,
+        Prepared::Waits => {
+            tracing::info!(
+                "{} {} waits until the user unlocks the device",
+                command.action,
+                command.id
+            );
+            return Ok(());
+        }
+        Prepared::Fails(failure) => return fail(home, command, failure),
+    };
+    let journal = Journal {
+        command: command.id.clone(),
+        policy: device.policy.clone(),
+        password_changes: device.password_changes,
+    };
+    home.agent
+        .change(|agent| agent.journal = Some(journal.clone()))?;
+    reached(Step::Journal, power_cut)?;
+    home.device.change(|device| device.set_policy(None))?;
+    reached(Step::Lift, power_cut)?;
+    if set_password(home, &agent, command, &password)? {
+        reached(Step::Set, power_cut)?;
+        return complete(home, command, &journal, power_cut);
+    }
+    home.device
+        .change(|device| device.set_policy(journal.policy))?;
+    reached(Step::Restore, power_cut)?;
+    fail(home, command, unforeseen(home, &device)?)
+}
+
+enum Prepared {
+    Ready(Zeroizing<String>),
+    Waits,
+    Fails(Failure),
+}
+
+/// Finds out, before anything is touched, whether the command can be carried out.
+fn prepare(agent: &Agent, device: &Device, command: &SealedCommand) -> Prepared {
+    if command.expires_at.is_some_and(|end| end <= time::now()) {
+        return Prepared::Fails(Failure::Expired);
+    }
+    let Ok(password) = open(agent, command) else {
+        return Prepared::Fails(Failure::PasswordUnreadable);
+    };
+    match foresee(agent, device, command.action, &Metrics::of(&password)) {
+        Foreseen::Yes => Prepared::Ready(password),
+        Foreseen::AfterUnlock => Prepared::Waits,
+        Foreseen::No(failure) => Prepared::Fails(failure),
+    }
+}
+
+/// The password of a reset; the empty one of a remove.
+fn open(agent: &Agent, command: &SealedCommand) -> Result<Zeroizing<String>, SealingError> {
+    let sealed = match (command.action, &command.sealed) {
+        (Action::Remove, None) => return Ok(Zeroizing::default()),
+        (Action::Reset, Some(sealed)) => sealed,
+        _ => return Err(SealingError::DoesNotOpen),
+    };
+    let binding = Binding {
+        device: &agent.device,
+        command: &command.id,
+        action: command.action,
+        options: command.options,
+        expires_at: command.expires_at,
+    };
+    let opened = agent.private_key()?.open(sealed, &binding)?;
+    let text = std::str::from_utf8(&opened).map_err(|_| SealingError::DoesNotOpen)?;
+    // An empty password would clear what is there: that is a remove, and no reset.
+    if text.is_empty() {
+        Err(SealingError::DoesNotOpen)
+    } else {
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+}
+
+/// Asks Android: a bare yes or no.
+fn set_password(
+    home: &Home,
+    agent: &Agent,
+    command: &SealedCommand,
+    password: &str,
+) -> Result<bool, AgentError> {
+    let options = command.options;
+    if !home.device.read()?.has_reset_tokens() {
+        return Ok(home
+            .device
+            .change(|device| device.reset_password(password, options))?);
+    }
+    let token = unwrap_token(agent)?;
+    Ok(home
+        .device
+        .change(|device| device.reset_password_with_token(password, &token, options))?)
+}
+
+/// The reason by elimination, when Android says no to what was foreseen to be a yes.
+fn unforeseen(home: &Home, device: &Device) -> Result<Failure, AgentError> {
+    if !device.has_reset_tokens() {
+        return Ok(Failure::Other(
+            "Android refused the password and gave no reason".into(),
+        ));
+    }
+    home.agent.change(|agent| agent.token_was_refused = true)?;
+    Ok(Failure::TokenInvalid)
+}
+
+/// The password is set: what is left of the command is done, as often as it takes.
+fn complete(
+    home: &Home,
+    command: &SealedCommand,
+    journal: &Journal,
+    power_cut: Option<Step>,
+) -> Result<(), AgentError> {
+    let agent = home.agent.read()?;
+    // A second reset finds no policy to lift: the one that the first lifted is still to be put back.
+    let lifted = journal.policy.clone().or(agent.lifted_policy);
+    home.device.change(|device| match command.action {
+        Action::Reset => {
+            if command.options.lock_now {
+                device.lock_now();
+            }
+        }
+        Action::Remove => {
+            device.set_policy(lifted.clone());
+        }
+    })?;
+    reached(Step::Restore, power_cut)?;
+    home.agent.change(|agent| {
+        agent.lifted_policy = lifted.filter(|_| command.action == Action::Reset);
+        agent.finish(&command.id, Outcome::Success);
+    })?;
+    tracing::info!("{} {}: success", command.action, command.id);
+    reached(Step::Finish, power_cut)
+}
+
+fn fail(home: &Home, command: &SealedCommand, failure: Failure) -> Result<(), AgentError> {
+    tracing::info!("{} {}: failed: {failure}", command.action, command.id);
+    let is_tokens_fault = matches!(failure, Failure::TokenNotActive | Failure::TokenInvalid);
+    home.agent
+        .change(|agent| agent.finish(&command.id, Outcome::Failed(failure)))?;
+    if is_tokens_fault {
+        token::provision(home)?;
+    }
+    Ok(())
+}
+
+fn reached(step: Step, power_cut: Option<Step>) -> Result<(), AgentError> {
+    if power_cut == Some(step) {
+        Err(AgentError::PowerCut(step))
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! The simulated Android device: its state, and what its user and the world do with it. What it does
+//! for the agent is in [`policy_manager`].
+
+pub mod password;
+pub mod policy_manager;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use mdm_wire::words::{ManagementMode, Policy};
+use password::{Metrics, StoredPassword};
+use serde::{Deserialize, Serialize};
+
+/// An Android device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// `Build.VERSION.SDK_INT`.
+    pub api_level: u32,
+    /// What the agent is to this device.
+    pub management_mode: ManagementMode,
+    /// For a profile owner: whether its profile is a managed (work) profile.
+    pub managed_profile: bool,
+    /// Whether it has a secure lock screen at all.
+    pub secure_lock_screen: bool,
+    /// Stands for the key in the lock hardware, in base64.
+    lock_key: String,
+    /// What opens the lock screen.
+    password: Option<StoredPassword>,
+    /// Whether the lock screen is closed.
+    pub locked: bool,
+    /// Whether the user has unlocked the device since it booted.
+    pub unlocked_since_boot: bool,
+    /// Whether the password is asked for at boot.
+    pub credentials_on_boot: bool,
+    /// The policy that the agent enforces.
+    pub policy: Option<Policy>,
+    /// The policy that another admin enforces.
+    pub other_admin_policy: Option<Policy>,
+    /// Another admin's password waits for the user's entry.
+    pub other_admin_entry_pending: bool,
+    /// The agent's password waits for the user's entry.
+    pub entry_required: bool,
+    token: Option<StoredToken>,
+    /// Stands for the broadcast `DeviceAdminReceiver.onPasswordChanged`, which Android delivers even to
+    /// an agent that was killed: how often the password has changed, by whomever.
+    pub password_changes: u64,
+    /// How often the agent has changed it.
+    pub agent_resets: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct StoredToken {
+    verifier: String,
+    is_active: bool,
+}
+
+/// Why the device does not do what its user asks.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum UserError {
+    /// The lock screen is closed.
+    #[error("the device is locked: unlock it first")]
+    Locked,
+    /// The wrong password was entered.
+    #[error("the lock screen stays locked: wrong password")]
+    WrongPassword,
+    /// There is no lock screen for it.
+    #[error("the device has no secure lock screen")]
+    NoSecureLockScreen,
+    /// A policy asks for more.
+    #[error("the device refuses: a policy asks for {0}")]
+    PolicyViolation(Policy),
+}
+
+impl Device {
+    /// A device out of its box: without a password, switched on. `lock_key` must be random.
+    pub fn new(api_level: u32, management_mode: ManagementMode, lock_key: [u8; 32]) -> Self {
+        Self {
+            api_level,
+            management_mode,
+            managed_profile: false,
+            secure_lock_screen: true,
+            lock_key: BASE64.encode(lock_key),
+            password: None,
+            locked: false,
+            unlocked_since_boot: true,
+            credentials_on_boot: true,
+            policy: None,
+            other_admin_policy: None,
+            other_admin_entry_pending: false,
+            entry_required: false,
+            token: None,
+            password_changes: 0,
+            agent_resets: 0,
+        }
+    }
+
+    /// Whether a password is set.
+    pub fn is_password_set(&self) -> bool {
+        self.password.is_some()
+    }
+
+    /// Whether the user is prompted for a password: a policy is enforced, and the password, or its
+    /// absence, does not meet it.
+    pub fn is_user_prompted(&self) -> bool {
+        let metrics = self
+            .password
+            .as_ref()
+            .map_or(Metrics::of(""), |set| set.metrics);
+        self.policies().any(|policy| !metrics.meets(policy))
+    }
+
+    /// The user sets a password. The device must be open, and the password meet every policy.
+    pub fn user_sets_password(&mut self, password: &str) -> Result<(), UserError> {
+        if self.locked {
+            return Err(UserError::Locked);
+        }
+        if !self.secure_lock_screen {
+            return Err(UserError::NoSecureLockScreen);
+        }
+        self.check_policies(&Metrics::of(password))?;
+        self.store_password(password);
+        self.entry_required = false;
+        self.other_admin_entry_pending = false;
+        Ok(())
+    }
+
+    /// The user removes the password. The device must be open, and no policy ask for one.
+    pub fn user_removes_password(&mut self) -> Result<(), UserError> {
+        if self.locked {
+            return Err(UserError::Locked);
+        }
+        self.check_policies(&Metrics::of(""))?;
+        self.store_password("");
+        Ok(())
+    }
+
+    /// The user enters a password at the lock screen. That confirms a reset token, too.
+    pub fn unlock(&mut self, entered: &str) -> Result<(), UserError> {
+        let key = self.lock_key.clone();
+        if self
+            .password
+            .as_ref()
+            .is_some_and(|set| !set.is(key.as_bytes(), entered))
+        {
+            return Err(UserError::WrongPassword);
+        }
+        self.locked = false;
+        self.unlocked_since_boot = true;
+        if self.password.is_some() {
+            self.entry_required = false;
+            self.other_admin_entry_pending = false;
+            if let Some(token) = &mut self.token {
+                token.is_active = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The screen is switched off.
+    pub fn lock(&mut self) {
+        self.locked = self.password.is_some();
+    }
+
+    /// The device is switched off and on. A token that the user had not confirmed is lost.
+    pub fn reboot(&mut self) {
+        self.locked = self.password.is_some();
+        self.unlocked_since_boot = self.password.is_none();
+        if self.token.as_ref().is_some_and(|token| !token.is_active) {
+            self.token = None;
+        }
+    }
+
+    /// Another admin sets a password, and wants the user to enter it.
+    pub fn other_admin_resets_password(&mut self, password: &str) {
+        self.store_password(password);
+        self.other_admin_entry_pending = true;
+    }
+
+    /// The device forgets the agent's reset token.
+    pub fn forget_token(&mut self) {
+        self.token = None;
+    }
+
+    fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.policy.iter().chain(&self.other_admin_policy)
+    }
+
+    fn check_policies(&self, metrics: &Metrics) -> Result<(), UserError> {
+        match self.policies().find(|policy| !metrics.meets(policy)) {
+            Some(policy) => Err(UserError::PolicyViolation(policy.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Sets the password, or with an empty one clears it.
+    fn store_password(&mut self, password: &str) {
+        self.password_changes += 1;
+        if password.is_empty() {
+            self.password = None;
+            self.locked = false;
+            self.unlocked_since_boot = true;
+            self.entry_required = false;
+            self.other_admin_entry_pending = false;
+        } else {
+            self.password = Some(StoredPassword::new(self.lock_key.as_bytes(), password));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mdm_wire::words::{Quality, Requirement};
+
+    fn device() -> Device {
+        Device::new(34, ManagementMode::DeviceOwner, [7; 32])
+    }
+
+    fn numeric(minimum_length: u32) -> Policy {
+        Policy {
+            requirement: Requirement::Quality(Quality::Numeric),
+            minimum_length,
+        }
+    }
+
+    #[test]
+    fn the_lock_screen_opens_with_the_password_and_no_other() {
+        let mut device = device();
+        device.user_sets_password("1234").unwrap();
+        device.lock();
+        assert_eq!(device.unlock("4321"), Err(UserError::WrongPassword));
+        assert!(device.locked);
+        device.unlock("1234").unwrap();
+        assert!(!device.locked);
+    }
+
+    #[test]
+    fn tightening_a_policy_clears_no_password_and_prompts_the_user() {
+        let mut device = device();
+        device.user_sets_password("1234").unwrap();
+        assert!(!device.is_user_prompted());
+        device.policy = Some(numeric(6));
+        assert!(device.is_password_set());
+        assert!(device.is_user_prompted());
+        assert_eq!(
+            device.user_sets_password("999"),
+            Err(UserError::PolicyViolation(numeric(6)))
+        );
+        assert_eq!(
+            device.user_removes_password(),
+            Err(UserError::PolicyViolation(numeric(6)))
+        );
+        device.user_sets_password("135246").unwrap();
+        assert!(!device.is_user_prompted());
+    }
+
+    #[test]
+    fn a_reboot_locks_a_device_that_has_a_password_and_only_that() {
+        let mut device = device();
+        device.reboot();
+        assert!(device.unlocked_since_boot && !device.locked);
+        device.user_sets_password("1234").unwrap();
+        device.reboot();
+        assert!(!device.unlocked_since_boot && device.locked);
+        device.unlock("1234").unwrap();
+        assert!(device.unlocked_since_boot);
+    }
+}

@@ -1,0 +1,292 @@
+//! What the device does for the agent, as Android's `DevicePolicyManager`: it answers yes or no, and
+//! gives no reason.
+
+use super::{
+    Device, StoredToken,
+    password::{Metrics, verifier},
+};
+use mdm_wire::words::{ManagementMode, Policy, Requirement, ResetOptions};
+
+/// Android takes no shorter reset token.
+const SHORTEST_TOKEN: usize = 32;
+
+impl Device {
+    /// `setPasswordQuality`, `setPasswordMinimumLength` and `setRequiredPasswordComplexity`; none
+    /// lifts the policy. A quality clears a complexity, and the other way round. Complexities came
+    /// with API 31.
+    pub fn set_policy(&mut self, policy: Option<Policy>) -> bool {
+        let is_complexity = policy
+            .as_ref()
+            .is_some_and(|it| matches!(it.requirement, Requirement::Complexity(_)));
+        let is_known = !is_complexity || self.api_level >= 31;
+        if is_known {
+            self.policy = policy;
+        }
+        is_known
+    }
+
+    /// `setResetPasswordToken`: active at once if no password is set, else when the user has confirmed
+    /// it by unlocking the device.
+    pub fn set_reset_password_token(&mut self, token: &[u8]) -> bool {
+        let is_taken = self.has_reset_tokens() && token.len() >= SHORTEST_TOKEN;
+        if is_taken {
+            self.token = Some(StoredToken {
+                verifier: verifier(self.lock_key.as_bytes(), token),
+                is_active: self.password.is_none(),
+            });
+        }
+        is_taken
+    }
+
+    /// `isResetPasswordTokenActive`; none: no token is set.
+    pub fn is_reset_password_token_active(&self) -> Option<bool> {
+        self.token.as_ref().map(|token| token.is_active)
+    }
+
+    /// Whether this Android gives this agent a reset token: device and profile owners, from API 26.
+    pub fn has_reset_tokens(&self) -> bool {
+        self.api_level >= 26 && self.management_mode != ManagementMode::DeviceAdmin
+    }
+
+    /// `resetPassword`, which Android 8.0 and later refuse to owners, and Android 11 to everyone. An
+    /// empty password clears it.
+    pub fn reset_password(&mut self, password: &str, options: ResetOptions) -> bool {
+        let is_clear = password.is_empty();
+        let is_allowed = match (self.management_mode, self.api_level) {
+            (_, ..24) => true,
+            (ManagementMode::DeviceAdmin, 24..30) => !is_clear && self.password.is_none(),
+            (ManagementMode::DeviceAdmin, 30..) => false,
+            (_, 24..26) => self.unlocked_since_boot && !(is_clear && self.managed_profile),
+            (_, 26..) => false,
+        };
+        is_allowed && self.agent_sets_password(password, options)
+    }
+
+    /// `resetPasswordWithToken`. An empty password clears it.
+    pub fn reset_password_with_token(
+        &mut self,
+        password: &str,
+        token: &[u8],
+        options: ResetOptions,
+    ) -> bool {
+        let is_ours = self.token.as_ref().is_some_and(|set| {
+            set.is_active && set.verifier == verifier(self.lock_key.as_bytes(), token)
+        });
+        self.has_reset_tokens()
+            && is_ours
+            && !self.other_admin_entry_pending
+            && self.agent_sets_password(password, options)
+    }
+
+    /// `lockNow`.
+    pub fn lock_now(&mut self) {
+        self.lock();
+    }
+
+    fn agent_sets_password(&mut self, password: &str, options: ResetOptions) -> bool {
+        let metrics = Metrics::of(password);
+        if !self.secure_lock_screen || self.check_policies(&metrics).is_err() {
+            return false;
+        }
+        self.store_password(password);
+        self.agent_resets += 1;
+        if !password.is_empty() {
+            self.entry_required = options.require_entry;
+            let is_owner = self.management_mode == ManagementMode::DeviceOwner;
+            if options.no_credentials_on_boot && is_owner && self.api_level >= 23 {
+                self.credentials_on_boot = false;
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ManagementMode::{DeviceAdmin, DeviceOwner, ProfileOwner};
+    use mdm_wire::words::{Complexity, Quality};
+
+    const NO_OPTIONS: ResetOptions = ResetOptions {
+        lock_now: false,
+        require_entry: false,
+        no_credentials_on_boot: false,
+    };
+    const TOKEN: [u8; 32] = [1; 32];
+
+    fn device(api_level: u32, mode: ManagementMode) -> Device {
+        Device::new(api_level, mode, [7; 32])
+    }
+
+    fn with_password(api_level: u32, mode: ManagementMode) -> Device {
+        let mut device = device(api_level, mode);
+        device.user_sets_password("9876").unwrap();
+        device
+    }
+
+    fn set(device: &mut Device) -> bool {
+        device.reset_password("1234", NO_OPTIONS)
+    }
+
+    fn clear(device: &mut Device) -> bool {
+        device.reset_password("", NO_OPTIONS)
+    }
+
+    fn set_with_token(device: &mut Device) -> bool {
+        device.reset_password_with_token("1234", &TOKEN, NO_OPTIONS)
+    }
+
+    fn strict() -> Policy {
+        Policy {
+            requirement: Requirement::Quality(Quality::Complex),
+            minimum_length: 8,
+        }
+    }
+
+    #[test]
+    fn up_to_api_23_everyone_sets_changes_and_clears_what_meets_the_policy() {
+        for api_level in 19..=23 {
+            for mode in [DeviceAdmin, ProfileOwner, DeviceOwner] {
+                assert!(set(&mut device(api_level, mode)));
+                assert!(set(&mut with_password(api_level, mode)));
+                assert!(clear(&mut with_password(api_level, mode)));
+                let mut device = device(api_level, mode);
+                assert!(device.set_policy(Some(strict())));
+                assert!(!set(&mut device) && !clear(&mut device));
+            }
+        }
+    }
+
+    #[test]
+    fn api_24_to_29_a_device_admin_sets_a_first_password_and_neither_changes_nor_clears() {
+        for api_level in 24..=29 {
+            assert!(set(&mut device(api_level, DeviceAdmin)));
+            assert!(!set(&mut with_password(api_level, DeviceAdmin)));
+            assert!(!clear(&mut device(api_level, DeviceAdmin)));
+            assert!(!clear(&mut with_password(api_level, DeviceAdmin)));
+        }
+    }
+
+    #[test]
+    fn from_api_30_a_device_admin_gets_nothing() {
+        for api_level in 30..=36 {
+            assert!(!set(&mut device(api_level, DeviceAdmin)));
+            assert!(!clear(&mut with_password(api_level, DeviceAdmin)));
+        }
+    }
+
+    #[test]
+    fn api_24_and_25_owners_need_an_unlocked_user_and_a_managed_profile_does_not_clear() {
+        for api_level in 24..=25 {
+            for mode in [DeviceOwner, ProfileOwner] {
+                let mut device = with_password(api_level, mode);
+                assert!(set(&mut device) && clear(&mut device));
+                let mut device = with_password(api_level, mode);
+                device.reboot();
+                assert!(!set(&mut device) && !clear(&mut device));
+            }
+            let mut profile = with_password(api_level, ProfileOwner);
+            profile.managed_profile = true;
+            assert!(set(&mut profile) && !clear(&mut profile));
+        }
+    }
+
+    #[test]
+    fn from_api_26_owners_need_their_token() {
+        for api_level in 26..=36 {
+            for mode in [DeviceOwner, ProfileOwner] {
+                let mut device = device(api_level, mode);
+                assert!(!set(&mut device), "the old call no longer works");
+                assert!(!set_with_token(&mut device), "no token is set");
+                assert!(device.set_reset_password_token(&TOKEN));
+                assert_eq!(device.is_reset_password_token_active(), Some(true));
+                assert!(set_with_token(&mut device));
+                device.user_sets_password("5555").unwrap();
+                assert!(set_with_token(&mut device), "it outlasts the user's change");
+                assert!(!device.reset_password_with_token("1234", &[2; 32], NO_OPTIONS));
+                assert!(device.reset_password_with_token("", &TOKEN, NO_OPTIONS));
+                device.forget_token();
+                assert!(!set_with_token(&mut device));
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_set_while_a_password_is_set_waits_for_the_user_and_a_reboot_loses_it() {
+        let mut device = with_password(34, DeviceOwner);
+        device.set_reset_password_token(&TOKEN);
+        assert_eq!(device.is_reset_password_token_active(), Some(false));
+        assert!(!set_with_token(&mut device));
+        device.lock();
+        device.unlock("9876").unwrap();
+        assert!(set_with_token(&mut device));
+
+        let mut device = with_password(34, DeviceOwner);
+        device.set_reset_password_token(&TOKEN);
+        device.reboot();
+        assert_eq!(device.is_reset_password_token_active(), None);
+        device.unlock("9876").unwrap();
+        assert!(!set_with_token(&mut device));
+    }
+
+    #[test]
+    fn a_policy_must_be_lifted_before_a_weaker_password_or_none() {
+        let mut device = device(34, DeviceOwner);
+        device.set_reset_password_token(&TOKEN);
+        device.set_policy(Some(strict()));
+        assert!(!set_with_token(&mut device));
+        assert!(!device.reset_password_with_token("", &TOKEN, NO_OPTIONS));
+        device.set_policy(None);
+        assert!(set_with_token(&mut device));
+        device.other_admin_policy = Some(strict());
+        assert!(
+            !set_with_token(&mut device),
+            "another admin's can't be lifted"
+        );
+    }
+
+    #[test]
+    fn another_admins_password_that_waits_for_its_entry_stands_in_the_way() {
+        let mut device = device(34, DeviceOwner);
+        device.set_reset_password_token(&TOKEN);
+        device.other_admin_resets_password("8642");
+        assert!(!set_with_token(&mut device));
+        device.unlock("8642").unwrap();
+        assert!(set_with_token(&mut device));
+    }
+
+    #[test]
+    fn a_device_that_is_locked_since_its_boot_takes_a_password_by_token() {
+        let mut device = device(34, DeviceOwner);
+        device.set_reset_password_token(&TOKEN);
+        assert!(set_with_token(&mut device));
+        device.reboot();
+        assert!(set_with_token(&mut device));
+    }
+
+    #[test]
+    fn without_a_secure_lock_screen_nothing_works() {
+        for api_level in 19..=36 {
+            for mode in [DeviceAdmin, ProfileOwner, DeviceOwner] {
+                let mut device = device(api_level, mode);
+                device.secure_lock_screen = false;
+                device.set_reset_password_token(&TOKEN);
+                assert!(!set(&mut device) && !clear(&mut device) && !set_with_token(&mut device));
+            }
+        }
+    }
+
+    #[test]
+    fn a_complexity_replaces_a_quality_and_is_known_from_api_31() {
+        let complexity = Policy {
+            requirement: Requirement::Complexity(Complexity::High),
+            minimum_length: 0,
+        };
+        let mut new = device(31, DeviceOwner);
+        assert!(new.set_policy(Some(strict())) && new.set_policy(Some(complexity.clone())));
+        assert_eq!(new.policy, Some(complexity.clone()));
+        let mut old = device(30, DeviceOwner);
+        assert!(old.set_policy(Some(strict())) && !old.set_policy(Some(complexity)));
+        assert_eq!(old.policy, Some(strict()));
+    }
+}

@@ -1,0 +1,54 @@
+//! Enrollment: the agent makes its keys, and the host takes its device in.
+
+use crate::{
+    state::{Agent, Home},
+    sync::{SyncError, http_client, post},
+    token,
+};
+use mdm_wire::{
+    sealing::PrivateKey,
+    sync::{ENROLL_PATH, EnrollRequest, EnrollResponse},
+};
+
+/// What a device enrolls with.
+pub struct Enrollment {
+    /// The host's address.
+    pub host: String,
+    /// What people will call the device.
+    pub name: String,
+    /// The agent's version.
+    pub agent_version: String,
+    /// Whether the agent can use its reset token before the first unlock after a boot.
+    pub direct_boot_aware: bool,
+}
+
+/// Enrolls a device, and says which id it got. The token is spent.
+pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<String, SyncError> {
+    let (private_key, public_key) = PrivateKey::generate();
+    let host = enrollment.host.trim_end_matches('/').to_owned();
+    let mut agent = Agent::new(
+        host,
+        String::new(),
+        String::new(),
+        (&private_key, public_key),
+    );
+    agent.agent_version = enrollment.agent_version;
+    agent.direct_boot_aware = enrollment.direct_boot_aware;
+    let request = EnrollRequest {
+        name: enrollment.name,
+        public_key: agent.public_key.clone(),
+        told: token::told(
+            &agent,
+            &home.device.read().map_err(crate::apply::AgentError::from)?,
+        ),
+    };
+    let url = format!("{}{ENROLL_PATH}", agent.host);
+    let response: EnrollResponse = post(&http_client(0)?, &url, token, &request).await?;
+    agent.device = response.device;
+    agent.credential = response.credential;
+    home.agent
+        .create(&agent)
+        .map_err(crate::apply::AgentError::from)?;
+    token::provision(home)?;
+    Ok(agent.device)
+}

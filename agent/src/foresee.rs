@@ -1,0 +1,68 @@
+//! Android answers with a bare yes or no. So the agent finds the reason before it asks: what is
+//! foreseen here is what DESIGN calls "How a device answers", as seen from the device.
+
+use crate::{
+    device::{Device, password::Metrics},
+    state::Agent,
+    token::{can_reach_token, token_state},
+};
+use mdm_wire::words::{Action, Failure, ManagementMode, TokenState};
+
+/// What the device is going to say.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Foreseen {
+    /// Yes, once the agent has lifted its own policy.
+    Yes,
+    /// No, and this is why.
+    No(Failure),
+    /// The agent can't ask before the user has unlocked the device.
+    AfterUnlock,
+}
+
+/// What the device is going to say to a reset to this password, or to a remove.
+pub fn foresee(agent: &Agent, device: &Device, action: Action, password: &Metrics) -> Foreseen {
+    let is_clear = action == Action::Remove;
+    let obstacle = if !device.secure_lock_screen {
+        Some(Failure::NoSecureLockScreen)
+    } else {
+        match (device.management_mode, device.api_level) {
+            (_, ..24) => None,
+            (ManagementMode::DeviceAdmin, 30..) => Some(Failure::NotSupported),
+            (ManagementMode::DeviceAdmin, _) if is_clear => Some(Failure::MayNotClear),
+            (ManagementMode::DeviceAdmin, _) => device
+                .is_password_set()
+                .then_some(Failure::ExistingPassword),
+            (_, 24..26) if !device.unlocked_since_boot => Some(Failure::UserLocked),
+            (_, 24..26) => (is_clear && device.managed_profile).then_some(Failure::MayNotClear),
+            (_, 26..) if device.other_admin_entry_pending => Some(Failure::OtherAdminEntryPending),
+            (_, 26..) => match token_state(agent, device) {
+                TokenState::Missing | TokenState::Unconfirmed => Some(Failure::TokenNotActive),
+                TokenState::Invalid => Some(Failure::TokenInvalid),
+                TokenState::Active if !can_reach_token(agent, device) => {
+                    return Foreseen::AfterUnlock;
+                }
+                TokenState::Active => None,
+            },
+        }
+    };
+    match obstacle {
+        Some(failure) => Foreseen::No(failure),
+        None if violates_other_admins_policy(device, action, password) => {
+            Foreseen::No(Failure::PolicyViolation)
+        }
+        None => Foreseen::Yes,
+    }
+}
+
+fn violates_other_admins_policy(device: &Device, action: Action, password: &Metrics) -> bool {
+    let none = Metrics::of("");
+    let becomes = if action == Action::Reset {
+        password
+    } else {
+        &none
+    };
+    device
+        .other_admin_policy
+        .as_ref()
+        .is_some_and(|policy| !becomes.meets(policy))
+}

@@ -1,0 +1,213 @@
+//! What the agent knows for good, and where it lies: in a folder, beside the simulated device.
+
+use crate::{
+    device::Device,
+    durable::{Durable, DurableError},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use mdm_wire::{
+    sealing::{PrivateKey, PublicKey, Sealed, SealingError},
+    sync::{Report, SealedCommand},
+    words::{CommandId, Outcome, Policy},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+/// How many outcomes are remembered, the latest. A host asks for one again only until it has it.
+const MOST_OUTCOMES: usize = 1000;
+
+/// What the agent knows.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Agent {
+    /// The host's address.
+    pub host: String,
+    /// The host's id of this device.
+    pub device: String,
+    /// What the agent signs in with.
+    pub credential: String,
+    /// In base64. On a real device this key lies in the hardware keystore and can't be read.
+    private_key: String,
+    /// Passwords are sealed to it.
+    pub public_key: PublicKey,
+    /// The agent's version.
+    pub agent_version: String,
+    /// Whether it can use its reset token before the first unlock after a boot.
+    pub direct_boot_aware: bool,
+    /// The reset token, wrapped: it is as powerful as the password.
+    pub token: Option<Sealed>,
+    /// The device has once said that the token is active.
+    pub token_was_active: bool,
+    /// The device has refused the token although it said that it is active.
+    pub token_was_refused: bool,
+    /// Commands that are not carried out yet, oldest first.
+    pub holding: Vec<SealedCommand>,
+    /// The command that is being carried out.
+    pub journal: Option<Journal>,
+    /// What became of the commands that were carried out.
+    pub outcomes: BTreeMap<CommandId, Outcome>,
+    /// What the host has not been told yet, in the order in which it happened.
+    pub unreported: Vec<Report>,
+    /// The policy that a sync last gave the agent to enforce.
+    pub policy: Option<Policy>,
+    /// The policy that a reset lifted. A remove puts it back.
+    pub lifted_policy: Option<Policy>,
+}
+
+/// Written before a command touches the device, gone when it has an outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journal {
+    /// Which command.
+    pub command: CommandId,
+    /// The policy to put back if the device refuses.
+    pub policy: Option<Policy>,
+    /// How often the password had changed by then.
+    pub password_changes: u64,
+}
+
+impl Agent {
+    /// A freshly enrolled agent.
+    pub fn new(
+        host: String,
+        device: String,
+        credential: String,
+        (private_key, public_key): (&PrivateKey, PublicKey),
+    ) -> Self {
+        Self {
+            host,
+            device,
+            credential,
+            private_key: BASE64.encode(private_key.to_bytes()),
+            public_key,
+            agent_version: String::new(),
+            direct_boot_aware: true,
+            token: None,
+            token_was_active: false,
+            token_was_refused: false,
+            holding: Vec::new(),
+            journal: None,
+            outcomes: BTreeMap::new(),
+            unreported: Vec::new(),
+            policy: None,
+            lifted_policy: None,
+        }
+    }
+
+    /// The key that opens what was sealed for this device.
+    pub fn private_key(&self) -> Result<PrivateKey, SealingError> {
+        let bytes = BASE64
+            .decode(&self.private_key)
+            .map_err(|_| SealingError::BadPrivateKey)?;
+        PrivateKey::from_bytes(&bytes)
+    }
+
+    /// A command has its outcome: it is remembered, to be reported, and nothing is left to do.
+    pub fn finish(&mut self, command: &str, outcome: Outcome) {
+        self.holding.retain(|held| held.id != command);
+        self.journal = None;
+        self.unreported.push(Report {
+            command: command.to_owned(),
+            outcome: outcome.clone(),
+        });
+        self.outcomes.insert(command.to_owned(), outcome);
+        while self.outcomes.len() > MOST_OUTCOMES {
+            self.outcomes.pop_first();
+        }
+    }
+}
+
+/// The folder of a simulated device and its agent.
+pub struct Home {
+    folder: PathBuf,
+    /// The device.
+    pub device: Durable<Device>,
+    /// Its agent.
+    pub agent: Durable<Agent>,
+}
+
+/// What is wrong with a folder.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// There is no device.
+    #[error("there is no device in {0}: `mdm-agent create --state {0} …` makes one")]
+    NoDevice(String),
+    /// There is one already.
+    #[error("there is a device in {0} already: choose another folder")]
+    DeviceExists(String),
+    /// Its agent is not enrolled.
+    #[error("the device in {0} is not enrolled: `mdm-agent enroll --state {0} …` enrolls it")]
+    NotEnrolled(String),
+    /// Its agent is enrolled.
+    #[error("the device in {0} is enrolled already, as {1}")]
+    AlreadyEnrolled(String, String),
+    /// The folder can't be made.
+    #[error("the folder {0} can't be made: {1}")]
+    Folder(String, io::Error),
+    /// A file in it is unreadable.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+}
+
+impl Home {
+    /// The folder at this path, whatever it holds.
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            device: Durable::at(folder.join("device.json")),
+            agent: Durable::at(folder.join("agent.json")),
+        }
+    }
+
+    /// Puts a new device there.
+    pub fn create(&self, device: &Device) -> Result<(), HomeError> {
+        if self.device.exists() {
+            return Err(HomeError::DeviceExists(self.name()));
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)
+            .map_err(|error| HomeError::Folder(self.name(), error))?;
+        Ok(self.device.create(device)?)
+    }
+
+    /// The folder, if it holds a device.
+    pub fn with_device(self) -> Result<Self, HomeError> {
+        if self.device.exists() {
+            Ok(self)
+        } else {
+            Err(HomeError::NoDevice(self.name()))
+        }
+    }
+
+    /// The folder, if its device is enrolled.
+    pub fn enrolled(self) -> Result<Self, HomeError> {
+        let home = self.with_device()?;
+        if home.agent.exists() {
+            Ok(home)
+        } else {
+            Err(HomeError::NotEnrolled(home.name()))
+        }
+    }
+
+    /// The folder, if its device is not enrolled yet.
+    pub fn not_enrolled(self) -> Result<Self, HomeError> {
+        let home = self.with_device()?;
+        if home.agent.exists() {
+            return Err(HomeError::AlreadyEnrolled(
+                home.name(),
+                home.agent.read()?.device,
+            ));
+        }
+        Ok(home)
+    }
+
+    fn name(&self) -> String {
+        self.folder.display().to_string()
+    }
+}

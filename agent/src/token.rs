@@ -1,0 +1,112 @@
+//! The reset token of Android 8.0 and later: kept wrapped, and set only when it is not active, because
+//! each setting wears out a slot of the lock hardware.
+
+use crate::{
+    apply::AgentError,
+    device::Device,
+    state::{Agent, Home},
+};
+use mdm_wire::{
+    sealing::{Binding, SealingError},
+    sync::Told,
+    words::{Action, Condition, ResetOptions, TokenState},
+};
+use zeroize::Zeroizing;
+
+/// The token's length in bytes: Android's least.
+const LENGTH: usize = 32;
+
+/// What the agent tells of its device.
+pub fn told(agent: &Agent, device: &Device) -> Told {
+    Told {
+        api_level: device.api_level,
+        agent_version: agent.agent_version.clone(),
+        management_mode: device.management_mode,
+        managed_profile: device.managed_profile,
+        condition: Condition {
+            password_set: device.is_password_set(),
+            token: token_state(agent, device),
+            unlocked_since_boot: device.unlocked_since_boot,
+            direct_boot_aware: agent.direct_boot_aware,
+            secure_lock_screen: device.secure_lock_screen,
+            other_admin_entry_pending: device.other_admin_entry_pending,
+            other_admin_policy: device.other_admin_policy.clone(),
+        },
+    }
+}
+
+/// Whether the agent can use its token.
+pub fn token_state(agent: &Agent, device: &Device) -> TokenState {
+    if !device.has_reset_tokens() || agent.token.is_none() {
+        return TokenState::Missing;
+    }
+    let is_unreadable = can_reach_token(agent, device) && unwrap_token(agent).is_err();
+    if is_unreadable || agent.token_was_refused {
+        return TokenState::Invalid;
+    }
+    match device.is_reset_password_token_active() {
+        Some(true) => TokenState::Active,
+        Some(false) => TokenState::Unconfirmed,
+        None if agent.token_was_active => TokenState::Invalid,
+        None => TokenState::Missing,
+    }
+}
+
+/// Before the first unlock after a boot, only an agent that is direct-boot aware can read its files.
+pub fn can_reach_token(agent: &Agent, device: &Device) -> bool {
+    device.unlocked_since_boot || agent.direct_boot_aware
+}
+
+/// The token itself.
+pub fn unwrap_token(agent: &Agent) -> Result<Zeroizing<Vec<u8>>, SealingError> {
+    match &agent.token {
+        Some(wrapped) => agent.private_key()?.open(wrapped, &binding(&agent.device)),
+        None => Err(SealingError::DoesNotOpen),
+    }
+}
+
+/// Notes that the token is active, so that one that vanishes later is known to be invalid.
+pub fn note_active(home: &Home) -> Result<(), AgentError> {
+    let agent = home.agent.read()?;
+    let is_active = token_state(&agent, &home.device.read()?) == TokenState::Active;
+    if is_active && !agent.token_was_active {
+        home.agent.change(|agent| agent.token_was_active = true)?;
+    }
+    Ok(())
+}
+
+/// Sets a new token, if the device wants one and has none that works or will.
+pub fn provision(home: &Home) -> Result<(), AgentError> {
+    let (agent, device) = (home.agent.read()?, home.device.read()?);
+    let state = token_state(&agent, &device);
+    let is_needed = matches!(state, TokenState::Missing | TokenState::Invalid);
+    if !device.has_reset_tokens() || !is_needed || !can_reach_token(&agent, &device) {
+        return Ok(());
+    }
+    let mut token = Zeroizing::new([0u8; LENGTH]);
+    getrandom::fill(token.as_mut()).map_err(AgentError::NoRandom)?;
+    let wrapped = agent
+        .public_key
+        .seal(token.as_ref(), &binding(&agent.device))?;
+    // The agent's copy comes first: a token that the device has and the agent lacks helps nobody.
+    home.agent.change(|agent| {
+        agent.token = Some(wrapped);
+        agent.token_was_active = false;
+        agent.token_was_refused = false;
+    })?;
+    home.device
+        .change(|device| device.set_reset_password_token(token.as_ref()))?;
+    tracing::info!("a reset token was provisioned");
+    note_active(home)
+}
+
+/// The token is wrapped like a password, for a command that no host can make.
+fn binding(device: &str) -> Binding<'_> {
+    Binding {
+        device,
+        command: "the device's own reset token",
+        action: Action::Reset,
+        options: ResetOptions::default(),
+        expires_at: None,
+    }
+}
