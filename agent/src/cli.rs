@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use mdm_wire::words::{Complexity, ManagementMode, Policy, Quality, Requirement};
 use std::{
-    io::{BufRead as _, IsTerminal as _, stdin},
+    io::{BufRead as _, IsTerminal as _, stderr, stdin},
     path::PathBuf,
 };
 use tracing_subscriber::EnvFilter;
@@ -289,7 +289,8 @@ fn run(state: &State, wait: u32, power_cut: Option<Step>, log: &str) -> anyhow::
         .with_context(|| format!("`{log}` says not what to log: try info"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_ansi(stderr().is_terminal())
+        .with_writer(stderr)
         .init();
     let home = Home::at(&state.state).enrolled()?;
     block_on(async {

@@ -2,7 +2,7 @@
 
 use crate::{
     state::{Agent, Home},
-    sync::{SyncError, http_client, post},
+    sync::{SyncError, http_client, post, sync_once},
     token,
 };
 use mdm_wire::{
@@ -43,12 +43,15 @@ pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<
         ),
     };
     let url = format!("{}{ENROLL_PATH}", agent.host);
-    let response: EnrollResponse = post(&http_client(0)?, &url, token, &request).await?;
+    let http = http_client(0)?;
+    let response: EnrollResponse = post(&http, &url, token, &request).await?;
     agent.device = response.device;
     agent.credential = response.credential;
     home.agent
         .create(&agent)
         .map_err(crate::apply::AgentError::from)?;
     token::provision(home)?;
+    // The host is to know of the token before it foretells anything.
+    sync_once(home, &http, 0).await?;
     Ok(agent.device)
 }

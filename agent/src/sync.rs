@@ -84,7 +84,12 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
     }
 }
 
-async fn sync_once(home: &Home, http: &reqwest::Client, wait: u32) -> Result<(), SyncError> {
+/// One sync: tells, reports, and takes what is new. Nothing is carried out yet.
+pub(crate) async fn sync_once(
+    home: &Home,
+    http: &reqwest::Client,
+    wait: u32,
+) -> Result<(), SyncError> {
     token::note_active(home)?;
     let agent = read(home)?;
     let device = home.device.read().map_err(AgentError::from)?;

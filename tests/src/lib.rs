@@ -1,1 +1,5 @@
-//! stub
+//! A host and its agents as processes of their own, driven through the commands that a user types.
+//! [`lab`] starts them, [`story`] is what the demo tells.
+
+pub mod lab;
+pub mod story;

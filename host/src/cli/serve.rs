@@ -12,7 +12,7 @@ use clap::Args;
 use mdm_wire::decisions::{Characters, PasswordRule};
 use std::{
     fs,
-    io::Write as _,
+    io::{IsTerminal as _, Write as _, stderr},
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -52,7 +52,8 @@ impl Serve {
             .with_context(|| format!("`{}` says not what to log: try info", self.log))?;
         tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(std::io::stderr)
+            .with_ansi(stderr().is_terminal())
+            .with_writer(stderr)
             .init();
 
         fs::DirBuilder::new()

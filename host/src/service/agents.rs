@@ -95,7 +95,7 @@ impl Service {
             let response = self.news(device, &request).await?;
             let is_over = Instant::now() >= deadline || *closing.borrow();
             if is_over || is_news(&response, &request) {
-                contact.answered();
+                contact.answered(!wait.is_zero());
                 return Ok(response);
             }
             tokio::select! {

@@ -9,8 +9,8 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// How long a device counts as in contact after a sync was answered: it carries out what it got, and
-/// syncs again.
+/// How long a device counts as in contact after a sync that waited was answered: it carries out what
+/// it got, and syncs again.
 const BETWEEN_SYNCS: Duration = Duration::from_secs(5);
 
 /// The devices in contact.
@@ -30,7 +30,17 @@ pub struct Contact {
     device: String,
     devices: Arc<Mutex<HashMap<String, Presence>>>,
     news: watch::Receiver<u64>,
-    is_answered: bool,
+    end: End,
+}
+
+/// How a sync ends.
+enum End {
+    /// The agent is gone.
+    CutOff,
+    /// The agent got its answer, and will be back at once.
+    Returning,
+    /// The agent got its answer, and has not said that it will be back.
+    Passing,
 }
 
 impl AgentSync {
@@ -47,7 +57,7 @@ impl AgentSync {
             device: device.to_owned(),
             devices: Arc::clone(&self.devices),
             news: presence.news.subscribe(),
-            is_answered: false,
+            end: End::CutOff,
         }
     }
 }
@@ -61,9 +71,13 @@ impl Contact {
         }
     }
 
-    /// The sync is answered: the device is busy with it, not gone.
-    pub fn answered(mut self) {
-        self.is_answered = true;
+    /// The sync is answered. An agent that was ready to wait for news comes back for more.
+    pub fn answered(mut self, was_ready_to_wait: bool) {
+        self.end = if was_ready_to_wait {
+            End::Returning
+        } else {
+            End::Passing
+        };
     }
 }
 
@@ -71,7 +85,11 @@ impl Drop for Contact {
     fn drop(&mut self) {
         let mut devices = lock(&self.devices);
         if let Some(presence) = devices.get_mut(&self.device) {
-            presence.answered = self.is_answered.then(Instant::now);
+            match self.end {
+                End::CutOff => presence.answered = None,
+                End::Returning => presence.answered = Some(Instant::now()),
+                End::Passing => {}
+            }
             // This sync is still among the receivers.
             if presence.answered.is_none() && presence.news.receiver_count() == 1 {
                 devices.remove(&self.device);
@@ -141,7 +159,9 @@ mod tests {
         assert!(transport.is_online("a"));
         drop(contact);
         assert!(!transport.is_online("a"));
-        transport.contact("a").answered();
+        transport.contact("a").answered(false);
+        assert!(!transport.is_online("a"), "it only passed by");
+        transport.contact("a").answered(true);
         assert!(transport.is_online("a"));
     }
 }

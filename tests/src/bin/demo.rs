@@ -1,0 +1,17 @@
+//! The demo: a host, three agents, and the story of a reset. Ends with status 0 only if everything came
+//! out as told.
+
+use mdm_tests::{lab::Lab, story};
+use std::{io::stdout, process::ExitCode};
+
+fn main() -> ExitCode {
+    println!("A host, three agents, and the story of a reset\n");
+    let told = Lab::start().and_then(|lab| story::tell(lab, &mut stdout(), &mut |_| Ok(())));
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! A host with its agents, in a folder of its own, on a free port of the loopback.
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::Value;
+use std::{
+    env,
+    fs::{self, File, OpenOptions},
+    io::Write as _,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// How long to wait for what has to come.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A host and the folder where it and its devices live. The processes end with it.
+pub struct Lab {
+    folder: TempDir,
+    port: u16,
+    log: String,
+    serve_args: Vec<String>,
+    host: Option<Child>,
+}
+
+/// A simulated device and its agent.
+pub struct Device {
+    /// What people call it.
+    pub name: String,
+    /// The host's id of it.
+    pub id: String,
+    state: PathBuf,
+    logs: PathBuf,
+    log: String,
+    agent: Option<Child>,
+}
+
+/// What a device is, as arguments of `mdm-agent create` and `mdm-agent enroll`.
+#[derive(Clone, Copy)]
+pub struct Make<'a> {
+    /// What people call it.
+    pub name: &'a str,
+    /// Android's API level.
+    pub api_level: u32,
+    /// How it is managed.
+    pub mode: &'a str,
+    /// More arguments of `create`.
+    pub create: &'a [&'a str],
+    /// More arguments of `enroll`.
+    pub enroll: &'a [&'a str],
+    /// The password that its user has set before it enrolls.
+    pub user_password: Option<&'a str>,
+    /// The group that it is put in.
+    pub group: Option<&'a str>,
+}
+
+impl Default for Make<'_> {
+    fn default() -> Self {
+        Self {
+            name: "phone",
+            api_level: 34,
+            mode: "device-owner",
+            create: &[],
+            enroll: &[],
+            user_password: None,
+            group: None,
+        }
+    }
+}
+
+impl Lab {
+    /// Starts a host.
+    pub fn start() -> anyhow::Result<Self> {
+        Self::with(&[], "info")
+    }
+
+    /// Starts a host with more arguments of `serve`; it and the agents log this much.
+    pub fn with(serve_args: &[&str], log: &str) -> anyhow::Result<Self> {
+        let mut lab = Self {
+            folder: TempDir::new()?,
+            port: TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),
+            log: log.to_owned(),
+            serve_args: serve_args.iter().map(|arg| (*arg).to_owned()).collect(),
+            host: None,
+        };
+        lab.start_host()?;
+        Ok(lab)
+    }
+
+    /// The folder of everything.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The host's address.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The admin's token.
+    pub fn token(&self) -> anyhow::Result<String> {
+        Ok(fs::read_to_string(self.folder().join("admin.token"))?
+            .trim()
+            .to_owned())
+    }
+
+    /// Starts the host, and waits until it serves.
+    pub fn start_host(&mut self) -> anyhow::Result<()> {
+        let output = appended(&self.folder().join("host.log"))?;
+        let mut host = Command::new(program("mdm-host")?)
+            .args([
+                "serve",
+                "--listen",
+                &format!("127.0.0.1:{}", self.port),
+                "--data",
+            ])
+            .arg(self.folder().join("data"))
+            .arg("--admin-token-file")
+            .arg(self.folder().join("admin.token"))
+            .args(["--log", &self.log])
+            .args(&self.serve_args)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()?;
+        let deadline = Instant::now() + PATIENCE;
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            if let Some(status) = host.try_wait()? {
+                bail!("the host did not start ({status}): {}", self.host_log()?);
+            }
+            ensure!(Instant::now() < deadline, "the host does not listen");
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.host = Some(host);
+        Ok(())
+    }
+
+    /// Kills the host, as a power cut would.
+    pub fn kill_host(&mut self) -> anyhow::Result<()> {
+        if let Some(mut host) = self.host.take() {
+            host.kill()?;
+            host.wait()?;
+        }
+        Ok(())
+    }
+
+    /// What the host has printed and logged.
+    pub fn host_log(&self) -> anyhow::Result<String> {
+        Ok(fs::read_to_string(self.folder().join("host.log"))?)
+    }
+
+    /// Runs `mdm-host` as an admin does, with this on its standard input.
+    pub fn admin(&self, args: &[&str], input: &str) -> anyhow::Result<Output> {
+        let mut command = Command::new(program("mdm-host")?);
+        command
+            .args(args)
+            .env("MDM_URL", self.url())
+            .env("MDM_TOKEN_FILE", self.folder().join("admin.token"));
+        run(&mut command, input)
+    }
+
+    /// The same, where it has to succeed, for its JSON.
+    pub fn ask(&self, args: &[&str], input: &str) -> anyhow::Result<Value> {
+        let output = self.admin(&[args, &["--json"]].concat(), input)?;
+        ensure!(
+            output.status.success(),
+            "mdm-host {}: {}",
+            args.join(" "),
+            text(&output)
+        );
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// The same, where it has to be refused, for its problem as JSON.
+    pub fn refused(&self, args: &[&str], input: &str) -> anyhow::Result<Value> {
+        let output = self.admin(&[args, &["--json"]].concat(), input)?;
+        ensure!(
+            !output.status.success(),
+            "mdm-host {} succeeded",
+            args.join(" ")
+        );
+        serde_json::from_slice(&output.stdout).with_context(|| text(&output))
+    }
+
+    /// Makes a device and enrolls it. Its agent does not run yet.
+    pub fn enroll(&self, make: Make<'_>) -> anyhow::Result<Device> {
+        let mut device = Device {
+            name: make.name.to_owned(),
+            id: String::new(),
+            state: self.folder().join(make.name),
+            logs: self.folder().join(format!("{}.log", make.name)),
+            log: self.log.clone(),
+            agent: None,
+        };
+        let api_level = make.api_level.to_string();
+        let create = ["--api-level", &api_level, "--mode", make.mode];
+        device.must(&[&["create"], &create[..], make.create].concat(), "")?;
+        if let Some(password) = make.user_password {
+            device.must(&["user-sets-password"], password)?;
+        }
+        let group: Vec<&str> = make
+            .group
+            .iter()
+            .flat_map(|group| ["--group", group])
+            .collect();
+        let token = self.ask(&[&["device", "enroll"], &group[..]].concat(), "")?;
+        let token = token["token"].as_str().context("no token")?.to_owned();
+        let url = self.url();
+        let enroll = ["enroll", "--host", &url, "--name", make.name];
+        device.id = device
+            .must(&[&enroll[..], make.enroll].concat(), &token)?
+            .trim()
+            .to_owned();
+        Ok(device)
+    }
+
+    /// Waits until the device is in contact and has told the host how it stands.
+    pub fn wait_online(&self, device: &Device) -> anyhow::Result<()> {
+        wait_until(&format!("{} is online", device.name), || {
+            Ok(self.ask(&["device", "show", &device.id], "")?["online"] == true)
+        })
+    }
+
+    /// Waits until a command has an outcome, and gives it as JSON.
+    pub fn outcome(&self, device: &Device, command: &Value) -> anyhow::Result<Value> {
+        let mut found = Value::Null;
+        wait_until(
+            &format!("a command of {} has an outcome", device.name),
+            || {
+                let status = self.ask(&["password", "status", &device.id], "")?;
+                let history = status["history"].as_array().context("no history")?;
+                let entry = history.iter().find(|entry| entry["id"] == command["id"]);
+                found = entry.context("the command is not in the history")?.clone();
+                Ok(found["status"] != "pending")
+            },
+        )?;
+        Ok(found)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // A process that is gone already needs no killing.
+        let _ = self.kill_host();
+    }
+}
+
+impl Device {
+    /// Starts the agent.
+    pub fn switch_on(&mut self) -> anyhow::Result<()> {
+        self.switch_on_with(&[])
+    }
+
+    /// Starts the agent with more arguments of `run`.
+    pub fn switch_on_with(&mut self, args: &[&str]) -> anyhow::Result<()> {
+        let output = appended(&self.logs)?;
+        let agent = Command::new(program("mdm-agent")?)
+            .arg("run")
+            .arg("--state")
+            .arg(&self.state)
+            .args(["--log", &self.log])
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()?;
+        self.agent = Some(agent);
+        Ok(())
+    }
+
+    /// Kills the agent, as a power cut would.
+    pub fn switch_off(&mut self) -> anyhow::Result<()> {
+        if let Some(mut agent) = self.agent.take() {
+            agent.kill()?;
+            agent.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the agent runs.
+    pub fn is_on(&mut self) -> anyhow::Result<bool> {
+        match &mut self.agent {
+            Some(agent) => Ok(agent.try_wait()?.is_none()),
+            None => Ok(false),
+        }
+    }
+
+    /// Does to the device what its user, or the world, does.
+    pub fn by_hand(&self, args: &[&str], input: &str) -> anyhow::Result<Output> {
+        let mut command = Command::new(program("mdm-agent")?);
+        command.args(args).arg("--state").arg(&self.state);
+        run(&mut command, input)
+    }
+
+    /// The same, where it has to succeed, for its output.
+    pub fn must(&self, args: &[&str], input: &str) -> anyhow::Result<String> {
+        let output = self.by_hand(args, input)?;
+        ensure!(
+            output.status.success(),
+            "mdm-agent {}: {}",
+            args.join(" "),
+            text(&output)
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Whether the lock screen, once locked, opens with this password.
+    pub fn opens_with(&self, password: &str) -> anyhow::Result<bool> {
+        self.must(&["lock"], "")?;
+        Ok(self.by_hand(&["unlock"], password)?.status.success())
+    }
+
+    /// What can be seen of it.
+    pub fn show(&self) -> anyhow::Result<Value> {
+        Ok(serde_json::from_str(&self.must(&["show", "--json"], "")?)?)
+    }
+
+    /// What its agent has printed and logged.
+    pub fn agent_log(&self) -> anyhow::Result<String> {
+        Ok(fs::read_to_string(&self.logs)?)
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        let _ = self.switch_off();
+    }
+}
+
+/// Waits until something is so; an error is tried again, too, until patience ends.
+pub fn wait_until(
+    what: &str,
+    mut is_so: impl FnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let so = is_so();
+        if matches!(so, Ok(true)) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return so.and_then(|_| bail!("it did not come about that {what}"));
+        }
+        thread::sleep(Duration::from_millis(25));
+    }
+}
+
+/// Everything that a process printed.
+pub fn text(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(out),
+        String::from_utf8_lossy(err)
+    )
+}
+
+fn run(command: &mut Command, input: &str) -> anyhow::Result<Output> {
+    let mut child = command
+        .env_remove("MDM_LOG")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command that wants no input may be gone before it is written.
+        let _ = stdin.write_all(format!("{input}\n").as_bytes());
+    }
+    Ok(child.wait_with_output()?)
+}
+
+fn appended(path: &Path) -> anyhow::Result<File> {
+    Ok(OpenOptions::new().create(true).append(true).open(path)?)
+}
+
+/// One of our programs, built beside the one that is running.
+pub fn program(name: &str) -> anyhow::Result<PathBuf> {
+    let here = env::current_exe()?;
+    let beside = here
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(name));
+    let mut found = beside.filter(|path| path.exists());
+    found
+        .next()
+        .with_context(|| format!("{name} is not built: run `cargo build --workspace --bins`"))
+}

@@ -1,0 +1,325 @@
+//! What the demo tells: resets and a remove on three devices, with their outlooks, which come true.
+
+use crate::lab::{Device, Lab, Make, wait_until};
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use std::{fmt::Display, io::Write, time::Instant};
+
+/// What happens between any two steps of the story: nothing in the demo, a SIGKILL in a test.
+pub type Between<'a> = &'a mut dyn FnMut(&mut Lab) -> anyhow::Result<()>;
+
+struct Teller<'a> {
+    lab: Lab,
+    began: Instant,
+    transcript: &'a mut dyn Write,
+    between: Between<'a>,
+}
+
+/// Tells the story. An error: something did not come out as told.
+pub fn tell(lab: Lab, transcript: &mut dyn Write, between: Between<'_>) -> anyhow::Result<()> {
+    let mut teller = Teller {
+        lab,
+        began: Instant::now(),
+        transcript,
+        between,
+    };
+    let mut phone = teller.enroll(
+        Make {
+            name: "phone",
+            ..Make::default()
+        },
+        "a device owner on Android 14 (API 34)",
+    )?;
+    let mut tablet = teller.enroll(
+        Make {
+            name: "tablet",
+            api_level: 25,
+            mode: "device-admin",
+            user_password: Some("8642"),
+            ..Make::default()
+        },
+        "a legacy device admin on Android 7.1 (API 25), whose user has set a password",
+    )?;
+    let mut scanner = teller.enroll(
+        Make {
+            name: "scanner",
+            api_level: 30,
+            ..Make::default()
+        },
+        "a device owner on Android 11 (API 30), which is switched off",
+    )?;
+    phone.switch_on()?;
+    tablet.switch_on()?;
+    teller.policy_is_enforced(&phone)?;
+    teller.reset_succeeds(&phone)?;
+    teller.reset_fails(&tablet)?;
+    teller.reset_waits(&mut scanner)?;
+    teller.remove_ends_the_override(&phone)?;
+    teller.says("the end", "every step came out as told")
+}
+
+impl Teller<'_> {
+    fn enroll(&mut self, make: Make<'_>, what: &str) -> anyhow::Result<Device> {
+        let device = self.lab.enroll(make)?;
+        self.says(&device.name, format!("enrolled: {what}"))?;
+        self.next()?;
+        Ok(device)
+    }
+
+    fn policy_is_enforced(&mut self, phone: &Device) -> anyhow::Result<()> {
+        self.chapter("A policy is applied to the phone, and enforced")?;
+        let policy = [
+            "policy",
+            "set",
+            &phone.id,
+            "--quality",
+            "numeric-complex",
+            "--minimum-length",
+            "6",
+        ];
+        self.lab.ask(&policy, "")?;
+        self.says(
+            "admin",
+            "applies a policy: numeric-complex, 6 digits or more",
+        )?;
+        self.next()?;
+        wait_until("the phone enforces the policy", || {
+            Ok(!phone.show()?["policy"].is_null())
+        })?;
+        ensure!(
+            phone.show()?["prompted"] == true,
+            "the user of the phone is not prompted"
+        );
+        self.says("phone", "enforces it, and prompts its user")?;
+        let output = phone.by_hand(&["user-sets-password"], "1111")?;
+        ensure!(
+            !output.status.success(),
+            "the phone took a password against its policy"
+        );
+        phone.must(&["user-sets-password"], "135246")?;
+        self.says("user", "sets a password; 1111 is refused, 135246 is taken")?;
+        self.next()
+    }
+
+    fn reset_succeeds(&mut self, phone: &Device) -> anyhow::Result<()> {
+        self.chapter("A reset of the phone")?;
+        self.outlook(phone, "reset", "will-succeed", None)?;
+        let reset = self.reset(phone, "1234")?;
+        self.next()?;
+        let outcome = self.outcome(phone, &reset)?;
+        ensure!(
+            outcome["status"] == "success",
+            "the outlook did not come true: {outcome}"
+        );
+        self.next()?;
+        for (password, opens) in [("4321", false), ("135246", false), ("1234", true)] {
+            ensure!(
+                phone.opens_with(password)? == opens,
+                "the lock screen is wrong about {password}"
+            );
+            let what = if opens { "opens" } else { "stays locked" };
+            self.says(
+                "user",
+                format!("enters {password} at the phone: the lock screen {what}"),
+            )?;
+        }
+        ensure!(
+            phone.show()?["agent_resets"] == 1,
+            "the reset was not applied exactly once"
+        );
+        let status = self.lab.ask(&["password", "status", &phone.id], "")?;
+        ensure!(
+            status["policy_state"]["state"] == "overridden",
+            "not overridden: {status}"
+        );
+        let shown = phone.show()?;
+        ensure!(
+            shown["policy"].is_null() && shown["prompted"] == false,
+            "still enforced: {shown}"
+        );
+        self.says("host", "says that the policy is overridden")?;
+        self.says(
+            "phone",
+            "does not enforce it: 1234 is too short for it, and nobody is prompted",
+        )?;
+        self.next()
+    }
+
+    fn reset_fails(&mut self, tablet: &Device) -> anyhow::Result<()> {
+        self.chapter("A reset of the tablet")?;
+        self.outlook(tablet, "reset", "will-fail", Some("existing-password"))?;
+        let reset = self.reset(tablet, "1234")?;
+        self.next()?;
+        let outcome = self.outcome(tablet, &reset)?;
+        ensure!(
+            outcome["status"] == "failed" && outcome["reason"] == "existing-password",
+            "the outlook did not come true: {outcome}"
+        );
+        ensure!(tablet.opens_with("8642")?, "the user's password was lost");
+        ensure!(
+            !tablet.opens_with("1234")?,
+            "the tablet opens with a password that it refused"
+        );
+        self.says(
+            "user",
+            "enters 8642 at the tablet: the lock screen opens, nothing has changed",
+        )?;
+        tablet.must(&["unlock"], "8642")?;
+        self.next()
+    }
+
+    fn reset_waits(&mut self, scanner: &mut Device) -> anyhow::Result<()> {
+        self.chapter("A reset of the scanner, which is switched off")?;
+        self.outlook(scanner, "reset", "will-wait", None)?;
+        let reset = self.reset(scanner, "2580")?;
+        self.next()?;
+        let status = self.lab.ask(&["password", "status", &scanner.id], "")?;
+        ensure!(
+            status["latest"]["status"] == "pending",
+            "the outlook did not come true: {status}"
+        );
+        self.says("host", "still says: pending")?;
+        scanner.switch_on()?;
+        self.says("user", "switches the scanner on")?;
+        self.next()?;
+        let outcome = self.outcome(scanner, &reset)?;
+        ensure!(
+            outcome["status"] == "success",
+            "the outlook did not come true: {outcome}"
+        );
+        ensure!(scanner.opens_with("2580")?, "the scanner does not open");
+        ensure!(
+            scanner.show()?["agent_resets"] == 1,
+            "the reset was not applied exactly once"
+        );
+        self.says("user", "enters 2580 at the scanner: the lock screen opens")?;
+        self.next()
+    }
+
+    fn remove_ends_the_override(&mut self, phone: &Device) -> anyhow::Result<()> {
+        self.chapter("The password of the phone is removed")?;
+        self.outlook(phone, "remove", "will-succeed", None)?;
+        let remove = self
+            .lab
+            .ask(&["password", "remove", &phone.id, "--yes"], "")?;
+        self.says(
+            "admin",
+            format!("asks for a remove: {}", word(&remove["status"])),
+        )?;
+        self.next()?;
+        let outcome = self.outcome(phone, &remove)?;
+        ensure!(
+            outcome["status"] == "success",
+            "the outlook did not come true: {outcome}"
+        );
+        let status = self.lab.ask(&["password", "status", &phone.id], "")?;
+        ensure!(
+            status["policy_state"]["state"] == "enforced",
+            "not enforced: {status}"
+        );
+        wait_until("the phone enforces the policy again", || {
+            let shown = phone.show()?;
+            Ok(!shown["policy"].is_null() && shown["password_set"] == false)
+        })?;
+        ensure!(
+            phone.show()?["prompted"] == true,
+            "the user is not prompted"
+        );
+        ensure!(
+            phone.show()?["agent_resets"] == 2,
+            "the remove was not applied exactly once"
+        );
+        self.says("host", "says that the policy is enforced again")?;
+        self.says(
+            "phone",
+            "enforces it, and prompts its user to set a password that meets it",
+        )?;
+        self.next()?;
+        phone.must(&["user-sets-password"], "739154")?;
+        ensure!(
+            phone.show()?["prompted"] == false,
+            "the user is still prompted"
+        );
+        self.says("user", "sets 739154: the prompt is gone")
+    }
+
+    fn outlook(
+        &mut self,
+        device: &Device,
+        action: &str,
+        verdict: &str,
+        reason: Option<&str>,
+    ) -> anyhow::Result<()> {
+        if verdict == "will-succeed" || reason.is_some() {
+            self.lab.wait_online(device)?;
+        }
+        let outlook = ["password", "outlook", &device.id, action];
+        let told = self.lab.ask(&outlook, "")?;
+        ensure!(
+            told["verdict"] == verdict,
+            "another outlook than {verdict}: {told}"
+        );
+        ensure!(
+            reason.is_none_or(|reason| told["reason"] == reason),
+            "another reason: {told}"
+        );
+        let page = self.lab.admin(&outlook, "")?;
+        for line in String::from_utf8(page.stdout)?.lines() {
+            self.says(
+                "host",
+                format!("{}{line}", if line.starts_with(' ') { "  " } else { "" }),
+            )?;
+        }
+        self.next()
+    }
+
+    fn reset(&mut self, device: &Device, password: &str) -> anyhow::Result<Value> {
+        let reset = self
+            .lab
+            .ask(&["password", "reset", &device.id, "--yes"], password)?;
+        ensure!(
+            reset["status"] == "pending",
+            "a new command is not pending: {reset}"
+        );
+        self.says(
+            "admin",
+            format!(
+                "resets the password of the {} to {password}: pending",
+                device.name
+            ),
+        )?;
+        Ok(reset)
+    }
+
+    fn outcome(&mut self, device: &Device, command: &Value) -> anyhow::Result<Value> {
+        let outcome = self.lab.outcome(device, command)?;
+        let reason = match outcome["reason"].as_str() {
+            Some(reason) => format!(" ({reason})"),
+            None => String::new(),
+        };
+        let name = &device.name;
+        self.says(
+            name,
+            format!("reports: {}{reason}", word(&outcome["status"])),
+        )?;
+        Ok(outcome)
+    }
+
+    fn chapter(&mut self, title: &str) -> anyhow::Result<()> {
+        writeln!(self.transcript, "\n{title}")?;
+        Ok(())
+    }
+
+    fn says(&mut self, who: &str, what: impl Display) -> anyhow::Result<()> {
+        let seconds = self.began.elapsed().as_secs_f64();
+        writeln!(self.transcript, "  {seconds:6.2} s  {who:8} {what}").context("no transcript")
+    }
+
+    fn next(&mut self) -> anyhow::Result<()> {
+        (self.between)(&mut self.lab)
+    }
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
