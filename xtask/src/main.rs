@@ -1,2 +1,136 @@
-//! stub
-fn main() {}
+//! What a developer runs: `cargo xtask demo`, `cargo xtask test` and the rest. Each sets up the
+//! toolchain first.
+
+mod tests;
+mod toolchain;
+
+use anyhow::{Context as _, ensure};
+use std::{
+    env,
+    process::{Command, ExitCode},
+};
+
+const HELP: &str = "\
+cargo xtask <task>
+
+  demo    a host, three agents, and the story of a reset
+  test    every test, and their number        (arguments after -- go to cargo test)
+  bench   what a call costs                   (arguments after -- go to cargo bench)
+  ci      what CI runs: format, lints, documentation, dependencies, tests
+  setup   install what building the plugin needs; the other tasks do it, too";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (task, rest) = match arguments.split_first() {
+        Some((task, rest)) => (task.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let rest: Vec<&str> = rest
+        .iter()
+        .map(String::as_str)
+        .filter(|it| *it != "--")
+        .collect();
+    let done = match task {
+        "demo" => demo(),
+        "test" => test(&rest),
+        "bench" => bench(&rest),
+        "ci" => ci(),
+        "setup" => setup(),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        other => Err(anyhow::anyhow!("there is no task `{other}`\n\n{HELP}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn setup() -> anyhow::Result<()> {
+    let toolchain = toolchain::ensure()?;
+    println!("the plugin is built with {toolchain:?}");
+    Ok(())
+}
+
+fn demo() -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    build_programs()?;
+    cargo(&[
+        "run",
+        "--locked",
+        "--quiet",
+        "--package",
+        "mdm-tests",
+        "--bin",
+        "demo",
+    ])
+}
+
+fn test(arguments: &[&str]) -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    build_programs()?;
+    tests::run(arguments)
+}
+
+fn bench(arguments: &[&str]) -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    cargo(
+        &[
+            &["bench", "--locked", "--package", "mdm-tests", "--"],
+            arguments,
+        ]
+        .concat(),
+    )
+}
+
+fn ci() -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&[
+        "clippy",
+        "--locked",
+        "-j2",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ])?;
+    let mut doc = Command::new("cargo");
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    run(doc.args(["doc", "--locked", "-j2", "--workspace", "--no-deps"]))?;
+    if Command::new("cargo")
+        .args(["deny", "--version"])
+        .output()?
+        .status
+        .success()
+    {
+        cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"])?;
+    } else {
+        println!("cargo-deny is not installed: the check of the dependencies is left out");
+    }
+    test(&[])
+}
+
+/// The tests from end to end start the programs that a user would start.
+fn build_programs() -> anyhow::Result<()> {
+    println!("building (the first time takes some minutes)");
+    cargo(&["build", "--locked", "-j2", "--workspace", "--bins"])
+}
+
+fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
+    run(Command::new("cargo").args(arguments))
+}
+
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("{command:?} can't be run"))?;
+    ensure!(status.success(), "{command:?} failed ({status})");
+    Ok(())
+}
