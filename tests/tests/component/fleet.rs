@@ -1,0 +1,244 @@
+//! A host in this process, and agents that say what a test wants them to say.
+
+use mdm_host::{
+    password::Password,
+    plugin::{Limits, Plugin, REFERENCE, Runtime},
+    service::{Request, Reset, Service, ServiceError},
+    store::SqliteStore,
+    token,
+};
+use mdm_wire::{
+    decisions::{Command, DeviceOutlook, PasswordRule, Refusal, Terms},
+    sealing::{Binding, PrivateKey},
+    sync::{EnrollRequest, Report, SealedCommand, SyncRequest, SyncResponse, Told},
+    words::{Action, Condition, ManagementMode, Outcome, Policy, ResetOptions, TokenState},
+};
+use std::{path::Path, sync::Arc};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+pub(crate) const NO_OPTIONS: ResetOptions = ResetOptions {
+    lock_now: false,
+    require_entry: false,
+    no_credentials_on_boot: false,
+};
+
+/// A host over a store on disk.
+pub(crate) struct Fleet {
+    pub(crate) service: Service,
+    folder: TempDir,
+}
+
+/// An enrolled device, and what its agent says.
+pub(crate) struct Agent {
+    pub(crate) device: String,
+    key: PrivateKey,
+    pub(crate) told: Told,
+    pub(crate) holding: Vec<String>,
+}
+
+impl Fleet {
+    pub(crate) fn new() -> Self {
+        Self::with_rule(PasswordRule::default())
+    }
+
+    pub(crate) fn with_rule(rule: PasswordRule) -> Self {
+        Self::with_plugin(rule, reference())
+    }
+
+    pub(crate) fn with_plugin(rule: PasswordRule, plugin: Plugin) -> Self {
+        let folder = TempDir::new().unwrap();
+        Self {
+            service: service(folder.path(), rule, plugin),
+            folder,
+        }
+    }
+
+    /// The host stops and starts again.
+    pub(crate) fn restarted(self) -> Self {
+        let Self {
+            service: old,
+            folder,
+        } = self;
+        drop(old);
+        Self {
+            service: service(folder.path(), PasswordRule::default(), reference()),
+            folder,
+        }
+    }
+
+    pub(crate) async fn enroll(&self, told: Told) -> Agent {
+        self.enroll_in(told, &[]).await
+    }
+
+    pub(crate) async fn enroll_in(&self, told: Told, groups: &[&str]) -> Agent {
+        let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        let made = self.service.enrollment_token(groups, 60).await.unwrap();
+        let (key, public_key) = PrivateKey::generate();
+        let request = EnrollRequest {
+            name: "phone".into(),
+            public_key,
+            told: told.clone(),
+        };
+        let enrolled = self
+            .service
+            .enroll(token::digest(&made.token), request)
+            .await
+            .unwrap();
+        Agent {
+            device: enrolled.device,
+            key,
+            told,
+            holding: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn reset(
+        &self,
+        agent: &Agent,
+        password: &str,
+    ) -> Result<Command, ServiceError> {
+        self.reset_on(agent, password, NO_OPTIONS, Terms::default())
+            .await
+    }
+
+    pub(crate) async fn reset_on(
+        &self,
+        agent: &Agent,
+        text: &str,
+        options: ResetOptions,
+        terms: Terms,
+    ) -> Result<Command, ServiceError> {
+        let reset = Reset {
+            password: password(text),
+            options,
+            terms,
+        };
+        self.service.reset(&agent.device, &reset).await
+    }
+
+    pub(crate) async fn remove(&self, agent: &Agent) -> Result<Command, ServiceError> {
+        self.service.remove(&agent.device, Terms::default()).await
+    }
+
+    pub(crate) async fn command(&self, agent: &Agent, command: &Command) -> Command {
+        let (_, history) = self.service.status(&agent.device).await.unwrap();
+        history
+            .into_iter()
+            .find(|entry| entry.id == command.id)
+            .unwrap()
+    }
+
+    pub(crate) async fn apply_policy(&self, agent: &Agent, policy: &Policy) {
+        self.service
+            .set_policy(&agent.device, Some(policy.clone()))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn outlook(&self, agent: &Agent, action: Action) -> DeviceOutlook {
+        let request = Request {
+            action,
+            password: None,
+            options: NO_OPTIONS,
+            terms: Terms::default(),
+        };
+        self.service.outlook(&agent.device, request).await.unwrap()
+    }
+
+    pub(crate) async fn sync(&self, agent: &Agent) -> SyncResponse {
+        self.try_sync(agent, vec![]).await.unwrap()
+    }
+
+    pub(crate) async fn report(&self, agent: &Agent, command: &Command, outcome: Outcome) {
+        let report = Report {
+            command: command.id.clone(),
+            outcome,
+        };
+        self.try_sync(agent, vec![report]).await.unwrap();
+    }
+
+    pub(crate) async fn try_sync(
+        &self,
+        agent: &Agent,
+        reports: Vec<Report>,
+    ) -> Result<SyncResponse, ServiceError> {
+        let request = SyncRequest {
+            told: agent.told.clone(),
+            reports,
+            holding: agent.holding.clone(),
+            policy: None,
+            wait_seconds: 0,
+        };
+        self.service.sync(&agent.device, request).await
+    }
+}
+
+impl Agent {
+    /// The password of a command, as the device would open it.
+    pub(crate) fn open(&self, command: &SealedCommand) -> String {
+        let binding = Binding {
+            device: &self.device,
+            command: &command.id,
+            action: command.action,
+            options: command.options,
+            expires_at: command.expires_at,
+        };
+        let opened = self
+            .key
+            .open(command.sealed.as_ref().unwrap(), &binding)
+            .unwrap();
+        String::from_utf8(opened.to_vec()).unwrap()
+    }
+}
+
+pub(crate) fn reference() -> Plugin {
+    Runtime::new(small())
+        .unwrap()
+        .load(REFERENCE, None)
+        .unwrap()
+}
+
+/// Many hosts run in one process here: each reserves address space for few instances.
+pub(crate) fn small() -> Limits {
+    Limits {
+        instances: 4,
+        ..Limits::default()
+    }
+}
+
+fn service(folder: &Path, rule: PasswordRule, plugin: Plugin) -> Service {
+    let store = SqliteStore::open(&folder.join("mdm.db")).unwrap();
+    Service::new(Arc::new(store), plugin, rule)
+}
+
+pub(crate) fn password(text: &str) -> Password {
+    Password::new(Zeroizing::new(text.to_owned()))
+}
+
+/// A device owner on Android 14, ready for a reset.
+pub(crate) fn owner() -> Told {
+    Told {
+        api_level: 34,
+        agent_version: "6.9.0".into(),
+        management_mode: ManagementMode::DeviceOwner,
+        managed_profile: false,
+        condition: Condition {
+            password_set: false,
+            token: TokenState::Active,
+            unlocked_since_boot: true,
+            direct_boot_aware: true,
+            secure_lock_screen: true,
+            other_admin_entry_pending: false,
+            other_admin_policy: None,
+        },
+    }
+}
+
+#[track_caller]
+pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, ServiceError>) -> Refusal {
+    match answer.unwrap_err() {
+        ServiceError::Refused(refusal) => refusal,
+        other => panic!("not refused, but: {other}"),
+    }
+}

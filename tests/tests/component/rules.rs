@@ -1,0 +1,563 @@
+//! Each of the twelve rules of the feature, through the component.
+
+use crate::fleet::{Fleet, NO_OPTIONS, owner, password, refusal};
+use mdm_host::service::{Request, Reset, ServiceError};
+use mdm_wire::{
+    decisions::{
+        AgentTooOld, Characters, Note, PasswordFault, PasswordRule, PolicyState, Refusal, Remedy,
+        Status, Terms, Verdict, Wait,
+    },
+    sync::Told,
+    time,
+    words::{
+        Action, Failure, ManagementMode, Outcome, Policy, Quality, Requirement, ResetOptions,
+        TokenState,
+    },
+};
+use std::time::Duration;
+
+const LOCKED: Outcome = Outcome::Failed(Failure::UserLocked);
+
+fn strict() -> Policy {
+    Policy {
+        requirement: Requirement::Quality(Quality::Complex),
+        minimum_length: 8,
+    }
+}
+
+fn legacy() -> Told {
+    let mut told = owner();
+    told.api_level = 25;
+    told.management_mode = ManagementMode::DeviceAdmin;
+    told.condition.password_set = true;
+    told
+}
+
+fn failed(failure: Failure) -> Status {
+    Status::Failed(failure)
+}
+
+#[tokio::test]
+async fn rule_1_a_password_is_exactly_four_digits_unless_the_deployment_says_otherwise() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    for (text, faults) in [
+        ("123", vec![PasswordFault::TooShort(4)]),
+        ("12345", vec![PasswordFault::TooLong(4)]),
+        ("12a4", vec![PasswordFault::NotOnlyDigits]),
+        ("", vec![PasswordFault::TooShort(4)]),
+    ] {
+        let refused = refusal(fleet.reset(&agent, text).await);
+        assert_eq!(refused, Refusal::PasswordRefused(faults), "{text}");
+    }
+    assert_eq!(
+        fleet.reset(&agent, "1234").await.unwrap().status,
+        Status::Pending
+    );
+
+    let rule = PasswordRule {
+        characters: Characters::Alphanumeric,
+        minimum_length: 8,
+        maximum_length: 16,
+    };
+    let fleet = Fleet::with_rule(rule.clone());
+    let agent = fleet.enroll(owner()).await;
+    let faults = vec![PasswordFault::TooShort(8), PasswordFault::NeedsLetter];
+    assert_eq!(
+        refusal(fleet.reset(&agent, "1234").await),
+        Refusal::PasswordRefused(faults)
+    );
+    assert!(fleet.reset(&agent, "correct7horse").await.is_ok());
+    let (status, _) = fleet.service.status(&agent.device).await.unwrap();
+    assert_eq!(
+        status.password_rule, rule,
+        "it is shown before the admin types"
+    );
+}
+
+#[tokio::test]
+async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answer() {
+    let fleet = Fleet::new();
+    let one = fleet.enroll_in(owner(), &["sales", "berlin"]).await;
+    let two = fleet.enroll_in(owner(), &["sales"]).await;
+    let old = Told {
+        agent_version: "6.8.0".into(),
+        ..owner()
+    };
+    let third = fleet.enroll_in(old, &["sales"]).await;
+    let outsider = fleet.enroll_in(owner(), &["support"]).await;
+    let reset = Reset {
+        password: password("1234"),
+        options: NO_OPTIONS,
+        terms: Terms::default(),
+    };
+    let answers = fleet.service.reset_group("sales", &reset).await.unwrap();
+    let of = |device: &str| {
+        &answers
+            .iter()
+            .find(|(it, _)| it.device.id == device)
+            .unwrap()
+            .1
+    };
+    assert_eq!(answers.len(), 3);
+    let ids = [
+        &of(&one.device).as_ref().unwrap().id,
+        &of(&two.device).as_ref().unwrap().id,
+    ];
+    assert_ne!(ids[0], ids[1]);
+    assert!(matches!(
+        of(&third.device),
+        Err(ServiceError::Refused(Refusal::AgentTooOld(_)))
+    ));
+    assert!(fleet.sync(&outsider).await.commands.is_empty());
+    let sent = fleet.sync(&two).await.commands;
+    assert_eq!(two.open(&sent[0]), "1234");
+    let unknown = fleet.service.reset_group("nobody", &reset).await;
+    assert!(matches!(unknown, Err(ServiceError::UnknownGroup(_))));
+}
+
+#[tokio::test]
+async fn rule_2_a_command_is_pending_until_the_device_reports_and_then_settled_for_ever() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    let fleet = fleet.restarted();
+    assert_eq!(fleet.command(&agent, &reset).await.status, Status::Pending);
+    let commands = fleet.sync(&agent).await.commands;
+    assert_eq!(commands.len(), 1);
+    assert_eq!(agent.open(&commands[0]), "1234");
+    assert_eq!(
+        fleet.sync(&agent).await.commands.len(),
+        1,
+        "it is delivered until it is settled"
+    );
+
+    fleet.report(&agent, &reset, Outcome::Success).await;
+    let fleet = fleet.restarted();
+    let settled = fleet.command(&agent, &reset).await;
+    assert_eq!(settled.status, Status::Success);
+    assert!(fleet.sync(&agent).await.commands.is_empty());
+
+    fleet.report(&agent, &reset, Outcome::Success).await;
+    assert_eq!(
+        fleet.command(&agent, &reset).await,
+        settled,
+        "the same report changes nothing"
+    );
+    fleet.report(&agent, &reset, LOCKED).await;
+    assert_eq!(
+        fleet.command(&agent, &reset).await.status,
+        Status::Success,
+        "once and for ever"
+    );
+}
+
+#[tokio::test]
+async fn rule_3_an_agent_below_6_9_0_is_refused_with_both_versions_and_no_command_is_made() {
+    let fleet = Fleet::new();
+    let agent = fleet
+        .enroll(Told {
+            agent_version: "6.8.9".into(),
+            ..owner()
+        })
+        .await;
+    fleet.apply_policy(&agent, &strict()).await;
+    let too_old = Refusal::AgentTooOld(AgentTooOld {
+        agent_version: "6.8.9".into(),
+        required_version: "6.9.0".into(),
+    });
+    assert_eq!(refusal(fleet.reset(&agent, "1234").await), too_old);
+    assert_eq!(refusal(fleet.remove(&agent).await), too_old);
+    let (status, history) = fleet.service.status(&agent.device).await.unwrap();
+    assert!(status.latest.is_none() && history.is_empty());
+
+    let mut updated = agent;
+    updated.told.agent_version = "6.9.0".into();
+    fleet.sync(&updated).await;
+    assert!(
+        fleet.reset(&updated, "1234").await.is_ok(),
+        "after an update it is accepted"
+    );
+}
+
+#[tokio::test]
+async fn rule_4_elsewhere_than_on_a_device_owner_it_is_best_effort_and_the_admin_is_told_before() {
+    let fleet = Fleet::new();
+    let best = fleet.enroll(owner()).await;
+    assert_eq!(fleet.outlook(&best, Action::Reset).await.notes, []);
+    let legacy = fleet.enroll(legacy()).await;
+    assert!(
+        fleet
+            .outlook(&legacy, Action::Reset)
+            .await
+            .notes
+            .contains(&Note::BestEffort)
+    );
+    let profile = Told {
+        management_mode: ManagementMode::ProfileOwner,
+        managed_profile: true,
+        ..owner()
+    };
+    let profile = fleet.enroll(profile).await;
+    let notes = fleet.outlook(&profile, Action::Reset).await.notes;
+    assert!(notes.contains(&Note::BestEffort) && notes.contains(&Note::WorkProfileOnly));
+    assert!(
+        fleet.reset(&legacy, "1234").await.is_ok(),
+        "it is tried all the same"
+    );
+}
+
+#[tokio::test]
+async fn rule_5_a_password_of_the_user_that_may_not_be_replaced_is_the_reason_of_the_failure() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(legacy()).await;
+    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    fleet
+        .report(&agent, &reset, Outcome::Failed(Failure::ExistingPassword))
+        .await;
+    assert_eq!(
+        fleet.command(&agent, &reset).await.status,
+        failed(Failure::ExistingPassword)
+    );
+}
+
+#[tokio::test]
+async fn rule_6_from_the_success_of_a_reset_the_policy_is_overridden_and_no_longer_pushed() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    fleet.apply_policy(&agent, &strict()).await;
+    assert_eq!(fleet.sync(&agent).await.policy, Some(strict()));
+
+    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    assert_eq!(
+        fleet.sync(&agent).await.policy,
+        Some(strict()),
+        "a pending reset changes nothing"
+    );
+    fleet.report(&agent, &reset, LOCKED).await;
+    assert_eq!(
+        fleet.sync(&agent).await.policy,
+        Some(strict()),
+        "nor does a failed one"
+    );
+
+    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    fleet.report(&agent, &reset, Outcome::Success).await;
+    assert_eq!(fleet.sync(&agent).await.policy, None);
+    let (status, _) = fleet.service.status(&agent.device).await.unwrap();
+    assert!(matches!(status.policy_state, PolicyState::Overridden(by) if by.command == reset.id));
+
+    fleet.apply_policy(&agent, &strict()).await;
+    assert_eq!(
+        fleet.sync(&agent).await.policy,
+        None,
+        "a policy that is applied now has to wait"
+    );
+}
+
+#[tokio::test]
+async fn rule_7_a_remove_is_accepted_only_after_a_reset_or_with_a_policy() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    let is_offered = async || {
+        fleet
+            .service
+            .status(&agent.device)
+            .await
+            .unwrap()
+            .0
+            .remove_offered
+    };
+    assert!(!is_offered().await);
+    assert_eq!(
+        refusal(fleet.remove(&agent).await),
+        Refusal::NothingToRemove
+    );
+
+    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    fleet.report(&agent, &reset, Outcome::Success).await;
+    assert!(is_offered().await);
+    let remove = fleet.remove(&agent).await.unwrap();
+    fleet.report(&agent, &remove, Outcome::Success).await;
+    assert_eq!(
+        refusal(fleet.remove(&agent).await),
+        Refusal::NothingToRemove
+    );
+
+    fleet.apply_policy(&agent, &strict()).await;
+    assert!(is_offered().await);
+    assert!(fleet.remove(&agent).await.is_ok());
+}
+
+#[tokio::test]
+async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_pushed_again() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    fleet.apply_policy(&agent, &strict()).await;
+    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    fleet.report(&agent, &reset, Outcome::Success).await;
+
+    let remove = fleet.remove(&agent).await.unwrap();
+    assert!(fleet.sync(&agent).await.commands[0].sealed.is_none());
+    fleet.report(&agent, &remove, LOCKED).await;
+    assert_eq!(
+        fleet.sync(&agent).await.policy,
+        None,
+        "a failed remove changes nothing"
+    );
+
+    let remove = fleet.remove(&agent).await.unwrap();
+    fleet.report(&agent, &remove, Outcome::Success).await;
+    assert_eq!(fleet.sync(&agent).await.policy, Some(strict()));
+    let (status, _) = fleet.service.status(&agent.device).await.unwrap();
+    assert_eq!(status.policy_state, PolicyState::Enforced);
+}
+
+#[tokio::test]
+async fn rule_9_a_device_shows_its_last_command_with_time_and_reason_and_its_history() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    let (status, history) = fleet.service.status(&agent.device).await.unwrap();
+    assert!(status.latest.is_none() && history.is_empty());
+
+    let before = time::now();
+    let first = fleet.reset(&agent, "1234").await.unwrap();
+    fleet.report(&agent, &first, LOCKED).await;
+    let second = fleet.reset(&agent, "4321").await.unwrap();
+    let (status, history) = fleet.service.status(&agent.device).await.unwrap();
+    let latest = status.latest.unwrap();
+    assert_eq!(
+        (latest.id, latest.status),
+        (second.id.clone(), Status::Pending)
+    );
+    assert!(latest.requested_at >= before);
+    let ids: Vec<_> = history.iter().map(|entry| &entry.id).collect();
+    assert_eq!(ids, [&second.id, &first.id], "latest first");
+    assert_eq!(history[1].status, failed(Failure::UserLocked));
+    assert!(history[1].settled_at.unwrap() >= history[1].requested_at);
+}
+
+#[tokio::test]
+async fn rule_10_options_and_validity_travel_with_the_command_and_are_bound_to_its_password() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    let options = ResetOptions {
+        lock_now: true,
+        require_entry: true,
+        no_credentials_on_boot: true,
+    };
+    let terms = Terms {
+        replaces: None,
+        valid_for: Some(3600),
+    };
+    let reset = fleet
+        .reset_on(&agent, "1234", options, terms)
+        .await
+        .unwrap();
+    assert_eq!(reset.expires_at, Some(reset.requested_at + 3_600_000));
+    let mut sent = fleet.sync(&agent).await.commands.remove(0);
+    assert_eq!((sent.options, sent.expires_at), (options, reset.expires_at));
+    assert_eq!(agent.open(&sent), "1234");
+    sent.options.lock_now = false;
+    let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| agent.open(&sent)));
+    assert!(opened.is_err(), "an option can't be taken away on the way");
+}
+
+#[tokio::test]
+async fn rule_10_what_the_device_cannot_do_is_said_before_the_admin_confirms() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(legacy()).await;
+    let options = ResetOptions {
+        no_credentials_on_boot: true,
+        ..NO_OPTIONS
+    };
+    let request = Request {
+        action: Action::Reset,
+        password: None,
+        options,
+        terms: Terms::default(),
+    };
+    let outlook = fleet.service.outlook(&agent.device, request).await.unwrap();
+    assert!(outlook.notes.contains(&Note::NoCredentialsOption));
+}
+
+#[tokio::test]
+async fn rule_11_a_second_command_is_a_conflict_that_names_the_pending_one_unless_it_replaces_it() {
+    let fleet = Fleet::new();
+    let mut agent = fleet.enroll(owner()).await;
+    let first = fleet.reset(&agent, "1234").await.unwrap();
+    let conflict = Refusal::Conflict(first.id.clone());
+    assert_eq!(refusal(fleet.reset(&agent, "4321").await), conflict);
+
+    let terms = Terms {
+        replaces: Some(first.id.clone()),
+        valid_for: None,
+    };
+    let second = fleet
+        .reset_on(&agent, "4321", NO_OPTIONS, terms.clone())
+        .await
+        .unwrap();
+    let superseded = failed(Failure::Superseded(second.id.clone()));
+    assert_eq!(fleet.command(&agent, &first).await.status, superseded);
+    agent.holding = vec![first.id.clone()];
+    let news = fleet.sync(&agent).await;
+    assert_eq!(
+        news.withdrawn,
+        [first.id.clone()],
+        "the agent must not carry it out any more"
+    );
+    assert_eq!(agent.open(&news.commands[0]), "4321");
+    let refused = refusal(fleet.reset_on(&agent, "9999", NO_OPTIONS, terms).await);
+    assert_eq!(
+        refused,
+        Refusal::Conflict(second.id),
+        "the first one is pending no more"
+    );
+}
+
+#[tokio::test]
+async fn rule_11_a_pending_command_can_be_cancelled_once() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    let cancelled = fleet
+        .service
+        .cancel(&agent.device, &reset.id)
+        .await
+        .unwrap();
+    assert_eq!(cancelled.status, failed(Failure::Cancelled));
+    assert!(fleet.sync(&agent).await.commands.is_empty());
+    let again = fleet.service.cancel(&agent.device, &reset.id).await;
+    assert_eq!(refusal(again), Refusal::NotPending(reset.id));
+    assert!(
+        fleet.reset(&agent, "4321").await.is_ok(),
+        "it blocks nobody any more"
+    );
+}
+
+#[tokio::test]
+async fn rule_11_a_command_expires_when_its_time_is_over() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    let terms = Terms {
+        replaces: None,
+        valid_for: Some(1),
+    };
+    let reset = fleet
+        .reset_on(&agent, "1234", NO_OPTIONS, terms)
+        .await
+        .unwrap();
+    let watched = fleet.service.watch_the_clock();
+    let expired = async {
+        while fleet.command(&agent, &reset).await.status == Status::Pending {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        fleet.service.close();
+    };
+    tokio::time::timeout(Duration::from_secs(20), async {
+        tokio::join!(watched, expired)
+    })
+    .await
+    .expect("it expires");
+    let expired = fleet.command(&agent, &reset).await;
+    assert_eq!(expired.status, failed(Failure::Expired));
+    assert!(expired.settled_at >= expired.expires_at);
+}
+
+#[tokio::test]
+async fn rule_11_a_late_outcome_is_kept_in_the_history_and_the_devices_real_state_wins() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    fleet.apply_policy(&agent, &strict()).await;
+    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    fleet.sync(&agent).await;
+    fleet
+        .service
+        .cancel(&agent.device, &reset.id)
+        .await
+        .unwrap();
+
+    fleet.report(&agent, &reset, Outcome::Success).await;
+    let late = fleet.command(&agent, &reset).await;
+    assert_eq!(
+        late.status,
+        failed(Failure::Cancelled),
+        "one outcome for ever"
+    );
+    assert_eq!(late.late_outcome, Some(Outcome::Success));
+    assert_eq!(
+        fleet.sync(&agent).await.policy,
+        None,
+        "the password is set: it is overridden"
+    );
+    fleet.report(&agent, &reset, Outcome::Success).await;
+    assert_eq!(
+        fleet.command(&agent, &reset).await,
+        late,
+        "the same again changes nothing"
+    );
+}
+
+#[tokio::test]
+async fn rule_12_the_outlook_says_what_will_come_of_it_and_what_to_do() {
+    let fleet = Fleet::new();
+    let mut agent = fleet.enroll(owner()).await;
+    let last_sync = fleet
+        .service
+        .device(&agent.device)
+        .await
+        .unwrap()
+        .0
+        .device
+        .last_sync;
+    let away = fleet.outlook(&agent, Action::Reset).await;
+    assert_eq!(away.verdict, Verdict::WillWait(Wait::DeviceAway(last_sync)));
+    assert_eq!(away.remedy, Some(Remedy::ConnectDevice));
+
+    agent.told.condition.token = TokenState::Unconfirmed;
+    fleet.sync(&agent).await;
+    let blocked = fleet.outlook(&agent, Action::Reset).await;
+    assert_eq!(blocked.verdict, Verdict::WillFail(Failure::TokenNotActive));
+    assert_eq!(blocked.remedy, Some(Remedy::UserUnlocksOnce));
+
+    let refused = fleet.outlook(&agent, Action::Remove).await;
+    assert_eq!(
+        refused.verdict,
+        Verdict::WouldBeRefused(Refusal::NothingToRemove)
+    );
+    let (status, history) = fleet.service.status(&agent.device).await.unwrap();
+    assert!(
+        status.latest.is_none() && history.is_empty(),
+        "an outlook sends nothing"
+    );
+}
+
+#[tokio::test]
+async fn rule_12_a_device_in_contact_will_succeed() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    let request = mdm_wire::sync::SyncRequest {
+        told: agent.told.clone(),
+        reports: vec![],
+        holding: vec![],
+        policy: None,
+        wait_seconds: 30,
+    };
+    let waiting = fleet.service.sync(&agent.device, request);
+    let asked = async {
+        while !fleet.service.device(&agent.device).await.unwrap().1 {
+            tokio::task::yield_now().await;
+        }
+        let outlook = fleet.outlook(&agent, Action::Reset).await;
+        let reset = fleet.reset(&agent, "1234").await.unwrap();
+        (outlook, reset)
+    };
+    let (news, (outlook, reset)) = tokio::join!(waiting, asked);
+    assert_eq!(outlook.verdict, Verdict::WillSucceed);
+    assert_eq!(outlook.remedy, None);
+    assert_eq!(
+        news.unwrap().commands[0].id,
+        reset.id,
+        "a waiting agent gets it at once"
+    );
+}

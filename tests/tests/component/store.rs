@@ -1,0 +1,272 @@
+//! What every store must do; here the one in SQLite.
+
+use crate::fleet::{Fleet, owner};
+use mdm_host::{
+    change::Change,
+    store::{Commit, NewDevice, SqliteStore, Store, StoreError},
+    token,
+};
+use mdm_wire::{
+    decisions::{Command, Status},
+    sealing::PrivateKey,
+    words::{Action, Failure, Outcome, ResetOptions},
+};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+async fn store_with(devices: usize) -> (Arc<SqliteStore>, Vec<String>, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let store = Arc::new(SqliteStore::open(&folder.path().join("mdm.db")).unwrap());
+    let mut ids = Vec::new();
+    for number in 0..devices {
+        let id = format!("device-{number:04}");
+        let enrollment = token::digest(&format!("enrollment {number}"));
+        store
+            .add_enrollment_token(enrollment, vec!["all".into()], 1000)
+            .await
+            .unwrap();
+        let device = NewDevice {
+            id: id.clone(),
+            name: id.clone(),
+            public_key: PrivateKey::generate().1,
+            credential: token::digest(&id),
+            told: owner(),
+            at: 1,
+        };
+        assert!(store.enroll(enrollment, device).await.unwrap());
+        ids.push(id);
+    }
+    (store, ids, folder)
+}
+
+fn command(id: &str) -> Command {
+    Command {
+        id: id.into(),
+        action: Action::Remove,
+        options: ResetOptions::default(),
+        status: Status::Pending,
+        requested_at: 5,
+        settled_at: None,
+        expires_at: Some(50),
+        late_outcome: None,
+    }
+}
+
+fn commit(device: &str, version: i64, changes: Vec<Change>) -> Commit {
+    Commit {
+        device: device.into(),
+        version,
+        at: 7,
+        changes,
+        audit: None,
+    }
+}
+
+fn send(id: &str) -> Change {
+    Change::Send {
+        command: command(id),
+        sealed: None,
+    }
+}
+
+fn settle(id: &str) -> Change {
+    Change::Settle {
+        command: id.into(),
+        outcome: Outcome::Failed(Failure::Cancelled),
+    }
+}
+
+#[tokio::test]
+async fn of_two_decisions_on_one_version_only_the_first_is_committed() {
+    let (store, ids, _folder) = store_with(1).await;
+    let version = store.snapshot(&ids[0]).await.unwrap().unwrap().version;
+    store
+        .commit(commit(&ids[0], version, vec![send("a")]))
+        .await
+        .unwrap();
+    let second = store
+        .commit(commit(&ids[0], version, vec![send("b")]))
+        .await;
+    assert!(matches!(second, Err(StoreError::Conflict)));
+    assert_eq!(store.history(&ids[0], 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_commit_is_written_as_a_whole_or_not_at_all() {
+    let (store, ids, _folder) = store_with(1).await;
+    let before = store.snapshot(&ids[0]).await.unwrap().unwrap();
+    let broken = commit(&ids[0], before.version, vec![send("a"), settle("unknown")]);
+    assert!(store.commit(broken).await.is_err());
+    let after = store.snapshot(&ids[0]).await.unwrap().unwrap();
+    assert_eq!((after.version, after.pending), (before.version, None));
+    assert!(store.outbox(&ids[0]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn no_command_gets_a_second_outcome_whoever_asks() {
+    let (store, ids, _folder) = store_with(1).await;
+    let version = store.snapshot(&ids[0]).await.unwrap().unwrap().version;
+    store
+        .commit(commit(&ids[0], version, vec![send("a")]))
+        .await
+        .unwrap();
+    store
+        .commit(commit(&ids[0], version + 1, vec![settle("a")]))
+        .await
+        .unwrap();
+    assert!(
+        store.outbox(&ids[0]).await.unwrap().is_empty(),
+        "it is delivered no more"
+    );
+    let again = Change::Settle {
+        command: "a".into(),
+        outcome: Outcome::Success,
+    };
+    assert!(
+        store
+            .commit(commit(&ids[0], version + 2, vec![again]))
+            .await
+            .is_err()
+    );
+    let kept = store.command(&ids[0], "a").await.unwrap().unwrap();
+    assert_eq!(kept.status, Status::Failed(Failure::Cancelled));
+    assert_eq!(kept.settled_at, Some(7));
+}
+
+#[tokio::test]
+async fn a_job_that_fails_takes_none_of_its_neighbours_in_the_commit_with_it() {
+    let (store, ids, _folder) = store_with(40).await;
+    let mut tasks = Vec::new();
+    for (number, id) in ids.iter().enumerate() {
+        let (store, id) = (Arc::clone(&store), id.clone());
+        let stale = number % 2 == 1;
+        tasks.push(tokio::spawn(async move {
+            let version = store.snapshot(&id).await.unwrap().unwrap().version;
+            let change = send(&format!("command of {id}"));
+            store
+                .commit(commit(&id, version - i64::from(stale), vec![change]))
+                .await
+                .is_ok()
+        }));
+    }
+    for (number, task) in tasks.into_iter().enumerate() {
+        let committed = task.await.unwrap();
+        assert_eq!(committed, number % 2 == 0);
+        assert_eq!(
+            store.history(&ids[number], 10).await.unwrap().len(),
+            usize::from(committed)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_enrollment_token_takes_in_one_device_and_not_after_its_time() {
+    let (store, _ids, _folder) = store_with(0).await;
+    let device = |id: &str, at| NewDevice {
+        id: id.into(),
+        name: id.into(),
+        public_key: PrivateKey::generate().1,
+        credential: token::digest(id),
+        told: owner(),
+        at,
+    };
+    store
+        .add_enrollment_token(token::digest("once"), vec![], 100)
+        .await
+        .unwrap();
+    assert!(
+        store
+            .enroll(token::digest("once"), device("a", 99))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .enroll(token::digest("once"), device("b", 99))
+            .await
+            .unwrap()
+    );
+    store
+        .add_enrollment_token(token::digest("late"), vec![], 100)
+        .await
+        .unwrap();
+    assert!(
+        !store
+            .enroll(token::digest("late"), device("c", 100))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .enroll(token::digest("never made"), device("d", 1))
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.devices(None, None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn devices_are_paged_and_grouped_in_the_order_of_their_ids() {
+    let (store, ids, _folder) = store_with(5).await;
+    let page = |snapshots: Vec<mdm_host::store::Snapshot>| -> Vec<String> {
+        snapshots
+            .into_iter()
+            .map(|snapshot| snapshot.device.id)
+            .collect()
+    };
+    assert_eq!(page(store.devices(None, None, 2).await.unwrap()), ids[..2]);
+    assert_eq!(
+        page(store.devices(None, Some(&ids[1]), 9).await.unwrap()),
+        ids[2..]
+    );
+    assert_eq!(
+        page(store.devices(Some("all"), Some(&ids[0]), 2).await.unwrap()),
+        ids[1..3]
+    );
+    assert!(
+        store
+            .devices(Some("none"), None, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn only_a_pending_command_whose_time_is_over_is_overdue() {
+    let (store, ids, _folder) = store_with(1).await;
+    let version = store.snapshot(&ids[0]).await.unwrap().unwrap().version;
+    store
+        .commit(commit(&ids[0], version, vec![send("a")]))
+        .await
+        .unwrap();
+    assert!(store.overdue(49).await.unwrap().is_empty());
+    assert_eq!(
+        store.overdue(50).await.unwrap(),
+        [(ids[0].clone(), "a".to_owned())]
+    );
+    store
+        .commit(commit(&ids[0], version + 1, vec![settle("a")]))
+        .await
+        .unwrap();
+    assert!(store.overdue(50).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn every_decision_leaves_a_line_in_the_audit_trail_with_the_plugins_digest() {
+    let fleet = Fleet::new();
+    let agent = fleet.enroll(owner()).await;
+    let reset = fleet.reset(&agent, "7394").await.unwrap();
+    fleet.report(&agent, &reset, Outcome::Success).await;
+    let lines = fleet.service.audit(&agent.device, 10).await.unwrap();
+    let deeds: Vec<_> = lines
+        .iter()
+        .map(|it| (it.actor.as_str(), it.action.as_str()))
+        .collect();
+    assert_eq!(
+        deeds,
+        [("agent", "report"), ("admin", "reset"), ("agent", "enroll")]
+    );
+    assert_eq!(lines[1].command.as_ref(), Some(&reset.id));
+    assert_eq!(lines[1].plugin.as_ref().map(String::len), Some(64));
+}
