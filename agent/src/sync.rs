@@ -101,7 +101,9 @@ pub(crate) async fn sync_once(
         wait_seconds: wait,
     };
     let url = format!("{}{SYNC_PATH}", agent.host);
+    tracing::trace!(?request, "sync");
     let response: SyncResponse = post(http, &url, &agent.credential, &request).await?;
+    tracing::trace!(?response, "synced");
     take(home, &request, response)
 }
 

@@ -110,6 +110,13 @@ impl Service {
                 context.subject = Some(self.command(device, subject).await?);
             }
             let (decision, context) = self.run(context, call.clone()).await?;
+            tracing::trace!(
+                device,
+                actor = deed.actor,
+                action = deed.action,
+                ?context,
+                "decided"
+            );
             let decision = decision.map_err(ServiceError::Refused)?;
             if context.changes.is_empty() {
                 return Ok(decision);

@@ -1,0 +1,364 @@
+//! Bad input: a clear error, the right status, a non-zero exit code, and nothing changed.
+
+use mdm_tests::lab::{Device, Lab, Make, text};
+use serde_json::{Value, json};
+use std::{fs, process::Command};
+
+/// An answer of the host: its status, and its body as JSON if it is that.
+pub(crate) type Answer = (u16, Value);
+
+/// Posts a body to the admin's API, whatever it is.
+pub(crate) fn post(lab: &Lab, path: &str, body: &str) -> Answer {
+    send(
+        &format!("{}/api/v1/{path}", lab.url()),
+        &lab.token().unwrap(),
+        body,
+    )
+}
+
+fn send(url: &str, token: &str, body: &str) -> Answer {
+    let (url, token, body) = (url.to_owned(), token.to_owned(), body.to_owned());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let request = reqwest::Client::new()
+            .post(url)
+            .bearer_auth(token)
+            .body(body);
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.bytes().await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    })
+}
+
+fn lab_with_phone() -> (Lab, Device) {
+    let lab = Lab::start().unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    (lab, phone)
+}
+
+#[track_caller]
+fn assert_no_command(lab: &Lab, device: &Device) {
+    let status = lab.ask(&["password", "status", &device.id], "").unwrap();
+    assert_eq!(status["history"], json!([]), "a command was made");
+}
+
+#[test]
+fn a_password_of_the_wrong_form_is_refused_with_every_fault() {
+    let (lab, phone) = lab_with_phone();
+    let problem = lab
+        .refused(&["password", "reset", &phone.id, "--yes"], "12a")
+        .unwrap();
+    assert_eq!(
+        (&problem["type"], &problem["status"]),
+        (&json!("password-refused"), &json!(422))
+    );
+    let faults = &problem["refusal"]["detail"];
+    assert_eq!(
+        *faults,
+        json!([{"fault": "too-short", "detail": 4}, {"fault": "not-only-digits"}])
+    );
+    let output = lab
+        .admin(&["password", "reset", &phone.id, "--yes"], "")
+        .unwrap();
+    assert!(
+        !output.status.success() && text(&output).contains("no password"),
+        "{output:?}"
+    );
+    assert_no_command(&lab, &phone);
+}
+
+#[test]
+fn an_unknown_device_command_or_group_is_not_found() {
+    let (lab, phone) = lab_with_phone();
+    for (args, kind) in [
+        (vec!["device", "show", "nobody"], "unknown-device"),
+        (
+            vec!["password", "reset", "nobody", "--yes"],
+            "unknown-device",
+        ),
+        (vec!["password", "status", "nobody"], "unknown-device"),
+        (vec!["policy", "clear", "nobody"], "unknown-device"),
+        (
+            vec!["password", "cancel", &phone.id, "nothing"],
+            "unknown-command",
+        ),
+        (
+            vec!["password", "reset", "--group", "nobody", "--yes"],
+            "unknown-group",
+        ),
+    ] {
+        let problem = lab.refused(&args, "1234").unwrap();
+        assert_eq!(
+            (&problem["type"], &problem["status"]),
+            (&json!(kind), &json!(404)),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn an_agent_that_is_too_old_and_a_remove_with_nothing_to_remove_are_refused() {
+    let lab = Lab::start().unwrap();
+    let make = Make {
+        name: "old",
+        enroll: &["--agent-version", "6.8.2"],
+        ..Make::default()
+    };
+    let old = lab.enroll(make).unwrap();
+    let problem = lab
+        .refused(&["password", "reset", &old.id, "--yes"], "1234")
+        .unwrap();
+    assert_eq!(
+        (&problem["type"], &problem["status"]),
+        (&json!("agent-too-old"), &json!(409))
+    );
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("6.8.2") && detail.contains("6.9.0"),
+        "{detail}"
+    );
+    assert_no_command(&lab, &old);
+
+    let phone = lab.enroll(Make::default()).unwrap();
+    let problem = lab
+        .refused(&["password", "remove", &phone.id, "--yes"], "")
+        .unwrap();
+    assert_eq!(
+        (&problem["type"], &problem["status"]),
+        (&json!("nothing-to-remove"), &json!(409))
+    );
+    assert_no_command(&lab, &phone);
+}
+
+#[test]
+fn a_second_command_is_a_conflict_that_names_the_first() {
+    let (lab, phone) = lab_with_phone();
+    let first = lab
+        .ask(&["password", "reset", &phone.id, "--yes"], "1234")
+        .unwrap();
+    let problem = lab
+        .refused(&["password", "reset", &phone.id, "--yes"], "4321")
+        .unwrap();
+    assert_eq!(
+        (&problem["type"], &problem["status"]),
+        (&json!("conflict"), &json!(409))
+    );
+    assert_eq!(problem["command"], first["id"]);
+}
+
+/// What the agent of a device signs in with, and what it last told.
+fn agent(lab: &Lab, phone: &Device) -> (String, Value) {
+    let state = fs::read_to_string(lab.folder().join(&phone.name).join("agent.json")).unwrap();
+    let state: Value = serde_json::from_str(&state).unwrap();
+    let view = lab.ask(&["device", "show", &phone.id], "").unwrap();
+    let told = json!({
+        "api_level": view["api_level"],
+        "agent_version": view["agent_version"],
+        "management_mode": view["management_mode"],
+        "managed_profile": view["managed_profile"],
+        "condition": view["condition"],
+    });
+    (state["credential"].as_str().unwrap().to_owned(), told)
+}
+
+#[test]
+fn a_command_id_reported_twice_changes_nothing_and_an_unknown_one_is_not_found() {
+    let (lab, phone) = lab_with_phone();
+    let reset = lab
+        .ask(&["password", "reset", &phone.id, "--yes"], "1234")
+        .unwrap();
+    let (credential, told) = agent(&lab, &phone);
+    let url = format!("{}/agent/v1/sync", lab.url());
+    let report = |id: &Value, outcome: Value| {
+        let mut report = outcome;
+        report["command"] = id.clone();
+        send(
+            &url,
+            &credential,
+            &json!({"told": told, "reports": [report]}).to_string(),
+        )
+    };
+    let success = json!({"outcome": "success"});
+    assert_eq!(report(&reset["id"], success.clone()).0, 200);
+    let once = lab.ask(&["password", "status", &phone.id], "").unwrap();
+    assert_eq!(report(&reset["id"], success.clone()).0, 200);
+    assert_eq!(
+        lab.ask(&["password", "status", &phone.id], "").unwrap(),
+        once
+    );
+    let failed = json!({"outcome": "failed", "reason": "user-locked"});
+    assert_eq!(report(&reset["id"], failed).0, 200);
+    let after = lab.ask(&["password", "status", &phone.id], "").unwrap();
+    assert_eq!(after["latest"]["status"], "success", "no second outcome");
+
+    let (status, problem) = report(
+        &json!("0198c1de-0000-7000-8000-000000000000"),
+        success.clone(),
+    );
+    assert_eq!((status, &problem["type"]), (404, &json!("unknown-command")));
+    // Another device's command is as unknown as one that was never made.
+    let other = lab
+        .enroll(Make {
+            name: "other",
+            ..Make::default()
+        })
+        .unwrap();
+    let theirs = lab
+        .ask(&["password", "reset", &other.id, "--yes"], "1234")
+        .unwrap();
+    let (status, problem) = report(&theirs["id"], success);
+    assert_eq!((status, &problem["type"]), (404, &json!("unknown-command")));
+    let theirs = lab.ask(&["password", "status", &other.id], "").unwrap();
+    assert_eq!(theirs["latest"]["status"], "pending");
+}
+
+#[test]
+fn malformed_and_oversized_json_is_refused() {
+    let (lab, phone) = lab_with_phone();
+    let path = format!("devices/{}/password/reset", phone.id);
+    let long = format!(r#"{{"password": "{}"}}"#, "1".repeat(300_000));
+    for (body, status, kind) in [
+        ("", 400, "malformed-json"),
+        (r#"{"password": "12"#, 400, "malformed-json"),
+        ("\u{0}\u{1}", 400, "malformed-json"),
+        (r#"{"password": 1234}"#, 422, "malformed-body"),
+        (r#"{"pin": "1234"}"#, 422, "malformed-body"),
+        (
+            r#"{"password": "1234", "options": {"explode": true}}"#,
+            422,
+            "malformed-body",
+        ),
+        (
+            r#"{"password": "1234", "terms": {"valid_for": -1}}"#,
+            422,
+            "malformed-body",
+        ),
+        (
+            r#"{"password": "1234", "terms": {"valid_for": 0}}"#,
+            422,
+            "bad-validity",
+        ),
+        (&long, 413, "body-too-large"),
+    ] {
+        let (got, problem) = post(&lab, &path, body);
+        let start: String = body.chars().take(40).collect();
+        assert_eq!(
+            (got, &problem["type"]),
+            (status, &json!(kind)),
+            "{start}: {problem}"
+        );
+        assert_eq!(problem["status"], status);
+    }
+    assert_no_command(&lab, &phone);
+    let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(
+        post(&lab, &path, &nested).0,
+        422,
+        "deep nesting is no way in"
+    );
+}
+
+#[test]
+fn nobody_gets_in_without_the_right_token() {
+    let (lab, phone) = lab_with_phone();
+    let (credential, told) = agent(&lab, &phone);
+    let reset = format!("{}/api/v1/devices/{}/password/reset", lab.url(), phone.id);
+    let sync = format!("{}/agent/v1/sync", lab.url());
+    let body = r#"{"password": "1234"}"#;
+    let told = json!({ "told": told }).to_string();
+    assert_eq!(send(&reset, "mdm_admin_guess", body).0, 401);
+    assert_eq!(
+        send(&reset, &credential, body).0,
+        401,
+        "an agent is no admin"
+    );
+    assert_eq!(
+        send(&sync, &lab.token().unwrap(), &told).0,
+        401,
+        "an admin is no agent"
+    );
+    assert_eq!(send(&sync, &credential, &told).0, 200);
+    assert_eq!(post(&lab, "nowhere", "{}").0, 404);
+    assert_no_command(&lab, &phone);
+    let enroll = phone
+        .by_hand(&["enroll", "--host", &lab.url(), "--name", "again"], "x")
+        .unwrap();
+    assert!(
+        !enroll.status.success() && text(&enroll).contains("enrolled already"),
+        "{enroll:?}"
+    );
+}
+
+#[test]
+fn a_policy_that_android_would_not_take_is_refused() {
+    let lab = Lab::start().unwrap();
+    let old = lab
+        .enroll(Make {
+            api_level: 30,
+            ..Make::default()
+        })
+        .unwrap();
+    let complexity = ["policy", "set", &old.id, "--complexity", "high"];
+    let problem = lab.refused(&complexity, "").unwrap();
+    assert!(
+        problem["detail"].as_str().unwrap().contains("API 31"),
+        "{problem}"
+    );
+    let long = [
+        "policy",
+        "set",
+        &old.id,
+        "--quality",
+        "numeric",
+        "--minimum-length",
+        "17",
+    ];
+    assert_eq!(lab.refused(&long, "").unwrap()["status"], 422);
+    let unknown = lab
+        .admin(&["policy", "set", &old.id, "--quality", "best"], "")
+        .unwrap();
+    assert!(
+        text(&unknown).contains("numeric-complex"),
+        "it names what would do: {unknown:?}"
+    );
+    assert!(lab.ask(&["device", "show", &old.id], "").unwrap()["policy"].is_null());
+}
+
+#[test]
+fn a_file_that_is_no_plugin_does_not_start_a_host_and_says_why() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("plugin.wasm");
+    let serve = || {
+        let host = mdm_tests::lab::program("mdm-host").unwrap();
+        let data = folder.path().join("data");
+        let mut command = Command::new(host);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--plugin"])
+            .arg(&file);
+        command.arg("--data").arg(data).output().unwrap()
+    };
+    for (bytes, says) in [
+        (None, "can't be read"),
+        (Some(b"#!/bin/sh".to_vec()), "no WebAssembly component"),
+        (Some(b"\0asm\x01\0\0\0".to_vec()), "core WebAssembly module"),
+        (
+            Some(wat::parse_str("(component)").unwrap()),
+            "doesn't export mdm:password/password@0.1.0",
+        ),
+    ] {
+        if let Some(bytes) = bytes {
+            fs::write(&file, bytes).unwrap();
+        }
+        let output = serve();
+        assert!(!output.status.success(), "it started");
+        assert!(
+            text(&output).contains(says),
+            "expected `{says}`: {}",
+            text(&output)
+        );
+    }
+}
