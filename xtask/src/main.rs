@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 
 fn setup() -> anyhow::Result<()> {
     let toolchain = toolchain::ensure()?;
-    println!("the plugin is built with {toolchain:?}");
+    println!("components are built with {toolchain:?}");
     Ok(())
 }
 

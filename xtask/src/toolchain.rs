@@ -1,14 +1,14 @@
-//! How the reference component is built, and what that needs. Used by `cargo xtask`, which installs
-//! what is missing, and by `host/build.rs`, which embeds the component in the host.
+//! How components are built from Rust, and what that needs. Used by `cargo xtask`, which installs what
+//! is missing, and by the build scripts of those who embed a component.
 //!
-//! The component is built for `wasm32-unknown-unknown` and linked by the toolchain's own
+//! A component is built for `wasm32-unknown-unknown` and linked by the toolchain's own
 //! `wasm-component-ld`. So its imports are the contract's and no others: std for `wasm32-wasip2` would
 //! bring `wasi:cli` and `wasi:io` along.
 //!
 //! Where rustup can't add that target, Debian's `rustc-web` and `rust-web-src` build std instead.
 //! `MDM_TOOLCHAIN=rustup` or `MDM_TOOLCHAIN=debian` insists on one of the two.
 
-// Two programs use this file, each only a part of it.
+// Several programs use this file, each only a part of it.
 #![allow(dead_code, unreachable_pub)]
 
 use std::{
@@ -22,7 +22,7 @@ const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_SOURCE: &str = "/usr/src";
 
-/// A way to build the component on this machine.
+/// A way to build components on this machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Toolchain {
     /// The active toolchain, with its target added by rustup.
@@ -31,7 +31,7 @@ pub enum Toolchain {
     Debian,
 }
 
-/// Why the component can't be built, and what to do about it.
+/// Why a component can't be built, and what to do about it.
 #[derive(Debug)]
 pub struct ToolchainError(String);
 
@@ -53,7 +53,7 @@ pub fn find() -> Result<Toolchain, ToolchainError> {
         "" | "rustup" if has_rustup() => Ok(Toolchain::Rustup),
         "" | "debian" if has_debian() => Ok(Toolchain::Debian),
         _ => Err(ToolchainError(format!(
-            "the plugin can't be built here: install its target with `rustup target add {TARGET}`, or \
+            "components can't be built here: install its target with `rustup target add {TARGET}`, or \
              on Debian `apt-get install --no-install-recommends {}`; `cargo xtask setup` tries both",
             DEBIAN_PACKAGES.join(" ")
         ))),
@@ -80,11 +80,25 @@ pub fn ensure() -> Result<Toolchain, ToolchainError> {
     find()
 }
 
-/// Builds the component in `project`, in a target folder of its own below `target`, and says where
-/// it lies.
-pub fn build_component(project: &Path, target: &Path) -> Result<PathBuf, ToolchainError> {
+/// For a build script: builds the component of this package of `project`, and puts it into the
+/// script's own folder, as `<package>.wasm`.
+pub fn embed(package: &str, project: &Path, out: &Path) -> Result<(), ToolchainError> {
+    println!("cargo::rerun-if-env-changed=MDM_TOOLCHAIN");
+    // <target>/<profile>/build/<package>/out: the scripts of all profiles share one build.
+    let target = out.ancestors().nth(4).unwrap_or(out);
+    let component = build_component(package, project, &target.join("component"))?;
+    let copied = std::fs::copy(&component, out.join(format!("{package}.wasm")));
+    copied.map_err(|error| ToolchainError(format!("{}: {error}", component.display())))?;
+    Ok(())
+}
+
+/// Builds the component of this package of `project`, and says where it lies.
+fn build_component(
+    package: &str,
+    project: &Path,
+    target: &Path,
+) -> Result<PathBuf, ToolchainError> {
     let toolchain = find()?;
-    let folder = target.join("component");
     let linker = linker().ok_or_else(|| {
         ToolchainError(
             "this Rust toolchain has no wasm-component-ld: use Rust 1.95 by rustup".into(),
@@ -97,13 +111,13 @@ pub fn build_component(project: &Path, target: &Path) -> Result<PathBuf, Toolcha
         .args([
             "build",
             "--locked",
-            "--package",
-            "mdm-plugin",
             "--lib",
             "--release",
+            "--package",
+            package,
         ])
         .args(["--target", TARGET, "--target-dir"])
-        .arg(&folder)
+        .arg(target)
         .args(["--config", "profile.release.lto=true"])
         .args(["--config", "profile.release.codegen-units=1"])
         .args(["--config", "profile.release.panic='abort'"])
@@ -121,10 +135,15 @@ pub fn build_component(project: &Path, target: &Path) -> Result<PathBuf, Toolcha
             cargo.env("__CARGO_TESTS_ONLY_SRC_ROOT", source);
         }
     }
+    let name = package.replace('-', "_");
     match cargo.status() {
-        Ok(status) if status.success() => Ok(folder.join(TARGET).join("release/mdm_plugin.wasm")),
+        Ok(status) if status.success() => Ok(target
+            .join(TARGET)
+            .join("release")
+            .join(name)
+            .with_extension("wasm")),
         Ok(status) => Err(ToolchainError(format!(
-            "the plugin did not build ({status})"
+            "{package} did not build ({status})"
         ))),
         Err(error) => Err(ToolchainError(format!("cargo can't be run: {error}"))),
     }

@@ -52,6 +52,9 @@ pub enum LoadError {
     /// It has all names, and some type is wrong.
     #[error("this component doesn't agree with the contract's types: {0}")]
     OtherTypes(String),
+    /// It fails before its first call.
+    #[error("this component can't be started: {0}")]
+    DoesNotStart(PluginError),
     /// It wants what no plugin gets.
     #[error("this component imports {}, which no plugin is granted. Build it without them: for Rust, as plugin/ is built; for other languages, without stdio, file system and network", list(.0))]
     ForbiddenImports(Vec<String>),

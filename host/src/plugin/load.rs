@@ -3,14 +3,14 @@
 use super::{
     Artifacts, Plugin, Runtime,
     bindings::{PasswordPlugin, PasswordPluginPre},
-    error::LoadError,
+    error::{LoadError, PluginError},
     imports::Guest,
     wasi,
 };
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
 use wasmtime::{
-    Engine,
+    Engine, Trap,
     component::{Component, HasSelf, Linker, types::ComponentItem},
 };
 
@@ -75,7 +75,14 @@ impl Runtime {
         let other_types = |error: wasmtime::Error| LoadError::OtherTypes(format!("{error:#}"));
         let pre = linker.instantiate_pre(&component).map_err(other_types)?;
         let pre = PasswordPluginPre::new(pre).map_err(other_types)?;
-        Ok(Plugin::new(self.clone(), pre, digest))
+        let plugin = Plugin::new(self.clone(), pre, digest);
+        match plugin.instantiate() {
+            Ok(_) => Ok(plugin),
+            Err(error) => match PluginError::from_trap(&error, &self.limits) {
+                PluginError::Crashed(_) if !error.is::<Trap>() => Err(other_types(error)),
+                failure => Err(LoadError::DoesNotStart(failure)),
+            },
+        }
     }
 }
 

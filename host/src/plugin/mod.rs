@@ -20,4 +20,4 @@ pub use engine::{Limits, Runtime};
 pub use error::{LoadError, PluginError};
 
 /// The reference plugin, built from `plugin/` together with this host.
-pub const REFERENCE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/reference.wasm"));
+pub const REFERENCE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-plugin.wasm"));

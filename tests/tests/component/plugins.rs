@@ -1,1 +1,280 @@
-use crate::fleet;
+//! What is refused as a plugin, and what a bad one can do: harm its own call, and nothing else.
+
+use crate::fleet::{Agent, Fleet, NO_OPTIONS, owner, refusal, small};
+use mdm_host::{
+    plugin::{Artifacts, LoadError, PluginError, REFERENCE, Runtime},
+    service::ServiceError,
+};
+use mdm_wire::decisions::{PasswordRule, Refusal, Terms};
+use std::{fs, time::Instant};
+use tempfile::TempDir;
+
+const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-hostile.wasm"));
+
+fn load(bytes: &[u8]) -> Result<(), LoadError> {
+    Runtime::new(small()).unwrap().load(bytes, None).map(|_| ())
+}
+
+fn load_text(text: &str) -> LoadError {
+    load(&wat::parse_str(text).unwrap()).unwrap_err()
+}
+
+/// A component that exports this instance, with functions that do nothing.
+fn exporting(interface: &str, functions: &[&str]) -> String {
+    let exports: String = functions
+        .iter()
+        .map(|name| format!("(export \"{name}\" (func $f))"))
+        .collect();
+    format!(
+        r#"(component
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (instance $all {exports})
+            (export "{interface}" (instance $all)))"#
+    )
+}
+
+#[test]
+fn what_is_no_component_is_refused() {
+    assert!(matches!(load(b"#!/bin/sh"), Err(LoadError::NotWasm)));
+    assert!(matches!(load(b""), Err(LoadError::NotWasm)));
+    let module = wat::parse_str("(module)").unwrap();
+    assert!(matches!(load(&module), Err(LoadError::CoreModule)));
+    let truncated = &REFERENCE[..REFERENCE.len() / 2];
+    assert!(matches!(load(truncated), Err(LoadError::Broken(_))));
+}
+
+#[test]
+fn a_component_that_lacks_a_function_of_the_contract_is_refused_and_the_function_is_named() {
+    assert!(matches!(
+        load_text("(component)"),
+        LoadError::MissingInterface(_)
+    ));
+    let most = [
+        "reset",
+        "remove",
+        "outlook",
+        "status",
+        "policy-override",
+        "cancel",
+        "expire",
+    ];
+    let error = load_text(&exporting("mdm:password/password@0.1.0", &most));
+    assert!(
+        error
+            .to_string()
+            .contains("mdm:password/password@0.1.0 lacks report"),
+        "{error}"
+    );
+    let error = load_text(&exporting("mdm:password/password@0.1.0", &["status"]));
+    assert!(
+        error
+            .to_string()
+            .contains("lacks reset, remove, outlook, policy-override"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_component_with_other_types_or_for_another_version_is_refused() {
+    let all = [
+        "reset",
+        "remove",
+        "outlook",
+        "status",
+        "policy-override",
+        "report",
+        "cancel",
+        "expire",
+    ];
+    let error = load_text(&exporting("mdm:password/password@0.1.0", &all));
+    assert!(matches!(error, LoadError::OtherTypes(_)), "{error}");
+    let error = load_text(&exporting("mdm:password/password@2.0.0", &all));
+    assert!(
+        matches!(&error, LoadError::OtherVersion { found, .. } if found.contains("2.0.0")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_component_that_wants_more_than_a_plugin_gets_is_refused_and_its_wishes_are_named() {
+    let error = load_text(
+        r#"(component
+            (import "wasi:filesystem/preopens@0.2.6" (instance))
+            (import "wasi:clocks/wall-clock@0.2.6" (instance))
+            (import "wasi:sockets/network@0.2.6" (instance)))"#,
+    );
+    let text = error.to_string();
+    assert!(
+        text.contains("wasi:filesystem/preopens@0.2.6, wasi:sockets/network@0.2.6"),
+        "{text}"
+    );
+    assert!(!text.contains("wall-clock"), "{text}");
+}
+
+#[test]
+fn the_reference_plugin_imports_the_contract_and_the_wall_clock_and_nothing_else() {
+    let engine = wasmtime::Engine::default();
+    let component = wasmtime::component::Component::new(&engine, REFERENCE).unwrap();
+    let component_type = component.component_type();
+    let mut imports: Vec<_> = component_type
+        .imports(&engine)
+        .map(|(name, _)| name)
+        .collect();
+    imports.sort_unstable();
+    assert_eq!(
+        imports,
+        [
+            "mdm:password/device-store@0.1.0",
+            "mdm:password/secrets@0.1.0",
+            "mdm:password/transport@0.1.0",
+            "mdm:password/types@0.1.0",
+            "wasi:clocks/wall-clock@0.2.6",
+        ]
+    );
+}
+
+fn hostile() -> Fleet {
+    let plugin = Runtime::new(small()).unwrap().load(HOSTILE, None).unwrap();
+    Fleet::with_plugin(PasswordRule::default(), plugin)
+}
+
+/// Asks the hostile plugin for this harm.
+async fn harm(fleet: &Fleet, agent: &Agent, which: u64) -> ServiceError {
+    let terms = Terms {
+        replaces: None,
+        valid_for: Some(which),
+    };
+    fleet
+        .reset_on(agent, "1234", NO_OPTIONS, terms)
+        .await
+        .unwrap_err()
+}
+
+async fn assert_unharmed(fleet: &Fleet, agent: &Agent, which: u64) {
+    let (status, history) = fleet.service.status(&agent.device).await.unwrap();
+    assert!(
+        status.latest.is_none() && history.is_empty(),
+        "harm {which} left a command"
+    );
+    assert!(
+        fleet.sync(agent).await.commands.is_empty(),
+        "harm {which} left a delivery"
+    );
+}
+
+#[tokio::test]
+async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothing() {
+    let fleet = hostile();
+    let agent = fleet.enroll(owner()).await;
+    for (which, says) in [
+        (1, "ran longer than 50 ms"),
+        (2, "more than 64 MiB"),
+        (3, "crashed"),
+        (4, "crashed"),
+        (
+            5,
+            "settled somebody-elses-command, which is no command of this call's device",
+        ),
+        (6, "a second time"),
+        (7, "sent a reset without a secret"),
+        (8, "more than 16 changes"),
+        (11, "overrode the policy by somebody-elses-command"),
+        (12, "ran longer than 50 ms"),
+    ] {
+        let error = harm(&fleet, &agent, which).await;
+        assert!(matches!(error, ServiceError::Plugin(_)), "{which}: {error}");
+        assert!(error.to_string().contains(says), "{which}: {error}");
+        assert_unharmed(&fleet, &agent, which).await;
+    }
+    assert!(
+        fleet.reset(&agent, "1234").await.is_ok(),
+        "the next call is as good as ever"
+    );
+}
+
+#[tokio::test]
+async fn law_3_a_call_that_refuses_after_it_has_sent_changes_nothing() {
+    let fleet = hostile();
+    let agent = fleet.enroll(owner()).await;
+    let refused = Err::<(), _>(harm(&fleet, &agent, 9).await);
+    assert_eq!(
+        refusal(refused),
+        Refusal::Other("changed its mind after sending".into())
+    );
+    assert_unharmed(&fleet, &agent, 9).await;
+}
+
+#[tokio::test]
+async fn law_2_a_plugin_keeps_nothing_from_one_call_to_the_next() {
+    let fleet = hostile();
+    let agent = fleet.enroll(owner()).await;
+    for _ in 0..3 {
+        let refused = refusal(Err::<(), _>(harm(&fleet, &agent, 10).await));
+        assert_eq!(
+            refused,
+            Refusal::Other("this instance was called 0 times before".into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn law_7_a_plugin_that_runs_out_of_time_is_stopped_soon_and_blocks_nobody_else() {
+    let fleet = hostile();
+    let (slow, other) = (fleet.enroll(owner()).await, fleet.enroll(owner()).await);
+    let began = Instant::now();
+    let (stopped, ok) = tokio::join!(harm(&fleet, &slow, 1), fleet.reset(&other, "1234"));
+    assert!(matches!(
+        stopped,
+        ServiceError::Plugin(PluginError::TooSlow(_))
+    ));
+    assert!(ok.is_ok());
+    assert!(
+        began.elapsed().as_secs() < 5,
+        "an endless loop was not stopped"
+    );
+}
+
+#[test]
+fn a_compiled_plugin_is_kept_and_one_that_was_altered_or_made_by_another_host_is_not_loaded() {
+    let folder = TempDir::new().unwrap();
+    let runtime = Runtime::new(small()).unwrap();
+    let kept = |key| Artifacts::open(folder.path(), key).unwrap();
+    let file = || {
+        fs::read_dir(folder.path())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path()
+    };
+    runtime.load(REFERENCE, Some(&kept([1; 32]))).unwrap();
+    let made = fs::read(file()).unwrap();
+
+    runtime.load(REFERENCE, Some(&kept([1; 32]))).unwrap();
+    assert_eq!(
+        fs::read(file()).unwrap(),
+        made,
+        "it was there, and was used as it was"
+    );
+
+    let mut altered = made.clone();
+    let middle = altered.len() / 2;
+    altered[middle] ^= 1;
+    fs::write(file(), &altered).unwrap();
+    runtime.load(REFERENCE, Some(&kept([1; 32]))).unwrap();
+    assert_eq!(
+        fs::read(file()).unwrap(),
+        made,
+        "the altered one was replaced"
+    );
+
+    runtime.load(REFERENCE, Some(&kept([2; 32]))).unwrap();
+    let by_the_other = fs::read(file()).unwrap();
+    assert_ne!(
+        by_the_other[..32],
+        made[..32],
+        "another host has made its own"
+    );
+}

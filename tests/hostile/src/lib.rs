@@ -1,0 +1,140 @@
+//! A plugin that does whatever harm a test asks it for: a reset's validity, in seconds, says which.
+//! Its other functions are as tame as can be.
+
+#![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
+
+#[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
+mod bindings {
+    wit_bindgen::generate!({ path: "../../wit", world: "password-plugin", generate_all });
+
+    #[cfg(target_family = "wasm")]
+    export!(Hostile with_types_in self);
+    #[cfg(target_family = "wasm")]
+    use super::Hostile;
+}
+
+use bindings::{
+    exports::mdm::password::password::Guest,
+    mdm::password::{
+        device_store,
+        secrets::Secret,
+        transport,
+        types::{
+            Action, Command, CommandId, DeviceOutlook, DeviceStatus, NewCommand, Outcome,
+            PolicyState, Refusal, ReportEffect, ResetOptions, Terms, Verdict,
+        },
+    },
+};
+use std::{
+    hint::black_box,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+struct Hostile;
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+impl Guest for Hostile {
+    fn reset(secret: &Secret, _: ResetOptions, terms: Terms) -> Result<CommandId, Refusal> {
+        let calls = CALLS.fetch_add(1, Ordering::Relaxed);
+        let sent = send(Some(secret));
+        match terms.valid_for.unwrap_or(0) {
+            1 => loop {
+                black_box(calls);
+            },
+            2 => {
+                let mut hoard: Vec<Vec<u8>> = Vec::new();
+                loop {
+                    hoard.push(vec![1; 1 << 20]);
+                    black_box(&hoard);
+                }
+            }
+            3 => panic!("as asked"),
+            4 => black_box(deeper(calls)),
+            5 => device_store::settle("somebody-elses-command", &Outcome::Success),
+            6 => {
+                device_store::settle(&sent, &Outcome::Success);
+                device_store::settle(&sent, &Outcome::Success);
+            }
+            7 => {
+                send(None);
+            }
+            8 => loop {
+                send(Some(secret));
+            },
+            9 => return Err(Refusal::Other("changed its mind after sending".into())),
+            10 => {
+                return Err(Refusal::Other(format!(
+                    "this instance was called {calls} times before"
+                )));
+            }
+            11 => device_store::set_policy_override(Some("somebody-elses-command")),
+            12 => loop {
+                secret.guessability();
+            },
+            _ => {}
+        }
+        Ok(sent)
+    }
+
+    fn remove(_: Terms) -> Result<CommandId, Refusal> {
+        Err(Refusal::NothingToRemove)
+    }
+
+    fn outlook(_: Action, _: Option<&Secret>, _: ResetOptions, _: Terms) -> DeviceOutlook {
+        DeviceOutlook {
+            verdict: Verdict::WillSucceed,
+            remedy: None,
+            notes: vec![],
+        }
+    }
+
+    fn status() -> DeviceStatus {
+        DeviceStatus {
+            latest: device_store::get_latest(),
+            policy_state: PolicyState::None,
+            remove_offered: false,
+            password_rule: device_store::get_password_rule(),
+        }
+    }
+
+    fn policy_override() -> PolicyState {
+        PolicyState::None
+    }
+
+    fn report(_: Command, _: Outcome) -> Result<ReportEffect, Refusal> {
+        Ok(ReportEffect::Repeated)
+    }
+
+    fn cancel(command: Command) -> Result<(), Refusal> {
+        Err(Refusal::NotPending(command.id))
+    }
+
+    fn expire(command: Command) -> Result<(), Refusal> {
+        Err(Refusal::NotExpired(command.id))
+    }
+}
+
+fn send(secret: Option<&Secret>) -> CommandId {
+    let options = ResetOptions {
+        lock_now: false,
+        require_entry: false,
+        no_credentials_on_boot: false,
+    };
+    transport::send(
+        NewCommand {
+            action: Action::Reset,
+            options,
+            expires_at: None,
+        },
+        secret,
+    )
+}
+
+/// Uses up the stack.
+#[allow(unconditional_recursion)]
+fn deeper(depth: u64) {
+    let page = black_box([depth; 512]);
+    deeper(page[0] + 1);
+    black_box(page);
+}
