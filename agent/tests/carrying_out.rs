@@ -2,6 +2,8 @@
 //! outcome, and leaves the device with the policy that it should have. And what the agent foresees is
 //! what Android answers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use mdm_agent::{
     apply::{self, AgentError, Step},
     device::{Device, password::Metrics},

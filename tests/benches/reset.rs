@@ -1,6 +1,8 @@
 //! What a reset costs: through the component on a live instance and on a fresh one, beside the same
 //! rules as native Rust; and what a cold start of the host costs. `cargo xtask bench` runs it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use divan::{Bencher, black_box};
 use mdm_host::{
     password::Password,

@@ -2,7 +2,6 @@
 //! in WIT.
 
 /// An enum of words without payload, written the same in JSON and in the contract.
-
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$case_about:meta])* $case:ident = $word:tt,)* }) => {
         $(#[$about])*

@@ -1,7 +1,7 @@
 //! What a developer runs: `cargo xtask demo`, `cargo xtask test` and the rest. Each sets up the
 //! toolchain first.
 
-mod tests;
+mod testing;
 mod toolchain;
 
 use anyhow::{Context as _, ensure};
@@ -74,7 +74,7 @@ fn demo() -> anyhow::Result<()> {
 fn test(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
     build_programs()?;
-    tests::run(arguments)
+    testing::run(arguments)
 }
 
 fn bench(arguments: &[&str]) -> anyhow::Result<()> {

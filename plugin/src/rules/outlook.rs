@@ -129,7 +129,7 @@ fn notes(
         });
     }
     if let Some(policy) = &device.condition.other_admin_policy {
-        notes.push(Note::OtherAdminPolicy(policy.clone()));
+        notes.push(Note::OtherAdminPolicy(*policy));
     }
     if let Wanted::Reset(_, options) = wanted {
         notes.extend(missing_options(device, &road.capabilities, *options));
@@ -309,7 +309,7 @@ mod tests {
                 Verdict::WillFail(Failure::PolicyViolation),
             ),
         ] {
-            situation.device.condition.other_admin_policy = Some(policy.clone());
+            situation.device.condition.other_admin_policy = Some(policy);
             let said = outlook(
                 &situation,
                 &ONLINE,

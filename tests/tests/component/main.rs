@@ -1,6 +1,8 @@
 //! The rules of the feature through the component: the service, the reference plugin and a store on
 //! disk, without the programs around them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod fleet;
 mod plugins;
 mod rules;

@@ -403,7 +403,7 @@ async fn rule_11_a_second_command_is_a_conflict_that_names_the_pending_one_unles
     let news = fleet.sync(&agent).await;
     assert_eq!(
         news.withdrawn,
-        [first.id.clone()],
+        std::slice::from_ref(&first.id),
         "the agent must not carry it out any more"
     );
     assert_eq!(agent.open(&news.commands[0]), "4321");

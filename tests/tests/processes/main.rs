@@ -1,5 +1,7 @@
 //! The programs as a user runs them: real processes, real HTTP, a real database.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod answers;
 mod bad_input;
 mod power_cuts;

@@ -15,9 +15,12 @@ const MOST_JOBS: usize = 256;
 /// Does its part of a transaction, and says whom to tell what once it is durable.
 type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
 
+/// Told whether the commit succeeded.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
 struct Done {
     ok: bool,
-    answer: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+    answer: Answer,
 }
 
 pub(super) struct Writer {
@@ -80,7 +83,7 @@ fn write(mut connection: Connection, waiting: &Receiver<Job>) {
 fn commit(
     connection: &mut Connection,
     jobs: impl Iterator<Item = Job>,
-    answers: &mut Vec<Box<dyn FnOnce(Result<(), StoreError>) + Send>>,
+    answers: &mut Vec<Answer>,
 ) -> rusqlite::Result<()> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in jobs {
