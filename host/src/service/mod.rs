@@ -1,8 +1,8 @@
 //! The one flow: a request becomes a plugin's decision, and the decision one commit.
 //!
-//! A use case is one function: [`password`] has the admin's, [`devices`] those about devices and
-//! policies, [`agents`] the agent's, [`expiry`] the clock's. All that decide go through
-//! [`Service::decide`]; those that only ask, through [`Service::ask`].
+//! A use case is one function: `password` has the admin's, `devices` those about devices and policies,
+//! `agents` the agent's, `expiry` the clock's. All that decide go through `Service::decide`; those
+//! that only ask, through `Service::ask`.
 
 mod agents;
 mod devices;
