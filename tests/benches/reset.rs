@@ -106,7 +106,7 @@ fn situation() -> rules::Situation {
 
 /// The baseline: the same rules as native Rust, with what the host does for every call: it hands out
 /// copies of what it knows, measures the password, and makes an id for the command.
-#[divan::bench]
+#[divan::bench(sample_count = 200, sample_size = 100)]
 fn native(bencher: Bencher<'_, '_>) {
     let known = situation();
     let password = Password::new(Zeroizing::new("1234".into()));
@@ -142,7 +142,7 @@ fn native(bencher: Bencher<'_, '_>) {
 }
 
 /// Through the component, on an instance that has served calls before.
-#[divan::bench]
+#[divan::bench(sample_count = 200, sample_size = 100)]
 fn live_instance(bencher: Bencher<'_, '_>) {
     let plugin = plugin();
     let mut instance = plugin.instance().expect("an instance");
@@ -155,7 +155,7 @@ fn live_instance(bencher: Bencher<'_, '_>) {
 }
 
 /// Through the component, on an instance made for this call: what the service does.
-#[divan::bench]
+#[divan::bench(sample_count = 200, sample_size = 100)]
 fn fresh_instance(bencher: Bencher<'_, '_>) {
     let plugin = plugin();
     let terms = Terms::default();

@@ -79,13 +79,26 @@ fn test(arguments: &[&str]) -> anyhow::Result<()> {
 
 fn bench(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
-    cargo(
-        &[
-            &["bench", "--locked", "--package", "mdm-tests", "--"],
-            arguments,
-        ]
-        .concat(),
-    )
+    // The bench of a cold start starts the program that a user would start.
+    cargo(&[
+        "build",
+        "--locked",
+        "-j2",
+        "--release",
+        "--package",
+        "mdm-host",
+    ])?;
+    let bench = [
+        "bench",
+        "--locked",
+        "-j2",
+        "--package",
+        "mdm-tests",
+        "--bench",
+        "reset",
+        "--",
+    ];
+    cargo(&[&bench[..], arguments].concat())
 }
 
 fn ci() -> anyhow::Result<()> {
