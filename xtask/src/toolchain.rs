@@ -12,7 +12,9 @@
 #![allow(dead_code, unreachable_pub)]
 
 use std::{
-    env, fmt,
+    env,
+    ffi::OsString,
+    fmt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -20,7 +22,6 @@ use std::{
 const TARGET: &str = "wasm32-unknown-unknown";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
-const DEBIAN_SOURCE: &str = "/usr/src";
 
 /// A way to build components on this machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,7 +49,6 @@ pub fn find() -> Result<Toolchain, ToolchainError> {
     let wish = env::var("MDM_TOOLCHAIN").unwrap_or_default();
     let has_rustup =
         || sysroot(&rustc()).is_some_and(|s| s.join("lib/rustlib").join(TARGET).exists());
-    let has_debian = || debian_source().is_some();
     match wish.as_str() {
         "" | "rustup" if has_rustup() => Ok(Toolchain::Rustup),
         "" | "debian" if has_debian() => Ok(Toolchain::Debian),
@@ -130,10 +130,8 @@ fn build_component(
         cargo
             .env("RUSTC", DEBIAN_RUSTC)
             .env("RUSTC_BOOTSTRAP", "1")
+            .env("PATH", path_with_wasm_ld(&linker))
             .arg("-Zbuild-std=std,panic_abort");
-        if let Some(source) = debian_source() {
-            cargo.env("__CARGO_TESTS_ONLY_SRC_ROOT", source);
-        }
     }
     let name = package.replace('-', "_");
     match cargo.status() {
@@ -208,17 +206,18 @@ fn linker() -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// Debian's source of std, if its compiler is there, too.
-fn debian_source() -> Option<PathBuf> {
-    if !Path::new(DEBIAN_RUSTC).exists() {
-        return None;
-    }
-    let folders = Path::new(DEBIAN_SOURCE).read_dir().ok()?.flatten();
-    let mut sources = folders.map(|folder| folder.path()).filter(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("rustc-") && path.join("library/std").exists()
-    });
-    sources.next()
+/// Another compiler than the linker's own doesn't tell it where `wasm-ld` lies.
+fn path_with_wasm_ld(linker: &Path) -> OsString {
+    let beside = linker.with_file_name("gcc-ld");
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(beside).chain(env::split_paths(&path));
+    env::join_paths(folders).unwrap_or(path)
+}
+
+/// Whether Debian's compiler is there, with the source of its std.
+fn has_debian() -> bool {
+    let source = "lib/rustlib/src/rust/library/std";
+    sysroot(Path::new(DEBIAN_RUSTC)).is_some_and(|sysroot| sysroot.join(source).exists())
 }
 
 /// Runs a command that may be missing or fail: `find` says afterwards whether it helped.
