@@ -4,12 +4,11 @@
 
 use crate::{
     device::{Device, password::Metrics},
-    durable::DurableError,
+    error::AgentError,
     foresee::{Foreseen, foresee},
-    state::{Agent, Home, Journal},
+    state::{Agent, Home, Journal, Step},
     token::{self, unwrap_token},
 };
-use clap::ValueEnum;
 use mdm_wire::{
     sealing::{Binding, SealingError},
     sync::SealedCommand,
@@ -17,38 +16,6 @@ use mdm_wire::{
     words::{Action, Failure, Outcome},
 };
 use zeroize::Zeroizing;
-
-/// Why the agent can't go on.
-#[derive(Debug, thiserror::Error)]
-pub enum AgentError {
-    /// Its files.
-    #[error(transparent)]
-    Durable(#[from] DurableError),
-    /// Its keys.
-    #[error(transparent)]
-    Sealing(#[from] SealingError),
-    /// No random bytes.
-    #[error("the operating system gave no random bytes: {0}")]
-    NoRandom(getrandom::Error),
-    /// The simulated device lost its power.
-    #[error("the device lost its power right after the step {0:?}")]
-    PowerCut(Step),
-}
-
-/// The steps of carrying out a command, each durable before the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Step {
-    /// The journal is written.
-    Journal,
-    /// The policy is lifted.
-    Lift,
-    /// The password is set.
-    Set,
-    /// The policy of a remove, or of a reset that failed, is enforced again.
-    Restore,
-    /// The outcome is remembered.
-    Finish,
-}
 
 /// Carries out the commands that the agent holds, oldest first. What must wait for the user stays
 /// held. `power_cut` makes the simulated device lose its power right after that step.

@@ -1,11 +1,10 @@
 //! The command line: the agent's own life, and what the user of the device and the world do to it.
 
 use crate::{
-    apply::Step,
     device::Device,
     enroll::{Enrollment, enroll},
     show::View,
-    state::Home,
+    state::{Home, Step},
     sync,
 };
 use anyhow::{Context as _, bail};

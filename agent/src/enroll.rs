@@ -1,6 +1,7 @@
 //! Enrollment: the agent makes its keys, and the host takes its device in.
 
 use crate::{
+    error::AgentError,
     state::{Agent, Home},
     sync::{SyncError, http_client, post, sync_once},
     token,
@@ -37,19 +38,14 @@ pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<
     let request = EnrollRequest {
         name: enrollment.name,
         public_key: agent.public_key.clone(),
-        told: token::told(
-            &agent,
-            &home.device.read().map_err(crate::apply::AgentError::from)?,
-        ),
+        told: token::told(&agent, &home.device.read().map_err(AgentError::from)?),
     };
     let url = format!("{}{ENROLL_PATH}", agent.host);
     let http = http_client(0)?;
     let response: EnrollResponse = post(&http, &url, token, &request).await?;
     agent.device = response.device;
     agent.credential = response.credential;
-    home.agent
-        .create(&agent)
-        .map_err(crate::apply::AgentError::from)?;
+    home.agent.create(&agent).map_err(AgentError::from)?;
     token::provision(home)?;
     // The host is to know of the token before it foretells anything.
     sync_once(home, &http, 0).await?;

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod device;
 pub mod durable;
 pub mod enroll;
+pub mod error;
 pub mod foresee;
 pub mod show;
 pub mod state;

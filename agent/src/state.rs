@@ -5,6 +5,7 @@ use crate::{
     durable::{Durable, DurableError},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use clap::ValueEnum;
 use mdm_wire::{
     sealing::{PrivateKey, PublicKey, Sealed, SealingError},
     sync::{Report, SealedCommand},
@@ -68,6 +69,21 @@ pub struct Journal {
     pub policy: Option<Policy>,
     /// How often the password had changed by then.
     pub password_changes: u64,
+}
+
+/// How far a command has been carried out: each step is durable before the next begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Step {
+    /// The journal is written.
+    Journal,
+    /// The policy is lifted.
+    Lift,
+    /// The password is set.
+    Set,
+    /// The policy of a remove, or of a reset that failed, is enforced again.
+    Restore,
+    /// The outcome is remembered.
+    Finish,
 }
 
 impl Agent {

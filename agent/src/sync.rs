@@ -2,8 +2,9 @@
 //! carried out.
 
 use crate::{
-    apply::{self, AgentError, Step},
-    state::Home,
+    apply,
+    error::AgentError,
+    state::{Agent, Home, Step},
     token,
 };
 use mdm_wire::sync::{Problem, SYNC_PATH, SyncRequest, SyncResponse};
@@ -186,7 +187,7 @@ fn drop_report(home: &Home, problem: &Problem) -> Result<bool, SyncError> {
     Ok(change.map_err(AgentError::from)?)
 }
 
-fn read(home: &Home) -> Result<crate::state::Agent, SyncError> {
+fn read(home: &Home) -> Result<Agent, SyncError> {
     Ok(home.agent.read().map_err(AgentError::from)?)
 }
 

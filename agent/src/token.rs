@@ -2,8 +2,8 @@
 //! each setting wears out a slot of the lock hardware.
 
 use crate::{
-    apply::AgentError,
     device::Device,
+    error::AgentError,
     state::{Agent, Home},
 };
 use mdm_wire::{

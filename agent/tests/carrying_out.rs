@@ -5,10 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mdm_agent::{
-    apply::{self, AgentError, Step},
+    apply,
     device::{Device, password::Metrics},
+    error::AgentError,
     foresee::{Foreseen, foresee},
-    state::{Agent, Home},
+    state::{Agent, Home, Step},
     token,
 };
 use mdm_wire::{

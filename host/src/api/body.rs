@@ -1,5 +1,6 @@
 //! JSON bodies, and what to say of those that are none. The text of a body may be a password, so an
-//! error tells where it is wrong and never what stands there; and the bytes are wiped after reading.
+//! error tells where it is wrong and never what stands there; and the bytes are wiped after reading,
+//! unless the HTTP library still holds them.
 
 use super::problem::ApiError;
 use axum::{

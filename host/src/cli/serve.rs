@@ -68,7 +68,9 @@ impl Serve {
             Some(file) => runtime.load_file(file, Some(&artifacts)),
             None => runtime.load(REFERENCE, Some(&artifacts)),
         }?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&self.data.join("mdm.db"))?);
+        let database = self.data.join("mdm.db");
+        private_file(&database)?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&database)?);
         // Listening comes first: whoever can't listen must not spend the token that is shown once.
         let listener = TcpListener::bind(self.listen)
             .await
@@ -98,18 +100,16 @@ impl Serve {
         Ok(())
     }
 
-    /// Makes the admin's token if there is none yet, and shows it this once.
+    /// Makes the admin's token if there is none yet, and shows it this once. It is shown before it
+    /// counts: a power cut in between costs nothing, and the next start shows another.
     async fn hand_out_admin_token(&self, store: &dyn Store) -> anyhow::Result<()> {
-        let token = token::new_token("admin")?;
-        let file = match &self.admin_token_file {
-            Some(path) => Some((path, private_file(path)?)),
-            None => None,
-        };
-        if !store.add_first_admin_token(token::digest(&token)).await? {
+        if store.has_admin_token().await? {
             return Ok(());
         }
-        match file {
-            Some((path, mut file)) => {
+        let token = token::new_token("admin")?;
+        match &self.admin_token_file {
+            Some(path) => {
+                let mut file = private_file(path)?;
                 file.set_len(0)?;
                 writeln!(file, "{}", token.as_str())?;
                 file.sync_all()?;
@@ -120,7 +120,7 @@ impl Serve {
                 token.as_str()
             ),
         }
-        Ok(())
+        Ok(store.add_admin_token(token::digest(&token)).await?)
     }
 }
 

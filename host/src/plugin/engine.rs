@@ -1,46 +1,13 @@
-//! The engine that compiles and runs plugins, and the limits that each call has.
+//! The engine that compiles and runs plugins, and holds them to their limits.
 
-use super::error::{LoadError, OutOfMemory};
-use std::{sync::Arc, thread, time::Duration};
+use super::{
+    error::{LoadError, OutOfMemory},
+    limits::{Limits, TICK},
+};
+use std::{sync::Arc, thread};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter,
 };
-
-/// How often a running plugin is asked whether its time is over.
-const TICK: Duration = Duration::from_millis(5);
-
-/// What one call may use.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Wall time.
-    pub time: Duration,
-    /// Linear memory, in bytes, of all the component's memories together.
-    pub memory: usize,
-    /// Elements of each table.
-    pub table_elements: usize,
-    /// Instances at one time; further calls wait.
-    pub instances: u32,
-}
-
-impl Default for Limits {
-    /// Fifty times what a slow reference call takes, and room for a guest that brings an interpreter.
-    fn default() -> Self {
-        Self {
-            time: Duration::from_millis(50),
-            memory: 64 << 20,
-            table_elements: 100_000,
-            instances: 64,
-        }
-    }
-}
-
-impl Limits {
-    /// The time as epoch ticks. A call that begins just before a tick gets no less than its time.
-    pub(super) fn ticks(&self) -> u64 {
-        let ticks = self.time.as_millis().div_ceil(TICK.as_millis());
-        u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
-    }
-}
 
 /// A WebAssembly engine that all plugins of a host share.
 #[derive(Clone)]

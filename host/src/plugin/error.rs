@@ -1,6 +1,6 @@
 //! What can go wrong with a plugin, in words for the admin who chose it.
 
-use super::engine::Limits;
+use super::limits::Limits;
 use std::time::Duration;
 use wasmtime::Trap;
 

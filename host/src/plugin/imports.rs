@@ -7,8 +7,9 @@ use super::{
     },
     context::{CallContext, Secret},
     contract::*,
-    engine::{Limiter, Limits},
+    engine::Limiter,
     error::Breach,
+    limits::Limits,
 };
 use wasmtime::{Result, component::Resource};
 

@@ -10,14 +10,16 @@ pub mod contract;
 mod engine;
 mod error;
 mod imports;
+mod limits;
 mod load;
 mod wasi;
 
 pub use artifact::Artifacts;
 pub use calls::{Decided, Instance, Plugin};
 pub use context::CallContext;
-pub use engine::{Limits, Runtime};
+pub use engine::Runtime;
 pub use error::{LoadError, PluginError};
+pub use limits::Limits;
 
 /// The reference plugin, built from `plugin/` together with this host.
 pub const REFERENCE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-plugin.wasm"));

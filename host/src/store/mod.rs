@@ -157,8 +157,11 @@ pub trait Store: Send + Sync + 'static {
         credential: TokenDigest,
     ) -> Result<Option<String>, StoreError>;
 
-    /// Notes the admin's token if there is none yet. False: there is one.
-    async fn add_first_admin_token(&self, token: TokenDigest) -> Result<bool, StoreError>;
+    /// Whether an admin has a token.
+    async fn has_admin_token(&self) -> Result<bool, StoreError>;
+
+    /// Notes an admin's token.
+    async fn add_admin_token(&self, token: TokenDigest) -> Result<(), StoreError>;
 
     /// Whether this is an admin's token.
     async fn is_admin_token(&self, token: TokenDigest) -> Result<bool, StoreError>;

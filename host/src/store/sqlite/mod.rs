@@ -272,15 +272,20 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn add_first_admin_token(&self, token: TokenDigest) -> Result<bool, StoreError> {
+    async fn has_admin_token(&self) -> Result<bool, StoreError> {
+        self.read(|connection| {
+            Ok(connection
+                .prepare_cached("select 1 from admin_tokens")?
+                .exists([])?)
+        })
+        .await
+    }
+
+    async fn add_admin_token(&self, token: TokenDigest) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
-                let added = connection.execute(
-                    "insert into admin_tokens (token) \
-                     select ? where not exists (select 1 from admin_tokens)",
-                    [token],
-                )?;
-                Ok(added == 1)
+                connection.execute("insert into admin_tokens (token) values (?)", [token])?;
+                Ok(())
             })
             .await
     }

@@ -1,0 +1,21 @@
+//! Why the agent can't go on.
+
+use crate::{durable::DurableError, state::Step};
+use mdm_wire::sealing::SealingError;
+
+/// Why the agent can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Its files.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+    /// Its keys.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
+    /// No random bytes.
+    #[error("the operating system gave no random bytes: {0}")]
+    NoRandom(getrandom::Error),
+    /// The simulated device lost its power.
+    #[error("the device lost its power right after the step {0:?}")]
+    PowerCut(Step),
+}
