@@ -180,3 +180,120 @@ pub(super) fn group(answers: &Vec<GroupAnswer>) -> String {
     }
     page
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mdm_wire::{
+        decisions::{
+            Device, DeviceStatus, Note, PasswordRule, PolicyOverride, PolicyState, Remedy, Status,
+            Verdict,
+        },
+        words::{
+            Action, Condition, Failure, ManagementMode, Outcome, Policy, Quality, Requirement,
+            ResetOptions,
+        },
+    };
+
+    const NOON: Timestamp = 1_700_000_000_000;
+
+    fn reset(number: u8, status: Status) -> Command {
+        let is_settled = status != Status::Pending;
+        Command {
+            id: format!("0198c1de-0000-7000-8000-00000000000{number}"),
+            action: Action::Reset,
+            options: ResetOptions::default(),
+            status,
+            requested_at: NOON,
+            settled_at: is_settled.then_some(NOON + 60_000),
+            expires_at: None,
+            late_outcome: None,
+        }
+    }
+
+    fn view() -> DeviceView {
+        let command = "0198c1de-0000-7000-8000-000000000001".to_owned();
+        DeviceView {
+            name: "phone".into(),
+            device: Device {
+                id: "0198c1de-0000-7000-8000-0000000000aa".into(),
+                api_level: 34,
+                agent_version: "6.9.0".into(),
+                management_mode: ManagementMode::ProfileOwner,
+                managed_profile: true,
+                groups: vec!["sales".into(), "berlin".into()],
+                condition: Condition {
+                    password_set: true,
+                    token: TokenState::Active,
+                    unlocked_since_boot: true,
+                    direct_boot_aware: true,
+                    secure_lock_screen: true,
+                    other_admin_entry_pending: false,
+                    other_admin_policy: None,
+                },
+                last_sync: NOON,
+                policy: Some(Policy {
+                    requirement: Requirement::Quality(Quality::NumericComplex),
+                    minimum_length: 6,
+                }),
+                policy_override: Some(PolicyOverride {
+                    command,
+                    since: NOON,
+                }),
+            },
+            online: true,
+            enrolled_at: NOON,
+            latest: Some(reset(1, Status::Success)),
+        }
+    }
+
+    #[test]
+    fn a_list_of_devices_is_a_table_and_an_empty_one_says_what_to_do() {
+        let list = DeviceList {
+            devices: vec![view()],
+            next: None,
+        };
+        insta::assert_snapshot!("devices", devices(&list));
+        insta::assert_snapshot!(
+            "no-devices",
+            devices(&DeviceList {
+                devices: vec![],
+                next: None
+            })
+        );
+    }
+
+    #[test]
+    fn a_device_shows_how_it_is_managed_its_lock_screen_and_its_policy() {
+        insta::assert_snapshot!("device", device(&view()));
+    }
+
+    #[test]
+    fn a_status_shows_the_last_command_with_its_reason_the_policy_and_the_history() {
+        let mut cancelled = reset(2, Status::Failed(Failure::Cancelled));
+        cancelled.late_outcome = Some(Outcome::Success);
+        let latest = reset(3, Status::Failed(Failure::ExistingPassword));
+        let status = DeviceStatus {
+            latest: Some(latest.clone()),
+            policy_state: PolicyState::Enforced,
+            remove_offered: true,
+            password_rule: PasswordRule::default(),
+        };
+        let history = vec![latest, cancelled, reset(1, Status::Success)];
+        insta::assert_snapshot!("status", super::status(&StatusView { status, history }));
+    }
+
+    #[test]
+    fn an_outlook_shows_the_verdict_what_to_do_and_what_to_know() {
+        let told = DeviceOutlook {
+            verdict: Verdict::WillFail(Failure::TokenNotActive),
+            remedy: Some(Remedy::UserUnlocksOnce),
+            notes: vec![
+                Note::BestEffort,
+                Note::OverridesPolicy,
+                Note::DeviceAway(NOON),
+            ],
+        };
+        insta::assert_snapshot!("outlook", outlook(&told));
+    }
+}

@@ -14,7 +14,7 @@ use mdm_wire::{
         TokenState,
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 const LOCKED: Outcome = Outcome::Failed(Failure::UserLocked);
 
@@ -560,4 +560,29 @@ async fn rule_12_a_device_in_contact_will_succeed() {
         reset.id,
         "a waiting agent gets it at once"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn law_3_of_many_resets_at_the_same_moment_one_is_accepted_and_the_rest_are_conflicts() {
+    let fleet = Arc::new(Fleet::new());
+    let agent = Arc::new(fleet.enroll(owner()).await);
+    let resets: Vec<_> = (0..16)
+        .map(|_| {
+            let (fleet, agent) = (Arc::clone(&fleet), Arc::clone(&agent));
+            tokio::spawn(async move { fleet.reset(&agent, "1234").await })
+        })
+        .collect();
+    let mut accepted = Vec::new();
+    let mut conflicts = Vec::new();
+    for reset in resets {
+        match reset.await.unwrap() {
+            Ok(command) => accepted.push(command.id),
+            Err(ServiceError::Refused(Refusal::Conflict(id))) => conflicts.push(id),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!((accepted.len(), conflicts.len()), (1, 15));
+    assert!(conflicts.iter().all(|named| *named == accepted[0]));
+    let (_, history) = fleet.service.status(&agent.device).await.unwrap();
+    assert_eq!(history.len(), 1);
 }
