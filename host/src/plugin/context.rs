@@ -37,12 +37,55 @@ pub struct CallContext {
 }
 
 impl CallContext {
-    /// The device's command of that id, among those that the call knows of.
-    fn command(&mut self, id: &str) -> Option<&mut Command> {
-        [&mut self.subject, &mut self.pending, &mut self.latest]
+    /// The command in flight, as the call has left it so far. While a call replaces a command, that is
+    /// the old one until it is settled.
+    pub(super) fn pending(&self) -> Option<Command> {
+        let mut candidates = self.pending.iter().chain(self.sent());
+        let is_pending = |command: &&Command| self.is_pending(command);
+        candidates.find(is_pending).cloned()
+    }
+
+    /// The latest command, as the call has left it so far.
+    pub(super) fn latest(&self) -> Option<Command> {
+        let mut latest = self.sent().last().or(self.latest.as_ref())?.clone();
+        for change in &self.changes {
+            match change {
+                Change::Settle { command, outcome } if *command == latest.id => {
+                    latest.status = Status::from(outcome.clone());
+                    latest.settled_at = Some(self.now);
+                }
+                Change::KeepLateOutcome { command, outcome } if *command == latest.id => {
+                    latest.late_outcome = Some(outcome.clone());
+                }
+                _ => {}
+            }
+        }
+        Some(latest)
+    }
+
+    /// The commands that the call has sent.
+    fn sent(&self) -> impl Iterator<Item = &Command> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::Send { command, .. } => Some(command),
+            _ => None,
+        })
+    }
+
+    /// The command of that id, among those of this device that the call knows of.
+    fn command(&self, id: &str) -> Option<&Command> {
+        let before = [&self.subject, &self.pending, &self.latest];
+        before
             .into_iter()
             .flatten()
+            .chain(self.sent())
             .find(|command| command.id == id)
+    }
+
+    fn is_pending(&self, command: &Command) -> bool {
+        let is_settled_now = self.changes.iter().any(
+            |change| matches!(change, Change::Settle { command: id, .. } if *id == command.id),
+        );
+        command.status == Status::Pending && !is_settled_now
     }
 
     fn push(&mut self, change: Change) -> Result<(), Breach> {
@@ -72,7 +115,6 @@ impl CallContext {
             expires_at: new.expires_at,
             late_outcome: None,
         };
-        self.latest = Some(command.clone());
         self.push(Change::Send {
             command,
             sealed: None,
@@ -81,35 +123,18 @@ impl CallContext {
     }
 
     pub(super) fn settle(&mut self, id: CommandId, outcome: Outcome) -> Result<(), Breach> {
-        let Some(command) = self.command(&id) else {
-            return Err(Breach(format!(
+        match self.command(&id) {
+            None => Err(Breach(format!(
                 "it settled {id}, which is no command of this call's device"
-            )));
-        };
-        if command.status != Status::Pending {
-            return Err(Breach(format!("it settled command {id} a second time")));
-        }
-        let status = Status::from(outcome.clone());
-        for known in [&mut self.subject, &mut self.pending, &mut self.latest]
-            .into_iter()
-            .flatten()
-        {
-            if known.id == id {
-                known.status = status.clone();
-                known.settled_at = Some(self.now);
+            ))),
+            Some(command) if !self.is_pending(command) => {
+                Err(Breach(format!("it settled command {id} a second time")))
             }
+            Some(_) => self.push(Change::Settle {
+                command: id,
+                outcome,
+            }),
         }
-        if self
-            .pending
-            .as_ref()
-            .is_some_and(|pending| pending.id == id)
-        {
-            self.pending = None;
-        }
-        self.push(Change::Settle {
-            command: id,
-            outcome,
-        })
     }
 
     pub(super) fn keep_late_outcome(
@@ -117,21 +142,18 @@ impl CallContext {
         id: CommandId,
         outcome: Outcome,
     ) -> Result<(), Breach> {
-        let Some(command) = self.command(&id) else {
-            return Err(Breach(format!(
+        match self.command(&id) {
+            None => Err(Breach(format!(
                 "it kept an outcome of {id}, which is no command of this call's device"
-            )));
-        };
-        if command.status == Status::Pending {
-            return Err(Breach(format!(
+            ))),
+            Some(command) if self.is_pending(command) => Err(Breach(format!(
                 "it kept a late outcome of command {id}, which is pending"
-            )));
+            ))),
+            Some(_) => self.push(Change::KeepLateOutcome {
+                command: id,
+                outcome,
+            }),
         }
-        command.late_outcome = Some(outcome.clone());
-        self.push(Change::KeepLateOutcome {
-            command: id,
-            outcome,
-        })
     }
 
     pub(super) fn set_policy_override(&mut self, id: Option<CommandId>) -> Result<(), Breach> {
@@ -146,5 +168,115 @@ impl CallContext {
         let policy_override = id.map(|command| PolicyOverride { command, since });
         self.device.policy_override = policy_override.clone();
         self.push(Change::SetPolicyOverride(policy_override))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESET: NewCommand = NewCommand {
+        action: Action::Reset,
+        options: ResetOptions {
+            lock_now: false,
+            require_entry: false,
+            no_credentials_on_boot: false,
+        },
+        expires_at: None,
+    };
+
+    fn context() -> CallContext {
+        CallContext {
+            device: Device {
+                id: "device".into(),
+                api_level: 34,
+                agent_version: "6.9.0".into(),
+                management_mode: ManagementMode::DeviceOwner,
+                managed_profile: false,
+                groups: vec![],
+                condition: Condition {
+                    password_set: false,
+                    token: TokenState::Active,
+                    unlocked_since_boot: true,
+                    direct_boot_aware: true,
+                    secure_lock_screen: true,
+                    other_admin_entry_pending: false,
+                    other_admin_policy: None,
+                },
+                last_sync: 0,
+                policy: None,
+                policy_override: None,
+            },
+            pending: None,
+            latest: None,
+            subject: None,
+            password_rule: PasswordRule::default(),
+            capabilities: Capabilities {
+                lock_now: true,
+                require_entry: true,
+                no_credentials_on_boot: true,
+                expiry: true,
+            },
+            online: true,
+            now: 7,
+            password: None,
+            changes: vec![],
+        }
+    }
+
+    #[test]
+    fn a_call_sees_its_own_changes() {
+        let mut context = context();
+        let first = context.send(RESET, true).unwrap();
+        assert_eq!(context.pending().unwrap().id, first);
+        assert_eq!(context.latest().unwrap().id, first);
+        let second = context.send(RESET, true).unwrap();
+        assert_eq!(
+            context.pending().unwrap().id,
+            first,
+            "it is still in flight"
+        );
+        assert_eq!(context.latest().unwrap().id, second);
+        context
+            .settle(first, Outcome::Failed(Failure::Superseded(second.clone())))
+            .unwrap();
+        assert_eq!(context.pending().unwrap().id, second);
+        context.settle(second.clone(), Outcome::Success).unwrap();
+        assert_eq!(context.pending(), None);
+        let latest = context.latest().unwrap();
+        assert_eq!(
+            (latest.status, latest.settled_at),
+            (Status::Success, Some(7))
+        );
+        context
+            .keep_late_outcome(second.clone(), Outcome::Failed(Failure::UserLocked))
+            .unwrap();
+        assert!(context.latest().unwrap().late_outcome.is_some());
+        context.set_policy_override(Some(second)).unwrap();
+        assert!(context.device.policy_override.is_some());
+    }
+
+    #[test]
+    fn no_command_is_settled_twice_and_none_of_another_device() {
+        let mut context = context();
+        let id = context.send(RESET, true).unwrap();
+        assert!(
+            context
+                .keep_late_outcome(id.clone(), Outcome::Success)
+                .is_err()
+        );
+        context.settle(id.clone(), Outcome::Success).unwrap();
+        assert!(context.settle(id, Outcome::Success).is_err());
+        assert!(
+            context
+                .settle("another's".into(), Outcome::Success)
+                .is_err()
+        );
+        assert!(
+            context
+                .set_policy_override(Some("another's".into()))
+                .is_err()
+        );
+        assert_eq!(context.changes.len(), 2);
     }
 }

@@ -60,11 +60,11 @@ impl device_store::Host for Guest {
     }
 
     fn get_pending(&mut self) -> Result<Option<Command>> {
-        Ok(self.context()?.pending.clone())
+        Ok(self.context()?.pending())
     }
 
     fn get_latest(&mut self) -> Result<Option<Command>> {
-        Ok(self.context()?.latest.clone())
+        Ok(self.context()?.latest())
     }
 
     fn get_password_rule(&mut self) -> Result<PasswordRule> {
