@@ -4,12 +4,15 @@ use crate::{
     device::Device,
     enroll::{Enrollment, enroll},
     show::View,
-    state::{Home, Step},
+    state::{Agent, Home, Step},
     sync,
 };
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use mdm_wire::words::{Complexity, ManagementMode, Policy, Quality, Requirement};
+use mdm_wire::{
+    sync::LONGEST_WAIT,
+    words::{Complexity, ManagementMode, Policy, Quality, Requirement},
+};
 use std::{
     io::{BufRead as _, IsTerminal as _, stderr, stdin},
     path::PathBuf,
@@ -69,13 +72,20 @@ enum Command {
         /// The agent can't use its reset token before the first unlock after a boot.
         #[arg(long)]
         not_direct_boot_aware: bool,
+        /// Print JSON, for scripts.
+        #[arg(long)]
+        json: bool,
     },
     /// Run the agent: sync, carry out, report.
     Run {
         #[command(flatten)]
         state: State,
         /// How long a sync waits for news, in seconds.
-        #[arg(long, default_value_t = 30)]
+        #[arg(
+            long,
+            default_value_t = 30,
+            value_parser = clap::value_parser!(u32).range(1..=i64::from(LONGEST_WAIT))
+        )]
         wait: u32,
         /// Cut the device's power right after this step of the next command.
         #[arg(long)]
@@ -134,7 +144,7 @@ enum Command {
         #[command(flatten)]
         state: State,
         /// The agent's new version.
-        #[arg(long)]
+        #[arg(long, required_unless_present = "api_level")]
         agent_version: Option<String>,
         /// Android's new API level.
         #[arg(long)]
@@ -180,6 +190,7 @@ impl Cli {
                 name,
                 agent_version,
                 not_direct_boot_aware,
+                json,
             } => {
                 let home = Home::at(&state.state).not_enrolled()?;
                 let token = match std::env::var("MDM_ENROLLMENT_TOKEN") {
@@ -193,8 +204,13 @@ impl Cli {
                     agent_version,
                     direct_boot_aware,
                 };
+                log_to_stderr("warn")?;
                 let device = block_on(enroll(&home, enrollment, token.trim()))??;
-                println!("{device}");
+                if json {
+                    println!("{}", serde_json::json!({ "device": device }));
+                } else {
+                    println!("{device}");
+                }
                 Ok(())
             }
             Command::Run {
@@ -255,16 +271,12 @@ impl Cli {
             }
             Command::OtherAdminResetsPassword(state) => {
                 let password = secret("New password: ")?;
-                state.change(|device| device.other_admin_resets_password(&password))
+                Ok(state.change(|device| device.other_admin_resets_password(&password))??)
             }
             Command::ClearToken(state) => state.change(Device::forget_token),
             Command::LoseToken(state) => {
                 let home = Home::at(&state.state).enrolled()?;
-                home.agent.change(|agent| {
-                    if let Some(token) = &mut agent.token {
-                        token.ciphertext.reverse();
-                    }
-                })?;
+                home.agent.change(Agent::lose_token)?;
                 // A change of the device is what a running agent notices.
                 Ok(home.device.change(|_| ())?)
             }
@@ -284,14 +296,9 @@ impl Cli {
 }
 
 fn run(state: &State, wait: u32, power_cut: Option<Step>, log: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(log)
-        .with_context(|| format!("`{log}` says not what to log: try info"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(stderr().is_terminal())
-        .with_writer(stderr)
-        .init();
+    log_to_stderr(log)?;
     let home = Home::at(&state.state).enrolled()?;
+    let _agent = home.start_agent()?;
     block_on(async {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
@@ -301,6 +308,17 @@ fn run(state: &State, wait: u32, power_cut: Option<Step>, log: &str) -> anyhow::
             _ = tokio::signal::ctrl_c() => Ok(()),
         }
     })?
+}
+
+fn log_to_stderr(log: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(log)
+        .with_context(|| format!("`{log}` says not what to log: try info"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(stderr().is_terminal())
+        .with_writer(stderr)
+        .init();
+    Ok(())
 }
 
 fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {

@@ -22,13 +22,21 @@ pub enum DurableError {
         source: io::Error,
     },
     /// The file holds something else.
-    #[error("{path} is damaged: {source}")]
+    #[error("{path} is damaged ({source}): put it back from a copy, or start with a new folder")]
     Damaged {
         /// Which file.
         path: String,
         /// How.
         source: serde_json::Error,
     },
+}
+
+/// Which version of a record's file this is: two that differ are two versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    inode: u64,
+    seconds: i64,
+    nanoseconds: i64,
 }
 
 /// A record in a file.
@@ -75,10 +83,14 @@ impl<T: Serialize + DeserializeOwned> Durable<T> {
         })
     }
 
-    /// Tells one version of the file from another.
-    pub fn version(&self) -> Option<(u64, i64, i64)> {
+    /// Tells one version of the file from another; none if there is no file.
+    pub fn version(&self) -> Option<Version> {
         let file = fs::metadata(&self.path).ok()?;
-        Some((file.ino(), file.mtime(), file.mtime_nsec()))
+        Some(Version {
+            inode: file.ino(),
+            seconds: file.mtime(),
+            nanoseconds: file.mtime_nsec(),
+        })
     }
 
     fn locked<R>(&self, work: impl FnOnce() -> Result<R, DurableError>) -> Result<R, DurableError> {
@@ -118,7 +130,7 @@ impl<T: Serialize + DeserializeOwned> Durable<T> {
 }
 
 /// Opens a file that only its owner can read.
-fn private(path: &Path) -> io::Result<File> {
+pub(crate) fn private(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
         .create(true)

@@ -23,7 +23,8 @@ pub struct Enrollment {
     pub direct_boot_aware: bool,
 }
 
-/// Enrolls a device, and says which id it got. The token is spent.
+/// Enrolls a device, and says which id it got. The token is spent. Should the first sync fail after that,
+/// the device is enrolled all the same, and [`run`](crate::sync::run) makes up for it.
 pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<String, SyncError> {
     let (private_key, public_key) = PrivateKey::generate();
     let host = enrollment.host.trim_end_matches('/').to_owned();
@@ -48,6 +49,10 @@ pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<
     home.agent.create(&agent).map_err(AgentError::from)?;
     token::provision(home)?;
     // The host is to know of the token before it foretells anything.
-    sync_once(home, &http, 0).await?;
+    match sync_once(home, &http, 0).await {
+        Ok(()) => {}
+        Err(error @ SyncError::Agent(_)) => return Err(error),
+        Err(error) => tracing::warn!("enrolled, but the first sync failed: {error}"),
+    }
     Ok(agent.device)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     device::Device,
-    durable::{Durable, DurableError},
+    durable::{Durable, DurableError, private},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use clap::ValueEnum;
@@ -14,7 +14,7 @@ use mdm_wire::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fs::DirBuilder,
+    fs::{DirBuilder, File, TryLockError},
     io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -122,6 +122,13 @@ impl Agent {
         PrivateKey::from_bytes(&bytes)
     }
 
+    /// The agent's copy of its reset token becomes unreadable, as when the keystore loses its key.
+    pub fn lose_token(&mut self) {
+        if let Some(token) = &mut self.token {
+            token.ciphertext.clear();
+        }
+    }
+
     /// A command has its outcome: it is remembered, to be reported, and nothing is left to do.
     pub fn finish(&mut self, command: &str, outcome: Outcome) {
         self.holding.retain(|held| held.id != command);
@@ -161,6 +168,12 @@ pub enum HomeError {
     /// Its agent is enrolled.
     #[error("the device in {0} is enrolled already, as {1}")]
     AlreadyEnrolled(String, String),
+    /// Another process is its agent.
+    #[error("an agent runs on the device in {0} already: stop that one first")]
+    AgentRuns(String),
+    /// The file that tells whether an agent runs is out of reach.
+    #[error("{0}: {1}")]
+    RunLock(String, io::Error),
     /// The folder can't be made.
     #[error("the folder {0} can't be made: {1}")]
     Folder(String, io::Error),
@@ -221,6 +234,19 @@ impl Home {
             ));
         }
         Ok(home)
+    }
+
+    /// Makes this process the device's agent for as long as it keeps the file: two agents at once would
+    /// carry out the same command twice.
+    pub fn start_agent(&self) -> Result<File, HomeError> {
+        let path = self.folder.join("run.lock");
+        let trouble = |error| HomeError::RunLock(path.display().to_string(), error);
+        let file = private(&path).map_err(trouble)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(HomeError::AgentRuns(self.name())),
+            Err(TryLockError::Error(error)) => Err(trouble(error)),
+        }
     }
 
     fn name(&self) -> String {

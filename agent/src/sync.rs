@@ -3,11 +3,15 @@
 
 use crate::{
     apply,
+    durable::Version,
     error::AgentError,
     state::{Agent, Home, Step},
     token,
 };
-use mdm_wire::sync::{Problem, SYNC_PATH, SyncRequest, SyncResponse};
+use mdm_wire::{
+    sync::{Problem, SYNC_PATH, SyncRequest, SyncResponse},
+    words::TokenState,
+};
 use reqwest::StatusCode;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
@@ -40,18 +44,16 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
     let http = http_client(wait_seconds)?;
     apply::recover(home)?;
     token::provision(home)?;
-    apply::carry_out_all(home, power_cut)?;
+    let mut seen = act(home, power_cut)?;
     let mut pause = FIRST_PAUSE;
     let mut trouble = None;
     // The first sync tells the host at once that the device is back.
     let mut wait = 0;
     loop {
-        let version = home.device.version();
         let synced = tokio::select! {
             synced = sync_once(home, &http, wait) => synced,
-            () = device_changes(home, version) => {
-                provision_if_lost(home)?;
-                apply::carry_out_all(home, power_cut)?;
+            () = device_changes(home, seen) => {
+                seen = act(home, power_cut)?;
                 wait = 0;
                 continue;
             }
@@ -62,7 +64,7 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
                     tracing::info!("the host is there again");
                 }
                 pause = FIRST_PAUSE;
-                apply::carry_out_all(home, power_cut)?;
+                seen = act(home, power_cut)?;
                 let has_reports = !read(home)?.unreported.is_empty();
                 wait = if has_reports { 0 } else { wait_seconds };
             }
@@ -83,6 +85,15 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
             }
         }
     }
+}
+
+/// Does what there is to do on the device, and says which version of it that was judged by: what the
+/// user does meanwhile makes another, and so is acted on next.
+fn act(home: &Home, power_cut: Option<Step>) -> Result<Option<Version>, SyncError> {
+    let seen = home.device.version();
+    provision_if_lost(home)?;
+    apply::carry_out_all(home, power_cut)?;
+    Ok(seen)
 }
 
 /// One sync: tells, reports, and takes what is new. Nothing is carried out yet.
@@ -126,9 +137,14 @@ fn take(home: &Home, request: &SyncRequest, response: SyncResponse) -> Result<()
                 agent.holding.push(command);
             }
         }
+        if response.policy.is_some() {
+            // The override is over: there is nothing left to put back.
+            agent.lifted_policy = None;
+        }
         agent.policy = response.policy;
     });
     change.map_err(AgentError::from)?;
+    let is_news = request.policy != policy;
     let is_enforced = home.device.read().map_err(AgentError::from)?.policy == policy;
     if !is_enforced {
         let text = policy
@@ -140,7 +156,7 @@ fn take(home: &Home, request: &SyncRequest, response: SyncResponse) -> Result<()
             .map_err(AgentError::from)?
         {
             tracing::info!("enforcing {text}");
-        } else {
+        } else if is_news {
             tracing::warn!("this Android version can't enforce {text}: choose a quality");
         }
     }
@@ -152,14 +168,14 @@ fn take(home: &Home, request: &SyncRequest, response: SyncResponse) -> Result<()
 fn provision_if_lost(home: &Home) -> Result<(), SyncError> {
     let agent = read(home)?;
     let device = home.device.read().map_err(AgentError::from)?;
-    if token::token_state(&agent, &device) == mdm_wire::words::TokenState::Missing {
+    if token::token_state(&agent, &device) == TokenState::Missing {
         token::provision(home)?;
     }
     Ok(())
 }
 
-async fn device_changes(home: &Home, version: Option<(u64, i64, i64)>) {
-    while home.device.version() == version {
+async fn device_changes(home: &Home, seen: Option<Version>) {
+    while home.device.version() == seen {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
@@ -216,4 +232,176 @@ pub(crate) async fn post<T: DeserializeOwned>(
     }
     let problem = serde_json::from_slice(&bytes).map_err(|_| not_understood())?;
     Err(SyncError::Refused(problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Device;
+    use mdm_wire::{
+        sealing::PrivateKey,
+        sync::{Report, SealedCommand},
+        words::{
+            Action, Complexity, Failure, ManagementMode, Outcome, Policy, Quality, Requirement,
+        },
+    };
+    use tempfile::TempDir;
+
+    fn home(folder: &TempDir) -> Home {
+        let home = Home::at(folder.path());
+        let device = Device::new(30, ManagementMode::DeviceOwner, [7; 32]);
+        home.create(&device).unwrap();
+        let (private_key, public_key) = PrivateKey::generate();
+        let agent = Agent::new(
+            "host".into(),
+            "device".into(),
+            "credential".into(),
+            (&private_key, public_key),
+        );
+        home.agent.create(&agent).unwrap();
+        home
+    }
+
+    fn remove(id: &str) -> SealedCommand {
+        SealedCommand {
+            id: id.into(),
+            action: Action::Remove,
+            options: Default::default(),
+            expires_at: None,
+            sealed: None,
+        }
+    }
+
+    fn policy(requirement: Requirement) -> Policy {
+        Policy {
+            requirement,
+            minimum_length: 0,
+        }
+    }
+
+    /// What the agent would ask now, and takes as the answer.
+    fn takes(home: &Home, commands: &[&str], withdrawn: &[&str], policy: Option<Policy>) -> Agent {
+        let (agent, device) = (home.agent.read().unwrap(), home.device.read().unwrap());
+        let request = SyncRequest {
+            told: token::told(&agent, &device),
+            reports: agent.unreported,
+            holding: Vec::new(),
+            policy: agent.policy,
+            wait_seconds: 0,
+        };
+        let response = SyncResponse {
+            commands: commands.iter().map(|id| remove(id)).collect(),
+            withdrawn: withdrawn.iter().map(|id| (*id).into()).collect(),
+            policy,
+        };
+        take(home, &request, response).unwrap();
+        home.agent.read().unwrap()
+    }
+
+    #[test]
+    fn a_command_that_comes_again_is_reported_again_and_not_carried_out_again() {
+        let folder = TempDir::new().unwrap();
+        let home = home(&folder);
+        token::provision(&home).unwrap();
+        takes(&home, &["one"], &[], None);
+        apply::carry_out_all(&home, None).unwrap();
+        let report = Report {
+            command: "one".into(),
+            outcome: Outcome::Success,
+        };
+        assert_eq!(
+            home.agent.read().unwrap().unreported,
+            std::slice::from_ref(&report)
+        );
+        // The host takes the report, loses it, and sends the command again.
+        let agent = takes(&home, &["one"], &[], None);
+        assert_eq!(agent.unreported, [report]);
+        assert!(agent.holding.is_empty());
+        apply::carry_out_all(&home, None).unwrap();
+        assert_eq!(home.device.read().unwrap().agent_resets, 1);
+        assert!(takes(&home, &[], &[], None).unreported.is_empty());
+    }
+
+    #[test]
+    fn what_is_held_is_not_taken_twice_and_what_is_withdrawn_is_held_no_more() {
+        let folder = TempDir::new().unwrap();
+        let home = home(&folder);
+        takes(&home, &["one", "two"], &[], None);
+        let agent = takes(&home, &["one", "three"], &["two"], None);
+        let held: Vec<_> = agent.holding.iter().map(|held| held.id.as_str()).collect();
+        assert_eq!(held, ["one", "three"]);
+        assert!(agent.unreported.is_empty(), "withdrawing is no outcome");
+    }
+
+    #[test]
+    fn the_policy_of_the_host_is_enforced_or_lifted_and_one_that_android_does_not_know_is_not() {
+        let folder = TempDir::new().unwrap();
+        let home = home(&folder);
+        let quality = policy(Requirement::Quality(Quality::Numeric));
+        let complexity = policy(Requirement::Complexity(Complexity::High));
+        let enforced = || home.device.read().unwrap().policy;
+        takes(&home, &[], &[], Some(quality.clone()));
+        assert_eq!(enforced(), Some(quality.clone()));
+        let agent = takes(&home, &[], &[], Some(complexity.clone()));
+        assert_eq!(enforced(), Some(quality));
+        assert_eq!(agent.policy, Some(complexity), "the host is told what came");
+        takes(&home, &[], &[], None);
+        assert_eq!(enforced(), None);
+    }
+
+    #[test]
+    fn once_the_host_enforces_a_policy_again_there_is_none_left_to_put_back() {
+        let folder = TempDir::new().unwrap();
+        let home = home(&folder);
+        let lifted = policy(Requirement::Quality(Quality::Complex));
+        home.agent
+            .change(|agent| agent.lifted_policy = Some(lifted.clone()))
+            .unwrap();
+        assert_eq!(takes(&home, &[], &[], None).lifted_policy, Some(lifted));
+        let other = policy(Requirement::Quality(Quality::Numeric));
+        assert_eq!(takes(&home, &[], &[], Some(other)).lifted_policy, None);
+    }
+
+    #[test]
+    fn a_report_on_a_command_that_the_host_does_not_know_is_dropped_and_no_other() {
+        let folder = TempDir::new().unwrap();
+        let home = home(&folder);
+        for id in ["one", "two"] {
+            home.agent
+                .change(|agent| agent.finish(id, Outcome::Failed(Failure::Expired)))
+                .unwrap();
+        }
+        let mut problem = Problem {
+            kind: "unknown-command".into(),
+            status: 404,
+            detail: String::new(),
+            command: Some("one".into()),
+            refusal: None,
+        };
+        assert!(drop_report(&home, &problem).unwrap());
+        assert!(
+            !drop_report(&home, &problem).unwrap(),
+            "so it tries no faster"
+        );
+        problem.kind = "conflict".into();
+        problem.command = Some("two".into());
+        assert!(!drop_report(&home, &problem).unwrap());
+        assert_eq!(home.agent.read().unwrap().unreported.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_the_user_does_while_the_agent_acts_or_syncs_is_noticed() {
+        let folder = TempDir::new().unwrap();
+        let home = home(&folder);
+        let noticed = |seen| tokio::time::timeout(LOOK_EVERY, device_changes(&home, seen));
+        let seen = act(&home, None).unwrap();
+        assert!(noticed(seen).await.is_ok(), "its own token is a change");
+        let seen = act(&home, None).unwrap();
+        assert!(noticed(seen).await.is_err(), "nothing is left to do");
+        home.device
+            .change(|device| device.user_sets_password("1234"))
+            .unwrap()
+            .unwrap();
+        assert!(noticed(seen).await.is_ok());
+    }
 }

@@ -9,6 +9,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -16,6 +17,9 @@ use tempfile::TempDir;
 
 /// How long to wait for what has to come.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+const FIRST_PORT: u32 = 20_000;
+const PORTS: u32 = 12_000;
 
 /// A host and the folder where it and its devices live. The processes end with it.
 pub struct Lab {
@@ -81,7 +85,7 @@ impl Lab {
     pub fn with(serve_args: &[&str], log: &str) -> anyhow::Result<Self> {
         let mut lab = Self {
             folder: TempDir::new()?,
-            port: TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),
+            port: free_port()?,
             log: log.to_owned(),
             serve_args: serve_args.iter().map(|arg| (*arg).to_owned()).collect(),
             host: None,
@@ -110,6 +114,7 @@ impl Lab {
     /// Starts the host, and waits until it serves.
     pub fn start_host(&mut self) -> anyhow::Result<()> {
         let output = appended(&self.folder().join("host.log"))?;
+        let starts = self.host_starts()?;
         let mut host = Command::new(program("mdm-host")?)
             .args([
                 "serve",
@@ -127,7 +132,7 @@ impl Lab {
             .stderr(output)
             .spawn()?;
         let deadline = Instant::now() + PATIENCE;
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while self.host_starts()? == starts {
             if let Some(status) = host.try_wait()? {
                 bail!("the host did not start ({status}): {}", self.host_log()?);
             }
@@ -136,6 +141,11 @@ impl Lab {
         }
         self.host = Some(host);
         Ok(())
+    }
+
+    /// How often the host has said that it listens.
+    fn host_starts(&self) -> anyhow::Result<usize> {
+        Ok(self.host_log()?.matches("listening on http://").count())
     }
 
     /// Kills the host, as a power cut would.
@@ -370,6 +380,21 @@ fn run(command: &mut Command, input: &str) -> anyhow::Result<Output> {
         let _ = stdin.write_all(format!("{input}\n").as_bytes());
     }
     Ok(child.wait_with_output()?)
+}
+
+/// A port that is free, and that no other lab of this process gets. It lies below those that the system
+/// gives to outgoing connections, so that a host which starts again finds it free again.
+fn free_port() -> anyhow::Result<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(64);
+    for _ in 0..PORTS {
+        let number = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = u16::try_from(FIRST_PORT + number)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free")
 }
 
 fn appended(path: &Path) -> anyhow::Result<File> {

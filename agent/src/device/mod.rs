@@ -52,7 +52,7 @@ struct StoredToken {
     is_active: bool,
 }
 
-/// Why the device does not do what its user asks.
+/// Why the device does not do what its user, or another admin, asks.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum UserError {
     /// The lock screen is closed.
@@ -64,6 +64,9 @@ pub enum UserError {
     /// There is no lock screen for it.
     #[error("the device has no secure lock screen")]
     NoSecureLockScreen,
+    /// An empty password is none.
+    #[error("the password is empty: to have none, remove it")]
+    Empty,
     /// A policy asks for more.
     #[error("the device refuses: a policy asks for {0}")]
     PolicyViolation(Policy),
@@ -107,27 +110,26 @@ impl Device {
         self.policies().any(|policy| !metrics.meets(policy))
     }
 
-    /// The user sets a password. The device must be open, and the password meet every policy.
+    /// The user sets a password. The device must be open, and the password meet every policy. To change
+    /// one, Android's settings ask for the old one first, so that counts as its entry.
     pub fn user_sets_password(&mut self, password: &str) -> Result<(), UserError> {
         if self.locked {
             return Err(UserError::Locked);
         }
-        if !self.secure_lock_screen {
-            return Err(UserError::NoSecureLockScreen);
-        }
-        self.check_policies(&Metrics::of(password))?;
+        self.check_new_password(password)?;
+        self.note_entry();
         self.store_password(password);
-        self.entry_required = false;
-        self.other_admin_entry_pending = false;
         Ok(())
     }
 
-    /// The user removes the password. The device must be open, and no policy ask for one.
+    /// The user removes the password. The device must be open, and no policy ask for one. Android's
+    /// settings ask for the old one first, so that counts as its entry.
     pub fn user_removes_password(&mut self) -> Result<(), UserError> {
         if self.locked {
             return Err(UserError::Locked);
         }
         self.check_policies(&Metrics::of(""))?;
+        self.note_entry();
         self.store_password("");
         Ok(())
     }
@@ -144,13 +146,7 @@ impl Device {
         }
         self.locked = false;
         self.unlocked_since_boot = true;
-        if self.password.is_some() {
-            self.entry_required = false;
-            self.other_admin_entry_pending = false;
-            if let Some(token) = &mut self.token {
-                token.is_active = true;
-            }
-        }
+        self.note_entry();
         Ok(())
     }
 
@@ -168,15 +164,39 @@ impl Device {
         }
     }
 
-    /// Another admin sets a password, and wants the user to enter it.
-    pub fn other_admin_resets_password(&mut self, password: &str) {
+    /// Another admin sets a password that meets every policy, and wants the user to enter it.
+    pub fn other_admin_resets_password(&mut self, password: &str) -> Result<(), UserError> {
+        self.check_new_password(password)?;
         self.store_password(password);
         self.other_admin_entry_pending = true;
+        Ok(())
     }
 
     /// The device forgets the agent's reset token.
     pub fn forget_token(&mut self) {
         self.token = None;
+    }
+
+    /// The user has entered the password, if there is one: nobody waits for that any more.
+    fn note_entry(&mut self) {
+        if self.password.is_none() {
+            return;
+        }
+        self.entry_required = false;
+        self.other_admin_entry_pending = false;
+        if let Some(token) = &mut self.token {
+            token.is_active = true;
+        }
+    }
+
+    fn check_new_password(&self, password: &str) -> Result<(), UserError> {
+        if !self.secure_lock_screen {
+            return Err(UserError::NoSecureLockScreen);
+        }
+        if password.is_empty() {
+            return Err(UserError::Empty);
+        }
+        self.check_policies(&Metrics::of(password))
     }
 
     fn policies(&self) -> impl Iterator<Item = &Policy> {
@@ -250,6 +270,29 @@ mod tests {
         );
         device.user_sets_password("135246").unwrap();
         assert!(!device.is_user_prompted());
+    }
+
+    #[test]
+    fn an_empty_password_is_not_set_by_anyone_and_removes_none() {
+        let mut device = device();
+        device.user_sets_password("1234").unwrap();
+        let before = device.clone();
+        assert_eq!(device.user_sets_password(""), Err(UserError::Empty));
+        assert_eq!(
+            device.other_admin_resets_password(""),
+            Err(UserError::Empty)
+        );
+        assert_eq!(device, before);
+    }
+
+    #[test]
+    fn without_a_secure_lock_screen_nobody_sets_a_password() {
+        let mut device = device();
+        device.secure_lock_screen = false;
+        let refused = Err(UserError::NoSecureLockScreen);
+        assert_eq!(device.user_sets_password("1234"), refused);
+        assert_eq!(device.other_admin_resets_password("1234"), refused);
+        assert!(!device.is_password_set());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use sha2::Sha256;
 pub struct Metrics {
     /// In characters.
     pub length: u32,
-    /// Letters of any alphabet.
+    /// Letters a–z and A–Z; others are symbols to Android.
     pub letters: u32,
     /// Digits 0–9.
     pub digits: u32,
@@ -26,7 +26,7 @@ impl Metrics {
     pub fn of(password: &str) -> Self {
         let characters: Vec<char> = password.chars().collect();
         let count = |is: fn(&&char) -> bool| characters.iter().filter(is).count() as u32;
-        let letters = count(|c| c.is_alphabetic());
+        let letters = count(|c| c.is_ascii_alphabetic());
         let digits = count(|c| c.is_ascii_digit());
         let length = characters.len() as u32;
         Self {
@@ -134,6 +134,15 @@ mod tests {
                 "{password}"
             );
         }
+    }
+
+    #[test]
+    fn a_letter_beyond_a_to_z_is_a_symbol() {
+        let metrics = Metrics::of("äß1");
+        assert_eq!(
+            (metrics.letters, metrics.digits, metrics.symbols),
+            (0, 1, 2)
+        );
     }
 
     #[test]

@@ -230,6 +230,19 @@ mod tests {
     }
 
     #[test]
+    fn a_user_who_changes_or_removes_the_password_has_entered_it_and_so_confirms_the_token() {
+        let mut changed = with_password(34, DeviceOwner);
+        changed.set_reset_password_token(&TOKEN);
+        changed.user_sets_password("5555").unwrap();
+        assert!(set_with_token(&mut changed));
+
+        let mut removed = with_password(34, DeviceOwner);
+        removed.set_reset_password_token(&TOKEN);
+        removed.user_removes_password().unwrap();
+        assert!(set_with_token(&mut removed));
+    }
+
+    #[test]
     fn a_policy_must_be_lifted_before_a_weaker_password_or_none() {
         let mut device = device(34, DeviceOwner);
         device.set_reset_password_token(&TOKEN);
@@ -249,7 +262,7 @@ mod tests {
     fn another_admins_password_that_waits_for_its_entry_stands_in_the_way() {
         let mut device = device(34, DeviceOwner);
         device.set_reset_password_token(&TOKEN);
-        device.other_admin_resets_password("8642");
+        device.other_admin_resets_password("8642").unwrap();
         assert!(!set_with_token(&mut device));
         device.unlock("8642").unwrap();
         assert!(set_with_token(&mut device));

@@ -1,108 +1,14 @@
-//! Whatever the user does and whenever the power is cut: a command is applied at most once, has one
-//! outcome, and leaves the device with the policy that it should have. And what the agent foresees is
-//! what Android answers.
+//! Rules that hold for every device, and for whatever its user does.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
+use crate::phone::{Phone, policy};
 use mdm_agent::{
-    apply,
     device::{Device, password::Metrics},
-    error::AgentError,
     foresee::{Foreseen, foresee},
-    state::{Agent, Home, Step},
+    state::Step,
     token,
 };
-use mdm_wire::{
-    sealing::{Binding, PrivateKey},
-    sync::SealedCommand,
-    words::{Action, Failure, ManagementMode, Outcome, Policy, Quality, Requirement, ResetOptions},
-};
+use mdm_wire::words::{Action, ManagementMode, Outcome, ResetOptions};
 use proptest::prelude::*;
-use tempfile::TempDir;
-
-const DEVICE: &str = "0198c1de-0000-7000-8000-000000000001";
-
-struct Phone {
-    home: Home,
-    _folder: TempDir,
-}
-
-impl Phone {
-    fn new(device: Device, direct_boot_aware: bool) -> Self {
-        let folder = TempDir::new().unwrap();
-        let home = Home::at(&folder.path().join("phone"));
-        home.create(&device).unwrap();
-        let (private_key, public_key) = PrivateKey::generate();
-        let mut agent = Agent::new(
-            "host".into(),
-            DEVICE.into(),
-            "credential".into(),
-            (&private_key, public_key),
-        );
-        agent.direct_boot_aware = direct_boot_aware;
-        home.agent.create(&agent).unwrap();
-        token::provision(&home).unwrap();
-        Self {
-            home,
-            _folder: folder,
-        }
-    }
-
-    fn command(&self, id: &str, action: Action, password: &str) -> SealedCommand {
-        let options = ResetOptions::default();
-        let binding = Binding {
-            device: DEVICE,
-            command: id,
-            action,
-            options,
-            expires_at: None,
-        };
-        let key = self.home.agent.read().unwrap().public_key;
-        let sealed =
-            (action == Action::Reset).then(|| key.seal(password.as_bytes(), &binding).unwrap());
-        SealedCommand {
-            id: id.into(),
-            action,
-            options,
-            expires_at: None,
-            sealed,
-        }
-    }
-
-    fn receives(&self, command: SealedCommand) {
-        self.home
-            .agent
-            .change(|agent| agent.holding.push(command))
-            .unwrap();
-    }
-
-    /// The agent runs; if its power is cut, it starts again.
-    fn runs(&self, power_cut: Option<Step>) {
-        match apply::carry_out_all(&self.home, power_cut) {
-            Ok(()) => {}
-            Err(AgentError::PowerCut(_)) => {
-                apply::recover(&self.home).unwrap();
-                apply::carry_out_all(&self.home, None).unwrap();
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    fn device(&self) -> Device {
-        self.home.device.read().unwrap()
-    }
-
-    fn agent(&self) -> Agent {
-        self.home.agent.read().unwrap()
-    }
-}
-
-fn policy() -> Policy {
-    Policy {
-        requirement: Requirement::Quality(Quality::Alphabetic),
-        minimum_length: 6,
-    }
-}
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -150,13 +56,14 @@ fn mode() -> impl Strategy<Value = ManagementMode> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn a_command_is_applied_at_most_once_and_the_policy_is_never_lost(
         api_level in 21u32..=36,
         mode in mode(),
         direct_boot_aware: bool,
+        unlocks_after_a_cut: bool,
         events in proptest::collection::vec(event(), 1..12),
     ) {
         let mut device = Device::new(api_level, mode, [7; 32]);
@@ -184,7 +91,12 @@ proptest! {
                 Event::Command(action, cut) => {
                     let command = phone.command(&format!("command-{number:02}"), *action, "1234");
                     phone.receives(command);
-                    phone.runs(*cut);
+                    phone.runs_with(*cut, &|device| {
+                        device.reboot();
+                        if unlocks_after_a_cut {
+                            let _ = device.unlock("secret8").or_else(|_| device.unlock("1234"));
+                        }
+                    });
                 }
             }
             let (agent, device) = (phone.agent(), phone.device());
@@ -215,7 +127,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn what_the_agent_foresees_is_what_android_answers(
@@ -256,72 +168,4 @@ proptest! {
         };
         prop_assert_eq!(foreseen == Foreseen::Yes, says, "foreseen: {:?}", foreseen);
     }
-}
-
-#[test]
-fn a_command_whose_time_is_over_is_not_carried_out() {
-    let phone = Phone::new(Device::new(34, ManagementMode::DeviceOwner, [7; 32]), true);
-    let mut command = phone.command("late", Action::Reset, "1234");
-    command.expires_at = Some(1);
-    phone.receives(command);
-    phone.runs(None);
-    assert_eq!(
-        phone.agent().unreported[0].outcome,
-        Outcome::Failed(Failure::Expired)
-    );
-    assert_eq!(phone.device().agent_resets, 0);
-}
-
-#[test]
-fn a_password_that_was_sealed_for_another_command_is_not_set() {
-    let phone = Phone::new(Device::new(34, ManagementMode::DeviceOwner, [7; 32]), true);
-    let mut command = phone.command("one", Action::Reset, "1234");
-    command.id = "another".into();
-    phone.receives(command);
-    let mut locking = phone.command("locking", Action::Reset, "1234");
-    locking.options.lock_now = true;
-    phone.receives(locking);
-    let mut bare = phone.command("bare", Action::Reset, "1234");
-    bare.sealed = None;
-    phone.receives(bare);
-    let mut relabelled = phone.command("relabelled", Action::Reset, "1234");
-    relabelled.action = Action::Remove;
-    phone.receives(relabelled);
-    phone.runs(None);
-    for report in phone.agent().unreported {
-        assert_eq!(
-            report.outcome,
-            Outcome::Failed(Failure::PasswordUnreadable),
-            "{report:?}"
-        );
-    }
-    assert_eq!(phone.device().agent_resets, 0);
-}
-
-#[test]
-fn a_token_that_works_or_will_is_not_set_again_at_every_start() {
-    let phone = Phone::new(Device::new(34, ManagementMode::DeviceOwner, [7; 32]), true);
-    let before = phone.device();
-    token::provision(&phone.home).unwrap();
-    assert_eq!(phone.device(), before, "it is active");
-
-    let mut with_password = Device::new(34, ManagementMode::DeviceOwner, [7; 32]);
-    with_password.user_sets_password("8642").unwrap();
-    let phone = Phone::new(with_password, true);
-    let before = phone.device();
-    token::provision(&phone.home).unwrap();
-    assert_eq!(phone.device(), before, "it waits for the user");
-    phone.home.device.change(Device::reboot).unwrap();
-    phone
-        .home
-        .device
-        .change(|device| device.unlock("8642"))
-        .unwrap()
-        .unwrap();
-    token::provision(&phone.home).unwrap();
-    assert_eq!(
-        phone.device().is_reset_password_token_active(),
-        Some(false),
-        "a reboot lost it"
-    );
 }
