@@ -35,6 +35,8 @@ pub fn is_met(policy: &Policy, password: &Measure) -> bool {
         return true;
     }
     let letters = password.lower_case + password.upper_case;
+    // To Android, whatever is neither a letter a–z nor a digit is a symbol.
+    let symbols = password.symbols + password.others;
     let is_pin = password.length > 0 && password.digits == password.length;
     let is_sequence = is_pin && password.longest_sequence > LONGEST_SEQUENCE;
     let at_least = |length| password.length >= length;
@@ -47,7 +49,7 @@ pub fn is_met(policy: &Policy, password: &Measure) -> bool {
                 Quality::NumericComplex => at_least(1) && !is_sequence,
                 Quality::Alphabetic => letters > 0,
                 Quality::Alphanumeric => letters > 0 && password.digits > 0,
-                Quality::Complex => letters > 0 && password.digits > 0 && password.symbols > 0,
+                Quality::Complex => letters > 0 && password.digits > 0 && symbols > 0,
             };
             is_of_quality && (!heeds_length || at_least(policy.minimum_length))
         }
@@ -123,7 +125,7 @@ mod tests {
             ),
             (
                 quality(Quality::Complex, 4),
-                vec!["abc1!"],
+                vec!["abc1!", "abc1é"],
                 vec!["abc1", "ab1"],
             ),
         ] {
