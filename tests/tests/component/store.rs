@@ -9,6 +9,7 @@ use mdm_host::{
 use mdm_wire::{
     decisions::{Command, Status},
     sealing::PrivateKey,
+    time::Timestamp,
     words::{Action, Failure, Outcome, ResetOptions},
 };
 use std::sync::Arc;
@@ -25,18 +26,21 @@ async fn store_with(devices: usize) -> (Arc<SqliteStore>, Vec<String>, TempDir) 
             .add_enrollment_token(enrollment, vec!["all".into()], 1000)
             .await
             .unwrap();
-        let device = NewDevice {
-            id: id.clone(),
-            name: id.clone(),
-            public_key: PrivateKey::generate().1,
-            credential: token::digest(&id),
-            told: owner(),
-            at: 1,
-        };
-        assert!(store.enroll(enrollment, device).await.unwrap());
+        assert!(store.enroll(enrollment, device(&id, 1)).await.unwrap());
         ids.push(id);
     }
     (store, ids, folder)
+}
+
+fn device(id: &str, at: Timestamp) -> NewDevice {
+    NewDevice {
+        id: id.into(),
+        name: id.into(),
+        public_key: PrivateKey::generate().1,
+        credential: token::digest(id),
+        told: owner(),
+        at,
+    }
 }
 
 fn command(id: &str) -> Command {
@@ -162,14 +166,6 @@ async fn a_job_that_fails_takes_none_of_its_neighbours_in_the_commit_with_it() {
 #[tokio::test]
 async fn an_enrollment_token_takes_in_one_device_and_not_after_its_time() {
     let (store, _ids, _folder) = store_with(0).await;
-    let device = |id: &str, at| NewDevice {
-        id: id.into(),
-        name: id.into(),
-        public_key: PrivateKey::generate().1,
-        credential: token::digest(id),
-        told: owner(),
-        at,
-    };
     store
         .add_enrollment_token(token::digest("once"), vec![], 100)
         .await
