@@ -1,4 +1,4 @@
-//! Builds the hostile plugin, for the tests to load.
+//! Builds the plugins that are bad on purpose, for the tests to load.
 
 #[path = "../xtask/src/toolchain.rs"]
 mod toolchain;
@@ -8,16 +8,17 @@ use std::{env, error::Error, path::Path};
 fn main() -> Result<(), Box<dyn Error>> {
     for input in [
         "hostile",
+        "wrong",
+        "../plugin/src",
+        "../plugin/Cargo.toml",
         "../wit",
         "../Cargo.lock",
         "../xtask/src/toolchain.rs",
     ] {
         println!("cargo::rerun-if-changed={input}");
     }
-    toolchain::embed(
-        "mdm-hostile",
-        Path::new(".."),
-        Path::new(&env::var("OUT_DIR")?),
-    )?;
+    for package in ["mdm-hostile", "mdm-wrong"] {
+        toolchain::embed(package, Path::new(".."), Path::new(&env::var("OUT_DIR")?))?;
+    }
     Ok(())
 }

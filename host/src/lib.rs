@@ -8,6 +8,7 @@
 pub mod api;
 pub mod change;
 pub mod cli;
+pub mod conformance;
 pub mod password;
 pub mod plugin;
 pub mod service;

@@ -4,10 +4,11 @@ wit_bindgen::generate!({
     world: "password-plugin",
     additional_derives: [PartialEq, Eq],
     generate_all,
+    pub_export_macro: true,
 });
 
 // Natively the crate serves tests and benches, which have no use for a component's exports.
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "export"))]
 export!(Plugin with_types_in self);
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "export"))]
 use crate::component::Plugin;

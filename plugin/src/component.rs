@@ -22,12 +22,12 @@ pub struct Plugin;
 
 impl Guest for Plugin {
     fn reset(secret: &Secret, options: ResetOptions, terms: Terms) -> Result<CommandId, Refusal> {
-        let sending = rules::reset(&situation(), &secret.measure(), options, &terms)?;
+        let sending = rules::reset(&request(), &secret.measure(), options, &terms)?;
         Ok(send(sending, Some(secret)))
     }
 
     fn remove(terms: Terms) -> Result<CommandId, Refusal> {
-        Ok(send(rules::remove(&situation(), &terms)?, None))
+        Ok(send(rules::remove(&request(), &terms)?, None))
     }
 
     fn outlook(
@@ -36,15 +36,7 @@ impl Guest for Plugin {
         options: ResetOptions,
         terms: Terms,
     ) -> DeviceOutlook {
-        let road = rules::Road {
-            capabilities: transport::get_capabilities(),
-            online: transport::is_online(),
-        };
-        let wanted = match action {
-            Action::Reset => rules::Wanted::Reset(secret.map(Secret::measure), options),
-            Action::Remove => rules::Wanted::Remove,
-        };
-        rules::outlook(&situation(), &road, &wanted, &terms)
+        foretell(&request(), action, secret, options, &terms)
     }
 
     fn status() -> DeviceStatus {
@@ -89,7 +81,8 @@ impl Guest for Plugin {
     }
 }
 
-fn situation() -> Situation {
+/// What the imports tell of a request's situation.
+pub fn request() -> Situation {
     Situation {
         device: device_store::get_device(),
         pending: device_store::get_pending(),
@@ -103,7 +96,27 @@ fn now() -> Timestamp {
     now.seconds * 1000 + u64::from(now.nanoseconds / 1_000_000)
 }
 
-fn send(sending: Sending, secret: Option<&Secret>) -> CommandId {
+/// Foretells what a request would come to in this situation, on the road as it is now.
+pub fn foretell(
+    situation: &Situation,
+    action: Action,
+    secret: Option<&Secret>,
+    options: ResetOptions,
+    terms: &Terms,
+) -> DeviceOutlook {
+    let road = rules::Road {
+        capabilities: transport::get_capabilities(),
+        online: transport::is_online(),
+    };
+    let wanted = match action {
+        Action::Reset => rules::Wanted::Reset(secret.map(Secret::measure), options),
+        Action::Remove => rules::Wanted::Remove,
+    };
+    rules::outlook(situation, &road, &wanted, terms)
+}
+
+/// Carries an accepted request out.
+pub fn send(sending: Sending, secret: Option<&Secret>) -> CommandId {
     let id = transport::send(sending.command, secret);
     match sending.ends {
         Some(Ending::Expired(pending)) => {

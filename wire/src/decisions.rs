@@ -78,9 +78,9 @@ pub struct Terms {
     pub valid_for: Option<u64>,
 }
 
-/// The status of a command. JSON: `{"status": "failed", "reason": "expired"}`.
+/// The status of a command. JSON: `"pending"`, `{"failed": "expired"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -122,30 +122,21 @@ pub struct Command {
     /// What else a reset does.
     pub options: ResetOptions,
     /// It leaves `pending` once.
-    #[serde(flatten)]
     pub status: Status,
     /// When an admin asked for it.
     #[serde(with = "time")]
     #[cfg_attr(feature = "component", component(name = "requested-at"))]
     pub requested_at: Timestamp,
     /// When its status left `pending`.
-    #[serde(
-        with = "time::option",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "time::option", default)]
     #[cfg_attr(feature = "component", component(name = "settled-at"))]
     pub settled_at: Option<Timestamp>,
     /// When its time is over.
-    #[serde(
-        with = "time::option",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "time::option", default)]
     #[cfg_attr(feature = "component", component(name = "expires-at"))]
     pub expires_at: Option<Timestamp>,
     /// What the device said after the status had been settled otherwise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[cfg_attr(feature = "component", component(name = "late-outcome"))]
     pub late_outcome: Option<Outcome>,
 }
@@ -207,9 +198,9 @@ impl Default for PasswordRule {
     }
 }
 
-/// One thing that is wrong with a password. JSON: `{"fault": "too-short", "detail": 4}`.
+/// One thing that is wrong with a password. JSON: `{"too-short": 4}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "fault", content = "detail", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -255,9 +246,9 @@ pub struct AgentTooOld {
     pub required_version: String,
 }
 
-/// Why a call is refused. JSON: `{"refusal": "conflict", "detail": "<id>"}`.
+/// Why a call is refused. JSON: `{"conflict": "<id>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "refusal", content = "detail", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -302,9 +293,9 @@ words! {
     }
 }
 
-/// Whether the applied policy is enforced. JSON: `{"state": "enforced"}`.
+/// Whether the applied policy is enforced. JSON: `"enforced"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -343,9 +334,9 @@ pub struct DeviceStatus {
     pub password_rule: PasswordRule,
 }
 
-/// Why a command will wait. JSON: `{"wait": "device-away", "since": …}`.
+/// Why a command will wait. JSON: `{"device-away": "<time>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "wait", content = "last_sync", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -360,9 +351,9 @@ pub enum Wait {
     UserMustUnlock,
 }
 
-/// What a reset or a remove would come to. JSON: `{"verdict": "will-fail", "reason": …}`.
+/// What a reset or a remove would come to. JSON: `{"will-fail": "user-locked"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "verdict", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -383,9 +374,9 @@ pub enum Verdict {
     WouldBeRefused(Refusal),
 }
 
-/// What an admin should know before confirming. JSON: `{"note": "best-effort"}`.
+/// What an admin should know before confirming. JSON: `"best-effort"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "note", content = "detail", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -466,7 +457,6 @@ words! {
 )]
 pub struct DeviceOutlook {
     /// What it would come to.
-    #[serde(flatten)]
     pub verdict: Verdict,
     /// What to do about it; none if it will succeed.
     pub remedy: Option<Remedy>,
@@ -475,7 +465,7 @@ pub struct DeviceOutlook {
 }
 
 /// What a plugin may learn of a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -502,7 +492,7 @@ pub struct Measure {
 }
 
 /// What the transport of a device can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),

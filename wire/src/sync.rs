@@ -82,7 +82,6 @@ pub struct Report {
     /// Which command.
     pub command: CommandId,
     /// What became of it.
-    #[serde(flatten)]
     pub outcome: Outcome,
 }
 

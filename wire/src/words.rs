@@ -165,9 +165,9 @@ pub struct ResetOptions {
     pub no_credentials_on_boot: bool,
 }
 
-/// Why a command came to nothing. JSON: `{"reason": "superseded", "detail": "<id>"}`.
+/// Why a command came to nothing. JSON: `"expired"`, `{"superseded": "<id>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reason", content = "detail", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -218,9 +218,9 @@ pub enum Failure {
     Other(String),
 }
 
-/// What became of a command. JSON: `{"outcome": "failed", "reason": "user-locked"}`.
+/// What became of a command. JSON: `"success"`, `{"failed": "user-locked"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),

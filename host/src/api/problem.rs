@@ -79,7 +79,7 @@ fn plugin_kind(error: &PluginError) -> &'static str {
         PluginError::TooSlow(_) => "plugin-too-slow",
         PluginError::TooLarge(_) => "plugin-too-large",
         PluginError::Breach(_) => "plugin-broke-contract",
-        PluginError::Crashed(_) | PluginError::NoSubject => "plugin-crashed",
+        PluginError::Crashed(_) | PluginError::OtherTypes(_) | PluginError::NoSubject => "plugin-crashed",
     }
 }
 

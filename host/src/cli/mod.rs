@@ -3,6 +3,7 @@
 mod client;
 mod device;
 mod password;
+mod plugin;
 mod policy;
 mod prompt;
 mod serve;
@@ -30,6 +31,9 @@ enum Command {
     /// Reset, remove and look after passwords.
     #[command(subcommand)]
     Password(password::Password),
+    /// Check, make and swap plugins.
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
     /// Apply and clear policies.
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -65,6 +69,7 @@ impl Cli {
                 Command::Serve(serve) => serve.run().await,
                 Command::Device(device) => device.run().await,
                 Command::Password(password) => password.run().await,
+                Command::Plugin(plugin) => plugin.run().await,
                 Command::Policy(policy) => policy.run().await,
             }
         })

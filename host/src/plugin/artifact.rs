@@ -1,21 +1,37 @@
-//! Compiled components, kept between starts of the host. An artifact is machine code: it is loaded
-//! only if this host made it, which a keyed digest over the whole of it shows.
+//! Compiled plugins, kept between starts of the host, or made ahead of time. Such an artifact is machine
+//! code: it is loaded only if this host made it, which a keyed digest over the whole of it shows.
 
+use super::{error::LoadError, inspect::hex};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::{
-    fs, io,
+    fs,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    io,
     path::{Path, PathBuf},
 };
 use wasmtime::{Engine, component::Component};
 
-/// A folder of compiled components, and the key that vouches for them.
+/// What an artifact begins with. After it come the engine's fingerprint, the component's digest, the
+/// keyed digest over all but itself, and the code.
+const MAGIC: &[u8; 16] = b"mdm-plugin-code\n";
+const ENGINE_LENGTH: usize = 8;
+const DIGEST_LENGTH: usize = 32;
+const TAG_LENGTH: usize = 32;
+
+/// A folder of compiled plugins, and the key that vouches for them.
 pub struct Artifacts {
     folder: PathBuf,
     key: [u8; 32],
 }
 
-const TAG_LENGTH: usize = 32;
+/// The parts of an artifact.
+struct Parts<'a> {
+    engine: &'a [u8],
+    digest: &'a [u8],
+    tag: &'a [u8],
+    code: &'a [u8],
+}
 
 impl Artifacts {
     /// Opens a folder, which is made if it isn't there. `key` must be this host's own secret.
@@ -27,47 +43,103 @@ impl Artifacts {
         })
     }
 
-    /// The compiled form of the component of this digest, if it is here, is intact, and was made by
-    /// this host with this engine.
-    pub(super) fn find(&self, engine: &Engine, digest: &[u8; 32]) -> Option<Component> {
-        let file = fs::read(self.path(digest)).ok()?;
-        let (tag, code) = file.split_at_checked(TAG_LENGTH)?;
-        self.mac(digest, code)?.verify_slice(tag).ok()?;
-        load_trusted(engine, code)
+    /// Whether these are the bytes of an artifact, of this host or another.
+    pub(super) fn is_artifact(bytes: &[u8]) -> bool {
+        bytes.starts_with(MAGIC)
     }
 
-    /// Keeps the compiled form of a component. What can't be kept is compiled again the next time.
-    pub(super) fn keep(&self, component: &Component, digest: &[u8; 32]) {
-        let Ok(code) = component.serialize() else {
-            return;
-        };
-        let Some(mac) = self.mac(digest, &code) else {
-            return;
-        };
-        let mut file = mac.finalize().into_bytes().to_vec();
-        file.extend(code);
+    /// The plugin of an artifact, and its component's digest; or why it is not to be trusted.
+    pub(super) fn load(
+        &self,
+        engine: &Engine,
+        artifact: &[u8],
+    ) -> Result<(Component, [u8; 32]), LoadError> {
+        let parts = Parts::of(artifact).ok_or(LoadError::Altered)?;
+        let mac = self.mac(parts.engine, parts.digest, parts.code);
+        mac.verify_slice(parts.tag)
+            .map_err(|_| LoadError::Altered)?;
+        if parts.engine != fingerprint(engine) {
+            return Err(LoadError::OtherEngine);
+        }
+        let digest = parts.digest.try_into().map_err(|_| LoadError::Altered)?;
+        let component = load_trusted(engine, parts.code).ok_or(LoadError::OtherEngine)?;
+        Ok((component, digest))
+    }
+
+    /// The artifact of a component.
+    pub(super) fn make(
+        &self,
+        engine: &Engine,
+        component: &Component,
+        digest: &[u8; 32],
+    ) -> Result<Vec<u8>, LoadError> {
+        let code = component
+            .serialize()
+            .map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let engine = fingerprint(engine);
+        let tag = self.mac(&engine, digest, &code).finalize().into_bytes();
+        Ok([MAGIC.as_slice(), &engine, digest, &tag, &code].concat())
+    }
+
+    /// The kept plugin of the component of this digest, if it is here and is to be trusted.
+    pub(super) fn find(&self, engine: &Engine, digest: &[u8; 32]) -> Option<Component> {
         let path = self.path(digest);
-        let temporary = path.with_extension(format!("new-{}", std::process::id()));
-        let kept = fs::write(&temporary, file).and_then(|()| fs::rename(&temporary, &path));
-        if let Err(error) = kept {
-            tracing::warn!(%error, path = %path.display(), "a compiled plugin was not kept");
+        let artifact = fs::read(&path).ok()?;
+        match self.load(engine, &artifact) {
+            Ok((component, of)) if of == *digest => Some(component),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "a kept plugin is compiled again");
+                None
+            }
         }
     }
 
+    /// Keeps an artifact, and says where.
+    pub(super) fn keep(&self, artifact: &[u8], digest: &[u8; 32]) -> io::Result<PathBuf> {
+        let path = self.path(digest);
+        let temporary = path.with_extension(format!("new-{}", std::process::id()));
+        fs::write(&temporary, artifact)?;
+        fs::rename(&temporary, &path)?;
+        Ok(path)
+    }
+
     fn path(&self, digest: &[u8; 32]) -> PathBuf {
-        let name: String = digest[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let name = hex(&digest[..16]);
         self.folder.join(name).with_extension("compiled")
     }
 
-    fn mac(&self, digest: &[u8; 32], code: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::new_from_slice(&self.key).ok()?;
+    #[allow(clippy::expect_used)]
+    fn mac(&self, engine: &[u8], digest: &[u8], code: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::new_from_slice(&self.key).expect("HMAC takes a key of any length");
+        mac.update(engine);
         mac.update(digest);
         mac.update(code);
-        Some(mac)
+        mac
     }
+}
+
+impl<'a> Parts<'a> {
+    fn of(artifact: &'a [u8]) -> Option<Self> {
+        let rest = artifact.strip_prefix(MAGIC)?;
+        let (engine, rest) = rest.split_at_checked(ENGINE_LENGTH)?;
+        let (digest, rest) = rest.split_at_checked(DIGEST_LENGTH)?;
+        let (tag, code) = rest.split_at_checked(TAG_LENGTH)?;
+        Some(Self {
+            engine,
+            digest,
+            tag,
+            code,
+        })
+    }
+}
+
+/// Tells engines of other versions or settings apart, so that their artifacts are refused for the right
+/// reason. What it can't tell, wasmtime does.
+fn fingerprint(engine: &Engine) -> [u8; ENGINE_LENGTH] {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish().to_le_bytes()
 }
 
 #[allow(unsafe_code)]

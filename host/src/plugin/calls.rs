@@ -3,36 +3,53 @@
 
 use super::{
     CallContext, Runtime,
-    bindings::{PasswordPlugin, PasswordPluginPre, exports::mdm::password::password},
+    bindings::{PasswordPlugin, PasswordPluginIndices, exports::mdm::password::password},
     context::Secret,
     contract::*,
     error::PluginError,
     imports::Guest,
+    inspect::hex,
+    load,
 };
-use wasmtime::{Store, component::Resource};
+use wasmtime::{
+    Store,
+    component::{self, ComponentNamedList, InstancePre, Lift, Lower, Resource},
+};
 
 /// A plugin that fits the contract, ready to run.
 pub struct Plugin {
     runtime: Runtime,
-    pre: PasswordPluginPre<Guest>,
+    pre: InstancePre<Guest>,
+    indices: PasswordPluginIndices,
     digest: [u8; 32],
+    contract: String,
 }
 
 impl Plugin {
-    pub(super) fn new(runtime: Runtime, pre: PasswordPluginPre<Guest>, digest: [u8; 32]) -> Self {
+    pub(super) fn new(
+        runtime: Runtime,
+        pre: InstancePre<Guest>,
+        indices: PasswordPluginIndices,
+        digest: [u8; 32],
+        contract: String,
+    ) -> Self {
         Self {
             runtime,
             pre,
+            indices,
             digest,
+            contract,
         }
+    }
+
+    /// The version of the contract that it implements: `1.0.0`.
+    pub fn contract(&self) -> &str {
+        &self.contract
     }
 
     /// The SHA-256 digest of the component, in hex.
     pub fn digest(&self) -> String {
-        self.digest
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex(&self.digest)
     }
 
     /// How many instances can run at one time.
@@ -53,9 +70,11 @@ impl Plugin {
         let mut store = Store::new(&self.runtime.engine, Guest::new(&limits));
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(limits.ticks());
-        let exports = self.pre.instantiate(&mut store)?;
+        let instance = self.pre.instantiate(&mut store)?;
+        let exports = self.indices.load(&mut store, &instance)?;
         Ok(Instance {
             store,
+            instance,
             exports,
             limits,
         })
@@ -65,6 +84,7 @@ impl Plugin {
 /// An instance of a plugin. After an error it can't be used again.
 pub struct Instance {
     store: Store<Guest>,
+    instance: component::Instance,
     exports: PasswordPlugin,
     limits: super::Limits,
 }
@@ -159,6 +179,38 @@ impl Instance {
     pub fn expire(&mut self, context: CallContext) -> Decided<Result<(), Refusal>> {
         let command = subject(&context)?;
         self.run(context, |guest, store| guest.call_expire(store, &command))
+    }
+
+    /// Calls a function that a later 1.x added to the contract's `password`. None: this plugin was built
+    /// before it, and the host does without.
+    pub fn optional<P, R>(
+        &mut self,
+        context: CallContext,
+        function: &str,
+        parameters: P,
+    ) -> Decided<Option<R>>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift + 'static,
+    {
+        let Self {
+            instance, store, ..
+        } = self;
+        let export = instance
+            .get_export_index(&mut *store, None, load::INTERFACE)
+            .and_then(|it| instance.get_export_index(&mut *store, Some(&it), function));
+        let Some(export) = export else {
+            return Ok((None, context));
+        };
+        let function = instance
+            .get_typed_func::<P, R>(&mut *store, &export)
+            .map_err(|_| PluginError::OtherTypes(function.to_owned()))?;
+        self.run(context, |_, store| Ok(Some(function.call(store, parameters)?)))
+    }
+
+    /// The linear memory that the instance holds, in bytes.
+    pub fn memory(&self) -> usize {
+        self.limits.memory - self.store.data().limiter.memory_left()
     }
 }
 

@@ -82,6 +82,13 @@ impl Limiter {
     }
 }
 
+impl Limiter {
+    /// How much memory the instance may still take, in bytes.
+    pub(super) fn memory_left(&self) -> usize {
+        self.memory_left
+    }
+}
+
 impl ResourceLimiter for Limiter {
     fn memory_growing(
         &mut self,

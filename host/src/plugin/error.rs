@@ -1,6 +1,6 @@
 //! What can go wrong with a plugin, in words for the admin who chose it.
 
-use super::limits::Limits;
+use super::{grants::Import, limits::Limits};
 use std::time::Duration;
 use wasmtime::Trap;
 
@@ -56,11 +56,24 @@ pub enum LoadError {
     #[error("this component can't be started: {0}")]
     DoesNotStart(PluginError),
     /// It wants what no plugin gets.
-    #[error("this component imports {}, which no plugin is granted. Build it without them: for Rust, as plugin/ is built; for other languages, without stdio, file system and network", list(.0))]
-    ForbiddenImports(Vec<String>),
+    #[error("this component wants more than a plugin is granted: {}. Build it without: `mdm-host plugin new` makes a project of each language that shows how", denied(.0))]
+    DeniedImports(Vec<Import>),
+    /// A compiled plugin that this host did not make, or not so.
+    #[error("this compiled plugin was altered, or another host made it: a host runs only machine code that it made itself. Give the component (.wasm), or compile it with `mdm-host plugin compile` and this host's data folder")]
+    Altered,
+    /// A compiled plugin of this host's, made by another version of it.
+    #[error("this compiled plugin was made by another version of mdm-host, or with other settings. Compile its component again with `mdm-host plugin compile`")]
+    OtherEngine,
     /// The engine itself could not be set up.
     #[error("the WebAssembly engine can't be set up: {0}")]
     Engine(String),
+}
+
+fn denied(imports: &[Import]) -> String {
+    let lines = imports
+        .iter()
+        .map(|import| format!("{} ({})", import.name, import.permission));
+    lines.collect::<Vec<_>>().join(", ")
 }
 
 fn list(names: &[String]) -> String {
@@ -76,6 +89,9 @@ pub enum PluginError {
     /// It wanted too much memory.
     #[error("the plugin wanted more than {} MiB of memory and was stopped; nothing was changed", .0 >> 20)]
     TooLarge(usize),
+    /// It lacks a function in the types that the host expects.
+    #[error("the plugin's function {0} has other types than this host expects; nothing was changed")]
+    OtherTypes(String),
     /// It broke a rule of the contract.
     #[error("the plugin broke the contract: {0}; nothing was changed")]
     Breach(String),

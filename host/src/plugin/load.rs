@@ -2,8 +2,9 @@
 
 use super::{
     Artifacts, Plugin, Runtime,
-    bindings::{PasswordPlugin, PasswordPluginPre},
+    bindings::{PasswordPlugin, PasswordPluginIndices},
     error::{LoadError, PluginError},
+    grants::Import,
     imports::Guest,
     wasi,
 };
@@ -14,7 +15,12 @@ use wasmtime::{
     component::{Component, HasSelf, Linker, types::ComponentItem},
 };
 
-const INTERFACE: &str = "mdm:password/password@0.1.0";
+/// The interface that a plugin exports, as this host knows it.
+pub(super) const INTERFACE: &str = "mdm:password/password@1.0.0";
+/// The same, without its version.
+pub(super) const INTERFACE_NAME: &str = "mdm:password/password@";
+/// What the name of the interface begins with in every version that this host can load.
+const COMPATIBLE: &str = "mdm:password/password@1.";
 const FUNCTIONS: [&str; 8] = [
     "reset",
     "remove",
@@ -24,18 +30,6 @@ const FUNCTIONS: [&str; 8] = [
     "report",
     "cancel",
     "expire",
-];
-/// What a plugin may import: the contract, clocks and random, whatever their patch version.
-const GRANTED: [&str; 9] = [
-    "mdm:password/types@0.1.",
-    "mdm:password/secrets@0.1.",
-    "mdm:password/device-store@0.1.",
-    "mdm:password/transport@0.1.",
-    "wasi:clocks/wall-clock@0.2.",
-    "wasi:clocks/monotonic-clock@0.2.",
-    "wasi:random/random@0.2.",
-    "wasi:random/insecure@0.2.",
-    "wasi:random/insecure-seed@0.2.",
 ];
 
 impl Runtime {
@@ -54,28 +48,54 @@ impl Runtime {
 
     /// Loads a plugin: checks that it is a component which implements the contract and wants no more
     /// than a plugin gets. With `artifacts`, its compiled form is kept there, and found there the
-    /// next time.
+    /// next time; and the bytes may be those of an artifact that this host made.
     pub fn load(&self, bytes: &[u8], artifacts: Option<&Artifacts>) -> Result<Plugin, LoadError> {
+        if Artifacts::is_artifact(bytes) {
+            let (component, digest) = artifacts
+                .ok_or(LoadError::Altered)?
+                .load(&self.engine, bytes)?;
+            return self.admit(&component, digest);
+        }
         check_preamble(bytes)?;
         let digest: [u8; 32] = Sha256::digest(bytes).into();
-        let component = match artifacts.and_then(|kept| kept.find(&self.engine, &digest)) {
-            Some(component) => component,
-            None => {
-                let component = Component::new(&self.engine, bytes)
-                    .map_err(|error| LoadError::Broken(error.root_cause().to_string()))?;
-                if let Some(kept) = artifacts {
-                    kept.keep(&component, &digest);
-                }
-                component
+        if let Some(component) = artifacts.and_then(|kept| kept.find(&self.engine, &digest)) {
+            return self.admit(&component, digest);
+        }
+        let component = self.compile(bytes)?;
+        let plugin = self.admit(&component, digest)?;
+        if let Some(artifacts) = artifacts {
+            let artifact = artifacts.make(&self.engine, &component, &digest)?;
+            if let Err(error) = artifacts.keep(&artifact, &digest) {
+                tracing::warn!(%error, "a compiled plugin was not kept");
             }
-        };
-        check_imports(&self.engine, &component)?;
-        check_exports(&self.engine, &component)?;
+        }
+        Ok(plugin)
+    }
+
+    /// Checks a plugin as `load` does, and gives its compiled form: what this host, and no other, can
+    /// load without compiling it.
+    pub fn compile_ahead(&self, bytes: &[u8], artifacts: &Artifacts) -> Result<Vec<u8>, LoadError> {
+        check_preamble(bytes)?;
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        let component = self.compile(bytes)?;
+        self.admit(&component, digest)?;
+        artifacts.make(&self.engine, &component, &digest)
+    }
+
+    fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
+        Component::new(&self.engine, bytes)
+            .map_err(|error| LoadError::Broken(error.root_cause().to_string()))
+    }
+
+    /// Lets a component in that fits the contract.
+    fn admit(&self, component: &Component, digest: [u8; 32]) -> Result<Plugin, LoadError> {
+        check_imports(&self.engine, component)?;
+        let contract = check_exports(&self.engine, component)?;
         let linker = linker(&self.engine).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
         let other_types = |error: wasmtime::Error| LoadError::OtherTypes(format!("{error:#}"));
-        let pre = linker.instantiate_pre(&component).map_err(other_types)?;
-        let pre = PasswordPluginPre::new(pre).map_err(other_types)?;
-        let plugin = Plugin::new(self.clone(), pre, digest);
+        let pre = linker.instantiate_pre(component).map_err(other_types)?;
+        let indices = PasswordPluginIndices::new(&pre).map_err(other_types)?;
+        let plugin = Plugin::new(self.clone(), pre, indices, digest, contract);
         match plugin.instantiate() {
             Ok(_) => Ok(plugin),
             Err(error) => match PluginError::from_trap(&error, &self.limits) {
@@ -94,7 +114,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
 }
 
 /// The first eight bytes tell a component from a module, and both from anything else.
-fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
+pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     match bytes {
         [0, b'a', b's', b'm', _, _, 0, 0, ..] => Err(LoadError::CoreModule),
         [0, b'a', b's', b'm', _, _, 1, 0, ..] => Ok(()),
@@ -103,32 +123,30 @@ fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
 }
 
 fn check_imports(engine: &Engine, component: &Component) -> Result<(), LoadError> {
-    let forbidden: Vec<String> = component
+    let denied: Vec<Import> = component
         .component_type()
         .imports(engine)
-        .map(|(name, _)| name.to_owned())
-        .filter(|name| !GRANTED.iter().any(|granted| name.starts_with(granted)))
+        .map(|(name, _)| Import::new(name))
+        .filter(|import| !import.granted)
         .collect();
-    match forbidden
-        .iter()
-        .find(|name| name.starts_with("mdm:password/"))
-    {
+    match denied.iter().find(|it| it.is_of_another_contract()) {
         Some(other) => Err(LoadError::OtherVersion {
-            found: other.clone(),
+            found: other.name.clone(),
             supported: INTERFACE,
         }),
-        None if forbidden.is_empty() => Ok(()),
-        None => Err(LoadError::ForbiddenImports(forbidden)),
+        None if denied.is_empty() => Ok(()),
+        None => Err(LoadError::DeniedImports(denied)),
     }
 }
 
-fn check_exports(engine: &Engine, component: &Component) -> Result<(), LoadError> {
+/// The version of the contract that the component implements.
+fn check_exports(engine: &Engine, component: &Component) -> Result<String, LoadError> {
     let component_type = component.component_type();
     let exports: Vec<_> = component_type.exports(engine).collect();
-    let Some((_, item)) = exports.iter().find(|(name, _)| *name == INTERFACE) else {
+    let Some((name, item)) = exports.iter().find(|(name, _)| name.starts_with(COMPATIBLE)) else {
         let other = exports
             .iter()
-            .find(|(name, _)| name.starts_with("mdm:password/password@"));
+            .find(|(name, _)| name.starts_with(INTERFACE_NAME));
         return Err(match other {
             Some((name, _)) => LoadError::OtherVersion {
                 found: (*name).to_owned(),
@@ -147,7 +165,8 @@ fn check_exports(engine: &Engine, component: &Component) -> Result<(), LoadError
         .map(|function| (*function).to_owned())
         .collect();
     if missing.is_empty() {
-        return Ok(());
+        let version = name.strip_prefix(INTERFACE_NAME).unwrap_or_default();
+        return Ok(version.to_owned());
     }
     Err(LoadError::MissingFunctions {
         interface: INTERFACE,

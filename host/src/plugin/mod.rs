@@ -7,9 +7,12 @@ mod bindings;
 mod calls;
 pub mod context;
 pub mod contract;
+mod effect;
 mod engine;
 mod error;
+mod grants;
 mod imports;
+mod inspect;
 mod limits;
 mod load;
 mod wasi;
@@ -17,8 +20,11 @@ mod wasi;
 pub use artifact::Artifacts;
 pub use calls::{Decided, Instance, Plugin};
 pub use context::CallContext;
+pub use effect::{Effect, comparable};
 pub use engine::Runtime;
 pub use error::{LoadError, PluginError};
+pub use grants::Import;
+pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 
 /// The reference plugin, built from `plugin/` together with this host.

@@ -60,14 +60,14 @@ fn a_component_that_lacks_a_function_of_the_contract_is_refused_and_the_function
         "cancel",
         "expire",
     ];
-    let error = load_text(&exporting("mdm:password/password@0.1.0", &most));
+    let error = load_text(&exporting("mdm:password/password@1.0.0", &most));
     assert!(
         error
             .to_string()
-            .contains("mdm:password/password@0.1.0 lacks report"),
+            .contains("mdm:password/password@1.0.0 lacks report"),
         "{error}"
     );
-    let error = load_text(&exporting("mdm:password/password@0.1.0", &["status"]));
+    let error = load_text(&exporting("mdm:password/password@1.0.0", &["status"]));
     assert!(
         error
             .to_string()
@@ -88,7 +88,7 @@ fn a_component_with_other_types_or_for_another_version_is_refused() {
         "cancel",
         "expire",
     ];
-    let error = load_text(&exporting("mdm:password/password@0.1.0", &all));
+    let error = load_text(&exporting("mdm:password/password@1.0.0", &all));
     assert!(matches!(error, LoadError::OtherTypes(_)), "{error}");
     let error = load_text(&exporting("mdm:password/password@2.0.0", &all));
     assert!(
@@ -126,10 +126,10 @@ fn the_reference_plugin_imports_the_contract_and_the_wall_clock_and_nothing_else
     assert_eq!(
         imports,
         [
-            "mdm:password/device-store@0.1.0",
-            "mdm:password/secrets@0.1.0",
-            "mdm:password/transport@0.1.0",
-            "mdm:password/types@0.1.0",
+            "mdm:password/device-store@1.0.0",
+            "mdm:password/secrets@1.0.0",
+            "mdm:password/transport@1.0.0",
+            "mdm:password/types@1.0.0",
             "wasi:clocks/wall-clock@0.2.6",
         ]
     );

@@ -2,7 +2,7 @@
 //! host: the outcome is that of the table, and the outlook had foretold it.
 
 use mdm_tests::lab::{Device, Lab, Make, wait_until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What becomes of a device between its enrollment and the command.
 type Situation = fn(&mut Device);
@@ -302,15 +302,15 @@ fn check(lab: &Lab, row: &Row, api_level: u32, mode: &str, action: &str, number:
     (row.situation)(&mut device);
     let resets_before = device.show().unwrap()["agent_resets"].clone();
     let (verdict, status) = match row.reason {
-        None => ("will-succeed", "success"),
-        Some(_) => ("will-fail", "failed"),
+        None => (json!("will-succeed"), json!("success")),
+        Some(reason) => (json!({"will-fail": reason}), json!({"failed": reason})),
     };
     let mut outlook = Value::Null;
     wait_until(
-        &format!("{case}: the outlook is {verdict} {:?}", row.reason),
+        &format!("{case}: the outlook is {verdict}"),
         || {
             outlook = lab.ask(&["password", "outlook", &device.id, action], "")?;
-            Ok(outlook["verdict"] == verdict && outlook["reason"].as_str() == row.reason)
+            Ok(outlook["verdict"] == verdict)
         },
     )
     .unwrap_or_else(|error| panic!("{error}: {outlook}\n{}", device.agent_log().unwrap()));
@@ -319,7 +319,6 @@ fn check(lab: &Lab, row: &Row, api_level: u32, mode: &str, action: &str, number:
         .unwrap();
     let outcome = lab.outcome(&device, &command).unwrap();
     assert_eq!(outcome["status"], status, "{case}: {outcome}");
-    assert_eq!(outcome["reason"].as_str(), row.reason, "{case}: {outcome}");
     let resets = device.show().unwrap()["agent_resets"].as_u64().unwrap();
     let applied = u64::from(row.reason.is_none());
     assert_eq!(resets - resets_before.as_u64().unwrap(), applied, "{case}");
@@ -348,7 +347,7 @@ fn from_26_after_a_boot_a_command_waits_for_the_user_if_the_agent_is_not_direct_
         device.must(&["reboot"], "").unwrap();
         wait_until("the outlook is that it waits", || {
             let outlook = lab.ask(&["password", "outlook", &device.id, "reset"], "")?;
-            Ok(outlook["verdict"] == "will-wait" && outlook["wait"] == "user-must-unlock")
+            Ok(outlook["verdict"]["will-wait"] == "user-must-unlock")
         })
         .unwrap();
         let command = lab

@@ -129,10 +129,7 @@ fn a_policy_that_was_lifted_for_a_reset_that_fails_is_put_back() {
         .unwrap();
     phone.switch_on().unwrap();
     let outcome = lab.outcome(&phone, &command).unwrap();
-    assert_eq!(
-        (&outcome["status"], &outcome["reason"]),
-        (&"failed".into(), &"token-invalid".into())
-    );
+    assert_eq!(outcome["status"]["failed"], "token-invalid");
     let shown = phone.show().unwrap();
     assert!(
         !shown["policy"].is_null() && shown["agent_resets"] == 0,
@@ -140,7 +137,7 @@ fn a_policy_that_was_lifted_for_a_reset_that_fails_is_put_back() {
     );
     assert!(phone.opens_with("135246").unwrap());
     let status = lab.ask(&["password", "status", &phone.id], "").unwrap();
-    assert_eq!(status["policy_state"]["state"], "enforced");
+    assert_eq!(status["policy_state"], "enforced");
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! `mdm-host plugin check`.
+
+use crate::conformance::{self, Conformance, Finding, Thoroughness, Verdict};
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde_json::Value;
+use std::{fmt::Write as _, path::PathBuf};
+
+#[derive(Args)]
+pub(in crate::cli) struct Check {
+    /// The component.
+    file: PathBuf,
+    /// How many random sequences of calls to try.
+    #[arg(long, default_value_t = 200)]
+    sequences: u32,
+    /// What the sequences are made from: the seed of a check that failed makes the same ones again.
+    /// Without it, another one each time.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// List every case, also those that passed.
+    #[arg(long)]
+    all: bool,
+    /// Print JSON, for scripts.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => u64::from(getrandom::u32().context("the operating system gave no seed")?),
+        };
+        let plugin = super::runtime()?
+            .load(&super::read(&self.file)?, None)
+            .with_context(|| format!("{} is no plugin", self.file.display()))?;
+        let thoroughness = Thoroughness {
+            seed,
+            sequences: self.sequences,
+        };
+        let conformance = conformance::check(&plugin, thoroughness)?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&conformance)?);
+        } else {
+            print!("{}", page(&conformance, self.all)?);
+        }
+        match conformance.failures().count() {
+            0 => Ok(()),
+            failed => bail!(
+                "{} does not conform: {failed} of {} cases failed",
+                self.file.display(),
+                conformance.findings.len()
+            ),
+        }
+    }
+}
+
+fn page(conformance: &Conformance, all: bool) -> anyhow::Result<String> {
+    let mut page = format!(
+        "plugin {} implements contract {}\nthe cases were run with passwords of {}\n\n",
+        &conformance.digest[..12],
+        conformance.contract,
+        conformance.password_rule
+    );
+    writeln!(page, "RULE  PASS  FAIL  OWN RULE")?;
+    for (number, title) in conformance::rules()? {
+        let count = |verdict: Verdict| {
+            let is = |it: &&Finding| it.rule == Some(number) && it.verdict == verdict;
+            conformance.findings.iter().filter(is).count()
+        };
+        writeln!(
+            page,
+            "{number:>4}  {:>4}  {:>4}  {:>8}  {title}",
+            count(Verdict::Pass),
+            count(Verdict::Fail),
+            count(Verdict::OwnRule)
+        )?;
+    }
+    writeln!(page)?;
+    for finding in &conformance.findings {
+        line(&mut page, finding, all)?;
+    }
+    let passed = conformance.is_conforming();
+    let verdict = if passed { "it conforms" } else { "it does not conform" };
+    writeln!(page, "\n{verdict}")?;
+    Ok(page)
+}
+
+fn line(page: &mut String, finding: &Finding, all: bool) -> std::fmt::Result {
+    let rule = finding.rule.map_or("all".into(), |rule| rule.to_string());
+    let case = &finding.case;
+    match finding.verdict {
+        Verdict::Pass if all || finding.rule.is_none() => writeln!(page, "pass      {rule:>3}  {case}"),
+        Verdict::Pass => Ok(()),
+        Verdict::OwnRule => {
+            writeln!(page, "own rule  {rule:>3}  {case}")?;
+            writeln!(page, "               chose     {}", told(&finding.got))
+        }
+        Verdict::Choice => {
+            writeln!(page, "free      {rule:>3}  {case}")?;
+            writeln!(page, "               chose     {}", told(&finding.got))
+        }
+        Verdict::Fail => {
+            writeln!(page, "FAIL      {rule:>3}  {case}")?;
+            writeln!(page, "               expected  {}", told(&finding.expected))?;
+            writeln!(page, "               got       {}", told(&finding.got))
+        }
+    }
+}
+
+/// What was expected or came back, in one line: `returns …, effects …`.
+fn told(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(parts) => {
+            let told = parts.iter().map(|(name, value)| match value {
+                Value::Array(list) if list.is_empty() => format!("no {name}"),
+                value => format!("{name} {value}"),
+            });
+            // What is returned is what a reader looks for first.
+            let mut told: Vec<String> = told.collect();
+            told.sort_by_key(|part| !part.starts_with("returns"));
+            told.join(", ")
+        }
+        other => other.to_string(),
+    }
+}

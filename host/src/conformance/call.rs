@@ -1,0 +1,153 @@
+//! A call as data, and what a plugin makes of it.
+
+use super::case::Situation;
+use crate::{
+    change::Change,
+    plugin::{CallContext, Decided, Plugin, PluginError, comparable},
+};
+use mdm_wire::{
+    decisions::{Command, Refusal, Terms},
+    words::{Action, Outcome, ResetOptions},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The id that the cases give to the command that a call sends.
+pub const SENT: &str = "0198c1de-0000-7000-8000-0000000000ff";
+
+/// A call of one of the contract's functions. The secret and the command that a function takes are
+/// those of the situation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Call {
+    /// `reset`, to the situation's password.
+    Reset {
+        /// What else to do.
+        #[serde(default)]
+        options: ResetOptions,
+        /// On which terms.
+        #[serde(default)]
+        terms: Terms,
+    },
+    /// `remove`.
+    Remove {
+        /// On which terms.
+        #[serde(default)]
+        terms: Terms,
+    },
+    /// `outlook`; with the situation's password, if it is of a reset.
+    Outlook {
+        /// Reset or remove.
+        action: Action,
+        /// What else a reset does.
+        #[serde(default)]
+        options: ResetOptions,
+        /// On which terms.
+        #[serde(default)]
+        terms: Terms,
+    },
+    /// `status`.
+    Status,
+    /// `policy-override`.
+    PolicyOverride,
+    /// `report`, on the situation's command.
+    Report {
+        /// What the agent said of it.
+        outcome: Outcome,
+    },
+    /// `cancel` of the situation's command.
+    Cancel,
+    /// `expire` of the situation's command.
+    Expire,
+}
+
+/// What a plugin made of a call.
+pub struct Answer {
+    /// What it returned; a result as `{"ok": …}` or `{"err": …}`.
+    pub returned: Value,
+    /// What it changed: a list of effects.
+    pub effects: Value,
+    /// The same, as the host would commit it.
+    pub changes: Vec<Change>,
+}
+
+/// A result as the cases write it.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Returned<T> {
+    Ok(T),
+    Err(Refusal),
+}
+
+impl Call {
+    /// A reset as it is asked for most often.
+    pub(super) fn reset() -> Self {
+        Self::Reset {
+            options: ResetOptions::default(),
+            terms: Terms::default(),
+        }
+    }
+
+    /// Runs the call on a fresh instance.
+    pub fn run(&self, plugin: &Plugin, situation: &Situation) -> Result<Answer, PluginError> {
+        let mut instance = plugin.instance()?;
+        let context = situation.context(self);
+        match self {
+            Self::Reset { options, terms } => result(instance.reset(context, *options, terms)),
+            Self::Remove { terms } => result(instance.remove(context, terms)),
+            Self::Outlook {
+                action,
+                options,
+                terms,
+            } => value(instance.outlook(context, *action, *options, terms)),
+            Self::Status => value(instance.status(context)),
+            Self::PolicyOverride => value(instance.policy_override(context)),
+            Self::Report { outcome } => result(instance.report(context, outcome)),
+            Self::Cancel => result(instance.cancel(context)),
+            Self::Expire => result(instance.expire(context)),
+        }
+    }
+
+    /// Whether the call takes a secret.
+    pub(super) fn takes_secret(&self) -> bool {
+        matches!(
+            self,
+            Self::Reset { .. }
+                | Self::Outlook {
+                    action: Action::Reset,
+                    ..
+                }
+        )
+    }
+}
+
+fn result<T: Serialize>(decided: Decided<Result<T, Refusal>>) -> Result<Answer, PluginError> {
+    let (decision, context) = decided?;
+    let returned = match decision {
+        Ok(decision) => Returned::Ok(decision),
+        Err(refusal) => {
+            // The host drops what a refused call has changed.
+            let dropped = CallContext {
+                changes: Vec::new(),
+                ..context
+            };
+            return answer(&Returned::<Command>::Err(refusal), dropped);
+        }
+    };
+    answer(&returned, context)
+}
+
+fn value<T: Serialize>(decided: Decided<T>) -> Result<Answer, PluginError> {
+    let (decision, context) = decided?;
+    answer(&decision, context)
+}
+
+fn answer<T: Serialize>(returned: &T, context: CallContext) -> Result<Answer, PluginError> {
+    let (returned, effects) = comparable(returned, &context.changes, SENT)
+        .map_err(|error| PluginError::Breach(format!("what it returned can't be told: {error}")))?;
+    Ok(Answer {
+        returned,
+        effects,
+        changes: context.changes,
+    })
+}

@@ -1,0 +1,220 @@
+//! The cases: what is given, which call is made, and what the contract requires of it. They are data
+//! (`tests/conformance`), so that other hosts and other languages can use them, too.
+
+use super::call::Call;
+use crate::{password::Password, plugin::CallContext};
+use mdm_wire::{
+    decisions::{Capabilities, Command, Device, PasswordRule, Status},
+    time::{self, Timestamp},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+const BASE: &str = include_str!("../../../tests/conformance/base.json");
+const FILES: [&str; 12] = [
+    include_str!("../../../tests/conformance/rule-01.json"),
+    include_str!("../../../tests/conformance/rule-02.json"),
+    include_str!("../../../tests/conformance/rule-03.json"),
+    include_str!("../../../tests/conformance/rule-04.json"),
+    include_str!("../../../tests/conformance/rule-05.json"),
+    include_str!("../../../tests/conformance/rule-06.json"),
+    include_str!("../../../tests/conformance/rule-07.json"),
+    include_str!("../../../tests/conformance/rule-08.json"),
+    include_str!("../../../tests/conformance/rule-09.json"),
+    include_str!("../../../tests/conformance/rule-10.json"),
+    include_str!("../../../tests/conformance/rule-11.json"),
+    include_str!("../../../tests/conformance/rule-12.json"),
+];
+
+/// What is known when a call is made.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Situation {
+    /// The device.
+    pub device: Device,
+    /// Its command in flight.
+    pub pending: Option<Command>,
+    /// Its latest command.
+    pub latest: Option<Command>,
+    /// The command that the call is about.
+    pub command: Option<Command>,
+    /// What the deployment asks of passwords.
+    pub password_rule: PasswordRule,
+    /// What the road can do.
+    pub capabilities: Capabilities,
+    /// Whether the device is in contact.
+    pub online: bool,
+    /// The time of the call.
+    #[serde(with = "time")]
+    pub now: Timestamp,
+    /// The password of the call.
+    pub password: Option<Password>,
+}
+
+/// What the contract requires of a call.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// What it returns, as far as that is required.
+    pub returns: Value,
+    /// What it changes, and no more.
+    #[serde(default)]
+    pub effects: Vec<Value>,
+    /// Notes that an outlook must not have.
+    #[serde(default)]
+    pub without_notes: Vec<Value>,
+}
+
+/// One case.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The number of the rule that it proves.
+    pub rule: u8,
+    /// What it shows, in words.
+    pub case: String,
+    /// What is given.
+    pub situation: Situation,
+    /// Whether the case is about this very password, and not about any that the plugin takes.
+    pub names_password: bool,
+    /// Which call is made.
+    pub call: Call,
+    /// What is required of it. None: the implementation chooses.
+    pub expect: Option<Expectation>,
+}
+
+/// The rule that the cases of a file prove.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseFile {
+    rule: u8,
+    title: String,
+    cases: Vec<Written>,
+}
+
+/// A case as it is written: what is given is what differs from the base.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    case: String,
+    #[serde(default)]
+    given: Map<String, Value>,
+    call: Call,
+    expect: Option<Expectation>,
+}
+
+#[derive(Deserialize)]
+struct Base {
+    situation: Value,
+    command: Value,
+}
+
+/// The rules that the cases prove: their numbers and what they say.
+pub fn rules() -> serde_json::Result<BTreeMap<u8, String>> {
+    files().map(|file| file.map(|it| (it.rule, it.title))).collect()
+}
+
+fn files() -> impl Iterator<Item = serde_json::Result<CaseFile>> {
+    FILES.into_iter().map(serde_json::from_str)
+}
+
+/// Reads the cases.
+pub fn cases() -> serde_json::Result<Vec<Case>> {
+    let base = base()?;
+    let mut cases = Vec::new();
+    for file in files() {
+        let file = file?;
+        for written in file.cases {
+            cases.push(Case {
+                rule: file.rule,
+                names_password: written.given.contains_key("password"),
+                situation: base.situation_with(&written.given)?,
+                case: written.case,
+                call: written.call,
+                expect: written.expect,
+            });
+        }
+    }
+    Ok(cases)
+}
+
+/// The situation that all cases differ from: a device owner on Android 14, ready for a reset.
+pub fn base_situation() -> serde_json::Result<Situation> {
+    base()?.situation_with(&Map::new())
+}
+
+fn base() -> serde_json::Result<Base> {
+    serde_json::from_str(BASE)
+}
+
+impl Base {
+    fn situation_with(&self, given: &Map<String, Value>) -> serde_json::Result<Situation> {
+        let mut situation = self.situation.clone();
+        for (name, value) in given {
+            let is_command = matches!(name.as_str(), "pending" | "latest" | "command");
+            if is_command && value.is_object() {
+                situation[name] = self.command.clone();
+            }
+            merge(&mut situation[name], value);
+        }
+        let is_pending = situation["command"]["status"] == "pending";
+        if is_pending && !given.contains_key("pending") {
+            situation["pending"] = situation["command"].clone();
+        }
+        if !given.contains_key("latest") {
+            let other = if situation["pending"].is_null() {
+                "command"
+            } else {
+                "pending"
+            };
+            situation["latest"] = situation[other].clone();
+        }
+        serde_json::from_value(situation)
+    }
+}
+
+/// Objects are merged, everything else is replaced (RFC 7396, but null is kept).
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+impl Situation {
+    /// Gives the plugin a password that it takes, with the rule that it takes it by.
+    pub(super) fn with_password(&mut self, password: &Password, rule: &PasswordRule) {
+        self.password = Some(password.clone());
+        self.password_rule = rule.clone();
+    }
+
+    pub(super) fn context(&self, call: &Call) -> CallContext {
+        CallContext {
+            device: self.device.clone(),
+            pending: self.pending.clone(),
+            latest: self.latest.clone(),
+            subject: self.command.clone(),
+            password_rule: self.password_rule.clone(),
+            capabilities: self.capabilities,
+            online: self.online,
+            now: self.now,
+            password: self.password.clone().filter(|_| call.takes_secret()),
+            changes: Vec::new(),
+        }
+    }
+
+    /// The command of a sequence that is in flight.
+    pub(super) fn is_pending(command: &&Command) -> bool {
+        command.status == Status::Pending
+    }
+}
+
+/// A password in plain sight: those of the kit are no secret.
+pub(super) fn password(text: &str) -> Password {
+    Password::new(Zeroizing::new(text.to_owned()))
+}

@@ -1,0 +1,210 @@
+//! The conformance kit: whether a plugin does what the contract requires.
+//!
+//! The cases ([`cases`]) are data; each is one call in one situation. Random sequences of calls are held
+//! against a model of the rules. What the contract leaves to the implementation is not judged, but
+//! told: whoever chooses a plugin wants to know.
+
+mod call;
+mod case;
+mod judge;
+mod model;
+mod sequence;
+
+pub use call::{Answer, Call, SENT};
+pub use case::{Case, Expectation, Situation, base_situation, cases, rules};
+
+use crate::{password::Password, plugin::Plugin};
+use mdm_wire::decisions::{Characters, PasswordRule};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// How thorough a check is.
+#[derive(Clone, Copy, Debug)]
+pub struct Thoroughness {
+    /// What the random sequences are made from: the same seed makes the same sequences.
+    pub seed: u64,
+    /// How many sequences.
+    pub sequences: u32,
+}
+
+/// What became of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The plugin did what is required.
+    Pass,
+    /// It did something else.
+    Fail,
+    /// The plugin applied a rule of its own, as the contract allows.
+    OwnRule,
+    /// The contract leaves this to the plugin, and this is what it does.
+    Choice,
+}
+
+/// One line of a check.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// The number of the rule; none for the sequences, which are about all of them, if they pass.
+    pub rule: Option<u8>,
+    /// What was tried.
+    pub case: String,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// What the contract requires.
+    pub expected: Value,
+    /// What came back.
+    pub got: Value,
+}
+
+/// What the kit found out about a plugin.
+#[derive(Clone, Debug, Serialize)]
+pub struct Conformance {
+    /// SHA-256 of the component, in hex.
+    pub digest: String,
+    /// The version of the contract that it implements.
+    pub contract: String,
+    /// What the sequences were made from.
+    pub seed: u64,
+    /// A rule for passwords under which the plugin takes one: the cases were run by it.
+    pub password_rule: PasswordRule,
+    /// One for each case, and one for the sequences.
+    pub findings: Vec<Finding>,
+}
+
+impl Conformance {
+    /// Whether nothing failed.
+    pub fn is_conforming(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
+    /// What failed.
+    pub fn failures(&self) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .filter(|finding| finding.verdict == Verdict::Fail)
+    }
+}
+
+/// Rules for passwords, each with a password, from which the kit takes the first that the plugin
+/// accepts.
+const PASSWORDS: [(Characters, u32, u32, &str); 6] = [
+    (Characters::Digits, 4, 4, "7294"),
+    (Characters::Digits, 6, 6, "729418"),
+    (Characters::Digits, 8, 8, "72941863"),
+    (Characters::Digits, 16, 16, "7294186350417293"),
+    (Characters::Alphanumeric, 8, 16, "vE9kq0Lz"),
+    (Characters::Alphanumeric, 8, 16, "vE9#kq0LzP2w!xT7"),
+];
+
+/// Checks a plugin against the contract.
+pub fn check(plugin: &Plugin, thoroughness: Thoroughness) -> serde_json::Result<Conformance> {
+    let mut base = base_situation()?;
+    let accepted = accepted_password(plugin, &base);
+    let mut findings = Vec::new();
+    if accepted.is_none() {
+        findings.push(Finding {
+            rule: Some(1),
+            case: "some password is accepted under some rule for passwords".into(),
+            verdict: Verdict::Fail,
+            expected: json!({"returns": {"ok": SENT}}),
+            got: outcome(Call::reset().run(plugin, &base).as_ref().map_err(ToString::to_string)),
+        });
+    }
+    let (password, password_rule) = accepted.unwrap_or_else(|| {
+        let (rule, password) = candidate(&PASSWORDS[0]);
+        (password, rule)
+    });
+    for mut case in cases()? {
+        if !case.names_password {
+            case.situation.with_password(&password, &password_rule);
+        }
+        findings.push(judge_case(plugin, case));
+    }
+    base.with_password(&password, &password_rule);
+    findings.push(sequences(plugin, &base, thoroughness));
+    Ok(Conformance {
+        digest: plugin.digest(),
+        contract: plugin.contract().to_owned(),
+        seed: thoroughness.seed,
+        password_rule,
+        findings,
+    })
+}
+
+fn candidate(
+    (characters, minimum_length, maximum_length, password): &(Characters, u32, u32, &str),
+) -> (PasswordRule, Password) {
+    let rule = PasswordRule {
+        characters: *characters,
+        minimum_length: *minimum_length,
+        maximum_length: *maximum_length,
+    };
+    (rule, case::password(password))
+}
+
+fn accepted_password(plugin: &Plugin, base: &Situation) -> Option<(Password, PasswordRule)> {
+    PASSWORDS.iter().find_map(|it| {
+        let (rule, password) = candidate(it);
+        let mut situation = base.clone();
+        situation.with_password(&password, &rule);
+        let answer = Call::reset().run(plugin, &situation).ok()?;
+        answer.returned.get("ok")?;
+        Some((password, rule))
+    })
+}
+
+fn judge_case(plugin: &Plugin, case: Case) -> Finding {
+    let answer = case.call.run(plugin, &case.situation);
+    let verdict = match (&case.expect, &answer) {
+        (None, Ok(_)) => Verdict::Choice,
+        (Some(expected), Ok(answer)) if judge::is_as_expected(expected, answer) => Verdict::Pass,
+        (Some(expected), Ok(answer))
+            if judge::expects_acceptance(expected)
+                && judge::is_own_rule(answer, case.names_password) =>
+        {
+            Verdict::OwnRule
+        }
+        _ => Verdict::Fail,
+    };
+    let expected = case.expect.map_or(Value::Null, |expected| {
+        let mut told = json!({"returns": expected.returns, "effects": expected.effects});
+        if !expected.without_notes.is_empty() {
+            told["without_notes"] = json!(expected.without_notes);
+        }
+        told
+    });
+    Finding {
+        rule: Some(case.rule),
+        case: case.case,
+        verdict,
+        expected,
+        got: outcome(answer.as_ref().map_err(ToString::to_string)),
+    }
+}
+
+fn outcome(answer: Result<&Answer, String>) -> Value {
+    match answer {
+        Ok(answer) => json!({"returns": answer.returned, "effects": answer.effects}),
+        Err(error) => json!(error),
+    }
+}
+
+fn sequences(plugin: &Plugin, start: &Situation, thoroughness: Thoroughness) -> Finding {
+    let Thoroughness { seed, sequences } = thoroughness;
+    match sequence::find_mismatch(plugin, start, seed, sequences) {
+        None => Finding {
+            rule: None,
+            case: format!("{sequences} random sequences of calls, seed {seed}"),
+            verdict: Verdict::Pass,
+            expected: Value::Null,
+            got: Value::Null,
+        },
+        Some(mismatch) => Finding {
+            rule: Some(mismatch.rule),
+            case: format!("a random sequence, seed {seed}: {}", mismatch.steps.join(", then ")),
+            verdict: Verdict::Fail,
+            expected: mismatch.expected,
+            got: mismatch.got,
+        },
+    }
+}

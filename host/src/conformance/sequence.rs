@@ -1,0 +1,471 @@
+//! Random sequences of calls, each on a device that keeps what the calls before it changed, held against
+//! the model. A sequence that fails is shrunk to a short one that still does.
+
+use super::{
+    call::{Answer, Call, SENT},
+    case::{Situation, password},
+    judge::{self, matches},
+    model::{OLD_AGENT, World, name, settle},
+};
+use crate::{change::Change, plugin::Plugin};
+use mdm_wire::{
+    decisions::{Command, Status, Terms},
+    words::{Action, Failure, Outcome, Policy, Quality, Requirement, ResetOptions},
+};
+use proptest::{
+    collection,
+    prelude::*,
+    test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
+};
+use serde_json::{Value, json};
+use std::{cell::RefCell, collections::BTreeMap, fmt};
+
+/// The longest sequence.
+const LONGEST: usize = 24;
+
+/// What happens next to the device.
+#[derive(Clone, Debug)]
+enum Step {
+    Reset {
+        too_short: bool,
+        options: ResetOptions,
+        replaces: Replaces,
+        valid_for: Option<u64>,
+    },
+    Remove {
+        replaces: Replaces,
+        valid_for: Option<u64>,
+    },
+    Outlook(Action),
+    Status,
+    PolicyOverride,
+    /// On one of the commands so far, counted from the latest.
+    Report(usize, Outcome),
+    Cancel(usize),
+    Expire(usize),
+    /// Not calls: the world changes.
+    SecondsPass(u64),
+    PolicyIsApplied(bool),
+    AgentIsOld(bool),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let which = |back: &usize| match back {
+            0 => "the latest command".to_owned(),
+            1 => "the command before the latest".to_owned(),
+            _ => format!("the command {back} before the latest"),
+        };
+        match self {
+            Self::Reset {
+                too_short,
+                options,
+                replaces,
+                valid_for,
+            } => {
+                f.write_str("a reset")?;
+                for (is_set, words) in [
+                    (*too_short, " to a password that is too short"),
+                    (options.lock_now, " with lock-now"),
+                    (options.require_entry, " with require-entry"),
+                    (options.no_credentials_on_boot, " with no-credentials-on-boot"),
+                ] {
+                    f.write_str(if is_set { words } else { "" })?;
+                }
+                write!(f, "{}", Asked(*replaces, *valid_for))
+            }
+            Self::Remove {
+                replaces,
+                valid_for,
+            } => write!(f, "a remove{}", Asked(*replaces, *valid_for)),
+            Self::Outlook(action) => write!(f, "the outlook of a {action}"),
+            Self::Status => f.write_str("the status"),
+            Self::PolicyOverride => f.write_str("the policy override"),
+            Self::Report(back, outcome) => write!(f, "the report of {}: {outcome}", which(back)),
+            Self::Cancel(back) => write!(f, "a cancel of {}", which(back)),
+            Self::Expire(back) => write!(f, "an expire of {}", which(back)),
+            Self::SecondsPass(seconds) => write!(f, "{seconds} s pass"),
+            Self::PolicyIsApplied(true) => f.write_str("a policy is applied"),
+            Self::PolicyIsApplied(false) => f.write_str("the policy is cleared"),
+            Self::AgentIsOld(true) => write!(f, "the agent is {OLD_AGENT}"),
+            Self::AgentIsOld(false) => f.write_str("the agent is updated"),
+        }
+    }
+}
+
+/// The terms of a request, in words.
+struct Asked(Replaces, Option<u64>);
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Replaces::Nothing => {}
+            Replaces::Pending => f.write_str(" that replaces the pending command")?,
+            Replaces::Another => f.write_str(" that replaces an unknown command")?,
+        }
+        match self.1 {
+            Some(seconds) => write!(f, " valid for {seconds} s"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a request says that it replaces.
+#[derive(Clone, Copy, Debug)]
+enum Replaces {
+    Nothing,
+    Pending,
+    Another,
+}
+
+/// A sequence after which a plugin did not do what the rules say.
+#[derive(Clone, Debug)]
+pub(super) struct Mismatch {
+    /// The number of the rule.
+    pub(super) rule: u8,
+    /// What happened, step by step; the last is what went wrong.
+    pub(super) steps: Vec<String>,
+    /// What the rules say of the last step.
+    pub(super) expected: Value,
+    /// What the plugin made of it.
+    pub(super) got: Value,
+}
+
+/// Runs `number` sequences, made from `seed`, from a situation whose password the plugin takes.
+pub(super) fn find_mismatch(
+    plugin: &Plugin,
+    start: &Situation,
+    seed: u64,
+    number: u32,
+) -> Option<Mismatch> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = Config {
+        cases: number,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let latest: RefCell<Option<Mismatch>> = RefCell::new(None);
+    let run = |steps: Vec<Step>| match run(plugin, start, &steps) {
+        None => Ok(()),
+        Some(mismatch) => {
+            latest.replace(Some(mismatch));
+            Err(TestCaseError::fail("mismatch"))
+        }
+    };
+    match runner.run(&collection::vec(step(), 1..=LONGEST), run) {
+        Err(TestError::Fail(_, steps)) => self::run(plugin, start, &steps).or(latest.into_inner()),
+        _ => None,
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let replaces = || {
+        prop_oneof![
+            8 => Just(Replaces::Nothing),
+            3 => Just(Replaces::Pending),
+            1 => Just(Replaces::Another),
+        ]
+    };
+    let valid_for = || prop_oneof![8 => Just(None), 4 => Just(Some(60)), 1 => Just(Some(0))];
+    let outcome = prop_oneof![
+        3 => Just(Outcome::Success),
+        1 => Just(Outcome::Failed(Failure::TokenInvalid)),
+        1 => Just(Outcome::Failed(Failure::ExistingPassword)),
+    ];
+    let options = (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(a, b, c)| ResetOptions {
+        lock_now: a,
+        require_entry: b,
+        no_credentials_on_boot: c,
+    });
+    let action = prop_oneof![Just(Action::Reset), Just(Action::Remove)];
+    prop_oneof![
+        5 => (prop::bool::weighted(0.1), options, replaces(), valid_for()).prop_map(
+            |(too_short, options, replaces, valid_for)| Step::Reset {
+                too_short,
+                options,
+                replaces,
+                valid_for,
+            }
+        ),
+        3 => (replaces(), valid_for())
+            .prop_map(|(replaces, valid_for)| Step::Remove { replaces, valid_for }),
+        8 => (0..2usize, outcome).prop_map(|(which, outcome)| Step::Report(which, outcome)),
+        2 => (0..3usize).prop_map(Step::Cancel),
+        2 => (0..3usize).prop_map(Step::Expire),
+        1 => action.prop_map(Step::Outlook),
+        1 => Just(Step::Status),
+        1 => Just(Step::PolicyOverride),
+        2 => prop_oneof![Just(1), Just(61)].prop_map(Step::SecondsPass),
+        1 => any::<bool>().prop_map(Step::PolicyIsApplied),
+        1 => any::<bool>().prop_map(Step::AgentIsOld),
+    ]
+}
+
+fn run(plugin: &Plugin, start: &Situation, steps: &[Step]) -> Option<Mismatch> {
+    let mut world = World {
+        situation: start.clone(),
+        commands: Vec::new(),
+        is_too_short: false,
+    };
+    let mut told = Vec::new();
+    for step in steps {
+        told.push(step.to_string());
+        let Some(call) = prepare(&mut world, start, step) else {
+            continue;
+        };
+        match make(plugin, &world, &call) {
+            Ok(after) => world = after,
+            Err(mismatch) => {
+                let mismatch = *mismatch;
+                return Some(Mismatch {
+                    steps: told,
+                    ..mismatch
+                });
+            }
+        }
+    }
+    None
+}
+
+/// Puts the world into the state in which the step's call is made. None: the step is no call, or there
+/// is no command that it could be about.
+fn prepare(world: &mut World, start: &Situation, step: &Step) -> Option<Call> {
+    let terms = |world: &World, replaces: Replaces, valid_for| Terms {
+        replaces: match replaces {
+            Replaces::Nothing => None,
+            Replaces::Pending => world.pending().map(|command| command.id.clone()),
+            Replaces::Another => Some("0198c1de-0000-7000-8000-00000000dead".to_owned()),
+        },
+        valid_for,
+    };
+    let about = |world: &World, which: usize| {
+        let count = world.commands.len();
+        let index = count.checked_sub(1 + which)?;
+        world.commands.get(index).cloned()
+    };
+    world.situation.command = None;
+    world.situation.password = start.password.clone();
+    world.is_too_short = false;
+    let call = match step.clone() {
+        Step::Reset {
+            too_short,
+            options,
+            replaces,
+            valid_for,
+        } => {
+            if too_short {
+                let shorter = world.situation.password_rule.minimum_length - 1;
+                world.situation.password = Some(password(&"7294186350417293"[..shorter as usize]));
+                world.is_too_short = true;
+            }
+            let terms = terms(world, replaces, valid_for);
+            Call::Reset { options, terms }
+        }
+        Step::Remove {
+            replaces,
+            valid_for,
+        } => Call::Remove {
+            terms: terms(world, replaces, valid_for),
+        },
+        Step::Outlook(action) => Call::Outlook {
+            action,
+            options: ResetOptions::default(),
+            terms: Terms::default(),
+        },
+        Step::Status => Call::Status,
+        Step::PolicyOverride => Call::PolicyOverride,
+        Step::Report(which, outcome) => {
+            world.situation.command = Some(about(world, which)?);
+            Call::Report { outcome }
+        }
+        Step::Cancel(which) => {
+            world.situation.command = Some(about(world, which)?);
+            Call::Cancel
+        }
+        Step::Expire(which) => {
+            world.situation.command = Some(about(world, which)?);
+            Call::Expire
+        }
+        Step::SecondsPass(seconds) => {
+            world.situation.now += seconds * 1000;
+            return None;
+        }
+        Step::PolicyIsApplied(is_applied) => {
+            world.situation.device.policy = is_applied.then_some(Policy {
+                requirement: Requirement::Quality(Quality::NumericComplex),
+                minimum_length: 6,
+            });
+            return None;
+        }
+        Step::AgentIsOld(is_old) => {
+            let version = if is_old { OLD_AGENT } else { "6.9.4" };
+            world.situation.device.agent_version = version.to_owned();
+            return None;
+        }
+    };
+    world.situation.pending = world.pending().cloned();
+    world.situation.latest = world.commands.last().cloned();
+    Some(call)
+}
+
+/// Makes a call, and gives the world after it; or what was wrong.
+fn make(plugin: &Plugin, world: &World, call: &Call) -> Result<World, Box<Mismatch>> {
+    let predicted = world.predict(call);
+    let may_return: Vec<Value> = predicted
+        .returns
+        .iter()
+        .map(|it| predicted.after.with_names(it))
+        .collect();
+    let must_return = may_return.first().cloned().unwrap_or_default();
+    let mismatch = |rule: u8, expected: Value, got: Value| {
+        Box::new(Mismatch {
+            rule,
+            steps: Vec::new(),
+            expected,
+            got,
+        })
+    };
+    let answer = call.run(plugin, &world.situation).map_err(|error| {
+        let expected = json!({ "returns": must_return });
+        mismatch(rule_of_call(world, call), expected, json!(error.to_string()))
+    })?;
+    let is_refused = is_refusal(&must_return);
+    if !is_refused && judge::is_own_rule(&answer, false) {
+        return Ok(world.clone());
+    }
+    let after = applied(world, &answer);
+    let returned = after.with_names(&as_sent(&answer, &after));
+    if !may_return.iter().any(|it| matches(it, &returned)) {
+        let rule = if is_refused {
+            rule_of_refusal(&must_return)
+        } else if is_refusal(&returned) {
+            rule_of_refusal(&returned)
+        } else {
+            rule_of_call(world, call)
+        };
+        let (expected, got) = (json!({"returns": must_return}), json!({"returns": returned}));
+        return Err(mismatch(rule, expected, got));
+    }
+    let mut expected = predicted.after.facts();
+    let mut got = after.facts();
+    free_expiry(&mut expected, &got, world.commands.len(), call);
+    expected.retain(|of, fact| got.get(of) != Some(fact));
+    got.retain(|of, _| expected.contains_key(of) || !predicted.after.facts().contains_key(of));
+    if expected.is_empty() && got.is_empty() {
+        return Ok(after);
+    }
+    let old = |facts: &BTreeMap<String, Value>| facts.keys().any(|of| world.facts().contains_key(of));
+    let rule = match call {
+        Call::Report { .. } if expected.contains_key("override") => rule_of_override(world),
+        Call::Reset { .. } | Call::Remove { .. } if old(&expected) => 11,
+        Call::Reset { .. } | Call::Remove { .. } => 10,
+        _ => rule_of_call(world, call),
+    };
+    Err(mismatch(
+        rule,
+        json!({"device afterwards": expected}),
+        json!({"device afterwards": got}),
+    ))
+}
+
+/// What was returned, with the new command's id as it is in the world after the call.
+fn as_sent(answer: &Answer, after: &World) -> Value {
+    let id = after.commands.last().map_or("", |command| &command.id);
+    let text = answer.returned.to_string().replace(SENT, id);
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+fn is_refusal(returned: &Value) -> bool {
+    returned.get("err").is_some() || returned["verdict"].get("would-be-refused").is_some()
+}
+
+/// Without a validity, when a command expires is the plugin's choice.
+fn free_expiry(
+    expected: &mut BTreeMap<String, Value>,
+    got: &BTreeMap<String, Value>,
+    before: usize,
+    call: &Call,
+) {
+    let (Call::Reset { terms, .. } | Call::Remove { terms }) = call else {
+        return;
+    };
+    let of = name(before);
+    if terms.valid_for.is_none()
+        && let (Some(new), Some(chosen)) = (expected.get_mut(&of), got.get(&of))
+    {
+        new["expires_at"] = chosen["expires_at"].clone();
+    }
+}
+
+/// The world after the changes of a call, as a host's store would keep them.
+fn applied(world: &World, answer: &Answer) -> World {
+    let mut after = world.clone();
+    let now = world.situation.now;
+    for change in &answer.changes {
+        match change {
+            Change::Send { command, .. } => after.commands.push(command.clone()),
+            Change::Settle { command, outcome } => {
+                if let Some(it) = after.commands.iter_mut().find(|it| it.id == *command) {
+                    settle(it, outcome.clone(), now);
+                }
+            }
+            Change::KeepLateOutcome { command, outcome } => {
+                if let Some(it) = after.commands.iter_mut().find(|it| it.id == *command) {
+                    it.late_outcome = Some(outcome.clone());
+                }
+            }
+            Change::SetPolicyOverride(to) => after.situation.device.policy_override = to.clone(),
+            Change::SetPolicy(_) | Change::Tell(_) => {}
+        }
+    }
+    after
+}
+
+fn rule_of_refusal(returned: &Value) -> u8 {
+    let refusal = match returned.get("err") {
+        Some(refusal) => refusal,
+        None => return 12,
+    };
+    let word = match refusal {
+        Value::String(word) => word.as_str(),
+        Value::Object(case) => case.keys().next().map_or("", String::as_str),
+        _ => "",
+    };
+    match word {
+        "password-refused" => 1,
+        "agent-too-old" => 3,
+        "nothing-to-remove" => 7,
+        "bad-validity" => 10,
+        _ => 11,
+    }
+}
+
+fn rule_of_override(world: &World) -> u8 {
+    let is_remove = |command: &Command| command.action == Action::Remove;
+    match world.situation.command.as_ref().is_some_and(is_remove) {
+        true => 8,
+        false => 6,
+    }
+}
+
+fn rule_of_call(world: &World, call: &Call) -> u8 {
+    let subject = world.situation.command.as_ref();
+    match call {
+        Call::Reset { .. } | Call::Remove { .. } => 2,
+        Call::Outlook { .. } => 12,
+        Call::Status => 9,
+        Call::PolicyOverride => 6,
+        Call::Report { outcome } => {
+            let told = Status::from(outcome.clone());
+            match subject.map(|command| &command.status) {
+                Some(Status::Pending) if told == Status::Failed(Failure::ExistingPassword) => 5,
+                Some(status) if *status != Status::Pending && *status != told => 11,
+                _ => 2,
+            }
+        }
+        Call::Cancel | Call::Expire => 11,
+    }
+}

@@ -1,0 +1,5 @@
+//! The conformance kit: that good plugins pass it, and that each bad one is caught by its own rule.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod kit;
