@@ -1,4 +1,4 @@
-//! Builds the plugins that are bad on purpose, for the tests to load.
+//! Builds the plugins that the tests load.
 
 #[path = "../xtask/src/toolchain.rs"]
 mod toolchain;
@@ -8,7 +8,9 @@ use std::{env, error::Error, path::Path};
 fn main() -> Result<(), Box<dyn Error>> {
     for input in [
         "hostile",
+        "next",
         "wrong",
+        "../examples/rust",
         "../plugin/src",
         "../plugin/Cargo.toml",
         "../wit",
@@ -17,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     ] {
         println!("cargo::rerun-if-changed={input}");
     }
-    for package in ["mdm-hostile", "mdm-wrong"] {
+    for package in ["mdm-hostile", "mdm-wrong", "mdm-next", "corporate-plugin"] {
         toolchain::embed(package, Path::new(".."), Path::new(&env::var("OUT_DIR")?))?;
     }
     Ok(())

@@ -14,6 +14,7 @@ use crate::{
         },
         wasi::clocks::wall_clock,
     },
+    own_rule,
     rules::{self, Ending, OverrideChange, Sending, Situation},
 };
 
@@ -22,12 +23,20 @@ pub struct Plugin;
 
 impl Guest for Plugin {
     fn reset(secret: &Secret, options: ResetOptions, terms: Terms) -> Result<CommandId, Refusal> {
-        let sending = rules::reset(&request(), &secret.measure(), options, &terms)?;
-        Ok(send(sending, Some(secret)))
+        let situation = request();
+        let measure = secret.measure();
+        let sending = rules::reset(&situation, &measure, options, &own_rule::terms(terms))?;
+        match own_rule::refusal(&situation, &measure, || secret.guessability()) {
+            Some(refusal) => Err(refusal),
+            None => Ok(send(sending, Some(secret))),
+        }
     }
 
     fn remove(terms: Terms) -> Result<CommandId, Refusal> {
-        Ok(send(rules::remove(&request(), &terms)?, None))
+        Ok(send(
+            rules::remove(&request(), &own_rule::terms(terms))?,
+            None,
+        ))
     }
 
     fn outlook(
@@ -108,11 +117,18 @@ pub fn foretell(
         capabilities: transport::get_capabilities(),
         online: transport::is_online(),
     };
+    let measure = secret.map(Secret::measure);
+    let own_refusal = match (action, secret, &measure) {
+        (Action::Reset, Some(secret), Some(measure)) => {
+            own_rule::refusal(situation, measure, || secret.guessability())
+        }
+        _ => None,
+    };
     let wanted = match action {
-        Action::Reset => rules::Wanted::Reset(secret.map(Secret::measure), options),
+        Action::Reset => rules::Wanted::Reset(measure, options),
         Action::Remove => rules::Wanted::Remove,
     };
-    rules::outlook(situation, &road, &wanted, terms)
+    rules::outlook(situation, &road, &wanted, terms, own_refusal)
 }
 
 /// Carries an accepted request out.

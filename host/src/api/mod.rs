@@ -6,6 +6,7 @@ mod agent;
 mod auth;
 mod body;
 pub mod model;
+mod plugin;
 mod problem;
 
 use crate::service::Service;
@@ -39,7 +40,8 @@ pub fn router(service: Arc<Service>) -> Router {
             post(admin::cancel),
         )
         .route("/groups/{group}/password/reset", post(admin::reset_group))
-        .route("/enrollment-tokens", post(admin::enrollment_token));
+        .route("/enrollment-tokens", post(admin::enrollment_token))
+        .nest("/plugin", plugin::router());
     Router::new()
         .nest("/api/v1", admin)
         .route(ENROLL_PATH, post(agent::enroll))

@@ -1,6 +1,9 @@
 //! What the admin's API answers with, in JSON.
 
-use crate::store::Snapshot;
+use crate::{
+    plugin::{Slotted, Trial, TrialTerms},
+    store::{AuditEntry, Snapshot},
+};
 use mdm_wire::{
     decisions::{Command, Device, DeviceStatus},
     sync::Problem,
@@ -79,4 +82,48 @@ pub struct EnrollmentTokenView {
     /// When its time is over.
     #[serde(with = "time")]
     pub expires_at: Timestamp,
+}
+
+/// A plugin in the slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginView {
+    /// SHA-256 of the component, in hex.
+    pub digest: String,
+    /// The version of the contract that it implements.
+    pub contract: String,
+    /// Whether it is the one that the host started with.
+    pub is_default: bool,
+}
+
+impl From<&Slotted> for PluginView {
+    fn from(slotted: &Slotted) -> Self {
+        Self {
+            digest: slotted.plugin.digest(),
+            contract: slotted.plugin.contract().to_owned(),
+            is_default: slotted.is_default,
+        }
+    }
+}
+
+/// How far the trial of a new plugin is, and what ends it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrialView {
+    /// So far.
+    #[serde(flatten)]
+    pub trial: Trial,
+    /// When the plugin is taken out again.
+    pub terms: TrialTerms,
+}
+
+/// The plugins of a host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PluginsView {
+    /// The one that decides.
+    pub active: PluginView,
+    /// The one before it: a roll back puts it back.
+    pub previous: Option<PluginView>,
+    /// Set while the active one is new.
+    pub trial: Option<TrialView>,
+    /// Who changed it when, latest first.
+    pub history: Vec<AuditEntry>,
 }

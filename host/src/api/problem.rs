@@ -36,6 +36,12 @@ impl From<ServiceError> for ApiError {
             ServiceError::BadRequest(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-request"),
             ServiceError::BadEnrollmentToken => (StatusCode::UNAUTHORIZED, "bad-enrollment-token"),
             ServiceError::Refused(refusal) => refusal_kind(refusal),
+            ServiceError::NoPlugin(_) => (StatusCode::UNPROCESSABLE_ENTITY, "no-plugin"),
+            ServiceError::DoesNotConform { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "plugin-does-not-conform")
+            }
+            ServiceError::NothingToRollBack => (StatusCode::CONFLICT, "nothing-to-roll-back"),
+            ServiceError::NoShadow => (StatusCode::NOT_FOUND, "no-shadow"),
             ServiceError::Plugin(error) => (StatusCode::SERVICE_UNAVAILABLE, plugin_kind(error)),
             ServiceError::Store(StoreError::Conflict) => (StatusCode::CONFLICT, "device-changed"),
             ServiceError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-failed"),
@@ -79,7 +85,9 @@ fn plugin_kind(error: &PluginError) -> &'static str {
         PluginError::TooSlow(_) => "plugin-too-slow",
         PluginError::TooLarge(_) => "plugin-too-large",
         PluginError::Breach(_) => "plugin-broke-contract",
-        PluginError::Crashed(_) | PluginError::OtherTypes(_) | PluginError::NoSubject => "plugin-crashed",
+        PluginError::Crashed(_) | PluginError::OtherTypes(_) | PluginError::NoSubject => {
+            "plugin-crashed"
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::Host;
 use crate::api::model::DeviceList;
 use anyhow::{Context as _, bail};
 use mdm_wire::sync::Problem;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
@@ -58,6 +58,16 @@ impl Client {
         self.call(Method::PUT, path, &[], Some(body)).await
     }
 
+    /// Hands over a file.
+    pub(super) async fn put_file<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        file: Vec<u8>,
+    ) -> anyhow::Result<T> {
+        let request = self.request(Method::PUT, path, &[])?.body(file);
+        self.send(request).await
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -65,6 +75,19 @@ impl Client {
         query: &[(&str, Option<&str>)],
         body: Option<&impl Serialize>,
     ) -> anyhow::Result<T> {
+        let mut request = self.request(method, path, query)?;
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.send(request).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, Option<&str>)],
+    ) -> anyhow::Result<RequestBuilder> {
         let mut url = reqwest::Url::parse(&self.url).with_context(|| {
             format!("`{}` is no address such as http://127.0.0.1:7878", self.url)
         })?;
@@ -79,13 +102,11 @@ impl Client {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-        let mut request = self
-            .http
-            .request(method, url)
-            .bearer_auth(self.token.as_str());
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        let request = self.http.request(method, url);
+        Ok(request.bearer_auth(self.token.as_str()))
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
         let response = request.send().await.with_context(|| {
             format!(
                 "the host at {} can't be reached: is `mdm-host serve` running there?",

@@ -2,6 +2,7 @@
 
 mod client;
 mod device;
+mod folder;
 mod password;
 mod plugin;
 mod policy;

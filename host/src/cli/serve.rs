@@ -1,21 +1,20 @@
 //! `mdm-host serve`: wires a host together and runs it until it is told to stop.
 
+use super::folder::{Folder, private_file};
 use crate::{
     api,
-    plugin::{Artifacts, Limits, REFERENCE, Runtime},
-    service::Service,
+    plugin::{Limits, REFERENCE, Runtime, TrialTerms},
+    service::{Plugins, Service},
     store::{SqliteStore, Store},
     token,
 };
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use mdm_wire::decisions::{Characters, PasswordRule};
 use std::{
-    fs,
     io::{IsTerminal as _, Write as _, stderr},
     net::SocketAddr,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 use tokio::{
@@ -32,9 +31,16 @@ pub(super) struct Serve {
     /// The folder of the database, the host's key and compiled plugins. It is made if it isn't there.
     #[arg(long, default_value = "mdm-data")]
     data: PathBuf,
-    /// A component to load instead of the reference plugin.
+    /// The plugin to start with, instead of the reference plugin: a component, or one that this host
+    /// compiled. It decides unless `mdm-host plugin use` has chosen another.
     #[arg(long)]
     plugin: Option<PathBuf>,
+    /// Forget which plugin `mdm-host plugin use` chose.
+    #[arg(long)]
+    forget_chosen_plugin: bool,
+    /// When a new plugin is taken out again: 3/100 means when 3 of its first 100 calls fail.
+    #[arg(long, default_value = "3/100", value_parser = trial_terms)]
+    trial: TrialTerms,
     /// What a password has to be like: digits:4, digits:6-12, alphanumeric:8-16.
     #[arg(long, default_value = "digits:4", value_parser = password_rule)]
     password_rule: PasswordRule,
@@ -56,29 +62,30 @@ impl Serve {
             .with_writer(stderr)
             .init();
 
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.data)
-            .with_context(|| format!("the folder {} can't be made", self.data.display()))?;
+        let folder = Folder::open(&self.data)?;
+        let artifacts = folder.artifacts()?;
         let runtime = Runtime::new(Limits::default())?;
-        let artifacts = Artifacts::open(&self.data.join("compiled"), host_key(&self.data)?)
-            .context("the folder of compiled plugins can't be made")?;
-        let plugin = match &self.plugin {
+        let default = match &self.plugin {
             Some(file) => runtime.load_file(file, Some(&artifacts)),
             None => runtime.load(REFERENCE, Some(&artifacts)),
         }?;
-        let database = self.data.join("mdm.db");
-        private_file(&database)?;
+        let database = folder.database()?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&database)?);
+        if self.forget_chosen_plugin {
+            store.forget_plugin_choice().await?;
+        }
+        let plugins = Plugins::open(store.as_ref(), default, Some(artifacts), self.trial)
+            .await
+            .context(
+                "the plugin that was chosen can't be loaded: start with --forget-chosen-plugin",
+            )?;
         // Listening comes first: whoever can't listen must not spend the token that is shown once.
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("can't listen on {}", self.listen))?;
         self.hand_out_admin_token(store.as_ref()).await?;
 
-        tracing::info!(plugin = plugin.digest(), "plugin loaded");
-        let service = Arc::new(Service::new(store, plugin, self.password_rule));
+        let service = Arc::new(Service::new(store, plugins, self.password_rule));
         println!("listening on http://{}", listener.local_addr()?);
         tokio::spawn({
             let service = Arc::clone(&service);
@@ -124,37 +131,20 @@ impl Serve {
     }
 }
 
-/// Opens a file that only its owner can read.
-fn private_file(path: &Path) -> anyhow::Result<fs::File> {
-    fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("the file {} can't be written", path.display()))
-}
-
-/// The host's own key, made at the first start: it vouches for what this host has compiled.
-fn host_key(data: &Path) -> anyhow::Result<[u8; 32]> {
-    let path = data.join("host.key");
-    if !path.exists() {
-        let mut key = [0u8; 32];
-        getrandom::fill(&mut key).context("the operating system gave no random bytes")?;
-        let temporary = data.join("host.key.new");
-        let mut file = private_file(&temporary)?;
-        file.write_all(&key)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)?;
-    }
-    let key = fs::read(&path).with_context(|| format!("{} can't be read", path.display()))?;
-    match key.try_into() {
-        Ok(key) => Ok(key),
-        Err(_) => bail!(
-            "{} is damaged: remove it, and the host makes another (compiled plugins are then compiled \
-             again)",
-            path.display()
-        ),
+fn trial_terms(text: &str) -> Result<TrialTerms, String> {
+    let parsed = text.split_once('/').and_then(|(failures, calls)| {
+        Some(TrialTerms {
+            failures: failures.parse().ok()?,
+            calls: calls.parse().ok()?,
+        })
+    });
+    match parsed {
+        Some(terms) if terms.failures == 0 || terms.failures > terms.calls => Err(format!(
+            "no trial has {} failures of {} calls",
+            terms.failures, terms.calls
+        )),
+        Some(terms) => Ok(terms),
+        None => Err("a trial looks like 3/100: 3 failures of the first 100 calls".into()),
     }
 }
 
@@ -186,6 +176,14 @@ fn password_rule(text: &str) -> Result<PasswordRule, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trial_is_written_as_failures_of_calls() {
+        assert_eq!(trial_terms("3/100"), Ok(TrialTerms::default()));
+        for bad in ["", "3", "0/5", "6/5", "a/b"] {
+            assert!(trial_terms(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_password_rule_is_written_in_one_word() {

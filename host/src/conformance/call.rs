@@ -3,10 +3,10 @@
 use super::case::Situation;
 use crate::{
     change::Change,
-    plugin::{CallContext, Decided, Plugin, PluginError, comparable},
+    plugin::{CallContext, Decided, Instance, Plugin, PluginError, Returned, comparable},
 };
 use mdm_wire::{
-    decisions::{Command, Refusal, Terms},
+    decisions::{Refusal, Terms},
     words::{Action, Outcome, ResetOptions},
 };
 use serde::{Deserialize, Serialize};
@@ -71,17 +71,9 @@ pub struct Answer {
     pub changes: Vec<Change>,
 }
 
-/// A result as the cases write it.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Returned<T> {
-    Ok(T),
-    Err(Refusal),
-}
-
 impl Call {
     /// A reset as it is asked for most often.
-    pub(super) fn reset() -> Self {
+    pub fn reset() -> Self {
         Self::Reset {
             options: ResetOptions::default(),
             terms: Terms::default(),
@@ -90,7 +82,15 @@ impl Call {
 
     /// Runs the call on a fresh instance.
     pub fn run(&self, plugin: &Plugin, situation: &Situation) -> Result<Answer, PluginError> {
-        let mut instance = plugin.instance()?;
+        self.run_on(&mut plugin.instance()?, situation)
+    }
+
+    /// Runs the call on this instance.
+    pub fn run_on(
+        &self,
+        instance: &mut Instance,
+        situation: &Situation,
+    ) -> Result<Answer, PluginError> {
         let context = situation.context(self);
         match self {
             Self::Reset { options, terms } => result(instance.reset(context, *options, terms)),
@@ -122,19 +122,12 @@ impl Call {
 }
 
 fn result<T: Serialize>(decided: Decided<Result<T, Refusal>>) -> Result<Answer, PluginError> {
-    let (decision, context) = decided?;
-    let returned = match decision {
-        Ok(decision) => Returned::Ok(decision),
-        Err(refusal) => {
-            // The host drops what a refused call has changed.
-            let dropped = CallContext {
-                changes: Vec::new(),
-                ..context
-            };
-            return answer(&Returned::<Command>::Err(refusal), dropped);
-        }
-    };
-    answer(&returned, context)
+    let (decision, mut context) = decided?;
+    if decision.is_err() {
+        // The host drops what a refused call has changed.
+        context.changes.clear();
+    }
+    answer(&Returned::from(decision), context)
 }
 
 fn value<T: Serialize>(decided: Decided<T>) -> Result<Answer, PluginError> {

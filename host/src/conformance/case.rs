@@ -112,7 +112,9 @@ struct Base {
 
 /// The rules that the cases prove: their numbers and what they say.
 pub fn rules() -> serde_json::Result<BTreeMap<u8, String>> {
-    files().map(|file| file.map(|it| (it.rule, it.title))).collect()
+    files()
+        .map(|file| file.map(|it| (it.rule, it.title)))
+        .collect()
 }
 
 fn files() -> impl Iterator<Item = serde_json::Result<CaseFile>> {
@@ -193,7 +195,8 @@ impl Situation {
         self.password_rule = rule.clone();
     }
 
-    pub(super) fn context(&self, call: &Call) -> CallContext {
+    /// The context of a call in this situation.
+    pub fn context(&self, call: &Call) -> CallContext {
         CallContext {
             device: self.device.clone(),
             pending: self.pending.clone(),

@@ -104,10 +104,25 @@ mod tests {
         let one = json!([{"settle": {"command": "a"}}]);
         let two = json!([{"settle": {"command": "b"}}, {"settle": {"command": "a"}}]);
         let quiet = json!([]);
-        assert!(is_as_expected(&expected(one.clone()), &answer(one.clone(), quiet.clone())));
-        assert!(!is_as_expected(&expected(one.clone()), &answer(two.clone(), quiet.clone())));
-        assert!(!is_as_expected(&expected(two), &answer(one.clone(), quiet.clone())));
-        assert!(!is_as_expected(&expected(json!([])), &answer(one.clone(), quiet)));
-        assert!(!is_as_expected(&expected(one.clone()), &answer(one, json!(["no-expiry"]))));
+        assert!(is_as_expected(
+            &expected(one.clone()),
+            &answer(one.clone(), quiet.clone())
+        ));
+        assert!(!is_as_expected(
+            &expected(one.clone()),
+            &answer(two.clone(), quiet.clone())
+        ));
+        assert!(!is_as_expected(
+            &expected(two),
+            &answer(one.clone(), quiet.clone())
+        ));
+        assert!(!is_as_expected(
+            &expected(json!([])),
+            &answer(one.clone(), quiet)
+        ));
+        assert!(!is_as_expected(
+            &expected(one.clone()),
+            &answer(one, json!(["no-expiry"]))
+        ));
     }
 }

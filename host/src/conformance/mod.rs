@@ -107,7 +107,12 @@ pub fn check(plugin: &Plugin, thoroughness: Thoroughness) -> serde_json::Result<
             case: "some password is accepted under some rule for passwords".into(),
             verdict: Verdict::Fail,
             expected: json!({"returns": {"ok": SENT}}),
-            got: outcome(Call::reset().run(plugin, &base).as_ref().map_err(ToString::to_string)),
+            got: outcome(
+                Call::reset()
+                    .run(plugin, &base)
+                    .as_ref()
+                    .map_err(ToString::to_string),
+            ),
         });
     }
     let (password, password_rule) = accepted.unwrap_or_else(|| {
@@ -151,6 +156,17 @@ fn accepted_password(plugin: &Plugin, base: &Situation) -> Option<(Password, Pas
         answer.returned.get("ok")?;
         Some((password, rule))
     })
+}
+
+/// The base situation, with a rule for passwords and a password by it that the plugin accepts; none: it
+/// accepts none that the kit has.
+pub fn acceptable(plugin: &Plugin) -> serde_json::Result<Option<Situation>> {
+    let mut situation = base_situation()?;
+    let accepted = accepted_password(plugin, &situation);
+    Ok(accepted.map(|(password, rule)| {
+        situation.with_password(&password, &rule);
+        situation
+    }))
 }
 
 fn judge_case(plugin: &Plugin, case: Case) -> Finding {
@@ -201,7 +217,10 @@ fn sequences(plugin: &Plugin, start: &Situation, thoroughness: Thoroughness) -> 
         },
         Some(mismatch) => Finding {
             rule: Some(mismatch.rule),
-            case: format!("a random sequence, seed {seed}: {}", mismatch.steps.join(", then ")),
+            case: format!(
+                "a random sequence, seed {seed}: {}",
+                mismatch.steps.join(", then ")
+            ),
             verdict: Verdict::Fail,
             expected: mismatch.expected,
             got: mismatch.got,

@@ -246,11 +246,7 @@ impl World {
         }
     }
 
-    fn end(
-        &self,
-        failure: Failure,
-        refusal: impl Fn(&Command) -> Option<Refusal>,
-    ) -> Prediction {
+    fn end(&self, failure: Failure, refusal: impl Fn(&Command) -> Option<Refusal>) -> Prediction {
         let mut after = self.clone();
         let now = self.situation.now;
         let Some(command) = after.subject_mut() else {

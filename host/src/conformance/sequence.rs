@@ -68,7 +68,10 @@ impl fmt::Display for Step {
                     (*too_short, " to a password that is too short"),
                     (options.lock_now, " with lock-now"),
                     (options.require_entry, " with require-entry"),
-                    (options.no_credentials_on_boot, " with no-credentials-on-boot"),
+                    (
+                        options.no_credentials_on_boot,
+                        " with no-credentials-on-boot",
+                    ),
                 ] {
                     f.write_str(if is_set { words } else { "" })?;
                 }
@@ -175,11 +178,12 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Outcome::Failed(Failure::TokenInvalid)),
         1 => Just(Outcome::Failed(Failure::ExistingPassword)),
     ];
-    let options = (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(a, b, c)| ResetOptions {
-        lock_now: a,
-        require_entry: b,
-        no_credentials_on_boot: c,
-    });
+    let options =
+        (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(a, b, c)| ResetOptions {
+            lock_now: a,
+            require_entry: b,
+            no_credentials_on_boot: c,
+        });
     let action = prop_oneof![Just(Action::Reset), Just(Action::Remove)];
     prop_oneof![
         5 => (prop::bool::weighted(0.1), options, replaces(), valid_for()).prop_map(
@@ -330,7 +334,11 @@ fn make(plugin: &Plugin, world: &World, call: &Call) -> Result<World, Box<Mismat
     };
     let answer = call.run(plugin, &world.situation).map_err(|error| {
         let expected = json!({ "returns": must_return });
-        mismatch(rule_of_call(world, call), expected, json!(error.to_string()))
+        mismatch(
+            rule_of_call(world, call),
+            expected,
+            json!(error.to_string()),
+        )
     })?;
     let is_refused = is_refusal(&must_return);
     if !is_refused && judge::is_own_rule(&answer, false) {
@@ -346,7 +354,10 @@ fn make(plugin: &Plugin, world: &World, call: &Call) -> Result<World, Box<Mismat
         } else {
             rule_of_call(world, call)
         };
-        let (expected, got) = (json!({"returns": must_return}), json!({"returns": returned}));
+        let (expected, got) = (
+            json!({"returns": must_return}),
+            json!({"returns": returned}),
+        );
         return Err(mismatch(rule, expected, got));
     }
     let mut expected = predicted.after.facts();
@@ -357,7 +368,8 @@ fn make(plugin: &Plugin, world: &World, call: &Call) -> Result<World, Box<Mismat
     if expected.is_empty() && got.is_empty() {
         return Ok(after);
     }
-    let old = |facts: &BTreeMap<String, Value>| facts.keys().any(|of| world.facts().contains_key(of));
+    let old =
+        |facts: &BTreeMap<String, Value>| facts.keys().any(|of| world.facts().contains_key(of));
     let rule = match call {
         Call::Report { .. } if expected.contains_key("override") => rule_of_override(world),
         Call::Reset { .. } | Call::Remove { .. } if old(&expected) => 11,

@@ -149,3 +149,37 @@ fn load_trusted(engine: &Engine, code: &[u8]) -> Option<Component> {
     // wrote; wasmtime itself refuses those of another version or other settings.
     unsafe { Component::deserialize(engine, code) }.ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::{Limits, REFERENCE, Runtime};
+
+    #[test]
+    fn an_artifact_of_another_engine_is_refused_for_that_reason_even_if_this_host_made_it() {
+        let limits = Limits {
+            instances: 1,
+            ..Limits::default()
+        };
+        let runtime = Runtime::new(limits).unwrap();
+        let folder = std::env::temp_dir().join(format!("mdm-artifact-{}", std::process::id()));
+        let artifacts = Artifacts::open(&folder, [7; 32]).unwrap();
+        let artifact = runtime.compile_ahead(REFERENCE, &artifacts).unwrap();
+        let Parts {
+            engine,
+            digest,
+            code,
+            ..
+        } = Parts::of(&artifact).unwrap();
+        let other: Vec<u8> = engine.iter().map(|byte| !byte).collect();
+        let tag = artifacts.mac(&other, digest, code).finalize().into_bytes();
+        let of_another = [MAGIC.as_slice(), &other, digest, &tag, code].concat();
+        assert!(runtime.load(&artifact, Some(&artifacts)).is_ok());
+        let refused = runtime.load(&of_another, Some(&artifacts)).map(|_| ());
+        assert!(
+            matches!(refused, Err(LoadError::OtherEngine)),
+            "{refused:?}"
+        );
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

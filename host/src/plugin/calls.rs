@@ -9,7 +9,6 @@ use super::{
     error::PluginError,
     imports::Guest,
     inspect::hex,
-    load,
 };
 use wasmtime::{
     Store,
@@ -52,9 +51,9 @@ impl Plugin {
         hex(&self.digest)
     }
 
-    /// How many instances can run at one time.
-    pub fn most_instances(&self) -> u32 {
-        self.runtime.limits.instances
+    /// What it runs on.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     /// Makes an instance. The service makes one for each call, so that a plugin can't carry anything
@@ -181,11 +180,12 @@ impl Instance {
         self.run(context, |guest, store| guest.call_expire(store, &command))
     }
 
-    /// Calls a function that a later 1.x added to the contract's `password`. None: this plugin was built
-    /// before it, and the host does without.
+    /// Calls a function of an interface that a later 1.x added to the contract, such as
+    /// `mdm:password/description@1.1.0`. None: this plugin doesn't have it, and the host does without.
     pub fn optional<P, R>(
         &mut self,
         context: CallContext,
+        interface: &str,
         function: &str,
         parameters: P,
     ) -> Decided<Option<R>>
@@ -197,7 +197,7 @@ impl Instance {
             instance, store, ..
         } = self;
         let export = instance
-            .get_export_index(&mut *store, None, load::INTERFACE)
+            .get_export_index(&mut *store, None, interface)
             .and_then(|it| instance.get_export_index(&mut *store, Some(&it), function));
         let Some(export) = export else {
             return Ok((None, context));
@@ -205,7 +205,9 @@ impl Instance {
         let function = instance
             .get_typed_func::<P, R>(&mut *store, &export)
             .map_err(|_| PluginError::OtherTypes(function.to_owned()))?;
-        self.run(context, |_, store| Ok(Some(function.call(store, parameters)?)))
+        self.run(context, |_, store| {
+            Ok(Some(function.call(store, parameters)?))
+        })
     }
 
     /// The linear memory that the instance holds, in bytes.

@@ -66,6 +66,25 @@ impl Effect {
     }
 }
 
+/// A result in JSON: `{"ok": …}` or `{"err": …}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Returned<T> {
+    /// The call was accepted.
+    Ok(T),
+    /// It was refused, and changed nothing.
+    Err(Refusal),
+}
+
+impl<T> From<Result<T, Refusal>> for Returned<T> {
+    fn from(result: Result<T, Refusal>) -> Self {
+        match result {
+            Ok(value) => Self::Ok(value),
+            Err(refusal) => Self::Err(refusal),
+        }
+    }
+}
+
 /// What a call came to, in the form in which two of them can be compared: each host makes ids of its
 /// own for new commands, so they are all written as `sent_as`.
 pub fn comparable<T: Serialize>(

@@ -43,14 +43,24 @@ impl Runtime {
             _clock: clock,
         })
     }
+
+    /// What a call may use.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
 }
+
+/// Room for what is not a call of the active plugin: one that is being loaded or checked, and one that
+/// runs in the shadow of the active one.
+const SPARE_INSTANCES: u32 = 4;
 
 fn config(limits: &Limits) -> Config {
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(limits.instances)
-        .total_core_instances(limits.instances * 8)
-        .total_memories(limits.instances)
-        .total_tables(limits.instances * 4)
+    let instances = limits.instances + SPARE_INSTANCES;
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * 8)
+        .total_memories(instances)
+        .total_tables(instances * 4)
         .max_memories_per_component(1)
         .max_tables_per_component(4)
         .max_memory_size(limits.memory)

@@ -59,10 +59,14 @@ pub enum LoadError {
     #[error("this component wants more than a plugin is granted: {}. Build it without: `mdm-host plugin new` makes a project of each language that shows how", denied(.0))]
     DeniedImports(Vec<Import>),
     /// A compiled plugin that this host did not make, or not so.
-    #[error("this compiled plugin was altered, or another host made it: a host runs only machine code that it made itself. Give the component (.wasm), or compile it with `mdm-host plugin compile` and this host's data folder")]
+    #[error(
+        "this compiled plugin was altered, or another host made it: a host runs only machine code that it made itself. Give the component (.wasm), or compile it with `mdm-host plugin compile` and this host's data folder"
+    )]
     Altered,
     /// A compiled plugin of this host's, made by another version of it.
-    #[error("this compiled plugin was made by another version of mdm-host, or with other settings. Compile its component again with `mdm-host plugin compile`")]
+    #[error(
+        "this compiled plugin was made by another version of mdm-host, or with other settings. Compile its component again with `mdm-host plugin compile`"
+    )]
     OtherEngine,
     /// The engine itself could not be set up.
     #[error("the WebAssembly engine can't be set up: {0}")]
@@ -90,7 +94,9 @@ pub enum PluginError {
     #[error("the plugin wanted more than {} MiB of memory and was stopped; nothing was changed", .0 >> 20)]
     TooLarge(usize),
     /// It lacks a function in the types that the host expects.
-    #[error("the plugin's function {0} has other types than this host expects; nothing was changed")]
+    #[error(
+        "the plugin's function {0} has other types than this host expects; nothing was changed"
+    )]
     OtherTypes(String),
     /// It broke a rule of the contract.
     #[error("the plugin broke the contract: {0}; nothing was changed")]
@@ -114,6 +120,11 @@ pub(super) struct Breach(pub(super) String);
 pub(super) struct OutOfMemory;
 
 impl PluginError {
+    /// Whether the plugin is to blame, and not its host.
+    pub fn is_the_plugins_fault(&self) -> bool {
+        !matches!(self, Self::NoSubject)
+    }
+
     pub(super) fn from_trap(error: &wasmtime::Error, limits: &Limits) -> Self {
         if let Some(Breach(what)) = error.downcast_ref() {
             return Self::Breach(what.clone());

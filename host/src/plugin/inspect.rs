@@ -87,7 +87,9 @@ impl Inspection {
             };
             for value in field.values {
                 let value = value?;
-                let text = format!("{} {}", value.name, value.version).trim().to_owned();
+                let text = format!("{} {}", value.name, value.version)
+                    .trim()
+                    .to_owned();
                 if !list.contains(&text) {
                     list.push(text);
                 }

@@ -143,7 +143,10 @@ fn check_imports(engine: &Engine, component: &Component) -> Result<(), LoadError
 fn check_exports(engine: &Engine, component: &Component) -> Result<String, LoadError> {
     let component_type = component.component_type();
     let exports: Vec<_> = component_type.exports(engine).collect();
-    let Some((name, item)) = exports.iter().find(|(name, _)| name.starts_with(COMPATIBLE)) else {
+    let Some((name, item)) = exports
+        .iter()
+        .find(|(name, _)| name.starts_with(COMPATIBLE))
+    else {
         let other = exports
             .iter()
             .find(|(name, _)| name.starts_with(INTERFACE_NAME));

@@ -15,17 +15,19 @@ mod imports;
 mod inspect;
 mod limits;
 mod load;
+mod slot;
 mod wasi;
 
 pub use artifact::Artifacts;
 pub use calls::{Decided, Instance, Plugin};
 pub use context::CallContext;
-pub use effect::{Effect, comparable};
+pub use effect::{Effect, Returned, comparable};
 pub use engine::Runtime;
 pub use error::{LoadError, PluginError};
 pub use grants::Import;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
+pub use slot::{Places, Slot, Slotted, Trial, TrialTerms};
 
 /// The reference plugin, built from `plugin/` together with this host.
 pub const REFERENCE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-plugin.wasm"));

@@ -1,9 +1,9 @@
 //! What an agent does: it enrolls once, and syncs ever after.
 
-use super::{Deed, Service, ServiceError};
+use super::{Deed, MOST_ROUNDS, Service, ServiceError};
 use crate::{
     change::Change,
-    store::{Commit, Delivery, NewDevice, Snapshot, StoreError},
+    store::{Delivery, NewDevice, Snapshot, StoreError},
     token::{self, TokenDigest},
 };
 use mdm_wire::{
@@ -108,25 +108,19 @@ impl Service {
 
     /// Notes what the agent told of its device, if that is new.
     async fn hear(&self, device: &str, told: &Told) -> Result<(), ServiceError> {
-        loop {
+        for _ in 0..MOST_ROUNDS {
             let snapshot = self.snapshot(device).await?;
             let at = time::now();
             let is_recent = at < snapshot.device.last_sync + NOTED_EVERY;
-            if is_recent && is_known(told, &snapshot) {
+            let changes = match is_recent && is_known(told, &snapshot) {
+                true => Vec::new(),
+                false => vec![Change::Tell(told.clone())],
+            };
+            if self.commit(&snapshot, at, changes, None).await? {
                 return Ok(());
             }
-            let commit = Commit {
-                device: device.to_owned(),
-                version: snapshot.version,
-                at,
-                changes: vec![Change::Tell(told.clone())],
-                audit: None,
-            };
-            match self.store.commit(commit).await {
-                Err(StoreError::Conflict) => {}
-                done => return Ok(done?),
-            }
         }
+        Err(StoreError::Conflict.into())
     }
 
     async fn report(&self, device: &str, report: &Report) -> Result<(), ServiceError> {
@@ -185,7 +179,7 @@ impl Service {
             return Ok(None);
         };
         let state = self
-            .ask(snapshot, None, |plugin, context| {
+            .ask("policy-override", snapshot, None, |plugin, context| {
                 plugin.policy_override(context)
             })
             .await?;

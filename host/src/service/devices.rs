@@ -1,9 +1,9 @@
 //! Devices as an admin sees them, the policies applied to them, and tokens to enroll more.
 
-use super::{Service, ServiceError};
+use super::{MOST_ROUNDS, Service, ServiceError};
 use crate::{
     change::Change,
-    store::{AuditEntry, Commit, Snapshot, StoreError},
+    store::{AuditEntry, Snapshot, StoreError},
     token,
     transport::Transport as _,
 };
@@ -65,7 +65,7 @@ impl Service {
     /// The latest lines of the audit trail about a device, latest first.
     pub async fn audit(&self, device: &str, most: u32) -> Result<Vec<AuditEntry>, ServiceError> {
         self.snapshot(device).await?;
-        Ok(self.store.audit(device, most).await?)
+        Ok(self.store.audit(Some(device), most).await?)
     }
 
     /// Applies a policy to a device, or clears it. Whether it is enforced is the plugin's to say.
@@ -74,7 +74,7 @@ impl Service {
         device: &str,
         policy: Option<Policy>,
     ) -> Result<(), ServiceError> {
-        loop {
+        for _ in 0..MOST_ROUNDS {
             let snapshot = self.snapshot(device).await?;
             if let Some(policy) = &policy {
                 check_policy(policy, snapshot.device.api_level)?;
@@ -84,30 +84,21 @@ impl Service {
                 Some(policy) => policy.to_string(),
                 None => "cleared".to_owned(),
             };
-            let commit = Commit {
-                device: device.to_owned(),
-                version: snapshot.version,
+            let audit = AuditEntry {
                 at,
-                changes: vec![Change::SetPolicy(policy.clone())],
-                audit: Some(AuditEntry {
-                    at,
-                    actor: "admin".into(),
-                    action: "policy".into(),
-                    device: device.to_owned(),
-                    command: None,
-                    detail: Some(detail),
-                    plugin: None,
-                }),
+                actor: "admin".into(),
+                action: "policy".into(),
+                device: Some(device.to_owned()),
+                command: None,
+                detail: Some(detail),
+                plugin: None,
             };
-            match self.store.commit(commit).await {
-                Ok(()) => {
-                    self.transport.wake(device);
-                    return Ok(());
-                }
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+            let changes = vec![Change::SetPolicy(policy.clone())];
+            if self.commit(&snapshot, at, changes, Some(audit)).await? {
+                return Ok(());
             }
         }
+        Err(StoreError::Conflict.into())
     }
 
     /// Makes a token that one device can enroll with, once, within `valid_for` seconds.

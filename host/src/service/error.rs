@@ -1,6 +1,10 @@
 //! Why a use case came to nothing. Nothing was changed then.
 
-use crate::{plugin::PluginError, store::StoreError, token::NoRandom};
+use crate::{
+    plugin::{LoadError, PluginError},
+    store::StoreError,
+    token::NoRandom,
+};
 use mdm_wire::{decisions::Refusal, sealing::SealingError, words::CommandId};
 
 /// Why a use case came to nothing.
@@ -31,6 +35,26 @@ pub enum ServiceError {
     /// The plugin refused.
     #[error("{0}")]
     Refused(Refusal),
+    /// The file was not accepted as a plugin; the active one stays.
+    #[error(transparent)]
+    NoPlugin(#[from] LoadError),
+    /// The plugin does not do what the contract requires; the active one stays.
+    #[error(
+        "this plugin does not conform to the contract: {failed} cases of the conformance kit failed, such as: {}. `mdm-host plugin check` shows them all",
+        first.join("; ")
+    )]
+    DoesNotConform {
+        /// How many cases failed.
+        failed: usize,
+        /// Some of them.
+        first: Vec<String>,
+    },
+    /// No plugin was active before.
+    #[error("there is no plugin to roll back to: no other was active before")]
+    NothingToRollBack,
+    /// No candidate runs in the shadow.
+    #[error("no plugin runs in the shadow: `mdm-host plugin shadow FILE` starts one")]
+    NoShadow,
     /// The plugin failed.
     #[error(transparent)]
     Plugin(#[from] PluginError),

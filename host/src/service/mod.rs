@@ -1,7 +1,7 @@
 //! The one flow: a request becomes a plugin's decision, and the decision one commit.
 //!
 //! A use case is one function: `password` has the admin's, `devices` those about devices and policies,
-//! `agents` the agent's, `expiry` the clock's. All that decide go through `Service::decide`; those
+//! `plugins` those about plugins, `agents` the agent's, `expiry` the clock's. All that decide go through `Service::decide`; those
 //! that only ask, through `Service::ask`.
 
 mod agents;
@@ -9,24 +9,29 @@ mod devices;
 mod error;
 mod expiry;
 mod password;
+mod plugins;
+mod shadow;
 
 pub use devices::{DevicePage, EnrollmentToken};
 pub use error::ServiceError;
 pub use password::{Request, Reset};
+pub use plugins::Plugins;
+pub use shadow::{Comparisons, Difference, ShadowReport};
 
 use crate::{
     change::Change,
     password::Password,
-    plugin::{CallContext, Decided, Instance, Plugin, PluginError},
+    plugin::{CallContext, Decided, Instance, Plugin, PluginError, Returned},
     store::{AuditEntry, Commit, Snapshot, Store, StoreError},
     transport::{AgentSync, Transport as _},
 };
 use mdm_wire::{
     decisions::{PasswordRule, Refusal},
     sealing::{Binding, PublicKey},
-    time,
+    time::{self, Timestamp},
     words::{Action, CommandId},
 };
+use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 
@@ -37,7 +42,7 @@ const MOST_ROUNDS: usize = 32;
 /// What a host is made of.
 pub struct Service {
     store: Arc<dyn Store>,
-    plugin: Arc<Plugin>,
+    plugins: Plugins,
     transport: AgentSync,
     password_rule: PasswordRule,
     /// One permit for each instance that may run.
@@ -76,11 +81,11 @@ impl<'a> Deed<'a> {
 
 impl Service {
     /// Wires a host together.
-    pub fn new(store: Arc<dyn Store>, plugin: Plugin, password_rule: PasswordRule) -> Self {
+    pub fn new(store: Arc<dyn Store>, plugins: Plugins, password_rule: PasswordRule) -> Self {
         Self {
-            instances: Semaphore::new(plugin.most_instances() as usize),
+            instances: Semaphore::new(plugins.most_instances()),
             store,
-            plugin: Arc::new(plugin),
+            plugins,
             transport: AgentSync::default(),
             password_rule,
             closing: watch::Sender::new(false),
@@ -94,7 +99,7 @@ impl Service {
 
     /// Lets the plugin decide about a device, and commits what it decided: all of it, or nothing. If
     /// the device was changed meanwhile, the plugin decides again.
-    async fn decide<T: Send + 'static>(
+    async fn decide<T: Serialize + Send + 'static>(
         &self,
         device: &str,
         deed: Deed<'_>,
@@ -109,7 +114,16 @@ impl Service {
             if let Some(subject) = deed.subject {
                 context.subject = Some(self.command(device, subject).await?);
             }
-            let (decision, context) = self.run(context, call.clone()).await?;
+            let call = call.clone();
+            let (answer, context, plugin) = self
+                .run(deed.action, context, move |plugin, context| {
+                    let (result, mut context) = call(plugin, context)?;
+                    if result.is_err() {
+                        context.changes.clear();
+                    }
+                    Ok((Returned::from(result), context))
+                })
+                .await?;
             tracing::trace!(
                 device,
                 actor = deed.actor,
@@ -117,50 +131,112 @@ impl Service {
                 ?context,
                 "decided"
             );
-            let decision = decision.map_err(ServiceError::Refused)?;
-            if context.changes.is_empty() {
-                return Ok(decision);
-            }
-            let commit = Commit {
-                device: device.to_owned(),
-                version: snapshot.version,
-                at: context.now,
-                audit: Some(AuditEntry {
-                    at: context.now,
-                    actor: deed.actor.into(),
-                    action: deed.action.into(),
-                    device: device.to_owned(),
-                    command: subject(&context),
-                    detail: deed.detail.clone(),
-                    plugin: Some(self.plugin.digest()),
-                }),
-                changes: seal(context.changes, device, &snapshot.public_key, deed.password)?,
+            let answer = match answer {
+                Returned::Ok(answer) => answer,
+                Returned::Err(refusal) => return Err(ServiceError::Refused(refusal)),
             };
-            match self.store.commit(commit).await {
-                Ok(()) => {
-                    self.transport.wake(device);
-                    return Ok(decision);
-                }
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+            let audit = AuditEntry {
+                at: context.now,
+                actor: deed.actor.into(),
+                action: deed.action.into(),
+                device: Some(device.to_owned()),
+                command: subject(&context),
+                detail: deed.detail.clone(),
+                plugin: Some(plugin),
+            };
+            let changes = seal(context.changes, device, &snapshot.public_key, deed.password)?;
+            if self
+                .commit(&snapshot, context.now, changes, Some(audit))
+                .await?
+            {
+                return Ok(answer);
             }
         }
         Err(StoreError::Conflict.into())
     }
 
-    /// Asks the plugin about a device. Nothing changes.
-    async fn ask<T: Send + 'static>(
+    /// Commits what was decided on a snapshot of a device: all, or nothing. False: the device has
+    /// changed since, and it has to be decided anew.
+    async fn commit(
         &self,
         snapshot: &Snapshot,
+        at: Timestamp,
+        changes: Vec<Change>,
+        audit: Option<AuditEntry>,
+    ) -> Result<bool, ServiceError> {
+        if changes.is_empty() {
+            return Ok(true);
+        }
+        let device = &snapshot.device.id;
+        // What an agent told of its device is no news to the agent.
+        let is_news = audit.is_some();
+        let commit = Commit {
+            device: device.clone(),
+            version: snapshot.version,
+            at,
+            changes,
+            audit,
+        };
+        match self.store.commit(commit).await {
+            Ok(()) => {
+                if is_news {
+                    self.transport.wake(device);
+                }
+                Ok(true)
+            }
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks the plugin about a device. Nothing changes.
+    async fn ask<T: Serialize + Send + 'static>(
+        &self,
+        function: &'static str,
+        snapshot: &Snapshot,
         password: Option<&Password>,
-        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
+        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Clone + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let (answer, _) = self.run(self.context(snapshot, password), call).await?;
+        let context = self.context(snapshot, password);
+        let (answer, _, _) = self.run(function, context, call).await?;
         Ok(answer)
     }
 
-    async fn run<T: Send + 'static>(
+    /// Runs a call on the active plugin, and says which that was. While it is on trial, the plugin
+    /// before it takes the calls that it fails: they have changed nothing.
+    async fn run<T: Serialize + Send + 'static>(
         &self,
+        function: &'static str,
+        context: CallContext,
+        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Clone + Send + 'static,
+    ) -> Result<(T, CallContext, String), PluginError> {
+        let places = self.plugins.slot.places();
+        let shadow = self.plugins.shadow();
+        let previous = places.previous.filter(|_| places.trial.is_some());
+        let spare = (previous.is_some() || shadow.is_some()).then(|| context.clone());
+        let mut plugin = places.active.plugin;
+        let mut decided = self.run_on(&plugin, context, call.clone()).await;
+        if self.plugins.slot.note(&plugin, decided.as_ref().err()) {
+            let last = decided.as_ref().err().map(ToString::to_string);
+            self.note_failed_trial(&plugin, last.unwrap_or_default())
+                .await;
+        }
+        if let (Err(error), Some(previous), Some(spare)) = (&decided, previous, &spare)
+            && error.is_the_plugins_fault()
+        {
+            plugin = previous.plugin;
+            decided = self.run_on(&plugin, spare.clone(), call.clone()).await;
+        }
+        let (answer, context) = decided?;
+        if let (Some(shadow), Some(spare)) = (shadow, spare) {
+            shadow.compare(function, (&answer, &context), spare, call);
+        }
+        Ok((answer, context, plugin.digest()))
+    }
+
+    async fn run_on<T: Send + 'static>(
+        &self,
+        plugin: &Arc<Plugin>,
         context: CallContext,
         call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
     ) -> Decided<T> {
@@ -170,7 +246,7 @@ impl Service {
             .acquire()
             .await
             .map_err(|e| crashed(e.to_string()))?;
-        let plugin = Arc::clone(&self.plugin);
+        let plugin = Arc::clone(plugin);
         // A plugin may use all of its time: off the threads that serve everyone else.
         tokio::task::spawn_blocking(move || call(&mut plugin.instance()?, context))
             .await

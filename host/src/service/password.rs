@@ -112,9 +112,12 @@ impl Service {
             options,
             terms,
         } = request;
-        self.ask(&snapshot, password.as_ref(), move |plugin, context| {
-            plugin.outlook(context, action, options, &terms)
-        })
+        self.ask(
+            "outlook",
+            &snapshot,
+            password.as_ref(),
+            move |plugin, context| plugin.outlook(context, action, options, &terms),
+        )
         .await
     }
 
@@ -122,7 +125,9 @@ impl Service {
     pub async fn status(&self, device: &str) -> Result<(DeviceStatus, Vec<Command>), ServiceError> {
         let snapshot = self.snapshot(device).await?;
         let status = self
-            .ask(&snapshot, None, |plugin, context| plugin.status(context))
+            .ask("status", &snapshot, None, |plugin, context| {
+                plugin.status(context)
+            })
             .await?;
         Ok((status, self.store.history(device, 50).await?))
     }

@@ -16,7 +16,7 @@ use mdm_wire::{
     time::{self, Timestamp},
     words::CommandId,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why the store did not do as it was asked. Nothing was written then.
 #[derive(Debug, thiserror::Error)]
@@ -64,23 +64,33 @@ pub struct Commit {
 }
 
 /// Who did what to which device, when, by which plugin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// When.
     #[serde(with = "time")]
     pub at: Timestamp,
     /// `admin`, `agent` or `host`.
     pub actor: String,
-    /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`.
+    /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`, `use-plugin`,
+    /// `roll-back-plugin`.
     pub action: String,
-    /// To which device.
-    pub device: String,
+    /// To which device; none: to the host itself.
+    pub device: Option<String>,
     /// The command in question.
     pub command: Option<CommandId>,
     /// More about it, in words.
     pub detail: Option<String>,
     /// The SHA-256 digest of the plugin that decided it.
     pub plugin: Option<String>,
+}
+
+/// What an admin chose of plugins: their digests. None is the plugin that the host starts with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginChoice {
+    /// The plugin that decides.
+    pub active: Option<String>,
+    /// The one before it.
+    pub previous: Option<String>,
 }
 
 /// A pending command in the outbox.
@@ -134,8 +144,26 @@ pub trait Store: Send + Sync + 'static {
     /// Pending commands whose time is over at `now`, with their devices.
     async fn overdue(&self, now: Timestamp) -> Result<Vec<(String, CommandId)>, StoreError>;
 
-    /// The latest `most` lines about a device, latest first.
-    async fn audit(&self, device: &str, most: u32) -> Result<Vec<AuditEntry>, StoreError>;
+    /// The latest `most` lines about a device, or about the host itself, latest first.
+    async fn audit(&self, device: Option<&str>, most: u32) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// What an admin chose of plugins. None: nothing was ever chosen.
+    async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError>;
+
+    /// Notes what is chosen now, with its line in the audit trail. `new` is the file of the active
+    /// plugin, if it is not kept yet; files that are not chosen any more are dropped.
+    async fn choose_plugin(
+        &self,
+        choice: PluginChoice,
+        new: Option<Vec<u8>>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// Forgets what was chosen.
+    async fn forget_plugin_choice(&self) -> Result<(), StoreError>;
+
+    /// The file of a chosen plugin.
+    async fn plugin_file(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Writes what a call decided, durably, or nothing.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;

@@ -26,15 +26,16 @@ pub enum Wanted {
     Remove,
 }
 
-/// Foretells what it would come to.
+/// Foretells what it would come to. `own_refusal` is what the implementation itself has against it.
 pub fn outlook(
     situation: &Situation,
     road: &Road,
     wanted: &Wanted,
     terms: &Terms,
+    own_refusal: Option<Refusal>,
 ) -> DeviceOutlook {
     let device = &situation.device;
-    let verdict = match refusal(situation, wanted, terms) {
+    let verdict = match refusal(situation, wanted, terms).or(own_refusal) {
         Some(refusal) => Verdict::WouldBeRefused(refusal),
         None => verdict(situation, road, wanted),
     };
@@ -204,7 +205,7 @@ mod tests {
             let mut situation = situation();
             situation.device.api_level = api_level;
             situation.device.management_mode = mode;
-            let outlook = outlook(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS);
+            let outlook = outlook(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS, None);
             assert_eq!(outlook.notes, expected, "{api_level} {mode:?}");
         }
     }
@@ -231,9 +232,12 @@ mod tests {
             replaces: None,
             valid_for: Some(60),
         };
-        assert_eq!(outlook(&situation(), &ONLINE, &wanted, &terms).notes, []);
         assert_eq!(
-            outlook(&situation(), &narrow, &wanted, &terms).notes,
+            outlook(&situation(), &ONLINE, &wanted, &terms, None).notes,
+            []
+        );
+        assert_eq!(
+            outlook(&situation(), &narrow, &wanted, &terms, None).notes,
             [
                 Note::NoLockNow,
                 Note::NoRequireEntry,
@@ -244,16 +248,16 @@ mod tests {
         let mut older = situation();
         older.device.api_level = 22;
         assert_eq!(
-            outlook(&older, &ONLINE, &wanted, &terms).notes,
+            outlook(&older, &ONLINE, &wanted, &terms, None).notes,
             [Note::BestEffort, Note::NoCredentialsOption]
         );
     }
 
     #[test]
     fn rule_12_a_device_that_is_away_will_wait_and_one_in_contact_will_succeed() {
-        let said = outlook(&situation(), &ONLINE, &reset_to("1234"), &NO_TERMS);
+        let said = outlook(&situation(), &ONLINE, &reset_to("1234"), &NO_TERMS, None);
         assert_eq!((said.verdict, said.remedy), (Verdict::WillSucceed, None));
-        let said = outlook(&situation(), &AWAY, &reset_to("1234"), &NO_TERMS);
+        let said = outlook(&situation(), &AWAY, &reset_to("1234"), &NO_TERMS, None);
         assert_eq!(said.verdict, Verdict::WillWait(Wait::DeviceAway(1_000)));
         assert_eq!(said.remedy, Some(Remedy::ConnectDevice));
     }
@@ -262,7 +266,7 @@ mod tests {
     fn rule_12_a_failure_is_foretold_with_what_to_do_about_it_also_while_the_device_is_away() {
         let mut situation = situation();
         situation.device.condition.token = TokenState::Unconfirmed;
-        let said = outlook(&situation, &AWAY, &reset_to("1234"), &NO_TERMS);
+        let said = outlook(&situation, &AWAY, &reset_to("1234"), &NO_TERMS, None);
         assert_eq!(said.verdict, Verdict::WillFail(Failure::TokenNotActive));
         assert_eq!(said.remedy, Some(Remedy::UserUnlocksOnce));
         assert_eq!(said.notes, [Note::DeviceAway(1_000)]);
@@ -271,12 +275,12 @@ mod tests {
     #[test]
     fn rule_12_a_refusal_is_foretold() {
         let mut situation = situation();
-        let said = outlook(&situation, &ONLINE, &reset_to("12"), &NO_TERMS);
+        let said = outlook(&situation, &ONLINE, &reset_to("12"), &NO_TERMS, None);
         assert!(matches!(
             said.verdict,
             Verdict::WouldBeRefused(Refusal::PasswordRefused(_))
         ));
-        let said = outlook(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS);
+        let said = outlook(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS, None);
         assert_eq!(
             said.verdict,
             Verdict::WouldBeRefused(Refusal::NothingToRemove)
@@ -287,6 +291,7 @@ mod tests {
             &ONLINE,
             &Wanted::Reset(None, NO_OPTIONS),
             &NO_TERMS,
+            None,
         );
         assert_eq!(
             said.verdict,
@@ -315,6 +320,7 @@ mod tests {
                 &ONLINE,
                 &Wanted::Reset(None, NO_OPTIONS),
                 &NO_TERMS,
+                None,
             );
             assert_eq!(said.verdict, verdict, "{policy:?}");
             assert_eq!(said.notes, [Note::OtherAdminPolicy(policy)]);
@@ -325,9 +331,9 @@ mod tests {
     fn the_policy_is_said_to_be_overridden_by_a_reset_and_enforced_again_after_a_remove() {
         let mut situation = situation();
         situation.device.policy = Some(quality(Quality::Complex, 8));
-        let said = outlook(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS);
+        let said = outlook(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS, None);
         assert_eq!(said.notes, [Note::OverridesPolicy]);
-        let said = outlook(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS);
+        let said = outlook(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS, None);
         assert_eq!(said.notes, [Note::PolicyEnforcedAgain]);
     }
 }

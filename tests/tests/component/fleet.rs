@@ -2,8 +2,8 @@
 
 use mdm_host::{
     password::Password,
-    plugin::{Limits, Plugin, REFERENCE, Runtime},
-    service::{Request, Reset, Service, ServiceError},
+    plugin::{Limits, Plugin, REFERENCE, Runtime, TrialTerms},
+    service::{Plugins, Request, Reset, Service, ServiceError},
     store::SqliteStore,
     token,
 };
@@ -25,7 +25,7 @@ pub(crate) const NO_OPTIONS: ResetOptions = ResetOptions {
 
 /// A host over a store on disk.
 pub(crate) struct Fleet {
-    pub(crate) service: Service,
+    pub(crate) service: Arc<Service>,
     folder: TempDir,
 }
 
@@ -38,31 +38,31 @@ pub(crate) struct Agent {
 }
 
 impl Fleet {
-    pub(crate) fn new() -> Self {
-        Self::with_rule(PasswordRule::default())
+    pub(crate) async fn new() -> Self {
+        Self::with_rule(PasswordRule::default()).await
     }
 
-    pub(crate) fn with_rule(rule: PasswordRule) -> Self {
-        Self::with_plugin(rule, reference())
+    pub(crate) async fn with_rule(rule: PasswordRule) -> Self {
+        Self::with_plugin(rule, reference()).await
     }
 
-    pub(crate) fn with_plugin(rule: PasswordRule, plugin: Plugin) -> Self {
+    pub(crate) async fn with_plugin(rule: PasswordRule, plugin: Plugin) -> Self {
         let folder = TempDir::new().unwrap();
         Self {
-            service: service(folder.path(), rule, plugin),
+            service: service(folder.path(), rule, plugin).await,
             folder,
         }
     }
 
     /// The host stops and starts again.
-    pub(crate) fn restarted(self) -> Self {
+    pub(crate) async fn restarted(self) -> Self {
         let Self {
             service: old,
             folder,
         } = self;
         drop(old);
         Self {
-            service: service(folder.path(), PasswordRule::default(), reference()),
+            service: service(folder.path(), PasswordRule::default(), reference()).await,
             folder,
         }
     }
@@ -207,9 +207,11 @@ pub(crate) fn small() -> Limits {
     }
 }
 
-fn service(folder: &Path, rule: PasswordRule, plugin: Plugin) -> Service {
+async fn service(folder: &Path, rule: PasswordRule, plugin: Plugin) -> Arc<Service> {
     let store = SqliteStore::open(&folder.join("mdm.db")).unwrap();
-    Service::new(Arc::new(store), plugin, rule)
+    let plugins = Plugins::open(&store, plugin, None, TrialTerms::default());
+    let plugins = plugins.await.unwrap();
+    Arc::new(Service::new(Arc::new(store), plugins, rule))
 }
 
 pub(crate) fn password(text: &str) -> Password {

@@ -7,3 +7,4 @@ mod fleet;
 mod plugins;
 mod rules;
 mod store;
+mod swap;

@@ -39,7 +39,7 @@ fn failed(failure: Failure) -> Status {
 
 #[tokio::test]
 async fn rule_1_a_password_is_exactly_four_digits_unless_the_deployment_says_otherwise() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     for (text, faults) in [
         ("123", vec![PasswordFault::TooShort(4)]),
@@ -60,7 +60,7 @@ async fn rule_1_a_password_is_exactly_four_digits_unless_the_deployment_says_oth
         minimum_length: 8,
         maximum_length: 16,
     };
-    let fleet = Fleet::with_rule(rule.clone());
+    let fleet = Fleet::with_rule(rule.clone()).await;
     let agent = fleet.enroll(owner()).await;
     let faults = vec![PasswordFault::TooShort(8), PasswordFault::NeedsLetter];
     assert_eq!(
@@ -77,7 +77,7 @@ async fn rule_1_a_password_is_exactly_four_digits_unless_the_deployment_says_oth
 
 #[tokio::test]
 async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answer() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let one = fleet.enroll_in(owner(), &["sales", "berlin"]).await;
     let two = fleet.enroll_in(owner(), &["sales"]).await;
     let old = Told {
@@ -118,10 +118,10 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
 
 #[tokio::test]
 async fn rule_2_a_command_is_pending_until_the_device_reports_and_then_settled_for_ever() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
-    let fleet = fleet.restarted();
+    let fleet = fleet.restarted().await;
     assert_eq!(fleet.command(&agent, &reset).await.status, Status::Pending);
     let commands = fleet.sync(&agent).await.commands;
     assert_eq!(commands.len(), 1);
@@ -133,7 +133,7 @@ async fn rule_2_a_command_is_pending_until_the_device_reports_and_then_settled_f
     );
 
     fleet.report(&agent, &reset, Outcome::Success).await;
-    let fleet = fleet.restarted();
+    let fleet = fleet.restarted().await;
     let settled = fleet.command(&agent, &reset).await;
     assert_eq!(settled.status, Status::Success);
     assert!(fleet.sync(&agent).await.commands.is_empty());
@@ -154,7 +154,7 @@ async fn rule_2_a_command_is_pending_until_the_device_reports_and_then_settled_f
 
 #[tokio::test]
 async fn rule_3_an_agent_below_6_9_0_is_refused_with_both_versions_and_no_command_is_made() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet
         .enroll(Told {
             agent_version: "6.8.9".into(),
@@ -182,7 +182,7 @@ async fn rule_3_an_agent_below_6_9_0_is_refused_with_both_versions_and_no_comman
 
 #[tokio::test]
 async fn rule_4_elsewhere_than_on_a_device_owner_it_is_best_effort_and_the_admin_is_told_before() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let best = fleet.enroll(owner()).await;
     assert_eq!(fleet.outlook(&best, Action::Reset).await.notes, []);
     let legacy = fleet.enroll(legacy()).await;
@@ -209,7 +209,7 @@ async fn rule_4_elsewhere_than_on_a_device_owner_it_is_best_effort_and_the_admin
 
 #[tokio::test]
 async fn rule_5_a_password_of_the_user_that_may_not_be_replaced_is_the_reason_of_the_failure() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(legacy()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     fleet
@@ -223,7 +223,7 @@ async fn rule_5_a_password_of_the_user_that_may_not_be_replaced_is_the_reason_of
 
 #[tokio::test]
 async fn rule_6_from_the_success_of_a_reset_the_policy_is_overridden_and_no_longer_pushed() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     fleet.apply_policy(&agent, &strict()).await;
     assert_eq!(fleet.sync(&agent).await.policy, Some(strict()));
@@ -257,7 +257,7 @@ async fn rule_6_from_the_success_of_a_reset_the_policy_is_overridden_and_no_long
 
 #[tokio::test]
 async fn rule_7_a_remove_is_accepted_only_after_a_reset_or_with_a_policy() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     let is_offered = async || {
         fleet
@@ -291,7 +291,7 @@ async fn rule_7_a_remove_is_accepted_only_after_a_reset_or_with_a_policy() {
 
 #[tokio::test]
 async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_pushed_again() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     fleet.apply_policy(&agent, &strict()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
@@ -315,7 +315,7 @@ async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_push
 
 #[tokio::test]
 async fn rule_9_a_device_shows_its_last_command_with_time_and_reason_and_its_history() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     let (status, history) = fleet.service.status(&agent.device).await.unwrap();
     assert!(status.latest.is_none() && history.is_empty());
@@ -339,7 +339,7 @@ async fn rule_9_a_device_shows_its_last_command_with_time_and_reason_and_its_his
 
 #[tokio::test]
 async fn rule_10_options_and_validity_travel_with_the_command_and_are_bound_to_its_password() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     let options = ResetOptions {
         lock_now: true,
@@ -365,7 +365,7 @@ async fn rule_10_options_and_validity_travel_with_the_command_and_are_bound_to_i
 
 #[tokio::test]
 async fn rule_10_what_the_device_cannot_do_is_said_before_the_admin_confirms() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(legacy()).await;
     let options = ResetOptions {
         no_credentials_on_boot: true,
@@ -383,7 +383,7 @@ async fn rule_10_what_the_device_cannot_do_is_said_before_the_admin_confirms() {
 
 #[tokio::test]
 async fn rule_11_a_second_command_is_a_conflict_that_names_the_pending_one_unless_it_replaces_it() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let mut agent = fleet.enroll(owner()).await;
     let first = fleet.reset(&agent, "1234").await.unwrap();
     let conflict = Refusal::Conflict(first.id.clone());
@@ -417,7 +417,7 @@ async fn rule_11_a_second_command_is_a_conflict_that_names_the_pending_one_unles
 
 #[tokio::test]
 async fn rule_11_a_pending_command_can_be_cancelled_once() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     let cancelled = fleet
@@ -437,7 +437,7 @@ async fn rule_11_a_pending_command_can_be_cancelled_once() {
 
 #[tokio::test]
 async fn rule_11_a_command_expires_when_its_time_is_over() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     let terms = Terms {
         replaces: None,
@@ -466,7 +466,7 @@ async fn rule_11_a_command_expires_when_its_time_is_over() {
 
 #[tokio::test]
 async fn rule_11_a_late_outcome_is_kept_in_the_history_and_the_devices_real_state_wins() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     fleet.apply_policy(&agent, &strict()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
@@ -500,7 +500,7 @@ async fn rule_11_a_late_outcome_is_kept_in_the_history_and_the_devices_real_stat
 
 #[tokio::test]
 async fn rule_12_the_outlook_says_what_will_come_of_it_and_what_to_do() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let mut agent = fleet.enroll(owner()).await;
     let last_sync = fleet
         .service
@@ -534,7 +534,7 @@ async fn rule_12_the_outlook_says_what_will_come_of_it_and_what_to_do() {
 
 #[tokio::test]
 async fn rule_12_a_device_in_contact_will_succeed() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     let request = mdm_wire::sync::SyncRequest {
         told: agent.told.clone(),
@@ -564,7 +564,7 @@ async fn rule_12_a_device_in_contact_will_succeed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn law_3_of_many_resets_at_the_same_moment_one_is_accepted_and_the_rest_are_conflicts() {
-    let fleet = Arc::new(Fleet::new());
+    let fleet = Arc::new(Fleet::new().await);
     let agent = Arc::new(fleet.enroll(owner()).await);
     let resets: Vec<_> = (0..16)
         .map(|_| {

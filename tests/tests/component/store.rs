@@ -250,7 +250,7 @@ async fn only_a_pending_command_whose_time_is_over_is_overdue() {
 
 #[tokio::test]
 async fn every_decision_leaves_a_line_in_the_audit_trail_with_the_plugins_digest() {
-    let fleet = Fleet::new();
+    let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "7394").await.unwrap();
     fleet.report(&agent, &reset, Outcome::Success).await;

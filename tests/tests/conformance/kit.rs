@@ -1,13 +1,15 @@
 //! The kit can fail: for each rule there is a plugin that breaks it and no other.
 
 use mdm_host::{
-    conformance::{self, Conformance, Finding, Thoroughness},
+    conformance::{self, Conformance, Finding, Thoroughness, Verdict},
     plugin::{Limits, REFERENCE, Runtime},
 };
 use std::collections::BTreeSet;
 
 /// The reference plugin with a mark in it that says which rule to break.
 const WRONG: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-wrong.wasm"));
+const CORPORATE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corporate-plugin.wasm"));
+const NEXT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-next.wasm"));
 const MARK: &[u8] = b"breaks-rule-00";
 
 /// The plugin that breaks this rule.
@@ -49,6 +51,30 @@ fn the_reference_plugin_conforms() {
 }
 
 #[test]
+fn the_corporate_plugin_conforms_with_rules_of_its_own() {
+    let conformance = check(CORPORATE);
+    assert_conforms(&conformance);
+    let is_own = |it: &&Finding| it.verdict == Verdict::OwnRule;
+    let own: Vec<_> = conformance.findings.iter().filter(is_own).collect();
+    assert!(
+        !own.is_empty(),
+        "its rules are stricter than the contract's"
+    );
+    assert!(
+        own.iter()
+            .all(|it| it.got.to_string().contains("password-refused")),
+        "{own:#?}"
+    );
+}
+
+#[test]
+fn a_plugin_of_a_later_contract_conforms_to_this_one() {
+    let conformance = check(NEXT);
+    assert_conforms(&conformance);
+    assert_eq!(conformance.contract, "1.1.0");
+}
+
+#[test]
 fn the_source_of_the_wrong_plugins_conforms_as_long_as_it_breaks_no_rule() {
     assert_conforms(&check(WRONG));
 }
@@ -71,7 +97,16 @@ fn a_plugin_that_breaks_a_rule_is_caught_by_the_cases_of_that_rule_and_no_others
 /// Rules whose breach shows over a course of calls, and not only in a single one.
 #[test]
 fn random_sequences_find_a_broken_rule_by_themselves_and_shrink_to_the_point() {
-    for (rule, most_steps) in [(2, 3), (5, 2), (6, 2), (7, 1), (8, 5), (9, 4), (10, 1), (11, 2)] {
+    for (rule, most_steps) in [
+        (2, 3),
+        (5, 2),
+        (6, 2),
+        (7, 1),
+        (8, 5),
+        (9, 4),
+        (10, 1),
+        (11, 2),
+    ] {
         let conformance = check(&breaking(rule));
         let sequence = conformance.findings.last().unwrap();
         assert_eq!(sequence.rule, Some(rule), "{sequence:#?}");

@@ -306,13 +306,10 @@ fn check(lab: &Lab, row: &Row, api_level: u32, mode: &str, action: &str, number:
         Some(reason) => (json!({"will-fail": reason}), json!({"failed": reason})),
     };
     let mut outlook = Value::Null;
-    wait_until(
-        &format!("{case}: the outlook is {verdict}"),
-        || {
-            outlook = lab.ask(&["password", "outlook", &device.id, action], "")?;
-            Ok(outlook["verdict"] == verdict)
-        },
-    )
+    wait_until(&format!("{case}: the outlook is {verdict}"), || {
+        outlook = lab.ask(&["password", "outlook", &device.id, action], "")?;
+        Ok(outlook["verdict"] == verdict)
+    })
     .unwrap_or_else(|error| panic!("{error}: {outlook}\n{}", device.agent_log().unwrap()));
     let command = lab
         .ask(&["password", action, &device.id, "--yes"], "1234")

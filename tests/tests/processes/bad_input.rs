@@ -57,10 +57,7 @@ fn a_password_of_the_wrong_form_is_refused_with_every_fault() {
         (&json!("password-refused"), &json!(422))
     );
     let faults = &problem["refusal"]["password-refused"];
-    assert_eq!(
-        *faults,
-        json!([{"too-short": 4}, "not-only-digits"])
-    );
+    assert_eq!(*faults, json!([{"too-short": 4}, "not-only-digits"]));
     let output = lab
         .admin(&["password", "reset", &phone.id, "--yes"], "")
         .unwrap();

@@ -1,6 +1,7 @@
 //! The reference plugin with one rule broken, to show that the conformance kit can fail. Which one says
 //! a mark in the component's data, so that one build serves for all: a test overwrites its last two
-//! digits with the number of the rule.
+//! digits with the number of the rule. 99 stands for a plugin that breaks none, passes the kit, and
+//! crashes on devices of the group `minefield` all the same.
 
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
@@ -52,6 +53,8 @@ impl Guest for Wrong {
                     *version = "0.0.0".into();
                 }
             }
+            // It keeps every rule, and crashes on some devices.
+            99 if situation.device.groups.iter().any(|it| it == "minefield") => panic!("as asked"),
             // Options get lost.
             10 => options.lock_now = false,
             _ => {}
@@ -99,7 +102,9 @@ impl Guest for Wrong {
         let mut outlook = foretell(&situation, action, secret, options, &terms);
         if broken_rule() == 4 {
             // Nobody is told that it is best effort.
-            outlook.notes.retain(|note| !matches!(note, Note::BestEffort));
+            outlook
+                .notes
+                .retain(|note| !matches!(note, Note::BestEffort));
         }
         outlook
     }

@@ -31,7 +31,7 @@ impl Check {
             Some(seed) => seed,
             None => u64::from(getrandom::u32().context("the operating system gave no seed")?),
         };
-        let plugin = super::runtime()?
+        let plugin = super::runtime(1)?
             .load(&super::read(&self.file)?, None)
             .with_context(|| format!("{} is no plugin", self.file.display()))?;
         let thoroughness = Thoroughness {
@@ -81,7 +81,11 @@ fn page(conformance: &Conformance, all: bool) -> anyhow::Result<String> {
         line(&mut page, finding, all)?;
     }
     let passed = conformance.is_conforming();
-    let verdict = if passed { "it conforms" } else { "it does not conform" };
+    let verdict = if passed {
+        "it conforms"
+    } else {
+        "it does not conform"
+    };
     writeln!(page, "\n{verdict}")?;
     Ok(page)
 }
@@ -90,7 +94,9 @@ fn line(page: &mut String, finding: &Finding, all: bool) -> std::fmt::Result {
     let rule = finding.rule.map_or("all".into(), |rule| rule.to_string());
     let case = &finding.case;
     match finding.verdict {
-        Verdict::Pass if all || finding.rule.is_none() => writeln!(page, "pass      {rule:>3}  {case}"),
+        Verdict::Pass if all || finding.rule.is_none() => {
+            writeln!(page, "pass      {rule:>3}  {case}")
+        }
         Verdict::Pass => Ok(()),
         Verdict::OwnRule => {
             writeln!(page, "own rule  {rule:>3}  {case}")?;

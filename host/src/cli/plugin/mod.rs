@@ -1,7 +1,13 @@
 //! `mdm-host plugin`: what a plugin's author and the admin who chooses one need. `check`, `inspect`,
 //! `bench`, `new` and `compile` work on files; the rest asks a running host.
 
+mod bench;
 mod check;
+mod compile;
+mod inspect;
+mod new;
+mod shadow;
+mod swap;
 
 use crate::plugin::{Limits, Runtime};
 use anyhow::Context as _;
@@ -10,27 +16,60 @@ use std::path::Path;
 
 #[derive(Subcommand)]
 pub(super) enum Plugin {
+    /// Make a project for a plugin of your own.
+    New(new::New),
     /// Check a plugin against the contract: its cases, and random sequences of calls.
     Check(check::Check),
+    /// Show what a plugin is made of and what it wants.
+    Inspect(inspect::Inspect),
+    /// Measure what a plugin costs, beside the reference plugin.
+    Bench(bench::Bench),
+    /// Compile a plugin ahead of time, for one host.
+    Compile(compile::Compile),
+    /// Show which plugin decides on a running host.
+    Show(swap::Show),
+    /// Let another plugin decide on a running host, from the next call on.
+    Use(swap::Use),
+    /// Let the plugin decide again that did before.
+    RollBack(swap::RollBack),
+    /// Run a plugin in the shadow of the active one, without effect, and show where they differ.
+    Shadow(shadow::Shadow),
 }
 
 impl Plugin {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
+            Self::New(new) => new.run(),
             Self::Check(check) => check.run(),
+            Self::Inspect(inspect) => inspect.run(),
+            Self::Bench(bench) => bench.run(),
+            Self::Compile(compile) => compile.run(),
+            Self::Show(show) => show.run().await,
+            Self::Use(swap) => swap.run().await,
+            Self::RollBack(roll_back) => roll_back.run().await,
+            Self::Shadow(shadow) => shadow.run().await,
         }
     }
 }
 
-/// The component in a file.
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))
 }
 
-/// An engine for one plugin at a time, with the limits that a host has.
-fn runtime() -> anyhow::Result<Runtime> {
+/// An engine for a few instances at a time, with the limits of a call that a host has.
+fn runtime(instances: u32) -> anyhow::Result<Runtime> {
     Ok(Runtime::new(Limits {
-        instances: 4,
+        instances,
         ..Limits::default()
     })?)
+}
+
+/// A size for people.
+fn size(bytes: usize) -> String {
+    let kibibytes = bytes as f64 / 1024.0;
+    if kibibytes < 1024.0 {
+        format!("{kibibytes:.1} KiB")
+    } else {
+        format!("{:.1} MiB", kibibytes / 1024.0)
+    }
 }

@@ -3,7 +3,7 @@
 use super::rows::to_json;
 use crate::{
     change::Change,
-    store::{AuditEntry, Commit, NewDevice, StoreError},
+    store::{AuditEntry, Commit, NewDevice, PluginChoice, StoreError},
 };
 use mdm_wire::{
     decisions::{Command, PolicyOverride, Status},
@@ -178,6 +178,30 @@ pub(super) fn insert_device(
             .execute(params![device.id, group])?;
     }
     Ok(())
+}
+
+/// Keeps the choice, and the files of what is chosen and no others.
+pub(super) fn choose_plugin(
+    connection: &Connection,
+    choice: &PluginChoice,
+    new: Option<&[u8]>,
+    audit: &AuditEntry,
+) -> Result<(), StoreError> {
+    if let (Some(digest), Some(file)) = (&choice.active, new) {
+        connection.execute(
+            "insert or replace into plugins (digest, file) values (?, ?)",
+            params![digest, file],
+        )?;
+    }
+    connection.execute(
+        "insert or replace into plugin_choice (only, active, previous) values (1, ?, ?)",
+        params![choice.active, choice.previous],
+    )?;
+    connection.execute(
+        "delete from plugins where digest is not ? and digest is not ?",
+        params![choice.active, choice.previous],
+    )?;
+    write_audit(connection, audit)
 }
 
 pub(super) fn write_audit(connection: &Connection, entry: &AuditEntry) -> Result<(), StoreError> {

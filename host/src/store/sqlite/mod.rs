@@ -4,7 +4,7 @@ mod commit;
 mod rows;
 mod writer;
 
-use super::{AuditEntry, Commit, Delivery, NewDevice, Snapshot, Store, StoreError};
+use super::{AuditEntry, Commit, Delivery, NewDevice, PluginChoice, Snapshot, Store, StoreError};
 use crate::token::TokenDigest;
 use async_trait::async_trait;
 use mdm_wire::{decisions::Command, time::Timestamp, words::CommandId};
@@ -192,15 +192,63 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn audit(&self, device: &str, most: u32) -> Result<Vec<AuditEntry>, StoreError> {
-        let device = device.to_owned();
+    async fn audit(&self, device: Option<&str>, most: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let device = device.map(str::to_owned);
         self.read(move |connection| {
             let mut query = connection.prepare_cached(
                 "select at, actor, action, device, command, detail, plugin from audit \
-                 where device = ? order by number desc limit ?",
+                 where device is ? order by number desc limit ?",
             )?;
             let entries = query.query_map(params![device, most], rows::audit_entry)?;
             Ok(entries.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError> {
+        self.read(|connection| {
+            let mut query =
+                connection.prepare_cached("select active, previous from plugin_choice")?;
+            let choice = query.query_row([], |row| {
+                Ok(PluginChoice {
+                    active: row.get(0)?,
+                    previous: row.get(1)?,
+                })
+            });
+            Ok(choice.optional()?)
+        })
+        .await
+    }
+
+    async fn choose_plugin(
+        &self,
+        choice: PluginChoice,
+        new: Option<Vec<u8>>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                commit::choose_plugin(connection, &choice, new.as_deref(), &audit)
+            })
+            .await
+    }
+
+    async fn forget_plugin_choice(&self) -> Result<(), StoreError> {
+        self.writer
+            .run(|connection| {
+                connection.execute("delete from plugin_choice", [])?;
+                connection.execute("delete from plugins", [])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn plugin_file(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let digest = digest.to_owned();
+        self.read(move |connection| {
+            let mut query =
+                connection.prepare_cached("select file from plugins where digest = ?")?;
+            Ok(query.query_row([digest], |row| row.get(0)).optional()?)
         })
         .await
     }
@@ -249,7 +297,7 @@ impl Store for SqliteStore {
                     at: device.at,
                     actor: "agent".into(),
                     action: "enroll".into(),
-                    device: device.id,
+                    device: Some(device.id),
                     command: None,
                     detail: Some(device.name),
                     plugin: None,

@@ -55,12 +55,25 @@ create table audit (
     at integer not null,
     actor text not null,
     action text not null,
-    device text not null,
+    device text,                               -- null: about the host itself
     command text,
     detail text,
     plugin text
 ) strict;
 create index audit_by_device on audit (device, number);
+
+-- The files of the plugins that an admin chose.
+create table plugins (
+    digest text primary key,                   -- SHA-256 of the component, in hex
+    file blob not null                         -- a component, or one that this host compiled
+) strict;
+
+-- One row once an admin has chosen. Null is the plugin that the host starts with.
+create table plugin_choice (
+    only integer primary key check (only = 1),
+    active text references plugins (digest),
+    previous text references plugins (digest)
+) strict;
 
 create table enrollment_tokens (
     token blob primary key,                    -- SHA-256

@@ -1,0 +1,50 @@
+//! What this company asks beyond the contract. Change it to what yours asks.
+//!
+//! A plugin may ask more of passwords than the deployment's rule does, may choose when a command expires
+//! that was given no validity, and may refuse a reset in its own words (`Refusal::Other`).
+
+use crate::rules::{
+    Situation,
+    types::{Measure, PasswordFault, Refusal, Terms},
+};
+
+/// The least number of characters.
+const LEAST: u32 = 8;
+
+/// The least guessability, as zxcvbn has it: 3 is "safely unguessable". Passwords that are known from
+/// breaches are below it.
+const LEAST_GUESSABILITY: u8 = 3;
+
+/// How long a command stays valid unless the admin says otherwise, in seconds.
+const ONE_DAY: u64 = 24 * 3600;
+
+/// Why a reset that the contract allows is refused all the same. The guessability is asked for only if
+/// the password has passed so far: it takes a host most of a millisecond.
+pub fn refusal(
+    _situation: &Situation,
+    password: &Measure,
+    guessability: impl FnOnce() -> u8,
+) -> Option<Refusal> {
+    let mut faults = Vec::new();
+    if password.length < LEAST {
+        faults.push(PasswordFault::TooShort(LEAST));
+    }
+    if password.lower_case + password.upper_case == 0 {
+        faults.push(PasswordFault::NeedsLetter);
+    }
+    if password.digits == 0 {
+        faults.push(PasswordFault::NeedsDigit);
+    }
+    if faults.is_empty() && guessability() < LEAST_GUESSABILITY {
+        faults.push(PasswordFault::Guessable);
+    }
+    (!faults.is_empty()).then_some(Refusal::PasswordRefused(faults))
+}
+
+/// A command that was given no validity expires after a day.
+pub fn terms(terms: Terms) -> Terms {
+    Terms {
+        valid_for: terms.valid_for.or(Some(ONE_DAY)),
+        ..terms
+    }
+}

@@ -1,0 +1,73 @@
+//! The routes of plugins: which one decides, and which one is tried in the shadow.
+
+use super::{
+    auth::Admin,
+    model::{PluginView, PluginsView, TrialView},
+    problem::ApiError,
+};
+use crate::service::{Service, ShadowReport};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, State},
+    routing::{get, post},
+};
+use std::sync::Arc;
+
+/// The largest plugin, in bytes: room for one that brings an interpreter along, compiled.
+const LARGEST_PLUGIN: usize = 128 << 20;
+
+/// How much of the history of changes is shown.
+const MOST_HISTORY: u32 = 20;
+
+type Host = State<Arc<Service>>;
+type Answer<T> = Result<Json<T>, ApiError>;
+
+pub(super) fn router() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/", get(show).put(use_plugin).delete(use_default))
+        .route("/roll-back", post(roll_back))
+        .route("/shadow", get(shadow).put(start_shadow).delete(stop_shadow))
+        .layer(DefaultBodyLimit::max(LARGEST_PLUGIN))
+}
+
+async fn show(_: Admin, host: Host) -> Answer<PluginsView> {
+    view(&host).await
+}
+
+async fn use_plugin(_: Admin, host: Host, file: Bytes) -> Answer<PluginsView> {
+    host.use_plugin(file.to_vec()).await?;
+    view(&host).await
+}
+
+async fn use_default(_: Admin, host: Host) -> Answer<PluginsView> {
+    host.use_default_plugin().await?;
+    view(&host).await
+}
+
+async fn roll_back(_: Admin, host: Host) -> Answer<PluginsView> {
+    host.roll_back_plugin().await?;
+    view(&host).await
+}
+
+async fn shadow(_: Admin, host: Host) -> Answer<ShadowReport> {
+    Ok(Json(host.shadow()?))
+}
+
+async fn start_shadow(_: Admin, host: Host, file: Bytes) -> Answer<ShadowReport> {
+    Ok(Json(host.start_shadow(file.to_vec()).await?))
+}
+
+async fn stop_shadow(_: Admin, host: Host) -> Answer<ShadowReport> {
+    Ok(Json(host.stop_shadow()?))
+}
+
+async fn view(host: &Service) -> Answer<PluginsView> {
+    let (places, terms) = host.plugins();
+    Ok(Json(PluginsView {
+        active: PluginView::from(&places.active),
+        previous: places.previous.as_ref().map(PluginView::from),
+        trial: places.trial.map(|trial| TrialView { trial, terms }),
+        history: host.host_audit(MOST_HISTORY).await?,
+    }))
+}

@@ -1,0 +1,75 @@
+//! `mdm-host plugin inspect`.
+
+use super::size;
+use crate::plugin::{Inspection, inspect};
+use anyhow::Context as _;
+use clap::Args;
+use serde::Serialize;
+use std::{fmt::Write as _, path::PathBuf};
+
+#[derive(Args)]
+pub(in crate::cli) struct Inspect {
+    /// The component.
+    file: PathBuf,
+    /// Print JSON, for scripts.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the file says of itself, and what this host makes of it.
+#[derive(Serialize)]
+struct Inspected {
+    #[serde(flatten)]
+    inspection: Inspection,
+    /// Why this host would not load it.
+    refusal: Option<String>,
+}
+
+impl Inspect {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let bytes = super::read(&self.file)?;
+        let inspection =
+            inspect(&bytes).with_context(|| format!("{} is no plugin", self.file.display()))?;
+        let loaded = super::runtime(1)?.load(&bytes, None);
+        let inspected = Inspected {
+            inspection,
+            refusal: loaded.err().map(|error| error.to_string()),
+        };
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&inspected)?);
+        } else {
+            print!("{}", page(&inspected)?);
+        }
+        Ok(())
+    }
+}
+
+fn page(inspected: &Inspected) -> Result<String, std::fmt::Error> {
+    let inspection = &inspected.inspection;
+    let listed = |list: &[String]| match list {
+        [] => "it doesn't say".to_owned(),
+        list => list.join(", "),
+    };
+    let mut page = String::new();
+    writeln!(page, "digest     sha256:{}", inspection.digest)?;
+    writeln!(page, "size       {}", size(inspection.size))?;
+    let contract = inspection.contract.as_deref();
+    writeln!(
+        page,
+        "contract   {}",
+        contract.unwrap_or("none: it is no plugin")
+    )?;
+    writeln!(page, "language   {}", listed(&inspection.languages))?;
+    writeln!(page, "made by    {}", listed(&inspection.tools))?;
+    writeln!(page, "wants to")?;
+    for import in &inspection.imports {
+        let grant = if import.granted { "granted" } else { "DENIED" };
+        writeln!(page, "  {grant:8} {:57} {}", import.permission, import.name)?;
+    }
+    writeln!(page, "exports    {}", inspection.exports.join(", "))?;
+    match &inspected.refusal {
+        None => writeln!(page, "this host  loads it"),
+        Some(refusal) => writeln!(page, "this host  refuses it: {refusal}"),
+    }?;
+    Ok(page)
+}

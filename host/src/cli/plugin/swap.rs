@@ -1,0 +1,97 @@
+//! `mdm-host plugin show`, `use` and `roll-back`.
+
+use crate::{
+    api::model::{PluginView, PluginsView},
+    cli::{Client, Host, show},
+};
+use clap::Args;
+use std::{fmt::Write as _, path::PathBuf};
+
+#[derive(Args)]
+pub(in crate::cli) struct Show {
+    #[command(flatten)]
+    host: Host,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Use {
+    /// A component, or one that this very host compiled.
+    #[arg(required_unless_present = "default")]
+    file: Option<PathBuf>,
+    /// The plugin that the host starts with: the reference plugin, or that of `serve --plugin`.
+    #[arg(long, conflicts_with = "file")]
+    default: bool,
+    #[command(flatten)]
+    host: Host,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct RollBack {
+    #[command(flatten)]
+    host: Host,
+}
+
+impl Show {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let client = Client::new(&self.host)?;
+        let plugins: PluginsView = client.get(&["plugin"]).await?;
+        client.print(&plugins, page)
+    }
+}
+
+impl Use {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let client = Client::new(&self.host)?;
+        let plugins: PluginsView = match self.file {
+            Some(file) => client.put_file(&["plugin"], super::read(&file)?).await?,
+            None => client.delete(&["plugin"]).await?,
+        };
+        client.print(&plugins, page)
+    }
+}
+
+impl RollBack {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let client = Client::new(&self.host)?;
+        let plugins: PluginsView = client.post(&["plugin", "roll-back"], &()).await?;
+        client.print(&plugins, page)
+    }
+}
+
+fn page(plugins: &PluginsView) -> String {
+    let mut page = format!("active    {}\n", told(&plugins.active));
+    if let Some(trial) = &plugins.trial {
+        let _ = writeln!(
+            page,
+            "          on trial: {} of {} calls, {} failed; with {} the previous one is back",
+            trial.trial.calls, trial.terms.calls, trial.trial.failures, trial.terms.failures
+        );
+    }
+    let previous = plugins.previous.as_ref();
+    let _ = writeln!(page, "previous  {}", previous.map_or("none".into(), told));
+    for entry in &plugins.history {
+        let plugin = entry.plugin.as_deref().unwrap_or_default();
+        let detail = entry.detail.as_ref();
+        let _ = writeln!(
+            page,
+            "  {}  {:5} {:16} {}{}",
+            show::time(entry.at),
+            entry.actor,
+            entry.action,
+            plugin.get(..12).unwrap_or(plugin),
+            detail.map_or(String::new(), |detail| format!("  {detail}")),
+        );
+    }
+    page
+}
+
+fn told(plugin: &PluginView) -> String {
+    let default = match plugin.is_default {
+        true => ", which the host started with",
+        false => "",
+    };
+    format!(
+        "sha256:{} (contract {}){default}",
+        plugin.digest, plugin.contract
+    )
+}

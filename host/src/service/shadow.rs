@@ -1,0 +1,170 @@
+//! A candidate in the shadow of the active plugin: it decides the same live calls, its changes are
+//! dropped, and where the two differ is noted.
+
+use crate::plugin::{CallContext, Decided, Instance, Plugin, comparable};
+use mdm_wire::time::{self, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Semaphore;
+
+/// How many differences are kept: the latest.
+const MOST_DIFFERENCES: usize = 100;
+
+/// How many calls of the candidate run at one time. A live call that finds no place is not compared: the
+/// shadow must not slow down what it watches.
+const MOST_CALLS: usize = 2;
+
+/// What new commands are called in comparisons: each plugin's have ids of their own.
+const SENT: &str = "the new command";
+
+/// What is known of a candidate so far.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShadowReport {
+    /// SHA-256 of the candidate's component, in hex.
+    pub digest: String,
+    /// The version of the contract that it implements.
+    pub contract: String,
+    /// Since when it has run in the shadow.
+    #[serde(with = "time")]
+    pub since: Timestamp,
+    /// For each function of the contract, how its live calls compared.
+    pub functions: BTreeMap<String, Comparisons>,
+    /// Where the two differed, latest last.
+    pub differences: Vec<Difference>,
+}
+
+/// How live calls of one function compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparisons {
+    /// Both decided the same.
+    pub same: u64,
+    /// The candidate decided otherwise.
+    pub different: u64,
+    /// The candidate failed.
+    pub failed: u64,
+    /// Not compared: the candidate was busy.
+    pub skipped: u64,
+}
+
+/// A live call that the candidate decided otherwise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Difference {
+    /// When.
+    #[serde(with = "time")]
+    pub at: Timestamp,
+    /// The device that the call was about.
+    pub device: String,
+    /// The contract's function.
+    pub function: String,
+    /// What the active plugin returned, and its effects.
+    pub active: Value,
+    /// What the candidate returned, and its effects; or how it failed.
+    pub candidate: Value,
+}
+
+/// A candidate in the shadow.
+pub(super) struct Shadow {
+    plugin: Arc<Plugin>,
+    since: Timestamp,
+    places: Arc<Semaphore>,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Default)]
+struct Notes {
+    functions: BTreeMap<&'static str, Comparisons>,
+    differences: VecDeque<Difference>,
+}
+
+impl Shadow {
+    pub(super) fn new(plugin: Plugin) -> Self {
+        Self {
+            plugin: Arc::new(plugin),
+            since: time::now(),
+            places: Arc::new(Semaphore::new(MOST_CALLS)),
+            notes: Mutex::default(),
+        }
+    }
+
+    /// Lets the candidate decide what the active plugin has just decided, in the background.
+    pub(super) fn compare<T: Serialize + Send + 'static>(
+        self: &Arc<Self>,
+        function: &'static str,
+        decided: (&T, &CallContext),
+        context: CallContext,
+        call: impl FnOnce(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
+    ) {
+        let (returned, changed) = decided;
+        let Ok(active) = comparable(returned, &changed.changes, SENT) else {
+            return;
+        };
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            self.notes().functions.entry(function).or_default().skipped += 1;
+            return;
+        };
+        let shadow = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            let (device, at) = (context.device.id.clone(), context.now);
+            let decided = shadow
+                .plugin
+                .instance()
+                .and_then(|mut instance| call(&mut instance, context));
+            drop(place);
+            let candidate = match &decided {
+                Ok((returned, changed)) => {
+                    comparable(returned, &changed.changes, SENT).map_err(|error| error.to_string())
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            let is_same = candidate
+                .as_ref()
+                .is_ok_and(|candidate| *candidate == active);
+            let mut notes = shadow.notes();
+            let comparisons = notes.functions.entry(function).or_default();
+            match &candidate {
+                Ok(_) if is_same => comparisons.same += 1,
+                Ok(_) => comparisons.different += 1,
+                Err(_) => comparisons.failed += 1,
+            }
+            if is_same {
+                return;
+            }
+            if notes.differences.len() == MOST_DIFFERENCES {
+                notes.differences.pop_front();
+            }
+            notes.differences.push_back(Difference {
+                at,
+                device,
+                function: function.to_owned(),
+                active: told(active),
+                candidate: candidate.map_or_else(Value::String, told),
+            });
+        });
+    }
+
+    pub(super) fn report(&self) -> ShadowReport {
+        let notes = self.notes();
+        let functions = notes.functions.iter();
+        ShadowReport {
+            digest: self.plugin.digest(),
+            contract: self.plugin.contract().to_owned(),
+            since: self.since,
+            functions: functions
+                .map(|(name, it)| ((*name).to_owned(), *it))
+                .collect(),
+            differences: notes.differences.iter().cloned().collect(),
+        }
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn told((returned, effects): (Value, Value)) -> Value {
+    json!({"returns": returned, "effects": effects})
+}

@@ -1,0 +1,1 @@
+../../../plugin/src/own_rule.rs

@@ -1,0 +1,316 @@
+//! Other plugins at work: swapped between two calls, taken out again when they fail, and tried in the
+//! shadow of the active one.
+
+use crate::fleet::{Agent, Fleet, NO_OPTIONS, owner, reference, small};
+use mdm_host::{
+    plugin::{Artifacts, REFERENCE, Runtime},
+    service::{Comparisons, ServiceError, ShadowReport},
+};
+use mdm_wire::{
+    decisions::{PasswordRule, Status, Terms},
+    words::{Action, Outcome, Policy, Quality, Requirement},
+};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const WRONG: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-wrong.wasm"));
+const CORPORATE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corporate-plugin.wasm"));
+const NEXT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-next.wasm"));
+
+/// What the corporate plugin takes, and the reference, too.
+const BOTH_TAKE: PasswordRule = PasswordRule {
+    characters: mdm_wire::decisions::Characters::Alphanumeric,
+    minimum_length: 8,
+    maximum_length: 16,
+};
+const GOOD: &str = "vE9#kq0LzP2w!xT7";
+
+/// `tests/wrong`, breaking this rule.
+fn wrong(rule: u8) -> Vec<u8> {
+    let mark = b"breaks-rule-00";
+    let mut component = WRONG.to_vec();
+    let place = component
+        .windows(mark.len())
+        .position(|bytes| bytes == mark)
+        .unwrap();
+    let digits = format!("{rule:02}");
+    component[place + mark.len() - 2..place + mark.len()].copy_from_slice(digits.as_bytes());
+    component
+}
+
+fn active(fleet: &Fleet) -> String {
+    fleet.service.plugins().0.active.plugin.digest()
+}
+
+fn digest_of(component: &[u8]) -> String {
+    mdm_host::plugin::inspect(component).unwrap().digest
+}
+
+#[tokio::test]
+async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_survive() {
+    let fleet = Fleet::with_rule(BOTH_TAKE).await;
+    let agent = fleet.enroll(owner()).await;
+    let guessable = "password1";
+    let reset = fleet.reset(&agent, guessable).await.unwrap();
+    assert_eq!(reset.expires_at, None);
+
+    fleet.service.use_plugin(CORPORATE.to_vec()).await.unwrap();
+    assert_eq!(active(&fleet), digest_of(CORPORATE));
+    fleet.report(&agent, &reset, Outcome::Success).await;
+    assert_eq!(fleet.command(&agent, &reset).await.status, Status::Success);
+    assert!(fleet.reset(&agent, guessable).await.is_err());
+    let reset = fleet.reset(&agent, GOOD).await.unwrap();
+    assert_eq!(
+        reset.expires_at,
+        Some(reset.requested_at + 24 * 3600 * 1000),
+        "the corporate rule"
+    );
+
+    fleet.service.use_default_plugin().await.unwrap();
+    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.reset(&agent, guessable).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_chosen_is_active_after_a_restart_and_a_roll_back_finds_the_one_before() {
+    let fleet = Fleet::new().await;
+    fleet.service.use_plugin(CORPORATE.to_vec()).await.unwrap();
+    fleet.service.use_plugin(NEXT.to_vec()).await.unwrap();
+    let fleet = fleet.restarted().await;
+    assert_eq!(active(&fleet), digest_of(NEXT));
+    fleet.service.roll_back_plugin().await.unwrap();
+    assert_eq!(active(&fleet), digest_of(CORPORATE));
+    let fleet = fleet.restarted().await;
+    assert_eq!(active(&fleet), digest_of(CORPORATE));
+    fleet.service.use_default_plugin().await.unwrap();
+    let fleet = fleet.restarted().await;
+    assert_eq!(active(&fleet), digest_of(REFERENCE));
+    let told: Vec<_> = fleet
+        .service
+        .host_audit(10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|entry| (entry.action, entry.plugin.unwrap()))
+        .collect();
+    let line = |action: &str, of: &[u8]| (action.to_owned(), digest_of(of));
+    assert_eq!(
+        told,
+        [
+            line("use-plugin", REFERENCE),
+            line("roll-back-plugin", CORPORATE),
+            line("use-plugin", NEXT),
+            line("use-plugin", CORPORATE),
+        ],
+        "who changed it, latest first"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_stays() {
+    let fleet = Fleet::new().await;
+    let refused = fleet.service.use_plugin(b"no plugin".to_vec()).await;
+    assert!(matches!(refused, Err(ServiceError::NoPlugin(_))));
+    let refused = fleet.service.use_plugin(wrong(8)).await.unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains("the success of a remove ends the override"),
+        "it names what failed: {text}"
+    );
+    let refused = fleet.service.start_shadow(wrong(8)).await;
+    assert!(matches!(refused, Err(ServiceError::DoesNotConform { .. })));
+    assert_eq!(active(&fleet), digest_of(REFERENCE));
+    let nothing = fleet.service.roll_back_plugin().await;
+    assert!(matches!(nothing, Err(ServiceError::NothingToRollBack)));
+    assert_eq!(fleet.service.host_audit(10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails() {
+    let fleet = Fleet::new().await;
+    fleet.service.use_plugin(wrong(99)).await.unwrap();
+    let mut agents = Vec::new();
+    for _ in 0..5 {
+        agents.push(fleet.enroll_in(owner(), &["minefield"]).await);
+    }
+    for (number, agent) in agents.iter().enumerate() {
+        fleet.reset(agent, "1234").await.unwrap();
+        let is_out = number >= 2;
+        let expected = if is_out {
+            digest_of(REFERENCE)
+        } else {
+            digest_of(&wrong(99))
+        };
+        assert_eq!(active(&fleet), expected, "after {} failures", number + 1);
+    }
+    let audit = fleet.service.host_audit(10).await.unwrap();
+    assert_eq!(
+        (audit[0].actor.as_str(), audit[0].action.as_str()),
+        ("host", "roll-back-plugin")
+    );
+    let detail = audit[0].detail.clone().unwrap();
+    assert!(
+        detail.contains("failed 3 of its first 100 calls") && detail.contains("crashed"),
+        "{detail}"
+    );
+    let fleet = fleet.restarted().await;
+    assert_eq!(active(&fleet), digest_of(REFERENCE), "and stays out");
+}
+
+/// The report once the candidate has decided so many calls of a function.
+async fn report_of(fleet: &Fleet, function: &str, calls: u64) -> ShadowReport {
+    for _ in 0..500 {
+        let report = fleet.service.shadow().unwrap();
+        let done = |it: &Comparisons| it.same + it.different + it.failed + it.skipped;
+        if report.functions.get(function).map_or(0, done) >= calls {
+            return report;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{calls} calls of {function} were not compared");
+}
+
+#[tokio::test]
+async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_differences_are_told()
+{
+    let fleet = Fleet::with_rule(BOTH_TAKE).await;
+    let agent = fleet.enroll(owner()).await;
+    fleet
+        .service
+        .start_shadow(CORPORATE.to_vec())
+        .await
+        .unwrap();
+    let terms = Terms {
+        replaces: None,
+        valid_for: Some(60),
+    };
+    let reset = fleet
+        .reset_on(&agent, GOOD, NO_OPTIONS, terms.clone())
+        .await
+        .unwrap();
+    report_of(&fleet, "reset", 1).await;
+    fleet.report(&agent, &reset, Outcome::Success).await;
+    report_of(&fleet, "report", 1).await;
+    let guessable = fleet
+        .reset_on(&agent, "password1", NO_OPTIONS, terms)
+        .await
+        .unwrap();
+    let report = report_of(&fleet, "reset", 2).await;
+    let once = Comparisons {
+        same: 1,
+        different: 1,
+        ..Comparisons::default()
+    };
+    assert_eq!(report.functions["reset"], once, "{report:#?}");
+    let [difference] = &report.differences[..] else {
+        panic!("not one difference: {report:#?}");
+    };
+    assert_eq!(difference.device, agent.device);
+    assert_eq!(difference.active["returns"]["ok"], "the new command");
+    assert_eq!(
+        difference.candidate["returns"]["err"]["password-refused"][0],
+        "guessable"
+    );
+    assert!(!format!("{report:?}").contains("password1"));
+    assert_eq!(
+        fleet.command(&agent, &guessable).await.status,
+        Status::Pending,
+        "the active plugin's decision stands"
+    );
+    fleet.service.stop_shadow().unwrap();
+    assert!(matches!(
+        fleet.service.shadow(),
+        Err(ServiceError::NoShadow)
+    ));
+}
+
+#[tokio::test]
+async fn a_candidate_that_crashes_in_the_shadow_harms_nobody() {
+    let fleet = Fleet::new().await;
+    let agent = fleet.enroll_in(owner(), &["minefield"]).await;
+    fleet.service.start_shadow(wrong(99)).await.unwrap();
+    fleet.reset(&agent, "1234").await.unwrap();
+    let report = report_of(&fleet, "reset", 1).await;
+    assert_eq!(report.functions["reset"].failed, 1);
+    let told = report.differences[0].candidate.as_str().unwrap();
+    assert!(told.contains("the plugin crashed"), "{told}");
+}
+
+#[tokio::test]
+async fn a_compiled_plugin_is_used_by_the_host_that_compiled_it_and_by_no_other() {
+    let folder = TempDir::new().unwrap();
+    let runtime = Runtime::new(small()).unwrap();
+    let ours = Artifacts::open(folder.path(), [1; 32]).unwrap();
+    let theirs = Artifacts::open(folder.path(), [2; 32]).unwrap();
+    let compiled = runtime.compile_ahead(CORPORATE, &ours).unwrap();
+    let plugin = runtime.load(&compiled, Some(&ours)).unwrap();
+    assert_eq!(plugin.digest(), digest_of(CORPORATE));
+    let refusal = |compiled: &[u8], by: &Artifacts| match runtime.load(compiled, Some(by)) {
+        Ok(_) => panic!("it was loaded"),
+        Err(error) => error.to_string(),
+    };
+    assert!(refusal(&compiled, &theirs).contains("another host made it"));
+    for place in [20, 40, 70, compiled.len() - 1] {
+        let mut altered = compiled.clone();
+        altered[place] ^= 1;
+        let text = refusal(&altered, &ours);
+        assert!(text.contains("was altered"), "{text}");
+    }
+    for length in [16, 50, 90, compiled.len() - 1] {
+        let text = refusal(&compiled[..length], &ours);
+        assert!(text.contains("was altered"), "{text}");
+    }
+    let fleet = Fleet::new().await;
+    let unknown = fleet.service.use_plugin(compiled).await.unwrap_err();
+    assert!(unknown.to_string().contains("compile it with"), "{unknown}");
+}
+
+#[tokio::test]
+async fn one_host_serves_plugins_of_contract_1_0_and_of_a_trial_1_1() {
+    let fleet = Fleet::new().await;
+    let agent = fleet.enroll(owner()).await;
+    let policy = Policy {
+        requirement: Requirement::Quality(Quality::Numeric),
+        minimum_length: 6,
+    };
+    for (component, contract) in [(REFERENCE, "1.0.0"), (NEXT, "1.1.0"), (REFERENCE, "1.0.0")] {
+        fleet.service.use_plugin(component.to_vec()).await.unwrap();
+        assert_eq!(fleet.service.plugins().0.active.plugin.contract(), contract);
+        whole_story(&fleet, &agent, &policy).await;
+    }
+}
+
+async fn whole_story(fleet: &Fleet, agent: &Agent, policy: &Policy) {
+    fleet.apply_policy(agent, policy).await;
+    let reset = fleet.reset(agent, "1234").await.unwrap();
+    fleet.report(agent, &reset, Outcome::Success).await;
+    assert_eq!(fleet.sync(agent).await.policy, None, "overridden");
+    fleet.outlook(agent, Action::Remove).await;
+    let remove = fleet.remove(agent).await.unwrap();
+    fleet.report(agent, &remove, Outcome::Success).await;
+    assert_eq!(fleet.sync(agent).await.policy.as_ref(), Some(policy));
+}
+
+#[test]
+fn a_function_that_a_later_contract_adds_is_called_where_a_plugin_has_it() {
+    let runtime = Runtime::new(small()).unwrap();
+    let describe = |component: &[u8]| {
+        let plugin = runtime.load(component, None).unwrap();
+        let situation = mdm_host::conformance::base_situation().unwrap();
+        let context = situation.context(&mdm_host::conformance::Call::Status);
+        let interface = "mdm:password/description@1.1.0";
+        let called = plugin.instance().unwrap().optional::<(), (String,)>(
+            context,
+            interface,
+            "describe",
+            (),
+        );
+        called.unwrap().0.map(|(text,)| text)
+    };
+    assert_eq!(describe(REFERENCE), None);
+    assert_eq!(
+        describe(NEXT).as_deref(),
+        Some("nothing beyond the contract")
+    );
+    assert_eq!(reference().contract(), "1.0.0");
+}
