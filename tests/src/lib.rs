@@ -1,5 +1,6 @@
 //! A host and its agents as processes of their own, driven through the commands that a user types.
-//! [`lab`] starts them, [`story`] is what the demo tells.
+//! [`lab`] starts them, [`story`] is what the demo tells, [`swaps`] swaps the plugin under load.
 
 pub mod lab;
 pub mod story;
+pub mod swaps;

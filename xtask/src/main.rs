@@ -1,6 +1,7 @@
 //! What a developer runs: `cargo xtask demo`, `cargo xtask test` and the rest. Each sets up the
 //! toolchain first.
 
+mod examples;
 mod testing;
 mod toolchain;
 
@@ -13,11 +14,12 @@ use std::{
 const HELP: &str = "\
 cargo xtask <task>
 
-  demo    a host, three agents, and the story of a reset
-  test    every test, and their number        (arguments after -- go to cargo test)
-  bench   what a call costs                   (arguments after -- go to cargo bench)
-  ci      what CI runs: format, lints, documentation, dependencies, tests
-  setup   install what building the plugin needs; the other tasks do it, too";
+  demo      a host, three agents, and the story of a reset
+  examples  the example plugins, built as a newcomer does, each checked against the contract
+  test      every test, and their number        (arguments after -- go to cargo test)
+  bench     what a call costs                   (arguments after -- go to cargo bench)
+  ci        what CI runs: format, lints, documentation, dependencies, tests
+  setup     install what building the plugin needs; the other tasks do it, too";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         .collect();
     let done = match task {
         "demo" => demo(),
+        "examples" => examples(),
         "test" => test(&rest),
         "bench" => bench(&rest),
         "ci" => ci(),
@@ -71,9 +74,15 @@ fn demo() -> anyhow::Result<()> {
     ])
 }
 
+fn examples() -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    examples::build()
+}
+
 fn test(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
     build_programs()?;
+    examples::build()?;
     testing::run(arguments)
 }
 

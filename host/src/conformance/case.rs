@@ -195,6 +195,11 @@ impl Situation {
         self.password_rule = rule.clone();
     }
 
+    /// Gives the next call another password.
+    pub fn set_password(&mut self, text: &str) {
+        self.password = Some(password(text));
+    }
+
     /// The context of a call in this situation.
     pub fn context(&self, call: &Call) -> CallContext {
         CallContext {

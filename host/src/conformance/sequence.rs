@@ -145,6 +145,8 @@ pub(super) fn find_mismatch(
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config {
         cases: number,
+        // By default shrinking is cut off early, with a line on the terminal.
+        max_shrink_iters: 10_000,
         failure_persistence: None,
         ..Config::default()
     };

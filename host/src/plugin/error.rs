@@ -26,8 +26,13 @@ pub enum LoadError {
     )]
     CoreModule,
     /// It does not compile.
-    #[error("this component is broken: {0}. Build it again, or check that the file is complete")]
+    #[error(
+        "this component can't be compiled: {0}. If the file is complete, it uses something of WebAssembly that this host doesn't have"
+    )]
     Broken(String),
+    /// It needs more of something than a plugin may have, before its first call.
+    #[error("this component needs more than a plugin may have: {0}")]
+    TooLarge(String),
     /// It implements another version of the contract.
     #[error(
         "this component implements {found}, and this host supports {supported}. Build it against the contract in wit/"

@@ -18,11 +18,21 @@ pub struct Inspection {
     pub imports: Vec<Import>,
     /// The names of what it exports.
     pub exports: Vec<String>,
-    /// The languages that it says it is made from, with their versions.
-    pub languages: Vec<String>,
-    /// The tools that it says made it, with their versions.
-    pub tools: Vec<String>,
+    /// The language that its author wrote in, as far as its tools tell.
+    pub language: Option<String>,
+    /// The tools that it says made it, with their versions; and the languages of all its parts, such as
+    /// that of an interpreter which it brings along.
+    pub made_by: Vec<String>,
 }
+
+/// The tools that tell which language an author wrote in. The first that is found counts: those that bring
+/// an interpreter along come before those that the interpreter was made with.
+const TELLING_TOOLS: [(&str, &str); 4] = [
+    ("ComponentizeJS", "JavaScript"),
+    ("componentize-py", "Python"),
+    ("wit-bindgen-rust", "Rust"),
+    ("wit-bindgen-c", "C"),
+];
 
 /// Reads what a component file says of itself.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
@@ -33,8 +43,8 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
         contract: None,
         imports: Vec::new(),
         exports: Vec::new(),
-        languages: Vec::new(),
-        tools: Vec::new(),
+        language: None,
+        made_by: Vec::new(),
     };
     inspection
         .read(bytes)
@@ -44,6 +54,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
         .iter()
         .find_map(|export| export.strip_prefix(load::INTERFACE_NAME))
         .map(str::to_owned);
+    let made_by = |tool: &str| inspection.made_by.iter().any(|it| it.starts_with(tool));
+    let telling = TELLING_TOOLS.iter().find(|(tool, _)| made_by(tool));
+    inspection.language = telling.map(|(_, language)| (*language).to_owned());
     Ok(inspection)
 }
 
@@ -80,18 +93,13 @@ impl Inspection {
         producers: wasmparser::ProducersSectionReader<'_>,
     ) -> wasmparser::Result<()> {
         for field in producers {
-            let field = field?;
-            let list = match field.name {
-                "language" => &mut self.languages,
-                _ => &mut self.tools,
-            };
-            for value in field.values {
+            for value in field?.values {
                 let value = value?;
                 let text = format!("{} {}", value.name, value.version)
                     .trim()
                     .to_owned();
-                if !list.contains(&text) {
-                    list.push(text);
+                if !self.made_by.contains(&text) {
+                    self.made_by.push(text);
                 }
             }
         }

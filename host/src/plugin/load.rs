@@ -83,8 +83,15 @@ impl Runtime {
     }
 
     fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
-        Component::new(&self.engine, bytes)
-            .map_err(|error| LoadError::Broken(error.root_cause().to_string()))
+        tracing::info!(bytes = bytes.len(), "compiling a plugin");
+        Component::new(&self.engine, bytes).map_err(|error| {
+            let text = error.root_cause().to_string();
+            // The only way to tell: the pool's limits are checked against a component that is sound.
+            match text.contains("pooling allocator") {
+                true => LoadError::TooLarge(text),
+                false => LoadError::Broken(text),
+            }
+        })
     }
 
     /// Lets a component in that fits the contract.

@@ -109,8 +109,9 @@ fn making_way(
     }
 }
 
-/// The end of the calendar that RFC 3339 can write: 9999-12-31T23:59:59Z.
-const END_OF_CALENDAR: Timestamp = 253_402_300_799_000;
+/// The contract's calendar ends where the year 9999 begins: RFC 3339 has no five digits for a year, and
+/// libraries fail at the end of that year, each a little earlier or later.
+const END_OF_CALENDAR: Timestamp = 253_370_764_800_000;
 
 fn expiry(now: Timestamp, valid_for: Option<u64>) -> Result<Option<Timestamp>, Refusal> {
     let Some(seconds) = valid_for else {
@@ -119,7 +120,7 @@ fn expiry(now: Timestamp, valid_for: Option<u64>) -> Result<Option<Timestamp>, R
     seconds
         .checked_mul(1000)
         .and_then(|span| now.checked_add(span))
-        .filter(|end| *end > now && *end <= END_OF_CALENDAR)
+        .filter(|end| *end > now && *end < END_OF_CALENDAR)
         .map(Some)
         .ok_or(Refusal::BadValidity)
 }

@@ -26,7 +26,7 @@ fn breaking(rule: u8) -> Vec<u8> {
     component
 }
 
-fn check(component: &[u8]) -> Conformance {
+pub(crate) fn check(component: &[u8]) -> Conformance {
     let limits = Limits {
         instances: 2,
         ..Limits::default()
@@ -40,7 +40,7 @@ fn check(component: &[u8]) -> Conformance {
 }
 
 #[track_caller]
-fn assert_conforms(conformance: &Conformance) {
+pub(crate) fn assert_conforms(conformance: &Conformance) {
     let failures: Vec<&Finding> = conformance.failures().collect();
     assert!(failures.is_empty(), "{failures:#?}");
 }

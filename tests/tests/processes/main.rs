@@ -4,5 +4,6 @@
 
 mod answers;
 mod bad_input;
+mod plugins;
 mod power_cuts;
 mod secrets;

@@ -109,14 +109,42 @@ fn line(page: &mut String, finding: &Finding, all: bool) -> std::fmt::Result {
         Verdict::Fail => {
             writeln!(page, "FAIL      {rule:>3}  {case}")?;
             writeln!(page, "               expected  {}", told(&finding.expected))?;
-            writeln!(page, "               got       {}", told(&finding.got))
+            writeln!(
+                page,
+                "               got       {}",
+                told(&as_far_as(&finding.expected, &finding.got))
+            )
         }
+    }
+}
+
+/// What came back, as far as anything is expected of it.
+fn as_far_as(expected: &Value, got: &Value) -> Value {
+    match (expected, got) {
+        (Value::Object(expected), Value::Object(got))
+            if expected.keys().any(|name| got.contains_key(name)) =>
+        {
+            let asked = got.iter().filter_map(|(name, got)| {
+                let expected = expected.get(name)?;
+                Some((name.clone(), as_far_as(expected, got)))
+            });
+            Value::Object(asked.collect())
+        }
+        (Value::Array(expected), Value::Array(got)) if expected.len() == got.len() => {
+            let pairs = expected.iter().zip(got);
+            Value::Array(
+                pairs
+                    .map(|(expected, got)| as_far_as(expected, got))
+                    .collect(),
+            )
+        }
+        _ => got.clone(),
     }
 }
 
 /// What was expected or came back, in one line: `returns …, effects …`.
 fn told(value: &Value) -> String {
-    match value {
+    let told = match value {
         Value::String(text) => text.clone(),
         Value::Object(parts) => {
             let told = parts.iter().map(|(name, value)| match value {
@@ -129,5 +157,6 @@ fn told(value: &Value) -> String {
             told.join(", ")
         }
         other => other.to_string(),
-    }
+    };
+    told.replace(conformance::SENT, "the new command")
 }

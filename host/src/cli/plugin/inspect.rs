@@ -46,10 +46,6 @@ impl Inspect {
 
 fn page(inspected: &Inspected) -> Result<String, std::fmt::Error> {
     let inspection = &inspected.inspection;
-    let listed = |list: &[String]| match list {
-        [] => "it doesn't say".to_owned(),
-        list => list.join(", "),
-    };
     let mut page = String::new();
     writeln!(page, "digest     sha256:{}", inspection.digest)?;
     writeln!(page, "size       {}", size(inspection.size))?;
@@ -59,8 +55,9 @@ fn page(inspected: &Inspected) -> Result<String, std::fmt::Error> {
         "contract   {}",
         contract.unwrap_or("none: it is no plugin")
     )?;
-    writeln!(page, "language   {}", listed(&inspection.languages))?;
-    writeln!(page, "made by    {}", listed(&inspection.tools))?;
+    let language = inspection.language.as_deref();
+    writeln!(page, "language   {}", language.unwrap_or("it doesn't tell"))?;
+    writeln!(page, "made by    {}", inspection.made_by.join(", "))?;
     writeln!(page, "wants to")?;
     for import in &inspection.imports {
         let grant = if import.granted { "granted" } else { "DENIED" };

@@ -1,0 +1,27 @@
+/*
+ * Rules 4, 10 and 12: what a reset or a remove would come to, and what the admin should know and
+ * do.
+ */
+#pragma once
+
+#include "request.h"
+
+/* The road to the device, as it is now. */
+struct road {
+  mdm_capabilities_t capabilities;
+  /* Whether the device is in contact. */
+  bool online;
+};
+
+/* What the admin has in mind. */
+struct wanted {
+  mdm_action_t action;
+  /* Of a reset: NULL if it is not known yet. */
+  const mdm_measure_t *password;
+  /* Of a reset. */
+  const mdm_reset_options_t *options;
+};
+
+/* Foretells what it would come to. */
+mdm_device_outlook_t foretell(const struct situation *situation, const struct road *road,
+                              const struct wanted *wanted, const mdm_terms_t *terms);

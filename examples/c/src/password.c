@@ -1,0 +1,53 @@
+#include "password.h"
+
+#include "values.h"
+
+static void add_fault(mdm_list_password_fault_t *faults, mdm_password_fault_t fault) {
+  faults->ptr = grow_list(faults->ptr, faults->len, sizeof fault);
+  faults->ptr[faults->len++] = fault;
+}
+
+bool check_password(const mdm_password_rule_t *rule, const mdm_measure_t *password,
+                    mdm_refusal_t *refusal) {
+  mdm_list_password_fault_t faults = {0};
+  if (password->length < rule->minimum_length) {
+    add_fault(&faults, (mdm_password_fault_t){.tag = MDM_PASSWORD_FAULT_TOO_SHORT,
+                                              .val.too_short = rule->minimum_length});
+  }
+  if (password->length > rule->maximum_length) {
+    add_fault(&faults, (mdm_password_fault_t){.tag = MDM_PASSWORD_FAULT_TOO_LONG,
+                                              .val.too_long = rule->maximum_length});
+  }
+  switch (rule->characters) {
+  case MDM_CHARACTERS_DIGITS:
+    if (password->digits < password->length) {
+      add_fault(&faults, (mdm_password_fault_t){.tag = MDM_PASSWORD_FAULT_NOT_ONLY_DIGITS});
+    }
+    break;
+  case MDM_CHARACTERS_ALPHANUMERIC:
+    if (password->lower_case + password->upper_case == 0) {
+      add_fault(&faults, (mdm_password_fault_t){.tag = MDM_PASSWORD_FAULT_NEEDS_LETTER});
+    }
+    if (password->digits == 0) {
+      add_fault(&faults, (mdm_password_fault_t){.tag = MDM_PASSWORD_FAULT_NEEDS_DIGIT});
+    }
+    break;
+  }
+  if (faults.len == 0) {
+    return true;
+  }
+  *refusal = (mdm_refusal_t){.tag = MDM_REFUSAL_PASSWORD_REFUSED, .val.password_refused = faults};
+  return false;
+}
+
+mdm_measure_t strongest_password(const mdm_password_rule_t *rule) {
+  uint32_t length = rule->maximum_length;
+  uint32_t one_each = rule->characters == MDM_CHARACTERS_ALPHANUMERIC;
+  return (mdm_measure_t){
+      .length = length,
+      .lower_case = one_each,
+      .symbols = one_each,
+      .digits = length > 2 * one_each ? length - 2 * one_each : 0,
+      .longest_sequence = length > 0,
+  };
+}

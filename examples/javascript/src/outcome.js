@@ -1,0 +1,70 @@
+// Rules 2, 6, 8 and 11: a command gets one outcome, and what that means for the override.
+
+/** The outcome of a command whose time was over. */
+export const EXPIRED = failed({ tag: "expired" });
+
+/** The outcome of a command that another one replaced. */
+export function supersededBy(id) {
+  return failed({ tag: "superseded", val: id });
+}
+
+/**
+ * What to make of a report: the first outcome settles the command, the same again changes nothing,
+ * and another one comes too late.
+ */
+export function reportEffect(command, outcome) {
+  if (command.status.tag === "pending") {
+    return "settled";
+  }
+  const isKnown = isSame(command.status, outcome)
+    || (command.lateOutcome && isSame(command.lateOutcome, outcome));
+  return isKnown ? "repeated" : "late";
+}
+
+/** A settled status has the shape of its outcome. */
+function isSame(settled, outcome) {
+  return settled.tag === outcome.tag
+    && settled.val?.tag === outcome.val?.tag
+    && settled.val?.val === outcome.val?.val;
+}
+
+/**
+ * Rules 6 and 8: the success of a reset begins the override, that of a remove ends it, and a failure
+ * changes nothing; also when the report comes late, because the device's real state wins.
+ */
+export function overrideChange(action, outcome) {
+  if (outcome.tag !== "success") {
+    return "none";
+  }
+  return action === "reset" ? "begins" : "ends";
+}
+
+/** The outcome of a pending command that an admin takes back. */
+export function cancel(command) {
+  checkPending(command);
+  return failed({ tag: "cancelled" });
+}
+
+/** The outcome of a pending command whose expiry the clock has passed. */
+export function expire(command, now) {
+  checkPending(command);
+  if (!isOver(command, now)) {
+    throw { tag: "not-expired", val: command.id };
+  }
+  return EXPIRED;
+}
+
+/** Whether the time of a command is over. One without an expiry has no end. */
+export function isOver(command, now) {
+  return command.expiresAt !== undefined && command.expiresAt <= now;
+}
+
+function checkPending(command) {
+  if (command.status.tag !== "pending") {
+    throw { tag: "not-pending", val: command.id };
+  }
+}
+
+function failed(failure) {
+  return { tag: "failed", val: failure };
+}

@@ -1,0 +1,102 @@
+// The exports: each asks the imports for what its rule needs, and carries out what the rule decides.
+//
+// How the contract looks in JavaScript: names are in camelCase, an enum is a string, a variant is
+// `{ tag, val }`, no value of an option is `undefined`, 64 bits are a BigInt (a Number may be returned),
+// and a refusal is thrown. An Error that is thrown ends the call as a trap.
+
+import {
+  getDevice, getLatest, getPasswordRule, getPending, keepLateOutcome, setPolicyOverride, settle,
+} from "mdm:password/device-store@1.0.0";
+import { getCapabilities, isOnline, send } from "mdm:password/transport@1.0.0";
+import { now as wallClock } from "wasi:clocks/wall-clock@0.2.6";
+import { EXPIRED, cancel, expire, overrideChange, reportEffect, supersededBy } from "./outcome.js";
+import { foretell } from "./outlook.js";
+import { policyState, removeOffered } from "./policy.js";
+import { remove, reset } from "./request.js";
+
+/** The interface `password` of the contract. */
+export const password = {
+  reset(secret, options, terms) {
+    return carryOut(reset(situation(), secret.measure(), options, terms), secret);
+  },
+
+  remove(terms) {
+    return carryOut(remove(situation(), terms));
+  },
+
+  outlook(action, secret, options, terms) {
+    const road = { capabilities: getCapabilities(), online: isOnline() };
+    const wanted = { action, password: secret?.measure(), options };
+    return foretell(situation(), road, wanted, terms);
+  },
+
+  status() {
+    const device = getDevice();
+    return {
+      latest: getLatest(),
+      policyState: policyState(device),
+      removeOffered: removeOffered(device),
+      passwordRule: getPasswordRule(),
+    };
+  },
+
+  policyOverride() {
+    return policyState(getDevice());
+  },
+
+  report(command, outcome) {
+    const effect = reportEffect(command, outcome);
+    switch (effect) {
+      case "settled":
+        settle(command.id, outcome);
+        break;
+      case "late":
+        keepLateOutcome(command.id, outcome);
+        break;
+      case "repeated":
+        return effect;
+    }
+    switch (overrideChange(command.action, outcome)) {
+      case "begins":
+        setPolicyOverride(command.id);
+        break;
+      case "ends":
+        setPolicyOverride(undefined);
+        break;
+    }
+    return effect;
+  },
+
+  cancel(command) {
+    settle(command.id, cancel(command));
+  },
+
+  expire(command) {
+    settle(command.id, expire(command, now()));
+  },
+};
+
+/** What the imports tell of a request's situation. */
+function situation() {
+  return {
+    device: getDevice(),
+    pending: getPending(),
+    passwordRule: getPasswordRule(),
+    now: now(),
+  };
+}
+
+/** The time of the call, in milliseconds. The engine's own `Date` shows the time of the build. */
+function now() {
+  const { seconds, nanoseconds } = wallClock();
+  return Number(seconds) * 1000 + Math.floor(nanoseconds / 1_000_000);
+}
+
+/** Carries an accepted request out. */
+function carryOut({ command, ends }, secret) {
+  const id = send(command, secret);
+  if (ends) {
+    settle(ends.id, ends.isExpired ? EXPIRED : supersededBy(id));
+  }
+  return id;
+}

@@ -1,0 +1,129 @@
+//! The examples in other languages, as `cargo xtask examples` has built them: each conforms, and has the
+//! rule of its own that its README tells of.
+
+use crate::kit::{assert_conforms, check};
+use mdm_host::{
+    conformance::{self, Call, Situation},
+    plugin::{Limits, Plugin, Runtime, inspect},
+};
+use mdm_wire::words::Action;
+use serde_json::{Value, json};
+use std::{env, fs, path::PathBuf};
+
+fn example(language: &str) -> Vec<u8> {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")),
+        PathBuf::from,
+    );
+    let file = target
+        .join("examples")
+        .join(language)
+        .with_extension("wasm");
+    fs::read(&file).unwrap_or_else(|error| {
+        panic!(
+            "{}: {error}: build it with `cargo xtask examples`",
+            file.display()
+        )
+    })
+}
+
+fn load(component: &[u8]) -> (Plugin, Situation) {
+    let limits = Limits {
+        instances: 2,
+        ..Limits::default()
+    };
+    let plugin = Runtime::new(limits).unwrap().load(component, None).unwrap();
+    let situation = conformance::acceptable(&plugin).unwrap().unwrap();
+    (plugin, situation)
+}
+
+fn returned(plugin: &Plugin, situation: &Situation, call: &Call) -> Value {
+    call.run(plugin, situation).unwrap().returned
+}
+
+fn outlook_of_a_reset() -> Call {
+    Call::Outlook {
+        action: Action::Reset,
+        options: Default::default(),
+        terms: Default::default(),
+    }
+}
+
+/// The refusal, which the outlook of the same reset foretells.
+#[track_caller]
+fn assert_refused(plugin: &Plugin, situation: &Situation, refusal: &Value) {
+    assert_eq!(
+        returned(plugin, situation, &Call::reset()),
+        json!({ "err": refusal })
+    );
+    let outlook = returned(plugin, situation, &outlook_of_a_reset());
+    assert_eq!(outlook["verdict"], json!({ "would-be-refused": refusal }));
+}
+
+#[track_caller]
+fn assert_conforms_and_is_in(language: &str, component: &[u8]) {
+    assert_conforms(&check(component));
+    assert_eq!(
+        inspect(component).unwrap().language.as_deref(),
+        Some(language)
+    );
+}
+
+#[test]
+fn rust_the_project_that_a_newcomer_makes_conforms() {
+    assert_conforms_and_is_in("Rust", &example("rust"));
+}
+
+#[test]
+fn javascript_a_kiosk_is_reset_only_by_day() {
+    let component = example("js");
+    assert_conforms_and_is_in("JavaScript", &component);
+    let (plugin, mut situation) = load(&component);
+    let refusal = json!({"other": "kiosks are reset between 06:00 and 22:00 UTC"});
+    let midnight = situation.now - situation.now % (24 * 3600 * 1000);
+    for (group, seconds, is_refused) in [
+        ("kiosk", 6 * 3600 - 1, true),
+        ("kiosk", 6 * 3600, false),
+        ("kiosk", 22 * 3600 - 1, false),
+        ("kiosk", 22 * 3600, true),
+        ("office", 3600, false),
+    ] {
+        situation.device.groups = vec![group.to_owned()];
+        situation.now = midnight + seconds * 1000;
+        if is_refused {
+            assert_refused(&plugin, &situation, &refusal);
+        } else {
+            let told = returned(&plugin, &situation, &Call::reset());
+            assert!(told.get("ok").is_some(), "{group} {seconds}: {told}");
+        }
+    }
+}
+
+#[test]
+fn python_a_school_refuses_runs_and_lets_a_reset_expire_after_a_week() {
+    let component = example("python");
+    assert_conforms_and_is_in("Python", &component);
+    let (plugin, mut situation) = load(&component);
+    let told = Call::reset().run(&plugin, &situation).unwrap();
+    let week = mdm_wire::time::rfc3339(situation.now + 7 * 24 * 3600 * 1000);
+    assert_eq!(told.effects[0]["send"]["expires_at"], json!(week));
+    for password in ["1239", "7779", "9642"] {
+        situation.set_password(password);
+        let refusal = json!({"password-refused": [{"other": "no runs such as 123 or 777"}]});
+        assert_refused(&plugin, &situation, &refusal);
+    }
+}
+
+#[test]
+fn c_a_device_that_has_not_been_heard_of_for_a_month_is_not_reset() {
+    let component = example("c");
+    assert_conforms_and_is_in("C", &component);
+    let (plugin, mut situation) = load(&component);
+    let month = 30 * 24 * 3600 * 1000;
+    situation.device.last_sync = situation.now - month;
+    let told = returned(&plugin, &situation, &Call::reset());
+    assert!(told.get("ok").is_some(), "{told}");
+    situation.device.last_sync -= 1;
+    let text = "the device has not been heard of for 30 days: find it first";
+    assert_refused(&plugin, &situation, &json!({ "other": text }));
+}

@@ -1,0 +1,340 @@
+//! What a plugin's author and the admin who chooses one type: `mdm-host plugin …`.
+
+use mdm_tests::{
+    lab::{Device, Lab, Make, program, text},
+    swaps::{self, GOOD_PASSWORD},
+};
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+const REFERENCE: &[u8] = mdm_host::plugin::REFERENCE;
+const CORPORATE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corporate-plugin.wasm"));
+const WRONG: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-wrong.wasm"));
+
+/// Both the reference and the corporate plugin can work with this rule.
+const RULE: [&str; 2] = ["--password-rule", "alphanumeric:8-16"];
+
+fn plugin(args: &[&str], file: &Path) -> Output {
+    let mut host = Command::new(program("mdm-host").unwrap());
+    host.arg("plugin").args(args).arg(file).output().unwrap()
+}
+
+fn written(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// `tests/wrong`, breaking this rule.
+fn breaking(rule: &str) -> Vec<u8> {
+    let mark = b"breaks-rule-";
+    let mut component = WRONG.to_vec();
+    let found = component.windows(mark.len()).position(|it| it == mark);
+    let place = found.unwrap() + mark.len();
+    component[place..place + 2].copy_from_slice(rule.as_bytes());
+    component
+}
+
+#[test]
+fn a_check_passes_with_status_0_and_fails_with_status_1_and_says_what_to_mend() {
+    let folder = TempDir::new().unwrap();
+    let good = plugin(&["check"], &written(&folder, "good.wasm", REFERENCE));
+    assert!(good.status.success(), "{}", text(&good));
+    assert!(text(&good).contains("it conforms"));
+    let file = written(&folder, "bad.wasm", &breaking("11"));
+    let bad = plugin(&["check", "--seed", "7"], &file);
+    assert_eq!(bad.status.code(), Some(1));
+    let page = String::from_utf8(bad.stdout).unwrap();
+    // The first line has the digest, which is another one with another compiler.
+    let (_, page) = page.split_once('\n').unwrap();
+    insta::assert_snapshot!("check", page);
+}
+
+#[test]
+fn a_check_in_json_tells_for_every_case_what_was_expected_and_what_came_back() {
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "bad.wasm", &breaking("07"));
+    let told = plugin(&["check", "--json"], &file);
+    assert_eq!(told.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let findings = told["findings"].as_array().unwrap();
+    let case = "with neither there is nothing to remove";
+    let found = findings.iter().find(|it| it["case"] == case).unwrap();
+    assert_eq!(found["rule"], 7);
+    assert_eq!(found["verdict"], "fail");
+    assert_eq!(found["expected"]["returns"]["err"], "nothing-to-remove");
+    assert!(!found["got"]["returns"]["ok"].is_null());
+    let passed = findings.iter().filter(|it| it["verdict"] == "pass").count();
+    assert!(passed > 150, "all the others: {passed}");
+}
+
+#[test]
+fn an_inspection_tells_the_permissions_in_plain_words_and_what_is_denied() {
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "good.wasm", REFERENCE);
+    let told = plugin(&["inspect"], &file);
+    let page = text(&told);
+    for line in [
+        "contract   1.0.0",
+        "language   Rust",
+        "granted  measure the password that a call was given, never read it",
+        "this host  loads it",
+    ] {
+        assert!(page.contains(line), "no `{line}`: {page}");
+    }
+    let greedy = r#"(component (import "wasi:sockets/network@0.2.6" (instance)))"#;
+    let file = written(&folder, "greedy.wasm", &wat::parse_str(greedy).unwrap());
+    let page = text(&plugin(&["inspect"], &file));
+    assert!(page.contains("DENIED   use the network"), "{page}");
+    assert!(page.contains("this host  refuses it: "), "{page}");
+}
+
+/// Files that are no plugins, and what is said of each.
+fn bad_files(folder: &TempDir) -> Vec<(PathBuf, &'static str)> {
+    let component = |text: &str| wat::parse_str(text).unwrap();
+    let functions = [
+        "reset",
+        "remove",
+        "outlook",
+        "status",
+        "policy-override",
+        "report",
+    ];
+    let exports: String = functions
+        .iter()
+        .chain(&["cancel", "expire"])
+        .map(|name| format!("(export \"{name}\" (func $f))"))
+        .collect();
+    let exporting = |interface: &str| {
+        component(&format!(
+            r#"(component
+                (core module $m (func (export "f")))
+                (core instance $i (instantiate $m))
+                (func $f (canon lift (core func $i "f")))
+                (instance $all {exports})
+                (export "{interface}" (instance $all)))"#
+        ))
+    };
+    let greedy = r#"(component (import "wasi:filesystem/types@0.2.6" (instance)))"#;
+    let two_memories = "(component (core module $m (memory 1)) (core instance (instantiate $m)) \
+                        (core instance (instantiate $m)))";
+    [
+        ("script", b"#!/bin/sh".to_vec(), "no WebAssembly component"),
+        ("module", component("(module)"), "a core WebAssembly module, not a component"),
+        ("truncated", REFERENCE[..REFERENCE.len() / 2].to_vec(), "can't be compiled"),
+        ("empty", component("(component)"), "doesn't export mdm:password/password@1.0.0"),
+        (
+            "other-version",
+            exporting("mdm:password/password@2.0.0"),
+            "implements mdm:password/password@2.0.0, and this host supports mdm:password/password@1.0.0",
+        ),
+        (
+            "other-types",
+            exporting("mdm:password/password@1.0.0"),
+            "doesn't agree with the contract's types",
+        ),
+        (
+            "greedy",
+            component(greedy),
+            "wasi:filesystem/types@0.2.6 (read and write files). Build it without",
+        ),
+        ("two-memories", component(two_memories), "needs more than a plugin may have"),
+    ]
+    .into_iter()
+    .map(|(name, bytes, says)| (written(folder, name, &bytes), says))
+    .collect()
+}
+
+#[test]
+fn what_is_no_plugin_is_refused_with_the_reason_and_the_active_plugin_stays() {
+    let lab = Lab::start().unwrap();
+    let folder = TempDir::new().unwrap();
+    let before = lab.ask(&["plugin", "show"], "").unwrap();
+    for (file, says) in bad_files(&folder) {
+        let path = file.to_str().unwrap();
+        let output = plugin(&["check"], &file);
+        assert_eq!(output.status.code(), Some(1), "{path}");
+        assert!(
+            text(&output).contains(says),
+            "no `{says}`: {}",
+            text(&output)
+        );
+        for command in ["use", "shadow"] {
+            let problem = lab.refused(&["plugin", command, path], "").unwrap();
+            assert_eq!(problem["type"], "no-plugin", "{path}: {problem}");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains(says), "{path}: no `{says}`: {detail}");
+        }
+    }
+    let file = written(&folder, "wrong", &breaking("11"));
+    let problem = lab
+        .refused(&["plugin", "use", file.to_str().unwrap()], "")
+        .unwrap();
+    assert_eq!(problem["type"], "plugin-does-not-conform");
+    let problem = lab.refused(&["plugin", "roll-back"], "").unwrap();
+    assert_eq!(problem["type"], "nothing-to-roll-back");
+    assert_eq!(lab.ask(&["plugin", "show"], "").unwrap(), before);
+}
+
+#[test]
+fn a_compiled_plugin_is_for_the_host_that_compiled_it_and_an_altered_one_for_none() {
+    let lab = Lab::start().unwrap();
+    let folder = TempDir::new().unwrap();
+    let component = written(&folder, "corporate.wasm", CORPORATE);
+    let compile = |data: &Path, name: &str| {
+        let output = folder.path().join(name);
+        let (data, to) = (data.to_str().unwrap(), output.to_str().unwrap());
+        let made = plugin(&["compile", "--data", data, "--output", to], &component);
+        assert!(made.status.success(), "{}", text(&made));
+        output
+    };
+    let theirs = compile(&folder.path().join("other-data"), "theirs");
+    let ours = compile(&lab.folder().join("data"), "ours");
+    let mut bytes = fs::read(&ours).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    let altered = written(&folder, "altered", &bytes);
+    for file in [&theirs, &altered] {
+        let problem = lab
+            .refused(&["plugin", "use", file.to_str().unwrap()], "")
+            .unwrap();
+        assert_eq!(problem["type"], "no-plugin");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("altered, or another host made it"),
+            "{detail}"
+        );
+    }
+    let used = lab
+        .ask(&["plugin", "use", ours.to_str().unwrap()], "")
+        .unwrap();
+    let inspected = plugin(&["inspect", "--json"], &component);
+    let inspected: Value = serde_json::from_slice(&inspected.stdout).unwrap();
+    assert_eq!(used["active"]["digest"], inspected["digest"]);
+}
+
+#[test]
+fn a_plugin_is_used_rolled_back_and_still_chosen_after_a_restart() {
+    let mut lab = Lab::start().unwrap();
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "corporate.wasm", CORPORATE);
+    let used = lab
+        .ask(&["plugin", "use", file.to_str().unwrap()], "")
+        .unwrap();
+    assert_eq!(used["active"]["is_default"], false);
+    assert_eq!(used["trial"]["terms"]["failures"], 3);
+    lab.kill_host().unwrap();
+    lab.start_host().unwrap();
+    let shown = lab.ask(&["plugin", "show"], "").unwrap();
+    assert_eq!(shown["active"], used["active"]);
+    let back = lab.ask(&["plugin", "roll-back"], "").unwrap();
+    assert_eq!(back["active"]["is_default"], true);
+    assert_eq!(back["previous"], used["active"]);
+    let page = text(&lab.admin(&["plugin", "show"], "").unwrap());
+    for line in [
+        "active    sha256:",
+        "which the host started with",
+        "roll-back-plugin",
+        "use-plugin",
+    ] {
+        assert!(page.contains(line), "no `{line}`: {page}");
+    }
+}
+
+fn fleet(lab: &Lab, size: usize) -> Vec<Device> {
+    let names: Vec<String> = (0..size).map(|number| format!("device-{number}")).collect();
+    names
+        .iter()
+        .map(|name| {
+            let make = Make {
+                name,
+                ..Make::default()
+            };
+            let mut device = lab.enroll(make).unwrap();
+            device.switch_on().unwrap();
+            lab.wait_online(&device).unwrap();
+            device
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_a_hundred_swaps_fail_no_request_and_lose_or_repeat_no_command() {
+    let lab = Lab::with(&RULE, "info").unwrap();
+    let devices = fleet(&lab, 4);
+    let seen = swaps::run(&lab, &devices, &[CORPORATE, REFERENCE], 100, Duration::ZERO)
+        .await
+        .unwrap();
+    assert_eq!(seen.swapped.len(), 100);
+    for (device, (id, resets)) in devices.iter().zip(sorted_as(&devices, seen.resets)) {
+        assert!(resets > 0, "{id} was never reset");
+        assert_eq!(
+            device.show().unwrap()["agent_resets"],
+            resets,
+            "each reset of {id} was applied once"
+        );
+        assert!(device.opens_with(GOOD_PASSWORD).unwrap());
+    }
+    let log = lab.host_log().unwrap();
+    assert!(!log.contains("a plugin's call failed"), "{log}");
+}
+
+fn sorted_as(devices: &[Device], mut resets: Vec<(String, usize)>) -> Vec<(String, usize)> {
+    resets.sort_by_key(|(id, _)| devices.iter().position(|device| device.id == *id));
+    resets
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_candidate_in_the_shadow_is_compared_on_live_calls_and_the_summary_is_printed() {
+    let lab = Lab::with(&RULE, "info").unwrap();
+    let devices = fleet(&lab, 1);
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "corporate.wasm", CORPORATE);
+    let shadow = async {
+        let (url, token) = (lab.url(), lab.folder().join("admin.token"));
+        tokio::task::spawn_blocking(move || {
+            Command::new(program("mdm-host").unwrap())
+                .args(["plugin", "shadow", "--for", "2"])
+                .arg(file)
+                .env("MDM_URL", url)
+                .env("MDM_TOKEN_FILE", token)
+                .output()
+                .unwrap()
+        })
+        .await
+        .unwrap()
+    };
+    let load = swaps::run(&lab, &devices, &[], 0, Duration::from_secs(2));
+    let (output, seen) = tokio::join!(shadow, load);
+    assert!(!seen.unwrap().answered.is_empty());
+    let page = text(&output);
+    assert!(output.status.success(), "{page}");
+    let line = |function: &str| {
+        let found = page.lines().find(|line| line.starts_with(function));
+        let numbers = found
+            .unwrap_or_else(|| panic!("no {function}: {page}"))
+            .split_whitespace();
+        numbers
+            .skip(1)
+            .map(|it| it.parse().unwrap())
+            .collect::<Vec<u64>>()
+    };
+    let resets = line("reset ");
+    assert!(
+        resets[1] > 0,
+        "the candidate gives every reset an expiry: {page}"
+    );
+    let statuses = line("status ");
+    assert!(statuses[0] > 0 && statuses[1] == 0, "{page}");
+    assert!(
+        page.contains("candidate"),
+        "the differences are printed: {page}"
+    );
+    assert!(!page.contains(GOOD_PASSWORD), "{page}");
+}

@@ -1,0 +1,246 @@
+//! Builds the example plugins as a newcomer does: `mdm-host plugin new`, then the commands of the README
+//! that it makes. What comes of it lies in `target/examples`, for the tests and the benches.
+
+use super::{cargo, run};
+use anyhow::Context as _;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// An example, and how its README says to build it.
+struct Example {
+    language: &'static str,
+    name: &'static str,
+    /// In the project's folder.
+    commands: &'static [&'static [&'static str]],
+    /// The component, once it is built.
+    component: &'static str,
+}
+
+const EXAMPLES: [Example; 4] = [
+    Example {
+        language: "rust",
+        name: "corporate-plugin",
+        commands: &[&["cargo", "build", "--release"]],
+        component: "target/wasm32-unknown-unknown/release/corporate_plugin.wasm",
+    },
+    Example {
+        language: "js",
+        name: "kiosk-plugin",
+        commands: &[
+            &["npm", "install", "--no-audit", "--no-fund"],
+            &["npm", "run", "build"],
+        ],
+        component: "plugin.wasm",
+    },
+    Example {
+        language: "python",
+        name: "school-plugin",
+        commands: &[
+            &["python3", "-m", "venv", ".venv"],
+            &[
+                ".venv/bin/pip",
+                "install",
+                "--quiet",
+                "-r",
+                "requirements.txt",
+            ],
+            &["sh", "build.sh"],
+        ],
+        component: "plugin.wasm",
+    },
+    Example {
+        language: "c",
+        name: "lost-and-found-plugin",
+        commands: &[&["make"]],
+        component: "plugin.wasm",
+    },
+];
+
+/// The programs that the examples are built with, and the Debian packages that have them.
+const PROGRAMS: [(&str, &[&str]); 5] = [
+    ("node", &["nodejs"]),
+    ("npm", &["npm"]),
+    ("python3", &["python3", "python3-venv"]),
+    ("make", &["make"]),
+    (
+        "clang",
+        &["clang", "lld", "wasi-libc", "libclang-rt-14-dev-wasm32"],
+    ),
+];
+
+/// The tools for C that come as crates: each with its version and the features that are needed.
+const TOOLS: [(&str, &str, &str); 2] = [
+    ("wit-bindgen-cli", "0.61.0", "c"),
+    ("wasm-tools", "1.263.0", "component"),
+];
+
+/// Builds every example that is not built yet as it is now, and checks each against the contract.
+pub(crate) fn build() -> anyhow::Result<()> {
+    install_programs();
+    install_tools()?;
+    cargo(&["build", "--locked", "-j2", "--package", "mdm-host"])?;
+    let folder = folder();
+    fs::create_dir_all(&folder)?;
+    for example in &EXAMPLES {
+        example.build(&folder)?;
+    }
+    foreign_hosts()
+}
+
+/// Where the built examples lie.
+fn folder() -> PathBuf {
+    target().join("examples")
+}
+
+fn target() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    std::path::absolute(&target).unwrap_or(target)
+}
+
+impl Example {
+    fn build(&self, folder: &Path) -> anyhow::Result<()> {
+        let host = target().join("debug/mdm-host");
+        let fresh = folder.join("new");
+        remove(&fresh)?;
+        fs::create_dir_all(&fresh)?;
+        run(Command::new(&host)
+            .args(["plugin", "new", "--lang", self.language, self.name])
+            .current_dir(&fresh))?;
+        let component = folder.join(self.language).with_extension("wasm");
+        let (made, built) = (fresh.join(self.name), folder.join(self.name));
+        if component.exists() && is_unchanged(&made, &built)? {
+            return Ok(());
+        }
+        println!("building the example in {}", self.language);
+        remove(&built)?;
+        fs::rename(&made, &built)?;
+        for command in self.commands {
+            run(&mut self.in_project(command, &built)?)?;
+        }
+        let file = built.join(self.component);
+        run(Command::new(&host).args(["plugin", "check"]).arg(&file))?;
+        fs::copy(&file, &component)?;
+        Ok(())
+    }
+
+    /// A command of the README, where the tools that this project installs are found.
+    fn in_project(&self, words: &[&str], project: &Path) -> anyhow::Result<Command> {
+        let (program, arguments) = words.split_first().context("an empty command")?;
+        let path = env::var_os("PATH").unwrap_or_default();
+        let tools = std::iter::once(tools().join("bin"));
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(project)
+            .env(
+                "PATH",
+                env::join_paths(tools.chain(env::split_paths(&path)))?,
+            )
+            .env_remove("CARGO_TARGET_DIR");
+        Ok(command)
+    }
+}
+
+/// Whether every file of a fresh project is in the built one as it is.
+fn is_unchanged(fresh: &Path, built: &Path) -> anyhow::Result<bool> {
+    for entry in fs::read_dir(fresh)? {
+        let path = entry?.path();
+        let other = built.join(path.file_name().context("a file without a name")?);
+        let is_same = match path.is_dir() {
+            true => other.is_dir() && is_unchanged(&path, &other)?,
+            false => fs::read(&path)? == fs::read(&other).unwrap_or_default(),
+        };
+        if !is_same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// What the hosts of `tests/foreign-hosts` need: the packages that they name, and no more.
+fn foreign_hosts() -> anyhow::Result<()> {
+    let node = Path::new("tests/foreign-hosts/node");
+    if !node.join("node_modules").exists() {
+        let arguments = ["install", "--no-audit", "--no-fund"];
+        run(Command::new("npm").args(arguments).current_dir(node))?;
+    }
+    let python = Path::new("tests/foreign-hosts/python");
+    if !python.join(".venv/bin/pip").exists() {
+        let arguments = ["-m", "venv", ".venv"];
+        run(Command::new("python3").args(arguments).current_dir(python))?;
+    }
+    let arguments = ["install", "--quiet", "-r", "requirements.txt"];
+    run(Command::new(".venv/bin/pip")
+        .args(arguments)
+        .current_dir(python))
+}
+
+fn remove(folder: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} can't be removed", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where the tools lie that this project installs for itself.
+fn tools() -> PathBuf {
+    target().join("tools")
+}
+
+/// Installs what is missing from Debian's packages; where that can't be done, the build says what is
+/// missing.
+fn install_programs() {
+    let is_missing = |program: &str| {
+        let mut command = Command::new(program);
+        let found = command.arg("--version").stdout(Stdio::null()).status();
+        found.is_err()
+    };
+    let mut packages: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| is_missing(program))
+        .flat_map(|(_, packages)| packages.iter().copied())
+        .collect();
+    // clang comes without what it needs for WebAssembly.
+    if !Path::new("/usr/lib/wasm32-wasi").exists() && !packages.contains(&"wasi-libc") {
+        packages.extend(["lld", "wasi-libc", "libclang-rt-14-dev-wasm32"]);
+    }
+    if packages.is_empty() {
+        return;
+    }
+    eprintln!("setting up: apt-get install {}", packages.join(" "));
+    let apt = |arguments: &[&str]| {
+        let _ = Command::new("apt-get").args(arguments).status();
+    };
+    apt(&["update"]);
+    let install = ["install", "--yes", "--no-install-recommends"];
+    apt(&[&install[..], &packages[..]].concat());
+}
+
+fn install_tools() -> anyhow::Result<()> {
+    let root = tools();
+    for (name, version, features) in TOOLS {
+        let is_installed = fs::read_to_string(root.join(".crates.toml"))
+            .is_ok_and(|list| list.contains(&format!("\"{name} {version} ")));
+        if is_installed {
+            continue;
+        }
+        println!("installing {name} {version} (some minutes, once)");
+        run(Command::new("cargo")
+            .args([
+                "install",
+                "--quiet",
+                "-j2",
+                "--locked",
+                "--no-default-features",
+            ])
+            .args(["--features", features, "--root"])
+            .arg(&root)
+            .arg(format!("{name}@{version}")))?;
+    }
+    Ok(())
+}
