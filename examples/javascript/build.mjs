@@ -6,8 +6,7 @@ const { component } = await componentize({
   sourcePath: "src/plugin.js",
   witPath: "wit",
   worldName: "password-plugin",
-  // A host refuses a component that imports more than the contract allows. The clock of the contract
-  // is an import of its own, and stays.
+  // A host refuses a component that imports more than the contract allows.
   disableFeatures: ["stdio", "random", "clocks", "http", "fetch-event"],
 });
 await writeFile("plugin.wasm", component);

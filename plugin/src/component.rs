@@ -4,15 +4,14 @@ use crate::{
     bindings::{
         exports::mdm::password::password::Guest,
         mdm::password::{
-            device_store,
+            clock, device_store,
             secrets::Secret,
             transport,
             types::{
                 Action, Command, CommandId, DeviceOutlook, DeviceStatus, Outcome, PolicyState,
-                Refusal, ReportEffect, ResetOptions, Terms, Timestamp,
+                Refusal, ReportEffect, ResetOptions, Terms,
             },
         },
-        wasi::clocks::wall_clock,
     },
     own_rule,
     rules::{self, Ending, OverrideChange, Sending, Situation},
@@ -84,7 +83,7 @@ impl Guest for Plugin {
     }
 
     fn expire(command: Command) -> Result<(), Refusal> {
-        let outcome = rules::expire(&command, now())?;
+        let outcome = rules::expire(&command, clock::now())?;
         device_store::settle(&command.id, &outcome);
         Ok(())
     }
@@ -96,13 +95,8 @@ pub fn request() -> Situation {
         device: device_store::get_device(),
         pending: device_store::get_pending(),
         password_rule: device_store::get_password_rule(),
-        now: now(),
+        now: clock::now(),
     }
-}
-
-fn now() -> Timestamp {
-    let now = wall_clock::now();
-    now.seconds * 1000 + u64::from(now.nanoseconds / 1_000_000)
 }
 
 /// Foretells what a request would come to in this situation, on the road as it is now.

@@ -10,19 +10,13 @@
 #include "policy.h"
 #include "request.h"
 
-static mdm_timestamp_t read_clock(void) {
-  wall_clock_datetime_t now;
-  wall_clock_now(&now);
-  return now.seconds * 1000 + now.nanoseconds / 1000000;
-}
-
 /* What the imports tell of a request's situation. */
 static struct situation read_situation(void) {
   struct situation situation;
   device_store_get_device(&situation.device);
   situation.pending.is_some = device_store_get_pending(&situation.pending.val);
   device_store_get_password_rule(&situation.password_rule);
-  situation.now = read_clock();
+  situation.now = clock_now();
   return situation;
 }
 
@@ -148,7 +142,7 @@ bool exports_password_cancel(mdm_command_t *command, mdm_refusal_t *err) {
 }
 
 bool exports_password_expire(mdm_command_t *command, mdm_refusal_t *err) {
-  bool accepted = check_expired(command, read_clock(), err);
+  bool accepted = check_expired(command, clock_now(), err);
   if (accepted) {
     mdm_outcome_t outcome = EXPIRED;
     device_store_settle(&command->id, &outcome);

@@ -4,11 +4,11 @@
 // `{ tag, val }`, no value of an option is `undefined`, 64 bits are a BigInt (a Number may be returned),
 // and a refusal is thrown. An Error that is thrown ends the call as a trap.
 
+import { now as clockNow } from "mdm:password/clock@1.0.0";
 import {
   getDevice, getLatest, getPasswordRule, getPending, keepLateOutcome, setPolicyOverride, settle,
 } from "mdm:password/device-store@1.0.0";
 import { getCapabilities, isOnline, send } from "mdm:password/transport@1.0.0";
-import { now as wallClock } from "wasi:clocks/wall-clock@0.2.6";
 import { EXPIRED, cancel, expire, overrideChange, reportEffect, supersededBy } from "./outcome.js";
 import { foretell } from "./outlook.js";
 import { policyState, removeOffered } from "./policy.js";
@@ -86,10 +86,9 @@ function situation() {
   };
 }
 
-/** The time of the call, in milliseconds. The engine's own `Date` shows the time of the build. */
+/** The time of the call, in milliseconds: every time in the calendar fits into a Number. */
 function now() {
-  const { seconds, nanoseconds } = wallClock();
-  return Number(seconds) * 1000 + Math.floor(nanoseconds / 1_000_000);
+  return Number(clockNow());
 }
 
 /** Carries an accepted request out. */

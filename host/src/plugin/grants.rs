@@ -6,7 +6,7 @@
 const CONTRACT: &str = "mdm:password/";
 
 /// What is granted: the beginning of an import's name, and what it lets a plugin do.
-const GRANTED: [(&str, &str); 9] = [
+const GRANTED: [(&str, &str); 10] = [
     ("mdm:password/types@1.", "use the contract's words"),
     (
         "mdm:password/secrets@1.",
@@ -20,6 +20,7 @@ const GRANTED: [(&str, &str); 9] = [
         "mdm:password/transport@1.",
         "send commands to the device that a call is about",
     ),
+    ("mdm:password/clock@1.", "tell the time"),
     ("wasi:clocks/wall-clock@0.2.", "tell the time"),
     ("wasi:clocks/monotonic-clock@0.2.", "measure time"),
     ("wasi:random/random@0.2.", "get random numbers"),

@@ -1,10 +1,7 @@
 //! The contract's imports, as reads and writes of the call context.
 
 use super::{
-    bindings::{
-        mdm::password::{device_store, secrets, transport},
-        wasi::clocks::wall_clock::{self, Datetime},
-    },
+    bindings::mdm::password::{clock, device_store, secrets, transport},
     context::{CallContext, Secret},
     contract::*,
     engine::Limiter,
@@ -98,19 +95,8 @@ impl transport::Host for Guest {
     }
 }
 
-impl wall_clock::Host for Guest {
-    fn now(&mut self) -> Result<Datetime> {
-        Ok(datetime(self.context()?.now))
-    }
-
-    fn resolution(&mut self) -> Result<Datetime> {
-        Ok(datetime(1))
-    }
-}
-
-fn datetime(milliseconds: u64) -> Datetime {
-    Datetime {
-        seconds: milliseconds / 1000,
-        nanoseconds: (milliseconds % 1000) as u32 * 1_000_000,
+impl clock::Host for Guest {
+    fn now(&mut self) -> Result<Timestamp> {
+        Ok(self.context()?.now)
     }
 }

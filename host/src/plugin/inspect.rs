@@ -27,9 +27,11 @@ pub struct Inspection {
 
 /// The tools that tell which language an author wrote in. The first that is found counts: those that bring
 /// an interpreter along come before those that the interpreter was made with.
-const TELLING_TOOLS: [(&str, &str); 4] = [
+const TELLING_TOOLS: [(&str, &str); 5] = [
     ("ComponentizeJS", "JavaScript"),
     ("componentize-py", "Python"),
+    // What componentize-py leaves behind in place of its own name.
+    ("component-init-transform", "Python"),
     ("wit-bindgen-rust", "Rust"),
     ("wit-bindgen-c", "C"),
 ];

@@ -1,15 +1,33 @@
-//! What a plugin is granted of WASI besides the contract's wall clock, because languages other than
-//! Rust bring it along: a monotonic clock and random bytes. Nothing here blocks.
+//! What a plugin is granted of WASI, because languages other than Rust bring it along: clocks and random
+//! bytes. Nothing here blocks.
 
 use super::imports::Guest;
-use wasmtime::{Result, StoreContextMut, component::Linker};
+use wasmtime::{
+    Result, StoreContextMut,
+    component::{ComponentType, Lift, Linker, Lower},
+};
 
 /// The most random bytes that one call of an import hands out.
 const MOST_BYTES: u64 = 4096;
 
+/// WASI's time of day.
+#[derive(ComponentType, Lift, Lower)]
+#[component(record)]
+struct Datetime {
+    seconds: u64,
+    nanoseconds: u32,
+}
+
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
-    let mut clock = linker.instance("wasi:clocks/monotonic-clock@0.2.6")?;
     // Time stands still during a call, on every clock.
+    let mut clock = linker.instance("wasi:clocks/wall-clock@0.2.6")?;
+    clock.func_wrap("now", |mut store: StoreContextMut<'_, Guest>, (): ()| {
+        Ok((datetime(store.data_mut().context()?.now),))
+    })?;
+    clock.func_wrap("resolution", |_: StoreContextMut<'_, Guest>, (): ()| {
+        Ok((datetime(1),))
+    })?;
+    let mut clock = linker.instance("wasi:clocks/monotonic-clock@0.2.6")?;
     clock.func_wrap("now", |mut store: StoreContextMut<'_, Guest>, (): ()| {
         Ok((store.data_mut().context()?.now.saturating_mul(1_000_000),))
     })?;
@@ -33,6 +51,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
             Ok(((getrandom::u64()?, getrandom::u64()?),))
         })?;
     Ok(())
+}
+
+fn datetime(milliseconds: u64) -> Datetime {
+    Datetime {
+        seconds: milliseconds / 1000,
+        nanoseconds: (milliseconds % 1000) as u32 * 1_000_000,
+    }
 }
 
 fn random_bytes(length: u64) -> Result<Vec<u8>> {

@@ -1,0 +1,50 @@
+"""Rule 1: what a password has to be like."""
+
+import own_rule
+from componentize_py_types import Err
+from wit_world.imports.types import (
+    Characters, Measure, PasswordFault, PasswordFault_NeedsDigit, PasswordFault_NeedsLetter,
+    PasswordFault_NotOnlyDigits, PasswordFault_TooLong, PasswordFault_TooShort, PasswordRule,
+    Refusal_PasswordRefused,
+)
+
+
+def check_password(rule: PasswordRule, password: Measure) -> None:
+    """Refuses a password with anything wrong about it, and names everything that is."""
+    faults = rule_faults(rule, password) + own_rule.faults(password)
+    if faults:
+        raise Err(Refusal_PasswordRefused(faults))
+
+
+def rule_faults(rule: PasswordRule, password: Measure) -> list[PasswordFault]:
+    """What is wrong with a password by the deployment's rule."""
+    faults: list[PasswordFault] = []
+    if password.length < rule.minimum_length:
+        faults.append(PasswordFault_TooShort(rule.minimum_length))
+    if password.length > rule.maximum_length:
+        faults.append(PasswordFault_TooLong(rule.maximum_length))
+    match rule.characters:
+        case Characters.DIGITS:
+            if password.digits < password.length:
+                faults.append(PasswordFault_NotOnlyDigits())
+        case Characters.ALPHANUMERIC:
+            if password.lower_case + password.upper_case == 0:
+                faults.append(PasswordFault_NeedsLetter())
+            if password.digits == 0:
+                faults.append(PasswordFault_NeedsDigit())
+    return faults
+
+
+def strongest(rule: PasswordRule) -> Measure:
+    """The strongest password that a rule allows: what it can't meet, no password of the rule can."""
+    length = rule.maximum_length
+    one_each = 1 if rule.characters == Characters.ALPHANUMERIC else 0
+    return Measure(
+        length=length,
+        digits=max(length - 2 * one_each, 0),
+        lower_case=one_each,
+        upper_case=0,
+        symbols=one_each,
+        others=0,
+        longest_sequence=min(length, 1),
+    )
