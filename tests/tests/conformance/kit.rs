@@ -13,7 +13,7 @@ const NEXT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-next.wasm"));
 const MARK: &[u8] = b"breaks-rule-00";
 
 /// The plugin that breaks this rule.
-fn breaking(rule: u8) -> Vec<u8> {
+pub(crate) fn breaking(rule: u8) -> Vec<u8> {
     let mut component = WRONG.to_vec();
     let places: Vec<usize> = (0..component.len() - MARK.len())
         .filter(|place| component[*place..].starts_with(MARK))

@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod foreign_hosts;
 mod kit;
 mod languages;

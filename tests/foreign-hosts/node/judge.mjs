@@ -1,0 +1,39 @@
+// Whether what came back is what the contract requires.
+
+import { isDeepStrictEqual } from "node:util";
+import { isObject } from "./case.mjs";
+
+/** Whether a call did what is expected of it. */
+export function isAsExpected(expect, { returns, effects }) {
+  const without = expect.without_notes ?? [];
+  return (
+    matches(expect.returns, returns)
+    && unmatched(expect.effects ?? [], effects)?.length === 0
+    && !without.some((note) => returns.notes.some((it) => isDeepStrictEqual(it, note)))
+  );
+}
+
+/** An object has every field, with more allowed; a list a match for every element, with more allowed. */
+function matches(expected, found) {
+  if (isObject(expected)) {
+    return isObject(found)
+      && Object.entries(expected).every(([name, it]) => name in found && matches(it, found[name]));
+  }
+  if (Array.isArray(expected)) {
+    return Array.isArray(found) && unmatched(expected, found) !== undefined;
+  }
+  return expected === found;
+}
+
+/** What is found beyond what is expected; undefined if something expected is missing. */
+function unmatched(expected, found) {
+  const left = [...found];
+  for (const pattern of expected) {
+    const place = left.findIndex((it) => matches(pattern, it));
+    if (place < 0) {
+      return undefined;
+    }
+    left.splice(place, 1);
+  }
+  return left;
+}

@@ -1,0 +1,112 @@
+// Runs a plugin under Node against the cases of the conformance kit:
+//
+//     node run.mjs PLUGIN.wasm CASES
+
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { transpile } from "@bytecodealliance/jco";
+import { isObject, readCases } from "./case.mjs";
+import { hostFor } from "./host.mjs";
+import { isAsExpected } from "./judge.mjs";
+import { fromJson, toJson, variant } from "./values.mjs";
+
+const NO_OPTIONS = { lock_now: false, require_entry: false, no_credentials_on_boot: false };
+const NO_TERMS = { replaces: null, valid_for: null };
+
+/** Makes a function that makes fresh instances of a component. */
+async function instances(component) {
+  const { files } = await transpile(component, {
+    name: "plugin",
+    instantiation: { tag: "async" },
+    nodejsCompat: false,
+    noTypescript: true,
+  });
+  const folder = await mkdtemp(join(tmpdir(), "mdm-foreign-host-"));
+  const modules = new Map();
+  for (const [name, content] of Object.entries(files)) {
+    if (name.endsWith(".wasm")) {
+      modules.set(name, await WebAssembly.compile(content));
+    } else if (name.endsWith(".js")) {
+      await writeFile(join(folder, `${basename(name, ".js")}.mjs`), content);
+    }
+  }
+  const { instantiate } = await import(pathToFileURL(join(folder, "plugin.mjs")));
+  await rm(folder, { recursive: true });
+  return (imports) => instantiate((name) => modules.get(name), imports);
+}
+
+/** Makes the call of a case on a fresh instance. A refused call has no effects. */
+async function run(instance, { situation, call }) {
+  const { imports, effects, secret } = hostFor(situation);
+  const { password } = await instance(imports);
+  const [name, parameters] = isObject(call) ? Object.entries(call)[0] : [call, {}];
+  const options = fromJson({ ...NO_OPTIONS, ...parameters.options });
+  const terms = termsOf(parameters.terms);
+  const command = fromJson(situation.command);
+  switch (name) {
+    case "reset":
+      return result(effects, () => password.reset(secret, options, terms));
+    case "remove":
+      return result(effects, () => password.remove(terms));
+    case "outlook": {
+      const given = parameters.action === "reset" ? secret : undefined;
+      return { returns: toJson(password.outlook(parameters.action, given, options, terms)), effects };
+    }
+    case "status":
+      return { returns: toJson(password.status()), effects };
+    case "policy-override":
+      return { returns: toJson(password.policyOverride()), effects };
+    case "report":
+      return result(effects, () => password.report(command, variant(parameters.outcome)));
+    case "cancel":
+      return result(effects, () => password.cancel(command));
+    case "expire":
+      return result(effects, () => password.expire(command));
+  }
+}
+
+function termsOf(terms) {
+  const { replaces, valid_for: validFor } = { ...NO_TERMS, ...terms };
+  return { replaces: replaces ?? undefined, validFor: validFor === null ? undefined : BigInt(validFor) };
+}
+
+/** jco throws what a function refuses, as the payload of an error. */
+function result(effects, call) {
+  try {
+    return { returns: { ok: toJson(call()) }, effects };
+  } catch (error) {
+    if (error.payload === undefined) {
+      throw error;
+    }
+    return { returns: { err: toJson(error.payload) }, effects: [] };
+  }
+}
+
+const [file, folder] = process.argv.slice(2);
+const component = await readFile(file);
+console.log(`sha256:${createHash("sha256").update(component).digest("hex")}`);
+const instance = await instances(component);
+const count = { passed: 0, failed: 0, free: 0 };
+for (const it of await readCases(folder)) {
+  let answer;
+  try {
+    answer = await run(instance, it);
+  } catch (error) {
+    answer = { returns: { crashed: String(error) }, effects: [] };
+  }
+  if (it.expect === undefined) {
+    count.free += 1;
+  } else if (isAsExpected(it.expect, answer)) {
+    count.passed += 1;
+  } else {
+    count.failed += 1;
+    console.log(`FAIL rule ${it.rule}: ${it.case}`);
+    console.log(`     expected ${JSON.stringify(it.expect)}`);
+    console.log(`     got      ${JSON.stringify(answer)}`);
+  }
+}
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.free} free`);
+process.exitCode = count.failed > 0 ? 1 : 0;

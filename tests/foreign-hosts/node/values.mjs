@@ -1,0 +1,71 @@
+// Between the JSON of the cases and the values that jco has for the contract's types. In JSON, fields are in
+// snake_case, a variant is "name" or {"name": payload}, a time is RFC 3339; in JavaScript, fields are in
+// camelCase, a variant is { tag, val }, and a time is a BigInt of milliseconds.
+
+import { isObject } from "./case.mjs";
+
+/** Fields that hold a variant. All other words are enums, which look the same in both. */
+const VARIANTS = new Set(["status", "outcome", "late_outcome", "requirement"]);
+
+const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
+
+export function fromJson(value) {
+  if (value === null) {
+    return undefined;
+  }
+  if (typeof value === "string" && TIME.test(value)) {
+    return BigInt(Date.parse(value));
+  }
+  if (Array.isArray(value)) {
+    return value.map(fromJson);
+  }
+  if (!isObject(value)) {
+    return value;
+  }
+  const fields = Object.entries(value).map(([name, field]) => [
+    camelCase(name),
+    VARIANTS.has(name) ? variant(field) : fromJson(field),
+  ]);
+  return Object.fromEntries(fields);
+}
+
+/** A variant; the payload of a `failed` is a variant, too. */
+export function variant(value) {
+  if (value === null) {
+    return undefined;
+  }
+  if (!isObject(value)) {
+    return { tag: value };
+  }
+  const [[tag, payload]] = Object.entries(value);
+  return { tag, val: tag === "failed" ? variant(payload) : payload };
+}
+
+export function toJson(value) {
+  if (value === undefined || value === null) {
+    return null;
+  }
+  if (typeof value === "bigint") {
+    return new Date(Number(value)).toISOString().replace(".000Z", "Z");
+  }
+  if (Array.isArray(value)) {
+    return value.map(toJson);
+  }
+  if (!isObject(value)) {
+    return value;
+  }
+  if ("tag" in value) {
+    const { tag, val } = value;
+    return val === undefined ? tag : { [tag]: toJson(val) };
+  }
+  const fields = Object.entries(value).map(([name, field]) => [snakeCase(name), toJson(field)]);
+  return Object.fromEntries(fields);
+}
+
+function camelCase(name) {
+  return name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+}
+
+function snakeCase(name) {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

@@ -1,0 +1,71 @@
+"""
+Runs a plugin under wasmtime's Python package against the cases of the conformance kit:
+
+    python run.py PLUGIN.wasm CASES
+"""
+
+import hashlib
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from case import read_cases
+from host import Plugin, SecretArgument
+from judge import is_as_expected
+
+NO_OPTIONS = {"lock_now": False, "require_entry": False, "no_credentials_on_boot": False}
+NO_TERMS = {"replaces": None, "valid_for": None}
+
+
+def run(plugin: Plugin, case: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """Makes the call of a case on a fresh instance."""
+    call, situation = case["call"], case["situation"]
+    function, parameters = next(iter(call.items())) if isinstance(call, dict) else (call, {})
+    options = {**NO_OPTIONS, **parameters.get("options", {})}
+    terms = {**NO_TERMS, **parameters.get("terms", {})}
+    match function:
+        case "reset":
+            arguments = [SecretArgument, options, terms]
+        case "remove":
+            arguments = [terms]
+        case "outlook":
+            action = parameters["action"]
+            has_secret = action == "reset" and situation["password"] is not None
+            arguments = [action, SecretArgument if has_secret else None, options, terms]
+        case "report":
+            arguments = [situation["command"], parameters["outcome"]]
+        case "cancel" | "expire":
+            arguments = [situation["command"]]
+        case _:
+            arguments = []
+    return plugin.call(situation, function, *arguments)
+
+
+def main() -> int:
+    file, folder = map(Path, sys.argv[1:])
+    component = file.read_bytes()
+    print(f"sha256:{hashlib.sha256(component).hexdigest()}")
+    plugin = Plugin(component)
+    count: Counter[str] = Counter()
+    for case in read_cases(folder):
+        try:
+            returns, effects = run(plugin, case)
+        except Exception as error:
+            returns, effects = {"crashed": str(error)}, []
+        if "expect" not in case:
+            count["free"] += 1
+        elif is_as_expected(case["expect"], returns, effects):
+            count["passed"] += 1
+        else:
+            count["failed"] += 1
+            print(f"FAIL rule {case['rule']}: {case['case']}")
+            print(f"     expected {json.dumps(case['expect'])}")
+            print(f"     got      {json.dumps({'returns': returns, 'effects': effects})}")
+    print(f"{count['passed']} passed, {count['failed']} failed, {count['free']} free")
+    return 1 if count["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

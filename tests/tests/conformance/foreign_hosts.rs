@@ -1,0 +1,78 @@
+//! The contract outlives the host: the component that this host embeds, byte for byte, in hosts that share
+//! no code with it (`tests/foreign-hosts`).
+
+use crate::kit::breaking;
+use mdm_host::plugin::{REFERENCE, inspect};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+use tempfile::TempDir;
+
+/// How each host is started, in its folder.
+const HOSTS: [(&str, &[&str]); 2] = [
+    ("node", &["node", "run.mjs"]),
+    ("python", &[".venv/bin/python", "run.py"]),
+];
+
+fn run(host: &str, command: &[&str], component: &[u8]) -> (Output, String) {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("plugin.wasm");
+    fs::write(&file, component).unwrap();
+    let output = Command::new(command[0])
+        .args(&command[1..])
+        .arg(&file)
+        .arg(here.join("conformance"))
+        .current_dir(here.join("foreign-hosts").join(host))
+        .output()
+        .unwrap_or_else(|error| panic!("{host}: {error}: set it up with `cargo xtask examples`"));
+    let printed = String::from_utf8(output.stdout.clone()).unwrap();
+    (output, printed)
+}
+
+/// What the last line says: passed, failed, free.
+fn counts(printed: &str) -> Vec<usize> {
+    let last = printed.lines().last().unwrap_or_default();
+    last.split(", ")
+        .filter_map(|part| part.split(' ').next()?.parse().ok())
+        .collect()
+}
+
+#[test]
+fn every_case_passes_in_other_hosts_with_the_very_same_component() {
+    let digest = inspect(REFERENCE).unwrap().digest;
+    let cases = mdm_host::conformance::cases().unwrap();
+    let free = cases.iter().filter(|case| case.expect.is_none()).count();
+    for (host, command) in HOSTS {
+        let (output, printed) = run(host, command, REFERENCE);
+        assert!(output.status.success(), "{host}: {printed}{output:?}");
+        assert!(
+            printed.starts_with(&format!("sha256:{digest}\n")),
+            "{host} ran another component: {printed}"
+        );
+        assert_eq!(
+            counts(&printed),
+            [cases.len() - free, 0, free],
+            "{host}: {printed}"
+        );
+    }
+}
+
+#[test]
+fn other_hosts_catch_a_plugin_that_breaks_a_rule_by_the_same_cases() {
+    for (host, command) in HOSTS {
+        let (output, printed) = run(host, command, &breaking(8));
+        assert_eq!(output.status.code(), Some(1), "{host}: {printed}");
+        let failed: Vec<&str> = printed
+            .lines()
+            .filter(|it| it.starts_with("FAIL"))
+            .collect();
+        assert_eq!(
+            failed,
+            ["FAIL rule 8: the success of a remove ends the override"],
+            "{host}"
+        );
+    }
+}
