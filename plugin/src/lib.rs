@@ -7,5 +7,7 @@
 #[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
 pub mod bindings;
 pub mod component;
+#[cfg(target_family = "wasm")]
+mod memory;
 pub mod own_rule;
 pub mod rules;

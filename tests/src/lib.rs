@@ -1,6 +1,8 @@
 //! A host and its agents as processes of their own, driven through the commands that a user types.
-//! [`lab`] starts them, [`story`] is what the demo tells, [`swaps`] swaps the plugin under load.
+//! [`lab`] starts them, [`plugins`] has the plugins for them, [`story`] is what the demo tells, and [`swaps`]
+//! swaps the plugin under load.
 
 pub mod lab;
+pub mod plugins;
 pub mod story;
 pub mod swaps;

@@ -1,6 +1,6 @@
 //! A steady load of resets and reports, while the plugin is swapped under it.
 
-use crate::lab::{Device, Lab};
+use crate::lab::{Device, Lab, Make};
 use anyhow::{Context as _, ensure};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -28,6 +28,22 @@ pub struct Seen {
     pub swapped: Vec<Duration>,
     /// The resets of each device, by its id.
     pub resets: Vec<(String, usize)>,
+}
+
+/// Enrolls so many devices, and switches them on.
+pub fn fleet(lab: &Lab, size: usize) -> anyhow::Result<Vec<Device>> {
+    let mut devices = Vec::new();
+    for number in 0..size {
+        let make = Make {
+            name: &format!("device-{number}"),
+            ..Make::default()
+        };
+        let mut device = lab.enroll(make)?;
+        device.switch_on()?;
+        lab.wait_online(&device)?;
+        devices.push(device);
+    }
+    Ok(devices)
 }
 
 /// Resets every device again and again, each as soon as the last reset has succeeded, until `swaps`

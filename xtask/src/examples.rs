@@ -90,6 +90,16 @@ pub(crate) fn build() -> anyhow::Result<()> {
     foreign_hosts()
 }
 
+/// Measures what each example costs, beside the reference plugin.
+pub(crate) fn bench() -> anyhow::Result<()> {
+    let files = EXAMPLES.map(|example| format!("{}.wasm", example.language));
+    let host = target().join("release/mdm-host");
+    run(Command::new(host)
+        .args(["plugin", "bench"])
+        .args(files)
+        .current_dir(folder()))
+}
+
 /// Where the built examples lie.
 fn folder() -> PathBuf {
     target().join("examples")

@@ -88,15 +88,17 @@ fn test(arguments: &[&str]) -> anyhow::Result<()> {
 
 fn bench(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
-    // The bench of a cold start starts the program that a user would start.
-    cargo(&[
-        "build",
-        "--locked",
-        "-j2",
-        "--release",
-        "--package",
-        "mdm-host",
-    ])?;
+    // The benches start the programs that a user would start.
+    let build = ["build", "--locked", "-j2", "--release"];
+    cargo(
+        &[
+            &build[..],
+            &["--package", "mdm-host", "--package", "mdm-agent"],
+        ]
+        .concat(),
+    )?;
+    examples::build()?;
+    examples::bench()?;
     let bench = [
         "bench",
         "--locked",
@@ -104,10 +106,9 @@ fn bench(arguments: &[&str]) -> anyhow::Result<()> {
         "--package",
         "mdm-tests",
         "--bench",
-        "reset",
-        "--",
     ];
-    cargo(&[&bench[..], arguments].concat())
+    cargo(&[&bench[..], &["swap"]].concat())?;
+    cargo(&[&bench[..], &["reset", "--"], arguments].concat())
 }
 
 fn ci() -> anyhow::Result<()> {

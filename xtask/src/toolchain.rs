@@ -19,6 +19,9 @@ use std::{
     process::{Command, Stdio},
 };
 
+/// Rust's stack of 1 MiB is memory that each fresh instance has to be given: a sixteenth of it is plenty for
+/// rules, and makes an instance in half the time.
+const STACK: &str = "-Clink-arg=-zstack-size=65536";
 const TARGET: &str = "wasm32-unknown-unknown";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -124,7 +127,10 @@ fn build_component(
         .args(["--config", "profile.release.strip=true"])
         .env(
             "CARGO_ENCODED_RUSTFLAGS",
-            format!("-Clinker={}\u{1f}-Clinker-flavor=wasm-ld", linker.display()),
+            format!(
+                "-Clinker={}\u{1f}-Clinker-flavor=wasm-ld\u{1f}{STACK}",
+                linker.display()
+            ),
         );
     if toolchain == Toolchain::Debian {
         cargo

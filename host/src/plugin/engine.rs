@@ -50,6 +50,11 @@ impl Runtime {
     }
 }
 
+/// The most core instances and tables of one plugin. One in Rust needs 3 and 2; one that brings Python
+/// along is linked from many libraries, and needs 38.
+const CORE_INSTANCES: u32 = 48;
+const TABLES: u32 = 4;
+
 /// Room for what is not a call of the active plugin: one that is being loaded or checked, and one that
 /// runs in the shadow of the active one.
 const SPARE_INSTANCES: u32 = 4;
@@ -58,11 +63,12 @@ fn config(limits: &Limits) -> Config {
     let mut pool = PoolingAllocationConfig::default();
     let instances = limits.instances + SPARE_INSTANCES;
     pool.total_component_instances(instances)
-        .total_core_instances(instances * 8)
+        .total_core_instances(instances * CORE_INSTANCES)
         .total_memories(instances)
-        .total_tables(instances * 4)
+        .total_tables(instances * TABLES)
+        .max_core_instances_per_component(CORE_INSTANCES)
         .max_memories_per_component(1)
-        .max_tables_per_component(4)
+        .max_tables_per_component(TABLES)
         .max_memory_size(limits.memory)
         .table_elements(limits.table_elements)
         // A fresh instance for each call costs half as much when what it touched stays mapped.

@@ -5,11 +5,10 @@ use mdm_host::{
     plugin::{Artifacts, LoadError, PluginError, REFERENCE, Runtime},
     service::ServiceError,
 };
+use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting};
 use mdm_wire::decisions::{PasswordRule, Refusal, Terms};
 use std::{fs, time::Instant};
 use tempfile::TempDir;
-
-const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-hostile.wasm"));
 
 fn load(bytes: &[u8]) -> Result<(), LoadError> {
     Runtime::new(small()).unwrap().load(bytes, None).map(|_| ())
@@ -17,22 +16,6 @@ fn load(bytes: &[u8]) -> Result<(), LoadError> {
 
 fn load_text(text: &str) -> LoadError {
     load(&wat::parse_str(text).unwrap()).unwrap_err()
-}
-
-/// A component that exports this instance, with functions that do nothing.
-fn exporting(interface: &str, functions: &[&str]) -> String {
-    let exports: String = functions
-        .iter()
-        .map(|name| format!("(export \"{name}\" (func $f))"))
-        .collect();
-    format!(
-        r#"(component
-            (core module $m (func (export "f")))
-            (core instance $i (instantiate $m))
-            (func $f (canon lift (core func $i "f")))
-            (instance $all {exports})
-            (export "{interface}" (instance $all)))"#
-    )
 }
 
 #[test]
@@ -51,15 +34,7 @@ fn a_component_that_lacks_a_function_of_the_contract_is_refused_and_the_function
         load_text("(component)"),
         LoadError::MissingInterface(_)
     ));
-    let most = [
-        "reset",
-        "remove",
-        "outlook",
-        "status",
-        "policy-override",
-        "cancel",
-        "expire",
-    ];
+    let most: Vec<&str> = FUNCTIONS.into_iter().filter(|it| *it != "report").collect();
     let error = load_text(&exporting("mdm:password/password@1.0.0", &most));
     assert!(
         error
@@ -78,19 +53,9 @@ fn a_component_that_lacks_a_function_of_the_contract_is_refused_and_the_function
 
 #[test]
 fn a_component_with_other_types_or_for_another_version_is_refused() {
-    let all = [
-        "reset",
-        "remove",
-        "outlook",
-        "status",
-        "policy-override",
-        "report",
-        "cancel",
-        "expire",
-    ];
-    let error = load_text(&exporting("mdm:password/password@1.0.0", &all));
+    let error = load_text(&exporting("mdm:password/password@1.0.0", &FUNCTIONS));
     assert!(matches!(error, LoadError::OtherTypes(_)), "{error}");
-    let error = load_text(&exporting("mdm:password/password@2.0.0", &all));
+    let error = load_text(&exporting("mdm:password/password@2.0.0", &FUNCTIONS));
     assert!(
         matches!(&error, LoadError::OtherVersion { found, .. } if found.contains("2.0.0")),
         "{error}"

@@ -6,16 +6,13 @@ use mdm_host::{
     plugin::{Artifacts, REFERENCE, Runtime},
     service::{Comparisons, ServiceError, ShadowReport},
 };
+use mdm_tests::plugins::{CORPORATE, CRASHES, NEXT, breaking};
 use mdm_wire::{
     decisions::{PasswordRule, Status, Terms},
     words::{Action, Outcome, Policy, Quality, Requirement},
 };
 use std::time::Duration;
 use tempfile::TempDir;
-
-const WRONG: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-wrong.wasm"));
-const CORPORATE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corporate-plugin.wasm"));
-const NEXT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-next.wasm"));
 
 /// What the corporate plugin takes, and the reference, too.
 const BOTH_TAKE: PasswordRule = PasswordRule {
@@ -24,19 +21,6 @@ const BOTH_TAKE: PasswordRule = PasswordRule {
     maximum_length: 16,
 };
 const GOOD: &str = "vE9#kq0LzP2w!xT7";
-
-/// `tests/wrong`, breaking this rule.
-fn wrong(rule: u8) -> Vec<u8> {
-    let mark = b"breaks-rule-00";
-    let mut component = WRONG.to_vec();
-    let place = component
-        .windows(mark.len())
-        .position(|bytes| bytes == mark)
-        .unwrap();
-    let digits = format!("{rule:02}");
-    component[place + mark.len() - 2..place + mark.len()].copy_from_slice(digits.as_bytes());
-    component
-}
 
 fn active(fleet: &Fleet) -> String {
     fleet.service.plugins().0.active.plugin.digest()
@@ -111,13 +95,13 @@ async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_sta
     let fleet = Fleet::new().await;
     let refused = fleet.service.use_plugin(b"no plugin".to_vec()).await;
     assert!(matches!(refused, Err(ServiceError::NoPlugin(_))));
-    let refused = fleet.service.use_plugin(wrong(8)).await.unwrap_err();
+    let refused = fleet.service.use_plugin(breaking(8)).await.unwrap_err();
     let text = refused.to_string();
     assert!(
         text.contains("the success of a remove ends the override"),
         "it names what failed: {text}"
     );
-    let refused = fleet.service.start_shadow(wrong(8)).await;
+    let refused = fleet.service.start_shadow(breaking(8)).await;
     assert!(matches!(refused, Err(ServiceError::DoesNotConform { .. })));
     assert_eq!(active(&fleet), digest_of(REFERENCE));
     let nothing = fleet.service.roll_back_plugin().await;
@@ -128,7 +112,7 @@ async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_sta
 #[tokio::test]
 async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails() {
     let fleet = Fleet::new().await;
-    fleet.service.use_plugin(wrong(99)).await.unwrap();
+    fleet.service.use_plugin(breaking(CRASHES)).await.unwrap();
     let mut agents = Vec::new();
     for _ in 0..5 {
         agents.push(fleet.enroll_in(owner(), &["minefield"]).await);
@@ -139,7 +123,7 @@ async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails(
         let expected = if is_out {
             digest_of(REFERENCE)
         } else {
-            digest_of(&wrong(99))
+            digest_of(&breaking(CRASHES))
         };
         assert_eq!(active(&fleet), expected, "after {} failures", number + 1);
     }
@@ -228,7 +212,7 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
 async fn a_candidate_that_crashes_in_the_shadow_harms_nobody() {
     let fleet = Fleet::new().await;
     let agent = fleet.enroll_in(owner(), &["minefield"]).await;
-    fleet.service.start_shadow(wrong(99)).await.unwrap();
+    fleet.service.start_shadow(breaking(CRASHES)).await.unwrap();
     fleet.reset(&agent, "1234").await.unwrap();
     let report = report_of(&fleet, "reset", 1).await;
     assert_eq!(report.functions["reset"].failed, 1);

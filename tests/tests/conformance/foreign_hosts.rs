@@ -1,8 +1,8 @@
 //! The contract outlives the host: the component that this host embeds, byte for byte, in hosts that share
 //! no code with it (`tests/foreign-hosts`).
 
-use crate::kit::breaking;
 use mdm_host::plugin::{REFERENCE, inspect};
+use mdm_tests::plugins::breaking;
 use std::{
     fs,
     path::Path,

@@ -4,27 +4,8 @@ use mdm_host::{
     conformance::{self, Conformance, Finding, Thoroughness, Verdict},
     plugin::{Limits, REFERENCE, Runtime},
 };
+use mdm_tests::plugins::{CORPORATE, NEXT, breaking};
 use std::collections::BTreeSet;
-
-/// The reference plugin with a mark in it that says which rule to break.
-const WRONG: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-wrong.wasm"));
-const CORPORATE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corporate-plugin.wasm"));
-const NEXT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-next.wasm"));
-const MARK: &[u8] = b"breaks-rule-00";
-
-/// The plugin that breaks this rule.
-pub(crate) fn breaking(rule: u8) -> Vec<u8> {
-    let mut component = WRONG.to_vec();
-    let places: Vec<usize> = (0..component.len() - MARK.len())
-        .filter(|place| component[*place..].starts_with(MARK))
-        .collect();
-    let [place] = places[..] else {
-        panic!("the mark is there {} times", places.len());
-    };
-    let digits = format!("{rule:02}");
-    component[place + MARK.len() - 2..place + MARK.len()].copy_from_slice(digits.as_bytes());
-    component
-}
 
 pub(crate) fn check(component: &[u8]) -> Conformance {
     let limits = Limits {
@@ -76,7 +57,7 @@ fn a_plugin_of_a_later_contract_conforms_to_this_one() {
 
 #[test]
 fn the_source_of_the_wrong_plugins_conforms_as_long_as_it_breaks_no_rule() {
-    assert_conforms(&check(WRONG));
+    assert_conforms(&check(&breaking(0)));
 }
 
 #[test]

@@ -127,3 +127,24 @@ fn c_a_device_that_has_not_been_heard_of_for_a_month_is_not_reset() {
     let text = "the device has not been heard of for 30 days: find it first";
     assert_refused(&plugin, &situation, &json!({ "other": text }));
 }
+
+#[test]
+fn every_example_runs_on_as_many_instances_at_one_time_as_a_host_allows() {
+    let limits = Limits {
+        instances: 6,
+        ..Limits::default()
+    };
+    for language in ["rust", "js", "python", "c"] {
+        let runtime = Runtime::new(limits).unwrap();
+        let plugin = runtime.load(&example(language), None).unwrap();
+        let live: Vec<_> = (0..limits.instances)
+            .map(|number| match plugin.instance() {
+                Ok(instance) => instance,
+                Err(error) => panic!("{language}, instance {number}: {error}"),
+            })
+            .collect();
+        // A swap loads another plugin while all of them run.
+        runtime.load(&example("rust"), None).unwrap();
+        drop(live);
+    }
+}

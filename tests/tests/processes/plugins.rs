@@ -1,7 +1,8 @@
 //! What a plugin's author and the admin who chooses one type: `mdm-host plugin …`.
 
 use mdm_tests::{
-    lab::{Device, Lab, Make, program, text},
+    lab::{Device, Lab, program, text},
+    plugins::{CORPORATE, FUNCTIONS, breaking, exporting},
     swaps::{self, GOOD_PASSWORD},
 };
 use serde_json::Value;
@@ -14,8 +15,6 @@ use std::{
 use tempfile::TempDir;
 
 const REFERENCE: &[u8] = mdm_host::plugin::REFERENCE;
-const CORPORATE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corporate-plugin.wasm"));
-const WRONG: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-wrong.wasm"));
 
 /// Both the reference and the corporate plugin can work with this rule.
 const RULE: [&str; 2] = ["--password-rule", "alphanumeric:8-16"];
@@ -31,23 +30,13 @@ fn written(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// `tests/wrong`, breaking this rule.
-fn breaking(rule: &str) -> Vec<u8> {
-    let mark = b"breaks-rule-";
-    let mut component = WRONG.to_vec();
-    let found = component.windows(mark.len()).position(|it| it == mark);
-    let place = found.unwrap() + mark.len();
-    component[place..place + 2].copy_from_slice(rule.as_bytes());
-    component
-}
-
 #[test]
 fn a_check_passes_with_status_0_and_fails_with_status_1_and_says_what_to_mend() {
     let folder = TempDir::new().unwrap();
     let good = plugin(&["check"], &written(&folder, "good.wasm", REFERENCE));
     assert!(good.status.success(), "{}", text(&good));
     assert!(text(&good).contains("it conforms"));
-    let file = written(&folder, "bad.wasm", &breaking("11"));
+    let file = written(&folder, "bad.wasm", &breaking(11));
     let bad = plugin(&["check", "--seed", "7"], &file);
     assert_eq!(bad.status.code(), Some(1));
     let page = String::from_utf8(bad.stdout).unwrap();
@@ -59,7 +48,7 @@ fn a_check_passes_with_status_0_and_fails_with_status_1_and_says_what_to_mend() 
 #[test]
 fn a_check_in_json_tells_for_every_case_what_was_expected_and_what_came_back() {
     let folder = TempDir::new().unwrap();
-    let file = written(&folder, "bad.wasm", &breaking("07"));
+    let file = written(&folder, "bad.wasm", &breaking(7));
     let told = plugin(&["check", "--json"], &file);
     assert_eq!(told.status.code(), Some(1));
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();
@@ -98,29 +87,7 @@ fn an_inspection_tells_the_permissions_in_plain_words_and_what_is_denied() {
 /// Files that are no plugins, and what is said of each.
 fn bad_files(folder: &TempDir) -> Vec<(PathBuf, &'static str)> {
     let component = |text: &str| wat::parse_str(text).unwrap();
-    let functions = [
-        "reset",
-        "remove",
-        "outlook",
-        "status",
-        "policy-override",
-        "report",
-    ];
-    let exports: String = functions
-        .iter()
-        .chain(&["cancel", "expire"])
-        .map(|name| format!("(export \"{name}\" (func $f))"))
-        .collect();
-    let exporting = |interface: &str| {
-        component(&format!(
-            r#"(component
-                (core module $m (func (export "f")))
-                (core instance $i (instantiate $m))
-                (func $f (canon lift (core func $i "f")))
-                (instance $all {exports})
-                (export "{interface}" (instance $all)))"#
-        ))
-    };
+    let exporting = |interface: &str| component(&exporting(interface, &FUNCTIONS));
     let greedy = r#"(component (import "wasi:filesystem/types@0.2.6" (instance)))"#;
     let two_memories = "(component (core module $m (memory 1)) (core instance (instantiate $m)) \
                         (core instance (instantiate $m)))";
@@ -172,7 +139,7 @@ fn what_is_no_plugin_is_refused_with_the_reason_and_the_active_plugin_stays() {
             assert!(detail.contains(says), "{path}: no `{says}`: {detail}");
         }
     }
-    let file = written(&folder, "wrong", &breaking("11"));
+    let file = written(&folder, "wrong", &breaking(11));
     let problem = lab
         .refused(&["plugin", "use", file.to_str().unwrap()], "")
         .unwrap();
@@ -247,27 +214,10 @@ fn a_plugin_is_used_rolled_back_and_still_chosen_after_a_restart() {
     }
 }
 
-fn fleet(lab: &Lab, size: usize) -> Vec<Device> {
-    let names: Vec<String> = (0..size).map(|number| format!("device-{number}")).collect();
-    names
-        .iter()
-        .map(|name| {
-            let make = Make {
-                name,
-                ..Make::default()
-            };
-            let mut device = lab.enroll(make).unwrap();
-            device.switch_on().unwrap();
-            lab.wait_online(&device).unwrap();
-            device
-        })
-        .collect()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_a_hundred_swaps_fail_no_request_and_lose_or_repeat_no_command() {
     let lab = Lab::with(&RULE, "info").unwrap();
-    let devices = fleet(&lab, 4);
+    let devices = swaps::fleet(&lab, 4).unwrap();
     let seen = swaps::run(&lab, &devices, &[CORPORATE, REFERENCE], 100, Duration::ZERO)
         .await
         .unwrap();
@@ -293,7 +243,7 @@ fn sorted_as(devices: &[Device], mut resets: Vec<(String, usize)>) -> Vec<(Strin
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_candidate_in_the_shadow_is_compared_on_live_calls_and_the_summary_is_printed() {
     let lab = Lab::with(&RULE, "info").unwrap();
-    let devices = fleet(&lab, 1);
+    let devices = swaps::fleet(&lab, 1).unwrap();
     let folder = TempDir::new().unwrap();
     let file = written(&folder, "corporate.wasm", CORPORATE);
     let shadow = async {

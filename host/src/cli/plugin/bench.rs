@@ -8,6 +8,7 @@ use crate::{
 };
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use mdm_wire::{decisions::Terms, words::ResetOptions};
 use serde::Serialize;
 use std::{
     fmt::Write as _,
@@ -106,8 +107,11 @@ fn cost(plugin: String, component: &[u8], artifacts: &Artifacts) -> anyhow::Resu
     })
 }
 
+/// One reset, as the service makes it: the context is made anew for each.
 fn reset(instance: &mut Instance, situation: &Situation) -> anyhow::Result<()> {
-    Call::reset().run_on(instance, situation)?;
+    let context = situation.context(&Call::reset());
+    let (decision, _) = instance.reset(context, ResetOptions::default(), &Terms::default())?;
+    decision.map_err(|refusal| anyhow!("{refusal}"))?;
     Ok(())
 }
 

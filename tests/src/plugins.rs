@@ -1,0 +1,63 @@
+//! The plugins that tests load, as `build.rs` has built them.
+
+/// Does whatever harm a test asks it for (`tests/hostile`).
+pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-hostile.wasm"));
+
+/// The Rust example: passwords of 8 or more that can't be guessed, and an expiry after a day.
+pub const CORPORATE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corporate-plugin.wasm"));
+
+/// The reference plugin, built against a trial 1.1 of the contract (`tests/next`).
+pub const NEXT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-next.wasm"));
+
+/// The reference plugin with a mark in it that says which rule to break (`tests/wrong`).
+const WRONG: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-wrong.wasm"));
+const MARK: &[u8] = b"breaks-rule-";
+
+/// The number at the mark of the plugin that keeps every rule, and crashes on devices of the group
+/// `minefield`.
+pub const CRASHES: u8 = 99;
+
+/// The reference plugin with one rule broken; 0: with none.
+pub fn breaking(rule: u8) -> Vec<u8> {
+    let mut component = WRONG.to_vec();
+    let places: Vec<usize> = component
+        .windows(MARK.len())
+        .enumerate()
+        .filter(|(_, bytes)| *bytes == MARK)
+        .map(|(place, _)| place + MARK.len())
+        .collect();
+    assert_eq!(places.len(), 1, "the mark is there once");
+    for place in places {
+        let digits = format!("{rule:02}");
+        component[place..place + digits.len()].copy_from_slice(digits.as_bytes());
+    }
+    component
+}
+
+/// The text of a component that exports this interface, with functions that do nothing.
+pub fn exporting(interface: &str, functions: &[&str]) -> String {
+    let exports: String = functions
+        .iter()
+        .map(|name| format!("(export \"{name}\" (func $f))"))
+        .collect();
+    format!(
+        r#"(component
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (instance $all {exports})
+            (export "{interface}" (instance $all)))"#
+    )
+}
+
+/// The functions of the contract's `password`.
+pub const FUNCTIONS: [&str; 8] = [
+    "reset",
+    "remove",
+    "outlook",
+    "status",
+    "policy-override",
+    "report",
+    "cancel",
+    "expire",
+];
