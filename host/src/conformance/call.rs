@@ -1,6 +1,6 @@
 //! A call as data, and what a plugin makes of it.
 
-use super::case::Situation;
+use super::situation::Situation;
 use crate::{
     change::Change,
     plugin::{CallContext, Decided, Instance, Plugin, PluginError, Returned, comparable},
@@ -91,7 +91,7 @@ impl Call {
         instance: &mut Instance,
         situation: &Situation,
     ) -> Result<Answer, PluginError> {
-        let context = situation.context(self);
+        let context = situation.context(self.takes_secret());
         match self {
             Self::Reset { options, terms } => result(instance.reset(context, *options, terms)),
             Self::Remove { terms } => result(instance.remove(context, terms)),

@@ -1,16 +1,10 @@
 //! The cases: what is given, which call is made, and what the contract requires of it. They are data
 //! (`tests/conformance`), so that other hosts and other languages can use them, too.
 
-use super::call::Call;
-use crate::{password::Password, plugin::CallContext};
-use mdm_wire::{
-    decisions::{Capabilities, Command, Device, PasswordRule, Status},
-    time::{self, Timestamp},
-};
+use super::{call::Call, situation::Situation};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use zeroize::Zeroizing;
 
 const BASE: &str = include_str!("../../../tests/conformance/base.json");
 const FILES: [&str; 12] = [
@@ -27,31 +21,6 @@ const FILES: [&str; 12] = [
     include_str!("../../../tests/conformance/rule-11.json"),
     include_str!("../../../tests/conformance/rule-12.json"),
 ];
-
-/// What is known when a call is made.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Situation {
-    /// The device.
-    pub device: Device,
-    /// Its command in flight.
-    pub pending: Option<Command>,
-    /// Its latest command.
-    pub latest: Option<Command>,
-    /// The command that the call is about.
-    pub command: Option<Command>,
-    /// What the deployment asks of passwords.
-    pub password_rule: PasswordRule,
-    /// What the road can do.
-    pub capabilities: Capabilities,
-    /// Whether the device is in contact.
-    pub online: bool,
-    /// The time of the call.
-    #[serde(with = "time")]
-    pub now: Timestamp,
-    /// The password of the call.
-    pub password: Option<Password>,
-}
 
 /// What the contract requires of a call.
 #[derive(Clone, Debug, Deserialize)]
@@ -186,43 +155,4 @@ fn merge(into: &mut Value, from: &Value) {
         }
         (into, from) => *into = from.clone(),
     }
-}
-
-impl Situation {
-    /// Gives the plugin a password that it takes, with the rule that it takes it by.
-    pub(super) fn with_password(&mut self, password: &Password, rule: &PasswordRule) {
-        self.password = Some(password.clone());
-        self.password_rule = rule.clone();
-    }
-
-    /// Gives the next call another password.
-    pub fn set_password(&mut self, text: &str) {
-        self.password = Some(password(text));
-    }
-
-    /// The context of a call in this situation.
-    pub fn context(&self, call: &Call) -> CallContext {
-        CallContext {
-            device: self.device.clone(),
-            pending: self.pending.clone(),
-            latest: self.latest.clone(),
-            subject: self.command.clone(),
-            password_rule: self.password_rule.clone(),
-            capabilities: self.capabilities,
-            online: self.online,
-            now: self.now,
-            password: self.password.clone().filter(|_| call.takes_secret()),
-            changes: Vec::new(),
-        }
-    }
-
-    /// The command of a sequence that is in flight.
-    pub(super) fn is_pending(command: &&Command) -> bool {
-        command.status == Status::Pending
-    }
-}
-
-/// A password in plain sight: those of the kit are no secret.
-pub(super) fn password(text: &str) -> Password {
-    Password::new(Zeroizing::new(text.to_owned()))
 }

@@ -9,9 +9,12 @@ mod case;
 mod judge;
 mod model;
 mod sequence;
+mod situation;
+mod step;
 
 pub use call::{Answer, Call, SENT};
-pub use case::{Case, Expectation, Situation, base_situation, cases, rules};
+pub use case::{Case, Expectation, base_situation, cases, rules};
+pub use situation::Situation;
 
 use crate::{password::Password, plugin::Plugin};
 use mdm_wire::decisions::{Characters, PasswordRule};
@@ -144,7 +147,7 @@ fn candidate(
         minimum_length: *minimum_length,
         maximum_length: *maximum_length,
     };
-    (rule, case::password(password))
+    (rule, situation::password(password))
 }
 
 fn accepted_password(plugin: &Plugin, base: &Situation) -> Option<(Password, PasswordRule)> {

@@ -3,7 +3,7 @@
 
 use super::{
     call::{Call, SENT},
-    case::Situation,
+    situation::Situation,
 };
 use mdm_wire::{
     decisions::{Command, PasswordFault, PolicyOverride, PolicyState, Refusal, Status, Terms},

@@ -281,7 +281,7 @@ fn a_function_that_a_later_contract_adds_is_called_where_a_plugin_has_it() {
     let describe = |component: &[u8]| {
         let plugin = runtime.load(component, None).unwrap();
         let situation = mdm_host::conformance::base_situation().unwrap();
-        let context = situation.context(&mdm_host::conformance::Call::Status);
+        let context = situation.context(false);
         let interface = "mdm:password/description@1.1.0";
         let called = plugin.instance().unwrap().optional::<(), (String,)>(
             context,

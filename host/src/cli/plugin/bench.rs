@@ -3,7 +3,7 @@
 use super::{runtime, size};
 use crate::{
     cli::folder::Folder,
-    conformance::{self, Call, Situation},
+    conformance::{self, Situation},
     plugin::{Artifacts, Instance, Plugin, REFERENCE, Runtime},
 };
 use anyhow::{Context as _, anyhow};
@@ -109,7 +109,7 @@ fn cost(plugin: String, component: &[u8], artifacts: &Artifacts) -> anyhow::Resu
 
 /// One reset, as the service makes it: the context is made anew for each.
 fn reset(instance: &mut Instance, situation: &Situation) -> anyhow::Result<()> {
-    let context = situation.context(&Call::reset());
+    let context = situation.context(true);
     let (decision, _) = instance.reset(context, ResetOptions::default(), &Terms::default())?;
     decision.map_err(|refusal| anyhow!("{refusal}"))?;
     Ok(())
