@@ -1,7 +1,7 @@
 //! What the admin's API answers with, in JSON.
 
 use crate::{
-    plugin::{Slotted, Trial, TrialTerms},
+    plugin::{HealthReport, Slotted, Trial, TrialTerms},
     store::{AuditEntry, Snapshot},
 };
 use mdm_wire::{
@@ -93,6 +93,8 @@ pub struct PluginView {
     pub contract: String,
     /// Whether it is the one that the host started with.
     pub is_default: bool,
+    /// How its calls went, since the host loaded it.
+    pub health: HealthReport,
 }
 
 impl From<&Slotted> for PluginView {
@@ -101,6 +103,7 @@ impl From<&Slotted> for PluginView {
             digest: slotted.plugin.digest(),
             contract: slotted.plugin.contract().to_owned(),
             is_default: slotted.is_default,
+            health: slotted.plugin.health(),
         }
     }
 }

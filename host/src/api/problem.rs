@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 has them: `application/problem+json` with a status that fits.
 
-use crate::{plugin::PluginError, service::ServiceError, store::StoreError};
+use crate::{service::ServiceError, store::StoreError};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, Uri, header},
@@ -42,7 +42,7 @@ impl From<ServiceError> for ApiError {
             }
             ServiceError::NothingToRollBack => (StatusCode::CONFLICT, "nothing-to-roll-back"),
             ServiceError::NoShadow => (StatusCode::NOT_FOUND, "no-shadow"),
-            ServiceError::Plugin(error) => (StatusCode::SERVICE_UNAVAILABLE, plugin_kind(error)),
+            ServiceError::Plugin(error) => (StatusCode::SERVICE_UNAVAILABLE, error.kind()),
             ServiceError::Store(StoreError::Conflict) => (StatusCode::CONFLICT, "device-changed"),
             ServiceError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-failed"),
             ServiceError::Sealing(_) | ServiceError::NoRandom(_) => {
@@ -77,17 +77,6 @@ fn refusal_kind(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::NothingToRemove => (StatusCode::CONFLICT, "nothing-to-remove"),
         Refusal::NotExpired(_) => (StatusCode::CONFLICT, "not-expired"),
         Refusal::Other(_) => (StatusCode::CONFLICT, "refused"),
-    }
-}
-
-fn plugin_kind(error: &PluginError) -> &'static str {
-    match error {
-        PluginError::TooSlow(_) => "plugin-too-slow",
-        PluginError::TooLarge(_) => "plugin-too-large",
-        PluginError::Breach(_) => "plugin-broke-contract",
-        PluginError::Crashed(_) | PluginError::OtherTypes(_) | PluginError::NoSubject => {
-            "plugin-crashed"
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod client;
 mod device;
 mod folder;
+mod limits;
 mod password;
 mod plugin;
 mod policy;

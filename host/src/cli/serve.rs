@@ -1,15 +1,18 @@
 //! `mdm-host serve`: wires a host together and runs it until it is told to stop.
 
-use super::folder::{Folder, private_file};
+use super::{
+    folder::{Folder, private_file},
+    limits::LimitOptions,
+};
 use crate::{
     api,
-    plugin::{Limits, REFERENCE, Runtime, TrialTerms},
+    plugin::{REFERENCE, Runtime, TrialTerms},
     service::{Plugins, Service},
     store::{SqliteStore, Store},
     token,
 };
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use mdm_wire::decisions::{Characters, PasswordRule};
 use std::{
     io::{IsTerminal as _, Write as _, stderr},
@@ -44,12 +47,25 @@ pub(super) struct Serve {
     /// What a password has to be like: digits:4, digits:6-12, alphanumeric:8-16.
     #[arg(long, default_value = "digits:4", value_parser = password_rule)]
     password_rule: PasswordRule,
+    #[command(flatten)]
+    limits: LimitOptions,
+    /// What to do while a plugin is out of service because it failed too often in a row.
+    #[arg(long, value_enum, default_value = "refuse")]
+    when_plugin_fails: WhenPluginFails,
     /// Write the admin's token of the first start into this file instead of showing it.
     #[arg(long)]
     admin_token_file: Option<PathBuf>,
     /// What to log: error, warn, info, debug, trace, or a list such as mdm_host=debug,warn.
     #[arg(long, env = "MDM_LOG", default_value = "info")]
     log: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WhenPluginFails {
+    /// Refuse every request, and say so.
+    Refuse,
+    /// Let the reference plugin decide, whose rules may be other ones.
+    Reference,
 }
 
 impl Serve {
@@ -64,21 +80,29 @@ impl Serve {
 
         let folder = Folder::open(&self.data)?;
         let artifacts = folder.artifacts()?;
-        let runtime = Runtime::new(Limits::default())?;
+        let runtime = Runtime::new(self.limits.limits())?;
         let default = match &self.plugin {
             Some(file) => runtime.load_file(file, Some(&artifacts)),
             None => runtime.load(REFERENCE, Some(&artifacts)),
         }?;
+        let fallback = match self.when_plugin_fails {
+            WhenPluginFails::Refuse => None,
+            WhenPluginFails::Reference => Some(runtime.load(REFERENCE, Some(&artifacts))?),
+        };
         let database = folder.database()?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&database)?);
         if self.forget_chosen_plugin {
             store.forget_plugin_choice().await?;
         }
-        let plugins = Plugins::open(store.as_ref(), default, Some(artifacts), self.trial)
-            .await
-            .context(
-                "the plugin that was chosen can't be loaded: start with --forget-chosen-plugin",
-            )?;
+        let plugins = Plugins::open(
+            store.as_ref(),
+            default,
+            Some(artifacts),
+            self.trial,
+            fallback,
+        )
+        .await
+        .context("the plugin that was chosen can't be loaded: start with --forget-chosen-plugin")?;
         // Listening comes first: whoever can't listen must not spend the token that is shown once.
         let listener = TcpListener::bind(self.listen)
             .await

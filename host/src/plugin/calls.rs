@@ -7,6 +7,7 @@ use super::{
     context::Secret,
     contract::*,
     error::PluginError,
+    health::{Health, HealthReport},
     imports::Guest,
     inspect::hex,
 };
@@ -15,6 +16,9 @@ use wasmtime::{
     component::{self, ComponentNamedList, InstancePre, Lift, Lower, Resource},
 };
 
+/// The most handles that an instance can hold at one time: a call is given one secret.
+const MOST_HANDLES: usize = 64;
+
 /// A plugin that fits the contract, ready to run.
 pub struct Plugin {
     runtime: Runtime,
@@ -22,6 +26,7 @@ pub struct Plugin {
     indices: PasswordPluginIndices,
     digest: [u8; 32],
     contract: String,
+    health: Health,
 }
 
 impl Plugin {
@@ -38,7 +43,23 @@ impl Plugin {
             indices,
             digest,
             contract,
+            health: Health::default(),
         }
+    }
+
+    /// Whether a live call may be made now. One that failed too often in a row is only tried now and then.
+    pub fn admits_calls(&self) -> bool {
+        self.health.admits()
+    }
+
+    /// Takes note of how a live call ended. True: that put the plugin out of service.
+    pub fn note_call(&self, failure: Option<&PluginError>) -> bool {
+        self.health.note(failure)
+    }
+
+    /// How its live calls went.
+    pub fn health(&self) -> HealthReport {
+        self.health.report()
     }
 
     /// The version of the contract that it implements: `1.0.0`.
@@ -69,6 +90,8 @@ impl Plugin {
         let mut store = Store::new(&self.runtime.engine, Guest::new(&limits));
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(limits.ticks());
+        store.set_hostcall_fuel(limits.handover);
+        store.set_max_component_handles(MOST_HANDLES);
         let instance = self.pre.instantiate(&mut store)?;
         let exports = self.indices.load(&mut store, &instance)?;
         Ok(Instance {

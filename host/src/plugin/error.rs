@@ -98,6 +98,9 @@ pub enum PluginError {
     /// It wanted too much memory.
     #[error("the plugin wanted more than {} MiB of memory and was stopped; nothing was changed", .0 >> 20)]
     TooLarge(usize),
+    /// It wanted to hand over too much.
+    #[error("the plugin handed over more than {} KiB at one time and was stopped; nothing was changed", .0 >> 10)]
+    TooMuch(usize),
     /// It lacks a function in the types that the host expects.
     #[error(
         "the plugin's function {0} has other types than this host expects; nothing was changed"
@@ -106,6 +109,11 @@ pub enum PluginError {
     /// It broke a rule of the contract.
     #[error("the plugin broke the contract: {0}; nothing was changed")]
     Breach(String),
+    /// It failed too often in a row.
+    #[error(
+        "the plugin failed too often in a row and is out of service; it is tried again every 30 s. `mdm-host plugin show` says how it failed, and `mdm-host plugin roll-back` or `use` lets another decide"
+    )]
+    OutOfService,
     /// The host called it wrongly.
     #[error("the call is about a command, and was given none")]
     NoSubject,
@@ -127,7 +135,19 @@ pub(super) struct OutOfMemory;
 impl PluginError {
     /// Whether the plugin is to blame, and not its host.
     pub fn is_the_plugins_fault(&self) -> bool {
-        !matches!(self, Self::NoSubject)
+        !matches!(self, Self::NoSubject | Self::OutOfService)
+    }
+
+    /// In a word, for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::TooSlow(_) => "plugin-too-slow",
+            Self::TooLarge(_) => "plugin-too-large",
+            Self::TooMuch(_) => "plugin-too-much",
+            Self::Breach(_) => "plugin-broke-contract",
+            Self::OutOfService => "plugin-out-of-service",
+            Self::Crashed(_) | Self::OtherTypes(_) | Self::NoSubject => "plugin-crashed",
+        }
     }
 
     pub(super) fn from_trap(error: &wasmtime::Error, limits: &Limits) -> Self {
@@ -136,6 +156,10 @@ impl PluginError {
         }
         if error.is::<OutOfMemory>() {
             return Self::TooLarge(limits.memory);
+        }
+        // wasmtime keeps the type of this one to itself.
+        if error.root_cause().to_string().contains("too much data") {
+            return Self::TooMuch(limits.handover);
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::Interrupt) => Self::TooSlow(limits.time),

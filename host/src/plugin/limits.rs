@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(super) const TICK: Duration = Duration::from_millis(5);
 
 /// What one call may use.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Wall time.
     pub time: Duration,
@@ -14,6 +14,9 @@ pub struct Limits {
     pub memory: usize,
     /// Elements of each table.
     pub table_elements: usize,
+    /// What it hands over to the host at one time, as parameters of an import or as its decision, in bytes of
+    /// the host's memory.
+    pub handover: usize,
     /// Instances at one time; further calls wait.
     pub instances: u32,
 }
@@ -26,6 +29,7 @@ impl Default for Limits {
             time: Duration::from_millis(50),
             memory: 64 << 20,
             table_elements: 100_000,
+            handover: 256 << 10,
             instances: 64,
         }
     }

@@ -4,6 +4,7 @@
 mod artifact;
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 mod bindings;
+mod breaker;
 mod calls;
 pub mod context;
 pub mod contract;
@@ -11,6 +12,7 @@ mod effect;
 mod engine;
 mod error;
 mod grants;
+mod health;
 mod imports;
 mod inspect;
 mod limits;
@@ -25,6 +27,7 @@ pub use effect::{Effect, Returned, comparable};
 pub use engine::Runtime;
 pub use error::{LoadError, PluginError};
 pub use grants::Import;
+pub use health::HealthReport;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use slot::{Places, Slot, Slotted, Trial, TrialTerms};

@@ -203,7 +203,8 @@ impl Service {
     }
 
     /// Runs a call on the active plugin, and says which that was. While it is on trial, the plugin
-    /// before it takes the calls that it fails: they have changed nothing.
+    /// before it takes the calls that it fails: they have changed nothing. Out of service, its fallback
+    /// takes all of them, if the host has one.
     async fn run<T: Serialize + Send + 'static>(
         &self,
         function: &'static str,
@@ -213,9 +214,14 @@ impl Service {
         let places = self.plugins.slot.places();
         let shadow = self.plugins.shadow();
         let previous = places.previous.filter(|_| places.trial.is_some());
-        let spare = (previous.is_some() || shadow.is_some()).then(|| context.clone());
+        let has_fallback = self.plugins.fallback().is_some();
+        let is_repeated = previous.is_some() || shadow.is_some() || has_fallback;
+        let spare = is_repeated.then(|| context.clone());
         let mut plugin = places.active.plugin;
-        let mut decided = self.run_on(&plugin, context, call.clone()).await;
+        let mut decided = match plugin.admits_calls() {
+            true => self.run_on(&plugin, context, call.clone()).await,
+            false => Err(PluginError::OutOfService),
+        };
         if self.plugins.slot.note(&plugin, decided.as_ref().err()) {
             let last = decided.as_ref().err().map(ToString::to_string);
             self.note_failed_trial(&plugin, last.unwrap_or_default())
@@ -225,6 +231,12 @@ impl Service {
             && error.is_the_plugins_fault()
         {
             plugin = previous.plugin;
+            decided = self.run_on(&plugin, spare.clone(), call.clone()).await;
+        }
+        if let (Err(PluginError::OutOfService), Some(fallback), Some(spare)) =
+            (&decided, self.plugins.fallback(), &spare)
+        {
+            plugin = fallback;
             decided = self.run_on(&plugin, spare.clone(), call.clone()).await;
         }
         let (answer, context) = decided?;
@@ -248,10 +260,18 @@ impl Service {
             .map_err(|e| crashed(e.to_string()))?;
         let plugin = Arc::clone(plugin);
         // A plugin may use all of its time: off the threads that serve everyone else.
-        tokio::task::spawn_blocking(move || call(&mut plugin.instance()?, context))
-            .await
-            .map_err(|e| crashed(e.to_string()))?
-            .inspect_err(|error| tracing::warn!(%error, "a plugin's call failed"))
+        tokio::task::spawn_blocking(move || {
+            let decided = plugin
+                .instance()
+                .and_then(|mut instance| call(&mut instance, context));
+            if plugin.note_call(decided.as_ref().err()) {
+                tracing::error!(plugin = plugin.digest(), "the plugin is out of service");
+            }
+            decided
+        })
+        .await
+        .map_err(|e| crashed(e.to_string()))?
+        .inspect_err(|error| tracing::warn!(%error, "a plugin's call failed"))
     }
 
     fn context(&self, snapshot: &Snapshot, password: Option<&Password>) -> CallContext {

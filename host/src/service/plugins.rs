@@ -28,18 +28,22 @@ pub struct Plugins {
     artifacts: Option<Artifacts>,
     default: Slotted,
     pub(super) slot: Slot,
+    /// What decides while the active plugin is out of service; none: nobody does.
+    fallback: Option<Arc<Plugin>>,
     shadow: Mutex<Option<Arc<Shadow>>>,
     /// Held while what is chosen changes.
     choosing: tokio::sync::Mutex<()>,
 }
 
 impl Plugins {
-    /// The plugins that were chosen before, or else `default`.
+    /// The plugins that were chosen before, or else `default`. `fallback` decides while the active one is out
+    /// of service.
     pub async fn open(
         store: &dyn Store,
         default: Plugin,
         artifacts: Option<Artifacts>,
         terms: TrialTerms,
+        fallback: Option<Plugin>,
     ) -> Result<Self, ServiceError> {
         let runtime = default.runtime().clone();
         let default = Slotted {
@@ -70,6 +74,7 @@ impl Plugins {
         };
         Ok(Self {
             slot: Slot::new(active, previous, terms),
+            fallback: fallback.map(Arc::new),
             runtime,
             artifacts,
             default,
@@ -81,6 +86,10 @@ impl Plugins {
     /// How many instances can run at one time.
     pub(super) fn most_instances(&self) -> usize {
         self.runtime.limits().instances as usize
+    }
+
+    pub(super) fn fallback(&self) -> Option<Arc<Plugin>> {
+        self.fallback.clone()
     }
 
     pub(super) fn shadow(&self) -> Option<Arc<Shadow>> {

@@ -20,8 +20,8 @@ use bindings::{
         secrets::Secret,
         transport,
         types::{
-            Action, Command, CommandId, DeviceOutlook, DeviceStatus, NewCommand, Outcome,
-            PolicyState, Refusal, ReportEffect, ResetOptions, Terms, Verdict,
+            Action, Command, CommandId, DeviceOutlook, DeviceStatus, Failure, NewCommand, Outcome,
+            PasswordFault, PolicyState, Refusal, ReportEffect, ResetOptions, Terms, Verdict,
         },
     },
 };
@@ -72,6 +72,18 @@ impl Guest for Hostile {
             12 => loop {
                 secret.guessability();
             },
+            13 => {
+                let fault = PasswordFault::Other("x".repeat(1000));
+                return Err(Refusal::PasswordRefused(vec![fault; 20_000]));
+            }
+            14 => {
+                let outcome = Outcome::Failed(Failure::Other("x".repeat(10 << 20)));
+                device_store::settle(&sent, &outcome);
+            }
+            15 => {
+                let faults = vec![PasswordFault::Guessable; 2_000_000];
+                return Err(Refusal::PasswordRefused(faults));
+            }
             _ => {}
         }
         Ok(sent)

@@ -4,7 +4,7 @@ use mdm_host::{
     password::Password,
     plugin::{Limits, Plugin, REFERENCE, Runtime, TrialTerms},
     service::{Plugins, Request, Reset, Service, ServiceError},
-    store::SqliteStore,
+    store::{SqliteStore, Store as _},
     token,
 };
 use mdm_wire::{
@@ -47,9 +47,18 @@ impl Fleet {
     }
 
     pub(crate) async fn with_plugin(rule: PasswordRule, plugin: Plugin) -> Self {
+        Self::with_fallback(rule, plugin, None).await
+    }
+
+    /// The fallback decides while the plugin is out of service.
+    pub(crate) async fn with_fallback(
+        rule: PasswordRule,
+        plugin: Plugin,
+        fallback: Option<Plugin>,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         Self {
-            service: service(folder.path(), rule, plugin).await,
+            service: service(folder.path(), rule, plugin, fallback).await,
             folder,
         }
     }
@@ -62,7 +71,7 @@ impl Fleet {
         } = self;
         drop(old);
         Self {
-            service: service(folder.path(), PasswordRule::default(), reference()).await,
+            service: service(folder.path(), PasswordRule::default(), reference(), None).await,
             folder,
         }
     }
@@ -127,6 +136,12 @@ impl Fleet {
             .into_iter()
             .find(|entry| entry.id == command.id)
             .unwrap()
+    }
+
+    /// The device's commands as the store has them, whatever its plugin does.
+    pub(crate) async fn store_of(&self, agent: &Agent) -> Vec<Command> {
+        let store = SqliteStore::open(&self.folder.path().join("mdm.db")).unwrap();
+        store.history(&agent.device, 50).await.unwrap()
     }
 
     pub(crate) async fn apply_policy(&self, agent: &Agent, policy: &Policy) {
@@ -207,9 +222,14 @@ pub(crate) fn small() -> Limits {
     }
 }
 
-async fn service(folder: &Path, rule: PasswordRule, plugin: Plugin) -> Arc<Service> {
+async fn service(
+    folder: &Path,
+    rule: PasswordRule,
+    plugin: Plugin,
+    fallback: Option<Plugin>,
+) -> Arc<Service> {
     let store = SqliteStore::open(&folder.join("mdm.db")).unwrap();
-    let plugins = Plugins::open(&store, plugin, None, TrialTerms::default());
+    let plugins = Plugins::open(&store, plugin, None, TrialTerms::default(), fallback);
     let plugins = plugins.await.unwrap();
     Arc::new(Service::new(Arc::new(store), plugins, rule))
 }

@@ -1,8 +1,8 @@
 //! What is refused as a plugin, and what a bad one can do: harm its own call, and nothing else.
 
-use crate::fleet::{Agent, Fleet, NO_OPTIONS, owner, refusal, small};
+use crate::fleet::{Agent, Fleet, NO_OPTIONS, owner, reference, refusal, small};
 use mdm_host::{
-    plugin::{Artifacts, Limits, LoadError, PluginError, REFERENCE, Runtime},
+    plugin::{Artifacts, Limits, LoadError, Plugin, PluginError, REFERENCE, Runtime},
     service::ServiceError,
 };
 use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting};
@@ -107,13 +107,17 @@ fn the_reference_plugin_imports_the_contract_and_nothing_else() {
 }
 
 async fn hostile() -> Fleet {
+    hostile_with(None).await
+}
+
+async fn hostile_with(fallback: Option<Plugin>) -> Fleet {
     // Enough that even on a busy machine only what never ends runs out of it.
     let limits = Limits {
         time: Duration::from_millis(500),
         ..small()
     };
     let plugin = Runtime::new(limits).unwrap().load(HOSTILE, None).unwrap();
-    Fleet::with_plugin(PasswordRule::default(), plugin).await
+    Fleet::with_fallback(PasswordRule::default(), plugin, fallback).await
 }
 
 /// Asks the hostile plugin for this harm.
@@ -158,6 +162,9 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
         (8, "more than 16 changes"),
         (11, "overrode the policy by somebody-elses-command"),
         (12, "ran longer than 500 ms"),
+        (13, "handed over more than 256 KiB"),
+        (14, "handed over more than 256 KiB"),
+        (15, "handed over more than 256 KiB"),
     ] {
         let error = harm(&fleet, &agent, which).await;
         assert!(matches!(error, ServiceError::Plugin(_)), "{which}: {error}");
@@ -251,5 +258,46 @@ fn a_compiled_plugin_is_kept_and_one_that_was_altered_or_made_by_another_host_is
         fs::read(file()).unwrap(),
         made,
         "another host has made its own"
+    );
+}
+
+#[tokio::test]
+async fn a_plugin_that_keeps_failing_is_out_of_service_and_costs_nobody_any_more_time() {
+    let fleet = hostile().await;
+    let agent = fleet.enroll(owner()).await;
+    for _ in 0..10 {
+        let error = harm(&fleet, &agent, 3).await;
+        assert!(error.to_string().contains("crashed"), "{error}");
+    }
+    let began = Instant::now();
+    for _ in 0..100 {
+        let error = harm(&fleet, &agent, 1).await;
+        assert!(
+            matches!(error, ServiceError::Plugin(PluginError::OutOfService)),
+            "an endless loop was begun: {error}"
+        );
+    }
+    assert!(began.elapsed() < Duration::from_secs(5));
+    let health = fleet.service.plugins().0.active.plugin.health();
+    assert!(health.out_of_service);
+    assert_eq!(health.failures["plugin-crashed"], 10);
+    let commands = fleet.store_of(&agent).await;
+    assert_eq!(commands, [], "nothing was changed");
+}
+
+#[tokio::test]
+async fn while_a_plugin_is_out_of_service_its_fallback_decides_if_there_is_one() {
+    let fleet = hostile_with(Some(reference())).await;
+    let agent = fleet.enroll(owner()).await;
+    for _ in 0..10 {
+        harm(&fleet, &agent, 3).await;
+    }
+    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    let audit = fleet.service.audit(&agent.device, 1).await.unwrap();
+    assert_eq!(audit[0].command, Some(reset.id));
+    assert_eq!(audit[0].plugin, Some(reference().digest()), "it is named");
+    assert!(
+        fleet.reset(&agent, "12345").await.is_err(),
+        "its rules are applied"
     );
 }

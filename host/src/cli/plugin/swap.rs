@@ -60,6 +60,26 @@ impl RollBack {
 
 fn page(plugins: &PluginsView) -> String {
     let mut page = format!("active    {}\n", told(&plugins.active));
+    let health = &plugins.active.health;
+    let failures = health.failures.iter();
+    let failures: Vec<String> = failures
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    let _ = writeln!(
+        page,
+        "          {} calls; failed: {}{}",
+        health.calls,
+        if failures.is_empty() {
+            "none".to_owned()
+        } else {
+            failures.join(", ")
+        },
+        if health.out_of_service {
+            "; OUT OF SERVICE"
+        } else {
+            ""
+        }
+    );
     if let Some(trial) = &plugins.trial {
         let _ = writeln!(
             page,
