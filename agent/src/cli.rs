@@ -63,6 +63,10 @@ enum Command {
         /// The host's address.
         #[arg(long, default_value = "http://127.0.0.1:7878")]
         host: String,
+        /// A PEM file with the certificate of the authority that vouches for the host, if the system
+        /// doesn't know it. The agent trusts no other from then on.
+        #[arg(long)]
+        ca_file: Option<PathBuf>,
         /// What people will call the device.
         #[arg(long)]
         name: String,
@@ -165,6 +169,8 @@ impl State {
 impl Cli {
     /// Does what the command line says.
     pub fn run(self) -> anyhow::Result<()> {
+        // What the HTTP client does TLS with. A second one can't be installed, and isn't.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         match self.command {
             Command::Create {
                 state,
@@ -187,6 +193,7 @@ impl Cli {
             Command::Enroll {
                 state,
                 host,
+                ca_file,
                 name,
                 agent_version,
                 not_direct_boot_aware,
@@ -198,8 +205,13 @@ impl Cli {
                     Err(_) => secret("Enrollment token: ")?,
                 };
                 let direct_boot_aware = !not_direct_boot_aware;
+                let read = |file: PathBuf| {
+                    std::fs::read_to_string(&file)
+                        .with_context(|| format!("the CA file {} can't be read", file.display()))
+                };
                 let enrollment = Enrollment {
                     host,
+                    authorities: ca_file.map(read).transpose()?,
                     name,
                     agent_version,
                     direct_boot_aware,

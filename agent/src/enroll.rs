@@ -15,6 +15,8 @@ use mdm_wire::{
 pub struct Enrollment {
     /// The host's address.
     pub host: String,
+    /// The certificates of the authority that vouches for the host, in PEM; none: the system knows it.
+    pub authorities: Option<String>,
     /// What people will call the device.
     pub name: String,
     /// The agent's version.
@@ -34,6 +36,7 @@ pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<
         String::new(),
         (&private_key, public_key),
     );
+    agent.authorities = enrollment.authorities;
     agent.agent_version = enrollment.agent_version;
     agent.direct_boot_aware = enrollment.direct_boot_aware;
     let request = EnrollRequest {
@@ -42,7 +45,7 @@ pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<
         told: token::told(&agent, &home.device.read().map_err(AgentError::from)?),
     };
     let url = format!("{}{ENROLL_PATH}", agent.host);
-    let http = http_client(0)?;
+    let http = http_client(&agent, 0)?;
     let response: EnrollResponse = post(&http, &url, token, &request).await?;
     agent.device = response.device;
     agent.credential = response.credential;

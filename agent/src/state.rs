@@ -28,6 +28,9 @@ const MOST_OUTCOMES: usize = 1000;
 pub struct Agent {
     /// The host's address.
     pub host: String,
+    /// The certificates of the authority that vouches for the host, in PEM; none: the system knows it.
+    #[serde(default)]
+    pub authorities: Option<String>,
     /// The host's id of this device.
     pub device: String,
     /// What the agent signs in with.
@@ -96,6 +99,7 @@ impl Agent {
     ) -> Self {
         Self {
             host,
+            authorities: None,
             device,
             credential,
             private_key: BASE64.encode(private_key.to_bytes()),

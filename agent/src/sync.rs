@@ -25,8 +25,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
     /// The host is not there.
-    #[error("the host at {0} can't be reached: is it running, and is the network up?")]
-    Unreachable(String),
+    #[error("the host at {url} can't be reached ({cause}): is it running, and is the network up?")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why, as the network says it.
+        cause: String,
+    },
+    /// The authority's certificates are none.
+    #[error("the certificates of the host's authority are not PEM: enroll again with --ca-file")]
+    BadAuthorities,
     /// The host refused.
     #[error("the host refused: {}", .0.detail)]
     Refused(Box<Problem>),
@@ -41,7 +49,7 @@ pub enum SyncError {
 /// Syncs until told to stop by dropping the future. Ends by itself only when nothing can help: the host
 /// no longer knows the agent, the agent's files are damaged, or the simulated power is cut.
 pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Result<(), SyncError> {
-    let http = http_client(wait_seconds)?;
+    let http = http_client(&read(home)?, wait_seconds)?;
     apply::recover(home)?;
     token::provision(home)?;
     let mut seen = act(home, power_cut)?;
@@ -207,12 +215,31 @@ fn read(home: &Home) -> Result<Agent, SyncError> {
     Ok(home.agent.read().map_err(AgentError::from)?)
 }
 
-/// A client for a host that lets a sync wait this long.
-pub(crate) fn http_client(wait_seconds: u32) -> Result<reqwest::Client, SyncError> {
-    reqwest::Client::builder()
-        .timeout(Duration::from_secs(u64::from(wait_seconds) + 10))
+/// A client for the agent's host, which lets a sync wait this long.
+pub(crate) fn http_client(agent: &Agent, wait_seconds: u32) -> Result<reqwest::Client, SyncError> {
+    let timeout = Duration::from_secs(u64::from(wait_seconds) + 10);
+    let mut client = reqwest::Client::builder().timeout(timeout);
+    if let Some(authorities) = &agent.authorities {
+        let authorities = reqwest::Certificate::from_pem_bundle(authorities.as_bytes())
+            .ok()
+            .filter(|authorities| !authorities.is_empty())
+            .ok_or(SyncError::BadAuthorities)?;
+        client = client.tls_certs_only(authorities);
+    }
+    client
         .build()
-        .map_err(|error| SyncError::Unreachable(error.to_string()))
+        .map_err(|error| unreachable(&agent.host, &error))
+}
+
+fn unreachable(url: &str, error: &reqwest::Error) -> SyncError {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    SyncError::Unreachable {
+        url: url.to_owned(),
+        cause: cause.to_string(),
+    }
 }
 
 pub(crate) async fn post<T: DeserializeOwned>(
@@ -221,7 +248,7 @@ pub(crate) async fn post<T: DeserializeOwned>(
     credential: &str,
     body: &impl Serialize,
 ) -> Result<T, SyncError> {
-    let unreachable = |_| SyncError::Unreachable(url.to_owned());
+    let unreachable = |error: reqwest::Error| unreachable(url, &error);
     let request = http.post(url).bearer_auth(credential).json(body);
     let response = request.send().await.map_err(unreachable)?;
     let status = response.status();

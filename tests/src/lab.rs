@@ -27,6 +27,8 @@ pub struct Lab {
     port: u16,
     log: String,
     serve_args: Vec<String>,
+    /// The certificate of the authority that vouches for the host; none: it speaks plain HTTP.
+    authority: Option<PathBuf>,
     host: Option<Child>,
 }
 
@@ -83,11 +85,26 @@ impl Lab {
 
     /// Starts a host with more arguments of `serve`; it and the agents log this much.
     pub fn with(serve_args: &[&str], log: &str) -> anyhow::Result<Self> {
+        Self::start_as(serve_args, log, None)
+    }
+
+    /// Starts a host that listens by TLS, as `serve_args` say, and is vouched for by the authority of this
+    /// certificate.
+    pub fn with_tls(serve_args: &[&str], authority: &Path) -> anyhow::Result<Self> {
+        Self::start_as(serve_args, "info", Some(authority.to_owned()))
+    }
+
+    fn start_as(
+        serve_args: &[&str],
+        log: &str,
+        authority: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
         let mut lab = Self {
             folder: TempDir::new()?,
             port: free_port()?,
             log: log.to_owned(),
             serve_args: serve_args.iter().map(|arg| (*arg).to_owned()).collect(),
+            authority,
             host: None,
         };
         lab.start_host()?;
@@ -101,7 +118,11 @@ impl Lab {
 
     /// The host's address.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = match self.authority {
+            Some(_) => "https",
+            None => "http",
+        };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// The admin's token.
@@ -145,7 +166,7 @@ impl Lab {
 
     /// How often the host has said that it listens.
     fn host_starts(&self) -> anyhow::Result<usize> {
-        Ok(self.host_log()?.matches("listening on http://").count())
+        Ok(self.host_log()?.matches("listening on http").count())
     }
 
     /// Kills the host, as a power cut would.
@@ -169,6 +190,9 @@ impl Lab {
             .args(args)
             .env("MDM_URL", self.url())
             .env("MDM_TOKEN_FILE", self.folder().join("admin.token"));
+        if let Some(authority) = &self.authority {
+            command.env("MDM_CA_FILE", authority);
+        }
         run(&mut command, input)
     }
 
@@ -219,7 +243,10 @@ impl Lab {
         let token = self.ask(&[&["device", "enroll"], &group[..]].concat(), "")?;
         let token = token["token"].as_str().context("no token")?.to_owned();
         let url = self.url();
-        let enroll = ["enroll", "--host", &url, "--name", make.name];
+        let mut enroll = vec!["enroll", "--host", &url, "--name", make.name];
+        if let Some(authority) = &self.authority {
+            enroll.extend(["--ca-file", authority.to_str().context("no UTF-8")?]);
+        }
         device.id = device
             .must(&[&enroll[..], make.enroll].concat(), &token)?
             .trim()

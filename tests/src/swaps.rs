@@ -56,6 +56,8 @@ pub async fn run(
     swaps: usize,
     at_least: Duration,
 ) -> anyhow::Result<Seen> {
+    // What the HTTP client wants to know before it is made, though it speaks plain HTTP here.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let host = Host {
         http: Client::new(),
         url: format!("{}/api/v1", lab.url()),

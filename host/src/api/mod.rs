@@ -8,6 +8,7 @@ mod body;
 pub mod model;
 mod plugin;
 mod problem;
+pub mod tls;
 
 use crate::service::Service;
 use axum::{

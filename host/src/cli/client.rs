@@ -26,8 +26,16 @@ impl Client {
                  The host shows the token at its first start",
             )?,
         };
+        let mut http = reqwest::Client::builder();
+        if let Some(file) = &host.ca_file {
+            let pem = std::fs::read(file)
+                .with_context(|| format!("the CA file {} can't be read", file.display()))?;
+            let authorities = reqwest::Certificate::from_pem_bundle(&pem)
+                .with_context(|| format!("{} holds no PEM certificate", file.display()))?;
+            http = http.tls_certs_only(authorities);
+        }
         Ok(Self {
-            http: reqwest::Client::builder().build()?,
+            http: http.build()?,
             url: host.url.trim_end_matches('/').to_owned(),
             token: Zeroizing::new(token.trim().to_owned()),
             json: host.json,

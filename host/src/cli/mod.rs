@@ -55,6 +55,10 @@ struct Host {
     /// A file with the admin's token. Without it, the token is taken from MDM_TOKEN.
     #[arg(long, env = "MDM_TOKEN_FILE", global = true)]
     token_file: Option<PathBuf>,
+    /// A PEM file with the certificate of the authority that vouches for the host, if the system doesn't
+    /// know it.
+    #[arg(long, env = "MDM_CA_FILE", global = true)]
+    ca_file: Option<PathBuf>,
     /// Print JSON, for scripts.
     #[arg(long, global = true)]
     json: bool,
@@ -63,6 +67,8 @@ struct Host {
 impl Cli {
     /// Does what the command line says.
     pub fn run(self) -> anyhow::Result<()> {
+        // What the HTTP client does TLS with. A second one can't be installed, and isn't.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let threads = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;

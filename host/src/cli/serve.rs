@@ -5,13 +5,16 @@ use super::{
     limits::LimitOptions,
 };
 use crate::{
-    api,
+    api::{
+        self,
+        tls::{self, TlsListener},
+    },
     plugin::{REFERENCE, Runtime, TrialTerms},
     service::{Plugins, Service},
     store::{SqliteStore, Store},
     token,
 };
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use mdm_wire::decisions::{Characters, PasswordRule};
 use std::{
@@ -24,6 +27,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+use tokio_rustls::rustls::ServerConfig;
 use tracing_subscriber::EnvFilter;
 
 #[derive(Args)]
@@ -31,6 +35,15 @@ pub(super) struct Serve {
     /// Where to listen. It leaves this machine only if you say so.
     #[arg(long, default_value = "127.0.0.1:7878")]
     listen: SocketAddr,
+    /// A PEM file with the host's certificate and its chain: listen by TLS.
+    #[arg(long, requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// A PEM file with the key of that certificate.
+    #[arg(long, requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Listen without TLS on an address that others can reach: only behind something that adds TLS.
+    #[arg(long)]
+    plain_http: bool,
     /// The folder of the database, the host's key and compiled plugins. It is made if it isn't there.
     #[arg(long, default_value = "mdm-data")]
     data: PathBuf,
@@ -78,6 +91,7 @@ impl Serve {
             .with_writer(stderr)
             .init();
 
+        let tls = self.tls()?;
         let folder = Folder::open(&self.data)?;
         let artifacts = folder.artifacts()?;
         let runtime = Runtime::new(self.limits.limits())?;
@@ -110,7 +124,8 @@ impl Serve {
         self.hand_out_admin_token(store.as_ref()).await?;
 
         let service = Arc::new(Service::new(store, plugins, self.password_rule));
-        println!("listening on http://{}", listener.local_addr()?);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        println!("listening on {scheme}://{}", listener.local_addr()?);
         tokio::spawn({
             let service = Arc::clone(&service);
             async move { service.watch_the_clock().await }
@@ -125,10 +140,33 @@ impl Serve {
             tracing::info!("stopping");
             service.close();
         };
-        axum::serve(listener, router)
-            .with_graceful_shutdown(stop)
-            .await?;
+        match tls {
+            Some(config) => {
+                let listener = TlsListener::new(listener, config)?;
+                axum::serve(listener, router)
+                    .with_graceful_shutdown(stop)
+                    .await?;
+            }
+            None => {
+                axum::serve(listener, router)
+                    .with_graceful_shutdown(stop)
+                    .await?;
+            }
+        }
         Ok(())
+    }
+
+    /// How to listen by TLS; none: by plain HTTP, and only where that harms nobody.
+    fn tls(&self) -> anyhow::Result<Option<Arc<ServerConfig>>> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Ok(Some(tls::server_config(certificate, key)?)),
+            _ if self.listen.ip().is_loopback() || self.plain_http => Ok(None),
+            _ => bail!(
+                "{} can be reached by others, and plain HTTP would show them every token and password: \
+                 give --tls-cert and --tls-key, or --plain-http if something in front adds TLS",
+                self.listen
+            ),
+        }
     }
 
     /// Makes the admin's token if there is none yet, and shows it this once. It is shown before it

@@ -7,3 +7,4 @@ mod bad_input;
 mod plugins;
 mod power_cuts;
 mod secrets;
+mod tls;
