@@ -71,7 +71,7 @@ pub fn server_config(certificates: &Path, key: &Path) -> Result<Arc<ServerConfig
     Ok(Arc::new(config))
 }
 
-/// A listener for [`axum::serve`] that gives out connections whose handshake is done.
+/// A listener for [`axum::serve()`] that gives out connections whose handshake is done.
 pub struct TlsListener {
     address: SocketAddr,
     ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
