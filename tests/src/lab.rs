@@ -385,6 +385,13 @@ pub fn wait_until(
     }
 }
 
+/// A client for calls that none of our programs would make.
+pub fn http_client() -> reqwest::Client {
+    // The client wants to know what TLS is done with, also where it speaks plain HTTP.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// Everything that a process printed.
 pub fn text(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);

@@ -1,6 +1,6 @@
 //! A steady load of resets and reports, while the plugin is swapped under it.
 
-use crate::lab::{Device, Lab, Make};
+use crate::lab::{Device, Lab, Make, http_client};
 use anyhow::{Context as _, ensure};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -56,10 +56,8 @@ pub async fn run(
     swaps: usize,
     at_least: Duration,
 ) -> anyhow::Result<Seen> {
-    // What the HTTP client wants to know before it is made, though it speaks plain HTTP here.
-    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let host = Host {
-        http: Client::new(),
+        http: http_client(),
         url: format!("{}/api/v1", lab.url()),
         token: lab.token()?,
     };

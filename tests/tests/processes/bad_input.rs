@@ -23,7 +23,7 @@ fn send(url: &str, token: &str, body: &str) -> Answer {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let request = reqwest::Client::new()
+        let request = mdm_tests::lab::http_client()
             .post(url)
             .bearer_auth(token)
             .body(body);
