@@ -6,7 +6,7 @@ mod agent;
 mod auth;
 mod body;
 pub mod model;
-mod plugin;
+pub mod plugin;
 mod problem;
 pub mod tls;
 

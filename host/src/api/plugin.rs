@@ -5,17 +5,25 @@ use super::{
     model::{PluginView, PluginsView, TrialView},
     problem::ApiError,
 };
-use crate::service::{Service, ShadowReport};
+use crate::{
+    service::{Service, ShadowReport},
+    store::PluginFile,
+};
 use axum::{
     Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, StatusCode},
     routing::{get, post},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use std::sync::Arc;
 
 /// The largest plugin, in bytes: room for one that brings an interpreter along, compiled.
 const LARGEST_PLUGIN: usize = 128 << 20;
+
+/// The header that a plugin's signature comes in: the text of minisign's file, in base64.
+pub const SIGNATURE_HEADER: &str = "plugin-signature";
 
 /// How much of the history of changes is shown.
 const MOST_HISTORY: u32 = 20;
@@ -35,8 +43,8 @@ async fn show(_: Admin, host: Host) -> Answer<PluginsView> {
     view(&host).await
 }
 
-async fn use_plugin(_: Admin, host: Host, file: Bytes) -> Answer<PluginsView> {
-    host.use_plugin(file.to_vec()).await?;
+async fn use_plugin(_: Admin, host: Host, headers: HeaderMap, bytes: Bytes) -> Answer<PluginsView> {
+    host.use_plugin(file(&headers, &bytes)?).await?;
     view(&host).await
 }
 
@@ -54,12 +62,37 @@ async fn shadow(_: Admin, host: Host) -> Answer<ShadowReport> {
     Ok(Json(host.shadow()?))
 }
 
-async fn start_shadow(_: Admin, host: Host, file: Bytes) -> Answer<ShadowReport> {
-    Ok(Json(host.start_shadow(file.to_vec()).await?))
+async fn start_shadow(
+    _: Admin,
+    host: Host,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer<ShadowReport> {
+    Ok(Json(host.start_shadow(file(&headers, &bytes)?).await?))
 }
 
 async fn stop_shadow(_: Admin, host: Host) -> Answer<ShadowReport> {
     Ok(Json(host.stop_shadow()?))
+}
+
+/// The file of a plugin, with the signature that came along.
+fn file(headers: &HeaderMap, bytes: &Bytes) -> Result<PluginFile, ApiError> {
+    let bad = || {
+        let text = format!("{SIGNATURE_HEADER} is not the text of a signature, in base64");
+        ApiError::new(StatusCode::BAD_REQUEST, "bad-signature", text)
+    };
+    let signature = headers.get(SIGNATURE_HEADER).map(|value| {
+        let text = BASE64.decode(value).ok()?;
+        String::from_utf8(text).ok()
+    });
+    let signature = match signature {
+        Some(text) => Some(text.ok_or_else(bad)?),
+        None => None,
+    };
+    Ok(PluginFile {
+        bytes: bytes.to_vec(),
+        signature,
+    })
 }
 
 async fn view(host: &Service) -> Answer<PluginsView> {

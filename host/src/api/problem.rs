@@ -9,21 +9,21 @@ use axum::{
 use mdm_wire::{decisions::Refusal, sync::Problem};
 
 /// An error on its way to the caller.
-pub(super) struct ApiError(Problem);
+pub(super) struct ApiError(Box<Problem>);
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, kind: &str, detail: impl ToString) -> Self {
-        Self(Problem {
+        Self(Box::new(Problem {
             kind: kind.to_owned(),
             status: status.as_u16(),
             detail: detail.to_string(),
             command: None,
             refusal: None,
-        })
+        }))
     }
 
     pub(super) fn problem(self) -> Problem {
-        self.0
+        *self.0
     }
 }
 

@@ -1,8 +1,12 @@
 //! Asking a host over its API.
 
 use super::Host;
-use crate::api::model::DeviceList;
+use crate::{
+    api::{model::DeviceList, plugin::SIGNATURE_HEADER},
+    store::PluginFile,
+};
 use anyhow::{Context as _, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use mdm_wire::sync::Problem;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
@@ -66,14 +70,17 @@ impl Client {
         self.call(Method::PUT, path, &[], Some(body)).await
     }
 
-    /// Hands over a file.
-    pub(super) async fn put_file<T: DeserializeOwned>(
+    /// Hands over a plugin, with its signature.
+    pub(super) async fn put_plugin<T: DeserializeOwned>(
         &self,
         path: &[&str],
-        file: Vec<u8>,
+        PluginFile { bytes, signature }: PluginFile,
     ) -> anyhow::Result<T> {
-        let request = self.request(Method::PUT, path, &[])?.body(file);
-        self.send(request).await
+        let mut request = self.request(Method::PUT, path, &[])?;
+        if let Some(signature) = signature {
+            request = request.header(SIGNATURE_HEADER, BASE64.encode(signature));
+        }
+        self.send(request.body(bytes)).await
     }
 
     async fn call<T: DeserializeOwned>(

@@ -3,15 +3,16 @@
 use super::{
     folder::{Folder, private_file},
     limits::LimitOptions,
+    plugin,
 };
 use crate::{
     api::{
         self,
         tls::{self, TlsListener},
     },
-    plugin::{REFERENCE, Runtime, TrialTerms},
-    service::{Plugins, Service},
-    store::{SqliteStore, Store},
+    plugin::{REFERENCE, Runtime, TrialTerms, Trust},
+    service::{PluginSettings, Plugins, Service},
+    store::{PluginFile, SqliteStore, Store},
     token,
 };
 use anyhow::{Context as _, bail};
@@ -62,6 +63,14 @@ pub(super) struct Serve {
     password_rule: PasswordRule,
     #[command(flatten)]
     limits: LimitOptions,
+    /// Use only plugins that are pinned by a digest such as sha256:3f…, or signed by a --trust-key. Can be
+    /// given more than once.
+    #[arg(long, value_name = "DIGEST")]
+    trust_digest: Vec<String>,
+    /// Use only plugins that are signed with this minisign key (the second line of its .pub file), or pinned
+    /// by a --trust-digest. Can be given more than once.
+    #[arg(long, value_name = "KEY")]
+    trust_key: Vec<String>,
     /// What to do while a plugin is out of service because it failed too often in a row.
     #[arg(long, value_enum, default_value = "refuse")]
     when_plugin_fails: WhenPluginFails,
@@ -96,9 +105,14 @@ impl Serve {
         let artifacts = folder.artifacts()?;
         let runtime = Runtime::new(self.limits.limits())?;
         let default = match &self.plugin {
-            Some(file) => runtime.load_file(file, Some(&artifacts)),
-            None => runtime.load(REFERENCE, Some(&artifacts)),
-        }?;
+            Some(file) => {
+                let PluginFile { bytes, signature } = plugin::read_signed(file)?;
+                let digest = runtime.digest(&bytes);
+                self.trust()?.check(&digest, &bytes, signature.as_deref())?;
+                runtime.load(&bytes, Some(&artifacts))?
+            }
+            None => runtime.load(REFERENCE, Some(&artifacts))?,
+        };
         let fallback = match self.when_plugin_fails {
             WhenPluginFails::Refuse => None,
             WhenPluginFails::Reference => Some(runtime.load(REFERENCE, Some(&artifacts))?),
@@ -108,15 +122,16 @@ impl Serve {
         if self.forget_chosen_plugin {
             store.forget_plugin_choice().await?;
         }
-        let plugins = Plugins::open(
-            store.as_ref(),
+        let settings = PluginSettings {
             default,
-            Some(artifacts),
-            self.trial,
+            artifacts: Some(artifacts),
+            trial: self.trial,
             fallback,
-        )
-        .await
-        .context("the plugin that was chosen can't be loaded: start with --forget-chosen-plugin")?;
+            trust: self.trust()?,
+        };
+        let plugins = Plugins::open(store.as_ref(), settings).await.context(
+            "the plugin that was chosen can't be loaded: start with --forget-chosen-plugin",
+        )?;
         // Listening comes first: whoever can't listen must not spend the token that is shown once.
         let listener = TcpListener::bind(self.listen)
             .await
@@ -154,6 +169,18 @@ impl Serve {
             }
         }
         Ok(())
+    }
+
+    /// Which plugins may be used: the reference plugin always may.
+    fn trust(&self) -> anyhow::Result<Trust> {
+        let mut trust = Trust::default();
+        for digest in &self.trust_digest {
+            trust.pin(digest)?;
+        }
+        for key in &self.trust_key {
+            trust.add_key(key)?;
+        }
+        Ok(trust)
     }
 
     /// How to listen by TLS; none: by plain HTTP, and only where that harms nobody.

@@ -48,6 +48,12 @@ impl Artifacts {
         bytes.starts_with(MAGIC)
     }
 
+    /// The digest that an artifact says its component has; none: these are the bytes of none. Whether that is
+    /// true, `load` finds out.
+    pub(super) fn digest(bytes: &[u8]) -> Option<&[u8]> {
+        Parts::of(bytes).map(|parts| parts.digest)
+    }
+
     /// The plugin of an artifact, and its component's digest; or why it is not to be trusted.
     pub(super) fn load(
         &self,

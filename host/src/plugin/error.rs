@@ -73,6 +73,16 @@ pub enum LoadError {
         "this compiled plugin was made by another version of mdm-host, or with other settings. Compile its component again with `mdm-host plugin compile`"
     )]
     OtherEngine,
+    /// It is not among those that this host trusts.
+    #[error(
+        "this host does not trust plugin sha256:{digest}: {why}. Pin its digest with `serve --trust-digest`, or sign it (`minisign -Sm FILE`) with a key of `serve --trust-key`"
+    )]
+    NotTrusted {
+        /// Which plugin.
+        digest: String,
+        /// What is missing.
+        why: String,
+    },
     /// The engine itself could not be set up.
     #[error("the WebAssembly engine can't be set up: {0}")]
     Engine(String),

@@ -6,6 +6,7 @@ use super::{
     error::{LoadError, PluginError},
     grants::Import,
     imports::Guest,
+    inspect::hex,
     wasi,
 };
 use sha2::{Digest as _, Sha256};
@@ -70,6 +71,14 @@ impl Runtime {
             }
         }
         Ok(plugin)
+    }
+
+    /// The digest of the component in these bytes, or of the one that an artifact says it was made from.
+    pub fn digest(&self, bytes: &[u8]) -> String {
+        match Artifacts::digest(bytes) {
+            Some(digest) => hex(digest),
+            None => hex(&Sha256::digest(bytes)),
+        }
     }
 
     /// Checks a plugin as `load` does, and gives its compiled form: what this host, and no other, can

@@ -18,6 +18,7 @@ mod inspect;
 mod limits;
 mod load;
 mod slot;
+mod trust;
 mod wasi;
 
 pub use artifact::Artifacts;
@@ -31,6 +32,7 @@ pub use health::HealthReport;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use slot::{Places, Slot, Slotted, Trial, TrialTerms};
+pub use trust::{Trust, TrustError};
 
 /// The reference plugin, built from `plugin/` together with this host.
 pub const REFERENCE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-plugin.wasm"));

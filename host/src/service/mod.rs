@@ -15,7 +15,7 @@ mod shadow;
 pub use devices::{DevicePage, EnrollmentToken};
 pub use error::ServiceError;
 pub use password::{Request, Reset};
-pub use plugins::Plugins;
+pub use plugins::{PluginSettings, Plugins};
 pub use shadow::{Comparisons, Difference, ShadowReport};
 
 use crate::{

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     conformance::{self, Thoroughness, Verdict},
-    plugin::{Artifacts, LoadError, Places, Plugin, Runtime, Slot, Slotted, TrialTerms},
-    store::{AuditEntry, PluginChoice, Store, StoreError},
+    plugin::{Artifacts, LoadError, Places, Plugin, Runtime, Slot, Slotted, TrialTerms, Trust},
+    store::{AuditEntry, PluginChoice, PluginFile, Store, StoreError},
 };
 use mdm_wire::time;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,10 +22,38 @@ const CHECK: Thoroughness = Thoroughness {
 /// The most failed cases that a refusal names.
 const MOST_NAMED: usize = 5;
 
+/// How a host deals with plugins.
+pub struct PluginSettings {
+    /// What decides unless another plugin was chosen.
+    pub default: Plugin,
+    /// Where compiled plugins are kept.
+    pub artifacts: Option<Artifacts>,
+    /// When a new plugin is taken out again.
+    pub trial: TrialTerms,
+    /// What decides while the active plugin is out of service; none: nobody does.
+    pub fallback: Option<Plugin>,
+    /// Which plugins may be chosen.
+    pub trust: Trust,
+}
+
+impl From<Plugin> for PluginSettings {
+    /// This plugin, and otherwise what is usual.
+    fn from(default: Plugin) -> Self {
+        Self {
+            default,
+            artifacts: None,
+            trial: TrialTerms::default(),
+            fallback: None,
+            trust: Trust::default(),
+        }
+    }
+}
+
 /// The plugins of a host.
 pub struct Plugins {
     runtime: Runtime,
     artifacts: Option<Artifacts>,
+    trust: Trust,
     default: Slotted,
     pub(super) slot: Slot,
     /// What decides while the active plugin is out of service; none: nobody does.
@@ -36,15 +64,15 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    /// The plugins that were chosen before, or else `default`. `fallback` decides while the active one is out
-    /// of service.
-    pub async fn open(
-        store: &dyn Store,
-        default: Plugin,
-        artifacts: Option<Artifacts>,
-        terms: TrialTerms,
-        fallback: Option<Plugin>,
-    ) -> Result<Self, ServiceError> {
+    /// The plugins that were chosen before, or else the default one.
+    pub async fn open(store: &dyn Store, settings: PluginSettings) -> Result<Self, ServiceError> {
+        let PluginSettings {
+            default,
+            artifacts,
+            trial,
+            fallback,
+            trust,
+        } = settings;
         let runtime = default.runtime().clone();
         let default = Slotted {
             plugin: Arc::new(default),
@@ -56,8 +84,10 @@ impl Plugins {
             };
             let lost = || StoreError::Failed(format!("the file of plugin {digest} is gone"));
             let file = store.plugin_file(&digest).await?.ok_or_else(lost)?;
+            // What was trusted when it was chosen may not be any more.
+            trust.check(&digest, &file.bytes, file.signature.as_deref())?;
             Ok::<_, ServiceError>(Slotted {
-                plugin: Arc::new(runtime.load(&file, artifacts.as_ref())?),
+                plugin: Arc::new(runtime.load(&file.bytes, artifacts.as_ref())?),
                 is_default: false,
             })
         };
@@ -73,10 +103,11 @@ impl Plugins {
             }
         };
         Ok(Self {
-            slot: Slot::new(active, previous, terms),
+            slot: Slot::new(active, previous, trial),
             fallback: fallback.map(Arc::new),
             runtime,
             artifacts,
+            trust,
             default,
             shadow: Mutex::default(),
             choosing: tokio::sync::Mutex::default(),
@@ -112,7 +143,7 @@ impl Service {
     }
 
     /// Checks a plugin against the contract, and lets it decide from the next call on.
-    pub async fn use_plugin(self: &Arc<Self>, file: Vec<u8>) -> Result<(), ServiceError> {
+    pub async fn use_plugin(self: &Arc<Self>, file: PluginFile) -> Result<(), ServiceError> {
         let plugin = self.load_checked(file.clone()).await?;
         let slotted = Slotted {
             plugin: Arc::new(plugin),
@@ -143,7 +174,7 @@ impl Service {
     /// Lets a candidate decide the same calls as the active plugin, without effect.
     pub async fn start_shadow(
         self: &Arc<Self>,
-        file: Vec<u8>,
+        file: PluginFile,
     ) -> Result<ShadowReport, ServiceError> {
         let shadow = Arc::new(Shadow::new(self.load_checked(file).await?));
         tracing::info!(
@@ -192,7 +223,7 @@ impl Service {
     }
 
     /// The choice is kept before it counts: a host that stops in between starts with the new plugin.
-    async fn swap(&self, plugin: Slotted, file: Option<Vec<u8>>) -> Result<(), ServiceError> {
+    async fn swap(&self, plugin: Slotted, file: Option<PluginFile>) -> Result<(), ServiceError> {
         let _choosing = self.plugins.choosing.lock().await;
         let active = self.plugins.slot.places().active;
         if active.plugin.digest() == plugin.plugin.digest() {
@@ -210,7 +241,7 @@ impl Service {
         &self,
         active: &Slotted,
         previous: Option<&Slotted>,
-        file: Option<Vec<u8>>,
+        file: Option<PluginFile>,
         audit: AuditEntry,
     ) -> Result<(), ServiceError> {
         let digest = |it: &Slotted| (!it.is_default).then(|| it.plugin.digest());
@@ -230,13 +261,19 @@ impl Service {
 
     /// Loads a plugin that conforms. Compiling and checking one can take seconds: off the threads that
     /// serve everyone else.
-    async fn load_checked(self: &Arc<Self>, file: Vec<u8>) -> Result<Plugin, ServiceError> {
+    async fn load_checked(self: &Arc<Self>, file: PluginFile) -> Result<Plugin, ServiceError> {
         let service = Arc::clone(self);
         let checked = tokio::task::spawn_blocking(move || {
             let Plugins {
-                runtime, artifacts, ..
+                runtime,
+                artifacts,
+                trust,
+                ..
             } = &service.plugins;
-            let plugin = runtime.load(&file, artifacts.as_ref())?;
+            // Nothing of it is compiled or run before it is trusted.
+            let PluginFile { bytes, signature } = &file;
+            trust.check(&runtime.digest(bytes), bytes, signature.as_deref())?;
+            let plugin = runtime.load(bytes, artifacts.as_ref())?;
             let conformance = conformance::check(&plugin, CHECK)
                 .map_err(|error| LoadError::Engine(error.to_string()))?;
             let failed: Vec<String> = conformance

@@ -84,6 +84,15 @@ pub struct AuditEntry {
     pub plugin: Option<String>,
 }
 
+/// The file of a plugin, as an admin gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginFile {
+    /// A component, or one that this host compiled.
+    pub bytes: Vec<u8>,
+    /// The text of its signature, if it has one.
+    pub signature: Option<String>,
+}
+
 /// What an admin chose of plugins: their digests. None is the plugin that the host starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginChoice {
@@ -155,7 +164,7 @@ pub trait Store: Send + Sync + 'static {
     async fn choose_plugin(
         &self,
         choice: PluginChoice,
-        new: Option<Vec<u8>>,
+        new: Option<PluginFile>,
         audit: AuditEntry,
     ) -> Result<(), StoreError>;
 
@@ -163,7 +172,7 @@ pub trait Store: Send + Sync + 'static {
     async fn forget_plugin_choice(&self) -> Result<(), StoreError>;
 
     /// The file of a chosen plugin.
-    async fn plugin_file(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    async fn plugin_file(&self, digest: &str) -> Result<Option<PluginFile>, StoreError>;
 
     /// Writes what a call decided, durably, or nothing.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;

@@ -2,8 +2,8 @@
 
 use mdm_host::{
     password::Password,
-    plugin::{Limits, Plugin, REFERENCE, Runtime, TrialTerms},
-    service::{Plugins, Request, Reset, Service, ServiceError},
+    plugin::{Limits, Plugin, REFERENCE, Runtime},
+    service::{PluginSettings, Plugins, Request, Reset, Service, ServiceError},
     store::{SqliteStore, Store as _},
     token,
 };
@@ -229,8 +229,11 @@ async fn service(
     fallback: Option<Plugin>,
 ) -> Arc<Service> {
     let store = SqliteStore::open(&folder.join("mdm.db")).unwrap();
-    let plugins = Plugins::open(&store, plugin, None, TrialTerms::default(), fallback);
-    let plugins = plugins.await.unwrap();
+    let settings = PluginSettings {
+        fallback,
+        ..PluginSettings::from(plugin)
+    };
+    let plugins = Plugins::open(&store, settings).await.unwrap();
     Arc::new(Service::new(Arc::new(store), plugins, rule))
 }
 

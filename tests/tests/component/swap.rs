@@ -5,6 +5,7 @@ use crate::fleet::{Agent, Fleet, NO_OPTIONS, owner, reference, small};
 use mdm_host::{
     plugin::{Artifacts, REFERENCE, Runtime},
     service::{Comparisons, ServiceError, ShadowReport},
+    store::PluginFile,
 };
 use mdm_tests::plugins::{CORPORATE, CRASHES, NEXT, breaking};
 use mdm_wire::{
@@ -22,6 +23,13 @@ const BOTH_TAKE: PasswordRule = PasswordRule {
 };
 const GOOD: &str = "vE9#kq0LzP2w!xT7";
 
+fn unsigned(component: impl AsRef<[u8]>) -> PluginFile {
+    PluginFile {
+        bytes: component.as_ref().to_vec(),
+        signature: None,
+    }
+}
+
 fn active(fleet: &Fleet) -> String {
     fleet.service.plugins().0.active.plugin.digest()
 }
@@ -38,7 +46,7 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
     let reset = fleet.reset(&agent, guessable).await.unwrap();
     assert_eq!(reset.expires_at, None);
 
-    fleet.service.use_plugin(CORPORATE.to_vec()).await.unwrap();
+    fleet.service.use_plugin(unsigned(CORPORATE)).await.unwrap();
     assert_eq!(active(&fleet), digest_of(CORPORATE));
     fleet.report(&agent, &reset, Outcome::Success).await;
     assert_eq!(fleet.command(&agent, &reset).await.status, Status::Success);
@@ -58,8 +66,8 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
 #[tokio::test]
 async fn what_was_chosen_is_active_after_a_restart_and_a_roll_back_finds_the_one_before() {
     let fleet = Fleet::new().await;
-    fleet.service.use_plugin(CORPORATE.to_vec()).await.unwrap();
-    fleet.service.use_plugin(NEXT.to_vec()).await.unwrap();
+    fleet.service.use_plugin(unsigned(CORPORATE)).await.unwrap();
+    fleet.service.use_plugin(unsigned(NEXT)).await.unwrap();
     let fleet = fleet.restarted().await;
     assert_eq!(active(&fleet), digest_of(NEXT));
     fleet.service.roll_back_plugin().await.unwrap();
@@ -93,15 +101,19 @@ async fn what_was_chosen_is_active_after_a_restart_and_a_roll_back_finds_the_one
 #[tokio::test]
 async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_stays() {
     let fleet = Fleet::new().await;
-    let refused = fleet.service.use_plugin(b"no plugin".to_vec()).await;
+    let refused = fleet.service.use_plugin(unsigned(b"no plugin")).await;
     assert!(matches!(refused, Err(ServiceError::NoPlugin(_))));
-    let refused = fleet.service.use_plugin(breaking(8)).await.unwrap_err();
+    let refused = fleet
+        .service
+        .use_plugin(unsigned(breaking(8)))
+        .await
+        .unwrap_err();
     let text = refused.to_string();
     assert!(
         text.contains("the success of a remove ends the override"),
         "it names what failed: {text}"
     );
-    let refused = fleet.service.start_shadow(breaking(8)).await;
+    let refused = fleet.service.start_shadow(unsigned(breaking(8))).await;
     assert!(matches!(refused, Err(ServiceError::DoesNotConform { .. })));
     assert_eq!(active(&fleet), digest_of(REFERENCE));
     let nothing = fleet.service.roll_back_plugin().await;
@@ -112,7 +124,11 @@ async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_sta
 #[tokio::test]
 async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails() {
     let fleet = Fleet::new().await;
-    fleet.service.use_plugin(breaking(CRASHES)).await.unwrap();
+    fleet
+        .service
+        .use_plugin(unsigned(breaking(CRASHES)))
+        .await
+        .unwrap();
     let mut agents = Vec::new();
     for _ in 0..5 {
         agents.push(fleet.enroll_in(owner(), &["minefield"]).await);
@@ -161,7 +177,7 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
     let agent = fleet.enroll(owner()).await;
     fleet
         .service
-        .start_shadow(CORPORATE.to_vec())
+        .start_shadow(unsigned(CORPORATE))
         .await
         .unwrap();
     let terms = Terms {
@@ -212,7 +228,11 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
 async fn a_candidate_that_crashes_in_the_shadow_harms_nobody() {
     let fleet = Fleet::new().await;
     let agent = fleet.enroll_in(owner(), &["minefield"]).await;
-    fleet.service.start_shadow(breaking(CRASHES)).await.unwrap();
+    fleet
+        .service
+        .start_shadow(unsigned(breaking(CRASHES)))
+        .await
+        .unwrap();
     fleet.reset(&agent, "1234").await.unwrap();
     let report = report_of(&fleet, "reset", 1).await;
     assert_eq!(report.functions["reset"].failed, 1);
@@ -245,7 +265,11 @@ async fn a_compiled_plugin_is_used_by_the_host_that_compiled_it_and_by_no_other(
         assert!(text.contains("was altered"), "{text}");
     }
     let fleet = Fleet::new().await;
-    let unknown = fleet.service.use_plugin(compiled).await.unwrap_err();
+    let unknown = fleet
+        .service
+        .use_plugin(unsigned(compiled))
+        .await
+        .unwrap_err();
     assert!(unknown.to_string().contains("compile it with"), "{unknown}");
 }
 
@@ -258,7 +282,7 @@ async fn one_host_serves_plugins_of_contract_1_0_and_of_a_trial_1_1() {
         minimum_length: 6,
     };
     for (component, contract) in [(REFERENCE, "1.0.0"), (NEXT, "1.1.0"), (REFERENCE, "1.0.0")] {
-        fleet.service.use_plugin(component.to_vec()).await.unwrap();
+        fleet.service.use_plugin(unsigned(component)).await.unwrap();
         assert_eq!(fleet.service.plugins().0.active.plugin.contract(), contract);
         whole_story(&fleet, &agent, &policy).await;
     }

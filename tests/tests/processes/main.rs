@@ -8,3 +8,4 @@ mod plugins;
 mod power_cuts;
 mod secrets;
 mod tls;
+mod trust;

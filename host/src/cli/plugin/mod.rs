@@ -9,8 +9,11 @@ mod new;
 mod shadow;
 mod swap;
 
-use crate::plugin::{Limits, Runtime};
-use anyhow::Context as _;
+use crate::{
+    plugin::{Limits, Runtime},
+    store::PluginFile,
+};
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use std::path::Path;
 
@@ -54,6 +57,21 @@ impl Plugin {
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))
+}
+
+/// The plugin in a file, with the signature beside it, if there is one: `FILE.minisig`.
+pub(super) fn read_signed(file: &Path) -> anyhow::Result<PluginFile> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".minisig");
+    let signature = match std::fs::read_to_string(&beside) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => bail!("the signature {} can't be read: {error}", beside.display()),
+    };
+    Ok(PluginFile {
+        bytes: read(file)?,
+        signature,
+    })
 }
 
 /// An engine for a few instances at a time, with the limits of a call that a host has.

@@ -26,7 +26,9 @@ impl Shadow {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let client = Client::new(&self.host)?;
         let path = ["plugin", "shadow"];
-        let begun: ShadowReport = client.put_file(&path, super::read(&self.file)?).await?;
+        let begun: ShadowReport = client
+            .put_plugin(&path, super::read_signed(&self.file)?)
+            .await?;
         if !self.host.json {
             println!(
                 "sha256:{} runs in the shadow for {} s, without effect",

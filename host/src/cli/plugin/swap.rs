@@ -43,7 +43,11 @@ impl Use {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let client = Client::new(&self.host)?;
         let plugins: PluginsView = match self.file {
-            Some(file) => client.put_file(&["plugin"], super::read(&file)?).await?,
+            Some(file) => {
+                client
+                    .put_plugin(&["plugin"], super::read_signed(&file)?)
+                    .await?
+            }
             None => client.delete(&["plugin"]).await?,
         };
         client.print(&plugins, page)

@@ -3,7 +3,7 @@
 use super::rows::to_json;
 use crate::{
     change::Change,
-    store::{AuditEntry, Commit, NewDevice, PluginChoice, StoreError},
+    store::{AuditEntry, Commit, NewDevice, PluginChoice, PluginFile, StoreError},
 };
 use mdm_wire::{
     decisions::{Command, PolicyOverride, Status},
@@ -184,13 +184,13 @@ pub(super) fn insert_device(
 pub(super) fn choose_plugin(
     connection: &Connection,
     choice: &PluginChoice,
-    new: Option<&[u8]>,
+    new: Option<&PluginFile>,
     audit: &AuditEntry,
 ) -> Result<(), StoreError> {
     if let (Some(digest), Some(file)) = (&choice.active, new) {
         connection.execute(
-            "insert or replace into plugins (digest, file) values (?, ?)",
-            params![digest, file],
+            "insert or replace into plugins (digest, file, signature) values (?, ?, ?)",
+            params![digest, file.bytes, file.signature],
         )?;
     }
     connection.execute(

@@ -4,7 +4,9 @@ mod commit;
 mod rows;
 mod writer;
 
-use super::{AuditEntry, Commit, Delivery, NewDevice, PluginChoice, Snapshot, Store, StoreError};
+use super::{
+    AuditEntry, Commit, Delivery, NewDevice, PluginChoice, PluginFile, Snapshot, Store, StoreError,
+};
 use crate::token::TokenDigest;
 use async_trait::async_trait;
 use mdm_wire::{decisions::Command, time::Timestamp, words::CommandId};
@@ -223,13 +225,11 @@ impl Store for SqliteStore {
     async fn choose_plugin(
         &self,
         choice: PluginChoice,
-        new: Option<Vec<u8>>,
+        new: Option<PluginFile>,
         audit: AuditEntry,
     ) -> Result<(), StoreError> {
         self.writer
-            .run(move |connection| {
-                commit::choose_plugin(connection, &choice, new.as_deref(), &audit)
-            })
+            .run(move |connection| commit::choose_plugin(connection, &choice, new.as_ref(), &audit))
             .await
     }
 
@@ -243,12 +243,18 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn plugin_file(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn plugin_file(&self, digest: &str) -> Result<Option<PluginFile>, StoreError> {
         let digest = digest.to_owned();
         self.read(move |connection| {
-            let mut query =
-                connection.prepare_cached("select file from plugins where digest = ?")?;
-            Ok(query.query_row([digest], |row| row.get(0)).optional()?)
+            let mut query = connection
+                .prepare_cached("select file, signature from plugins where digest = ?")?;
+            let file = query.query_row([digest], |row| {
+                Ok(PluginFile {
+                    bytes: row.get(0)?,
+                    signature: row.get(1)?,
+                })
+            });
+            Ok(file.optional()?)
         })
         .await
     }

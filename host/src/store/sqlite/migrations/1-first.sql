@@ -65,7 +65,8 @@ create index audit_by_device on audit (device, number);
 -- The files of the plugins that an admin chose.
 create table plugins (
     digest text primary key,                   -- SHA-256 of the component, in hex
-    file blob not null                         -- a component, or one that this host compiled
+    file blob not null,                        -- a component, or one that this host compiled
+    signature text                             -- of minisign
 ) strict;
 
 -- One row once an admin has chosen. Null is the plugin that the host starts with.

@@ -1,0 +1,78 @@
+//! Which plugins a host trusts: those whose digest is pinned, and those that are signed with a key that it
+//! knows. A host that is told of neither trusts any that conforms.
+//!
+//! Signatures are those of minisign: detached, checked offline, without an authority or a log that has to be
+//! reached, by a tool that every system's packages have.
+
+use super::error::LoadError;
+use minisign_verify::{PublicKey, Signature};
+
+/// Which plugins a host trusts.
+#[derive(Clone, Default)]
+pub struct Trust {
+    digests: Vec<String>,
+    keys: Vec<PublicKey>,
+}
+
+/// What is no pin or key.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// It is no digest.
+    #[error("`{0}` is no SHA-256 digest: it has 64 digits 0–9 and a–f, after `sha256:` or not")]
+    BadDigest(String),
+    /// It is no key.
+    #[error("`{0}` is no public key of minisign: give the second line of the .pub file")]
+    BadKey(String),
+}
+
+impl Trust {
+    /// Trusts the plugin of this digest, in hex.
+    pub fn pin(&mut self, digest: &str) -> Result<(), TrustError> {
+        let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+        let is_digit = |it: char| it.is_ascii_digit() || ('a'..='f').contains(&it);
+        if hex.len() != 64 || !hex.chars().all(is_digit) {
+            return Err(TrustError::BadDigest(digest.to_owned()));
+        }
+        self.digests.push(hex.to_owned());
+        Ok(())
+    }
+
+    /// Trusts plugins that are signed with the other half of this key.
+    pub fn add_key(&mut self, key: &str) -> Result<(), TrustError> {
+        let bad = |_| TrustError::BadKey(key.to_owned());
+        self.keys
+            .push(PublicKey::from_base64(key.trim()).map_err(bad)?);
+        Ok(())
+    }
+
+    /// Whether every plugin that conforms is trusted.
+    fn is_open(&self) -> bool {
+        self.digests.is_empty() && self.keys.is_empty()
+    }
+
+    /// Refuses what is not trusted: the plugin of this digest, from this file, with this signature.
+    pub fn check(
+        &self,
+        digest: &str,
+        file: &[u8],
+        signature: Option<&str>,
+    ) -> Result<(), LoadError> {
+        if self.is_open() || self.digests.iter().any(|pinned| pinned == digest) {
+            return Ok(());
+        }
+        let not_trusted = |why: &str| LoadError::NotTrusted {
+            digest: digest.to_owned(),
+            why: why.to_owned(),
+        };
+        let signature = signature.ok_or_else(|| not_trusted("it has no signature"))?;
+        let signature = Signature::decode(signature)
+            .map_err(|error| not_trusted(&format!("its signature can't be read: {error}")))?;
+        let is_signed = |key: &PublicKey| key.verify(file, &signature, false).is_ok();
+        match self.keys.iter().any(is_signed) {
+            true => Ok(()),
+            false => Err(not_trusted(
+                "it is signed with no key that this host knows, or was altered",
+            )),
+        }
+    }
+}
