@@ -7,14 +7,6 @@ use wasmtime::Trap;
 /// Why a file was not accepted as a plugin. The one that is active stays.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file can't be read.
-    #[error("the plugin file {path} can't be read: {source}")]
-    Unreadable {
-        /// Which file.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
     /// It does not begin like WebAssembly.
     #[error(
         "this is no WebAssembly component: it doesn't begin with WebAssembly's magic number. Give a .wasm component"

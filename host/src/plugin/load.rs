@@ -10,7 +10,6 @@ use super::{
     wasi,
 };
 use sha2::{Digest as _, Sha256};
-use std::path::Path;
 use wasmtime::{
     Engine, Trap,
     component::{Component, HasSelf, Linker, types::ComponentItem},
@@ -34,19 +33,6 @@ const FUNCTIONS: [&str; 8] = [
 ];
 
 impl Runtime {
-    /// Loads a plugin from a file.
-    pub fn load_file(
-        &self,
-        path: &Path,
-        artifacts: Option<&Artifacts>,
-    ) -> Result<Plugin, LoadError> {
-        let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable {
-            path: path.display().to_string(),
-            source,
-        })?;
-        self.load(&bytes, artifacts)
-    }
-
     /// Loads a plugin: checks that it is a component which implements the contract and wants no more
     /// than a plugin gets. With `artifacts`, its compiled form is kept there, and found there the
     /// next time; and the bytes may be those of an artifact that this host made.
