@@ -98,7 +98,8 @@ impl Slot {
     /// previous plugin is back.
     pub fn note(&self, plugin: &Arc<Plugin>, failure: Option<&PluginError>) -> bool {
         let mut places = self.lock();
-        if !Arc::ptr_eq(&places.active.plugin, plugin) {
+        let was_not_called = matches!(failure, Some(PluginError::OutOfService));
+        if was_not_called || !Arc::ptr_eq(&places.active.plugin, plugin) {
             return false;
         }
         let Some(trial) = &mut places.trial else {

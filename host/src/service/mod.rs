@@ -222,21 +222,21 @@ impl Service {
             true => self.run_on(&plugin, context, call.clone()).await,
             false => Err(PluginError::OutOfService),
         };
-        if self.plugins.slot.note(&plugin, decided.as_ref().err()) {
-            let last = decided.as_ref().err().map(ToString::to_string);
+        let failure = decided.as_ref().err();
+        if self.plugins.slot.note(&plugin, failure) {
+            let last = failure.map(ToString::to_string);
             self.note_failed_trial(&plugin, last.unwrap_or_default())
                 .await;
         }
-        if let (Err(error), Some(previous), Some(spare)) = (&decided, previous, &spare)
-            && error.is_the_plugins_fault()
-        {
-            plugin = previous.plugin;
-            decided = self.run_on(&plugin, spare.clone(), call.clone()).await;
-        }
-        if let (Err(PluginError::OutOfService), Some(fallback), Some(spare)) =
-            (&decided, self.plugins.fallback(), &spare)
-        {
-            plugin = fallback;
+        let substitute = match failure {
+            None | Some(PluginError::NoSubject) => None,
+            Some(PluginError::OutOfService) => previous
+                .map(|it| it.plugin)
+                .or_else(|| self.plugins.fallback()),
+            Some(_) => previous.map(|it| it.plugin),
+        };
+        if let (Some(substitute), Some(spare)) = (substitute, &spare) {
+            plugin = substitute;
             decided = self.run_on(&plugin, spare.clone(), call.clone()).await;
         }
         let (answer, context) = decided?;
