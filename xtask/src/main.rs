@@ -2,6 +2,7 @@
 //! toolchain first.
 
 mod examples;
+mod reproduce;
 mod testing;
 mod toolchain;
 
@@ -18,7 +19,8 @@ cargo xtask <task>
   examples  the example plugins, built as a newcomer does, each checked against the contract
   test      every test, and their number        (arguments after -- go to cargo test)
   bench     what a call costs                   (arguments after -- go to cargo bench)
-  ci        what CI runs: format, lints, documentation, dependencies, tests
+  reproduce builds the reference plugin in two folders, and compares the two
+  ci        what CI runs: format, lints, documentation, dependencies, reproduce, tests
   setup     install what building the plugin needs; the other tasks do it, too";
 
 fn main() -> ExitCode {
@@ -37,6 +39,12 @@ fn main() -> ExitCode {
         "examples" => examples(),
         "test" => test(&rest),
         "bench" => bench(&rest),
+        "reproduce" => reproduce(),
+        // What `reproduce` runs twice.
+        "component" => match rest[..] {
+            [project, component] => reproduce::build(project.as_ref(), component.as_ref()),
+            _ => Err(anyhow::anyhow!("component <project> <file>")),
+        },
         "ci" => ci(),
         "setup" => setup(),
         "help" | "--help" | "-h" => {
@@ -111,6 +119,11 @@ fn bench(arguments: &[&str]) -> anyhow::Result<()> {
     cargo(&[&bench[..], &["reset", "--"], arguments].concat())
 }
 
+fn reproduce() -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    reproduce::run()
+}
+
 fn ci() -> anyhow::Result<()> {
     toolchain::ensure()?;
     cargo(&["fmt", "--all", "--check"])?;
@@ -137,6 +150,7 @@ fn ci() -> anyhow::Result<()> {
     } else {
         println!("cargo-deny is not installed: the check of the dependencies is left out");
     }
+    reproduce::run()?;
     test(&[])
 }
 

@@ -95,8 +95,28 @@ pub fn embed(package: &str, project: &Path, out: &Path) -> Result<(), ToolchainE
     Ok(())
 }
 
+/// Names for the folders of this machine, so that the same source makes the same component in any.
+fn without_paths(project: &Path) -> String {
+    let cargo = cargo_home();
+    let sysroot = sysroot(&rustc()).unwrap_or_default();
+    let project = project
+        .canonicalize()
+        .unwrap_or_else(|_| project.to_owned());
+    let folders = [(project, "/project"), (cargo, "/cargo"), (sysroot, "/rust")];
+    let remap = |(folder, name): (PathBuf, &str)| {
+        format!("\u{1f}--remap-path-prefix={}={name}", folder.display())
+    };
+    folders.into_iter().map(remap).collect()
+}
+
+/// Where cargo keeps the sources of crates.
+pub fn cargo_home() -> PathBuf {
+    let home = env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from)
+}
+
 /// Builds the component of this package of `project`, and says where it lies.
-fn build_component(
+pub fn build_component(
     package: &str,
     project: &Path,
     target: &Path,
@@ -128,8 +148,9 @@ fn build_component(
         .env(
             "CARGO_ENCODED_RUSTFLAGS",
             format!(
-                "-Clinker={}\u{1f}-Clinker-flavor=wasm-ld\u{1f}{STACK}",
-                linker.display()
+                "-Clinker={}\u{1f}-Clinker-flavor=wasm-ld\u{1f}{STACK}{}",
+                linker.display(),
+                without_paths(project)
             ),
         );
     if toolchain == Toolchain::Debian {

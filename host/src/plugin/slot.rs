@@ -81,12 +81,14 @@ impl Slot {
         self.terms
     }
 
-    /// Puts a plugin in; the active one becomes the previous one. The new one is on trial.
+    /// Puts a plugin in; the active one becomes the previous one. The new one is on trial, unless it is the
+    /// one that the host starts with.
     pub fn swap(&self, plugin: Slotted) {
         let mut places = self.lock();
+        let trial = (!plugin.is_default).then(Trial::default);
         let before = std::mem::replace(&mut places.active, plugin);
         places.previous = Some(before);
-        places.trial = Some(Trial::default());
+        places.trial = trial;
     }
 
     /// Puts the previous plugin back. It is on no trial: it was active before. False: there is none.
