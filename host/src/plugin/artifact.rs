@@ -1,7 +1,7 @@
 //! Compiled plugins, kept between starts of the host, or made ahead of time. Such an artifact is machine
 //! code: it is loaded only if this host made it, which a keyed digest over the whole of it shows.
 
-use super::{error::LoadError, inspect::hex};
+use super::{digest::hex, error::LoadError};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::{

@@ -6,10 +6,10 @@ use super::{
     bindings::{PasswordPlugin, PasswordPluginIndices, exports::mdm::password::password},
     context::Secret,
     contract::*,
+    digest::hex,
     error::PluginError,
     health::{Health, HealthReport},
     imports::Guest,
-    inspect::hex,
 };
 use wasmtime::{
     Store,

@@ -1,6 +1,6 @@
 //! What a component file says of itself. It is read, never run.
 
-use super::{LoadError, grants::Import, load};
+use super::{LoadError, digest::hex, grants::Import, load};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wasmparser::{KnownCustom, Parser, Payload};
@@ -107,8 +107,4 @@ impl Inspection {
         }
         Ok(())
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,10 +3,10 @@
 use super::{
     Artifacts, Plugin, Runtime,
     bindings::{PasswordPlugin, PasswordPluginIndices},
+    digest::hex,
     error::{LoadError, PluginError},
     grants::Import,
     imports::Guest,
-    inspect::hex,
     wasi,
 };
 use sha2::{Digest as _, Sha256};

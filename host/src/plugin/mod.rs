@@ -8,6 +8,7 @@ mod breaker;
 mod calls;
 pub mod context;
 pub mod contract;
+mod digest;
 mod effect;
 mod engine;
 mod error;
