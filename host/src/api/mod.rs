@@ -13,10 +13,14 @@ pub mod tls;
 use crate::service::Service;
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
     routing::{get, post, put},
 };
 use mdm_wire::sync::{ENROLL_PATH, SYNC_PATH};
+use problem::ApiError;
 use std::sync::Arc;
 
 /// The largest body of a request, in bytes: more than any agent has to say.
@@ -42,7 +46,8 @@ pub fn router(service: Arc<Service>) -> Router {
         )
         .route("/groups/{group}/password/reset", post(admin::reset_group))
         .route("/enrollment-tokens", post(admin::enrollment_token))
-        .nest("/plugin", plugin::router());
+        .nest("/plugin", plugin::router())
+        .layer(middleware::from_fn(carry_out));
     Router::new()
         .nest("/api/v1", admin)
         .route(ENROLL_PATH, post(agent::enroll))
@@ -52,4 +57,19 @@ pub fn router(service: Arc<Service>) -> Router {
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(service)
+}
+
+/// Carries a request that may change something out to its end, also if its caller hangs up meanwhile.
+async fn carry_out(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "a request was not carried out");
+            let text = "the host failed while it carried the request out: its log says why";
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", text).into_response()
+        }
+    }
 }

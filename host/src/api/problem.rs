@@ -40,6 +40,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::DoesNotConform { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "plugin-does-not-conform")
             }
+            ServiceError::BusyChecking => (StatusCode::CONFLICT, "busy-checking"),
             ServiceError::NothingToRollBack => (StatusCode::CONFLICT, "nothing-to-roll-back"),
             ServiceError::NoShadow => (StatusCode::NOT_FOUND, "no-shadow"),
             ServiceError::Plugin(error) => (StatusCode::SERVICE_UNAVAILABLE, error.kind()),

@@ -107,8 +107,7 @@ impl Serve {
         let default = match &self.plugin {
             Some(file) => {
                 let PluginFile { bytes, signature } = plugin::read_signed(file)?;
-                let digest = runtime.digest(&bytes);
-                self.trust()?.check(&digest, &bytes, signature.as_deref())?;
+                self.trust()?.check(&bytes, signature.as_deref())?;
                 runtime.load(&bytes, Some(&artifacts))?
             }
             None => runtime.load(REFERENCE, Some(&artifacts))?,

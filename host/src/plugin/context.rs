@@ -3,6 +3,7 @@
 
 use super::{contract::*, error::Breach};
 use crate::{change::Change, password::Password};
+use mdm_wire::time;
 use uuid::Uuid;
 
 /// More changes than any decision needs: a plugin that makes more is broken or hostile.
@@ -71,6 +72,11 @@ impl CallContext {
         })
     }
 
+    /// Whether the call has sent the command of this id.
+    pub(super) fn has_sent(&self, id: &str) -> bool {
+        self.sent().any(|command| command.id == id)
+    }
+
     /// The command of that id, among those of this device that the call knows of.
     fn command(&self, id: &str) -> Option<&Command> {
         let before = [&self.subject, &self.pending, &self.latest];
@@ -104,6 +110,14 @@ impl CallContext {
             let lack = if needs_secret { "without" } else { "with" };
             return Err(Breach(format!("it sent a {} {lack} a secret", new.action)));
         }
+        if let Some(end) = new.expires_at
+            && (end <= self.now || end >= time::END_OF_CALENDAR)
+        {
+            return Err(Breach(format!(
+                "it sent a {} that expires at {end} ms, which is over already or past the calendar's end",
+                new.action
+            )));
+        }
         let id = Uuid::now_v7().to_string();
         let command = Command {
             id: id.clone(),
@@ -123,6 +137,7 @@ impl CallContext {
     }
 
     pub(super) fn settle(&mut self, id: CommandId, outcome: Outcome) -> Result<(), Breach> {
+        check_length(&outcome)?;
         match self.command(&id) {
             None => Err(Breach(format!(
                 "it settled {id}, which is no command of this call's device"
@@ -142,6 +157,7 @@ impl CallContext {
         id: CommandId,
         outcome: Outcome,
     ) -> Result<(), Breach> {
+        check_length(&outcome)?;
         match self.command(&id) {
             None => Err(Breach(format!(
                 "it kept an outcome of {id}, which is no command of this call's device"
@@ -168,6 +184,21 @@ impl CallContext {
         let policy_override = id.map(|command| PolicyOverride { command, since });
         self.device.policy_override = policy_override.clone();
         self.push(Change::SetPolicyOverride(policy_override))
+    }
+}
+
+/// What a plugin keeps of a command is read at every later call about the device.
+fn check_length(outcome: &Outcome) -> Result<(), Breach> {
+    let text = match outcome {
+        Outcome::Failed(failure) => failure.text().unwrap_or_default(),
+        Outcome::Success => "",
+    };
+    match text.len() {
+        0..=Failure::LONGEST_TEXT => Ok(()),
+        length => Err(Breach(format!(
+            "it gave an outcome of {length} bytes in its own words, where {} are allowed",
+            Failure::LONGEST_TEXT
+        ))),
     }
 }
 

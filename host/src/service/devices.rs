@@ -19,6 +19,9 @@ const COMPLEXITY_SINCE: u32 = 31;
 /// The longest minimum that Android takes (`DevicePolicyManager.getPasswordMaximumLength`).
 const LONGEST_MINIMUM: u32 = 16;
 
+/// The most groups of a device: every call about it reads them.
+const MOST_GROUPS: usize = 32;
+
 /// Part of the list of devices.
 pub struct DevicePage {
     /// In the order of their ids, each with whether it is in contact.
@@ -112,6 +115,10 @@ impl Service {
             .find(|group| group.is_empty() || group.len() > 64)
         {
             let text = format!("`{group}` is no group: a group's name has 1 to 64 bytes");
+            return Err(ServiceError::BadRequest(text));
+        }
+        if groups.len() > MOST_GROUPS {
+            let text = format!("a device is in {MOST_GROUPS} groups at most");
             return Err(ServiceError::BadRequest(text));
         }
         let within = 1..=365 * 24 * 3600;

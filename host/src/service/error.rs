@@ -49,6 +49,9 @@ pub enum ServiceError {
         /// Some of them.
         first: Vec<String>,
     },
+    /// Another plugin is being checked.
+    #[error("another plugin is being checked: try again when that is done")]
+    BusyChecking,
     /// No plugin was active before.
     #[error("there is no plugin to roll back to: no other was active before")]
     NothingToRollBack,
