@@ -32,6 +32,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/devices", get(admin::devices))
         .route("/devices/{device}", get(admin::device))
         .route("/devices/{device}/audit", get(admin::audit))
+        .route("/devices/{device}/revoke", post(admin::revoke))
         .route(
             "/devices/{device}/policy",
             put(admin::set_policy).delete(admin::clear_policy),

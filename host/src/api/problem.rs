@@ -31,6 +31,7 @@ impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         let (status, kind) = match &error {
             ServiceError::UnknownDevice(_) => (StatusCode::NOT_FOUND, "unknown-device"),
+            ServiceError::Revoked(_) => (StatusCode::CONFLICT, "device-revoked"),
             ServiceError::UnknownCommand { .. } => (StatusCode::NOT_FOUND, "unknown-command"),
             ServiceError::UnknownGroup(_) => (StatusCode::NOT_FOUND, "unknown-group"),
             ServiceError::BadRequest(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-request"),

@@ -209,7 +209,7 @@ fn applied(world: &World, answer: &Answer) -> World {
                 }
             }
             Change::SetPolicyOverride(to) => after.situation.device.policy_override = to.clone(),
-            Change::SetPolicy(_) | Change::Tell(_) => {}
+            Change::SetPolicy(_) | Change::Revoke | Change::Tell(_) => {}
         }
     }
     after

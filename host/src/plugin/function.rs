@@ -50,6 +50,11 @@ impl Function {
         }
     }
 
+    /// Whether it asks for something that is to reach the device.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::Reset | Self::Remove)
+    }
+
     /// Whether it decides, and does not only tell. Agents and pages that are looked at again and again make
     /// most of the calls that only ask.
     pub fn decides(self) -> bool {

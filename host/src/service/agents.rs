@@ -1,6 +1,6 @@
 //! What an agent does: it enrolls once, and syncs ever after.
 
-use super::{Deed, MOST_ROUNDS, Service, ServiceError};
+use super::{Deed, MOST_ROUNDS, Service, ServiceError, check_trusted};
 use crate::{
     change::Change,
     plugin::{Function, PluginError},
@@ -163,6 +163,8 @@ impl Service {
         request: &SyncRequest,
     ) -> Result<SyncResponse, ServiceError> {
         let snapshot = self.snapshot(device).await?;
+        // It may have been revoked while its agent waited.
+        check_trusted(&snapshot)?;
         let outbox = self.store.outbox(device).await?;
         let now = time::now();
         let is_due = |delivery: &Delivery| delivery.command.expires_at.is_none_or(|end| now < end);

@@ -1,6 +1,6 @@
 //! Devices as an admin sees them, the policies applied to them, and tokens to enroll more.
 
-use super::{MOST_ROUNDS, Service, ServiceError};
+use super::{MOST_ROUNDS, Service, ServiceError, check_trusted};
 use crate::{
     change::Change,
     store::{AuditEntry, Snapshot, StoreError},
@@ -102,6 +102,40 @@ impl Service {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// Trusts a device no more, for a reason that the audit trail keeps: its agent gets in no more, a pending
+    /// command is taken back, and the sealed passwords that wait for it are destroyed.
+    pub async fn revoke(&self, device: &str, reason: Option<String>) -> Result<(), ServiceError> {
+        for _ in 0..MOST_ROUNDS {
+            let snapshot = self.snapshot(device).await?;
+            if snapshot.revoked_at.is_some() {
+                break;
+            }
+            let at = time::now();
+            let audit = AuditEntry {
+                at,
+                actor: "admin".into(),
+                action: "revoke".into(),
+                device: Some(device.to_owned()),
+                command: None,
+                detail: reason.clone(),
+                plugin: None,
+            };
+            let changes = vec![Change::Revoke];
+            if self.commit(&snapshot, at, changes, Some(audit)).await? {
+                break;
+            }
+        }
+        let snapshot = self.snapshot(device).await?;
+        check_trusted(&snapshot).err().ok_or(StoreError::Conflict)?;
+        // The device is out by now; what a plugin refuses to take back here is empty, and reaches nobody.
+        if let Some(pending) = snapshot.pending
+            && let Err(error) = self.cancel(device, &pending.id).await
+        {
+            tracing::warn!(device, command = pending.id, %error, "was not taken back");
+        }
+        Ok(())
     }
 
     /// Makes a token that one device can enroll with, once, within `valid_for` seconds.

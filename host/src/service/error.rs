@@ -13,6 +13,11 @@ pub enum ServiceError {
     /// There is no such device.
     #[error("there is no device {0}: `mdm-host device list` shows those that there are")]
     UnknownDevice(String),
+    /// An admin revoked the device.
+    #[error(
+        "device {0} was revoked: nothing reaches it any more. Enroll it again if it is to be managed"
+    )]
+    Revoked(String),
     /// The device has no such command.
     #[error("device {device} has no command {command}: its history shows those that it has")]
     UnknownCommand {

@@ -114,6 +114,9 @@ impl Service {
     ) -> Result<T, ServiceError> {
         for _ in 0..MOST_ROUNDS {
             let snapshot = self.snapshot(device).await?;
+            if deed.function.sends() {
+                check_trusted(&snapshot)?;
+            }
             let mut context = self.context(&snapshot, deed.password);
             if let Some(subject) = deed.subject {
                 context.subject = Some(self.command(device, subject).await?);
@@ -209,6 +212,14 @@ impl Service {
     async fn snapshot(&self, device: &str) -> Result<Snapshot, ServiceError> {
         let unknown = || ServiceError::UnknownDevice(device.to_owned());
         self.store.snapshot(device).await?.ok_or_else(unknown)
+    }
+}
+
+/// Nothing reaches a device that was revoked.
+fn check_trusted(snapshot: &Snapshot) -> Result<(), ServiceError> {
+    match snapshot.revoked_at {
+        None => Ok(()),
+        Some(_) => Err(ServiceError::Revoked(snapshot.device.id.clone())),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an admin does with a password: reset, remove, outlook, status, cancel.
 
-use super::{Deed, Service, ServiceError};
+use super::{Deed, Service, ServiceError, check_trusted};
 use crate::{password::Password, plugin::Function, store::Snapshot};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook, DeviceStatus, Terms},
@@ -106,6 +106,7 @@ impl Service {
         request: Request,
     ) -> Result<DeviceOutlook, ServiceError> {
         let snapshot = self.snapshot(device).await?;
+        check_trusted(&snapshot)?;
         let Request {
             action,
             password,

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub public_key: PublicKey,
     /// When it enrolled.
     pub enrolled_at: Timestamp,
+    /// When an admin revoked it; none: it is trusted.
+    pub revoked_at: Option<Timestamp>,
     /// It grows with every change; a commit names the one that it was decided on.
     pub version: i64,
     /// Its command in flight.
@@ -71,7 +73,7 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// `admin`, `agent` or `host`.
     pub actor: String,
-    /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`, `use-plugin`,
+    /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`, `revoke`, `use-plugin`,
     /// `roll-back-plugin`, `keep-plugin`.
     pub action: String,
     /// To which device; none: to the host itself.

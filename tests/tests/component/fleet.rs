@@ -32,6 +32,7 @@ pub(crate) struct Fleet {
 /// An enrolled device, and what its agent says.
 pub(crate) struct Agent {
     pub(crate) device: String,
+    pub(crate) credential: String,
     key: PrivateKey,
     pub(crate) told: Told,
     pub(crate) holding: Vec<String>,
@@ -96,6 +97,7 @@ impl Fleet {
             .unwrap();
         Agent {
             device: enrolled.device,
+            credential: enrolled.credential,
             key,
             told,
             holding: Vec::new(),

@@ -69,6 +69,16 @@ fn apply(
                 .prepare_cached("update devices set policy = ? where id = ?")?
                 .execute(params![policy, device])?;
         }
+        Change::Revoke => {
+            connection
+                .prepare_cached(
+                    "update devices set credential = null, revoked_at = ? where id = ?",
+                )?
+                .execute(params![at, device])?;
+            connection
+                .prepare_cached("update outbox set sealed = null where device = ?")?
+                .execute([device])?;
+        }
         Change::Tell(told) => tell(connection, device, at, told)?,
     }
     Ok(())

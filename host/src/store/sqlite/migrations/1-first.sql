@@ -5,7 +5,7 @@ create table devices (
     id text primary key,
     name text not null,
     public_key blob not null,
-    credential blob not null unique,           -- SHA-256 of what the agent signs in with
+    credential blob unique,                    -- SHA-256 of what the agent signs in with; null: revoked
     api_level integer not null,
     agent_version text not null,
     management_mode text not null,
@@ -15,6 +15,7 @@ create table devices (
     policy_override_command text,
     policy_override_since integer,
     enrolled_at integer not null,
+    revoked_at integer,
     last_sync integer not null,
     version integer not null
 ) strict;
