@@ -8,7 +8,10 @@ mod body;
 pub mod model;
 pub mod plugin;
 mod problem;
+mod rate;
 pub mod tls;
+
+pub use rate::{Peer, Rates};
 
 use crate::service::Service;
 use axum::{
@@ -21,13 +24,14 @@ use axum::{
 };
 use mdm_wire::sync::{ENROLL_PATH, SYNC_PATH};
 use problem::ApiError;
+use rate::Meter;
 use std::sync::Arc;
 
 /// The largest body of a request, in bytes: more than any agent has to say.
 const LARGEST_BODY: usize = 256 << 10;
 
-/// All routes.
-pub fn router(service: Arc<Service>) -> Router {
+/// All routes. Serve them with the [`Peer`] of each connection, by which the calls of an address are counted.
+pub fn router(service: Arc<Service>, rates: Rates) -> Router {
     let admin = Router::new()
         .route("/devices", get(admin::devices))
         .route("/devices/{device}", get(admin::device))
@@ -58,6 +62,10 @@ pub fn router(service: Arc<Service>) -> Router {
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(service)
+        .layer(middleware::from_fn_with_state(
+            Arc::new(Meter::new(rates)),
+            rate::limit,
+        ))
 }
 
 /// Carries a request that may change something out to its end, also if its caller hangs up meanwhile.

@@ -89,6 +89,10 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(self.0)).into_response();
         let form = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, form);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            let a_second = HeaderValue::from_static("1");
+            response.headers_mut().insert(header::RETRY_AFTER, a_second);
+        }
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response
