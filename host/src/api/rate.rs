@@ -68,7 +68,11 @@ impl Meter {
     }
 
     fn address(&self, address: IpAddr) -> Result<(), ApiError> {
-        if self.calls.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == 0 {
+        if self
+            .calls
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(FORGET_EVERY)
+        {
             self.addresses.retain_recent();
             self.devices.retain_recent();
         }

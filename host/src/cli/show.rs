@@ -246,6 +246,7 @@ mod tests {
             },
             online: true,
             enrolled_at: NOON,
+            revoked_at: None,
             latest: Some(reset(1, Status::Success)),
         }
     }
