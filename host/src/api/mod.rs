@@ -8,6 +8,7 @@ mod body;
 pub mod model;
 pub mod plugin;
 mod problem;
+pub mod serving;
 pub mod tls;
 
 use crate::service::Service;

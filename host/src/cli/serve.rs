@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     api::{
-        self,
+        self, serving,
         tls::{self, TlsListener},
     },
     plugin::{REFERENCE, Runtime, TrialTerms, Trust},
@@ -158,15 +158,9 @@ impl Serve {
         match tls {
             Some(config) => {
                 let listener = TlsListener::new(listener, config)?;
-                axum::serve(listener, router)
-                    .with_graceful_shutdown(stop)
-                    .await?;
+                serving::serve(listener, router, stop).await;
             }
-            None => {
-                axum::serve(listener, router)
-                    .with_graceful_shutdown(stop)
-                    .await?;
-            }
+            None => serving::serve(listener, router, stop).await,
         }
         Ok(())
     }
