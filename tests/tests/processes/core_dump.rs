@@ -79,13 +79,12 @@ impl Admin {
     }
 
     fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> StatusCode {
-        self.runtime.block_on(send(self.request(path).body(body)))
+        let request = self.request(path).bearer_auth(&self.token).body(body);
+        self.runtime.block_on(send(request))
     }
 
     fn request(&self, path: &str) -> reqwest::RequestBuilder {
-        self.http
-            .post(format!("{}/{path}", self.url))
-            .bearer_auth(&self.token)
+        self.http.post(format!("{}/{path}", self.url))
     }
 }
 
@@ -159,6 +158,14 @@ fn assert_none_stays(lab: &Lab, admin: &Admin) {
         format!(r#"{{"password": "{it}"{space}{space}{space}}}"#)
     });
     check("a call that there is not", &device("resett"), 404, &plain);
+    // The body is not even looked at.
+    let canary = Canary::new();
+    let request = admin
+        .request(&device("reset"))
+        .body(plain(&canary.password));
+    let status = admin.runtime.block_on(send(request));
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    found.extend(canary.found_in(lab));
     assert!(found.is_empty(), "{found:#?}");
 }
 
@@ -200,7 +207,9 @@ fn a_password_is_in_a_core_dump_while_the_plugin_decides_and_gone_once_it_was_st
         canary.password
     );
     let path = format!("devices/{}/password/reset", phone.id);
-    let call = admin.runtime.spawn(send(admin.request(&path).body(body)));
+    let call = admin.runtime.spawn(send(
+        admin.request(&path).bearer_auth(&admin.token).body(body),
+    ));
     wait_until("the password is in the host's memory", || {
         Ok(!canary.found_in(&lab).is_empty())
     })
