@@ -2,7 +2,12 @@
 
 use clap::Parser as _;
 use mdm_host::cli::Cli;
-use std::process::ExitCode;
+use std::{alloc::System, process::ExitCode};
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes whatever is freed, by whichever library: it may have held a password.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     match Cli::parse().run() {

@@ -178,6 +178,11 @@ impl Lab {
         Ok(())
     }
 
+    /// The host's process, while it runs.
+    pub fn host_process(&self) -> anyhow::Result<u32> {
+        Ok(self.host.as_ref().context("the host does not run")?.id())
+    }
+
     /// What the host has printed and logged.
     pub fn host_log(&self) -> anyhow::Result<String> {
         Ok(fs::read_to_string(self.folder().join("host.log"))?)
@@ -390,6 +395,15 @@ pub fn http_client() -> reqwest::Client {
     // The client wants to know what TLS is done with, also where it speaks plain HTTP.
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
+}
+
+/// The same, for a host that this authority vouches for.
+pub fn trusting_client(authority: &Path) -> anyhow::Result<reqwest::Client> {
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let authorities = reqwest::Certificate::from_pem_bundle(&fs::read(authority)?)?;
+    Ok(reqwest::Client::builder()
+        .tls_certs_only(authorities)
+        .build()?)
 }
 
 /// Everything that a process printed.

@@ -5,6 +5,7 @@
 //! JSON fields are the contract's words in `snake_case`; the values of enums are its words as they
 //! stand (`device-owner`). Times are RFC 3339 in UTC.
 
+mod base_mode;
 pub mod decisions;
 pub mod sealing;
 mod sentences;

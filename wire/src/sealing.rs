@@ -6,18 +6,14 @@
 //! to it as associated data.
 
 use crate::{
+    base_mode::{self, Kem},
     time::Timestamp,
     words::{Action, ResetOptions},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use hpke::{
-    Deserializable, Kem as _, OpModeR, OpModeS, Serializable, aead::AesGcm128, kdf::HkdfSha256,
-    kem::DhP256HkdfSha256, single_shot_open, single_shot_seal,
-};
+use hpke::{Deserializable, Kem as _, Serializable};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use zeroize::Zeroizing;
-
-type Kem = DhP256HkdfSha256;
 
 /// HPKE's `info`: what this key schedule is for.
 const INFO: &[u8] = b"mdm:password sealed command 1";
@@ -38,7 +34,7 @@ pub enum SealingError {
 
 /// The key that passwords for a device are sealed to: a P-256 point, uncompressed, in base64 in JSON.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PublicKey(<Kem as hpke::Kem>::PublicKey);
+pub struct PublicKey(base_mode::PublicKey);
 
 impl PublicKey {
     /// Reads the 65 bytes of an uncompressed point.
@@ -54,18 +50,9 @@ impl PublicKey {
 
     /// Seals a password for one command.
     pub fn seal(&self, password: &[u8], binding: &Binding<'_>) -> Result<Sealed, SealingError> {
-        let (key, ciphertext) = single_shot_seal::<AesGcm128, HkdfSha256, Kem>(
-            &OpModeS::Base,
-            &self.0,
-            INFO,
-            password,
-            &binding.bytes(),
-        )
-        .map_err(|_| SealingError::BadPublicKey)?;
-        Ok(Sealed {
-            key: key.to_bytes().to_vec(),
-            ciphertext,
-        })
+        let (key, ciphertext) = base_mode::seal(&self.0, INFO, password, &binding.bytes())
+            .map_err(|_| SealingError::BadPublicKey)?;
+        Ok(Sealed { key, ciphertext })
     }
 }
 
@@ -89,7 +76,7 @@ impl<'de> Deserialize<'de> for PublicKey {
 }
 
 /// The other half, which never leaves the device.
-pub struct PrivateKey(<Kem as hpke::Kem>::PrivateKey);
+pub struct PrivateKey(base_mode::PrivateKey);
 
 impl PrivateKey {
     /// Makes a new pair.
@@ -115,18 +102,9 @@ impl PrivateKey {
         sealed: &Sealed,
         binding: &Binding<'_>,
     ) -> Result<Zeroizing<Vec<u8>>, SealingError> {
-        let key = <Kem as hpke::Kem>::EncappedKey::from_bytes(&sealed.key)
-            .map_err(|_| SealingError::DoesNotOpen)?;
-        single_shot_open::<AesGcm128, HkdfSha256, Kem>(
-            &OpModeR::Base,
-            &self.0,
-            &key,
-            INFO,
-            &sealed.ciphertext,
-            &binding.bytes(),
-        )
-        .map(Zeroizing::new)
-        .map_err(|_| SealingError::DoesNotOpen)
+        let Sealed { key, ciphertext } = sealed;
+        base_mode::open(&self.0, key, INFO, ciphertext, &binding.bytes())
+            .map_err(|_| SealingError::DoesNotOpen)
     }
 }
 

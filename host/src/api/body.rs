@@ -1,6 +1,6 @@
 //! JSON bodies, and what to say of those that are none. The text of a body may be a password, so an
-//! error tells where it is wrong and never what stands there; and the bytes are wiped after reading,
-//! unless the HTTP library still holds them.
+//! error tells where it is wrong and never what stands there. The bytes are wiped when they are freed
+//! (`main.rs`), and those that hyper has read when it reads on (`serving.rs`).
 
 use super::problem::ApiError;
 use axum::{
@@ -9,7 +9,6 @@ use axum::{
     http::StatusCode,
 };
 use serde::de::DeserializeOwned;
-use zeroize::Zeroize as _;
 
 /// A body of JSON.
 pub(super) struct Body<T>(pub(super) T);
@@ -27,11 +26,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                     }
                     status => ApiError::new(status, "bad-body", "the body did not arrive whole"),
                 })?;
-        let parsed = serde_json::from_slice(&bytes);
-        if let Ok(mut bytes) = bytes.try_into_mut() {
-            bytes.zeroize();
-        }
-        parsed.map(Self).map_err(|error| bad_json(&error))
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|error| bad_json(&error))
     }
 }
 

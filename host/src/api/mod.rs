@@ -9,6 +9,7 @@ pub mod model;
 pub mod plugin;
 mod problem;
 mod rate;
+pub mod serving;
 pub mod tls;
 
 pub use rate::{Peer, Rates};
@@ -30,7 +31,8 @@ use std::sync::Arc;
 /// The largest body of a request, in bytes: more than any agent has to say.
 const LARGEST_BODY: usize = 256 << 10;
 
-/// All routes. Serve them with the [`Peer`] of each connection, by which the calls of an address are counted.
+/// All routes. Whoever serves them adds the [`Peer`] of the connection to each request: the calls of an address
+/// are counted by it.
 pub fn router(service: Arc<Service>, rates: Rates) -> Router {
     let admin = Router::new()
         .route("/devices", get(admin::devices))

@@ -1,13 +1,12 @@
 //! How often one address, and one device, may call: whoever calls more often is told to wait, so that it takes
 //! nobody else's turn.
 
-use super::{problem::ApiError, tls::TlsListener};
+use super::problem::ApiError;
 use axum::{
-    extract::{ConnectInfo, Request, State, connect_info::Connected},
+    extract::{Request, State},
     http::StatusCode,
     middleware::Next,
     response::{IntoResponse as _, Response},
-    serve::IncomingStream,
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use std::{
@@ -18,7 +17,6 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
 };
-use tokio::net::TcpListener;
 
 /// How many calls a second are allowed; for a moment, four times as many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,21 +85,9 @@ fn too_many(who: &str) -> ApiError {
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", text)
 }
 
-/// Who is at the other end of a connection.
+/// Who is at the other end of a connection: an extension of each request.
 #[derive(Clone, Copy)]
-pub struct Peer(SocketAddr);
-
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
-
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
+pub struct Peer(pub SocketAddr);
 
 /// Refuses the calls of an address that calls too often, before anything is read of them.
 pub(super) async fn limit(
@@ -109,7 +95,7 @@ pub(super) async fn limit(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if let Some(ConnectInfo(Peer(peer))) = request.extensions().get()
+    if let Some(Peer(peer)) = request.extensions().get()
         && let Err(refused) = meter.address(peer.ip())
     {
         return refused.into_response();

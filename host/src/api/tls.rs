@@ -1,6 +1,7 @@
 //! Listening by TLS. Handshakes run beside each other, each within a time, so that a caller who dawdles keeps
 //! nobody waiting.
 
+use super::serving::Wiping;
 use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -25,6 +26,9 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
 /// How many handshakes may be under way; further callers wait in the system's queue.
 const MOST_HANDSHAKES: usize = 512;
+
+/// A connection whose handshake is done. rustls decrypts in the buffer that it reads into.
+type Secured = TlsStream<Wiping<TcpStream>>;
 
 /// Why TLS can't be set up.
 #[derive(Debug, thiserror::Error)]
@@ -71,10 +75,10 @@ pub fn server_config(certificates: &Path, key: &Path) -> Result<Arc<ServerConfig
     Ok(Arc::new(config))
 }
 
-/// A listener for [`axum::serve()`] that gives out connections whose handshake is done.
+/// A listener that gives out connections whose handshake is done.
 pub struct TlsListener {
     address: SocketAddr,
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    ready: mpsc::Receiver<(Secured, SocketAddr)>,
 }
 
 impl TlsListener {
@@ -90,7 +94,7 @@ impl TlsListener {
 async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
-    done: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+    done: mpsc::Sender<(Secured, SocketAddr)>,
 ) {
     let places = Arc::new(Semaphore::new(MOST_HANDSHAKES));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
@@ -105,7 +109,7 @@ async fn accept(
         };
         let (acceptor, done) = (acceptor.clone(), done.clone());
         tokio::spawn(async move {
-            match timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
+            match timeout(HANDSHAKE_TIME, acceptor.accept(Wiping(stream))).await {
                 // Nobody receives once the host stops.
                 Ok(Ok(stream)) => drop(done.send((stream, caller)).await),
                 Ok(Err(error)) => tracing::debug!(%caller, %error, "a TLS handshake failed"),
@@ -117,7 +121,7 @@ async fn accept(
 }
 
 impl axum::serve::Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
+    type Io = Secured;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {

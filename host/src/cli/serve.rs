@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     api::{
-        self, Peer, Rates,
+        self, Rates, serving,
         tls::{self, TlsListener},
     },
     plugin::{REFERENCE, Runtime, TrialTerms, Trust},
@@ -156,8 +156,7 @@ impl Serve {
             address: self.rate_per_address,
             device: self.rate_per_device,
         };
-        let router =
-            api::router(Arc::clone(&service), rates).into_make_service_with_connect_info::<Peer>();
+        let router = api::router(Arc::clone(&service), rates);
         let stop = async move {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
@@ -169,15 +168,9 @@ impl Serve {
         match tls {
             Some(config) => {
                 let listener = TlsListener::new(listener, config)?;
-                axum::serve(listener, router)
-                    .with_graceful_shutdown(stop)
-                    .await?;
+                serving::serve(listener, router, stop).await;
             }
-            None => {
-                axum::serve(listener, router)
-                    .with_graceful_shutdown(stop)
-                    .await?;
-            }
+            None => serving::serve(listener, router, stop).await,
         }
         Ok(())
     }

@@ -13,10 +13,12 @@ mod bindings {
     use super::Hostile;
 }
 
+mod memory;
+
 use bindings::{
     exports::mdm::password::password::Guest,
     mdm::password::{
-        device_store,
+        clock, device_store,
         secrets::Secret,
         transport,
         types::{
@@ -95,6 +97,7 @@ impl Guest for Hostile {
             19 => {
                 send_until(Some(secret), Some(1));
             }
+            20 => return Err(Refusal::Other(spy(secret))),
             _ => {}
         }
         Ok(sent)
@@ -144,6 +147,31 @@ impl Guest for Hostile {
 fn fails_in_group(group: &str) {
     let groups = device_store::get_device().groups;
     assert!(!groups.iter().any(|it| it == group), "as asked");
+}
+
+/// Uses every import, and tells after which of them it has found in its memory what it seeks.
+fn spy(secret: &Secret) -> String {
+    let mut found = Vec::new();
+    let mut look = |after: &'static str| {
+        if memory::holds_it() {
+            found.push(after);
+        }
+    };
+    look("transport.send");
+    secret.measure();
+    look("secret.measure");
+    secret.guessability();
+    look("secret.guessability");
+    transport::get_capabilities();
+    transport::is_online();
+    clock::now();
+    look("clock.now");
+    let _command = (device_store::get_pending(), device_store::get_latest());
+    let _rule = device_store::get_password_rule();
+    look("device-store.get-password-rule");
+    let _device = device_store::get_device();
+    look("device-store.get-device");
+    format!("found after {found:?}")
 }
 
 fn send(secret: Option<&Secret>) -> CommandId {

@@ -211,6 +211,27 @@ async fn law_2_a_plugin_keeps_nothing_from_one_call_to_the_next() {
 }
 
 #[tokio::test]
+async fn law_5_a_password_is_nowhere_in_a_plugins_memory_whatever_it_calls() {
+    let fleet = hostile().await;
+    let spied = async |agent: &Agent, password: &str| {
+        let terms = Terms {
+            replaces: None,
+            valid_for: Some(20),
+        };
+        refusal(fleet.reset_on(agent, password, NO_OPTIONS, terms).await)
+    };
+    let found = |after: &str| Refusal::Other(format!("found after [{after}]"));
+    let agent = fleet.enroll(owner()).await;
+    assert_eq!(spied(&agent, "cAnArY7zebra").await, found(""));
+    // It does find what it is handed: the same text, as the name of a group.
+    let known = fleet.enroll_in(owner(), &["cAnArY7zebra"]).await;
+    let handed = found("\"device-store.get-device\"");
+    assert_eq!(spied(&known, "1234").await, handed);
+    // The next call gets the same place in the pool, and nothing of what was there.
+    assert_eq!(spied(&agent, "1234").await, found(""));
+}
+
+#[tokio::test]
 async fn law_7_a_plugin_that_runs_out_of_time_is_stopped_soon_and_blocks_nobody_else() {
     let fleet = hostile().await;
     let (slow, other) = (fleet.enroll(owner()).await, fleet.enroll(owner()).await);

@@ -4,6 +4,7 @@
 
 mod answers;
 mod bad_input;
+mod core_dump;
 mod plugins;
 mod power_cuts;
 mod secrets;

@@ -13,12 +13,12 @@ use std::{
 use tempfile::TempDir;
 
 /// A host's certificate, its key, and the authority that vouches for it.
-struct Certificates {
+pub(super) struct Certificates {
     folder: TempDir,
 }
 
 impl Certificates {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -36,11 +36,11 @@ impl Certificates {
         this
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name).with_extension("pem")
     }
 
-    fn serve_args(&self) -> Vec<String> {
+    pub(super) fn serve_args(&self) -> Vec<String> {
         let path = |name| self.path(name).to_str().unwrap().to_owned();
         vec![
             "--tls-cert".into(),

@@ -1,0 +1,93 @@
+//! Serving connections so that nothing that was read stays in memory longer than the call that it was for: it
+//! may have been a password. Whatever a library frees, the allocator of `mdm-host` wipes; this is about the
+//! buffers that live as long as a connection.
+
+use super::rate::Peer;
+use axum::{Extension, Router, serve::Listener};
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::TowerToHyperService};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// The most that is read of a connection at a time, in bytes; also the most that a request's head can have.
+/// It is the least that hyper takes. A buffer of this size is too small for a second read after a request, so
+/// before hyper waits for more, it takes the buffer anew or lets it go.
+const READ_AT_ONCE: usize = 8 << 10;
+
+/// Serves connections until it is told to stop, and then ends each after the call that is under way.
+pub async fn serve(
+    mut listener: impl Listener<Addr = SocketAddr>,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) {
+    let mut http = http1::Builder::new();
+    http.max_buf_size(READ_AT_ONCE);
+    let connections = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        let service = TowerToHyperService::new(router.clone().layer(Extension(Peer(peer))));
+        let connection = http.serve_connection(TokioIo::new(Wiping(stream)), service);
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection broke off");
+            }
+        });
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+/// A stream that wipes the buffer it is to read into, and so what an earlier read has left there. hyper and
+/// rustls look for more before they let a call answer, so what it has brought is wiped by then.
+pub struct Wiping<S>(pub(super) S);
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wiping<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        buffer.initialize_unfilled().fill(0);
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wiping<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,52 @@
+//! The memory of a process, as a core dump of it would hold it.
+
+use anyhow::Context as _;
+use memchr::memmem::Finder;
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+};
+
+/// How much is read at a time.
+const CHUNK: usize = 1 << 20;
+
+/// Which of these byte strings are in the memory of a process now, in a part that it can write to. The process
+/// must be a child of this one, or this one must be root.
+pub fn found_in(process: u32, sought: &[Vec<u8>]) -> anyhow::Result<Vec<&[u8]>> {
+    let folder = format!("/proc/{process}");
+    let maps = fs::read_to_string(format!("{folder}/maps"))?;
+    let memory = File::open(format!("{folder}/mem"))
+        .with_context(|| format!("the memory of process {process} may not be read"))?;
+    let finders: Vec<Finder<'_>> = sought.iter().map(Finder::new).collect();
+    // So that what lies across the end of a chunk is found at the start of the next.
+    let overlap = sought.iter().map(Vec::len).max().unwrap_or(0);
+    let mut is_found = vec![false; sought.len()];
+    let mut chunk = vec![0; CHUNK + overlap];
+    for (start, end) in maps.lines().filter_map(writable) {
+        let mut at = start;
+        while at < end {
+            let length = usize::try_from(end - at)
+                .unwrap_or(CHUNK)
+                .min(CHUNK + overlap);
+            // A part that was given back meanwhile holds nothing any more.
+            let read = memory.read_at(&mut chunk[..length], at).unwrap_or(0);
+            for (is_found, finder) in is_found.iter_mut().zip(&finders) {
+                *is_found = *is_found || finder.find(&chunk[..read]).is_some();
+            }
+            at += CHUNK as u64;
+        }
+    }
+    let found = sought.iter().zip(is_found);
+    Ok(found
+        .filter_map(|(bytes, is_found)| is_found.then_some(bytes.as_slice()))
+        .collect())
+}
+
+/// The bounds of a part of the memory that can be read and written, from its line in `maps`.
+fn writable(line: &str) -> Option<(u64, u64)> {
+    let (bounds, rest) = line.split_once(' ')?;
+    let (start, end) = bounds.split_once('-')?;
+    let bound = |text| u64::from_str_radix(text, 16).ok();
+    rest.starts_with("rw").then_some(())?;
+    Some((bound(start)?, bound(end)?))
+}

@@ -1,0 +1,221 @@
+//! A core dump of the host holds a password while a call needs it, and not after the call has returned.
+
+use super::tls::Certificates;
+use mdm_tests::{
+    lab::{Lab, Make, http_client, trusting_client, wait_until},
+    memory,
+    plugins::HOSTILE,
+};
+use reqwest::{Client, StatusCode};
+use std::fs;
+use uuid::Uuid;
+
+/// The shortest part of a password whose find counts: an allocator may have written over the rest.
+const PART: usize = 8;
+
+/// A password that nobody has ever seen, and how it could lie in the memory.
+struct Canary {
+    password: String,
+    forms: Vec<Vec<u8>>,
+}
+
+impl Canary {
+    fn new() -> Self {
+        const CHARACTERS: &[u8] = b"GHJKLMNPQRSTUVWXYZghijkmnopqrstuvwxyz23456789";
+        let mut password = String::from("k7");
+        for _ in 0..2 {
+            let mut random = Uuid::now_v7().as_u128() as u64;
+            for _ in 0..7 {
+                let count = CHARACTERS.len() as u64;
+                password.push(char::from(CHARACTERS[(random % count) as usize]));
+                random /= count;
+            }
+        }
+        let parts = password.as_bytes().windows(PART);
+        let forms = parts.flat_map(|part| {
+            let wide = |width: usize| {
+                let mut bytes = vec![0; part.len() * width];
+                for (at, byte) in part.iter().enumerate() {
+                    bytes[at * width] = *byte;
+                }
+                bytes
+            };
+            [1, 2, 4].map(wide) // UTF-8, UTF-16, and an array of `char`
+        });
+        Self {
+            forms: forms.collect(),
+            password,
+        }
+    }
+
+    /// In which forms it is in the memory of the host.
+    fn found_in(&self, lab: &Lab) -> Vec<String> {
+        let found = memory::found_in(lab.host_process().unwrap(), &self.forms).unwrap();
+        let text = |bytes: &&[u8]| String::from_utf8_lossy(bytes).into_owned();
+        found.iter().map(text).collect()
+    }
+}
+
+/// An admin's program that keeps its connection to the host.
+struct Admin {
+    runtime: tokio::runtime::Runtime,
+    http: Client,
+    token: String,
+    url: String,
+}
+
+impl Admin {
+    fn new(lab: &Lab, http: Client) -> Self {
+        Self {
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap(),
+            http,
+            token: lab.token().unwrap(),
+            url: format!("{}/api/v1", lab.url()),
+        }
+    }
+
+    fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> StatusCode {
+        let request = self.request(path).bearer_auth(&self.token).body(body);
+        self.runtime.block_on(send(request))
+    }
+
+    fn request(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.post(format!("{}/{path}", self.url))
+    }
+}
+
+async fn send(request: reqwest::RequestBuilder) -> StatusCode {
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    response.bytes().await.unwrap();
+    status
+}
+
+/// Sends passwords in every way, and looks through the host's memory as soon as each call has returned.
+fn assert_none_stays(lab: &Lab, admin: &Admin) {
+    let phone = lab
+        .enroll(Make {
+            group: Some("sales"),
+            ..Make::default()
+        })
+        .unwrap();
+    let device = |call: &str| format!("devices/{}/password/{call}", phone.id);
+    let space = " ".repeat(100_000);
+    let mut found = Vec::new();
+    let mut check = |what: &str, path: &str, status: u16, body: &dyn Fn(&str) -> String| {
+        let canary = Canary::new();
+        let got = admin.post(path, body(&canary.password));
+        assert_eq!(got.as_u16(), status, "{what}");
+        let forms = canary.found_in(lab);
+        if !forms.is_empty() {
+            found.push(format!("{what}: {forms:?}"));
+        }
+    };
+    let plain = |it: &str| format!(r#"{{"password": "{it}"}}"#);
+    check("a reset", &device("reset"), 201, &plain);
+    let latest =
+        || lab.ask(&["password", "status", &phone.id], "").unwrap()["latest"]["id"].clone();
+    check("a reset that replaces one", &device("reset"), 201, &|it| {
+        format!(
+            r#"{{"password": "{it}", "terms": {{"replaces": {}}}}}"#,
+            latest()
+        )
+    });
+    check("a conflict", &device("reset"), 409, &plain);
+    check(
+        "a reset of a group",
+        "groups/sales/password/reset",
+        200,
+        &plain,
+    );
+    check("an outlook", &device("outlook"), 200, &|it| {
+        format!(r#"{{"action": "reset", "password": "{it}"}}"#)
+    });
+    check(
+        "a password that is too long",
+        &device("reset"),
+        422,
+        &|it| format!(r#"{{"password": "{it}{it}"}}"#),
+    );
+    check("a body of many packets", &device("reset"), 409, &|it| {
+        format!(r#"{{{space}"password": "{it}"{space}}}"#)
+    });
+    check("a password with an escape", &device("reset"), 409, &|it| {
+        let (first, rest) = it.split_at(1);
+        format!(r#"{{"password": "\u00{:x}{rest}"}}"#, first.as_bytes()[0])
+    });
+    check("an unknown field", &device("reset"), 422, &|it| {
+        format!(r#"{{"password": "{it}", "{it}": 1}}"#)
+    });
+    check("a body that is cut off", &device("reset"), 400, &|it| {
+        format!(r#"{{"password": "{it}"#)
+    });
+    check("a body that is too large", &device("reset"), 413, &|it| {
+        format!(r#"{{"password": "{it}"{space}{space}{space}}}"#)
+    });
+    check("a call that there is not", &device("resett"), 404, &plain);
+    // The body is not even looked at.
+    let canary = Canary::new();
+    let request = admin
+        .request(&device("reset"))
+        .body(plain(&canary.password));
+    let status = admin.runtime.block_on(send(request));
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    found.extend(canary.found_in(lab));
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+fn rule() -> Vec<String> {
+    vec!["--password-rule".into(), "alphanumeric:8-16".into()]
+}
+
+#[test]
+fn no_password_is_in_a_core_dump_of_the_host_after_the_call_has_returned() {
+    let lab = Lab::with(&["--password-rule", "alphanumeric:8-16"], "trace").unwrap();
+    let admin = Admin::new(&lab, http_client());
+    assert_none_stays(&lab, &admin);
+}
+
+#[test]
+fn no_password_is_in_a_core_dump_of_the_host_after_the_call_has_returned_by_tls() {
+    let certificates = Certificates::new();
+    let args = [rule(), certificates.serve_args()].concat();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let authority = certificates.path("authority");
+    let lab = Lab::with_tls(&args, &authority).unwrap();
+    let admin = Admin::new(&lab, trusting_client(&authority).unwrap());
+    assert_none_stays(&lab, &admin);
+}
+
+#[test]
+fn a_password_is_in_a_core_dump_while_the_plugin_decides_and_gone_once_it_was_stopped() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let plugin = folder.path().join("hostile.wasm");
+    fs::write(&plugin, HOSTILE).unwrap();
+    let plugin = plugin.to_str().unwrap();
+    let lab = Lab::with(&["--plugin", plugin, "--plugin-time", "3000"], "info").unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let admin = Admin::new(&lab, http_client());
+    let canary = Canary::new();
+    // The plugin never returns.
+    let body = format!(
+        r#"{{"password": "{}", "terms": {{"valid_for": 1}}}}"#,
+        canary.password
+    );
+    let path = format!("devices/{}/password/reset", phone.id);
+    let call = admin.runtime.spawn(send(
+        admin.request(&path).bearer_auth(&admin.token).body(body),
+    ));
+    wait_until("the password is in the host's memory", || {
+        Ok(!canary.found_in(&lab).is_empty())
+    })
+    .unwrap();
+    assert!(!call.is_finished(), "the plugin was stopped too early");
+    let status = admin.runtime.block_on(call).unwrap();
+    assert!(status.is_server_error(), "{status}");
+    assert_eq!(canary.found_in(&lab), [""; 0]);
+}
