@@ -79,7 +79,8 @@ impl Service {
         device: &str,
         request: SyncRequest,
     ) -> Result<SyncResponse, ServiceError> {
-        let mut contact = self.transport.contact(device);
+        let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
+        let mut contact = self.transport.contact(device, !wait.is_zero());
         let request = Arc::new(request);
         // What it told is taken to the end even if the agent hangs up meanwhile.
         let taken = tokio::spawn({
@@ -90,14 +91,13 @@ impl Service {
         taken
             .await
             .map_err(|error| PluginError::HostFailed(error.to_string()))??;
-        let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
         let deadline = Instant::now() + wait;
         let mut closing = self.closing.subscribe();
         loop {
             let response = self.news(device, &request).await?;
             let is_over = Instant::now() >= deadline || *closing.borrow();
             if is_over || is_news(&response, &request) {
-                contact.answered(!wait.is_zero());
+                contact.answered();
                 return Ok(response);
             }
             tokio::select! {
