@@ -1,7 +1,10 @@
 //! The call context: what the store knew of one device when a call began, and what the call has
 //! changed since. The imports read and write it, and nothing else.
 
-use super::{contract::*, error::Breach};
+use super::{
+    contract::*,
+    error::{Breach, PluginError},
+};
 use crate::{change::Change, password::Password};
 use mdm_wire::time;
 use uuid::Uuid;
@@ -72,6 +75,18 @@ impl CallContext {
         })
     }
 
+    /// Refuses what the call sent with an expiry that is over already, or that no calendar tells.
+    pub(crate) fn check_expiries(&self) -> Result<(), PluginError> {
+        let is_in_time = |end: &Timestamp| *end > self.now && *end < time::END_OF_CALENDAR;
+        let mut ends = self.sent().filter_map(|command| command.expires_at);
+        match ends.find(|end| !is_in_time(end)) {
+            None => Ok(()),
+            Some(end) => Err(PluginError::Breach(format!(
+                "it sent a command that expires at {end} ms, which is over already or past the calendar's end"
+            ))),
+        }
+    }
+
     /// Whether the call has sent the command of this id.
     pub(super) fn has_sent(&self, id: &str) -> bool {
         self.sent().any(|command| command.id == id)
@@ -109,14 +124,6 @@ impl CallContext {
         if needs_secret != has_secret {
             let lack = if needs_secret { "without" } else { "with" };
             return Err(Breach(format!("it sent a {} {lack} a secret", new.action)));
-        }
-        if let Some(end) = new.expires_at
-            && (end <= self.now || end >= time::END_OF_CALENDAR)
-        {
-            return Err(Breach(format!(
-                "it sent a {} that expires at {end} ms, which is over already or past the calendar's end",
-                new.action
-            )));
         }
         let id = Uuid::now_v7().to_string();
         let command = Command {

@@ -125,6 +125,7 @@ impl Service {
             let (answer, context, plugin) = self
                 .run(deed.function, context, move |plugin, context| {
                     let (result, mut context) = call(plugin, context)?;
+                    context.check_expiries()?;
                     if result.is_err() {
                         context.changes.clear();
                     }

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const CHECK: Thoroughness = Thoroughness {
     seed: 1,
     sequences: 50,
+    shrink: false,
 };
 
 /// The most failed cases that a refusal names.
