@@ -1,6 +1,6 @@
 //! What the host says to an agent and to an admin: the [`words`] that all of them use, the messages of
-//! [`sync`], the [`decisions`] that an admin is told, and the [`sealing`] that keeps a password
-//! between the host's memory and the device.
+//! [`sync`], the [`decisions`] that an admin is told, the [`sealing`] that keeps a password between the
+//! host's memory and the device, and the [`signature`] of each message, by its sender's own key.
 //!
 //! JSON fields are the contract's words in `snake_case`; the values of enums are its words as they
 //! stand (`device-owner`). Times are RFC 3339 in UTC.
@@ -9,6 +9,8 @@ mod base_mode;
 pub mod decisions;
 pub mod sealing;
 mod sentences;
+pub mod signature;
+pub mod signing_key;
 pub mod sync;
 pub mod time;
 pub mod word;

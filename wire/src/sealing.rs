@@ -96,6 +96,11 @@ impl PrivateKey {
         Zeroizing::new(self.0.to_bytes().to_vec())
     }
 
+    /// The other half.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey(Kem::sk_to_pk(&self.0))
+    }
+
     /// Opens what was sealed to this key for this command.
     pub fn open(
         &self,
@@ -108,13 +113,48 @@ impl PrivateKey {
     }
 }
 
-/// A sealed password.
+/// What is sealed for a command: 32 bytes of the token key, then the password; a remove has none.
+pub struct Payload {
+    /// It opens the reset token that the device keeps: the host releases it with each command.
+    pub token_key: PrivateKey,
+    /// The password.
+    pub password: Zeroizing<Vec<u8>>,
+}
+
+impl Payload {
+    /// Seals for a device, as part of one command.
+    pub fn seal(&self, key: &PublicKey, binding: &Binding<'_>) -> Result<Sealed, SealingError> {
+        let token_key = self.token_key.to_bytes();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(token_key.len() + self.password.len()));
+        bytes.extend_from_slice(&token_key);
+        bytes.extend_from_slice(&self.password);
+        key.seal(&bytes, binding)
+    }
+
+    /// Opens what was sealed for this device and this command.
+    pub fn open(
+        sealed: &Sealed,
+        key: &PrivateKey,
+        binding: &Binding<'_>,
+    ) -> Result<Self, SealingError> {
+        let bytes = key.open(sealed, binding)?;
+        let (token_key, password) = bytes
+            .split_first_chunk::<32>()
+            .ok_or(SealingError::DoesNotOpen)?;
+        Ok(Self {
+            token_key: PrivateKey::from_bytes(token_key)?,
+            password: Zeroizing::new(password.to_vec()),
+        })
+    }
+}
+
+/// A sealed payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
     /// HPKE's encapsulated key, 65 bytes.
     #[serde(with = "in_base64")]
     pub key: Vec<u8>,
-    /// The password, and a tag of 16 bytes.
+    /// What was sealed, and a tag of 16 bytes.
     #[serde(with = "in_base64")]
     pub ciphertext: Vec<u8>,
 }
@@ -274,6 +314,24 @@ mod tests {
                 Err(SealingError::DoesNotOpen)
             );
         }
+    }
+
+    #[test]
+    fn a_payload_has_the_token_key_and_the_password() {
+        let (private, public) = PrivateKey::generate();
+        let (token_key, token_public) = PrivateKey::generate();
+        for password in ["1234", ""] {
+            let payload = Payload {
+                token_key: PrivateKey::from_bytes(&token_key.to_bytes()).unwrap(),
+                password: Zeroizing::new(password.into()),
+            };
+            let sealed = payload.seal(&public, &binding()).unwrap();
+            let opened = Payload::open(&sealed, &private, &binding()).unwrap();
+            assert_eq!(*opened.password, password.as_bytes());
+            assert_eq!(opened.token_key.public_key(), token_public);
+        }
+        let short = public.seal(b"1234", &binding()).unwrap();
+        assert!(Payload::open(&short, &private, &binding()).is_err());
     }
 
     #[test]
