@@ -5,6 +5,7 @@ mod admin;
 mod agent;
 mod auth;
 mod body;
+mod metrics;
 pub mod model;
 pub mod plugin;
 mod problem;
@@ -14,9 +15,9 @@ pub mod tls;
 
 pub use rate::{Peer, Rates};
 
-use crate::service::Service;
+use crate::{service::Service, token::TokenDigest};
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, Request},
     http::StatusCode,
     middleware::{self, Next},
@@ -33,7 +34,11 @@ const LARGEST_BODY: usize = 256 << 10;
 
 /// All routes. Whoever serves them adds the [`Peer`] of the connection to each request: the calls of an address
 /// are counted by it.
-pub fn router(service: Arc<Service>, rates: Rates) -> Router {
+///
+/// Who has the token of `reader` may read the metrics, and call nothing else.
+pub fn router(service: Arc<Service>, rates: Rates, reader: Option<TokenDigest>) -> Router {
+    let metrics = Arc::clone(service.metrics());
+    let meter = Arc::new(Meter::new(rates, &metrics.http));
     let admin = Router::new()
         .route("/devices", get(admin::devices))
         .route("/devices/{device}", get(admin::device))
@@ -59,15 +64,15 @@ pub fn router(service: Arc<Service>, rates: Rates) -> Router {
         .nest("/api/v1", admin)
         .route(ENROLL_PATH, post(agent::enroll))
         .route(SYNC_PATH, post(agent::sync))
+        .route("/metrics", get(metrics::read))
         .route("/health", get(|| async { "ok\n" }))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(service)
-        .layer(middleware::from_fn_with_state(
-            Arc::new(Meter::new(rates)),
-            rate::limit,
-        ))
+        .layer(Extension(metrics::Reader(reader)))
+        .layer(middleware::from_fn_with_state(meter, rate::limit))
+        .layer(middleware::from_fn_with_state(metrics, metrics::count))
 }
 
 /// Carries a request that may change something out to its end, also if its caller hangs up meanwhile.

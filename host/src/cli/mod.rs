@@ -10,6 +10,7 @@ mod policy;
 mod prompt;
 mod serve;
 mod show;
+mod tokens;
 
 use clap::{Args, Parser, Subcommand};
 use client::Client;

@@ -1,10 +1,6 @@
 //! `mdm-host serve`: wires a host together and runs it until it is told to stop.
 
-use super::{
-    folder::{Folder, private_file},
-    limits::LimitOptions,
-    plugin,
-};
+use super::{folder::Folder, limits::LimitOptions, plugin, tokens};
 use crate::{
     api::{
         self, Rates, serving,
@@ -13,13 +9,12 @@ use crate::{
     plugin::{REFERENCE, Runtime, TrialTerms, Trust},
     service::{PluginSettings, Plugins, Service},
     store::{PluginFile, SqliteStore, Store},
-    token,
 };
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use mdm_wire::decisions::{Characters, PasswordRule};
 use std::{
-    io::{IsTerminal as _, Write as _, stderr},
+    io::{IsTerminal as _, stderr},
     net::SocketAddr,
     num::NonZeroU32,
     path::PathBuf,
@@ -78,6 +73,10 @@ pub(super) struct Serve {
     /// Write the admin's token of the first start into this file instead of showing it.
     #[arg(long)]
     admin_token_file: Option<PathBuf>,
+    /// A file with a token that may read the metrics at /metrics, and nothing else; it is made if it isn't
+    /// there. The admin's token may read them, too.
+    #[arg(long, value_name = "FILE")]
+    metrics_token_file: Option<PathBuf>,
     /// How many calls a second one address may make; for a moment, four times as many.
     #[arg(long, value_name = "CALLS", default_value_t = Rates::DEFAULT.address)]
     rate_per_address: NonZeroU32,
@@ -108,6 +107,11 @@ impl Serve {
             .init();
 
         let tls = self.tls()?;
+        let reader = self
+            .metrics_token_file
+            .as_deref()
+            .map(tokens::metrics_token);
+        let reader = reader.transpose()?;
         let folder = Folder::open(&self.data)?;
         let artifacts = folder.artifacts()?;
         let runtime = Runtime::new(self.limits.limits())?;
@@ -142,7 +146,7 @@ impl Serve {
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("can't listen on {}", self.listen))?;
-        self.hand_out_admin_token(store.as_ref()).await?;
+        tokens::hand_out_admin_token(store.as_ref(), self.admin_token_file.as_deref()).await?;
 
         let service = Arc::new(Service::new(store, plugins, self.password_rule));
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -156,7 +160,7 @@ impl Serve {
             address: self.rate_per_address,
             device: self.rate_per_device,
         };
-        let router = api::router(Arc::clone(&service), rates);
+        let router = api::router(Arc::clone(&service), rates, reader);
         let stop = async move {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
@@ -198,29 +202,6 @@ impl Serve {
                 self.listen
             ),
         }
-    }
-
-    /// Makes the admin's token if there is none yet, and shows it this once. It is shown before it
-    /// counts: a power cut in between costs nothing, and the next start shows another.
-    async fn hand_out_admin_token(&self, store: &dyn Store) -> anyhow::Result<()> {
-        if store.has_admin_token().await? {
-            return Ok(());
-        }
-        let token = token::new_token("admin")?;
-        match &self.admin_token_file {
-            Some(path) => {
-                let mut file = private_file(path)?;
-                file.set_len(0)?;
-                writeln!(file, "{}", token.as_str())?;
-                file.sync_all()?;
-                println!("the admin's token is in {}", path.display());
-            }
-            None => println!(
-                "the admin's token, shown only now (put it into MDM_TOKEN): {}",
-                token.as_str()
-            ),
-        }
-        Ok(store.add_admin_token(token::digest(&token)).await?)
     }
 }
 

@@ -156,7 +156,7 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
         (1, "ran longer than 500 ms"),
         (2, "more than 64 MiB"),
         (3, "crashed"),
-        (4, "crashed"),
+        (4, "more than 512 KiB of stack"),
         (
             5,
             "settled somebody-elses-command, which is no command of this call's device",
