@@ -5,6 +5,8 @@ mod admin;
 mod agent;
 mod auth;
 mod body;
+pub mod connections;
+mod held;
 mod metrics;
 pub mod model;
 pub mod plugin;
@@ -24,21 +26,34 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post, put},
 };
+use body::BodyTime;
 use mdm_wire::sync::{ENROLL_PATH, SYNC_PATH};
 use problem::ApiError;
 use rate::Meter;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The largest body of a request, in bytes: more than any agent has to say.
 const LARGEST_BODY: usize = 256 << 10;
 
+/// What callers may do.
+pub struct Terms {
+    /// How often they may call.
+    pub rates: Rates,
+    /// How long the body of a request may take.
+    pub body_time: Duration,
+    /// Who has this token may read the metrics, and call nothing else.
+    pub metrics_reader: Option<TokenDigest>,
+}
+
 /// All routes. Whoever serves them adds the [`Peer`] of the connection to each request: the calls of an address
 /// are counted by it.
-///
-/// Who has the token of `reader` may read the metrics, and call nothing else.
-pub fn router(service: Arc<Service>, rates: Rates, reader: Option<TokenDigest>) -> Router {
+pub fn router(service: Arc<Service>, terms: Terms) -> Router {
     let metrics = Arc::clone(service.metrics());
-    let meter = Arc::new(Meter::new(rates, &metrics.http));
+    let body_time = BodyTime {
+        time: terms.body_time,
+        too_slow: metrics.http.limit("body-time"),
+    };
+    let meter = Arc::new(Meter::new(terms.rates, &metrics.http));
     let admin = Router::new()
         .route("/devices", get(admin::devices))
         .route("/devices/{device}", get(admin::device))
@@ -70,7 +85,8 @@ pub fn router(service: Arc<Service>, rates: Rates, reader: Option<TokenDigest>) 
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(service)
-        .layer(Extension(metrics::Reader(reader)))
+        .layer(Extension(metrics::Reader(terms.metrics_reader)))
+        .layer(Extension(body_time))
         .layer(middleware::from_fn_with_state(meter, rate::limit))
         .layer(middleware::from_fn_with_state(metrics, metrics::count))
 }

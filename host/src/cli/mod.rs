@@ -4,6 +4,7 @@ mod client;
 mod device;
 mod folder;
 mod limits;
+mod listening;
 mod password;
 mod plugin;
 mod policy;

@@ -5,6 +5,7 @@
 mod answers;
 mod bad_input;
 mod core_dump;
+mod hostile_callers;
 mod hostile_plugins;
 mod plugins;
 mod power_cuts;
