@@ -4,6 +4,7 @@
 
 mod answers;
 mod bad_input;
+mod clocks;
 mod core_dump;
 mod hostile_callers;
 mod hostile_plugins;
