@@ -298,6 +298,15 @@ impl Device {
 
     /// Starts the agent with more arguments of `run`.
     pub fn switch_on_with(&mut self, args: &[&str]) -> anyhow::Result<()> {
+        self.start_agent(args, &[])
+    }
+
+    /// Starts the agent in an environment with these variables.
+    pub fn switch_on_in(&mut self, variables: &[(&str, &str)]) -> anyhow::Result<()> {
+        self.start_agent(&[], variables)
+    }
+
+    fn start_agent(&mut self, args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
         let output = appended(&self.logs)?;
         let agent = Command::new(program("mdm-agent")?)
             .arg("run")
@@ -305,6 +314,7 @@ impl Device {
             .arg(&self.state)
             .args(["--log", &self.log])
             .args(args)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)

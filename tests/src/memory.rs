@@ -1,4 +1,4 @@
-//! The memory of a process, as a core dump of it would hold it.
+//! The memory of a process: how much it is, and what a core dump of it would hold.
 
 use anyhow::Context as _;
 use memchr::memmem::Finder;
@@ -49,4 +49,23 @@ fn writable(line: &str) -> Option<(u64, u64)> {
     let bound = |text| u64::from_str_radix(text, 16).ok();
     rest.starts_with("rw").then_some(())?;
     Some((bound(start)?, bound(end)?))
+}
+
+/// The most memory that a process has had so far, in bytes.
+pub fn peak(process: u32) -> anyhow::Result<u64> {
+    status(process, "VmHWM:")
+}
+
+/// The memory that a process has now, in bytes.
+pub fn resident(process: u32) -> anyhow::Result<u64> {
+    status(process, "VmRSS:")
+}
+
+fn status(process: u32, field: &str) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let mut lines = status.lines();
+    let value = lines.find_map(|line| line.strip_prefix(field));
+    let kibibytes = value.and_then(|value| value.trim().strip_suffix(" kB"));
+    let kibibytes: u64 = kibibytes.context("no such field")?.parse()?;
+    Ok(kibibytes << 10)
 }

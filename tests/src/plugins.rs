@@ -63,13 +63,22 @@ pub fn breaking_by(rule: u8, way: char) -> Vec<u8> {
 
 /// The text of a component that exports this interface, with functions that do nothing.
 pub fn exporting(interface: &str, functions: &[&str]) -> String {
+    starting(interface, functions, "")
+}
+
+/// The same, of one that does this when it is started.
+pub fn starting(interface: &str, functions: &[&str], start: &str) -> String {
     let exports: String = functions
         .iter()
         .map(|name| format!("(export \"{name}\" (func $f))"))
         .collect();
     format!(
         r#"(component
-            (core module $m (func (export "f")))
+            (core module $m
+                (table 1 funcref)
+                (func (export "f"))
+                (func $start {start})
+                (start $start))
             (core instance $i (instantiate $m))
             (func $f (canon lift (core func $i "f")))
             (instance $all {exports})

@@ -222,6 +222,26 @@ impl Failure {
     /// The longest that any text in it may be, in bytes: every later call about the device reads it.
     pub const LONGEST_TEXT: usize = 1024;
 
+    /// Which failure it is, in a word, without the text in it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::ExistingPassword => "existing-password",
+            Self::MayNotClear => "may-not-clear",
+            Self::NotSupported => "not-supported",
+            Self::UserLocked => "user-locked",
+            Self::TokenNotActive => "token-not-active",
+            Self::TokenInvalid => "token-invalid",
+            Self::PolicyViolation => "policy-violation",
+            Self::OtherAdminEntryPending => "other-admin-entry-pending",
+            Self::NoSecureLockScreen => "no-secure-lock-screen",
+            Self::PasswordUnreadable => "password-unreadable",
+            Self::Superseded(_) => "superseded",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Other(_) => "other",
+        }
+    }
+
     /// The text in it: another command's id, or the agent's own words.
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -246,4 +266,33 @@ pub enum Outcome {
     /// It did not, and this is why.
     #[cfg_attr(feature = "component", component(name = "failed"))]
     Failed(Failure),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_in_a_word_is_what_json_calls_it() {
+        let text = String::new;
+        for failure in [
+            Failure::ExistingPassword,
+            Failure::MayNotClear,
+            Failure::NotSupported,
+            Failure::UserLocked,
+            Failure::TokenNotActive,
+            Failure::TokenInvalid,
+            Failure::PolicyViolation,
+            Failure::OtherAdminEntryPending,
+            Failure::NoSecureLockScreen,
+            Failure::PasswordUnreadable,
+            Failure::Superseded(text()),
+            Failure::Cancelled,
+            Failure::Expired,
+            Failure::Other(text()),
+        ] {
+            let json = serde_json::to_string(&failure).unwrap();
+            assert_eq!(json.split('"').nth(1), Some(failure.word()));
+        }
+    }
 }

@@ -2,13 +2,23 @@
 //! error tells where it is wrong and never what stands there. The bytes are wiped when they are freed
 //! (`main.rs`), and those that hyper has read when it reads on (`serving.rs`).
 
-use super::problem::ApiError;
+use super::{LARGEST_BODY, problem::ApiError};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
-    http::StatusCode,
+    http::{StatusCode, header},
 };
+use prometheus_client::metrics::counter::Counter;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a body may take, and who counts those that take longer: an extension of each request.
+#[derive(Clone)]
+pub(super) struct BodyTime {
+    pub(super) time: Duration,
+    pub(super) too_slow: Counter,
+}
 
 /// A body of JSON.
 pub(super) struct Body<T>(pub(super) T);
@@ -17,19 +27,40 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let bytes =
-            Bytes::from_request(request, state)
-                .await
-                .map_err(|rejection| match rejection.status() {
-                    status @ StatusCode::PAYLOAD_TOO_LARGE => {
-                        ApiError::new(status, "body-too-large", "the body is larger than 256 KiB")
-                    }
-                    status => ApiError::new(status, "bad-body", "the body did not arrive whole"),
-                })?;
+        let bytes = read(request, state).await?;
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| bad_json(&error))
     }
+}
+
+/// The bytes of a body that is not too large, nor too slow. Nothing is read of one that says itself that it is
+/// too large.
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > LARGEST_BODY as u64) {
+        return Err(too_large());
+    }
+    let patience = request.extensions().get::<BodyTime>().cloned();
+    let bytes = Bytes::from_request(request, state);
+    let bytes = match patience {
+        None => bytes.await,
+        Some(BodyTime { time, too_slow }) => timeout(time, bytes).await.map_err(|_| {
+            too_slow.inc();
+            let text = format!("the body did not arrive within {} s", time.as_secs());
+            ApiError::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", text)
+        })?,
+    };
+    bytes.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        status => ApiError::new(status, "bad-body", "the body did not arrive whole"),
+    })
+}
+
+fn too_large() -> ApiError {
+    let text = format!("the body is larger than {} KiB", LARGEST_BODY >> 10);
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", text)
 }
 
 fn bad_json(error: &serde_json::Error) -> ApiError {

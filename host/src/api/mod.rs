@@ -5,6 +5,9 @@ mod admin;
 mod agent;
 mod auth;
 mod body;
+pub mod connections;
+mod held;
+mod metrics;
 pub mod model;
 pub mod plugin;
 mod problem;
@@ -14,26 +17,43 @@ pub mod tls;
 
 pub use rate::{Peer, Rates};
 
-use crate::service::Service;
+use crate::{service::Service, token::TokenDigest};
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, Request},
     http::StatusCode,
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{get, post, put},
 };
+use body::BodyTime;
 use mdm_wire::sync::{ENROLL_PATH, SYNC_PATH};
 use problem::ApiError;
 use rate::Meter;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The largest body of a request, in bytes: more than any agent has to say.
 const LARGEST_BODY: usize = 256 << 10;
 
+/// What callers may do.
+pub struct Terms {
+    /// How often they may call.
+    pub rates: Rates,
+    /// How long the body of a request may take.
+    pub body_time: Duration,
+    /// Who has this token may read the metrics, and call nothing else.
+    pub metrics_reader: Option<TokenDigest>,
+}
+
 /// All routes. Whoever serves them adds the [`Peer`] of the connection to each request: the calls of an address
 /// are counted by it.
-pub fn router(service: Arc<Service>, rates: Rates) -> Router {
+pub fn router(service: Arc<Service>, terms: Terms) -> Router {
+    let metrics = Arc::clone(service.metrics());
+    let body_time = BodyTime {
+        time: terms.body_time,
+        too_slow: metrics.http.limit("body-time"),
+    };
+    let meter = Arc::new(Meter::new(terms.rates, &metrics.http));
     let admin = Router::new()
         .route("/devices", get(admin::devices))
         .route("/devices/{device}", get(admin::device))
@@ -59,15 +79,16 @@ pub fn router(service: Arc<Service>, rates: Rates) -> Router {
         .nest("/api/v1", admin)
         .route(ENROLL_PATH, post(agent::enroll))
         .route(SYNC_PATH, post(agent::sync))
+        .route("/metrics", get(metrics::read))
         .route("/health", get(|| async { "ok\n" }))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(service)
-        .layer(middleware::from_fn_with_state(
-            Arc::new(Meter::new(rates)),
-            rate::limit,
-        ))
+        .layer(Extension(metrics::Reader(terms.metrics_reader)))
+        .layer(Extension(body_time))
+        .layer(middleware::from_fn_with_state(meter, rate::limit))
+        .layer(middleware::from_fn_with_state(metrics, metrics::count))
 }
 
 /// Carries a request that may change something out to its end, also if its caller hangs up meanwhile.

@@ -9,17 +9,23 @@ use axum::{
 use mdm_wire::{decisions::Refusal, sync::Problem};
 
 /// An error on its way to the caller.
-pub(super) struct ApiError(Box<Problem>);
+pub(super) struct ApiError(Box<Problem>, Reason);
+
+/// Which problem a response is: an extension of it, for whoever counts. A word of this program, and never a
+/// caller's.
+#[derive(Clone, Copy)]
+pub(super) struct Reason(pub(super) &'static str);
 
 impl ApiError {
-    pub(super) fn new(status: StatusCode, kind: &str, detail: impl ToString) -> Self {
-        Self(Box::new(Problem {
+    pub(super) fn new(status: StatusCode, kind: &'static str, detail: impl ToString) -> Self {
+        let problem = Problem {
             kind: kind.to_owned(),
             status: status.as_u16(),
             detail: detail.to_string(),
             command: None,
             refusal: None,
-        }))
+        };
+        Self(Box::new(problem), Reason(kind))
     }
 
     pub(super) fn problem(self) -> Problem {
@@ -87,6 +93,7 @@ impl IntoResponse for ApiError {
         let status =
             StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self.0)).into_response();
+        response.extensions_mut().insert(self.1);
         let form = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, form);
         if status == StatusCode::TOO_MANY_REQUESTS {

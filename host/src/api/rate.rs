@@ -2,6 +2,7 @@
 //! nobody else's turn.
 
 use super::problem::ApiError;
+use crate::metrics::HttpMetrics;
 use axum::{
     extract::{Request, State},
     http::StatusCode,
@@ -9,6 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use prometheus_client::metrics::counter::Counter;
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
@@ -43,10 +45,12 @@ pub(super) struct Meter {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     devices: DefaultKeyedRateLimiter<String>,
     calls: AtomicU32,
+    addresses_refused: Counter,
+    devices_refused: Counter,
 }
 
 impl Meter {
-    pub(super) fn new(rates: Rates) -> Self {
+    pub(super) fn new(rates: Rates, metrics: &HttpMetrics) -> Self {
         let quota = |rate: NonZeroU32| {
             let at_once = rate.saturating_mul(const { NonZeroU32::new(4).unwrap() });
             Quota::per_second(rate).allow_burst(at_once)
@@ -55,14 +59,17 @@ impl Meter {
             addresses: RateLimiter::keyed(quota(rates.address)),
             devices: RateLimiter::keyed(quota(rates.device)),
             calls: AtomicU32::new(0),
+            addresses_refused: metrics.rate_limited("address"),
+            devices_refused: metrics.rate_limited("device"),
         }
     }
 
     /// Refuses a call of a device that calls too often.
     pub(super) fn device(&self, device: &String) -> Result<(), ApiError> {
-        self.devices
-            .check_key(device)
-            .map_err(|_| too_many(&format!("device {device}")))
+        self.devices.check_key(device).map_err(|_| {
+            self.devices_refused.inc();
+            too_many(&format!("device {device}"))
+        })
     }
 
     fn address(&self, address: IpAddr) -> Result<(), ApiError> {
@@ -74,9 +81,10 @@ impl Meter {
             self.addresses.retain_recent();
             self.devices.retain_recent();
         }
-        self.addresses
-            .check_key(&address)
-            .map_err(|_| too_many(&format!("address {address}")))
+        self.addresses.check_key(&address).map_err(|_| {
+            self.addresses_refused.inc();
+            too_many(&format!("address {address}"))
+        })
     }
 }
 

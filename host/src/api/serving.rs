@@ -3,14 +3,20 @@
 //! buffers that live as long as a connection.
 
 use super::rate::Peer;
+use crate::metrics::HttpMetrics;
 use axum::{Extension, Router, serve::Listener};
 use hyper::server::conn::http1;
-use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
 use std::{
     io,
     net::SocketAddr,
     pin::{Pin, pin},
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -23,10 +29,15 @@ const READ_AT_ONCE: usize = 8 << 10;
 pub async fn serve(
     mut listener: impl Listener<Addr = SocketAddr>,
     router: Router,
+    head_time: Duration,
+    metrics: &HttpMetrics,
     stop: impl Future<Output = ()>,
 ) {
     let mut http = http1::Builder::new();
-    http.max_buf_size(READ_AT_ONCE);
+    http.max_buf_size(READ_AT_ONCE)
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_time);
+    let too_slow = metrics.limit("head-time");
     let connections = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
@@ -37,8 +48,12 @@ pub async fn serve(
         let service = TowerToHyperService::new(router.clone().layer(Extension(Peer(peer))));
         let connection = http.serve_connection(TokioIo::new(Wiping(stream)), service);
         let connection = connections.watch(connection);
+        let too_slow = too_slow.clone();
         tokio::spawn(async move {
             if let Err(error) = connection.await {
+                if error.is_timeout() {
+                    too_slow.inc();
+                }
                 tracing::debug!(%error, "a connection broke off");
             }
         });

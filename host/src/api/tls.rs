@@ -1,12 +1,12 @@
 //! Listening by TLS. Handshakes run beside each other, each within a time, so that a caller who dawdles keeps
 //! nobody waiting.
 
-use super::serving::Wiping;
+use super::{connections::LimitedListener, held::Held, serving::Wiping};
+use axum::serve::Listener;
 use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_rustls::{
     TlsAcceptor,
@@ -28,7 +28,7 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 const MOST_HANDSHAKES: usize = 512;
 
 /// A connection whose handshake is done. rustls decrypts in the buffer that it reads into.
-type Secured = TlsStream<Wiping<TcpStream>>;
+type Secured = TlsStream<Wiping<Held>>;
 
 /// Why TLS can't be set up.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +83,7 @@ pub struct TlsListener {
 
 impl TlsListener {
     /// Begins to accept connections.
-    pub fn new(listener: TcpListener, config: Arc<ServerConfig>) -> io::Result<Self> {
+    pub fn new(listener: LimitedListener, config: Arc<ServerConfig>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (done, ready) = mpsc::channel(MOST_HANDSHAKES);
         tokio::spawn(accept(listener, TlsAcceptor::from(config), done));
@@ -92,21 +92,13 @@ impl TlsListener {
 }
 
 async fn accept(
-    listener: TcpListener,
+    mut listener: LimitedListener,
     acceptor: TlsAcceptor,
     done: mpsc::Sender<(Secured, SocketAddr)>,
 ) {
     let places = Arc::new(Semaphore::new(MOST_HANDSHAKES));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        let (stream, caller) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // As a rule there are no file descriptors left: others have to close theirs first.
-                tracing::warn!(%error, "a connection was not accepted");
-                sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+        let (stream, caller) = listener.accept().await;
         let (acceptor, done) = (acceptor.clone(), done.clone());
         tokio::spawn(async move {
             match timeout(HANDSHAKE_TIME, acceptor.accept(Wiping(stream))).await {
@@ -120,7 +112,7 @@ async fn accept(
     }
 }
 
-impl axum::serve::Listener for TlsListener {
+impl Listener for TlsListener {
     type Io = Secured;
     type Addr = SocketAddr;
 

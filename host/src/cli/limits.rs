@@ -2,7 +2,7 @@
 
 use crate::plugin::Limits;
 use clap::Args;
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 #[derive(Args)]
 pub(super) struct LimitOptions {
@@ -12,12 +12,22 @@ pub(super) struct LimitOptions {
     /// How much memory a plugin may have for a call, in MiB.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1024))]
     plugin_memory: u64,
+    /// How many elements a table of a plugin may have.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1000..=1_000_000))]
+    plugin_table: u32,
+    /// How much stack a plugin may use, in KiB.
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(64..=1024))]
+    plugin_stack: u64,
     /// How much a plugin may hand over to the host at one time, in KiB.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     plugin_handover: u64,
     /// How many calls of plugins may run at one time; further ones wait. By default, two for each processor.
     #[arg(long, default_value_t = Limits::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
     plugin_instances: u32,
+    /// How many lines a second the failures of plugins may write into the log; for a moment, four times as
+    /// many. The others are counted.
+    #[arg(long, value_name = "LINES", default_value_t = Limits::default().log)]
+    plugin_log: NonZeroU32,
 }
 
 impl LimitOptions {
@@ -28,8 +38,10 @@ impl LimitOptions {
             time: Duration::from_millis(self.plugin_time),
             memory: bytes(self.plugin_memory, 20),
             handover: bytes(self.plugin_handover, 10),
+            table_elements: usize::try_from(self.plugin_table).unwrap_or(usize::MAX),
+            stack: bytes(self.plugin_stack, 10),
             instances: self.plugin_instances,
-            ..Limits::default()
+            log: self.plugin_log,
         }
     }
 }

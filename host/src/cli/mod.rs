@@ -4,12 +4,14 @@ mod client;
 mod device;
 mod folder;
 mod limits;
+mod listening;
 mod password;
 mod plugin;
 mod policy;
 mod prompt;
 mod serve;
 mod show;
+mod tokens;
 
 use clap::{Args, Parser, Subcommand};
 use client::Client;

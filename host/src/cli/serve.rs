@@ -1,51 +1,28 @@
 //! `mdm-host serve`: wires a host together and runs it until it is told to stop.
 
-use super::{
-    folder::{Folder, private_file},
-    limits::LimitOptions,
-    plugin,
-};
+use super::{folder::Folder, limits::LimitOptions, listening::ListenOptions, plugin, tokens};
 use crate::{
-    api::{
-        self, Rates, serving,
-        tls::{self, TlsListener},
-    },
+    api::{self, Rates},
     plugin::{REFERENCE, Runtime, TrialTerms, Trust},
     service::{PluginSettings, Plugins, Service},
     store::{PluginFile, SqliteStore, Store},
-    token,
 };
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use mdm_wire::decisions::{Characters, PasswordRule};
 use std::{
-    io::{IsTerminal as _, Write as _, stderr},
-    net::SocketAddr,
+    io::{IsTerminal as _, stderr},
     num::NonZeroU32,
     path::PathBuf,
     sync::Arc,
 };
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
-use tokio_rustls::rustls::ServerConfig;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Args)]
 pub(super) struct Serve {
-    /// Where to listen. It leaves this machine only if you say so.
-    #[arg(long, default_value = "127.0.0.1:7878")]
-    listen: SocketAddr,
-    /// A PEM file with the host's certificate and its chain: listen by TLS.
-    #[arg(long, requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-    /// A PEM file with the key of that certificate.
-    #[arg(long, requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
-    /// Listen without TLS on an address that others can reach: only behind something that adds TLS.
-    #[arg(long)]
-    plain_http: bool,
+    #[command(flatten)]
+    listening: ListenOptions,
     /// The folder of the database, the host's key and compiled plugins. It is made if it isn't there.
     #[arg(long, default_value = "mdm-data")]
     data: PathBuf,
@@ -78,6 +55,10 @@ pub(super) struct Serve {
     /// Write the admin's token of the first start into this file instead of showing it.
     #[arg(long)]
     admin_token_file: Option<PathBuf>,
+    /// A file with a token that may read the metrics at /metrics, and nothing else; it is made if it isn't
+    /// there. The admin's token may read them, too.
+    #[arg(long, value_name = "FILE")]
+    metrics_token_file: Option<PathBuf>,
     /// How many calls a second one address may make; for a moment, four times as many.
     #[arg(long, value_name = "CALLS", default_value_t = Rates::DEFAULT.address)]
     rate_per_address: NonZeroU32,
@@ -107,7 +88,12 @@ impl Serve {
             .with_writer(stderr)
             .init();
 
-        let tls = self.tls()?;
+        let tls = self.listening.tls()?;
+        let reader = self
+            .metrics_token_file
+            .as_deref()
+            .map(tokens::metrics_token);
+        let metrics_reader = reader.transpose()?;
         let folder = Folder::open(&self.data)?;
         let artifacts = folder.artifacts()?;
         let runtime = Runtime::new(self.limits.limits())?;
@@ -139,24 +125,26 @@ impl Serve {
             "the plugin that was chosen can't be loaded: start with --forget-chosen-plugin",
         )?;
         // Listening comes first: whoever can't listen must not spend the token that is shown once.
-        let listener = TcpListener::bind(self.listen)
-            .await
-            .with_context(|| format!("can't listen on {}", self.listen))?;
-        self.hand_out_admin_token(store.as_ref()).await?;
+        let door = self.listening.listen(tls).await?;
+        tokens::hand_out_admin_token(store.as_ref(), self.admin_token_file.as_deref()).await?;
 
         let service = Arc::new(Service::new(store, plugins, self.password_rule));
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        println!("listening on {scheme}://{}", listener.local_addr()?);
+        println!("listening on {}", door.url()?);
         tokio::spawn({
             let service = Arc::clone(&service);
             async move { service.watch_the_clock().await }
         });
         let mut terminate = signal(SignalKind::terminate())?;
-        let rates = Rates {
-            address: self.rate_per_address,
-            device: self.rate_per_device,
+        let terms = api::Terms {
+            rates: Rates {
+                address: self.rate_per_address,
+                device: self.rate_per_device,
+            },
+            body_time: self.listening.body_time(),
+            metrics_reader,
         };
-        let router = api::router(Arc::clone(&service), rates);
+        let metrics = Arc::clone(service.metrics());
+        let router = api::router(Arc::clone(&service), terms);
         let stop = async move {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
@@ -165,14 +153,7 @@ impl Serve {
             tracing::info!("stopping");
             service.close();
         };
-        match tls {
-            Some(config) => {
-                let listener = TlsListener::new(listener, config)?;
-                serving::serve(listener, router, stop).await;
-            }
-            None => serving::serve(listener, router, stop).await,
-        }
-        Ok(())
+        door.serve(router, &metrics, stop).await
     }
 
     /// Which plugins may be used: the reference plugin always may.
@@ -185,42 +166,6 @@ impl Serve {
             trust.add_key(key)?;
         }
         Ok(trust)
-    }
-
-    /// How to listen by TLS; none: by plain HTTP, and only where that harms nobody.
-    fn tls(&self) -> anyhow::Result<Option<Arc<ServerConfig>>> {
-        match (&self.tls_cert, &self.tls_key) {
-            (Some(certificate), Some(key)) => Ok(Some(tls::server_config(certificate, key)?)),
-            _ if self.listen.ip().is_loopback() || self.plain_http => Ok(None),
-            _ => bail!(
-                "{} can be reached by others, and plain HTTP would show them every token and password: \
-                 give --tls-cert and --tls-key, or --plain-http if something in front adds TLS",
-                self.listen
-            ),
-        }
-    }
-
-    /// Makes the admin's token if there is none yet, and shows it this once. It is shown before it
-    /// counts: a power cut in between costs nothing, and the next start shows another.
-    async fn hand_out_admin_token(&self, store: &dyn Store) -> anyhow::Result<()> {
-        if store.has_admin_token().await? {
-            return Ok(());
-        }
-        let token = token::new_token("admin")?;
-        match &self.admin_token_file {
-            Some(path) => {
-                let mut file = private_file(path)?;
-                file.set_len(0)?;
-                writeln!(file, "{}", token.as_str())?;
-                file.sync_all()?;
-                println!("the admin's token is in {}", path.display());
-            }
-            None => println!(
-                "the admin's token, shown only now (put it into MDM_TOKEN): {}",
-                token.as_str()
-            ),
-        }
-        Ok(store.add_admin_token(token::digest(&token)).await?)
     }
 }
 

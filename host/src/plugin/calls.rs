@@ -7,8 +7,8 @@ use super::{
     context::Secret,
     contract::*,
     digest::hex,
-    error::PluginError,
-    health::{Health, HealthReport},
+    error::{PluginError, shortened},
+    health::{Health, HealthReport, Turn},
     imports::Guest,
 };
 use wasmtime::{
@@ -53,13 +53,14 @@ impl Plugin {
         self.health.admits(function)
     }
 
-    /// Takes note of how a live call about a device ended. True: that put the function out of service.
+    /// Takes note of how a live call about a device ended, and says so if that put its function out of
+    /// service, or back.
     pub fn note_call(
         &self,
         function: Function,
         device: &str,
         failure: Option<&PluginError>,
-    ) -> bool {
+    ) -> Option<Turn> {
         self.health.note(function, device, failure)
     }
 
@@ -134,7 +135,10 @@ impl Instance {
             (Ok(decision), Some(context)) => Ok((decision, context)),
             (Ok(_), None) => Err(PluginError::Crashed("its call context is gone".into())),
             (Err(error), _) => {
-                tracing::debug!(error = format!("{error:?}"), "a plugin's call failed");
+                tracing::debug!(
+                    error = shortened(format!("{error:?}")),
+                    "a plugin's call failed"
+                );
                 Err(PluginError::from_trap(&error, &self.limits))
             }
         }

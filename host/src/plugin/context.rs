@@ -3,14 +3,12 @@
 
 use super::{
     contract::*,
-    error::{Breach, PluginError},
+    error::{Breach, Exhausted, PluginError},
+    limits::MOST_CHANGES,
 };
 use crate::{change::Change, password::Password};
 use mdm_wire::time;
 use uuid::Uuid;
-
-/// More changes than any decision needs: a plugin that makes more is broken or hostile.
-const MOST_CHANGES: usize = 16;
 
 /// What the `secret` resource stands for: the password of the call, of which there is one at most.
 pub struct Secret;
@@ -109,21 +107,23 @@ impl CallContext {
         command.status == Status::Pending && !is_settled_now
     }
 
-    fn push(&mut self, change: Change) -> Result<(), Breach> {
+    fn push(&mut self, change: Change) -> wasmtime::Result<()> {
         if self.changes.len() == MOST_CHANGES {
-            return Err(Breach(format!(
-                "it made more than {MOST_CHANGES} changes in one call"
-            )));
+            return Err(Exhausted::Changes.into());
         }
         self.changes.push(change);
         Ok(())
     }
 
-    pub(super) fn send(&mut self, new: NewCommand, has_secret: bool) -> Result<CommandId, Breach> {
+    pub(super) fn send(
+        &mut self,
+        new: NewCommand,
+        has_secret: bool,
+    ) -> wasmtime::Result<CommandId> {
         let needs_secret = new.action == Action::Reset;
         if needs_secret != has_secret {
             let lack = if needs_secret { "without" } else { "with" };
-            return Err(Breach(format!("it sent a {} {lack} a secret", new.action)));
+            return breach(format!("it sent a {} {lack} a secret", new.action));
         }
         let id = Uuid::now_v7().to_string();
         let command = Command {
@@ -143,14 +143,14 @@ impl CallContext {
         Ok(id)
     }
 
-    pub(super) fn settle(&mut self, id: CommandId, outcome: Outcome) -> Result<(), Breach> {
+    pub(super) fn settle(&mut self, id: CommandId, outcome: Outcome) -> wasmtime::Result<()> {
         check_length(&outcome)?;
         match self.command(&id) {
-            None => Err(Breach(format!(
+            None => breach(format!(
                 "it settled {id}, which is no command of this call's device"
-            ))),
+            )),
             Some(command) if !self.is_pending(command) => {
-                Err(Breach(format!("it settled command {id} a second time")))
+                breach(format!("it settled command {id} a second time"))
             }
             Some(_) => self.push(Change::Settle {
                 command: id,
@@ -163,15 +163,15 @@ impl CallContext {
         &mut self,
         id: CommandId,
         outcome: Outcome,
-    ) -> Result<(), Breach> {
+    ) -> wasmtime::Result<()> {
         check_length(&outcome)?;
         match self.command(&id) {
-            None => Err(Breach(format!(
+            None => breach(format!(
                 "it kept an outcome of {id}, which is no command of this call's device"
-            ))),
-            Some(command) if self.is_pending(command) => Err(Breach(format!(
+            )),
+            Some(command) if self.is_pending(command) => breach(format!(
                 "it kept a late outcome of command {id}, which is pending"
-            ))),
+            )),
             Some(_) => self.push(Change::KeepLateOutcome {
                 command: id,
                 outcome,
@@ -179,13 +179,13 @@ impl CallContext {
         }
     }
 
-    pub(super) fn set_policy_override(&mut self, id: Option<CommandId>) -> Result<(), Breach> {
+    pub(super) fn set_policy_override(&mut self, id: Option<CommandId>) -> wasmtime::Result<()> {
         if let Some(id) = &id
             && self.command(id).is_none()
         {
-            return Err(Breach(format!(
+            return breach(format!(
                 "it overrode the policy by {id}, which is no command of this call's device"
-            )));
+            ));
         }
         let since = self.now;
         let policy_override = id.map(|command| PolicyOverride { command, since });
@@ -194,18 +194,22 @@ impl CallContext {
     }
 }
 
+fn breach<T>(what: String) -> wasmtime::Result<T> {
+    Err(Breach(what).into())
+}
+
 /// What a plugin keeps of a command is read at every later call about the device.
-fn check_length(outcome: &Outcome) -> Result<(), Breach> {
+fn check_length(outcome: &Outcome) -> wasmtime::Result<()> {
     let text = match outcome {
         Outcome::Failed(failure) => failure.text().unwrap_or_default(),
         Outcome::Success => "",
     };
     match text.len() {
         0..=Failure::LONGEST_TEXT => Ok(()),
-        length => Err(Breach(format!(
+        length => breach(format!(
             "it gave an outcome of {length} bytes in its own words, where {} are allowed",
             Failure::LONGEST_TEXT
-        ))),
+        )),
     }
 }
 

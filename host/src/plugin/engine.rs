@@ -1,7 +1,7 @@
 //! The engine that compiles and runs plugins, and holds them to their limits.
 
 use super::{
-    error::{LoadError, OutOfMemory},
+    error::{Exhausted, LoadError},
     limits::{Limits, TICK},
 };
 use std::{sync::Arc, thread};
@@ -79,6 +79,7 @@ fn config(limits: &Limits) -> Config {
     config
         .wasm_component_model(true)
         .epoch_interruption(true)
+        .max_wasm_stack(limits.stack)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }
@@ -120,7 +121,7 @@ impl ResourceLimiter for Limiter {
                 self.memory_left = left;
                 Ok(true)
             }
-            None => Err(OutOfMemory.into()),
+            None => Err(Exhausted::Memory.into()),
         }
     }
 
@@ -133,7 +134,7 @@ impl ResourceLimiter for Limiter {
         if desired <= self.table_elements {
             Ok(true)
         } else {
-            Err(OutOfMemory.into())
+            Err(Exhausted::Table.into())
         }
     }
 }

@@ -1,6 +1,10 @@
 //! What can go wrong with a plugin, in words for the admin who chose it.
 
-use super::{Function, grants::Import, limits::Limits};
+use super::{
+    Function,
+    grants::Import,
+    limits::{Limit, Limits, MOST_CHANGES},
+};
 use std::time::Duration;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
@@ -100,9 +104,22 @@ pub enum PluginError {
     /// It wanted too much memory.
     #[error("the plugin wanted more than {} MiB of memory and was stopped; nothing was changed", .0 >> 20)]
     TooLarge(usize),
+    /// It wanted too many elements in a table.
+    #[error(
+        "the plugin wanted more than {0} elements in a table and was stopped; nothing was changed"
+    )]
+    TableTooLarge(usize),
+    /// It wanted too much stack.
+    #[error("the plugin wanted more than {} KiB of stack and was stopped; nothing was changed", .0 >> 10)]
+    TooDeep(usize),
     /// It wanted to hand over too much.
     #[error("the plugin handed over more than {} KiB at one time and was stopped; nothing was changed", .0 >> 10)]
     TooMuch(usize),
+    /// It made too many changes.
+    #[error(
+        "the plugin made more than {0} changes in one call and was stopped; nothing was changed"
+    )]
+    TooManyChanges(usize),
     /// It lacks a function in the types that the host expects.
     #[error(
         "the plugin's function {0} has other types than this host expects; nothing was changed"
@@ -132,10 +149,16 @@ pub enum PluginError {
 #[error("{0}")]
 pub(super) struct Breach(pub(super) String);
 
-/// A guest wanted more memory than it may have.
+/// A guest wanted more of something than it may have.
 #[derive(Debug, thiserror::Error)]
-#[error("out of memory")]
-pub(super) struct OutOfMemory;
+pub(super) enum Exhausted {
+    #[error("out of memory")]
+    Memory,
+    #[error("out of table elements")]
+    Table,
+    #[error("out of changes")]
+    Changes,
+}
 
 impl PluginError {
     /// Whether the plugin is to blame, and not its host.
@@ -151,7 +174,10 @@ impl PluginError {
         match self {
             Self::TooSlow(_) => "plugin-too-slow",
             Self::TooLarge(_) => "plugin-too-large",
+            Self::TableTooLarge(_) => "plugin-table-too-large",
+            Self::TooDeep(_) => "plugin-too-deep",
             Self::TooMuch(_) => "plugin-too-much",
+            Self::TooManyChanges(_) => "plugin-too-many-changes",
             Self::Breach(_) => "plugin-broke-contract",
             Self::OutOfService(_) => "plugin-out-of-service",
             Self::HostFailed(_) => "host-failed",
@@ -159,15 +185,31 @@ impl PluginError {
         }
     }
 
+    /// The limit that it broke, if it broke one.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooSlow(_) => Some(Limit::Time),
+            Self::TooLarge(_) => Some(Limit::Memory),
+            Self::TableTooLarge(_) => Some(Limit::Table),
+            Self::TooDeep(_) => Some(Limit::Stack),
+            Self::TooMuch(_) => Some(Limit::Handover),
+            Self::TooManyChanges(_) => Some(Limit::Changes),
+            _ => None,
+        }
+    }
+
     pub(super) fn from_trap(error: &wasmtime::Error, limits: &Limits) -> Self {
         if let Some(Breach(what)) = error.downcast_ref() {
-            return Self::Breach(what.clone());
+            return Self::Breach(shortened(what.clone()));
         }
         if error.is::<PoolConcurrencyLimitError>() {
             return Self::HostFailed("all places for instances are taken".into());
         }
-        if error.is::<OutOfMemory>() {
-            return Self::TooLarge(limits.memory);
+        match error.downcast_ref() {
+            Some(Exhausted::Memory) => return Self::TooLarge(limits.memory),
+            Some(Exhausted::Table) => return Self::TableTooLarge(limits.table_elements),
+            Some(Exhausted::Changes) => return Self::TooManyChanges(MOST_CHANGES),
+            None => {}
         }
         // wasmtime keeps the type of this one to itself.
         if error.root_cause().to_string().contains("too much data") {
@@ -175,8 +217,21 @@ impl PluginError {
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::Interrupt) => Self::TooSlow(limits.time),
+            Some(Trap::StackOverflow) => Self::TooDeep(limits.stack),
             Some(trap) => Self::Crashed(trap.to_string()),
-            None => Self::Crashed(error.root_cause().to_string()),
+            None => Self::Crashed(shortened(error.root_cause().to_string())),
         }
     }
+}
+
+/// The most of a plugin's own words that an error or a line of the log repeats, in bytes.
+const LONGEST_WORDS: usize = 500;
+
+/// The beginning of a text that a plugin may have written.
+pub fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST_WORDS {
+        text.truncate(text.floor_char_boundary(LONGEST_WORDS));
+        text.push('…');
+    }
+    text
 }

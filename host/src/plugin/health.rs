@@ -19,6 +19,15 @@ pub struct HealthReport {
     pub out_of_service: Vec<String>,
 }
 
+/// What a call turned: whether a function is in service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It failed too often in a row.
+    OutOfService,
+    /// It is well again.
+    BackInService,
+}
+
 /// The health of one plugin.
 #[derive(Debug, Default)]
 pub(super) struct Health(Mutex<Notes>);
@@ -39,27 +48,29 @@ impl Health {
         }
     }
 
-    /// Takes note of how a call about a device ended. True: that put the function out of service.
+    /// Takes note of how a call about a device ended, and says so if that put its function out of service, or
+    /// back.
     pub(super) fn note(
         &self,
         function: Function,
         device: &str,
         failure: Option<&PluginError>,
-    ) -> bool {
+    ) -> Option<Turn> {
         let mut notes = self.lock();
         notes.calls += 1;
         let breaker = notes.breakers.entry(function).or_default();
         match failure {
             None => {
+                let was_out = breaker.is_out();
                 breaker.decided();
-                false
+                was_out.then_some(Turn::BackInService)
             }
             Some(failure) if failure.is_the_plugins_fault() => {
                 let is_out = breaker.failed(device, Instant::now());
                 *notes.failures.entry(failure.kind()).or_default() += 1;
-                is_out
+                is_out.then_some(Turn::OutOfService)
             }
-            Some(_) => false,
+            Some(_) => None,
         }
     }
 

@@ -69,15 +69,15 @@ impl device_store::Host for Guest {
     }
 
     fn settle(&mut self, command: CommandId, outcome: Outcome) -> Result<()> {
-        Ok(self.context()?.settle(command, outcome)?)
+        self.context()?.settle(command, outcome)
     }
 
     fn keep_late_outcome(&mut self, command: CommandId, outcome: Outcome) -> Result<()> {
-        Ok(self.context()?.keep_late_outcome(command, outcome)?)
+        self.context()?.keep_late_outcome(command, outcome)
     }
 
     fn set_policy_override(&mut self, command: Option<CommandId>) -> Result<()> {
-        Ok(self.context()?.set_policy_override(command)?)
+        self.context()?.set_policy_override(command)
     }
 }
 
@@ -91,7 +91,7 @@ impl transport::Host for Guest {
     }
 
     fn send(&mut self, command: NewCommand, secret: Option<Resource<Secret>>) -> Result<CommandId> {
-        Ok(self.context()?.send(command, secret.is_some())?)
+        self.context()?.send(command, secret.is_some())
     }
 }
 

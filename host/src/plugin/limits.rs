@@ -1,9 +1,61 @@
 //! What one call of a plugin may use.
 
-use std::{thread, time::Duration};
+use std::{num::NonZeroU32, thread, time::Duration};
 
 /// How often a running plugin is asked whether its time is over.
 pub(super) const TICK: Duration = Duration::from_millis(5);
+
+/// More changes than any decision needs: a plugin that makes more is broken or hostile.
+pub(super) const MOST_CHANGES: usize = 16;
+
+/// What is limited, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Wall time.
+    Time,
+    /// Linear memory.
+    Memory,
+    /// Elements of a table.
+    Table,
+    /// Stack.
+    Stack,
+    /// Bytes handed over at one time.
+    Handover,
+    /// Changes in one call.
+    Changes,
+    /// Instances at one time.
+    Instances,
+    /// Lines in the host's log.
+    Log,
+}
+
+impl Limit {
+    /// Each of them.
+    pub const ALL: [Self; 8] = [
+        Self::Time,
+        Self::Memory,
+        Self::Table,
+        Self::Stack,
+        Self::Handover,
+        Self::Changes,
+        Self::Instances,
+        Self::Log,
+    ];
+
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Memory => "memory",
+            Self::Table => "table",
+            Self::Stack => "stack",
+            Self::Handover => "handover",
+            Self::Changes => "changes",
+            Self::Instances => "instances",
+            Self::Log => "log",
+        }
+    }
+}
 
 /// What one call may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +66,16 @@ pub struct Limits {
     pub memory: usize,
     /// Elements of each table.
     pub table_elements: usize,
+    /// Stack, in bytes.
+    pub stack: usize,
     /// What it hands over to the host at one time, as parameters of an import or as its decision, in bytes of
     /// the host's memory.
     pub handover: usize,
     /// Instances at one time; further calls wait, which is not counted as their time.
     pub instances: u32,
+    /// How many lines a second the failures of plugins may write into the host's log; for a moment, four times
+    /// as many. A plugin can write nothing there itself.
+    pub log: NonZeroU32,
 }
 
 impl Default for Limits {
@@ -30,8 +87,10 @@ impl Default for Limits {
             time: Duration::from_millis(50),
             memory: 64 << 20,
             table_elements: 100_000,
+            stack: 512 << 10,
             handover: 256 << 10,
             instances: 2 * thread::available_parallelism().map_or(2, |it| it.get() as u32),
+            log: const { NonZeroU32::new(10).unwrap() },
         }
     }
 }

@@ -28,12 +28,12 @@ pub use calls::{Decided, Instance, Plugin};
 pub use context::CallContext;
 pub use effect::{Effect, Returned, comparable};
 pub use engine::Runtime;
-pub use error::{LoadError, PluginError};
+pub use error::{LoadError, PluginError, shortened};
 pub use function::Function;
 pub use grants::Import;
-pub use health::HealthReport;
+pub use health::{HealthReport, Turn};
 pub use inspect::{Inspection, inspect};
-pub use limits::Limits;
+pub use limits::{Limit, Limits};
 pub use slot::{Places, Slot, Slotted, Trial, TrialEnd, TrialTerms};
 pub use trust::{Trust, TrustError};
 

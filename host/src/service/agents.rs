@@ -49,6 +49,7 @@ impl Service {
         if !self.store.enroll(token, device).await? {
             return Err(ServiceError::BadEnrollmentToken);
         }
+        self.metrics.enrollments.inc();
         tracing::info!(device = id, "a device enrolled");
         Ok(EnrollResponse {
             device: id,
@@ -79,6 +80,7 @@ impl Service {
         device: &str,
         request: SyncRequest,
     ) -> Result<SyncResponse, ServiceError> {
+        self.metrics.syncs.inc();
         let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
         let mut contact = self.transport.contact(device, !wait.is_zero());
         let request = Arc::new(request);

@@ -3,14 +3,22 @@
 
 use super::Service;
 use crate::{
+    metrics::Counted,
     password::Password,
-    plugin::{CallContext, Decided, Function, Instance, Plugin, PluginError},
+    plugin::{CallContext, Decided, Function, Instance, Limit, Plugin, PluginError},
     store::Snapshot,
     transport::Transport as _,
 };
 use mdm_wire::time;
 use serde::Serialize;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// The place of one running instance.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _running: Counted,
+}
 
 impl Service {
     /// Runs a call on the active plugin, and says which that was. While it is on trial, the plugin
@@ -31,7 +39,11 @@ impl Service {
         let mut plugin = places.active.plugin;
         let mut decided = match plugin.admits(function) {
             true => self.run_on(&plugin, function, context, call.clone()).await,
-            false => Err(PluginError::OutOfService(function)),
+            false => {
+                let out = PluginError::OutOfService(function);
+                self.metrics.plugins.failed(function, &out);
+                Err(out)
+            }
         };
         let failure = decided.as_ref().err();
         if let Some(end) = self.plugins.slot.note(&plugin, function, failure) {
@@ -62,30 +74,55 @@ impl Service {
         context: CallContext,
         call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
     ) -> Decided<T> {
-        let instances = Arc::clone(&self.instances);
-        let place = instances
-            .acquire_owned()
-            .await
-            .map_err(|error| PluginError::HostFailed(error.to_string()))?;
+        let place = self.place().await?;
+        let (metrics, log) = (Arc::clone(&self.metrics), Arc::clone(&self.plugin_log));
         let plugin = Arc::clone(plugin);
         // A plugin may use all of its time: off the threads that serve everyone else. It has its place until
         // it has ended, also where nobody waits for it any more.
         let running = tokio::task::spawn_blocking(move || {
             let _place = place;
             let device = context.device.id.clone();
+            let began = std::time::Instant::now();
             let decided = plugin
                 .instance()
                 .and_then(|mut instance| call(&mut instance, context));
-            if plugin.note_call(function, &device, decided.as_ref().err()) {
-                tracing::error!(plugin = plugin.digest(), %function, "out of service");
+            let failure = decided.as_ref().err();
+            metrics.plugins.ended(function, failure, began.elapsed());
+            if let Some(turn) = plugin.note_call(function, &device, failure) {
+                metrics.plugins.turned(function, turn);
+                tracing::error!(plugin = plugin.digest(), %function, ?turn, "the function's service");
+            }
+            if let Some(failure) = failure {
+                log.failed(function, failure);
             }
             decided
         });
-        let decided = match running.await {
-            Ok(decided) => decided,
-            Err(error) => Err(PluginError::HostFailed(error.to_string())),
+        running.await.unwrap_or_else(|error| {
+            tracing::error!(%function, %error, "the host failed in a plugin's call");
+            let failure = PluginError::HostFailed(error.to_string());
+            self.metrics.plugins.failed(function, &failure);
+            Err(failure)
+        })
+    }
+
+    /// A place for one instance, as soon as there is one.
+    async fn place(&self) -> Result<Place, PluginError> {
+        let metrics = &self.metrics.plugins;
+        let permit = match Arc::clone(&self.instances).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                metrics.reached(Limit::Instances);
+                let _waiting = Counted::new(&metrics.waiting);
+                Arc::clone(&self.instances)
+                    .acquire_owned()
+                    .await
+                    .map_err(|error| PluginError::HostFailed(error.to_string()))?
+            }
         };
-        decided.inspect_err(|error| tracing::warn!(%function, %error, "a plugin's call failed"))
+        Ok(Place {
+            _permit: permit,
+            _running: Counted::new(&metrics.running),
+        })
     }
 
     pub(super) fn context(&self, snapshot: &Snapshot, password: Option<&Password>) -> CallContext {

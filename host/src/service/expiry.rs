@@ -75,7 +75,7 @@ impl Service {
                         Ok(()) => tracing::info!(device, command, "expired"),
                         // A report may have come first, or the plugin may see it otherwise.
                         Err(error) => {
-                            tracing::warn!(device, command, %error, "did not expire");
+                            self.plugin_log.did_not_expire(&device, &command, &error);
                             pauses.failed(command.clone(), Instant::now());
                         }
                     }

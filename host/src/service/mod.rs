@@ -13,6 +13,7 @@ mod devices;
 mod error;
 mod expiry;
 mod password;
+mod plugin_log;
 mod plugins;
 mod shadow;
 
@@ -24,6 +25,7 @@ pub use shadow::{Comparisons, Difference, ShadowReport};
 
 use crate::{
     change::Change,
+    metrics::{Metrics, Tally},
     password::Password,
     plugin::{CallContext, Decided, Function, Instance, Returned},
     store::{AuditEntry, Commit, Snapshot, Store, StoreError},
@@ -35,6 +37,7 @@ use mdm_wire::{
     time::Timestamp,
     words::{Action, CommandId},
 };
+use plugin_log::PluginLog;
 use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
@@ -51,6 +54,8 @@ pub struct Service {
     password_rule: PasswordRule,
     /// One permit for each instance that may run.
     instances: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+    plugin_log: Arc<PluginLog>,
     closing: watch::Sender<bool>,
 }
 
@@ -86,14 +91,34 @@ impl<'a> Deed<'a> {
 impl Service {
     /// Wires a host together.
     pub fn new(store: Arc<dyn Store>, plugins: Plugins, password_rule: PasswordRule) -> Self {
+        let metrics = Arc::new(Metrics::default());
         Self {
-            instances: Arc::new(Semaphore::new(plugins.most_instances())),
+            plugin_log: Arc::new(PluginLog::new(plugins.limits().log, Arc::clone(&metrics))),
+            metrics,
+            instances: Arc::new(Semaphore::new(plugins.limits().instances as usize)),
             store,
             plugins,
             transport: AgentSync::default(),
             password_rule,
             closing: watch::Sender::new(false),
         }
+    }
+
+    /// What the host counts.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// What the host has counted, as Prometheus reads it.
+    pub async fn metrics_text(&self) -> Result<String, ServiceError> {
+        let pending = self.store.pending_commands().await?;
+        self.metrics.commands.pending.set(pending);
+        let health = self.plugins.slot.places().active.plugin.health();
+        self.metrics
+            .plugins
+            .set_out_of_service(|function| health.out_of_service.iter().any(|it| it == function));
+        let failed = |error: std::fmt::Error| StoreError::Failed(error.to_string());
+        Ok(self.metrics.text().map_err(failed)?)
     }
 
     /// Lets the syncs that wait for news go, so that the host can stop.
@@ -178,6 +203,8 @@ impl Service {
         let device = &snapshot.device.id;
         // What an agent told of its device is no news to the agent.
         let is_news = audit.is_some();
+        let known = snapshot.pending.iter().chain(&snapshot.latest);
+        let tally = Tally::of(&changes, known);
         let commit = Commit {
             device: device.clone(),
             version: snapshot.version,
@@ -187,6 +214,7 @@ impl Service {
         };
         match self.store.commit(commit).await {
             Ok(()) => {
+                self.metrics.commands.committed(tally);
                 if is_news {
                     self.transport.wake(device);
                 }

@@ -8,8 +8,8 @@ use super::{
 use crate::{
     conformance::{self, Thoroughness, Verdict},
     plugin::{
-        Artifacts, LoadError, Places, Plugin, PluginError, Runtime, Slot, Slotted, Trial, TrialEnd,
-        TrialTerms, Trust, component_of,
+        Artifacts, Limits, LoadError, Places, Plugin, PluginError, Runtime, Slot, Slotted, Trial,
+        TrialEnd, TrialTerms, Trust, component_of,
     },
     store::{AuditEntry, ChosenPlugin, PluginChoice, PluginFile, Store, StoreError},
 };
@@ -132,9 +132,9 @@ impl Plugins {
         })
     }
 
-    /// How many instances can run at one time.
-    pub(super) fn most_instances(&self) -> usize {
-        self.runtime.limits().instances as usize
+    /// What a call may use.
+    pub(super) fn limits(&self) -> &Limits {
+        self.runtime.limits()
     }
 
     pub(super) fn fallback(&self) -> Option<Arc<Plugin>> {
@@ -345,8 +345,14 @@ impl Service {
                 first: failed.into_iter().take(MOST_NAMED).collect(),
             })
         });
-        checked
+        let loaded = checked
             .await
-            .map_err(|error| LoadError::Engine(error.to_string()))?
+            .map_err(|error| LoadError::Engine(error.to_string()))?;
+        if let Err(ServiceError::NoPlugin(LoadError::DoesNotStart(failure))) = &loaded
+            && let Some(limit) = failure.limit()
+        {
+            self.metrics.plugins.reached(limit);
+        }
+        loaded
     }
 }

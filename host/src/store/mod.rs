@@ -172,6 +172,9 @@ pub trait Store: Send + Sync + 'static {
     /// A device's pending commands, oldest first.
     async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError>;
 
+    /// How many commands are pending.
+    async fn pending_commands(&self) -> Result<i64, StoreError>;
+
     /// Up to `most` pending commands whose time is over at `now`, by when it was, after this one.
     async fn overdue(
         &self,

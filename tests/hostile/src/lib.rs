@@ -13,6 +13,7 @@ mod bindings {
     use super::Hostile;
 }
 
+mod handles;
 mod memory;
 
 use bindings::{
@@ -98,6 +99,14 @@ impl Guest for Hostile {
                 send_until(Some(secret), Some(1));
             }
             20 => return Err(Refusal::Other(spy(secret))),
+            21 => return Err(Refusal::Other(handles::keep(secret))),
+            22 => handles::drop_twice(secret),
+            23 => return Err(Refusal::Other(memory::four_gibibytes())),
+            24 => return Err(Refusal::Other(deeper_without_memory(calls).to_string())),
+            25 => loop {
+                black_box((device_store::get_device(), clock::now()));
+            },
+            26 => device_store::settle(&"x".repeat(100_000), &Outcome::Success),
             _ => {}
         }
         Ok(sent)
@@ -194,7 +203,16 @@ fn send_until(secret: Option<&Secret>, expires_at: Option<u64>) -> CommandId {
     )
 }
 
-/// Uses up the stack.
+/// Uses up the stack that the engine keeps, and nothing of the plugin's own memory.
+fn deeper_without_memory(depth: u64) -> u64 {
+    let now = clock::now();
+    if now == depth {
+        return 0;
+    }
+    deeper_without_memory(depth + 1).rotate_left(7) ^ now
+}
+
+/// Uses up the stack that lies in the plugin's own memory.
 #[allow(unconditional_recursion)]
 fn deeper(depth: u64) {
     let page = black_box([depth; 512]);

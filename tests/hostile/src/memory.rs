@@ -25,6 +25,15 @@ pub(crate) fn holds_it() -> bool {
     (1..size - SOUGHT.len()).any(holds)
 }
 
+/// A text that says of itself that it is nearly as long as the whole address space.
+#[allow(unsafe_code)]
+pub(crate) fn four_gibibytes() -> String {
+    let longest = usize::MAX - (1 << 20);
+    // SAFETY: there is none: this is what a plugin does that lies. Its bytes are handed over by place and
+    // length, and it is the host that has to look.
+    unsafe { String::from_raw_parts(SOUGHT.as_ptr().cast_mut(), longest, longest) }
+}
+
 #[cfg(target_family = "wasm")]
 fn enlarged() -> usize {
     core::arch::wasm32::memory_grow(0, MORE);

@@ -5,7 +5,7 @@ use mdm_host::{
     plugin::{Artifacts, Limits, LoadError, Plugin, PluginError, REFERENCE, Runtime},
     service::ServiceError,
 };
-use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting};
+use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, starting};
 use mdm_wire::{
     decisions::{PasswordRule, Refusal, Status, Terms},
     sync::Report,
@@ -75,12 +75,14 @@ fn a_component_that_wants_more_than_a_plugin_gets_is_refused_and_its_wishes_are_
         r#"(component
             (import "wasi:filesystem/preopens@0.2.6" (instance))
             (import "wasi:clocks/wall-clock@0.2.6" (instance))
+            (import "wasi:cli/exit@0.2.6" (instance))
             (import "wasi:sockets/network@0.2.6" (instance)))"#,
     );
     let text = error.to_string();
     assert!(
         text.contains(
             "wasi:filesystem/preopens@0.2.6 (read and write files), \
+             wasi:cli/exit@0.2.6 (end the host's process), \
              wasi:sockets/network@0.2.6 (use the network)"
         ),
         "{text}"
@@ -108,6 +110,21 @@ fn the_reference_plugin_imports_the_contract_and_nothing_else() {
             "mdm:password/types@1.0.0",
         ]
     );
+}
+
+#[test]
+fn a_component_that_breaks_a_limit_before_its_first_call_is_refused_and_the_limit_is_named() {
+    for (harm, says) in [
+        (
+            "(drop (table.grow (ref.null func) (i32.const 1000000)))",
+            "100000 elements in a table",
+        ),
+        ("(loop (br 0))", "ran longer than"),
+    ] {
+        let error = load_text(&starting("mdm:password/password@1.0.0", &FUNCTIONS, harm));
+        assert!(matches!(error, LoadError::DoesNotStart(_)), "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
 }
 
 async fn hostile() -> Fleet {
@@ -173,6 +190,11 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
         (17, "a-command-that-was-never-sent, which it had not sent"),
         (18, "1025 bytes in its own words"),
         (19, "which is over already"),
+        (22, "crashed"),
+        (23, "length out of bounds"),
+        (24, "more than 512 KiB of stack"),
+        (25, "ran longer than 500 ms"),
+        (26, "xxx…"),
     ] {
         let error = harm(&fleet, &agent, which).await;
         assert!(matches!(error, ServiceError::Plugin(_)), "{which}: {error}");
@@ -202,11 +224,13 @@ async fn law_2_a_plugin_keeps_nothing_from_one_call_to_the_next() {
     let fleet = hostile().await;
     let agent = fleet.enroll(owner()).await;
     for _ in 0..3 {
-        let refused = refusal(Err::<(), _>(harm(&fleet, &agent, 10).await));
-        assert_eq!(
-            refused,
-            Refusal::Other("this instance was called 0 times before".into())
-        );
+        for (which, says) in [
+            (10, "this instance was called 0 times before"),
+            (21, "nothing was kept"),
+        ] {
+            let refused = refusal(Err::<(), _>(harm(&fleet, &agent, which).await));
+            assert_eq!(refused, Refusal::Other(says.into()));
+        }
     }
 }
 

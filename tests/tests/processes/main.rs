@@ -4,7 +4,10 @@
 
 mod answers;
 mod bad_input;
+mod clocks;
 mod core_dump;
+mod hostile_callers;
+mod hostile_plugins;
 mod plugins;
 mod power_cuts;
 mod secrets;

@@ -183,6 +183,14 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn pending_commands(&self) -> Result<i64, StoreError> {
+        self.read(|connection| {
+            let mut query = connection.prepare_cached("select count(*) from outbox")?;
+            Ok(query.query_row([], |row| row.get(0))?)
+        })
+        .await
+    }
+
     async fn overdue(
         &self,
         now: Timestamp,

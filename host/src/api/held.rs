@@ -1,0 +1,113 @@
+//! A connection that may keep its host waiting for so long and no longer.
+
+use super::connections::{Place, Places};
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Sleep, sleep},
+};
+use zeroize::Zeroizing;
+
+/// How long the rest of what a caller sends is read, and dropped, after its connection's last answer. Were it
+/// not read, the system would take that answer back.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A connection that has a place.
+pub struct Held {
+    stream: TcpStream,
+    place: Place,
+    /// Until when it may go on as it does: read nothing, or send what nobody wants.
+    waits: Option<Pin<Box<Sleep>>>,
+}
+
+impl Held {
+    pub(super) fn new(stream: TcpStream, place: Place) -> Self {
+        Self {
+            stream,
+            place,
+            waits: None,
+        }
+    }
+
+    /// An error, if the caller has read nothing for too long.
+    fn in_time<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if poll.is_ready() {
+            self.waits = None;
+            return poll;
+        }
+        let Places {
+            limits, stalled, ..
+        } = &*self.place.places;
+        let end = self
+            .waits
+            .get_or_insert_with(|| Box::pin(sleep(limits.body_time)));
+        ready!(end.as_mut().poll(cx));
+        stalled.inc();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Held {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Held {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.in_time(cx, poll)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.in_time(cx, poll)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        let this = &mut *self;
+        let end = this.waits.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        // It may be a part of a password.
+        let mut dropped = Zeroizing::new([0; 4096]);
+        // The clock is asked first: who sends without end would otherwise never let it be.
+        while end.as_mut().poll(cx).is_pending() {
+            let mut buffer = ReadBuf::new(dropped.as_mut_slice());
+            match ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,89 @@
+//! The metrics: every answer is counted, and who may reads what was counted.
+
+use super::{
+    auth::{Admin, Bearer},
+    problem::{ApiError, Reason},
+};
+use crate::{
+    metrics::{CONTENT_TYPE, Caller, Metrics},
+    service::Service,
+    token::TokenDigest,
+};
+use axum::{
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{Method, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::sync::Arc;
+
+/// Whose token may read the metrics and nothing else; none: only admins read them.
+#[derive(Clone, Copy)]
+pub(super) struct Reader(pub(super) Option<TokenDigest>);
+
+impl FromRequestParts<Arc<Service>> for Reader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        service: &Arc<Service>,
+    ) -> Result<Self, ApiError> {
+        let Bearer(token) = Bearer::from_request_parts(parts, service).await?;
+        match parts.extensions.get::<Self>() {
+            Some(Self(Some(reader))) if *reader == token => {}
+            _ => {
+                Admin::from_request_parts(parts, service).await?;
+            }
+        }
+        Ok(Self(Some(token)))
+    }
+}
+
+pub(super) async fn read(
+    _: Reader,
+    State(host): State<Arc<Service>>,
+) -> Result<impl IntoResponse, ApiError> {
+    let text = host.metrics_text().await?;
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
+}
+
+/// Counts an answer, by the template of its route: what a caller asked for may be anything.
+pub(super) async fn count(
+    State(metrics): State<Arc<Metrics>>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let method = word(request.method());
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    metrics
+        .http
+        .answered(method, route, response.status().as_u16());
+    if response.status().is_client_error()
+        && let Some(Reason(reason)) = response.extensions().get()
+        && let Some(caller) = caller(route)
+    {
+        metrics.http.refused(caller, reason);
+    }
+    response
+}
+
+fn caller(route: &str) -> Option<Caller> {
+    match route {
+        _ if route.starts_with("/agent/") => Some(Caller::Agent),
+        _ if route.starts_with("/api/") || route == "/metrics" => Some(Caller::Admin),
+        _ => None,
+    }
+}
+
+fn word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}

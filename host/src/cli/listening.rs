@@ -1,0 +1,146 @@
+//! Where a host listens, to how many at a time, and how patiently.
+
+use crate::{
+    api::{
+        connections::{ConnectionLimits, LimitedListener},
+        serving,
+        tls::{self, TlsListener},
+    },
+    metrics::Metrics,
+};
+use anyhow::{Context as _, bail};
+use axum::Router;
+use clap::Args;
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+use tokio_rustls::rustls::ServerConfig;
+
+/// The files that a host has open beside its connections: its database, and what its libraries open.
+const OTHER_FILES: u64 = 256;
+
+#[derive(Args)]
+pub(super) struct ListenOptions {
+    /// Where to listen. It leaves this machine only if you say so.
+    #[arg(long, default_value = "127.0.0.1:7878")]
+    listen: SocketAddr,
+    /// A PEM file with the host's certificate and its chain: listen by TLS.
+    #[arg(long, requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// A PEM file with the key of that certificate.
+    #[arg(long, requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Listen without TLS on an address that others can reach: only behind something that adds TLS.
+    #[arg(long)]
+    plain_http: bool,
+    /// How many connections there may be at one time. Each agent that waits for news has one.
+    #[arg(long, value_name = "NUMBER", default_value_t = ConnectionLimits::DEFAULT.most, value_parser = count)]
+    connections: usize,
+    /// How many of them one address may have. Behind a proxy, all have its address.
+    #[arg(long, value_name = "NUMBER", default_value_t = ConnectionLimits::DEFAULT.most_per_address, value_parser = count)]
+    connections_per_address: usize,
+    /// How long the head of a request may take, and a connection may be idle, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = ConnectionLimits::DEFAULT.head_time.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
+    head_time: u64,
+    /// How long the body of a request may take, and a caller may leave its answer unread, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = ConnectionLimits::DEFAULT.body_time.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
+    body_time: u64,
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a number from 1 on is wanted".into()),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// A host's door, before it is opened.
+pub(super) struct Door {
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    limits: ConnectionLimits,
+}
+
+impl ListenOptions {
+    /// How to listen by TLS; none: by plain HTTP, and only where that harms nobody.
+    pub(super) fn tls(&self) -> anyhow::Result<Option<Arc<ServerConfig>>> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Ok(Some(tls::server_config(certificate, key)?)),
+            _ if self.listen.ip().is_loopback() || self.plain_http => Ok(None),
+            _ => bail!(
+                "{} can be reached by others, and plain HTTP would show them every token and password: \
+                 give --tls-cert and --tls-key, or --plain-http if something in front adds TLS",
+                self.listen
+            ),
+        }
+    }
+
+    /// Listens; nobody is served yet.
+    pub(super) async fn listen(&self, tls: Option<Arc<ServerConfig>>) -> anyhow::Result<Door> {
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .with_context(|| format!("can't listen on {}", self.listen))?;
+        Ok(Door {
+            listener,
+            tls,
+            limits: ConnectionLimits {
+                most: with_files_for(self.connections),
+                most_per_address: self.connections_per_address,
+                head_time: Duration::from_secs(self.head_time),
+                body_time: self.body_time(),
+            },
+        })
+    }
+
+    /// How long the body of a request may take.
+    pub(super) fn body_time(&self) -> Duration {
+        Duration::from_secs(self.body_time)
+    }
+}
+
+/// Lets this process have as many files open as these connections need; else, there are fewer connections.
+fn with_files_for(connections: usize) -> usize {
+    let wanted = (connections as u64).saturating_add(OTHER_FILES);
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(files) if files < wanted => {
+            let fewer = files.saturating_sub(OTHER_FILES).max(1);
+            tracing::warn!(
+                wanted = connections,
+                connections = fewer,
+                "the system lets this process have {files} files open: raise that limit (ulimit -n), or lower --connections"
+            );
+            usize::try_from(fewer).unwrap_or(connections)
+        }
+        Ok(_) => connections,
+        Err(error) => {
+            tracing::warn!(%error, "the system does not say how many files this process may have open");
+            connections
+        }
+    }
+}
+
+impl Door {
+    /// Where it is.
+    pub(super) fn url(&self) -> anyhow::Result<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok(format!("{scheme}://{}", self.listener.local_addr()?))
+    }
+
+    /// Serves whoever calls until it is told to stop.
+    pub(super) async fn serve(
+        self,
+        router: Router,
+        metrics: &Arc<Metrics>,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        let listener = LimitedListener::new(self.listener, self.limits, metrics);
+        let (head_time, metrics) = (self.limits.head_time, &metrics.http);
+        match self.tls {
+            Some(config) => {
+                let listener = TlsListener::new(listener, config)?;
+                serving::serve(listener, router, head_time, metrics, stop).await;
+            }
+            None => serving::serve(listener, router, head_time, metrics, stop).await,
+        }
+        Ok(())
+    }
+}

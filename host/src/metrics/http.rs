@@ -1,0 +1,108 @@
+//! Calls by HTTP, the connections that they come by, and who was refused.
+
+use super::gauge;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// A route is its template, so its values are as few as the routes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answer {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RateLimited {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reached {
+    limit: &'static str,
+}
+
+/// What is counted of calls by HTTP.
+pub struct HttpMetrics {
+    answers: Family<Answer, Counter>,
+    agents_refused: Family<Refused, Counter>,
+    admins_refused: Family<Refused, Counter>,
+    rate_limited: Family<RateLimited, Counter>,
+    limits: Family<Reached, Counter>,
+    /// Connections that are open.
+    pub connections: Gauge,
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// An agent.
+    Agent,
+    /// An admin.
+    Admin,
+}
+
+impl HttpMetrics {
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let answers = Family::default();
+        let agents_refused = Family::default();
+        let admins_refused = Family::default();
+        let rate_limited = Family::default();
+        let limits = Family::default();
+        let help = "Answers to calls by HTTP";
+        registry.register("http_requests", help, Family::clone(&answers));
+        let help = "Calls of agents that were refused";
+        registry.register("agent_refused", help, Family::clone(&agents_refused));
+        let help = "Calls of admins that were refused";
+        registry.register("admin_refused", help, Family::clone(&admins_refused));
+        let help = "Calls that came too soon after others";
+        registry.register("rate_limited", help, Family::clone(&rate_limited));
+        let help = "How often a connection reached a limit";
+        registry.register("connection_limit_reached", help, Family::clone(&limits));
+        Self {
+            answers,
+            agents_refused,
+            admins_refused,
+            rate_limited,
+            limits,
+            connections: gauge(registry, "connections", "Connections that are open"),
+        }
+    }
+
+    /// A call was answered.
+    pub fn answered(&self, method: &'static str, route: &str, status: u16) {
+        let answer = Answer {
+            method,
+            route: route.to_owned(),
+            status,
+        };
+        self.answers.get_or_create(&answer).inc();
+    }
+
+    /// A call was refused.
+    pub fn refused(&self, caller: Caller, reason: &'static str) {
+        let refused = match caller {
+            Caller::Agent => &self.agents_refused,
+            Caller::Admin => &self.admins_refused,
+        };
+        refused.get_or_create(&Refused { reason }).inc();
+    }
+
+    /// How often calls of this kind, `address` or `device`, came too soon after others.
+    pub fn rate_limited(&self, kind: &'static str) -> Counter {
+        self.rate_limited.get_or_create_owned(&RateLimited { kind })
+    }
+
+    /// How often connections reached this limit.
+    pub fn limit(&self, limit: &'static str) -> Counter {
+        self.limits.get_or_create_owned(&Reached { limit })
+    }
+}

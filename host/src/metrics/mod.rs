@@ -1,0 +1,133 @@
+//! What a host counts, for Prometheus. `docs/METRICS.md` says what each metric means.
+//!
+//! A counter is an atomic number that its user holds: nothing is looked up where calls are many. The values of
+//! labels are words of the contract or of this program, and never what a caller sent: so there are few of them,
+//! and no secret is among them.
+
+mod commands;
+mod http;
+mod plugins;
+
+pub use commands::{CommandMetrics, Tally};
+pub use http::{Caller, HttpMetrics};
+pub use plugins::PluginMetrics;
+
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{counter::Counter, gauge::Gauge},
+    registry::Registry,
+};
+use std::fmt;
+
+/// The form that [`Metrics::text`] writes.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The metrics of one host.
+pub struct Metrics {
+    registry: Registry,
+    /// About plugins.
+    pub plugins: PluginMetrics,
+    /// About commands.
+    pub commands: CommandMetrics,
+    /// About calls by HTTP, and connections.
+    pub http: HttpMetrics,
+    /// Syncs of agents that were let in.
+    pub syncs: Counter,
+    /// Devices that enrolled.
+    pub enrollments: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("mdm");
+        let plugins = PluginMetrics::new(registry.sub_registry_with_prefix("plugin"));
+        let commands = CommandMetrics::new(&mut registry);
+        let http = HttpMetrics::new(&mut registry);
+        let syncs = counter(&mut registry, "syncs", "Syncs of agents that were let in");
+        let enrollments = counter(&mut registry, "enrollments", "Devices that enrolled");
+        Self {
+            registry,
+            plugins,
+            commands,
+            http,
+            syncs,
+            enrollments,
+        }
+    }
+}
+
+impl Metrics {
+    /// All of them, as Prometheus reads them.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Something that a gauge counts for as long as it lives.
+pub struct Counted(Gauge);
+
+impl Counted {
+    /// One more.
+    pub fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
+    let counter = Counter::default();
+    registry.register(name, help, counter.clone());
+    counter
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
+    let gauge = Gauge::default();
+    registry.register(name, help, gauge.clone());
+    gauge
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::{Function, Limit, PluginError};
+    use std::time::Duration;
+
+    #[test]
+    fn every_limit_stands_there_before_it_is_reached() {
+        let text = Metrics::default().text().unwrap();
+        for limit in Limit::ALL {
+            let line = format!(
+                "mdm_plugin_limit_reached_total{{limit=\"{}\"}} 0",
+                limit.word()
+            );
+            assert!(text.contains(&line), "no {line} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_call_counts_under_its_outcome_and_the_limit_that_it_broke() {
+        let metrics = Metrics::default();
+        let plugins = &metrics.plugins;
+        plugins.ended(Function::Reset, None, Duration::from_micros(20));
+        let slow = PluginError::TooSlow(Duration::from_millis(50));
+        plugins.ended(Function::Reset, Some(&slow), Duration::from_millis(51));
+        let text = metrics.text().unwrap();
+        for line in [
+            r#"mdm_plugin_calls_total{function="reset",outcome="decided"} 1"#,
+            r#"mdm_plugin_calls_total{function="reset",outcome="plugin-too-slow"} 1"#,
+            r#"mdm_plugin_limit_reached_total{limit="time"} 1"#,
+            r#"mdm_plugin_call_seconds_bucket{le="0.000025",function="reset"} 1"#,
+            r#"mdm_plugin_call_seconds_count{function="reset"} 2"#,
+        ] {
+            assert!(text.contains(line), "no {line} in {text}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What the failures of plugins write into the host's log: so many lines a second, each with no more than the
+//! beginning of what the plugin said. A plugin that fails all the time fills no disk, and hides nobody else's
+//! lines.
+
+use crate::{
+    metrics::Metrics,
+    plugin::{Function, Limit, PluginError, shortened},
+};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use std::{fmt::Display, num::NonZeroU32, sync::Arc};
+
+/// Writes those lines, as long as there are not too many.
+pub(super) struct PluginLog {
+    lines: DefaultDirectRateLimiter,
+    metrics: Arc<Metrics>,
+}
+
+impl PluginLog {
+    /// So many lines a second; for a moment, four times as many.
+    pub(super) fn new(lines: NonZeroU32, metrics: Arc<Metrics>) -> Self {
+        let at_once = lines.saturating_mul(const { NonZeroU32::new(4).unwrap() });
+        Self {
+            lines: RateLimiter::direct(Quota::per_second(lines).allow_burst(at_once)),
+            metrics,
+        }
+    }
+
+    /// A call failed.
+    pub(super) fn failed(&self, function: Function, error: &PluginError) {
+        if self.admits() {
+            let error = shortened(error.to_string());
+            tracing::warn!(%function, error, "a plugin's call failed");
+        }
+    }
+
+    /// A command whose time is over did not end.
+    pub(super) fn did_not_expire(&self, device: &str, command: &str, error: &impl Display) {
+        if self.admits() {
+            let error = shortened(error.to_string());
+            tracing::warn!(device, command, error, "did not expire");
+        }
+    }
+
+    fn admits(&self) -> bool {
+        let admits = self.lines.check().is_ok();
+        if !admits {
+            self.metrics.plugins.reached(Limit::Log);
+        }
+        admits
+    }
+}

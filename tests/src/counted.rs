@@ -1,0 +1,32 @@
+//! What a host has counted, as Prometheus would read it.
+
+use crate::lab::{Lab, http_client};
+use std::collections::HashMap;
+
+/// The metrics of a host at one moment.
+pub struct Counted(HashMap<String, u64>);
+
+impl Counted {
+    /// Reads them, with the admin's token.
+    pub fn read(lab: &Lab) -> anyhow::Result<Self> {
+        let request = http_client()
+            .get(format!("{}/metrics", lab.url()))
+            .bearer_auth(lab.token()?);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let text =
+            runtime.block_on(async { request.send().await?.error_for_status()?.text().await })?;
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let whole = lines.filter_map(|line| {
+            let (name, value) = line.rsplit_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        });
+        Ok(Self(whole.collect()))
+    }
+
+    /// A metric, with its labels as they are written; 0 if there is none yet.
+    pub fn of(&self, metric: &str) -> u64 {
+        self.0.get(metric).copied().unwrap_or(0)
+    }
+}

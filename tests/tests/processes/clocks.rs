@@ -1,0 +1,78 @@
+//! Agents whose clock is ten years off: when a command's time is over, the host's clock says.
+
+use mdm_tests::lab::{Device, Lab, Make, text};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+const TEN_YEARS: i64 = 10 * 365 * 24 * 3600;
+
+/// What sets the clock of a process off, compiled.
+fn clocks(folder: &Path) -> PathBuf {
+    let library = folder.join("clocks.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/processes/clocks.c");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library);
+    let output = compiler.arg(source).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    library
+}
+
+fn switch_on(device: &mut Device, library: &Path, off: i64) {
+    let off = off.to_string();
+    let set = [
+        ("LD_PRELOAD", library.to_str().unwrap()),
+        ("CLOCK_OFF", &off),
+    ];
+    device.switch_on_in(&set).unwrap();
+}
+
+/// The year on a clock that is off by so many seconds, give or take the days around new year.
+fn year(off: i64) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    1970 + (i64::try_from(now.as_secs()).unwrap() + off) / 31_556_952
+}
+
+#[test]
+fn a_command_whose_time_is_over_is_not_carried_out_whatever_the_devices_clock_says() {
+    // The agent says nothing else, and its clock is seen in what it logs.
+    let lab = Lab::with(&[], "debug").unwrap();
+    let library = clocks(lab.folder());
+    let phones: Vec<(Device, i64)> = [("past", -TEN_YEARS), ("future", TEN_YEARS)]
+        .into_iter()
+        .map(|(name, off)| {
+            let make = Make {
+                name,
+                ..Make::default()
+            };
+            (lab.enroll(make).unwrap(), off)
+        })
+        .collect();
+    for (mut phone, off) in phones {
+        let reset = ["password", "reset", &phone.id, "--yes", "--valid-for", "2"];
+        let command = lab.ask(&reset, "1234").unwrap();
+        let outcome = lab.outcome(&phone, &command).unwrap();
+        assert_eq!(outcome["status"]["failed"], "expired", "{outcome}");
+        switch_on(&mut phone, &library, off);
+        thread::sleep(Duration::from_secs(2));
+        assert_eq!(
+            lab.outcome(&phone, &command).unwrap(),
+            outcome,
+            "no second outcome"
+        );
+        assert_eq!(
+            phone.show().unwrap()["password_changes"],
+            0,
+            "it was carried out"
+        );
+        let log = phone.agent_log().unwrap();
+        let year = year(off);
+        assert!(
+            log.contains(&format!("{year}-")),
+            "its clock was not set to {year}: {log}"
+        );
+    }
+}

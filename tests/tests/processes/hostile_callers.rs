@@ -1,0 +1,237 @@
+//! Callers whom nobody knows: what they send is refused or cut off in time, others are served meanwhile, and the
+//! host's memory stays bounded.
+
+use mdm_tests::{
+    counted::Counted,
+    lab::{Lab, PATIENCE, wait_until},
+    memory::peak,
+};
+use serde_json::json;
+use std::{
+    io::{ErrorKind, Read as _, Write as _},
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::net::TcpSocket;
+
+const ENROLL: &str = "POST /agent/v1/enroll HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer guess\r\n";
+
+fn address(lab: &Lab) -> String {
+    lab.url().replace("http://", "")
+}
+
+fn connect(lab: &Lab) -> TcpStream {
+    let stream = TcpStream::connect(address(lab)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// What comes until the host closes the connection.
+fn answer(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(_) => {}
+        // What was sent after the host had closed ends the connection with an error.
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+fn is_closed(stream: &mut TcpStream) -> bool {
+    match stream.read(&mut [0]) {
+        Ok(length) => length == 0,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    }
+}
+
+/// Sends a GiB, or as much as the host takes, and gives the host's answer and how much it was.
+fn send_gibibyte(lab: &Lab, head: &str, chunk: &[u8]) -> (String, usize) {
+    let mut stream = connect(lab);
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut sending = stream.try_clone().unwrap();
+    let chunk = chunk.to_vec();
+    let sender = thread::spawn(move || {
+        let mut sent = 0;
+        while sent < 1 << 30 && sending.write_all(&chunk).is_ok() {
+            sent += chunk.len();
+        }
+        sent
+    });
+    (answer(&mut stream), sender.join().unwrap())
+}
+
+#[test]
+fn a_body_of_a_gibibyte_is_refused_and_not_kept_in_memory() {
+    let lab = Lab::start().unwrap();
+    let process = lab.host_process().unwrap();
+    lab.ask(&["device", "list"], "").unwrap();
+    let before = peak(process).unwrap();
+    let bytes = vec![b'1'; 1 << 20];
+    let head = format!("{ENROLL}Content-Length: {}\r\n\r\n", 1 << 30);
+    let (said, _) = send_gibibyte(&lab, &head, &bytes);
+    assert!(said.starts_with("HTTP/1.1 413"), "{said}");
+    // One that doesn't say how long it is.
+    let head = format!("{ENROLL}Transfer-Encoding: chunked\r\n\r\n");
+    let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), &bytes, b"\r\n"].concat();
+    let (said, _) = send_gibibyte(&lab, &head, &chunk);
+    assert!(said.starts_with("HTTP/1.1 413"), "{said}");
+    // One that nobody asked for: the caller has no credential.
+    let head = "POST /agent/v1/sync HTTP/1.1\r\nHost: x\r\n";
+    let head = format!("{head}Content-Length: {}\r\n\r\n", 1 << 30);
+    let (said, _) = send_gibibyte(&lab, &head, &bytes);
+    assert!(said.starts_with("HTTP/1.1 401"), "{said}");
+    let grown = peak(process).unwrap() - before;
+    eprintln!("the host took {} KiB more", grown >> 10);
+    assert!(grown < 16 << 20, "it took {grown} bytes more");
+    let counted = Counted::read(&lab).unwrap();
+    assert_eq!(
+        counted.of(r#"mdm_agent_refused_total{reason="body-too-large"}"#),
+        2
+    );
+    let devices = lab.ask(&["device", "list"], "").unwrap();
+    assert_eq!(devices["devices"], json!([]), "nothing was changed");
+}
+
+/// Sends this, and then a byte now and then; gives how long it was before the host closed the connection.
+fn dribble(lab: &Lab, head: &str) -> (Duration, String) {
+    let mut stream = connect(lab);
+    let began = Instant::now();
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut sending = stream.try_clone().unwrap();
+    let sender = thread::spawn(move || {
+        while began.elapsed() < PATIENCE && sending.write_all(b"1").is_ok() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let said = answer(&mut stream);
+    let lasted = began.elapsed();
+    stream.shutdown(std::net::Shutdown::Both).ok();
+    sender.join().unwrap();
+    (lasted, said)
+}
+
+#[test]
+fn a_head_that_dribbles_in_is_cut_off_and_others_are_served_meanwhile() {
+    let lab = Lab::with(&["--head-time", "2"], "info").unwrap();
+    thread::scope(|scope| {
+        let slow: Vec<_> = (0..200)
+            .map(|_| scope.spawn(|| dribble(&lab, "POST /agent/v1/sync HTTP/1.1\r\nX: ")))
+            .collect();
+        thread::sleep(Duration::from_millis(500));
+        let began = Instant::now();
+        lab.ask(&["device", "list"], "").unwrap();
+        let took = began.elapsed();
+        let counted = Counted::read(&lab).unwrap();
+        assert!(
+            counted.of("mdm_connections") >= 100,
+            "they were not there at the same time"
+        );
+        assert!(took < Duration::from_secs(5), "others waited for {took:?}");
+        for dribbled in slow {
+            let (lasted, said) = dribbled.join().unwrap();
+            assert!(
+                lasted < Duration::from_secs(8),
+                "it lasted {lasted:?}: {said}"
+            );
+        }
+    });
+    let counted = Counted::read(&lab).unwrap();
+    let cut_off = counted.of(r#"mdm_connection_limit_reached_total{limit="head-time"}"#);
+    assert!(cut_off >= 200, "{cut_off} were counted");
+    assert!(
+        counted.of("mdm_connections") < 10,
+        "their places are free again"
+    );
+}
+
+#[test]
+fn a_body_that_dribbles_in_is_refused_in_time() {
+    let lab = Lab::with(&["--body-time", "2"], "info").unwrap();
+    let (lasted, said) = dribble(&lab, &format!("{ENROLL}Content-Length: 1000\r\n\r\n"));
+    assert!(said.starts_with("HTTP/1.1 408"), "{said}");
+    assert!(lasted < Duration::from_secs(8), "it lasted {lasted:?}");
+    let counted = Counted::read(&lab).unwrap();
+    assert_eq!(
+        counted.of(r#"mdm_agent_refused_total{reason="body-too-slow"}"#),
+        1
+    );
+    assert_eq!(
+        counted.of(r#"mdm_connection_limit_reached_total{limit="body-time"}"#),
+        1
+    );
+}
+
+#[test]
+fn who_reads_no_answer_is_cut_off() {
+    let lab = Lab::with(
+        &["--body-time", "2", "--rate-per-address", "1000000"],
+        "info",
+    )
+    .unwrap();
+    let mut stream = connect(&lab);
+    stream
+        .set_write_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    let requests = "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+    let cut_off = || {
+        Ok(
+            Counted::read(&lab)?.of(r#"mdm_connection_limit_reached_total{limit="answer-time"}"#)
+                == 1,
+        )
+    };
+    // The host reads no more once its answers are not read.
+    while stream.write_all(requests.as_bytes()).is_ok() {}
+    wait_until("it is cut off", cut_off).unwrap();
+}
+
+/// A connection from this address of the loopback; none: the host closed it at once.
+async fn connect_from(lab: &Lab, from: &str) -> Option<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+    let stream = socket.connect(address(lab).parse().unwrap()).await.unwrap();
+    let mut stream = stream.into_std().unwrap();
+    stream.set_nonblocking(false).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_millis(300)))
+        .unwrap();
+    (!is_closed(&mut stream)).then_some(stream)
+}
+
+fn is_served(stream: &mut TcpStream) -> bool {
+    let sent = stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    sent.is_ok() && answer(stream).ends_with("ok\n")
+}
+
+#[test]
+fn one_address_takes_not_all_connections_and_all_together_no_more_than_there_are() {
+    let args = ["--connections", "12", "--connections-per-address", "5"];
+    let lab = Lab::with(&args, "info").unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let connect = |from: &str| runtime.block_on(connect_from(&lab, from));
+    let open = |from: &str| (0..10).filter_map(|_| connect(from)).collect::<Vec<_>>();
+    let greedy = open("127.0.0.5");
+    assert_eq!(greedy.len(), 5);
+    assert!(is_served(
+        &mut connect("127.0.0.6").expect("another's place was taken")
+    ));
+    let mut crowd = greedy;
+    for from in ["127.0.0.7", "127.0.0.8"] {
+        crowd.extend(open(from));
+    }
+    assert_eq!(crowd.len(), 12, "the crowd takes what there is");
+    assert!(connect("127.0.0.9").is_none(), "there is no more");
+    drop(crowd);
+    wait_until("the places are free again", || {
+        Ok(lab.ask(&["device", "list"], "").is_ok())
+    })
+    .unwrap();
+    let counted = Counted::read(&lab).unwrap();
+    let of = |limit| {
+        counted.of(&format!(
+            r#"mdm_connection_limit_reached_total{{limit="{limit}"}}"#
+        ))
+    };
+    assert!(of("connections-per-address") >= 10 && of("connections") >= 1);
+}

@@ -1,0 +1,283 @@
+//! A hostile plugin beside a hundred devices: its call fails with an error of its own, theirs succeed, the
+//! host's memory stays bounded, and nothing half-done is stored.
+
+use mdm_tests::{
+    counted::Counted,
+    lab::{Device, Lab, Make, http_client},
+    memory::{peak, resident},
+    plugins::{FUNCTIONS, HOSTILE, starting},
+};
+use serde_json::{Value, json};
+use std::{fs, process::Command};
+use tokio::{runtime::Runtime, task::JoinSet};
+
+/// The devices whose calls are under way while another one's does harm.
+const OTHERS: usize = 100;
+
+/// How much more memory the host may take for a plugin that takes all it can get: its 64 MiB, and some room.
+const ROOM: u64 = 160 << 20;
+
+/// What the plugin does (`tests/hostile`), what its caller is told, and which limit is counted.
+const HARMS: [(u64, &str, Option<&str>); 17] = [
+    (1, "plugin-too-slow", Some("time")),            // spins
+    (25, "plugin-too-slow", Some("time")),           // calls imports in a loop
+    (12, "plugin-too-slow", Some("time")),           // calls the dearest import in a loop
+    (2, "plugin-too-large", Some("memory")),         // allocates
+    (24, "plugin-too-deep", Some("stack")),          // recurses
+    (4, "plugin-crashed", None),                     // recurses, on a stack in its own memory
+    (3, "plugin-crashed", None),                     // panics
+    (13, "plugin-too-much", Some("handover")),       // returns a long list
+    (15, "plugin-too-much", Some("handover")), // returns a list that is long in the host's memory
+    (14, "plugin-too-much", Some("handover")), // passes a long text
+    (23, "plugin-crashed", None),              // returns 4 GiB that it doesn't have
+    (8, "plugin-too-many-changes", Some("changes")), // sends without end
+    (5, "plugin-broke-contract", None),        // settles another device's command
+    (11, "plugin-broke-contract", None),       // overrides by another device's command
+    (17, "plugin-broke-contract", None),       // forges the id of a command
+    (7, "plugin-broke-contract", None),        // sends a reset without a password
+    (22, "plugin-crashed", None),              // gives a handle back twice
+];
+
+fn host() -> Lab {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("hostile.wasm");
+    fs::write(&file, HOSTILE).unwrap();
+    let plugin = file.to_str().unwrap();
+    // Enough time that even on a busy machine only what never ends runs out of it.
+    let args = [
+        "--plugin",
+        plugin,
+        "--plugin-time",
+        "500",
+        "--plugin-instances",
+        "4",
+    ];
+    let lab = Lab::with(
+        &[&args[..], &["--rate-per-address", "100000"]].concat(),
+        "info",
+    );
+    lab.unwrap()
+}
+
+/// Asks for a reset, and so for this harm.
+async fn reset(
+    client: reqwest::Client,
+    url: String,
+    token: String,
+    harm: Option<u64>,
+) -> (u16, Value) {
+    let body = json!({"password": "1234", "terms": {"valid_for": harm}}).to_string();
+    let request = client.post(url).bearer_auth(token).body(body);
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.bytes().await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+fn history(lab: &Lab, device: &Device) -> usize {
+    let status = lab.ask(&["password", "status", &device.id], "").unwrap();
+    status["history"].as_array().unwrap().len()
+}
+
+#[test]
+fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_host_stays_as_it_was()
+{
+    let lab = host();
+    let enroll = |name: &str| {
+        let make = Make {
+            name,
+            ..Make::default()
+        };
+        lab.enroll(make).unwrap()
+    };
+    let attacker = enroll("attacker");
+    let others: Vec<Device> = (0..OTHERS)
+        .map(|number| enroll(&format!("phone-{number}")))
+        .collect();
+    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), lab.token().unwrap());
+    let process = lab.host_process().unwrap();
+    let url =
+        |device: &Device| format!("{}/api/v1/devices/{}/password/reset", lab.url(), device.id);
+    let round = |harm: Option<u64>| {
+        runtime.block_on(async {
+            let calls: JoinSet<_> = others
+                .iter()
+                .map(|device| reset(client.clone(), url(device), token.clone(), None))
+                .collect();
+            let harm = reset(client.clone(), url(&attacker), token.clone(), harm).await;
+            (harm, calls.join_all().await)
+        })
+    };
+    let succeeded =
+        |calls: &[(u16, Value)]| calls.iter().filter(|(status, _)| *status == 201).count();
+
+    let (tame, calls) = round(None);
+    assert_eq!((tame.0, succeeded(&calls)), (201, OTHERS), "{tame:?}");
+    let (before, was_resident) = (peak(process).unwrap(), resident(process).unwrap());
+    for (number, (harm, kind, limit)) in HARMS.into_iter().enumerate() {
+        let counted = Counted::read(&lab).unwrap();
+        let ((status, problem), calls) = round(Some(harm));
+        assert_eq!(
+            (status, problem["type"].as_str()),
+            (503, Some(kind)),
+            "{harm}: {problem}"
+        );
+        assert_eq!(succeeded(&calls), OTHERS, "harm {harm}: {calls:?}");
+        assert_eq!(history(&lab, &attacker), 1, "harm {harm} left a command");
+        assert_eq!(
+            history(&lab, &others[number]),
+            2 + number,
+            "a command was lost beside harm {harm}"
+        );
+        let now = Counted::read(&lab).unwrap();
+        let more = |metric: &str| now.of(metric) - counted.of(metric);
+        let outcome =
+            |outcome| format!(r#"mdm_plugin_calls_total{{function="reset",outcome="{outcome}"}}"#);
+        assert_eq!(
+            (more(&outcome(kind)), more(&outcome("decided"))),
+            (1, OTHERS as u64),
+            "{harm}"
+        );
+        assert_eq!(
+            more(r#"mdm_commands_requested_total{action="reset"}"#),
+            OTHERS as u64
+        );
+        for known in ["time", "memory", "stack", "handover", "changes"] {
+            let reached = more(&format!(
+                r#"mdm_plugin_limit_reached_total{{limit="{known}"}}"#
+            ));
+            assert_eq!(reached, u64::from(limit == Some(known)), "{harm}: {known}");
+        }
+    }
+    let (after, is_resident) = (peak(process).unwrap(), resident(process).unwrap());
+    eprintln!(
+        "memory in MiB: at most {} then {}, resident {} then {}",
+        before >> 20,
+        after >> 20,
+        was_resident >> 20,
+        is_resident >> 20
+    );
+    assert!(
+        after < before + ROOM,
+        "the host took {} MiB more",
+        (after - before) >> 20
+    );
+    assert!(
+        is_resident < was_resident + ROOM / 2,
+        "the host kept {} MiB more",
+        (is_resident - was_resident) >> 20
+    );
+    let lists: Value = lab.ask(&["password", "status", &others[0].id], "").unwrap();
+    assert_eq!(lists["history"].as_array().unwrap().len(), 1 + HARMS.len());
+}
+
+#[test]
+fn law_7_a_plugin_that_fails_all_the_time_does_not_flood_the_log() {
+    let lab = host();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), lab.token().unwrap());
+    let url = format!("{}/api/v1/devices/{}/password/reset", lab.url(), phone.id);
+    let before = lab.host_log().unwrap().len();
+    runtime.block_on(async {
+        // Each failure would write 100 KB.
+        let calls: JoinSet<_> = (0..300)
+            .map(|_| reset(client.clone(), url.clone(), token.clone(), Some(26)))
+            .collect();
+        for (status, problem) in calls.join_all().await {
+            assert_eq!(
+                (status, &problem["type"]),
+                (503, &json!("plugin-broke-contract"))
+            );
+            assert!(problem["detail"].as_str().unwrap().len() < 1000);
+        }
+    });
+    let written = lab.host_log().unwrap().len() - before;
+    assert!(written < 200_000, "{written} bytes were written");
+    let counted = Counted::read(&lab).unwrap();
+    let dropped = counted.of(r#"mdm_plugin_limit_reached_total{limit="log"}"#);
+    assert!(dropped > 100, "{dropped} lines were dropped");
+    assert_eq!(history(&lab, &phone), 0);
+}
+
+#[test]
+fn a_limit_that_a_plugin_breaks_before_it_is_used_is_counted_too() {
+    let lab = Lab::start().unwrap();
+    let file = lab.folder().join("table.wasm");
+    let harm = "(drop (table.grow (ref.null func) (i32.const 1000000)))";
+    let text = starting("mdm:password/password@1.0.0", &FUNCTIONS, harm);
+    fs::write(&file, wat::parse_str(text).unwrap()).unwrap();
+    let refused = lab
+        .admin(&["plugin", "use", file.to_str().unwrap()], "")
+        .unwrap();
+    let said = mdm_tests::lab::text(&refused);
+    assert!(said.contains("100000 elements in a table"), "{said}");
+    let counted = Counted::read(&lab).unwrap();
+    assert_eq!(
+        counted.of(r#"mdm_plugin_limit_reached_total{limit="table"}"#),
+        1
+    );
+}
+
+#[test]
+fn calls_beyond_the_instances_wait_and_are_counted() {
+    let lab = Lab::with(&["--plugin-instances", "1"], "info").unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), lab.token().unwrap());
+    let url = format!("{}/api/v1/devices/{}/password/reset", lab.url(), phone.id);
+    let statuses = runtime.block_on(async {
+        let calls: JoinSet<_> = (0..50)
+            .map(|_| reset(client.clone(), url.clone(), token.clone(), None))
+            .collect();
+        calls.join_all().await
+    });
+    let made = statuses.iter().filter(|(status, _)| *status == 201).count();
+    assert_eq!(made, 1, "the others are refused by the rules: {statuses:?}");
+    let counted = Counted::read(&lab).unwrap();
+    assert!(counted.of(r#"mdm_plugin_limit_reached_total{limit="instances"}"#) > 0);
+    assert_eq!(counted.of("mdm_plugin_calls_running"), 0);
+    assert_eq!(counted.of("mdm_commands_pending"), 1);
+}
+
+#[test]
+fn the_metrics_are_read_with_a_token_of_their_own_that_opens_nothing_else() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("metrics.token");
+    let lab = Lab::with(&["--metrics-token-file", file.to_str().unwrap()], "info").unwrap();
+    let token = fs::read_to_string(&file).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let get = |path: &str, token: &str| {
+        let request = http_client()
+            .get(format!("{}{path}", lab.url()))
+            .bearer_auth(token);
+        runtime.block_on(async { request.send().await.unwrap() })
+    };
+    let answer = get("/metrics", token.trim());
+    assert_eq!(answer.status(), 200);
+    let form = answer.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(form.starts_with("application/openmetrics-text"), "{form}");
+    assert_eq!(get("/api/v1/devices", token.trim()).status(), 401);
+    assert_eq!(get("/metrics", &lab.token().unwrap()).status(), 200);
+    for stranger in ["", "guess", "mdm_metrics_guess"] {
+        assert_eq!(get("/metrics", stranger).status(), 401);
+    }
+    let counted = Counted::read(&lab).unwrap();
+    let refused = r#"mdm_admin_refused_total{reason="unauthorized"}"#;
+    assert_eq!(counted.of(refused), 4);
+
+    fs::write(&file, "short\n").unwrap();
+    let mut host = Command::new(mdm_tests::lab::program("mdm-host").unwrap());
+    host.args(["serve", "--listen", "127.0.0.1:0", "--metrics-token-file"])
+        .arg(&file);
+    let output = host
+        .arg("--data")
+        .arg(folder.path().join("data"))
+        .output()
+        .unwrap();
+    assert!(
+        mdm_tests::lab::text(&output).contains("can be guessed"),
+        "{output:?}"
+    );
+}
