@@ -10,9 +10,8 @@ use crate::{
     token::{self, unwrap_token},
 };
 use mdm_wire::{
-    sealing::{Binding, SealingError},
+    sealing::{Payload, PrivateKey},
     sync::SealedCommand,
-    time,
     words::{Action, Failure, Outcome},
 };
 use zeroize::Zeroizing;
@@ -60,8 +59,8 @@ fn carry_out(
     power_cut: Option<Step>,
 ) -> Result<(), AgentError> {
     let (agent, device) = (home.agent.read()?, home.device.read()?);
-    let password = match prepare(&agent, &device, command) {
-        Prepared::Ready(password) => password,
+    let (password, token) = match prepare(&agent, &device, command) {
+        Prepared::Ready { password, token } => (password, token),
         Prepared::Waits => {
             tracing::info!(
                 "{} {} waits until the user unlocks the device",
@@ -71,6 +70,10 @@ fn carry_out(
             return Ok(());
         }
         Prepared::Fails(failure) => return fail(home, command, failure),
+        Prepared::TokenUnreadable => {
+            home.agent.change(|agent| agent.token_was_refused = true)?;
+            return fail(home, command, Failure::TokenInvalid);
+        }
     };
     let journal = Journal {
         command: command.id.clone(),
@@ -82,7 +85,12 @@ fn carry_out(
     reached(Step::Journal, power_cut)?;
     home.device.change(|device| device.set_policy(None))?;
     reached(Step::Lift, power_cut)?;
-    if set_password(home, &agent, command, &password)? {
+    let options = command.options;
+    let is_set = home.device.change(|device| match &token {
+        Some(token) => device.reset_password_with_token(&password, token, options),
+        None => device.reset_password(&password, options),
+    })?;
+    if is_set {
         reached(Step::Set, power_cut)?;
         return complete(home, command, &journal, power_cut);
     }
@@ -93,67 +101,52 @@ fn carry_out(
 }
 
 enum Prepared {
-    Ready(Zeroizing<String>),
+    Ready {
+        password: Zeroizing<String>,
+        /// None: this Android has no reset tokens.
+        token: Option<Zeroizing<Vec<u8>>>,
+    },
     Waits,
     Fails(Failure),
+    /// The agent's copy of its token does not open with the key that the host sent.
+    TokenUnreadable,
 }
 
 /// Finds out, before anything is touched, whether the command can be carried out.
 fn prepare(agent: &Agent, device: &Device, command: &SealedCommand) -> Prepared {
-    if command.expires_at.is_some_and(|end| end <= time::now()) {
+    let now = agent.host_now();
+    if command.expires_at.is_some_and(|end| end <= now) {
         return Prepared::Fails(Failure::Expired);
     }
-    let Ok(password) = open(agent, command) else {
+    let opened = agent.open(command);
+    let Some((password, token_key)) = opened.ok().and_then(|payload| read(command, payload)) else {
         return Prepared::Fails(Failure::PasswordUnreadable);
     };
     match foresee(agent, device, command.action, &Metrics::of(&password)) {
-        Foreseen::Yes => Prepared::Ready(password),
+        Foreseen::Yes if !device.has_reset_tokens() => Prepared::Ready {
+            password,
+            token: None,
+        },
+        Foreseen::Yes => match unwrap_token(agent, &token_key) {
+            Ok(token) => Prepared::Ready {
+                password,
+                token: Some(token),
+            },
+            Err(_) => Prepared::TokenUnreadable,
+        },
         Foreseen::AfterUnlock => Prepared::Waits,
         Foreseen::No(failure) => Prepared::Fails(failure),
     }
 }
 
-/// The password of a reset; the empty one of a remove.
-fn open(agent: &Agent, command: &SealedCommand) -> Result<Zeroizing<String>, SealingError> {
-    let sealed = match (command.action, &command.sealed) {
-        (Action::Remove, None) => return Ok(Zeroizing::default()),
-        (Action::Reset, Some(sealed)) => sealed,
-        _ => return Err(SealingError::DoesNotOpen),
-    };
-    let binding = Binding {
-        device: &agent.device,
-        command: &command.id,
-        action: command.action,
-        options: command.options,
-        expires_at: command.expires_at,
-    };
-    let opened = agent.private_key()?.open(sealed, &binding)?;
-    let text = std::str::from_utf8(&opened).map_err(|_| SealingError::DoesNotOpen)?;
+/// The password of a reset, the empty one of a remove, and what opens the reset token.
+fn read(command: &SealedCommand, payload: Payload) -> Option<(Zeroizing<String>, PrivateKey)> {
+    let password = std::str::from_utf8(&payload.password).ok()?;
     // An empty password would clear what is there: that is a remove, and no reset.
-    if text.is_empty() {
-        Err(SealingError::DoesNotOpen)
-    } else {
-        Ok(Zeroizing::new(text.to_owned()))
+    if password.is_empty() != (command.action == Action::Remove) {
+        return None;
     }
-}
-
-/// Asks Android: a bare yes or no.
-fn set_password(
-    home: &Home,
-    agent: &Agent,
-    command: &SealedCommand,
-    password: &str,
-) -> Result<bool, AgentError> {
-    let options = command.options;
-    if !home.device.read()?.has_reset_tokens() {
-        return Ok(home
-            .device
-            .change(|device| device.reset_password(password, options))?);
-    }
-    let token = unwrap_token(agent)?;
-    Ok(home
-        .device
-        .change(|device| device.reset_password_with_token(password, &token, options))?)
+    Some((Zeroizing::new(password.to_owned()), payload.token_key))
 }
 
 /// The reason by elimination, when Android says no to what was foreseen to be a yes.

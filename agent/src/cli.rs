@@ -3,6 +3,7 @@
 use crate::{
     device::Device,
     enroll::{Enrollment, enroll},
+    rotation::{self, RotationStep},
     show::View,
     state::{Agent, Home, Step},
     sync,
@@ -97,6 +98,14 @@ enum Command {
         /// What to log: error, warn, info, debug, trace.
         #[arg(long, env = "MDM_LOG", default_value = "info")]
         log: String,
+    },
+    /// Change the keys that the device opens commands with and signs with. A pending command stays pending.
+    RotateKeys {
+        #[command(flatten)]
+        state: State,
+        /// Cut the device's power right after this step.
+        #[arg(long)]
+        power_cut_at: Option<RotationStep>,
     },
     /// Show the device.
     Show {
@@ -231,6 +240,14 @@ impl Cli {
                 power_cut_at,
                 log,
             } => run(&state, wait, power_cut_at, &log),
+            Command::RotateKeys {
+                state,
+                power_cut_at,
+            } => {
+                log_to_stderr("info")?;
+                let home = Home::at(&state.state).enrolled()?;
+                Ok(block_on(rotation::rotate(&home, power_cut_at))??)
+            }
             Command::Show { state, json } => {
                 let view = View::of(&state.home()?)?;
                 if json {

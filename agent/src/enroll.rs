@@ -1,14 +1,16 @@
 //! Enrollment: the agent makes its keys, and the host takes its device in.
 
 use crate::{
+    call::{CallError, Caller, http_client},
     error::AgentError,
+    keys::DeviceKeys,
     state::{Agent, Home},
-    sync::{SyncError, http_client, post, sync_once},
+    sync::sync_once,
     token,
 };
 use mdm_wire::{
-    sealing::PrivateKey,
-    sync::{ENROLL_PATH, EnrollRequest, EnrollResponse},
+    signature::NEW,
+    sync::{ENROLL_PATH, EnrollRequest},
 };
 
 /// What a device enrolls with.
@@ -27,34 +29,42 @@ pub struct Enrollment {
 
 /// Enrolls a device, and says which id it got. The token is spent. Should the first sync fail after that,
 /// the device is enrolled all the same, and [`run`](crate::sync::run) makes up for it.
-pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<String, SyncError> {
-    let (private_key, public_key) = PrivateKey::generate();
+pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<String, CallError> {
     let host = enrollment.host.trim_end_matches('/').to_owned();
-    let mut agent = Agent::new(
-        host,
-        String::new(),
-        String::new(),
-        (&private_key, public_key),
-    );
+    let keys = DeviceKeys::generate().map_err(AgentError::from)?;
+    let signing_key = keys.signing_key().map_err(AgentError::from)?;
+    let device = home.device.read().map_err(AgentError::from)?;
+    let request = EnrollRequest {
+        name: enrollment.name,
+        public_key: keys.public_key().map_err(AgentError::from)?,
+        signing_key: signing_key.verifying_key().clone(),
+        told: token::told_before_enrollment(
+            &device,
+            enrollment.agent_version.clone(),
+            enrollment.direct_boot_aware,
+        ),
+    };
+    let http = http_client(&host, enrollment.authorities.as_deref(), 0)?;
+    let caller = Caller {
+        host: &host,
+        device: NEW,
+        keys: &[(NEW, &signing_key)],
+        host_key: None,
+        host_clock_ahead: 0,
+    };
+    let answered = caller
+        .post(&http, ENROLL_PATH, Some(token), &request)
+        .await?;
+    let mut agent = Agent::new(host, keys, answered.body);
     agent.authorities = enrollment.authorities;
     agent.agent_version = enrollment.agent_version;
     agent.direct_boot_aware = enrollment.direct_boot_aware;
-    let request = EnrollRequest {
-        name: enrollment.name,
-        public_key: agent.public_key.clone(),
-        told: token::told(&agent, &home.device.read().map_err(AgentError::from)?),
-    };
-    let url = format!("{}{ENROLL_PATH}", agent.host);
-    let http = http_client(&agent, 0)?;
-    let response: EnrollResponse = post(&http, &url, token, &request).await?;
-    agent.device = response.device;
-    agent.credential = response.credential;
     home.agent.create(&agent).map_err(AgentError::from)?;
     token::provision(home)?;
     // The host is to know of the token before it foretells anything.
     match sync_once(home, &http, 0).await {
         Ok(()) => {}
-        Err(error @ SyncError::Agent(_)) => return Err(error),
+        Err(error @ CallError::Agent(_)) => return Err(error),
         Err(error) => tracing::warn!("enrolled, but the first sync failed: {error}"),
     }
     Ok(agent.device)

@@ -1,7 +1,7 @@
 //! Why the agent can't go on.
 
-use crate::{durable::DurableError, state::Step};
-use mdm_wire::sealing::SealingError;
+use crate::{durable::DurableError, rotation::RotationStep, state::Step};
+use mdm_wire::{sealing::SealingError, signature::SignatureError};
 
 /// Why the agent can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -12,10 +12,16 @@ pub enum AgentError {
     /// Its keys.
     #[error(transparent)]
     Sealing(#[from] SealingError),
+    /// A call could not be signed.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// No random bytes.
     #[error("the operating system gave no random bytes: {0}")]
     NoRandom(getrandom::Error),
     /// The simulated device lost its power.
     #[error("the device lost its power right after the step {0:?}")]
     PowerCut(Step),
+    /// The simulated device lost its power while its keys were changed.
+    #[error("the device lost its power right after the step {0:?}")]
+    PowerCutInRotation(RotationStep),
 }

@@ -2,16 +2,19 @@
 //!
 //! [`device`] is the device: what its user, another admin and Android itself do. It answers the agent
 //! as Android's `DevicePolicyManager` does, with a bare yes or no. The rest is the agent: [`sync`]
-//! talks to the host, [`apply`] carries commands out, and what must survive a power cut lies in
-//! [`durable`] files.
+//! talks to the host, by signed [`call`]s, [`apply`] carries commands out, and what must survive a power cut lies
+//! in [`durable`] files.
 
 pub mod apply;
+pub mod call;
 pub mod cli;
 pub mod device;
 pub mod durable;
 pub mod enroll;
 pub mod error;
 pub mod foresee;
+pub mod keys;
+pub mod rotation;
 pub mod show;
 pub mod state;
 pub mod sync;

@@ -3,12 +3,14 @@
 use crate::{
     device::Device,
     durable::{Durable, DurableError, private},
+    keys::DeviceKeys,
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use clap::ValueEnum;
 use mdm_wire::{
-    sealing::{PrivateKey, PublicKey, Sealed, SealingError},
-    sync::{Report, SealedCommand},
+    sealing::{Binding, Payload, PublicKey, Sealed, SealingError},
+    signing_key::VerifyingKey,
+    sync::{EnrollResponse, Report, SealedCommand},
+    time::{self, Timestamp},
     words::{CommandId, Outcome, Policy},
 };
 use serde::{Deserialize, Serialize};
@@ -33,12 +35,18 @@ pub struct Agent {
     pub authorities: Option<String>,
     /// The host's id of this device.
     pub device: String,
-    /// What the agent signs in with.
-    pub credential: String,
-    /// In base64. On a real device this key lies in the hardware keystore and can't be read.
-    private_key: String,
-    /// Passwords are sealed to it.
-    pub public_key: PublicKey,
+    /// What tells the host's answers from others.
+    pub host_key: VerifyingKey,
+    /// How far the host's clock was ahead of this device's, in seconds: it says when a command's time is over.
+    pub host_clock_ahead: i64,
+    /// The device's keys.
+    pub keys: DeviceKeys,
+    /// Those that it is changing to.
+    pub next_keys: Option<DeviceKeys>,
+    /// Those that it had before, for as long as there may be a command that was sealed to them.
+    pub earlier_keys: Vec<DeviceKeys>,
+    /// What the reset token is wrapped with: the host has the other half.
+    pub token_key: PublicKey,
     /// The agent's version.
     pub agent_version: String,
     /// Whether it can use its reset token before the first unlock after a boot.
@@ -91,19 +99,17 @@ pub enum Step {
 
 impl Agent {
     /// A freshly enrolled agent.
-    pub fn new(
-        host: String,
-        device: String,
-        credential: String,
-        (private_key, public_key): (&PrivateKey, PublicKey),
-    ) -> Self {
+    pub fn new(host: String, keys: DeviceKeys, enrolled: EnrollResponse) -> Self {
         Self {
             host,
             authorities: None,
-            device,
-            credential,
-            private_key: BASE64.encode(private_key.to_bytes()),
-            public_key,
+            device: enrolled.device,
+            host_key: enrolled.host_key,
+            host_clock_ahead: 0,
+            keys,
+            next_keys: None,
+            earlier_keys: Vec::new(),
+            token_key: enrolled.token_key,
             agent_version: String::new(),
             direct_boot_aware: true,
             token: None,
@@ -118,12 +124,29 @@ impl Agent {
         }
     }
 
-    /// The key that opens what was sealed for this device.
-    pub fn private_key(&self) -> Result<PrivateKey, SealingError> {
-        let bytes = BASE64
-            .decode(&self.private_key)
-            .map_err(|_| SealingError::BadPrivateKey)?;
-        PrivateKey::from_bytes(&bytes)
+    /// Opens what was sealed for this device: to its keys of today, or to those that it had before.
+    pub fn open(&self, command: &SealedCommand) -> Result<Payload, SealingError> {
+        let binding = Binding {
+            device: &self.device,
+            command: &command.id,
+            action: command.action,
+            options: command.options,
+            expires_at: command.expires_at,
+        };
+        let keys = std::iter::once(&self.keys).chain(self.earlier_keys.iter().rev());
+        let mut opened = Err(SealingError::DoesNotOpen);
+        for keys in keys {
+            opened = Payload::open(&command.sealed, &keys.private_key()?, &binding);
+            if opened.is_ok() {
+                break;
+            }
+        }
+        opened
+    }
+
+    /// What time it is by the host's clock, as far as the agent knows.
+    pub fn host_now(&self) -> Timestamp {
+        time::now().saturating_add_signed(self.host_clock_ahead.saturating_mul(1000))
     }
 
     /// The agent's copy of its reset token becomes unreadable, as when the keystore loses its key.

@@ -3,53 +3,32 @@
 
 use crate::{
     apply,
+    call::{CallError, http_client, is_unknown},
     durable::Version,
     error::AgentError,
+    rotation,
     state::{Agent, Home, Step},
     token,
 };
 use mdm_wire::{
+    signature::AGENT,
     sync::{MOST_REPORTS, Problem, SYNC_PATH, SyncRequest, SyncResponse},
     words::TokenState,
 };
-use reqwest::StatusCode;
-use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
 /// How often a waiting agent looks whether its device has changed. On Android, broadcasts tell it.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How far the host's clock may drift from what the agent knows of it, in seconds, before that is noted.
+const MOST_DRIFT: u64 = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Why a sync, or an enrollment, came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum SyncError {
-    /// The host is not there.
-    #[error("the host at {url} can't be reached ({cause}): is it running, and is the network up?")]
-    Unreachable {
-        /// Where.
-        url: String,
-        /// Why, as the network says it.
-        cause: String,
-    },
-    /// The authority's certificates are none.
-    #[error("the certificates of the host's authority are not PEM: enroll again with --ca-file")]
-    BadAuthorities,
-    /// The host refused.
-    #[error("the host refused: {}", .0.detail)]
-    Refused(Box<Problem>),
-    /// The host said something else.
-    #[error("the host at {0} gave an answer that this agent doesn't understand ({1})")]
-    NotUnderstood(String, String),
-    /// The agent itself can't go on.
-    #[error(transparent)]
-    Agent(#[from] AgentError),
-}
-
 /// Syncs until told to stop by dropping the future. Ends by itself only when nothing can help: the host
 /// no longer knows the agent, the agent's files are damaged, or the simulated power is cut.
-pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Result<(), SyncError> {
-    let http = http_client(&read(home)?, wait_seconds)?;
+pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Result<(), CallError> {
+    let agent = read(home)?;
+    let http = http_client(&agent.host, agent.authorities.as_deref(), wait_seconds)?;
     apply::recover(home)?;
     token::provision(home)?;
     let mut seen = act(home, power_cut)?;
@@ -58,6 +37,7 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
     // The first sync tells the host at once that the device is back.
     let mut wait = 0;
     loop {
+        let keys = read(home)?.keys;
         let synced = tokio::select! {
             synced = sync_once(home, &http, wait) => synced,
             () = device_changes(home, seen) => {
@@ -76,11 +56,18 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
                 let has_reports = !read(home)?.unreported.is_empty();
                 wait = if has_reports { 0 } else { wait_seconds };
             }
-            Err(SyncError::Refused(problem)) if is_final(&problem) => {
-                return Err(SyncError::Refused(problem));
+            Err(CallError::Refused(problem)) if is_unknown(&problem) => {
+                // The keys may have been changed while the sync was under way.
+                match rotation::finish(home, None).await {
+                    Ok(()) if read(home)?.keys != keys => {}
+                    Ok(()) | Err(CallError::Refused(_)) => {
+                        return Err(CallError::Refused(problem));
+                    }
+                    Err(_) => tokio::time::sleep(pause).await,
+                }
             }
-            Err(SyncError::Refused(problem)) if drop_report(home, &problem)? => {}
-            Err(error @ SyncError::Agent(_)) => return Err(error),
+            Err(CallError::Refused(problem)) if drop_report(home, &problem)? => {}
+            Err(error @ CallError::Agent(_)) => return Err(error),
             Err(error) => {
                 let text = error.to_string();
                 if trouble.as_ref() != Some(&text) {
@@ -97,7 +84,7 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
 
 /// Does what there is to do on the device, and says which version of it that was judged by: what the
 /// user does meanwhile makes another, and so is acted on next.
-fn act(home: &Home, power_cut: Option<Step>) -> Result<Option<Version>, SyncError> {
+fn act(home: &Home, power_cut: Option<Step>) -> Result<Option<Version>, CallError> {
     let seen = home.device.version();
     provision_if_lost(home)?;
     apply::carry_out_all(home, power_cut)?;
@@ -109,26 +96,59 @@ pub(crate) async fn sync_once(
     home: &Home,
     http: &reqwest::Client,
     wait: u32,
-) -> Result<(), SyncError> {
+) -> Result<(), CallError> {
+    rotation::finish(home, None).await?;
     token::note_active(home)?;
     let agent = read(home)?;
     let device = home.device.read().map_err(AgentError::from)?;
     let request = SyncRequest {
         told: token::told(&agent, &device),
-        reports: agent.unreported.into_iter().take(MOST_REPORTS).collect(),
+        reports: agent
+            .unreported
+            .iter()
+            .take(MOST_REPORTS)
+            .cloned()
+            .collect(),
         holding: agent.holding.iter().map(|held| held.id.clone()).collect(),
-        policy: agent.policy,
+        policy: agent.policy.clone(),
         wait_seconds: wait,
     };
-    let url = format!("{}{SYNC_PATH}", agent.host);
     tracing::trace!(?request, "sync");
-    let response: SyncResponse = post(http, &url, &agent.credential, &request).await?;
+    let key = agent.keys.signing_key().map_err(AgentError::from)?;
+    let answered = agent
+        .caller(&[(AGENT, &key)])
+        .post::<SyncResponse>(http, SYNC_PATH, None, &request)
+        .await?;
+    let response = answered.body;
     tracing::trace!(?response, "synced");
-    take(home, &request, response)
+    if answered.host_clock_ahead.abs_diff(agent.host_clock_ahead) > MOST_DRIFT {
+        let ahead = answered.host_clock_ahead;
+        home.agent
+            .change(|agent| agent.host_clock_ahead = ahead)
+            .map_err(AgentError::from)?;
+    }
+    take(home, &request, response)?;
+    forget_earlier_keys(home, &agent)
+}
+
+/// What is pending was delivered by now, so only what is still held can be sealed to earlier keys.
+fn forget_earlier_keys(home: &Home, synced: &Agent) -> Result<(), CallError> {
+    if synced.earlier_keys.is_empty() || !read(home)?.holding.is_empty() {
+        return Ok(());
+    }
+    let known = synced.earlier_keys.len();
+    let change = home.agent.change(|agent| {
+        if agent.holding.is_empty() {
+            agent
+                .earlier_keys
+                .drain(..known.min(agent.earlier_keys.len()));
+        }
+    });
+    Ok(change.map_err(AgentError::from)?)
 }
 
 /// Takes an answer: first it is made durable, then the policy is enforced or lifted.
-fn take(home: &Home, request: &SyncRequest, response: SyncResponse) -> Result<(), SyncError> {
+fn take(home: &Home, request: &SyncRequest, response: SyncResponse) -> Result<(), CallError> {
     let policy = response.policy.clone();
     let change = home.agent.change(|agent| {
         agent
@@ -173,7 +193,7 @@ fn take(home: &Home, request: &SyncRequest, response: SyncResponse) -> Result<()
 
 /// A token that a reboot lost is provisioned again as soon as the agent can. An invalid one waits for
 /// the agent's next start, or for a command that fails because of it.
-fn provision_if_lost(home: &Home) -> Result<(), SyncError> {
+fn provision_if_lost(home: &Home) -> Result<(), CallError> {
     let agent = read(home)?;
     let device = home.device.read().map_err(AgentError::from)?;
     if token::token_state(&agent, &device) == TokenState::Missing {
@@ -188,13 +208,8 @@ async fn device_changes(home: &Home, seen: Option<Version>) {
     }
 }
 
-/// The host does not know this agent any more.
-fn is_final(problem: &Problem) -> bool {
-    problem.status == StatusCode::UNAUTHORIZED.as_u16()
-}
-
 /// A report on a command that the host does not know is of no use to anyone.
-fn drop_report(home: &Home, problem: &Problem) -> Result<bool, SyncError> {
+fn drop_report(home: &Home, problem: &Problem) -> Result<bool, CallError> {
     let Some(command) = problem
         .command
         .as_ref()
@@ -211,63 +226,18 @@ fn drop_report(home: &Home, problem: &Problem) -> Result<bool, SyncError> {
     Ok(change.map_err(AgentError::from)?)
 }
 
-fn read(home: &Home) -> Result<Agent, SyncError> {
+fn read(home: &Home) -> Result<Agent, CallError> {
     Ok(home.agent.read().map_err(AgentError::from)?)
-}
-
-/// A client for the agent's host, which lets a sync wait this long.
-pub(crate) fn http_client(agent: &Agent, wait_seconds: u32) -> Result<reqwest::Client, SyncError> {
-    let timeout = Duration::from_secs(u64::from(wait_seconds) + 10);
-    let mut client = reqwest::Client::builder().timeout(timeout);
-    if let Some(authorities) = &agent.authorities {
-        let authorities = reqwest::Certificate::from_pem_bundle(authorities.as_bytes())
-            .ok()
-            .filter(|authorities| !authorities.is_empty())
-            .ok_or(SyncError::BadAuthorities)?;
-        client = client.tls_certs_only(authorities);
-    }
-    client
-        .build()
-        .map_err(|error| unreachable(&agent.host, &error))
-}
-
-fn unreachable(url: &str, error: &reqwest::Error) -> SyncError {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    SyncError::Unreachable {
-        url: url.to_owned(),
-        cause: cause.to_string(),
-    }
-}
-
-pub(crate) async fn post<T: DeserializeOwned>(
-    http: &reqwest::Client,
-    url: &str,
-    credential: &str,
-    body: &impl Serialize,
-) -> Result<T, SyncError> {
-    let unreachable = |error: reqwest::Error| unreachable(url, &error);
-    let request = http.post(url).bearer_auth(credential).json(body);
-    let response = request.send().await.map_err(unreachable)?;
-    let status = response.status();
-    let bytes = response.bytes().await.map_err(unreachable)?;
-    let not_understood = || SyncError::NotUnderstood(url.to_owned(), status.to_string());
-    if status.is_success() {
-        return serde_json::from_slice(&bytes).map_err(|_| not_understood());
-    }
-    let problem = serde_json::from_slice(&bytes).map_err(|_| not_understood())?;
-    Err(SyncError::Refused(problem))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::Device;
+    use crate::{device::Device, keys::DeviceKeys};
     use mdm_wire::{
-        sealing::PrivateKey,
-        sync::{Report, SealedCommand},
+        sealing::{Binding, Payload, PrivateKey},
+        signing_key::SigningKey,
+        sync::{EnrollResponse, Report, SealedCommand},
         words::{
             Action, Complexity, Failure, ManagementMode, Outcome, Policy, Quality, Requirement,
         },
@@ -278,24 +248,41 @@ mod tests {
         let home = Home::at(folder.path());
         let device = Device::new(30, ManagementMode::DeviceOwner, [7; 32]);
         home.create(&device).unwrap();
-        let (private_key, public_key) = PrivateKey::generate();
-        let agent = Agent::new(
-            "host".into(),
-            "device".into(),
-            "credential".into(),
-            (&private_key, public_key),
-        );
+        let keys = DeviceKeys::generate().unwrap();
+        let host = SigningKey::generate().unwrap();
+        let enrolled = EnrollResponse {
+            device: "device".into(),
+            host_key: host.verifying_key().clone(),
+            token_key: token_key().public_key(),
+        };
+        let agent = Agent::new("host".into(), keys, enrolled);
         home.agent.create(&agent).unwrap();
         home
     }
 
-    fn remove(id: &str) -> SealedCommand {
+    fn token_key() -> PrivateKey {
+        PrivateKey::from_bytes(&[7; 32]).unwrap()
+    }
+
+    fn remove(home: &Home, id: &str) -> SealedCommand {
+        let binding = Binding {
+            device: "device",
+            command: id,
+            action: Action::Remove,
+            options: Default::default(),
+            expires_at: None,
+        };
+        let payload = Payload {
+            token_key: token_key(),
+            password: Default::default(),
+        };
+        let key = read(home).unwrap().keys.public_key().unwrap();
         SealedCommand {
             id: id.into(),
             action: Action::Remove,
             options: Default::default(),
             expires_at: None,
-            sealed: None,
+            sealed: payload.seal(&key, &binding).unwrap(),
         }
     }
 
@@ -317,7 +304,7 @@ mod tests {
             wait_seconds: 0,
         };
         let response = SyncResponse {
-            commands: commands.iter().map(|id| remove(id)).collect(),
+            commands: commands.iter().map(|id| remove(home, id)).collect(),
             withdrawn: withdrawn.iter().map(|id| (*id).into()).collect(),
             policy,
         };
@@ -404,6 +391,7 @@ mod tests {
             detail: String::new(),
             command: Some("one".into()),
             refusal: None,
+            host_time: None,
         };
         assert!(drop_report(&home, &problem).unwrap());
         assert!(

@@ -1,5 +1,7 @@
-//! The reset token of Android 8.0 and later: kept wrapped, and set only when it is not active, because
-//! each setting wears out a slot of the lock hardware.
+//! The reset token of Android 8.0 and later. It is as powerful as the password, so the agent keeps it wrapped with
+//! a key whose other half only the host has, which sends it with each command: whoever takes the device apart
+//! finds a token that opens nothing. It is set only when it is not active, because each setting wears out a slot
+//! of the lock hardware.
 
 use crate::{
     device::Device,
@@ -7,7 +9,7 @@ use crate::{
     state::{Agent, Home},
 };
 use mdm_wire::{
-    sealing::{Binding, SealingError},
+    sealing::{Binding, PrivateKey, Sealed, SealingError},
     sync::Told,
     words::{Action, Condition, ResetOptions, TokenState},
 };
@@ -15,19 +17,33 @@ use zeroize::Zeroizing;
 
 /// The token's length in bytes: Android's least.
 const LENGTH: usize = 32;
+/// Its length when it is wrapped.
+const WRAPPED_LENGTH: usize = LENGTH + 16;
 
 /// What the agent tells of its device.
 pub fn told(agent: &Agent, device: &Device) -> Told {
+    let mut told =
+        told_before_enrollment(device, agent.agent_version.clone(), agent.direct_boot_aware);
+    told.condition.token = token_state(agent, device);
+    told
+}
+
+/// The same, while there is no token yet.
+pub fn told_before_enrollment(
+    device: &Device,
+    agent_version: String,
+    direct_boot_aware: bool,
+) -> Told {
     Told {
         api_level: device.api_level,
-        agent_version: agent.agent_version.clone(),
+        agent_version,
         management_mode: device.management_mode,
         managed_profile: device.managed_profile,
         condition: Condition {
             password_set: device.is_password_set(),
-            token: token_state(agent, device),
+            token: TokenState::Missing,
             unlocked_since_boot: device.unlocked_since_boot,
-            direct_boot_aware: agent.direct_boot_aware,
+            direct_boot_aware,
             secure_lock_screen: device.secure_lock_screen,
             other_admin_entry_pending: device.other_admin_entry_pending,
             other_admin_policy: device.other_admin_policy.clone(),
@@ -40,7 +56,9 @@ pub fn token_state(agent: &Agent, device: &Device) -> TokenState {
     if !device.has_reset_tokens() || agent.token.is_none() {
         return TokenState::Missing;
     }
-    let is_unreadable = can_reach_token(agent, device) && unwrap_token(agent).is_err();
+    let is_whole = |wrapped: &Sealed| wrapped.ciphertext.len() == WRAPPED_LENGTH;
+    let is_unreadable =
+        can_reach_token(agent, device) && !agent.token.as_ref().is_some_and(is_whole);
     if is_unreadable || agent.token_was_refused {
         return TokenState::Invalid;
     }
@@ -57,10 +75,13 @@ pub fn can_reach_token(agent: &Agent, device: &Device) -> bool {
     device.unlocked_since_boot || agent.direct_boot_aware
 }
 
-/// The token itself.
-pub fn unwrap_token(agent: &Agent) -> Result<Zeroizing<Vec<u8>>, SealingError> {
+/// The token itself: only a command brings the key to it.
+pub fn unwrap_token(
+    agent: &Agent,
+    token_key: &PrivateKey,
+) -> Result<Zeroizing<Vec<u8>>, SealingError> {
     match &agent.token {
-        Some(wrapped) => agent.private_key()?.open(wrapped, &binding(&agent.device)),
+        Some(wrapped) => token_key.open(wrapped, &binding(&agent.device)),
         None => Err(SealingError::DoesNotOpen),
     }
 }
@@ -86,7 +107,7 @@ pub fn provision(home: &Home) -> Result<(), AgentError> {
     let mut token = Zeroizing::new([0u8; LENGTH]);
     getrandom::fill(token.as_mut()).map_err(AgentError::NoRandom)?;
     let wrapped = agent
-        .public_key
+        .token_key
         .seal(token.as_ref(), &binding(&agent.device))?;
     // The agent's copy comes first: a token that the device has and the agent lacks helps nobody.
     home.agent.change(|agent| {

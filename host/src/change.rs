@@ -3,7 +3,8 @@
 
 use mdm_wire::{
     decisions::{Command, PolicyOverride},
-    sealing::Sealed,
+    sealing::{PublicKey, Sealed},
+    signing_key::VerifyingKey,
     sync::Told,
     words::{CommandId, Outcome, Policy},
 };
@@ -15,7 +16,7 @@ pub enum Change {
     Send {
         /// The command.
         command: Command,
-        /// For a reset: the password, once the service has sealed it to the device's key.
+        /// What the device is to open, once the service has sealed it to the device's key.
         sealed: Option<Sealed>,
     },
     /// A pending command gets its outcome, and leaves the outbox.
@@ -36,6 +37,13 @@ pub enum Change {
     SetPolicyOverride(Option<PolicyOverride>),
     /// The host's own: an admin applied a policy, or cleared it.
     SetPolicy(Option<Policy>),
+    /// The host's own: the agent uses other keys from now on.
+    RotateKeys {
+        /// Passwords are sealed to this key.
+        public_key: PublicKey,
+        /// The agent signs with the other half of this key.
+        signing_key: VerifyingKey,
+    },
     /// The host's own: an admin does not trust the device any more. Its agent gets in no more, and the sealed
     /// passwords that wait for it are destroyed.
     Revoke,

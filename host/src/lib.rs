@@ -3,12 +3,14 @@
 //!
 //! [`service`] is the heart: one function for each use case. Below it lie [`plugin`], [`store`] and
 //! [`transport`], which know nothing of each other; above it [`api`] and [`cli`], which know nothing
-//! else. What passes between them lies beside: [`change`], [`password`], [`metrics`].
+//! else. What passes between them lies beside: [`change`], [`password`], [`keys`],
+//! [`metrics`].
 
 pub mod api;
 pub mod change;
 pub mod cli;
 pub mod conformance;
+pub mod keys;
 pub mod metrics;
 pub mod password;
 pub mod plugin;

@@ -1,8 +1,9 @@
 //! A host and its agents as processes of their own, driven through the commands that a user types.
 //! [`lab`] starts them, [`plugins`] has the plugins for them, [`story`] is what the demo tells, and [`swaps`]
 //! swaps the plugin under load. [`memory`] measures that of a process and looks through it, [`counted`] reads
-//! what a host has counted.
+//! what a host has counted. [`as_agent`] speaks for an agent.
 
+pub mod as_agent;
 pub mod counted;
 pub mod lab;
 pub mod memory;

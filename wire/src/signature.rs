@@ -274,6 +274,20 @@ impl Signed {
     }
 }
 
+/// The signature of a request that its answer has to refer to, with its label; none if there is none.
+pub fn to_answer(signature: &str) -> Option<(&'static str, Vec<u8>)> {
+    let signatures = dictionary(signature, SIGNATURE).ok()?;
+    [AGENT, NEW].into_iter().find_map(|label| {
+        let ListEntry::Item(item) = signatures.get(label)? else {
+            return None;
+        };
+        let BareItem::ByteSequence(bytes) = &item.bare_item else {
+            return None;
+        };
+        Some((label, bytes.clone()))
+    })
+}
+
 fn sign(
     content_digest: String,
     parameters: &str,

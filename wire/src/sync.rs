@@ -1,15 +1,18 @@
-//! The two calls of an agent: it enrolls once, and syncs ever after.
+//! The calls of an agent: it enrolls once, syncs ever after, and may change its keys.
 //!
-//! | call | credential | body | answer |
+//! | call | signed with | body | answer |
 //! | --- | --- | --- | --- |
-//! | `POST /agent/v1/enroll` | `Authorization: Bearer <enrollment token>` | [`EnrollRequest`] | [`EnrollResponse`] |
-//! | `POST /agent/v1/sync` | `Authorization: Bearer <credential>` | [`SyncRequest`] | [`SyncResponse`] |
+//! | `POST /agent/v1/enroll` | the new key (`new`), and `Authorization: Bearer <enrollment token>` | [`EnrollRequest`] | [`EnrollResponse`] |
+//! | `POST /agent/v1/sync` | the device's key (`agent`) | [`SyncRequest`] | [`SyncResponse`] |
+//! | `POST /agent/v1/keys` | the device's key (`agent`) and the new one (`new`) | [`RotateKeysRequest`] | [`RotateKeysResponse`] |
 //!
-//! An error is answered with a [`Problem`].
+//! An error is answered with a [`Problem`]. The host signs every answer to a signed call, errors too; an agent
+//! believes no other. [`signature`](crate::signature) says how.
 
 use crate::{
     decisions::Refusal,
     sealing::{PublicKey, Sealed},
+    signing_key::VerifyingKey,
     time::{self, Timestamp},
     words::{Action, CommandId, Condition, ManagementMode, Outcome, Policy, ResetOptions},
 };
@@ -19,6 +22,8 @@ use serde::{Deserialize, Serialize};
 pub const ENROLL_PATH: &str = "/agent/v1/enroll";
 /// Where an agent syncs.
 pub const SYNC_PATH: &str = "/agent/v1/sync";
+/// Where an agent tells the keys that it uses from then on.
+pub const KEYS_PATH: &str = "/agent/v1/keys";
 /// The longest that a host lets an agent wait for news, in seconds.
 pub const LONGEST_WAIT: u32 = 60;
 
@@ -49,18 +54,36 @@ pub struct EnrollRequest {
     pub name: String,
     /// Passwords will be sealed to this key.
     pub public_key: PublicKey,
+    /// The agent will sign with the other half of this key, and has signed this call with it.
+    pub signing_key: VerifyingKey,
     /// What the agent knows of its device.
     pub told: Told,
 }
 
 /// The host took the device in.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct EnrollResponse {
     /// The host's id of the device.
     pub device: String,
-    /// What the agent signs in with from now on. It is told once.
-    pub credential: String,
+    /// What the host signs with: an agent believes no other from now on.
+    pub host_key: VerifyingKey,
+    /// What the agent wraps its reset token with. The other half comes with each command.
+    pub token_key: PublicKey,
 }
+
+/// An agent changes its keys. A command that is pending stays so: it was sealed to the key before, which the agent
+/// keeps until it has carried out what it holds.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RotateKeysRequest {
+    /// Passwords will be sealed to this key.
+    pub public_key: PublicKey,
+    /// The agent will sign with the other half of this key, and has signed this call with it, too.
+    pub signing_key: VerifyingKey,
+}
+
+/// The host knows the new keys, and takes no others any more.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RotateKeysResponse {}
 
 /// An agent hands over its reports, and asks for news.
 #[derive(Debug, Serialize, Deserialize)]
@@ -119,9 +142,8 @@ pub struct SealedCommand {
         skip_serializing_if = "Option::is_none"
     )]
     pub expires_at: Option<Timestamp>,
-    /// For a reset: the password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sealed: Option<Sealed>,
+    /// The [`Payload`](crate::sealing::Payload): what opens the device's reset token, and a reset's password.
+    pub sealed: Sealed,
 }
 
 /// Why a call was refused, as RFC 9457 writes it.
@@ -141,4 +163,7 @@ pub struct Problem {
     /// What the plugin said, if it refused the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
+    /// For `signature-not-fresh`: when to sign, in seconds since 1970, if it is done at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_time: Option<u64>,
 }

@@ -4,16 +4,19 @@ use mdm_agent::{
     apply,
     device::Device,
     error::AgentError,
+    keys::DeviceKeys,
     state::{Agent, Home, Step},
     token,
 };
 use mdm_wire::{
-    sealing::{Binding, PrivateKey},
-    sync::SealedCommand,
+    sealing::{Binding, Payload, PrivateKey},
+    signing_key::SigningKey,
+    sync::{EnrollResponse, SealedCommand},
     words::{Action, Policy, Quality, Requirement, ResetOptions},
 };
 use std::path::PathBuf;
 use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 const DEVICE: &str = "0198c1de-0000-7000-8000-000000000001";
 
@@ -28,13 +31,13 @@ impl Phone {
         let folder = TempDir::new().unwrap();
         let home = Home::at(&folder.path().join("phone"));
         home.create(&device).unwrap();
-        let (private_key, public_key) = PrivateKey::generate();
-        let mut agent = Agent::new(
-            "host".into(),
-            DEVICE.into(),
-            "credential".into(),
-            (&private_key, public_key),
-        );
+        let enrolled = EnrollResponse {
+            device: DEVICE.into(),
+            host_key: SigningKey::generate().unwrap().verifying_key().clone(),
+            token_key: token_key().public_key(),
+        };
+        let keys = DeviceKeys::generate().unwrap();
+        let mut agent = Agent::new("host".into(), keys, enrolled);
         agent.direct_boot_aware = direct_boot_aware;
         home.agent.create(&agent).unwrap();
         token::provision(&home).unwrap();
@@ -52,6 +55,19 @@ impl Phone {
         password: &str,
         options: ResetOptions,
     ) -> SealedCommand {
+        let token_key = token_key();
+        self.sealed_with(token_key, id, action, password, options)
+    }
+
+    /// A command from a host that has this key to the device's reset token.
+    pub(crate) fn sealed_with(
+        &self,
+        token_key: PrivateKey,
+        id: &str,
+        action: Action,
+        password: &str,
+        options: ResetOptions,
+    ) -> SealedCommand {
         let binding = Binding {
             device: DEVICE,
             command: id,
@@ -59,15 +75,17 @@ impl Phone {
             options,
             expires_at: None,
         };
-        let key = self.home.agent.read().unwrap().public_key;
-        let sealed =
-            (action == Action::Reset).then(|| key.seal(password.as_bytes(), &binding).unwrap());
+        let payload = Payload {
+            token_key,
+            password: Zeroizing::new(password.as_bytes().to_vec()),
+        };
+        let key = self.agent().keys.public_key().unwrap();
         SealedCommand {
             id: id.into(),
             action,
             options,
             expires_at: None,
-            sealed,
+            sealed: payload.seal(&key, &binding).unwrap(),
         }
     }
 
@@ -108,6 +126,11 @@ impl Phone {
     pub(crate) fn agent(&self) -> Agent {
         self.home.agent.read().unwrap()
     }
+}
+
+/// What opens the device's reset token: only its host has it.
+pub(crate) fn token_key() -> PrivateKey {
+    PrivateKey::from_bytes(&[7; 32]).unwrap()
 }
 
 /// What a password like 1234 does not meet.

@@ -1,6 +1,6 @@
 //! Rules that hold for every device, and for whatever its user does.
 
-use crate::phone::{Phone, policy};
+use crate::phone::{Phone, policy, token_key};
 use mdm_agent::{
     device::{Device, password::Metrics},
     foresee::{Foreseen, foresee},
@@ -160,7 +160,7 @@ proptest! {
         let (agent, mut device) = (phone.agent(), phone.device());
         let password = if action == Action::Reset { "1234" } else { "" };
         let foreseen = foresee(&agent, &device, action, &Metrics::of(password));
-        let token = token::unwrap_token(&agent).unwrap_or_default();
+        let token = token::unwrap_token(&agent, &token_key()).unwrap_or_default();
         let says = if device.has_reset_tokens() {
             device.reset_password_with_token(password, &token, ResetOptions::default())
         } else {

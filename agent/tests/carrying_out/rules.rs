@@ -1,8 +1,11 @@
 //! What is not carried out, and what is not done again.
 
-use crate::phone::Phone;
-use mdm_agent::{device::Device, token};
-use mdm_wire::words::{Action, Failure, ManagementMode, Outcome, TokenState};
+use crate::phone::{Phone, token_key};
+use mdm_agent::{device::Device, keys::DeviceKeys, state::Agent, token};
+use mdm_wire::{
+    sealing::PrivateKey,
+    words::{Action, Failure, ManagementMode, Outcome, ResetOptions, TokenState},
+};
 
 #[test]
 fn a_command_whose_time_is_over_is_not_carried_out() {
@@ -27,9 +30,8 @@ fn a_password_that_was_sealed_for_another_command_is_not_set() {
     let mut locking = phone.command("locking", Action::Reset, "1234");
     locking.options.lock_now = true;
     phone.receives(locking);
-    let mut bare = phone.command("bare", Action::Reset, "1234");
-    bare.sealed = None;
-    phone.receives(bare);
+    phone.receives(phone.command("bare", Action::Reset, ""));
+    phone.receives(phone.command("laden", Action::Remove, "1234"));
     let mut relabelled = phone.command("relabelled", Action::Reset, "1234");
     relabelled.action = Action::Remove;
     phone.receives(relabelled);
@@ -42,6 +44,61 @@ fn a_password_that_was_sealed_for_another_command_is_not_set() {
         );
     }
     assert_eq!(phone.device().agent_resets, 0);
+}
+
+#[test]
+fn the_reset_token_opens_only_with_the_key_that_the_host_sends_and_is_made_anew_if_it_does_not() {
+    let phone = Phone::new(Device::new(34, ManagementMode::DeviceOwner, [7; 32]), true);
+    let before = phone.agent().token;
+    let keys = phone.agent().keys;
+    let everything_on_the_device = [keys.private_key().unwrap(), PrivateKey::generate().0];
+    for key in everything_on_the_device {
+        assert!(token::unwrap_token(&phone.agent(), &key).is_err());
+    }
+    let (other, _) = PrivateKey::generate();
+    let options = ResetOptions::default();
+    phone.receives(phone.sealed_with(other, "one", Action::Reset, "1234", options));
+    phone.runs(None);
+    assert_eq!(
+        phone.agent().unreported[0].outcome,
+        Outcome::Failed(Failure::TokenInvalid)
+    );
+    assert_eq!(phone.device().agent_resets, 0);
+    assert_ne!(phone.agent().token, before, "it was made anew");
+    phone.receives(phone.command("two", Action::Reset, "1234"));
+    phone.runs(None);
+    assert_eq!(phone.agent().unreported[1].outcome, Outcome::Success);
+}
+
+#[test]
+fn a_command_that_was_sealed_to_earlier_keys_is_carried_out_for_as_long_as_they_are_kept() {
+    let phone = Phone::new(Device::new(34, ManagementMode::DeviceOwner, [7; 32]), true);
+    phone.receives(phone.command("one", Action::Reset, "1234"));
+    let rotate = |agent: &mut Agent| {
+        let before = std::mem::replace(&mut agent.keys, DeviceKeys::generate().unwrap());
+        agent.earlier_keys.push(before);
+    };
+    phone.home.agent.change(rotate).unwrap();
+    phone.home.agent.change(rotate).unwrap();
+    phone.receives(phone.command("two", Action::Reset, "4321"));
+    let forgotten = phone.command("three", Action::Reset, "1111");
+    phone.home.agent.change(rotate).unwrap();
+    phone.runs(None);
+    phone
+        .home
+        .agent
+        .change(|agent| agent.earlier_keys.clear())
+        .unwrap();
+    phone.receives(forgotten);
+    phone.runs(None);
+    let outcomes: Vec<_> = phone
+        .agent()
+        .unreported
+        .into_iter()
+        .map(|report| report.outcome)
+        .collect();
+    let unreadable = Outcome::Failed(Failure::PasswordUnreadable);
+    assert_eq!(outcomes, [Outcome::Success, Outcome::Success, unreadable]);
 }
 
 #[test]
@@ -134,7 +191,7 @@ fn state_is_readable_by_its_owner_only_and_holds_neither_password_nor_token_in_p
     phone.receives(phone.command("one", Action::Reset, "zebra7QUARTZ"));
     phone.runs(None);
     assert!(phone.device().is_password_set());
-    let token = token::unwrap_token(&phone.agent()).unwrap();
+    let token = token::unwrap_token(&phone.agent(), &token_key()).unwrap();
     use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
     let token = BASE64.encode(&*token);
     for file in std::fs::read_dir(phone.folder()).unwrap() {

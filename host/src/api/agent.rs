@@ -1,20 +1,22 @@
 //! The agent's routes: `mdm_wire::sync` says what they take and give.
 
-use super::{
-    auth::{Agent, Bearer},
-    body::Body,
-    problem::ApiError,
-};
+use super::{auth::Bearer, problem::ApiError, signed::SignedCall};
 use crate::service::Service;
 use axum::{Json, extract::State, http::StatusCode};
-use mdm_wire::sync::{EnrollRequest, EnrollResponse, SyncRequest, SyncResponse};
+use mdm_wire::{
+    signature::NEW,
+    sync::{EnrollRequest, EnrollResponse, RotateKeysRequest, RotateKeysResponse, SyncResponse},
+};
 use std::sync::Arc;
 
 pub(super) async fn enroll(
     Bearer(token): Bearer,
     State(host): State<Arc<Service>>,
-    Body(request): Body<EnrollRequest>,
+    call: SignedCall,
 ) -> Result<(StatusCode, Json<EnrollResponse>), ApiError> {
+    let request: EnrollRequest = call.json()?;
+    // The token is spent by this, so it needs no protection from being replayed.
+    call.by_new_key(NEW, &request.signing_key)?;
     Ok((
         StatusCode::CREATED,
         Json(host.enroll(token, request).await?),
@@ -22,9 +24,19 @@ pub(super) async fn enroll(
 }
 
 pub(super) async fn sync(
-    Agent(device): Agent,
     State(host): State<Arc<Service>>,
-    Body(request): Body<SyncRequest>,
+    call: SignedCall,
 ) -> Result<Json<SyncResponse>, ApiError> {
-    Ok(Json(host.sync(&device, request).await?))
+    let device = call.by_agent(&host).await?;
+    Ok(Json(host.sync(&device, call.json()?).await?))
+}
+
+pub(super) async fn rotate_keys(
+    State(host): State<Arc<Service>>,
+    call: SignedCall,
+) -> Result<Json<RotateKeysResponse>, ApiError> {
+    let device = call.by_agent(&host).await?;
+    let request: RotateKeysRequest = call.json()?;
+    call.by_new_key(&device, &request.signing_key)?;
+    Ok(Json(host.rotate_keys(&device, request).await?))
 }

@@ -1,6 +1,6 @@
-//! Who calls: an admin by the admin's token, an agent by its credential.
+//! Who calls, by the token that comes with the call. An agent signs its calls instead: `signed`.
 
-use super::{problem::ApiError, rate::Meter};
+use super::problem::ApiError;
 use crate::{
     service::Service,
     token::{self, TokenDigest},
@@ -13,9 +13,6 @@ use std::sync::Arc;
 
 /// The caller is an admin.
 pub(super) struct Admin;
-
-/// The caller is the agent of this device.
-pub(super) struct Agent(pub(super) String);
 
 /// The bearer token that came with a request, whatever it is for.
 pub(super) struct Bearer(pub(super) TokenDigest);
@@ -57,29 +54,5 @@ impl FromRequestParts<Arc<Service>> for Admin {
             "unauthorized",
             "this is no admin's token: use the one that the host showed at its first start",
         ))
-    }
-}
-
-impl FromRequestParts<Arc<Service>> for Agent {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        service: &Arc<Service>,
-    ) -> Result<Self, ApiError> {
-        let Bearer(credential) = Bearer::from_request_parts(parts, service).await?;
-        match service.authenticate_agent(credential).await? {
-            Some(device) => {
-                if let Some(meter) = parts.extensions.get::<Arc<Meter>>() {
-                    meter.device(&device)?;
-                }
-                Ok(Self(device))
-            }
-            None => Err(ApiError::new(
-                StatusCode::UNAUTHORIZED,
-                "unauthorized",
-                "no device has this credential: enroll again",
-            )),
-        }
     }
 }

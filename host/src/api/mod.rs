@@ -13,6 +13,7 @@ pub mod plugin;
 mod problem;
 mod rate;
 pub mod serving;
+mod signed;
 pub mod tls;
 
 pub use rate::{Peer, Rates};
@@ -27,7 +28,7 @@ use axum::{
     routing::{get, post, put},
 };
 use body::BodyTime;
-use mdm_wire::sync::{ENROLL_PATH, SYNC_PATH};
+use mdm_wire::sync::{ENROLL_PATH, KEYS_PATH, SYNC_PATH};
 use problem::ApiError;
 use rate::Meter;
 use std::{sync::Arc, time::Duration};
@@ -75,10 +76,17 @@ pub fn router(service: Arc<Service>, terms: Terms) -> Router {
         .route("/enrollment-tokens", post(admin::enrollment_token))
         .nest("/plugin", plugin::router())
         .layer(middleware::from_fn(carry_out));
-    Router::new()
-        .nest("/api/v1", admin)
+    let agents = Router::new()
         .route(ENROLL_PATH, post(agent::enroll))
         .route(SYNC_PATH, post(agent::sync))
+        .route(KEYS_PATH, post(agent::rotate_keys))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&service),
+            signed::sign_answers,
+        ));
+    Router::new()
+        .nest("/api/v1", admin)
+        .merge(agents)
         .route("/metrics", get(metrics::read))
         .route("/health", get(|| async { "ok\n" }))
         .fallback(problem::no_such_route)

@@ -24,6 +24,7 @@ impl ApiError {
             detail: detail.to_string(),
             command: None,
             refusal: None,
+            host_time: None,
         };
         Self(Box::new(problem), Reason(kind))
     }
@@ -42,6 +43,11 @@ impl From<ServiceError> for ApiError {
             ServiceError::UnknownGroup(_) => (StatusCode::NOT_FOUND, "unknown-group"),
             ServiceError::BadRequest(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-request"),
             ServiceError::BadEnrollmentToken => (StatusCode::UNAUTHORIZED, "bad-enrollment-token"),
+            ServiceError::UnknownAgent | ServiceError::NotSigned(_) => {
+                (StatusCode::UNAUTHORIZED, "unauthorized")
+            }
+            ServiceError::NotFresh { .. } => (StatusCode::UNAUTHORIZED, "signature-not-fresh"),
+            ServiceError::Replayed => (StatusCode::UNAUTHORIZED, "replayed"),
             ServiceError::Refused(refusal) => refusal_kind(refusal),
             ServiceError::NoPlugin(_) => (StatusCode::UNPROCESSABLE_ENTITY, "no-plugin"),
             ServiceError::DoesNotConform { .. } => {
@@ -59,6 +65,7 @@ impl From<ServiceError> for ApiError {
         };
         let mut api_error = Self::new(status, kind, &error);
         match error {
+            ServiceError::NotFresh { sign_at, .. } => api_error.0.host_time = Some(sign_at),
             ServiceError::UnknownCommand { command, .. } => api_error.0.command = Some(command),
             ServiceError::Refused(refusal) => {
                 api_error.0.command = match &refusal {

@@ -1,6 +1,6 @@
-//! The folder of a host's data: the database, the host's own key, and compiled plugins.
+//! The folder of a host's data: the database, the host's own keys, and compiled plugins.
 
-use crate::plugin::Artifacts;
+use crate::{keys::HostKeys, plugin::Artifacts};
 use anyhow::{Context as _, bail};
 use std::{
     fs,
@@ -8,6 +8,7 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
+use zeroize::Zeroizing;
 
 /// The folder of a host's data. Only its owner can read it.
 pub(super) struct Folder(PathBuf);
@@ -31,29 +32,31 @@ impl Folder {
     }
 
     /// The compiled plugins, with the key that vouches for them.
-    pub(super) fn artifacts(&self) -> anyhow::Result<Artifacts> {
-        Artifacts::open(&self.0.join("compiled"), self.key()?)
+    pub(super) fn artifacts(&self, keys: &HostKeys) -> anyhow::Result<Artifacts> {
+        Artifacts::open(&self.0.join("compiled"), keys.artifact_key())
             .context("the folder of compiled plugins can't be made")
     }
 
-    /// The host's own key, made at the first start: it vouches for what this host has compiled.
-    fn key(&self) -> anyhow::Result<[u8; 32]> {
+    /// The host's own keys, made at the first start.
+    pub(super) fn keys(&self) -> anyhow::Result<HostKeys> {
         let path = self.0.join("host.key");
         if !path.exists() {
-            let mut key = [0u8; 32];
-            getrandom::fill(&mut key).context("the operating system gave no random bytes")?;
+            let mut key = Zeroizing::new([0u8; 32]);
+            getrandom::fill(key.as_mut()).context("the operating system gave no random bytes")?;
             let temporary = self.0.join("host.key.new");
             let mut file = private_file(&temporary)?;
-            file.write_all(&key)?;
+            file.write_all(key.as_ref())?;
             file.sync_all()?;
             fs::rename(&temporary, &path)?;
         }
-        let key = fs::read(&path).with_context(|| format!("{} can't be read", path.display()))?;
-        match key.try_into() {
-            Ok(key) => Ok(key),
-            Err(_) => bail!(
-                "{} is damaged: remove it, and the host makes another (compiled plugins are then \
-                 compiled again)",
+        let read = fs::read(&path).map(Zeroizing::new);
+        let key = read.with_context(|| format!("{} can't be read", path.display()))?;
+        let key = <[u8; 32]>::try_from(key.as_slice()).map(Zeroizing::new);
+        match key.map(HostKeys::new) {
+            Ok(Ok(keys)) => Ok(keys),
+            _ => bail!(
+                "{} is damaged: put it back from a backup. Agents know the host by it: without it, each device \
+                 has to enroll again at a host with a new folder",
                 path.display()
             ),
         }

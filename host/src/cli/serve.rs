@@ -7,7 +7,7 @@ use crate::{
     service::{PluginSettings, Plugins, Service},
     store::{PluginFile, SqliteStore, Store},
 };
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use mdm_wire::decisions::{Characters, PasswordRule};
 use std::{
@@ -95,7 +95,8 @@ impl Serve {
             .map(tokens::metrics_token);
         let metrics_reader = reader.transpose()?;
         let folder = Folder::open(&self.data)?;
-        let artifacts = folder.artifacts()?;
+        let keys = folder.keys()?;
+        let artifacts = folder.artifacts(&keys)?;
         let runtime = Runtime::new(self.limits.limits())?;
         let default = match &self.plugin {
             Some(file) => {
@@ -111,6 +112,13 @@ impl Serve {
         };
         let database = folder.database()?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&database)?);
+        let ours = keys.signing_key().verifying_key();
+        ensure!(
+            store.host_key(ours.clone()).await? == *ours,
+            "the database {} belongs to another host.key: put back the one that it was made with. Agents know \
+             the host by it",
+            database.display()
+        );
         if self.forget_chosen_plugin {
             store.forget_plugin_choice().await?;
         }
@@ -128,7 +136,7 @@ impl Serve {
         let door = self.listening.listen(tls).await?;
         tokens::hand_out_admin_token(store.as_ref(), self.admin_token_file.as_deref()).await?;
 
-        let service = Arc::new(Service::new(store, plugins, self.password_rule));
+        let service = Arc::new(Service::new(store, plugins, self.password_rule, keys));
         println!("listening on {}", door.url()?);
         tokio::spawn({
             let service = Arc::clone(&service);

@@ -214,7 +214,9 @@ fn applied(world: &World, answer: &Answer) -> World {
                 }
             }
             Change::SetPolicyOverride(to) => after.situation.device.policy_override = to.clone(),
-            Change::SetPolicy(_) | Change::Revoke | Change::Tell(_) => {}
+            // What no plugin can make.
+            Change::SetPolicy(_) | Change::RotateKeys { .. } | Change::Revoke | Change::Tell(_) => {
+            }
         }
     }
     after

@@ -5,7 +5,7 @@ use crate::{
     change::Change,
     plugin::{Function, PluginError},
     store::{Delivery, NewDevice, Snapshot, StoreError},
-    token::{self, TokenDigest},
+    token::TokenDigest,
 };
 use mdm_wire::{
     decisions::PolicyState,
@@ -36,12 +36,11 @@ impl Service {
             return Err(ServiceError::BadRequest(text));
         }
         check(&request.told)?;
-        let credential = token::new_token("agent")?;
         let device = NewDevice {
             id: Uuid::now_v7().to_string(),
             name: request.name,
             public_key: request.public_key,
-            credential: token::digest(&credential),
+            signing_key: request.signing_key,
             told: request.told,
             at: time::now(),
         };
@@ -52,17 +51,10 @@ impl Service {
         self.metrics.enrollments.inc();
         tracing::info!(device = id, "a device enrolled");
         Ok(EnrollResponse {
+            host_key: self.keys.signing_key().verifying_key().clone(),
+            token_key: self.keys.token_key(&id).public_key(),
             device: id,
-            credential: credential.to_string(),
         })
-    }
-
-    /// The device whose agent has this credential.
-    pub async fn authenticate_agent(
-        &self,
-        credential: TokenDigest,
-    ) -> Result<Option<String>, ServiceError> {
-        Ok(self.store.device_of_credential(credential).await?)
     }
 
     /// Whether this is an admin's token.
@@ -155,7 +147,8 @@ impl Service {
                 plugin.report(context, &outcome)
             })
             .await?;
-        tracing::info!(device, command = report.command, %effect, "report");
+        let outcome = &report.outcome;
+        tracing::info!(device, command = report.command, %outcome, %effect, "report");
         Ok(())
     }
 
@@ -185,12 +178,14 @@ impl Service {
         let commands = outbox
             .into_iter()
             .filter(|delivery| is_due(delivery) && !request.holding.contains(&delivery.command.id))
-            .map(|Delivery { command, sealed }| SealedCommand {
-                id: command.id,
-                action: command.action,
-                options: command.options,
-                expires_at: command.expires_at,
-                sealed,
+            .filter_map(|Delivery { command, sealed }| {
+                Some(SealedCommand {
+                    id: command.id,
+                    action: command.action,
+                    options: command.options,
+                    expires_at: command.expires_at,
+                    sealed: sealed?,
+                })
             })
             .collect();
         Ok(SyncResponse {

@@ -5,7 +5,9 @@ use crate::{
     store::StoreError,
     token::NoRandom,
 };
-use mdm_wire::{decisions::Refusal, sealing::SealingError, words::CommandId};
+use mdm_wire::{
+    decisions::Refusal, sealing::SealingError, signature::SignatureError, words::CommandId,
+};
 
 /// Why a use case came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,25 @@ pub enum ServiceError {
     /// The enrollment token is unknown, spent or too old.
     #[error("the enrollment token is unknown, spent or too old: ask the admin for a new one")]
     BadEnrollmentToken,
+    /// The caller claims to be the agent of a device that is not enrolled, or was revoked.
+    #[error("no device that is enrolled here has this id, or it was revoked: enroll it again")]
+    UnknownAgent,
+    /// The caller is not the agent that it claims to be.
+    #[error("{0}")]
+    NotSigned(#[from] SignatureError),
+    /// The signature is too old, or from the future.
+    #[error(
+        "the call was signed at {created}, in seconds since 1970, and the host takes what is signed now: sign it again with the time {sign_at}"
+    )]
+    NotFresh {
+        /// When it says that it was signed.
+        created: u64,
+        /// When to sign, in seconds since 1970.
+        sign_at: u64,
+    },
+    /// The very same call was made before.
+    #[error("this very call was made before: sign each call with a new nonce")]
+    Replayed,
     /// The plugin refused.
     #[error("{0}")]
     Refused(Refusal),

@@ -1,17 +1,19 @@
 //! The one flow: a request becomes a plugin's decision, and the decision one commit.
 //!
 //! A use case is one function: `password` has the admin's, `devices` those about devices and policies,
-//! `plugins` those about plugins, `agents` the agent's, `expiry` the clock's. All that decide go through
+//! `plugins` those about plugins, `agents` and `agent_keys` the agent's, `expiry` the clock's. All that decide go through
 //! `Service::decide`; those that only ask, through `Service::ask`.
 //!
 //! A use case that changes something is to be carried out to its end: drop its future half-way, and it is
 //! undecided whether the change was committed, and who was told of it.
 
+mod agent_keys;
 mod agents;
 mod call;
 mod devices;
 mod error;
 mod expiry;
+mod freshness;
 mod password;
 mod plugin_log;
 mod plugins;
@@ -25,22 +27,25 @@ pub use shadow::{Comparisons, Difference, ShadowReport};
 
 use crate::{
     change::Change,
+    keys::HostKeys,
     metrics::{Metrics, Tally},
     password::Password,
     plugin::{CallContext, Decided, Function, Instance, Returned},
     store::{AuditEntry, Commit, Snapshot, Store, StoreError},
     transport::{AgentSync, Transport as _},
 };
+use freshness::Freshness;
 use mdm_wire::{
     decisions::{PasswordRule, Refusal},
-    sealing::{Binding, PublicKey},
-    time::Timestamp,
+    sealing::{Binding, Payload},
+    time::{self, Timestamp},
     words::{Action, CommandId},
 };
 use plugin_log::PluginLog;
 use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
+use zeroize::Zeroizing;
 
 /// How often a call is decided anew when the device changes under it. Each round that loses means
 /// that another has won, so this many in a row need as many others at the same moment.
@@ -52,6 +57,8 @@ pub struct Service {
     plugins: Plugins,
     transport: AgentSync,
     password_rule: PasswordRule,
+    keys: HostKeys,
+    freshness: Freshness,
     /// One permit for each instance that may run.
     instances: Arc<Semaphore>,
     metrics: Arc<Metrics>,
@@ -90,7 +97,12 @@ impl<'a> Deed<'a> {
 
 impl Service {
     /// Wires a host together.
-    pub fn new(store: Arc<dyn Store>, plugins: Plugins, password_rule: PasswordRule) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        plugins: Plugins,
+        password_rule: PasswordRule,
+        keys: HostKeys,
+    ) -> Self {
         let metrics = Arc::new(Metrics::default());
         Self {
             plugin_log: Arc::new(PluginLog::new(plugins.limits().log, Arc::clone(&metrics))),
@@ -100,6 +112,8 @@ impl Service {
             plugins,
             transport: AgentSync::default(),
             password_rule,
+            keys,
+            freshness: Freshness::new(time::now() / 1000),
             closing: watch::Sender::new(false),
         }
     }
@@ -177,7 +191,8 @@ impl Service {
                 detail: deed.detail.clone(),
                 plugin: Some(plugin),
             };
-            let changes = seal(context.changes, device, &snapshot.public_key, deed.password)?;
+            let mut changes = context.changes;
+            self.seal(&mut changes, &snapshot, deed.password)?;
             if self
                 .commit(&snapshot, context.now, changes, Some(audit))
                 .await?
@@ -238,6 +253,38 @@ impl Service {
         Ok(answer)
     }
 
+    /// Seals into each command what the device is to open, before the store sees it.
+    fn seal(
+        &self,
+        changes: &mut [Change],
+        snapshot: &Snapshot,
+        password: Option<&Password>,
+    ) -> Result<(), ServiceError> {
+        let device = &snapshot.device.id;
+        for change in changes {
+            let Change::Send { command, sealed } = change else {
+                continue;
+            };
+            let password = match command.action {
+                Action::Reset => password.map_or("", Password::expose),
+                Action::Remove => "",
+            };
+            let payload = Payload {
+                token_key: self.keys.token_key(device),
+                password: Zeroizing::new(password.as_bytes().to_vec()),
+            };
+            let binding = Binding {
+                device,
+                command: &command.id,
+                action: command.action,
+                options: command.options,
+                expires_at: command.expires_at,
+            };
+            *sealed = Some(payload.seal(&snapshot.public_key, &binding)?);
+        }
+        Ok(())
+    }
+
     async fn snapshot(&self, device: &str) -> Result<Snapshot, ServiceError> {
         let unknown = || ServiceError::UnknownDevice(device.to_owned());
         self.store.snapshot(device).await?.ok_or_else(unknown)
@@ -259,29 +306,4 @@ fn subject(context: &CallContext) -> Option<CommandId> {
         _ => None,
     });
     sent.or_else(|| context.subject.as_ref().map(|command| command.id.clone()))
-}
-
-/// Seals the password into each reset, before the store sees it.
-fn seal(
-    mut changes: Vec<Change>,
-    device: &str,
-    key: &PublicKey,
-    password: Option<&Password>,
-) -> Result<Vec<Change>, ServiceError> {
-    for change in &mut changes {
-        if let Change::Send { command, sealed } = change
-            && command.action == Action::Reset
-            && let Some(password) = password
-        {
-            let binding = Binding {
-                device,
-                command: &command.id,
-                action: command.action,
-                options: command.options,
-                expires_at: command.expires_at,
-            };
-            *sealed = Some(key.seal(password.expose().as_bytes(), &binding)?);
-        }
-    }
-    Ok(changes)
 }

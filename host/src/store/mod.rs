@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use mdm_wire::{
     decisions::{Command, Device},
     sealing::{PublicKey, Sealed},
+    signing_key::VerifyingKey,
     sync::Told,
     time::{self, Timestamp},
     words::CommandId,
@@ -129,7 +130,7 @@ pub struct Overdue {
 pub struct Delivery {
     /// The command.
     pub command: Command,
-    /// For a reset: the password.
+    /// What the device is to open; none once the device was revoked.
     pub sealed: Option<Sealed>,
 }
 
@@ -141,8 +142,8 @@ pub struct NewDevice {
     pub name: String,
     /// Passwords will be sealed to this key.
     pub public_key: PublicKey,
-    /// What its agent signs in with from now on.
-    pub credential: TokenDigest,
+    /// Its agent signs with the other half of this key.
+    pub signing_key: VerifyingKey,
     /// What its agent told.
     pub told: Told,
     /// When.
@@ -218,17 +219,21 @@ pub trait Store: Send + Sync + 'static {
     /// Takes a device in and spends the token. False: the token is unknown, spent or too old.
     async fn enroll(&self, token: TokenDigest, device: NewDevice) -> Result<bool, StoreError>;
 
-    /// The device whose agent has this credential.
-    async fn device_of_credential(
-        &self,
-        credential: TokenDigest,
-    ) -> Result<Option<String>, StoreError>;
+    /// What tells the signatures of this device's agent from others; none if there is no such device, or if it
+    /// was revoked.
+    async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>, StoreError>;
+
+    /// The key by which agents know the host of this store: the one that was named first, for ever.
+    async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError>;
 
     /// Whether an admin has a token.
     async fn has_admin_token(&self) -> Result<bool, StoreError>;
 
     /// Notes an admin's token.
     async fn add_admin_token(&self, token: TokenDigest) -> Result<(), StoreError>;
+
+    /// Takes this as the admin's token, and no other any more.
+    async fn replace_admin_tokens(&self, token: TokenDigest) -> Result<(), StoreError>;
 
     /// Whether this is an admin's token.
     async fn is_admin_token(&self, token: TokenDigest) -> Result<bool, StoreError>;

@@ -1,6 +1,7 @@
 //! A host in this process, and agents that say what a test wants them to say.
 
 use mdm_host::{
+    keys::HostKeys,
     password::Password,
     plugin::{Limits, Plugin, REFERENCE, Runtime},
     service::{PluginSettings, Plugins, Request, Reset, Service, ServiceError},
@@ -9,8 +10,13 @@ use mdm_host::{
 };
 use mdm_wire::{
     decisions::{Command, DeviceOutlook, PasswordRule, Refusal, Terms},
-    sealing::{Binding, PrivateKey},
-    sync::{EnrollRequest, Report, SealedCommand, SyncRequest, SyncResponse, Told},
+    sealing::{Binding, Payload, PrivateKey, PublicKey},
+    signature::{AGENT, Headers, Stamp},
+    signing_key::SigningKey,
+    sync::{
+        EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest,
+        SyncResponse, Told,
+    },
     words::{Action, Condition, ManagementMode, Outcome, Policy, ResetOptions, TokenState},
 };
 use std::{path::Path, sync::Arc};
@@ -32,8 +38,10 @@ pub(crate) struct Fleet {
 /// An enrolled device, and what its agent says.
 pub(crate) struct Agent {
     pub(crate) device: String,
-    pub(crate) credential: String,
     key: PrivateKey,
+    pub(crate) signing_key: SigningKey,
+    /// What the host told at enrollment.
+    pub(crate) token_key: PublicKey,
     pub(crate) told: Told,
     pub(crate) holding: Vec<String>,
 }
@@ -85,9 +93,11 @@ impl Fleet {
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
         let made = self.service.enrollment_token(groups, 60).await.unwrap();
         let (key, public_key) = PrivateKey::generate();
+        let signing_key = SigningKey::generate().unwrap();
         let request = EnrollRequest {
             name: "phone".into(),
             public_key,
+            signing_key: signing_key.verifying_key().clone(),
             told: told.clone(),
         };
         let enrolled = self
@@ -97,8 +107,9 @@ impl Fleet {
             .unwrap();
         Agent {
             device: enrolled.device,
-            credential: enrolled.credential,
             key,
+            signing_key,
+            token_key: enrolled.token_key,
             told,
             holding: Vec::new(),
         }
@@ -188,6 +199,12 @@ impl Fleet {
 impl Agent {
     /// The password of a command, as the device would open it.
     pub(crate) fn open(&self, command: &SealedCommand) -> String {
+        let payload = self.payload(command);
+        String::from_utf8(payload.password.to_vec()).unwrap()
+    }
+
+    /// What is sealed in a command.
+    pub(crate) fn payload(&self, command: &SealedCommand) -> Payload {
         let binding = Binding {
             device: &self.device,
             command: &command.id,
@@ -195,12 +212,51 @@ impl Agent {
             options: command.options,
             expires_at: command.expires_at,
         };
-        let opened = self
-            .key
-            .open(command.sealed.as_ref().unwrap(), &binding)
-            .unwrap();
-        String::from_utf8(opened.to_vec()).unwrap()
+        Payload::open(&command.sealed, &self.key, &binding).unwrap()
     }
+
+    /// Signs a sync.
+    pub(crate) fn sign(&self, body: &[u8], created: u64, nonce: &str) -> Headers {
+        let stamp = Stamp {
+            device: &self.device,
+            created,
+            nonce,
+        };
+        signed_sync(body)
+            .sign(stamp, &[(AGENT, &self.signing_key)])
+            .unwrap()
+    }
+
+    /// The agent makes new keys, and tells the host.
+    pub(crate) async fn rotates_keys(&mut self, fleet: &Fleet) {
+        let (key, public_key) = PrivateKey::generate();
+        let signing_key = SigningKey::generate().unwrap();
+        let request = RotateKeysRequest {
+            public_key,
+            signing_key: signing_key.verifying_key().clone(),
+        };
+        fleet
+            .service
+            .rotate_keys(&self.device, request)
+            .await
+            .unwrap();
+        self.key = key;
+        self.signing_key = signing_key;
+    }
+}
+
+/// A sync with this body, as far as it is signed.
+pub(crate) fn signed_sync(body: &[u8]) -> mdm_wire::signature::Request<'_> {
+    mdm_wire::signature::Request {
+        method: "POST",
+        path: SYNC_PATH,
+        body,
+    }
+}
+
+/// The keys of a host that a test starts.
+pub(crate) fn host_keys() -> HostKeys {
+    HostKeys::new(Zeroizing::new([7; 32])).unwrap()
 }
 
 pub(crate) fn reference() -> Plugin {
@@ -230,7 +286,7 @@ async fn service(
         ..PluginSettings::from(plugin)
     };
     let plugins = Plugins::open(&store, settings).await.unwrap();
-    Arc::new(Service::new(Arc::new(store), plugins, rule))
+    Arc::new(Service::new(Arc::new(store), plugins, rule, host_keys()))
 }
 
 pub(crate) fn password(text: &str) -> Password {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod agent_keys;
 mod fleet;
 mod plugins;
 mod revoked;

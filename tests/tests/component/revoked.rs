@@ -1,10 +1,11 @@
 //! A device that is trusted no more.
 
-use crate::fleet::{Fleet, owner};
-use mdm_host::{service::ServiceError, token};
+use crate::fleet::{Fleet, owner, signed_sync};
+use mdm_host::service::ServiceError;
 use mdm_wire::{
     decisions::Status,
     sync::SyncRequest,
+    time,
     words::{Action, Failure},
 };
 use std::{sync::Arc, time::Duration};
@@ -22,12 +23,13 @@ async fn a_revoked_device_gets_in_no_more_and_what_waits_for_it_is_destroyed() {
         .unwrap();
     fleet.service.revoke(&stolen.device, None).await.unwrap();
 
+    let now = time::now() / 1000 + 1;
+    let headers = stolen.sign(b"{}", now, "n");
     let known = fleet
         .service
-        .authenticate_agent(token::digest(&stolen.credential))
-        .await
-        .unwrap();
-    assert_eq!(known, None);
+        .authenticate_agent(&signed_sync(b"{}"), &headers)
+        .await;
+    assert!(matches!(known, Err(ServiceError::UnknownAgent)));
     assert_eq!(
         fleet.command(&stolen, &reset).await.status,
         Status::Failed(Failure::Cancelled)

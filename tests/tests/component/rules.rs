@@ -298,7 +298,7 @@ async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_push
     fleet.report(&agent, &reset, Outcome::Success).await;
 
     let remove = fleet.remove(&agent).await.unwrap();
-    assert!(fleet.sync(&agent).await.commands[0].sealed.is_none());
+    assert_eq!(agent.open(&fleet.sync(&agent).await.commands[0]), "");
     fleet.report(&agent, &remove, LOCKED).await;
     assert_eq!(
         fleet.sync(&agent).await.policy,

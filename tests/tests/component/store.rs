@@ -9,6 +9,7 @@ use mdm_host::{
 use mdm_wire::{
     decisions::{Command, Status},
     sealing::PrivateKey,
+    signing_key::SigningKey,
     time::Timestamp,
     words::{Action, Failure, Outcome, ResetOptions},
 };
@@ -37,7 +38,7 @@ fn device(id: &str, at: Timestamp) -> NewDevice {
         id: id.into(),
         name: id.into(),
         public_key: PrivateKey::generate().1,
-        credential: token::digest(id),
+        signing_key: SigningKey::generate().unwrap().verifying_key().clone(),
         told: owner(),
         at,
     }

@@ -1,7 +1,7 @@
 //! Other plugins at work: swapped between two calls, taken out again when they fail, and tried in the
 //! shadow of the active one.
 
-use crate::fleet::{Agent, Fleet, NO_OPTIONS, owner, reference, small};
+use crate::fleet::{Agent, Fleet, NO_OPTIONS, host_keys, owner, reference, small};
 use mdm_host::{
     plugin::{Artifacts, REFERENCE, Runtime, Trial},
     service::{Comparisons, PluginSettings, Plugins, Service, ServiceError, ShadowReport},
@@ -232,7 +232,12 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
             ..PluginSettings::from(reference())
         };
         let plugins = Plugins::open(store.as_ref(), settings).await?;
-        let service = Service::new(Arc::clone(&store), plugins, PasswordRule::default());
+        let service = Service::new(
+            Arc::clone(&store),
+            plugins,
+            PasswordRule::default(),
+            host_keys(),
+        );
         Ok::<_, ServiceError>(Arc::new(service))
     };
     let artifacts = |key| Artifacts::open(&folder.path().join("compiled"), key).unwrap();

@@ -1,6 +1,9 @@
 //! Bad input: a clear error, the right status, a non-zero exit code, and nothing changed.
 
-use mdm_tests::lab::{Device, Lab, Make, text};
+use mdm_tests::{
+    as_agent::AsAgent,
+    lab::{Device, Lab, Make, text},
+};
 use serde_json::{Value, json};
 use std::{fs, process::Command};
 
@@ -147,37 +150,14 @@ fn a_second_command_is_a_conflict_that_names_the_first() {
     assert_eq!(problem["command"], first["id"]);
 }
 
-/// What the agent of a device signs in with, and what it last told.
-fn agent(lab: &Lab, phone: &Device) -> (String, Value) {
-    let state = fs::read_to_string(lab.folder().join(&phone.name).join("agent.json")).unwrap();
-    let state: Value = serde_json::from_str(&state).unwrap();
-    let view = lab.ask(&["device", "show", &phone.id], "").unwrap();
-    let told = json!({
-        "api_level": view["api_level"],
-        "agent_version": view["agent_version"],
-        "management_mode": view["management_mode"],
-        "managed_profile": view["managed_profile"],
-        "condition": view["condition"],
-    });
-    (state["credential"].as_str().unwrap().to_owned(), told)
-}
-
 #[test]
 fn a_command_id_reported_twice_changes_nothing_and_an_unknown_one_is_not_found() {
     let (lab, phone) = lab_with_phone();
     let reset = lab
         .ask(&["password", "reset", &phone.id, "--yes"], "1234")
         .unwrap();
-    let (credential, told) = agent(&lab, &phone);
-    let url = format!("{}/agent/v1/sync", lab.url());
-    let report = |id: &Value, outcome: Value| {
-        let report = json!({"command": id, "outcome": outcome});
-        send(
-            &url,
-            &credential,
-            &json!({"told": told, "reports": [report]}).to_string(),
-        )
-    };
+    let agent = AsAgent::of(&lab, &phone).unwrap();
+    let report = |id: &Value, outcome: Value| agent.report(id, &outcome).unwrap();
     let success = json!("success");
     assert_eq!(report(&reset["id"], success.clone()).0, 200);
     let once = lab.ask(&["password", "status", &phone.id], "").unwrap();
@@ -261,23 +241,18 @@ fn malformed_and_oversized_json_is_refused() {
 #[test]
 fn nobody_gets_in_without_the_right_token() {
     let (lab, phone) = lab_with_phone();
-    let (credential, told) = agent(&lab, &phone);
     let reset = format!("{}/api/v1/devices/{}/password/reset", lab.url(), phone.id);
     let sync = format!("{}/agent/v1/sync", lab.url());
     let body = r#"{"password": "1234"}"#;
-    let told = json!({ "told": told }).to_string();
+    let agent = AsAgent::of(&lab, &phone).unwrap();
+    let told = json!({ "told": agent.told });
     assert_eq!(send(&reset, "mdm_admin_guess", body).0, 401);
     assert_eq!(
-        send(&reset, &credential, body).0,
-        401,
-        "an agent is no admin"
-    );
-    assert_eq!(
-        send(&sync, &lab.token().unwrap(), &told).0,
+        send(&sync, &lab.token().unwrap(), &told.to_string()).0,
         401,
         "an admin is no agent"
     );
-    assert_eq!(send(&sync, &credential, &told).0, 200);
+    assert_eq!(agent.sync(&told).unwrap().0, 200);
     assert_eq!(post(&lab, "nowhere", "{}").0, 404);
     assert_no_command(&lab, &phone);
     let enroll = phone
@@ -300,19 +275,17 @@ fn a_device_that_syncs_too_often_is_told_to_wait_and_takes_nobodys_turn() {
         })
         .unwrap(),
     );
-    let sync = format!("{}/agent/v1/sync", lab.url());
-    let call = |device: &Device| {
-        let (credential, told) = agent(&lab, device);
-        send(&sync, &credential, &json!({ "told": told }).to_string())
+    let agents = [&noisy, &quiet].map(|phone| AsAgent::of(&lab, phone).unwrap());
+    let call = |agent: usize| {
+        let agent = &agents[agent];
+        agent.sync(&json!({ "told": agent.told })).unwrap()
     };
-    let refused = (0..30)
-        .map(|_| call(&noisy))
-        .find(|(status, _)| *status == 429);
+    let refused = (0..30).map(|_| call(0)).find(|(status, _)| *status == 429);
     let (_, problem) = refused.expect("it could sync as often as it liked");
     assert_eq!(problem["type"], "too-many-requests");
-    assert_eq!(call(&quiet).0, 200);
+    assert_eq!(call(1).0, 200);
     std::thread::sleep(std::time::Duration::from_millis(1500));
-    assert_eq!(call(&noisy).0, 200, "its turn comes again");
+    assert_eq!(call(0).0, 200, "its turn comes again");
 }
 
 #[test]

@@ -15,7 +15,9 @@ use std::{
 };
 use tokio::net::TcpSocket;
 
-const ENROLL: &str = "POST /agent/v1/enroll HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer guess\r\n";
+/// The head of a call that says that it is signed: only then is its body read.
+const ENROLL: &str = "POST /agent/v1/enroll HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer guess\r\n\
+    Content-Digest: x\r\nSignature-Input: x\r\nSignature: x\r\n";
 
 fn address(lab: &Lab) -> String {
     lab.url().replace("http://", "")

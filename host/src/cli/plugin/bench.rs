@@ -56,7 +56,8 @@ struct Cost {
 impl Bench {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let scratch = std::env::temp_dir().join(format!("mdm-bench-{}", std::process::id()));
-        let artifacts = Folder::open(&scratch)?.artifacts()?;
+        let folder = Folder::open(&scratch)?;
+        let artifacts = folder.artifacts(&folder.keys()?)?;
         let costs = self.measure(&artifacts);
         fs::remove_dir_all(&scratch)?;
         let costs = costs?;

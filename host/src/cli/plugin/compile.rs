@@ -21,7 +21,8 @@ pub(in crate::cli) struct Compile {
 impl Compile {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let bytes = super::read(&self.file)?;
-        let artifacts = Folder::open(&self.data)?.artifacts()?;
+        let folder = Folder::open(&self.data)?;
+        let artifacts = folder.artifacts(&folder.keys()?)?;
         // What is compiled depends on the limits, so they must be those of a host that serves.
         let runtime = crate::plugin::Runtime::new(crate::plugin::Limits::default())?;
         let begun = Instant::now();

@@ -69,10 +69,22 @@ fn apply(
                 .prepare_cached("update devices set policy = ? where id = ?")?
                 .execute(params![policy, device])?;
         }
+        Change::RotateKeys {
+            public_key,
+            signing_key,
+        } => {
+            connection
+                .prepare_cached("update devices set public_key = ?, signing_key = ? where id = ?")?
+                .execute(params![
+                    public_key.to_bytes(),
+                    signing_key.to_bytes(),
+                    device
+                ])?;
+        }
         Change::Revoke => {
             connection
                 .prepare_cached(
-                    "update devices set credential = null, revoked_at = ? where id = ?",
+                    "update devices set signing_key = null, revoked_at = ? where id = ?",
                 )?
                 .execute(params![at, device])?;
             connection
@@ -165,7 +177,7 @@ pub(super) fn insert_device(
 ) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "insert into devices (id, name, public_key, credential, api_level, agent_version, \
+            "insert into devices (id, name, public_key, signing_key, api_level, agent_version, \
              management_mode, managed_profile, condition, enrolled_at, last_sync, version) \
              values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
         )?
@@ -173,7 +185,7 @@ pub(super) fn insert_device(
             device.id,
             device.name,
             device.public_key.to_bytes(),
-            device.credential,
+            device.signing_key.to_bytes(),
             device.told.api_level,
             device.told.agent_version,
             device.told.management_mode.word(),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::token::TokenDigest;
 use async_trait::async_trait;
-use mdm_wire::{decisions::Command, time::Timestamp, words::CommandId};
+use mdm_wire::{decisions::Command, signing_key::VerifyingKey, time::Timestamp, words::CommandId};
 use rows::{COMMAND_COLUMNS, DEVICE_COLUMNS};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use rusqlite_migration::{M, Migrations};
@@ -351,16 +351,30 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn device_of_credential(
-        &self,
-        credential: TokenDigest,
-    ) -> Result<Option<String>, StoreError> {
+    async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>, StoreError> {
+        let device = device.to_owned();
         self.read(move |connection| {
             let mut query =
-                connection.prepare_cached("select id from devices where credential = ?")?;
-            Ok(query.query_row([credential], |row| row.get(0)).optional()?)
+                connection.prepare_cached("select signing_key from devices where id = ?")?;
+            let key = query.query_row([device], |row| rows::verifying_key(row, "signing_key"));
+            Ok(key.optional()?.flatten())
         })
         .await
+    }
+
+    async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError> {
+        self.writer
+            .run(move |connection| {
+                connection.execute(
+                    "insert or ignore into host (only, verifying_key) values (1, ?)",
+                    [ours.to_bytes()],
+                )?;
+                let key = connection.query_row("select verifying_key from host", [], |row| {
+                    rows::verifying_key(row, "verifying_key")
+                })?;
+                Ok(key.unwrap_or(ours))
+            })
+            .await
     }
 
     async fn has_admin_token(&self) -> Result<bool, StoreError> {
@@ -375,6 +389,16 @@ impl Store for SqliteStore {
     async fn add_admin_token(&self, token: TokenDigest) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
+                connection.execute("insert into admin_tokens (token) values (?)", [token])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn replace_admin_tokens(&self, token: TokenDigest) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                connection.execute("delete from admin_tokens", [])?;
                 connection.execute("insert into admin_tokens (token) values (?)", [token])?;
                 Ok(())
             })

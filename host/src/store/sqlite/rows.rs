@@ -4,6 +4,7 @@ use crate::store::{AuditEntry, Delivery, Snapshot};
 use mdm_wire::{
     decisions::{Command, Device, PolicyOverride},
     sealing::PublicKey,
+    signing_key::VerifyingKey,
     words::{Action, ManagementMode},
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, types::Type};
@@ -101,6 +102,13 @@ pub(super) fn audit_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
         detail: row.get("detail")?,
         plugin: row.get("plugin")?,
     })
+}
+
+pub(super) fn verifying_key(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<VerifyingKey>> {
+    let bytes: Option<Vec<u8>> = row.get(column)?;
+    bytes
+        .map(|bytes| VerifyingKey::from_bytes(&bytes).map_err(unreadable))
+        .transpose()
 }
 
 pub(super) fn to_json(record: &impl Serialize) -> rusqlite::Result<String> {

@@ -5,7 +5,7 @@ create table devices (
     id text primary key,
     name text not null,
     public_key blob not null,
-    credential blob unique,                    -- SHA-256 of what the agent signs in with; null: revoked
+    signing_key blob,                          -- tells what its agent has signed; null: revoked
     api_level integer not null,
     agent_version text not null,
     management_mode text not null,
@@ -43,7 +43,7 @@ create index commands_by_device on commands (device, id);
 create index commands_pending on commands (device) where is_pending;
 create index commands_expiring on commands (expires_at, id) where is_pending and expires_at is not null;
 
--- Pending commands, with their sealed passwords. A row goes when its command has an outcome.
+-- Pending commands, with what is sealed for their devices. A row goes when its command has an outcome.
 create table outbox (
     command text primary key references commands (id),
     device text not null references devices (id),
@@ -83,6 +83,12 @@ create table enrollment_tokens (
     groups text not null,                      -- JSON
     expires_at integer not null
 ) strict, without rowid;
+
+-- One row once a host has started: agents know the host by this key.
+create table host (
+    only integer primary key check (only = 1),
+    verifying_key blob not null
+) strict;
 
 create table admin_tokens (
     token blob primary key                     -- SHA-256

@@ -1,0 +1,251 @@
+//! Calls to the host: each is signed with the device's key, and an answer counts only if the host has signed it.
+
+use crate::{error::AgentError, state::Agent};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use mdm_wire::{
+    signature::{
+        AGENT, Answer, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT,
+        SignatureError, Signed, Stamp,
+    },
+    signing_key::{SigningKey, VerifyingKey},
+    sync::Problem,
+    time,
+};
+use reqwest::{StatusCode, header::HeaderMap};
+use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
+
+/// Why a call came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The host is not there.
+    #[error("the host at {url} can't be reached ({cause}): is it running, and is the network up?")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why, as the network says it.
+        cause: String,
+    },
+    /// The authority's certificates are none.
+    #[error("the certificates of the host's authority are not PEM: enroll again with --ca-file")]
+    BadAuthorities,
+    /// The host refused.
+    #[error("the host refused: {}", .0.detail)]
+    Refused(Box<Problem>),
+    /// Somebody else answered.
+    #[error(
+        "the answer of {url} is not by the host that the device is enrolled at ({cause}): it counts for nothing"
+    )]
+    NotTheHost {
+        /// Who answered.
+        url: String,
+        /// What is wrong with the answer's signature.
+        cause: SignatureError,
+    },
+    /// The host said something else.
+    #[error("the host at {0} gave an answer that this agent doesn't understand ({1})")]
+    NotUnderstood(String, String),
+    /// The agent itself can't go on.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+}
+
+/// Who makes a call, and what it takes to believe the answer.
+pub(crate) struct Caller<'a> {
+    /// The host's address.
+    pub(crate) host: &'a str,
+    /// The device's id; [`NEW`] at enrollment.
+    pub(crate) device: &'a str,
+    /// Which keys sign, under which labels.
+    pub(crate) keys: &'a [(&'static str, &'a SigningKey)],
+    /// What tells the host's answers from others; none at enrollment, when the answer tells it.
+    pub(crate) host_key: Option<&'a VerifyingKey>,
+    /// How far the host's clock is ahead of this one, in seconds.
+    pub(crate) host_clock_ahead: i64,
+}
+
+/// What the host answered.
+pub(crate) struct Answered<T> {
+    /// What it said.
+    pub(crate) body: T,
+    /// How far its clock was ahead of this one, in seconds.
+    pub(crate) host_clock_ahead: i64,
+}
+
+impl Caller<'_> {
+    /// Calls the host. If it says that the agent's clock is off, calls it once more by its clock.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        http: &reqwest::Client,
+        path: &str,
+        token: Option<&str>,
+        body: &impl Serialize,
+    ) -> Result<Answered<T>, CallError> {
+        let by_our_clock = now().saturating_add_signed(self.host_clock_ahead);
+        let url = format!("{}{path}", self.host);
+        let body = serde_json::to_vec(body)
+            .map_err(|error| CallError::NotUnderstood(url.clone(), error.to_string()))?;
+        let call = |created| self.post_at(created, http, (path, &url), token, &body);
+        match call(by_our_clock).await {
+            Err(CallError::Refused(problem)) if problem.kind == "signature-not-fresh" => {
+                match problem.host_time {
+                    Some(by_its_clock) => call(by_its_clock).await,
+                    None => Err(CallError::Refused(problem)),
+                }
+            }
+            answered => answered,
+        }
+    }
+
+    async fn post_at<T: DeserializeOwned>(
+        &self,
+        created: u64,
+        http: &reqwest::Client,
+        (path, url): (&str, &str),
+        token: Option<&str>,
+        body: &[u8],
+    ) -> Result<Answered<T>, CallError> {
+        let request = Request {
+            method: "POST",
+            path,
+            body,
+        };
+        let stamp = Stamp {
+            device: self.device,
+            created,
+            nonce: &nonce()?,
+        };
+        let headers = request.sign(stamp, self.keys).map_err(AgentError::from)?;
+        let unreachable = |error: reqwest::Error| unreachable(url, &error);
+        let mut call = http
+            .post(url)
+            .header("content-type", "application/json")
+            .header(CONTENT_DIGEST, &headers.content_digest)
+            .header(SIGNATURE_INPUT, &headers.signature_input)
+            .header(SIGNATURE, &headers.signature)
+            .body(body.to_vec());
+        if let Some(token) = token {
+            call = call.bearer_auth(token);
+        }
+        let response = call.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let signed = headers_of(response.headers());
+        let bytes = response.bytes().await.map_err(unreachable)?;
+        let host_clock_ahead = match self.host_key {
+            None => 0,
+            Some(key) => {
+                let created = verify(&headers, self.label(), status, &bytes, &signed, key);
+                let created = created.map_err(|cause| CallError::NotTheHost {
+                    url: url.to_owned(),
+                    cause,
+                })?;
+                created.cast_signed().saturating_sub(now().cast_signed())
+            }
+        };
+        let not_understood = || CallError::NotUnderstood(url.to_owned(), status.to_string());
+        if status.is_success() {
+            let body = serde_json::from_slice(&bytes).map_err(|_| not_understood())?;
+            return Ok(Answered {
+                body,
+                host_clock_ahead,
+            });
+        }
+        let problem = serde_json::from_slice(&bytes).map_err(|_| not_understood())?;
+        Err(CallError::Refused(problem))
+    }
+
+    /// Which of the request's signatures the answer refers to.
+    fn label(&self) -> &'static str {
+        match self.keys.iter().any(|(label, _)| *label == AGENT) {
+            true => AGENT,
+            false => NEW,
+        }
+    }
+}
+
+impl Agent {
+    /// This agent as the caller of its host.
+    pub(crate) fn caller<'a>(&'a self, keys: &'a [(&'static str, &'a SigningKey)]) -> Caller<'a> {
+        Caller {
+            host: &self.host,
+            device: &self.device,
+            keys,
+            host_key: Some(&self.host_key),
+            host_clock_ahead: self.host_clock_ahead,
+        }
+    }
+}
+
+/// A client for the agent's host, which lets a sync wait this long.
+pub(crate) fn http_client(
+    host: &str,
+    authorities: Option<&str>,
+    wait_seconds: u32,
+) -> Result<reqwest::Client, CallError> {
+    let timeout = Duration::from_secs(u64::from(wait_seconds) + 10);
+    let mut client = reqwest::Client::builder().timeout(timeout);
+    if let Some(authorities) = authorities {
+        let authorities = reqwest::Certificate::from_pem_bundle(authorities.as_bytes())
+            .ok()
+            .filter(|authorities| !authorities.is_empty())
+            .ok_or(CallError::BadAuthorities)?;
+        client = client.tls_certs_only(authorities);
+    }
+    client.build().map_err(|error| unreachable(host, &error))
+}
+
+/// The host knows this device no more, or never did.
+pub(crate) fn is_unknown(problem: &Problem) -> bool {
+    problem.status == StatusCode::UNAUTHORIZED.as_u16() && problem.kind == "unauthorized"
+}
+
+fn verify(
+    request: &Headers,
+    label: &'static str,
+    status: StatusCode,
+    body: &[u8],
+    signed: &Headers,
+    key: &VerifyingKey,
+) -> Result<u64, SignatureError> {
+    let answer = Answer {
+        status: status.as_u16(),
+        body,
+        label,
+        request: &Signed::of_request(request, label)?.signature,
+    };
+    answer.verify(signed, key)
+}
+
+fn headers_of(headers: &HeaderMap) -> Headers {
+    let header = |name| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    Headers {
+        content_digest: header(CONTENT_DIGEST),
+        signature_input: header(SIGNATURE_INPUT),
+        signature: header(SIGNATURE),
+    }
+}
+
+fn nonce() -> Result<String, AgentError> {
+    let mut random = [0u8; 16];
+    getrandom::fill(&mut random).map_err(AgentError::NoRandom)?;
+    Ok(BASE64.encode(random))
+}
+
+/// In seconds since 1970.
+fn now() -> u64 {
+    time::now() / 1000
+}
+
+fn unreachable(url: &str, error: &reqwest::Error) -> CallError {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    CallError::Unreachable {
+        url: url.to_owned(),
+        cause: cause.to_string(),
+    }
+}

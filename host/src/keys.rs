@@ -1,0 +1,83 @@
+//! The host's own keys. All of them are derived from one secret, the file `host.key`: whoever keeps that file
+//! keeps them all, and none of them is in the database.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use mdm_wire::{
+    sealing::{PrivateKey, SealingError},
+    signing_key::SigningKey,
+};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// What the host signs with, what opens the reset tokens of its devices, and what vouches for the plugins that it
+/// has compiled.
+pub struct HostKeys {
+    secret: Zeroizing<[u8; 32]>,
+    signing_key: SigningKey,
+}
+
+impl HostKeys {
+    /// Derives the keys from 32 random bytes.
+    pub fn new(secret: Zeroizing<[u8; 32]>) -> Result<Self, SealingError> {
+        let scalar = scalar(&secret, "answers to agents");
+        Ok(Self {
+            signing_key: SigningKey::from_bytes(&scalar.to_bytes())?,
+            secret,
+        })
+    }
+
+    /// What the host signs its answers to agents with.
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.signing_key
+    }
+
+    /// What opens the reset token of this device. It leaves the host only inside a sealed command.
+    pub fn token_key(&self, device: &str) -> PrivateKey {
+        scalar(&self.secret, &format!("reset token of {device}"))
+    }
+
+    /// What vouches for compiled plugins.
+    pub fn artifact_key(&self) -> [u8; 32] {
+        *derive(&self.secret, "compiled plugins", 0)
+    }
+}
+
+/// The first derived value that is a scalar of P-256: all but one in four billion are.
+fn scalar(secret: &[u8; 32], purpose: &str) -> PrivateKey {
+    let mut counter = 0;
+    loop {
+        if let Ok(key) = PrivateKey::from_bytes(derive(secret, purpose, counter).as_slice()) {
+            return key;
+        }
+        counter += 1;
+    }
+}
+
+fn derive(secret: &[u8; 32], purpose: &str, counter: u32) -> Zeroizing<[u8; 32]> {
+    #[allow(clippy::expect_used)]
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    mac.update(&counter.to_be_bytes());
+    mac.update(purpose.as_bytes());
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_device_and_each_purpose_has_a_key_of_its_own_which_is_always_the_same() {
+        let keys = |byte| HostKeys::new(Zeroizing::new([byte; 32])).unwrap();
+        let token = |host: &HostKeys, device| host.token_key(device).to_bytes();
+        let (ours, theirs) = (keys(1), keys(2));
+        assert_eq!(token(&ours, "one"), token(&keys(1), "one"));
+        assert_ne!(token(&ours, "one"), token(&ours, "two"));
+        assert_ne!(token(&ours, "one"), token(&theirs, "one"));
+        assert_ne!(
+            ours.signing_key().verifying_key(),
+            theirs.signing_key().verifying_key()
+        );
+        assert_ne!(ours.artifact_key(), theirs.artifact_key());
+        assert_ne!(ours.artifact_key()[..], *ours.signing_key().to_bytes());
+    }
+}

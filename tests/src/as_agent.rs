@@ -1,0 +1,110 @@
+//! What the agent of a device could say and doesn't: calls that are made by hand with its keys.
+
+use crate::lab::{Device, Lab, http_client};
+use anyhow::Context as _;
+use mdm_agent::{keys::DeviceKeys, state::Home, token};
+use mdm_wire::{
+    signature::{AGENT, CONTENT_DIGEST, Headers, Request, SIGNATURE, SIGNATURE_INPUT, Stamp},
+    sync::SYNC_PATH,
+    time,
+};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The agent of a device, in other hands.
+pub struct AsAgent {
+    url: String,
+    /// Who it says it is.
+    pub device: String,
+    /// What it signs with.
+    pub keys: DeviceKeys,
+    /// What it tells of its device.
+    pub told: Value,
+    calls: AtomicU64,
+}
+
+/// A sync, signed.
+#[derive(Clone)]
+pub struct Call {
+    url: String,
+    /// What is sent.
+    pub body: String,
+    /// The headers of its signature.
+    pub headers: Headers,
+}
+
+impl AsAgent {
+    /// Takes the keys of this device's agent.
+    pub fn of(lab: &Lab, device: &Device) -> anyhow::Result<Self> {
+        let home = Home::at(&lab.folder().join(&device.name));
+        let agent = home.agent.read()?;
+        let told = token::told(&agent, &home.device.read()?);
+        Ok(Self {
+            url: format!("{}{SYNC_PATH}", lab.url()),
+            keys: agent.keys,
+            device: agent.device,
+            told: serde_json::to_value(told)?,
+            calls: AtomicU64::new(0),
+        })
+    }
+
+    /// Syncs now, and reports this.
+    pub fn report(&self, command: &Value, outcome: &Value) -> anyhow::Result<(u16, Value)> {
+        let reports = json!([{"command": command, "outcome": outcome}]);
+        self.sync(&json!({"told": self.told, "reports": reports}))
+    }
+
+    /// Syncs now.
+    pub fn sync(&self, body: &Value) -> anyhow::Result<(u16, Value)> {
+        self.signed(body, now())?.send()
+    }
+
+    /// A sync, signed at this time, in seconds since 1970.
+    pub fn signed(&self, body: &Value, created: u64) -> anyhow::Result<Call> {
+        let body = body.to_string();
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        let request = Request {
+            method: "POST",
+            path: SYNC_PATH,
+            body: body.as_bytes(),
+        };
+        let stamp = Stamp {
+            device: &self.device,
+            created,
+            nonce: &format!("by hand {number}"),
+        };
+        let headers = request.sign(stamp, &[(AGENT, &self.keys.signing_key()?)])?;
+        Ok(Call {
+            url: self.url.clone(),
+            body,
+            headers,
+        })
+    }
+}
+
+impl Call {
+    /// Sends it, as often as one likes; gives the status and the body of the answer.
+    pub fn send(&self) -> anyhow::Result<(u16, Value)> {
+        let request = http_client()
+            .post(&self.url)
+            .header(CONTENT_DIGEST, &self.headers.content_digest)
+            .header(SIGNATURE_INPUT, &self.headers.signature_input)
+            .header(SIGNATURE, &self.headers.signature)
+            .body(self.body.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let response = request.send().await?;
+            let status = response.status().as_u16();
+            let body = response.bytes().await?;
+            let body = serde_json::from_slice(&body).context("the answer is no JSON")?;
+            Ok((status, body))
+        })
+    }
+}
+
+/// A time at which a host takes signatures, also if it has started within this very second; in seconds since 1970.
+pub fn now() -> u64 {
+    time::now() / 1000 + 1
+}

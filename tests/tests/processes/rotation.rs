@@ -1,0 +1,63 @@
+//! A device that changes its keys: no command is lost, whenever the power is cut.
+
+use mdm_tests::lab::{Device, Lab, Make, text, wait_until};
+
+/// Changes the keys, and says whether that came to its end.
+fn rotate(phone: &Device, options: &[&str]) -> bool {
+    let rotate = [&["rotate-keys"], options].concat();
+    let output = phone.by_hand(&rotate, "").unwrap();
+    let cut_off = text(&output).contains("lost its power");
+    assert_eq!(cut_off, !options.is_empty(), "{}", text(&output));
+    output.status.success()
+}
+
+#[test]
+fn a_command_that_was_pending_when_the_keys_were_changed_is_carried_out() {
+    for held in [false, true] {
+        let lab = Lab::start().unwrap();
+        let mut phone = lab.enroll(Make::default()).unwrap();
+        let reset = ["password", "reset", &phone.id.clone(), "--yes"];
+        let command = lab.ask(&reset, "1234").unwrap();
+        if held {
+            // Its agent has taken the command, and its power is cut before it has carried it out.
+            phone.switch_on_with(&["--power-cut-at", "journal"]).unwrap();
+            wait_until("the power cut", || Ok(!phone.is_on()?)).unwrap();
+        }
+        assert!(rotate(&phone, &[]));
+        assert!(rotate(&phone, &[]), "and once more");
+        phone.switch_on().unwrap();
+        let outcome = lab.outcome(&phone, &command).unwrap();
+        assert_eq!(outcome["status"], "success", "{outcome}");
+        let next = lab.ask(&reset, "4321").unwrap();
+        let outcome = lab.outcome(&phone, &next).unwrap();
+        assert_eq!(outcome["status"], "success", "{outcome}");
+    }
+}
+
+#[test]
+fn a_power_cut_while_the_keys_are_changed_loses_neither_the_device_nor_a_command() {
+    for step in ["prepare", "tell"] {
+        let lab = Lab::start().unwrap();
+        let mut phone = lab.enroll(Make::default()).unwrap();
+        let reset = ["password", "reset", &phone.id.clone(), "--yes"];
+        let command = lab.ask(&reset, "1234").unwrap();
+        assert!(!rotate(&phone, &["--power-cut-at", step]));
+        phone.switch_on().unwrap();
+        let outcome = lab.outcome(&phone, &command).unwrap();
+        assert_eq!(outcome["status"], "success", "{step}: {outcome}");
+    }
+}
+
+#[test]
+fn a_running_agent_goes_on_with_keys_that_are_changed_under_it() {
+    let lab = Lab::start().unwrap();
+    let mut phone = lab.enroll(Make::default()).unwrap();
+    phone.switch_on().unwrap();
+    for password in ["1234", "4321", "1111"] {
+        assert!(rotate(&phone, &[]));
+        let reset = ["password", "reset", &phone.id, "--yes"];
+        let command = lab.ask(&reset, password).unwrap();
+        let outcome = lab.outcome(&phone, &command).unwrap();
+        assert_eq!(outcome["status"], "success", "{outcome}");
+    }
+}
