@@ -116,6 +116,7 @@ fn bench(arguments: &[&str]) -> anyhow::Result<()> {
         "--bench",
     ];
     cargo(&[&bench[..], &["swap"]].concat())?;
+    cargo(&[&bench[..], &["security"]].concat())?;
     cargo(&[&bench[..], &["reset", "--"], arguments].concat())
 }
 

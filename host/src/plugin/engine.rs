@@ -21,8 +21,24 @@ pub struct Runtime {
 impl Runtime {
     /// Sets an engine up, and starts the clock that stops calls which run too long.
     pub fn new(limits: Limits) -> Result<Self, LoadError> {
-        let engine =
-            Engine::new(&config(&limits)).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
+        Self::with(config(&limits), limits)
+    }
+
+    /// An engine that stops nothing and limits nothing: a bench measures by it what the limits cost.
+    #[doc(hidden)]
+    pub fn unlimited(instances: u32) -> Result<Self, LoadError> {
+        let limits = Limits {
+            instances,
+            memory: u32::MAX as usize,
+            ..Limits::default()
+        };
+        let mut config = config(&limits);
+        config.epoch_interruption(false);
+        Self::with(config, limits)
+    }
+
+    fn with(config: Config, limits: Limits) -> Result<Self, LoadError> {
+        let engine = Engine::new(&config).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
         let clock = Arc::new(());
         let (weak_engine, alive) = (engine.weak(), Arc::downgrade(&clock));
         thread::Builder::new()

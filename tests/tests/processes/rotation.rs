@@ -20,7 +20,9 @@ fn a_command_that_was_pending_when_the_keys_were_changed_is_carried_out() {
         let command = lab.ask(&reset, "1234").unwrap();
         if held {
             // Its agent has taken the command, and its power is cut before it has carried it out.
-            phone.switch_on_with(&["--power-cut-at", "journal"]).unwrap();
+            phone
+                .switch_on_with(&["--power-cut-at", "journal"])
+                .unwrap();
             wait_until("the power cut", || Ok(!phone.is_on()?)).unwrap();
         }
         assert!(rotate(&phone, &[]));

@@ -1,0 +1,369 @@
+//! What security costs: each protection beside the same work without it, in turns, in one run. The host works in
+//! this process, over a store on disk, without HTTP: that would cost both the same, and make the ratios look
+//! better. What the agents sign, they sign in this process, too. `cargo xtask bench` runs it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use mdm_host::{
+    change::Change,
+    keys::HostKeys,
+    password::Password,
+    plugin::{CallContext, Limits, Plugin, REFERENCE, Runtime},
+    service::{PluginSettings, Plugins, Service},
+    store::{AuditEntry, Commit, SqliteStore, Store},
+    token,
+};
+use mdm_wire::{
+    decisions::{Capabilities, PasswordRule, Terms},
+    sealing::{Binding, Payload, PrivateKey, Sealed},
+    signature::{AGENT, Answer, Headers, Request, Signed, Stamp},
+    signing_key::SigningKey,
+    sync::{EnrollRequest, Report, SYNC_PATH, SyncRequest, Told},
+    time,
+    words::{CommandId, Condition, ManagementMode, Outcome, ResetOptions, TokenState},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+/// How many devices are busy at a time.
+const DEVICES: usize = 64;
+/// How often each measurement is made, with and without in turns.
+const ROUNDS: usize = 9;
+
+fn main() {
+    // Cargo asks every bench for its tests, and this one has none.
+    if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
+        return;
+    }
+    let threads = tokio::runtime::Runtime::new().expect("a runtime");
+    threads.block_on(async {
+        println!(
+            "\n{DEVICES} devices at a time; medians of {ROUNDS} rounds, with and without in turns"
+        );
+        println!("| what | without | with | ratio |\n| --- | --- | --- | --- |");
+        let host = Arc::new(Host::new().await);
+        compare("a sync with nothing to do: signed", &host, sync).await;
+        compare("a reset, decided and durable: sealed", &host, reset).await;
+        limits(&host);
+        compare("the whole chain: reset, sync, report", &host, chain).await;
+    });
+}
+
+/// A host twice over: as it is, and one whose plugin has no limits.
+struct Host {
+    service: Arc<Service>,
+    store: Arc<dyn Store>,
+    limited: Arc<Plugin>,
+    unlimited: Arc<Plugin>,
+    agents: Vec<Arc<Agent>>,
+    _folder: TempDir,
+}
+
+struct Agent {
+    device: String,
+    signing_key: SigningKey,
+    told: Told,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Security {
+    Off,
+    On,
+}
+
+impl Host {
+    async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(&folder.path().join("mdm.db")).unwrap());
+        let load = |runtime: Runtime| runtime.load(REFERENCE, None).unwrap();
+        let limits = Limits {
+            instances: 2 * DEVICES as u32,
+            ..Limits::default()
+        };
+        let limited = Arc::new(load(Runtime::new(limits.clone()).unwrap()));
+        let unlimited = Arc::new(load(Runtime::unlimited(limits.instances).unwrap()));
+        let settings = PluginSettings::from(load(Runtime::new(Limits::default()).unwrap()));
+        let plugins = Plugins::open(store.as_ref(), settings).await.unwrap();
+        let keys = HostKeys::new(Zeroizing::new([7; 32])).unwrap();
+        let service = Service::new(Arc::clone(&store), plugins, PasswordRule::default(), keys);
+        let service = Arc::new(service);
+        let mut agents = Vec::new();
+        for _ in 0..DEVICES {
+            agents.push(Arc::new(Agent::enroll(&service).await));
+        }
+        Self {
+            service,
+            store,
+            limited,
+            unlimited,
+            agents,
+            _folder: folder,
+        }
+    }
+}
+
+impl Agent {
+    async fn enroll(service: &Service) -> Self {
+        let made = service.enrollment_token(Vec::new(), 60).await.unwrap();
+        let (_, public_key) = PrivateKey::generate();
+        let signing_key = SigningKey::generate().unwrap();
+        let told = Told {
+            api_level: 34,
+            agent_version: "6.9.0".into(),
+            management_mode: ManagementMode::DeviceOwner,
+            managed_profile: false,
+            condition: Condition {
+                password_set: false,
+                token: TokenState::Active,
+                unlocked_since_boot: true,
+                direct_boot_aware: true,
+                secure_lock_screen: true,
+                other_admin_entry_pending: false,
+                other_admin_policy: None,
+            },
+        };
+        let request = EnrollRequest {
+            name: "phone".into(),
+            public_key,
+            signing_key: signing_key.verifying_key().clone(),
+            told: told.clone(),
+        };
+        let token = token::digest(&made.token);
+        let device = service.enroll(token, request).await.unwrap().device;
+        Self {
+            device,
+            signing_key,
+            told,
+        }
+    }
+
+    fn body(&self, reports: Vec<Report>) -> Vec<u8> {
+        let request = SyncRequest {
+            told: self.told.clone(),
+            reports,
+            holding: Vec::new(),
+            policy: None,
+            wait_seconds: 0,
+        };
+        serde_json::to_vec(&request).unwrap()
+    }
+
+    fn sign(&self, body: &[u8]) -> Headers {
+        let stamp = Stamp {
+            device: &self.device,
+            created: time::now() / 1000 + 1,
+            nonce: &uuid::Uuid::now_v7().to_string(),
+        };
+        signed(body)
+            .sign(stamp, &[(AGENT, &self.signing_key)])
+            .unwrap()
+    }
+}
+
+fn signed(body: &[u8]) -> Request<'_> {
+    Request {
+        method: "POST",
+        path: SYNC_PATH,
+        body,
+    }
+}
+
+/// A sync, from the agent's signature to the host's. Without security, nothing is signed.
+async fn answer(host: &Host, security: Security, agent: &Agent, reports: Vec<Report>) {
+    let body = agent.body(reports);
+    let headers = (security == Security::On).then(|| agent.sign(&body));
+    let device = match &headers {
+        None => agent.device.clone(),
+        Some(headers) => {
+            let request = signed(&body);
+            let known = host.service.authenticate_agent(&request, headers).await;
+            known.unwrap()
+        }
+    };
+    let request = serde_json::from_slice(&body).unwrap();
+    let response = host.service.sync(&device, request).await.unwrap();
+    let bytes = serde_json::to_vec(&response).unwrap();
+    if let Some(headers) = &headers {
+        let request = Signed::of_request(headers, AGENT).unwrap().signature;
+        let answer = Answer {
+            status: 200,
+            body: &bytes,
+            label: AGENT,
+            request: &request,
+        };
+        let key = host.service.keys().signing_key();
+        answer.sign(time::now() / 1000, key).unwrap();
+    }
+}
+
+async fn sync(host: Arc<Host>, agent: Arc<Agent>, security: Security) {
+    answer(&host, security, &agent, Vec::new()).await;
+}
+
+/// A reset as the service makes it, of the same parts, with the password sealed or not.
+async fn send(
+    host: &Arc<Host>,
+    agent: &Agent,
+    sealing: Security,
+    plugin: &Arc<Plugin>,
+) -> CommandId {
+    let snapshot = host.store.snapshot(&agent.device).await.unwrap().unwrap();
+    let password = Password::new(Zeroizing::new("1234".into()));
+    let context = CallContext {
+        device: snapshot.device.clone(),
+        pending: snapshot.pending.clone(),
+        latest: snapshot.latest.clone(),
+        subject: None,
+        password_rule: PasswordRule::default(),
+        capabilities: Capabilities {
+            lock_now: true,
+            require_entry: true,
+            no_credentials_on_boot: true,
+            expiry: true,
+        },
+        online: true,
+        now: time::now(),
+        password: Some(password.clone()),
+        changes: Vec::new(),
+    };
+    let terms = Terms {
+        replaces: snapshot.pending.map(|pending| pending.id),
+        valid_for: None,
+    };
+    let plugin = Arc::clone(plugin);
+    let call = move || {
+        let mut instance = plugin.instance().unwrap();
+        instance
+            .reset(context, ResetOptions::default(), &terms)
+            .unwrap()
+    };
+    let (decided, context) = tokio::task::spawn_blocking(call).await.unwrap();
+    let command = decided.unwrap();
+    let mut changes = context.changes;
+    for change in &mut changes {
+        if let Change::Send { command, sealed } = change {
+            *sealed = Some(match sealing {
+                Security::Off => Sealed {
+                    key: vec![0; 65],
+                    ciphertext: b"1234".to_vec(),
+                },
+                Security::On => {
+                    let payload = Payload {
+                        token_key: host.service.keys().token_key(&agent.device),
+                        password: Zeroizing::new(password.expose().as_bytes().to_vec()),
+                    };
+                    let binding = Binding {
+                        device: &agent.device,
+                        command: &command.id,
+                        action: command.action,
+                        options: command.options,
+                        expires_at: command.expires_at,
+                    };
+                    payload.seal(&snapshot.public_key, &binding).unwrap()
+                }
+            });
+        }
+    }
+    let at = context.now;
+    let audit = AuditEntry {
+        at,
+        actor: "admin".into(),
+        action: "reset".into(),
+        device: Some(agent.device.clone()),
+        command: Some(command.clone()),
+        detail: None,
+        plugin: None,
+    };
+    let commit = Commit {
+        device: agent.device.clone(),
+        version: snapshot.version,
+        at,
+        changes,
+        audit: Some(audit),
+    };
+    host.store.commit(commit).await.unwrap();
+    command
+}
+
+async fn reset(host: Arc<Host>, agent: Arc<Agent>, security: Security) {
+    send(&host, &agent, security, &host.limited).await;
+}
+
+/// A fresh instance for each call, on one thread.
+fn limits(host: &Host) {
+    let call = |plugin: &Plugin| {
+        let began = Instant::now();
+        for _ in 0..2000 {
+            plugin.instance().unwrap();
+        }
+        began.elapsed() / 2000
+    };
+    let (mut off, mut on) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        off.push(call(&host.unlimited));
+        on.push(call(&host.limited));
+    }
+    print_row("an instance for a call: with limits", &mut off, &mut on);
+}
+
+/// A command from the admin's request to its outcome. Without security, the plugin has no limits, the password is
+/// not sealed, and nothing is signed.
+async fn chain(host: Arc<Host>, agent: Arc<Agent>, security: Security) {
+    let plugin = match security {
+        Security::Off => &host.unlimited,
+        Security::On => &host.limited,
+    };
+    let command = send(&host, &agent, security, plugin).await;
+    answer(&host, security, &agent, Vec::new()).await;
+    let report = Report {
+        command,
+        outcome: Outcome::Success,
+    };
+    answer(&host, security, &agent, vec![report]).await;
+}
+
+/// All devices at once, each some times over: the time that one takes in the throughput of all.
+async fn compare<F: Future<Output = ()> + Send + 'static>(
+    what: &str,
+    host: &Arc<Host>,
+    work: fn(Arc<Host>, Arc<Agent>, Security) -> F,
+) {
+    let round = async |security| {
+        let began = Instant::now();
+        let busy: Vec<_> = host
+            .agents
+            .iter()
+            .map(|agent| {
+                let (host, agent) = (Arc::clone(host), Arc::clone(agent));
+                tokio::spawn(async move {
+                    for _ in 0..4 {
+                        work(Arc::clone(&host), Arc::clone(&agent), security).await;
+                    }
+                })
+            })
+            .collect();
+        for device in busy {
+            device.await.unwrap();
+        }
+        began.elapsed() / (4 * DEVICES as u32)
+    };
+    let (mut off, mut on) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        off.push(round(Security::Off).await);
+        on.push(round(Security::On).await);
+    }
+    print_row(what, &mut off, &mut on);
+}
+
+fn print_row(what: &str, off: &mut [Duration], on: &mut [Duration]) {
+    off.sort_unstable();
+    on.sort_unstable();
+    let micros = |times: &[Duration]| times[times.len() / 2].as_secs_f64() * 1e6;
+    let (off, on) = (micros(off), micros(on));
+    println!("| {what} | {off:.1} µs | {on:.1} µs | {:.2}× |", on / off);
+}
