@@ -85,7 +85,7 @@ impl Host {
             instances: 2 * DEVICES as u32,
             ..Limits::default()
         };
-        let limited = Arc::new(load(Runtime::new(limits.clone()).unwrap()));
+        let limited = Arc::new(load(Runtime::new(limits).unwrap()));
         let unlimited = Arc::new(load(Runtime::unlimited(limits.instances).unwrap()));
         let settings = PluginSettings::from(load(Runtime::new(Limits::default()).unwrap()));
         let plugins = Plugins::open(store.as_ref(), settings).await.unwrap();

@@ -442,7 +442,7 @@ fn run(command: &mut Command, input: &str) -> anyhow::Result<Output> {
 
 /// A port that is free, and that no other lab of this process gets. It lies below those that the system
 /// gives to outgoing connections, so that a host which starts again finds it free again.
-fn free_port() -> anyhow::Result<u16> {
+pub fn free_port() -> anyhow::Result<u16> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id().wrapping_mul(64);
     for _ in 0..PORTS {

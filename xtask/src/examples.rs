@@ -198,7 +198,7 @@ fn remove(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Where the tools lie that this project installs for itself.
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     target().join("tools")
 }
 

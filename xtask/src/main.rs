@@ -2,6 +2,7 @@
 //! toolchain first.
 
 mod examples;
+mod registry;
 mod reproduce;
 mod testing;
 mod toolchain;
@@ -89,6 +90,7 @@ fn examples() -> anyhow::Result<()> {
 
 fn test(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
+    registry::ensure()?;
     build_programs()?;
     examples::build()?;
     testing::run(arguments)

@@ -11,6 +11,8 @@ mod hostile_callers;
 mod hostile_plugins;
 mod plugins;
 mod power_cuts;
+mod pull;
+mod registry;
 mod rotation;
 mod secrets;
 mod tls;

@@ -1,11 +1,12 @@
 //! `mdm-host plugin`: what a plugin's author and the admin who chooses one need. `check`, `inspect`,
-//! `bench`, `new` and `compile` work on files; the rest asks a running host.
+//! `bench`, `new` and `compile` work on files; `pull` asks a registry, and the rest a running host.
 
 mod bench;
 mod check;
 mod compile;
 mod inspect;
 mod new;
+mod pull;
 mod shadow;
 mod swap;
 
@@ -29,6 +30,8 @@ pub(super) enum Plugin {
     Bench(bench::Bench),
     /// Compile a plugin ahead of time, for one host.
     Compile(compile::Compile),
+    /// Pull a plugin from an OCI registry into a file.
+    Pull(pull::Pull),
     /// Show which plugin decides on a running host.
     Show(swap::Show),
     /// Let another plugin decide on a running host, from the next call on.
@@ -47,6 +50,7 @@ impl Plugin {
             Self::Inspect(inspect) => inspect.run(),
             Self::Bench(bench) => bench.run(),
             Self::Compile(compile) => compile.run(),
+            Self::Pull(pull) => pull.run().await,
             Self::Show(show) => show.run().await,
             Self::Use(swap) => swap.run().await,
             Self::RollBack(roll_back) => roll_back.run().await,
