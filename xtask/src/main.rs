@@ -1,6 +1,7 @@
 //! What a developer runs: `cargo xtask demo`, `cargo xtask test` and the rest. Each sets up the
 //! toolchain first.
 
+mod attest;
 mod examples;
 mod registry;
 mod reproduce;
@@ -21,7 +22,8 @@ cargo xtask <task>
   test      every test, and their number        (arguments after -- go to cargo test)
   bench     what a call costs                   (arguments after -- go to cargo bench)
   reproduce builds the reference plugin in two folders, and compares the two
-  ci        what CI runs: format, lints, documentation, dependencies, reproduce, tests
+  attest    builds the reference plugin, and writes its bill of materials and its provenance
+  ci        what CI runs: format, lints, documentation, dependencies, reproduce, attest, tests
   setup     install what building the plugin needs; the other tasks do it, too";
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "test" => test(&rest),
         "bench" => bench(&rest),
         "reproduce" => reproduce(),
+        "attest" => attest(),
         // What `reproduce` runs twice.
         "component" => match rest[..] {
             [project, component] => reproduce::build(project.as_ref(), component.as_ref()),
@@ -127,6 +130,11 @@ fn reproduce() -> anyhow::Result<()> {
     reproduce::run()
 }
 
+fn attest() -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    attest::run()
+}
+
 fn ci() -> anyhow::Result<()> {
     toolchain::ensure()?;
     cargo(&["fmt", "--all", "--check"])?;
@@ -154,6 +162,11 @@ fn ci() -> anyhow::Result<()> {
         println!("cargo-deny is not installed: the check of the dependencies is left out");
     }
     reproduce::run()?;
+    if attest::is_clean()? {
+        attest::run()?;
+    } else {
+        println!("there are changes that are not committed: nothing is attested");
+    }
     test(&[])
 }
 

@@ -22,7 +22,8 @@ use std::{
 /// Rust's stack of 1 MiB is memory that each fresh instance has to be given: a sixteenth of it is plenty for
 /// rules, and makes an instance in half the time.
 const STACK: &str = "-Clink-arg=-zstack-size=65536";
-const TARGET: &str = "wasm32-unknown-unknown";
+/// What components are built for.
+pub const TARGET: &str = "wasm32-unknown-unknown";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
@@ -107,6 +108,19 @@ fn without_paths(project: &Path) -> String {
         format!("\u{1f}--remap-path-prefix={}={name}", folder.display())
     };
     folders.into_iter().map(remap).collect()
+}
+
+/// Which compiler builds components here, and how it came onto the machine.
+pub fn compiler() -> Result<String, ToolchainError> {
+    let (rustc, from) = match find()? {
+        Toolchain::Rustup => (rustc(), "rustup"),
+        Toolchain::Debian => (DEBIAN_RUSTC.into(), "Debian"),
+    };
+    let version = Command::new(rustc).arg("--version").output();
+    let version =
+        version.map_err(|error| ToolchainError(format!("rustc can't be run: {error}")))?;
+    let version = String::from_utf8_lossy(&version.stdout);
+    Ok(format!("{}, by {from}", version.trim()))
 }
 
 /// Where cargo keeps the sources of crates.
