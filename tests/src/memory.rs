@@ -12,7 +12,7 @@ const CHUNK: usize = 1 << 20;
 
 /// Which of these byte strings are in the memory of a process now, in a part that it can write to. The process
 /// must be a child of this one, or this one must be root.
-pub fn found_in<'a>(process: u32, sought: &'a [Vec<u8>]) -> anyhow::Result<Vec<&'a [u8]>> {
+pub fn found_in(process: u32, sought: &[Vec<u8>]) -> anyhow::Result<Vec<&[u8]>> {
     let folder = format!("/proc/{process}");
     let maps = fs::read_to_string(format!("{folder}/maps"))?;
     let memory = File::open(format!("{folder}/mem"))

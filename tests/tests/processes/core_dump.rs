@@ -13,6 +13,9 @@ use uuid::Uuid;
 /// The shortest part of a password whose find counts: an allocator may have written over the rest.
 const PART: usize = 8;
 
+/// The rule that the passwords keep.
+const RULE: [&str; 2] = ["--password-rule", "alphanumeric:8-16"];
+
 /// A password that nobody has ever seen, and how it could lie in the memory.
 struct Canary {
     password: String,
@@ -169,13 +172,9 @@ fn assert_none_stays(lab: &Lab, admin: &Admin) {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-fn rule() -> Vec<String> {
-    vec!["--password-rule".into(), "alphanumeric:8-16".into()]
-}
-
 #[test]
 fn no_password_is_in_a_core_dump_of_the_host_after_the_call_has_returned() {
-    let lab = Lab::with(&["--password-rule", "alphanumeric:8-16"], "trace").unwrap();
+    let lab = Lab::with(&RULE, "trace").unwrap();
     let admin = Admin::new(&lab, http_client());
     assert_none_stays(&lab, &admin);
 }
@@ -183,8 +182,11 @@ fn no_password_is_in_a_core_dump_of_the_host_after_the_call_has_returned() {
 #[test]
 fn no_password_is_in_a_core_dump_of_the_host_after_the_call_has_returned_by_tls() {
     let certificates = Certificates::new();
-    let args = [rule(), certificates.serve_args()].concat();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let tls = certificates.serve_args();
+    let args: Vec<&str> = RULE
+        .into_iter()
+        .chain(tls.iter().map(String::as_str))
+        .collect();
     let authority = certificates.path("authority");
     let lab = Lab::with_tls(&args, &authority).unwrap();
     let admin = Admin::new(&lab, trusting_client(&authority).unwrap());
