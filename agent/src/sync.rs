@@ -9,7 +9,7 @@ use crate::{
     token,
 };
 use mdm_wire::{
-    sync::{Problem, SYNC_PATH, SyncRequest, SyncResponse},
+    sync::{MOST_REPORTS, Problem, SYNC_PATH, SyncRequest, SyncResponse},
     words::TokenState,
 };
 use reqwest::StatusCode;
@@ -115,7 +115,7 @@ pub(crate) async fn sync_once(
     let device = home.device.read().map_err(AgentError::from)?;
     let request = SyncRequest {
         told: token::told(&agent, &device),
-        reports: agent.unreported,
+        reports: agent.unreported.into_iter().take(MOST_REPORTS).collect(),
         holding: agent.holding.iter().map(|held| held.id.clone()).collect(),
         policy: agent.policy,
         wait_seconds: wait,

@@ -36,6 +36,9 @@ pub enum Change {
     SetPolicyOverride(Option<PolicyOverride>),
     /// The host's own: an admin applied a policy, or cleared it.
     SetPolicy(Option<Policy>),
+    /// The host's own: an admin does not trust the device any more. Its agent gets in no more, and the sealed
+    /// passwords that wait for it are destroyed.
+    Revoke,
     /// The host's own: what the agent told at a sync.
     Tell(Told),
 }

@@ -17,8 +17,35 @@ const MARK: &[u8] = b"breaks-rule-";
 /// `minefield`.
 pub const CRASHES: u8 = 99;
 
-/// The reference plugin with one rule broken; 0: with none.
+/// The number at the mark of the plugin that refuses in its own words whatever is no reset.
+pub const REFUSES_ALL_BUT_RESETS: u8 = 98;
+
+/// The ways in which the wrong plugins break each rule.
+pub const BREACHES: [(u8, &str); 12] = [
+    (1, "a"),
+    (2, "a"),
+    (3, "a"),
+    (4, "ab"),
+    (5, "a"),
+    (6, "a"),
+    (7, "a"),
+    (8, "a"),
+    (9, "a"),
+    (10, "abcde"),
+    (11, "ab"),
+    (12, "abcdefghi"),
+];
+
+/// The ways in which plugins break no rule, and choose otherwise than the reference.
+pub const CHOICES: &str = "bcd";
+
+/// The reference plugin with one rule broken in the first way; 0: with none.
 pub fn breaking(rule: u8) -> Vec<u8> {
+    breaking_by(rule, 'a')
+}
+
+/// The reference plugin with one rule broken in this way.
+pub fn breaking_by(rule: u8, way: char) -> Vec<u8> {
     let mut component = WRONG.to_vec();
     let places: Vec<usize> = component
         .windows(MARK.len())
@@ -28,8 +55,8 @@ pub fn breaking(rule: u8) -> Vec<u8> {
         .collect();
     assert_eq!(places.len(), 1, "the mark is there once");
     for place in places {
-        let digits = format!("{rule:02}");
-        component[place..place + digits.len()].copy_from_slice(digits.as_bytes());
+        let breach = format!("{rule:02}{way}");
+        component[place..place + breach.len()].copy_from_slice(breach.as_bytes());
     }
     component
 }

@@ -22,12 +22,17 @@ pub const SYNC_PATH: &str = "/agent/v1/sync";
 /// The longest that a host lets an agent wait for news, in seconds.
 pub const LONGEST_WAIT: u32 = 60;
 
+/// The most reports in one sync: an agent that has more hands the rest over with the next.
+pub const MOST_REPORTS: usize = 100;
+/// The longest version of an agent, in bytes.
+pub const LONGEST_VERSION: usize = 64;
+
 /// What an agent tells of its device, at enrollment and at each sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// `Build.VERSION.SDK_INT`.
     pub api_level: u32,
-    /// The agent's version, as semantic versioning writes it.
+    /// The agent's version, as semantic versioning writes it; at most [`LONGEST_VERSION`] bytes.
     pub agent_version: String,
     /// How the device is managed.
     pub management_mode: ManagementMode,
@@ -62,7 +67,8 @@ pub struct EnrollResponse {
 pub struct SyncRequest {
     /// What the agent knows of its device.
     pub told: Told,
-    /// What became of commands; each is sent again until a sync has succeeded.
+    /// What became of commands, at most [`MOST_REPORTS`]; each is sent again until a sync has succeeded. The
+    /// host keeps no more than [`LONGEST_TEXT`](crate::words::Failure::LONGEST_TEXT) bytes of the agent's own words.
     #[serde(default)]
     pub reports: Vec<Report>,
     /// The commands that the agent holds and has not carried out yet.

@@ -6,6 +6,10 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as
 /// Milliseconds since 1970-01-01T00:00:00Z, as the contract's `timestamp`.
 pub type Timestamp = u64;
 
+/// Where the contract's calendar ends: the year 9999 begins. RFC 3339 has no five digits for a year, and
+/// libraries fail near the end of that year, each a little earlier or later.
+pub const END_OF_CALENDAR: Timestamp = 253_370_764_800_000;
+
 /// The time on this machine's clock; a clock before 1970 reads as 0.
 pub fn now() -> Timestamp {
     u64::try_from(Instant::now().as_millisecond()).unwrap_or(0)

@@ -218,6 +218,19 @@ pub enum Failure {
     Other(String),
 }
 
+impl Failure {
+    /// The longest that any text in it may be, in bytes: every later call about the device reads it.
+    pub const LONGEST_TEXT: usize = 1024;
+
+    /// The text in it: another command's id, or the agent's own words.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Superseded(text) | Self::Other(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// What became of a command. JSON: `"success"`, `{"failed": "user-locked"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

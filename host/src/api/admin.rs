@@ -86,6 +86,23 @@ pub(super) async fn clear_policy(
     Ok(Json(host.device(&device).await?.into()))
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Revocation {
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+pub(super) async fn revoke(
+    _: Admin,
+    host: Host,
+    Path(device): Path<String>,
+    Body(revocation): Body<Revocation>,
+) -> Answer<DeviceView> {
+    host.revoke(&device, revocation.reason).await?;
+    Ok(Json(host.device(&device).await?.into()))
+}
+
 pub(super) async fn status(_: Admin, host: Host, Path(device): Path<String>) -> Answer<StatusView> {
     let (status, history) = host.status(&device).await?;
     Ok(Json(StatusView { status, history }))

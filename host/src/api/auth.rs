@@ -1,6 +1,6 @@
 //! Who calls: an admin by the admin's token, an agent by its credential.
 
-use super::problem::ApiError;
+use super::{problem::ApiError, rate::Meter};
 use crate::{
     service::Service,
     token::{self, TokenDigest},
@@ -69,7 +69,12 @@ impl FromRequestParts<Arc<Service>> for Agent {
     ) -> Result<Self, ApiError> {
         let Bearer(credential) = Bearer::from_request_parts(parts, service).await?;
         match service.authenticate_agent(credential).await? {
-            Some(device) => Ok(Self(device)),
+            Some(device) => {
+                if let Some(meter) = parts.extensions.get::<Arc<Meter>>() {
+                    meter.device(&device)?;
+                }
+                Ok(Self(device))
+            }
             None => Err(ApiError::new(
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",

@@ -24,6 +24,9 @@ pub struct DeviceView {
     /// When it enrolled.
     #[serde(with = "time")]
     pub enrolled_at: Timestamp,
+    /// When an admin revoked it.
+    #[serde(with = "time::option", default)]
+    pub revoked_at: Option<Timestamp>,
     /// Its latest command.
     pub latest: Option<Command>,
 }
@@ -35,6 +38,7 @@ impl From<(Snapshot, bool)> for DeviceView {
             device: snapshot.device,
             online,
             enrolled_at: snapshot.enrolled_at,
+            revoked_at: snapshot.revoked_at,
             latest: snapshot.latest,
         }
     }

@@ -96,11 +96,11 @@ fn file(headers: &HeaderMap, bytes: &Bytes) -> Result<PluginFile, ApiError> {
 }
 
 async fn view(host: &Service) -> Answer<PluginsView> {
-    let (places, terms) = host.plugins();
+    let (places, trial, terms) = host.plugins();
     Ok(Json(PluginsView {
         active: PluginView::from(&places.active),
         previous: places.previous.as_ref().map(PluginView::from),
-        trial: places.trial.map(|trial| TrialView { trial, terms }),
+        trial: trial.map(|trial| TrialView { trial, terms }),
         history: host.host_audit(MOST_HISTORY).await?,
     }))
 }

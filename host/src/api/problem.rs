@@ -31,6 +31,7 @@ impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         let (status, kind) = match &error {
             ServiceError::UnknownDevice(_) => (StatusCode::NOT_FOUND, "unknown-device"),
+            ServiceError::Revoked(_) => (StatusCode::CONFLICT, "device-revoked"),
             ServiceError::UnknownCommand { .. } => (StatusCode::NOT_FOUND, "unknown-command"),
             ServiceError::UnknownGroup(_) => (StatusCode::NOT_FOUND, "unknown-group"),
             ServiceError::BadRequest(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-request"),
@@ -40,6 +41,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::DoesNotConform { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "plugin-does-not-conform")
             }
+            ServiceError::BusyChecking => (StatusCode::CONFLICT, "busy-checking"),
             ServiceError::NothingToRollBack => (StatusCode::CONFLICT, "nothing-to-roll-back"),
             ServiceError::NoShadow => (StatusCode::NOT_FOUND, "no-shadow"),
             ServiceError::Plugin(error) => (StatusCode::SERVICE_UNAVAILABLE, error.kind()),
@@ -87,6 +89,10 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(self.0)).into_response();
         let form = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, form);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            let a_second = HeaderValue::from_static("1");
+            response.headers_mut().insert(header::RETRY_AFTER, a_second);
+        }
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response

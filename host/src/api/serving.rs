@@ -2,11 +2,13 @@
 //! may have been a password. Whatever a library frees, the allocator of `mdm-host` wipes; this is about the
 //! buffers that live as long as a connection.
 
-use axum::{Router, serve::Listener};
+use super::rate::Peer;
+use axum::{Extension, Router, serve::Listener};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::TowerToHyperService};
 use std::{
     io,
+    net::SocketAddr,
     pin::{Pin, pin},
     task::{Context, Poll},
 };
@@ -18,17 +20,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const READ_AT_ONCE: usize = 8 << 10;
 
 /// Serves connections until it is told to stop, and then ends each after the call that is under way.
-pub async fn serve(mut listener: impl Listener, router: Router, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    mut listener: impl Listener<Addr = SocketAddr>,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) {
     let mut http = http1::Builder::new();
     http.max_buf_size(READ_AT_ONCE);
     let connections = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
-        let (stream, _) = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let service = TowerToHyperService::new(router.clone());
+        let service = TowerToHyperService::new(router.clone().layer(Extension(Peer(peer))));
         let connection = http.serve_connection(TokioIo::new(Wiping(stream)), service);
         let connection = connections.watch(connection);
         tokio::spawn(async move {

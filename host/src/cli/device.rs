@@ -19,6 +19,17 @@ pub(super) enum Device {
         #[command(flatten)]
         host: Host,
     },
+    /// Trust a device no more, such as one that was stolen: its agent gets in no more, and what waits for it
+    /// is destroyed. It can be enrolled again, as another device.
+    Revoke {
+        /// Its id.
+        device: String,
+        /// Why: the audit trail keeps it.
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        host: Host,
+    },
     /// Make a token that one device can enroll with, once.
     Enroll {
         /// A group that the device will be in; can be given more than once.
@@ -48,6 +59,16 @@ impl Device {
             Self::Show { device, host } => {
                 let client = Client::new(&host)?;
                 let view: DeviceView = client.get(&["devices", &device]).await?;
+                client.print(&view, show::device)
+            }
+            Self::Revoke {
+                device,
+                reason,
+                host,
+            } => {
+                let client = Client::new(&host)?;
+                let body = json!({ "reason": reason });
+                let view: DeviceView = client.post(&["devices", &device, "revoke"], &body).await?;
                 client.print(&view, show::device)
             }
             Self::Enroll {

@@ -15,8 +15,8 @@ pub(super) struct LimitOptions {
     /// How much a plugin may hand over to the host at one time, in KiB.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     plugin_handover: u64,
-    /// How many calls of plugins may run at one time; further ones wait.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// How many calls of plugins may run at one time; further ones wait. By default, two for each processor.
+    #[arg(long, default_value_t = Limits::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
     plugin_instances: u32,
 }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     api::{
-        self, serving,
+        self, Rates, serving,
         tls::{self, TlsListener},
     },
     plugin::{REFERENCE, Runtime, TrialTerms, Trust},
@@ -21,6 +21,7 @@ use mdm_wire::decisions::{Characters, PasswordRule};
 use std::{
     io::{IsTerminal as _, Write as _, stderr},
     net::SocketAddr,
+    num::NonZeroU32,
     path::PathBuf,
     sync::Arc,
 };
@@ -77,6 +78,12 @@ pub(super) struct Serve {
     /// Write the admin's token of the first start into this file instead of showing it.
     #[arg(long)]
     admin_token_file: Option<PathBuf>,
+    /// How many calls a second one address may make; for a moment, four times as many.
+    #[arg(long, value_name = "CALLS", default_value_t = Rates::DEFAULT.address)]
+    rate_per_address: NonZeroU32,
+    /// How many syncs a second one device may make; for a moment, four times as many.
+    #[arg(long, value_name = "SYNCS", default_value_t = Rates::DEFAULT.device)]
+    rate_per_device: NonZeroU32,
     /// What to log: error, warn, info, debug, trace, or a list such as mdm_host=debug,warn.
     #[arg(long, env = "MDM_LOG", default_value = "info")]
     log: String,
@@ -107,8 +114,7 @@ impl Serve {
         let default = match &self.plugin {
             Some(file) => {
                 let PluginFile { bytes, signature } = plugin::read_signed(file)?;
-                let digest = runtime.digest(&bytes);
-                self.trust()?.check(&digest, &bytes, signature.as_deref())?;
+                self.trust()?.check(&bytes, signature.as_deref())?;
                 runtime.load(&bytes, Some(&artifacts))?
             }
             None => runtime.load(REFERENCE, Some(&artifacts))?,
@@ -146,7 +152,11 @@ impl Serve {
             async move { service.watch_the_clock().await }
         });
         let mut terminate = signal(SignalKind::terminate())?;
-        let router = api::router(Arc::clone(&service));
+        let rates = Rates {
+            address: self.rate_per_address,
+            device: self.rate_per_device,
+        };
+        let router = api::router(Arc::clone(&service), rates);
         let stop = async move {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}

@@ -69,6 +69,9 @@ pub(super) fn device(view: &DeviceView) -> String {
     if !device.groups.is_empty() {
         line!(page, "  groups              {}", device.groups.join(", "));
     }
+    if let Some(at) = view.revoked_at {
+        line!(page, "  REVOKED             {}", time(at));
+    }
     let contact = if view.online { "online" } else { "away" };
     line!(
         page,
@@ -243,6 +246,7 @@ mod tests {
             },
             online: true,
             enrolled_at: NOON,
+            revoked_at: None,
             latest: Some(reset(1, Status::Success)),
         }
     }

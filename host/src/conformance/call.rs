@@ -108,8 +108,25 @@ impl Call {
         }
     }
 
+    /// Of a reset its outlook, and of the outlook of a reset the reset.
+    pub(super) fn counterpart(&self) -> Option<Self> {
+        match self.clone() {
+            Self::Reset { options, terms } => Some(Self::Outlook {
+                action: Action::Reset,
+                options,
+                terms,
+            }),
+            Self::Outlook {
+                action: Action::Reset,
+                options,
+                terms,
+            } => Some(Self::Reset { options, terms }),
+            _ => None,
+        }
+    }
+
     /// Whether the call takes a secret.
-    pub(super) fn takes_secret(&self) -> bool {
+    fn takes_secret(&self) -> bool {
         matches!(
             self,
             Self::Reset { .. }

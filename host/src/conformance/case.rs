@@ -2,7 +2,7 @@
 //! (`tests/conformance`), so that other hosts and other languages can use them, too.
 
 use super::{call::Call, situation::Situation};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const FILES: [&str; 12] = [
 ];
 
 /// What the contract requires of a call.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// What it returns, as far as that is required.
@@ -32,7 +32,7 @@ pub struct Expectation {
     #[serde(default)]
     pub effects: Vec<Value>,
     /// Notes that an outlook must not have.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_notes: Vec<Value>,
 }
 
@@ -49,8 +49,8 @@ pub struct Case {
     pub names_password: bool,
     /// Which call is made.
     pub call: Call,
-    /// What is required of it. None: the implementation chooses.
-    pub expect: Option<Expectation>,
+    /// What is required of it: one of these. Empty: the implementation chooses.
+    pub expect: Vec<Expectation>,
 }
 
 /// The rule that the cases of a file prove.
@@ -70,7 +70,24 @@ struct Written {
     #[serde(default)]
     given: Map<String, Value>,
     call: Call,
-    expect: Option<Expectation>,
+    expect: Option<Expected>,
+}
+
+/// What is required: this; or one of these, where the contract allows more than one thing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Expected {
+    This(Expectation),
+    OneOf(Vec<Expectation>),
+}
+
+impl From<Expected> for Vec<Expectation> {
+    fn from(expected: Expected) -> Self {
+        match expected {
+            Expected::This(this) => vec![this],
+            Expected::OneOf(these) => these,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -103,7 +120,7 @@ pub fn cases() -> serde_json::Result<Vec<Case>> {
                 situation: base.situation_with(&written.given)?,
                 case: written.case,
                 call: written.call,
-                expect: written.expect,
+                expect: written.expect.map(Vec::from).unwrap_or_default(),
             });
         }
     }

@@ -1,7 +1,9 @@
 //! Whether what came back is what the contract requires.
 
 use super::{call::Answer, case::Expectation};
-use serde_json::Value;
+use crate::change::Change;
+use mdm_wire::time::END_OF_CALENDAR;
+use serde_json::{Value, json};
 
 /// Whether a value has what is expected of it: an object every field, with more allowed; a list a
 /// match for every element, in any order, with more allowed; anything else is equal.
@@ -35,35 +37,45 @@ pub(super) fn is_as_expected(expected: &Expectation, answer: &Answer) -> bool {
         && !expected.without_notes.iter().any(is_noted)
 }
 
-/// Whether a refusal is by a rule of the plugin's own, which it may have: it refuses in its own words,
-/// or (if the case is about one password) it asks more of passwords than the deployment does.
-pub(super) fn is_own_rule(answer: &Answer, names_password: bool) -> bool {
-    let refusal = answer
-        .returned
+/// What a call was refused by, or foretold to be.
+pub(super) fn refusal(returned: &Value) -> Option<&Value> {
+    returned
         .get("err")
-        .or_else(|| answer.returned.get("verdict")?.get("would-be-refused"));
-    let Some(refusal) = refusal else {
-        return false;
-    };
-    let has_no_effect = answer.effects.as_array().is_some_and(Vec::is_empty);
-    let is_own = refusal.get("other").is_some()
-        || (names_password && refusal.get("password-refused").is_some());
-    has_no_effect && is_own
+        .or_else(|| returned.get("verdict")?.get("would-be-refused"))
 }
 
-/// Whether a call is expected to be accepted, or foretold to be.
-pub(super) fn expects_acceptance(expected: &Expectation) -> bool {
-    expected.returns.get("err").is_none()
-        && expected
-            .returns
-            .get("verdict")
-            .is_none_or(|verdict| verdict.get("would-be-refused").is_none())
+/// Something else that the contract requires than what a case expects or the model foretells.
+pub(super) struct Breach {
+    /// The number of the rule that is broken, if it is another than the one the case is about.
+    pub(super) rule: Option<u8>,
+    /// What is required.
+    pub(super) expected: Value,
+    /// What came back.
+    pub(super) got: Value,
+}
+
+/// Whatever a call sends expires after it is sent and within the calendar, or not at all; also where the
+/// plugin chooses.
+pub(super) fn expires_in_time(answer: &Answer) -> Result<(), Breach> {
+    let is_in_time = |change: &Change| match change {
+        Change::Send { command, .. } => command
+            .expires_at
+            .is_none_or(|end| end > command.requested_at && end < END_OF_CALENDAR),
+        _ => true,
+    };
+    match answer.changes.iter().all(is_in_time) {
+        true => Ok(()),
+        false => Err(Breach {
+            rule: Some(10),
+            expected: json!("an expiry to come and within the calendar, or none"),
+            got: json!({ "effects": answer.effects }),
+        }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn what_is_not_expected_in_so_many_words_is_free() {

@@ -7,6 +7,8 @@ use super::{
 };
 use mdm_wire::{
     decisions::{Command, PasswordFault, PolicyOverride, PolicyState, Refusal, Status, Terms},
+    time::END_OF_CALENDAR,
+    time::Timestamp,
     words::{Action, Failure, Outcome, ResetOptions},
 };
 use serde_json::{Value, json};
@@ -28,12 +30,31 @@ pub(super) struct World {
 
 /// What the rules say of a call.
 pub(super) struct Prediction {
-    /// What it may return: one of these.
-    pub(super) returns: Vec<Value>,
-    /// The device afterwards, with the new command's id written as `SENT`. The same as before, if the
-    /// call is refused.
-    pub(super) after: World,
+    returns: Vec<Value>,
+    /// What the device may be afterwards: one of these, with the new command's id written as `SENT`. The
+    /// same as before, if the call is refused.
+    pub(super) may_be: Vec<World>,
 }
+
+impl Prediction {
+    fn new(returns: Value, after: World) -> Self {
+        Self {
+            returns: vec![returns],
+            may_be: vec![after],
+        }
+    }
+
+    /// What the call may return: one of these, with commands written as their names.
+    pub(super) fn returns(&self) -> Vec<Value> {
+        let after = self.may_be.iter().take(1);
+        after
+            .flat_map(|world| self.returns.iter().map(|it| world.with_names(it)))
+            .collect()
+    }
+}
+
+/// What a host keeps of a device, by what it is about.
+pub(super) type Facts = BTreeMap<String, Value>;
 
 impl World {
     pub(super) fn pending(&self) -> Option<&Command> {
@@ -42,7 +63,7 @@ impl World {
 
     /// What a host keeps of a device's commands and its override, as far as the rules fix it.
     /// Commands are named in the order in which they were made, because ids differ from run to run.
-    pub(super) fn facts(&self) -> BTreeMap<String, Value> {
+    pub(super) fn facts(&self) -> Facts {
         let policy_override = &self.situation.device.policy_override;
         let by = policy_override.as_ref().map(|by| &by.command);
         let mut facts = BTreeMap::from([("override".to_owned(), json!(by))]);
@@ -79,7 +100,7 @@ impl World {
             Call::Outlook { action, terms, .. } => {
                 let refusals = self.refusals(*action, terms);
                 let returns = match refusals.is_empty() {
-                    true => vec![json!({"verdict": "will-succeed"})],
+                    true => vec![json!({"verdict": "will-succeed", "remedy": null})],
                     false => refusals
                         .iter()
                         .map(|it| json!({"verdict": {"would-be-refused": it}}))
@@ -109,7 +130,7 @@ impl World {
     fn unchanged(&self, returns: Vec<Value>) -> Prediction {
         Prediction {
             returns,
-            after: self.clone(),
+            may_be: vec![self.clone()],
         }
     }
 
@@ -136,14 +157,15 @@ impl World {
         if action == Action::Remove && !self.remove_offered() {
             refusals.push(Refusal::NothingToRemove);
         }
-        if terms.valid_for == Some(0) {
+        if terms.valid_for.is_some() && self.expiry(terms).is_none() {
             refusals.push(Refusal::BadValidity);
         }
         let names = |command: &Command| terms.replaces.as_ref() == Some(&command.id);
         match (self.pending(), &terms.replaces) {
             (None, Some(id)) => refusals.push(Refusal::NotPending(id.clone())),
-            (Some(pending), Some(_)) if !names(pending) => {
+            (Some(pending), Some(id)) if !names(pending) => {
                 refusals.push(Refusal::Conflict(pending.id.clone()));
+                refusals.push(Refusal::NotPending(id.clone()));
             }
             (Some(pending), None) if !self.is_over(pending) => {
                 refusals.push(Refusal::Conflict(pending.id.clone()));
@@ -177,30 +199,42 @@ impl World {
         if !refusals.is_empty() {
             return self.refused(&refusals);
         }
-        let mut after = self.clone();
-        let now = self.situation.now;
         let overdue = self.pending().is_some_and(|pending| self.is_over(pending));
-        if let Some(pending) = after.pending_mut() {
-            let failure = match overdue {
-                true => Failure::Expired,
-                false => Failure::Superseded(SENT.to_owned()),
-            };
-            settle(pending, Outcome::Failed(failure), now);
-        }
-        after.commands.push(Command {
+        let superseded = Failure::Superseded(SENT.to_owned());
+        let endings = match (overdue, &terms.replaces) {
+            (true, Some(_)) => vec![Failure::Expired, superseded],
+            (true, None) => vec![Failure::Expired],
+            (false, _) => vec![superseded],
+        };
+        let sent = Command {
             id: SENT.to_owned(),
             action,
             options,
             status: Status::Pending,
-            requested_at: now,
+            requested_at: self.situation.now,
             settled_at: None,
-            expires_at: terms.valid_for.map(|seconds| now + seconds * 1000),
+            expires_at: self.expiry(terms),
             late_outcome: None,
-        });
+        };
+        let after = |ending: Failure| {
+            let mut after = self.clone();
+            if let Some(pending) = after.pending_mut() {
+                settle(pending, Outcome::Failed(ending), self.situation.now);
+            }
+            after.commands.push(sent.clone());
+            after
+        };
         Prediction {
             returns: vec![json!({"ok": SENT})],
-            after,
+            may_be: endings.into_iter().map(after).collect(),
         }
+    }
+
+    /// When a command on these terms expires; none: they name no validity, or one that can't be met.
+    fn expiry(&self, terms: &Terms) -> Option<Timestamp> {
+        let now = self.situation.now;
+        let end = now.checked_add(terms.valid_for?.checked_mul(1000)?)?;
+        (end > now && end < END_OF_CALENDAR).then_some(end)
     }
 
     fn pending_mut(&mut self) -> Option<&mut Command> {
@@ -240,10 +274,7 @@ impl World {
                     since: now,
                 });
         }
-        Prediction {
-            returns: vec![json!({"ok": effect})],
-            after,
-        }
+        Prediction::new(json!({ "ok": effect }), after)
     }
 
     fn end(&self, failure: Failure, refusal: impl Fn(&Command) -> Option<Refusal>) -> Prediction {
@@ -259,10 +290,7 @@ impl World {
             return self.refused(&[refusal]);
         }
         settle(command, Outcome::Failed(failure), now);
-        Prediction {
-            returns: vec![json!({"ok": null})],
-            after,
-        }
+        Prediction::new(json!({"ok": null}), after)
     }
 }
 

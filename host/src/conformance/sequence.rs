@@ -2,9 +2,11 @@
 //! the model. A sequence that fails is shrunk to a short one that still does.
 
 use super::{
+    Thoroughness,
     call::{Answer, Call, SENT},
-    judge::{self, matches},
-    model::{World, name, settle},
+    judge::{self, Breach, matches, refusal},
+    model::{Facts, World, name, settle},
+    own_rule,
     situation::Situation,
     step::{Step, prepare, step},
 };
@@ -18,7 +20,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
 use serde_json::{Value, json};
-use std::{cell::RefCell, collections::BTreeMap};
+use std::cell::RefCell;
 
 /// The longest sequence.
 const LONGEST: usize = 24;
@@ -36,19 +38,23 @@ pub(super) struct Mismatch {
     pub(super) got: Value,
 }
 
-/// Runs `number` sequences, made from `seed`, from a situation whose password the plugin takes.
+/// How long a sequence is shrunk at most, in milliseconds: calls that use up their time would else make it
+/// take hours.
+const LONGEST_SHRINKING: u32 = 20_000;
+
+/// Runs sequences from a situation whose password the plugin takes.
 pub(super) fn find_mismatch(
     plugin: &Plugin,
     start: &Situation,
-    seed: u64,
-    number: u32,
+    thoroughness: Thoroughness,
 ) -> Option<Mismatch> {
     let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[..8].copy_from_slice(&thoroughness.seed.to_le_bytes());
     let config = Config {
-        cases: number,
+        cases: thoroughness.sequences,
         // By default shrinking is cut off early, with a line on the terminal.
-        max_shrink_iters: 10_000,
+        max_shrink_iters: if thoroughness.shrink { 10_000 } else { 0 },
+        max_shrink_time: LONGEST_SHRINKING,
         failure_persistence: None,
         ..Config::default()
     };
@@ -97,11 +103,7 @@ fn run(plugin: &Plugin, start: &Situation, steps: &[Step]) -> Option<Mismatch> {
 /// Makes a call, and gives the world after it; or what was wrong.
 fn make(plugin: &Plugin, world: &World, call: &Call) -> Result<World, Box<Mismatch>> {
     let predicted = world.predict(call);
-    let may_return: Vec<Value> = predicted
-        .returns
-        .iter()
-        .map(|it| predicted.after.with_names(it))
-        .collect();
+    let may_return = predicted.returns();
     let must_return = may_return.first().cloned().unwrap_or_default();
     let mismatch = |rule: u8, expected: Value, got: Value| {
         Box::new(Mismatch {
@@ -119,16 +121,18 @@ fn make(plugin: &Plugin, world: &World, call: &Call) -> Result<World, Box<Mismat
             json!(error.to_string()),
         )
     })?;
-    let is_refused = is_refusal(&must_return);
-    if !is_refused && call.takes_secret() && judge::is_own_rule(&answer, false) {
+    let breach = |it: Breach| mismatch(it.rule.unwrap_or(12), it.expected, it.got);
+    judge::expires_in_time(&answer).map_err(breach)?;
+    if own_rule::is_applied(plugin, &world.situation, call, &answer, false).map_err(breach)? {
         return Ok(world.clone());
     }
+    let is_refused = refusal(&must_return).is_some();
     let after = applied(world, &answer);
     let returned = after.with_names(&as_sent(&answer, &after));
     if !may_return.iter().any(|it| matches(it, &returned)) {
         let rule = if is_refused {
             rule_of_refusal(&must_return)
-        } else if is_refusal(&returned) {
+        } else if refusal(&returned).is_some() {
             rule_of_refusal(&returned)
         } else {
             rule_of_call(world, call)
@@ -139,16 +143,16 @@ fn make(plugin: &Plugin, world: &World, call: &Call) -> Result<World, Box<Mismat
         );
         return Err(mismatch(rule, expected, got));
     }
-    let mut expected = predicted.after.facts();
-    let mut got = after.facts();
-    free_expiry(&mut expected, &got, world.commands.len(), call);
-    expected.retain(|of, fact| got.get(of) != Some(fact));
-    got.retain(|of, _| expected.contains_key(of) || !predicted.after.facts().contains_key(of));
-    if expected.is_empty() && got.is_empty() {
+    // None, if there is a way in which the device is as it may be.
+    let differences: Option<Vec<(Facts, Facts)>> = predicted
+        .may_be
+        .iter()
+        .map(|may_be| difference(may_be, &after, world.commands.len(), call))
+        .collect();
+    let Some((expected, got)) = differences.and_then(|all| all.into_iter().next()) else {
         return Ok(after);
-    }
-    let old =
-        |facts: &BTreeMap<String, Value>| facts.keys().any(|of| world.facts().contains_key(of));
+    };
+    let old = |facts: &Facts| facts.keys().any(|of| world.facts().contains_key(of));
     let rule = match call {
         Call::Report { .. } if expected.contains_key("override") => rule_of_override(world),
         Call::Reset { .. } | Call::Remove { .. } if old(&expected) => 11,
@@ -169,17 +173,18 @@ fn as_sent(answer: &Answer, after: &World) -> Value {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-fn is_refusal(returned: &Value) -> bool {
-    returned.get("err").is_some() || returned["verdict"].get("would-be-refused").is_some()
+/// What a device should have after a call and has not, and what it has instead.
+fn difference(may_be: &World, is: &World, before: usize, call: &Call) -> Option<(Facts, Facts)> {
+    let (mut expected, mut got) = (may_be.facts(), is.facts());
+    let is_known = |of: &String| may_be.facts().contains_key(of);
+    free_expiry(&mut expected, &got, before, call);
+    expected.retain(|of, fact| got.get(of) != Some(fact));
+    got.retain(|of, _| expected.contains_key(of) || !is_known(of));
+    (!expected.is_empty() || !got.is_empty()).then_some((expected, got))
 }
 
 /// Without a validity, when a command expires is the plugin's choice.
-fn free_expiry(
-    expected: &mut BTreeMap<String, Value>,
-    got: &BTreeMap<String, Value>,
-    before: usize,
-    call: &Call,
-) {
+fn free_expiry(expected: &mut Facts, got: &Facts, before: usize, call: &Call) {
     let (Call::Reset { terms, .. } | Call::Remove { terms }) = call else {
         return;
     };
@@ -209,20 +214,16 @@ fn applied(world: &World, answer: &Answer) -> World {
                 }
             }
             Change::SetPolicyOverride(to) => after.situation.device.policy_override = to.clone(),
-            Change::SetPolicy(_) | Change::Tell(_) => {}
+            Change::SetPolicy(_) | Change::Revoke | Change::Tell(_) => {}
         }
     }
     after
 }
 
 fn rule_of_refusal(returned: &Value) -> u8 {
-    let refusal = match returned.get("err") {
-        Some(refusal) => refusal,
-        None => return 12,
-    };
-    let word = match refusal {
-        Value::String(word) => word.as_str(),
-        Value::Object(case) => case.keys().next().map_or("", String::as_str),
+    let word = match refusal(returned) {
+        Some(Value::String(word)) => word.as_str(),
+        Some(Value::Object(case)) => case.keys().next().map_or("", String::as_str),
         _ => "",
     };
     match word {

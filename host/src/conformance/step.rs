@@ -26,7 +26,12 @@ pub(super) enum Step {
         replaces: Replaces,
         valid_for: Option<u64>,
     },
-    Outlook(Action),
+    Outlook {
+        action: Action,
+        options: ResetOptions,
+        replaces: Replaces,
+        valid_for: Option<u64>,
+    },
     Status,
     PolicyOverride,
     /// On one of the commands so far, counted from the latest.
@@ -54,24 +59,24 @@ impl fmt::Display for Step {
                 valid_for,
             } => {
                 f.write_str("a reset")?;
-                for (is_set, words) in [
-                    (*too_short, " to a password that is too short"),
-                    (options.lock_now, " with lock-now"),
-                    (options.require_entry, " with require-entry"),
-                    (
-                        options.no_credentials_on_boot,
-                        " with no-credentials-on-boot",
-                    ),
-                ] {
-                    f.write_str(if is_set { words } else { "" })?;
+                if *too_short {
+                    f.write_str(" to a password that is too short")?;
                 }
-                write!(f, "{}", Asked(*replaces, *valid_for))
+                write!(f, "{}{}", With(*options), Asked(*replaces, *valid_for))
             }
             Self::Remove {
                 replaces,
                 valid_for,
             } => write!(f, "a remove{}", Asked(*replaces, *valid_for)),
-            Self::Outlook(action) => write!(f, "the outlook of a {action}"),
+            Self::Outlook {
+                action,
+                options,
+                replaces,
+                valid_for,
+            } => {
+                let (with, asked) = (With(*options), Asked(*replaces, *valid_for));
+                write!(f, "the outlook of a {action}{with}{asked}")
+            }
             Self::Status => f.write_str("the status"),
             Self::PolicyOverride => f.write_str("the policy override"),
             Self::Report(back, outcome) => write!(f, "the report of {}: {outcome}", which(back)),
@@ -83,6 +88,25 @@ impl fmt::Display for Step {
             Self::AgentIsOld(true) => write!(f, "the agent is {OLD_AGENT}"),
             Self::AgentIsOld(false) => f.write_str("the agent is updated"),
         }
+    }
+}
+
+/// The options of a reset, in words.
+struct With(ResetOptions);
+
+impl fmt::Display for With {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (is_set, words) in [
+            (self.0.lock_now, " with lock-now"),
+            (self.0.require_entry, " with require-entry"),
+            (
+                self.0.no_credentials_on_boot,
+                " with no-credentials-on-boot",
+            ),
+        ] {
+            f.write_str(if is_set { words } else { "" })?;
+        }
+        Ok(())
     }
 }
 
@@ -120,21 +144,29 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
             1 => Just(Replaces::Another),
         ]
     };
-    let valid_for = || prop_oneof![8 => Just(None), 4 => Just(Some(60)), 1 => Just(Some(0))];
+    let valid_for = || {
+        prop_oneof![
+            8 => Just(None),
+            4 => Just(Some(60)),
+            1 => Just(Some(0)),
+            1 => Just(Some(u64::MAX)),
+        ]
+    };
     let outcome = prop_oneof![
         3 => Just(Outcome::Success),
         1 => Just(Outcome::Failed(Failure::TokenInvalid)),
         1 => Just(Outcome::Failed(Failure::ExistingPassword)),
     ];
-    let options =
+    let options = || {
         (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(a, b, c)| ResetOptions {
             lock_now: a,
             require_entry: b,
             no_credentials_on_boot: c,
-        });
+        })
+    };
     let action = prop_oneof![Just(Action::Reset), Just(Action::Remove)];
     prop_oneof![
-        5 => (prop::bool::weighted(0.1), options, replaces(), valid_for()).prop_map(
+        5 => (prop::bool::weighted(0.1), options(), replaces(), valid_for()).prop_map(
             |(too_short, options, replaces, valid_for)| Step::Reset {
                 too_short,
                 options,
@@ -147,7 +179,14 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         8 => (0..2usize, outcome).prop_map(|(which, outcome)| Step::Report(which, outcome)),
         2 => (0..3usize).prop_map(Step::Cancel),
         2 => (0..3usize).prop_map(Step::Expire),
-        1 => action.prop_map(Step::Outlook),
+        2 => (action, options(), replaces(), valid_for()).prop_map(
+            |(action, options, replaces, valid_for)| Step::Outlook {
+                action,
+                options,
+                replaces,
+                valid_for,
+            }
+        ),
         1 => Just(Step::Status),
         1 => Just(Step::PolicyOverride),
         2 => prop_oneof![Just(1), Just(61)].prop_map(Step::SecondsPass),
@@ -196,10 +235,15 @@ pub(super) fn prepare(world: &mut World, start: &Situation, step: &Step) -> Opti
         } => Call::Remove {
             terms: terms(world, replaces, valid_for),
         },
-        Step::Outlook(action) => Call::Outlook {
+        Step::Outlook {
             action,
-            options: ResetOptions::default(),
-            terms: Terms::default(),
+            options,
+            replaces,
+            valid_for,
+        } => Call::Outlook {
+            action,
+            options,
+            terms: terms(world, replaces, valid_for),
         },
         Step::Status => Call::Status,
         Step::PolicyOverride => Call::PolicyOverride,

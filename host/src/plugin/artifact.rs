@@ -1,5 +1,6 @@
 //! Compiled plugins, kept between starts of the host, or made ahead of time. Such an artifact is machine
-//! code: it is loaded only if this host made it, which a keyed digest over the whole of it shows.
+//! code: it is loaded only if this host made it, which a keyed digest over the whole of it shows. It holds
+//! the component that it was made from, too, so that another version of this host can compile that again.
 
 use super::{digest::hex, error::LoadError};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -13,11 +14,12 @@ use std::{
 use wasmtime::{Engine, component::Component};
 
 /// What an artifact begins with. After it come the engine's fingerprint, the component's digest, the
-/// keyed digest over all but itself, and the code.
+/// keyed digest over all but itself, the component with its length before it, and the code.
 const MAGIC: &[u8; 16] = b"mdm-plugin-code\n";
 const ENGINE_LENGTH: usize = 8;
 const DIGEST_LENGTH: usize = 32;
 const TAG_LENGTH: usize = 32;
+const LENGTH_LENGTH: usize = 8;
 
 /// A folder of compiled plugins, and the key that vouches for them.
 pub struct Artifacts {
@@ -30,7 +32,17 @@ struct Parts<'a> {
     engine: &'a [u8],
     digest: &'a [u8],
     tag: &'a [u8],
+    component: &'a [u8],
     code: &'a [u8],
+}
+
+/// The component in a plugin's file: the file is one, or an artifact, which says that it was made from this
+/// one. Whether that is true, loading finds out.
+pub fn component_of(file: &[u8]) -> Result<&[u8], LoadError> {
+    match Artifacts::is_artifact(file) {
+        true => Ok(Parts::of(file).ok_or(LoadError::Altered)?.component),
+        false => Ok(file),
+    }
 }
 
 impl Artifacts {
@@ -48,12 +60,6 @@ impl Artifacts {
         bytes.starts_with(MAGIC)
     }
 
-    /// The digest that an artifact says its component has; none: these are the bytes of none. Whether that is
-    /// true, `load` finds out.
-    pub(super) fn digest(bytes: &[u8]) -> Option<&[u8]> {
-        Parts::of(bytes).map(|parts| parts.digest)
-    }
-
     /// The plugin of an artifact, and its component's digest; or why it is not to be trusted.
     pub(super) fn load(
         &self,
@@ -61,7 +67,7 @@ impl Artifacts {
         artifact: &[u8],
     ) -> Result<(Component, [u8; 32]), LoadError> {
         let parts = Parts::of(artifact).ok_or(LoadError::Altered)?;
-        let mac = self.mac(parts.engine, parts.digest, parts.code);
+        let mac = self.mac(&parts);
         mac.verify_slice(parts.tag)
             .map_err(|_| LoadError::Altered)?;
         if parts.engine != fingerprint(engine) {
@@ -76,15 +82,22 @@ impl Artifacts {
     pub(super) fn make(
         &self,
         engine: &Engine,
-        component: &Component,
+        compiled: &Component,
+        component: &[u8],
         digest: &[u8; 32],
     ) -> Result<Vec<u8>, LoadError> {
-        let code = component
+        let code = compiled
             .serialize()
             .map_err(|error| LoadError::Engine(format!("{error:#}")))?;
-        let engine = fingerprint(engine);
-        let tag = self.mac(&engine, digest, &code).finalize().into_bytes();
-        Ok([MAGIC.as_slice(), &engine, digest, &tag, &code].concat())
+        let parts = Parts {
+            engine: &fingerprint(engine),
+            digest,
+            tag: &[],
+            component,
+            code: &code,
+        };
+        let tag = self.mac(&parts).finalize().into_bytes();
+        Ok(Parts { tag: &tag, ..parts }.to_bytes())
     }
 
     /// The kept plugin of the component of this digest, if it is here and is to be trusted.
@@ -101,13 +114,14 @@ impl Artifacts {
         }
     }
 
-    /// Keeps an artifact, and says where.
-    pub(super) fn keep(&self, artifact: &[u8], digest: &[u8; 32]) -> io::Result<PathBuf> {
+    /// Keeps an artifact, to be found at the next start.
+    pub(super) fn keep(&self, artifact: &[u8], digest: &[u8; 32]) {
         let path = self.path(digest);
         let temporary = path.with_extension(format!("new-{}", std::process::id()));
-        fs::write(&temporary, artifact)?;
-        fs::rename(&temporary, &path)?;
-        Ok(path)
+        let kept = fs::write(&temporary, artifact).and_then(|()| fs::rename(&temporary, &path));
+        if let Err(error) = kept {
+            tracing::warn!(%error, path = %path.display(), "a compiled plugin was not kept");
+        }
     }
 
     fn path(&self, digest: &[u8; 32]) -> PathBuf {
@@ -116,11 +130,13 @@ impl Artifacts {
     }
 
     #[allow(clippy::expect_used)]
-    fn mac(&self, engine: &[u8], digest: &[u8], code: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, parts: &Parts<'_>) -> Hmac<Sha256> {
         let mut mac = Hmac::new_from_slice(&self.key).expect("HMAC takes a key of any length");
-        mac.update(engine);
-        mac.update(digest);
-        mac.update(code);
+        mac.update(parts.engine);
+        mac.update(parts.digest);
+        mac.update(&length(parts.component));
+        mac.update(parts.component);
+        mac.update(parts.code);
         mac
     }
 }
@@ -130,14 +146,43 @@ impl<'a> Parts<'a> {
         let rest = artifact.strip_prefix(MAGIC)?;
         let (engine, rest) = rest.split_at_checked(ENGINE_LENGTH)?;
         let (digest, rest) = rest.split_at_checked(DIGEST_LENGTH)?;
-        let (tag, code) = rest.split_at_checked(TAG_LENGTH)?;
+        let (tag, rest) = rest.split_at_checked(TAG_LENGTH)?;
+        let (length, rest) = rest.split_at_checked(LENGTH_LENGTH)?;
+        let length = u64::from_le_bytes(length.try_into().ok()?);
+        let (component, code) = rest.split_at_checked(usize::try_from(length).ok()?)?;
         Some(Self {
             engine,
             digest,
             tag,
+            component,
             code,
         })
     }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let length = length(self.component);
+        let Self {
+            engine,
+            digest,
+            tag,
+            component,
+            code,
+        } = self;
+        [
+            MAGIC.as_slice(),
+            engine,
+            digest,
+            tag,
+            &length,
+            component,
+            code,
+        ]
+        .concat()
+    }
+}
+
+fn length(component: &[u8]) -> [u8; LENGTH_LENGTH] {
+    (component.len() as u64).to_le_bytes()
 }
 
 /// Tells engines of other versions or settings apart, so that their artifacts are refused for the right
@@ -171,15 +216,15 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("mdm-artifact-{}", std::process::id()));
         let artifacts = Artifacts::open(&folder, [7; 32]).unwrap();
         let artifact = runtime.compile_ahead(REFERENCE, &artifacts).unwrap();
-        let Parts {
-            engine,
-            digest,
-            code,
-            ..
-        } = Parts::of(&artifact).unwrap();
-        let other: Vec<u8> = engine.iter().map(|byte| !byte).collect();
-        let tag = artifacts.mac(&other, digest, code).finalize().into_bytes();
-        let of_another = [MAGIC.as_slice(), &other, digest, &tag, code].concat();
+        let parts = Parts::of(&artifact).unwrap();
+        assert_eq!(component_of(&artifact).unwrap(), REFERENCE);
+        let other: Vec<u8> = parts.engine.iter().map(|byte| !byte).collect();
+        let parts = Parts {
+            engine: &other,
+            ..parts
+        };
+        let tag = artifacts.mac(&parts).finalize().into_bytes();
+        let of_another = Parts { tag: &tag, ..parts }.to_bytes();
         assert!(runtime.load(&artifact, Some(&artifacts)).is_ok());
         let refused = runtime.load(&of_another, Some(&artifacts)).map(|_| ());
         assert!(

@@ -1,19 +1,28 @@
-//! A circuit breaker: a plugin that fails again and again is put out of service, so that it costs nobody any
-//! more time; now and then one call tries whether it is well again.
+//! A circuit breaker: a function of a plugin that fails again and again is put out of service, so that it
+//! costs nobody any more time; now and then one call tries whether it is well again.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
-/// So many failed calls in a row put a plugin out of service. Calls that it decides, by whatever decision, count
-/// as none.
+/// So many failed calls in a row put a function out of service. Calls that it decides, by whatever decision,
+/// count as none.
 const MOST_FAILURES: u32 = 10;
 
-/// How long a plugin is out of service before a call tries it again.
+/// They must have been about so many devices: nothing that one device's agent tells may take the plugin away
+/// from all the others.
+const LEAST_DEVICES: usize = 3;
+
+/// How long a function is out of service before a call tries it again.
 const REST: Duration = Duration::from_secs(30);
 
-/// Whether a plugin is in service.
+/// Whether a function is in service.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     failures_in_a_row: u32,
+    /// The devices that these were about; no more are kept than count.
+    devices: BTreeSet<String>,
     out_since: Option<Instant>,
 }
 
@@ -30,21 +39,24 @@ impl Breaker {
         }
     }
 
-    /// Takes note of how a call ended. True: that put the plugin out of service.
-    pub(super) fn note(&mut self, failed: bool, now: Instant) -> bool {
-        if !failed {
-            *self = Self::default();
-            return false;
-        }
-        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-        let is_new = self.failures_in_a_row == MOST_FAILURES;
-        if self.failures_in_a_row >= MOST_FAILURES {
-            self.out_since = Some(now);
-        }
-        is_new
+    /// Takes note of a call that was decided.
+    pub(super) fn decided(&mut self) {
+        *self = Self::default();
     }
 
-    /// Whether the plugin is out of service.
+    /// Takes note of a call about a device that failed. True: that put the function out of service.
+    pub(super) fn failed(&mut self, device: &str, now: Instant) -> bool {
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        if self.devices.len() < LEAST_DEVICES {
+            self.devices.insert(device.to_owned());
+        }
+        if self.failures_in_a_row < MOST_FAILURES || self.devices.len() < LEAST_DEVICES {
+            return false;
+        }
+        self.out_since.replace(now).is_none()
+    }
+
+    /// Whether the function is out of service.
     pub(super) fn is_out(&self) -> bool {
         self.out_since.is_some()
     }
@@ -54,42 +66,56 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    fn broken(begin: Instant) -> Breaker {
-        let mut breaker = Breaker::default();
-        for number in 1..=MOST_FAILURES {
-            assert!(breaker.admits(begin));
-            assert_eq!(breaker.note(true, begin), number == MOST_FAILURES);
-        }
-        breaker
+    const DEVICES: [&str; LEAST_DEVICES] = ["a", "b", "c"];
+
+    /// Fails for one device after the other; true: that put the function out of service.
+    fn fail(breaker: &mut Breaker, times: u32, devices: &[&str], now: Instant) -> bool {
+        let mut devices = devices.iter().cycle();
+        (0..times).fold(false, |_, _| {
+            breaker.failed(devices.next().unwrap_or(&"a"), now)
+        })
     }
 
     #[test]
-    fn failures_in_a_row_put_a_plugin_out_of_service_and_others_do_not() {
+    fn failures_in_a_row_put_a_function_out_of_service_and_others_do_not() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
         for _ in 0..5 {
-            for _ in 1..MOST_FAILURES {
-                assert!(!breaker.note(true, now));
-            }
-            breaker.note(false, now);
+            assert!(!fail(&mut breaker, MOST_FAILURES - 1, &DEVICES, now));
+            breaker.decided();
         }
         assert!(!breaker.is_out() && breaker.admits(now));
-        let mut breaker = broken(now);
+        assert!(fail(&mut breaker, MOST_FAILURES, &DEVICES, now));
         assert!(breaker.is_out() && !breaker.admits(now));
     }
 
     #[test]
-    fn after_a_rest_one_call_tries_and_its_success_puts_the_plugin_back() {
+    fn what_fails_for_one_device_is_not_taken_from_the_others() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        assert!(!fail(
+            &mut breaker,
+            1000,
+            &DEVICES[..LEAST_DEVICES - 1],
+            now
+        ));
+        assert!(breaker.admits(now));
+        assert!(breaker.failed("c", now), "now it fails for enough of them");
+    }
+
+    #[test]
+    fn after_a_rest_one_call_tries_and_its_success_puts_the_function_back() {
         let begin = Instant::now();
-        let mut breaker = broken(begin);
+        let mut breaker = Breaker::default();
+        fail(&mut breaker, MOST_FAILURES, &DEVICES, begin);
         let later = begin + REST;
         assert!(breaker.admits(later));
         assert!(!breaker.admits(later), "one call, and not all that wait");
-        assert!(!breaker.note(true, later), "it was out before");
+        assert!(!breaker.failed("a", later), "it was out before");
         assert!(!breaker.admits(later + REST / 2));
         let much_later = later + REST;
         assert!(breaker.admits(much_later));
-        breaker.note(false, much_later);
+        breaker.decided();
         assert!(!breaker.is_out() && breaker.admits(much_later));
     }
 }

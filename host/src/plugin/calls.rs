@@ -2,7 +2,7 @@
 //! fails gives nothing back, so nothing of it can be committed.
 
 use super::{
-    CallContext, Runtime,
+    CallContext, Function, Runtime,
     bindings::{PasswordPlugin, PasswordPluginIndices, exports::mdm::password::password},
     context::Secret,
     contract::*,
@@ -47,14 +47,20 @@ impl Plugin {
         }
     }
 
-    /// Whether a live call may be made now. One that failed too often in a row is only tried now and then.
-    pub fn admits_calls(&self) -> bool {
-        self.health.admits()
+    /// Whether a live call may be made now. A function that failed too often in a row is only tried now
+    /// and then.
+    pub fn admits(&self, function: Function) -> bool {
+        self.health.admits(function)
     }
 
-    /// Takes note of how a live call ended. True: that put the plugin out of service.
-    pub fn note_call(&self, failure: Option<&PluginError>) -> bool {
-        self.health.note(failure)
+    /// Takes note of how a live call about a device ended. True: that put the function out of service.
+    pub fn note_call(
+        &self,
+        function: Function,
+        device: &str,
+        failure: Option<&PluginError>,
+    ) -> bool {
+        self.health.note(function, device, failure)
     }
 
     /// How its live calls went.
@@ -141,9 +147,10 @@ impl Instance {
         options: ResetOptions,
         terms: &Terms,
     ) -> Decided<Result<CommandId, Refusal>> {
-        self.run(context, |guest, store| {
+        let decided = self.run(context, |guest, store| {
             guest.call_reset(store, secret(), options, terms)
-        })
+        });
+        sent(decided)
     }
 
     /// Decides on a remove.
@@ -152,7 +159,8 @@ impl Instance {
         context: CallContext,
         terms: &Terms,
     ) -> Decided<Result<CommandId, Refusal>> {
-        self.run(context, |guest, store| guest.call_remove(store, terms))
+        let decided = self.run(context, |guest, store| guest.call_remove(store, terms));
+        sent(decided)
     }
 
     /// Foretells what a reset or a remove would come to.
@@ -242,6 +250,17 @@ impl Instance {
 /// The command that the call is about.
 fn subject(context: &CallContext) -> Result<Command, PluginError> {
     context.subject.clone().ok_or(PluginError::NoSubject)
+}
+
+/// The command that a request is accepted as must be one that it sent.
+fn sent(decided: Decided<Result<CommandId, Refusal>>) -> Decided<Result<CommandId, Refusal>> {
+    let (returned, context) = decided?;
+    match &returned {
+        Ok(id) if !context.has_sent(id) => Err(PluginError::Breach(format!(
+            "it accepted the request as command {id:.64}, which it had not sent"
+        ))),
+        _ => Ok((returned, context)),
+    }
 }
 
 /// The handle to the password of the call, of which there is one at most.

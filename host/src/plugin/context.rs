@@ -1,8 +1,12 @@
 //! The call context: what the store knew of one device when a call began, and what the call has
 //! changed since. The imports read and write it, and nothing else.
 
-use super::{contract::*, error::Breach};
+use super::{
+    contract::*,
+    error::{Breach, PluginError},
+};
 use crate::{change::Change, password::Password};
+use mdm_wire::time;
 use uuid::Uuid;
 
 /// More changes than any decision needs: a plugin that makes more is broken or hostile.
@@ -71,6 +75,23 @@ impl CallContext {
         })
     }
 
+    /// Refuses what the call sent with an expiry that is over already, or that no calendar tells.
+    pub(crate) fn check_expiries(&self) -> Result<(), PluginError> {
+        let is_in_time = |end: &Timestamp| *end > self.now && *end < time::END_OF_CALENDAR;
+        let mut ends = self.sent().filter_map(|command| command.expires_at);
+        match ends.find(|end| !is_in_time(end)) {
+            None => Ok(()),
+            Some(end) => Err(PluginError::Breach(format!(
+                "it sent a command that expires at {end} ms, which is over already or past the calendar's end"
+            ))),
+        }
+    }
+
+    /// Whether the call has sent the command of this id.
+    pub(super) fn has_sent(&self, id: &str) -> bool {
+        self.sent().any(|command| command.id == id)
+    }
+
     /// The command of that id, among those of this device that the call knows of.
     fn command(&self, id: &str) -> Option<&Command> {
         let before = [&self.subject, &self.pending, &self.latest];
@@ -123,6 +144,7 @@ impl CallContext {
     }
 
     pub(super) fn settle(&mut self, id: CommandId, outcome: Outcome) -> Result<(), Breach> {
+        check_length(&outcome)?;
         match self.command(&id) {
             None => Err(Breach(format!(
                 "it settled {id}, which is no command of this call's device"
@@ -142,6 +164,7 @@ impl CallContext {
         id: CommandId,
         outcome: Outcome,
     ) -> Result<(), Breach> {
+        check_length(&outcome)?;
         match self.command(&id) {
             None => Err(Breach(format!(
                 "it kept an outcome of {id}, which is no command of this call's device"
@@ -168,6 +191,21 @@ impl CallContext {
         let policy_override = id.map(|command| PolicyOverride { command, since });
         self.device.policy_override = policy_override.clone();
         self.push(Change::SetPolicyOverride(policy_override))
+    }
+}
+
+/// What a plugin keeps of a command is read at every later call about the device.
+fn check_length(outcome: &Outcome) -> Result<(), Breach> {
+    let text = match outcome {
+        Outcome::Failed(failure) => failure.text().unwrap_or_default(),
+        Outcome::Success => "",
+    };
+    match text.len() {
+        0..=Failure::LONGEST_TEXT => Ok(()),
+        length => Err(Breach(format!(
+            "it gave an outcome of {length} bytes in its own words, where {} are allowed",
+            Failure::LONGEST_TEXT
+        ))),
     }
 }
 

@@ -61,7 +61,7 @@ impl Effect {
             Change::SetPolicyOverride(to) => Self::SetPolicyOverride {
                 command: to.as_ref().map(|by| by.command.clone()),
             },
-            Change::SetPolicy(_) | Change::Tell(_) => return None,
+            Change::SetPolicy(_) | Change::Revoke | Change::Tell(_) => return None,
         })
     }
 }

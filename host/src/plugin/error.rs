@@ -1,8 +1,8 @@
 //! What can go wrong with a plugin, in words for the admin who chose it.
 
-use super::{grants::Import, limits::Limits};
+use super::{Function, grants::Import, limits::Limits};
 use std::time::Duration;
-use wasmtime::Trap;
+use wasmtime::{PoolConcurrencyLimitError, Trap};
 
 /// Why a file was not accepted as a plugin. The one that is active stays.
 #[derive(Debug, thiserror::Error)]
@@ -111,11 +111,14 @@ pub enum PluginError {
     /// It broke a rule of the contract.
     #[error("the plugin broke the contract: {0}; nothing was changed")]
     Breach(String),
-    /// It failed too often in a row.
+    /// The function failed too often in a row.
     #[error(
-        "the plugin failed too often in a row and is out of service; it is tried again every 30 s. `mdm-host plugin show` says how it failed, and `mdm-host plugin roll-back` or `use` lets another decide"
+        "the plugin's function {0} failed too often in a row and is out of service; it is tried again every 30 s. `mdm-host plugin show` says how it failed, and `mdm-host plugin roll-back` or `use` lets another decide"
     )]
-    OutOfService,
+    OutOfService(Function),
+    /// The host could not run it.
+    #[error("this host could not run the plugin ({0}); nothing was changed. Try again")]
+    HostFailed(String),
     /// The host called it wrongly.
     #[error("the call is about a command, and was given none")]
     NoSubject,
@@ -137,7 +140,10 @@ pub(super) struct OutOfMemory;
 impl PluginError {
     /// Whether the plugin is to blame, and not its host.
     pub fn is_the_plugins_fault(&self) -> bool {
-        !matches!(self, Self::NoSubject | Self::OutOfService)
+        !matches!(
+            self,
+            Self::NoSubject | Self::OutOfService(_) | Self::HostFailed(_)
+        )
     }
 
     /// In a word, for programs.
@@ -147,7 +153,8 @@ impl PluginError {
             Self::TooLarge(_) => "plugin-too-large",
             Self::TooMuch(_) => "plugin-too-much",
             Self::Breach(_) => "plugin-broke-contract",
-            Self::OutOfService => "plugin-out-of-service",
+            Self::OutOfService(_) => "plugin-out-of-service",
+            Self::HostFailed(_) => "host-failed",
             Self::Crashed(_) | Self::OtherTypes(_) | Self::NoSubject => "plugin-crashed",
         }
     }
@@ -155,6 +162,9 @@ impl PluginError {
     pub(super) fn from_trap(error: &wasmtime::Error, limits: &Limits) -> Self {
         if let Some(Breach(what)) = error.downcast_ref() {
             return Self::Breach(what.clone());
+        }
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Self::HostFailed("all places for instances are taken".into());
         }
         if error.is::<OutOfMemory>() {
             return Self::TooLarge(limits.memory);

@@ -1,6 +1,6 @@
-//! How a plugin does: its calls, how many of them failed and why, and whether it is in service.
+//! How a plugin does: its calls, how many of them failed and why, and which of its functions are in service.
 
-use super::{PluginError, breaker::Breaker};
+use super::{Function, PluginError, breaker::Breaker};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -15,43 +15,71 @@ pub struct HealthReport {
     pub calls: u64,
     /// Those that failed, by kind of failure.
     pub failures: BTreeMap<String, u64>,
-    /// Whether it failed too often in a row: then it is only tried now and then.
-    pub out_of_service: bool,
+    /// The functions that failed too often in a row: they are only tried now and then.
+    pub out_of_service: Vec<String>,
 }
 
 /// The health of one plugin.
 #[derive(Debug, Default)]
-pub(super) struct Health(Mutex<(HealthReport, Breaker)>);
+pub(super) struct Health(Mutex<Notes>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    calls: u64,
+    failures: BTreeMap<&'static str, u64>,
+    breakers: BTreeMap<Function, Breaker>,
+}
 
 impl Health {
-    /// Whether a call may be made now.
-    pub(super) fn admits(&self) -> bool {
-        self.lock().1.admits(Instant::now())
+    /// Whether a call of this function may be made now.
+    pub(super) fn admits(&self, function: Function) -> bool {
+        match self.lock().breakers.get_mut(&function) {
+            Some(breaker) => breaker.admits(Instant::now()),
+            None => true,
+        }
     }
 
-    /// Takes note of how a call ended. True: that put the plugin out of service.
-    pub(super) fn note(&self, failure: Option<&PluginError>) -> bool {
-        let failure = failure.filter(|failure| failure.is_the_plugins_fault());
-        let (report, breaker) = &mut *self.lock();
-        report.calls += 1;
-        if let Some(failure) = failure {
-            *report
-                .failures
-                .entry(failure.kind().to_owned())
-                .or_default() += 1;
+    /// Takes note of how a call about a device ended. True: that put the function out of service.
+    pub(super) fn note(
+        &self,
+        function: Function,
+        device: &str,
+        failure: Option<&PluginError>,
+    ) -> bool {
+        let mut notes = self.lock();
+        notes.calls += 1;
+        let breaker = notes.breakers.entry(function).or_default();
+        match failure {
+            None => {
+                breaker.decided();
+                false
+            }
+            Some(failure) if failure.is_the_plugins_fault() => {
+                let is_out = breaker.failed(device, Instant::now());
+                *notes.failures.entry(failure.kind()).or_default() += 1;
+                is_out
+            }
+            Some(_) => false,
         }
-        breaker.note(failure.is_some(), Instant::now())
     }
 
     pub(super) fn report(&self) -> HealthReport {
-        let (report, breaker) = &*self.lock();
+        let notes = self.lock();
+        let failures = notes.failures.iter();
+        let breakers = notes.breakers.iter();
         HealthReport {
-            out_of_service: breaker.is_out(),
-            ..report.clone()
+            calls: notes.calls,
+            failures: failures
+                .map(|(kind, count)| ((*kind).to_owned(), *count))
+                .collect(),
+            out_of_service: breakers
+                .filter(|(_, breaker)| breaker.is_out())
+                .map(|(function, _)| function.to_string())
+                .collect(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, (HealthReport, Breaker)> {
+    fn lock(&self) -> MutexGuard<'_, Notes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

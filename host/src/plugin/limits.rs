@@ -1,6 +1,6 @@
 //! What one call of a plugin may use.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 /// How often a running plugin is asked whether its time is over.
 pub(super) const TICK: Duration = Duration::from_millis(5);
@@ -17,20 +17,21 @@ pub struct Limits {
     /// What it hands over to the host at one time, as parameters of an import or as its decision, in bytes of
     /// the host's memory.
     pub handover: usize,
-    /// Instances at one time; further calls wait.
+    /// Instances at one time; further calls wait, which is not counted as their time.
     pub instances: u32,
 }
 
 impl Default for Limits {
     /// Thousands of times what the reference plugin takes, and room for a guest that brings an
-    /// interpreter.
+    /// interpreter. As many instances as are busy on this machine: with more of them, each would get so
+    /// little of a processor that a busy host would look like a slow plugin.
     fn default() -> Self {
         Self {
             time: Duration::from_millis(50),
             memory: 64 << 20,
             table_elements: 100_000,
             handover: 256 << 10,
-            instances: 64,
+            instances: 2 * thread::available_parallelism().map_or(2, |it| it.get() as u32),
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Loading: from a file's bytes to a component that is known to fit the contract.
 
 use super::{
-    Artifacts, Plugin, Runtime,
+    Artifacts, Function, Plugin, Runtime,
     bindings::{PasswordPlugin, PasswordPluginIndices},
-    digest::hex,
     error::{LoadError, PluginError},
     grants::Import,
     imports::Guest,
@@ -21,16 +20,6 @@ pub(super) const INTERFACE: &str = "mdm:password/password@1.0.0";
 pub(super) const INTERFACE_NAME: &str = "mdm:password/password@";
 /// What the name of the interface begins with in every version that this host can load.
 const COMPATIBLE: &str = "mdm:password/password@1.";
-const FUNCTIONS: [&str; 8] = [
-    "reset",
-    "remove",
-    "outlook",
-    "status",
-    "policy-override",
-    "report",
-    "cancel",
-    "expire",
-];
 
 impl Runtime {
     /// Loads a plugin: checks that it is a component which implements the contract and wants no more
@@ -38,10 +27,11 @@ impl Runtime {
     /// next time; and the bytes may be those of an artifact that this host made.
     pub fn load(&self, bytes: &[u8], artifacts: Option<&Artifacts>) -> Result<Plugin, LoadError> {
         if Artifacts::is_artifact(bytes) {
-            let (component, digest) = artifacts
-                .ok_or(LoadError::Altered)?
-                .load(&self.engine, bytes)?;
-            return self.admit(&component, digest);
+            let artifacts = artifacts.ok_or(LoadError::Altered)?;
+            let (component, digest) = artifacts.load(&self.engine, bytes)?;
+            let plugin = self.admit(&component, digest)?;
+            artifacts.keep(bytes, &digest);
+            return Ok(plugin);
         }
         check_preamble(bytes)?;
         let digest: [u8; 32] = Sha256::digest(bytes).into();
@@ -51,20 +41,10 @@ impl Runtime {
         let component = self.compile(bytes)?;
         let plugin = self.admit(&component, digest)?;
         if let Some(artifacts) = artifacts {
-            let artifact = artifacts.make(&self.engine, &component, &digest)?;
-            if let Err(error) = artifacts.keep(&artifact, &digest) {
-                tracing::warn!(%error, "a compiled plugin was not kept");
-            }
+            let artifact = artifacts.make(&self.engine, &component, bytes, &digest)?;
+            artifacts.keep(&artifact, &digest);
         }
         Ok(plugin)
-    }
-
-    /// The digest of the component in these bytes, or of the one that an artifact says it was made from.
-    pub fn digest(&self, bytes: &[u8]) -> String {
-        match Artifacts::digest(bytes) {
-            Some(digest) => hex(digest),
-            None => hex(&Sha256::digest(bytes)),
-        }
     }
 
     /// Checks a plugin as `load` does, and gives its compiled form: what this host, and no other, can
@@ -74,7 +54,7 @@ impl Runtime {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
         let component = self.compile(bytes)?;
         self.admit(&component, digest)?;
-        artifacts.make(&self.engine, &component, &digest)
+        artifacts.make(&self.engine, &component, bytes, &digest)
     }
 
     fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
@@ -164,10 +144,11 @@ fn check_exports(engine: &Engine, component: &Component) -> Result<String, LoadE
         return Err(LoadError::MissingInterface(INTERFACE));
     };
     let exported: Vec<&str> = instance.exports(engine).map(|(name, _)| name).collect();
-    let missing: Vec<String> = FUNCTIONS
-        .iter()
+    let missing: Vec<String> = Function::ALL
+        .into_iter()
+        .map(Function::word)
         .filter(|function| !exported.contains(function))
-        .map(|function| (*function).to_owned())
+        .map(str::to_owned)
         .collect();
     if missing.is_empty() {
         let version = name.strip_prefix(INTERFACE_NAME).unwrap_or_default();

@@ -12,6 +12,7 @@ mod digest;
 mod effect;
 mod engine;
 mod error;
+mod function;
 mod grants;
 mod health;
 mod imports;
@@ -22,17 +23,18 @@ mod slot;
 mod trust;
 mod wasi;
 
-pub use artifact::Artifacts;
+pub use artifact::{Artifacts, component_of};
 pub use calls::{Decided, Instance, Plugin};
 pub use context::CallContext;
 pub use effect::{Effect, Returned, comparable};
 pub use engine::Runtime;
 pub use error::{LoadError, PluginError};
+pub use function::Function;
 pub use grants::Import;
 pub use health::HealthReport;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
-pub use slot::{Places, Slot, Slotted, Trial, TrialTerms};
+pub use slot::{Places, Slot, Slotted, Trial, TrialEnd, TrialTerms};
 pub use trust::{Trust, TrustError};
 
 /// The reference plugin, built from `plugin/` together with this host.

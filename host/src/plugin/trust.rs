@@ -4,8 +4,9 @@
 //! Signatures are those of minisign: detached, checked offline, without an authority or a log that has to be
 //! reached, by a tool that every system's packages have.
 
-use super::error::LoadError;
+use super::{artifact::component_of, digest::hex, error::LoadError};
 use minisign_verify::{PublicKey, Signature};
+use sha2::{Digest as _, Sha256};
 
 /// Which plugins a host trusts.
 #[derive(Clone, Default)]
@@ -50,24 +51,21 @@ impl Trust {
         self.digests.is_empty() && self.keys.is_empty()
     }
 
-    /// Refuses what is not trusted: the plugin of this digest, from this file, with this signature.
-    pub fn check(
-        &self,
-        digest: &str,
-        file: &[u8],
-        signature: Option<&str>,
-    ) -> Result<(), LoadError> {
-        if self.is_open() || self.digests.iter().any(|pinned| pinned == digest) {
+    /// Refuses what is not trusted: the plugin in this file, with this signature of its component.
+    pub fn check(&self, file: &[u8], signature: Option<&str>) -> Result<(), LoadError> {
+        let component = component_of(file)?;
+        let digest = hex(&Sha256::digest(component));
+        if self.is_open() || self.digests.contains(&digest) {
             return Ok(());
         }
         let not_trusted = |why: &str| LoadError::NotTrusted {
-            digest: digest.to_owned(),
+            digest: digest.clone(),
             why: why.to_owned(),
         };
         let signature = signature.ok_or_else(|| not_trusted("it has no signature"))?;
         let signature = Signature::decode(signature)
             .map_err(|error| not_trusted(&format!("its signature can't be read: {error}")))?;
-        let is_signed = |key: &PublicKey| key.verify(file, &signature, false).is_ok();
+        let is_signed = |key: &PublicKey| key.verify(component, &signature, false).is_ok();
         match self.keys.iter().any(is_signed) {
             true => Ok(()),
             false => Err(not_trusted(

@@ -1,21 +1,22 @@
 //! What an agent does: it enrolls once, and syncs ever after.
 
-use super::{Deed, MOST_ROUNDS, Service, ServiceError};
+use super::{Deed, MOST_ROUNDS, Service, ServiceError, check_trusted};
 use crate::{
     change::Change,
+    plugin::{Function, PluginError},
     store::{Delivery, NewDevice, Snapshot, StoreError},
     token::{self, TokenDigest},
 };
 use mdm_wire::{
     decisions::PolicyState,
     sync::{
-        EnrollRequest, EnrollResponse, LONGEST_WAIT, Report, SealedCommand, SyncRequest,
-        SyncResponse, Told,
+        EnrollRequest, EnrollResponse, LONGEST_VERSION, LONGEST_WAIT, MOST_REPORTS, Report,
+        SealedCommand, SyncRequest, SyncResponse, Told,
     },
     time,
-    words::Policy,
+    words::{Failure, Outcome, Policy},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
@@ -34,6 +35,7 @@ impl Service {
             let text = "a device's name has 1 to 100 bytes".to_owned();
             return Err(ServiceError::BadRequest(text));
         }
+        check(&request.told)?;
         let credential = token::new_token("agent")?;
         let device = NewDevice {
             id: Uuid::now_v7().to_string(),
@@ -73,29 +75,29 @@ impl Service {
     /// Every report is taken even if one of them is refused; then that refusal is the answer, and the
     /// agent syncs again without the report in question.
     pub async fn sync(
-        &self,
+        self: &Arc<Self>,
         device: &str,
         request: SyncRequest,
     ) -> Result<SyncResponse, ServiceError> {
-        let mut contact = self.transport.contact(device);
-        self.hear(device, &request.told).await?;
-        let mut refused = None;
-        for report in &request.reports {
-            if let Err(error) = self.report(device, report).await {
-                refused.get_or_insert(error);
-            }
-        }
-        if let Some(error) = refused {
-            return Err(error);
-        }
         let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
+        let mut contact = self.transport.contact(device, !wait.is_zero());
+        let request = Arc::new(request);
+        // What it told is taken to the end even if the agent hangs up meanwhile.
+        let taken = tokio::spawn({
+            let (service, device) = (Arc::clone(self), device.to_owned());
+            let request = Arc::clone(&request);
+            async move { service.take(&device, &request).await }
+        });
+        taken
+            .await
+            .map_err(|error| PluginError::HostFailed(error.to_string()))??;
         let deadline = Instant::now() + wait;
         let mut closing = self.closing.subscribe();
         loop {
             let response = self.news(device, &request).await?;
             let is_over = Instant::now() >= deadline || *closing.borrow();
             if is_over || is_news(&response, &request) {
-                contact.answered(!wait.is_zero());
+                contact.answered();
                 return Ok(response);
             }
             tokio::select! {
@@ -104,6 +106,23 @@ impl Service {
                 _ = closing.changed() => {}
             }
         }
+    }
+
+    async fn take(&self, device: &str, request: &SyncRequest) -> Result<(), ServiceError> {
+        check(&request.told)?;
+        if request.reports.len() > MOST_REPORTS {
+            return Err(ServiceError::BadRequest(format!(
+                "a sync has {MOST_REPORTS} reports at most: hand the others over with the next"
+            )));
+        }
+        self.hear(device, &request.told).await?;
+        let mut refused = None;
+        for report in &request.reports {
+            if let Err(error) = self.report(device, report).await {
+                refused.get_or_insert(error);
+            }
+        }
+        refused.map_or(Ok(()), Err)
     }
 
     /// Notes what the agent told of its device, if that is new.
@@ -124,17 +143,17 @@ impl Service {
     }
 
     async fn report(&self, device: &str, report: &Report) -> Result<(), ServiceError> {
-        let outcome = report.outcome.clone();
+        let outcome = shortened(report.outcome.clone());
         let deed = Deed {
             detail: Some(outcome.to_string()),
-            ..Deed::new("agent", "report").on(&report.command)
+            ..Deed::new("agent", Function::Report).on(&report.command)
         };
         let effect = self
             .decide(device, deed, move |plugin, context| {
                 plugin.report(context, &outcome)
             })
             .await?;
-        tracing::info!(device, command = report.command, outcome = %report.outcome, %effect, "report");
+        tracing::info!(device, command = report.command, %effect, "report");
         Ok(())
     }
 
@@ -144,6 +163,8 @@ impl Service {
         request: &SyncRequest,
     ) -> Result<SyncResponse, ServiceError> {
         let snapshot = self.snapshot(device).await?;
+        // It may have been revoked while its agent waited.
+        check_trusted(&snapshot)?;
         let outbox = self.store.outbox(device).await?;
         let now = time::now();
         let is_due = |delivery: &Delivery| delivery.command.expires_at.is_none_or(|end| now < end);
@@ -154,7 +175,11 @@ impl Service {
             .filter(|id| !is_pending(id))
             .cloned()
             .collect();
-        let policy = self.enforced_policy(&snapshot).await?;
+        // A plugin that fails here must not hold up what is to be delivered: the agent keeps what it has.
+        let policy = match self.enforced_policy(&snapshot).await {
+            Err(ServiceError::Plugin(_)) => request.policy.clone(),
+            policy => policy?,
+        };
         let commands = outbox
             .into_iter()
             .filter(|delivery| is_due(delivery) && !request.holding.contains(&delivery.command.id))
@@ -179,12 +204,34 @@ impl Service {
             return Ok(None);
         };
         let state = self
-            .ask("policy-override", snapshot, None, |plugin, context| {
-                plugin.policy_override(context)
-            })
+            .ask(
+                Function::PolicyOverride,
+                snapshot,
+                None,
+                |plugin, context| plugin.policy_override(context),
+            )
             .await?;
         Ok(matches!(state, PolicyState::Enforced).then(|| policy.clone()))
     }
+}
+
+/// Every later call about the device reads this.
+fn check(told: &Told) -> Result<(), ServiceError> {
+    match told.agent_version.len() {
+        0..=LONGEST_VERSION => Ok(()),
+        _ => Err(ServiceError::BadRequest(format!(
+            "an agent's version has {LONGEST_VERSION} bytes at most"
+        ))),
+    }
+}
+
+/// The outcome with no more of the agent's own words than are kept: an agent may hand over all of what its
+/// system said, and its report must not be lost for that.
+fn shortened(mut outcome: Outcome) -> Outcome {
+    if let Outcome::Failed(Failure::Superseded(text) | Failure::Other(text)) = &mut outcome {
+        text.truncate(text.floor_char_boundary(Failure::LONGEST_TEXT));
+    }
+    outcome
 }
 
 fn is_known(told: &Told, snapshot: &Snapshot) -> bool {

@@ -1,6 +1,6 @@
 //! Devices as an admin sees them, the policies applied to them, and tokens to enroll more.
 
-use super::{MOST_ROUNDS, Service, ServiceError};
+use super::{MOST_ROUNDS, Service, ServiceError, check_trusted};
 use crate::{
     change::Change,
     store::{AuditEntry, Snapshot, StoreError},
@@ -18,6 +18,9 @@ const COMPLEXITY_SINCE: u32 = 31;
 
 /// The longest minimum that Android takes (`DevicePolicyManager.getPasswordMaximumLength`).
 const LONGEST_MINIMUM: u32 = 16;
+
+/// The most groups of a device: every call about it reads them.
+const MOST_GROUPS: usize = 32;
 
 /// Part of the list of devices.
 pub struct DevicePage {
@@ -101,6 +104,40 @@ impl Service {
         Err(StoreError::Conflict.into())
     }
 
+    /// Trusts a device no more, for a reason that the audit trail keeps: its agent gets in no more, a pending
+    /// command is taken back, and the sealed passwords that wait for it are destroyed.
+    pub async fn revoke(&self, device: &str, reason: Option<String>) -> Result<(), ServiceError> {
+        for _ in 0..MOST_ROUNDS {
+            let snapshot = self.snapshot(device).await?;
+            if snapshot.revoked_at.is_some() {
+                break;
+            }
+            let at = time::now();
+            let audit = AuditEntry {
+                at,
+                actor: "admin".into(),
+                action: "revoke".into(),
+                device: Some(device.to_owned()),
+                command: None,
+                detail: reason.clone(),
+                plugin: None,
+            };
+            let changes = vec![Change::Revoke];
+            if self.commit(&snapshot, at, changes, Some(audit)).await? {
+                break;
+            }
+        }
+        let snapshot = self.snapshot(device).await?;
+        check_trusted(&snapshot).err().ok_or(StoreError::Conflict)?;
+        // The device is out by now; what a plugin refuses to take back here is empty, and reaches nobody.
+        if let Some(pending) = snapshot.pending
+            && let Err(error) = self.cancel(device, &pending.id).await
+        {
+            tracing::warn!(device, command = pending.id, %error, "was not taken back");
+        }
+        Ok(())
+    }
+
     /// Makes a token that one device can enroll with, once, within `valid_for` seconds.
     pub async fn enrollment_token(
         &self,
@@ -112,6 +149,10 @@ impl Service {
             .find(|group| group.is_empty() || group.len() > 64)
         {
             let text = format!("`{group}` is no group: a group's name has 1 to 64 bytes");
+            return Err(ServiceError::BadRequest(text));
+        }
+        if groups.len() > MOST_GROUPS {
+            let text = format!("a device is in {MOST_GROUPS} groups at most");
             return Err(ServiceError::BadRequest(text));
         }
         let within = 1..=365 * 24 * 3600;

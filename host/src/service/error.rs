@@ -13,6 +13,11 @@ pub enum ServiceError {
     /// There is no such device.
     #[error("there is no device {0}: `mdm-host device list` shows those that there are")]
     UnknownDevice(String),
+    /// An admin revoked the device.
+    #[error(
+        "device {0} was revoked: nothing reaches it any more. Enroll it again if it is to be managed"
+    )]
+    Revoked(String),
     /// The device has no such command.
     #[error("device {device} has no command {command}: its history shows those that it has")]
     UnknownCommand {
@@ -49,6 +54,9 @@ pub enum ServiceError {
         /// Some of them.
         first: Vec<String>,
     },
+    /// Another plugin is being checked.
+    #[error("another plugin is being checked: try again when that is done")]
+    BusyChecking,
     /// No plugin was active before.
     #[error("there is no plugin to roll back to: no other was active before")]
     NothingToRollBack,

@@ -1,18 +1,53 @@
 //! The clock's use case: commands whose time is over.
 
 use super::{Deed, Service, ServiceError};
+use crate::{plugin::Function, store::Overdue};
 use mdm_wire::{time, words::CommandId};
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 /// How often the store is asked for commands whose time is over.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// How many are read from the store at one time.
+const PAGE: u32 = 500;
+
+/// The longest that a command waits which the plugin did not end, before it is asked again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// The commands that the plugin did not end when it was asked to: each is tried again after a pause, which
+/// grows, so that they keep nobody from those that it will end.
+#[derive(Default)]
+struct Pauses(HashMap<CommandId, Pause>);
+
+#[derive(Clone, Copy)]
+struct Pause {
+    until: Instant,
+    length: Duration,
+}
+
+impl Pauses {
+    fn is_over(&self, command: &CommandId, now: Instant) -> bool {
+        self.0.get(command).is_none_or(|pause| pause.until <= now)
+    }
+
+    fn failed(&mut self, command: CommandId, now: Instant) {
+        let longer = |pause: &Pause| (pause.length * 2).min(LONGEST_PAUSE);
+        let length = self.0.get(&command).map_or(EVERY, longer);
+        let until = now + length;
+        self.0.insert(command, Pause { until, length });
+    }
+}
 
 impl Service {
     /// Lets the plugin end every command whose time is over, again and again until the host closes.
     pub async fn watch_the_clock(&self) {
         let mut closing = self.closing.subscribe();
+        let mut pauses = Pauses::default();
         while !*closing.borrow() {
-            if let Err(error) = self.expire_overdue().await {
+            if let Err(error) = self.expire_overdue(&mut pauses).await {
                 tracing::warn!(%error, "commands whose time is over were not ended");
             }
             tokio::select! {
@@ -22,20 +57,65 @@ impl Service {
         }
     }
 
-    async fn expire_overdue(&self) -> Result<(), ServiceError> {
-        for (device, command) in self.store.overdue(time::now()).await? {
-            // A report may have come first, or the plugin may see it otherwise: the next one's turn.
-            match self.expire(&device, &command).await {
-                Ok(()) => tracing::info!(device, command, "expired"),
-                Err(error) => tracing::warn!(device, command, %error, "did not expire"),
+    async fn expire_overdue(&self, pauses: &mut Pauses) -> Result<(), ServiceError> {
+        let now = time::now();
+        let mut kept = Pauses::default();
+        let mut after: Option<Overdue> = None;
+        loop {
+            let page = self.store.overdue(now, after.as_ref(), PAGE).await?;
+            let Some(last) = page.last().cloned() else {
+                break;
+            };
+            for Overdue {
+                device, command, ..
+            } in page
+            {
+                if pauses.is_over(&command, Instant::now()) {
+                    match self.expire(&device, &command).await {
+                        Ok(()) => tracing::info!(device, command, "expired"),
+                        // A report may have come first, or the plugin may see it otherwise.
+                        Err(error) => {
+                            tracing::warn!(device, command, %error, "did not expire");
+                            pauses.failed(command.clone(), Instant::now());
+                        }
+                    }
+                }
+                // Pauses of commands that have ended otherwise are forgotten.
+                if let Some(pause) = pauses.0.remove(&command) {
+                    kept.0.insert(command, pause);
+                }
             }
+            after = Some(last);
         }
+        *pauses = kept;
         Ok(())
     }
 
     async fn expire(&self, device: &str, command: &CommandId) -> Result<(), ServiceError> {
-        let deed = Deed::new("host", "expire").on(command);
+        let deed = Deed::new("host", Function::Expire).on(command);
         self.decide(device, deed, |plugin, context| plugin.expire(context))
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_did_not_expire_is_asked_for_again_ever_less_often() {
+        let begin = Instant::now();
+        let mut pauses = Pauses::default();
+        let command = || "command".to_owned();
+        assert!(pauses.is_over(&command(), begin));
+        pauses.failed(command(), begin);
+        assert!(!pauses.is_over(&command(), begin));
+        assert!(pauses.is_over(&command(), begin + EVERY));
+        assert!(pauses.is_over(&"another".into(), begin));
+        for _ in 0..100 {
+            pauses.failed(command(), begin);
+        }
+        assert!(!pauses.is_over(&command(), begin + LONGEST_PAUSE / 2));
+        assert!(pauses.is_over(&command(), begin + LONGEST_PAUSE));
     }
 }

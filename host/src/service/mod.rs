@@ -1,10 +1,14 @@
 //! The one flow: a request becomes a plugin's decision, and the decision one commit.
 //!
 //! A use case is one function: `password` has the admin's, `devices` those about devices and policies,
-//! `plugins` those about plugins, `agents` the agent's, `expiry` the clock's. All that decide go through `Service::decide`; those
-//! that only ask, through `Service::ask`.
+//! `plugins` those about plugins, `agents` the agent's, `expiry` the clock's. All that decide go through
+//! `Service::decide`; those that only ask, through `Service::ask`.
+//!
+//! A use case that changes something is to be carried out to its end: drop its future half-way, and it is
+//! undecided whether the change was committed, and who was told of it.
 
 mod agents;
+mod call;
 mod devices;
 mod error;
 mod expiry;
@@ -21,14 +25,14 @@ pub use shadow::{Comparisons, Difference, ShadowReport};
 use crate::{
     change::Change,
     password::Password,
-    plugin::{CallContext, Decided, Instance, Plugin, PluginError, Returned},
+    plugin::{CallContext, Decided, Function, Instance, Returned},
     store::{AuditEntry, Commit, Snapshot, Store, StoreError},
     transport::{AgentSync, Transport as _},
 };
 use mdm_wire::{
     decisions::{PasswordRule, Refusal},
     sealing::{Binding, PublicKey},
-    time::{self, Timestamp},
+    time::Timestamp,
     words::{Action, CommandId},
 };
 use serde::Serialize;
@@ -46,24 +50,24 @@ pub struct Service {
     transport: AgentSync,
     password_rule: PasswordRule,
     /// One permit for each instance that may run.
-    instances: Semaphore,
+    instances: Arc<Semaphore>,
     closing: watch::Sender<bool>,
 }
 
 /// Who asks for what, with what: the call's input, and its line in the audit trail.
 struct Deed<'a> {
     actor: &'static str,
-    action: &'static str,
+    function: Function,
     detail: Option<String>,
     password: Option<&'a Password>,
     subject: Option<&'a CommandId>,
 }
 
 impl<'a> Deed<'a> {
-    fn new(actor: &'static str, action: &'static str) -> Self {
+    fn new(actor: &'static str, function: Function) -> Self {
         Self {
             actor,
-            action,
+            function,
             detail: None,
             password: None,
             subject: None,
@@ -83,7 +87,7 @@ impl Service {
     /// Wires a host together.
     pub fn new(store: Arc<dyn Store>, plugins: Plugins, password_rule: PasswordRule) -> Self {
         Self {
-            instances: Semaphore::new(plugins.most_instances()),
+            instances: Arc::new(Semaphore::new(plugins.most_instances())),
             store,
             plugins,
             transport: AgentSync::default(),
@@ -110,14 +114,18 @@ impl Service {
     ) -> Result<T, ServiceError> {
         for _ in 0..MOST_ROUNDS {
             let snapshot = self.snapshot(device).await?;
+            if deed.function.sends() {
+                check_trusted(&snapshot)?;
+            }
             let mut context = self.context(&snapshot, deed.password);
             if let Some(subject) = deed.subject {
                 context.subject = Some(self.command(device, subject).await?);
             }
             let call = call.clone();
             let (answer, context, plugin) = self
-                .run(deed.action, context, move |plugin, context| {
+                .run(deed.function, context, move |plugin, context| {
                     let (result, mut context) = call(plugin, context)?;
+                    context.check_expiries()?;
                     if result.is_err() {
                         context.changes.clear();
                     }
@@ -127,7 +135,7 @@ impl Service {
             tracing::trace!(
                 device,
                 actor = deed.actor,
-                action = deed.action,
+                function = %deed.function,
                 ?context,
                 "decided"
             );
@@ -138,7 +146,7 @@ impl Service {
             let audit = AuditEntry {
                 at: context.now,
                 actor: deed.actor.into(),
-                action: deed.action.into(),
+                action: deed.function.word().into(),
                 device: Some(device.to_owned()),
                 command: subject(&context),
                 detail: deed.detail.clone(),
@@ -192,7 +200,7 @@ impl Service {
     /// Asks the plugin about a device. Nothing changes.
     async fn ask<T: Serialize + Send + 'static>(
         &self,
-        function: &'static str,
+        function: Function,
         snapshot: &Snapshot,
         password: Option<&Password>,
         call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Clone + Send + 'static,
@@ -202,96 +210,17 @@ impl Service {
         Ok(answer)
     }
 
-    /// Runs a call on the active plugin, and says which that was. While it is on trial, the plugin
-    /// before it takes the calls that it fails: they have changed nothing. Out of service, its fallback
-    /// takes all of them, if the host has one.
-    async fn run<T: Serialize + Send + 'static>(
-        &self,
-        function: &'static str,
-        context: CallContext,
-        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Clone + Send + 'static,
-    ) -> Result<(T, CallContext, String), PluginError> {
-        let places = self.plugins.slot.places();
-        let shadow = self.plugins.shadow();
-        let previous = places.previous.filter(|_| places.trial.is_some());
-        let has_fallback = self.plugins.fallback().is_some();
-        let is_repeated = previous.is_some() || shadow.is_some() || has_fallback;
-        let spare = is_repeated.then(|| context.clone());
-        let mut plugin = places.active.plugin;
-        let mut decided = match plugin.admits_calls() {
-            true => self.run_on(&plugin, context, call.clone()).await,
-            false => Err(PluginError::OutOfService),
-        };
-        let failure = decided.as_ref().err();
-        if self.plugins.slot.note(&plugin, failure) {
-            let last = failure.map(ToString::to_string);
-            self.note_failed_trial(&plugin, last.unwrap_or_default())
-                .await;
-        }
-        let substitute = match failure {
-            None | Some(PluginError::NoSubject) => None,
-            Some(PluginError::OutOfService) => previous
-                .map(|it| it.plugin)
-                .or_else(|| self.plugins.fallback()),
-            Some(_) => previous.map(|it| it.plugin),
-        };
-        if let (Some(substitute), Some(spare)) = (substitute, &spare) {
-            plugin = substitute;
-            decided = self.run_on(&plugin, spare.clone(), call.clone()).await;
-        }
-        let (answer, context) = decided?;
-        if let (Some(shadow), Some(spare)) = (shadow, spare) {
-            shadow.compare(function, (&answer, &context), spare, call);
-        }
-        Ok((answer, context, plugin.digest()))
-    }
-
-    async fn run_on<T: Send + 'static>(
-        &self,
-        plugin: &Arc<Plugin>,
-        context: CallContext,
-        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
-    ) -> Decided<T> {
-        let crashed = |what: String| PluginError::Crashed(what);
-        let _permit = self
-            .instances
-            .acquire()
-            .await
-            .map_err(|e| crashed(e.to_string()))?;
-        let plugin = Arc::clone(plugin);
-        // A plugin may use all of its time: off the threads that serve everyone else.
-        tokio::task::spawn_blocking(move || {
-            let decided = plugin
-                .instance()
-                .and_then(|mut instance| call(&mut instance, context));
-            if plugin.note_call(decided.as_ref().err()) {
-                tracing::error!(plugin = plugin.digest(), "the plugin is out of service");
-            }
-            decided
-        })
-        .await
-        .map_err(|e| crashed(e.to_string()))?
-        .inspect_err(|error| tracing::warn!(%error, "a plugin's call failed"))
-    }
-
-    fn context(&self, snapshot: &Snapshot, password: Option<&Password>) -> CallContext {
-        CallContext {
-            device: snapshot.device.clone(),
-            pending: snapshot.pending.clone(),
-            latest: snapshot.latest.clone(),
-            subject: None,
-            password_rule: self.password_rule.clone(),
-            capabilities: self.transport.capabilities(),
-            online: self.transport.is_online(&snapshot.device.id),
-            now: time::now(),
-            password: password.cloned(),
-            changes: Vec::new(),
-        }
-    }
-
     async fn snapshot(&self, device: &str) -> Result<Snapshot, ServiceError> {
         let unknown = || ServiceError::UnknownDevice(device.to_owned());
         self.store.snapshot(device).await?.ok_or_else(unknown)
+    }
+}
+
+/// Nothing reaches a device that was revoked.
+fn check_trusted(snapshot: &Snapshot) -> Result<(), ServiceError> {
+    match snapshot.revoked_at {
+        None => Ok(()),
+        Some(_) => Err(ServiceError::Revoked(snapshot.device.id.clone())),
     }
 }
 

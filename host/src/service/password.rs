@@ -1,7 +1,7 @@
 //! What an admin does with a password: reset, remove, outlook, status, cancel.
 
-use super::{Deed, Service, ServiceError};
-use crate::{password::Password, store::Snapshot};
+use super::{Deed, Service, ServiceError, check_trusted};
+use crate::{password::Password, plugin::Function, store::Snapshot};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook, DeviceStatus, Terms},
     words::{Action, CommandId, ResetOptions},
@@ -48,7 +48,7 @@ impl Service {
         let Reset { options, terms, .. } = reset.clone();
         let deed = Deed {
             password: Some(&reset.password),
-            ..Deed::new("admin", "reset")
+            ..Deed::new("admin", Function::Reset)
         };
         let id = self
             .decide(device, deed, move |plugin, context| {
@@ -90,7 +90,7 @@ impl Service {
 
     /// Asks for a remove of the password of one device.
     pub async fn remove(&self, device: &str, terms: Terms) -> Result<Command, ServiceError> {
-        let deed = Deed::new("admin", "remove");
+        let deed = Deed::new("admin", Function::Remove);
         let id = self
             .decide(device, deed, move |plugin, context| {
                 plugin.remove(context, &terms)
@@ -106,6 +106,7 @@ impl Service {
         request: Request,
     ) -> Result<DeviceOutlook, ServiceError> {
         let snapshot = self.snapshot(device).await?;
+        check_trusted(&snapshot)?;
         let Request {
             action,
             password,
@@ -113,7 +114,7 @@ impl Service {
             terms,
         } = request;
         self.ask(
-            "outlook",
+            Function::Outlook,
             &snapshot,
             password.as_ref(),
             move |plugin, context| plugin.outlook(context, action, options, &terms),
@@ -125,7 +126,7 @@ impl Service {
     pub async fn status(&self, device: &str) -> Result<(DeviceStatus, Vec<Command>), ServiceError> {
         let snapshot = self.snapshot(device).await?;
         let status = self
-            .ask("status", &snapshot, None, |plugin, context| {
+            .ask(Function::Status, &snapshot, None, |plugin, context| {
                 plugin.status(context)
             })
             .await?;
@@ -134,7 +135,7 @@ impl Service {
 
     /// Takes a pending command back.
     pub async fn cancel(&self, device: &str, command: &CommandId) -> Result<Command, ServiceError> {
-        let deed = Deed::new("admin", "cancel").on(command);
+        let deed = Deed::new("admin", Function::Cancel).on(command);
         self.decide(device, deed, |plugin, context| plugin.cancel(context))
             .await?;
         self.command(device, command).await

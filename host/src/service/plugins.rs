@@ -7,8 +7,11 @@ use super::{
 };
 use crate::{
     conformance::{self, Thoroughness, Verdict},
-    plugin::{Artifacts, LoadError, Places, Plugin, Runtime, Slot, Slotted, TrialTerms, Trust},
-    store::{AuditEntry, PluginChoice, PluginFile, Store, StoreError},
+    plugin::{
+        Artifacts, LoadError, Places, Plugin, PluginError, Runtime, Slot, Slotted, Trial, TrialEnd,
+        TrialTerms, Trust, component_of,
+    },
+    store::{AuditEntry, ChosenPlugin, PluginChoice, PluginFile, Store, StoreError},
 };
 use mdm_wire::time;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const CHECK: Thoroughness = Thoroughness {
     seed: 1,
     sequences: 50,
+    shrink: false,
 };
 
 /// The most failed cases that a refusal names.
@@ -61,6 +65,8 @@ pub struct Plugins {
     shadow: Mutex<Option<Arc<Shadow>>>,
     /// Held while what is chosen changes.
     choosing: tokio::sync::Mutex<()>,
+    /// Held while a plugin is compiled and checked: that takes memory and a processor.
+    checking: tokio::sync::Mutex<()>,
 }
 
 impl Plugins {
@@ -77,33 +83,44 @@ impl Plugins {
         let default = Slotted {
             plugin: Arc::new(default),
             is_default: true,
+            is_proven: true,
         };
-        let chosen = async |digest: Option<String>| {
-            let Some(digest) = digest else {
+        let chosen = async |chosen: Option<ChosenPlugin>| {
+            let Some(ChosenPlugin { digest, is_proven }) = chosen else {
                 return Ok(default.clone());
             };
             let lost = || StoreError::Failed(format!("the file of plugin {digest} is gone"));
             let file = store.plugin_file(&digest).await?.ok_or_else(lost)?;
             // What was trusted when it was chosen may not be any more.
-            trust.check(&digest, &file.bytes, file.signature.as_deref())?;
+            trust.check(&file.bytes, file.signature.as_deref())?;
+            let plugin = runtime.load(&file.bytes, artifacts.as_ref())?;
+            if plugin.digest() != digest {
+                let text = format!("the file of plugin {digest} is that of another one");
+                return Err(StoreError::Failed(text).into());
+            }
             Ok::<_, ServiceError>(Slotted {
-                plugin: Arc::new(runtime.load(&file.bytes, artifacts.as_ref())?),
+                plugin: Arc::new(plugin),
                 is_default: false,
+                is_proven,
             })
         };
-        let (active, previous) = match store.plugin_choice().await? {
-            None => (default.clone(), None),
+        let places = match store.plugin_choice().await? {
+            None => Places {
+                active: default.clone(),
+                previous: None,
+            },
             Some(choice) => {
                 let active = chosen(choice.active).await?;
                 // Nobody waits for the previous one: it can be chosen anew.
                 let previous = chosen(choice.previous).await.inspect_err(|error| {
                     tracing::warn!(%error, "the previous plugin can't be loaded");
                 });
-                (active, previous.ok())
+                let previous = previous.ok();
+                Places { active, previous }
             }
         };
         Ok(Self {
-            slot: Slot::new(active, previous, trial),
+            slot: Slot::new(places, trial),
             fallback: fallback.map(Arc::new),
             runtime,
             artifacts,
@@ -111,6 +128,7 @@ impl Plugins {
             default,
             shadow: Mutex::default(),
             choosing: tokio::sync::Mutex::default(),
+            checking: tokio::sync::Mutex::default(),
         })
     }
 
@@ -138,37 +156,48 @@ impl Plugins {
 
 impl Service {
     /// The plugins in the slot: the active one, the one before it, and how far a trial is.
-    pub fn plugins(&self) -> (Places, TrialTerms) {
-        (self.plugins.slot.places(), self.plugins.slot.terms())
+    pub fn plugins(&self) -> (Places, Option<Trial>, TrialTerms) {
+        let slot = &self.plugins.slot;
+        (slot.places(), slot.trial(), slot.terms())
     }
 
     /// Checks a plugin against the contract, and lets it decide from the next call on.
     pub async fn use_plugin(self: &Arc<Self>, file: PluginFile) -> Result<(), ServiceError> {
-        let plugin = self.load_checked(file.clone()).await?;
-        let slotted = Slotted {
+        let kept = PluginFile {
+            bytes: component_of(&file.bytes)?.to_vec(),
+            signature: file.signature.clone(),
+        };
+        let plugin = self.load_checked(file).await?;
+        let new = Slotted {
             plugin: Arc::new(plugin),
             is_default: false,
+            is_proven: false,
         };
-        self.swap(slotted, Some(file)).await
+        self.swap(new, Some(kept)).await
     }
 
     /// Lets the plugin decide that the host started with.
-    pub async fn use_default_plugin(self: &Arc<Self>) -> Result<(), ServiceError> {
+    pub async fn use_default_plugin(&self) -> Result<(), ServiceError> {
         self.swap(self.plugins.default.clone(), None).await
+    }
+
+    async fn swap(&self, new: Slotted, file: Option<PluginFile>) -> Result<(), ServiceError> {
+        let next = |places: &Places| {
+            let is_active = places.active.plugin.digest() == new.plugin.digest();
+            (!is_active).then(|| places.with(new))
+        };
+        self.choose(("admin", "use-plugin", None), file, next)
+            .await?;
+        Ok(())
     }
 
     /// Lets the plugin decide that did before the active one.
     pub async fn roll_back_plugin(&self) -> Result<(), ServiceError> {
-        let _choosing = self.plugins.choosing.lock().await;
-        let Places {
-            active, previous, ..
-        } = self.plugins.slot.places();
-        let previous = previous.ok_or(ServiceError::NothingToRollBack)?;
-        let audit = audit("admin", "roll-back-plugin", &previous, None);
-        self.keep_choice(&previous, Some(&active), None, audit)
-            .await?;
-        self.plugins.slot.roll_back();
-        Ok(())
+        let by = ("admin", "roll-back-plugin", None);
+        match self.choose(by, None, Places::rolled_back).await? {
+            true => Ok(()),
+            false => Err(ServiceError::NothingToRollBack),
+        }
     }
 
     /// Lets a candidate decide the same calls as the active plugin, without effect.
@@ -202,66 +231,92 @@ impl Service {
         Ok(self.store.audit(None, most).await?)
     }
 
-    /// The previous plugin is back because the new one failed too often.
-    pub(super) async fn note_failed_trial(&self, failed: &Plugin, last: String) {
-        let _choosing = self.plugins.choosing.lock().await;
-        let places = self.plugins.slot.places();
+    /// The trial of a plugin has ended: it stays, or the one before it is put back.
+    pub(super) async fn end_trial(
+        &self,
+        plugin: &Arc<Plugin>,
+        end: TrialEnd,
+        last: Option<&PluginError>,
+    ) {
         let terms = self.plugins.slot.terms();
-        let detail = format!(
-            "plugin {} failed {} of its first {} calls; at last: {last}",
-            failed.digest(),
-            terms.failures,
-            terms.calls
-        );
-        let audit = audit("host", "roll-back-plugin", &places.active, Some(detail));
-        let kept = self
-            .keep_choice(&places.active, places.previous.as_ref(), None, audit)
-            .await;
-        if let Err(error) = kept {
+        let digest = plugin.digest();
+        let (action, detail) = match end {
+            TrialEnd::Passed => (
+                "keep-plugin",
+                format!(
+                    "plugin {digest} has passed its trial of {} calls",
+                    terms.calls
+                ),
+            ),
+            TrialEnd::Failed => {
+                let last = last.map(ToString::to_string).unwrap_or_default();
+                let text = format!(
+                    "plugin {digest} failed {} times on trial; at last: {last}",
+                    terms.failures
+                );
+                ("roll-back-plugin", text)
+            }
+        };
+        // Calls end beside each other, and an admin may have chosen another one meanwhile.
+        let next = |places: &Places| match end {
+            _ if !places.is_on_trial(plugin) => None,
+            TrialEnd::Passed => Some(places.proven()),
+            TrialEnd::Failed => places.rolled_back(),
+        };
+        if let Err(error) = self
+            .choose(("host", action, Some(detail)), None, next)
+            .await
+        {
             tracing::error!(%error, "the choice of the plugin was not kept");
         }
     }
 
-    /// The choice is kept before it counts: a host that stops in between starts with the new plugin.
-    async fn swap(&self, plugin: Slotted, file: Option<PluginFile>) -> Result<(), ServiceError> {
-        let _choosing = self.plugins.choosing.lock().await;
-        let active = self.plugins.slot.places().active;
-        if active.plugin.digest() == plugin.plugin.digest() {
-            return Ok(());
-        }
-        let audit = audit("admin", "use-plugin", &plugin, None);
-        self.keep_choice(&plugin, Some(&active), file, audit)
-            .await?;
-        self.plugins.slot.swap(plugin);
-        Ok(())
-    }
-
-    /// Keeps a choice, so that the next start finds it.
-    async fn keep_choice(
+    /// Changes which plugins are in the slot; false: there is nothing to change. The choice is kept, with
+    /// its line in the audit trail, before it counts: a host that stops in between starts with what was
+    /// chosen.
+    async fn choose(
         &self,
-        active: &Slotted,
-        previous: Option<&Slotted>,
+        (actor, action, detail): (&str, &str, Option<String>),
         file: Option<PluginFile>,
-        audit: AuditEntry,
-    ) -> Result<(), ServiceError> {
-        let digest = |it: &Slotted| (!it.is_default).then(|| it.plugin.digest());
-        let choice = PluginChoice {
-            active: digest(active),
-            previous: previous.and_then(digest),
+        next: impl FnOnce(&Places) -> Option<Places>,
+    ) -> Result<bool, ServiceError> {
+        let _choosing = self.plugins.choosing.lock().await;
+        let Some(places) = next(&self.plugins.slot.places()) else {
+            return Ok(false);
         };
-        tracing::info!(
-            plugin = audit.plugin,
-            actor = audit.actor,
-            action = audit.action,
-            detail = audit.detail,
-            "another plugin decides"
-        );
-        Ok(self.store.choose_plugin(choice, file, audit).await?)
+        let chosen = |it: &Slotted| {
+            (!it.is_default).then(|| ChosenPlugin {
+                digest: it.plugin.digest(),
+                is_proven: it.is_proven,
+            })
+        };
+        let choice = PluginChoice {
+            active: chosen(&places.active),
+            previous: places.previous.as_ref().and_then(chosen),
+        };
+        let plugin = places.active.plugin.digest();
+        tracing::info!(plugin, actor, action, detail, "the choice of the plugin");
+        let audit = AuditEntry {
+            at: time::now(),
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            device: None,
+            command: None,
+            detail,
+            plugin: Some(plugin),
+        };
+        self.store.choose_plugin(choice, file, audit).await?;
+        self.plugins.slot.put(places);
+        Ok(true)
     }
 
     /// Loads a plugin that conforms. Compiling and checking one can take seconds: off the threads that
     /// serve everyone else.
     async fn load_checked(self: &Arc<Self>, file: PluginFile) -> Result<Plugin, ServiceError> {
+        let checking = &self.plugins.checking;
+        let _checking = checking
+            .try_lock()
+            .map_err(|_| ServiceError::BusyChecking)?;
         let service = Arc::clone(self);
         let checked = tokio::task::spawn_blocking(move || {
             let Plugins {
@@ -272,7 +327,7 @@ impl Service {
             } = &service.plugins;
             // Nothing of it is compiled or run before it is trusted.
             let PluginFile { bytes, signature } = &file;
-            trust.check(&runtime.digest(bytes), bytes, signature.as_deref())?;
+            trust.check(bytes, signature.as_deref())?;
             let plugin = runtime.load(bytes, artifacts.as_ref())?;
             let conformance = conformance::check(&plugin, CHECK)
                 .map_err(|error| LoadError::Engine(error.to_string()))?;
@@ -293,18 +348,5 @@ impl Service {
         checked
             .await
             .map_err(|error| LoadError::Engine(error.to_string()))?
-    }
-}
-
-/// A line in the audit trail about the host itself: another plugin decides.
-fn audit(actor: &str, action: &str, active: &Slotted, detail: Option<String>) -> AuditEntry {
-    AuditEntry {
-        at: time::now(),
-        actor: actor.to_owned(),
-        action: action.to_owned(),
-        device: None,
-        command: None,
-        detail,
-        plugin: Some(active.plugin.digest()),
     }
 }

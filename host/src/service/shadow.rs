@@ -1,7 +1,7 @@
 //! A candidate in the shadow of the active plugin: it decides the same live calls, its changes are
 //! dropped, and where the two differ is noted.
 
-use crate::plugin::{CallContext, Decided, Instance, Plugin, comparable};
+use crate::plugin::{CallContext, Decided, Function, Instance, Plugin, comparable};
 use mdm_wire::time::{self, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,6 +13,10 @@ use tokio::sync::Semaphore;
 
 /// How many differences are kept: the latest.
 const MOST_DIFFERENCES: usize = 100;
+
+/// How much of each side of a difference is kept, in bytes of JSON: a hundred of them are to fit into memory,
+/// whatever a plugin returns.
+const LONGEST_SIDE: usize = 4 << 10;
 
 /// How many calls of the candidate run at one time. A live call that finds no place is not compared: the
 /// shadow must not slow down what it watches.
@@ -76,7 +80,7 @@ pub(super) struct Shadow {
 
 #[derive(Default)]
 struct Notes {
-    functions: BTreeMap<&'static str, Comparisons>,
+    functions: BTreeMap<Function, Comparisons>,
     differences: VecDeque<Difference>,
 }
 
@@ -93,7 +97,7 @@ impl Shadow {
     /// Lets the candidate decide what the active plugin has just decided, in the background.
     pub(super) fn compare<T: Serialize + Send + 'static>(
         self: &Arc<Self>,
-        function: &'static str,
+        function: Function,
         decided: (&T, &CallContext),
         context: CallContext,
         call: impl FnOnce(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
@@ -139,7 +143,7 @@ impl Shadow {
             notes.differences.push_back(Difference {
                 at,
                 device,
-                function: function.to_owned(),
+                function: function.to_string(),
                 active: told(active),
                 candidate: candidate.map_or_else(Value::String, told),
             });
@@ -154,7 +158,7 @@ impl Shadow {
             contract: self.plugin.contract().to_owned(),
             since: self.since,
             functions: functions
-                .map(|(name, it)| ((*name).to_owned(), *it))
+                .map(|(function, it)| (function.to_string(), *it))
                 .collect(),
             differences: notes.differences.iter().cloned().collect(),
         }
@@ -165,6 +169,27 @@ impl Shadow {
     }
 }
 
+/// What one of the two made of a call: of a long list, say, only where its text begins.
 fn told((returned, effects): (Value, Value)) -> Value {
-    json!({"returns": returned, "effects": effects})
+    let told = json!({"returns": returned, "effects": effects});
+    let mut text = told.to_string();
+    if text.len() <= LONGEST_SIDE {
+        return told;
+    }
+    text.truncate(text.floor_char_boundary(LONGEST_SIDE));
+    json!(format!("{text}…"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_side_of_a_difference_takes_more_memory_than_a_few_kibibytes() {
+        let small = told((json!({"ok": "x"}), json!([])));
+        assert_eq!(small["returns"]["ok"], "x");
+        let large = told((json!("ä".repeat(100_000)), json!([])));
+        let text = large.as_str().unwrap();
+        assert!(text.starts_with("{") && text.len() < LONGEST_SIDE + 8);
+    }
 }

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub public_key: PublicKey,
     /// When it enrolled.
     pub enrolled_at: Timestamp,
+    /// When an admin revoked it; none: it is trusted.
+    pub revoked_at: Option<Timestamp>,
     /// It grows with every change; a commit names the one that it was decided on.
     pub version: i64,
     /// Its command in flight.
@@ -71,8 +73,8 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// `admin`, `agent` or `host`.
     pub actor: String,
-    /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`, `use-plugin`,
-    /// `roll-back-plugin`.
+    /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`, `revoke`, `use-plugin`,
+    /// `roll-back-plugin`, `keep-plugin`.
     pub action: String,
     /// To which device; none: to the host itself.
     pub device: Option<String>,
@@ -87,19 +89,39 @@ pub struct AuditEntry {
 /// The file of a plugin, as an admin gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginFile {
-    /// A component, or one that this host compiled.
+    /// A component, or one that this host compiled. A store keeps components only.
     pub bytes: Vec<u8>,
     /// The text of its signature, if it has one.
     pub signature: Option<String>,
 }
 
-/// What an admin chose of plugins: their digests. None is the plugin that the host starts with.
+/// What an admin chose of plugins. None is the plugin that the host starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginChoice {
     /// The plugin that decides.
-    pub active: Option<String>,
-    /// The one before it.
-    pub previous: Option<String>,
+    pub active: Option<ChosenPlugin>,
+    /// The one that a roll back puts back.
+    pub previous: Option<ChosenPlugin>,
+}
+
+/// A plugin that an admin chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenPlugin {
+    /// SHA-256 of its component, in hex.
+    pub digest: String,
+    /// Whether it has passed a trial on this host.
+    pub is_proven: bool,
+}
+
+/// A pending command whose time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// Its device.
+    pub device: String,
+    /// The command.
+    pub command: CommandId,
+    /// When its time was over.
+    pub expires_at: Timestamp,
 }
 
 /// A pending command in the outbox.
@@ -150,8 +172,13 @@ pub trait Store: Send + Sync + 'static {
     /// A device's pending commands, oldest first.
     async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError>;
 
-    /// Pending commands whose time is over at `now`, with their devices.
-    async fn overdue(&self, now: Timestamp) -> Result<Vec<(String, CommandId)>, StoreError>;
+    /// Up to `most` pending commands whose time is over at `now`, by when it was, after this one.
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        after: Option<&Overdue>,
+        most: u32,
+    ) -> Result<Vec<Overdue>, StoreError>;
 
     /// The latest `most` lines about a device, or about the host itself, latest first.
     async fn audit(&self, device: Option<&str>, most: u32) -> Result<Vec<AuditEntry>, StoreError>;

@@ -22,6 +22,9 @@ pub struct AgentSync {
 struct Presence {
     /// Counts the news; its receivers are the syncs that wait.
     news: watch::Sender<u64>,
+    /// How many of them are ready to wait for news, and so in contact for longer than a moment.
+    waiting: usize,
+    /// When one that was ready to wait got its answer: the agent comes back for more.
     answered: Option<Instant>,
 }
 
@@ -30,34 +33,28 @@ pub struct Contact {
     device: String,
     devices: Arc<Mutex<HashMap<String, Presence>>>,
     news: watch::Receiver<u64>,
-    end: End,
-}
-
-/// How a sync ends.
-enum End {
-    /// The agent is gone.
-    CutOff,
-    /// The agent got its answer, and will be back at once.
-    Returning,
-    /// The agent got its answer, and has not said that it will be back.
-    Passing,
+    is_ready_to_wait: bool,
+    is_answered: bool,
 }
 
 impl AgentSync {
-    /// A device syncs. News from this moment on will wake it.
-    pub fn contact(&self, device: &str) -> Contact {
+    /// A device syncs, and is ready to wait for news, or only passes by. News from this moment on will wake it.
+    pub fn contact(&self, device: &str, is_ready_to_wait: bool) -> Contact {
         let mut devices = lock(&self.devices);
         let presence = devices
             .entry(device.to_owned())
             .or_insert_with(|| Presence {
                 news: watch::Sender::new(0),
+                waiting: 0,
                 answered: None,
             });
+        presence.waiting += usize::from(is_ready_to_wait);
         Contact {
             device: device.to_owned(),
             devices: Arc::clone(&self.devices),
             news: presence.news.subscribe(),
-            end: End::CutOff,
+            is_ready_to_wait,
+            is_answered: false,
         }
     }
 }
@@ -71,13 +68,9 @@ impl Contact {
         }
     }
 
-    /// The sync is answered. An agent that was ready to wait for news comes back for more.
-    pub fn answered(mut self, was_ready_to_wait: bool) {
-        self.end = if was_ready_to_wait {
-            End::Returning
-        } else {
-            End::Passing
-        };
+    /// The sync is answered.
+    pub fn answered(mut self) {
+        self.is_answered = true;
     }
 }
 
@@ -85,10 +78,9 @@ impl Drop for Contact {
     fn drop(&mut self) {
         let mut devices = lock(&self.devices);
         if let Some(presence) = devices.get_mut(&self.device) {
-            match self.end {
-                End::CutOff => presence.answered = None,
-                End::Returning => presence.answered = Some(Instant::now()),
-                End::Passing => {}
+            if self.is_ready_to_wait {
+                presence.waiting -= 1;
+                presence.answered = self.is_answered.then(Instant::now);
             }
             // This sync is still among the receivers.
             if presence.answered.is_none() && presence.news.receiver_count() == 1 {
@@ -110,7 +102,7 @@ impl Transport for AgentSync {
 
     fn is_online(&self, device: &str) -> bool {
         lock(&self.devices).get(device).is_some_and(|presence| {
-            presence.news.receiver_count() > 0
+            presence.waiting > 0
                 || presence
                     .answered
                     .is_some_and(|at| at.elapsed() < BETWEEN_SYNCS)
@@ -135,7 +127,7 @@ mod tests {
     #[tokio::test]
     async fn news_that_comes_between_two_looks_is_not_missed() {
         let transport = AgentSync::default();
-        let mut contact = transport.contact("a");
+        let mut contact = transport.contact("a", true);
         transport.wake("a");
         contact.news().await;
         let waited = tokio::time::timeout(Duration::from_millis(20), contact.news()).await;
@@ -145,8 +137,8 @@ mod tests {
     #[tokio::test]
     async fn every_sync_of_a_device_is_woken_also_beside_one_that_nobody_reads_any_more() {
         let transport = AgentSync::default();
-        let _stale = transport.contact("a");
-        let mut fresh = transport.contact("a");
+        let _stale = transport.contact("a", true);
+        let mut fresh = transport.contact("a", true);
         transport.wake("a");
         fresh.news().await;
     }
@@ -155,13 +147,15 @@ mod tests {
     fn a_device_is_online_while_it_waits_and_shortly_after_an_answer_and_not_when_cut_off() {
         let transport = AgentSync::default();
         assert!(!transport.is_online("a"));
-        let contact = transport.contact("a");
+        let contact = transport.contact("a", true);
         assert!(transport.is_online("a"));
         drop(contact);
         assert!(!transport.is_online("a"));
-        transport.contact("a").answered(false);
-        assert!(!transport.is_online("a"), "it only passed by");
-        transport.contact("a").answered(true);
+        let passing = transport.contact("a", false);
+        assert!(!transport.is_online("a"), "it only passes by");
+        passing.answered();
+        assert!(!transport.is_online("a"));
+        transport.contact("a", true).answered();
         assert!(transport.is_online("a"));
     }
 }

@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 import { transpile } from "@bytecodealliance/jco";
 import { isObject, readCases } from "./case.mjs";
 import { hostFor } from "./host.mjs";
-import { isAsExpected } from "./judge.mjs";
+import { expiresInTime, isAsExpected } from "./judge.mjs";
 import { fromJson, toJson, variant } from "./values.mjs";
 
 const NO_OPTIONS = { lock_now: false, require_entry: false, no_credentials_on_boot: false };
@@ -97,9 +97,10 @@ for (const it of await readCases(folder)) {
   } catch (error) {
     answer = { returns: { crashed: String(error) }, effects: [] };
   }
-  if (it.expect === undefined) {
+  const isInTime = expiresInTime(answer.effects, it.situation.now);
+  if (it.expect === undefined && isInTime) {
     count.free += 1;
-  } else if (isAsExpected(it.expect, answer)) {
+  } else if (it.expect !== undefined && isInTime && isAsExpected(it.expect, answer)) {
     count.passed += 1;
   } else {
     count.failed += 1;

@@ -1,10 +1,29 @@
 """Whether what came back is what the contract requires."""
 
+from datetime import datetime, timezone
 from typing import Any, Optional
 
+# The contract's calendar ends where the year 9999 begins.
+END_OF_CALENDAR = datetime(9999, 1, 1, tzinfo=timezone.utc)
 
-def is_as_expected(expect: dict[str, Any], returns: Any, effects: list[Any]) -> bool:
-    """Whether a call did what is expected of it, and changed no more."""
+
+def is_as_expected(expect: Any, returns: Any, effects: list[Any]) -> bool:
+    """Whether a call did what is expected of it: one of several things, if they are a list."""
+    one_of = expect if isinstance(expect, list) else [expect]
+    return any(is_this(one, returns, effects) for one in one_of)
+
+
+def expires_in_time(effects: list[Any], now: str) -> bool:
+    """Whether whatever is sent expires later than now and within the calendar, or not at all."""
+    ends = [effect["send"]["expires_at"] for effect in effects if "send" in effect]
+    return all(time(now) < time(end) < END_OF_CALENDAR for end in ends if end is not None)
+
+
+def time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def is_this(expect: dict[str, Any], returns: Any, effects: list[Any]) -> bool:
     without = expect.get("without_notes", [])
     return (
         matches(expect["returns"], returns)

@@ -86,7 +86,18 @@ impl Guest for Hostile {
                 let faults = vec![PasswordFault::Guessable; 2_000_000];
                 return Err(Refusal::PasswordRefused(faults));
             }
-            16 => return Err(Refusal::Other(spy(secret))),
+            16 => {
+                send_until(Some(secret), Some(1 << 60));
+            }
+            17 => return Ok("a-command-that-was-never-sent".into()),
+            18 => {
+                let outcome = Outcome::Failed(Failure::Other("x".repeat(1025)));
+                device_store::settle(&sent, &outcome);
+            }
+            19 => {
+                send_until(Some(secret), Some(1));
+            }
+            20 => return Err(Refusal::Other(spy(secret))),
             _ => {}
         }
         Ok(sent)
@@ -114,6 +125,7 @@ impl Guest for Hostile {
     }
 
     fn policy_override() -> PolicyState {
+        fails_in_group("fails-policy-override");
         PolicyState::None
     }
 
@@ -126,8 +138,15 @@ impl Guest for Hostile {
     }
 
     fn expire(command: Command) -> Result<(), Refusal> {
+        fails_in_group("fails-expire");
         Err(Refusal::NotExpired(command.id))
     }
+}
+
+/// Fails for a device of this group.
+fn fails_in_group(group: &str) {
+    let groups = device_store::get_device().groups;
+    assert!(!groups.iter().any(|it| it == group), "as asked");
 }
 
 /// Uses every import, and tells after which of them it has found in its memory what it seeks.
@@ -156,6 +175,10 @@ fn spy(secret: &Secret) -> String {
 }
 
 fn send(secret: Option<&Secret>) -> CommandId {
+    send_until(secret, None)
+}
+
+fn send_until(secret: Option<&Secret>, expires_at: Option<u64>) -> CommandId {
     let options = ResetOptions {
         lock_now: false,
         require_entry: false,
@@ -165,7 +188,7 @@ fn send(secret: Option<&Secret>) -> CommandId {
         NewCommand {
             action: Action::Reset,
             options,
-            expires_at: None,
+            expires_at,
         },
         secret,
     )

@@ -4,7 +4,7 @@ use mdm_host::{
     password::Password,
     plugin::{Limits, Plugin, REFERENCE, Runtime},
     service::{PluginSettings, Plugins, Request, Reset, Service, ServiceError},
-    store::{SqliteStore, Store as _},
+    store::SqliteStore,
     token,
 };
 use mdm_wire::{
@@ -32,6 +32,7 @@ pub(crate) struct Fleet {
 /// An enrolled device, and what its agent says.
 pub(crate) struct Agent {
     pub(crate) device: String,
+    pub(crate) credential: String,
     key: PrivateKey,
     pub(crate) told: Told,
     pub(crate) holding: Vec<String>,
@@ -96,6 +97,7 @@ impl Fleet {
             .unwrap();
         Agent {
             device: enrolled.device,
+            credential: enrolled.credential,
             key,
             told,
             holding: Vec::new(),
@@ -136,12 +138,6 @@ impl Fleet {
             .into_iter()
             .find(|entry| entry.id == command.id)
             .unwrap()
-    }
-
-    /// The device's commands as the store has them, whatever its plugin does.
-    pub(crate) async fn store_of(&self, agent: &Agent) -> Vec<Command> {
-        let store = SqliteStore::open(&self.folder.path().join("mdm.db")).unwrap();
-        store.history(&agent.device, 50).await.unwrap()
     }
 
     pub(crate) async fn apply_policy(&self, agent: &Agent, policy: &Policy) {

@@ -5,6 +5,7 @@
 
 mod fleet;
 mod plugins;
+mod revoked;
 mod rules;
 mod store;
 mod swap;

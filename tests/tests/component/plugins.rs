@@ -6,7 +6,11 @@ use mdm_host::{
     service::ServiceError,
 };
 use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting};
-use mdm_wire::decisions::{PasswordRule, Refusal, Terms};
+use mdm_wire::{
+    decisions::{PasswordRule, Refusal, Status, Terms},
+    sync::Report,
+    words::{Failure, Outcome, Policy, Quality, Requirement},
+};
 use std::{
     fs,
     time::{Duration, Instant},
@@ -165,6 +169,10 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
         (13, "handed over more than 256 KiB"),
         (14, "handed over more than 256 KiB"),
         (15, "handed over more than 256 KiB"),
+        (16, "past the calendar's end"),
+        (17, "a-command-that-was-never-sent, which it had not sent"),
+        (18, "1025 bytes in its own words"),
+        (19, "which is over already"),
     ] {
         let error = harm(&fleet, &agent, which).await;
         assert!(matches!(error, ServiceError::Plugin(_)), "{which}: {error}");
@@ -208,7 +216,7 @@ async fn law_5_a_password_is_nowhere_in_a_plugins_memory_whatever_it_calls() {
     let spied = async |agent: &Agent, password: &str| {
         let terms = Terms {
             replaces: None,
-            valid_for: Some(16),
+            valid_for: Some(20),
         };
         refusal(fleet.reset_on(agent, password, NO_OPTIONS, terms).await)
     };
@@ -283,42 +291,102 @@ fn a_compiled_plugin_is_kept_and_one_that_was_altered_or_made_by_another_host_is
 }
 
 #[tokio::test]
-async fn a_plugin_that_keeps_failing_is_out_of_service_and_costs_nobody_any_more_time() {
+async fn a_function_that_keeps_failing_is_out_of_service_and_costs_nobody_any_more_time() {
     let fleet = hostile().await;
-    let agent = fleet.enroll(owner()).await;
-    for _ in 0..10 {
-        let error = harm(&fleet, &agent, 3).await;
+    let agents = three(&fleet).await;
+    for agent in agents.iter().cycle().take(10) {
+        let error = harm(&fleet, agent, 3).await;
         assert!(error.to_string().contains("crashed"), "{error}");
     }
     let began = Instant::now();
-    for _ in 0..100 {
-        let error = harm(&fleet, &agent, 1).await;
+    for agent in agents.iter().cycle().take(100) {
+        let error = harm(&fleet, agent, 1).await;
         assert!(
-            matches!(error, ServiceError::Plugin(PluginError::OutOfService)),
+            matches!(error, ServiceError::Plugin(PluginError::OutOfService(_))),
             "an endless loop was begun: {error}"
         );
     }
     assert!(began.elapsed() < Duration::from_secs(5));
     let health = fleet.service.plugins().0.active.plugin.health();
-    assert!(health.out_of_service);
+    assert_eq!(health.out_of_service, ["reset"], "and no other function");
     assert_eq!(health.failures["plugin-crashed"], 10);
-    let commands = fleet.store_of(&agent).await;
-    assert_eq!(commands, [], "nothing was changed");
+    for agent in &agents {
+        assert_unharmed(&fleet, agent, 3).await;
+    }
+}
+
+#[tokio::test]
+async fn law_7_what_fails_for_one_device_is_in_service_for_all_the_others() {
+    let fleet = hostile().await;
+    let (bad, good) = (fleet.enroll(owner()).await, fleet.enroll(owner()).await);
+    for _ in 0..30 {
+        let error = harm(&fleet, &bad, 3).await;
+        assert!(error.to_string().contains("crashed"), "{error}");
+    }
+    fleet.reset(&good, "1234").await.unwrap();
+}
+
+#[tokio::test]
+async fn law_7_what_an_agent_tells_is_cut_to_what_a_plugin_can_be_asked_to_carry() {
+    let fleet = Fleet::new().await;
+    let mut agent = fleet.enroll(owner()).await;
+    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    let story = Outcome::Failed(Failure::Other("ä".repeat(100_000)));
+    fleet.report(&agent, &reset, story.clone()).await;
+    fleet.report(&agent, &reset, story).await;
+    let Status::Failed(failure) = fleet.command(&agent, &reset).await.status else {
+        panic!("its outcome was lost");
+    };
+    assert_eq!(failure.text().unwrap().len(), Failure::LONGEST_TEXT);
+
+    let report = Report {
+        command: reset.id,
+        outcome: Outcome::Success,
+    };
+    let too_many = fleet.try_sync(&agent, vec![report; 101]).await;
+    assert!(too_many.unwrap_err().to_string().contains("100 reports"));
+    agent.told.agent_version = "6.9.0".repeat(100);
+    let too_long = fleet.try_sync(&agent, vec![]).await;
+    assert!(too_long.unwrap_err().to_string().contains("64 bytes"));
+}
+
+#[tokio::test]
+async fn a_plugin_that_fails_to_judge_the_policy_does_not_hold_up_what_is_to_be_delivered() {
+    let fleet = hostile().await;
+    let agent = fleet.enroll_in(owner(), &["fails-policy-override"]).await;
+    let policy = Policy {
+        requirement: Requirement::Quality(Quality::Numeric),
+        minimum_length: 6,
+    };
+    fleet.apply_policy(&agent, &policy).await;
+    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    let news = fleet.sync(&agent).await;
+    assert_eq!(news.commands[0].id, reset.id);
+    assert_eq!(news.policy, None, "the agent keeps the policy that it has");
+}
+
+async fn three(fleet: &Fleet) -> [Agent; 3] {
+    [
+        fleet.enroll(owner()).await,
+        fleet.enroll(owner()).await,
+        fleet.enroll(owner()).await,
+    ]
 }
 
 #[tokio::test]
 async fn while_a_plugin_is_out_of_service_its_fallback_decides_if_there_is_one() {
     let fleet = hostile_with(Some(reference())).await;
-    let agent = fleet.enroll(owner()).await;
-    for _ in 0..10 {
-        harm(&fleet, &agent, 3).await;
+    let agents = three(&fleet).await;
+    for agent in agents.iter().cycle().take(10) {
+        harm(&fleet, agent, 3).await;
     }
-    let reset = fleet.reset(&agent, "1234").await.unwrap();
+    let agent = &agents[0];
+    let reset = fleet.reset(agent, "1234").await.unwrap();
     let audit = fleet.service.audit(&agent.device, 1).await.unwrap();
     assert_eq!(audit[0].command, Some(reset.id));
     assert_eq!(audit[0].plugin, Some(reference().digest()), "it is named");
     assert!(
-        fleet.reset(&agent, "12345").await.is_err(),
+        fleet.reset(agent, "12345").await.is_err(),
         "its rules are applied"
     );
 }

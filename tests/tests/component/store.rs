@@ -3,7 +3,7 @@
 use crate::fleet::{Fleet, owner};
 use mdm_host::{
     change::Change,
-    store::{Commit, NewDevice, SqliteStore, Store, StoreError},
+    store::{Commit, NewDevice, Overdue, SqliteStore, Store, StoreError},
     token,
 };
 use mdm_wire::{
@@ -236,16 +236,40 @@ async fn only_a_pending_command_whose_time_is_over_is_overdue() {
         .commit(commit(&ids[0], version, vec![send("a")]))
         .await
         .unwrap();
-    assert!(store.overdue(49).await.unwrap().is_empty());
+    assert!(store.overdue(49, None, 10).await.unwrap().is_empty());
     assert_eq!(
-        store.overdue(50).await.unwrap(),
-        [(ids[0].clone(), "a".to_owned())]
+        store.overdue(50, None, 10).await.unwrap(),
+        [Overdue {
+            device: ids[0].clone(),
+            command: "a".into(),
+            expires_at: 50
+        }]
     );
     store
         .commit(commit(&ids[0], version + 1, vec![settle("a")]))
         .await
         .unwrap();
-    assert!(store.overdue(50).await.unwrap().is_empty());
+    assert!(store.overdue(50, None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn overdue_commands_are_read_page_by_page_and_none_is_left_out() {
+    let (store, ids, _folder) = store_with(5).await;
+    for (number, id) in ids.iter().enumerate() {
+        let version = store.snapshot(id).await.unwrap().unwrap().version;
+        let sent = commit(id, version, vec![send(&format!("command {number}"))]);
+        store.commit(sent).await.unwrap();
+    }
+    let mut read: Vec<Overdue> = Vec::new();
+    loop {
+        let page = store.overdue(50, read.last(), 2).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        read.extend(page);
+    }
+    let devices: Vec<String> = read.into_iter().map(|it| it.device).collect();
+    assert_eq!(devices, ids);
 }
 
 #[tokio::test]

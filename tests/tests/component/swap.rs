@@ -3,16 +3,16 @@
 
 use crate::fleet::{Agent, Fleet, NO_OPTIONS, owner, reference, small};
 use mdm_host::{
-    plugin::{Artifacts, REFERENCE, Runtime},
-    service::{Comparisons, ServiceError, ShadowReport},
-    store::PluginFile,
+    plugin::{Artifacts, REFERENCE, Runtime, Trial},
+    service::{Comparisons, PluginSettings, Plugins, Service, ServiceError, ShadowReport},
+    store::{ChosenPlugin, PluginChoice, PluginFile, SqliteStore, Store},
 };
 use mdm_tests::plugins::{CORPORATE, CRASHES, NEXT, breaking};
 use mdm_wire::{
     decisions::{PasswordRule, Status, Terms},
     words::{Action, Outcome, Policy, Quality, Requirement},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 /// What the corporate plugin takes, and the reference, too.
@@ -64,15 +64,15 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
 }
 
 #[tokio::test]
-async fn what_was_chosen_is_active_after_a_restart_and_a_roll_back_finds_the_one_before() {
+async fn what_was_chosen_is_active_after_a_restart_and_so_is_what_a_roll_back_put_back() {
     let fleet = Fleet::new().await;
     fleet.service.use_plugin(unsigned(CORPORATE)).await.unwrap();
-    fleet.service.use_plugin(unsigned(NEXT)).await.unwrap();
     let fleet = fleet.restarted().await;
-    assert_eq!(active(&fleet), digest_of(NEXT));
-    fleet.service.roll_back_plugin().await.unwrap();
     assert_eq!(active(&fleet), digest_of(CORPORATE));
+    fleet.service.roll_back_plugin().await.unwrap();
     let fleet = fleet.restarted().await;
+    assert_eq!(active(&fleet), digest_of(REFERENCE));
+    fleet.service.roll_back_plugin().await.unwrap();
     assert_eq!(active(&fleet), digest_of(CORPORATE));
     fleet.service.use_default_plugin().await.unwrap();
     let fleet = fleet.restarted().await;
@@ -91,7 +91,7 @@ async fn what_was_chosen_is_active_after_a_restart_and_a_roll_back_finds_the_one
         [
             line("use-plugin", REFERENCE),
             line("roll-back-plugin", CORPORATE),
-            line("use-plugin", NEXT),
+            line("roll-back-plugin", REFERENCE),
             line("use-plugin", CORPORATE),
         ],
         "who changed it, latest first"
@@ -150,11 +150,121 @@ async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails(
     );
     let detail = audit[0].detail.clone().unwrap();
     assert!(
-        detail.contains("failed 3 of its first 100 calls") && detail.contains("crashed"),
+        detail.contains("failed 3 times on trial") && detail.contains("crashed"),
         "{detail}"
     );
     let fleet = fleet.restarted().await;
     assert_eq!(active(&fleet), digest_of(REFERENCE), "and stays out");
+}
+
+#[tokio::test]
+async fn a_plugin_is_on_trial_until_it_has_decided_enough_also_over_a_restart() {
+    let fleet = Fleet::new().await;
+    fleet.service.use_plugin(unsigned(CORPORATE)).await.unwrap();
+    let is_on_trial = |fleet: &Fleet| fleet.service.plugins().1.is_some();
+    let fleet = fleet.restarted().await;
+    assert!(is_on_trial(&fleet), "a restart proves nothing");
+    let agent = fleet.enroll(owner()).await;
+    for _ in 0..100 {
+        fleet.outlook(&agent, Action::Remove).await;
+    }
+    assert!(is_on_trial(&fleet), "nothing was decided yet");
+    for _ in 0..100 {
+        // It decides, if only to refuse.
+        fleet.reset(&agent, "1").await.unwrap_err();
+    }
+    assert!(!is_on_trial(&fleet));
+    let audit = fleet.service.host_audit(1).await.unwrap();
+    assert_eq!(audit[0].action, "keep-plugin");
+    let fleet = fleet.restarted().await;
+    assert!(!is_on_trial(&fleet), "it stays proven");
+    assert_eq!(active(&fleet), digest_of(CORPORATE));
+}
+
+#[tokio::test]
+async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
+    let fleet = Fleet::new().await;
+    let minefield = fleet.enroll_in(owner(), &["minefield"]).await;
+    fleet.service.use_plugin(unsigned(CORPORATE)).await.unwrap();
+    fleet
+        .service
+        .use_plugin(unsigned(breaking(CRASHES)))
+        .await
+        .unwrap();
+    let reset = fleet.reset(&minefield, "1234").await.unwrap();
+    let audit = fleet.service.audit(&minefield.device, 1).await.unwrap();
+    assert_eq!(audit[0].command, Some(reset.id));
+    assert_eq!(audit[0].plugin, Some(digest_of(REFERENCE)));
+    for _ in 0..2 {
+        fleet.reset(&minefield, "1234").await.unwrap_err();
+    }
+    assert_eq!(active(&fleet), digest_of(REFERENCE));
+    fleet.service.roll_back_plugin().await.unwrap();
+    assert_eq!(active(&fleet), digest_of(&breaking(CRASHES)));
+    let (_, trial, _) = fleet.service.plugins();
+    assert_eq!(
+        trial,
+        Some(Trial::default()),
+        "one that has failed before is on trial again"
+    );
+}
+
+#[tokio::test]
+async fn plugins_are_checked_one_at_a_time() {
+    let fleet = Fleet::new().await;
+    let (first, second) = tokio::join!(
+        fleet.service.use_plugin(unsigned(CORPORATE)),
+        fleet.service.start_shadow(unsigned(NEXT)),
+    );
+    first.unwrap();
+    assert!(matches!(second, Err(ServiceError::BusyChecking)));
+    fleet.service.start_shadow(unsigned(NEXT)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_not_load_it() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&folder.path().join("mdm.db")).unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    let start = async |artifacts: Option<Artifacts>| {
+        let settings = PluginSettings {
+            artifacts,
+            ..PluginSettings::from(reference())
+        };
+        let plugins = Plugins::open(store.as_ref(), settings).await?;
+        let service = Service::new(Arc::clone(&store), plugins, PasswordRule::default());
+        Ok::<_, ServiceError>(Arc::new(service))
+    };
+    let artifacts = |key| Artifacts::open(&folder.path().join("compiled"), key).unwrap();
+    let runtime = Runtime::new(small()).unwrap();
+    let compiled = runtime
+        .compile_ahead(CORPORATE, &artifacts([1; 32]))
+        .unwrap();
+    let service = start(Some(artifacts([1; 32]))).await.unwrap();
+    service.use_plugin(unsigned(compiled)).await.unwrap();
+    drop(service);
+    for with in [Some(artifacts([2; 32])), None] {
+        let service = start(with).await.unwrap();
+        assert_eq!(
+            service.plugins().0.active.plugin.digest(),
+            digest_of(CORPORATE)
+        );
+    }
+    let choice = PluginChoice {
+        active: Some(ChosenPlugin {
+            digest: digest_of(CORPORATE),
+            is_proven: true,
+        }),
+        previous: None,
+    };
+    let audit = store.audit(None, 1).await.unwrap().remove(0);
+    let file = Some(unsigned(NEXT));
+    store.choose_plugin(choice, file, audit).await.unwrap();
+    let refused = start(None).await.map(|_| ()).unwrap_err();
+    assert!(
+        refused.to_string().contains("is that of another one"),
+        "{refused}"
+    );
 }
 
 /// The report once the candidate has decided so many calls of a function.

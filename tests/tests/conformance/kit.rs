@@ -1,22 +1,33 @@
 //! The kit can fail: for each rule there is a plugin that breaks it and no other.
 
 use mdm_host::{
-    conformance::{self, Conformance, Finding, Thoroughness, Verdict},
+    conformance::{self, Call, Conformance, Finding, Thoroughness, Verdict},
     plugin::{Limits, REFERENCE, Runtime},
 };
-use mdm_tests::plugins::{CORPORATE, NEXT, breaking};
-use std::collections::BTreeSet;
+use mdm_tests::plugins::{
+    BREACHES, CHOICES, CORPORATE, NEXT, REFUSES_ALL_BUT_RESETS, breaking, breaking_by,
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, time::Duration};
+
+const THOROUGH: Thoroughness = Thoroughness {
+    seed: 7,
+    sequences: 300,
+    shrink: true,
+};
 
 pub(crate) fn check(component: &[u8]) -> Conformance {
+    check_by(component, THOROUGH)
+}
+
+fn check_by(component: &[u8], thoroughness: Thoroughness) -> Conformance {
     let limits = Limits {
         instances: 2,
+        // The kit is about what a plugin decides, and not about how busy this machine is.
+        time: Duration::from_secs(5),
         ..Limits::default()
     };
     let plugin = Runtime::new(limits).unwrap().load(component, None).unwrap();
-    let thoroughness = Thoroughness {
-        seed: 7,
-        sequences: 300,
-    };
     conformance::check(&plugin, thoroughness).unwrap()
 }
 
@@ -61,41 +72,140 @@ fn the_source_of_the_wrong_plugins_conforms_as_long_as_it_breaks_no_rule() {
 }
 
 #[test]
+fn a_plugin_that_chooses_otherwise_than_the_reference_where_it_may_conforms() {
+    for way in CHOICES.chars() {
+        assert_conforms(&check(&breaking_by(0, way)));
+    }
+}
+
+#[test]
+fn a_rule_of_its_own_that_is_asked_first_is_told_of_and_neither_passes_nor_fails() {
+    let conformance = check(&breaking_by(0, 'd'));
+    for case in [
+        "a second reset is refused, and the pending command is named",
+        "the outlook says that a command is pending, and to settle it",
+    ] {
+        let found = conformance.findings.iter().find(|it| it.case == case);
+        assert_eq!(found.unwrap().verdict, Verdict::OwnRule, "{case}");
+    }
+}
+
+#[test]
 fn a_plugin_that_breaks_a_rule_is_caught_by_the_cases_of_that_rule_and_no_others() {
-    for rule in conformance::rules().unwrap().into_keys() {
-        let conformance = check(&breaking(rule));
-        let failures: Vec<&Finding> = conformance.failures().collect();
+    let broken = BREACHES.map(|(rule, _)| rule);
+    assert!(conformance::rules().unwrap().into_keys().eq(broken));
+    for (rule, way) in BREACHES
+        .into_iter()
+        .flat_map(|(rule, ways)| ways.chars().map(move |way| (rule, way)))
+    {
+        let conformance = check(&breaking_by(rule, way));
+        let is_case = |it: &&Finding| !it.case.starts_with("a random sequence");
+        let failures: Vec<&Finding> = conformance.failures().filter(is_case).collect();
         let rules: BTreeSet<Option<u8>> = failures.iter().map(|it| it.rule).collect();
-        assert_eq!(rules, BTreeSet::from([Some(rule)]), "{failures:#?}");
-        let is_case = |it: &&&Finding| !it.case.starts_with("a random sequence");
-        assert!(
-            failures.iter().filter(is_case).count() > 0,
-            "rule {rule} was caught by chance only"
+        assert_eq!(
+            rules,
+            BTreeSet::from([Some(rule)]),
+            "{rule}{way}: {failures:#?}"
         );
+    }
+}
+
+#[test]
+fn in_its_own_words_a_plugin_may_refuse_a_reset_and_nothing_else() {
+    let conformance = check(&breaking(REFUSES_ALL_BUT_RESETS));
+    let is_no_reset = |call: &Call| {
+        matches!(
+            call,
+            Call::Remove { .. } | Call::Report { .. } | Call::Cancel | Call::Expire
+        )
+    };
+    let cases = conformance::cases().unwrap();
+    let must_fail: BTreeSet<&str> = cases
+        .iter()
+        .filter(|it| is_no_reset(&it.call) && !it.expect.is_empty())
+        .map(|it| it.case.as_str())
+        .collect();
+    let (sequence, findings) = conformance.findings.split_last().unwrap();
+    let failed = findings.iter().filter(|it| it.verdict == Verdict::Fail);
+    let failed: BTreeSet<&str> = failed.map(|it| it.case.as_str()).collect();
+    assert_eq!(failed, must_fail);
+    assert_eq!(sequence.verdict, Verdict::Fail, "{sequence:#?}");
+}
+
+#[test]
+fn a_rule_of_its_own_is_told_of_by_the_reset_and_its_outlook_alike() {
+    for (rule, way, case, told) in [
+        (
+            4,
+            'b',
+            "a reset is accepted all the same",
+            json!({"its outlook returns": {"verdict": {"will-fail": "not-supported"}}}),
+        ),
+        (
+            12,
+            'b',
+            "API 34, device-owner: without a secure lock screen a reset will fail",
+            json!({"the reset returns": {"ok": conformance::SENT}}),
+        ),
+    ] {
+        let conformance = check(&breaking_by(rule, way));
+        let found = conformance.findings.iter().find(|it| it.case == case);
+        let found = found.unwrap();
+        assert_eq!(found.verdict, Verdict::Fail, "{found:#?}");
+        for (call, returned) in told.as_object().unwrap() {
+            let got = found.got[call].as_object().unwrap();
+            let is_told = |(name, value): (&String, &Value)| got.get(name) == Some(value);
+            assert!(
+                returned.as_object().unwrap().iter().all(is_told),
+                "{found:#?}"
+            );
+            assert!(
+                found.expected[call].to_string().contains("other"),
+                "{found:#?}"
+            );
+        }
     }
 }
 
 /// Rules whose breach shows over a course of calls, and not only in a single one.
 #[test]
 fn random_sequences_find_a_broken_rule_by_themselves_and_shrink_to_the_point() {
-    for (rule, most_steps) in [
-        (2, 3),
-        (5, 2),
-        (6, 2),
-        (7, 1),
-        (8, 5),
-        (9, 4),
-        (10, 1),
-        (11, 2),
+    for (rule, way, most_steps) in [
+        (2, 'a', 3),
+        (5, 'a', 2),
+        (6, 'a', 3),
+        (7, 'a', 1),
+        (8, 'a', 5),
+        (9, 'a', 4),
+        (10, 'a', 1),
+        (10, 'c', 1),
+        (10, 'd', 1),
+        (10, 'e', 1),
+        (11, 'a', 2),
+        (11, 'b', 2),
     ] {
-        let conformance = check(&breaking(rule));
+        let conformance = check(&breaking_by(rule, way));
         let sequence = conformance.findings.last().unwrap();
-        assert_eq!(sequence.rule, Some(rule), "{sequence:#?}");
+        assert_eq!(sequence.rule, Some(rule), "{rule}{way}: {sequence:#?}");
         let (_, steps) = sequence.case.split_once(": ").unwrap();
         let steps = steps.split(", then ").count();
         assert!(steps <= most_steps, "not to the point: {}", sequence.case);
         assert!(sequence.case.contains("seed 7"), "{}", sequence.case);
     }
+}
+
+#[test]
+fn a_check_that_need_not_be_read_shrinks_nothing_and_finds_the_same() {
+    let thoroughness = Thoroughness {
+        shrink: false,
+        ..THOROUGH
+    };
+    let quick = check_by(&breaking(8), thoroughness);
+    let full = check(&breaking(8));
+    let verdicts = |it: &Conformance| it.findings.iter().map(|it| it.verdict).collect::<Vec<_>>();
+    assert_eq!(verdicts(&quick), verdicts(&full));
+    let steps = |it: &Conformance| it.findings.last().unwrap().case.matches(", then ").count();
+    assert!(steps(&quick) > steps(&full), "{:#?}", quick.findings.last());
 }
 
 #[test]

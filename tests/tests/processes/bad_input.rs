@@ -290,6 +290,58 @@ fn nobody_gets_in_without_the_right_token() {
 }
 
 #[test]
+fn a_device_that_syncs_too_often_is_told_to_wait_and_takes_nobodys_turn() {
+    let lab = Lab::with(&["--rate-per-device", "1"], "info").unwrap();
+    let (noisy, quiet) = (
+        lab.enroll(Make::default()).unwrap(),
+        lab.enroll(Make {
+            name: "quiet",
+            ..Make::default()
+        })
+        .unwrap(),
+    );
+    let sync = format!("{}/agent/v1/sync", lab.url());
+    let call = |device: &Device| {
+        let (credential, told) = agent(&lab, device);
+        send(&sync, &credential, &json!({ "told": told }).to_string())
+    };
+    let refused = (0..30)
+        .map(|_| call(&noisy))
+        .find(|(status, _)| *status == 429);
+    let (_, problem) = refused.expect("it could sync as often as it liked");
+    assert_eq!(problem["type"], "too-many-requests");
+    assert_eq!(call(&quiet).0, 200);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert_eq!(call(&noisy).0, 200, "its turn comes again");
+}
+
+#[test]
+fn an_address_that_calls_too_often_is_told_to_wait_before_anything_is_looked_up() {
+    let lab = Lab::with(&["--rate-per-address", "1"], "info").unwrap();
+    let url = format!("{}/api/v1/devices/x/password/reset", lab.url());
+    let statuses: Vec<u16> = (0..30).map(|_| send(&url, "guess", "{}").0).collect();
+    assert_eq!(statuses[0], 401);
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+#[test]
+fn a_stolen_devices_agent_is_shut_out_by_a_command_and_ends() {
+    let (lab, mut phone) = lab_with_phone();
+    phone.switch_on().unwrap();
+    lab.wait_online(&phone).unwrap();
+    let revoke = ["device", "revoke", &phone.id, "--reason", "stolen"];
+    let shown = lab.ask(&revoke, "").unwrap();
+    assert!(shown["revoked_at"].is_string(), "{shown}");
+    mdm_tests::lab::wait_until("the agent ends", || Ok(!phone.is_on()?)).unwrap();
+    let problem = lab
+        .refused(&["password", "reset", &phone.id, "--yes"], "1234")
+        .unwrap();
+    assert_eq!(problem["type"], "device-revoked");
+    let page = text(&lab.admin(&["device", "show", &phone.id], "").unwrap());
+    assert!(page.contains("REVOKED"), "{page}");
+}
+
+#[test]
 fn a_policy_that_android_would_not_take_is_refused() {
     let lab = Lab::start().unwrap();
     let old = lab

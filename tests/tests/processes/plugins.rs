@@ -1,7 +1,7 @@
 //! What a plugin's author and the admin who chooses one type: `mdm-host plugin …`.
 
 use mdm_tests::{
-    lab::{Device, Lab, program, text},
+    lab::{Device, Lab, http_client, program, text, wait_until},
     plugins::{CORPORATE, FUNCTIONS, breaking, exporting},
     swaps::{self, GOOD_PASSWORD},
 };
@@ -212,6 +212,27 @@ fn a_plugin_is_used_rolled_back_and_still_chosen_after_a_restart() {
     ] {
         assert!(page.contains(line), "no `{line}`: {page}");
     }
+}
+
+#[tokio::test]
+async fn what_an_admin_asked_for_is_carried_out_also_if_the_caller_hangs_up() {
+    let lab = Lab::start().unwrap();
+    let request = http_client()
+        .put(format!("{}/api/v1/plugin", lab.url()))
+        .bearer_auth(lab.token().unwrap())
+        .body(CORPORATE)
+        .timeout(Duration::from_millis(20));
+    let hung_up = request.send().await.unwrap_err();
+    assert!(hung_up.is_timeout(), "it was answered too soon: {hung_up}");
+    wait_until("the plugin is used", || {
+        let shown = lab.ask(&["plugin", "show"], "")?;
+        Ok(shown["active"]["is_default"] == false)
+    })
+    .unwrap();
+    assert_eq!(
+        lab.ask(&["plugin", "show"], "").unwrap()["history"][0]["action"],
+        "use-plugin"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -78,10 +78,9 @@ fn page(plugins: &PluginsView) -> String {
         } else {
             failures.join(", ")
         },
-        if health.out_of_service {
-            "; OUT OF SERVICE"
-        } else {
-            ""
+        match &health.out_of_service[..] {
+            [] => String::new(),
+            functions => format!("; OUT OF SERVICE: {}", functions.join(", ")),
         }
     );
     if let Some(trial) = &plugins.trial {

@@ -3,7 +3,7 @@
 use super::rows::to_json;
 use crate::{
     change::Change,
-    store::{AuditEntry, Commit, NewDevice, PluginChoice, PluginFile, StoreError},
+    store::{AuditEntry, ChosenPlugin, Commit, NewDevice, PluginChoice, PluginFile, StoreError},
 };
 use mdm_wire::{
     decisions::{Command, PolicyOverride, Status},
@@ -68,6 +68,16 @@ fn apply(
             connection
                 .prepare_cached("update devices set policy = ? where id = ?")?
                 .execute(params![policy, device])?;
+        }
+        Change::Revoke => {
+            connection
+                .prepare_cached(
+                    "update devices set credential = null, revoked_at = ? where id = ?",
+                )?
+                .execute(params![at, device])?;
+            connection
+                .prepare_cached("update outbox set sealed = null where device = ?")?
+                .execute([device])?;
         }
         Change::Tell(told) => tell(connection, device, at, told)?,
     }
@@ -187,19 +197,28 @@ pub(super) fn choose_plugin(
     new: Option<&PluginFile>,
     audit: &AuditEntry,
 ) -> Result<(), StoreError> {
-    if let (Some(digest), Some(file)) = (&choice.active, new) {
+    if let (Some(active), Some(file)) = (&choice.active, new) {
         connection.execute(
-            "insert or replace into plugins (digest, file, signature) values (?, ?, ?)",
-            params![digest, file.bytes, file.signature],
+            "insert or replace into plugins (digest, file, signature, is_proven) \
+             values (?, ?, ?, false)",
+            params![active.digest, file.bytes, file.signature],
         )?;
     }
+    for chosen in [&choice.active, &choice.previous].into_iter().flatten() {
+        connection.execute(
+            "update plugins set is_proven = ? where digest = ?",
+            params![chosen.is_proven, chosen.digest],
+        )?;
+    }
+    let digest = |chosen: &Option<ChosenPlugin>| chosen.as_ref().map(|it| it.digest.clone());
+    let (active, previous) = (digest(&choice.active), digest(&choice.previous));
     connection.execute(
         "insert or replace into plugin_choice (only, active, previous) values (1, ?, ?)",
-        params![choice.active, choice.previous],
+        params![active, previous],
     )?;
     connection.execute(
         "delete from plugins where digest is not ? and digest is not ?",
-        params![choice.active, choice.previous],
+        params![active, previous],
     )?;
     write_audit(connection, audit)
 }

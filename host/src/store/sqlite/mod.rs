@@ -5,7 +5,8 @@ mod rows;
 mod writer;
 
 use super::{
-    AuditEntry, Commit, Delivery, NewDevice, PluginChoice, PluginFile, Snapshot, Store, StoreError,
+    AuditEntry, ChosenPlugin, Commit, Delivery, NewDevice, Overdue, PluginChoice, PluginFile,
+    Snapshot, Store, StoreError,
 };
 use crate::token::TokenDigest;
 use async_trait::async_trait;
@@ -182,13 +183,29 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn overdue(&self, now: Timestamp) -> Result<Vec<(String, CommandId)>, StoreError> {
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        after: Option<&Overdue>,
+        most: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        let (since, id) = match after {
+            Some(after) => (after.expires_at, after.command.clone()),
+            None => (0, CommandId::new()),
+        };
         self.read(move |connection| {
             let mut query = connection.prepare_cached(
-                "select device, id from commands where is_pending and expires_at <= ? \
-                 order by expires_at limit 1000",
+                "select device, id, expires_at from commands \
+                 where is_pending and expires_at <= ? and (expires_at, id) > (?, ?) \
+                 order by expires_at, id limit ?",
             )?;
-            let overdue = query.query_map([now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let overdue = query.query_map(params![now, since, id, most], |row| {
+                Ok(Overdue {
+                    device: row.get(0)?,
+                    command: row.get(1)?,
+                    expires_at: row.get(2)?,
+                })
+            })?;
             Ok(overdue.collect::<Result<_, _>>()?)
         })
         .await
@@ -211,13 +228,25 @@ impl Store for SqliteStore {
         self.read(|connection| {
             let mut query =
                 connection.prepare_cached("select active, previous from plugin_choice")?;
-            let choice = query.query_row([], |row| {
-                Ok(PluginChoice {
-                    active: row.get(0)?,
-                    previous: row.get(1)?,
-                })
-            });
-            Ok(choice.optional()?)
+            let digests: Option<(Option<String>, Option<String>)> = query
+                .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            let mut query =
+                connection.prepare_cached("select is_proven from plugins where digest = ?")?;
+            let mut chosen = |digest: Option<String>| -> Result<_, StoreError> {
+                let Some(digest) = digest else {
+                    return Ok(None);
+                };
+                let is_proven = query.query_row([&digest], |row| row.get(0))?;
+                Ok(Some(ChosenPlugin { digest, is_proven }))
+            };
+            let Some((active, previous)) = digests else {
+                return Ok(None);
+            };
+            Ok(Some(PluginChoice {
+                active: chosen(active)?,
+                previous: chosen(previous)?,
+            }))
         })
         .await
     }

@@ -12,7 +12,7 @@ use std::{error::Error, str::FromStr};
 
 pub(super) const DEVICE_COLUMNS: &str = "id, name, public_key, api_level, agent_version, \
     management_mode, managed_profile, condition, policy, policy_override_command, \
-    policy_override_since, enrolled_at, last_sync, version, \
+    policy_override_since, enrolled_at, revoked_at, last_sync, version, \
     (select json_group_array(name) from device_groups where device = devices.id) as groups";
 
 pub(super) const COMMAND_COLUMNS: &str = "commands.id, action, options, status, requested_at, \
@@ -41,6 +41,7 @@ pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         name: row.get("name")?,
         public_key: PublicKey::from_bytes(&public_key).map_err(unreadable)?,
         enrolled_at: row.get("enrolled_at")?,
+        revoked_at: row.get("revoked_at")?,
         version: row.get("version")?,
         pending: None,
         latest: None,

@@ -5,7 +5,7 @@ create table devices (
     id text primary key,
     name text not null,
     public_key blob not null,
-    credential blob not null unique,           -- SHA-256 of what the agent signs in with
+    credential blob unique,                    -- SHA-256 of what the agent signs in with; null: revoked
     api_level integer not null,
     agent_version text not null,
     management_mode text not null,
@@ -15,6 +15,7 @@ create table devices (
     policy_override_command text,
     policy_override_since integer,
     enrolled_at integer not null,
+    revoked_at integer,
     last_sync integer not null,
     version integer not null
 ) strict;
@@ -40,7 +41,7 @@ create table commands (
 ) strict;
 create index commands_by_device on commands (device, id);
 create index commands_pending on commands (device) where is_pending;
-create index commands_expiring on commands (expires_at) where is_pending and expires_at is not null;
+create index commands_expiring on commands (expires_at, id) where is_pending and expires_at is not null;
 
 -- Pending commands, with their sealed passwords. A row goes when its command has an outcome.
 create table outbox (
@@ -65,8 +66,9 @@ create index audit_by_device on audit (device, number);
 -- The files of the plugins that an admin chose.
 create table plugins (
     digest text primary key,                   -- SHA-256 of the component, in hex
-    file blob not null,                        -- a component, or one that this host compiled
-    signature text                             -- of minisign
+    file blob not null,                        -- the component
+    signature text,                            -- of minisign
+    is_proven integer not null                 -- has passed its trial
 ) strict;
 
 -- One row once an admin has chosen. Null is the plugin that the host starts with.

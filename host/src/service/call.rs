@@ -1,0 +1,105 @@
+//! Running one call: on the plugin in the slot, or on what decides in its place, with the candidate in the
+//! shadow beside it.
+
+use super::Service;
+use crate::{
+    password::Password,
+    plugin::{CallContext, Decided, Function, Instance, Plugin, PluginError},
+    store::Snapshot,
+    transport::Transport as _,
+};
+use mdm_wire::time;
+use serde::Serialize;
+use std::sync::Arc;
+
+impl Service {
+    /// Runs a call on the active plugin, and says which that was. While it is on trial, the plugin
+    /// before it takes the calls that it fails: they have changed nothing. Where it is out of service, its
+    /// fallback takes them, if the host has one.
+    pub(super) async fn run<T: Serialize + Send + 'static>(
+        &self,
+        function: Function,
+        context: CallContext,
+        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Clone + Send + 'static,
+    ) -> Result<(T, CallContext, String), PluginError> {
+        let places = self.plugins.slot.places();
+        let shadow = self.plugins.shadow();
+        let on_failure = places.substitute();
+        let out_of_service = on_failure.clone().or_else(|| self.plugins.fallback());
+        let is_repeated = out_of_service.is_some() || shadow.is_some();
+        let spare = is_repeated.then(|| context.clone());
+        let mut plugin = places.active.plugin;
+        let mut decided = match plugin.admits(function) {
+            true => self.run_on(&plugin, function, context, call.clone()).await,
+            false => Err(PluginError::OutOfService(function)),
+        };
+        let failure = decided.as_ref().err();
+        if let Some(end) = self.plugins.slot.note(&plugin, function, failure) {
+            self.end_trial(&plugin, end, failure).await;
+        }
+        let substitute = match failure {
+            Some(PluginError::OutOfService(_)) => out_of_service,
+            Some(failure) if failure.is_the_plugins_fault() => on_failure,
+            _ => None,
+        };
+        if let (Some(substitute), Some(spare)) = (substitute, &spare) {
+            plugin = substitute;
+            decided = self
+                .run_on(&plugin, function, spare.clone(), call.clone())
+                .await;
+        }
+        let (answer, context) = decided?;
+        if let (Some(shadow), Some(spare)) = (shadow, spare) {
+            shadow.compare(function, (&answer, &context), spare, call);
+        }
+        Ok((answer, context, plugin.digest()))
+    }
+
+    async fn run_on<T: Send + 'static>(
+        &self,
+        plugin: &Arc<Plugin>,
+        function: Function,
+        context: CallContext,
+        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
+    ) -> Decided<T> {
+        let instances = Arc::clone(&self.instances);
+        let place = instances
+            .acquire_owned()
+            .await
+            .map_err(|error| PluginError::HostFailed(error.to_string()))?;
+        let plugin = Arc::clone(plugin);
+        // A plugin may use all of its time: off the threads that serve everyone else. It has its place until
+        // it has ended, also where nobody waits for it any more.
+        let running = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            let device = context.device.id.clone();
+            let decided = plugin
+                .instance()
+                .and_then(|mut instance| call(&mut instance, context));
+            if plugin.note_call(function, &device, decided.as_ref().err()) {
+                tracing::error!(plugin = plugin.digest(), %function, "out of service");
+            }
+            decided
+        });
+        let decided = match running.await {
+            Ok(decided) => decided,
+            Err(error) => Err(PluginError::HostFailed(error.to_string())),
+        };
+        decided.inspect_err(|error| tracing::warn!(%function, %error, "a plugin's call failed"))
+    }
+
+    pub(super) fn context(&self, snapshot: &Snapshot, password: Option<&Password>) -> CallContext {
+        CallContext {
+            device: snapshot.device.clone(),
+            pending: snapshot.pending.clone(),
+            latest: snapshot.latest.clone(),
+            subject: None,
+            password_rule: self.password_rule.clone(),
+            capabilities: self.transport.capabilities(),
+            online: self.transport.is_online(&snapshot.device.id),
+            now: time::now(),
+            password: password.cloned(),
+            changes: Vec::new(),
+        }
+    }
+}

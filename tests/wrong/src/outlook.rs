@@ -1,0 +1,108 @@
+//! Outlooks, with a rule broken, or with a choice that is not the reference's.
+
+use crate::{
+    breach,
+    request::{not_pending, own_refusal},
+};
+use mdm_plugin::{
+    bindings::mdm::password::{
+        secrets::Secret,
+        types::{
+            Action, DeviceOutlook, Note, Policy, Quality, Refusal, Remedy, Requirement,
+            ResetOptions, Terms, TokenState, Verdict, Wait,
+        },
+    },
+    component::{foretell, request},
+};
+
+pub(crate) fn outlook(
+    action: Action,
+    secret: Option<&Secret>,
+    options: ResetOptions,
+    mut terms: Terms,
+) -> DeviceOutlook {
+    let mut situation = request();
+    let honest = foretell(&situation, action, secret, options, &terms);
+    match breach() {
+        // The validity is not looked at.
+        (10, b'e') => terms.valid_for = None,
+        // What is replaced is not looked at.
+        (11, b'b') => terms.replaces = None,
+        // Every token seems to be active.
+        (12, b'a') => situation.device.condition.token = TokenState::Active,
+        _ => {}
+    }
+    if let Some(policy) = &mut situation.device.condition.other_admin_policy {
+        *policy = misread(*policy);
+    }
+    let mut outlook = foretell(&situation, action, secret, options, &terms);
+    outlook.notes = honest.notes;
+    outlook
+        .notes
+        .retain(|note| !is_left_out(note, action, &outlook.verdict));
+    let own = match breach() {
+        (0, b'd') if action == Action::Reset => own_refusal(&situation).err(),
+        // A rule of its own, which the reset knows nothing of.
+        (12, b'b') if action == Action::Reset && !situation.device.condition.secure_lock_screen => {
+            Some(Refusal::Other("it has no lock screen".into()))
+        }
+        _ => None,
+    };
+    if let Some(refusal) = own {
+        outlook.remedy = Some(Remedy::None);
+        outlook.verdict = Verdict::WouldBeRefused(refusal);
+    }
+    if let Verdict::WouldBeRefused(refusal) = outlook.verdict {
+        outlook.verdict = Verdict::WouldBeRefused(not_pending(refusal, &terms));
+    }
+    outlook
+}
+
+/// Another admin's policy, as a plugin reads it that measures passwords in another way than Android.
+fn misread(policy: Policy) -> Policy {
+    let Policy {
+        requirement,
+        minimum_length,
+    } = policy;
+    let (requirement, minimum_length) = match (breach(), requirement) {
+        // Sequences are allowed.
+        ((12, b'd'), Requirement::Quality(Quality::NumericComplex)) => {
+            (Requirement::Quality(Quality::Numeric), minimum_length)
+        }
+        // A letter does for a letter and a digit, and for a symbol.
+        ((12, b'e'), Requirement::Quality(Quality::Alphanumeric)) => {
+            (Requirement::Quality(Quality::Numeric), minimum_length)
+        }
+        ((12, b'f'), Requirement::Quality(Quality::Complex)) => {
+            (Requirement::Quality(Quality::Alphanumeric), minimum_length)
+        }
+        // A letter is not asked for.
+        ((12, b'g'), Requirement::Quality(Quality::Alphabetic)) => {
+            (Requirement::Quality(Quality::Numeric), minimum_length)
+        }
+        // One character less will do.
+        ((12, b'h'), Requirement::Quality(_)) => (requirement, minimum_length.saturating_sub(1)),
+        // A complexity has a minimum length.
+        ((12, b'i'), Requirement::Complexity(_)) if minimum_length > 0 => {
+            (Requirement::Quality(Quality::Numeric), minimum_length)
+        }
+        _ => (requirement, minimum_length),
+    };
+    Policy {
+        requirement,
+        minimum_length,
+    }
+}
+
+/// Notes that apply, and that nobody is told.
+fn is_left_out(note: &Note, action: Action, verdict: &Verdict) -> bool {
+    match (breach(), note) {
+        ((4, b'a'), Note::BestEffort) => true,
+        ((10, b'b'), Note::NoExpiry) => action == Action::Remove,
+        ((12, b'c'), Note::DeviceAway(_)) => matches!(
+            verdict,
+            Verdict::WouldBeRefused(_) | Verdict::WillWait(Wait::UserMustUnlock)
+        ),
+        _ => false,
+    }
+}

@@ -1,0 +1,41 @@
+//! What reports come to, with a rule broken.
+
+use crate::breach;
+use mdm_plugin::{
+    bindings::{
+        exports::mdm::password::password::Guest as _,
+        mdm::password::{
+            device_store,
+            types::{Action, Command, Failure, Outcome, Refusal, ReportEffect, Status},
+        },
+    },
+    component::Plugin,
+    rules,
+};
+
+pub(crate) fn report(command: Command, outcome: Outcome) -> Result<ReportEffect, Refusal> {
+    let is_repeated = rules::report_effect(&command, &outcome) == ReportEffect::Repeated;
+    match (breach().0, command.action, &outcome) {
+        // The same outcome again seems to be another one.
+        (2, ..) if is_repeated && command.late_outcome.is_none() => {
+            device_store::keep_late_outcome(&command.id, &outcome);
+            Ok(ReportEffect::Late)
+        }
+        // The reason gets lost.
+        (5, _, Outcome::Failed(Failure::ExistingPassword)) => {
+            let told = Failure::Other("the password was not set".into());
+            Plugin::report(command, Outcome::Failed(told))
+        }
+        // A failed reset begins the override, too.
+        (6, Action::Reset, Outcome::Failed(Failure::TokenInvalid)) if !is_repeated => {
+            device_store::set_policy_override(Some(&command.id));
+            Plugin::report(command, outcome)
+        }
+        // The override outlives the remove.
+        (8, Action::Remove, Outcome::Success) if command.status == Status::Pending => {
+            device_store::settle(&command.id, &outcome);
+            Ok(ReportEffect::Settled)
+        }
+        _ => Plugin::report(command, outcome),
+    }
+}
