@@ -2,9 +2,11 @@
 //! toolchain first.
 
 mod examples;
+mod fuzz;
 mod reproduce;
 mod testing;
 mod toolchain;
+mod tools;
 
 use anyhow::{Context as _, ensure};
 use std::{
@@ -19,8 +21,9 @@ cargo xtask <task>
   examples  the example plugins, built as a newcomer does, each checked against the contract
   test      every test, and their number        (arguments after -- go to cargo test)
   bench     what a call costs                   (arguments after -- go to cargo bench)
+  fuzz      what strangers send, made up for ten seconds each, or as told: fuzz [target] [seconds]
   reproduce builds the reference plugin in two folders, and compares the two
-  ci        what CI runs: format, lints, documentation, dependencies, reproduce, tests
+  ci        what CI runs: format, lints, documentation, dependencies, reproduce, fuzz, tests
   setup     install what building the plugin needs; the other tasks do it, too";
 
 fn main() -> ExitCode {
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         "examples" => examples(),
         "test" => test(&rest),
         "bench" => bench(&rest),
+        "fuzz" => fuzz(&rest),
         "reproduce" => reproduce(),
         // What `reproduce` runs twice.
         "component" => match rest[..] {
@@ -124,6 +128,11 @@ fn reproduce() -> anyhow::Result<()> {
     reproduce::run()
 }
 
+fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    fuzz::fuzz(arguments)
+}
+
 fn ci() -> anyhow::Result<()> {
     toolchain::ensure()?;
     cargo(&["fmt", "--all", "--check"])?;
@@ -151,6 +160,7 @@ fn ci() -> anyhow::Result<()> {
         println!("cargo-deny is not installed: the check of the dependencies is left out");
     }
     reproduce::run()?;
+    fuzz(&[])?;
     test(&[])
 }
 
