@@ -1,0 +1,148 @@
+//! A whole host in this process, without its sockets: requests go in where HTTP would bring them.
+
+use crate::{OneDevice, Situation};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Method, Request, StatusCode, header},
+};
+use mdm_host::{
+    api::{Rates, router},
+    plugin::{Limits, Runtime, Trust},
+    service::{PluginSettings, Plugins, Service},
+};
+use mdm_wire::{
+    decisions::{Characters, PasswordRule},
+    sync::Problem,
+};
+use serde::de::DeserializeOwned;
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use tower::ServiceExt as _;
+
+/// Longer than a plugin is ever kept waiting by a busy machine: what is slow, libFuzzer finds.
+const TIME: Duration = Duration::from_secs(20);
+
+/// More than any fuzzer calls.
+const RATE: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
+
+/// More than any answer has.
+const LONGEST_ANSWER: usize = 16 << 20;
+
+/// A host with one device.
+pub struct Host {
+    runtime: tokio::runtime::Runtime,
+    router: Router,
+    store: Arc<OneDevice>,
+}
+
+/// What a host answered.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Host {
+    /// A host on which this plugin decides.
+    pub fn new(plugin: &[u8], trust: Trust) -> Self {
+        let limits = Limits {
+            time: TIME,
+            instances: 2,
+            ..Limits::default()
+        };
+        let engine = Runtime::new(limits).expect("an engine");
+        let settings = PluginSettings {
+            trust,
+            ..PluginSettings::from(engine.load(plugin, None).expect("a plugin"))
+        };
+        let store = Arc::new(OneDevice::new(Situation::new(0)));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let plugins = runtime.block_on(Plugins::open(&*store, settings));
+        let rule = PasswordRule {
+            characters: Characters::Alphanumeric,
+            minimum_length: 4,
+            maximum_length: 16,
+        };
+        let plugins = plugins.expect("no plugin was chosen");
+        let service = Service::new(store.clone(), plugins, rule);
+        // So no sync waits for news.
+        service.close();
+        let rates = Rates {
+            address: RATE,
+            device: RATE,
+        };
+        Self {
+            runtime,
+            router: router(Arc::new(service), rates),
+            store,
+        }
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &OneDevice {
+        &self.store
+    }
+
+    /// Sends it a request.
+    pub fn call(&self, method: Method, path: &str, body: &[u8]) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(header::AUTHORIZATION, "Bearer token");
+        self.send(
+            request
+                .body(Body::from(body.to_vec()))
+                .expect("the path is ours"),
+        )
+    }
+
+    /// Sends it this request. Whatever was sent, what it answers is well-formed.
+    pub fn send(&self, request: Request<Body>) -> Answer {
+        let (status, body) = self.runtime.block_on(async {
+            let response = self.router.clone().oneshot(request).await;
+            let (parts, body) = response.expect("a router always answers").into_parts();
+            let body = to_bytes(body, LONGEST_ANSWER).await;
+            (parts.status, body.expect("an answer of a few MiB"))
+        });
+        let answer = Answer {
+            status,
+            body: body.to_vec(),
+        };
+        assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{answer:?}");
+        if !status.is_success() {
+            let problem: Problem = answer.read();
+            assert_eq!(problem.status, status.as_u16());
+            assert!(!problem.kind.is_empty() && !problem.detail.trim().is_empty());
+        }
+        answer
+    }
+}
+
+impl Answer {
+    /// Whether it holds this text.
+    pub fn has(&self, text: &str) -> bool {
+        self.body
+            .windows(text.len())
+            .any(|it| it == text.as_bytes())
+    }
+
+    /// Reads it.
+    pub fn read<T: DeserializeOwned>(&self) -> T {
+        match serde_json::from_slice(&self.body) {
+            Ok(read) => read,
+            Err(error) => panic!("{error}: {self:?}"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}: {}",
+            self.status,
+            String::from_utf8_lossy(&self.body)
+        )
+    }
+}
