@@ -14,6 +14,14 @@ fn time(time: u64) -> String {
     rfc3339(time).unwrap_or_else(|| "an unknown time".into())
 }
 
+/// Nobody is to be shown nothing where a reason belongs.
+fn own_words(text: &str) -> &str {
+    match text.trim() {
+        "" => "for a reason of its own, which it does not tell",
+        _ => text,
+    }
+}
+
 impl Display for Failure {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
@@ -41,7 +49,7 @@ impl Display for Failure {
             Self::Superseded(by) => write!(f, "command {by} replaced it"),
             Self::Cancelled => f.write_str("an admin cancelled it"),
             Self::Expired => f.write_str("its time was over before the device carried it out"),
-            Self::Other(text) => f.write_str(text),
+            Self::Other(text) => f.write_str(own_words(text)),
         }
     }
 }
@@ -74,7 +82,7 @@ impl Display for PasswordFault {
             Self::NeedsLetter => f.write_str("it needs a letter"),
             Self::NeedsDigit => f.write_str("it needs a digit"),
             Self::Guessable => f.write_str("it is too easy to guess"),
-            Self::Other(text) => f.write_str(text),
+            Self::Other(text) => f.write_str(own_words(text)),
         }
     }
 }
@@ -128,7 +136,7 @@ impl Display for Refusal {
             Self::BadValidity => f.write_str(
                 "a command must be valid for at least a second, and not past the year 9999",
             ),
-            Self::Other(text) => f.write_str(text),
+            Self::Other(text) => f.write_str(own_words(text)),
         }
     }
 }
@@ -182,7 +190,7 @@ impl Display for Note {
             Self::DeviceAway(last_sync) => {
                 write!(f, "the device is not in contact since {}", time(*last_sync))
             }
-            Self::Other(text) => f.write_str(text),
+            Self::Other(text) => f.write_str(own_words(text)),
         }
     }
 }
@@ -238,6 +246,25 @@ impl Display for PolicyState {
                     by.command
                 )
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_without_words_is_shown_as_one() {
+        for (shown, words) in [
+            (Refusal::Other("  \n".into()).to_string(), ""),
+            (Failure::Other(String::new()).to_string(), ""),
+            (
+                Refusal::Other("no resets on Sundays".into()).to_string(),
+                "no resets on Sundays",
+            ),
+        ] {
+            assert!(!shown.trim().is_empty() && shown.contains(words));
         }
     }
 }

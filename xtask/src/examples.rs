@@ -1,7 +1,7 @@
 //! Builds the example plugins as a newcomer does: `mdm-host plugin new`, then the commands of the README
 //! that it makes. What comes of it lies in `target/examples`, for the tests and the benches.
 
-use super::{cargo, run};
+use super::{cargo, run, tools};
 use anyhow::Context as _;
 use std::{
     env, fs,
@@ -93,7 +93,7 @@ pub(crate) fn build() -> anyhow::Result<()> {
 /// Measures what each example costs, beside the reference plugin.
 pub(crate) fn bench() -> anyhow::Result<()> {
     let files = EXAMPLES.map(|example| format!("{}.wasm", example.language));
-    let host = target().join("release/mdm-host");
+    let host = tools::target().join("release/mdm-host");
     run(Command::new(host)
         .args(["plugin", "bench"])
         .args(files)
@@ -102,17 +102,12 @@ pub(crate) fn bench() -> anyhow::Result<()> {
 
 /// Where the built examples lie.
 fn folder() -> PathBuf {
-    target().join("examples")
-}
-
-fn target() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    std::path::absolute(&target).unwrap_or(target)
+    tools::target().join("examples")
 }
 
 impl Example {
     fn build(&self, folder: &Path) -> anyhow::Result<()> {
-        let host = target().join("debug/mdm-host");
+        let host = tools::target().join("debug/mdm-host");
         let fresh = folder.join("new");
         remove(&fresh)?;
         fs::create_dir_all(&fresh)?;
@@ -140,7 +135,7 @@ impl Example {
     fn in_project(&self, words: &[&str], project: &Path) -> anyhow::Result<Command> {
         let (program, arguments) = words.split_first().context("an empty command")?;
         let path = env::var_os("PATH").unwrap_or_default();
-        let tools = std::iter::once(tools().join("bin"));
+        let tools = std::iter::once(tools::programs());
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -197,11 +192,6 @@ fn remove(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Where the tools lie that this project installs for itself.
-pub(crate) fn tools() -> PathBuf {
-    target().join("tools")
-}
-
 /// Installs what is missing from Debian's packages; where that can't be done, the build says what is
 /// missing.
 fn install_programs() {
@@ -232,25 +222,12 @@ fn install_programs() {
 }
 
 fn install_tools() -> anyhow::Result<()> {
-    let root = tools();
     for (name, version, features) in TOOLS {
-        let is_installed = fs::read_to_string(root.join(".crates.toml"))
-            .is_ok_and(|list| list.contains(&format!("\"{name} {version} ")));
-        if is_installed {
-            continue;
-        }
-        println!("installing {name} {version} (some minutes, once)");
-        run(Command::new("cargo")
-            .args([
-                "install",
-                "--quiet",
-                "-j2",
-                "--locked",
-                "--no-default-features",
-            ])
-            .args(["--features", features, "--root"])
-            .arg(&root)
-            .arg(format!("{name}@{version}")))?;
+        tools::install(
+            name,
+            version,
+            &["--no-default-features", "--features", features],
+        )?;
     }
     Ok(())
 }

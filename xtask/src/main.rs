@@ -3,10 +3,12 @@
 
 mod attest;
 mod examples;
+mod fuzz;
 mod registry;
 mod reproduce;
 mod testing;
 mod toolchain;
+mod tools;
 
 use anyhow::{Context as _, ensure};
 use std::{
@@ -21,9 +23,10 @@ cargo xtask <task>
   examples  the example plugins, built as a newcomer does, each checked against the contract
   test      every test, and their number        (arguments after -- go to cargo test)
   bench     what a call costs                   (arguments after -- go to cargo bench)
+  fuzz      what strangers send, made up: fuzz [--target NAME] [--runs 20000]
   reproduce builds the reference plugin in two folders, and compares the two
   attest    builds the reference plugin, and writes its bill of materials and its provenance
-  ci        what CI runs: format, lints, documentation, dependencies, reproduce, attest, tests
+  ci        what CI runs: format, lints, documentation, dependencies, reproduce, attest, fuzz, tests
   setup     install what building the plugin needs; the other tasks do it, too";
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         "examples" => examples(),
         "test" => test(&rest),
         "bench" => bench(&rest),
+        "fuzz" => fuzz(&rest),
         "reproduce" => reproduce(),
         "attest" => attest(),
         // What `reproduce` runs twice.
@@ -135,6 +139,11 @@ fn attest() -> anyhow::Result<()> {
     attest::run()
 }
 
+fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    fuzz::fuzz(arguments)
+}
+
 fn ci() -> anyhow::Result<()> {
     toolchain::ensure()?;
     cargo(&["fmt", "--all", "--check"])?;
@@ -167,6 +176,7 @@ fn ci() -> anyhow::Result<()> {
     } else {
         println!("there are changes that are not committed: nothing is attested");
     }
+    fuzz(&[])?;
     test(&[])
 }
 

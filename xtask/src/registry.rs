@@ -1,7 +1,7 @@
 //! The registry that the tests pull plugins from: Debian's, unpacked and not installed, so that no service of it
 //! runs on a developer's machine.
 
-use crate::{examples::tools, run};
+use crate::{run, tools};
 use anyhow::Context as _;
 use std::{fs, process::Command};
 
@@ -9,7 +9,7 @@ const PACKAGE: &str = "docker-registry";
 
 /// Puts the program into `target/tools`, if neither that nor the system has it.
 pub(crate) fn ensure() -> anyhow::Result<()> {
-    let root = tools();
+    let root = tools::root();
     let is_there = |program: &str| Command::new(program).arg("--version").output().is_ok();
     let unpacked = root.join("usr/bin").join(PACKAGE);
     if is_there(&unpacked.to_string_lossy()) || is_there(PACKAGE) {

@@ -10,6 +10,7 @@ use super::{
     error::{PluginError, shortened},
     health::{Health, HealthReport, Turn},
     imports::Guest,
+    returned::{in_calendar, sent},
 };
 use wasmtime::{
     Store,
@@ -176,19 +177,20 @@ impl Instance {
         terms: &Terms,
     ) -> Decided<DeviceOutlook> {
         let secret = context.password.is_some().then(secret);
-        self.run(context, |guest, store| {
+        let decided = self.run(context, |guest, store| {
             guest.call_outlook(store, action, secret, options, terms)
-        })
+        });
+        in_calendar(decided)
     }
 
     /// What a device page shows.
     pub fn status(&mut self, context: CallContext) -> Decided<DeviceStatus> {
-        self.run(context, |guest, store| guest.call_status(store))
+        in_calendar(self.run(context, |guest, store| guest.call_status(store)))
     }
 
     /// Whether the applied policy is enforced.
     pub fn policy_override(&mut self, context: CallContext) -> Decided<PolicyState> {
-        self.run(context, |guest, store| guest.call_policy_override(store))
+        in_calendar(self.run(context, |guest, store| guest.call_policy_override(store)))
     }
 
     /// Takes what an agent said of the context's command.
@@ -254,17 +256,6 @@ impl Instance {
 /// The command that the call is about.
 fn subject(context: &CallContext) -> Result<Command, PluginError> {
     context.subject.clone().ok_or(PluginError::NoSubject)
-}
-
-/// The command that a request is accepted as must be one that it sent.
-fn sent(decided: Decided<Result<CommandId, Refusal>>) -> Decided<Result<CommandId, Refusal>> {
-    let (returned, context) = decided?;
-    match &returned {
-        Ok(id) if !context.has_sent(id) => Err(PluginError::Breach(format!(
-            "it accepted the request as command {id:.64}, which it had not sent"
-        ))),
-        _ => Ok((returned, context)),
-    }
 }
 
 /// The handle to the password of the call, of which there is one at most.

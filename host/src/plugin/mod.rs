@@ -19,6 +19,7 @@ mod imports;
 mod inspect;
 mod limits;
 mod load;
+mod returned;
 mod slot;
 mod trust;
 mod wasi;

@@ -24,7 +24,8 @@ use bindings::{
         transport,
         types::{
             Action, Command, CommandId, DeviceOutlook, DeviceStatus, Failure, NewCommand, Outcome,
-            PasswordFault, PolicyState, Refusal, ReportEffect, ResetOptions, Terms, Verdict,
+            PasswordFault, PolicyOverride, PolicyState, Refusal, ReportEffect, ResetOptions, Terms,
+            Verdict, Wait,
         },
     },
 };
@@ -34,6 +35,10 @@ use std::{
 };
 
 struct Hostile;
+
+/// The group of devices of which times are told that no calendar has.
+const FAR_TIMES: &str = "tells-far-times";
+const FAR: u64 = 1 << 60;
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
@@ -117,8 +122,12 @@ impl Guest for Hostile {
     }
 
     fn outlook(_: Action, _: Option<&Secret>, _: ResetOptions, _: Terms) -> DeviceOutlook {
+        let verdict = match is_in_group(FAR_TIMES) {
+            true => Verdict::WillWait(Wait::DeviceAway(FAR)),
+            false => Verdict::WillSucceed,
+        };
         DeviceOutlook {
-            verdict: Verdict::WillSucceed,
+            verdict,
             remedy: None,
             notes: vec![],
         }
@@ -127,7 +136,7 @@ impl Guest for Hostile {
     fn status() -> DeviceStatus {
         DeviceStatus {
             latest: device_store::get_latest(),
-            policy_state: PolicyState::None,
+            policy_state: policy_state(),
             remove_offered: false,
             password_rule: device_store::get_password_rule(),
         }
@@ -135,7 +144,7 @@ impl Guest for Hostile {
 
     fn policy_override() -> PolicyState {
         fails_in_group("fails-policy-override");
-        PolicyState::None
+        policy_state()
     }
 
     fn report(_: Command, _: Outcome) -> Result<ReportEffect, Refusal> {
@@ -154,8 +163,22 @@ impl Guest for Hostile {
 
 /// Fails for a device of this group.
 fn fails_in_group(group: &str) {
+    assert!(!is_in_group(group), "as asked");
+}
+
+fn is_in_group(group: &str) -> bool {
     let groups = device_store::get_device().groups;
-    assert!(!groups.iter().any(|it| it == group), "as asked");
+    groups.iter().any(|it| it == group)
+}
+
+fn policy_state() -> PolicyState {
+    match is_in_group(FAR_TIMES) {
+        true => PolicyState::Overridden(PolicyOverride {
+            command: "a-command".into(),
+            since: FAR,
+        }),
+        false => PolicyState::None,
+    }
 }
 
 /// Uses every import, and tells after which of them it has found in its memory what it seeks.

@@ -3,13 +3,13 @@
 use crate::fleet::{Agent, Fleet, NO_OPTIONS, owner, reference, refusal, small};
 use mdm_host::{
     plugin::{Artifacts, Limits, LoadError, Plugin, PluginError, REFERENCE, Runtime},
-    service::ServiceError,
+    service::{Request, ServiceError},
 };
 use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, starting};
 use mdm_wire::{
     decisions::{PasswordRule, Refusal, Status, Terms},
     sync::Report,
-    words::{Failure, Outcome, Policy, Quality, Requirement},
+    words::{Action, Failure, Outcome, Policy, Quality, Requirement},
 };
 use std::{
     fs,
@@ -205,6 +205,24 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
         fleet.reset(&agent, "1234").await.is_ok(),
         "the next call is as good as ever"
     );
+}
+
+#[tokio::test]
+async fn a_time_past_the_calendars_end_is_a_breach_wherever_a_plugin_tells_it() {
+    let fleet = hostile().await;
+    let agent = fleet.enroll_in(owner(), &["tells-far-times"]).await;
+    let request = Request {
+        action: Action::Remove,
+        password: None,
+        options: NO_OPTIONS,
+        terms: Terms::default(),
+    };
+    let outlook = fleet.service.outlook(&agent.device, request).await;
+    let status = fleet.service.status(&agent.device).await;
+    for told in [outlook.map(|_| ()), status.map(|_| ())] {
+        let error = told.unwrap_err().to_string();
+        assert!(error.contains("past the calendar's end"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,15 @@
+//! Builds the plugin that hands over whatever bytes it is told to.
+
+#[path = "../xtask/src/toolchain.rs"]
+mod toolchain;
+
+use std::{env, error::Error, path::Path};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    for input in ["guest", "../wit", "Cargo.lock", "../xtask/src/toolchain.rs"] {
+        println!("cargo::rerun-if-changed={input}");
+    }
+    let out = env::var("OUT_DIR")?;
+    toolchain::embed("mdm-fuzz-guest", Path::new("."), Path::new(&out))?;
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! A plugin that does what its device's group says: it is no name, but bytes, one in each character. They are
+//! handed over as they are, below what a language's bindings would let through: enums without such a case,
+//! texts that lie outside the memory or are no UTF-8, handles to nothing.
+//!
+//! The first byte says how many imports are called. Each takes one byte that says which, and four for each
+//! of its parameters. The rest is the memory at [`RETURNED`], which is what is returned, and what the
+//! parameters may point into.
+
+#![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
+
+#[allow(dead_code, unsafe_code, clippy::all)]
+mod bindings {
+    wit_bindgen::generate!({ path: "../../wit", world: "password-plugin", generate_all });
+}
+
+#[cfg(target_family = "wasm")]
+use bindings::mdm::password::device_store::get_device;
+
+/// Where what is returned lies: at the far end of the stack, which nothing here reaches.
+const RETURNED: usize = 256;
+/// How much may lie there.
+const MOST_RETURNED: usize = 16 << 10;
+/// How many imports are called at most: more than the host lets a call change things.
+const MOST_CALLS: u8 = 20;
+
+/// The contract's imports, as WebAssembly has them.
+#[cfg(target_family = "wasm")]
+mod raw {
+    #[link(wasm_import_module = "mdm:password/device-store@1.0.0")]
+    unsafe extern "C" {
+        #[link_name = "settle"]
+        pub(crate) safe fn settle(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
+        #[link_name = "keep-late-outcome"]
+        pub(crate) safe fn keep_late_outcome(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
+        #[link_name = "set-policy-override"]
+        pub(crate) safe fn set_policy_override(a: i32, b: i32, c: i32);
+        #[link_name = "get-pending"]
+        pub(crate) safe fn get_pending(to: i32);
+        #[link_name = "get-latest"]
+        pub(crate) safe fn get_latest(to: i32);
+    }
+
+    #[link(wasm_import_module = "mdm:password/transport@1.0.0")]
+    unsafe extern "C" {
+        #[link_name = "send"]
+        #[allow(clippy::too_many_arguments)]
+        pub(crate) safe fn send(
+            action: i32,
+            lock_now: i32,
+            require_entry: i32,
+            no_credentials_on_boot: i32,
+            has_expiry: i32,
+            expires_at: i64,
+            has_secret: i32,
+            secret: i32,
+            to: i32,
+        );
+    }
+
+    #[link(wasm_import_module = "mdm:password/secrets@1.0.0")]
+    unsafe extern "C" {
+        #[link_name = "[method]secret.measure"]
+        pub(crate) safe fn measure(secret: i32, to: i32);
+        #[link_name = "[method]secret.guessability"]
+        pub(crate) safe fn guessability(secret: i32) -> i32;
+        #[link_name = "[resource-drop]secret"]
+        pub(crate) safe fn drop_secret(secret: i32);
+    }
+}
+
+/// What is left of the bytes.
+#[cfg(target_family = "wasm")]
+struct Bytes(std::vec::IntoIter<u8>);
+
+#[cfg(target_family = "wasm")]
+impl Bytes {
+    fn byte(&mut self) -> u8 {
+        self.0.next().unwrap_or(0)
+    }
+
+    fn word(&mut self) -> i32 {
+        i32::from_le_bytes([self.byte(), self.byte(), self.byte(), self.byte()])
+    }
+
+    fn words<const N: usize>(&mut self) -> [i32; N] {
+        std::array::from_fn(|_| self.word())
+    }
+
+    fn call_an_import(&mut self) {
+        match self.byte() % 9 {
+            0 => {
+                let [a, b, c, d, e, f] = self.words();
+                raw::settle(a, b, c, d, e, f);
+            }
+            1 => {
+                let [a, b, c, d, e, f] = self.words();
+                raw::keep_late_outcome(a, b, c, d, e, f);
+            }
+            2 => {
+                let [a, b, c] = self.words();
+                raw::set_policy_override(a, b, c);
+            }
+            3 => {
+                let [low, high, a, b, c, d, e] = self.words();
+                let expires_at = i64::from(high) << 32 | i64::from(low.cast_unsigned());
+                let [has_secret, secret, to] = self.words();
+                raw::send(a, b, c, d, e, expires_at, has_secret, secret, to);
+            }
+            4 => raw::get_pending(self.word()),
+            5 => raw::get_latest(self.word()),
+            6 => {
+                let [secret, to] = self.words();
+                raw::measure(secret, to);
+            }
+            7 => {
+                raw::guessability(self.word());
+            }
+            _ => raw::drop_secret(self.word()),
+        }
+    }
+}
+
+/// Does what the device's group says, and tells where what is to be returned lies.
+#[cfg(target_family = "wasm")]
+#[allow(unsafe_code)]
+fn obey() -> usize {
+    let group = get_device().groups.swap_remove(0);
+    let bytes: Vec<u8> = group.chars().map(|it| it as u8).collect();
+    let mut bytes = Bytes(bytes.into_iter());
+    let calls = bytes.byte().min(MOST_CALLS);
+    for _ in 0..calls {
+        bytes.call_an_import();
+    }
+    for (at, byte) in bytes.0.take(MOST_RETURNED).enumerate() {
+        let to = core::ptr::with_exposed_provenance_mut::<u8>(RETURNED + at);
+        // SAFETY: it lies in the stack's 64 KiB, at the end that is used last.
+        unsafe { to.write_volatile(byte) };
+    }
+    RETURNED
+}
+
+/// The contract's functions, as WebAssembly has them.
+#[cfg(target_family = "wasm")]
+#[allow(unsafe_code, clippy::too_many_arguments)]
+mod exports {
+    use super::obey;
+
+    #[unsafe(export_name = "mdm:password/password@1.0.0#reset")]
+    extern "C" fn reset(
+        _secret: i32,
+        _lock_now: i32,
+        _require_entry: i32,
+        _no_credentials_on_boot: i32,
+        _replaces: i32,
+        _replaced: i32,
+        _replaced_length: i32,
+        _is_limited: i32,
+        _valid_for: i64,
+    ) -> usize {
+        obey()
+    }
+
+    #[unsafe(export_name = "mdm:password/password@1.0.0#remove")]
+    extern "C" fn remove(
+        _replaces: i32,
+        _replaced: i32,
+        _replaced_length: i32,
+        _is_limited: i32,
+        _valid_for: i64,
+    ) -> usize {
+        obey()
+    }
+
+    #[unsafe(export_name = "mdm:password/password@1.0.0#outlook")]
+    extern "C" fn outlook(
+        _action: i32,
+        _has_secret: i32,
+        _secret: i32,
+        _lock_now: i32,
+        _require_entry: i32,
+        _no_credentials_on_boot: i32,
+        _replaces: i32,
+        _replaced: i32,
+        _replaced_length: i32,
+        _is_limited: i32,
+        _valid_for: i64,
+    ) -> usize {
+        obey()
+    }
+
+    #[unsafe(export_name = "mdm:password/password@1.0.0#status")]
+    extern "C" fn status() -> usize {
+        obey()
+    }
+
+    #[unsafe(export_name = "mdm:password/password@1.0.0#policy-override")]
+    extern "C" fn policy_override() -> usize {
+        obey()
+    }
+
+    #[unsafe(export_name = "mdm:password/password@1.0.0#report")]
+    extern "C" fn report(_parameters: i32) -> usize {
+        obey()
+    }
+
+    #[unsafe(export_name = "mdm:password/password@1.0.0#cancel")]
+    extern "C" fn cancel(_parameters: i32) -> usize {
+        obey()
+    }
+
+    #[unsafe(export_name = "mdm:password/password@1.0.0#expire")]
+    extern "C" fn expire(_parameters: i32) -> usize {
+        obey()
+    }
+}

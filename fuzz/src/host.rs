@@ -1,0 +1,195 @@
+//! A whole host in this process, without its sockets: requests go in where HTTP would bring them.
+
+use crate::{DEVICE, OneDevice, SIGNING_KEY, Situation};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Method, Request, StatusCode, header},
+};
+use mdm_host::{
+    api::{Rates, Terms, router},
+    keys::HostKeys,
+    plugin::{Limits, Runtime, Trust},
+    service::{PluginSettings, Plugins, Service},
+};
+use mdm_wire::{
+    decisions::{Characters, PasswordRule},
+    signature::{self, AGENT, CONTENT_DIGEST, Headers, NEW, SIGNATURE, SIGNATURE_INPUT, Stamp},
+    sync::{ENROLL_PATH, Problem, SYNC_PATH},
+    time,
+};
+use serde::de::DeserializeOwned;
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tower::ServiceExt as _;
+use zeroize::Zeroizing;
+
+/// Longer than a plugin is ever kept waiting by a busy machine: what is slow, libFuzzer finds.
+const TIME: Duration = Duration::from_secs(20);
+
+/// More than any fuzzer calls.
+const RATE: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
+
+/// More than any answer has.
+const LONGEST_ANSWER: usize = 16 << 20;
+
+/// A host with one device.
+pub struct Host {
+    runtime: tokio::runtime::Runtime,
+    router: Router,
+    store: Arc<OneDevice>,
+    calls: AtomicU64,
+}
+
+/// What a host answered.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Host {
+    /// A host on which this plugin decides.
+    pub fn new(plugin: &[u8], trust: Trust) -> Self {
+        let limits = Limits {
+            time: TIME,
+            instances: 2,
+            ..Limits::default()
+        };
+        let engine = Runtime::new(limits).expect("an engine");
+        let settings = PluginSettings {
+            trust,
+            ..PluginSettings::from(engine.load(plugin, None).expect("a plugin"))
+        };
+        let store = Arc::new(OneDevice::new(Situation::new(0)));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        let plugins = runtime.block_on(Plugins::open(&*store, settings));
+        let rule = PasswordRule {
+            characters: Characters::Alphanumeric,
+            minimum_length: 4,
+            maximum_length: 16,
+        };
+        let plugins = plugins.expect("no plugin was chosen");
+        let keys = HostKeys::new(Zeroizing::new([7; 32])).expect("keys");
+        let service = Service::new(store.clone(), plugins, rule, keys);
+        // So no sync waits for news.
+        service.close();
+        let rates = Rates {
+            address: RATE,
+            device: RATE,
+        };
+        Self {
+            runtime,
+            router: router(
+                Arc::new(service),
+                Terms {
+                    rates,
+                    body_time: TIME,
+                    metrics_reader: None,
+                },
+            ),
+            store,
+            calls: AtomicU64::new(0),
+        }
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &OneDevice {
+        &self.store
+    }
+
+    /// Sends it a request of an admin, or of the device's agent, which signs it.
+    pub fn call(&self, method: Method, path: &str, body: &[u8]) -> Answer {
+        let mut request = Request::builder().method(&method).uri(path);
+        request = request.header(header::AUTHORIZATION, "Bearer token");
+        let label = match path {
+            ENROLL_PATH => Some(NEW),
+            SYNC_PATH => Some(AGENT),
+            _ => None,
+        };
+        if let Some(label) = label {
+            let headers = self.sign(label, method.as_str(), path, body);
+            request = request
+                .header(CONTENT_DIGEST, headers.content_digest)
+                .header(SIGNATURE_INPUT, headers.signature_input)
+                .header(SIGNATURE, headers.signature);
+        }
+        self.send(
+            request
+                .body(Body::from(body.to_vec()))
+                .expect("the path is ours"),
+        )
+    }
+
+    fn sign(&self, label: &'static str, method: &str, path: &str, body: &[u8]) -> Headers {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        let stamp = Stamp {
+            device: if label == NEW { NEW } else { DEVICE },
+            // A host that has just started takes nothing from before.
+            created: time::now() / 1000 + 1,
+            nonce: &number.to_string(),
+        };
+        let request = signature::Request { method, path, body };
+        let signed = request.sign(stamp, &[(label, &SIGNING_KEY)]);
+        signed.expect("random bytes")
+    }
+
+    /// Sends it this request. Whatever was sent, what it answers is well-formed.
+    pub fn send(&self, request: Request<Body>) -> Answer {
+        let (status, body) = self.runtime.block_on(async {
+            let response = self.router.clone().oneshot(request).await;
+            let (parts, body) = response.expect("a router always answers").into_parts();
+            let body = to_bytes(body, LONGEST_ANSWER).await;
+            (parts.status, body.expect("an answer of a few MiB"))
+        });
+        let answer = Answer {
+            status,
+            body: body.to_vec(),
+        };
+        assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{answer:?}");
+        if !status.is_success() {
+            let problem: Problem = answer.read();
+            assert_eq!(problem.status, status.as_u16());
+            assert!(!problem.kind.is_empty() && !problem.detail.trim().is_empty());
+        }
+        answer
+    }
+}
+
+impl Answer {
+    /// Whether it holds this text.
+    pub fn has(&self, text: &str) -> bool {
+        self.body
+            .windows(text.len())
+            .any(|it| it == text.as_bytes())
+    }
+
+    /// Reads it.
+    pub fn read<T: DeserializeOwned>(&self) -> T {
+        match serde_json::from_slice(&self.body) {
+            Ok(read) => read,
+            Err(error) => panic!("{error}: {self:?}"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}: {}",
+            self.status,
+            String::from_utf8_lossy(&self.body)
+        )
+    }
+}

@@ -1,0 +1,13 @@
+//! What the targets share: a host in this process that is called as strangers call it, over a store which
+//! watches over the design's laws.
+
+mod host;
+mod situation;
+mod store;
+
+pub use host::{Answer, Host};
+pub use situation::{DEVICE, GROUP, PENDING, SETTLED, SIGNING_KEY, Situation};
+pub use store::OneDevice;
+
+/// A plugin that hands its host whatever bytes its device's group has, one in each character.
+pub const GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-fuzz-guest.wasm"));

@@ -1,0 +1,294 @@
+//! A store of one device, in memory, so that nothing of one input is left for the next. It panics at what no
+//! host may hand to its store, whoever sent what.
+
+use crate::{SIGNING_KEY, Situation};
+use async_trait::async_trait;
+use mdm_host::{
+    change::Change,
+    store::{
+        AuditEntry, Commit, Delivery, NewDevice, Overdue, PluginChoice, PluginFile, Snapshot,
+        Store, StoreError,
+    },
+    token::TokenDigest,
+};
+use mdm_wire::{
+    decisions::{Command, Status},
+    sealing::Sealed,
+    signing_key::VerifyingKey,
+    sync::LONGEST_VERSION,
+    time::{END_OF_CALENDAR, Timestamp},
+    words::{Failure, Outcome},
+};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// A store of one device.
+pub struct OneDevice(Mutex<State>);
+
+struct State {
+    snapshot: Snapshot,
+    /// Oldest first; each with its sealed password, until it has its outcome.
+    commands: Vec<(Command, Option<Sealed>)>,
+    audit: Vec<AuditEntry>,
+}
+
+impl OneDevice {
+    /// A store of a device in this situation.
+    pub fn new(situation: Situation) -> Self {
+        Self(Mutex::new(situation.into()))
+    }
+
+    /// Puts the device into this situation, whatever was before.
+    pub fn begin(&self, situation: Situation) {
+        *self.lock() = situation.into();
+    }
+
+    /// The device's commands, oldest first.
+    pub fn commands(&self) -> Vec<Command> {
+        let state = self.lock();
+        state.commands.iter().map(|(it, _)| it.clone()).collect()
+    }
+
+    /// All that it holds, as text.
+    pub fn dump(&self) -> String {
+        let State {
+            snapshot,
+            commands,
+            audit,
+        } = &*self.lock();
+        format!("{snapshot:?} {commands:?} {audit:?}")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Situation> for State {
+    fn from(situation: Situation) -> Self {
+        let Situation { snapshot, commands } = situation;
+        Self {
+            snapshot,
+            commands: commands.into_iter().map(|it| (it, None)).collect(),
+            audit: Vec::new(),
+        }
+    }
+}
+
+impl State {
+    fn snapshot(&self) -> Snapshot {
+        let commands = || self.commands.iter().rev().map(|(command, _)| command);
+        Snapshot {
+            pending: commands().find(|it| it.status == Status::Pending).cloned(),
+            latest: commands().next().cloned(),
+            ..self.snapshot.clone()
+        }
+    }
+
+    fn is(&self, device: &str) -> bool {
+        self.snapshot.device.id == device
+    }
+
+    fn command(&mut self, id: &str) -> &mut (Command, Option<Sealed>) {
+        let mut commands = self.commands.iter_mut();
+        let found = commands.find(|(command, _)| command.id == id);
+        found.expect("law 4: a change is about a command of this device")
+    }
+
+    fn apply(&mut self, at: Timestamp, change: Change) {
+        match change {
+            Change::Send { command, sealed } => {
+                assert_eq!(command.status, Status::Pending);
+                assert!(self.commands.iter().all(|(it, _)| it.id != command.id));
+                let end = command.expires_at.unwrap_or(at + 1);
+                assert!(end > at && end < END_OF_CALENDAR, "an expiry is to come");
+                assert!(sealed.is_some(), "law 5: it is sealed");
+                self.commands.push((command, sealed));
+            }
+            Change::Settle { command, outcome } => {
+                assert_short(&outcome);
+                let (command, sealed) = self.command(&command);
+                assert_eq!(command.status, Status::Pending, "law 6: one outcome");
+                command.status = outcome.into();
+                command.settled_at = Some(at);
+                *sealed = None;
+            }
+            Change::KeepLateOutcome { command, outcome } => {
+                assert_short(&outcome);
+                let (command, _) = self.command(&command);
+                assert_ne!(command.status, Status::Pending, "it is late");
+                command.late_outcome = Some(outcome);
+            }
+            Change::SetPolicyOverride(policy_override) => {
+                if let Some(by) = &policy_override {
+                    self.command(&by.command);
+                }
+                self.snapshot.device.policy_override = policy_override;
+            }
+            Change::SetPolicy(policy) => self.snapshot.device.policy = policy,
+            Change::RotateKeys { .. } => panic!("no target changes the keys"),
+            Change::Revoke => {
+                self.snapshot.revoked_at = Some(at);
+                self.commands.iter_mut().for_each(|(_, it)| *it = None);
+            }
+            Change::Tell(told) => {
+                assert!(told.agent_version.len() <= LONGEST_VERSION, "it is cut");
+                let device = &mut self.snapshot.device;
+                device.api_level = told.api_level;
+                device.agent_version = told.agent_version;
+                device.management_mode = told.management_mode;
+                device.managed_profile = told.managed_profile;
+                device.condition = told.condition;
+                device.last_sync = at;
+            }
+        }
+    }
+}
+
+/// Every later call about the device reads it.
+fn assert_short(outcome: &Outcome) {
+    if let Outcome::Failed(failure) = outcome {
+        assert!(failure.text().unwrap_or_default().len() <= Failure::LONGEST_TEXT);
+    }
+}
+
+#[async_trait]
+impl Store for OneDevice {
+    async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>> {
+        let state = self.lock();
+        Ok(state.is(device).then(|| state.snapshot()))
+    }
+
+    async fn devices(
+        &self,
+        group: Option<&str>,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Snapshot>> {
+        let snapshot = self.lock().snapshot();
+        let groups = &snapshot.device.groups;
+        let is_in = group.is_none_or(|group| groups.iter().any(|it| it == group));
+        let is_after = after.is_none_or(|after| snapshot.device.id.as_str() > after);
+        let is_wanted = is_in && is_after && most > 0;
+        Ok(is_wanted.then_some(snapshot).into_iter().collect())
+    }
+
+    async fn command(&self, device: &str, id: &str) -> Result<Option<Command>> {
+        let state = self.lock();
+        let mut commands = state.commands.iter().map(|(command, _)| command);
+        let found = commands.find(|command| command.id == id && state.is(device));
+        Ok(found.cloned())
+    }
+
+    async fn history(&self, _device: &str, most: u32) -> Result<Vec<Command>> {
+        let mut commands = self.commands();
+        commands.reverse();
+        commands.truncate(most as usize);
+        Ok(commands)
+    }
+
+    async fn outbox(&self, _device: &str) -> Result<Vec<Delivery>> {
+        let state = self.lock();
+        let pending = state.commands.iter();
+        let pending = pending.filter(|(command, _)| command.status == Status::Pending);
+        let delivery = |(command, sealed): &(Command, Option<Sealed>)| Delivery {
+            command: command.clone(),
+            sealed: sealed.clone(),
+        };
+        Ok(pending.map(delivery).collect())
+    }
+
+    async fn pending_commands(&self) -> Result<i64> {
+        Ok(0)
+    }
+
+    async fn overdue(&self, _: Timestamp, _: Option<&Overdue>, _: u32) -> Result<Vec<Overdue>> {
+        Ok(Vec::new())
+    }
+
+    async fn audit(&self, device: Option<&str>, most: u32) -> Result<Vec<AuditEntry>> {
+        let state = self.lock();
+        let entries = state.audit.iter().rev();
+        let entries = entries.filter(|entry| entry.device.as_deref() == device);
+        Ok(entries.take(most as usize).cloned().collect())
+    }
+
+    async fn plugin_choice(&self) -> Result<Option<PluginChoice>> {
+        Ok(None)
+    }
+
+    async fn choose_plugin(
+        &self,
+        _: PluginChoice,
+        _: Option<PluginFile>,
+        _: AuditEntry,
+    ) -> Result<()> {
+        panic!("no plugin that a stranger sends is used here")
+    }
+
+    async fn forget_plugin_choice(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn plugin_file(&self, _digest: &str) -> Result<Option<PluginFile>> {
+        Ok(None)
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<()> {
+        let mut state = self.lock();
+        assert!(state.is(&commit.device), "law 4: a call sees one device");
+        if commit.version != state.snapshot.version {
+            return Err(StoreError::Conflict);
+        }
+        state.snapshot.version += 1;
+        for change in commit.changes {
+            state.apply(commit.at, change);
+        }
+        state.audit.extend(commit.audit);
+        Ok(())
+    }
+
+    async fn add_enrollment_token(
+        &self,
+        _: TokenDigest,
+        groups: Vec<String>,
+        expires_at: Timestamp,
+    ) -> Result<()> {
+        assert!(groups.len() <= 32 && groups.iter().all(|it| (1..=64).contains(&it.len())));
+        assert!(expires_at < END_OF_CALENDAR);
+        Ok(())
+    }
+
+    async fn enroll(&self, _token: TokenDigest, device: NewDevice) -> Result<bool> {
+        assert!((1..=100).contains(&device.name.len()));
+        assert!(device.told.agent_version.len() <= LONGEST_VERSION);
+        Ok(true)
+    }
+
+    async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>> {
+        let state = self.lock();
+        let is_trusted = state.is(device) && state.snapshot.revoked_at.is_none();
+        Ok(is_trusted.then(|| SIGNING_KEY.verifying_key().clone()))
+    }
+
+    async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey> {
+        Ok(ours)
+    }
+
+    async fn has_admin_token(&self) -> Result<bool> {
+        Ok(true)
+    }
+
+    async fn add_admin_token(&self, _token: TokenDigest) -> Result<()> {
+        Ok(())
+    }
+
+    async fn replace_admin_tokens(&self, _token: TokenDigest) -> Result<()> {
+        Ok(())
+    }
+
+    async fn is_admin_token(&self, _token: TokenDigest) -> Result<bool> {
+        Ok(true)
+    }
+}

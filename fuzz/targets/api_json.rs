@@ -1,0 +1,99 @@
+//! What an admin's program sends: the first byte says to which route, the second in which situation the device
+//! is, the rest is the body.
+
+#![no_main]
+
+use axum::http::{Method, StatusCode};
+use libfuzzer_sys::fuzz_target;
+use mdm_fuzz::{DEVICE, GROUP, Host, PENDING, Situation};
+use mdm_host::{
+    api::model::{DeviceView, EnrollmentTokenView, GroupAnswer},
+    password::Password,
+    plugin::{REFERENCE, Trust},
+    service::{Request, Reset},
+};
+use mdm_wire::{
+    decisions::{Command, DeviceOutlook, Status},
+    sync::Problem,
+};
+use std::sync::LazyLock;
+
+static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(REFERENCE, Trust::default()));
+
+/// What a password is looked for by: the corpus has it in passwords.
+const CANARY: &str = "cAnArY7z";
+
+fuzz_target!(|bytes: &[u8]| {
+    let &[route, situation, ref body @ ..] = bytes else {
+        return;
+    };
+    HOST.store().begin(Situation::new(situation));
+    let device = format!("/api/v1/devices/{DEVICE}");
+    let (method, path) = match route % 8 {
+        0 => (Method::POST, format!("{device}/password/reset")),
+        1 => (Method::POST, format!("{device}/password/outlook")),
+        2 => (Method::POST, format!("{device}/password/remove")),
+        3 => (Method::PUT, format!("{device}/policy")),
+        4 => (Method::POST, format!("{device}/revoke")),
+        5 => (Method::POST, "/api/v1/enrollment-tokens".to_owned()),
+        6 => (
+            Method::POST,
+            format!("/api/v1/groups/{GROUP}/password/reset"),
+        ),
+        _ => (Method::POST, format!("{device}/commands/{PENDING}/cancel")),
+    };
+    let answer = HOST.call(method, &path, body);
+    assert!(!answer.status.is_server_error(), "{answer:?}");
+    if answer.status.is_success() {
+        match route % 8 {
+            0 | 2 => assert_eq!(answer.read::<Command>().status, Status::Pending),
+            1 => drop(answer.read::<DeviceOutlook>()),
+            3 | 4 => drop(answer.read::<DeviceView>()),
+            5 => drop(answer.read::<EnrollmentTokenView>()),
+            6 => drop(answer.read::<Vec<GroupAnswer>>()),
+            _ => assert_ne!(answer.read::<Command>().status, Status::Pending),
+        }
+        for path in ["", "/password/status", "/audit"] {
+            let shown = HOST.call(Method::GET, &format!("{device}{path}"), &[]);
+            assert_eq!(shown.status, StatusCode::OK, "{shown:?}");
+        }
+    } else if answer.read::<Problem>().kind.starts_with("malformed") {
+        assert!(!answer.has(CANARY), "law 5: an error quotes a body");
+    }
+    let Some(password) = password(body) else {
+        return;
+    };
+    measure(&password);
+    // It takes ten times as long as all the rest.
+    if situation == 0 {
+        assert!(password.guessability() <= 4);
+    }
+    let is_elsewhere = String::from_utf8_lossy(body).matches(CANARY).count() != 1;
+    if password.expose().contains(CANARY) && !is_elsewhere {
+        assert!(!answer.has(CANARY), "law 5: {answer:?}");
+        assert!(!HOST.store().dump().contains(CANARY), "law 5: the store");
+    }
+});
+
+fn password(body: &[u8]) -> Option<Password> {
+    let reset = serde_json::from_slice(body).map(|it: Reset| it.password);
+    let request = || {
+        serde_json::from_slice(body)
+            .ok()
+            .and_then(|it: Request| it.password)
+    };
+    reset.ok().or_else(request)
+}
+
+fn measure(password: &Password) {
+    let measure = password.measure();
+    let classes = [
+        measure.digits,
+        measure.lower_case,
+        measure.upper_case,
+        measure.symbols,
+        measure.others,
+    ];
+    assert_eq!(classes.iter().sum::<u32>(), measure.length);
+    assert!(measure.longest_sequence <= measure.length);
+}

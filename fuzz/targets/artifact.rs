@@ -1,0 +1,84 @@
+//! What lies in the folder of compiled plugins, where someone else may have written: a compiled plugin that was
+//! altered in any byte is not run. The first byte says how it is altered.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mdm_fuzz::GUEST;
+use mdm_host::plugin::{Artifacts, Limits, LoadError, Runtime, component_of};
+use std::sync::LazyLock;
+
+/// How long the mark is that a compiled plugin begins with.
+const MARK: usize = 16;
+
+struct Host {
+    runtime: Runtime,
+    artifacts: Artifacts,
+    /// A plugin compiled by this host.
+    made: Vec<u8>,
+}
+
+static HOST: LazyLock<Host> = LazyLock::new(|| {
+    let limits = Limits {
+        instances: 1,
+        ..Limits::default()
+    };
+    let runtime = Runtime::new(limits).expect("an engine");
+    // Nothing is found or kept here: what is altered is handed over.
+    let folder = std::env::temp_dir().join("mdm-fuzz-artifacts");
+    let artifacts = Artifacts::open(&folder, [7; 32]).expect("a folder");
+    let made = runtime.compile_ahead(GUEST, &artifacts);
+    let made = made.expect("the plugin compiles");
+    Host {
+        runtime,
+        artifacts,
+        made,
+    }
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((how, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let made = &HOST.made;
+    match how % 4 {
+        // Made up from the mark on.
+        0 => assert_refused(&[&made[..MARK], bytes].concat()),
+        // Cut off, or with more at its end.
+        1 => assert_refused(&made[..number(bytes) % made.len()]),
+        2 if !bytes.is_empty() => assert_refused(&[made, bytes].concat()),
+        // Each six bytes alter what lies where four of them say.
+        _ => {
+            let mut altered = made.clone();
+            for edit in bytes.chunks_exact(6) {
+                let place = number(edit) % (altered.len() - 1);
+                altered[place] ^= edit[4];
+                altered[place + 1] ^= edit[5];
+            }
+            if altered != *made {
+                assert_refused(&altered);
+            }
+        }
+    }
+});
+
+fn number(bytes: &[u8]) -> usize {
+    let bytes = bytes.first_chunk().copied().unwrap_or_default();
+    u32::from_le_bytes(bytes) as usize
+}
+
+fn assert_refused(artifact: &[u8]) {
+    let Host {
+        runtime, artifacts, ..
+    } = &*HOST;
+    if let Ok(component) = component_of(artifact) {
+        assert!(component.len() <= artifact.len());
+    }
+    match runtime.load(artifact, Some(artifacts)).map(|_| ()) {
+        Err(LoadError::Altered) => {}
+        // Not even its mark is whole.
+        Err(LoadError::NotWasm)
+            if artifact.len() < MARK || !artifact.starts_with(&HOST.made[..MARK]) => {}
+        other => panic!("an altered compiled plugin was not refused as such: {other:?}"),
+    }
+}

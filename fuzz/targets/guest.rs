@@ -1,0 +1,84 @@
+//! What a hostile plugin hands to its host, by imports and as what it returns, in the memory of WebAssembly. The
+//! first byte says which function is called, the second in which situation the device is, the rest what the
+//! plugin does (`guest/` says how).
+
+#![no_main]
+
+use axum::http::{Method, StatusCode};
+use libfuzzer_sys::fuzz_target;
+use mdm_fuzz::{Answer, DEVICE, GUEST, Host, PENDING, Situation};
+use mdm_host::{api::model::StatusView, plugin::Trust};
+use mdm_wire::{
+    decisions::{Command, DeviceOutlook},
+    sync::{Report, SYNC_PATH, SyncRequest, SyncResponse, Told},
+    words::Outcome,
+};
+use std::sync::LazyLock;
+
+static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(GUEST, Trust::default()));
+
+const RESET: &[u8] = br#"{"password": "7294"}"#;
+const OUTLOOK: &[u8] = br#"{"action": "reset", "password": "7294"}"#;
+
+fuzz_target!(|bytes: &[u8]| {
+    let &[function, situation, ref does @ ..] = bytes else {
+        return;
+    };
+    let mut situation = Situation::new(situation);
+    let device = &mut situation.snapshot.device;
+    device.groups = vec![does.iter().copied().map(char::from).collect()];
+    let told = Told {
+        api_level: device.api_level,
+        agent_version: device.agent_version.clone(),
+        management_mode: device.management_mode,
+        managed_profile: device.managed_profile,
+        condition: device.condition.clone(),
+    };
+    HOST.store().begin(situation);
+    let path = format!("/api/v1/devices/{DEVICE}");
+    let post = |rest: &str, body: &[u8]| HOST.call(Method::POST, &format!("{path}{rest}"), body);
+    match function % 7 {
+        0 => judge::<Command>(&post("/password/reset", RESET)),
+        1 => judge::<Command>(&post("/password/remove", b"{}")),
+        2 => judge::<DeviceOutlook>(&post("/password/outlook", OUTLOOK)),
+        3 => {
+            let path = format!("{path}/password/status");
+            judge::<StatusView>(&HOST.call(Method::GET, &path, &[]));
+        }
+        4 => judge::<Command>(&post(&format!("/commands/{PENDING}/cancel"), &[])),
+        5 => judge::<SyncResponse>(&sync(told, vec![])),
+        _ => {
+            let report = Report {
+                command: PENDING.into(),
+                outcome: Outcome::Success,
+            };
+            judge::<SyncResponse>(&sync(told, vec![report]));
+        }
+    }
+    // Whatever it did, the device can still be shown.
+    for path in [path.clone(), format!("{path}/audit")] {
+        let shown = HOST.call(Method::GET, &path, &[]);
+        assert_eq!(shown.status, StatusCode::OK, "{shown:?}");
+    }
+});
+
+fn sync(told: Told, reports: Vec<Report>) -> Answer {
+    let request = SyncRequest {
+        told,
+        reports,
+        holding: vec![],
+        policy: None,
+        wait_seconds: 0,
+    };
+    let body = serde_json::to_vec(&request).expect("it can be written");
+    HOST.call(Method::POST, SYNC_PATH, &body)
+}
+
+/// What succeeded can be read, and what failed is the plugin's failure, not the store's.
+fn judge<T: serde::de::DeserializeOwned>(answer: &Answer) {
+    if answer.status.is_success() {
+        answer.read::<T>();
+    }
+    assert!(!answer.has(r#""type":"store-failed""#), "{answer:?}");
+    assert!(!answer.has(r#""type":"host-failed""#), "{answer:?}");
+}

@@ -1,0 +1,145 @@
+//! The headers of a signed call, and of a signed answer (RFC 9421): whatever they are, only what the key's owner has
+//! signed is taken for it. The first byte says what is made of the rest.
+
+#![no_main]
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Method, Request as HttpRequest, StatusCode},
+};
+use libfuzzer_sys::fuzz_target;
+use mdm_fuzz::{DEVICE, Host, SIGNING_KEY};
+use mdm_host::plugin::{REFERENCE, Trust};
+use mdm_wire::{
+    signature::{
+        AGENT, Answer, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, Signed,
+        Stamp, to_answer,
+    },
+    sync::SYNC_PATH,
+};
+use std::sync::LazyLock;
+
+const BODY: &[u8] = br#"{"told": {}}"#;
+const CREATED: u64 = 1_800_000_000;
+const NONCE: &str = "once";
+const REQUEST: Request<'static> = Request {
+    method: "POST",
+    path: SYNC_PATH,
+    body: BODY,
+};
+const ANSWER: Answer<'static> = Answer {
+    status: 200,
+    body: BODY,
+    label: AGENT,
+    request: b"the signature of the request",
+};
+
+static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(REFERENCE, Trust::default()));
+static SIGNED: LazyLock<Headers> = LazyLock::new(|| {
+    let stamp = Stamp {
+        device: DEVICE,
+        created: CREATED,
+        nonce: NONCE,
+    };
+    let keys = [(AGENT, &*SIGNING_KEY), (NEW, &*SIGNING_KEY)];
+    REQUEST.sign(stamp, &keys).expect("random bytes")
+});
+static ANSWERED: LazyLock<Headers> =
+    LazyLock::new(|| ANSWER.sign(CREATED, &SIGNING_KEY).expect("random bytes"));
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((how, bytes)) = bytes.split_first() else {
+        return;
+    };
+    match how % 4 {
+        0 => over_http(bytes),
+        1 => {
+            let Ok(text) = str::from_utf8(bytes) else {
+                return;
+            };
+            let mut lines = text.splitn(3, '\n').map(str::to_owned);
+            let mut line = || lines.next().unwrap_or_default();
+            let headers = Headers {
+                content_digest: line(),
+                signature_input: line(),
+                signature: line(),
+            };
+            as_a_request(&headers);
+            as_an_answer(&headers);
+        }
+        2 => as_a_request(&altered(&SIGNED, bytes)),
+        _ => as_an_answer(&altered(&ANSWERED, bytes)),
+    }
+});
+
+/// True headers, of which each three bytes alter the one that lies where two of them say.
+fn altered(headers: &Headers, bytes: &[u8]) -> Headers {
+    let mut headers = headers.clone();
+    for edit in bytes.chunks_exact(3) {
+        let text = match edit[0] % 3 {
+            0 => &mut headers.content_digest,
+            1 => &mut headers.signature_input,
+            _ => &mut headers.signature,
+        };
+        let place = usize::from(edit[1]).saturating_sub(1) % text.len();
+        let with = char::from(edit[2] & 0x7f);
+        // An edit that begins with a zero puts a character in, others replace one.
+        match edit[1] {
+            0 => text.insert(0, with),
+            _ if text.is_char_boundary(place) && text.is_char_boundary(place + 1) => {
+                text.replace_range(place..=place, &with.to_string());
+            }
+            _ => {}
+        }
+    }
+    headers
+}
+
+/// What is taken for the agent's says what the agent has said.
+fn as_a_request(headers: &Headers) {
+    for label in [AGENT, NEW] {
+        let Ok(signed) = Signed::of_request(headers, label) else {
+            continue;
+        };
+        if signed
+            .verify(&REQUEST, headers, SIGNING_KEY.verifying_key())
+            .is_ok()
+        {
+            let said = (&*signed.device, signed.created, &*signed.nonce);
+            assert_eq!(said, (DEVICE, CREATED, NONCE), "{headers:?}");
+            assert!(to_answer(&headers.signature).is_some());
+        }
+        let other = Request {
+            body: b"{}",
+            ..REQUEST
+        };
+        let taken = signed.verify(&other, headers, SIGNING_KEY.verifying_key());
+        assert!(taken.is_err(), "{headers:?}");
+    }
+}
+
+fn as_an_answer(headers: &Headers) {
+    if let Ok(created) = ANSWER.verify(headers, SIGNING_KEY.verifying_key()) {
+        assert_eq!(created, CREATED, "{headers:?}");
+    }
+    let other = Answer {
+        status: 401,
+        ..ANSWER
+    };
+    let taken = other.verify(headers, SIGNING_KEY.verifying_key());
+    assert!(taken.is_err(), "{headers:?}");
+}
+
+/// Nobody gets in by headers that were made up.
+fn over_http(bytes: &[u8]) {
+    let mut lines = bytes.splitn(3, |byte| *byte == b'\n');
+    let mut request = HttpRequest::builder().method(Method::POST).uri(SYNC_PATH);
+    for name in [CONTENT_DIGEST, SIGNATURE_INPUT, SIGNATURE] {
+        let Ok(value) = HeaderValue::from_bytes(lines.next().unwrap_or_default()) else {
+            return;
+        };
+        request = request.header(name, value);
+    }
+    let answer = HOST.send(request.body(Body::from(BODY)).expect("it is well-formed"));
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{answer:?}");
+}
