@@ -29,6 +29,9 @@ pub struct Cli {
 enum Command {
     /// Run a host.
     Serve(serve::Serve),
+    /// Make another admin's token for the host whose data lies here, which may be running: it was lost, or someone
+    /// has seen it. The one before counts for nothing any more.
+    NewAdminToken(tokens::NewAdminToken),
     /// List and show devices, and let new ones enroll.
     #[command(subcommand)]
     Device(device::Device),
@@ -77,6 +80,7 @@ impl Cli {
         threads.block_on(async {
             match self.command {
                 Command::Serve(serve) => serve.run().await,
+                Command::NewAdminToken(new) => new.run().await,
                 Command::Device(device) => device.run().await,
                 Command::Password(password) => password.run().await,
                 Command::Plugin(plugin) => plugin.run().await,

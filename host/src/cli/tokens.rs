@@ -1,12 +1,17 @@
 //! The tokens that a host hands out when it starts.
 
-use super::folder::private_file;
+use super::folder::{Folder, private_file};
 use crate::{
-    store::Store,
+    store::{SqliteStore, Store},
     token::{self, TokenDigest},
 };
 use anyhow::{Context as _, ensure};
-use std::{fs, io::Write as _, path::Path};
+use clap::Args;
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 use zeroize::Zeroizing;
 
 /// The least that a token has, in bytes: those that a host makes have more.
@@ -21,6 +26,12 @@ pub(super) async fn hand_out_admin_token(
     if store.has_admin_token().await? {
         return Ok(());
     }
+    let token = shown(file)?;
+    Ok(store.add_admin_token(token::digest(&token)).await?)
+}
+
+/// A new admin's token, shown this once.
+fn shown(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
     let token = token::new_token("admin")?;
     match file {
         Some(path) => {
@@ -32,7 +43,30 @@ pub(super) async fn hand_out_admin_token(
             token.as_str()
         ),
     }
-    Ok(store.add_admin_token(token::digest(&token)).await?)
+    Ok(token)
+}
+
+#[derive(Args)]
+pub(super) struct NewAdminToken {
+    /// The folder of the host's data.
+    #[arg(long, default_value = "mdm-data")]
+    data: PathBuf,
+    /// Write the token into this file instead of showing it.
+    #[arg(long)]
+    admin_token_file: Option<PathBuf>,
+}
+
+impl NewAdminToken {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        ensure!(
+            self.data.join("mdm.db").exists(),
+            "there is no host's data in {}: name its folder with --data",
+            self.data.display()
+        );
+        let store = SqliteStore::open(&Folder::open(&self.data)?.database()?)?;
+        let token = shown(self.admin_token_file.as_deref())?;
+        Ok(store.replace_admin_tokens(token::digest(&token)).await?)
+    }
 }
 
 /// The token that reads the metrics. It is made if the file isn't there.

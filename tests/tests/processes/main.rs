@@ -9,6 +9,7 @@ mod core_dump;
 mod hostile_agents;
 mod hostile_callers;
 mod hostile_plugins;
+mod identity;
 mod plugins;
 mod power_cuts;
 mod pull;

@@ -1,0 +1,82 @@
+//! Who the host is to its agents and admins, and what becomes of that when a file or a token is lost.
+
+use mdm_tests::lab::{Lab, Make, http_client, text, wait_until};
+use std::fs;
+
+#[test]
+fn a_host_does_not_start_on_a_database_that_belongs_to_another_host_key() {
+    let mut lab = Lab::start().unwrap();
+    lab.kill_host().unwrap();
+    let key = lab.folder().join("data/host.key");
+    let ours = fs::read(&key).unwrap();
+    assert_eq!(ours.len(), 32);
+    for (wrong, says) in [
+        (vec![1; 32], "belongs to another host.key"),
+        (vec![1; 31], "is damaged: put it back from a backup"),
+    ] {
+        fs::write(&key, wrong).unwrap();
+        assert!(lab.start_host().is_err());
+        let log = lab.host_log().unwrap();
+        assert!(log.contains(says), "no `{says}`: {log}");
+    }
+    fs::remove_file(&key).unwrap();
+    assert!(lab.start_host().is_err(), "a new key is another host's");
+    fs::write(&key, ours).unwrap();
+    lab.start_host().unwrap();
+}
+
+#[test]
+fn an_agent_takes_nothing_from_a_host_that_it_did_not_enroll_at() {
+    let (lab, other) = (Lab::start().unwrap(), Lab::start().unwrap());
+    let mut phone = lab.enroll(Make::default()).unwrap();
+    // Someone leads its calls to another host.
+    let state = lab.folder().join(&phone.name).join("agent.json");
+    let text = fs::read_to_string(&state).unwrap();
+    fs::write(&state, text.replace(&lab.url(), &other.url())).unwrap();
+    phone.switch_on().unwrap();
+    wait_until("the agent refuses the other host", || {
+        Ok(phone.agent_log()?.contains("is not by the host"))
+    })
+    .unwrap();
+    assert!(phone.is_on().unwrap(), "it waits for its own host");
+    fs::write(
+        &state,
+        fs::read_to_string(&state)
+            .unwrap()
+            .replace(&other.url(), &lab.url()),
+    )
+    .unwrap();
+    phone.switch_off().unwrap();
+    phone.switch_on().unwrap();
+    let reset = ["password", "reset", &phone.id, "--yes"];
+    let command = lab.ask(&reset, "1234").unwrap();
+    assert_eq!(lab.outcome(&phone, &command).unwrap()["status"], "success");
+}
+
+#[test]
+fn a_new_admin_token_replaces_the_lost_one_while_the_host_runs() {
+    let lab = Lab::start().unwrap();
+    let lost = lab.token().unwrap();
+    let (data, file) = (lab.folder().join("data"), lab.folder().join("admin.token"));
+    let paths = [data.to_str().unwrap(), file.to_str().unwrap()];
+    let new = [
+        "new-admin-token",
+        "--data",
+        paths[0],
+        "--admin-token-file",
+        paths[1],
+    ];
+    let made = lab.admin(&new, "").unwrap();
+    assert!(made.status.success(), "{}", text(&made));
+    assert!(!text(&made).contains("mdm_admin_"), "{}", text(&made));
+    assert_ne!(lab.token().unwrap(), lost);
+    lab.ask(&["device", "list"], "").unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let devices = http_client().get(format!("{}/api/v1/devices", lab.url()));
+    let refused = runtime.block_on(devices.bearer_auth(lost).send()).unwrap();
+    assert_eq!(refused.status(), 401);
+    let nowhere = lab
+        .admin(&["new-admin-token", "--data", "/nowhere"], "")
+        .unwrap();
+    assert!(text(&nowhere).contains("there is no host's data in /nowhere"));
+}
