@@ -4,6 +4,7 @@
 use crate::{SIGNING_KEY, Situation};
 use async_trait::async_trait;
 use mdm_host::{
+    audit::AuditLine,
     change::Change,
     store::{
         AuditEntry, Commit, Delivery, NewDevice, Overdue, PluginChoice, PluginFile, Snapshot,
@@ -212,6 +213,10 @@ impl Store for OneDevice {
         let entries = state.audit.iter().rev();
         let entries = entries.filter(|entry| entry.device.as_deref() == device);
         Ok(entries.take(most as usize).cloned().collect())
+    }
+
+    async fn audit_lines(&self, _after: u64, _most: u32) -> Result<(Vec<AuditLine>, u64)> {
+        Ok((Vec::new(), 0))
     }
 
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>> {

@@ -3,10 +3,11 @@
 //!
 //! [`service`] is the heart: one function for each use case. Below it lie [`plugin`], [`store`] and
 //! [`transport`], which know nothing of each other; above it [`api`] and [`cli`], which know nothing
-//! else. What passes between them lies beside: [`change`], [`password`], [`keys`],
+//! else. What passes between them lies beside: [`change`], [`audit`], [`password`], [`keys`],
 //! [`metrics`].
 
 pub mod api;
+pub mod audit;
 pub mod change;
 pub mod cli;
 pub mod conformance;

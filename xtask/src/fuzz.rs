@@ -2,7 +2,7 @@
 
 use crate::{run, tools};
 use anyhow::{Context as _, ensure};
-use std::{fs, path::Path, process::Command};
+use std::{env, ffi::OsString, fs, path::Path, process::Command};
 
 /// What is fuzzed.
 const TARGETS: [&str; 7] = [
@@ -62,7 +62,43 @@ pub(crate) fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
             .arg(format!("-runs={runs}"))
             .arg(format!("-timeout={SLOW}"))
             .env("CARGO_BUILD_JOBS", "2")
+            .env("RUSTC_WRAPPER", env::current_exe()?)
+            .env(AS_COMPILER, "1")
             .env_remove("CARGO_TARGET_DIR"))?;
     }
     Ok(())
+}
+
+/// Set where this program is called in place of the compiler.
+pub(crate) const AS_COMPILER: &str = "MDM_FUZZ_COMPILER";
+
+/// The crates whose way through the fuzzer follows, by how their names begin: ours, and those that read what
+/// strangers send. Cryptography and compilers would take most of the time, and lead nowhere.
+const FOLLOWED: [&str; 8] = [
+    "mdm_",
+    "serde_json",
+    "wasmparser",
+    "sfv",
+    "jiff",
+    "minisign_verify",
+    "httparse",
+    "base64",
+];
+
+/// Compiles a crate, and leaves the fuzzer's instruments out of those that it needn't follow.
+pub(crate) fn compile(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
+    let arguments: Vec<OsString> = arguments.collect();
+    let (compiler, arguments) = arguments.split_first().context("no compiler is named")?;
+    let names = arguments.windows(2).filter(|it| it[0] == "--crate-name");
+    let is_followed = names.map(|it| it[1].to_string_lossy()).any(|name| {
+        TARGETS.contains(&name.as_ref()) || FOLLOWED.iter().any(|it| name.starts_with(it))
+    });
+    let is_instrument = |argument: &&OsString| {
+        let argument = argument.to_string_lossy();
+        argument.contains("sancov") || argument.contains("sanitizer-coverage")
+    };
+    let kept = arguments
+        .iter()
+        .filter(|it| is_followed || !is_instrument(it));
+    run(Command::new(compiler).args(kept))
 }

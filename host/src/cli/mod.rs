@@ -1,5 +1,6 @@
 //! The command line: `serve` runs a host, and the rest asks one over its API.
 
+mod audit;
 mod client;
 mod device;
 mod folder;
@@ -32,6 +33,9 @@ enum Command {
     /// Make another admin's token for the host whose data lies here, which may be running: it was lost, or someone
     /// has seen it. The one before counts for nothing any more.
     NewAdminToken(tokens::NewAdminToken),
+    /// Look after the audit trail.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// List and show devices, and let new ones enroll.
     #[command(subcommand)]
     Device(device::Device),
@@ -81,6 +85,7 @@ impl Cli {
             match self.command {
                 Command::Serve(serve) => serve.run().await,
                 Command::NewAdminToken(new) => new.run().await,
+                Command::Audit(audit) => audit.run().await,
                 Command::Device(device) => device.run().await,
                 Command::Password(password) => password.run().await,
                 Command::Plugin(plugin) => plugin.run().await,

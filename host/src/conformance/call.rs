@@ -15,6 +15,9 @@ use serde_json::Value;
 /// The id that the cases give to the command that a call sends.
 pub const SENT: &str = "0198c1de-0000-7000-8000-0000000000ff";
 
+/// How often a call may take too long before that is the plugin's fault.
+const TRIES: usize = 4;
+
 /// A call of one of the contract's functions. The secret and the command that a function takes are
 /// those of the situation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,9 +83,16 @@ impl Call {
         }
     }
 
-    /// Runs the call on a fresh instance.
+    /// Runs the call on a fresh instance. One that takes too long is tried again: the time is the wall's, and a
+    /// busy machine is no fault of the plugin's.
     pub fn run(&self, plugin: &Plugin, situation: &Situation) -> Result<Answer, PluginError> {
-        self.run_on(&mut plugin.instance()?, situation)
+        let mut tries = 1..TRIES;
+        loop {
+            match self.run_on(&mut plugin.instance()?, situation) {
+                Err(PluginError::TooSlow(_)) if tries.next().is_some() => {}
+                answer => return answer,
+            }
+        }
     }
 
     /// Runs the call on this instance.

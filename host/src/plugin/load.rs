@@ -6,6 +6,7 @@ use super::{
     error::{LoadError, PluginError},
     grants::Import,
     imports::Guest,
+    inspect::inspect,
     wasi,
 };
 use sha2::{Digest as _, Sha256};
@@ -57,7 +58,11 @@ impl Runtime {
         artifacts.make(&self.engine, &component, bytes, &digest)
     }
 
+    /// What its names rule out is not compiled: so a stranger's file costs no more than its reading.
     fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
+        let inspection = inspect(bytes)?;
+        check_imports(inspection.imports)?;
+        check_interface(inspection.exports.iter().map(String::as_str))?;
         tracing::info!(bytes = bytes.len(), "compiling a plugin");
         Component::new(&self.engine, bytes).map_err(|error| {
             let text = error.root_cause().to_string();
@@ -71,7 +76,9 @@ impl Runtime {
 
     /// Lets a component in that fits the contract.
     fn admit(&self, component: &Component, digest: [u8; 32]) -> Result<Plugin, LoadError> {
-        check_imports(&self.engine, component)?;
+        let component_type = component.component_type();
+        let imports = component_type.imports(&self.engine);
+        check_imports(imports.map(|(name, _)| Import::new(name)).collect())?;
         let contract = check_exports(&self.engine, component)?;
         let linker = linker(&self.engine).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
         let other_types = |error: wasmtime::Error| LoadError::OtherTypes(format!("{error:#}"));
@@ -104,13 +111,8 @@ pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
-fn check_imports(engine: &Engine, component: &Component) -> Result<(), LoadError> {
-    let denied: Vec<Import> = component
-        .component_type()
-        .imports(engine)
-        .map(|(name, _)| Import::new(name))
-        .filter(|import| !import.granted)
-        .collect();
+fn check_imports(imports: Vec<Import>) -> Result<(), LoadError> {
+    let denied: Vec<Import> = imports.into_iter().filter(|it| !it.granted).collect();
     match denied.iter().find(|it| it.is_of_another_contract()) {
         Some(other) => Err(LoadError::OtherVersion {
             found: other.name.clone(),
@@ -121,26 +123,33 @@ fn check_imports(engine: &Engine, component: &Component) -> Result<(), LoadError
     }
 }
 
+/// The name of the contract's interface, in the version that the component exports.
+fn check_interface<'a>(
+    exports: impl Iterator<Item = &'a str> + Clone,
+) -> Result<&'a str, LoadError> {
+    if let Some(name) = exports.clone().find(|name| name.starts_with(COMPATIBLE)) {
+        return Ok(name);
+    }
+    let other = exports
+        .into_iter()
+        .find(|name| name.starts_with(INTERFACE_NAME));
+    Err(match other {
+        Some(name) => LoadError::OtherVersion {
+            found: name.to_owned(),
+            supported: INTERFACE,
+        },
+        None => LoadError::MissingInterface(INTERFACE),
+    })
+}
+
 /// The version of the contract that the component implements.
 fn check_exports(engine: &Engine, component: &Component) -> Result<String, LoadError> {
     let component_type = component.component_type();
     let exports: Vec<_> = component_type.exports(engine).collect();
-    let Some((name, item)) = exports
-        .iter()
-        .find(|(name, _)| name.starts_with(COMPATIBLE))
+    let name = check_interface(exports.iter().map(|(name, _)| *name))?;
+    let interface = exports.iter().find(|(it, _)| *it == name);
+    let Some(ComponentItem::ComponentInstance(instance)) = interface.map(|(_, item)| &item.ty)
     else {
-        let other = exports
-            .iter()
-            .find(|(name, _)| name.starts_with(INTERFACE_NAME));
-        return Err(match other {
-            Some((name, _)) => LoadError::OtherVersion {
-                found: (*name).to_owned(),
-                supported: INTERFACE,
-            },
-            None => LoadError::MissingInterface(INTERFACE),
-        });
-    };
-    let ComponentItem::ComponentInstance(instance) = &item.ty else {
         return Err(LoadError::MissingInterface(INTERFACE));
     };
     let exported: Vec<&str> = instance.exports(engine).map(|(name, _)| name).collect();

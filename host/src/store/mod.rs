@@ -7,7 +7,7 @@ mod sqlite;
 
 pub use sqlite::SqliteStore;
 
-use crate::{change::Change, token::TokenDigest};
+use crate::{audit::AuditLine, change::Change, token::TokenDigest};
 use async_trait::async_trait;
 use mdm_wire::{
     decisions::{Command, Device},
@@ -186,6 +186,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// The latest `most` lines about a device, or about the host itself, latest first.
     async fn audit(&self, device: Option<&str>, most: u32) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Up to `most` lines of the whole audit trail after the line `after`, oldest first, and the number of the last
+    /// line that was ever written.
+    async fn audit_lines(&self, after: u64, most: u32)
+    -> Result<(Vec<AuditLine>, u64), StoreError>;
 
     /// What an admin chose of plugins. None: nothing was ever chosen.
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError>;

@@ -1,6 +1,6 @@
 //! Writing what a call decided.
 
-use super::rows::to_json;
+use super::{audit, rows::to_json};
 use crate::{
     change::Change,
     store::{AuditEntry, ChosenPlugin, Commit, NewDevice, PluginChoice, PluginFile, StoreError},
@@ -26,7 +26,7 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Sto
         apply(connection, &commit.device, commit.at, change)?;
     }
     if let Some(entry) = &commit.audit {
-        write_audit(connection, entry)?;
+        audit::write(connection, entry)?;
     }
     Ok(())
 }
@@ -207,7 +207,7 @@ pub(super) fn choose_plugin(
     connection: &Connection,
     choice: &PluginChoice,
     new: Option<&PluginFile>,
-    audit: &AuditEntry,
+    line: &AuditEntry,
 ) -> Result<(), StoreError> {
     if let (Some(active), Some(file)) = (&choice.active, new) {
         connection.execute(
@@ -232,23 +232,5 @@ pub(super) fn choose_plugin(
         "delete from plugins where digest is not ? and digest is not ?",
         params![active, previous],
     )?;
-    write_audit(connection, audit)
-}
-
-pub(super) fn write_audit(connection: &Connection, entry: &AuditEntry) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "insert into audit (at, actor, action, device, command, detail, plugin) \
-             values (?, ?, ?, ?, ?, ?, ?)",
-        )?
-        .execute(params![
-            entry.at,
-            entry.actor,
-            entry.action,
-            entry.device,
-            entry.command,
-            entry.detail,
-            entry.plugin,
-        ])?;
-    Ok(())
+    audit::write(connection, line)
 }

@@ -1,5 +1,6 @@
 //! The store in one SQLite file: write-ahead log, `synchronous=FULL`, one writer, many readers.
 
+mod audit;
 mod commit;
 mod rows;
 mod writer;
@@ -8,7 +9,7 @@ use super::{
     AuditEntry, ChosenPlugin, Commit, Delivery, NewDevice, Overdue, PluginChoice, PluginFile,
     Snapshot, Store, StoreError,
 };
-use crate::token::TokenDigest;
+use crate::{audit::AuditLine, token::TokenDigest};
 use async_trait::async_trait;
 use mdm_wire::{decisions::Command, signing_key::VerifyingKey, time::Timestamp, words::CommandId};
 use rows::{COMMAND_COLUMNS, DEVICE_COLUMNS};
@@ -232,6 +233,15 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn audit_lines(
+        &self,
+        after: u64,
+        most: u32,
+    ) -> Result<(Vec<AuditLine>, u64), StoreError> {
+        self.read(move |connection| audit::lines(connection, after, most))
+            .await
+    }
+
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError> {
         self.read(|connection| {
             let mut query =
@@ -345,7 +355,7 @@ impl Store for SqliteStore {
                     detail: Some(device.name),
                     plugin: None,
                 };
-                commit::write_audit(connection, &entry)?;
+                audit::write(connection, &entry)?;
                 Ok(true)
             })
             .await

@@ -59,9 +59,14 @@ create table audit (
     device text,                               -- null: about the host itself
     command text,
     detail text,
-    plugin text
+    plugin text,
+    digest blob not null                       -- SHA-256 of this line and of the one before
 ) strict;
 create index audit_by_device on audit (device, number);
+create trigger audit_is_not_changed before update on audit
+    begin select raise(abort, 'the audit trail is append-only'); end;
+create trigger audit_is_not_cut before delete on audit
+    begin select raise(abort, 'the audit trail is append-only'); end;
 
 -- The files of the plugins that an admin chose.
 create table plugins (

@@ -1,0 +1,70 @@
+//! The audit trail in SQLite: only the writer's thread adds to it, so each line knows the one before.
+
+use super::rows;
+use crate::{
+    audit::{AuditLine, Chain},
+    store::{AuditEntry, StoreError},
+};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+/// Adds a line to the chain.
+pub(super) fn write(connection: &Connection, entry: &AuditEntry) -> Result<(), StoreError> {
+    let last = connection
+        .prepare_cached("select number, digest from audit order by number desc limit 1")?
+        .query_row([], |row| {
+            Ok(Chain {
+                number: row.get(0)?,
+                digest: row.get(1)?,
+            })
+        })
+        .optional()?
+        .unwrap_or_default();
+    let AuditLine {
+        number,
+        entry,
+        digest,
+    } = last.next(entry.clone());
+    connection
+        .prepare_cached(
+            "insert into audit (number, at, actor, action, device, command, detail, plugin, digest) \
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            number,
+            entry.at,
+            entry.actor,
+            entry.action,
+            entry.device,
+            entry.command,
+            entry.detail,
+            entry.plugin,
+            digest,
+        ])?;
+    Ok(())
+}
+
+/// Up to `most` lines after this one, oldest first, and the number of the last that was ever written.
+pub(super) fn lines(
+    connection: &Connection,
+    after: u64,
+    most: u32,
+) -> Result<(Vec<AuditLine>, u64), StoreError> {
+    let transaction = connection.unchecked_transaction()?;
+    let mut query = transaction.prepare_cached(
+        "select number, at, actor, action, device, command, detail, plugin, digest from audit \
+         where number > ? order by number limit ?",
+    )?;
+    let lines = query.query_map(params![after, most], |row| {
+        Ok(AuditLine {
+            number: row.get("number")?,
+            entry: rows::audit_entry(row)?,
+            digest: row.get("digest")?,
+        })
+    })?;
+    let lines = lines.collect::<Result<_, _>>()?;
+    let written = transaction
+        .prepare_cached("select seq from sqlite_sequence where name = 'audit'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok((lines, written.unwrap_or(0)))
+}
