@@ -97,6 +97,7 @@ impl Host {
                     body_time: TIME,
                     metrics_reader: None,
                 },
+                Router::new(),
             ),
             store,
             calls: AtomicU64::new(0),

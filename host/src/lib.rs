@@ -2,8 +2,8 @@
 //! the call decided, and carries commands to devices and reports back.
 //!
 //! [`service`] is the heart: one function for each use case. Below it lie [`plugin`], [`store`] and
-//! [`transport`], which know nothing of each other; above it [`api`] and [`cli`], which know nothing
-//! else. What passes between them lies beside: [`change`], [`audit`], [`password`], [`keys`],
+//! [`transport`], which know nothing of each other; above it [`api`], [`dashboard`] and [`cli`], which know
+//! nothing else. What passes between them lies beside: [`change`], [`audit`], [`password`], [`keys`],
 //! [`metrics`].
 
 pub mod api;
@@ -11,6 +11,7 @@ pub mod audit;
 pub mod change;
 pub mod cli;
 pub mod conformance;
+pub mod dashboard;
 pub mod keys;
 pub mod metrics;
 pub mod password;

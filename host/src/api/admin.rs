@@ -159,7 +159,7 @@ pub(super) async fn remove(
 ) -> Created<Command> {
     Ok((
         StatusCode::CREATED,
-        Json(host.remove(&device, terms).await?),
+        Json(host.remove(&device, terms, None).await?),
     ))
 }
 

@@ -4,13 +4,13 @@
 mod admin;
 mod agent;
 mod auth;
-mod body;
+pub(crate) mod body;
 pub mod connections;
 mod held;
 mod metrics;
 pub mod model;
 pub mod plugin;
-mod problem;
+pub(crate) mod problem;
 mod rate;
 pub mod serving;
 mod signed;
@@ -46,9 +46,9 @@ pub struct Terms {
     pub metrics_reader: Option<TokenDigest>,
 }
 
-/// All routes. Whoever serves them adds the [`Peer`] of the connection to each request: the calls of an address
-/// are counted by it.
-pub fn router(service: Arc<Service>, terms: Terms) -> Router {
+/// All routes, and the pages of the dashboard under the same limits. Whoever serves them adds the [`Peer`] of the
+/// connection to each request: the calls of an address are counted by it.
+pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
     let metrics = Arc::clone(service.metrics());
     let body_time = BodyTime {
         time: terms.body_time,
@@ -91,8 +91,9 @@ pub fn router(service: Arc<Service>, terms: Terms) -> Router {
         .route("/health", get(|| async { "ok\n" }))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(service)
+        .merge(pages.layer(middleware::from_fn(carry_out)))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(Extension(metrics::Reader(terms.metrics_reader)))
         .layer(Extension(body_time))
         .layer(middleware::from_fn_with_state(meter, rate::limit))

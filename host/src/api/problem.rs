@@ -9,7 +9,7 @@ use axum::{
 use mdm_wire::{decisions::Refusal, sync::Problem};
 
 /// An error on its way to the caller.
-pub(super) struct ApiError(Box<Problem>, Reason);
+pub(crate) struct ApiError(Box<Problem>, Reason);
 
 /// Which problem a response is: an extension of it, for whoever counts. A word of this program, and never a
 /// caller's.
@@ -29,7 +29,7 @@ impl ApiError {
         Self(Box::new(problem), Reason(kind))
     }
 
-    pub(super) fn problem(self) -> Problem {
+    pub(crate) fn problem(self) -> Problem {
         *self.0
     }
 }
@@ -41,6 +41,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::Revoked(_) => (StatusCode::CONFLICT, "device-revoked"),
             ServiceError::UnknownCommand { .. } => (StatusCode::NOT_FOUND, "unknown-command"),
             ServiceError::UnknownGroup(_) => (StatusCode::NOT_FOUND, "unknown-group"),
+            ServiceError::BadReason(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-reason"),
             ServiceError::BadRequest(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-request"),
             ServiceError::BadEnrollmentToken => (StatusCode::UNAUTHORIZED, "bad-enrollment-token"),
             ServiceError::UnknownAgent | ServiceError::NotSigned(_) => {

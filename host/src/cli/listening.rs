@@ -74,6 +74,11 @@ impl ListenOptions {
         }
     }
 
+    /// Whether admins come by TLS: the host's own, or that of something in front.
+    pub(super) fn is_secure(&self) -> bool {
+        self.tls_cert.is_some() || self.plain_http
+    }
+
     /// Listens; nobody is served yet.
     pub(super) async fn listen(&self, tls: Option<Arc<ServerConfig>>) -> anyhow::Result<Door> {
         let listener = TcpListener::bind(self.listen)

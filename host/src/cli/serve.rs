@@ -3,6 +3,7 @@
 use super::{folder::Folder, limits::LimitOptions, listening::ListenOptions, plugin, tokens};
 use crate::{
     api::{self, Rates},
+    dashboard,
     plugin::{REFERENCE, Runtime, TrialTerms, Trust},
     service::{PluginSettings, Plugins, Service},
     store::{PluginFile, SqliteStore, Store},
@@ -152,7 +153,8 @@ impl Serve {
             metrics_reader,
         };
         let metrics = Arc::clone(service.metrics());
-        let router = api::router(Arc::clone(&service), terms);
+        let pages = dashboard::router(Arc::clone(&service), self.listening.is_secure());
+        let router = api::router(Arc::clone(&service), terms, pages);
         let stop = async move {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}

@@ -49,6 +49,7 @@ impl Service {
             return Err(ServiceError::BadEnrollmentToken);
         }
         self.metrics.enrollments.inc();
+        self.news.changed(&id);
         tracing::info!(device = id, "a device enrolled");
         Ok(EnrollResponse {
             host_key: self.keys.signing_key().verifying_key().clone(),

@@ -36,6 +36,9 @@ pub enum ServiceError {
     /// What was asked for makes no sense.
     #[error("{0}")]
     BadRequest(String),
+    /// The reason that came with a request can't be kept.
+    #[error("the reason can't be kept: {0}")]
+    BadReason(&'static str),
     /// The enrollment token is unknown, spent or too old.
     #[error("the enrollment token is unknown, spent or too old: ask the admin for a new one")]
     BadEnrollmentToken,

@@ -14,6 +14,7 @@ mod devices;
 mod error;
 mod expiry;
 mod freshness;
+mod news;
 mod password;
 mod plugin_log;
 mod plugins;
@@ -21,6 +22,7 @@ mod shadow;
 
 pub use devices::{DevicePage, EnrollmentToken};
 pub use error::ServiceError;
+pub use news::Watcher;
 pub use password::{Request, Reset};
 pub use plugins::{PluginSettings, Plugins};
 pub use shadow::{Comparisons, Difference, ShadowReport};
@@ -41,6 +43,7 @@ use mdm_wire::{
     time::{self, Timestamp},
     words::{Action, CommandId},
 };
+use news::News;
 use plugin_log::PluginLog;
 use serde::Serialize;
 use std::sync::Arc;
@@ -63,6 +66,7 @@ pub struct Service {
     instances: Arc<Semaphore>,
     metrics: Arc<Metrics>,
     plugin_log: Arc<PluginLog>,
+    news: News,
     closing: watch::Sender<bool>,
 }
 
@@ -104,6 +108,7 @@ impl Service {
         keys: HostKeys,
     ) -> Self {
         let metrics = Arc::new(Metrics::default());
+        let closing = watch::Sender::new(false);
         Self {
             plugin_log: Arc::new(PluginLog::new(plugins.limits().log, Arc::clone(&metrics))),
             metrics,
@@ -114,7 +119,8 @@ impl Service {
             password_rule,
             keys,
             freshness: Freshness::new(time::now() / 1000),
-            closing: watch::Sender::new(false),
+            news: News::new(closing.subscribe()),
+            closing,
         }
     }
 
@@ -135,7 +141,17 @@ impl Service {
         Ok(self.metrics.text().map_err(failed)?)
     }
 
-    /// Lets the syncs that wait for news go, so that the host can stop.
+    /// Looks at one device, or at all of them, to hear when there is a change.
+    pub fn watch(&self, device: Option<&str>) -> Watcher {
+        self.news.watch(device)
+    }
+
+    /// What a new password has to be like.
+    pub fn password_rule(&self) -> &PasswordRule {
+        &self.password_rule
+    }
+
+    /// Lets the syncs and the pages that wait for news go, so that the host can stop.
     pub fn close(&self) {
         self.closing.send_replace(true);
     }
@@ -230,6 +246,7 @@ impl Service {
         match self.store.commit(commit).await {
             Ok(()) => {
                 self.metrics.commands.committed(tally);
+                self.news.changed(device);
                 if is_news {
                     self.transport.wake(device);
                 }

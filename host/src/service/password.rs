@@ -8,6 +8,9 @@ use mdm_wire::{
 };
 use serde::Deserialize;
 
+/// The longest reason that the audit trail keeps, in bytes.
+const LONGEST_REASON: usize = 500;
+
 /// The most devices that are read at once when a group is reset.
 const PAGE: u32 = 500;
 
@@ -23,6 +26,9 @@ pub struct Reset {
     /// On which terms.
     #[serde(default)]
     pub terms: Terms,
+    /// Why, for the audit trail.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// A request as an admin has it in mind.
@@ -46,8 +52,10 @@ impl Service {
     /// Asks for a reset of one device.
     pub async fn reset(&self, device: &str, reset: &Reset) -> Result<Command, ServiceError> {
         let Reset { options, terms, .. } = reset.clone();
+        check_reason(reset.reason.as_deref(), Some(&reset.password))?;
         let deed = Deed {
             password: Some(&reset.password),
+            detail: reset.reason.clone(),
             ..Deed::new("admin", Function::Reset)
         };
         let id = self
@@ -88,9 +96,18 @@ impl Service {
         Ok(answers)
     }
 
-    /// Asks for a remove of the password of one device.
-    pub async fn remove(&self, device: &str, terms: Terms) -> Result<Command, ServiceError> {
-        let deed = Deed::new("admin", Function::Remove);
+    /// Asks for a remove of the password of one device, for a reason that the audit trail keeps.
+    pub async fn remove(
+        &self,
+        device: &str,
+        terms: Terms,
+        reason: Option<String>,
+    ) -> Result<Command, ServiceError> {
+        check_reason(reason.as_deref(), None)?;
+        let deed = Deed {
+            detail: reason,
+            ..Deed::new("admin", Function::Remove)
+        };
         let id = self
             .decide(device, deed, move |plugin, context| {
                 plugin.remove(context, &terms)
@@ -130,7 +147,12 @@ impl Service {
                 plugin.status(context)
             })
             .await?;
-        Ok((status, self.store.history(device, 50).await?))
+        Ok((status, self.history(device).await?))
+    }
+
+    /// A device's latest commands, latest first.
+    pub async fn history(&self, device: &str) -> Result<Vec<Command>, ServiceError> {
+        Ok(self.store.history(device, 50).await?)
     }
 
     /// Takes a pending command back.
@@ -151,5 +173,25 @@ impl Service {
             command: id.clone(),
         };
         self.store.command(device, id).await?.ok_or_else(unknown)
+    }
+}
+
+/// A reason goes into the audit trail, where no password may ever be.
+fn check_reason(reason: Option<&str>, password: Option<&Password>) -> Result<(), ServiceError> {
+    let reason = reason.unwrap_or_default();
+    if reason.len() > LONGEST_REASON {
+        return Err(ServiceError::BadReason(
+            "it is too long: 500 bytes are kept",
+        ));
+    }
+    let is_in_it = |password: &Password| {
+        let password = password.expose();
+        !password.is_empty() && reason.contains(password)
+    };
+    match password.is_some_and(is_in_it) {
+        true => Err(ServiceError::BadReason(
+            "the password is in it, and the audit trail must not know it",
+        )),
+        false => Ok(()),
     }
 }

@@ -135,12 +135,15 @@ impl Fleet {
             password: password(text),
             options,
             terms,
+            reason: None,
         };
         self.service.reset(&agent.device, &reset).await
     }
 
     pub(crate) async fn remove(&self, agent: &Agent) -> Result<Command, ServiceError> {
-        self.service.remove(&agent.device, Terms::default()).await
+        self.service
+            .remove(&agent.device, Terms::default(), None)
+            .await
     }
 
     pub(crate) async fn command(&self, agent: &Agent, command: &Command) -> Command {

@@ -90,6 +90,7 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
         password: password("1234"),
         options: NO_OPTIONS,
         terms: Terms::default(),
+        reason: None,
     };
     let answers = fleet.service.reset_group("sales", &reset).await.unwrap();
     let of = |device: &str| {

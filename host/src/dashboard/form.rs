@@ -1,0 +1,50 @@
+//! What a form sends. It is taken only from whom the form was given to, and no error quotes it: it may be a
+//! password.
+
+use super::{Dashboard, error::PageError, session::SignedIn};
+use crate::{api::body, token};
+use axum::{
+    extract::{FromRequest, FromRequestParts as _, Request},
+    http::StatusCode,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::sync::Arc;
+
+/// The name of the field with the session's token.
+pub(super) const TOKEN_FIELD: &str = "form_token";
+
+/// A form that a signed-in admin has sent.
+pub(super) struct Form<T>(pub(super) SignedIn, pub(super) T);
+
+#[derive(Deserialize)]
+struct Token {
+    form_token: String,
+}
+
+impl<T: DeserializeOwned> FromRequest<Arc<Dashboard>> for Form<T> {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, dashboard: &Arc<Dashboard>) -> Result<Self, PageError> {
+        let (mut parts, content) = request.into_parts();
+        let signed_in = SignedIn::from_request_parts(&mut parts, dashboard).await?;
+        let bytes = body::read(Request::from_parts(parts, content), dashboard).await?;
+        let Token { form_token } =
+            serde_urlencoded::from_bytes(&bytes).map_err(|_| PageError::StrangeForm)?;
+        // Digests, so that the time which a comparison takes tells nothing.
+        if token::digest(&form_token) != token::digest(signed_in.form_token()) {
+            return Err(PageError::StrangeForm);
+        }
+        match serde_urlencoded::from_bytes(&bytes) {
+            Ok(form) => Ok(Self(signed_in, form)),
+            Err(_) => Err(PageError::Failed {
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                detail: "a field of the form is missing, or is not of the right kind".into(),
+            }),
+        }
+    }
+}
+
+/// A field that was left empty is none.
+pub(super) fn filled(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,140 @@
+//! Who looks at what, and wants to know when it changes: the pages that are open. A page hears that something
+//! is new, not what: it asks again. So nothing queues up for a page that is slow, and a change costs a lookup
+//! where nobody looks.
+
+use mdm_wire::time;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+
+type Devices = Arc<Mutex<HashMap<String, watch::Sender<u64>>>>;
+
+/// What is new.
+pub(super) struct News {
+    /// Counts the changes of all devices.
+    fleet: watch::Sender<u64>,
+    /// The changes of those devices that somebody looks at.
+    devices: Devices,
+    closing: watch::Receiver<bool>,
+}
+
+/// Somebody who looks at a device, or at all of them.
+pub struct Watcher {
+    stamp: watch::Receiver<u64>,
+    closing: watch::Receiver<bool>,
+    device: Option<(String, Devices)>,
+}
+
+impl News {
+    pub(super) fn new(closing: watch::Receiver<bool>) -> Self {
+        Self {
+            // Counted from the clock, so that a page which outlives a host's restart sees another stamp.
+            fleet: watch::Sender::new(time::now()),
+            devices: Devices::default(),
+            closing,
+        }
+    }
+
+    /// A device has changed.
+    pub(super) fn changed(&self, device: &str) {
+        let mut stamp = 0;
+        self.fleet.send_modify(|count| {
+            *count += 1;
+            stamp = *count;
+        });
+        if let Some(watched) = lock(&self.devices).get(device) {
+            watched.send_replace(stamp);
+        }
+    }
+
+    pub(super) fn watch(&self, device: Option<&str>) -> Watcher {
+        let stamp = match device {
+            None => self.fleet.subscribe(),
+            Some(device) => lock(&self.devices)
+                .entry(device.to_owned())
+                .or_insert_with(|| watch::Sender::new(*self.fleet.borrow()))
+                .subscribe(),
+        };
+        Watcher {
+            stamp,
+            closing: self.closing.clone(),
+            device: device.map(|device| (device.to_owned(), Arc::clone(&self.devices))),
+        }
+    }
+}
+
+impl Watcher {
+    /// A number that grows with every change of what is looked at, within one run of a host.
+    pub fn stamp(&mut self) -> u64 {
+        *self.stamp.borrow_and_update()
+    }
+
+    /// Waits for the next change. False: the host stops, and no more will come.
+    pub async fn changed(&mut self) -> bool {
+        if *self.closing.borrow() {
+            return false;
+        }
+        tokio::select! {
+            changed = self.stamp.changed() => changed.is_ok(),
+            _ = self.closing.changed() => false,
+        }
+    }
+
+    /// Returns when the host stops.
+    pub async fn closed(&self) {
+        // Without a host that could say so, it has stopped.
+        let _ = self.closing.clone().wait_for(|closing| *closing).await;
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if let Some((device, devices)) = &self.device {
+            let mut devices = lock(devices);
+            // This one is still among the receivers.
+            if devices
+                .get(device)
+                .is_some_and(|it| it.receiver_count() == 1)
+            {
+                devices.remove(device);
+            }
+        }
+    }
+}
+
+fn lock(devices: &Devices) -> MutexGuard<'_, HashMap<String, watch::Sender<u64>>> {
+    devices.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn who_looks_at_a_device_hears_of_its_changes_and_of_no_others() {
+        let closing = watch::Sender::new(false);
+        let news = News::new(closing.subscribe());
+        let (mut one, mut all) = (news.watch(Some("a")), news.watch(None));
+        let before = (one.stamp(), all.stamp());
+        news.changed("b");
+        assert!(all.changed().await && all.stamp() > before.1);
+        let waited = tokio::time::timeout(Duration::from_millis(20), one.changed()).await;
+        assert!(waited.is_err() && one.stamp() == before.0);
+        news.changed("a");
+        assert!(one.changed().await && one.stamp() > before.0);
+        drop(one);
+        assert!(lock(&news.devices).is_empty(), "nobody looks any more");
+    }
+
+    #[tokio::test]
+    async fn a_host_that_stops_lets_those_who_look_go() {
+        let closing = watch::Sender::new(false);
+        let mut watcher = News::new(closing.subscribe()).watch(Some("a"));
+        closing.send_replace(true);
+        assert!(!watcher.changed().await);
+        watcher.closed().await;
+    }
+}
