@@ -80,3 +80,51 @@ fn a_new_admin_token_replaces_the_lost_one_while_the_host_runs() {
         .unwrap();
     assert!(text(&nowhere).contains("there is no host's data in /nowhere"));
 }
+
+#[test]
+fn a_line_that_was_taken_out_of_the_audit_trail_shows() {
+    let mut lab = Lab::start().unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    for _ in 0..3 {
+        let policy = ["policy", "set", &phone.id, "--quality", "numeric"];
+        lab.ask(&policy, "").unwrap();
+    }
+    let data = lab.folder().join("data");
+    let verify = |noted: &[&str]| {
+        let verify = ["audit", "verify", "--data", data.to_str().unwrap()];
+        let output = lab.admin(&[&verify, noted].concat(), "").unwrap();
+        (output.status.success(), text(&output))
+    };
+    let (is_whole, said) = verify(&[]);
+    assert!(is_whole && said.contains("4 lines, none removed"), "{said}");
+    let noted = said.rsplit(' ').next().unwrap().trim().to_owned();
+    assert!(verify(&["--noted", &noted]).0);
+    let (is_there, said) = verify(&["--noted", &noted.replace("4:", "3:")]);
+    assert!(!is_there && said.contains("was noted"), "{said}");
+
+    let database = rusqlite::Connection::open(data.join("mdm.db")).unwrap();
+    let refused = database.execute("delete from audit where number = 2", []);
+    assert!(refused.unwrap_err().to_string().contains("append-only"));
+    // Whoever can write to the database can drop its triggers, too.
+    database
+        .execute_batch("drop trigger audit_is_not_cut; drop trigger audit_is_not_changed")
+        .unwrap();
+    // The first harm in the trail is the one that is told.
+    for (harm, says) in [
+        ("delete from audit where number = 4", "4 lines were written"),
+        (
+            "update audit set actor = 'nobody' where number = 3",
+            "line 3",
+        ),
+        (
+            "delete from audit where number = 2",
+            "line 2 of the audit trail is missing",
+        ),
+    ] {
+        database.execute(harm, []).unwrap();
+        let (is_whole, said) = verify(&[]);
+        assert!(!is_whole && said.contains("tampered"), "{harm}: {said}");
+        assert!(said.contains(says), "{harm}: {said}");
+    }
+    lab.kill_host().unwrap();
+}
