@@ -3,9 +3,9 @@
 use crate::{
     device::Device,
     enroll::{Enrollment, enroll},
-    rotation::{self, RotationStep},
+    rotation,
     show::View,
-    state::{Agent, Home, Step},
+    state::{Agent, Home, RotationStep, Step},
     sync,
 };
 use anyhow::{Context as _, bail};

@@ -1,6 +1,9 @@
 //! Why the agent can't go on.
 
-use crate::{durable::DurableError, rotation::RotationStep, state::Step};
+use crate::{
+    durable::DurableError,
+    state::{RotationStep, Step},
+};
 use mdm_wire::{sealing::SealingError, signature::SignatureError};
 
 /// Why the agent can't go on.

@@ -5,22 +5,12 @@ use crate::{
     call::{CallError, http_client, is_unknown},
     error::AgentError,
     keys::DeviceKeys,
-    state::{Agent, Home},
+    state::{Agent, Home, RotationStep},
 };
-use clap::ValueEnum;
 use mdm_wire::{
     signature::{AGENT, NEW},
     sync::{KEYS_PATH, RotateKeysRequest, RotateKeysResponse},
 };
-
-/// How far a change of keys has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RotationStep {
-    /// The next keys are durable.
-    Prepare,
-    /// The host knows them.
-    Tell,
-}
 
 /// Makes new keys, and uses them once the host knows them. Should the host be out of reach, the running agent
 /// makes up for it.

@@ -97,6 +97,15 @@ pub enum Step {
     Finish,
 }
 
+/// How far a change of keys has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RotationStep {
+    /// The next keys are durable.
+    Prepare,
+    /// The host knows them.
+    Tell,
+}
+
 impl Agent {
     /// A freshly enrolled agent.
     pub fn new(host: String, keys: DeviceKeys, enrolled: EnrollResponse) -> Self {

@@ -4,11 +4,10 @@
 use crate::{SIGNING_KEY, Situation};
 use async_trait::async_trait;
 use mdm_host::{
-    audit::AuditLine,
+    audit::{AuditEntry, AuditLine},
     change::Change,
     store::{
-        AuditEntry, Commit, Delivery, NewDevice, Overdue, PluginChoice, PluginFile, Snapshot,
-        Store, StoreError,
+        Commit, Delivery, NewDevice, Overdue, PluginChoice, PluginFile, Snapshot, Store, StoreError,
     },
     token::TokenDigest,
 };

@@ -1,8 +1,33 @@
 //! The audit trail: who did what to which device, when, by which plugin. Its lines are a chain: each has a digest of
 //! itself and of the line before, so one that was removed, changed or put in shows.
 
-use crate::store::AuditEntry;
+use mdm_wire::{
+    time::{self, Timestamp},
+    words::CommandId,
+};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+/// Who did what to which device, when, by which plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// When.
+    #[serde(with = "time")]
+    pub at: Timestamp,
+    /// `admin`, `agent` or `host`.
+    pub actor: String,
+    /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`, `revoke`, `use-plugin`,
+    /// `roll-back-plugin`, `keep-plugin`.
+    pub action: String,
+    /// To which device; none: to the host itself.
+    pub device: Option<String>,
+    /// The command in question.
+    pub command: Option<CommandId>,
+    /// More about it, in words.
+    pub detail: Option<String>,
+    /// The SHA-256 digest of the plugin that decided it.
+    pub plugin: Option<String>,
+}
 
 /// The digest of a line and of all before it.
 pub type LineDigest = [u8; 32];

@@ -5,12 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mdm_host::{
+    audit::AuditEntry,
     change::Change,
     keys::HostKeys,
     password::Password,
     plugin::{CallContext, Limits, Plugin, REFERENCE, Runtime},
     service::{PluginSettings, Plugins, Service},
-    store::{AuditEntry, Commit, SqliteStore, Store},
+    store::{Commit, SqliteStore, Store},
     token,
 };
 use mdm_wire::{

@@ -7,8 +7,8 @@ use super::{
     problem::ApiError,
 };
 use crate::{
+    audit::AuditEntry,
     service::{Request, Reset, Service},
-    store::AuditEntry,
 };
 use axum::{
     Json,

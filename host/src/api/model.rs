@@ -1,8 +1,9 @@
 //! What the admin's API answers with, in JSON.
 
 use crate::{
+    audit::AuditEntry,
     plugin::{HealthReport, Slotted, Trial, TrialTerms},
-    store::{AuditEntry, Snapshot},
+    store::Snapshot,
 };
 use mdm_wire::{
     decisions::{Command, Device, DeviceStatus},

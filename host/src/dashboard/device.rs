@@ -2,8 +2,9 @@
 
 use super::{Host, device_view, error::PageError, form::Form, session::SignedIn};
 use crate::{
+    audit::AuditEntry,
     service::{Request, ServiceError},
-    store::{AuditEntry, Snapshot},
+    store::Snapshot,
 };
 use axum::{extract::Path, response::Redirect};
 use maud::Markup;

@@ -1,7 +1,7 @@
 //! What happened to a device, latest first: its commands, and what else the audit trail has.
 
 use super::{frame::sentence, texts};
-use crate::store::AuditEntry;
+use crate::audit::AuditEntry;
 use maud::{Markup, html};
 use mdm_wire::{
     decisions::{Command, Status},

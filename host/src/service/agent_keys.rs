@@ -1,11 +1,7 @@
 //! Who an agent is: the owner of the key that its device enrolled with, or has changed to since.
 
 use super::{MOST_ROUNDS, Service, ServiceError, check_trusted, freshness::Stale};
-use crate::{
-    change::Change,
-    keys::HostKeys,
-    store::{AuditEntry, StoreError},
-};
+use crate::{audit::AuditEntry, change::Change, keys::HostKeys, store::StoreError};
 use mdm_wire::{
     signature::{AGENT, Headers, Request, Signed},
     sync::{RotateKeysRequest, RotateKeysResponse},

@@ -2,8 +2,9 @@
 
 use super::{MOST_ROUNDS, Service, ServiceError, check_trusted};
 use crate::{
+    audit::AuditEntry,
     change::Change,
-    store::{AuditEntry, Snapshot, StoreError},
+    store::{Snapshot, StoreError},
     token,
     transport::Transport as _,
 };

@@ -28,12 +28,13 @@ pub use plugins::{PluginSettings, Plugins};
 pub use shadow::{Comparisons, Difference, ShadowReport};
 
 use crate::{
+    audit::AuditEntry,
     change::Change,
     keys::HostKeys,
     metrics::{Metrics, Tally},
     password::Password,
     plugin::{CallContext, Decided, Function, Instance, Returned},
-    store::{AuditEntry, Commit, Snapshot, Store, StoreError},
+    store::{Commit, Snapshot, Store, StoreError},
     transport::{AgentSync, Transport as _},
 };
 use freshness::Freshness;

@@ -6,12 +6,13 @@ use super::{
     shadow::{Shadow, ShadowReport},
 };
 use crate::{
+    audit::AuditEntry,
     conformance::{self, Thoroughness, Verdict},
     plugin::{
         Artifacts, Limits, LoadError, Places, Plugin, PluginError, Runtime, Slot, Slotted, Trial,
         TrialEnd, TrialTerms, Trust, component_of,
     },
-    store::{AuditEntry, ChosenPlugin, PluginChoice, PluginFile, Store, StoreError},
+    store::{ChosenPlugin, PluginChoice, PluginFile, Store, StoreError},
 };
 use mdm_wire::time;
 use std::sync::{Arc, Mutex, PoisonError};

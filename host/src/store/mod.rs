@@ -7,17 +7,20 @@ mod sqlite;
 
 pub use sqlite::SqliteStore;
 
-use crate::{audit::AuditLine, change::Change, token::TokenDigest};
+use crate::{
+    audit::{AuditEntry, AuditLine},
+    change::Change,
+    token::TokenDigest,
+};
 use async_trait::async_trait;
 use mdm_wire::{
     decisions::{Command, Device},
     sealing::{PublicKey, Sealed},
     signing_key::VerifyingKey,
     sync::Told,
-    time::{self, Timestamp},
+    time::Timestamp,
     words::CommandId,
 };
-use serde::{Deserialize, Serialize};
 
 /// Why the store did not do as it was asked. Nothing was written then.
 #[derive(Debug, thiserror::Error)]
@@ -64,27 +67,6 @@ pub struct Commit {
     pub changes: Vec<Change>,
     /// The line in the audit trail; none for what an agent tells of its device.
     pub audit: Option<AuditEntry>,
-}
-
-/// Who did what to which device, when, by which plugin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditEntry {
-    /// When.
-    #[serde(with = "time")]
-    pub at: Timestamp,
-    /// `admin`, `agent` or `host`.
-    pub actor: String,
-    /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`, `revoke`, `use-plugin`,
-    /// `roll-back-plugin`, `keep-plugin`.
-    pub action: String,
-    /// To which device; none: to the host itself.
-    pub device: Option<String>,
-    /// The command in question.
-    pub command: Option<CommandId>,
-    /// More about it, in words.
-    pub detail: Option<String>,
-    /// The SHA-256 digest of the plugin that decided it.
-    pub plugin: Option<String>,
 }
 
 /// The file of a plugin, as an admin gave it.

@@ -2,8 +2,8 @@
 
 use super::rows;
 use crate::{
-    audit::{AuditLine, Chain},
-    store::{AuditEntry, StoreError},
+    audit::{AuditEntry, AuditLine, Chain},
+    store::StoreError,
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 

@@ -2,8 +2,9 @@
 
 use super::{audit, rows::to_json};
 use crate::{
+    audit::AuditEntry,
     change::Change,
-    store::{AuditEntry, ChosenPlugin, Commit, NewDevice, PluginChoice, PluginFile, StoreError},
+    store::{ChosenPlugin, Commit, NewDevice, PluginChoice, PluginFile, StoreError},
 };
 use mdm_wire::{
     decisions::{Command, PolicyOverride, Status},

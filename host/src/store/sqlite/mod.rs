@@ -6,10 +6,13 @@ mod rows;
 mod writer;
 
 use super::{
-    AuditEntry, ChosenPlugin, Commit, Delivery, NewDevice, Overdue, PluginChoice, PluginFile,
-    Snapshot, Store, StoreError,
+    ChosenPlugin, Commit, Delivery, NewDevice, Overdue, PluginChoice, PluginFile, Snapshot, Store,
+    StoreError,
 };
-use crate::{audit::AuditLine, token::TokenDigest};
+use crate::{
+    audit::{AuditEntry, AuditLine},
+    token::TokenDigest,
+};
 use async_trait::async_trait;
 use mdm_wire::{decisions::Command, signing_key::VerifyingKey, time::Timestamp, words::CommandId};
 use rows::{COMMAND_COLUMNS, DEVICE_COLUMNS};

@@ -1,6 +1,9 @@
 //! How records lie in rows.
 
-use crate::store::{AuditEntry, Delivery, Snapshot};
+use crate::{
+    audit::AuditEntry,
+    store::{Delivery, Snapshot},
+};
 use mdm_wire::{
     decisions::{Command, Device, PolicyOverride},
     sealing::PublicKey,
