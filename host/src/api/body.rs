@@ -31,9 +31,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// What a body says.
+/// What a body says. It is an object: a list of what its fields hold would be read, too, and a password would
+/// stand where another route expects a reason.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| bad_json(&error))
+    let read = serde_json::from_slice(bytes).map_err(|error| bad_json(&error))?;
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return Ok(read);
+    }
+    let text = "the body is JSON, but no object: name each field, as in {\"password\": …}";
+    Err(ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "malformed-body",
+        text,
+    ))
 }
 
 /// The bytes of a body that is not too large, nor too slow. Nothing is read of one that says itself that it is
@@ -116,6 +126,14 @@ mod tests {
                 problem.detail
             );
         }
+    }
+
+    #[test]
+    fn a_body_is_an_object_and_not_a_list_of_what_its_fields_hold() {
+        assert!(json::<Reset>(br#" {"password": "7294"}"#).is_ok());
+        let problem = json::<Reset>(br#"["7294"]"#).unwrap_err().problem();
+        assert_eq!(problem.kind, "malformed-body");
+        assert!(!problem.detail.contains("7294"), "{}", problem.detail);
     }
 
     #[test]

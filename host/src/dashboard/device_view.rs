@@ -141,7 +141,7 @@ fn policy(shown: &Shown) -> Markup {
             @match state {
                 PolicyState::None => (texts::badge("none", "–", "NO POLICY")),
                 PolicyState::Enforced => (texts::badge("success", "✓", "ENFORCED")),
-                PolicyState::Overridden(_) => (texts::badge("overridden", "⏸", "OVERRIDDEN")),
+                PolicyState::Overridden(_) => (texts::badge("overridden", "‖", "OVERRIDDEN")),
             }
             @if let Some(policy) = applied { " " (sentence(&policy.to_string())) }
         }
