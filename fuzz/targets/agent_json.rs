@@ -4,7 +4,7 @@
 
 use axum::http::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
-use mdm_fuzz::{Answer, DEVICE, Host, Situation};
+use mdm_fuzz::{Answer, DEVICE, Host, SIGNING_KEY, Situation};
 use mdm_host::plugin::{REFERENCE, Trust};
 use mdm_wire::{
     decisions::{Command, Status},
@@ -20,11 +20,18 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((situation, body)) = bytes.split_first() else {
         return;
     };
-    HOST.store().begin(Situation::new(*situation));
+    let situation = Situation::new(*situation);
+    let is_revoked = situation.snapshot.revoked_at.is_some();
+    HOST.store().begin(situation);
     if let Some(request) = stays_the_same::<EnrollRequest>(body) {
         let enrolled = HOST.call(Method::POST, ENROLL_PATH, body);
         assert!(!enrolled.status.is_server_error(), "{enrolled:?}");
+        let is_ours = request.signing_key == *SIGNING_KEY.verifying_key();
+        if is_ours {
+            assert_ne!(enrolled.status, StatusCode::UNAUTHORIZED, "{enrolled:?}");
+        }
         if enrolled.status.is_success() {
+            assert!(is_ours, "it enrolled a key that it doesn't have");
             let response: EnrollResponse = enrolled.read();
             assert_ne!(response.device, request.name);
         }
@@ -38,7 +45,9 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let synced = HOST.call(Method::POST, SYNC_PATH, body);
     assert!(!synced.status.is_server_error(), "{synced:?}");
-    if synced.status == StatusCode::UNAUTHORIZED {
+    let is_refused = synced.status == StatusCode::UNAUTHORIZED;
+    assert_eq!(is_refused, is_revoked, "{synced:?}");
+    if is_refused {
         return;
     }
     if synced.status.is_success() {

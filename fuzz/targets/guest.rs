@@ -25,6 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let mut situation = Situation::new(situation);
+    let is_revoked = situation.snapshot.revoked_at.is_some();
     let device = &mut situation.snapshot.device;
     device.groups = vec![does.iter().copied().map(char::from).collect()];
     let told = Told {
@@ -46,13 +47,13 @@ fuzz_target!(|bytes: &[u8]| {
             judge::<StatusView>(&HOST.call(Method::GET, &path, &[]));
         }
         4 => judge::<Command>(&post(&format!("/commands/{PENDING}/cancel"), &[])),
-        5 => judge::<SyncResponse>(&sync(told, vec![])),
+        5 => judge_sync(&sync(told, vec![]), is_revoked),
         _ => {
             let report = Report {
                 command: PENDING.into(),
                 outcome: Outcome::Success,
             };
-            judge::<SyncResponse>(&sync(told, vec![report]));
+            judge_sync(&sync(told, vec![report]), is_revoked);
         }
     }
     // Whatever it did, the device can still be shown.
@@ -72,6 +73,13 @@ fn sync(told: Told, reports: Vec<Report>) -> Answer {
     };
     let body = serde_json::to_vec(&request).expect("it can be written");
     HOST.call(Method::POST, SYNC_PATH, &body)
+}
+
+/// The plugin is reached by every agent but that of a revoked device.
+fn judge_sync(answer: &Answer, is_revoked: bool) {
+    let is_refused = answer.status == StatusCode::UNAUTHORIZED;
+    assert_eq!(is_refused, is_revoked, "{answer:?}");
+    judge::<SyncResponse>(answer);
 }
 
 /// What succeeded can be read, and what failed is the plugin's failure, not the store's.

@@ -51,7 +51,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((how, bytes)) = bytes.split_first() else {
         return;
     };
-    match how % 4 {
+    match how % 6 {
         0 => over_http(bytes),
         1 => {
             let Ok(text) = str::from_utf8(bytes) else {
@@ -68,7 +68,9 @@ fuzz_target!(|bytes: &[u8]| {
             as_an_answer(&headers);
         }
         2 => as_a_request(&altered(&SIGNED, bytes)),
-        _ => as_an_answer(&altered(&ANSWERED, bytes)),
+        3 => as_an_answer(&altered(&ANSWERED, bytes)),
+        4 => another_request(bytes),
+        _ => another_answer(bytes),
     }
 });
 
@@ -99,12 +101,12 @@ fn altered(headers: &Headers, bytes: &[u8]) -> Headers {
 fn as_a_request(headers: &Headers) {
     for label in [AGENT, NEW] {
         let Ok(signed) = Signed::of_request(headers, label) else {
+            assert_ne!(*headers, *SIGNED, "nothing is taken at all");
             continue;
         };
-        if signed
-            .verify(&REQUEST, headers, SIGNING_KEY.verifying_key())
-            .is_ok()
-        {
+        let taken = signed.verify(&REQUEST, headers, SIGNING_KEY.verifying_key());
+        assert!(taken.is_ok() || *headers != *SIGNED, "{headers:?}");
+        if taken.is_ok() {
             let said = (&*signed.device, signed.created, &*signed.nonce);
             assert_eq!(said, (DEVICE, CREATED, NONCE), "{headers:?}");
             assert!(to_answer(&headers.signature).is_some());
@@ -119,7 +121,9 @@ fn as_a_request(headers: &Headers) {
 }
 
 fn as_an_answer(headers: &Headers) {
-    if let Ok(created) = ANSWER.verify(headers, SIGNING_KEY.verifying_key()) {
+    let taken = ANSWER.verify(headers, SIGNING_KEY.verifying_key());
+    assert!(taken.is_ok() || *headers != *ANSWERED, "{headers:?}");
+    if let Ok(created) = taken {
         assert_eq!(created, CREATED, "{headers:?}");
     }
     let other = Answer {
@@ -128,6 +132,48 @@ fn as_an_answer(headers: &Headers) {
     };
     let taken = other.verify(headers, SIGNING_KEY.verifying_key());
     assert!(taken.is_err(), "{headers:?}");
+}
+
+/// True headers are taken for those of the request that was signed, and of no other: the lines are its method, its
+/// path and its body.
+fn another_request(bytes: &[u8]) {
+    let mut lines = bytes.splitn(3, |byte| *byte == b'\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let (Ok(method), Ok(path)) = (str::from_utf8(line()), str::from_utf8(line())) else {
+        return;
+    };
+    let body = line();
+    let request = Request { method, path, body };
+    let is_the_same = (method, path, body) == (REQUEST.method, REQUEST.path, REQUEST.body);
+    for label in [AGENT, NEW] {
+        let signed = Signed::of_request(&SIGNED, label).expect("it is signed");
+        let taken = signed.verify(&request, &SIGNED, SIGNING_KEY.verifying_key());
+        assert_eq!(taken.is_ok(), is_the_same, "{request:?}");
+    }
+}
+
+/// The same of an answer: two bytes are its status, one line is what it answers to, the rest its body.
+fn another_answer(bytes: &[u8]) {
+    let Some((status, bytes)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
+    let answer = Answer {
+        status: u16::from_be_bytes(*status),
+        request: lines.next().unwrap_or_default(),
+        body: lines.next().unwrap_or_default(),
+        label: AGENT,
+    };
+    let is_the_same = (answer.status, answer.request, answer.body)
+        == (ANSWER.status, ANSWER.request, ANSWER.body);
+    let taken = answer.verify(&ANSWERED, SIGNING_KEY.verifying_key());
+    assert_eq!(taken.is_ok(), is_the_same, "{answer:?}");
+    let of_the_other_key = Answer {
+        label: NEW,
+        ..answer
+    };
+    let taken = of_the_other_key.verify(&ANSWERED, SIGNING_KEY.verifying_key());
+    assert!(taken.is_err(), "{answer:?}");
 }
 
 /// Nobody gets in by headers that were made up.
