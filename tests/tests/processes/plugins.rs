@@ -2,7 +2,7 @@
 
 use mdm_tests::{
     lab::{Device, Lab, http_client, program, text, wait_until},
-    plugins::{CORPORATE, FUNCTIONS, breaking, exporting},
+    plugins::{CORPORATE, FUNCTIONS, breaking},
     swaps::{self, GOOD_PASSWORD},
 };
 use serde_json::Value;
@@ -87,10 +87,14 @@ fn an_inspection_tells_the_permissions_in_plain_words_and_what_is_denied() {
 /// Files that are no plugins, and what is said of each.
 fn bad_files(folder: &TempDir) -> Vec<(PathBuf, &'static str)> {
     let component = |text: &str| wat::parse_str(text).unwrap();
-    let exporting = |interface: &str| component(&exporting(interface, &FUNCTIONS));
+    let exporting = |interface: &str| mdm_tests::plugins::exporting(interface, &FUNCTIONS);
+    let two_memories = exporting("mdm:password/password@1.0.0").replacen(
+        "(component",
+        "(component (core module $two (memory 1)) (core instance (instantiate $two)) \
+         (core instance (instantiate $two))",
+        1,
+    );
     let greedy = r#"(component (import "wasi:filesystem/types@0.2.6" (instance)))"#;
-    let two_memories = "(component (core module $m (memory 1)) (core instance (instantiate $m)) \
-                        (core instance (instantiate $m)))";
     [
         ("script", b"#!/bin/sh".to_vec(), "no WebAssembly component"),
         ("module", component("(module)"), "a core WebAssembly module, not a component"),
@@ -98,12 +102,12 @@ fn bad_files(folder: &TempDir) -> Vec<(PathBuf, &'static str)> {
         ("empty", component("(component)"), "doesn't export mdm:password/password@1.0.0"),
         (
             "other-version",
-            exporting("mdm:password/password@2.0.0"),
+            component(&exporting("mdm:password/password@2.0.0")),
             "implements mdm:password/password@2.0.0, and this host supports mdm:password/password@1.0.0",
         ),
         (
             "other-types",
-            exporting("mdm:password/password@1.0.0"),
+            component(&exporting("mdm:password/password@1.0.0")),
             "doesn't agree with the contract's types",
         ),
         (
@@ -111,7 +115,7 @@ fn bad_files(folder: &TempDir) -> Vec<(PathBuf, &'static str)> {
             component(greedy),
             "wasi:filesystem/types@0.2.6 (read and write files). Build it without",
         ),
-        ("two-memories", component(two_memories), "needs more than a plugin may have"),
+        ("two-memories", component(&two_memories), "needs more than a plugin may have"),
     ]
     .into_iter()
     .map(|(name, bytes, says)| (written(folder, name, &bytes), says))
