@@ -1,6 +1,7 @@
 //! The audit trail: who did what to which device, when, by which plugin. Its lines are a chain: each has a digest of
 //! itself and of the line before, so one that was removed, changed or put in shows.
 
+use crate::access::Caller;
 use mdm_wire::{
     time::{self, Timestamp},
     words::CommandId,
@@ -14,10 +15,13 @@ pub struct AuditEntry {
     /// When.
     #[serde(with = "time")]
     pub at: Timestamp,
-    /// `admin`, `agent` or `host`.
+    /// Who: `user alice`, `token backup`, `agent` or `host`.
     pub actor: String,
+    /// The address that the call came from.
+    #[serde(default)]
+    pub address: Option<String>,
     /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`, `revoke`, `use-plugin`,
-    /// `roll-back-plugin`, `keep-plugin`.
+    /// `roll-back-plugin`, `keep-plugin`, `sign-in`, `add-user` and so on.
     pub action: String,
     /// To which device; none: to the host itself.
     pub device: Option<String>,
@@ -27,6 +31,22 @@ pub struct AuditEntry {
     pub detail: Option<String>,
     /// The SHA-256 digest of the plugin that decided it.
     pub plugin: Option<String>,
+}
+
+impl AuditEntry {
+    /// This caller does this, to the host unless more is said.
+    pub fn new(at: Timestamp, by: &Caller, action: &str) -> Self {
+        Self {
+            at,
+            actor: by.name.clone(),
+            address: by.address.map(|address| address.to_string()),
+            action: action.to_owned(),
+            device: None,
+            command: None,
+            detail: None,
+            plugin: None,
+        }
+    }
 }
 
 /// The digest of a line and of all before it.
@@ -135,6 +155,7 @@ fn digest(before: &LineDigest, number: u64, entry: &AuditEntry) -> LineDigest {
     let AuditEntry {
         at,
         actor,
+        address,
         action,
         device,
         command,
@@ -147,6 +168,7 @@ fn digest(before: &LineDigest, number: u64, entry: &AuditEntry) -> LineDigest {
     sha.update(at.to_be_bytes());
     for field in [
         Some(actor),
+        address.as_ref(),
         Some(action),
         device.as_ref(),
         command.as_ref(),
@@ -169,6 +191,7 @@ mod tests {
         AuditEntry {
             at: 1_700_000_000_000,
             actor,
+            address: None,
             action: "reset".into(),
             device: Some("phone".into()),
             command: None,

@@ -36,6 +36,11 @@ impl HostKeys {
         scalar(&self.secret, &format!("reset token of {device}"))
     }
 
+    /// What the secrets of one-time passwords are sealed with in the store.
+    pub fn totp_key(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.secret, "one-time passwords", 0)
+    }
+
     /// What vouches for compiled plugins.
     pub fn artifact_key(&self) -> [u8; 32] {
         *derive(&self.secret, "compiled plugins", 0)

@@ -3,9 +3,10 @@
 //!
 //! [`service`] is the heart: one function for each use case. Below it lie [`plugin`], [`store`] and
 //! [`transport`], which know nothing of each other; above it [`api`], [`dashboard`] and [`cli`], which know
-//! nothing else. What passes between them lies beside: [`change`], [`audit`], [`password`], [`keys`],
+//! nothing else. What passes between them lies beside: [`access`], [`change`], [`audit`], [`password`], [`keys`],
 //! [`metrics`].
 
+pub mod access;
 pub mod api;
 pub mod audit;
 pub mod change;

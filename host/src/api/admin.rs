@@ -1,7 +1,7 @@
 //! The admin's routes.
 
 use super::{
-    auth::Admin,
+    auth::By,
     body::Body,
     model::{DeviceList, DeviceView, EnrollmentTokenView, GroupAnswer, StatusView},
     problem::ApiError,
@@ -38,7 +38,7 @@ pub(super) struct Page {
     limit: Option<u32>,
 }
 
-pub(super) async fn devices(_: Admin, host: Host, page: Query<Page>) -> Answer<DeviceList> {
+pub(super) async fn devices(By(by): By, host: Host, page: Query<Page>) -> Answer<DeviceList> {
     let Query(Page {
         group,
         after,
@@ -46,7 +46,7 @@ pub(super) async fn devices(_: Admin, host: Host, page: Query<Page>) -> Answer<D
     }) = page;
     let limit = limit.unwrap_or(100).clamp(1, MOST);
     let page = host
-        .devices(group.as_deref(), after.as_deref(), limit)
+        .devices(&by, group.as_deref(), after.as_deref(), limit)
         .await?;
     let devices = page.devices.into_iter().map(DeviceView::from).collect();
     Ok(Json(DeviceList {
@@ -55,35 +55,39 @@ pub(super) async fn devices(_: Admin, host: Host, page: Query<Page>) -> Answer<D
     }))
 }
 
-pub(super) async fn device(_: Admin, host: Host, Path(device): Path<String>) -> Answer<DeviceView> {
-    Ok(Json(host.device(&device).await?.into()))
+pub(super) async fn device(
+    By(by): By,
+    host: Host,
+    Path(device): Path<String>,
+) -> Answer<DeviceView> {
+    Ok(Json(host.device(&by, &device).await?.into()))
 }
 
 pub(super) async fn audit(
-    _: Admin,
+    By(by): By,
     host: Host,
     Path(device): Path<String>,
 ) -> Answer<Vec<AuditEntry>> {
-    Ok(Json(host.audit(&device, MOST).await?))
+    Ok(Json(host.audit(&by, &device, MOST).await?))
 }
 
 pub(super) async fn set_policy(
-    _: Admin,
+    By(by): By,
     host: Host,
     Path(device): Path<String>,
     Body(policy): Body<Policy>,
 ) -> Answer<DeviceView> {
-    host.set_policy(&device, Some(policy)).await?;
-    Ok(Json(host.device(&device).await?.into()))
+    host.set_policy(&by, &device, Some(policy)).await?;
+    Ok(Json(host.device(&by, &device).await?.into()))
 }
 
 pub(super) async fn clear_policy(
-    _: Admin,
+    By(by): By,
     host: Host,
     Path(device): Path<String>,
 ) -> Answer<DeviceView> {
-    host.set_policy(&device, None).await?;
-    Ok(Json(host.device(&device).await?.into()))
+    host.set_policy(&by, &device, None).await?;
+    Ok(Json(host.device(&by, &device).await?.into()))
 }
 
 #[derive(Default, Deserialize)]
@@ -94,48 +98,52 @@ pub(super) struct Revocation {
 }
 
 pub(super) async fn revoke(
-    _: Admin,
+    By(by): By,
     host: Host,
     Path(device): Path<String>,
     Body(revocation): Body<Revocation>,
 ) -> Answer<DeviceView> {
-    host.revoke(&device, revocation.reason).await?;
-    Ok(Json(host.device(&device).await?.into()))
+    host.revoke(&by, &device, revocation.reason).await?;
+    Ok(Json(host.device(&by, &device).await?.into()))
 }
 
-pub(super) async fn status(_: Admin, host: Host, Path(device): Path<String>) -> Answer<StatusView> {
-    let (status, history) = host.status(&device).await?;
+pub(super) async fn status(
+    By(by): By,
+    host: Host,
+    Path(device): Path<String>,
+) -> Answer<StatusView> {
+    let (status, history) = host.status(&by, &device).await?;
     Ok(Json(StatusView { status, history }))
 }
 
 pub(super) async fn outlook(
-    _: Admin,
+    By(by): By,
     host: Host,
     Path(device): Path<String>,
     Body(request): Body<Request>,
 ) -> Answer<DeviceOutlook> {
-    Ok(Json(host.outlook(&device, request).await?))
+    Ok(Json(host.outlook(&by, &device, request).await?))
 }
 
 pub(super) async fn reset(
-    _: Admin,
+    By(by): By,
     host: Host,
     Path(device): Path<String>,
     Body(reset): Body<Reset>,
 ) -> Created<Command> {
     Ok((
         StatusCode::CREATED,
-        Json(host.reset(&device, &reset).await?),
+        Json(host.reset(&by, &device, &reset).await?),
     ))
 }
 
 pub(super) async fn reset_group(
-    _: Admin,
+    By(by): By,
     host: Host,
     Path(group): Path<String>,
     Body(reset): Body<Reset>,
 ) -> Answer<Vec<GroupAnswer>> {
-    let answers = host.reset_group(&group, &reset).await?;
+    let answers = host.reset_group(&by, &group, &reset).await?;
     let answers = answers.into_iter().map(|(snapshot, answer)| {
         let (command, problem) = match answer {
             Ok(command) => (Some(command), None),
@@ -152,23 +160,23 @@ pub(super) async fn reset_group(
 }
 
 pub(super) async fn remove(
-    _: Admin,
+    By(by): By,
     host: Host,
     Path(device): Path<String>,
     Body(terms): Body<Terms>,
 ) -> Created<Command> {
     Ok((
         StatusCode::CREATED,
-        Json(host.remove(&device, terms, None).await?),
+        Json(host.remove(&by, &device, terms, None).await?),
     ))
 }
 
 pub(super) async fn cancel(
-    _: Admin,
+    By(by): By,
     host: Host,
     Path((device, command)): Path<(String, String)>,
 ) -> Answer<Command> {
-    Ok(Json(host.cancel(&device, &command).await?))
+    Ok(Json(host.cancel(&by, &device, &command).await?))
 }
 
 #[derive(Deserialize)]
@@ -180,12 +188,12 @@ pub(super) struct NewToken {
 }
 
 pub(super) async fn enrollment_token(
-    _: Admin,
+    By(by): By,
     host: Host,
     Body(new): Body<NewToken>,
 ) -> Created<EnrollmentTokenView> {
     let made = host
-        .enrollment_token(new.groups, new.valid_for.unwrap_or(ONE_DAY))
+        .enrollment_token(&by, new.groups, new.valid_for.unwrap_or(ONE_DAY))
         .await?;
     let view = EnrollmentTokenView {
         token: made.token.to_string(),

@@ -1,18 +1,60 @@
-//! Who calls, by the token that comes with the call. An agent signs its calls instead: `signed`.
+//! Who calls, by the token that comes with the call, and whether they may. An agent signs its calls instead:
+//! `signed`.
 
-use super::problem::ApiError;
+use super::{problem::ApiError, rate::Peer};
 use crate::{
+    access::{Caller, Permission},
     service::Service,
     token::{self, TokenDigest},
 };
 use axum::{
+    Extension, Router,
     extract::FromRequestParts,
-    http::{StatusCode, header, request::Parts},
+    http::{Extensions, StatusCode, header, request::Parts},
 };
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-/// The caller is an admin.
-pub(super) struct Admin;
+/// What a route needs: an extension of each of its requests. Who asks for a caller on a route that doesn't say
+/// what it needs gets none, so a route can't be forgotten.
+#[derive(Clone, Copy)]
+pub(crate) enum Needs {
+    /// Somebody whom the host knows.
+    Anybody,
+    /// Somebody who may do this.
+    Permission(Permission),
+}
+
+/// These routes need this permission.
+pub(crate) fn needs<S: Clone + Send + Sync + 'static>(
+    permission: Permission,
+    routes: Router<S>,
+) -> Router<S> {
+    routes.layer(Extension(Needs::Permission(permission)))
+}
+
+/// Lets a caller through to the route that these extensions belong to.
+pub(crate) fn admit(caller: &Caller, route: &Extensions) -> Result<(), ApiError> {
+    match route.get() {
+        Some(Needs::Anybody) => Ok(()),
+        Some(Needs::Permission(permission)) => {
+            let denied = |error| ApiError::new(StatusCode::FORBIDDEN, "forbidden", error);
+            caller.check(*permission).map_err(denied)
+        }
+        None => Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "this route doesn't say what it needs, so nobody is let through: report this fault of the host",
+        )),
+    }
+}
+
+/// The address at the other end of the connection.
+pub(crate) fn address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get().map(|Peer(peer)| peer.ip())
+}
+
+/// The program that calls. It may do what the route needs.
+pub(super) struct By(pub(super) Caller);
 
 /// The bearer token that came with a request, whatever it is for.
 pub(super) struct Bearer(pub(super) TokenDigest);
@@ -38,7 +80,7 @@ impl FromRequestParts<Arc<Service>> for Bearer {
     }
 }
 
-impl FromRequestParts<Arc<Service>> for Admin {
+impl FromRequestParts<Arc<Service>> for By {
     type Rejection = ApiError;
 
     async fn from_request_parts(
@@ -46,13 +88,16 @@ impl FromRequestParts<Arc<Service>> for Admin {
         service: &Arc<Service>,
     ) -> Result<Self, ApiError> {
         let Bearer(token) = Bearer::from_request_parts(parts, service).await?;
-        if service.is_admin(token).await? {
-            return Ok(Self);
-        }
-        Err(ApiError::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            "this is no admin's token: use the one that the host showed at its first start",
-        ))
+        let caller = service.program(token, address(&parts.extensions)).await?;
+        let caller = caller.ok_or_else(|| {
+            ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "this token counts for nothing: use the one that the host showed at its first start, or one that \
+                 an admin has made",
+            )
+        })?;
+        admit(&caller, &parts.extensions)?;
+        Ok(Self(caller))
     }
 }

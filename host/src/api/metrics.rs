@@ -1,7 +1,7 @@
 //! The metrics: every answer is counted, and who may reads what was counted.
 
 use super::{
-    auth::{Admin, Bearer},
+    auth::{Bearer, By},
     problem::{ApiError, Reason},
 };
 use crate::{
@@ -17,7 +17,7 @@ use axum::{
 };
 use std::sync::Arc;
 
-/// Whose token may read the metrics and nothing else; none: only admins read them.
+/// Whose token may read the metrics and nothing else; none: only who has the permission reads them.
 #[derive(Clone, Copy)]
 pub(super) struct Reader(pub(super) Option<TokenDigest>);
 
@@ -32,7 +32,7 @@ impl FromRequestParts<Arc<Service>> for Reader {
         match parts.extensions.get::<Self>() {
             Some(Self(Some(reader))) if *reader == token => {}
             _ => {
-                Admin::from_request_parts(parts, service).await?;
+                By::from_request_parts(parts, service).await?;
             }
         }
         Ok(Self(Some(token)))

@@ -3,7 +3,7 @@
 
 mod admin;
 mod agent;
-mod auth;
+pub(crate) mod auth;
 pub(crate) mod body;
 pub mod connections;
 mod held;
@@ -15,10 +15,12 @@ mod rate;
 pub mod serving;
 mod signed;
 pub mod tls;
+mod users;
 
 pub use rate::{Peer, Rates};
 
-use crate::{service::Service, token::TokenDigest};
+use crate::{access::Permission, service::Service, token::TokenDigest};
+use auth::needs;
 use axum::{
     Extension, Router,
     extract::{DefaultBodyLimit, Request},
@@ -56,24 +58,37 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
     };
     let meter = Arc::new(Meter::new(terms.rates, &metrics.http));
     let admin = Router::new()
-        .route("/devices", get(admin::devices))
-        .route("/devices/{device}", get(admin::device))
-        .route("/devices/{device}/audit", get(admin::audit))
-        .route("/devices/{device}/revoke", post(admin::revoke))
-        .route(
-            "/devices/{device}/policy",
-            put(admin::set_policy).delete(admin::clear_policy),
-        )
-        .route("/devices/{device}/password/status", get(admin::status))
-        .route("/devices/{device}/password/outlook", post(admin::outlook))
-        .route("/devices/{device}/password/reset", post(admin::reset))
-        .route("/devices/{device}/password/remove", post(admin::remove))
-        .route(
-            "/devices/{device}/commands/{command}/cancel",
-            post(admin::cancel),
-        )
-        .route("/groups/{group}/password/reset", post(admin::reset_group))
-        .route("/enrollment-tokens", post(admin::enrollment_token))
+        .merge(needs(
+            Permission::See,
+            Router::new()
+                .route("/devices", get(admin::devices))
+                .route("/devices/{device}", get(admin::device))
+                .route("/devices/{device}/audit", get(admin::audit))
+                .route("/devices/{device}/password/status", get(admin::status))
+                .route("/devices/{device}/password/outlook", post(admin::outlook)),
+        ))
+        .merge(needs(
+            Permission::ChangePassword,
+            Router::new()
+                .route("/devices/{device}/password/reset", post(admin::reset))
+                .route("/devices/{device}/password/remove", post(admin::remove))
+                .route(
+                    "/devices/{device}/commands/{command}/cancel",
+                    post(admin::cancel),
+                )
+                .route("/groups/{group}/password/reset", post(admin::reset_group)),
+        ))
+        .merge(needs(
+            Permission::ManageDevices,
+            Router::new()
+                .route("/devices/{device}/revoke", post(admin::revoke))
+                .route(
+                    "/devices/{device}/policy",
+                    put(admin::set_policy).delete(admin::clear_policy),
+                )
+                .route("/enrollment-tokens", post(admin::enrollment_token)),
+        ))
+        .merge(needs(Permission::ManageUsers, users::router()))
         .nest("/plugin", plugin::router())
         .layer(middleware::from_fn(carry_out));
     let agents = Router::new()
@@ -87,7 +102,10 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
     Router::new()
         .nest("/api/v1", admin)
         .merge(agents)
-        .route("/metrics", get(metrics::read))
+        .merge(needs(
+            Permission::SeeMetrics,
+            Router::new().route("/metrics", get(metrics::read)),
+        ))
         .route("/health", get(|| async { "ok\n" }))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)

@@ -1,9 +1,11 @@
 //! What the admin's API answers with, in JSON.
 
 use crate::{
+    access::{Permission, Reach, Role},
     audit::AuditEntry,
     plugin::{HealthReport, Slotted, Trial, TrialTerms},
-    store::Snapshot,
+    service::Invitation,
+    store::{ApiToken, Snapshot, User},
 };
 use mdm_wire::{
     decisions::{Command, Device, DeviceStatus},
@@ -11,6 +13,7 @@ use mdm_wire::{
     time::{self, Timestamp},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A device.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -134,4 +137,93 @@ pub struct PluginsView {
     pub trial: Option<TrialView>,
     /// Who changed it when, latest first.
     pub history: Vec<AuditEntry>,
+}
+
+/// A user.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UserView {
+    /// What they sign in by.
+    pub name: String,
+    /// What they are there for.
+    pub role: Role,
+    /// Which devices they are responsible for: those of these groups; none: all.
+    pub groups: Reach,
+    /// Whether they have chosen a password, and so can sign in.
+    pub can_sign_in: bool,
+    /// Whether they sign in with one-time passwords, too.
+    pub one_time_passwords: bool,
+    /// Since when there is this user.
+    #[serde(with = "time")]
+    pub created_at: Timestamp,
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self {
+            name: user.name,
+            role: user.role,
+            groups: user.reach,
+            can_sign_in: user.password.is_some(),
+            one_time_passwords: user.totp.is_some(),
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// A link with which a user chooses a password, once.
+#[derive(Serialize, Deserialize)]
+pub struct InvitationView {
+    /// Whose it is.
+    pub user: String,
+    /// The path of the page, on this host.
+    pub path: String,
+    /// When its time is over.
+    #[serde(with = "time")]
+    pub expires_at: Timestamp,
+}
+
+impl From<Invitation> for InvitationView {
+    fn from(made: Invitation) -> Self {
+        Self {
+            path: made.path(),
+            user: made.user,
+            expires_at: made.expires_at,
+        }
+    }
+}
+
+/// What is known of a token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApiTokenView {
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub permissions: BTreeSet<Permission>,
+    /// To which devices: those of these groups; none: all.
+    pub groups: Reach,
+    /// Since when there is this token.
+    #[serde(with = "time")]
+    pub created_at: Timestamp,
+    /// Until when it counts; none: until it is taken back.
+    #[serde(with = "time::option", default)]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl From<ApiToken> for ApiTokenView {
+    fn from(token: ApiToken) -> Self {
+        Self {
+            name: token.name,
+            permissions: token.permissions,
+            groups: token.reach,
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+        }
+    }
+}
+
+/// A token, told this once.
+#[derive(Serialize, Deserialize)]
+pub struct NewApiTokenView {
+    /// The token.
+    pub token: String,
 }

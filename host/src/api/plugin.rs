@@ -1,11 +1,12 @@
 //! The routes of plugins: which one decides, and which one is tried in the shadow.
 
 use super::{
-    auth::Admin,
+    auth::{By, needs},
     model::{PluginView, PluginsView, TrialView},
     problem::ApiError,
 };
 use crate::{
+    access::Permission,
     service::{Service, ShadowReport},
     store::PluginFile,
 };
@@ -14,7 +15,7 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use std::sync::Arc;
@@ -32,46 +33,51 @@ type Host = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 
 pub(super) fn router() -> Router<Arc<Service>> {
-    Router::new()
-        .route("/", get(show).put(use_plugin).delete(use_default))
+    let seen = Router::new()
+        .route("/", get(show))
+        .route("/shadow", get(shadow));
+    let managed = Router::new()
+        .route("/", put(use_plugin).delete(use_default))
         .route("/roll-back", post(roll_back))
-        .route("/shadow", get(shadow).put(start_shadow).delete(stop_shadow))
+        .route("/shadow", put(start_shadow).delete(stop_shadow));
+    needs(Permission::See, seen)
+        .merge(needs(Permission::ManagePlugins, managed))
         .layer(DefaultBodyLimit::max(LARGEST_PLUGIN))
 }
 
-async fn show(_: Admin, host: Host) -> Answer<PluginsView> {
+async fn show(_: By, host: Host) -> Answer<PluginsView> {
     view(&host).await
 }
 
-async fn use_plugin(_: Admin, host: Host, headers: HeaderMap, bytes: Bytes) -> Answer<PluginsView> {
-    host.use_plugin(file(&headers, &bytes)?).await?;
-    view(&host).await
-}
-
-async fn use_default(_: Admin, host: Host) -> Answer<PluginsView> {
-    host.use_default_plugin().await?;
-    view(&host).await
-}
-
-async fn roll_back(_: Admin, host: Host) -> Answer<PluginsView> {
-    host.roll_back_plugin().await?;
-    view(&host).await
-}
-
-async fn shadow(_: Admin, host: Host) -> Answer<ShadowReport> {
-    Ok(Json(host.shadow()?))
-}
-
-async fn start_shadow(
-    _: Admin,
+async fn use_plugin(
+    By(by): By,
     host: Host,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Answer<ShadowReport> {
+) -> Answer<PluginsView> {
+    host.use_plugin(&by, file(&headers, &bytes)?).await?;
+    view(&host).await
+}
+
+async fn use_default(By(by): By, host: Host) -> Answer<PluginsView> {
+    host.use_default_plugin(&by).await?;
+    view(&host).await
+}
+
+async fn roll_back(By(by): By, host: Host) -> Answer<PluginsView> {
+    host.roll_back_plugin(&by).await?;
+    view(&host).await
+}
+
+async fn shadow(_: By, host: Host) -> Answer<ShadowReport> {
+    Ok(Json(host.shadow()?))
+}
+
+async fn start_shadow(_: By, host: Host, headers: HeaderMap, bytes: Bytes) -> Answer<ShadowReport> {
     Ok(Json(host.start_shadow(file(&headers, &bytes)?).await?))
 }
 
-async fn stop_shadow(_: Admin, host: Host) -> Answer<ShadowReport> {
+async fn stop_shadow(_: By, host: Host) -> Answer<ShadowReport> {
     Ok(Json(host.stop_shadow()?))
 }
 

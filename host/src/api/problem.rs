@@ -38,6 +38,17 @@ impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         let (status, kind) = match &error {
             ServiceError::UnknownDevice(_) => (StatusCode::NOT_FOUND, "unknown-device"),
+            ServiceError::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            ServiceError::UnknownUser(_) => (StatusCode::NOT_FOUND, "unknown-user"),
+            ServiceError::UnknownToken(_) => (StatusCode::NOT_FOUND, "unknown-token"),
+            ServiceError::NameTaken(_) => (StatusCode::CONFLICT, "name-taken"),
+            ServiceError::BadName(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-name"),
+            ServiceError::BadPassword(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-password"),
+            ServiceError::LastAdmin(_) => (StatusCode::CONFLICT, "last-admin"),
+            ServiceError::BadInvitation => (StatusCode::NOT_FOUND, "bad-invitation"),
+            ServiceError::Credentials(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "credentials-failed")
+            }
             ServiceError::Revoked(_) => (StatusCode::CONFLICT, "device-revoked"),
             ServiceError::UnknownCommand { .. } => (StatusCode::NOT_FOUND, "unknown-command"),
             ServiceError::UnknownGroup(_) => (StatusCode::NOT_FOUND, "unknown-group"),

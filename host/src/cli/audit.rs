@@ -3,7 +3,7 @@
 use super::folder::Folder;
 use crate::{
     audit::Chain,
-    store::{SqliteStore, Store as _},
+    store::{AuditTrail as _, SqliteStore},
 };
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;

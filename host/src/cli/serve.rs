@@ -138,6 +138,13 @@ impl Serve {
         tokens::hand_out_admin_token(store.as_ref(), self.admin_token_file.as_deref()).await?;
 
         let service = Arc::new(Service::new(store, plugins, self.password_rule, keys));
+        if let Some(invitation) = service.first_admin().await? {
+            println!(
+                "the first admin's password is chosen here, once: {}{}",
+                door.url()?,
+                invitation.path()
+            );
+        }
         println!("listening on {}", door.url()?);
         tokio::spawn({
             let service = Arc::clone(&service);

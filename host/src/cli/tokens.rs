@@ -2,11 +2,14 @@
 
 use super::folder::{Folder, private_file};
 use crate::{
-    store::{SqliteStore, Store},
+    access::{Caller, Permission, Reach},
+    audit::AuditEntry,
+    store::{Accounts as _, ApiToken, SqliteStore, Store},
     token::{self, TokenDigest},
 };
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use mdm_wire::time;
 use std::{
     fs,
     io::Write as _,
@@ -17,17 +20,40 @@ use zeroize::Zeroizing;
 /// The least that a token has, in bytes: those that a host makes have more.
 const SHORTEST: usize = 16;
 
-/// Makes the admin's token if there is none yet, and shows it this once. It is shown before it
+/// What the token of the first start is called.
+const NAME: &str = "admin";
+
+/// Makes the admin's token at the first start, and shows it this once. It is shown before it
 /// counts: a power cut in between costs nothing, and the next start shows another.
 pub(super) async fn hand_out_admin_token(
     store: &dyn Store,
     file: Option<&Path>,
 ) -> anyhow::Result<()> {
-    if store.has_admin_token().await? {
+    if !store.users().await?.is_empty() || !store.api_tokens().await?.is_empty() {
         return Ok(());
     }
     let token = shown(file)?;
-    Ok(store.add_admin_token(token::digest(&token)).await?)
+    add(store, &token).await
+}
+
+/// Lets a token do everything.
+async fn add(store: &dyn Store, token: &str) -> anyhow::Result<()> {
+    let about = ApiToken {
+        name: NAME.to_owned(),
+        permissions: Permission::ALL.into(),
+        reach: Reach::ALL,
+        created_at: time::now(),
+        expires_at: None,
+    };
+    let audit = AuditEntry {
+        detail: Some(NAME.to_owned()),
+        ..AuditEntry::new(about.created_at, &Caller::host(), "add-token")
+    };
+    let added = store
+        .add_api_token(token::digest(token), about, audit)
+        .await?;
+    ensure!(added, "there is a token `{NAME}` already");
+    Ok(())
 }
 
 /// A new admin's token, shown this once.
@@ -65,7 +91,12 @@ impl NewAdminToken {
         );
         let store = SqliteStore::open(&Folder::open(&self.data)?.database()?)?;
         let token = shown(self.admin_token_file.as_deref())?;
-        Ok(store.replace_admin_tokens(token::digest(&token)).await?)
+        let lost = AuditEntry {
+            detail: Some(NAME.to_owned()),
+            ..AuditEntry::new(time::now(), &Caller::host(), "remove-token")
+        };
+        store.remove_api_token(NAME, lost).await?;
+        add(&store, &token).await
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn page(
     Path(device): Path<String>,
 ) -> Result<Markup, PageError> {
     let service = &host.service;
-    let (snapshot, is_online) = service.device(&device).await?;
+    let (snapshot, is_online) = service.device(&signed_in.caller, &device).await?;
     let request = Request {
         action: Action::Reset,
         password: None,
@@ -52,10 +52,15 @@ pub(super) async fn page(
     };
     let shown = Shown {
         is_online,
-        status: service.status(&device).await.map(|(status, _)| status),
-        outlook: service.outlook(&device, request).await,
-        commands: service.history(&device).await?,
-        audit: service.audit(&device, MOST_AUDIT).await?,
+        status: service
+            .status(&signed_in.caller, &device)
+            .await
+            .map(|(status, _)| status),
+        outlook: service.outlook(&signed_in.caller, &device, request).await,
+        commands: service.history(&signed_in.caller, &device).await?,
+        audit: service
+            .audit(&signed_in.caller, &device, MOST_AUDIT)
+            .await?,
         snapshot,
     };
     Ok(device_view::view(&signed_in, &shown))
@@ -69,9 +74,11 @@ pub(super) struct Cancel {
 pub(super) async fn cancel(
     host: Host,
     Path(device): Path<String>,
-    Form(_, Cancel { command }): Form<Cancel>,
+    Form(signed_in, Cancel { command }): Form<Cancel>,
 ) -> Result<Redirect, PageError> {
-    host.service.cancel(&device, &command).await?;
+    host.service
+        .cancel(&signed_in.caller, &device, &command)
+        .await?;
     Ok(to(&device))
 }
 

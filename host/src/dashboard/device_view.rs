@@ -7,6 +7,7 @@ use super::{
     session::SignedIn,
     texts,
 };
+use crate::access::Permission;
 use maud::{Markup, html};
 use mdm_wire::decisions::{Command, PolicyState, Remedy, Status, Verdict};
 
@@ -63,13 +64,18 @@ fn menu(signed_in: &SignedIn, shown: &Shown) -> Markup {
     let id = &shown.snapshot.device.id;
     let path = |what: &str| format!("/devices/{id}/{what}");
     let remove_offered = shown.status.as_ref().is_ok_and(|it| it.remove_offered);
+    let changes_passwords = signed_in.may(Permission::ChangePassword);
+    let manages_devices = signed_in.may(Permission::ManageDevices);
+    if !changes_passwords && !manages_devices {
+        return html! {};
+    }
     html! {
         details #menu .menu {
             summary aria-label="Actions" title="Actions" { span aria-hidden="true" { "⚙" } }
             ul #part-menu data-part {
-                li { a href=(path("reset")) { "Reset Password" } }
-                @if remove_offered { li { a href=(path("remove")) { "Remove Password" } } }
-                @if let Some(pending) = &shown.snapshot.pending {
+                @if changes_passwords { li { a href=(path("reset")) { "Reset Password" } } }
+                @if changes_passwords && remove_offered { li { a href=(path("remove")) { "Remove Password" } } }
+                @if changes_passwords && let Some(pending) = &shown.snapshot.pending {
                     li {
                         form method="post" action=(path("cancel")) {
                             (form_token(signed_in))
@@ -78,7 +84,7 @@ fn menu(signed_in: &SignedIn, shown: &Shown) -> Markup {
                         }
                     }
                 }
-                li { a href=(path("policy")) { "Apply policy" } }
+                @if manages_devices { li { a href=(path("policy")) { "Apply policy" } } }
             }
         }
     }

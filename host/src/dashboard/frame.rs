@@ -1,6 +1,7 @@
 //! What all pages have in common.
 
 use super::{form::TOKEN_FIELD, session::SignedIn};
+use crate::access::Permission;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// A page of somebody who is signed in.
@@ -13,8 +14,12 @@ pub(super) struct Page<'a> {
     pub(super) live: Option<String>,
 }
 
-/// The parts of the dashboard.
-const PLACES: [(&str, &str); 1] = [("/devices", "Devices")];
+/// The parts of the dashboard, and what is needed to see them.
+const PLACES: [(&str, &str, Permission); 3] = [
+    ("/devices", "Devices", Permission::See),
+    ("/users", "Users", Permission::ManageUsers),
+    ("/tokens", "Tokens", Permission::ManageUsers),
+];
 
 impl Page<'_> {
     /// The page with this content.
@@ -26,9 +31,12 @@ impl Page<'_> {
                 header .bar {
                     a .brand href="/devices" { (logo()) "Lock screens" }
                     nav aria-label="Main" {
-                        @for (path, name) in PLACES {
+                        @for (path, name, _) in PLACES.into_iter().filter(|it| signed_in.may(it.2)) {
                             a href=(path) aria-current=[(path == self.place).then_some("page")] { (name) }
                         }
+                    }
+                    a .who href="/account" aria-current=[(self.place == "/account").then_some("page")] {
+                        (signed_in.user.name)
                     }
                     form method="post" action="/sign-out" {
                         (form_token(signed_in))

@@ -1,6 +1,7 @@
 //! The dashboard: pages for admins, made here and complete without a script. A page is HTML from a function; the
 //! script brings it up to date and saves clicks. It knows the [`Service`] and nothing below it.
 
+mod account;
 mod assets;
 mod device;
 mod device_view;
@@ -9,6 +10,7 @@ mod error;
 mod form;
 mod frame;
 mod history;
+mod invitation;
 mod live;
 mod once;
 mod outlook;
@@ -20,10 +22,17 @@ mod seen;
 mod session;
 mod sign_in;
 mod texts;
+mod tokens;
+mod user;
+mod users;
 
-use crate::service::Service;
+use crate::{
+    access::Permission,
+    api::auth::{Needs, needs},
+    service::Service,
+};
 use axum::{
-    Router,
+    Extension, Router,
     extract::Request,
     http::{HeaderValue, header},
     middleware::{self, Next},
@@ -31,7 +40,7 @@ use axum::{
     routing::{get, post},
 };
 use once::Once;
-use session::Sessions;
+use session::Cookies;
 use std::sync::Arc;
 
 /// What pages may do: nothing but what the host itself gives them, and be in no one else's frame.
@@ -43,7 +52,7 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 /// What the pages are made from.
 struct Dashboard {
     service: Arc<Service>,
-    sessions: Sessions,
+    cookies: Cookies,
     once: Once,
 }
 
@@ -53,15 +62,30 @@ type Host = axum::extract::State<Arc<Dashboard>>;
 pub fn router(service: Arc<Service>, is_secure: bool) -> Router {
     let dashboard = Dashboard {
         service,
-        sessions: Sessions::new(is_secure),
+        cookies: Cookies { is_secure },
         once: Once::default(),
     };
-    Router::new()
+    let open = Router::new()
         .route("/", get(|| async { Redirect::to("/devices") }))
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
+        .route(
+            "/invitation/{token}",
+            get(invitation::page).post(invitation::accept),
+        );
+    let own = Router::new()
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/account", get(account::page))
+        .route("/account/one-time-passwords", post(account::set_totp))
+        .route(
+            "/account/one-time-passwords/clear",
+            post(account::clear_totp),
+        )
+        .layer(Extension(Needs::Anybody));
+    let seen = Router::new()
         .route("/devices", get(devices::page))
         .route("/devices/{device}", get(device::page))
+        .route("/live", get(live::stream));
+    let passwords = Router::new()
         .route(
             "/devices/{device}/reset",
             get(reset::page).post(reset::reset),
@@ -71,12 +95,23 @@ pub fn router(service: Arc<Service>, is_secure: bool) -> Router {
             "/devices/{device}/remove",
             get(remove::page).post(remove::remove),
         )
-        .route("/devices/{device}/cancel", post(device::cancel))
-        .route(
-            "/devices/{device}/policy",
-            get(policy::page).post(policy::apply),
-        )
-        .route("/live", get(live::stream))
+        .route("/devices/{device}/cancel", post(device::cancel));
+    let devices = Router::new().route(
+        "/devices/{device}/policy",
+        get(policy::page).post(policy::apply),
+    );
+    let users = Router::new()
+        .route("/users", get(users::page).post(users::add))
+        .route("/users/{user}", get(user::page).post(user::change))
+        .route("/users/{user}/invitation", post(user::invite_again))
+        .route("/users/{user}/remove", post(user::remove))
+        .route("/tokens", get(tokens::page).post(tokens::add))
+        .route("/tokens/{token}/remove", post(tokens::remove));
+    open.merge(own)
+        .merge(needs(Permission::See, seen))
+        .merge(needs(Permission::ChangePassword, passwords))
+        .merge(needs(Permission::ManageDevices, devices))
+        .merge(needs(Permission::ManageUsers, users))
         .layer(middleware::from_fn(guard))
         .merge(assets::router())
         .with_state(Arc::new(dashboard))

@@ -64,7 +64,7 @@ pub(super) async fn page(
     host: Host,
     Path(device): Path<String>,
 ) -> Result<Markup, PageError> {
-    let (snapshot, _) = host.service.device(&device).await?;
+    let (snapshot, _) = host.service.device(&signed_in.caller, &device).await?;
     let form = Filled::of(snapshot.device.policy.as_ref());
     screen(&host, &signed_in, &device, &form, None).await
 }
@@ -76,7 +76,11 @@ pub(super) async fn apply(
 ) -> Result<Response, PageError> {
     let fault = match form.policy() {
         Err(text) => text,
-        Ok(policy) => match host.service.set_policy(&device, policy).await {
+        Ok(policy) => match host
+            .service
+            .set_policy(&signed_in.caller, &device, policy)
+            .await
+        {
             Ok(()) => return Ok(device::to(&device).into_response()),
             Err(ServiceError::BadRequest(text)) => text,
             Err(error) => return Err(error.into()),
@@ -93,7 +97,7 @@ async fn screen(
     form: &Filled,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let (snapshot, _) = host.service.device(device).await?;
+    let (snapshot, _) = host.service.device(&signed_in.caller, device).await?;
     let (id, name) = (&snapshot.device.id, &snapshot.name);
     let choice = |kind: &str, word: &str| {
         let value = format!("{kind} {word}");

@@ -58,12 +58,16 @@ pub(super) async fn remove(
     Form(signed_in, form): Form<Filled>,
 ) -> Result<Response, PageError> {
     let make = async {
-        let (snapshot, _) = host.service.device(&device).await?;
+        let (snapshot, _) = host.service.device(&signed_in.caller, &device).await?;
         if seen(&snapshot) != form.seen {
             return Err(NoCommand::Changed);
         }
         let reason = filled(&form.reason).map(str::to_owned);
-        Ok(host.service.remove(&device, form.terms(), reason).await?.id)
+        Ok(host
+            .service
+            .remove(&signed_in.caller, &device, form.terms(), reason)
+            .await?
+            .id)
     };
     let fault = match host.once.make(&form.key, make).await {
         Ok(_) => return Ok(device::to(&device).into_response()),
@@ -88,14 +92,17 @@ async fn screen(
     form: &Filled,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let (snapshot, _) = host.service.device(device).await?;
+    let (snapshot, _) = host.service.device(&signed_in.caller, device).await?;
     let request = Request {
         action: Action::Remove,
         password: None,
         options: ResetOptions::default(),
         terms: form.terms(),
     };
-    let told = host.service.outlook(device, request).await;
+    let told = host
+        .service
+        .outlook(&signed_in.caller, device, request)
+        .await;
     let (id, name) = (&snapshot.device.id, &snapshot.name);
     let page = Page {
         title: &format!("Remove Password · {name}"),

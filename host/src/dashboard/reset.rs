@@ -92,9 +92,14 @@ pub(super) async fn page(
 pub(super) async fn outlook(
     host: Host,
     Path(device): Path<String>,
-    Form(_, form): Form<Filled>,
+    Form(signed_in, form): Form<Filled>,
 ) -> Markup {
-    super::outlook::view(&host.service.outlook(&device, form.request()).await)
+    super::outlook::view(
+        &host
+            .service
+            .outlook(&signed_in.caller, &device, form.request())
+            .await,
+    )
 }
 
 pub(super) async fn reset(
@@ -103,11 +108,15 @@ pub(super) async fn reset(
     Form(signed_in, form): Form<Filled>,
 ) -> Result<Response, PageError> {
     let make = async {
-        let (snapshot, _) = host.service.device(&device).await?;
+        let (snapshot, _) = host.service.device(&signed_in.caller, &device).await?;
         if seen(&snapshot) != form.seen {
             return Err(NoCommand::Changed);
         }
-        Ok(host.service.reset(&device, &form.reset()).await?.id)
+        Ok(host
+            .service
+            .reset(&signed_in.caller, &device, &form.reset())
+            .await?
+            .id)
     };
     let faults = match host.once.make(&form.key, make).await {
         Ok(_) => return Ok(device::to(&device).into_response()),
@@ -158,7 +167,7 @@ async fn screen(
     faults: &[Fault],
 ) -> Result<Markup, PageError> {
     let service = &host.service;
-    let (snapshot, _) = service.device(device).await?;
+    let (snapshot, _) = service.device(&signed_in.caller, device).await?;
     let request = Request {
         password: None,
         ..form.request()
@@ -166,7 +175,7 @@ async fn screen(
     let screen = Screen {
         seen: seen(&snapshot),
         key: Once::new_key(),
-        outlook: service.outlook(device, request).await,
+        outlook: service.outlook(&signed_in.caller, device, request).await,
         rule: service.password_rule(),
         snapshot: &snapshot,
         form,

@@ -1,43 +1,41 @@
 //! Who is signed in: the one place that the pages know it from.
 //!
-//! A session is a random token in a cookie that no script can read and that no other site can have sent, kept
-//! here as a digest. Every form carries a second token of its session: what is posted without it does nothing.
+//! A session is a random token in a cookie that no script can read and that no other site can have sent. Every form
+//! carries a second token, made from the first: what is posted without it does nothing.
 
 use super::{Dashboard, error::PageError};
-use crate::token::{self, NoRandom, TokenDigest};
+use crate::{
+    access::{Caller, Permission},
+    api::auth::{address, admit},
+    store::User,
+    token::{self, TokenDigest},
+};
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderValue, header, request::Parts},
 };
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// How long a session lasts that nothing is done in.
-const IDLE: Duration = Duration::from_secs(30 * 60);
+/// How long a browser keeps the cookie, in seconds. The session may end before.
+const LASTS: u64 = 12 * 3600;
 
-/// How long a session lasts.
-const LONGEST: Duration = Duration::from_secs(12 * 3600);
-
-/// The sessions that are open. They end with the host.
-pub(super) struct Sessions {
-    is_secure: bool,
-    open: Mutex<HashMap<TokenDigest, Session>>,
+/// How a browser is told which session is its own.
+#[derive(Clone, Copy)]
+pub(super) struct Cookies {
+    /// Whether it comes by TLS.
+    pub(super) is_secure: bool,
 }
 
-struct Session {
-    form_token: Arc<str>,
-    began: Instant,
-    used: Instant,
-}
-
-/// The admin who asks for a page.
+/// Somebody who is signed in and asks for a page that they may see.
 #[derive(Clone)]
 pub(super) struct SignedIn {
-    form_token: Arc<str>,
+    /// Who it is.
+    pub(super) user: User,
+    /// What they may do.
+    pub(super) caller: Caller,
+    form_token: String,
 }
 
 impl SignedIn {
@@ -45,53 +43,26 @@ impl SignedIn {
     pub(super) fn form_token(&self) -> &str {
         &self.form_token
     }
+
+    /// Whether they may do this.
+    pub(super) fn may(&self, permission: Permission) -> bool {
+        self.caller.may(permission)
+    }
 }
 
-impl Sessions {
-    pub(super) fn new(is_secure: bool) -> Self {
-        Self {
-            is_secure,
-            open: Mutex::default(),
-        }
+impl Cookies {
+    /// The cookie of a session.
+    pub(super) fn open(self, token: &str) -> HeaderValue {
+        self.cookie(token, LASTS)
     }
 
-    /// Opens a session, and gives the cookie that it is known by.
-    pub(super) fn open(&self) -> Result<HeaderValue, NoRandom> {
-        let token = token::new_token("session")?;
-        let now = Instant::now();
-        let session = Session {
-            form_token: token::new_token("form")?.as_str().into(),
-            began: now,
-            used: now,
-        };
-        let mut open = self.lock();
-        open.retain(|_, session| session.lasts(now));
-        open.insert(token::digest(&token), session);
-        drop(open);
-        Ok(self.cookie(&token, LONGEST.as_secs()))
-    }
-
-    /// Ends the session that a request comes with, and gives the cookie that takes its cookie back.
-    pub(super) fn close(&self, headers: &HeaderMap) -> HeaderValue {
-        if let Some(token) = self.token(headers) {
-            self.lock().remove(&token);
-        }
+    /// The cookie that takes it back.
+    pub(super) fn close(self) -> HeaderValue {
         self.cookie("", 0)
     }
 
-    /// Who a request comes from.
-    fn find(&self, headers: &HeaderMap) -> Option<SignedIn> {
-        let token = self.token(headers)?;
-        let now = Instant::now();
-        let mut open = self.lock();
-        let session = open.get_mut(&token).filter(|session| session.lasts(now))?;
-        session.used = now;
-        Some(SignedIn {
-            form_token: Arc::clone(&session.form_token),
-        })
-    }
-
-    fn token(&self, headers: &HeaderMap) -> Option<TokenDigest> {
+    /// The token of the session that a request comes with.
+    pub(super) fn token(self, headers: &HeaderMap) -> Option<Zeroizing<String>> {
         headers
             .get_all(header::COOKIE)
             .iter()
@@ -99,18 +70,18 @@ impl Sessions {
             .flat_map(|value| value.split(';'))
             .filter_map(|cookie| cookie.trim().split_once('='))
             .find(|(name, _)| *name == self.name())
-            .map(|(_, token)| token::digest(token))
+            .map(|(_, token)| Zeroizing::new(token.to_owned()))
     }
 
     /// With TLS, a name that browsers take from this very host only.
-    fn name(&self) -> &'static str {
+    fn name(self) -> &'static str {
         match self.is_secure {
             true => "__Host-mdm-session",
             false => "mdm-session",
         }
     }
 
-    fn cookie(&self, token: &str, lasts: u64) -> HeaderValue {
+    fn cookie(self, token: &str, lasts: u64) -> HeaderValue {
         let secure = if self.is_secure { "; Secure" } else { "" };
         let cookie = Zeroizing::new(format!(
             "{}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={lasts}{secure}",
@@ -121,16 +92,12 @@ impl Sessions {
         value.set_sensitive(true);
         value
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<TokenDigest, Session>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Session {
-    fn lasts(&self, now: Instant) -> bool {
-        now < self.used + IDLE && now < self.began + LONGEST
-    }
+/// The token of a session's forms. Nobody can tell the session's own token from it.
+fn form_token(token: &str) -> String {
+    let digest: TokenDigest = token::digest(&format!("form of {token}"));
+    BASE64.encode(digest)
 }
 
 impl FromRequestParts<Arc<Dashboard>> for SignedIn {
@@ -140,8 +107,19 @@ impl FromRequestParts<Arc<Dashboard>> for SignedIn {
         parts: &mut Parts,
         dashboard: &Arc<Dashboard>,
     ) -> Result<Self, PageError> {
-        let found = dashboard.sessions.find(&parts.headers);
-        found.ok_or_else(|| PageError::NotSignedIn(parts.uri.clone()))
+        let not_signed_in = || PageError::NotSignedIn(parts.uri.clone());
+        let token = dashboard.cookies.token(&parts.headers);
+        let token = token.ok_or_else(not_signed_in)?;
+        let user = dashboard.service.session(token::digest(&token)).await?;
+        let user = user.ok_or_else(not_signed_in)?;
+        let address = address(&parts.extensions);
+        let caller = dashboard.service.user_as_caller(&user, address);
+        admit(&caller, &parts.extensions)?;
+        Ok(Self {
+            user,
+            caller,
+            form_token: form_token(&token),
+        })
     }
 }
 
@@ -149,35 +127,23 @@ impl FromRequestParts<Arc<Dashboard>> for SignedIn {
 mod tests {
     use super::*;
 
-    fn sent(cookie: &HeaderValue) -> HeaderMap {
-        let cookie = cookie.to_str().unwrap().split(';').next().unwrap();
-        HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())])
-    }
-
     #[test]
-    fn a_session_is_known_by_its_cookie_until_it_is_closed() {
-        let sessions = Sessions::new(true);
-        let cookie = sessions.open().unwrap();
+    fn a_session_is_known_by_its_cookie() {
+        let cookies = Cookies { is_secure: true };
+        let cookie = cookies.open("abc");
         let text = cookie.to_str().unwrap();
         assert!(text.contains("HttpOnly") && text.contains("SameSite=Strict"));
         assert!(text.contains("Secure") && text.starts_with("__Host-"));
-        assert!(sessions.find(&sent(&cookie)).is_some());
-        assert!(sessions.find(&HeaderMap::new()).is_none());
-        let back = sessions.close(&sent(&cookie));
-        assert!(back.to_str().unwrap().contains("Max-Age=0"));
-        assert!(sessions.find(&sent(&cookie)).is_none());
+        let sent = text.split(';').next().unwrap();
+        let headers = HeaderMap::from_iter([(header::COOKIE, sent.parse().unwrap())]);
+        assert_eq!(cookies.token(&headers).unwrap().as_str(), "abc");
+        assert!(cookies.token(&HeaderMap::new()).is_none());
+        assert!(cookies.close().to_str().unwrap().contains("Max-Age=0"));
     }
 
     #[test]
-    fn a_session_ends_when_nothing_is_done_in_it_and_at_last_anyhow() {
-        let began = Instant::now();
-        let session = |used| Session {
-            form_token: "".into(),
-            began,
-            used,
-        };
-        assert!(session(began).lasts(began + IDLE / 2));
-        assert!(!session(began).lasts(began + IDLE));
-        assert!(!session(began + LONGEST).lasts(began + LONGEST));
+    fn a_form_token_belongs_to_one_session() {
+        assert_eq!(form_token("a"), form_token("a"));
+        assert_ne!(form_token("a"), form_token("b"));
     }
 }

@@ -1,12 +1,16 @@
-//! Signing in with the admin's token, and out again.
+//! Signing in by name and password, and out again.
 
 use super::{
     Host,
     error::PageError,
     form::{Form, filled},
-    frame,
+    frame::{self, sentence},
 };
-use crate::{api::body, service::ServiceError, token};
+use crate::{
+    api::{auth::address, body},
+    service::{SignIn, SignInError},
+    token,
+};
 use axum::{
     extract::{Query, Request},
     http::{HeaderMap, StatusCode, header},
@@ -22,42 +26,62 @@ pub(super) struct Next {
     next: String,
 }
 
-#[derive(Deserialize)]
-struct Credentials {
-    token: Zeroizing<String>,
-    #[serde(default)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Filled {
+    name: String,
+    password: Zeroizing<String>,
+    code: String,
     next: String,
 }
 
 pub(super) async fn page(Query(Next { next }): Query<Next>) -> Markup {
-    view(&next, false)
+    let form = Filled {
+        next,
+        ..Filled::default()
+    };
+    view(&form, None)
 }
 
 pub(super) async fn sign_in(host: Host, request: Request) -> Result<Response, PageError> {
+    let address = address(request.extensions());
     let bytes = body::read(request, &()).await?;
-    let Ok(Credentials { token, next }) = serde_urlencoded::from_bytes(&bytes) else {
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, view("", true)).into_response());
+    let form: Filled = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
+    let sign_in = SignIn {
+        name: form.name.trim().to_owned(),
+        password: form.password.clone(),
+        code: filled(&form.code).map(str::to_owned),
     };
-    let token = filled(&token).map(token::digest);
-    let is_admin = match token {
-        Some(token) => host.service.is_admin(token).await?,
-        None => false,
+    let token = match host.service.sign_in(sign_in, address).await {
+        Ok(token) => token,
+        Err(SignInError::Failed(error)) => return Err(error.into()),
+        Err(error) => {
+            let status = match error {
+                SignInError::TooOften => StatusCode::TOO_MANY_REQUESTS,
+                _ => StatusCode::UNAUTHORIZED,
+            };
+            return Ok((status, view(&form, Some(&error))).into_response());
+        }
     };
-    if !is_admin {
-        return Ok((StatusCode::UNAUTHORIZED, view(&next, true)).into_response());
-    }
-    let cookie = host.sessions.open().map_err(ServiceError::from)?;
-    let to = Redirect::to(ours(&next));
+    let cookie = host.cookies.open(&token);
+    let to = Redirect::to(ours(&form.next));
     Ok(([(header::SET_COOKIE, cookie)], to).into_response())
 }
 
 #[derive(Deserialize)]
 pub(super) struct Nothing {}
 
-pub(super) async fn sign_out(host: Host, headers: HeaderMap, _: Form<Nothing>) -> Response {
-    let cookie = host.sessions.close(&headers);
+pub(super) async fn sign_out(
+    host: Host,
+    headers: HeaderMap,
+    _: Form<Nothing>,
+) -> Result<Response, PageError> {
+    if let Some(token) = host.cookies.token(&headers) {
+        host.service.sign_out(token::digest(&token)).await?;
+    }
+    let cookie = host.cookies.close();
     let to = Redirect::to("/sign-in");
-    ([(header::SET_COOKIE, cookie)], to).into_response()
+    Ok(([(header::SET_COOKIE, cookie)], to).into_response())
 }
 
 /// Only pages of ours are gone on to.
@@ -66,17 +90,34 @@ fn ours(next: &str) -> &str {
     if is_path { next } else { "/devices" }
 }
 
-fn view(next: &str, is_wrong: bool) -> Markup {
+/// The code is asked for once the password was right, and the password is typed again with it: it is in no page.
+fn view(form: &Filled, error: Option<&SignInError>) -> Markup {
+    let is_code = matches!(
+        error,
+        Some(SignInError::CodeMissing | SignInError::CodeWrong)
+    );
+    let is_wrong = matches!(error, Some(SignInError::Wrong | SignInError::TooOften));
     let body = html! {
         form .card .sign-in method="post" action="/sign-in" {
             h1 { "Sign in" }
-            input type="hidden" name="next" value=(ours(next));
-            label for="token" { "Admin’s token" }
-            input #token type="password" name="token" required autofocus autocomplete="current-password"
-                aria-describedby="token-help" aria-invalid=[is_wrong.then_some("true")];
-            p #token-help .help { "The host showed it at its first start, or wrote it into a file." }
-            @if is_wrong {
-                p .fault role="alert" { "This is no admin’s token." }
+            input type="hidden" name="next" value=(ours(&form.next));
+            label for="name" { "Name" }
+            input #name type="text" name="name" required autofocus[form.name.is_empty()] value=(form.name)
+                autocomplete="username" autocapitalize="off" spellcheck="false";
+            label for="password" { "Password" }
+            input #password type="password" name="password" required autofocus[!form.name.is_empty()]
+                autocomplete="current-password" aria-describedby="fault"
+                aria-invalid=[is_wrong.then_some("true")];
+            @if is_code {
+                label for="code" { "Code" }
+                input #code type="text" name="code" required inputmode="numeric" autocomplete="one-time-code"
+                    aria-describedby="code-help fault";
+                p #code-help .help { "Your authenticator app shows it. Type the password again, too." }
+            }
+            div #fault {
+                @if let Some(error) = error {
+                    p .fault role="alert" { (sentence(&error.to_string())) }
+                }
             }
             button .primary type="submit" { "Sign in" }
         }

@@ -1,7 +1,7 @@
 //! Who an agent is: the owner of the key that its device enrolled with, or has changed to since.
 
 use super::{MOST_ROUNDS, Service, ServiceError, check_trusted, freshness::Stale};
-use crate::{audit::AuditEntry, change::Change, keys::HostKeys, store::StoreError};
+use crate::{access::Caller, audit::AuditEntry, change::Change, keys::HostKeys, store::StoreError};
 use mdm_wire::{
     signature::{AGENT, Headers, Request, Signed},
     sync::{RotateKeysRequest, RotateKeysResponse},
@@ -57,13 +57,8 @@ impl Service {
                 signing_key: request.signing_key.clone(),
             };
             let audit = AuditEntry {
-                at,
-                actor: "agent".into(),
-                action: "rotate-keys".into(),
                 device: Some(device.to_owned()),
-                command: None,
-                detail: None,
-                plugin: None,
+                ..AuditEntry::new(at, &Caller::agent(), "rotate-keys")
             };
             if self
                 .commit(&snapshot, at, vec![change], Some(audit))

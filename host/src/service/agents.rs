@@ -1,10 +1,11 @@
 //! What an agent does: it enrolls once, and syncs ever after.
 
-use super::{Deed, MOST_ROUNDS, Service, ServiceError, check_trusted};
+use super::{Deed, Service, ServiceError, check_trusted};
 use crate::{
+    access::Caller,
     change::Change,
     plugin::{Function, PluginError},
-    store::{Delivery, NewDevice, Snapshot, StoreError},
+    store::{Delivery, NewDevice, Snapshot},
     token::TokenDigest,
 };
 use mdm_wire::{
@@ -56,11 +57,6 @@ impl Service {
             token_key: self.keys.token_key(&id).public_key(),
             device: id,
         })
-    }
-
-    /// Whether this is an admin's token.
-    pub async fn is_admin(&self, token: TokenDigest) -> Result<bool, ServiceError> {
-        Ok(self.store.is_admin_token(token).await?)
     }
 
     /// Takes what the agent tells and reports, and answers with what is new for its device. If there
@@ -122,26 +118,20 @@ impl Service {
 
     /// Notes what the agent told of its device, if that is new.
     async fn hear(&self, device: &str, told: &Told) -> Result<(), ServiceError> {
-        for _ in 0..MOST_ROUNDS {
-            let snapshot = self.snapshot(device).await?;
-            let at = time::now();
+        let change = |snapshot: &Snapshot, at| {
             let is_recent = at < snapshot.device.last_sync + NOTED_EVERY;
-            let changes = match is_recent && is_known(told, &snapshot) {
-                true => Vec::new(),
-                false => vec![Change::Tell(told.clone())],
-            };
-            if self.commit(&snapshot, at, changes, None).await? {
-                return Ok(());
-            }
-        }
-        Err(StoreError::Conflict.into())
+            let is_known = is_recent && is_known(told, snapshot);
+            Ok((!is_known).then(|| Change::Tell(told.clone())))
+        };
+        self.change(&Caller::agent(), device, change, None).await
     }
 
     async fn report(&self, device: &str, report: &Report) -> Result<(), ServiceError> {
         let outcome = shortened(report.outcome.clone());
+        let by = Caller::agent();
         let deed = Deed {
             detail: Some(outcome.to_string()),
-            ..Deed::new("agent", Function::Report).on(&report.command)
+            ..Deed::new(&by, Function::Report).on(&report.command)
         };
         let effect = self
             .decide(device, deed, move |plugin, context| {

@@ -1,11 +1,8 @@
 //! Devices as an admin sees them, the policies applied to them, and tokens to enroll more.
 
-use super::{MOST_ROUNDS, Service, ServiceError, check_trusted};
+use super::{Service, ServiceError};
 use crate::{
-    audit::AuditEntry,
-    change::Change,
-    store::{Snapshot, StoreError},
-    token,
+    access::Caller, audit::AuditEntry, change::Change, store::Snapshot, token,
     transport::Transport as _,
 };
 use mdm_wire::{
@@ -43,10 +40,16 @@ impl Service {
     /// Up to `most` devices after the id `after`, of one group or of all.
     pub async fn devices(
         &self,
+        by: &Caller,
         group: Option<&str>,
         after: Option<&str>,
         most: u32,
     ) -> Result<DevicePage, ServiceError> {
+        if let Some(group) = group {
+            by.check_group(group)?;
+        } else {
+            by.check_all()?;
+        }
         let snapshots = self.store.devices(group, after, most).await?;
         let is_full = snapshots.len() == most as usize;
         let last = snapshots.last().map(|snapshot| snapshot.device.id.clone());
@@ -61,78 +64,70 @@ impl Service {
     }
 
     /// One device, and whether it is in contact.
-    pub async fn device(&self, device: &str) -> Result<(Snapshot, bool), ServiceError> {
-        let snapshot = self.snapshot(device).await?;
+    pub async fn device(
+        &self,
+        by: &Caller,
+        device: &str,
+    ) -> Result<(Snapshot, bool), ServiceError> {
+        let snapshot = self.reached(by, device).await?;
         Ok((snapshot, self.transport.is_online(device)))
     }
 
     /// The latest lines of the audit trail about a device, latest first.
-    pub async fn audit(&self, device: &str, most: u32) -> Result<Vec<AuditEntry>, ServiceError> {
-        self.snapshot(device).await?;
+    pub async fn audit(
+        &self,
+        by: &Caller,
+        device: &str,
+        most: u32,
+    ) -> Result<Vec<AuditEntry>, ServiceError> {
+        self.reached(by, device).await?;
         Ok(self.store.audit(Some(device), most).await?)
     }
 
     /// Applies a policy to a device, or clears it. Whether it is enforced is the plugin's to say.
     pub async fn set_policy(
         &self,
+        by: &Caller,
         device: &str,
         policy: Option<Policy>,
     ) -> Result<(), ServiceError> {
-        for _ in 0..MOST_ROUNDS {
-            let snapshot = self.snapshot(device).await?;
+        let detail = policy
+            .as_ref()
+            .map_or_else(|| "cleared".to_owned(), Policy::to_string);
+        let audit = AuditEntry {
+            detail: Some(detail),
+            ..AuditEntry::new(time::now(), by, "policy")
+        };
+        let change = |snapshot: &Snapshot, _| {
             if let Some(policy) = &policy {
                 check_policy(policy, snapshot.device.api_level)?;
             }
-            let at = time::now();
-            let detail = match &policy {
-                Some(policy) => policy.to_string(),
-                None => "cleared".to_owned(),
-            };
-            let audit = AuditEntry {
-                at,
-                actor: "admin".into(),
-                action: "policy".into(),
-                device: Some(device.to_owned()),
-                command: None,
-                detail: Some(detail),
-                plugin: None,
-            };
-            let changes = vec![Change::SetPolicy(policy.clone())];
-            if self.commit(&snapshot, at, changes, Some(audit)).await? {
-                return Ok(());
-            }
-        }
-        Err(StoreError::Conflict.into())
+            Ok(Some(Change::SetPolicy(policy.clone())))
+        };
+        self.change(by, device, change, Some(audit)).await
     }
 
     /// Trusts a device no more, for a reason that the audit trail keeps: its agent gets in no more, a pending
     /// command is taken back, and the sealed passwords that wait for it are destroyed.
-    pub async fn revoke(&self, device: &str, reason: Option<String>) -> Result<(), ServiceError> {
-        for _ in 0..MOST_ROUNDS {
-            let snapshot = self.snapshot(device).await?;
-            if snapshot.revoked_at.is_some() {
-                break;
-            }
-            let at = time::now();
-            let audit = AuditEntry {
-                at,
-                actor: "admin".into(),
-                action: "revoke".into(),
-                device: Some(device.to_owned()),
-                command: None,
-                detail: reason.clone(),
-                plugin: None,
-            };
-            let changes = vec![Change::Revoke];
-            if self.commit(&snapshot, at, changes, Some(audit)).await? {
-                break;
-            }
-        }
+    pub async fn revoke(
+        &self,
+        by: &Caller,
+        device: &str,
+        reason: Option<String>,
+    ) -> Result<(), ServiceError> {
+        let audit = AuditEntry {
+            detail: reason,
+            ..AuditEntry::new(time::now(), by, "revoke")
+        };
+        let change = |snapshot: &Snapshot, _| {
+            let is_trusted = snapshot.revoked_at.is_none();
+            Ok(is_trusted.then_some(Change::Revoke))
+        };
+        self.change(by, device, change, Some(audit)).await?;
         let snapshot = self.snapshot(device).await?;
-        check_trusted(&snapshot).err().ok_or(StoreError::Conflict)?;
         // The device is out by now; what a plugin refuses to take back here is empty, and reaches nobody.
         if let Some(pending) = snapshot.pending
-            && let Err(error) = self.cancel(device, &pending.id).await
+            && let Err(error) = self.cancel(by, device, &pending.id).await
         {
             tracing::warn!(device, command = pending.id, %error, "was not taken back");
         }
@@ -142,6 +137,7 @@ impl Service {
     /// Makes a token that one device can enroll with, once, within `valid_for` seconds.
     pub async fn enrollment_token(
         &self,
+        by: &Caller,
         groups: Vec<String>,
         valid_for: u64,
     ) -> Result<EnrollmentToken, ServiceError> {
@@ -161,10 +157,19 @@ impl Service {
             let text = "an enrollment token is valid for 1 second to 365 days".to_owned();
             return Err(ServiceError::BadRequest(text));
         }
-        let expires_at = time::now() + valid_for * 1000;
+        match groups.is_empty() {
+            true => by.check_all()?,
+            false => groups.iter().try_for_each(|group| by.check_group(group))?,
+        }
+        let at = time::now();
+        let expires_at = at + valid_for * 1000;
         let token = token::new_token("enroll")?;
+        let audit = AuditEntry {
+            detail: (!groups.is_empty()).then(|| groups.join(", ")),
+            ..AuditEntry::new(at, by, "add-enrollment-token")
+        };
         self.store
-            .add_enrollment_token(token::digest(&token), groups, expires_at)
+            .add_enrollment_token(token::digest(&token), groups, expires_at, audit)
             .await?;
         Ok(EnrollmentToken { token, expires_at })
     }

@@ -1,6 +1,7 @@
 //! Why a use case came to nothing. Nothing was changed then.
 
 use crate::{
+    access::Forbidden,
     plugin::{LoadError, PluginError},
     store::StoreError,
     token::NoRandom,
@@ -15,6 +16,9 @@ pub enum ServiceError {
     /// There is no such device.
     #[error("there is no device {0}: `mdm-host device list` shows those that there are")]
     UnknownDevice(String),
+    /// The caller may not do this.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// An admin revoked the device.
     #[error(
         "device {0} was revoked: nothing reaches it any more. Enroll it again if it is to be managed"
@@ -33,6 +37,32 @@ pub enum ServiceError {
         "no device is in group {0}: a device's groups are named when its enrollment token is made"
     )]
     UnknownGroup(String),
+    /// There is no such user.
+    #[error("there is no user {0}: the page Users shows those that there are")]
+    UnknownUser(String),
+    /// There is no such token.
+    #[error("there is no token {0}: the page Tokens shows those that there are")]
+    UnknownToken(String),
+    /// There is a user or a token of this name.
+    #[error("{0} is taken: choose another name")]
+    NameTaken(String),
+    /// This is no name.
+    #[error(
+        "`{0}` is no name: a name has 1 to 64 characters, which are small letters, digits or one of . - _ @"
+    )]
+    BadName(String),
+    /// Others would guess this password.
+    #[error("the password can't be used: {0}")]
+    BadPassword(&'static str),
+    /// Nobody could let others in any more.
+    #[error("{0} is the last admin who can sign in: make another one first")]
+    LastAdmin(String),
+    /// The link is unknown, was used, or is too old.
+    #[error("this link was used already, or is too old: ask an admin for a new one")]
+    BadInvitation,
+    /// A user's password or one-time password could not be dealt with.
+    #[error("the host could not check or keep a user's credentials: {0}")]
+    Credentials(String),
     /// What was asked for makes no sense.
     #[error("{0}")]
     BadRequest(String),

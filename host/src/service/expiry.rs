@@ -1,7 +1,7 @@
 //! The clock's use case: commands whose time is over.
 
 use super::{Deed, Service, ServiceError};
-use crate::{plugin::Function, store::Overdue};
+use crate::{access::Caller, plugin::Function, store::Overdue};
 use mdm_wire::{time, words::CommandId};
 use std::{
     collections::HashMap,
@@ -92,7 +92,8 @@ impl Service {
     }
 
     async fn expire(&self, device: &str, command: &CommandId) -> Result<(), ServiceError> {
-        let deed = Deed::new("host", Function::Expire).on(command);
+        let by = Caller::host();
+        let deed = Deed::new(&by, Function::Expire).on(command);
         self.decide(device, deed, |plugin, context| plugin.expire(context))
             .await
     }

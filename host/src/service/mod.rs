@@ -1,6 +1,7 @@
 //! The one flow: a request becomes a plugin's decision, and the decision one commit.
 //!
-//! A use case is one function: `password` has the admin's, `devices` those about devices and policies,
+//! A use case is one function: `password` has the admin's, `devices` those about devices and policies, `users` and
+//! `sessions` those about who may call,
 //! `plugins` those about plugins, `agents` and `agent_keys` the agent's, `expiry` the clock's. All that decide go through
 //! `Service::decide`; those that only ask, through `Service::ask`.
 //!
@@ -10,6 +11,7 @@
 mod agent_keys;
 mod agents;
 mod call;
+mod credentials;
 mod devices;
 mod error;
 mod expiry;
@@ -18,16 +20,22 @@ mod news;
 mod password;
 mod plugin_log;
 mod plugins;
+mod sessions;
 mod shadow;
+mod tokens;
+mod users;
 
 pub use devices::{DevicePage, EnrollmentToken};
 pub use error::ServiceError;
 pub use news::Watcher;
 pub use password::{Request, Reset};
 pub use plugins::{PluginSettings, Plugins};
+pub use sessions::{SignIn, SignInError};
 pub use shadow::{Comparisons, Difference, ShadowReport};
+pub use users::{Invitation, NewTotp};
 
 use crate::{
+    access::Caller,
     audit::AuditEntry,
     change::Change,
     keys::HostKeys,
@@ -47,6 +55,7 @@ use mdm_wire::{
 use news::News;
 use plugin_log::PluginLog;
 use serde::Serialize;
+use sessions::SignIns;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
@@ -68,12 +77,13 @@ pub struct Service {
     metrics: Arc<Metrics>,
     plugin_log: Arc<PluginLog>,
     news: News,
+    sign_ins: SignIns,
     closing: watch::Sender<bool>,
 }
 
 /// Who asks for what, with what: the call's input, and its line in the audit trail.
 struct Deed<'a> {
-    actor: &'static str,
+    by: &'a Caller,
     function: Function,
     detail: Option<String>,
     password: Option<&'a Password>,
@@ -81,9 +91,9 @@ struct Deed<'a> {
 }
 
 impl<'a> Deed<'a> {
-    fn new(actor: &'static str, function: Function) -> Self {
+    fn new(by: &'a Caller, function: Function) -> Self {
         Self {
-            actor,
+            by,
             function,
             detail: None,
             password: None,
@@ -121,6 +131,7 @@ impl Service {
             keys,
             freshness: Freshness::new(time::now() / 1000),
             news: News::new(closing.subscribe()),
+            sign_ins: SignIns::default(),
             closing,
         }
     }
@@ -169,7 +180,7 @@ impl Service {
         + 'static,
     ) -> Result<T, ServiceError> {
         for _ in 0..MOST_ROUNDS {
-            let snapshot = self.snapshot(device).await?;
+            let snapshot = self.reached(deed.by, device).await?;
             if deed.function.sends() {
                 check_trusted(&snapshot)?;
             }
@@ -190,7 +201,7 @@ impl Service {
                 .await?;
             tracing::trace!(
                 device,
-                actor = deed.actor,
+                actor = deed.by.name,
                 function = %deed.function,
                 ?context,
                 "decided"
@@ -200,13 +211,11 @@ impl Service {
                 Returned::Err(refusal) => return Err(ServiceError::Refused(refusal)),
             };
             let audit = AuditEntry {
-                at: context.now,
-                actor: deed.actor.into(),
-                action: deed.function.word().into(),
                 device: Some(device.to_owned()),
                 command: subject(&context),
                 detail: deed.detail.clone(),
                 plugin: Some(plugin),
+                ..AuditEntry::new(context.now, deed.by, deed.function.word())
             };
             let mut changes = context.changes;
             self.seal(&mut changes, &snapshot, deed.password)?;
@@ -215,6 +224,31 @@ impl Service {
                 .await?
             {
                 return Ok(answer);
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Commits a change that no plugin decides, and again if the device was changed meanwhile; none: there is
+    /// nothing to change.
+    async fn change(
+        &self,
+        by: &Caller,
+        device: &str,
+        change: impl Fn(&Snapshot, Timestamp) -> Result<Option<Change>, ServiceError>,
+        audit: Option<AuditEntry>,
+    ) -> Result<(), ServiceError> {
+        for _ in 0..MOST_ROUNDS {
+            let snapshot = self.reached(by, device).await?;
+            let at = time::now();
+            let changes = Vec::from_iter(change(&snapshot, at)?);
+            let audit = audit.clone().map(|entry| AuditEntry {
+                at,
+                device: Some(device.to_owned()),
+                ..entry
+            });
+            if self.commit(&snapshot, at, changes, audit).await? {
+                return Ok(());
             }
         }
         Err(StoreError::Conflict.into())
@@ -301,6 +335,13 @@ impl Service {
             *sealed = Some(payload.seal(&snapshot.public_key, &binding)?);
         }
         Ok(())
+    }
+
+    /// A device that this caller is responsible for.
+    async fn reached(&self, by: &Caller, device: &str) -> Result<Snapshot, ServiceError> {
+        let snapshot = self.snapshot(device).await?;
+        by.check_device(&snapshot.device)?;
+        Ok(snapshot)
     }
 
     async fn snapshot(&self, device: &str) -> Result<Snapshot, ServiceError> {

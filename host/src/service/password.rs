@@ -1,7 +1,7 @@
 //! What an admin does with a password: reset, remove, outlook, status, cancel.
 
 use super::{Deed, Service, ServiceError, check_trusted};
-use crate::{password::Password, plugin::Function, store::Snapshot};
+use crate::{access::Caller, password::Password, plugin::Function, store::Snapshot};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook, DeviceStatus, Terms},
     words::{Action, CommandId, ResetOptions},
@@ -10,6 +10,9 @@ use serde::Deserialize;
 
 /// The longest reason that the audit trail keeps, in bytes.
 const LONGEST_REASON: usize = 500;
+
+/// The most commands of a device that are shown.
+const MOST_HISTORY: u32 = 50;
 
 /// The most devices that are read at once when a group is reset.
 const PAGE: u32 = 500;
@@ -50,13 +53,18 @@ pub struct Request {
 
 impl Service {
     /// Asks for a reset of one device.
-    pub async fn reset(&self, device: &str, reset: &Reset) -> Result<Command, ServiceError> {
+    pub async fn reset(
+        &self,
+        by: &Caller,
+        device: &str,
+        reset: &Reset,
+    ) -> Result<Command, ServiceError> {
         let Reset { options, terms, .. } = reset.clone();
         check_reason(reset.reason.as_deref(), Some(&reset.password))?;
         let deed = Deed {
             password: Some(&reset.password),
             detail: reset.reason.clone(),
-            ..Deed::new("admin", Function::Reset)
+            ..Deed::new(by, Function::Reset)
         };
         let id = self
             .decide(device, deed, move |plugin, context| {
@@ -70,9 +78,11 @@ impl Service {
     /// own.
     pub async fn reset_group(
         &self,
+        by: &Caller,
         group: &str,
         reset: &Reset,
     ) -> Result<Vec<(Snapshot, Result<Command, ServiceError>)>, ServiceError> {
+        by.check_group(group)?;
         let mut answers: Vec<(Snapshot, Result<Command, ServiceError>)> = Vec::new();
         loop {
             let after = answers
@@ -86,7 +96,7 @@ impl Service {
                 break;
             }
             for snapshot in page {
-                let answer = self.reset(&snapshot.device.id, reset).await;
+                let answer = self.reset(by, &snapshot.device.id, reset).await;
                 answers.push((snapshot, answer));
             }
         }
@@ -99,6 +109,7 @@ impl Service {
     /// Asks for a remove of the password of one device, for a reason that the audit trail keeps.
     pub async fn remove(
         &self,
+        by: &Caller,
         device: &str,
         terms: Terms,
         reason: Option<String>,
@@ -106,7 +117,7 @@ impl Service {
         check_reason(reason.as_deref(), None)?;
         let deed = Deed {
             detail: reason,
-            ..Deed::new("admin", Function::Remove)
+            ..Deed::new(by, Function::Remove)
         };
         let id = self
             .decide(device, deed, move |plugin, context| {
@@ -119,10 +130,11 @@ impl Service {
     /// Foretells what a request would come to. Nothing changes.
     pub async fn outlook(
         &self,
+        by: &Caller,
         device: &str,
         request: Request,
     ) -> Result<DeviceOutlook, ServiceError> {
-        let snapshot = self.snapshot(device).await?;
+        let snapshot = self.reached(by, device).await?;
         check_trusted(&snapshot)?;
         let Request {
             action,
@@ -140,24 +152,34 @@ impl Service {
     }
 
     /// What the plugin says of the device's status, with the device's latest commands.
-    pub async fn status(&self, device: &str) -> Result<(DeviceStatus, Vec<Command>), ServiceError> {
-        let snapshot = self.snapshot(device).await?;
+    pub async fn status(
+        &self,
+        by: &Caller,
+        device: &str,
+    ) -> Result<(DeviceStatus, Vec<Command>), ServiceError> {
+        let snapshot = self.reached(by, device).await?;
         let status = self
             .ask(Function::Status, &snapshot, None, |plugin, context| {
                 plugin.status(context)
             })
             .await?;
-        Ok((status, self.history(device).await?))
+        Ok((status, self.store.history(device, MOST_HISTORY).await?))
     }
 
     /// A device's latest commands, latest first.
-    pub async fn history(&self, device: &str) -> Result<Vec<Command>, ServiceError> {
-        Ok(self.store.history(device, 50).await?)
+    pub async fn history(&self, by: &Caller, device: &str) -> Result<Vec<Command>, ServiceError> {
+        self.reached(by, device).await?;
+        Ok(self.store.history(device, MOST_HISTORY).await?)
     }
 
     /// Takes a pending command back.
-    pub async fn cancel(&self, device: &str, command: &CommandId) -> Result<Command, ServiceError> {
-        let deed = Deed::new("admin", Function::Cancel).on(command);
+    pub async fn cancel(
+        &self,
+        by: &Caller,
+        device: &str,
+        command: &CommandId,
+    ) -> Result<Command, ServiceError> {
+        let deed = Deed::new(by, Function::Cancel).on(command);
         self.decide(device, deed, |plugin, context| plugin.cancel(context))
             .await?;
         self.command(device, command).await

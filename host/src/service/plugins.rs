@@ -6,6 +6,7 @@ use super::{
     shadow::{Shadow, ShadowReport},
 };
 use crate::{
+    access::Caller,
     audit::AuditEntry,
     conformance::{self, Thoroughness, Verdict},
     plugin::{
@@ -163,7 +164,11 @@ impl Service {
     }
 
     /// Checks a plugin against the contract, and lets it decide from the next call on.
-    pub async fn use_plugin(self: &Arc<Self>, file: PluginFile) -> Result<(), ServiceError> {
+    pub async fn use_plugin(
+        self: &Arc<Self>,
+        by: &Caller,
+        file: PluginFile,
+    ) -> Result<(), ServiceError> {
         let kept = PluginFile {
             bytes: component_of(&file.bytes)?.to_vec(),
             signature: file.signature.clone(),
@@ -174,27 +179,31 @@ impl Service {
             is_default: false,
             is_proven: false,
         };
-        self.swap(new, Some(kept)).await
+        self.swap(by, new, Some(kept)).await
     }
 
     /// Lets the plugin decide that the host started with.
-    pub async fn use_default_plugin(&self) -> Result<(), ServiceError> {
-        self.swap(self.plugins.default.clone(), None).await
+    pub async fn use_default_plugin(&self, by: &Caller) -> Result<(), ServiceError> {
+        self.swap(by, self.plugins.default.clone(), None).await
     }
 
-    async fn swap(&self, new: Slotted, file: Option<PluginFile>) -> Result<(), ServiceError> {
+    async fn swap(
+        &self,
+        by: &Caller,
+        new: Slotted,
+        file: Option<PluginFile>,
+    ) -> Result<(), ServiceError> {
         let next = |places: &Places| {
             let is_active = places.active.plugin.digest() == new.plugin.digest();
             (!is_active).then(|| places.with(new))
         };
-        self.choose(("admin", "use-plugin", None), file, next)
-            .await?;
+        self.choose((by, "use-plugin", None), file, next).await?;
         Ok(())
     }
 
     /// Lets the plugin decide that did before the active one.
-    pub async fn roll_back_plugin(&self) -> Result<(), ServiceError> {
-        let by = ("admin", "roll-back-plugin", None);
+    pub async fn roll_back_plugin(&self, by: &Caller) -> Result<(), ServiceError> {
+        let by = (by, "roll-back-plugin", None);
         match self.choose(by, None, Places::rolled_back).await? {
             true => Ok(()),
             false => Err(ServiceError::NothingToRollBack),
@@ -265,7 +274,7 @@ impl Service {
             TrialEnd::Failed => places.rolled_back(),
         };
         if let Err(error) = self
-            .choose(("host", action, Some(detail)), None, next)
+            .choose((&Caller::host(), action, Some(detail)), None, next)
             .await
         {
             tracing::error!(%error, "the choice of the plugin was not kept");
@@ -277,7 +286,7 @@ impl Service {
     /// chosen.
     async fn choose(
         &self,
-        (actor, action, detail): (&str, &str, Option<String>),
+        (by, action, detail): (&Caller, &str, Option<String>),
         file: Option<PluginFile>,
         next: impl FnOnce(&Places) -> Option<Places>,
     ) -> Result<bool, ServiceError> {
@@ -296,15 +305,17 @@ impl Service {
             previous: places.previous.as_ref().and_then(chosen),
         };
         let plugin = places.active.plugin.digest();
-        tracing::info!(plugin, actor, action, detail, "the choice of the plugin");
+        tracing::info!(
+            plugin,
+            actor = by.name,
+            action,
+            detail,
+            "the choice of the plugin"
+        );
         let audit = AuditEntry {
-            at: time::now(),
-            actor: actor.to_owned(),
-            action: action.to_owned(),
-            device: None,
-            command: None,
             detail,
             plugin: Some(plugin),
+            ..AuditEntry::new(time::now(), by, action)
         };
         self.store.choose_plugin(choice, file, audit).await?;
         self.plugins.slot.put(places);

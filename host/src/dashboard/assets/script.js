@@ -11,6 +11,9 @@ function showTimes(within) {
   }
 }
 
+// A link to hand on is shown with this host's address.
+for (const link of document.querySelectorAll("[data-whole]")) link.firstElementChild.textContent = link.href;
+
 // Parts: what the host renders anew is put in place of what it rendered before, if it differs.
 
 const parts = new Map();

@@ -1,10 +1,11 @@
 //! The audit trail in SQLite: only the writer's thread adds to it, so each line knows the one before.
 
-use super::rows;
+use super::{SqliteStore, rows};
 use crate::{
     audit::{AuditEntry, AuditLine, Chain},
-    store::StoreError,
+    store::{AuditTrail, StoreError},
 };
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Adds a line to the chain.
@@ -26,13 +27,14 @@ pub(super) fn write(connection: &Connection, entry: &AuditEntry) -> Result<(), S
     } = last.next(entry.clone());
     connection
         .prepare_cached(
-            "insert into audit (number, at, actor, action, device, command, detail, plugin, digest) \
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into audit (number, at, actor, address, action, device, command, detail, plugin, digest) \
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             number,
             entry.at,
             entry.actor,
+            entry.address,
             entry.action,
             entry.device,
             entry.command,
@@ -51,7 +53,7 @@ pub(super) fn lines(
 ) -> Result<(Vec<AuditLine>, u64), StoreError> {
     let transaction = connection.unchecked_transaction()?;
     let mut query = transaction.prepare_cached(
-        "select number, at, actor, action, device, command, detail, plugin, digest from audit \
+        "select number, at, actor, address, action, device, command, detail, plugin, digest from audit \
          where number > ? order by number limit ?",
     )?;
     let lines = query.query_map(params![after, most], |row| {
@@ -67,4 +69,29 @@ pub(super) fn lines(
         .query_row([], |row| row.get(0))
         .optional()?;
     Ok((lines, written.unwrap_or(0)))
+}
+
+#[async_trait]
+impl AuditTrail for SqliteStore {
+    async fn audit(&self, device: Option<&str>, most: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let device = device.map(str::to_owned);
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(
+                "select at, actor, address, action, device, command, detail, plugin from audit \
+                 where device is ? order by number desc limit ?",
+            )?;
+            let entries = query.query_map(params![device, most], rows::audit_entry)?;
+            Ok(entries.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn audit_lines(
+        &self,
+        after: u64,
+        most: u32,
+    ) -> Result<(Vec<AuditLine>, u64), StoreError> {
+        self.read(move |connection| lines(connection, after, most))
+            .await
+    }
 }

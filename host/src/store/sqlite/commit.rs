@@ -2,9 +2,8 @@
 
 use super::{audit, rows::to_json};
 use crate::{
-    audit::AuditEntry,
     change::Change,
-    store::{ChosenPlugin, Commit, NewDevice, PluginChoice, PluginFile, StoreError},
+    store::{Commit, StoreError},
 };
 use mdm_wire::{
     decisions::{Command, PolicyOverride, Status},
@@ -169,69 +168,4 @@ fn tell(
             device,
         ])?;
     Ok(())
-}
-
-pub(super) fn insert_device(
-    connection: &Connection,
-    device: &NewDevice,
-    groups: &[String],
-) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "insert into devices (id, name, public_key, signing_key, api_level, agent_version, \
-             management_mode, managed_profile, condition, enrolled_at, last_sync, version) \
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-        )?
-        .execute(params![
-            device.id,
-            device.name,
-            device.public_key.to_bytes(),
-            device.signing_key.to_bytes(),
-            device.told.api_level,
-            device.told.agent_version,
-            device.told.management_mode.word(),
-            device.told.managed_profile,
-            to_json(&device.told.condition)?,
-            device.at,
-            device.at,
-        ])?;
-    for group in groups {
-        connection
-            .prepare_cached("insert or ignore into device_groups (device, name) values (?, ?)")?
-            .execute(params![device.id, group])?;
-    }
-    Ok(())
-}
-
-/// Keeps the choice, and the files of what is chosen and no others.
-pub(super) fn choose_plugin(
-    connection: &Connection,
-    choice: &PluginChoice,
-    new: Option<&PluginFile>,
-    line: &AuditEntry,
-) -> Result<(), StoreError> {
-    if let (Some(active), Some(file)) = (&choice.active, new) {
-        connection.execute(
-            "insert or replace into plugins (digest, file, signature, is_proven) \
-             values (?, ?, ?, false)",
-            params![active.digest, file.bytes, file.signature],
-        )?;
-    }
-    for chosen in [&choice.active, &choice.previous].into_iter().flatten() {
-        connection.execute(
-            "update plugins set is_proven = ? where digest = ?",
-            params![chosen.is_proven, chosen.digest],
-        )?;
-    }
-    let digest = |chosen: &Option<ChosenPlugin>| chosen.as_ref().map(|it| it.digest.clone());
-    let (active, previous) = (digest(&choice.active), digest(&choice.previous));
-    connection.execute(
-        "insert or replace into plugin_choice (only, active, previous) values (1, ?, ?)",
-        params![active, previous],
-    )?;
-    connection.execute(
-        "delete from plugins where digest is not ? and digest is not ?",
-        params![active, previous],
-    )?;
-    audit::write(connection, line)
 }

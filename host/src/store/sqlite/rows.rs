@@ -99,6 +99,7 @@ pub(super) fn audit_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     Ok(AuditEntry {
         at: row.get("at")?,
         actor: row.get("actor")?,
+        address: row.get("address")?,
         action: row.get("action")?,
         device: row.get("device")?,
         command: row.get("command")?,
@@ -118,7 +119,7 @@ pub(super) fn to_json(record: &impl Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(record).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
 }
 
-fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
     serde_json::from_str(&text).map_err(unreadable)
 }
@@ -129,7 +130,7 @@ fn optional_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::
         .transpose()
 }
 
-fn word<T: FromStr<Err: Error + Send + Sync + 'static>>(
+pub(super) fn word<T: FromStr<Err: Error + Send + Sync + 'static>>(
     row: &Row<'_>,
     column: &str,
 ) -> rusqlite::Result<T> {

@@ -55,6 +55,7 @@ create table audit (
     number integer primary key autoincrement,
     at integer not null,
     actor text not null,
+    address text,                              -- where the call came from; null: not from the network
     action text not null,
     device text,                               -- null: about the host itself
     command text,
@@ -95,6 +96,39 @@ create table host (
     verifying_key blob not null
 ) strict;
 
-create table admin_tokens (
-    token blob primary key                     -- SHA-256
+-- Who signs in.
+create table users (
+    name text primary key,
+    role text not null,
+    reach text not null,                       -- JSON: names of groups; null: all devices
+    password text,                             -- argon2id; null: not chosen yet
+    totp blob,                                 -- the secret of one-time passwords, sealed by the host
+    totp_used integer not null default 0,      -- the number of the last one-time password
+    created_at integer not null
+) strict;
+
+-- With such a token, its user chooses a password, once.
+create table invitations (
+    token blob primary key,                    -- SHA-256
+    user text not null references users (name) on delete cascade,
+    expires_at integer not null
+) strict, without rowid;
+create index invitations_by_user on invitations (user);
+
+create table sessions (
+    token blob primary key,                    -- SHA-256
+    user text not null references users (name) on delete cascade,
+    began integer not null,
+    used integer not null
+) strict, without rowid;
+create index sessions_by_user on sessions (user);
+
+-- What programs call with.
+create table api_tokens (
+    token blob primary key,                    -- SHA-256
+    name text not null unique,
+    permissions text not null,                 -- JSON
+    reach text not null,                       -- JSON: names of groups; null: all devices
+    created_at integer not null,
+    expires_at integer
 ) strict, without rowid;

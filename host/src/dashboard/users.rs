@@ -1,0 +1,192 @@
+//! The users: who there is, and making more.
+
+use super::{
+    Host,
+    error::PageError,
+    form::Form,
+    frame::{Page, form_token, sentence},
+    session::SignedIn,
+    texts,
+};
+use crate::{
+    access::{NoSuchWord, Reach, Role},
+    service::{Invitation, ServiceError},
+};
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+/// The form as it is sent.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Filled {
+    name: String,
+    role: String,
+    groups: String,
+}
+
+pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
+    let form = Filled {
+        role: Role::Helpdesk.word().to_owned(),
+        ..Filled::default()
+    };
+    view(&host, &signed_in, &form, None).await
+}
+
+pub(super) async fn add(
+    host: Host,
+    Form(signed_in, form): Form<Filled>,
+) -> Result<Response, PageError> {
+    let fault = match form.role.parse() {
+        Err(error) => NoSuchWord::to_string(&error),
+        Ok(role) => {
+            let made = host
+                .service
+                .add_user(
+                    &signed_in.caller,
+                    form.name.trim(),
+                    role,
+                    reach(&form.groups),
+                )
+                .await;
+            match made {
+                Ok(invitation) => return Ok(invited(&signed_in, &invitation).into_response()),
+                Err(error) => faults(error)?,
+            }
+        }
+    };
+    let again = view(&host, &signed_in, &form, Some(&fault)).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
+}
+
+/// What can be mended in the form.
+pub(super) fn faults(error: ServiceError) -> Result<String, PageError> {
+    match error {
+        ServiceError::NameTaken(_)
+        | ServiceError::BadName(_)
+        | ServiceError::BadRequest(_)
+        | ServiceError::Forbidden(_)
+        | ServiceError::LastAdmin(_) => Ok(error.to_string()),
+        error => Err(error.into()),
+    }
+}
+
+/// Names of groups, with commas between them; none: all devices.
+pub(super) fn reach(text: &str) -> Reach {
+    let names = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+    let names: std::collections::BTreeSet<String> = names.map(str::to_owned).collect();
+    Reach((!names.is_empty()).then_some(names))
+}
+
+/// The groups as they are typed.
+pub(super) fn typed(reach: &Reach) -> String {
+    let groups = reach.0.iter().flatten().map(String::as_str);
+    groups.collect::<Vec<_>>().join(", ")
+}
+
+/// The fields of a role and its groups.
+pub(super) fn fields(role: &str, groups: &str) -> Markup {
+    html! {
+        fieldset {
+            legend { "Role" }
+            @for it in Role::ALL {
+                label .check {
+                    input type="radio" name="role" value=(it) required checked[role == it.word()];
+                    span { (it) small { (sentence(it.meaning())) } }
+                }
+            }
+        }
+        label for="groups" { "Groups " span .quiet { "(with commas between them; empty: all devices)" } }
+        input #groups type="text" name="groups" value=(groups) autocapitalize="off" spellcheck="false"
+            aria-describedby="fault";
+    }
+}
+
+/// The link, which is shown this once.
+pub(super) fn invited(signed_in: &SignedIn, invitation: &Invitation) -> Markup {
+    let page = Page {
+        title: "Invitation",
+        place: "/users",
+        live: None,
+    };
+    let content = html! {
+        p .trail { a href="/users" { "Users" } }
+        h1 { "An invitation for " (invitation.user) }
+        section .card {
+            p {
+                "Give this link to " strong { (invitation.user) } " in a safe way. With it, a password is chosen, "
+                "once. It is not shown again, and counts until " (texts::time(invitation.expires_at)) "."
+            }
+            p { a #link href=(invitation.path()) data-whole { code { (invitation.path()) } } }
+        }
+    };
+    page.with(signed_in, content)
+}
+
+async fn view(
+    host: &Host,
+    signed_in: &SignedIn,
+    form: &Filled,
+    fault: Option<&str>,
+) -> Result<Markup, PageError> {
+    let users = host.service.users().await?;
+    let page = Page {
+        title: "Users",
+        place: "/users",
+        live: None,
+    };
+    let content = html! {
+        h1 { "Users" }
+        section .card .scroll tabindex="0" aria-label="Users" {
+            table {
+                thead { tr { th { "Name" } th { "Role" } th { "Devices" } th { "Signs in with" } th { "Since" } } }
+                tbody {
+                    @for user in &users {
+                        tr {
+                            td { a href={ "/users/" (user.name) } { (user.name) } }
+                            td { (user.role) }
+                            td { (user.reach) }
+                            td {
+                                @match (&user.password, &user.totp) {
+                                    (None, _) => "nothing yet: invited",
+                                    (Some(_), None) => "a password",
+                                    (Some(_), Some(_)) => "a password and a code",
+                                }
+                            }
+                            td { (texts::time(user.created_at)) }
+                        }
+                    }
+                }
+            }
+        }
+        form .card method="post" action="/users" {
+            (form_token(signed_in))
+            h2 { "Add a user" }
+            label for="name" { "Name" }
+            input #name type="text" name="name" required maxlength="64" value=(form.name) autocapitalize="off"
+                spellcheck="false" aria-describedby="fault" aria-invalid=[fault.map(|_| "true")];
+            (fields(&form.role, &form.groups))
+            div #fault {
+                @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
+            }
+            div .buttons { button .primary type="submit" { "Add user" } }
+        }
+    };
+    Ok(page.with(signed_in, content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_typed_with_commas_and_none_means_all_devices() {
+        assert_eq!(reach(" "), Reach::ALL);
+        let two = reach("sales, it,,");
+        assert_eq!(two, Reach(Some(["it".into(), "sales".into()].into())));
+        assert_eq!(typed(&two), "it, sales");
+    }
+}

@@ -1,0 +1,209 @@
+//! What users prove who they are with: passwords, kept as argon2id hashes, and one-time passwords (RFC 6238),
+//! whose secrets are sealed by the host's key.
+
+use super::ServiceError;
+use crate::{keys::HostKeys, password::Password};
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+};
+use mdm_wire::time;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use std::sync::LazyLock;
+use totp_rs::{Builder, Totp};
+use zeroize::Zeroizing;
+
+/// The shortest password of a user, in characters.
+const SHORTEST: usize = 12;
+
+/// The longest, in bytes.
+const LONGEST: usize = 256;
+
+/// How guessable a password may be, from 0 (at once) to 4 (very unguessable).
+const LEAST_UNGUESSABLE: u8 = 3;
+
+/// The length of a new secret, in bytes (RFC 4226 recommends 20).
+const TOTP_SECRET: usize = 20;
+
+/// Who the one-time passwords are for, as authenticator apps show it.
+const ISSUER: &str = "Lock screens";
+
+/// What a password is compared with where there is no hash, so that both take the same time.
+static NOBODYS: LazyLock<String> = LazyLock::new(|| hash("nobody's password").unwrap_or_default());
+
+/// Refuses a password that others would guess.
+pub(super) fn check_password(password: &Password) -> Result<(), ServiceError> {
+    let text = password.expose();
+    let fault = match text.chars().count() {
+        0..SHORTEST => "it is too short: use 12 characters or more, several words for instance",
+        _ if text.len() > LONGEST => "it is too long: 256 bytes are enough",
+        _ if password.guessability() < LEAST_UNGUESSABLE => {
+            "it is easily guessed: use several words that don't belong together"
+        }
+        _ => return Ok(()),
+    };
+    Err(ServiceError::BadPassword(fault))
+}
+
+/// What is kept of a password: its hash by argon2id, with a salt of its own (OWASP's settings: 19 MiB, two
+/// passes).
+pub(super) fn hash(password: &str) -> Result<String, ServiceError> {
+    let hash = Argon2::default().hash_password(password.as_bytes());
+    let hash = hash.map_err(|error| ServiceError::Credentials(error.to_string()))?;
+    Ok(hash.to_string())
+}
+
+/// Whether this is the password that a hash was made of. Without one it takes as long.
+pub(super) fn is_password(password: &str, kept: Option<String>) -> bool {
+    let is_kept = kept.is_some();
+    let kept = kept.unwrap_or_else(|| NOBODYS.clone());
+    let is_same = PasswordHash::new(&kept).is_ok_and(|hash| {
+        Argon2::default()
+            .verify_password(password.as_bytes(), &hash)
+            .is_ok()
+    });
+    is_kept && is_same
+}
+
+/// A new secret of one-time passwords.
+pub(super) fn new_totp() -> Result<Zeroizing<Vec<u8>>, ServiceError> {
+    let mut secret = Zeroizing::new(vec![0; TOTP_SECRET]);
+    getrandom::fill(&mut secret).map_err(|error| ServiceError::Credentials(error.to_string()))?;
+    Ok(secret)
+}
+
+/// Where an authenticator app reads a secret from: `otpauth://totp/…`.
+pub(super) fn totp_url(user: &str, secret: &[u8]) -> Result<Zeroizing<String>, ServiceError> {
+    let url = totp(user, secret)?.to_url();
+    url.map(Zeroizing::new)
+        .map_err(|error| ServiceError::Credentials(error.to_string()))
+}
+
+/// The number of the time that a one-time password belongs to; none: it is wrong.
+pub(super) fn check_totp(
+    user: &str,
+    secret: &[u8],
+    code: &str,
+) -> Result<Option<u64>, ServiceError> {
+    let code: String = code.chars().filter(|it| !it.is_whitespace()).collect();
+    Ok(totp(user, secret)?.check(&code, time::now() / 1000))
+}
+
+fn totp(user: &str, secret: &[u8]) -> Result<Totp, ServiceError> {
+    Builder::new()
+        .with_secret(secret.to_vec())
+        .with_account_name(user)
+        .with_issuer(Some(ISSUER))
+        .build()
+        .map_err(|error| ServiceError::Credentials(error.to_string()))
+}
+
+/// Seals a secret, for this user and no other.
+pub(super) fn seal_totp(
+    keys: &HostKeys,
+    user: &str,
+    secret: &[u8],
+) -> Result<Vec<u8>, ServiceError> {
+    let mut nonce = [0; NONCE_LEN];
+    getrandom::fill(&mut nonce).map_err(|error| ServiceError::Credentials(error.to_string()))?;
+    let mut sealed = secret.to_vec();
+    cipher(keys)?
+        .seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(user),
+            &mut sealed,
+        )
+        .map_err(|error| ServiceError::Credentials(error.to_string()))?;
+    sealed.splice(..0, nonce);
+    Ok(sealed)
+}
+
+/// Opens a secret that was sealed for this user.
+pub(super) fn open_totp(
+    keys: &HostKeys,
+    user: &str,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, ServiceError> {
+    let bad = || {
+        let text = "the secret of the one-time passwords was made with another host.key";
+        ServiceError::Credentials(text.into())
+    };
+    let (nonce, sealed) = sealed.split_first_chunk().ok_or_else(bad)?;
+    let mut secret = Zeroizing::new(sealed.to_vec());
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let opened = cipher(keys)?.open_in_place(nonce, Aad::from(user), &mut secret);
+    let length = opened.map_err(|_| bad())?.len();
+    secret.truncate(length);
+    Ok(secret)
+}
+
+fn cipher(keys: &HostKeys) -> Result<LessSafeKey, ServiceError> {
+    UnboundKey::new(&AES_256_GCM, keys.totp_key().as_slice())
+        .map(LessSafeKey::new)
+        .map_err(|error| ServiceError::Credentials(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_told_from_others_by_its_hash() {
+        let kept = hash("correct horse battery").unwrap();
+        assert!(kept.starts_with("$argon2id$"));
+        assert_ne!(kept, hash("correct horse battery").unwrap(), "salted");
+        assert!(is_password("correct horse battery", Some(kept.clone())));
+        assert!(!is_password("correct horse", Some(kept)));
+        assert!(!is_password("nobody's password", None));
+        assert!(!is_password("", Some(String::new())));
+    }
+
+    #[test]
+    fn a_password_that_others_would_guess_is_refused() {
+        let check = |text: &str| check_password(&Password::new(Zeroizing::new(text.into())));
+        for bad in [
+            "short",
+            "passwordpassword",
+            "123456789012",
+            &"a long one ".repeat(50),
+        ] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+        assert!(check("tulip-anvil-rainy-42").is_ok());
+    }
+
+    #[test]
+    fn a_secret_of_one_time_passwords_opens_for_its_user_on_its_host_only() {
+        let keys = |byte| HostKeys::new(Zeroizing::new([byte; 32])).unwrap();
+        let secret = new_totp().unwrap();
+        let sealed = seal_totp(&keys(1), "alice", &secret).unwrap();
+        assert!(
+            !sealed
+                .windows(secret.len())
+                .any(|it| it == secret.as_slice())
+        );
+        assert_eq!(open_totp(&keys(1), "alice", &sealed).unwrap(), secret);
+        assert!(open_totp(&keys(1), "bob", &sealed).is_err());
+        assert!(open_totp(&keys(2), "alice", &sealed).is_err());
+        assert!(open_totp(&keys(1), "alice", &[1, 2]).is_err());
+    }
+
+    #[test]
+    fn a_one_time_password_is_that_of_now() {
+        let secret = new_totp().unwrap();
+        let now = time::now() / 1000;
+        let code = totp("alice", &secret).unwrap().generate(now).to_string();
+        assert!(check_totp("alice", &secret, &code).unwrap().is_some());
+        let old = totp("alice", &secret).unwrap().generate(now - 300);
+        assert_eq!(
+            check_totp("alice", &secret, &old.to_string()).unwrap(),
+            None
+        );
+        let url = totp_url("alice", &secret).unwrap();
+        assert!(
+            url.starts_with("otpauth://totp/Lock%20screens:alice?"),
+            "{}",
+            *url
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! Signing in, and what a session or a token may do from then on.
+
+use super::{Service, ServiceError, credentials, users::caller};
+use crate::{
+    access::Caller,
+    audit::AuditEntry,
+    store::User,
+    token::{self, TokenDigest},
+};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use mdm_wire::time::{self, Timestamp};
+use std::{net::IpAddr, num::NonZeroU32};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+/// How long a session lasts that nothing is done in, in milliseconds.
+const IDLE: u64 = 30 * 60_000;
+
+/// How long a session lasts, in milliseconds.
+const LONGEST: u64 = 12 * 3_600_000;
+
+/// How exactly it is noted when a session was used, in milliseconds: a click alone writes nothing.
+const NOTED_EVERY: u64 = 60_000;
+
+/// How often a minute one user may try to sign in. Who guesses passwords is slowed down by it; who has forgotten
+/// theirs is not.
+const TRIES: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+/// How many passwords are compared at once: each takes 19 MiB and a processor.
+const AT_ONCE: usize = 2;
+
+/// What somebody signs in with.
+pub struct SignIn {
+    /// Their name.
+    pub name: String,
+    /// Their password.
+    pub password: Zeroizing<String>,
+    /// A one-time password, if they have set that up.
+    pub code: Option<String>,
+}
+
+/// Why somebody was not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// There is no such user, or the password is not theirs: which of both, nobody is told.
+    #[error("this name and this password do not belong together")]
+    Wrong,
+    /// A one-time password is missing.
+    #[error("type the code that your authenticator app shows")]
+    CodeMissing,
+    /// The one-time password is wrong, or was used before.
+    #[error("this code is wrong, or was used before: wait for the next one")]
+    CodeWrong,
+    /// There were too many tries.
+    #[error("there were too many tries with this name: wait a minute")]
+    TooOften,
+    /// The host failed.
+    #[error(transparent)]
+    Failed(#[from] ServiceError),
+}
+
+/// Who tries to sign in.
+pub(super) struct SignIns {
+    tries: DefaultKeyedRateLimiter<String>,
+    places: Semaphore,
+}
+
+impl Default for SignIns {
+    fn default() -> Self {
+        Self {
+            tries: RateLimiter::keyed(Quota::per_minute(TRIES)),
+            places: Semaphore::new(AT_ONCE),
+        }
+    }
+}
+
+impl Service {
+    /// Lets somebody in, and gives the token of their session.
+    pub async fn sign_in(
+        &self,
+        sign_in: SignIn,
+        address: Option<IpAddr>,
+    ) -> Result<Zeroizing<String>, SignInError> {
+        let SignIn {
+            name,
+            password,
+            code,
+        } = sign_in;
+        self.sign_ins.tries.retain_recent();
+        if self.sign_ins.tries.check_key(&name).is_err() {
+            return Err(SignInError::TooOften);
+        }
+        let user = self.store.user(&name).await.map_err(ServiceError::from)?;
+        let hash = user.as_ref().and_then(|user| user.password.clone());
+        if !self.is_password(password, hash).await? {
+            tracing::info!(user = name, ?address, "was not let in");
+            return Err(SignInError::Wrong);
+        }
+        let user = user.ok_or(SignInError::Wrong)?;
+        if let Some(sealed) = &user.totp {
+            let code = code.ok_or(SignInError::CodeMissing)?;
+            let secret = credentials::open_totp(&self.keys, &name, sealed)?;
+            let number = credentials::check_totp(&name, &secret, &code)?;
+            let number = number.ok_or(SignInError::CodeWrong)?;
+            let used = self.store.use_totp(&name, number).await;
+            if !used.map_err(ServiceError::from)? {
+                return Err(SignInError::CodeWrong);
+            }
+        }
+        Ok(self.open_session(&user, address).await?)
+    }
+
+    pub(super) async fn open_session(
+        &self,
+        user: &User,
+        address: Option<IpAddr>,
+    ) -> Result<Zeroizing<String>, ServiceError> {
+        let token = token::new_token("session")?;
+        let now = time::now();
+        let (began_before, used_before) = oldest(now);
+        self.store
+            .forget_sessions(began_before, used_before)
+            .await?;
+        let audit = AuditEntry::new(now, &caller(user, address), "sign-in");
+        self.store
+            .open_session(token::digest(&token), &user.name, now, audit)
+            .await?;
+        Ok(token)
+    }
+
+    /// Whose session this is, if it is open.
+    pub async fn session(&self, token: TokenDigest) -> Result<Option<User>, ServiceError> {
+        let now = time::now();
+        let (began_before, used_before) = oldest(now);
+        let session = self.store.session(token).await?;
+        let session = session.filter(|it| it.began >= began_before && it.used >= used_before);
+        let Some(session) = session else {
+            return Ok(None);
+        };
+        if now > session.used + NOTED_EVERY {
+            self.store.use_session(token, now).await?;
+        }
+        Ok(Some(session.user))
+    }
+
+    /// Ends a session.
+    pub async fn sign_out(&self, token: TokenDigest) -> Result<(), ServiceError> {
+        Ok(self.store.close_session(token).await?)
+    }
+
+    /// Who calls with this token of a program, if it counts.
+    pub async fn program(
+        &self,
+        token: TokenDigest,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Caller>, ServiceError> {
+        let found = self.store.api_token(token, time::now()).await?;
+        Ok(found.map(|token| Caller {
+            name: format!("token {}", token.name),
+            address,
+            permissions: token.permissions,
+            reach: token.reach,
+        }))
+    }
+
+    /// Whether a password is the one that a hash was made of. Without a hash it takes as long.
+    pub(super) async fn is_password(
+        &self,
+        password: Zeroizing<String>,
+        hash: Option<String>,
+    ) -> Result<bool, ServiceError> {
+        let _place = self.sign_ins.places.acquire().await;
+        let compared =
+            tokio::task::spawn_blocking(move || credentials::is_password(&password, hash));
+        Ok(compared.await.unwrap_or(false))
+    }
+
+    /// What is kept of a new password.
+    pub(super) async fn hash(&self, password: Zeroizing<String>) -> Result<String, ServiceError> {
+        let _place = self.sign_ins.places.acquire().await;
+        let hashed = tokio::task::spawn_blocking(move || credentials::hash(&password));
+        hashed
+            .await
+            .map_err(|error| ServiceError::Credentials(error.to_string()))?
+    }
+}
+
+/// When a session has to have begun, and to have been used, to be open still.
+fn oldest(now: Timestamp) -> (Timestamp, Timestamp) {
+    (now.saturating_sub(LONGEST), now.saturating_sub(IDLE))
+}

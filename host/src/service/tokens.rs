@@ -1,0 +1,89 @@
+//! Tokens: what programs call with, as an admin manages them.
+
+use super::{
+    Service, ServiceError,
+    users::{check_name, check_reach},
+};
+use crate::{
+    access::{Caller, Permission, Reach},
+    audit::AuditEntry,
+    store::ApiToken,
+    token::{self, TokenDigest},
+};
+use mdm_wire::time;
+use std::collections::BTreeSet;
+use zeroize::Zeroizing;
+
+/// The longest that a token is valid, in seconds: ten years.
+const LONGEST: u64 = 10 * 365 * 24 * 3600;
+
+impl Service {
+    /// All tokens.
+    pub async fn tokens(&self) -> Result<Vec<ApiToken>, ServiceError> {
+        Ok(self.store.api_tokens().await?)
+    }
+
+    /// Makes a token that may do this to these devices, for so many seconds or until it is taken back. It is told
+    /// once.
+    pub async fn add_token(
+        &self,
+        by: &Caller,
+        name: &str,
+        permissions: BTreeSet<Permission>,
+        reach: Reach,
+        valid_for: Option<u64>,
+    ) -> Result<Zeroizing<String>, ServiceError> {
+        if permissions.is_empty() {
+            let text = "name at least one permission, or the token can do nothing";
+            return Err(ServiceError::BadRequest(text.into()));
+        }
+        if valid_for.is_some_and(|seconds| !(1..=LONGEST).contains(&seconds)) {
+            let text = "a token is valid for 1 second to 10 years";
+            return Err(ServiceError::BadRequest(text.into()));
+        }
+        let token = token::new_token("api")?;
+        let at = time::now();
+        let about = ApiToken {
+            name: name.to_owned(),
+            permissions,
+            reach,
+            created_at: at,
+            expires_at: valid_for.map(|seconds| at + seconds * 1000),
+        };
+        self.keep_token(by, token::digest(&token), about).await?;
+        Ok(token)
+    }
+
+    async fn keep_token(
+        &self,
+        by: &Caller,
+        token: TokenDigest,
+        about: ApiToken,
+    ) -> Result<(), ServiceError> {
+        let name = about.name.clone();
+        check_name(&name)?;
+        check_reach(&about.reach)?;
+        by.check_grant(&about.permissions, &about.reach)?;
+        let words: Vec<&str> = about.permissions.iter().map(|it| it.word()).collect();
+        let audit = AuditEntry {
+            detail: Some(format!("{name}: {}, {}", words.join(" "), about.reach)),
+            ..AuditEntry::new(about.created_at, by, "add-token")
+        };
+        match self.store.add_api_token(token, about, audit).await? {
+            true => Ok(()),
+            false => Err(ServiceError::NameTaken(name)),
+        }
+    }
+
+    /// Takes a token back.
+    pub async fn remove_token(&self, by: &Caller, name: &str) -> Result<(), ServiceError> {
+        let audit = AuditEntry {
+            detail: Some(name.to_owned()),
+            ..AuditEntry::new(time::now(), by, "remove-token")
+        };
+        match self.store.remove_api_token(name, audit).await? {
+            true => Ok(()),
+            false => Err(ServiceError::UnknownToken(name.to_owned())),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Who may call: users, the sessions that they have open, and tokens of programs.
+
+use super::StoreError;
+use crate::{
+    access::{Permission, Reach, Role},
+    audit::AuditEntry,
+    token::TokenDigest,
+};
+use async_trait::async_trait;
+use mdm_wire::time::Timestamp;
+use std::collections::BTreeSet;
+
+/// Somebody who signs in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// What they sign in by.
+    pub name: String,
+    /// What they are there for.
+    pub role: Role,
+    /// Which devices they are responsible for.
+    pub reach: Reach,
+    /// What tells their password from others: argon2id, as a string that says how it was made. None: they have
+    /// not chosen one yet.
+    pub password: Option<String>,
+    /// The secret of their one-time passwords, sealed by the host; none: they sign in without.
+    pub totp: Option<Vec<u8>>,
+    /// Since when there is this user.
+    pub created_at: Timestamp,
+}
+
+/// A session that is open.
+#[derive(Clone)]
+pub struct Session {
+    /// Whose it is.
+    pub user: User,
+    /// Since when.
+    pub began: Timestamp,
+    /// When something was done in it the last time, within a minute.
+    pub used: Timestamp,
+}
+
+/// What a program calls with. The token itself is kept as a digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiToken {
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub permissions: BTreeSet<Permission>,
+    /// To which devices.
+    pub reach: Reach,
+    /// Since when there is this token.
+    pub created_at: Timestamp,
+    /// Until when it counts; none: until it is taken back.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Who may call. What changes something has its line in the audit trail.
+#[async_trait]
+pub trait Accounts: Send + Sync + 'static {
+    /// All users, by name.
+    async fn users(&self) -> Result<Vec<User>, StoreError>;
+
+    /// One user.
+    async fn user(&self, name: &str) -> Result<Option<User>, StoreError>;
+
+    /// Makes a user. False: there is one of this name.
+    async fn add_user(&self, user: User, audit: AuditEntry) -> Result<bool, StoreError>;
+
+    /// Makes a user what is said here. Sessions stay open. False: there is no user of this name.
+    async fn change_user(&self, user: User, audit: AuditEntry) -> Result<bool, StoreError>;
+
+    /// Removes a user, with what was open of theirs. False: there is none of this name.
+    async fn remove_user(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError>;
+
+    /// Notes that a one-time password was used, by the number of its time. False: it, or a later one, was used
+    /// before.
+    async fn use_totp(&self, user: &str, number: u64) -> Result<bool, StoreError>;
+
+    /// Notes a link with which a user chooses a password, once; links before it count no more.
+    async fn add_invitation(
+        &self,
+        token: TokenDigest,
+        user: &str,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Whose invitation this is, if its time is not over.
+    async fn invitation(
+        &self,
+        token: TokenDigest,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError>;
+
+    /// Spends an invitation: its user has this password from now on, no one-time passwords, and no session open.
+    /// False: there is no such invitation any more.
+    async fn accept_invitation(
+        &self,
+        token: TokenDigest,
+        password: String,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError>;
+
+    /// Opens a session.
+    async fn open_session(
+        &self,
+        token: TokenDigest,
+        user: &str,
+        began: Timestamp,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// A session that is open.
+    async fn session(&self, token: TokenDigest) -> Result<Option<Session>, StoreError>;
+
+    /// Notes that something was done in a session.
+    async fn use_session(&self, token: TokenDigest, used: Timestamp) -> Result<(), StoreError>;
+
+    /// Ends a session.
+    async fn close_session(&self, token: TokenDigest) -> Result<(), StoreError>;
+
+    /// Forgets the sessions that began before, or were not used since.
+    async fn forget_sessions(
+        &self,
+        began_before: Timestamp,
+        used_before: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// All tokens, by name.
+    async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError>;
+
+    /// What this token may do, if it counts.
+    async fn api_token(
+        &self,
+        token: TokenDigest,
+        now: Timestamp,
+    ) -> Result<Option<ApiToken>, StoreError>;
+
+    /// Makes a token. False: there is one of this name.
+    async fn add_api_token(
+        &self,
+        token: TokenDigest,
+        about: ApiToken,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes a token back. False: there is none of this name.
+    async fn remove_api_token(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,104 @@
+//! Devices and their commands: a call reads a [`Snapshot`] and writes one [`Commit`], guarded by the device's version.
+
+use super::StoreError;
+use crate::{audit::AuditEntry, change::Change};
+use async_trait::async_trait;
+use mdm_wire::{
+    decisions::{Command, Device},
+    sealing::{PublicKey, Sealed},
+    time::Timestamp,
+    words::CommandId,
+};
+/// What the store knows of a device at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The device, as plugins see it.
+    pub device: Device,
+    /// What people call it.
+    pub name: String,
+    /// Passwords are sealed to this key.
+    pub public_key: PublicKey,
+    /// When it enrolled.
+    pub enrolled_at: Timestamp,
+    /// When an admin revoked it; none: it is trusted.
+    pub revoked_at: Option<Timestamp>,
+    /// It grows with every change; a commit names the one that it was decided on.
+    pub version: i64,
+    /// Its command in flight.
+    pub pending: Option<Command>,
+    /// Its latest command.
+    pub latest: Option<Command>,
+}
+
+/// What one call decided: written as a whole or not at all.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Which device.
+    pub device: String,
+    /// The version of the snapshot that the decision rests on.
+    pub version: i64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What changes, in order.
+    pub changes: Vec<Change>,
+    /// The line in the audit trail; none for what an agent tells of its device.
+    pub audit: Option<AuditEntry>,
+}
+
+/// A pending command whose time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// Its device.
+    pub device: String,
+    /// The command.
+    pub command: CommandId,
+    /// When its time was over.
+    pub expires_at: Timestamp,
+}
+
+/// A pending command in the outbox.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The command.
+    pub command: Command,
+    /// What the device is to open; none once the device was revoked.
+    pub sealed: Option<Sealed>,
+}
+
+/// Devices, their commands and what waits for them.
+#[async_trait]
+pub trait Devices: Send + Sync + 'static {
+    /// A device with its latest command and the one in flight.
+    async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>, StoreError>;
+
+    /// Up to `most` devices after the id `after`, in the order of their ids; of one group, or of all.
+    async fn devices(
+        &self,
+        group: Option<&str>,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Snapshot>, StoreError>;
+
+    /// A command, if it is this device's.
+    async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError>;
+
+    /// The latest `most` commands of a device, latest first.
+    async fn history(&self, device: &str, most: u32) -> Result<Vec<Command>, StoreError>;
+
+    /// A device's pending commands, oldest first.
+    async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError>;
+
+    /// How many commands are pending.
+    async fn pending_commands(&self) -> Result<i64, StoreError>;
+
+    /// Up to `most` pending commands whose time is over at `now`, by when it was, after this one.
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        after: Option<&Overdue>,
+        most: u32,
+    ) -> Result<Vec<Overdue>, StoreError>;
+
+    /// Writes what a call decided, durably, or nothing.
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
+}

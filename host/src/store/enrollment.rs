@@ -1,0 +1,44 @@
+//! How devices get in: enrollment tokens, and the keys that agents and the host are known by.
+
+use super::StoreError;
+use crate::{audit::AuditEntry, token::TokenDigest};
+use async_trait::async_trait;
+use mdm_wire::{sealing::PublicKey, signing_key::VerifyingKey, sync::Told, time::Timestamp};
+/// A device that asks to be taken in.
+pub struct NewDevice {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Passwords will be sealed to this key.
+    pub public_key: PublicKey,
+    /// Its agent signs with the other half of this key.
+    pub signing_key: VerifyingKey,
+    /// What its agent told.
+    pub told: Told,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Who is let in as an agent, and what tells it from others.
+#[async_trait]
+pub trait Enrollment: Send + Sync + 'static {
+    /// Notes a single-use token, with the groups that its device will be in, and its line in the audit trail.
+    async fn add_enrollment_token(
+        &self,
+        token: TokenDigest,
+        groups: Vec<String>,
+        expires_at: Timestamp,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// Takes a device in and spends the token. False: the token is unknown, spent or too old.
+    async fn enroll(&self, token: TokenDigest, device: NewDevice) -> Result<bool, StoreError>;
+
+    /// What tells the signatures of this device's agent from others; none if there is no such device, or if it
+    /// was revoked.
+    async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>, StoreError>;
+
+    /// The key by which agents know the host of this store: the one that was named first, for ever.
+    async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError>;
+}

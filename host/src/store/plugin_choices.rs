@@ -1,0 +1,53 @@
+//! Which plugin decides, and the files of those that were chosen.
+
+use super::StoreError;
+use crate::audit::AuditEntry;
+use async_trait::async_trait;
+/// The file of a plugin, as an admin gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginFile {
+    /// A component, or one that this host compiled. A store keeps components only.
+    pub bytes: Vec<u8>,
+    /// The text of its signature, if it has one.
+    pub signature: Option<String>,
+}
+
+/// What an admin chose of plugins. None is the plugin that the host starts with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginChoice {
+    /// The plugin that decides.
+    pub active: Option<ChosenPlugin>,
+    /// The one that a roll back puts back.
+    pub previous: Option<ChosenPlugin>,
+}
+
+/// A plugin that an admin chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenPlugin {
+    /// SHA-256 of its component, in hex.
+    pub digest: String,
+    /// Whether it has passed a trial on this host.
+    pub is_proven: bool,
+}
+
+/// What an admin chose of plugins.
+#[async_trait]
+pub trait PluginChoices: Send + Sync + 'static {
+    /// What an admin chose of plugins. None: nothing was ever chosen.
+    async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError>;
+
+    /// Notes what is chosen now, with its line in the audit trail. `new` is the file of the active
+    /// plugin, if it is not kept yet; files that are not chosen any more are dropped.
+    async fn choose_plugin(
+        &self,
+        choice: PluginChoice,
+        new: Option<PluginFile>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// Forgets what was chosen.
+    async fn forget_plugin_choice(&self) -> Result<(), StoreError>;
+
+    /// The file of a chosen plugin.
+    async fn plugin_file(&self, digest: &str) -> Result<Option<PluginFile>, StoreError>;
+}

@@ -1,0 +1,328 @@
+//! Users, sessions and tokens in SQLite.
+
+use super::{SqliteStore, audit, rows};
+use crate::{
+    audit::AuditEntry,
+    store::{Accounts, ApiToken, Session, StoreError, User},
+    token::TokenDigest,
+};
+use async_trait::async_trait;
+use mdm_wire::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+const USER_COLUMNS: &str = "name, role, reach, password, totp, created_at";
+
+const TOKEN_COLUMNS: &str = "name, permissions, reach, created_at, expires_at";
+
+#[async_trait]
+impl Accounts for SqliteStore {
+    async fn users(&self) -> Result<Vec<User>, StoreError> {
+        self.read(|connection| {
+            let query = format!("select {USER_COLUMNS} from users order by name");
+            let mut query = connection.prepare_cached(&query)?;
+            let users = query.query_map([], user)?;
+            Ok(users.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |connection| {
+            let query = format!("select {USER_COLUMNS} from users where name = ?");
+            let mut query = connection.prepare_cached(&query)?;
+            Ok(query.query_row([name], user).optional()?)
+        })
+        .await
+    }
+
+    async fn add_user(&self, user: User, audit: AuditEntry) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                let added = connection.execute(
+                    "insert or ignore into users (name, role, reach, password, totp, created_at) \
+                     values (?, ?, ?, ?, ?, ?)",
+                    params![
+                        user.name,
+                        user.role.word(),
+                        rows::to_json(&user.reach)?,
+                        user.password,
+                        user.totp,
+                        user.created_at
+                    ],
+                )?;
+                if_done(connection, added, &audit)
+            })
+            .await
+    }
+
+    async fn change_user(&self, user: User, audit: AuditEntry) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                let changed = connection.execute(
+                    "update users set role = ?, reach = ?, password = ?, totp = ? where name = ?",
+                    params![
+                        user.role.word(),
+                        rows::to_json(&user.reach)?,
+                        user.password,
+                        user.totp,
+                        user.name
+                    ],
+                )?;
+                if_done(connection, changed, &audit)
+            })
+            .await
+    }
+
+    async fn remove_user(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.writer
+            .run(move |connection| {
+                let removed = connection.execute("delete from users where name = ?", [name])?;
+                if_done(connection, removed, &audit)
+            })
+            .await
+    }
+
+    async fn use_totp(&self, user: &str, number: u64) -> Result<bool, StoreError> {
+        let user = user.to_owned();
+        self.writer
+            .run(move |connection| {
+                let used = connection.execute(
+                    "update users set totp_used = ?1 where name = ?2 and totp_used < ?1",
+                    params![number, user],
+                )?;
+                Ok(used == 1)
+            })
+            .await
+    }
+
+    async fn add_invitation(
+        &self,
+        token: TokenDigest,
+        user: &str,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let user = user.to_owned();
+        self.writer
+            .run(move |connection| {
+                connection.execute("delete from invitations where user = ?", [&user])?;
+                connection.execute(
+                    "insert into invitations (token, user, expires_at) values (?, ?, ?)",
+                    params![token, user, expires_at],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn invitation(
+        &self,
+        token: TokenDigest,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(
+                "select user from invitations where token = ? and expires_at > ?",
+            )?;
+            Ok(query
+                .query_row(params![token, now], |row| row.get(0))
+                .optional()?)
+        })
+        .await
+    }
+
+    async fn accept_invitation(
+        &self,
+        token: TokenDigest,
+        password: String,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                let user: Option<String> = connection
+                    .query_row(
+                        "delete from invitations where token = ? and expires_at > ? returning user",
+                        params![token, audit.at],
+                        |row| row.get(0),
+                    )
+                    .optional()?;
+                let Some(user) = user else {
+                    return Ok(false);
+                };
+                connection.execute("delete from sessions where user = ?", [&user])?;
+                let changed = connection.execute(
+                    "update users set password = ?, totp = null where name = ?",
+                    params![password, user],
+                )?;
+                if_done(connection, changed, &audit)
+            })
+            .await
+    }
+
+    async fn open_session(
+        &self,
+        token: TokenDigest,
+        user: &str,
+        began: Timestamp,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let user = user.to_owned();
+        self.writer
+            .run(move |connection| {
+                connection.execute(
+                    "insert into sessions (token, user, began, used) values (?, ?, ?, ?)",
+                    params![token, user, began, began],
+                )?;
+                audit::write(connection, &audit)
+            })
+            .await
+    }
+
+    async fn session(&self, token: TokenDigest) -> Result<Option<Session>, StoreError> {
+        self.read(move |connection| {
+            let query = format!(
+                "select {USER_COLUMNS}, began, used from sessions \
+                 join users on users.name = sessions.user where token = ?"
+            );
+            let mut query = connection.prepare_cached(&query)?;
+            let session = query.query_row([token], |row| {
+                Ok(Session {
+                    user: user(row)?,
+                    began: row.get("began")?,
+                    used: row.get("used")?,
+                })
+            });
+            Ok(session.optional()?)
+        })
+        .await
+    }
+
+    async fn use_session(&self, token: TokenDigest, used: Timestamp) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                connection
+                    .prepare_cached("update sessions set used = ? where token = ?")?
+                    .execute(params![used, token])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn close_session(&self, token: TokenDigest) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                connection.execute("delete from sessions where token = ?", [token])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn forget_sessions(
+        &self,
+        began_before: Timestamp,
+        used_before: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                connection.execute(
+                    "delete from sessions where began < ? or used < ?",
+                    params![began_before, used_before],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError> {
+        self.read(|connection| {
+            let query = format!("select {TOKEN_COLUMNS} from api_tokens order by name");
+            let mut query = connection.prepare_cached(&query)?;
+            let tokens = query.query_map([], api_token)?;
+            Ok(tokens.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn api_token(
+        &self,
+        token: TokenDigest,
+        now: Timestamp,
+    ) -> Result<Option<ApiToken>, StoreError> {
+        self.read(move |connection| {
+            let query = format!(
+                "select {TOKEN_COLUMNS} from api_tokens \
+                 where token = ? and (expires_at is null or expires_at > ?)"
+            );
+            let mut query = connection.prepare_cached(&query)?;
+            Ok(query.query_row(params![token, now], api_token).optional()?)
+        })
+        .await
+    }
+
+    async fn add_api_token(
+        &self,
+        token: TokenDigest,
+        about: ApiToken,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                let added = connection.execute(
+                    "insert or ignore into api_tokens \
+                     (token, name, permissions, reach, created_at, expires_at) \
+                     values (?, ?, ?, ?, ?, ?)",
+                    params![
+                        token,
+                        about.name,
+                        rows::to_json(&about.permissions)?,
+                        rows::to_json(&about.reach)?,
+                        about.created_at,
+                        about.expires_at
+                    ],
+                )?;
+                if_done(connection, added, &audit)
+            })
+            .await
+    }
+
+    async fn remove_api_token(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.writer
+            .run(move |connection| {
+                let removed =
+                    connection.execute("delete from api_tokens where name = ?", [name])?;
+                if_done(connection, removed, &audit)
+            })
+            .await
+    }
+}
+
+/// The line of the audit trail, where something was done.
+fn if_done(connection: &Connection, rows: usize, line: &AuditEntry) -> Result<bool, StoreError> {
+    if rows > 0 {
+        audit::write(connection, line)?;
+    }
+    Ok(rows > 0)
+}
+
+fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User {
+        name: row.get("name")?,
+        role: rows::word(row, "role")?,
+        reach: rows::json(row, "reach")?,
+        password: row.get("password")?,
+        totp: row.get("totp")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
+fn api_token(row: &Row<'_>) -> rusqlite::Result<ApiToken> {
+    Ok(ApiToken {
+        name: row.get("name")?,
+        permissions: rows::json(row, "permissions")?,
+        reach: rows::json(row, "reach")?,
+        created_at: row.get("created_at")?,
+        expires_at: row.get("expires_at")?,
+    })
+}

@@ -1,0 +1,144 @@
+//! Devices and their commands in SQLite.
+
+use super::{
+    SqliteStore, commit,
+    rows::{self, COMMAND_COLUMNS, DEVICE_COLUMNS},
+};
+use crate::store::{Commit, Delivery, Devices, Overdue, Snapshot, StoreError};
+use async_trait::async_trait;
+use mdm_wire::{decisions::Command, time::Timestamp, words::CommandId};
+use rusqlite::{OptionalExtension as _, params};
+
+#[async_trait]
+impl Devices for SqliteStore {
+    async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>, StoreError> {
+        let id = device.to_owned();
+        self.read(move |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let query = format!("select {DEVICE_COLUMNS} from devices where id = ?");
+            let device = transaction
+                .prepare_cached(&query)?
+                .query_row([id], rows::device)
+                .optional()?;
+            Ok(device
+                .map(|device| rows::with_commands(&transaction, device))
+                .transpose()?)
+        })
+        .await
+    }
+
+    async fn devices(
+        &self,
+        group: Option<&str>,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Snapshot>, StoreError> {
+        let group = group.map(str::to_owned);
+        let after = after.unwrap_or_default().to_owned();
+        self.read(move |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let devices: Vec<Snapshot> = match group {
+                None => transaction
+                    .prepare_cached(&format!(
+                        "select {DEVICE_COLUMNS} from devices where id > ? order by id limit ?"
+                    ))?
+                    .query_map(params![after, most], rows::device)?
+                    .collect::<Result<_, _>>()?,
+                Some(group) => transaction
+                    .prepare_cached(&format!(
+                        "select {DEVICE_COLUMNS} from devices where id in \
+                         (select device from device_groups where name = ? and device > ? \
+                         order by device limit ?) order by id"
+                    ))?
+                    .query_map(params![group, after, most], rows::device)?
+                    .collect::<Result<_, _>>()?,
+            };
+            let devices = devices
+                .into_iter()
+                .map(|device| rows::with_commands(&transaction, device));
+            Ok(devices.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError> {
+        let (device, id) = (device.to_owned(), id.to_owned());
+        self.read(move |connection| {
+            let query =
+                format!("select {COMMAND_COLUMNS} from commands where device = ? and id = ?");
+            let mut query = connection.prepare_cached(&query)?;
+            Ok(query.query_row([device, id], rows::command).optional()?)
+        })
+        .await
+    }
+
+    async fn history(&self, device: &str, most: u32) -> Result<Vec<Command>, StoreError> {
+        let device = device.to_owned();
+        self.read(move |connection| {
+            let query = format!(
+                "select {COMMAND_COLUMNS} from commands where device = ? order by id desc limit ?"
+            );
+            let mut query = connection.prepare_cached(&query)?;
+            let commands = query.query_map(params![device, most], rows::command)?;
+            Ok(commands.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError> {
+        let device = device.to_owned();
+        self.read(move |connection| {
+            let query = format!(
+                "select {COMMAND_COLUMNS}, sealed from outbox \
+                 join commands on commands.id = outbox.command \
+                 where outbox.device = ? order by outbox.command"
+            );
+            let mut query = connection.prepare_cached(&query)?;
+            let deliveries = query.query_map([device], rows::delivery)?;
+            Ok(deliveries.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn pending_commands(&self) -> Result<i64, StoreError> {
+        self.read(|connection| {
+            let mut query = connection.prepare_cached("select count(*) from outbox")?;
+            Ok(query.query_row([], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        after: Option<&Overdue>,
+        most: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        let (since, id) = match after {
+            Some(after) => (after.expires_at, after.command.clone()),
+            None => (0, CommandId::new()),
+        };
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(
+                "select device, id, expires_at from commands \
+                 where is_pending and expires_at <= ? and (expires_at, id) > (?, ?) \
+                 order by expires_at, id limit ?",
+            )?;
+            let overdue = query.query_map(params![now, since, id, most], |row| {
+                Ok(Overdue {
+                    device: row.get(0)?,
+                    command: row.get(1)?,
+                    expires_at: row.get(2)?,
+                })
+            })?;
+            Ok(overdue.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| commit::commit(connection, &commit))
+            .await
+    }
+}

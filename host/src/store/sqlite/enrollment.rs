@@ -1,0 +1,119 @@
+//! How devices get in, in SQLite.
+
+use super::{SqliteStore, audit, rows};
+use crate::{
+    access::Caller,
+    audit::AuditEntry,
+    store::{Enrollment, NewDevice, StoreError},
+    token::TokenDigest,
+};
+use async_trait::async_trait;
+use mdm_wire::{signing_key::VerifyingKey, time::Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+#[async_trait]
+impl Enrollment for SqliteStore {
+    async fn add_enrollment_token(
+        &self,
+        token: TokenDigest,
+        groups: Vec<String>,
+        expires_at: Timestamp,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                connection.execute(
+                    "insert into enrollment_tokens (token, groups, expires_at) values (?, ?, ?)",
+                    params![token, rows::to_json(&groups)?, expires_at],
+                )?;
+                audit::write(connection, &audit)
+            })
+            .await
+    }
+
+    async fn enroll(&self, token: TokenDigest, device: NewDevice) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                let groups: Option<String> = connection
+                    .query_row(
+                        "delete from enrollment_tokens where token = ? and expires_at > ? \
+                         returning groups",
+                        params![token, device.at],
+                        |row| row.get(0),
+                    )
+                    .optional()?;
+                let Some(groups) = groups else {
+                    return Ok(false);
+                };
+                let groups: Vec<String> = serde_json::from_str(&groups)
+                    .map_err(|error| StoreError::Failed(error.to_string()))?;
+                insert_device(connection, &device, &groups)?;
+                let entry = AuditEntry {
+                    device: Some(device.id),
+                    detail: Some(device.name),
+                    ..AuditEntry::new(device.at, &Caller::agent(), "enroll")
+                };
+                audit::write(connection, &entry)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>, StoreError> {
+        let device = device.to_owned();
+        self.read(move |connection| {
+            let mut query =
+                connection.prepare_cached("select signing_key from devices where id = ?")?;
+            let key = query.query_row([device], |row| rows::verifying_key(row, "signing_key"));
+            Ok(key.optional()?.flatten())
+        })
+        .await
+    }
+
+    async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError> {
+        self.writer
+            .run(move |connection| {
+                connection.execute(
+                    "insert or ignore into host (only, verifying_key) values (1, ?)",
+                    [ours.to_bytes()],
+                )?;
+                let key = connection.query_row("select verifying_key from host", [], |row| {
+                    rows::verifying_key(row, "verifying_key")
+                })?;
+                Ok(key.unwrap_or(ours))
+            })
+            .await
+    }
+}
+
+fn insert_device(
+    connection: &Connection,
+    device: &NewDevice,
+    groups: &[String],
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "insert into devices (id, name, public_key, signing_key, api_level, agent_version, \
+             management_mode, managed_profile, condition, enrolled_at, last_sync, version) \
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        )?
+        .execute(params![
+            device.id,
+            device.name,
+            device.public_key.to_bytes(),
+            device.signing_key.to_bytes(),
+            device.told.api_level,
+            device.told.agent_version,
+            device.told.management_mode.word(),
+            device.told.managed_profile,
+            rows::to_json(&device.told.condition)?,
+            device.at,
+            device.at,
+        ])?;
+    for group in groups {
+        connection
+            .prepare_cached("insert or ignore into device_groups (device, name) values (?, ?)")?
+            .execute(params![device.id, group])?;
+    }
+    Ok(())
+}
