@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mdm_host::{
+    access::Caller,
     audit::AuditEntry,
     change::Change,
     keys::HostKeys,
@@ -110,7 +111,10 @@ impl Host {
 
 impl Agent {
     async fn enroll(service: &Service) -> Self {
-        let made = service.enrollment_token(Vec::new(), 60).await.unwrap();
+        let made = service
+            .enrollment_token(&Caller::host(), Vec::new(), 60)
+            .await
+            .unwrap();
         let (_, public_key) = PrivateKey::generate();
         let signing_key = SigningKey::generate().unwrap();
         let told = Told {
@@ -272,13 +276,9 @@ async fn send(
     }
     let at = context.now;
     let audit = AuditEntry {
-        at,
-        actor: "admin".into(),
-        action: "reset".into(),
         device: Some(agent.device.clone()),
         command: Some(command.clone()),
-        detail: None,
-        plugin: None,
+        ..AuditEntry::new(at, &Caller::host(), "reset")
     };
     let commit = Commit {
         device: agent.device.clone(),

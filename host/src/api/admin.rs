@@ -68,7 +68,7 @@ pub(super) async fn audit(
     host: Host,
     Path(device): Path<String>,
 ) -> Answer<Vec<AuditEntry>> {
-    Ok(Json(host.audit(&by, &device, MOST).await?))
+    Ok(Json(host.device_audit(&by, &device, MOST).await?))
 }
 
 pub(super) async fn set_policy(

@@ -107,6 +107,6 @@ async fn view(host: &Service) -> Answer<PluginsView> {
         active: PluginView::from(&places.active),
         previous: places.previous.as_ref().map(PluginView::from),
         trial: trial.map(|trial| TrialView { trial, terms }),
-        history: host.host_audit(MOST_HISTORY).await?,
+        history: host.plugin_audit(MOST_HISTORY).await?,
     }))
 }

@@ -59,7 +59,7 @@ pub(super) async fn page(
         outlook: service.outlook(&signed_in.caller, &device, request).await,
         commands: service.history(&signed_in.caller, &device).await?,
         audit: service
-            .audit(&signed_in.caller, &device, MOST_AUDIT)
+            .device_audit(&signed_in.caller, &device, MOST_AUDIT)
             .await?,
         snapshot,
     };

@@ -73,17 +73,6 @@ impl Service {
         Ok((snapshot, self.transport.is_online(device)))
     }
 
-    /// The latest lines of the audit trail about a device, latest first.
-    pub async fn audit(
-        &self,
-        by: &Caller,
-        device: &str,
-        most: u32,
-    ) -> Result<Vec<AuditEntry>, ServiceError> {
-        self.reached(by, device).await?;
-        Ok(self.store.audit(Some(device), most).await?)
-    }
-
     /// Applies a policy to a device, or clears it. Whether it is enforced is the plugin's to say.
     pub async fn set_policy(
         &self,

@@ -10,6 +10,7 @@
 
 mod agent_keys;
 mod agents;
+mod audit;
 mod call;
 mod credentials;
 mod devices;

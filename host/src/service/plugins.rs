@@ -236,11 +236,6 @@ impl Service {
         Ok(shadow.ok_or(ServiceError::NoShadow)?.report())
     }
 
-    /// The latest lines of the audit trail about the host itself, latest first.
-    pub async fn host_audit(&self, most: u32) -> Result<Vec<AuditEntry>, ServiceError> {
-        Ok(self.store.audit(None, most).await?)
-    }
-
     /// The trial of a plugin has ended: it stays, or the one before it is put back.
     pub(super) async fn end_trial(
         &self,

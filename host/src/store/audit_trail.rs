@@ -1,13 +1,37 @@
 //! The audit trail, as it is read. What is done writes its own line, in its own transaction.
 
 use super::StoreError;
-use crate::audit::{AuditEntry, AuditLine};
+use crate::audit::AuditLine;
 use async_trait::async_trait;
-/// The audit trail, as it is read: what is done writes its own line.
+use mdm_wire::time::Timestamp;
+
+/// Which lines of the audit trail are asked for: those to which all of this applies.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// About this device.
+    pub device: Option<String>,
+    /// By this actor.
+    pub actor: Option<String>,
+    /// With one of these actions; none: whatever was done.
+    pub actions: Vec<String>,
+    /// With this text in their detail, command or address.
+    pub text: Option<String>,
+    /// Not before this time.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// The audit trail, as it is read.
 #[async_trait]
 pub trait AuditTrail: Send + Sync + 'static {
-    /// The latest `most` lines about a device, or about the host itself, latest first.
-    async fn audit(&self, device: Option<&str>, most: u32) -> Result<Vec<AuditEntry>, StoreError>;
+    /// Up to `most` lines before the line `before`, latest first.
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        most: u32,
+    ) -> Result<Vec<AuditLine>, StoreError>;
 
     /// Up to `most` lines of the whole audit trail after the line `after`, oldest first, and the number of the last
     /// line that was ever written.

@@ -11,7 +11,7 @@ mod plugin_choices;
 mod sqlite;
 
 pub use accounts::{Accounts, ApiToken, Session, User};
-pub use audit_trail::AuditTrail;
+pub use audit_trail::{AuditFilter, AuditTrail};
 pub use devices::{Commit, Delivery, Devices, Overdue, Snapshot};
 pub use enrollment::{Enrollment, NewDevice};
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};

@@ -1,6 +1,6 @@
 //! Who is taken for an agent, and what becomes of commands when it changes its keys.
 
-use crate::fleet::{Fleet, owner, signed_sync};
+use crate::fleet::{Fleet, admin, owner, signed_sync};
 use mdm_host::service::ServiceError;
 use mdm_wire::{
     signature::{Headers, LONGEST_AGE, MOST_AHEAD, SignatureError},
@@ -116,7 +116,11 @@ async fn after_a_rotation_the_old_key_counts_for_nothing_and_a_pending_command_s
     let next = fleet.reset(&agent, "4321").await.unwrap();
     let sealed = fleet.sync(&agent).await.commands.remove(0);
     assert_eq!((&sealed.id, &*agent.open(&sealed)), (&next.id, "4321"));
-    let audit = fleet.service.audit(&agent.device, 10).await.unwrap();
+    let audit = fleet
+        .service
+        .device_audit(&admin(), &agent.device, 10)
+        .await
+        .unwrap();
     let rotations = audit.iter().filter(|line| line.action == "rotate-keys");
     assert_eq!(rotations.count(), 1);
 }

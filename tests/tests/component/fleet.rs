@@ -1,6 +1,7 @@
 //! A host in this process, and agents that say what a test wants them to say.
 
 use mdm_host::{
+    access::Caller,
     keys::HostKeys,
     password::Password,
     plugin::{Limits, Plugin, REFERENCE, Runtime},
@@ -28,6 +29,14 @@ pub(crate) const NO_OPTIONS: ResetOptions = ResetOptions {
     require_entry: false,
     no_credentials_on_boot: false,
 };
+
+/// Who may do everything.
+pub(crate) fn admin() -> Caller {
+    Caller {
+        name: "token admin".into(),
+        ..Caller::host()
+    }
+}
 
 /// A host over a store on disk.
 pub(crate) struct Fleet {
@@ -91,7 +100,11 @@ impl Fleet {
 
     pub(crate) async fn enroll_in(&self, told: Told, groups: &[&str]) -> Agent {
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-        let made = self.service.enrollment_token(groups, 60).await.unwrap();
+        let made = self
+            .service
+            .enrollment_token(&admin(), groups, 60)
+            .await
+            .unwrap();
         let (key, public_key) = PrivateKey::generate();
         let signing_key = SigningKey::generate().unwrap();
         let request = EnrollRequest {
@@ -137,17 +150,17 @@ impl Fleet {
             terms,
             reason: None,
         };
-        self.service.reset(&agent.device, &reset).await
+        self.service.reset(&admin(), &agent.device, &reset).await
     }
 
     pub(crate) async fn remove(&self, agent: &Agent) -> Result<Command, ServiceError> {
         self.service
-            .remove(&agent.device, Terms::default(), None)
+            .remove(&admin(), &agent.device, Terms::default(), None)
             .await
     }
 
     pub(crate) async fn command(&self, agent: &Agent, command: &Command) -> Command {
-        let (_, history) = self.service.status(&agent.device).await.unwrap();
+        let (_, history) = self.service.status(&admin(), &agent.device).await.unwrap();
         history
             .into_iter()
             .find(|entry| entry.id == command.id)
@@ -156,7 +169,7 @@ impl Fleet {
 
     pub(crate) async fn apply_policy(&self, agent: &Agent, policy: &Policy) {
         self.service
-            .set_policy(&agent.device, Some(policy.clone()))
+            .set_policy(&admin(), &agent.device, Some(policy.clone()))
             .await
             .unwrap();
     }
@@ -168,7 +181,10 @@ impl Fleet {
             options: NO_OPTIONS,
             terms: Terms::default(),
         };
-        self.service.outlook(&agent.device, request).await.unwrap()
+        self.service
+            .outlook(&admin(), &agent.device, request)
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn sync(&self, agent: &Agent) -> SyncResponse {

@@ -1,6 +1,6 @@
 //! What is refused as a plugin, and what a bad one can do: harm its own call, and nothing else.
 
-use crate::fleet::{Agent, Fleet, NO_OPTIONS, owner, reference, refusal, small};
+use crate::fleet::{Agent, Fleet, NO_OPTIONS, admin, owner, reference, refusal, small};
 use mdm_host::{
     plugin::{Artifacts, Limits, LoadError, Plugin, PluginError, REFERENCE, Runtime},
     service::{Request, ServiceError},
@@ -154,7 +154,7 @@ async fn harm(fleet: &Fleet, agent: &Agent, which: u64) -> ServiceError {
 }
 
 async fn assert_unharmed(fleet: &Fleet, agent: &Agent, which: u64) {
-    let (status, history) = fleet.service.status(&agent.device).await.unwrap();
+    let (status, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
     assert!(
         status.latest.is_none() && history.is_empty(),
         "harm {which} left a command"
@@ -217,8 +217,11 @@ async fn a_time_past_the_calendars_end_is_a_breach_wherever_a_plugin_tells_it() 
         options: NO_OPTIONS,
         terms: Terms::default(),
     };
-    let outlook = fleet.service.outlook(&agent.device, request).await;
-    let status = fleet.service.status(&agent.device).await;
+    let outlook = fleet
+        .service
+        .outlook(&admin(), &agent.device, request)
+        .await;
+    let status = fleet.service.status(&admin(), &agent.device).await;
     for told in [outlook.map(|_| ()), status.map(|_| ())] {
         let error = told.unwrap_err().to_string();
         assert!(error.contains("past the calendar's end"), "{error}");
@@ -424,7 +427,11 @@ async fn while_a_plugin_is_out_of_service_its_fallback_decides_if_there_is_one()
     }
     let agent = &agents[0];
     let reset = fleet.reset(agent, "1234").await.unwrap();
-    let audit = fleet.service.audit(&agent.device, 1).await.unwrap();
+    let audit = fleet
+        .service
+        .device_audit(&admin(), &agent.device, 1)
+        .await
+        .unwrap();
     assert_eq!(audit[0].command, Some(reset.id));
     assert_eq!(audit[0].plugin, Some(reference().digest()), "it is named");
     assert!(

@@ -1,6 +1,6 @@
 //! A device that is trusted no more.
 
-use crate::fleet::{Fleet, owner, signed_sync};
+use crate::fleet::{Fleet, admin, owner, signed_sync};
 use mdm_host::service::ServiceError;
 use mdm_wire::{
     decisions::Status,
@@ -18,10 +18,14 @@ async fn a_revoked_device_gets_in_no_more_and_what_waits_for_it_is_destroyed() {
     let reason = Some("stolen in Lyon".to_owned());
     fleet
         .service
-        .revoke(&stolen.device, reason.clone())
+        .revoke(&admin(), &stolen.device, reason.clone())
         .await
         .unwrap();
-    fleet.service.revoke(&stolen.device, None).await.unwrap();
+    fleet
+        .service
+        .revoke(&admin(), &stolen.device, None)
+        .await
+        .unwrap();
 
     let now = time::now() / 1000 + 1;
     let headers = stolen.sign(b"{}", now, "n");
@@ -34,7 +38,11 @@ async fn a_revoked_device_gets_in_no_more_and_what_waits_for_it_is_destroyed() {
         fleet.command(&stolen, &reset).await.status,
         Status::Failed(Failure::Cancelled)
     );
-    let audit = fleet.service.audit(&stolen.device, 10).await.unwrap();
+    let audit = fleet
+        .service
+        .device_audit(&admin(), &stolen.device, 10)
+        .await
+        .unwrap();
     let lines: Vec<_> = audit.iter().map(|line| line.action.as_str()).collect();
     assert_eq!(lines, ["cancel", "revoke", "reset", "enroll"], "once");
     assert_eq!(audit[1].detail, reason);
@@ -62,10 +70,20 @@ async fn a_sync_that_waits_ends_when_its_device_is_revoked() {
     };
     let (service, device) = (Arc::clone(&fleet.service), agent.device.clone());
     let waiting = tokio::spawn(async move { service.sync(&device, request).await });
-    while !fleet.service.device(&agent.device).await.unwrap().1 {
+    while !fleet
+        .service
+        .device(&admin(), &agent.device)
+        .await
+        .unwrap()
+        .1
+    {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    fleet.service.revoke(&agent.device, None).await.unwrap();
+    fleet
+        .service
+        .revoke(&admin(), &agent.device, None)
+        .await
+        .unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(10), waiting).await;
     assert!(matches!(
         ended.unwrap().unwrap(),

@@ -1,6 +1,6 @@
 //! Each of the twelve rules of the feature, through the component.
 
-use crate::fleet::{Fleet, NO_OPTIONS, owner, password, refusal};
+use crate::fleet::{Fleet, NO_OPTIONS, admin, owner, password, refusal};
 use mdm_host::service::{Request, Reset, ServiceError};
 use mdm_wire::{
     decisions::{
@@ -68,7 +68,7 @@ async fn rule_1_a_password_is_exactly_four_digits_unless_the_deployment_says_oth
         Refusal::PasswordRefused(faults)
     );
     assert!(fleet.reset(&agent, "correct7horse").await.is_ok());
-    let (status, _) = fleet.service.status(&agent.device).await.unwrap();
+    let (status, _) = fleet.service.status(&admin(), &agent.device).await.unwrap();
     assert_eq!(
         status.password_rule, rule,
         "it is shown before the admin types"
@@ -92,7 +92,11 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
         terms: Terms::default(),
         reason: None,
     };
-    let answers = fleet.service.reset_group("sales", &reset).await.unwrap();
+    let answers = fleet
+        .service
+        .reset_group(&admin(), "sales", &reset)
+        .await
+        .unwrap();
     let of = |device: &str| {
         &answers
             .iter()
@@ -113,7 +117,7 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
     assert!(fleet.sync(&outsider).await.commands.is_empty());
     let sent = fleet.sync(&two).await.commands;
     assert_eq!(two.open(&sent[0]), "1234");
-    let unknown = fleet.service.reset_group("nobody", &reset).await;
+    let unknown = fleet.service.reset_group(&admin(), "nobody", &reset).await;
     assert!(matches!(unknown, Err(ServiceError::UnknownGroup(_))));
 }
 
@@ -169,7 +173,7 @@ async fn rule_3_an_agent_below_6_9_0_is_refused_with_both_versions_and_no_comman
     });
     assert_eq!(refusal(fleet.reset(&agent, "1234").await), too_old);
     assert_eq!(refusal(fleet.remove(&agent).await), too_old);
-    let (status, history) = fleet.service.status(&agent.device).await.unwrap();
+    let (status, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
     assert!(status.latest.is_none() && history.is_empty());
 
     let mut updated = agent;
@@ -245,7 +249,7 @@ async fn rule_6_from_the_success_of_a_reset_the_policy_is_overridden_and_no_long
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     fleet.report(&agent, &reset, Outcome::Success).await;
     assert_eq!(fleet.sync(&agent).await.policy, None);
-    let (status, _) = fleet.service.status(&agent.device).await.unwrap();
+    let (status, _) = fleet.service.status(&admin(), &agent.device).await.unwrap();
     assert!(matches!(status.policy_state, PolicyState::Overridden(by) if by.command == reset.id));
 
     fleet.apply_policy(&agent, &strict()).await;
@@ -263,7 +267,7 @@ async fn rule_7_a_remove_is_accepted_only_after_a_reset_or_with_a_policy() {
     let is_offered = async || {
         fleet
             .service
-            .status(&agent.device)
+            .status(&admin(), &agent.device)
             .await
             .unwrap()
             .0
@@ -310,7 +314,7 @@ async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_push
     let remove = fleet.remove(&agent).await.unwrap();
     fleet.report(&agent, &remove, Outcome::Success).await;
     assert_eq!(fleet.sync(&agent).await.policy, Some(strict()));
-    let (status, _) = fleet.service.status(&agent.device).await.unwrap();
+    let (status, _) = fleet.service.status(&admin(), &agent.device).await.unwrap();
     assert_eq!(status.policy_state, PolicyState::Enforced);
 }
 
@@ -318,14 +322,14 @@ async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_push
 async fn rule_9_a_device_shows_its_last_command_with_time_and_reason_and_its_history() {
     let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
-    let (status, history) = fleet.service.status(&agent.device).await.unwrap();
+    let (status, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
     assert!(status.latest.is_none() && history.is_empty());
 
     let before = time::now();
     let first = fleet.reset(&agent, "1234").await.unwrap();
     fleet.report(&agent, &first, LOCKED).await;
     let second = fleet.reset(&agent, "4321").await.unwrap();
-    let (status, history) = fleet.service.status(&agent.device).await.unwrap();
+    let (status, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
     let latest = status.latest.unwrap();
     assert_eq!(
         (latest.id, latest.status),
@@ -378,7 +382,11 @@ async fn rule_10_what_the_device_cannot_do_is_said_before_the_admin_confirms() {
         options,
         terms: Terms::default(),
     };
-    let outlook = fleet.service.outlook(&agent.device, request).await.unwrap();
+    let outlook = fleet
+        .service
+        .outlook(&admin(), &agent.device, request)
+        .await
+        .unwrap();
     assert!(outlook.notes.contains(&Note::NoCredentialsOption));
 }
 
@@ -423,12 +431,15 @@ async fn rule_11_a_pending_command_can_be_cancelled_once() {
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     let cancelled = fleet
         .service
-        .cancel(&agent.device, &reset.id)
+        .cancel(&admin(), &agent.device, &reset.id)
         .await
         .unwrap();
     assert_eq!(cancelled.status, failed(Failure::Cancelled));
     assert!(fleet.sync(&agent).await.commands.is_empty());
-    let again = fleet.service.cancel(&agent.device, &reset.id).await;
+    let again = fleet
+        .service
+        .cancel(&admin(), &agent.device, &reset.id)
+        .await;
     assert_eq!(refusal(again), Refusal::NotPending(reset.id));
     assert!(
         fleet.reset(&agent, "4321").await.is_ok(),
@@ -474,7 +485,7 @@ async fn rule_11_a_late_outcome_is_kept_in_the_history_and_the_devices_real_stat
     fleet.sync(&agent).await;
     fleet
         .service
-        .cancel(&agent.device, &reset.id)
+        .cancel(&admin(), &agent.device, &reset.id)
         .await
         .unwrap();
 
@@ -505,7 +516,7 @@ async fn rule_12_the_outlook_says_what_will_come_of_it_and_what_to_do() {
     let mut agent = fleet.enroll(owner()).await;
     let last_sync = fleet
         .service
-        .device(&agent.device)
+        .device(&admin(), &agent.device)
         .await
         .unwrap()
         .0
@@ -526,7 +537,7 @@ async fn rule_12_the_outlook_says_what_will_come_of_it_and_what_to_do() {
         refused.verdict,
         Verdict::WouldBeRefused(Refusal::NothingToRemove)
     );
-    let (status, history) = fleet.service.status(&agent.device).await.unwrap();
+    let (status, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
     assert!(
         status.latest.is_none() && history.is_empty(),
         "an outlook sends nothing"
@@ -546,7 +557,13 @@ async fn rule_12_a_device_in_contact_will_succeed() {
     };
     let waiting = fleet.service.sync(&agent.device, request);
     let asked = async {
-        while !fleet.service.device(&agent.device).await.unwrap().1 {
+        while !fleet
+            .service
+            .device(&admin(), &agent.device)
+            .await
+            .unwrap()
+            .1
+        {
             tokio::task::yield_now().await;
         }
         let outlook = fleet.outlook(&agent, Action::Reset).await;
@@ -584,6 +601,6 @@ async fn law_3_of_many_resets_at_the_same_moment_one_is_accepted_and_the_rest_ar
     }
     assert_eq!((accepted.len(), conflicts.len()), (1, 15));
     assert!(conflicts.iter().all(|named| *named == accepted[0]));
-    let (_, history) = fleet.service.status(&agent.device).await.unwrap();
+    let (_, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
     assert_eq!(history.len(), 1);
 }

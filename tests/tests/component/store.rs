@@ -1,7 +1,8 @@
 //! What every store must do; here the one in SQLite.
 
-use crate::fleet::{Fleet, owner};
+use crate::fleet::{Fleet, admin, owner};
 use mdm_host::{
+    audit::AuditEntry,
     change::Change,
     store::{Commit, NewDevice, Overdue, SqliteStore, Store, StoreError},
     token,
@@ -16,21 +17,25 @@ use mdm_wire::{
 use std::sync::Arc;
 use tempfile::TempDir;
 
-async fn store_with(devices: usize) -> (Arc<SqliteStore>, Vec<String>, TempDir) {
+async fn store_with(devices: usize) -> (Arc<dyn Store>, Vec<String>, TempDir) {
     let folder = TempDir::new().unwrap();
-    let store = Arc::new(SqliteStore::open(&folder.path().join("mdm.db")).unwrap());
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("mdm.db")).unwrap());
     let mut ids = Vec::new();
     for number in 0..devices {
         let id = format!("device-{number:04}");
         let enrollment = token::digest(&format!("enrollment {number}"));
         store
-            .add_enrollment_token(enrollment, vec!["all".into()], 1000)
+            .add_enrollment_token(enrollment, vec!["all".into()], 1000, made_by_admin())
             .await
             .unwrap();
         assert!(store.enroll(enrollment, device(&id, 1)).await.unwrap());
         ids.push(id);
     }
     (store, ids, folder)
+}
+
+fn made_by_admin() -> AuditEntry {
+    AuditEntry::new(1, &admin(), "add-enrollment-token")
 }
 
 fn device(id: &str, at: Timestamp) -> NewDevice {
@@ -168,7 +173,7 @@ async fn a_job_that_fails_takes_none_of_its_neighbours_in_the_commit_with_it() {
 async fn an_enrollment_token_takes_in_one_device_and_not_after_its_time() {
     let (store, _ids, _folder) = store_with(0).await;
     store
-        .add_enrollment_token(token::digest("once"), vec![], 100)
+        .add_enrollment_token(token::digest("once"), vec![], 100, made_by_admin())
         .await
         .unwrap();
     assert!(
@@ -184,7 +189,7 @@ async fn an_enrollment_token_takes_in_one_device_and_not_after_its_time() {
             .unwrap()
     );
     store
-        .add_enrollment_token(token::digest("late"), vec![], 100)
+        .add_enrollment_token(token::digest("late"), vec![], 100, made_by_admin())
         .await
         .unwrap();
     assert!(
@@ -279,14 +284,22 @@ async fn every_decision_leaves_a_line_in_the_audit_trail_with_the_plugins_digest
     let agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "7394").await.unwrap();
     fleet.report(&agent, &reset, Outcome::Success).await;
-    let lines = fleet.service.audit(&agent.device, 10).await.unwrap();
+    let lines = fleet
+        .service
+        .device_audit(&admin(), &agent.device, 10)
+        .await
+        .unwrap();
     let deeds: Vec<_> = lines
         .iter()
         .map(|it| (it.actor.as_str(), it.action.as_str()))
         .collect();
     assert_eq!(
         deeds,
-        [("agent", "report"), ("admin", "reset"), ("agent", "enroll")]
+        [
+            ("agent", "report"),
+            ("token admin", "reset"),
+            ("agent", "enroll")
+        ]
     );
     assert_eq!(lines[1].command.as_ref(), Some(&reset.id));
     assert_eq!(lines[1].plugin.as_ref().map(String::len), Some(64));

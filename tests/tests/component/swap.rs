@@ -1,8 +1,9 @@
 //! Other plugins at work: swapped between two calls, taken out again when they fail, and tried in the
 //! shadow of the active one.
 
-use crate::fleet::{Agent, Fleet, NO_OPTIONS, host_keys, owner, reference, small};
+use crate::fleet::{Agent, Fleet, NO_OPTIONS, admin, host_keys, owner, reference, small};
 use mdm_host::{
+    audit::AuditEntry,
     plugin::{Artifacts, REFERENCE, Runtime, Trial},
     service::{Comparisons, PluginSettings, Plugins, Service, ServiceError, ShadowReport},
     store::{ChosenPlugin, PluginChoice, PluginFile, SqliteStore, Store},
@@ -46,7 +47,11 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
     let reset = fleet.reset(&agent, guessable).await.unwrap();
     assert_eq!(reset.expires_at, None);
 
-    fleet.service.use_plugin(unsigned(CORPORATE)).await.unwrap();
+    fleet
+        .service
+        .use_plugin(&admin(), unsigned(CORPORATE))
+        .await
+        .unwrap();
     assert_eq!(active(&fleet), digest_of(CORPORATE));
     fleet.report(&agent, &reset, Outcome::Success).await;
     assert_eq!(fleet.command(&agent, &reset).await.status, Status::Success);
@@ -58,7 +63,7 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
         "the corporate rule"
     );
 
-    fleet.service.use_default_plugin().await.unwrap();
+    fleet.service.use_default_plugin(&admin()).await.unwrap();
     fleet.report(&agent, &reset, Outcome::Success).await;
     fleet.reset(&agent, guessable).await.unwrap();
 }
@@ -66,20 +71,24 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
 #[tokio::test]
 async fn what_was_chosen_is_active_after_a_restart_and_so_is_what_a_roll_back_put_back() {
     let fleet = Fleet::new().await;
-    fleet.service.use_plugin(unsigned(CORPORATE)).await.unwrap();
+    fleet
+        .service
+        .use_plugin(&admin(), unsigned(CORPORATE))
+        .await
+        .unwrap();
     let fleet = fleet.restarted().await;
     assert_eq!(active(&fleet), digest_of(CORPORATE));
-    fleet.service.roll_back_plugin().await.unwrap();
+    fleet.service.roll_back_plugin(&admin()).await.unwrap();
     let fleet = fleet.restarted().await;
     assert_eq!(active(&fleet), digest_of(REFERENCE));
-    fleet.service.roll_back_plugin().await.unwrap();
+    fleet.service.roll_back_plugin(&admin()).await.unwrap();
     assert_eq!(active(&fleet), digest_of(CORPORATE));
-    fleet.service.use_default_plugin().await.unwrap();
+    fleet.service.use_default_plugin(&admin()).await.unwrap();
     let fleet = fleet.restarted().await;
     assert_eq!(active(&fleet), digest_of(REFERENCE));
     let told: Vec<_> = fleet
         .service
-        .host_audit(10)
+        .plugin_audit(10)
         .await
         .unwrap()
         .into_iter()
@@ -101,11 +110,14 @@ async fn what_was_chosen_is_active_after_a_restart_and_so_is_what_a_roll_back_pu
 #[tokio::test]
 async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_stays() {
     let fleet = Fleet::new().await;
-    let refused = fleet.service.use_plugin(unsigned(b"no plugin")).await;
+    let refused = fleet
+        .service
+        .use_plugin(&admin(), unsigned(b"no plugin"))
+        .await;
     assert!(matches!(refused, Err(ServiceError::NoPlugin(_))));
     let refused = fleet
         .service
-        .use_plugin(unsigned(breaking(8)))
+        .use_plugin(&admin(), unsigned(breaking(8)))
         .await
         .unwrap_err();
     let text = refused.to_string();
@@ -116,9 +128,9 @@ async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_sta
     let refused = fleet.service.start_shadow(unsigned(breaking(8))).await;
     assert!(matches!(refused, Err(ServiceError::DoesNotConform { .. })));
     assert_eq!(active(&fleet), digest_of(REFERENCE));
-    let nothing = fleet.service.roll_back_plugin().await;
+    let nothing = fleet.service.roll_back_plugin(&admin()).await;
     assert!(matches!(nothing, Err(ServiceError::NothingToRollBack)));
-    assert_eq!(fleet.service.host_audit(10).await.unwrap(), []);
+    assert_eq!(fleet.service.plugin_audit(10).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -126,7 +138,7 @@ async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails(
     let fleet = Fleet::new().await;
     fleet
         .service
-        .use_plugin(unsigned(breaking(CRASHES)))
+        .use_plugin(&admin(), unsigned(breaking(CRASHES)))
         .await
         .unwrap();
     let mut agents = Vec::new();
@@ -143,7 +155,7 @@ async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails(
         };
         assert_eq!(active(&fleet), expected, "after {} failures", number + 1);
     }
-    let audit = fleet.service.host_audit(10).await.unwrap();
+    let audit = fleet.service.plugin_audit(10).await.unwrap();
     assert_eq!(
         (audit[0].actor.as_str(), audit[0].action.as_str()),
         ("host", "roll-back-plugin")
@@ -160,7 +172,11 @@ async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails(
 #[tokio::test]
 async fn a_plugin_is_on_trial_until_it_has_decided_enough_also_over_a_restart() {
     let fleet = Fleet::new().await;
-    fleet.service.use_plugin(unsigned(CORPORATE)).await.unwrap();
+    fleet
+        .service
+        .use_plugin(&admin(), unsigned(CORPORATE))
+        .await
+        .unwrap();
     let is_on_trial = |fleet: &Fleet| fleet.service.plugins().1.is_some();
     let fleet = fleet.restarted().await;
     assert!(is_on_trial(&fleet), "a restart proves nothing");
@@ -174,7 +190,7 @@ async fn a_plugin_is_on_trial_until_it_has_decided_enough_also_over_a_restart() 
         fleet.reset(&agent, "1").await.unwrap_err();
     }
     assert!(!is_on_trial(&fleet));
-    let audit = fleet.service.host_audit(1).await.unwrap();
+    let audit = fleet.service.plugin_audit(1).await.unwrap();
     assert_eq!(audit[0].action, "keep-plugin");
     let fleet = fleet.restarted().await;
     assert!(!is_on_trial(&fleet), "it stays proven");
@@ -185,21 +201,29 @@ async fn a_plugin_is_on_trial_until_it_has_decided_enough_also_over_a_restart() 
 async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
     let fleet = Fleet::new().await;
     let minefield = fleet.enroll_in(owner(), &["minefield"]).await;
-    fleet.service.use_plugin(unsigned(CORPORATE)).await.unwrap();
     fleet
         .service
-        .use_plugin(unsigned(breaking(CRASHES)))
+        .use_plugin(&admin(), unsigned(CORPORATE))
+        .await
+        .unwrap();
+    fleet
+        .service
+        .use_plugin(&admin(), unsigned(breaking(CRASHES)))
         .await
         .unwrap();
     let reset = fleet.reset(&minefield, "1234").await.unwrap();
-    let audit = fleet.service.audit(&minefield.device, 1).await.unwrap();
+    let audit = fleet
+        .service
+        .device_audit(&admin(), &minefield.device, 1)
+        .await
+        .unwrap();
     assert_eq!(audit[0].command, Some(reset.id));
     assert_eq!(audit[0].plugin, Some(digest_of(REFERENCE)));
     for _ in 0..2 {
         fleet.reset(&minefield, "1234").await.unwrap_err();
     }
     assert_eq!(active(&fleet), digest_of(REFERENCE));
-    fleet.service.roll_back_plugin().await.unwrap();
+    fleet.service.roll_back_plugin(&admin()).await.unwrap();
     assert_eq!(active(&fleet), digest_of(&breaking(CRASHES)));
     let (_, trial, _) = fleet.service.plugins();
     assert_eq!(
@@ -212,8 +236,9 @@ async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
 #[tokio::test]
 async fn plugins_are_checked_one_at_a_time() {
     let fleet = Fleet::new().await;
+    let by = admin();
     let (first, second) = tokio::join!(
-        fleet.service.use_plugin(unsigned(CORPORATE)),
+        fleet.service.use_plugin(&by, unsigned(CORPORATE)),
         fleet.service.start_shadow(unsigned(NEXT)),
     );
     first.unwrap();
@@ -246,7 +271,10 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
         .compile_ahead(CORPORATE, &artifacts([1; 32]))
         .unwrap();
     let service = start(Some(artifacts([1; 32]))).await.unwrap();
-    service.use_plugin(unsigned(compiled)).await.unwrap();
+    service
+        .use_plugin(&admin(), unsigned(compiled))
+        .await
+        .unwrap();
     drop(service);
     for with in [Some(artifacts([2; 32])), None] {
         let service = start(with).await.unwrap();
@@ -262,7 +290,7 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
         }),
         previous: None,
     };
-    let audit = store.audit(None, 1).await.unwrap().remove(0);
+    let audit = AuditEntry::new(1, &admin(), "use-plugin");
     let file = Some(unsigned(NEXT));
     store.choose_plugin(choice, file, audit).await.unwrap();
     let refused = start(None).await.map(|_| ()).unwrap_err();
@@ -382,7 +410,7 @@ async fn a_compiled_plugin_is_used_by_the_host_that_compiled_it_and_by_no_other(
     let fleet = Fleet::new().await;
     let unknown = fleet
         .service
-        .use_plugin(unsigned(compiled))
+        .use_plugin(&admin(), unsigned(compiled))
         .await
         .unwrap_err();
     assert!(unknown.to_string().contains("compile it with"), "{unknown}");
@@ -397,7 +425,11 @@ async fn one_host_serves_plugins_of_contract_1_0_and_of_a_trial_1_1() {
         minimum_length: 6,
     };
     for (component, contract) in [(REFERENCE, "1.0.0"), (NEXT, "1.1.0"), (REFERENCE, "1.0.0")] {
-        fleet.service.use_plugin(unsigned(component)).await.unwrap();
+        fleet
+            .service
+            .use_plugin(&admin(), unsigned(component))
+            .await
+            .unwrap();
         assert_eq!(fleet.service.plugins().0.active.plugin.contract(), contract);
         whole_story(&fleet, &agent, &policy).await;
     }

@@ -3,10 +3,12 @@
 use super::{SqliteStore, rows};
 use crate::{
     audit::{AuditEntry, AuditLine, Chain},
-    store::{AuditTrail, StoreError},
+    store::{AuditFilter, AuditTrail, StoreError},
 };
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter, types::Value};
+
+const COLUMNS: &str = "number, at, actor, address, action, device, command, detail, plugin, digest";
 
 /// Adds a line to the chain.
 pub(super) fn write(connection: &Connection, entry: &AuditEntry) -> Result<(), StoreError> {
@@ -52,17 +54,10 @@ pub(super) fn lines(
     most: u32,
 ) -> Result<(Vec<AuditLine>, u64), StoreError> {
     let transaction = connection.unchecked_transaction()?;
-    let mut query = transaction.prepare_cached(
-        "select number, at, actor, address, action, device, command, detail, plugin, digest from audit \
-         where number > ? order by number limit ?",
-    )?;
-    let lines = query.query_map(params![after, most], |row| {
-        Ok(AuditLine {
-            number: row.get("number")?,
-            entry: rows::audit_entry(row)?,
-            digest: row.get("digest")?,
-        })
-    })?;
+    let mut query = transaction.prepare_cached(&format!(
+        "select {COLUMNS} from audit where number > ? order by number limit ?"
+    ))?;
+    let lines = query.query_map(params![after, most], line)?;
     let lines = lines.collect::<Result<_, _>>()?;
     let written = transaction
         .prepare_cached("select seq from sqlite_sequence where name = 'audit'")?
@@ -71,17 +66,75 @@ pub(super) fn lines(
     Ok((lines, written.unwrap_or(0)))
 }
 
+/// A condition with the value of each of its places.
+fn conditions(filter: &AuditFilter, before: Option<u64>) -> (String, Vec<Value>) {
+    let AuditFilter {
+        device,
+        actor,
+        actions,
+        text,
+        from,
+        until,
+    } = filter;
+    let (mut sql, mut values) = (String::from("true"), Vec::new());
+    let mut add = |condition: &str, value: Value| {
+        sql.push_str(" and ");
+        sql.push_str(condition);
+        values.push(value);
+    };
+    if let Some(device) = device {
+        add("device = ?", device.clone().into());
+    }
+    if let Some(actor) = actor {
+        add("actor = ?", actor.clone().into());
+    }
+    if !actions.is_empty() {
+        let actions = serde_json::Value::from(actions.clone());
+        let is_one = "action in (select value from json_each(?))";
+        add(is_one, actions.to_string().into());
+    }
+    if let Some(text) = text {
+        let is_in = "instr(lower(concat_ws(' ', detail, command, address)), ?) > 0";
+        add(is_in, text.to_lowercase().into());
+    }
+    // Numbers and times of this calendar are far below the largest integer.
+    let integer = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+    if let Some(from) = from {
+        add("at >= ?", integer(*from));
+    }
+    if let Some(until) = until {
+        add("at < ?", integer(*until));
+    }
+    if let Some(before) = before {
+        add("number < ?", integer(before));
+    }
+    (sql, values)
+}
+
+fn line(row: &Row<'_>) -> rusqlite::Result<AuditLine> {
+    Ok(AuditLine {
+        number: row.get("number")?,
+        entry: rows::audit_entry(row)?,
+        digest: row.get("digest")?,
+    })
+}
+
 #[async_trait]
 impl AuditTrail for SqliteStore {
-    async fn audit(&self, device: Option<&str>, most: u32) -> Result<Vec<AuditEntry>, StoreError> {
-        let device = device.map(str::to_owned);
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        most: u32,
+    ) -> Result<Vec<AuditLine>, StoreError> {
+        let (conditions, mut values) = conditions(filter, before);
+        values.push(i64::from(most).into());
         self.read(move |connection| {
-            let mut query = connection.prepare_cached(
-                "select at, actor, address, action, device, command, detail, plugin from audit \
-                 where device is ? order by number desc limit ?",
-            )?;
-            let entries = query.query_map(params![device, most], rows::audit_entry)?;
-            Ok(entries.collect::<Result<_, _>>()?)
+            let mut query = connection.prepare_cached(&format!(
+                "select {COLUMNS} from audit where {conditions} order by number desc limit ?"
+            ))?;
+            let lines = query.query_map(params_from_iter(values), line)?;
+            Ok(lines.collect::<Result<_, _>>()?)
         })
         .await
     }
