@@ -4,10 +4,12 @@
 use crate::{SIGNING_KEY, Situation};
 use async_trait::async_trait;
 use mdm_host::{
-    audit::{AuditEntry, AuditLine},
+    access::{Permission, Reach},
+    audit::{AuditEntry, AuditLine, Chain},
     change::Change,
     store::{
-        Commit, Delivery, NewDevice, Overdue, PluginChoice, PluginFile, Snapshot, Store, StoreError,
+        Accounts, ApiToken, AuditFilter, AuditTrail, Commit, Delivery, Devices, Enrollment, NewDevice,
+        Overdue, PluginChoice, PluginChoices, PluginFile, Session, Snapshot, StoreError, User,
     },
     token::TokenDigest,
 };
@@ -154,7 +156,7 @@ fn assert_short(outcome: &Outcome) {
 }
 
 #[async_trait]
-impl Store for OneDevice {
+impl Devices for OneDevice {
     async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>> {
         let state = self.lock();
         Ok(state.is(device).then(|| state.snapshot()))
@@ -207,17 +209,48 @@ impl Store for OneDevice {
         Ok(Vec::new())
     }
 
-    async fn audit(&self, device: Option<&str>, most: u32) -> Result<Vec<AuditEntry>> {
+    async fn commit(&self, commit: Commit) -> Result<()> {
+        let mut state = self.lock();
+        assert!(state.is(&commit.device), "law 4: a call sees one device");
+        if commit.version != state.snapshot.version {
+            return Err(StoreError::Conflict);
+        }
+        state.snapshot.version += 1;
+        for change in commit.changes {
+            state.apply(commit.at, change);
+        }
+        state.audit.extend(commit.audit);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl AuditTrail for OneDevice {
+    async fn audit(&self, filter: &AuditFilter, _: Option<u64>, most: u32) -> Result<Vec<AuditLine>> {
         let state = self.lock();
-        let entries = state.audit.iter().rev();
-        let entries = entries.filter(|entry| entry.device.as_deref() == device);
-        Ok(entries.take(most as usize).cloned().collect())
+        let mut chain = Chain::default();
+        let mut lines = Vec::new();
+        for entry in &state.audit {
+            let line = chain.next(entry.clone());
+            chain = Chain {
+                number: line.number,
+                digest: line.digest,
+            };
+            lines.push(line);
+        }
+        lines.reverse();
+        lines.retain(|line| filter.device.is_none() || line.entry.device == filter.device);
+        lines.truncate(most as usize);
+        Ok(lines)
     }
 
     async fn audit_lines(&self, _after: u64, _most: u32) -> Result<(Vec<AuditLine>, u64)> {
         Ok((Vec::new(), 0))
     }
+}
 
+#[async_trait]
+impl PluginChoices for OneDevice {
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>> {
         Ok(None)
     }
@@ -238,26 +271,16 @@ impl Store for OneDevice {
     async fn plugin_file(&self, _digest: &str) -> Result<Option<PluginFile>> {
         Ok(None)
     }
+}
 
-    async fn commit(&self, commit: Commit) -> Result<()> {
-        let mut state = self.lock();
-        assert!(state.is(&commit.device), "law 4: a call sees one device");
-        if commit.version != state.snapshot.version {
-            return Err(StoreError::Conflict);
-        }
-        state.snapshot.version += 1;
-        for change in commit.changes {
-            state.apply(commit.at, change);
-        }
-        state.audit.extend(commit.audit);
-        Ok(())
-    }
-
+#[async_trait]
+impl Enrollment for OneDevice {
     async fn add_enrollment_token(
         &self,
         _: TokenDigest,
         groups: Vec<String>,
         expires_at: Timestamp,
+        _: AuditEntry,
     ) -> Result<()> {
         assert!(groups.len() <= 32 && groups.iter().all(|it| (1..=64).contains(&it.len())));
         assert!(expires_at < END_OF_CALENDAR);
@@ -279,20 +302,95 @@ impl Store for OneDevice {
     async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey> {
         Ok(ours)
     }
+}
 
-    async fn has_admin_token(&self) -> Result<bool> {
+/// Whoever calls may do everything; nobody signs in.
+#[async_trait]
+impl Accounts for OneDevice {
+    async fn users(&self) -> Result<Vec<User>> {
+        Ok(Vec::new())
+    }
+
+    async fn user(&self, _: &str) -> Result<Option<User>> {
+        Ok(None)
+    }
+
+    async fn add_user(&self, user: User, _: AuditEntry) -> Result<bool> {
+        assert!((1..=64).contains(&user.name.len()));
         Ok(true)
     }
 
-    async fn add_admin_token(&self, _token: TokenDigest) -> Result<()> {
+    async fn change_user(&self, _: User, _: AuditEntry) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn remove_user(&self, _: &str, _: AuditEntry) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn use_totp(&self, _: &str, _: u64) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn add_invitation(&self, _: TokenDigest, _: &str, _: Timestamp) -> Result<()> {
         Ok(())
     }
 
-    async fn replace_admin_tokens(&self, _token: TokenDigest) -> Result<()> {
+    async fn invitation(&self, _: TokenDigest, _: Timestamp) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    async fn accept_invitation(&self, _: TokenDigest, _: String, _: AuditEntry) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn open_session(
+        &self,
+        _: TokenDigest,
+        _: &str,
+        _: Timestamp,
+        _: AuditEntry,
+    ) -> Result<()> {
+        panic!("nobody gets in without a password")
+    }
+
+    async fn session(&self, _: TokenDigest) -> Result<Option<Session>> {
+        Ok(None)
+    }
+
+    async fn use_session(&self, _: TokenDigest, _: Timestamp) -> Result<()> {
         Ok(())
     }
 
-    async fn is_admin_token(&self, _token: TokenDigest) -> Result<bool> {
+    async fn close_session(&self, _: TokenDigest) -> Result<()> {
+        Ok(())
+    }
+
+    async fn forget_sessions(&self, _: Timestamp, _: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    async fn api_tokens(&self) -> Result<Vec<ApiToken>> {
+        Ok(Vec::new())
+    }
+
+    async fn api_token(&self, _: TokenDigest, _: Timestamp) -> Result<Option<ApiToken>> {
+        Ok(Some(ApiToken {
+            name: "admin".into(),
+            permissions: Permission::ALL.into(),
+            reach: Reach::ALL,
+            created_at: 0,
+            expires_at: None,
+        }))
+    }
+
+    async fn add_api_token(&self, _: TokenDigest, about: ApiToken, _: AuditEntry) -> Result<bool> {
+        assert!((1..=64).contains(&about.name.len()) && !about.permissions.is_empty());
+        assert!(about.expires_at.is_none_or(|end| end < END_OF_CALENDAR));
         Ok(true)
+    }
+
+    async fn remove_api_token(&self, _: &str, _: AuditEntry) -> Result<bool> {
+        Ok(false)
     }
 }

@@ -1,6 +1,6 @@
 //! Times: milliseconds since 1970 in memory, RFC 3339 in JSON.
 
-use jiff::Timestamp as Instant;
+use jiff::{Timestamp as Instant, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as _};
 
 /// Milliseconds since 1970-01-01T00:00:00Z, as the contract's `timestamp`.
@@ -19,6 +19,15 @@ pub fn now() -> Timestamp {
 pub fn rfc3339(time: Timestamp) -> Option<String> {
     let instant = Instant::from_millisecond(i64::try_from(time).ok()?).ok()?;
     Some(instant.to_string())
+}
+
+/// A time as RFC 3339 writes it, or a day, which begins at midnight in UTC.
+pub fn parse(text: &str) -> Option<Timestamp> {
+    let instant = match text.parse::<Date>() {
+        Ok(day) if !text.contains('T') => TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()?,
+        _ => text.parse::<Instant>().ok()?,
+    };
+    u64::try_from(instant.as_millisecond()).ok()
 }
 
 /// For `#[serde(with = "time")]` on a [`Timestamp`].
@@ -56,5 +65,20 @@ pub mod option {
         deserializer: D,
     ) -> Result<Option<Timestamp>, D::Error> {
         Ok(Option::<Time>::deserialize(deserializer)?.map(|Time(time)| time))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn a_time_is_read_as_rfc_3339_or_as_a_day() {
+        assert_eq!(parse("1970-01-02"), Some(86_400_000));
+        assert_eq!(parse("1970-01-01T00:00:01Z"), Some(1000));
+        assert_eq!(parse("1970-01-01T01:00:01+01:00"), Some(1000));
+        for bad in ["", "yesterday", "1969-12-31", "2026-02-30", "12:00"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
     }
 }

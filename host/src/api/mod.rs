@@ -3,6 +3,7 @@
 
 mod admin;
 mod agent;
+pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod body;
 pub mod connections;
@@ -88,6 +89,7 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
                 )
                 .route("/enrollment-tokens", post(admin::enrollment_token)),
         ))
+        .merge(needs(Permission::SeeAudit, audit::router()))
         .merge(needs(Permission::ManageUsers, users::router()))
         .nest("/plugin", plugin::router())
         .layer(middleware::from_fn(carry_out));

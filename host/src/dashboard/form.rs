@@ -30,10 +30,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Dashboard>> for Form<T> {
         let bytes = body::read(Request::from_parts(parts, content), dashboard).await?;
         let Token { form_token } =
             serde_urlencoded::from_bytes(&bytes).map_err(|_| PageError::StrangeForm)?;
-        // Digests, so that the time which a comparison takes tells nothing.
-        if token::digest(&form_token) != token::digest(signed_in.form_token()) {
-            return Err(PageError::StrangeForm);
-        }
+        check_token(&signed_in, &form_token)?;
         match serde_urlencoded::from_bytes(&bytes) {
             Ok(form) => Ok(Self(signed_in, form)),
             Err(_) => Err(PageError::Failed {
@@ -41,6 +38,15 @@ impl<T: DeserializeOwned> FromRequest<Arc<Dashboard>> for Form<T> {
                 detail: "a field of the form is missing, or is not of the right kind".into(),
             }),
         }
+    }
+}
+
+/// Checks that a form is this session's.
+pub(super) fn check_token(signed_in: &SignedIn, form_token: &str) -> Result<(), PageError> {
+    // Digests, so that the time which a comparison takes tells nothing.
+    match token::digest(form_token) == token::digest(signed_in.form_token()) {
+        true => Ok(()),
+        false => Err(PageError::StrangeForm),
     }
 }
 

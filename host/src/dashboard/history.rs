@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use mdm_wire::{
     decisions::{Command, Status},
     time::Timestamp,
+    words::Action,
 };
 
 /// The commands, and those lines of the audit trail that are about none of them.
@@ -67,15 +68,43 @@ fn options(command: &Command) -> Vec<&'static str> {
     .collect()
 }
 
-fn event(entry: &AuditEntry) -> Markup {
-    let what = match (entry.action.as_str(), entry.detail.as_deref()) {
-        ("policy", Some("cleared")) => "Policy cleared".to_owned(),
-        ("policy", Some(policy)) => format!("Policy applied: {policy}"),
-        ("enroll", _) => "Enrolled".to_owned(),
-        ("revoke", Some(reason)) => format!("Revoked: {reason}"),
-        ("revoke", None) => "Revoked".to_owned(),
-        (action, Some(detail)) => format!("{action}: {detail}"),
-        (action, None) => action.to_owned(),
+/// What a line of the audit trail says was done, in words.
+pub(super) fn what(entry: &AuditEntry) -> String {
+    let name = match entry.action.as_str() {
+        "reset" => texts::action(Action::Reset),
+        "remove" => texts::action(Action::Remove),
+        "report" => "The device reported",
+        "cancel" => "Cancelled the pending command",
+        "expire" => "The command’s time was over",
+        "policy" if entry.detail.as_deref() == Some("cleared") => {
+            return "Policy cleared".to_owned();
+        }
+        "policy" => "Policy applied",
+        "enroll" => "Enrolled",
+        "revoke" => "Revoked",
+        "rotate-keys" => "The device changed its keys",
+        "use-plugin" => "Another plugin decides",
+        "roll-back-plugin" => "The plugin before decides again",
+        "keep-plugin" => "The plugin has passed its trial",
+        "add-enrollment-token" => "Made an enrollment token",
+        "sign-in" => "Signed in",
+        "choose-password" => "Chose a password to sign in with",
+        "add-user" => "Added a user",
+        "change-user" => "Changed a user",
+        "remove-user" => "Removed a user",
+        "invite-user" => "Made a link for a new password",
+        "set-one-time-passwords" => "Signs in with one-time passwords",
+        "clear-one-time-passwords" => "Signs in without one-time passwords",
+        "add-token" => "Made a token",
+        "remove-token" => "Took a token back",
+        other => other,
     };
-    html! { p { strong { (what) } " · " (texts::time(entry.at)) " by " (entry.actor) } }
+    match entry.detail.as_deref() {
+        Some(detail) => format!("{name}: {detail}"),
+        None => name.to_owned(),
+    }
+}
+
+fn event(entry: &AuditEntry) -> Markup {
+    html! { p { strong { (what(entry)) } " · " (texts::time(entry.at)) " by " (entry.actor) } }
 }

@@ -3,6 +3,7 @@
 
 mod account;
 mod assets;
+mod audit;
 mod device;
 mod device_view;
 mod devices;
@@ -14,6 +15,7 @@ mod invitation;
 mod live;
 mod once;
 mod outlook;
+mod plugin;
 mod policy;
 mod remove;
 mod reset;
@@ -33,7 +35,7 @@ use crate::{
 };
 use axum::{
     Extension, Router,
-    extract::Request,
+    extract::{DefaultBodyLimit, Request},
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::{Redirect, Response},
@@ -84,7 +86,16 @@ pub fn router(service: Arc<Service>, is_secure: bool) -> Router {
     let seen = Router::new()
         .route("/devices", get(devices::page))
         .route("/devices/{device}", get(device::page))
+        .route("/plugin", get(plugin::page))
         .route("/live", get(live::stream));
+    let trail = Router::new()
+        .route("/audit", get(audit::page))
+        .route("/audit.csv", get(audit::table));
+    let plugins = Router::new()
+        .route("/plugin/use", post(plugin::use_plugin))
+        .route("/plugin/default", post(plugin::use_default))
+        .route("/plugin/roll-back", post(plugin::roll_back))
+        .layer(DefaultBodyLimit::max(plugin::LARGEST));
     let passwords = Router::new()
         .route(
             "/devices/{device}/reset",
@@ -111,6 +122,8 @@ pub fn router(service: Arc<Service>, is_secure: bool) -> Router {
         .merge(needs(Permission::See, seen))
         .merge(needs(Permission::ChangePassword, passwords))
         .merge(needs(Permission::ManageDevices, devices))
+        .merge(needs(Permission::SeeAudit, trail))
+        .merge(needs(Permission::ManagePlugins, plugins))
         .merge(needs(Permission::ManageUsers, users))
         .layer(middleware::from_fn(guard))
         .merge(assets::router())

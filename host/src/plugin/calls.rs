@@ -8,10 +8,12 @@ use super::{
     contract::*,
     digest::hex,
     error::{PluginError, shortened},
+    grants::Import,
     health::{Health, HealthReport, Turn},
     imports::Guest,
     returned::{in_calendar, sent},
 };
+use std::time::Duration;
 use wasmtime::{
     Store,
     component::{self, ComponentNamedList, InstancePre, Lift, Lower, Resource},
@@ -27,6 +29,7 @@ pub struct Plugin {
     indices: PasswordPluginIndices,
     digest: [u8; 32],
     contract: String,
+    imports: Vec<Import>,
     health: Health,
 }
 
@@ -37,6 +40,7 @@ impl Plugin {
         indices: PasswordPluginIndices,
         digest: [u8; 32],
         contract: String,
+        imports: Vec<Import>,
     ) -> Self {
         Self {
             runtime,
@@ -44,6 +48,7 @@ impl Plugin {
             indices,
             digest,
             contract,
+            imports,
             health: Health::default(),
         }
     }
@@ -61,8 +66,9 @@ impl Plugin {
         function: Function,
         device: &str,
         failure: Option<&PluginError>,
+        time: Duration,
     ) -> Option<Turn> {
-        self.health.note(function, device, failure)
+        self.health.note(function, device, failure, time)
     }
 
     /// How its live calls went.
@@ -73,6 +79,11 @@ impl Plugin {
     /// The version of the contract that it implements: `1.0.0`.
     pub fn contract(&self) -> &str {
         &self.contract
+    }
+
+    /// What it imports, and what that lets it do.
+    pub fn imports(&self) -> &[Import] {
+        &self.imports
     }
 
     /// The SHA-256 digest of the component, in hex.

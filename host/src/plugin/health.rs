@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// How a plugin does, since this host loaded it.
@@ -13,6 +13,10 @@ use std::{
 pub struct HealthReport {
     /// Its calls, whatever it decided.
     pub calls: u64,
+    /// How long a call took on average, in microseconds.
+    pub average_time: u64,
+    /// How long the longest call took, in microseconds.
+    pub longest_time: u64,
     /// Those that failed, by kind of failure.
     pub failures: BTreeMap<String, u64>,
     /// The functions that failed too often in a row: they are only tried now and then.
@@ -35,6 +39,8 @@ pub(super) struct Health(Mutex<Notes>);
 #[derive(Debug, Default)]
 struct Notes {
     calls: u64,
+    time: Duration,
+    longest: Duration,
     failures: BTreeMap<&'static str, u64>,
     breakers: BTreeMap<Function, Breaker>,
 }
@@ -55,9 +61,12 @@ impl Health {
         function: Function,
         device: &str,
         failure: Option<&PluginError>,
+        time: Duration,
     ) -> Option<Turn> {
         let mut notes = self.lock();
         notes.calls += 1;
+        notes.time += time;
+        notes.longest = notes.longest.max(time);
         let breaker = notes.breakers.entry(function).or_default();
         match failure {
             None => {
@@ -80,6 +89,8 @@ impl Health {
         let breakers = notes.breakers.iter();
         HealthReport {
             calls: notes.calls,
+            average_time: micros(notes.time) / notes.calls.max(1),
+            longest_time: micros(notes.longest),
             failures: failures
                 .map(|(kind, count)| ((*kind).to_owned(), *count))
                 .collect(),
@@ -93,4 +104,8 @@ impl Health {
     fn lock(&self) -> MutexGuard<'_, Notes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

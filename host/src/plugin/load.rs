@@ -61,7 +61,7 @@ impl Runtime {
     /// What its names rule out is not compiled: so a stranger's file costs no more than its reading.
     fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
         let inspection = inspect(bytes)?;
-        check_imports(inspection.imports)?;
+        check_imports(&inspection.imports)?;
         check_interface(inspection.exports.iter().map(String::as_str))?;
         tracing::info!(bytes = bytes.len(), "compiling a plugin");
         Component::new(&self.engine, bytes).map_err(|error| {
@@ -78,13 +78,14 @@ impl Runtime {
     fn admit(&self, component: &Component, digest: [u8; 32]) -> Result<Plugin, LoadError> {
         let component_type = component.component_type();
         let imports = component_type.imports(&self.engine);
-        check_imports(imports.map(|(name, _)| Import::new(name)).collect())?;
+        let imports: Vec<Import> = imports.map(|(name, _)| Import::new(name)).collect();
+        check_imports(&imports)?;
         let contract = check_exports(&self.engine, component)?;
         let linker = linker(&self.engine).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
         let other_types = |error: wasmtime::Error| LoadError::OtherTypes(format!("{error:#}"));
         let pre = linker.instantiate_pre(component).map_err(other_types)?;
         let indices = PasswordPluginIndices::new(&pre).map_err(other_types)?;
-        let plugin = Plugin::new(self.clone(), pre, indices, digest, contract);
+        let plugin = Plugin::new(self.clone(), pre, indices, digest, contract, imports);
         match plugin.instantiate() {
             Ok(_) => Ok(plugin),
             Err(error) => match PluginError::from_trap(&error, &self.limits) {
@@ -111,8 +112,8 @@ pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
-fn check_imports(imports: Vec<Import>) -> Result<(), LoadError> {
-    let denied: Vec<Import> = imports.into_iter().filter(|it| !it.granted).collect();
+fn check_imports(imports: &[Import]) -> Result<(), LoadError> {
+    let denied: Vec<Import> = imports.iter().filter(|it| !it.granted).cloned().collect();
     match denied.iter().find(|it| it.is_of_another_contract()) {
         Some(other) => Err(LoadError::OtherVersion {
             found: other.name.clone(),

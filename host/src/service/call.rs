@@ -87,8 +87,9 @@ impl Service {
                 .instance()
                 .and_then(|mut instance| call(&mut instance, context));
             let failure = decided.as_ref().err();
-            metrics.plugins.ended(function, failure, began.elapsed());
-            if let Some(turn) = plugin.note_call(function, &device, failure) {
+            let time = began.elapsed();
+            metrics.plugins.ended(function, failure, time);
+            if let Some(turn) = plugin.note_call(function, &device, failure, time) {
                 metrics.plugins.turned(function, turn);
                 tracing::error!(plugin = plugin.digest(), %function, ?turn, "the function's service");
             }
