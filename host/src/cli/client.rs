@@ -134,7 +134,9 @@ impl Client {
             .await
             .context("the host's answer did not arrive whole")?;
         if status.is_success() {
-            return serde_json::from_slice(&text)
+            // An answer without a body says that it is done, and no more.
+            let text = if text.is_empty() { &b"null"[..] } else { &text };
+            return serde_json::from_slice(text)
                 .context("the host's answer is not what this version of mdm-host expects");
         }
         bail!(self.refusal(status, &text))

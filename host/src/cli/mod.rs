@@ -12,7 +12,9 @@ mod policy;
 mod prompt;
 mod serve;
 mod show;
+mod token;
 mod tokens;
+mod user;
 
 use clap::{Args, Parser, Subcommand};
 use client::Client;
@@ -45,6 +47,12 @@ enum Command {
     /// Check, make and swap plugins.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// Say which programs may call.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Say who may sign in.
+    #[command(subcommand)]
+    User(user::User),
     /// Apply and clear policies.
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -90,6 +98,8 @@ impl Cli {
                 Command::Password(password) => password.run().await,
                 Command::Plugin(plugin) => plugin.run().await,
                 Command::Policy(policy) => policy.run().await,
+                Command::Token(token) => token.run().await,
+                Command::User(user) => user.run().await,
             }
         })
     }

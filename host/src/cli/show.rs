@@ -1,6 +1,6 @@
 //! Answers as pages for people.
 
-use crate::api::model::{DeviceList, DeviceView, GroupAnswer, StatusView};
+use crate::api::model::{ApiTokenView, DeviceList, DeviceView, GroupAnswer, StatusView, UserView};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook},
     time::{Timestamp, rfc3339},
@@ -45,6 +45,46 @@ pub(super) fn devices(list: &DeviceList) -> String {
     }
     if let Some(next) = &list.next {
         line!(page, "more: --after {next}");
+    }
+    page
+}
+
+pub(super) fn users(users: &[UserView]) -> String {
+    let mut page = format!(
+        "{:20}  {:8}  {:20}  {}\n",
+        "NAME", "ROLE", "SIGNS IN WITH", "DEVICES"
+    );
+    for user in users {
+        let signs_in_with = match (user.can_sign_in, user.one_time_passwords) {
+            (false, _) => "nothing yet: invited",
+            (true, false) => "a password",
+            (true, true) => "a password and a code",
+        };
+        let (name, role) = (&user.name, user.role.word());
+        line!(
+            page,
+            "{name:20}  {role:8}  {signs_in_with:20}  {}",
+            user.groups
+        );
+    }
+    page
+}
+
+pub(super) fn tokens(tokens: &[ApiTokenView]) -> String {
+    let mut page = format!(
+        "{:20}  {:20}  {:20}  {}\n",
+        "NAME", "VALID UNTIL", "DEVICES", "MAY"
+    );
+    for token in tokens {
+        let until = token.expires_at.map_or("taken back".into(), time);
+        let may: Vec<&str> = token.permissions.iter().map(|it| it.word()).collect();
+        let devices = token.groups.to_string();
+        line!(
+            page,
+            "{:20}  {until:20}  {devices:20}  {}",
+            token.name,
+            may.join(" ")
+        );
     }
     page
 }
