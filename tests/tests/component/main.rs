@@ -10,3 +10,4 @@ mod revoked;
 mod rules;
 mod store;
 mod swap;
+mod users;

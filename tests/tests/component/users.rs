@@ -1,0 +1,393 @@
+//! Who gets in, and what they may do then.
+
+use crate::fleet::{Fleet, admin, owner, password};
+use mdm_host::{
+    access::{Caller, Permission, Reach, Role},
+    service::{Invitation, ServiceError, SignIn, SignInError},
+    token,
+};
+use totp_rs::Totp;
+use zeroize::Zeroizing;
+
+const PASSWORD: &str = "tulip-anvil-rainy-42";
+
+fn groups(names: &[&str]) -> Reach {
+    Reach(Some(names.iter().map(|it| (*it).to_owned()).collect()))
+}
+
+async fn accepted(fleet: &Fleet, invitation: &Invitation) -> Zeroizing<String> {
+    let token = token::digest(&invitation.token);
+    fleet
+        .service
+        .accept_invitation(token, password(PASSWORD), None)
+        .await
+        .unwrap()
+}
+
+async fn sign_in(
+    fleet: &Fleet,
+    name: &str,
+    password: &str,
+    code: Option<&str>,
+) -> Result<Zeroizing<String>, SignInError> {
+    let sign_in = SignIn {
+        name: name.into(),
+        password: Zeroizing::new(password.into()),
+        code: code.map(str::to_owned),
+    };
+    fleet.service.sign_in(sign_in, None).await
+}
+
+/// The caller whose session this is.
+async fn caller(fleet: &Fleet, session: &str) -> Option<Caller> {
+    let user = fleet.service.session(token::digest(session)).await.unwrap();
+    user.map(|user| fleet.service.user_as_caller(&user, None))
+}
+
+async fn user(fleet: &Fleet, name: &str, role: Role, reach: Reach) -> Caller {
+    let made = fleet.service.add_user(&admin(), name, role, reach).await;
+    let session = accepted(fleet, &made.unwrap()).await;
+    caller(fleet, &session).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_invitation_gives_a_password_once_and_lets_its_user_in() {
+    let fleet = Fleet::new().await;
+    let made = fleet.service.first_admin().await.unwrap().unwrap();
+    let weak = fleet
+        .service
+        .accept_invitation(
+            token::digest(&made.token),
+            password("passwordpassword"),
+            None,
+        )
+        .await;
+    assert!(matches!(weak, Err(ServiceError::BadPassword(_))));
+    let session = accepted(&fleet, &made).await;
+    let by = caller(&fleet, &session).await.unwrap();
+    assert_eq!(by.name, "user admin");
+    assert!(by.may(Permission::ManageUsers));
+    let again = fleet
+        .service
+        .accept_invitation(
+            token::digest(&made.token),
+            password("another-anvil-rainy-42"),
+            None,
+        )
+        .await;
+    assert!(matches!(again, Err(ServiceError::BadInvitation)));
+    assert!(
+        fleet.service.first_admin().await.unwrap().is_none(),
+        "there is one who can sign in"
+    );
+}
+
+#[tokio::test]
+async fn who_has_the_password_gets_in_and_nobody_is_told_what_was_wrong() {
+    let fleet = Fleet::new().await;
+    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    assert!(sign_in(&fleet, "alice", PASSWORD, None).await.is_ok());
+    for (name, password) in [
+        ("alice", "tulip-anvil-rainy-43"),
+        ("bob", PASSWORD),
+        ("", ""),
+    ] {
+        let refused = sign_in(&fleet, name, password, None).await;
+        assert!(matches!(refused, Err(SignInError::Wrong)), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn who_guesses_passwords_is_told_to_wait() {
+    let fleet = Fleet::new().await;
+    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let mut refused = None;
+    for _ in 0..30 {
+        refused = sign_in(&fleet, "alice", "a guess", None).await.err();
+        if matches!(refused, Some(SignInError::TooOften)) {
+            break;
+        }
+    }
+    assert!(matches!(refused, Some(SignInError::TooOften)));
+    let right = sign_in(&fleet, "alice", PASSWORD, None).await;
+    assert!(
+        matches!(right, Err(SignInError::TooOften)),
+        "the right one must not show, either"
+    );
+}
+
+#[tokio::test]
+async fn a_one_time_password_counts_once() {
+    let fleet = Fleet::new().await;
+    let by = user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let new = fleet.service.new_totp("alice").unwrap();
+    let totp = Totp::from_url(new.url.as_str()).unwrap();
+    // The code before, which counts for half a minute more: the tests need three of them.
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let [before, current, next] = [now - 30, now, now + 30].map(|at| totp.generate(at).to_string());
+    let set = |code: String| {
+        let (service, by, sealed) = (&fleet.service, &by, new.sealed.clone());
+        async move { service.set_totp(by, "alice", sealed, &code).await.unwrap() }
+    };
+    assert!(
+        !set("000000".into()).await || !set("000001".into()).await,
+        "a wrong code"
+    );
+    assert!(set(before.clone()).await);
+    let missing = sign_in(&fleet, "alice", PASSWORD, None).await;
+    assert!(matches!(missing, Err(SignInError::CodeMissing)));
+    let used = sign_in(&fleet, "alice", PASSWORD, Some(&before)).await;
+    assert!(matches!(used, Err(SignInError::CodeWrong)));
+    assert!(
+        sign_in(&fleet, "alice", PASSWORD, Some(&current))
+            .await
+            .is_ok()
+    );
+    let used = sign_in(&fleet, "alice", PASSWORD, Some(&current)).await;
+    assert!(matches!(used, Err(SignInError::CodeWrong)));
+    assert!(
+        sign_in(&fleet, "alice", PASSWORD, Some(&next))
+            .await
+            .is_ok()
+    );
+    let wrong_password = sign_in(&fleet, "alice", "wrong", Some(&next)).await;
+    assert!(matches!(wrong_password, Err(SignInError::Wrong)));
+    fleet.service.clear_totp(&by, "alice").await.unwrap();
+    assert!(sign_in(&fleet, "alice", PASSWORD, None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_user_with_a_new_password_and_when_they_sign_out() {
+    let fleet = Fleet::new().await;
+    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let session = sign_in(&fleet, "alice", PASSWORD, None).await.unwrap();
+    fleet
+        .service
+        .sign_out(token::digest(&session))
+        .await
+        .unwrap();
+    assert!(caller(&fleet, &session).await.is_none());
+
+    let session = sign_in(&fleet, "alice", PASSWORD, None).await.unwrap();
+    let fleet = fleet.restarted().await;
+    assert!(
+        caller(&fleet, &session).await.is_some(),
+        "it outlives the host"
+    );
+    let link = fleet.service.invite_again(&admin(), "alice").await.unwrap();
+    assert!(
+        caller(&fleet, &session).await.is_some(),
+        "a link alone changes nothing"
+    );
+    let newer = accepted(&fleet, &link).await;
+    assert!(caller(&fleet, &session).await.is_none());
+    fleet.service.remove_user(&admin(), "alice").await.unwrap();
+    assert!(caller(&fleet, &newer).await.is_none());
+}
+
+#[tokio::test]
+async fn a_changed_role_counts_at_once() {
+    let fleet = Fleet::new().await;
+    user(&fleet, "alice", Role::Admin, Reach::ALL).await;
+    user(&fleet, "bob", Role::Admin, Reach::ALL).await;
+    let session = sign_in(&fleet, "alice", PASSWORD, None).await.unwrap();
+    fleet
+        .service
+        .change_user(&admin(), "alice", Role::Viewer, groups(&["sales"]))
+        .await
+        .unwrap();
+    let by = caller(&fleet, &session).await.unwrap();
+    assert!(!by.may(Permission::ChangePassword));
+    assert_eq!(by.reach, groups(&["sales"]));
+}
+
+#[tokio::test]
+async fn the_last_admin_stays_one() {
+    let fleet = Fleet::new().await;
+    user(&fleet, "alice", Role::Admin, Reach::ALL).await;
+    let invited = fleet
+        .service
+        .add_user(&admin(), "bob", Role::Admin, Reach::ALL)
+        .await;
+    invited.unwrap();
+    for refused in [
+        fleet.service.remove_user(&admin(), "alice").await,
+        fleet
+            .service
+            .change_user(&admin(), "alice", Role::Helpdesk, Reach::ALL)
+            .await,
+        fleet
+            .service
+            .change_user(&admin(), "alice", Role::Admin, groups(&["it"]))
+            .await,
+    ] {
+        assert!(
+            matches!(refused, Err(ServiceError::LastAdmin(_))),
+            "bob can't sign in yet"
+        );
+    }
+}
+
+#[tokio::test]
+async fn helpdesk_reaches_the_devices_of_its_groups_and_no_others() {
+    let fleet = Fleet::new().await;
+    let theirs = fleet.enroll_in(owner(), &["sales"]).await;
+    let others = fleet.enroll_in(owner(), &["it"]).await;
+    let by = user(&fleet, "alice", Role::Helpdesk, groups(&["sales"])).await;
+    assert!(fleet.service.device(&by, &theirs.device).await.is_ok());
+    for refused in [
+        fleet.service.device(&by, &others.device).await.err(),
+        fleet.service.status(&by, &others.device).await.err(),
+        fleet.service.history(&by, &others.device).await.err(),
+        fleet
+            .service
+            .device_audit(&by, &others.device, 1)
+            .await
+            .err(),
+        fleet
+            .service
+            .set_policy(&by, &others.device, None)
+            .await
+            .err(),
+        fleet.service.revoke(&by, &others.device, None).await.err(),
+        fleet
+            .service
+            .cancel(&by, &others.device, &"x".to_owned())
+            .await
+            .err(),
+        fleet
+            .service
+            .enrollment_token(&by, vec!["it".into()], 60)
+            .await
+            .err(),
+        fleet
+            .service
+            .enrollment_token(&by, Vec::new(), 60)
+            .await
+            .err(),
+    ] {
+        assert!(
+            matches!(refused, Some(ServiceError::Forbidden(_))),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
+    let fleet = Fleet::new().await;
+    let see = [Permission::See].into();
+    let token = fleet
+        .service
+        .add_token(&admin(), "reports", see, groups(&["sales"]), None)
+        .await
+        .unwrap();
+    let by = fleet
+        .service
+        .program(token::digest(&token), None)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(by.name, "token reports");
+    assert!(by.may(Permission::See) && !by.may(Permission::ChangePassword));
+    assert_eq!(by.reach, groups(&["sales"]));
+    let taken = fleet
+        .service
+        .add_token(
+            &admin(),
+            "reports",
+            [Permission::See].into(),
+            Reach::ALL,
+            None,
+        )
+        .await;
+    assert!(matches!(taken, Err(ServiceError::NameTaken(_))));
+    fleet
+        .service
+        .remove_token(&admin(), "reports")
+        .await
+        .unwrap();
+    assert!(
+        fleet
+            .service
+            .program(token::digest(&token), None)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn nobody_makes_a_user_or_a_token_that_may_more_than_they() {
+    let fleet = Fleet::new().await;
+    let by = Caller {
+        permissions: [Permission::See, Permission::ManageUsers].into(),
+        reach: groups(&["sales"]),
+        ..admin()
+    };
+    user(&fleet, "alice", Role::Admin, Reach::ALL).await;
+    let reset = [Permission::ChangePassword].into();
+    for refused in [
+        fleet
+            .service
+            .add_user(&by, "bob", Role::Viewer, Reach::ALL)
+            .await
+            .err(),
+        fleet
+            .service
+            .add_user(&by, "bob", Role::Helpdesk, groups(&["sales"]))
+            .await
+            .err(),
+        fleet.service.invite_again(&by, "alice").await.err(),
+        fleet.service.remove_user(&by, "alice").await.err(),
+        fleet
+            .service
+            .add_token(&by, "t", reset, groups(&["sales"]), None)
+            .await
+            .err(),
+    ] {
+        assert!(
+            matches!(refused, Some(ServiceError::Forbidden(_))),
+            "{refused:?}"
+        );
+    }
+    let allowed = fleet
+        .service
+        .add_user(&by, "bob", Role::Viewer, groups(&["sales"]))
+        .await;
+    assert!(allowed.is_ok());
+}
+
+#[tokio::test]
+async fn whoever_changes_who_may_call_has_a_line_in_the_audit_trail() {
+    let fleet = Fleet::new().await;
+    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let see = [Permission::See].into();
+    let token = fleet
+        .service
+        .add_token(&admin(), "reports", see, Reach::ALL, None)
+        .await
+        .unwrap();
+    let lines = fleet
+        .service
+        .audit(&admin(), &mdm_host::store::AuditFilter::default(), None, 10)
+        .await
+        .unwrap();
+    let told: Vec<String> = lines
+        .iter()
+        .rev()
+        .map(|line| format!("{} {}", line.entry.actor, line.entry.action))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "token admin add-user",
+            "user alice choose-password",
+            "user alice sign-in",
+            "token admin add-token",
+        ]
+    );
+    let text = format!("{lines:?}");
+    assert!(!text.contains(token.as_str()) && !text.contains(PASSWORD));
+}
