@@ -84,7 +84,7 @@ fn setup() -> anyhow::Result<()> {
 
 fn demo() -> anyhow::Result<()> {
     toolchain::ensure()?;
-    build_programs()?;
+    build(&["--bins"])?;
     cargo(&[
         "run",
         "--locked",
@@ -104,7 +104,8 @@ fn examples() -> anyhow::Result<()> {
 fn test(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
     registry::ensure()?;
-    build_programs()?;
+    // Together, so that both use the same features of what they depend on, and nothing is built twice.
+    build(&["--bins", "--tests"])?;
     examples::build()?;
     testing::run(arguments)
 }
@@ -186,10 +187,10 @@ fn ci() -> anyhow::Result<()> {
     test(&[])
 }
 
-/// The tests from end to end start the programs that a user would start.
-fn build_programs() -> anyhow::Result<()> {
+/// Builds these parts of the workspace. The tests from end to end start the programs that a user would start.
+fn build(parts: &[&str]) -> anyhow::Result<()> {
     println!("building (the first time takes some minutes)");
-    cargo(&["build", "--locked", "-j2", "--workspace", "--bins"])
+    cargo(&[&["build", "--locked", "-j2", "--workspace"], parts].concat())
 }
 
 fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
