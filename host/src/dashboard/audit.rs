@@ -54,7 +54,7 @@ fn view(signed_in: &SignedIn, query: &AuditQuery, lines: &[AuditLine]) -> Markup
             " shows whether one was removed or changed."
         }
         (filter(query))
-        p {
+        p .buttons {
             a .button href=(link("/audit.csv", String::new())) download="audit.csv" { "Download as a table (CSV)" }
         }
         @if lines.is_empty() { p { "No line is like that." } }

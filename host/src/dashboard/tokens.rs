@@ -48,6 +48,7 @@ impl Filled {
 
 pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
     let form = Filled {
+        valid_for: VALIDITIES[0].0.to_owned(),
         others: [(Permission::See.word().to_owned(), String::new())].into(),
         ..Filled::default()
     };
@@ -120,15 +121,15 @@ async fn view(
         h1 { "Tokens" }
         p .quiet { "What programs call the API with." }
         section .card .scroll tabindex="0" aria-label="Tokens" {
-            table {
+            table .stacked {
                 thead { tr { th { "Name" } th { "May" } th { "Devices" } th { "Valid until" } th { span .sr { "Take back" } } } }
                 tbody {
                     @for token in &tokens {
                         tr {
-                            td { (token.name) }
-                            td { (token.permissions.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ")) }
-                            td { (token.reach) }
-                            td {
+                            td data-head="Name" { (token.name) }
+                            td data-head="May" { (token.permissions.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ")) }
+                            td data-head="Devices" { (token.reach) }
+                            td data-head="Valid until" {
                                 @match token.expires_at {
                                     Some(end) => (texts::time(end)),
                                     None => "it is taken back",

@@ -141,22 +141,22 @@ async fn view(
     let content = html! {
         h1 { "Users" }
         section .card .scroll tabindex="0" aria-label="Users" {
-            table {
+            table .stacked {
                 thead { tr { th { "Name" } th { "Role" } th { "Devices" } th { "Signs in with" } th { "Since" } } }
                 tbody {
                     @for user in &users {
                         tr {
-                            td { a href={ "/users/" (user.name) } { (user.name) } }
-                            td { (user.role) }
-                            td { (user.reach) }
-                            td {
+                            td data-head="Name" { a href={ "/users/" (user.name) } { (user.name) } }
+                            td data-head="Role" { (user.role) }
+                            td data-head="Devices" { (user.reach) }
+                            td data-head="Signs in with" {
                                 @match (&user.password, &user.totp) {
                                     (None, _) => "nothing yet: invited",
                                     (Some(_), None) => "a password",
                                     (Some(_), Some(_)) => "a password and a code",
                                 }
                             }
-                            td { (texts::time(user.created_at)) }
+                            td data-head="Since" { (texts::time(user.created_at)) }
                         }
                     }
                 }
