@@ -4,9 +4,12 @@
 use mdm_wire::decisions::Device;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr};
+use utoipa::ToSchema;
 
 /// One thing that a caller may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Permission {
     /// See devices, their status, their history and what a request would come to.
@@ -30,7 +33,7 @@ pub enum Permission {
 }
 
 /// What a user is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Sees.
@@ -154,7 +157,7 @@ impl FromStr for Role {
 }
 
 /// Which devices somebody is responsible for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Reach(
     /// Those in any of these groups; none: all devices.

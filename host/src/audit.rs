@@ -8,12 +8,14 @@ use mdm_wire::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 /// Who did what to which device, when, by which plugin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
     /// When.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// Who: `user alice`, `token backup`, `agent` or `host`.
     pub actor: String,

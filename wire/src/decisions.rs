@@ -12,6 +12,7 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 
 /// From the success of a reset until the success of a remove, the policy is not enforced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -22,11 +23,13 @@ pub struct PolicyOverride {
     pub command: CommandId,
     /// When the host learnt of its success.
     #[serde(with = "time")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,
 }
 
 /// The one device that a call is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -53,6 +56,7 @@ pub struct Device {
     pub condition: Condition,
     /// When the agent last told all this.
     #[serde(with = "time")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     #[cfg_attr(feature = "component", component(name = "last-sync"))]
     pub last_sync: Timestamp,
     /// The policy that an admin applied, whether it is enforced or overridden.
@@ -65,6 +69,7 @@ pub struct Device {
 /// The terms on which a command is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -81,6 +86,7 @@ pub struct Terms {
 /// The status of a command. JSON: `"pending"`, `{"failed": "expired"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -109,6 +115,7 @@ impl From<Outcome> for Status {
 
 /// One order to one device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -125,14 +132,17 @@ pub struct Command {
     pub status: Status,
     /// When an admin asked for it.
     #[serde(with = "time")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     #[cfg_attr(feature = "component", component(name = "requested-at"))]
     pub requested_at: Timestamp,
     /// When its status left `pending`.
     #[serde(with = "time::option", default)]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
     #[cfg_attr(feature = "component", component(name = "settled-at"))]
     pub settled_at: Option<Timestamp>,
     /// When its time is over.
     #[serde(with = "time::option", default)]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
     #[cfg_attr(feature = "component", component(name = "expires-at"))]
     pub expires_at: Option<Timestamp>,
     /// What the device said after the status had been settled otherwise.
@@ -171,6 +181,7 @@ words! {
 /// What a deployment asks of every password set from the dashboard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -201,6 +212,7 @@ impl Default for PasswordRule {
 /// One thing that is wrong with a password. JSON: `{"too-short": 4}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -232,6 +244,7 @@ pub enum PasswordFault {
 
 /// The agent's version is below what the feature needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -249,6 +262,7 @@ pub struct AgentTooOld {
 /// Why a call is refused. JSON: `{"conflict": "<id>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -296,6 +310,7 @@ words! {
 /// Whether the applied policy is enforced. JSON: `"enforced"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -315,6 +330,7 @@ pub enum PolicyState {
 
 /// What a device page shows of the feature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -337,6 +353,7 @@ pub struct DeviceStatus {
 /// Why a command will wait. JSON: `{"device-away": "<time>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -354,6 +371,7 @@ pub enum Wait {
 /// What a reset or a remove would come to. JSON: `{"will-fail": "user-locked"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -377,6 +395,7 @@ pub enum Verdict {
 /// What an admin should know before confirming. JSON: `"best-effort"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -450,6 +469,7 @@ words! {
 
 /// What a reset or a remove would come to, and what to know and do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -466,6 +486,7 @@ pub struct DeviceOutlook {
 
 /// What a plugin may learn of a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -493,6 +514,7 @@ pub struct Measure {
 
 /// What the transport of a device can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),

@@ -148,6 +148,7 @@ pub struct SealedCommand {
 
 /// Why a call was refused, as RFC 9457 writes it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// Which problem: a word of the contract such as `agent-too-old`, or of the API such as
     /// `unknown-command`.

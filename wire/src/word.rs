@@ -7,6 +7,7 @@ macro_rules! words {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "component", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(enum))]
+        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
         #[repr(u8)]
         pub enum $name {
             $(

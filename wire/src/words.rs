@@ -84,6 +84,7 @@ words! {
 /// What a policy asks of a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -101,6 +102,7 @@ pub enum Requirement {
 /// The password rules that an admin applied to a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -117,6 +119,7 @@ pub struct Policy {
 
 /// What the agent tells of the device at each sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -148,6 +151,7 @@ pub struct Condition {
 /// What else a reset does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -168,6 +172,7 @@ pub struct ResetOptions {
 /// Why a command came to nothing. JSON: `"expired"`, `{"superseded": "<id>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),
@@ -254,6 +259,7 @@ impl Failure {
 /// What became of a command. JSON: `"success"`, `{"failed": "user-locked"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
     feature = "component",
     derive(ComponentType, Lift, Lower),

@@ -3,24 +3,23 @@
 use super::{
     auth::By,
     body::Body,
+    document::{DEVICES, PASSWORDS},
     model::{DeviceList, DeviceView, EnrollmentTokenView, GroupAnswer, StatusView},
+    parts::{Path, Query},
     problem::ApiError,
 };
 use crate::{
     audit::AuditEntry,
     service::{Request, Reset, Service},
 };
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook, Terms},
     words::Policy,
 };
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
 
 type Host = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -31,13 +30,26 @@ const MOST: u32 = 500;
 /// An enrollment token's validity unless told otherwise, in seconds.
 const ONE_DAY: u64 = 24 * 3600;
 
-#[derive(Deserialize)]
+/// Which part of the list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Page {
+    /// Those of this group alone.
     group: Option<String>,
+    /// `next` of the page before.
     after: Option<String>,
+    /// At most so many; 100 unless told otherwise, and never more than 500.
     limit: Option<u32>,
 }
 
+/// The devices, page by page.
+#[utoipa::path(
+    get,
+    path = "/devices",
+    tag = DEVICES,
+    params(Page),
+    responses((status = 200, body = DeviceList)),
+)]
 pub(super) async fn devices(By(by): By, host: Host, page: Query<Page>) -> Answer<DeviceList> {
     let Query(Page {
         group,
@@ -55,6 +67,13 @@ pub(super) async fn devices(By(by): By, host: Host, page: Query<Page>) -> Answer
     }))
 }
 
+/// A device.
+#[utoipa::path(
+    get,
+    path = "/devices/{device}",
+    tag = DEVICES,
+    responses((status = 200, body = DeviceView)),
+)]
 pub(super) async fn device(
     By(by): By,
     host: Host,
@@ -63,6 +82,13 @@ pub(super) async fn device(
     Ok(Json(host.device(&by, &device).await?.into()))
 }
 
+/// Who did what to a device, latest first: at most 500 lines.
+#[utoipa::path(
+    get,
+    path = "/devices/{device}/audit",
+    tag = DEVICES,
+    responses((status = 200, body = Vec<AuditEntry>)),
+)]
 pub(super) async fn audit(
     By(by): By,
     host: Host,
@@ -71,6 +97,14 @@ pub(super) async fn audit(
     Ok(Json(host.device_audit(&by, &device, MOST).await?))
 }
 
+/// Applies a policy to a device.
+#[utoipa::path(
+    put,
+    path = "/devices/{device}/policy",
+    tag = DEVICES,
+    request_body = Policy,
+    responses((status = 200, body = DeviceView)),
+)]
 pub(super) async fn set_policy(
     By(by): By,
     host: Host,
@@ -81,6 +115,13 @@ pub(super) async fn set_policy(
     Ok(Json(host.device(&by, &device).await?.into()))
 }
 
+/// Clears the policy of a device.
+#[utoipa::path(
+    delete,
+    path = "/devices/{device}/policy",
+    tag = DEVICES,
+    responses((status = 200, body = DeviceView)),
+)]
 pub(super) async fn clear_policy(
     By(by): By,
     host: Host,
@@ -90,13 +131,25 @@ pub(super) async fn clear_policy(
     Ok(Json(host.device(&by, &device).await?.into()))
 }
 
-#[derive(Default, Deserialize)]
+/// How a device is revoked.
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Revocation {
+    /// Why, for the audit trail.
     #[serde(default)]
     reason: Option<String>,
 }
 
+/// Trusts a device no more.
+///
+/// Its agent gets in no more, a pending command is taken back, and the sealed passwords that wait for it are destroyed.
+#[utoipa::path(
+    post,
+    path = "/devices/{device}/revoke",
+    tag = DEVICES,
+    request_body = Revocation,
+    responses((status = 200, body = DeviceView)),
+)]
 pub(super) async fn revoke(
     By(by): By,
     host: Host,
@@ -107,6 +160,13 @@ pub(super) async fn revoke(
     Ok(Json(host.device(&by, &device).await?.into()))
 }
 
+/// What the plugin says of a device, and its commands, latest first.
+#[utoipa::path(
+    get,
+    path = "/devices/{device}/password/status",
+    tag = PASSWORDS,
+    responses((status = 200, body = StatusView)),
+)]
 pub(super) async fn status(
     By(by): By,
     host: Host,
@@ -116,6 +176,14 @@ pub(super) async fn status(
     Ok(Json(StatusView { status, history }))
 }
 
+/// What a reset or a remove would come to. It changes nothing.
+#[utoipa::path(
+    post,
+    path = "/devices/{device}/password/outlook",
+    tag = PASSWORDS,
+    request_body = Request,
+    responses((status = 200, body = DeviceOutlook)),
+)]
 pub(super) async fn outlook(
     By(by): By,
     host: Host,
@@ -125,6 +193,16 @@ pub(super) async fn outlook(
     Ok(Json(host.outlook(&by, &device, request).await?))
 }
 
+/// Resets the password of a device.
+///
+/// The command is pending until the device has reported on it.
+#[utoipa::path(
+    post,
+    path = "/devices/{device}/password/reset",
+    tag = PASSWORDS,
+    request_body = Reset,
+    responses((status = 201, body = Command)),
+)]
 pub(super) async fn reset(
     By(by): By,
     host: Host,
@@ -137,6 +215,14 @@ pub(super) async fn reset(
     ))
 }
 
+/// Resets the password of each device of a group.
+#[utoipa::path(
+    post,
+    path = "/groups/{group}/password/reset",
+    tag = PASSWORDS,
+    request_body = Reset,
+    responses((status = 200, body = Vec<GroupAnswer>)),
+)]
 pub(super) async fn reset_group(
     By(by): By,
     host: Host,
@@ -159,6 +245,16 @@ pub(super) async fn reset_group(
     Ok(Json(answers.collect()))
 }
 
+/// Removes the password of a device.
+///
+/// An applied policy is enforced again once the device has done it.
+#[utoipa::path(
+    post,
+    path = "/devices/{device}/password/remove",
+    tag = PASSWORDS,
+    request_body = Terms,
+    responses((status = 201, body = Command)),
+)]
 pub(super) async fn remove(
     By(by): By,
     host: Host,
@@ -171,6 +267,13 @@ pub(super) async fn remove(
     ))
 }
 
+/// Cancels a pending command.
+#[utoipa::path(
+    post,
+    path = "/devices/{device}/commands/{command}/cancel",
+    tag = PASSWORDS,
+    responses((status = 200, body = Command)),
+)]
 pub(super) async fn cancel(
     By(by): By,
     host: Host,
@@ -179,14 +282,25 @@ pub(super) async fn cancel(
     Ok(Json(host.cancel(&by, &device, &command).await?))
 }
 
-#[derive(Deserialize)]
+/// A token to enroll with.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewToken {
+    /// The groups that the device will be in.
     #[serde(default)]
     groups: Vec<String>,
+    /// In seconds; a day unless told otherwise.
     valid_for: Option<u64>,
 }
 
+/// Makes a token that one device can enroll with, once.
+#[utoipa::path(
+    post,
+    path = "/enrollment-tokens",
+    tag = DEVICES,
+    request_body = NewToken,
+    responses((status = 201, body = EnrollmentTokenView)),
+)]
 pub(super) async fn enrollment_token(
     By(by): By,
     host: Host,

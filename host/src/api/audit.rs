@@ -1,6 +1,6 @@
 //! The audit trail: read by filter, page by page, or as a whole table to download.
 
-use super::{auth::By, problem::ApiError};
+use super::{auth::By, document::HOST, parts::Query, problem::ApiError};
 use crate::{
     access::Caller,
     audit::{AuditEntry, AuditLine},
@@ -8,17 +8,18 @@ use crate::{
     store::AuditFilter,
 };
 use axum::{
-    Json, Router,
+    Json,
     body::{Body, Bytes},
-    extract::{Query, State},
+    extract::State,
     http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
-    routing::get,
 };
 use futures_util::stream;
 use mdm_wire::time::{self, Timestamp, rfc3339};
 use serde::{Deserialize, Serialize};
 use std::{fmt::Write as _, sync::Arc};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The most lines on a page.
 const MOST: u32 = 500;
@@ -28,15 +29,16 @@ const AT_ONCE: u32 = 1000;
 
 type Host = State<Arc<Service>>;
 
-pub(super) fn router() -> Router<Arc<Service>> {
-    Router::new()
-        .route("/audit", get(page))
-        .route("/audit.csv", get(table))
+pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new()
+        .routes(routes!(page))
+        .routes(routes!(table))
 }
 
 /// What is asked for. What is empty does not count, so that a form can send it as it is.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
     /// About this device.
     pub(crate) device: String,
@@ -109,25 +111,27 @@ fn number(text: &str) -> Result<Option<u64>, ServiceError> {
 }
 
 /// Part of the audit trail.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct AuditPage {
     /// Latest first.
-    lines: Vec<Line>,
+    lines: Vec<AuditLineView>,
     /// `before` of the next page; none: this is the last.
     next: Option<u64>,
 }
 
 /// A line of the audit trail.
-#[derive(Serialize)]
-struct Line {
+#[derive(Serialize, ToSchema)]
+struct AuditLineView {
+    /// Its place in the trail.
     number: u64,
+    /// What it says.
     #[serde(flatten)]
     entry: AuditEntry,
     /// The digest of this line and of all before it, in hex.
     digest: String,
 }
 
-impl From<AuditLine> for Line {
+impl From<AuditLine> for AuditLineView {
     fn from(line: AuditLine) -> Self {
         let mut digest = String::new();
         for byte in line.digest {
@@ -141,6 +145,15 @@ impl From<AuditLine> for Line {
     }
 }
 
+/// The audit trail, latest first, page by page.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    operation_id = "audit_trail",
+    tag = HOST,
+    params(AuditQuery),
+    responses((status = 200, body = AuditPage)),
+)]
 async fn page(
     By(by): By,
     host: Host,
@@ -154,10 +167,19 @@ async fn page(
     let is_full = lines.len() == most as usize;
     Ok(Json(AuditPage {
         next: lines.last().filter(|_| is_full).map(|line| line.number),
-        lines: lines.into_iter().map(Line::from).collect(),
+        lines: lines.into_iter().map(AuditLineView::from).collect(),
     }))
 }
 
+/// The audit trail as a table to download, latest first: all lines that are asked for.
+#[utoipa::path(
+    get,
+    path = "/audit.csv",
+    operation_id = "audit_table",
+    tag = HOST,
+    params(AuditQuery),
+    responses((status = 200, content_type = "text/csv; charset=utf-8", body = String)),
+)]
 async fn table(
     By(by): By,
     State(host): Host,

@@ -1,34 +1,36 @@
 //! Who calls, by the token that comes with the call, and whether they may. An agent signs its calls instead:
 //! `signed`.
 
-use super::{problem::ApiError, rate::Peer};
+use super::{document, problem::ApiError, rate::Peer};
 use crate::{
     access::{Caller, Permission},
     service::Service,
     token::{self, TokenDigest},
 };
 use axum::{
-    Extension, Router,
+    Extension,
     extract::FromRequestParts,
     http::{Extensions, StatusCode, header, request::Parts},
 };
 use std::{net::IpAddr, sync::Arc};
+use utoipa_axum::router::OpenApiRouter;
 
 /// What a route needs: an extension of each of its requests. Who asks for a caller on a route that doesn't say
 /// what it needs gets none, so a route can't be forgotten.
-#[derive(Clone, Copy)]
-pub(crate) enum Needs {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
     /// Somebody whom the host knows.
     Anybody,
     /// Somebody who may do this.
     Permission(Permission),
 }
 
-/// These routes need this permission.
-pub(crate) fn needs<S: Clone + Send + Sync + 'static>(
+/// These routes need this permission, and the document of the API says so.
+pub(super) fn needs<S: Clone + Send + Sync + 'static>(
     permission: Permission,
-    routes: Router<S>,
-) -> Router<S> {
+    mut routes: OpenApiRouter<S>,
+) -> OpenApiRouter<S> {
+    document::note(permission, &mut routes);
     routes.layer(Extension(Needs::Permission(permission)))
 }
 

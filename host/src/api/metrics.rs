@@ -2,6 +2,7 @@
 
 use super::{
     auth::{Bearer, By},
+    document::HOST,
     problem::{ApiError, Reason},
 };
 use crate::{
@@ -39,6 +40,16 @@ impl FromRequestParts<Arc<Service>> for Reader {
     }
 }
 
+/// The metrics, for Prometheus.
+///
+/// The metrics reader's own token may read them, too.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = HOST,
+    responses((status = 200, content_type = CONTENT_TYPE, body = String)),
+)]
 pub(super) async fn read(
     _: Reader,
     State(host): State<Arc<Service>>,

@@ -7,9 +7,11 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod body;
 pub mod connections;
+pub mod document;
 mod held;
 mod metrics;
 pub mod model;
+mod parts;
 pub mod plugin;
 pub(crate) mod problem;
 mod rate;
@@ -28,13 +30,14 @@ use axum::{
     http::StatusCode,
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
-    routing::{get, post, put},
+    routing::post,
 };
 use body::BodyTime;
 use mdm_wire::sync::{ENROLL_PATH, KEYS_PATH, SYNC_PATH};
 use problem::ApiError;
 use rate::Meter;
 use std::{sync::Arc, time::Duration};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The largest body of a request, in bytes: more than any agent has to say.
 const LARGEST_BODY: usize = 256 << 10;
@@ -49,6 +52,37 @@ pub struct Terms {
     pub metrics_reader: Option<TokenDigest>,
 }
 
+/// What admins' programs call, and its documentation.
+fn routes() -> OpenApiRouter<Arc<Service>> {
+    let seen = OpenApiRouter::new()
+        .routes(routes!(admin::devices))
+        .routes(routes!(admin::device))
+        .routes(routes!(admin::audit))
+        .routes(routes!(admin::status))
+        .routes(routes!(admin::outlook));
+    let passwords = OpenApiRouter::new()
+        .routes(routes!(admin::reset))
+        .routes(routes!(admin::remove))
+        .routes(routes!(admin::cancel))
+        .routes(routes!(admin::reset_group));
+    let devices = OpenApiRouter::new()
+        .routes(routes!(admin::revoke))
+        .routes(routes!(admin::set_policy, admin::clear_policy))
+        .routes(routes!(admin::enrollment_token));
+    let admin = needs(Permission::See, seen)
+        .merge(needs(Permission::ChangePassword, passwords))
+        .merge(needs(Permission::ManageDevices, devices))
+        .merge(needs(Permission::SeeAudit, audit::router()))
+        .merge(needs(Permission::ManageUsers, users::router()))
+        .nest("/plugin", plugin::router())
+        .layer(middleware::from_fn(carry_out));
+    let metrics = OpenApiRouter::new().routes(routes!(metrics::read));
+    OpenApiRouter::new()
+        .nest("/api/v1", admin)
+        .merge(needs(Permission::SeeMetrics, metrics))
+        .merge(document::router())
+}
+
 /// All routes, and the pages of the dashboard under the same limits. Whoever serves them adds the [`Peer`] of the
 /// connection to each request: the calls of an address are counted by it.
 pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
@@ -58,41 +92,6 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
         too_slow: metrics.http.limit("body-time"),
     };
     let meter = Arc::new(Meter::new(terms.rates, &metrics.http));
-    let admin = Router::new()
-        .merge(needs(
-            Permission::See,
-            Router::new()
-                .route("/devices", get(admin::devices))
-                .route("/devices/{device}", get(admin::device))
-                .route("/devices/{device}/audit", get(admin::audit))
-                .route("/devices/{device}/password/status", get(admin::status))
-                .route("/devices/{device}/password/outlook", post(admin::outlook)),
-        ))
-        .merge(needs(
-            Permission::ChangePassword,
-            Router::new()
-                .route("/devices/{device}/password/reset", post(admin::reset))
-                .route("/devices/{device}/password/remove", post(admin::remove))
-                .route(
-                    "/devices/{device}/commands/{command}/cancel",
-                    post(admin::cancel),
-                )
-                .route("/groups/{group}/password/reset", post(admin::reset_group)),
-        ))
-        .merge(needs(
-            Permission::ManageDevices,
-            Router::new()
-                .route("/devices/{device}/revoke", post(admin::revoke))
-                .route(
-                    "/devices/{device}/policy",
-                    put(admin::set_policy).delete(admin::clear_policy),
-                )
-                .route("/enrollment-tokens", post(admin::enrollment_token)),
-        ))
-        .merge(needs(Permission::SeeAudit, audit::router()))
-        .merge(needs(Permission::ManageUsers, users::router()))
-        .nest("/plugin", plugin::router())
-        .layer(middleware::from_fn(carry_out));
     let agents = Router::new()
         .route(ENROLL_PATH, post(agent::enroll))
         .route(SYNC_PATH, post(agent::sync))
@@ -101,14 +100,8 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
             Arc::clone(&service),
             signed::sign_answers,
         ));
-    Router::new()
-        .nest("/api/v1", admin)
+    Router::from(routes())
         .merge(agents)
-        .merge(needs(
-            Permission::SeeMetrics,
-            Router::new().route("/metrics", get(metrics::read)),
-        ))
-        .route("/health", get(|| async { "ok\n" }))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .with_state(service)

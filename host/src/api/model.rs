@@ -14,9 +14,10 @@ use mdm_wire::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use utoipa::ToSchema;
 
 /// A device.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeviceView {
     /// What people call it.
     pub name: String,
@@ -27,9 +28,11 @@ pub struct DeviceView {
     pub online: bool,
     /// When it enrolled.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub enrolled_at: Timestamp,
     /// When an admin revoked it.
     #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Timestamp>,
     /// Its latest command.
     pub latest: Option<Command>,
@@ -49,7 +52,7 @@ impl From<(Snapshot, bool)> for DeviceView {
 }
 
 /// Part of the list of devices.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeviceList {
     /// In the order of their ids.
     pub devices: Vec<DeviceView>,
@@ -58,7 +61,7 @@ pub struct DeviceList {
 }
 
 /// The status of a device, and its history.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct StatusView {
     /// What the plugin says of it.
     #[serde(flatten)]
@@ -68,7 +71,7 @@ pub struct StatusView {
 }
 
 /// What became of a group's reset on one device: the command, or why there is none.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct GroupAnswer {
     /// The device.
     pub device: String,
@@ -83,17 +86,18 @@ pub struct GroupAnswer {
 }
 
 /// A token that one device can enroll with, once.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct EnrollmentTokenView {
     /// The token.
     pub token: String,
     /// When its time is over.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 
 /// A plugin in the slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PluginView {
     /// SHA-256 of the component, in hex.
     pub digest: String,
@@ -117,7 +121,7 @@ impl From<&Slotted> for PluginView {
 }
 
 /// How far the trial of a new plugin is, and what ends it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TrialView {
     /// So far.
     #[serde(flatten)]
@@ -127,7 +131,7 @@ pub struct TrialView {
 }
 
 /// The plugins of a host.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PluginsView {
     /// The one that decides.
     pub active: PluginView,
@@ -140,7 +144,7 @@ pub struct PluginsView {
 }
 
 /// A user.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct UserView {
     /// What they sign in by.
     pub name: String,
@@ -154,6 +158,7 @@ pub struct UserView {
     pub one_time_passwords: bool,
     /// Since when there is this user.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }
 
@@ -171,7 +176,7 @@ impl From<User> for UserView {
 }
 
 /// A link with which a user chooses a password, once.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct InvitationView {
     /// Whose it is.
     pub user: String,
@@ -179,6 +184,7 @@ pub struct InvitationView {
     pub path: String,
     /// When its time is over.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 
@@ -193,7 +199,7 @@ impl From<Invitation> for InvitationView {
 }
 
 /// What is known of a token.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ApiTokenView {
     /// What people call it.
     pub name: String,
@@ -203,9 +209,11 @@ pub struct ApiTokenView {
     pub groups: Reach,
     /// Since when there is this token.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// Until when it counts; none: until it is taken back.
     #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
 }
 
@@ -222,7 +230,7 @@ impl From<ApiToken> for ApiTokenView {
 }
 
 /// A token, told this once.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct NewApiTokenView {
     /// The token.
     pub token: String,

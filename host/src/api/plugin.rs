@@ -2,6 +2,7 @@
 
 use super::{
     auth::{By, needs},
+    document::PLUGINS,
     model::{PluginView, PluginsView, TrialView},
     problem::ApiError,
 };
@@ -11,14 +12,14 @@ use crate::{
     store::PluginFile,
 };
 use axum::{
-    Json, Router,
+    Json,
     body::Bytes,
     extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode},
-    routing::{get, post, put},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use std::sync::Arc;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The largest plugin, in bytes: room for one that brings an interpreter along, compiled.
 const LARGEST_PLUGIN: usize = 128 << 20;
@@ -32,23 +33,40 @@ const MOST_HISTORY: u32 = 20;
 type Host = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 
-pub(super) fn router() -> Router<Arc<Service>> {
-    let seen = Router::new()
-        .route("/", get(show))
-        .route("/shadow", get(shadow));
-    let managed = Router::new()
-        .route("/", put(use_plugin).delete(use_default))
-        .route("/roll-back", post(roll_back))
-        .route("/shadow", put(start_shadow).delete(stop_shadow));
+pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+    let seen = OpenApiRouter::new()
+        .routes(routes!(show))
+        .routes(routes!(shadow));
+    let managed = OpenApiRouter::new()
+        .routes(routes!(use_plugin, use_default))
+        .routes(routes!(roll_back))
+        .routes(routes!(start_shadow, stop_shadow));
     needs(Permission::See, seen)
         .merge(needs(Permission::ManagePlugins, managed))
         .layer(DefaultBodyLimit::max(LARGEST_PLUGIN))
 }
 
+/// The plugins of the host, and who changed them when.
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = PLUGINS,
+    operation_id = "plugin",
+    responses((status = 200, body = PluginsView)),
+)]
 async fn show(_: By, host: Host) -> Answer<PluginsView> {
     view(&host).await
 }
 
+/// Puts a plugin in the place of the active one.
+#[utoipa::path(
+    put,
+    path = "/",
+    tag = PLUGINS,
+    params(("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64.")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `plugin compile` made of it."),
+    responses((status = 200, body = PluginsView)),
+)]
 async fn use_plugin(
     By(by): By,
     host: Host,
@@ -59,24 +77,65 @@ async fn use_plugin(
     view(&host).await
 }
 
+/// Puts the plugin back that the host starts with.
+#[utoipa::path(
+    delete,
+    path = "/",
+    tag = PLUGINS,
+    operation_id = "use_default_plugin",
+    responses((status = 200, body = PluginsView)),
+)]
 async fn use_default(By(by): By, host: Host) -> Answer<PluginsView> {
     host.use_default_plugin(&by).await?;
     view(&host).await
 }
 
+/// Puts the plugin before the active one back.
+#[utoipa::path(
+    post,
+    path = "/roll-back",
+    tag = PLUGINS,
+    operation_id = "roll_back_plugin",
+    responses((status = 200, body = PluginsView)),
+)]
 async fn roll_back(By(by): By, host: Host) -> Answer<PluginsView> {
     host.roll_back_plugin(&by).await?;
     view(&host).await
 }
 
+/// How the candidate in the shadow does.
+#[utoipa::path(
+    get,
+    path = "/shadow",
+    tag = PLUGINS,
+    responses((status = 200, body = ShadowReport)),
+)]
 async fn shadow(_: By, host: Host) -> Answer<ShadowReport> {
     Ok(Json(host.shadow()?))
 }
 
+/// Tries a candidate in the shadow of the active plugin.
+///
+/// It decides the same live calls, its changes are dropped, and where the two differ is noted.
+#[utoipa::path(
+    put,
+    path = "/shadow",
+    tag = PLUGINS,
+    params(("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64.")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `plugin compile` made of it."),
+    responses((status = 200, body = ShadowReport)),
+)]
 async fn start_shadow(_: By, host: Host, headers: HeaderMap, bytes: Bytes) -> Answer<ShadowReport> {
     Ok(Json(host.start_shadow(file(&headers, &bytes)?).await?))
 }
 
+/// Ends the trial in the shadow.
+#[utoipa::path(
+    delete,
+    path = "/shadow",
+    tag = PLUGINS,
+    responses((status = 200, body = ShadowReport)),
+)]
 async fn stop_shadow(_: By, host: Host) -> Answer<ShadowReport> {
     Ok(Json(host.stop_shadow()?))
 }

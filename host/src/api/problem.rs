@@ -8,6 +8,9 @@ use axum::{
 };
 use mdm_wire::{decisions::Refusal, sync::Problem};
 
+/// What an error is sent as.
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
 /// An error on its way to the caller.
 pub(crate) struct ApiError(Box<Problem>, Reason);
 
@@ -113,7 +116,7 @@ impl IntoResponse for ApiError {
             StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self.0)).into_response();
         response.extensions_mut().insert(self.1);
-        let form = HeaderValue::from_static("application/problem+json");
+        let form = HeaderValue::from_static(PROBLEM_JSON);
         response.headers_mut().insert(header::CONTENT_TYPE, form);
         if status == StatusCode::TOO_MANY_REQUESTS {
             let a_second = HeaderValue::from_static("1");

@@ -3,59 +3,63 @@
 use super::{
     auth::By,
     body::Body,
+    document::USERS,
     model::{ApiTokenView, InvitationView, NewApiTokenView, UserView},
+    parts::Path,
     problem::ApiError,
 };
 use crate::{
     access::{Permission, Reach, Role},
     service::Service,
 };
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    http::StatusCode,
-    routing::{delete, get, post, put},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use std::{collections::BTreeSet, sync::Arc};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 type Host = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
 
-pub(super) fn router() -> Router<Arc<Service>> {
-    Router::new()
-        .route("/users", get(users).post(add_user))
-        .route("/users/{user}", put(change_user).delete(remove_user))
-        .route("/users/{user}/invitation", post(invite_again))
-        .route("/tokens", get(tokens).post(add_token))
-        .route("/tokens/{token}", delete(remove_token))
+pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new()
+        .routes(routes!(users, add_user))
+        .routes(routes!(change_user, remove_user))
+        .routes(routes!(invite_again))
+        .routes(routes!(tokens, add_token))
+        .routes(routes!(remove_token))
 }
 
 /// A new user.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewUser {
+    /// What they sign in by.
     name: String,
+    /// What they are there for.
     role: Role,
     /// Names of groups; none: all devices.
     groups: Reach,
 }
 
 /// What a user is there for.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Task {
+    /// What they are there for.
     role: Role,
     /// Names of groups; none: all devices.
     groups: Reach,
 }
 
 /// A new token.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewApiToken {
+    /// What people call it.
     name: String,
+    /// What it may do.
     permissions: BTreeSet<Permission>,
     /// Names of groups; none: all devices.
     groups: Reach,
@@ -63,16 +67,39 @@ struct NewApiToken {
     valid_for: Option<u64>,
 }
 
+/// The users.
+#[utoipa::path(
+    get,
+    path = "/users",
+    tag = USERS,
+    responses((status = 200, body = Vec<UserView>)),
+)]
 async fn users(_: By, host: Host) -> Answer<Vec<UserView>> {
     let users = host.users().await?;
     Ok(Json(users.into_iter().map(UserView::from).collect()))
 }
 
+/// Adds a user, who chooses a password by the link of the answer.
+#[utoipa::path(
+    post,
+    path = "/users",
+    tag = USERS,
+    request_body = NewUser,
+    responses((status = 201, body = InvitationView)),
+)]
 async fn add_user(By(by): By, host: Host, Body(new): Body<NewUser>) -> Created<InvitationView> {
     let made = host.add_user(&by, &new.name, new.role, new.groups).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
+/// Says what a user is there for.
+#[utoipa::path(
+    put,
+    path = "/users/{user}",
+    tag = USERS,
+    request_body = Task,
+    responses((status = 200, body = UserView)),
+)]
 async fn change_user(
     By(by): By,
     host: Host,
@@ -83,6 +110,13 @@ async fn change_user(
     Ok(Json(host.user(&user).await?.into()))
 }
 
+/// Removes a user.
+#[utoipa::path(
+    delete,
+    path = "/users/{user}",
+    tag = USERS,
+    responses((status = 204)),
+)]
 async fn remove_user(
     By(by): By,
     host: Host,
@@ -92,16 +126,38 @@ async fn remove_user(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Lets a user choose a password anew.
+#[utoipa::path(
+    post,
+    path = "/users/{user}/invitation",
+    tag = USERS,
+    responses((status = 201, body = InvitationView)),
+)]
 async fn invite_again(By(by): By, host: Host, Path(user): Path<String>) -> Created<InvitationView> {
     let made = host.invite_again(&by, &user).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
+/// The tokens: what they may do, and not what they are.
+#[utoipa::path(
+    get,
+    path = "/tokens",
+    tag = USERS,
+    responses((status = 200, body = Vec<ApiTokenView>)),
+)]
 async fn tokens(_: By, host: Host) -> Answer<Vec<ApiTokenView>> {
     let tokens = host.tokens().await?;
     Ok(Json(tokens.into_iter().map(ApiTokenView::from).collect()))
 }
 
+/// Makes a token. It is told this once.
+#[utoipa::path(
+    post,
+    path = "/tokens",
+    tag = USERS,
+    request_body = NewApiToken,
+    responses((status = 201, body = NewApiTokenView)),
+)]
 async fn add_token(
     By(by): By,
     host: Host,
@@ -116,6 +172,13 @@ async fn add_token(
     Ok((StatusCode::CREATED, Json(view)))
 }
 
+/// Takes a token back.
+#[utoipa::path(
+    delete,
+    path = "/tokens/{token}",
+    tag = USERS,
+    responses((status = 204)),
+)]
 async fn remove_token(
     By(by): By,
     host: Host,

@@ -7,6 +7,7 @@ mod audit;
 mod device;
 mod device_view;
 mod devices;
+mod docs;
 mod error;
 mod form;
 mod frame;
@@ -15,6 +16,7 @@ mod invitation;
 mod live;
 mod once;
 mod outlook;
+mod pages;
 mod plugin;
 mod policy;
 mod remove;
@@ -28,20 +30,19 @@ mod tokens;
 mod user;
 mod users;
 
-use crate::{
-    access::Permission,
-    api::auth::{Needs, needs},
-    service::Service,
-};
+pub use crate::api::auth::Needs;
+pub use pages::PageRoute;
+
+use crate::{access::Permission, service::Service};
 use axum::{
-    Extension, Router,
-    extract::{DefaultBodyLimit, Request},
+    Router,
+    extract::Request,
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::{Redirect, Response},
-    routing::{get, post},
 };
 use once::Once;
+use pages::Pages;
 use session::Cookies;
 use std::sync::Arc;
 
@@ -67,67 +68,67 @@ pub fn router(service: Arc<Service>, is_secure: bool) -> Router {
         cookies: Cookies { is_secure },
         once: Once::default(),
     };
-    let open = Router::new()
-        .route("/", get(|| async { Redirect::to("/devices") }))
-        .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
-        .route(
-            "/invitation/{token}",
-            get(invitation::page).post(invitation::accept),
-        );
-    let own = Router::new()
-        .route("/sign-out", post(sign_in::sign_out))
-        .route("/account", get(account::page))
-        .route("/account/one-time-passwords", post(account::set_totp))
-        .route(
-            "/account/one-time-passwords/clear",
-            post(account::clear_totp),
-        )
-        .layer(Extension(Needs::Anybody));
-    let seen = Router::new()
-        .route("/devices", get(devices::page))
-        .route("/devices/{device}", get(device::page))
-        .route("/plugin", get(plugin::page))
-        .route("/live", get(live::stream));
-    let trail = Router::new()
-        .route("/audit", get(audit::page))
-        .route("/audit.csv", get(audit::table));
-    let plugins = Router::new()
-        .route("/plugin/use", post(plugin::use_plugin))
-        .route("/plugin/default", post(plugin::use_default))
-        .route("/plugin/roll-back", post(plugin::roll_back))
-        .layer(DefaultBodyLimit::max(plugin::LARGEST));
-    let passwords = Router::new()
-        .route(
-            "/devices/{device}/reset",
-            get(reset::page).post(reset::reset),
-        )
-        .route("/devices/{device}/reset/outlook", post(reset::outlook))
-        .route(
-            "/devices/{device}/remove",
-            get(remove::page).post(remove::remove),
-        )
-        .route("/devices/{device}/cancel", post(device::cancel));
-    let devices = Router::new().route(
-        "/devices/{device}/policy",
-        get(policy::page).post(policy::apply),
-    );
-    let users = Router::new()
-        .route("/users", get(users::page).post(users::add))
-        .route("/users/{user}", get(user::page).post(user::change))
-        .route("/users/{user}/invitation", post(user::invite_again))
-        .route("/users/{user}/remove", post(user::remove))
-        .route("/tokens", get(tokens::page).post(tokens::add))
-        .route("/tokens/{token}/remove", post(tokens::remove));
-    open.merge(own)
-        .merge(needs(Permission::See, seen))
-        .merge(needs(Permission::ChangePassword, passwords))
-        .merge(needs(Permission::ManageDevices, devices))
-        .merge(needs(Permission::SeeAudit, trail))
-        .merge(needs(Permission::ManagePlugins, plugins))
-        .merge(needs(Permission::ManageUsers, users))
+    let router = all().into_iter().map(Pages::router);
+    router
+        .fold(Router::new(), Router::merge)
         .layer(middleware::from_fn(guard))
         .merge(assets::router())
         .with_state(Arc::new(dashboard))
+}
+
+/// What each page needs.
+pub fn routes() -> Vec<PageRoute> {
+    all().into_iter().flat_map(Pages::list).collect()
+}
+
+fn all() -> [Pages; 8] {
+    let need = |permission| Pages::that_need(Needs::Permission(permission));
+    let open = Pages::that_need(None)
+        .get("/", || async { Redirect::to("/devices") })
+        .get("/api/docs", docs::page)
+        .get("/sign-in", sign_in::page)
+        .post("/sign-in", sign_in::sign_in)
+        .get("/invitation/{token}", invitation::page)
+        .post("/invitation/{token}", invitation::accept);
+    let own = Pages::that_need(Needs::Anybody)
+        .post("/sign-out", sign_in::sign_out)
+        .get("/account", account::page)
+        .post("/account/one-time-passwords", account::set_totp)
+        .post("/account/one-time-passwords/clear", account::clear_totp);
+    let seen = need(Permission::See)
+        .get("/devices", devices::page)
+        .get("/devices/{device}", device::page)
+        .get("/plugin", plugin::page)
+        .get("/live", live::stream);
+    let trail = need(Permission::SeeAudit)
+        .get("/audit", audit::page)
+        .get("/audit.csv", audit::table);
+    let plugins = need(Permission::ManagePlugins)
+        .post("/plugin/use", plugin::use_plugin)
+        .post("/plugin/default", plugin::use_default)
+        .post("/plugin/roll-back", plugin::roll_back)
+        .with_bodies_up_to(plugin::LARGEST);
+    let passwords = need(Permission::ChangePassword)
+        .get("/devices/{device}/reset", reset::page)
+        .post("/devices/{device}/reset", reset::reset)
+        .post("/devices/{device}/reset/outlook", reset::outlook)
+        .get("/devices/{device}/remove", remove::page)
+        .post("/devices/{device}/remove", remove::remove)
+        .post("/devices/{device}/cancel", device::cancel);
+    let devices = need(Permission::ManageDevices)
+        .get("/devices/{device}/policy", policy::page)
+        .post("/devices/{device}/policy", policy::apply);
+    let users = need(Permission::ManageUsers)
+        .get("/users", users::page)
+        .post("/users", users::add)
+        .get("/users/{user}", user::page)
+        .post("/users/{user}", user::change)
+        .post("/users/{user}/invitation", user::invite_again)
+        .post("/users/{user}/remove", user::remove)
+        .get("/tokens", tokens::page)
+        .post("/tokens", tokens::add)
+        .post("/tokens/{token}/remove", tokens::remove);
+    [open, own, seen, trail, plugins, passwords, devices, users]
 }
 
 /// Says to the browser what a page may do, and that nobody keeps it.

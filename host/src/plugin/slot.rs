@@ -4,9 +4,10 @@
 use super::{Function, Plugin, PluginError};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use utoipa::ToSchema;
 
 /// When a new plugin is taken out again: when this many of its first calls fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TrialTerms {
     /// So many failed calls, of whatever function, end the trial.
     pub failures: u32,
@@ -24,7 +25,7 @@ impl Default for TrialTerms {
 }
 
 /// How far the trial of a new plugin is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Trial {
     /// Calls so far that decided something.
     pub calls: u32,

@@ -7,6 +7,7 @@ use mdm_wire::{
     words::{Action, CommandId, ResetOptions},
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 /// The longest reason that the audit trail keeps, in bytes.
 const LONGEST_REASON: usize = 500;
@@ -18,10 +19,11 @@ const MOST_HISTORY: u32 = 50;
 const PAGE: u32 = 500;
 
 /// A reset as an admin asks for it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reset {
     /// The new password.
+    #[schema(value_type = String, format = Password)]
     pub password: Password,
     /// What else to do.
     #[serde(default)]
@@ -35,13 +37,14 @@ pub struct Reset {
 }
 
 /// A request as an admin has it in mind.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// Reset or remove.
     pub action: Action,
     /// The new password of a reset, if it is known yet.
     #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<Password>,
     /// What else a reset does.
     #[serde(default)]

@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::Semaphore;
+use utoipa::ToSchema;
 
 /// How many differences are kept: the latest.
 const MOST_DIFFERENCES: usize = 100;
@@ -26,7 +27,7 @@ const MOST_CALLS: usize = 2;
 const SENT: &str = "the new command";
 
 /// What is known of a candidate so far.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ShadowReport {
     /// SHA-256 of the candidate's component, in hex.
     pub digest: String,
@@ -34,6 +35,7 @@ pub struct ShadowReport {
     pub contract: String,
     /// Since when it has run in the shadow.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// For each function of the contract, how its live calls compared.
     pub functions: BTreeMap<String, Comparisons>,
@@ -42,7 +44,7 @@ pub struct ShadowReport {
 }
 
 /// How live calls of one function compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Comparisons {
     /// Both decided the same.
     pub same: u64,
@@ -55,10 +57,11 @@ pub struct Comparisons {
 }
 
 /// A live call that the candidate decided otherwise.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Difference {
     /// When.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// The device that the call was about.
     pub device: String,

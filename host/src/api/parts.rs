@@ -1,0 +1,40 @@
+//! What stands in the path and in the query of a request, and what to say of those that can't be read.
+
+use super::problem::ApiError;
+use axum::{
+    extract::{self, FromRequestParts},
+    http::{StatusCode, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+/// The variable parts of a path.
+pub(super) struct Path<T>(pub(super) T);
+
+/// A query.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let read = extract::Path::from_request_parts(parts, state).await;
+        let extract::Path(read) =
+            read.map_err(|rejection| malformed("malformed-path", rejection))?;
+        Ok(Self(read))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let read = extract::Query::from_request_parts(parts, state).await;
+        let extract::Query(read) =
+            read.map_err(|rejection| malformed("malformed-query", rejection))?;
+        Ok(Self(read))
+    }
+}
+
+fn malformed(kind: &'static str, why: impl ToString) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, kind, why)
+}

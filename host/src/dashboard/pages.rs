@@ -1,0 +1,98 @@
+//! The routes of pages, each written down with what it needs: who adds a page says so in the same line, and a test
+//! goes through all of them.
+
+use super::{Dashboard, Needs};
+use axum::{
+    Extension, Router,
+    extract::DefaultBodyLimit,
+    handler::Handler,
+    http::Method,
+    routing::{MethodFilter, on},
+};
+use std::sync::Arc;
+
+/// A route of the dashboard.
+#[derive(Clone, Debug)]
+pub struct PageRoute {
+    /// How it is called.
+    pub method: Method,
+    /// Where.
+    pub path: &'static str,
+    /// What it needs; none: it is open to everybody.
+    pub needs: Option<Needs>,
+}
+
+/// Routes that need the same.
+pub(super) struct Pages {
+    needs: Option<Needs>,
+    router: Router<Arc<Dashboard>>,
+    routes: Vec<PageRoute>,
+}
+
+impl Pages {
+    /// Routes that need this.
+    pub(super) fn that_need(needs: impl Into<Option<Needs>>) -> Self {
+        Self {
+            needs: needs.into(),
+            router: Router::new(),
+            routes: Vec::new(),
+        }
+    }
+
+    /// Shows something.
+    pub(super) fn get<H, T>(self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Dashboard>>,
+        T: 'static,
+    {
+        self.on(Method::GET, MethodFilter::GET, path, handler)
+    }
+
+    /// Does something.
+    pub(super) fn post<H, T>(self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Dashboard>>,
+        T: 'static,
+    {
+        self.on(Method::POST, MethodFilter::POST, path, handler)
+    }
+
+    fn on<H, T>(
+        mut self,
+        method: Method,
+        filter: MethodFilter,
+        path: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, Arc<Dashboard>>,
+        T: 'static,
+    {
+        self.routes.push(PageRoute {
+            method,
+            path,
+            needs: self.needs,
+        });
+        self.router = self.router.route(path, on(filter, handler));
+        self
+    }
+
+    /// Lets bodies be as large as this, in bytes.
+    pub(super) fn with_bodies_up_to(mut self, limit: usize) -> Self {
+        self.router = self.router.layer(DefaultBodyLimit::max(limit));
+        self
+    }
+
+    /// The routes, for the server.
+    pub(super) fn router(self) -> Router<Arc<Dashboard>> {
+        match self.needs {
+            Some(needs) => self.router.layer(Extension(needs)),
+            None => self.router,
+        }
+    }
+
+    /// The routes, for a list.
+    pub(super) fn list(self) -> Vec<PageRoute> {
+        self.routes
+    }
+}
