@@ -17,6 +17,7 @@ pub mod serving;
 mod signed;
 pub mod tls;
 mod users;
+pub mod webhooks;
 
 pub use rate::{Peer, Rates};
 
@@ -91,6 +92,7 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
         ))
         .merge(needs(Permission::SeeAudit, audit::router()))
         .merge(needs(Permission::ManageUsers, users::router()))
+        .merge(needs(Permission::ManageWebhooks, webhooks::router()))
         .nest("/plugin", plugin::router())
         .layer(middleware::from_fn(carry_out));
     let agents = Router::new()

@@ -27,6 +27,8 @@ mod texts;
 mod tokens;
 mod user;
 mod users;
+mod webhook;
+mod webhooks;
 
 use crate::{
     access::Permission,
@@ -118,6 +120,14 @@ pub fn router(service: Arc<Service>, is_secure: bool) -> Router {
         .route("/users/{user}/remove", post(user::remove))
         .route("/tokens", get(tokens::page).post(tokens::add))
         .route("/tokens/{token}/remove", post(tokens::remove));
+    let webhooks = Router::new()
+        .route("/webhooks", get(webhooks::page).post(webhooks::add))
+        .route("/webhooks/{webhook}", get(webhook::page))
+        .route("/webhooks/{webhook}/test", post(webhook::test))
+        .route("/webhooks/{webhook}/secret", post(webhook::change_secret))
+        .route("/webhooks/{webhook}/pause", post(webhook::pause))
+        .route("/webhooks/{webhook}/resume", post(webhook::resume))
+        .route("/webhooks/{webhook}/remove", post(webhook::remove));
     open.merge(own)
         .merge(needs(Permission::See, seen))
         .merge(needs(Permission::ChangePassword, passwords))
@@ -125,6 +135,7 @@ pub fn router(service: Arc<Service>, is_secure: bool) -> Router {
         .merge(needs(Permission::SeeAudit, trail))
         .merge(needs(Permission::ManagePlugins, plugins))
         .merge(needs(Permission::ManageUsers, users))
+        .merge(needs(Permission::ManageWebhooks, webhooks))
         .layer(middleware::from_fn(guard))
         .merge(assets::router())
         .with_state(Arc::new(dashboard))
