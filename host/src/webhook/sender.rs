@@ -135,3 +135,21 @@ fn no_answer(error: reqwest::Error) -> NotDelivered {
     }
     NotDelivered::NoAnswer(format!("the receiver can't be reached: {cause}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_url_that_was_taken_once_is_checked_each_time() {
+        let message = Outgoing {
+            id: "msg_1",
+            timestamp: 1,
+            body: Vec::new(),
+            secrets: &[],
+        };
+        let sender = Sender::new(Destinations::Public);
+        let sent = sender.send("https://127.0.0.1:9/", message).await;
+        assert!(matches!(sent, Err(NotDelivered::NoDestination(_))));
+    }
+}

@@ -69,7 +69,7 @@ mod tests {
             1_614_265_330,
             br#"{"test": 2432232314}"#,
         );
-        assert_eq!(signature, "v1,g0hM9SsE+OTPJTt/tmKtSyEyNg5PZzR3GwbgaVXGLxQ=");
+        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
     #[test]
