@@ -206,4 +206,5 @@ pub trait Webhooks: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
 
     /// The latest `most` attempts, latest first.
-    async fn attempts(&self, webhook: &str, most: u32) -> Result<Vec<Attempt>, StoreError>;}
+    async fn attempts(&self, webhook: &str, most: u32) -> Result<Vec<Attempt>, StoreError>;
+}

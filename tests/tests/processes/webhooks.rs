@@ -7,7 +7,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use mdm_host::webhook::Secret;
-use mdm_tests::lab::{Lab, Make, free_port, http_client, wait_until};
+use mdm_tests::{
+    counted::Counted,
+    lab::{Lab, Make, free_port, http_client, wait_until},
+};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -245,6 +248,8 @@ fn each_change_arrives_once_in_order_and_signed_and_no_secret_is_kept_or_told() 
     let shown = get(&lab, &webhook);
     assert_eq!(shown["attempts"].as_array().unwrap().len(), 8);
     assert!(!shown.to_string().contains(&secret), "it is told once");
+    let delivered = r#"mdm_webhook_attempts_total{result="delivered"}"#;
+    assert_eq!(Counted::read(&lab).unwrap().of(delivered), 8);
     let told: Vec<u8> = messages.iter().flat_map(|it| it.body.to_vec()).collect();
     assert!(!contains(&told, PASSWORD.as_bytes()));
     assert!(lab.host_log().unwrap().contains("TRACE"));
@@ -286,7 +291,10 @@ fn what_happens_while_a_receiver_is_away_arrives_when_it_is_back_also_if_the_hos
         200
     );
     wait_until("the last event has arrived", || {
-        Ok(receiver.kinds().last().is_some_and(|it| it == "command.failed"))
+        Ok(receiver
+            .kinds()
+            .last()
+            .is_some_and(|it| it == "command.failed"))
     })
     .unwrap();
     // The first was refused, and came again under the same id.
@@ -312,7 +320,10 @@ fn what_happens_while_a_receiver_is_away_arrives_when_it_is_back_also_if_the_hos
     .unwrap();
     let results = get(&lab, &webhook)["attempts"].to_string();
     assert!(results.contains("can't be reached") && results.contains(r#""status":500"#));
-    assert!(!lab.host_log().unwrap().contains("quetzal"), "the URL's key");
+    assert!(
+        !lab.host_log().unwrap().contains("quetzal"),
+        "the URL's key"
+    );
 }
 
 #[test]
@@ -321,10 +332,12 @@ fn a_receiver_that_is_gone_is_sent_nothing_until_it_is_resumed() {
     let receiver = Receiver::start();
     receiver.answer(410);
     let (webhook, _) = add(&lab, &receiver, &["--event", "device.enrolled"]);
-    let enroll = |name| lab.enroll(Make {
-        name,
-        ..Make::default()
-    });
+    let enroll = |name| {
+        lab.enroll(Make {
+            name,
+            ..Make::default()
+        })
+    };
     enroll("one").unwrap();
     wait_until("it is gone", || Ok(get(&lab, &webhook)["state"] == "gone")).unwrap();
     enroll("two").unwrap();

@@ -22,8 +22,7 @@ const WEBHOOK_COLUMNS: &str = "id, url, events, reach, secret, former_secret, fo
 const ATTEMPTS: u32 = 100;
 
 /// The number of the latest event that ever was.
-const LATEST: &str =
-    "coalesce((select seq from sqlite_sequence where name = 'webhook_events'), 0)";
+const LATEST: &str = "coalesce((select seq from sqlite_sequence where name = 'webhook_events'), 0)";
 
 /// Writes an event for each change that somebody wants to know of. The changes are made already.
 pub(super) fn write_events(
