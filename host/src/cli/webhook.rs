@@ -100,7 +100,7 @@ fn list(webhooks: &[WebhookView]) -> String {
     }
     let mut page = format!("{:36}  {:8}  {}\n", "WEBHOOK", "STATE", "URL");
     for webhook in webhooks {
-        let state = match webhook.failing_since {
+        let state = match webhook.next_try {
             Some(_) => "failing",
             None => webhook.state.word(),
         };
