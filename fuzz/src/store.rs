@@ -7,9 +7,11 @@ use mdm_host::{
     access::{Permission, Reach},
     audit::{AuditEntry, AuditLine, Chain},
     change::Change,
+    event::Event,
     store::{
-        Accounts, ApiToken, AuditFilter, AuditTrail, Commit, Delivery, Devices, Enrollment, NewDevice,
-        Overdue, PluginChoice, PluginChoices, PluginFile, Session, Snapshot, StoreError, User,
+        Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Commit, Delivery, Devices, Enrollment,
+        NewDevice, Overdue, PluginChoice, PluginChoices, PluginFile, Progress, Session, Snapshot,
+        StoreError, User, Webhook, WebhookState, Webhooks,
     },
     token::TokenDigest,
 };
@@ -392,5 +394,66 @@ impl Accounts for OneDevice {
 
     async fn remove_api_token(&self, _: &str, _: AuditEntry) -> Result<bool> {
         Ok(false)
+    }
+}
+
+/// Nobody is told of anything.
+#[async_trait]
+impl Webhooks for OneDevice {
+    async fn webhooks(&self) -> Result<Vec<Webhook>> {
+        Ok(Vec::new())
+    }
+
+    async fn webhook(&self, _: &str) -> Result<Option<Webhook>> {
+        Ok(None)
+    }
+
+    async fn add_webhook(&self, webhook: Webhook, _: AuditEntry) -> Result<()> {
+        assert!(webhook.url.starts_with("https://") && webhook.url.len() <= 8192);
+        Ok(())
+    }
+
+    async fn set_webhook_state(&self, _: &str, _: WebhookState, _: AuditEntry) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn set_webhook_secret(
+        &self,
+        _: &str,
+        _: Vec<u8>,
+        _: Timestamp,
+        _: AuditEntry,
+    ) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn remove_webhook(&self, _: &str, _: AuditEntry) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn due_webhooks(&self, _: Timestamp) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn events(&self, _: u64, _: u32) -> Result<Vec<Event>> {
+        Ok(Vec::new())
+    }
+
+    async fn note_attempt(
+        &self,
+        _: &str,
+        _: Option<Attempt>,
+        _: Progress,
+        _: WebhookState,
+    ) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn note_test(&self, _: &str, _: Attempt, _: Option<Timestamp>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn attempts(&self, _: &str, _: u32) -> Result<Vec<Attempt>> {
+        Ok(Vec::new())
     }
 }

@@ -49,6 +49,21 @@ pub enum Role {
 #[error("`{0}` is not one of: {1}")]
 pub struct NoSuchWord(String, String);
 
+impl NoSuchWord {
+    /// The one of all these that is written so.
+    pub(crate) fn find<T: Copy>(
+        all: &[T],
+        word: impl Fn(T) -> &'static str,
+        text: &str,
+    ) -> Result<T, Self> {
+        let found = all.iter().copied().find(|it| word(*it) == text);
+        found.ok_or_else(|| {
+            let words: Vec<&str> = all.iter().map(|it| word(*it)).collect();
+            Self(text.to_owned(), words.join(", "))
+        })
+    }
+}
+
 impl Permission {
     /// All of them.
     pub const ALL: [Self; 9] = [
@@ -142,8 +157,7 @@ impl FromStr for Permission {
     type Err = NoSuchWord;
 
     fn from_str(text: &str) -> Result<Self, NoSuchWord> {
-        let found = Self::ALL.into_iter().find(|it| it.word() == text);
-        found.ok_or_else(|| NoSuchWord(text.to_owned(), Self::ALL.map(Self::word).join(", ")))
+        NoSuchWord::find(&Self::ALL, Self::word, text)
     }
 }
 
@@ -151,8 +165,7 @@ impl FromStr for Role {
     type Err = NoSuchWord;
 
     fn from_str(text: &str) -> Result<Self, NoSuchWord> {
-        let found = Self::ALL.into_iter().find(|it| it.word() == text);
-        found.ok_or_else(|| NoSuchWord(text.to_owned(), Self::ALL.map(Self::word).join(", ")))
+        NoSuchWord::find(&Self::ALL, Self::word, text)
     }
 }
 

@@ -41,6 +41,11 @@ impl HostKeys {
         derive(&self.secret, "one-time passwords", 0)
     }
 
+    /// What the secrets of webhooks are sealed with in the store.
+    pub fn webhook_key(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.secret, "webhooks", 0)
+    }
+
     /// What vouches for compiled plugins.
     pub fn artifact_key(&self) -> [u8; 32] {
         *derive(&self.secret, "compiled plugins", 0)

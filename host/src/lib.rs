@@ -1,9 +1,9 @@
 //! The host of the password feature: it loads a plugin, fills each call from its store, commits what
 //! the call decided, and carries commands to devices and reports back.
 //!
-//! [`service`] is the heart: one function for each use case. Below it lie [`plugin`], [`store`] and
-//! [`transport`], which know nothing of each other; above it [`api`], [`dashboard`] and [`cli`], which know
-//! nothing else. What passes between them lies beside: [`access`], [`change`], [`audit`], [`password`], [`keys`],
+//! [`service`] is the heart: one function for each use case. Below it lie [`plugin`], [`store`],
+//! [`transport`] and [`webhook`], which know nothing of each other; above it [`api`], [`dashboard`] and [`cli`], which know
+//! nothing else. What passes between them lies beside: [`access`], [`change`], [`event`], [`audit`], [`password`], [`keys`],
 //! [`metrics`].
 
 pub mod access;
@@ -13,6 +13,7 @@ pub mod change;
 pub mod cli;
 pub mod conformance;
 pub mod dashboard;
+pub mod event;
 pub mod keys;
 pub mod metrics;
 pub mod password;
@@ -21,3 +22,4 @@ pub mod service;
 pub mod store;
 pub mod token;
 pub mod transport;
+pub mod webhook;

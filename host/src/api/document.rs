@@ -31,6 +31,7 @@ pub const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
         (name = PASSWORDS, description = "What this is for: passwords of lock screens."),
         (name = USERS, description = "Who may call."),
         (name = PLUGINS, description = "Which plugin decides, and which one is tried in its shadow."),
+        (name = WEBHOOKS, description = "Who is told of changes."),
         (name = HOST, description = "The host itself.")
     )
 )]
@@ -40,6 +41,7 @@ pub(super) const DEVICES: &str = "devices";
 pub(super) const PASSWORDS: &str = "passwords";
 pub(super) const USERS: &str = "users and tokens";
 pub(super) const PLUGINS: &str = "plugins";
+pub(super) const WEBHOOKS: &str = "webhooks";
 pub(super) const HOST: &str = "host";
 
 static JSON: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());

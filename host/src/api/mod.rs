@@ -19,6 +19,7 @@ pub mod serving;
 mod signed;
 pub mod tls;
 mod users;
+pub mod webhooks;
 
 pub use rate::{Peer, Rates};
 
@@ -74,6 +75,7 @@ fn routes() -> OpenApiRouter<Arc<Service>> {
         .merge(needs(Permission::ManageDevices, devices))
         .merge(needs(Permission::SeeAudit, audit::router()))
         .merge(needs(Permission::ManageUsers, users::router()))
+        .merge(needs(Permission::ManageWebhooks, webhooks::router()))
         .nest("/plugin", plugin::router())
         .layer(middleware::from_fn(carry_out));
     let metrics = OpenApiRouter::new().routes(routes!(metrics::read));

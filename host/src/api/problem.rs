@@ -44,6 +44,11 @@ impl From<ServiceError> for ApiError {
             ServiceError::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             ServiceError::UnknownUser(_) => (StatusCode::NOT_FOUND, "unknown-user"),
             ServiceError::UnknownToken(_) => (StatusCode::NOT_FOUND, "unknown-token"),
+            ServiceError::UnknownWebhook(_) => (StatusCode::NOT_FOUND, "unknown-webhook"),
+            ServiceError::NoDestination(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-url"),
+            ServiceError::WebhookSecret(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "webhook-secret-failed")
+            }
             ServiceError::NameTaken(_) => (StatusCode::CONFLICT, "name-taken"),
             ServiceError::BadName(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-name"),
             ServiceError::BadPassword(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-password"),

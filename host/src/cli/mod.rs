@@ -15,6 +15,7 @@ mod show;
 mod token;
 mod tokens;
 mod user;
+mod webhook;
 
 use clap::{Args, Parser, Subcommand};
 use client::Client;
@@ -56,6 +57,9 @@ enum Command {
     /// Apply and clear policies.
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Say who is told of changes.
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
 }
 
 /// Which host to ask, as whom, and how to print what it says.
@@ -100,6 +104,7 @@ impl Cli {
                 Command::Policy(policy) => policy.run().await,
                 Command::Token(token) => token.run().await,
                 Command::User(user) => user.run().await,
+                Command::Webhook(webhook) => webhook.run().await,
             }
         })
     }

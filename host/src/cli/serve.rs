@@ -7,6 +7,7 @@ use crate::{
     plugin::{REFERENCE, Runtime, TrialTerms, Trust},
     service::{PluginSettings, Plugins, Service},
     store::{PluginFile, SqliteStore, Store},
+    webhook::Destinations,
 };
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
@@ -66,6 +67,10 @@ pub(super) struct Serve {
     /// How many syncs a second one device may make; for a moment, four times as many.
     #[arg(long, value_name = "SYNCS", default_value_t = Rates::DEFAULT.device)]
     rate_per_device: NonZeroU32,
+    /// Let webhooks go to private networks and to this machine, too, to the latter also without TLS. Without it, who
+    /// may make webhooks could make the host call what only it can reach.
+    #[arg(long)]
+    webhooks_to_private_networks: bool,
     /// What to log: error, warn, info, debug, trace, or a list such as mdm_host=debug,warn.
     #[arg(long, env = "MDM_LOG", default_value = "info")]
     log: String,
@@ -137,7 +142,12 @@ impl Serve {
         let door = self.listening.listen(tls).await?;
         tokens::hand_out_admin_token(store.as_ref(), self.admin_token_file.as_deref()).await?;
 
-        let service = Arc::new(Service::new(store, plugins, self.password_rule, keys));
+        let destinations = match self.webhooks_to_private_networks {
+            true => Destinations::Private,
+            false => Destinations::Public,
+        };
+        let service = Service::new(store, plugins, self.password_rule, keys);
+        let service = Arc::new(service.with_webhooks_to(destinations));
         if let Some(invitation) = service.first_admin().await? {
             println!(
                 "the first admin's password is chosen here, once: {}{}",
@@ -150,6 +160,7 @@ impl Serve {
             let service = Arc::clone(&service);
             async move { service.watch_the_clock().await }
         });
+        tokio::spawn(Arc::clone(&service).deliver_webhooks());
         let mut terminate = signal(SignalKind::terminate())?;
         let terms = api::Terms {
             rates: Rates {

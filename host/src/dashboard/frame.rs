@@ -15,12 +15,13 @@ pub(super) struct Page<'a> {
 }
 
 /// The parts of the dashboard, and what is needed to see them.
-const PLACES: [(&str, &str, Permission); 5] = [
+const PLACES: [(&str, &str, Permission); 6] = [
     ("/devices", "Devices", Permission::See),
     ("/audit", "Audit", Permission::SeeAudit),
     ("/plugin", "Plugin", Permission::See),
     ("/users", "Users", Permission::ManageUsers),
     ("/tokens", "Tokens", Permission::ManageUsers),
+    ("/webhooks", "Webhooks", Permission::ManageWebhooks),
 ];
 
 impl Page<'_> {

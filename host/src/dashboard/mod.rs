@@ -29,6 +29,8 @@ mod texts;
 mod tokens;
 mod user;
 mod users;
+mod webhook;
+mod webhooks;
 
 pub use crate::api::auth::Needs;
 pub use pages::PageRoute;
@@ -81,7 +83,7 @@ pub fn routes() -> Vec<PageRoute> {
     all().into_iter().flat_map(Pages::list).collect()
 }
 
-fn all() -> [Pages; 8] {
+fn all() -> Vec<Pages> {
     let need = |permission| Pages::that_need(Needs::Permission(permission));
     let open = Pages::that_need(None)
         .get("/", || async { Redirect::to("/devices") })
@@ -128,7 +130,18 @@ fn all() -> [Pages; 8] {
         .get("/tokens", tokens::page)
         .post("/tokens", tokens::add)
         .post("/tokens/{token}/remove", tokens::remove);
-    [open, own, seen, trail, plugins, passwords, devices, users]
+    let webhooks = need(Permission::ManageWebhooks)
+        .get("/webhooks", webhooks::page)
+        .post("/webhooks", webhooks::add)
+        .get("/webhooks/{webhook}", webhook::page)
+        .post("/webhooks/{webhook}/test", webhook::test)
+        .post("/webhooks/{webhook}/secret", webhook::change_secret)
+        .post("/webhooks/{webhook}/pause", webhook::pause)
+        .post("/webhooks/{webhook}/resume", webhook::resume)
+        .post("/webhooks/{webhook}/remove", webhook::remove);
+    vec![
+        open, own, seen, trail, plugins, passwords, devices, users, webhooks,
+    ]
 }
 
 /// Says to the browser what a page may do, and that nobody keeps it.

@@ -7,10 +7,12 @@
 mod commands;
 mod http;
 mod plugins;
+mod webhooks;
 
 pub use commands::{CommandMetrics, Tally};
 pub use http::{Caller, HttpMetrics};
 pub use plugins::PluginMetrics;
+pub use webhooks::WebhookMetrics;
 
 use prometheus_client::{
     encoding::text::encode,
@@ -31,6 +33,8 @@ pub struct Metrics {
     pub commands: CommandMetrics,
     /// About calls by HTTP, and connections.
     pub http: HttpMetrics,
+    /// About webhooks.
+    pub webhooks: WebhookMetrics,
     /// Syncs of agents that were let in.
     pub syncs: Counter,
     /// Devices that enrolled.
@@ -43,6 +47,7 @@ impl Default for Metrics {
         let plugins = PluginMetrics::new(registry.sub_registry_with_prefix("plugin"));
         let commands = CommandMetrics::new(&mut registry);
         let http = HttpMetrics::new(&mut registry);
+        let webhooks = WebhookMetrics::new(registry.sub_registry_with_prefix("webhook"));
         let syncs = counter(&mut registry, "syncs", "Syncs of agents that were let in");
         let enrollments = counter(&mut registry, "enrollments", "Devices that enrolled");
         Self {
@@ -50,6 +55,7 @@ impl Default for Metrics {
             plugins,
             commands,
             http,
+            webhooks,
             syncs,
             enrollments,
         }

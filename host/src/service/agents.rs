@@ -51,6 +51,7 @@ impl Service {
         }
         self.metrics.enrollments.inc();
         self.news.changed(&id);
+        self.events.notify_one();
         tracing::info!(device = id, "a device enrolled");
         Ok(EnrollResponse {
             host_key: self.keys.signing_key().verifying_key().clone(),

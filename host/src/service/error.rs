@@ -5,6 +5,7 @@ use crate::{
     plugin::{LoadError, PluginError},
     store::StoreError,
     token::NoRandom,
+    webhook::NoDestination,
 };
 use mdm_wire::{
     decisions::Refusal, sealing::SealingError, signature::SignatureError, words::CommandId,
@@ -43,6 +44,15 @@ pub enum ServiceError {
     /// There is no such token.
     #[error("there is no token {0}: the page Tokens shows those that there are")]
     UnknownToken(String),
+    /// There is no such webhook.
+    #[error("there is no webhook {0}: `mdm-host webhook list` shows those that there are")]
+    UnknownWebhook(String),
+    /// The host doesn't send there.
+    #[error(transparent)]
+    NoDestination(#[from] NoDestination),
+    /// The secret of a webhook could not be made, or is not to be read.
+    #[error("the host could not make or open the secret of a webhook: {0}")]
+    WebhookSecret(String),
     /// There is a user or a token of this name.
     #[error("{0} is taken: choose another name")]
     NameTaken(String),

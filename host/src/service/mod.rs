@@ -2,7 +2,8 @@
 //!
 //! A use case is one function: `password` has the admin's, `devices` those about devices and policies, `users` and
 //! `sessions` those about who may call,
-//! `plugins` those about plugins, `agents` and `agent_keys` the agent's, `expiry` the clock's. All that decide go through
+//! `plugins` those about plugins, `agents` and `agent_keys` the agent's, `expiry` the clock's; `webhooks`
+//! those about who is told of changes, and `deliveries` tells them. All that decide go through
 //! `Service::decide`; those that only ask, through `Service::ask`.
 //!
 //! A use case that changes something is to be carried out to its end: drop its future half-way, and it is
@@ -13,6 +14,7 @@ mod agents;
 mod audit;
 mod call;
 mod credentials;
+mod deliveries;
 mod devices;
 mod error;
 mod expiry;
@@ -21,10 +23,12 @@ mod news;
 mod password;
 mod plugin_log;
 mod plugins;
+mod sealed;
 mod sessions;
 mod shadow;
 mod tokens;
 mod users;
+mod webhooks;
 
 pub use devices::{DevicePage, EnrollmentToken};
 pub use error::ServiceError;
@@ -34,17 +38,20 @@ pub use plugins::{PluginSettings, Plugins};
 pub use sessions::{SignIn, SignInError};
 pub use shadow::{Comparisons, Difference, ShadowReport};
 pub use users::{Invitation, NewTotp};
+pub use webhooks::{MadeWebhook, NewWebhook};
 
 use crate::{
     access::Caller,
     audit::AuditEntry,
     change::Change,
+    event::EventKind,
     keys::HostKeys,
     metrics::{Metrics, Tally},
     password::Password,
     plugin::{CallContext, Decided, Function, Instance, Returned},
     store::{Commit, Snapshot, Store, StoreError},
     transport::{AgentSync, Transport as _},
+    webhook::{Destinations, Sender},
 };
 use freshness::Freshness;
 use mdm_wire::{
@@ -58,7 +65,7 @@ use plugin_log::PluginLog;
 use serde::Serialize;
 use sessions::SignIns;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use zeroize::Zeroizing;
 
 /// How often a call is decided anew when the device changes under it. Each round that loses means
@@ -79,6 +86,9 @@ pub struct Service {
     plugin_log: Arc<PluginLog>,
     news: News,
     sign_ins: SignIns,
+    sender: Sender,
+    /// Told when there may be something to deliver.
+    events: Notify,
     closing: watch::Sender<bool>,
 }
 
@@ -133,7 +143,17 @@ impl Service {
             freshness: Freshness::new(time::now() / 1000),
             news: News::new(closing.subscribe()),
             sign_ins: SignIns::default(),
+            sender: Sender::new(Destinations::default()),
+            events: Notify::new(),
             closing,
+        }
+    }
+
+    /// The same host, whose webhooks may go to these.
+    pub fn with_webhooks_to(self, destinations: Destinations) -> Self {
+        Self {
+            sender: Sender::new(destinations),
+            ..self
         }
     }
 
@@ -272,6 +292,7 @@ impl Service {
         let is_news = audit.is_some();
         let known = snapshot.pending.iter().chain(&snapshot.latest);
         let tally = Tally::of(&changes, known);
+        let is_event = changes.iter().any(|it| EventKind::of(it).is_some());
         let commit = Commit {
             device: device.clone(),
             version: snapshot.version,
@@ -283,6 +304,9 @@ impl Service {
             Ok(()) => {
                 self.metrics.commands.committed(tally);
                 self.news.changed(device);
+                if is_event {
+                    self.events.notify_one();
+                }
                 if is_news {
                     self.transport.wake(device);
                 }

@@ -9,6 +9,7 @@ mod devices;
 mod enrollment;
 mod plugin_choices;
 mod sqlite;
+mod webhooks;
 
 pub use accounts::{Accounts, ApiToken, Session, User};
 pub use audit_trail::{AuditFilter, AuditTrail};
@@ -16,6 +17,7 @@ pub use devices::{Commit, Delivery, Devices, Overdue, Snapshot};
 pub use enrollment::{Enrollment, NewDevice};
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
 pub use sqlite::SqliteStore;
+pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webhooks};
 
 /// Why the store did not do as it was asked. Nothing was written then.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +31,6 @@ pub enum StoreError {
 }
 
 /// All that a host keeps.
-pub trait Store: Accounts + AuditTrail + Devices + Enrollment + PluginChoices {}
+pub trait Store: Accounts + AuditTrail + Devices + Enrollment + PluginChoices + Webhooks {}
 
-impl<S: Accounts + AuditTrail + Devices + Enrollment + PluginChoices> Store for S {}
+impl<S: Accounts + AuditTrail + Devices + Enrollment + PluginChoices + Webhooks> Store for S {}

@@ -18,3 +18,4 @@ mod rotation;
 mod secrets;
 mod tls;
 mod trust;
+mod webhooks;

@@ -8,7 +8,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use mdm_wire::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{OptionalExtension as _, Row, params};
 
 const USER_COLUMNS: &str = "name, role, reach, password, totp, created_at";
 
@@ -51,7 +51,7 @@ impl Accounts for SqliteStore {
                         user.created_at
                     ],
                 )?;
-                if_done(connection, added, &audit)
+                audit::write_if_done(connection, added, &audit)
             })
             .await
     }
@@ -69,7 +69,7 @@ impl Accounts for SqliteStore {
                         user.name
                     ],
                 )?;
-                if_done(connection, changed, &audit)
+                audit::write_if_done(connection, changed, &audit)
             })
             .await
     }
@@ -79,7 +79,7 @@ impl Accounts for SqliteStore {
         self.writer
             .run(move |connection| {
                 let removed = connection.execute("delete from users where name = ?", [name])?;
-                if_done(connection, removed, &audit)
+                audit::write_if_done(connection, removed, &audit)
             })
             .await
     }
@@ -155,7 +155,7 @@ impl Accounts for SqliteStore {
                     "update users set password = ?, totp = null where name = ?",
                     params![password, user],
                 )?;
-                if_done(connection, changed, &audit)
+                audit::write_if_done(connection, changed, &audit)
             })
             .await
     }
@@ -281,7 +281,7 @@ impl Accounts for SqliteStore {
                         about.expires_at
                     ],
                 )?;
-                if_done(connection, added, &audit)
+                audit::write_if_done(connection, added, &audit)
             })
             .await
     }
@@ -292,18 +292,10 @@ impl Accounts for SqliteStore {
             .run(move |connection| {
                 let removed =
                     connection.execute("delete from api_tokens where name = ?", [name])?;
-                if_done(connection, removed, &audit)
+                audit::write_if_done(connection, removed, &audit)
             })
             .await
     }
-}
-
-/// The line of the audit trail, where something was done.
-fn if_done(connection: &Connection, rows: usize, line: &AuditEntry) -> Result<bool, StoreError> {
-    if rows > 0 {
-        audit::write(connection, line)?;
-    }
-    Ok(rows > 0)
 }
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {

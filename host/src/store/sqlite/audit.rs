@@ -47,6 +47,18 @@ pub(super) fn write(connection: &Connection, entry: &AuditEntry) -> Result<(), S
     Ok(())
 }
 
+/// Adds a line if rows were changed: something was done then.
+pub(super) fn write_if_done(
+    connection: &Connection,
+    rows: usize,
+    entry: &AuditEntry,
+) -> Result<bool, StoreError> {
+    if rows > 0 {
+        write(connection, entry)?;
+    }
+    Ok(rows > 0)
+}
+
 /// Up to `most` lines after this one, oldest first, and the number of the last that was ever written.
 pub(super) fn lines(
     connection: &Connection,

@@ -1,6 +1,6 @@
 //! Writing what a call decided.
 
-use super::{audit, rows::to_json};
+use super::{audit, rows::to_json, webhooks};
 use crate::{
     change::Change,
     store::{Commit, StoreError},
@@ -25,6 +25,7 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Sto
     for change in &commit.changes {
         apply(connection, &commit.device, commit.at, change)?;
     }
+    webhooks::write_events(connection, &commit.device, commit.at, &commit.changes)?;
     if let Some(entry) = &commit.audit {
         audit::write(connection, entry)?;
     }

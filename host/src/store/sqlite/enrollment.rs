@@ -1,6 +1,6 @@
 //! How devices get in, in SQLite.
 
-use super::{SqliteStore, audit, rows};
+use super::{SqliteStore, audit, rows, webhooks};
 use crate::{
     access::Caller,
     audit::AuditEntry,
@@ -48,6 +48,7 @@ impl Enrollment for SqliteStore {
                 let groups: Vec<String> = serde_json::from_str(&groups)
                     .map_err(|error| StoreError::Failed(error.to_string()))?;
                 insert_device(connection, &device, &groups)?;
+                webhooks::write_enrolled(connection, &device.id, device.at)?;
                 let entry = AuditEntry {
                     device: Some(device.id),
                     detail: Some(device.name),

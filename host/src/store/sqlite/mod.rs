@@ -7,6 +7,7 @@ mod devices;
 mod enrollment;
 mod plugins;
 mod rows;
+mod webhooks;
 mod writer;
 
 use super::StoreError;

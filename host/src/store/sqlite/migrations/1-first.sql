@@ -132,3 +132,43 @@ create table api_tokens (
     created_at integer not null,
     expires_at integer
 ) strict, without rowid;
+
+-- Who is told of what.
+create table webhooks (
+    id text primary key,
+    url text not null,
+    events text not null,                      -- JSON: kinds of events; empty: all
+    reach text not null,                       -- JSON: names of groups; null: all devices
+    secret blob not null,                      -- sealed by the host
+    former_secret blob,                        -- the same; counts for a while after a change
+    former_secret_until integer,
+    created_at integer not null,
+    state text not null,                       -- active, paused or gone
+    done integer not null,                     -- the number of the last event that it is done with
+    failures integer not null default 0,       -- in a row
+    failing_since integer,
+    next_try integer not null default 0
+) strict;
+
+-- What happened, once for all webhooks. A row goes when all active ones are done with it.
+create table webhook_events (
+    number integer primary key autoincrement,
+    id text not null,
+    kind text not null,
+    at integer not null,
+    about text not null                        -- JSON
+) strict;
+
+-- The latest attempts of each webhook.
+create table webhook_attempts (
+    number integer primary key autoincrement,
+    webhook text not null references webhooks (id) on delete cascade,
+    at integer not null,
+    message text not null,
+    kind text not null,
+    result text not null,
+    status integer,                            -- of HTTP; null: no answer
+    error text,
+    next_try integer
+) strict;
+create index webhook_attempts_by_webhook on webhook_attempts (webhook, number);
