@@ -159,7 +159,8 @@ async fn receive(
 
 /// Adds a webhook; its id and its secret.
 fn add(lab: &Lab, receiver: &Receiver, args: &[&str]) -> (String, String) {
-    let asked = [&["webhook", "add", &receiver.url()], args].concat();
+    let url = receiver.url();
+    let asked = [&["webhook", "add", &url], args].concat();
     let made = lab.ask(&asked, "").unwrap();
     let text = |field: &str| made[field].as_str().unwrap().to_owned();
     (text("id"), text("secret"))
