@@ -1,11 +1,11 @@
-//! The admin's routes.
+//! The admin's routes about one device, or the devices of a group.
 
 use super::{
     auth::By,
     body::Body,
     document::{DEVICES, PASSWORDS},
-    model::{DeviceList, DeviceView, EnrollmentTokenView, GroupAnswer, StatusView},
-    parts::{Path, Query},
+    model::{DeviceView, EnrollmentTokenView, GroupAnswer, StatusView},
+    parts::Path,
     problem::ApiError,
 };
 use crate::{
@@ -25,47 +25,10 @@ type Host = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
 
-/// The most devices on a page.
+/// The most lines of the audit trail.
 const MOST: u32 = 500;
 /// An enrollment token's validity unless told otherwise, in seconds.
 const ONE_DAY: u64 = 24 * 3600;
-
-/// Which part of the list.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Page {
-    /// Those of this group alone.
-    group: Option<String>,
-    /// `next` of the page before.
-    after: Option<String>,
-    /// At most so many; 100 unless told otherwise, and never more than 500.
-    limit: Option<u32>,
-}
-
-/// The devices, page by page.
-#[utoipa::path(
-    get,
-    path = "/devices",
-    tag = DEVICES,
-    params(Page),
-    responses((status = 200, body = DeviceList)),
-)]
-pub(super) async fn devices(By(by): By, host: Host, page: Query<Page>) -> Answer<DeviceList> {
-    let Query(Page {
-        group,
-        after,
-        limit,
-    }) = page;
-    let limit = limit.unwrap_or(100).clamp(1, MOST);
-    let page = host
-        .devices(&by, group.as_deref(), after.as_deref(), limit)
-        .await?;
-    let devices = page.devices.into_iter().map(DeviceView::from).collect();
-    Ok(Json(DeviceList {
-        devices,
-        next: page.next,
-    }))
-}
 
 /// A device.
 #[utoipa::path(

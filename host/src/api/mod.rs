@@ -8,6 +8,7 @@ pub(crate) mod auth;
 pub(crate) mod body;
 pub mod connections;
 pub mod document;
+mod fleet;
 mod held;
 mod metrics;
 pub mod model;
@@ -55,7 +56,7 @@ pub struct Terms {
 /// What admins' programs call, and its documentation.
 fn routes() -> OpenApiRouter<Arc<Service>> {
     let seen = OpenApiRouter::new()
-        .routes(routes!(admin::devices))
+        .merge(fleet::router())
         .routes(routes!(admin::device))
         .routes(routes!(admin::audit))
         .routes(routes!(admin::status))

@@ -1,10 +1,7 @@
 //! Asking a host over its API.
 
 use super::Host;
-use crate::{
-    api::{model::DeviceList, plugin::SIGNATURE_HEADER},
-    store::PluginFile,
-};
+use crate::{api::plugin::SIGNATURE_HEADER, store::PluginFile};
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use mdm_wire::sync::Problem;
@@ -47,7 +44,16 @@ impl Client {
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<T> {
-        self.call(Method::GET, path, &[], None::<&()>).await
+        self.get_with(path, &[]).await
+    }
+
+    /// Asks with these parameters.
+    pub(super) async fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> anyhow::Result<T> {
+        self.call(Method::GET, path, query, None::<&()>).await
     }
 
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<T> {
@@ -87,7 +93,7 @@ impl Client {
         &self,
         method: Method,
         path: &[&str],
-        query: &[(&str, Option<&str>)],
+        query: &[(&str, String)],
         body: Option<&impl Serialize>,
     ) -> anyhow::Result<T> {
         let mut request = self.request(method, path, query)?;
@@ -101,7 +107,7 @@ impl Client {
         &self,
         method: Method,
         path: &[&str],
-        query: &[(&str, Option<&str>)],
+        query: &[(&str, String)],
     ) -> anyhow::Result<RequestBuilder> {
         let mut url = reqwest::Url::parse(&self.url).with_context(|| {
             format!("`{}` is no address such as http://127.0.0.1:7878", self.url)
@@ -112,10 +118,8 @@ impl Client {
             }
             Err(()) => bail!("`{}` is no address such as http://127.0.0.1:7878", self.url),
         }
-        for (name, value) in query {
-            if let Some(value) = value {
-                url.query_pairs_mut().append_pair(name, value);
-            }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
         let request = self.http.request(method, url);
         Ok(request.bearer_auth(self.token.as_str()))
@@ -151,13 +155,6 @@ impl Client {
             Ok(problem) => format!("{} ({})", problem.detail, problem.kind),
             Err(_) => format!("the host at {} answered {status}", self.url),
         }
-    }
-
-    /// A page of the list of devices.
-    pub(super) async fn page(&self, after: Option<&str>) -> anyhow::Result<DeviceList> {
-        let query = [("limit", Some("500")), ("after", after)];
-        self.call(Method::GET, &["devices"], &query, None::<&()>)
-            .await
     }
 
     /// Prints an answer: as JSON for scripts, or as a page for people.

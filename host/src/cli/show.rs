@@ -1,6 +1,9 @@
 //! Answers as pages for people.
 
-use crate::api::model::{ApiTokenView, DeviceList, DeviceView, GroupAnswer, StatusView, UserView};
+use crate::{
+    api::model::{ApiTokenView, DeviceList, DeviceView, GroupAnswer, StatusView, UserView},
+    store::{FleetSummary, Group, StatusWord},
+};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook},
     time::{Timestamp, rfc3339},
@@ -85,6 +88,26 @@ pub(super) fn tokens(tokens: &[ApiTokenView]) -> String {
             token.name,
             may.join(" ")
         );
+    }
+    page
+}
+
+pub(super) fn summary(summary: &FleetSummary) -> String {
+    let mut page = format!("{} devices\n", summary.devices);
+    for status in StatusWord::ALL {
+        line!(page, "  {:10}  {}", status.word(), summary.of(status));
+    }
+    line!(page, "  {:10}  {}", "overridden", summary.overridden);
+    page
+}
+
+pub(super) fn groups(groups: &Vec<Group>) -> String {
+    if groups.is_empty() {
+        return "no groups: `mdm-host device enroll --group NAME` puts a new device in one".into();
+    }
+    let mut page = format!("{:>8}  {}\n", "DEVICES", "GROUP");
+    for group in groups {
+        line!(page, "{:>8}  {}", group.devices, group.name);
     }
     page
 }

@@ -20,7 +20,12 @@ pub(super) async fn page(
 ) -> Result<Markup, PageError> {
     let list = host
         .service
-        .devices(&signed_in.caller, None, asked.after.as_deref(), PAGE)
+        .devices(
+            &signed_in.caller,
+            &crate::store::DeviceFilter::default(),
+            asked.after.as_deref(),
+            PAGE,
+        )
         .await?;
     let page = Page {
         title: "Devices",

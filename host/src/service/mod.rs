@@ -1,6 +1,6 @@
 //! The one flow: a request becomes a plugin's decision, and the decision one commit.
 //!
-//! A use case is one function: `password` has the admin's, `devices` those about devices and policies, `users` and
+//! A use case is one function: `password` has the admin's, `devices` those about devices and policies, `fleet` those about all of them, `users` and
 //! `sessions` those about who may call,
 //! `plugins` those about plugins, `agents` and `agent_keys` the agent's, `expiry` the clock's. All that decide go through
 //! `Service::decide`; those that only ask, through `Service::ask`.
@@ -16,6 +16,7 @@ mod credentials;
 mod devices;
 mod error;
 mod expiry;
+mod fleet;
 mod freshness;
 mod news;
 mod password;
@@ -26,8 +27,9 @@ mod shadow;
 mod tokens;
 mod users;
 
-pub use devices::{DevicePage, EnrollmentToken};
+pub use devices::EnrollmentToken;
 pub use error::ServiceError;
+pub use fleet::DevicePage;
 pub use news::Watcher;
 pub use password::{Request, Reset};
 pub use plugins::{PluginSettings, Plugins};

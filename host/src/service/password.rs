@@ -1,7 +1,12 @@
 //! What an admin does with a password: reset, remove, outlook, status, cancel.
 
 use super::{Deed, Service, ServiceError, check_trusted};
-use crate::{access::Caller, password::Password, plugin::Function, store::Snapshot};
+use crate::{
+    access::Caller,
+    password::Password,
+    plugin::Function,
+    store::{DeviceFilter, Snapshot},
+};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook, DeviceStatus, Terms},
     words::{Action, CommandId, ResetOptions},
@@ -86,6 +91,10 @@ impl Service {
         reset: &Reset,
     ) -> Result<Vec<(Snapshot, Result<Command, ServiceError>)>, ServiceError> {
         by.check_group(group)?;
+        let filter = DeviceFilter {
+            group: Some(group.to_owned()),
+            ..DeviceFilter::default()
+        };
         let mut answers: Vec<(Snapshot, Result<Command, ServiceError>)> = Vec::new();
         loop {
             let after = answers
@@ -93,7 +102,7 @@ impl Service {
                 .map(|(snapshot, _)| snapshot.device.id.clone());
             let page = self
                 .store
-                .devices(Some(group), after.as_deref(), PAGE)
+                .devices(&by.reach, &filter, after.as_deref(), PAGE)
                 .await?;
             if page.is_empty() {
                 break;

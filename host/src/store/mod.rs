@@ -7,6 +7,7 @@ mod accounts;
 mod audit_trail;
 mod devices;
 mod enrollment;
+mod fleet;
 mod plugin_choices;
 mod sqlite;
 
@@ -14,6 +15,7 @@ pub use accounts::{Accounts, ApiToken, Session, User};
 pub use audit_trail::{AuditFilter, AuditTrail};
 pub use devices::{Commit, Delivery, Devices, Overdue, Snapshot};
 pub use enrollment::{Enrollment, NewDevice};
+pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
 pub use sqlite::SqliteStore;
 
@@ -29,6 +31,6 @@ pub enum StoreError {
 }
 
 /// All that a host keeps.
-pub trait Store: Accounts + AuditTrail + Devices + Enrollment + PluginChoices {}
+pub trait Store: Accounts + AuditTrail + Devices + Enrollment + Fleet + PluginChoices {}
 
-impl<S: Accounts + AuditTrail + Devices + Enrollment + PluginChoices> Store for S {}
+impl<S: Accounts + AuditTrail + Devices + Enrollment + Fleet + PluginChoices> Store for S {}

@@ -3,7 +3,7 @@
 use super::{audit, rows::to_json};
 use crate::{
     change::Change,
-    store::{Commit, StoreError},
+    store::{Commit, StatusWord, StoreError},
 };
 use mdm_wire::{
     decisions::{Command, PolicyOverride, Status},
@@ -115,6 +115,17 @@ fn insert_command(
             command.requested_at,
             command.expires_at,
         ])?;
+    // The latest is that with the greatest id, also if a clock went back in between.
+    connection
+        .prepare_cached(
+            "update devices set latest_command = ?1, status = ?2 \
+             where id = ?3 and (latest_command is null or latest_command < ?1)",
+        )?
+        .execute(params![
+            command.id,
+            StatusWord::from(&command.status).word(),
+            device
+        ])?;
     Ok(())
 }
 
@@ -126,21 +137,21 @@ fn settle(
     command: &str,
     outcome: &Outcome,
 ) -> Result<(), StoreError> {
+    let status = Status::from(outcome.clone());
     let was_pending = connection
         .prepare_cached(
             "update commands set status = ?, is_pending = false, settled_at = ? \
              where id = ? and device = ? and is_pending",
         )?
-        .execute(params![
-            to_json(&Status::from(outcome.clone()))?,
-            at,
-            command,
-            device
-        ])?
+        .execute(params![to_json(&status)?, at, command, device])?
         == 1;
     if !was_pending {
         return Err(StoreError::Conflict);
     }
+    // A device has the status of its latest command, and this may be an earlier one.
+    connection
+        .prepare_cached("update devices set status = ? where id = ? and latest_command = ?")?
+        .execute(params![StatusWord::from(&status).word(), device, command])?;
     connection
         .prepare_cached("delete from outbox where command = ?")?
         .execute([command])?;

@@ -5,6 +5,7 @@ mod audit;
 mod commit;
 mod devices;
 mod enrollment;
+mod fleet;
 mod plugins;
 mod rows;
 mod writer;
