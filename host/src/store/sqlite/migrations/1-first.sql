@@ -21,7 +21,7 @@ create table devices (
     found_by text not null,                    -- name and id in small letters: what a search looks through
     latest_command text,                       -- null: it never had one
     status text not null default 'none',       -- of the latest command: none, pending, success or failed
-    is_overridden integer not null generated always as (policy_override_command is not null) virtual
+    is_overridden integer not null generated always as (policy_override_command is not null) stored
 ) strict;
 -- A list is read from these alone, however it is filtered, and only then are its devices looked up.
 create index devices_listed on devices
