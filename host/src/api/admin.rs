@@ -4,7 +4,7 @@ use super::{
     auth::By,
     body::Body,
     document::{DEVICES, PASSWORDS},
-    model::{DeviceView, EnrollmentTokenView, GroupAnswer, StatusView},
+    model::{DeviceView, EnrollmentTokenView, StatusView},
     parts::Path,
     problem::ApiError,
 };
@@ -176,36 +176,6 @@ pub(super) async fn reset(
         StatusCode::CREATED,
         Json(host.reset(&by, &device, &reset).await?),
     ))
-}
-
-/// Resets the password of each device of a group.
-#[utoipa::path(
-    post,
-    path = "/groups/{group}/password/reset",
-    tag = PASSWORDS,
-    request_body = Reset,
-    responses((status = 200, body = Vec<GroupAnswer>)),
-)]
-pub(super) async fn reset_group(
-    By(by): By,
-    host: Host,
-    Path(group): Path<String>,
-    Body(reset): Body<Reset>,
-) -> Answer<Vec<GroupAnswer>> {
-    let answers = host.reset_group(&by, &group, &reset).await?;
-    let answers = answers.into_iter().map(|(snapshot, answer)| {
-        let (command, problem) = match answer {
-            Ok(command) => (Some(command), None),
-            Err(error) => (None, Some(ApiError::from(error).problem())),
-        };
-        GroupAnswer {
-            device: snapshot.device.id,
-            name: snapshot.name,
-            command,
-            problem,
-        }
-    });
-    Ok(Json(answers.collect()))
 }
 
 /// Removes the password of a device.

@@ -5,8 +5,9 @@ use crate::{api::plugin::SIGNATURE_HEADER, store::PluginFile};
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use mdm_wire::sync::Problem;
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
+use std::io::Write;
 use zeroize::Zeroizing;
 
 /// A caller of the admin's API.
@@ -54,6 +55,25 @@ impl Client {
         query: &[(&str, String)],
     ) -> anyhow::Result<T> {
         self.call(Method::GET, path, query, None::<&()>).await
+    }
+
+    /// Writes what the host answers, as it comes.
+    pub(super) async fn download(
+        &self,
+        method: Method,
+        path: &[&str],
+        into: &mut impl Write,
+    ) -> anyhow::Result<()> {
+        let request = self.request(method, path, &[])?;
+        let mut response = self.answer(request).await?;
+        while let Some(bytes) = response
+            .chunk()
+            .await
+            .context("the host's answer did not arrive whole")?
+        {
+            into.write_all(&bytes)?;
+        }
+        Ok(into.flush()?)
     }
 
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<T> {
@@ -126,6 +146,15 @@ impl Client {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
+        let text = whole(self.answer(request).await?).await?;
+        // An answer without a body says that it is done, and no more.
+        let text = if text.is_empty() { &b"null"[..] } else { &text };
+        serde_json::from_slice(text)
+            .context("the host's answer is not what this version of mdm-host expects")
+    }
+
+    /// The host's answer, if it is no refusal.
+    async fn answer(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let response = request.send().await.with_context(|| {
             format!(
                 "the host at {} can't be reached: is `mdm-host serve` running there?",
@@ -133,17 +162,10 @@ impl Client {
             )
         })?;
         let status = response.status();
-        let text = response
-            .bytes()
-            .await
-            .context("the host's answer did not arrive whole")?;
         if status.is_success() {
-            // An answer without a body says that it is done, and no more.
-            let text = if text.is_empty() { &b"null"[..] } else { &text };
-            return serde_json::from_slice(text)
-                .context("the host's answer is not what this version of mdm-host expects");
+            return Ok(response);
         }
-        bail!(self.refusal(status, &text))
+        bail!(self.refusal(status, &whole(response).await?))
     }
 
     fn refusal(&self, status: StatusCode, text: &[u8]) -> String {
@@ -170,4 +192,10 @@ impl Client {
         }
         Ok(())
     }
+}
+
+async fn whole(response: Response) -> anyhow::Result<Vec<u8>> {
+    let bytes = response.bytes().await;
+    let bytes = bytes.context("the host's answer did not arrive whole")?;
+    Ok(bytes.into())
 }

@@ -37,6 +37,9 @@ pub(super) struct Serve {
     /// When a new plugin is taken out again: 3/100 means when 3 of its first 100 calls fail.
     #[arg(long, default_value = "3/100", value_parser = trial_terms)]
     trial: TrialTerms,
+    /// A bulk of more devices than this waits until somebody else approves it.
+    #[arg(long, value_name = "DEVICES")]
+    approve_above: Option<u64>,
     /// What a password has to be like: digits:4, digits:6-12, alphanumeric:8-16.
     #[arg(long, default_value = "digits:4", value_parser = password_rule)]
     password_rule: PasswordRule,
@@ -137,7 +140,9 @@ impl Serve {
         let door = self.listening.listen(tls).await?;
         tokens::hand_out_admin_token(store.as_ref(), self.admin_token_file.as_deref()).await?;
 
-        let service = Arc::new(Service::new(store, plugins, self.password_rule, keys));
+        let service = Service::new(store, plugins, self.password_rule, keys)
+            .approving_above(self.approve_above);
+        let service = Arc::new(service);
         if let Some(invitation) = service.first_admin().await? {
             println!(
                 "the first admin's password is chosen here, once: {}{}",
@@ -149,6 +154,10 @@ impl Serve {
         tokio::spawn({
             let service = Arc::clone(&service);
             async move { service.watch_the_clock().await }
+        });
+        tokio::spawn({
+            let service = Arc::clone(&service);
+            async move { service.run_bulks().await }
         });
         let mut terminate = signal(SignalKind::terminate())?;
         let terms = api::Terms {

@@ -4,6 +4,10 @@
 mod account;
 mod assets;
 mod audit;
+mod bulk;
+mod bulk_form;
+mod bulk_form_view;
+mod bulks;
 mod device;
 mod device_view;
 mod devices;
@@ -13,6 +17,7 @@ mod error;
 mod fleet_chart;
 mod form;
 mod frame;
+mod groups;
 mod history;
 mod invitation;
 mod live;
@@ -83,7 +88,7 @@ pub fn routes() -> Vec<PageRoute> {
     all().into_iter().flat_map(Pages::list).collect()
 }
 
-fn all() -> [Pages; 8] {
+fn all() -> [Pages; 9] {
     let need = |permission| Pages::that_need(Needs::Permission(permission));
     let open = Pages::that_need(None)
         .get("/", || async { Redirect::to("/devices") })
@@ -100,6 +105,10 @@ fn all() -> [Pages; 8] {
     let seen = need(Permission::See)
         .get("/devices", devices::page)
         .get("/devices/{device}", device::page)
+        .get("/groups", groups::page)
+        .get("/bulks", bulks::page)
+        .get("/bulks/{bulk}", bulk::page)
+        .get("/bulks/{bulk}/report.csv", bulk::report)
         .get("/plugin", plugin::page)
         .get("/live", live::stream);
     let trail = need(Permission::SeeAudit)
@@ -116,7 +125,13 @@ fn all() -> [Pages; 8] {
         .post("/devices/{device}/reset/outlook", reset::outlook)
         .get("/devices/{device}/remove", remove::page)
         .post("/devices/{device}/remove", remove::remove)
-        .post("/devices/{device}/cancel", device::cancel);
+        .post("/devices/{device}/cancel", device::cancel)
+        .get("/groups/{group}/{action}", bulk_form::page)
+        .post("/groups/{group}/{action}", bulk_form::start)
+        .post("/groups/{group}/{action}/outlook", bulk_form::outlook)
+        .post("/bulks/{bulk}/cancel", bulk::cancel)
+        .post("/bulks/{bulk}/sheet", bulk::sheet);
+    let approvals = need(Permission::Approve).post("/bulks/{bulk}/approve", bulk::approve);
     let devices = need(Permission::ManageDevices)
         .get("/devices/{device}/policy", policy::page)
         .post("/devices/{device}/policy", policy::apply);
@@ -130,7 +145,9 @@ fn all() -> [Pages; 8] {
         .get("/tokens", tokens::page)
         .post("/tokens", tokens::add)
         .post("/tokens/{token}/remove", tokens::remove);
-    [open, own, seen, trail, plugins, passwords, devices, users]
+    [
+        open, own, seen, trail, plugins, passwords, approvals, devices, users,
+    ]
 }
 
 /// Says to the browser what a page may do, and that nobody keeps it.

@@ -1,14 +1,13 @@
 //! What users prove who they are with: passwords, kept as argon2id hashes, and one-time passwords (RFC 6238),
 //! whose secrets are sealed by the host's key.
 
-use super::ServiceError;
+use super::{ServiceError, sealed};
 use crate::{keys::HostKeys, password::Password};
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
 use mdm_wire::time;
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use std::sync::LazyLock;
 use totp_rs::{Builder, Totp};
 use zeroize::Zeroizing;
@@ -104,18 +103,8 @@ pub(super) fn seal_totp(
     user: &str,
     secret: &[u8],
 ) -> Result<Vec<u8>, ServiceError> {
-    let mut nonce = [0; NONCE_LEN];
-    getrandom::fill(&mut nonce).map_err(|error| ServiceError::Credentials(error.to_string()))?;
-    let mut sealed = secret.to_vec();
-    cipher(keys)?
-        .seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(user),
-            &mut sealed,
-        )
-        .map_err(|error| ServiceError::Credentials(error.to_string()))?;
-    sealed.splice(..0, nonce);
-    Ok(sealed)
+    sealed::seal(&keys.totp_key(), user, secret)
+        .map_err(|error| ServiceError::Credentials(error.to_string()))
 }
 
 /// Opens a secret that was sealed for this user.
@@ -124,23 +113,10 @@ pub(super) fn open_totp(
     user: &str,
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, ServiceError> {
-    let bad = || {
+    sealed::open(&keys.totp_key(), user, sealed).map_err(|_| {
         let text = "the secret of the one-time passwords was made with another host.key";
         ServiceError::Credentials(text.into())
-    };
-    let (nonce, sealed) = sealed.split_first_chunk().ok_or_else(bad)?;
-    let mut secret = Zeroizing::new(sealed.to_vec());
-    let nonce = Nonce::assume_unique_for_key(*nonce);
-    let opened = cipher(keys)?.open_in_place(nonce, Aad::from(user), &mut secret);
-    let length = opened.map_err(|_| bad())?.len();
-    secret.truncate(length);
-    Ok(secret)
-}
-
-fn cipher(keys: &HostKeys) -> Result<LessSafeKey, ServiceError> {
-    UnboundKey::new(&AES_256_GCM, keys.totp_key().as_slice())
-        .map(LessSafeKey::new)
-        .map_err(|error| ServiceError::Credentials(error.to_string()))
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The one flow: a request becomes a plugin's decision, and the decision one commit.
 //!
-//! A use case is one function: `password` has the admin's, `devices` those about devices and policies, `fleet` those about all of them, `users` and
-//! `sessions` those about who may call,
+//! A use case is one function: `password` has the admin's, `devices` those about devices and policies, `fleet` those
+//! about all of them, `bulks` those about whole groups, `users` and `sessions` those about who may call,
 //! `plugins` those about plugins, `agents` and `agent_keys` the agent's, `expiry` the clock's. All that decide go through
 //! `Service::decide`; those that only ask, through `Service::ask`.
 //!
@@ -11,6 +11,10 @@
 mod agent_keys;
 mod agents;
 mod audit;
+mod bulk_outlook;
+mod bulk_runner;
+mod bulk_sheet;
+mod bulks;
 mod call;
 mod credentials;
 mod devices;
@@ -22,11 +26,15 @@ mod news;
 mod password;
 mod plugin_log;
 mod plugins;
+mod sealed;
 mod sessions;
 mod shadow;
 mod tokens;
 mod users;
 
+pub use bulk_outlook::{BulkOutlook, BulkVerdict};
+pub use bulk_sheet::SheetLine;
+pub use bulks::BulkRequest;
 pub use devices::EnrollmentToken;
 pub use error::ServiceError;
 pub use fleet::DevicePage;
@@ -60,7 +68,7 @@ use plugin_log::PluginLog;
 use serde::Serialize;
 use sessions::SignIns;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use zeroize::Zeroizing;
 
 /// How often a call is decided anew when the device changes under it. Each round that loses means
@@ -81,6 +89,10 @@ pub struct Service {
     plugin_log: Arc<PluginLog>,
     news: News,
     sign_ins: SignIns,
+    /// A bulk of more devices than this needs somebody else's approval.
+    approve_above: Option<u64>,
+    /// There is something to do for the bulks' runner.
+    bulks_to_run: Notify,
     closing: watch::Sender<bool>,
 }
 
@@ -91,6 +103,8 @@ struct Deed<'a> {
     detail: Option<String>,
     password: Option<&'a Password>,
     subject: Option<&'a CommandId>,
+    /// The bulk that the command is part of.
+    bulk: Option<&'a str>,
 }
 
 impl<'a> Deed<'a> {
@@ -101,6 +115,7 @@ impl<'a> Deed<'a> {
             detail: None,
             password: None,
             subject: None,
+            bulk: None,
         }
     }
 
@@ -135,7 +150,17 @@ impl Service {
             freshness: Freshness::new(time::now() / 1000),
             news: News::new(closing.subscribe()),
             sign_ins: SignIns::default(),
+            approve_above: None,
+            bulks_to_run: Notify::new(),
             closing,
+        }
+    }
+
+    /// A bulk of more than this many devices waits until somebody else approves it.
+    pub fn approving_above(self, devices: Option<u64>) -> Self {
+        Self {
+            approve_above: devices,
+            ..self
         }
     }
 
@@ -223,7 +248,7 @@ impl Service {
             let mut changes = context.changes;
             self.seal(&mut changes, &snapshot, deed.password)?;
             if self
-                .commit(&snapshot, context.now, changes, Some(audit))
+                .commit(&snapshot, context.now, changes, Some(audit), deed.bulk)
                 .await?
             {
                 return Ok(answer);
@@ -250,7 +275,7 @@ impl Service {
                 device: Some(device.to_owned()),
                 ..entry
             });
-            if self.commit(&snapshot, at, changes, audit).await? {
+            if self.commit(&snapshot, at, changes, audit, None).await? {
                 return Ok(());
             }
         }
@@ -265,6 +290,7 @@ impl Service {
         at: Timestamp,
         changes: Vec<Change>,
         audit: Option<AuditEntry>,
+        bulk: Option<&str>,
     ) -> Result<bool, ServiceError> {
         if changes.is_empty() {
             return Ok(true);
@@ -279,6 +305,7 @@ impl Service {
             version: snapshot.version,
             at,
             changes,
+            bulk: bulk.map(str::to_owned),
             audit,
         };
         match self.store.commit(commit).await {

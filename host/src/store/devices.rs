@@ -41,6 +41,8 @@ pub struct Commit {
     pub at: Timestamp,
     /// What changes, in order.
     pub changes: Vec<Change>,
+    /// The bulk that its command is part of.
+    pub bulk: Option<String>,
     /// The line in the audit trail; none for what an agent tells of its device.
     pub audit: Option<AuditEntry>,
 }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit_trail;
+mod bulks;
 mod devices;
 mod enrollment;
 mod fleet;
@@ -13,6 +14,9 @@ mod sqlite;
 
 pub use accounts::{Accounts, ApiToken, Session, User};
 pub use audit_trail::{AuditFilter, AuditTrail};
+pub use bulks::{
+    Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand,
+};
 pub use devices::{Commit, Delivery, Devices, Overdue, Snapshot};
 pub use enrollment::{Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
@@ -25,12 +29,18 @@ pub enum StoreError {
     /// The device has changed since the snapshot was taken. Take another and decide again.
     #[error("the device was changed by someone else at the same time")]
     Conflict,
+    /// The bulk that a command was to be part of is not running.
+    #[error("the bulk was cancelled: no more commands of it are made")]
+    BulkOver,
     /// The database refused or failed.
     #[error("the store failed: {0}. Check the disk and the database file, then try again")]
     Failed(String),
 }
 
 /// All that a host keeps.
-pub trait Store: Accounts + AuditTrail + Devices + Enrollment + Fleet + PluginChoices {}
+pub trait Store:
+    Accounts + AuditTrail + Bulks + Devices + Enrollment + Fleet + PluginChoices
+{
+}
 
-impl<S: Accounts + AuditTrail + Devices + Enrollment + Fleet + PluginChoices> Store for S {}
+impl<S: Accounts + AuditTrail + Bulks + Devices + Enrollment + Fleet + PluginChoices> Store for S {}

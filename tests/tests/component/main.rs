@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod agent_keys;
+mod bulks;
 mod filters;
 mod fleet;
 mod plugins;

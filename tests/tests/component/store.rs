@@ -69,6 +69,7 @@ fn commit(device: &str, version: i64, changes: Vec<Change>) -> Commit {
         version,
         at: 7,
         changes,
+        bulk: None,
         audit: None,
     }
 }

@@ -22,8 +22,11 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Sto
     if !is_current {
         return Err(StoreError::Conflict);
     }
+    if let Some(bulk) = &commit.bulk {
+        check_running(connection, bulk)?;
+    }
     for change in &commit.changes {
-        apply(connection, &commit.device, commit.at, change)?;
+        apply(connection, commit, change)?;
     }
     if let Some(entry) = &commit.audit {
         audit::write(connection, entry)?;
@@ -31,15 +34,22 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Sto
     Ok(())
 }
 
-fn apply(
-    connection: &Connection,
-    device: &str,
-    at: Timestamp,
-    change: &Change,
-) -> Result<(), StoreError> {
+/// A bulk that was cancelled makes no more commands.
+fn check_running(connection: &Connection, bulk: &str) -> Result<(), StoreError> {
+    let is_running = connection
+        .prepare_cached("select 1 from bulks where id = ? and state = 'running'")?
+        .exists([bulk])?;
+    match is_running {
+        true => Ok(()),
+        false => Err(StoreError::BulkOver),
+    }
+}
+
+fn apply(connection: &Connection, commit: &Commit, change: &Change) -> Result<(), StoreError> {
+    let (device, at) = (commit.device.as_str(), commit.at);
     match change {
         Change::Send { command, sealed } => {
-            insert_command(connection, device, command)?;
+            insert_command(connection, device, command, commit.bulk.as_deref())?;
             let sealed = sealed.as_ref().map(to_json).transpose()?;
             connection
                 .prepare_cached("insert into outbox (command, device, sealed) values (?, ?, ?)")?
@@ -100,11 +110,12 @@ fn insert_command(
     connection: &Connection,
     device: &str,
     command: &Command,
+    bulk: Option<&str>,
 ) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "insert into commands (id, device, action, options, status, is_pending, requested_at, \
-             expires_at) values (?, ?, ?, ?, ?, true, ?, ?)",
+             expires_at, bulk) values (?, ?, ?, ?, ?, true, ?, ?, ?)",
         )?
         .execute(params![
             command.id,
@@ -114,6 +125,7 @@ fn insert_command(
             to_json(&command.status)?,
             command.requested_at,
             command.expires_at,
+            bulk,
         ])?;
     // The latest is that with the greatest id, also if a clock went back in between.
     connection

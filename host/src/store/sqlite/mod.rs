@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod bulks;
 mod commit;
 mod devices;
 mod enrollment;

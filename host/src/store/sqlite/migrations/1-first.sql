@@ -69,6 +69,36 @@ create trigger fleet_counts_changed after update of status, policy_override_comm
         on conflict do update set devices = devices + 1;
 end;
 
+-- Requests for all devices of a group. What became of one on a device is its command, or a row of bulk_refusals.
+create table bulks (
+    id text primary key,
+    action text not null,
+    group_name text not null,
+    devices integer not null,                  -- in the group when it was asked for
+    different_passwords integer not null,      -- each device gets a password of its own, which is kept nowhere
+    sealed_password blob,                      -- the one password of all, sealed by the host, until the end
+    options text not null,                     -- JSON
+    terms text not null,                       -- JSON
+    reason text,
+    requested_by text not null,
+    address text,
+    requested_at integer not null,
+    approved_by text,
+    state text not null,
+    taken_back_by text,                        -- who wants its pending commands to be cancelled, until they are
+    ended_at integer
+) strict;
+create index bulks_under_way on bulks (id) where state = 'running' or taken_back_by is not null;
+
+-- The devices that have no command of a bulk, and why.
+create table bulk_refusals (
+    bulk text not null references bulks (id),
+    device text not null references devices (id),
+    kind text not null,
+    detail text not null,
+    primary key (bulk, device)
+) strict, without rowid;
+
 create table commands (
     id text primary key,
     device text not null references devices (id),
@@ -79,9 +109,12 @@ create table commands (
     requested_at integer not null,
     settled_at integer,
     expires_at integer,
-    late_outcome text                          -- JSON
+    late_outcome text,                         -- JSON
+    bulk text references bulks (id)            -- that it is part of
 ) strict;
 create index commands_by_device on commands (device, id);
+create index commands_by_bulk on commands (bulk, device) where bulk is not null;
+create index commands_by_bulk_and_status on commands (bulk, status) where bulk is not null;
 create index commands_pending on commands (device) where is_pending;
 create index commands_expiring on commands (expires_at, id) where is_pending and expires_at is not null;
 
