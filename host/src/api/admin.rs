@@ -19,7 +19,7 @@ use mdm_wire::{
 };
 use serde::Deserialize;
 use std::sync::Arc;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 type Host = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;

@@ -34,6 +34,7 @@ pub struct BulkRequest {
     pub group: String,
     /// The new password of all devices.
     #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<Password>,
     /// Each device gets a random password of its own instead.
     #[serde(default)]
