@@ -9,8 +9,9 @@ use mdm_host::{
     change::Change,
     event::Event,
     store::{
-        Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Commit, Delivery, Devices, Enrollment,
-        NewDevice, Overdue, PluginChoice, PluginChoices, PluginFile, Progress, Session, Snapshot,
+        Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures, BulkProgress,
+        BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet, FleetSummary, Group,
+        NewDevice, NoCommand, Overdue, PluginChoice, PluginChoices, PluginFile, Progress, Session, Snapshot,
         StoreError, User, Webhook, WebhookState, Webhooks,
     },
     token::TokenDigest,
@@ -454,6 +455,74 @@ impl Webhooks for OneDevice {
     }
 
     async fn attempts(&self, _: &str, _: u32) -> Result<Vec<Attempt>> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Bulks for OneDevice {
+    async fn add_bulk(&self, bulk: Bulk, audit: AuditEntry) -> Result<()> {
+        assert_eq!(bulk.devices, 1);
+        self.lock().audit.push(audit);
+        Ok(())
+    }
+
+    async fn bulk(&self, _id: &str) -> Result<Option<Bulk>> {
+        Ok(None)
+    }
+
+    async fn bulks(&self, _: &Reach, _: Option<&str>, _: u32) -> Result<Vec<Bulk>> {
+        Ok(Vec::new())
+    }
+
+    async fn bulks_to_run(&self, _most: u32) -> Result<Vec<Bulk>> {
+        Ok(Vec::new())
+    }
+
+    async fn bulks_with_downloads(&self) -> Result<Vec<Bulk>> {
+        Ok(Vec::new())
+    }
+
+    async fn turn_bulk(&self, _: &str, _: BulkTurn, _: AuditEntry) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn bulk_has_taken_back(&self, _id: &str) -> Result<()> {
+        Ok(())
+    }
+
+    async fn bulk_to_do(&self, _: &Bulk, _: Option<&str>, _: u32) -> Result<Vec<Snapshot>> {
+        Ok(Vec::new())
+    }
+
+    async fn add_no_command(&self, _: &str, _: &str, _: NoCommand) -> Result<()> {
+        Ok(())
+    }
+
+    async fn bulk_answers(
+        &self,
+        _: &str,
+        _: bool,
+        _: Option<&str>,
+        _: u32,
+    ) -> Result<Vec<BulkAnswer>> {
+        Ok(Vec::new())
+    }
+
+    async fn bulk_pending(
+        &self,
+        _: &str,
+        _: Option<&str>,
+        _: u32,
+    ) -> Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+
+    async fn bulk_progress(&self, _bulk: &str) -> Result<BulkProgress> {
+        Ok(BulkProgress::default())
+    }
+
+    async fn bulk_failures(&self, _bulk: &str, _most: u32) -> Result<Vec<BulkFailures>> {
         Ok(Vec::new())
     }
 }

@@ -5,9 +5,9 @@
 
 use axum::http::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
-use mdm_fuzz::{DEVICE, GROUP, Host, PENDING, Situation};
+use mdm_fuzz::{DEVICE, Host, PENDING, Situation};
 use mdm_host::{
-    api::model::{DeviceView, EnrollmentTokenView, GroupAnswer},
+    api::model::{BulkView, DeviceView, EnrollmentTokenView},
     password::Password,
     plugin::{REFERENCE, Trust},
     service::{Request, Reset},
@@ -36,10 +36,7 @@ fuzz_target!(|bytes: &[u8]| {
         3 => (Method::PUT, format!("{device}/policy")),
         4 => (Method::POST, format!("{device}/revoke")),
         5 => (Method::POST, "/api/v1/enrollment-tokens".to_owned()),
-        6 => (
-            Method::POST,
-            format!("/api/v1/groups/{GROUP}/password/reset"),
-        ),
+        6 => (Method::POST, "/api/v1/bulks".to_owned()),
         _ => (Method::POST, format!("{device}/commands/{PENDING}/cancel")),
     };
     let answer = HOST.call(method, &path, body);
@@ -50,7 +47,7 @@ fuzz_target!(|bytes: &[u8]| {
             1 => drop(answer.read::<DeviceOutlook>()),
             3 | 4 => drop(answer.read::<DeviceView>()),
             5 => drop(answer.read::<EnrollmentTokenView>()),
-            6 => drop(answer.read::<Vec<GroupAnswer>>()),
+            6 => drop(answer.read::<BulkView>()),
             _ => assert_ne!(answer.read::<Command>().status, Status::Pending),
         }
         for path in ["", "/password/status", "/audit"] {

@@ -250,6 +250,14 @@ pub enum Forbidden {
     /// Nobody may approve what they have asked for themselves.
     #[error("{0} has asked for this, so somebody else has to approve it")]
     OwnRequest(String),
+    /// Only who has asked for it may do this.
+    #[error("{requested_by} has asked for this, and only they may do that, not {who}")]
+    OthersRequest {
+        /// The caller.
+        who: String,
+        /// Who has asked.
+        requested_by: String,
+    },
 }
 
 impl Caller {

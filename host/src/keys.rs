@@ -46,6 +46,11 @@ impl HostKeys {
         derive(&self.secret, "webhooks", 0)
     }
 
+    /// What the password of a bulk is sealed with in the store.
+    pub fn bulk_key(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.secret, "passwords of bulks", 0)
+    }
+
     /// What vouches for compiled plugins.
     pub fn artifact_key(&self) -> [u8; 32] {
         *derive(&self.secret, "compiled plugins", 0)

@@ -11,7 +11,7 @@ pub type TokenDigest = [u8; 32];
 /// The system gave no random bytes.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system gave no random bytes: {0}")]
-pub struct NoRandom(getrandom::Error);
+pub struct NoRandom(#[from] getrandom::Error);
 
 /// Makes a token such as `mdm_admin_…`, where `admin` is what it is for.
 pub fn new_token(purpose: &str) -> Result<Zeroizing<String>, NoRandom> {

@@ -133,6 +133,7 @@ fn bench(arguments: &[&str]) -> anyhow::Result<()> {
     ];
     cargo(&[&bench[..], &["swap"]].concat())?;
     cargo(&[&bench[..], &["security"]].concat())?;
+    cargo(&[&bench[..], &["dashboard"]].concat())?;
     cargo(&[&bench[..], &["reset", "--"], arguments].concat())
 }
 

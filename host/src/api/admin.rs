@@ -1,11 +1,11 @@
-//! The admin's routes.
+//! The admin's routes about one device, or the devices of a group.
 
 use super::{
     auth::By,
     body::Body,
     document::{DEVICES, PASSWORDS},
-    model::{DeviceList, DeviceView, EnrollmentTokenView, GroupAnswer, StatusView},
-    parts::{Path, Query},
+    model::{DeviceView, EnrollmentTokenView, StatusView},
+    parts::Path,
     problem::ApiError,
 };
 use crate::{
@@ -19,53 +19,16 @@ use mdm_wire::{
 };
 use serde::Deserialize;
 use std::sync::Arc;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 type Host = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
 
-/// The most devices on a page.
+/// The most lines of the audit trail.
 const MOST: u32 = 500;
 /// An enrollment token's validity unless told otherwise, in seconds.
 const ONE_DAY: u64 = 24 * 3600;
-
-/// Which part of the list.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Page {
-    /// Those of this group alone.
-    group: Option<String>,
-    /// `next` of the page before.
-    after: Option<String>,
-    /// At most so many; 100 unless told otherwise, and never more than 500.
-    limit: Option<u32>,
-}
-
-/// The devices, page by page.
-#[utoipa::path(
-    get,
-    path = "/devices",
-    tag = DEVICES,
-    params(Page),
-    responses((status = 200, body = DeviceList)),
-)]
-pub(super) async fn devices(By(by): By, host: Host, page: Query<Page>) -> Answer<DeviceList> {
-    let Query(Page {
-        group,
-        after,
-        limit,
-    }) = page;
-    let limit = limit.unwrap_or(100).clamp(1, MOST);
-    let page = host
-        .devices(&by, group.as_deref(), after.as_deref(), limit)
-        .await?;
-    let devices = page.devices.into_iter().map(DeviceView::from).collect();
-    Ok(Json(DeviceList {
-        devices,
-        next: page.next,
-    }))
-}
 
 /// A device.
 #[utoipa::path(
@@ -213,36 +176,6 @@ pub(super) async fn reset(
         StatusCode::CREATED,
         Json(host.reset(&by, &device, &reset).await?),
     ))
-}
-
-/// Resets the password of each device of a group.
-#[utoipa::path(
-    post,
-    path = "/groups/{group}/password/reset",
-    tag = PASSWORDS,
-    request_body = Reset,
-    responses((status = 200, body = Vec<GroupAnswer>)),
-)]
-pub(super) async fn reset_group(
-    By(by): By,
-    host: Host,
-    Path(group): Path<String>,
-    Body(reset): Body<Reset>,
-) -> Answer<Vec<GroupAnswer>> {
-    let answers = host.reset_group(&by, &group, &reset).await?;
-    let answers = answers.into_iter().map(|(snapshot, answer)| {
-        let (command, problem) = match answer {
-            Ok(command) => (Some(command), None),
-            Err(error) => (None, Some(ApiError::from(error).problem())),
-        };
-        GroupAnswer {
-            device: snapshot.device.id,
-            name: snapshot.name,
-            command,
-            problem,
-        }
-    });
-    Ok(Json(answers.collect()))
 }
 
 /// Removes the password of a device.

@@ -1,6 +1,6 @@
 //! The audit trail: read by filter, page by page, or as a whole table to download.
 
-use super::{auth::By, document::HOST, parts::Query, problem::ApiError};
+use super::{auth::By, document::HOST, parts::Query, problem::ApiError, table::cell};
 use crate::{
     access::Caller,
     audit::{AuditEntry, AuditLine},
@@ -249,14 +249,6 @@ fn rows(lines: &[AuditLine], with_head: bool) -> std::io::Result<Bytes> {
     Ok(bytes.into())
 }
 
-/// A text as a spreadsheet shows it and does not run it: some begin to compute at one of these.
-pub(crate) fn cell(text: &str) -> String {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,11 +267,5 @@ mod tests {
             ..AuditQuery::default()
         };
         assert!(bad.filter().is_err());
-    }
-
-    #[test]
-    fn a_cell_is_text_to_a_spreadsheet_whatever_it_begins_with() {
-        assert_eq!(cell("=1+1"), "'=1+1");
-        assert_eq!(cell("lost phone"), "lost phone");
     }
 }

@@ -6,8 +6,10 @@ mod agent;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod body;
+mod bulks;
 pub mod connections;
 pub mod document;
+mod fleet;
 mod held;
 mod metrics;
 pub mod model;
@@ -17,6 +19,7 @@ pub(crate) mod problem;
 mod rate;
 pub mod serving;
 mod signed;
+pub(crate) mod table;
 pub mod tls;
 mod users;
 pub mod webhooks;
@@ -56,7 +59,7 @@ pub struct Terms {
 /// What admins' programs call, and its documentation.
 fn routes() -> OpenApiRouter<Arc<Service>> {
     let seen = OpenApiRouter::new()
-        .routes(routes!(admin::devices))
+        .merge(fleet::router())
         .routes(routes!(admin::device))
         .routes(routes!(admin::audit))
         .routes(routes!(admin::status))
@@ -64,8 +67,7 @@ fn routes() -> OpenApiRouter<Arc<Service>> {
     let passwords = OpenApiRouter::new()
         .routes(routes!(admin::reset))
         .routes(routes!(admin::remove))
-        .routes(routes!(admin::cancel))
-        .routes(routes!(admin::reset_group));
+        .routes(routes!(admin::cancel));
     let devices = OpenApiRouter::new()
         .routes(routes!(admin::revoke))
         .routes(routes!(admin::set_policy, admin::clear_policy))
@@ -73,6 +75,7 @@ fn routes() -> OpenApiRouter<Arc<Service>> {
     let admin = needs(Permission::See, seen)
         .merge(needs(Permission::ChangePassword, passwords))
         .merge(needs(Permission::ManageDevices, devices))
+        .merge(bulks::router())
         .merge(needs(Permission::SeeAudit, audit::router()))
         .merge(needs(Permission::ManageUsers, users::router()))
         .merge(needs(Permission::ManageWebhooks, webhooks::router()))

@@ -5,12 +5,14 @@ use crate::{
     audit::AuditEntry,
     plugin::{HealthReport, Slotted, Trial, TrialTerms},
     service::Invitation,
-    store::{ApiToken, Snapshot, User},
+    store::{
+        ApiToken, Bulk, BulkAnswer, BulkProgress, BulkState, BulkTerms, NoCommand, Snapshot, User,
+    },
 };
 use mdm_wire::{
     decisions::{Command, Device, DeviceStatus},
-    sync::Problem,
     time::{self, Timestamp},
+    words::{Action, ResetOptions},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -70,9 +72,79 @@ pub struct StatusView {
     pub history: Vec<Command>,
 }
 
-/// What became of a group's reset on one device: the command, or why there is none.
+/// A bulk: a request for all devices of a group.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct GroupAnswer {
+pub struct BulkView {
+    /// Its id.
+    pub id: String,
+    /// Reset or remove.
+    pub action: Action,
+    /// Of which group.
+    pub group: String,
+    /// How many devices were in the group when it was asked for.
+    pub devices: u64,
+    /// Whether each device gets a password of its own.
+    pub different_passwords: bool,
+    /// What else a reset does.
+    pub options: ResetOptions,
+    /// On which terms.
+    pub terms: BulkTerms,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// When.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub requested_at: Timestamp,
+    /// Who approved it.
+    pub approved_by: Option<String>,
+    /// Where it stands.
+    pub state: BulkState,
+    /// Who wants its pending commands to be cancelled, until they are.
+    pub taken_back_by: Option<String>,
+    /// When it was done or cancelled.
+    #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// How far it is.
+    pub progress: BulkProgress,
+}
+
+impl From<(Bulk, BulkProgress)> for BulkView {
+    fn from((bulk, progress): (Bulk, BulkProgress)) -> Self {
+        Self {
+            id: bulk.id,
+            action: bulk.action,
+            group: bulk.group,
+            devices: bulk.devices,
+            different_passwords: bulk.different_passwords,
+            options: bulk.options,
+            terms: bulk.terms,
+            reason: bulk.reason,
+            requested_by: bulk.requested_by,
+            requested_at: bulk.requested_at,
+            approved_by: bulk.approved_by,
+            state: bulk.state,
+            taken_back_by: bulk.taken_back_by,
+            ended_at: bulk.ended_at,
+            progress,
+        }
+    }
+}
+
+/// Part of the list of bulks.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BulkList {
+    /// Latest first.
+    pub bulks: Vec<BulkView>,
+    /// `before` of the next page; none: this is the last.
+    pub next: Option<String>,
+}
+
+/// What became of a bulk on one device: the command, or why there is none.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BulkAnswerView {
     /// The device.
     pub device: String,
     /// What people call it.
@@ -82,7 +154,31 @@ pub struct GroupAnswer {
     pub command: Option<Command>,
     /// Why there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Problem>,
+    pub problem: Option<NoCommand>,
+}
+
+impl From<BulkAnswer> for BulkAnswerView {
+    fn from(answer: BulkAnswer) -> Self {
+        let (command, problem) = match answer.answer {
+            Ok(command) => (Some(command), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        Self {
+            device: answer.device,
+            name: answer.name,
+            command,
+            problem,
+        }
+    }
+}
+
+/// Part of the answers of a bulk.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BulkAnswerList {
+    /// In the order of the devices' ids.
+    pub answers: Vec<BulkAnswerView>,
+    /// `after` of the next page; none: this is the last, so far.
+    pub next: Option<String>,
 }
 
 /// A token that one device can enroll with, once.

@@ -39,51 +39,52 @@ impl ApiError {
 
 impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
-        let (status, kind) = match &error {
-            ServiceError::UnknownDevice(_) => (StatusCode::NOT_FOUND, "unknown-device"),
-            ServiceError::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
-            ServiceError::UnknownUser(_) => (StatusCode::NOT_FOUND, "unknown-user"),
-            ServiceError::UnknownToken(_) => (StatusCode::NOT_FOUND, "unknown-token"),
-            ServiceError::UnknownWebhook(_) => (StatusCode::NOT_FOUND, "unknown-webhook"),
-            ServiceError::NoDestination(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-url"),
-            ServiceError::WebhookSecret(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "webhook-secret-failed")
+        let status = match &error {
+            ServiceError::UnknownDevice(_)
+            | ServiceError::UnknownUser(_)
+            | ServiceError::UnknownToken(_)
+            | ServiceError::UnknownCommand { .. }
+            | ServiceError::UnknownGroup(_)
+            | ServiceError::UnknownBulk(_)
+            | ServiceError::UnknownWebhook(_)
+            | ServiceError::BadInvitation
+            | ServiceError::NoShadow => StatusCode::NOT_FOUND,
+            ServiceError::Forbidden(_) => StatusCode::FORBIDDEN,
+            ServiceError::NameTaken(_)
+            | ServiceError::LastAdmin(_)
+            | ServiceError::Revoked(_)
+            | ServiceError::BulkState { .. }
+            | ServiceError::BusyChecking
+            | ServiceError::NothingToRollBack
+            | ServiceError::Store(StoreError::Conflict | StoreError::BulkOver) => {
+                StatusCode::CONFLICT
             }
-            ServiceError::NameTaken(_) => (StatusCode::CONFLICT, "name-taken"),
-            ServiceError::BadName(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-name"),
-            ServiceError::BadPassword(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-password"),
-            ServiceError::LastAdmin(_) => (StatusCode::CONFLICT, "last-admin"),
-            ServiceError::BadInvitation => (StatusCode::NOT_FOUND, "bad-invitation"),
-            ServiceError::Credentials(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "credentials-failed")
+            ServiceError::BadName(_)
+            | ServiceError::BadPassword(_)
+            | ServiceError::BadReason(_)
+            | ServiceError::BadRequest(_)
+            | ServiceError::NoDestination(_)
+            | ServiceError::NoPlugin(_)
+            | ServiceError::DoesNotConform { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            ServiceError::BadEnrollmentToken
+            | ServiceError::UnknownAgent
+            | ServiceError::NotSigned(_)
+            | ServiceError::NotFresh { .. }
+            | ServiceError::Replayed => StatusCode::UNAUTHORIZED,
+            ServiceError::Refused(Refusal::PasswordRefused(_) | Refusal::BadValidity) => {
+                StatusCode::UNPROCESSABLE_ENTITY
             }
-            ServiceError::Revoked(_) => (StatusCode::CONFLICT, "device-revoked"),
-            ServiceError::UnknownCommand { .. } => (StatusCode::NOT_FOUND, "unknown-command"),
-            ServiceError::UnknownGroup(_) => (StatusCode::NOT_FOUND, "unknown-group"),
-            ServiceError::BadReason(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-reason"),
-            ServiceError::BadRequest(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-request"),
-            ServiceError::BadEnrollmentToken => (StatusCode::UNAUTHORIZED, "bad-enrollment-token"),
-            ServiceError::UnknownAgent | ServiceError::NotSigned(_) => {
-                (StatusCode::UNAUTHORIZED, "unauthorized")
+            ServiceError::Refused(_) => StatusCode::CONFLICT,
+            ServiceError::Plugin(_) | ServiceError::Store(StoreError::Failed(_)) => {
+                StatusCode::SERVICE_UNAVAILABLE
             }
-            ServiceError::NotFresh { .. } => (StatusCode::UNAUTHORIZED, "signature-not-fresh"),
-            ServiceError::Replayed => (StatusCode::UNAUTHORIZED, "replayed"),
-            ServiceError::Refused(refusal) => refusal_kind(refusal),
-            ServiceError::NoPlugin(_) => (StatusCode::UNPROCESSABLE_ENTITY, "no-plugin"),
-            ServiceError::DoesNotConform { .. } => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "plugin-does-not-conform")
-            }
-            ServiceError::BusyChecking => (StatusCode::CONFLICT, "busy-checking"),
-            ServiceError::NothingToRollBack => (StatusCode::CONFLICT, "nothing-to-roll-back"),
-            ServiceError::NoShadow => (StatusCode::NOT_FOUND, "no-shadow"),
-            ServiceError::Plugin(error) => (StatusCode::SERVICE_UNAVAILABLE, error.kind()),
-            ServiceError::Store(StoreError::Conflict) => (StatusCode::CONFLICT, "device-changed"),
-            ServiceError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-failed"),
-            ServiceError::Sealing(_) | ServiceError::NoRandom(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "sealing-failed")
-            }
+            ServiceError::Credentials(_)
+            | ServiceError::WebhookSecret(_)
+            | ServiceError::Sealing(_)
+            | ServiceError::Sealed(_)
+            | ServiceError::NoRandom(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let mut api_error = Self::new(status, kind, &error);
+        let mut api_error = Self::new(status, error.kind(), &error);
         match error {
             ServiceError::NotFresh { sign_at, .. } => api_error.0.host_time = Some(sign_at),
             ServiceError::UnknownCommand { command, .. } => api_error.0.command = Some(command),
@@ -99,19 +100,6 @@ impl From<ServiceError> for ApiError {
             _ => {}
         }
         api_error
-    }
-}
-
-fn refusal_kind(refusal: &Refusal) -> (StatusCode, &'static str) {
-    match refusal {
-        Refusal::PasswordRefused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "password-refused"),
-        Refusal::BadValidity => (StatusCode::UNPROCESSABLE_ENTITY, "bad-validity"),
-        Refusal::AgentTooOld(_) => (StatusCode::CONFLICT, "agent-too-old"),
-        Refusal::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
-        Refusal::NotPending(_) => (StatusCode::CONFLICT, "not-pending"),
-        Refusal::NothingToRemove => (StatusCode::CONFLICT, "nothing-to-remove"),
-        Refusal::NotExpired(_) => (StatusCode::CONFLICT, "not-expired"),
-        Refusal::Other(_) => (StatusCode::CONFLICT, "refused"),
     }
 }
 

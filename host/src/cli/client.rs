@@ -1,15 +1,13 @@
 //! Asking a host over its API.
 
 use super::Host;
-use crate::{
-    api::{model::DeviceList, plugin::SIGNATURE_HEADER},
-    store::PluginFile,
-};
+use crate::{api::plugin::SIGNATURE_HEADER, store::PluginFile};
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use mdm_wire::sync::Problem;
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
+use std::io::Write;
 use zeroize::Zeroizing;
 
 /// A caller of the admin's API.
@@ -47,7 +45,35 @@ impl Client {
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<T> {
-        self.call(Method::GET, path, &[], None::<&()>).await
+        self.get_with(path, &[]).await
+    }
+
+    /// Asks with these parameters.
+    pub(super) async fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> anyhow::Result<T> {
+        self.call(Method::GET, path, query, None::<&()>).await
+    }
+
+    /// Writes what the host answers, as it comes.
+    pub(super) async fn download(
+        &self,
+        method: Method,
+        path: &[&str],
+        into: &mut impl Write,
+    ) -> anyhow::Result<()> {
+        let request = self.request(method, path, &[])?;
+        let mut response = self.answer(request).await?;
+        while let Some(bytes) = response
+            .chunk()
+            .await
+            .context("the host's answer did not arrive whole")?
+        {
+            into.write_all(&bytes)?;
+        }
+        Ok(into.flush()?)
     }
 
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<T> {
@@ -87,7 +113,7 @@ impl Client {
         &self,
         method: Method,
         path: &[&str],
-        query: &[(&str, Option<&str>)],
+        query: &[(&str, String)],
         body: Option<&impl Serialize>,
     ) -> anyhow::Result<T> {
         let mut request = self.request(method, path, query)?;
@@ -101,7 +127,7 @@ impl Client {
         &self,
         method: Method,
         path: &[&str],
-        query: &[(&str, Option<&str>)],
+        query: &[(&str, String)],
     ) -> anyhow::Result<RequestBuilder> {
         let mut url = reqwest::Url::parse(&self.url).with_context(|| {
             format!("`{}` is no address such as http://127.0.0.1:7878", self.url)
@@ -112,16 +138,23 @@ impl Client {
             }
             Err(()) => bail!("`{}` is no address such as http://127.0.0.1:7878", self.url),
         }
-        for (name, value) in query {
-            if let Some(value) = value {
-                url.query_pairs_mut().append_pair(name, value);
-            }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
         let request = self.http.request(method, url);
         Ok(request.bearer_auth(self.token.as_str()))
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
+        let text = whole(self.answer(request).await?).await?;
+        // An answer without a body says that it is done, and no more.
+        let text = if text.is_empty() { &b"null"[..] } else { &text };
+        serde_json::from_slice(text)
+            .context("the host's answer is not what this version of mdm-host expects")
+    }
+
+    /// The host's answer, if it is no refusal.
+    async fn answer(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let response = request.send().await.with_context(|| {
             format!(
                 "the host at {} can't be reached: is `mdm-host serve` running there?",
@@ -129,17 +162,10 @@ impl Client {
             )
         })?;
         let status = response.status();
-        let text = response
-            .bytes()
-            .await
-            .context("the host's answer did not arrive whole")?;
         if status.is_success() {
-            // An answer without a body says that it is done, and no more.
-            let text = if text.is_empty() { &b"null"[..] } else { &text };
-            return serde_json::from_slice(text)
-                .context("the host's answer is not what this version of mdm-host expects");
+            return Ok(response);
         }
-        bail!(self.refusal(status, &text))
+        bail!(self.refusal(status, &whole(response).await?))
     }
 
     fn refusal(&self, status: StatusCode, text: &[u8]) -> String {
@@ -151,13 +177,6 @@ impl Client {
             Ok(problem) => format!("{} ({})", problem.detail, problem.kind),
             Err(_) => format!("the host at {} answered {status}", self.url),
         }
-    }
-
-    /// A page of the list of devices.
-    pub(super) async fn page(&self, after: Option<&str>) -> anyhow::Result<DeviceList> {
-        let query = [("limit", Some("500")), ("after", after)];
-        self.call(Method::GET, &["devices"], &query, None::<&()>)
-            .await
     }
 
     /// Prints an answer: as JSON for scripts, or as a page for people.
@@ -173,4 +192,10 @@ impl Client {
         }
         Ok(())
     }
+}
+
+async fn whole(response: Response) -> anyhow::Result<Vec<u8>> {
+    let bytes = response.bytes().await;
+    let bytes = bytes.context("the host's answer did not arrive whole")?;
+    Ok(bytes.into())
 }

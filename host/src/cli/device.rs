@@ -1,14 +1,32 @@
 //! `mdm-host device`.
 
 use super::{Client, Host, show};
-use crate::api::model::{DeviceList, DeviceView, EnrollmentTokenView};
-use clap::Subcommand;
+use crate::{
+    api::model::{DeviceList, DeviceView, EnrollmentTokenView},
+    store::{FleetSummary, Group, StatusWord},
+};
+use clap::{Args, Subcommand};
+use mdm_wire::words::ManagementMode;
 use serde_json::json;
 
 #[derive(Subcommand)]
 pub(super) enum Device {
-    /// List the devices.
+    /// List the devices: all, or those that fit all that is said.
     List {
+        #[command(flatten)]
+        wanted: Wanted,
+        #[command(flatten)]
+        host: Host,
+    },
+    /// Count the devices, by their status.
+    Summary {
+        #[command(flatten)]
+        wanted: Wanted,
+        #[command(flatten)]
+        host: Host,
+    },
+    /// List the groups.
+    Groups {
         #[command(flatten)]
         host: Host,
     },
@@ -43,18 +61,81 @@ pub(super) enum Device {
     },
 }
 
+/// Which devices.
+#[derive(Args)]
+pub(super) struct Wanted {
+    /// Part of the name or of the id.
+    #[arg(long)]
+    search: Option<String>,
+    /// The status: none, pending, success or failed.
+    #[arg(long)]
+    status: Option<StatusWord>,
+    /// Whether the policy is overridden.
+    #[arg(long)]
+    overridden: Option<bool>,
+    /// A group that they are in.
+    #[arg(long)]
+    group: Option<String>,
+    /// device-owner, profile-owner or device-admin.
+    #[arg(long)]
+    management_mode: Option<ManagementMode>,
+    /// The last sync was then or later, as in 2026-11-24T12:00:00Z.
+    #[arg(long)]
+    synced_since: Option<String>,
+    /// The last sync was earlier, as in 2026-11-24T12:00:00Z.
+    #[arg(long)]
+    synced_before: Option<String>,
+    /// Whether they were revoked.
+    #[arg(long)]
+    revoked: Option<bool>,
+}
+
+impl Wanted {
+    /// As the parameters of a query.
+    fn query(self) -> Vec<(&'static str, String)> {
+        let all = [
+            ("search", self.search),
+            ("status", self.status.map(|it| it.to_string())),
+            ("overridden", self.overridden.map(|it| it.to_string())),
+            ("group", self.group),
+            (
+                "management_mode",
+                self.management_mode.map(|it| it.to_string()),
+            ),
+            ("synced_since", self.synced_since),
+            ("synced_before", self.synced_before),
+            ("revoked", self.revoked.map(|it| it.to_string())),
+        ];
+        let given = all.into_iter().filter_map(|(name, it)| Some((name, it?)));
+        given.collect()
+    }
+}
+
 impl Device {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::List { host } => {
+            Self::List { wanted, host } => {
                 let client = Client::new(&host)?;
-                let mut list: DeviceList = client.page(None).await?;
+                let mut query = wanted.query();
+                query.push(("limit", "500".into()));
+                let mut list: DeviceList = client.get_with(&["devices"], &query).await?;
                 while let Some(after) = list.next.take() {
-                    let page = client.page(Some(&after)).await?;
+                    let next = [&query[..], &[("after", after)]].concat();
+                    let page: DeviceList = client.get_with(&["devices"], &next).await?;
                     list.devices.extend(page.devices);
                     list.next = page.next;
                 }
                 client.print(&list, show::devices)
+            }
+            Self::Summary { wanted, host } => {
+                let client = Client::new(&host)?;
+                let summary: FleetSummary = client.get_with(&["summary"], &wanted.query()).await?;
+                client.print(&summary, show::summary)
+            }
+            Self::Groups { host } => {
+                let client = Client::new(&host)?;
+                let groups: Vec<Group> = client.get(&["groups"]).await?;
+                client.print(&groups, show::groups)
             }
             Self::Show { device, host } => {
                 let client = Client::new(&host)?;

@@ -1,6 +1,7 @@
 //! The command line: `serve` runs a host, and the rest asks one over its API.
 
 mod audit;
+mod bulk;
 mod client;
 mod device;
 mod folder;
@@ -39,6 +40,9 @@ enum Command {
     /// Look after the audit trail.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Reset and remove the passwords of whole groups.
+    #[command(subcommand)]
+    Bulk(bulk::Bulk),
     /// List and show devices, and let new ones enroll.
     #[command(subcommand)]
     Device(device::Device),
@@ -98,6 +102,7 @@ impl Cli {
                 Command::Serve(serve) => serve.run().await,
                 Command::NewAdminToken(new) => new.run().await,
                 Command::Audit(audit) => audit.run().await,
+                Command::Bulk(bulk) => bulk.run().await,
                 Command::Device(device) => device.run().await,
                 Command::Password(password) => password.run().await,
                 Command::Plugin(plugin) => plugin.run().await,

@@ -1,8 +1,7 @@
 //! `mdm-host password`. What a request would come to is shown before it is confirmed.
 
 use super::{Client, Host, prompt, show};
-use crate::api::model::{GroupAnswer, StatusView};
-use anyhow::bail;
+use crate::api::model::StatusView;
 use clap::{Args, Subcommand};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook, Terms},
@@ -12,11 +11,11 @@ use serde::Serialize;
 
 #[derive(Subcommand)]
 pub(super) enum Password {
-    /// Reset the password of a device, or of each device of a group. The new password is typed at a
-    /// prompt, or is the first line of standard input.
+    /// Reset the password of a device. The new password is typed at a prompt, or is the first line of standard
+    /// input. `mdm-host bulk` does it for a group.
     Reset {
-        #[command(flatten)]
-        target: Target,
+        /// The device's id.
+        device: String,
         #[command(flatten)]
         options: Options,
         #[command(flatten)]
@@ -68,16 +67,6 @@ pub(super) enum Password {
         #[command(flatten)]
         host: Host,
     },
-}
-
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-pub(super) struct Target {
-    /// The device's id.
-    device: Option<String>,
-    /// Every device of this group.
-    #[arg(long)]
-    group: Option<String>,
 }
 
 #[derive(Args, Clone)]
@@ -144,14 +133,14 @@ impl Password {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Reset {
-                target,
+                device,
                 options,
                 terms,
                 yes,
                 host,
             } => {
                 reset(
-                    &target,
+                    &device,
                     options.into(),
                     terms.into(),
                     yes,
@@ -221,51 +210,30 @@ impl Password {
 }
 
 async fn reset(
-    target: &Target,
+    device: &str,
     options: ResetOptions,
     terms: Terms,
     yes: bool,
     client: &Client,
 ) -> anyhow::Result<()> {
     let password = prompt::password()?;
-    let body = ResetBody {
-        password: &password,
+    let question = OutlookBody {
+        action: Action::Reset,
+        password: Some(&password),
         options,
         terms: terms.clone(),
     };
-    if let Some(device) = &target.device {
-        let question = OutlookBody {
-            action: Action::Reset,
-            password: Some(&password),
-            options,
-            terms,
-        };
-        foretell(client, device, &question, yes).await?;
-        prompt::confirm(yes, "Reset the password?")?;
-        let sent: Command = client
-            .post(&["devices", device, "password", "reset"], &body)
-            .await?;
-        return client.print(&sent, show::command);
-    }
-    let Some(group) = &target.group else {
-        bail!("name a device, or a group with --group");
+    foretell(client, device, &question, yes).await?;
+    prompt::confirm(yes, "Reset the password?")?;
+    let body = ResetBody {
+        password: &password,
+        options,
+        terms,
     };
-    prompt::confirm(
-        yes,
-        &format!("Reset the password of every device of group {group}?"),
-    )?;
-    let answers: Vec<GroupAnswer> = client
-        .post(&["groups", group, "password", "reset"], &body)
+    let sent: Command = client
+        .post(&["devices", device, "password", "reset"], &body)
         .await?;
-    client.print(&answers, show::group)?;
-    let refused = answers
-        .iter()
-        .filter(|answer| answer.problem.is_some())
-        .count();
-    if refused > 0 {
-        bail!("{refused} of {} devices were refused", answers.len());
-    }
-    Ok(())
+    client.print(&sent, show::command)
 }
 
 /// Shows what the request would come to, to a person who is about to confirm it.

@@ -38,6 +38,9 @@ pub(super) struct Serve {
     /// When a new plugin is taken out again: 3/100 means when 3 of its first 100 calls fail.
     #[arg(long, default_value = "3/100", value_parser = trial_terms)]
     trial: TrialTerms,
+    /// A bulk of more devices than this waits until somebody else approves it.
+    #[arg(long, value_name = "DEVICES")]
+    approve_above: Option<u64>,
     /// What a password has to be like: digits:4, digits:6-12, alphanumeric:8-16.
     #[arg(long, default_value = "digits:4", value_parser = password_rule)]
     password_rule: PasswordRule,
@@ -146,8 +149,10 @@ impl Serve {
             true => Destinations::Private,
             false => Destinations::Public,
         };
-        let service = Service::new(store, plugins, self.password_rule, keys);
-        let service = Arc::new(service.with_webhooks_to(destinations));
+        let service = Service::new(store, plugins, self.password_rule, keys)
+            .with_webhooks_to(destinations)
+            .approving_above(self.approve_above);
+        let service = Arc::new(service);
         if let Some(invitation) = service.first_admin().await? {
             println!(
                 "the first admin's password is chosen here, once: {}{}",
@@ -161,6 +166,10 @@ impl Serve {
             async move { service.watch_the_clock().await }
         });
         tokio::spawn(Arc::clone(&service).deliver_webhooks());
+        tokio::spawn({
+            let service = Arc::clone(&service);
+            async move { service.run_bulks().await }
+        });
         let mut terminate = signal(SignalKind::terminate())?;
         let terms = api::Terms {
             rates: Rates {

@@ -1,6 +1,13 @@
 //! Answers as pages for people.
 
-use crate::api::model::{ApiTokenView, DeviceList, DeviceView, GroupAnswer, StatusView, UserView};
+use crate::{
+    api::model::{
+        ApiTokenView, BulkAnswerList, BulkList, BulkView, DeviceList, DeviceView, StatusView,
+        UserView,
+    },
+    service::BulkOutlook,
+    store::{FleetSummary, Group, StatusWord},
+};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook},
     time::{Timestamp, rfc3339},
@@ -85,6 +92,26 @@ pub(super) fn tokens(tokens: &[ApiTokenView]) -> String {
             token.name,
             may.join(" ")
         );
+    }
+    page
+}
+
+pub(super) fn summary(summary: &FleetSummary) -> String {
+    let mut page = format!("{} devices\n", summary.devices);
+    for status in StatusWord::ALL {
+        line!(page, "  {:10}  {}", status.word(), summary.of(status));
+    }
+    line!(page, "  {:10}  {}", "overridden", summary.overridden);
+    page
+}
+
+pub(super) fn groups(groups: &Vec<Group>) -> String {
+    if groups.is_empty() {
+        return "no groups: `mdm-host device enroll --group NAME` puts a new device in one".into();
+    }
+    let mut page = format!("{:>8}  {}\n", "DEVICES", "GROUP");
+    for group in groups {
+        line!(page, "{:>8}  {}", group.devices, group.name);
     }
     page
 }
@@ -198,28 +225,91 @@ pub(super) fn outlook(outlook: &DeviceOutlook) -> String {
     page
 }
 
-pub(super) fn group(answers: &Vec<GroupAnswer>) -> String {
+pub(super) fn bulks(list: &BulkList) -> String {
+    if list.bulks.is_empty() {
+        return "no bulks: `mdm-host bulk reset` and `mdm-host bulk remove` make one".into();
+    }
     let mut page = String::new();
-    for answer in answers {
-        match (&answer.command, &answer.problem) {
-            (Some(sent), _) => line!(
-                page,
-                "{} ({}): {}",
-                answer.name,
-                answer.device,
-                command(sent)
-            ),
-            (None, Some(problem)) => {
-                line!(
-                    page,
-                    "{} ({}): refused: {}",
-                    answer.name,
-                    answer.device,
-                    problem.detail
-                )
-            }
-            (None, None) => {}
-        }
+    for bulk in &list.bulks {
+        line!(page, "{}", bulk_in_a_line(bulk));
+    }
+    if let Some(next) = &list.next {
+        line!(page, "more: --before {next}");
+    }
+    page
+}
+
+fn bulk_in_a_line(bulk: &BulkView) -> String {
+    format!(
+        "{}  {}  {} of {} devices of group {}: {}",
+        bulk.id,
+        time(bulk.requested_at),
+        bulk.action,
+        bulk.devices,
+        bulk.group,
+        bulk.state
+    )
+}
+
+pub(super) fn bulk(bulk: &BulkView) -> String {
+    let mut page = bulk_in_a_line(bulk);
+    let progress = &bulk.progress;
+    line!(page, "");
+    line!(page, "  requested by  {}", bulk.requested_by);
+    if let Some(by) = &bulk.approved_by {
+        line!(page, "  approved by   {by}");
+    }
+    if let Some(reason) = &bulk.reason {
+        line!(page, "  reason        {reason}");
+    }
+    line!(
+        page,
+        "  so far        {} pending, {} success, {} failed, {} without a command",
+        progress.pending,
+        progress.success,
+        progress.failed,
+        progress.refused
+    );
+    if let Some(by) = &bulk.taken_back_by {
+        line!(page, "  its pending commands are being cancelled, for {by}");
+    }
+    page
+}
+
+pub(super) fn bulk_answers(list: &BulkAnswerList) -> String {
+    let mut page = String::new();
+    for answer in &list.answers {
+        let text = match (&answer.command, &answer.problem) {
+            (Some(sent), _) => command(sent),
+            (None, Some(problem)) => format!("no command: {}", problem.detail),
+            (None, None) => continue,
+        };
+        line!(page, "{} ({}): {text}", answer.name, answer.device);
+    }
+    if let Some(next) = &list.next {
+        line!(page, "more: --after {next}");
+    }
+    page
+}
+
+pub(super) fn bulk_outlook(outlook: &BulkOutlook) -> String {
+    let mut page = match outlook.asked == outlook.devices {
+        true => format!("outlook for {} devices:\n", outlook.devices),
+        false => format!(
+            "outlook for the first {} of {} devices:\n",
+            outlook.asked, outlook.devices
+        ),
+    };
+    for told in &outlook.verdicts {
+        let why = told.why.as_ref();
+        let why = why.map_or(String::new(), |why| format!(": {why}"));
+        line!(page, "  {:>6}  {}{why}", told.devices, told.verdict);
+    }
+    for (note, devices) in &outlook.notes {
+        line!(page, "  {devices:>6}  note: {note}");
+    }
+    if outlook.needs_approval {
+        line!(page, "  somebody else will have to approve it");
     }
     page
 }

@@ -15,8 +15,10 @@ pub(super) struct Page<'a> {
 }
 
 /// The parts of the dashboard, and what is needed to see them.
-const PLACES: [(&str, &str, Permission); 6] = [
+const PLACES: [(&str, &str, Permission); 8] = [
     ("/devices", "Devices", Permission::See),
+    ("/groups", "Groups", Permission::See),
+    ("/bulks", "Bulks", Permission::See),
     ("/audit", "Audit", Permission::SeeAudit),
     ("/plugin", "Plugin", Permission::See),
     ("/users", "Users", Permission::ManageUsers),

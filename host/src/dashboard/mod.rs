@@ -4,13 +4,20 @@
 mod account;
 mod assets;
 mod audit;
+mod bulk;
+mod bulk_form;
+mod bulk_form_view;
+mod bulks;
 mod device;
 mod device_view;
 mod devices;
+mod devices_view;
 mod docs;
 mod error;
+mod fleet_chart;
 mod form;
 mod frame;
+mod groups;
 mod history;
 mod invitation;
 mod live;
@@ -100,6 +107,10 @@ fn all() -> Vec<Pages> {
     let seen = need(Permission::See)
         .get("/devices", devices::page)
         .get("/devices/{device}", device::page)
+        .get("/groups", groups::page)
+        .get("/bulks", bulks::page)
+        .get("/bulks/{bulk}", bulk::page)
+        .get("/bulks/{bulk}/report.csv", bulk::report)
         .get("/plugin", plugin::page)
         .get("/live", live::stream);
     let trail = need(Permission::SeeAudit)
@@ -116,7 +127,13 @@ fn all() -> Vec<Pages> {
         .post("/devices/{device}/reset/outlook", reset::outlook)
         .get("/devices/{device}/remove", remove::page)
         .post("/devices/{device}/remove", remove::remove)
-        .post("/devices/{device}/cancel", device::cancel);
+        .post("/devices/{device}/cancel", device::cancel)
+        .get("/groups/{group}/{action}", bulk_form::page)
+        .post("/groups/{group}/{action}", bulk_form::start)
+        .post("/groups/{group}/{action}/outlook", bulk_form::outlook)
+        .post("/bulks/{bulk}/cancel", bulk::cancel)
+        .post("/bulks/{bulk}/sheet", bulk::sheet);
+    let approvals = need(Permission::Approve).post("/bulks/{bulk}/approve", bulk::approve);
     let devices = need(Permission::ManageDevices)
         .get("/devices/{device}/policy", policy::page)
         .post("/devices/{device}/policy", policy::apply);
@@ -140,7 +157,7 @@ fn all() -> Vec<Pages> {
         .post("/webhooks/{webhook}/resume", webhook::resume)
         .post("/webhooks/{webhook}/remove", webhook::remove);
     vec![
-        open, own, seen, trail, plugins, passwords, devices, users, webhooks,
+        open, own, seen, trail, plugins, passwords, approvals, devices, users, webhooks,
     ]
 }
 

@@ -47,7 +47,7 @@ pub(super) enum Fault {
 }
 
 /// How long a command can be valid, in seconds.
-const VALIDITIES: [(&str, &str); 5] = [
+pub(super) const VALIDITIES: [(&str, &str); 5] = [
     ("", "until the device carries it out"),
     ("3600", "1 hour"),
     ("86400", "1 day"),

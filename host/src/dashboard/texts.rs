@@ -1,6 +1,7 @@
 //! Words, times and badges as pages show them. What a word means is said here; what it leads to is the plugin's to
 //! say.
 
+use crate::store::StatusWord;
 use maud::{Markup, html};
 use mdm_wire::{
     decisions::Status,
@@ -17,11 +18,34 @@ pub(super) fn badge(class: &str, sign: &str, word: &str) -> Markup {
 
 /// The status of a device by that of its latest command; none: it never had one.
 pub(super) fn status(status: Option<&Status>) -> Markup {
+    status_badge(status.map_or(StatusWord::None, StatusWord::from))
+}
+
+/// The status of a device.
+pub(super) fn status_badge(status: StatusWord) -> Markup {
+    let sign = match status {
+        StatusWord::None => "–",
+        StatusWord::Pending => "◔",
+        StatusWord::Success => "✓",
+        StatusWord::Failed => "✕",
+    };
+    badge(status.word(), sign, &status_word(status).to_uppercase())
+}
+
+/// What a status is called in lists of choices.
+pub(super) fn status_word(status: StatusWord) -> &'static str {
     match status {
-        None => badge("none", "–", "NO COMMAND"),
-        Some(Status::Pending) => badge("pending", "◔", "PENDING"),
-        Some(Status::Success) => badge("success", "✓", "SUCCESS"),
-        Some(Status::Failed(_)) => badge("failed", "✕", "FAILED"),
+        StatusWord::None => "no command",
+        status => status.word(),
+    }
+}
+
+/// What a management mode is called where there is little room.
+pub(super) fn mode(mode: ManagementMode) -> &'static str {
+    match mode {
+        ManagementMode::DeviceOwner => "device owner",
+        ManagementMode::ProfileOwner => "profile owner",
+        ManagementMode::DeviceAdmin => "device admin",
     }
 }
 

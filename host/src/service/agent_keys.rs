@@ -61,7 +61,7 @@ impl Service {
                 ..AuditEntry::new(at, &Caller::agent(), "rotate-keys")
             };
             if self
-                .commit(&snapshot, at, vec![change], Some(audit))
+                .commit(&snapshot, at, vec![change], Some(audit), None)
                 .await?
             {
                 tracing::info!(device, "the device changed its keys");

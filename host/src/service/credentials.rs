@@ -1,10 +1,7 @@
 //! What users prove who they are with: passwords, kept as argon2id hashes, and one-time passwords (RFC 6238),
 //! whose secrets are sealed by the host's key.
 
-use super::{
-    ServiceError,
-    sealed::{self, SealedError},
-};
+use super::{ServiceError, sealed};
 use crate::{keys::HostKeys, password::Password};
 use argon2::{
     Argon2,
@@ -106,7 +103,7 @@ pub(super) fn seal_totp(
     user: &str,
     secret: &[u8],
 ) -> Result<Vec<u8>, ServiceError> {
-    sealed::seal(&keys.totp_key(), user, secret).map_err(bad_totp)
+    Ok(sealed::seal(&keys.totp_key(), user, secret)?)
 }
 
 /// Opens a secret that was sealed for this user.
@@ -115,11 +112,7 @@ pub(super) fn open_totp(
     user: &str,
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, ServiceError> {
-    sealed::open(&keys.totp_key(), user, sealed).map_err(bad_totp)
-}
-
-fn bad_totp(error: SealedError) -> ServiceError {
-    ServiceError::Credentials(format!("the secret of the one-time passwords: {error}"))
+    Ok(sealed::open(&keys.totp_key(), user, sealed)?)
 }
 
 #[cfg(test)]

@@ -20,14 +20,6 @@ const LONGEST_MINIMUM: u32 = 16;
 /// The most groups of a device: every call about it reads them.
 const MOST_GROUPS: usize = 32;
 
-/// Part of the list of devices.
-pub struct DevicePage {
-    /// In the order of their ids, each with whether it is in contact.
-    pub devices: Vec<(Snapshot, bool)>,
-    /// The id to ask for the next page after; none: this is the last.
-    pub next: Option<String>,
-}
-
 /// A token that one device can enroll with, once.
 pub struct EnrollmentToken {
     /// The token. It is told once.
@@ -37,32 +29,6 @@ pub struct EnrollmentToken {
 }
 
 impl Service {
-    /// Up to `most` devices after the id `after`, of one group or of all.
-    pub async fn devices(
-        &self,
-        by: &Caller,
-        group: Option<&str>,
-        after: Option<&str>,
-        most: u32,
-    ) -> Result<DevicePage, ServiceError> {
-        if let Some(group) = group {
-            by.check_group(group)?;
-        } else {
-            by.check_all()?;
-        }
-        let snapshots = self.store.devices(group, after, most).await?;
-        let is_full = snapshots.len() == most as usize;
-        let last = snapshots.last().map(|snapshot| snapshot.device.id.clone());
-        let with_presence = |snapshot: Snapshot| {
-            let online = self.transport.is_online(&snapshot.device.id);
-            (snapshot, online)
-        };
-        Ok(DevicePage {
-            devices: snapshots.into_iter().map(with_presence).collect(),
-            next: last.filter(|_| is_full),
-        })
-    }
-
     /// One device, and whether it is in contact.
     pub async fn device(
         &self,

@@ -1,9 +1,10 @@
 //! Why a use case came to nothing. Nothing was changed then.
 
+use super::sealed::SealedError;
 use crate::{
     access::Forbidden,
     plugin::{LoadError, PluginError},
-    store::StoreError,
+    store::{BulkState, StoreError},
     token::NoRandom,
     webhook::NoDestination,
 };
@@ -38,6 +39,22 @@ pub enum ServiceError {
         "no device is in group {0}: a device's groups are named when its enrollment token is made"
     )]
     UnknownGroup(String),
+    /// There is no such bulk.
+    #[error("there is no bulk {0}: the page Bulks shows those that there are")]
+    UnknownBulk(String),
+    /// A bulk is not where this can be done.
+    #[error("bulk {bulk} is {state}: it can't be {wanted}")]
+    BulkState {
+        /// The bulk.
+        bulk: String,
+        /// Where it stands.
+        state: BulkState,
+        /// What was to be done with it.
+        wanted: &'static str,
+    },
+    /// A secret that the host keeps could not be sealed or opened.
+    #[error("a secret that the host keeps could not be sealed or opened: {0}")]
+    Sealed(#[from] SealedError),
     /// There is no such user.
     #[error("there is no user {0}: the page Users shows those that there are")]
     UnknownUser(String),
@@ -139,4 +156,56 @@ pub enum ServiceError {
     /// No token could be made.
     #[error(transparent)]
     NoRandom(#[from] NoRandom),
+}
+
+impl ServiceError {
+    /// Which error it is, in the word of the API.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownDevice(_) => "unknown-device",
+            Self::Forbidden(_) => "forbidden",
+            Self::UnknownUser(_) => "unknown-user",
+            Self::UnknownToken(_) => "unknown-token",
+            Self::UnknownWebhook(_) => "unknown-webhook",
+            Self::NoDestination(_) => "bad-url",
+            Self::WebhookSecret(_) => "webhook-secret-failed",
+            Self::NameTaken(_) => "name-taken",
+            Self::BadName(_) => "bad-name",
+            Self::BadPassword(_) => "bad-password",
+            Self::LastAdmin(_) => "last-admin",
+            Self::BadInvitation => "bad-invitation",
+            Self::Credentials(_) => "credentials-failed",
+            Self::Revoked(_) => "device-revoked",
+            Self::UnknownCommand { .. } => "unknown-command",
+            Self::UnknownGroup(_) => "unknown-group",
+            Self::UnknownBulk(_) => "unknown-bulk",
+            Self::BulkState { .. } => "bulk-state",
+            Self::BadReason(_) => "bad-reason",
+            Self::BadRequest(_) => "bad-request",
+            Self::BadEnrollmentToken => "bad-enrollment-token",
+            Self::UnknownAgent | Self::NotSigned(_) => "unauthorized",
+            Self::NotFresh { .. } => "signature-not-fresh",
+            Self::Replayed => "replayed",
+            Self::Refused(refusal) => match refusal {
+                Refusal::PasswordRefused(_) => "password-refused",
+                Refusal::BadValidity => "bad-validity",
+                Refusal::AgentTooOld(_) => "agent-too-old",
+                Refusal::Conflict(_) => "conflict",
+                Refusal::NotPending(_) => "not-pending",
+                Refusal::NothingToRemove => "nothing-to-remove",
+                Refusal::NotExpired(_) => "not-expired",
+                Refusal::Other(_) => "refused",
+            },
+            Self::NoPlugin(_) => "no-plugin",
+            Self::DoesNotConform { .. } => "plugin-does-not-conform",
+            Self::BusyChecking => "busy-checking",
+            Self::NothingToRollBack => "nothing-to-roll-back",
+            Self::NoShadow => "no-shadow",
+            Self::Plugin(error) => error.kind(),
+            Self::Store(StoreError::Conflict) => "device-changed",
+            Self::Store(StoreError::BulkOver) => "bulk-over",
+            Self::Store(StoreError::Failed(_)) => "store-failed",
+            Self::Sealing(_) | Self::Sealed(_) | Self::NoRandom(_) => "sealing-failed",
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The one flow: a request becomes a plugin's decision, and the decision one commit.
 //!
-//! A use case is one function: `password` has the admin's, `devices` those about devices and policies, `users` and
-//! `sessions` those about who may call,
+//! A use case is one function: `password` has the admin's, `devices` those about devices and policies, `fleet` those
+//! about all of them, `bulks` those about whole groups, `users` and `sessions` those about who may call,
 //! `plugins` those about plugins, `agents` and `agent_keys` the agent's, `expiry` the clock's; `webhooks`
 //! those about who is told of changes, and `deliveries` tells them. All that decide go through
 //! `Service::decide`; those that only ask, through `Service::ask`.
@@ -12,12 +12,17 @@
 mod agent_keys;
 mod agents;
 mod audit;
+mod bulk_outlook;
+mod bulk_runner;
+mod bulk_sheet;
+mod bulks;
 mod call;
 mod credentials;
 mod deliveries;
 mod devices;
 mod error;
 mod expiry;
+mod fleet;
 mod freshness;
 mod news;
 mod password;
@@ -30,8 +35,12 @@ mod tokens;
 mod users;
 mod webhooks;
 
-pub use devices::{DevicePage, EnrollmentToken};
+pub use bulk_outlook::{BulkOutlook, BulkVerdict};
+pub use bulk_sheet::SheetLine;
+pub use bulks::BulkRequest;
+pub use devices::EnrollmentToken;
 pub use error::ServiceError;
+pub use fleet::DevicePage;
 pub use news::Watcher;
 pub use password::{Request, Reset};
 pub use plugins::{PluginSettings, Plugins};
@@ -89,6 +98,10 @@ pub struct Service {
     sender: Sender,
     /// Told when there may be something to deliver.
     events: Notify,
+    /// A bulk of more devices than this needs somebody else's approval.
+    approve_above: Option<u64>,
+    /// There is something to do for the bulks' runner.
+    bulks_to_run: Notify,
     closing: watch::Sender<bool>,
 }
 
@@ -99,6 +112,8 @@ struct Deed<'a> {
     detail: Option<String>,
     password: Option<&'a Password>,
     subject: Option<&'a CommandId>,
+    /// The bulk that the command is part of.
+    bulk: Option<&'a str>,
 }
 
 impl<'a> Deed<'a> {
@@ -109,6 +124,7 @@ impl<'a> Deed<'a> {
             detail: None,
             password: None,
             subject: None,
+            bulk: None,
         }
     }
 
@@ -145,6 +161,8 @@ impl Service {
             sign_ins: SignIns::default(),
             sender: Sender::new(Destinations::default()),
             events: Notify::new(),
+            approve_above: None,
+            bulks_to_run: Notify::new(),
             closing,
         }
     }
@@ -153,6 +171,14 @@ impl Service {
     pub fn with_webhooks_to(self, destinations: Destinations) -> Self {
         Self {
             sender: Sender::new(destinations),
+            ..self
+        }
+    }
+
+    /// A bulk of more than this many devices waits until somebody else approves it.
+    pub fn approving_above(self, devices: Option<u64>) -> Self {
+        Self {
+            approve_above: devices,
             ..self
         }
     }
@@ -241,7 +267,7 @@ impl Service {
             let mut changes = context.changes;
             self.seal(&mut changes, &snapshot, deed.password)?;
             if self
-                .commit(&snapshot, context.now, changes, Some(audit))
+                .commit(&snapshot, context.now, changes, Some(audit), deed.bulk)
                 .await?
             {
                 return Ok(answer);
@@ -268,7 +294,7 @@ impl Service {
                 device: Some(device.to_owned()),
                 ..entry
             });
-            if self.commit(&snapshot, at, changes, audit).await? {
+            if self.commit(&snapshot, at, changes, audit, None).await? {
                 return Ok(());
             }
         }
@@ -283,6 +309,7 @@ impl Service {
         at: Timestamp,
         changes: Vec<Change>,
         audit: Option<AuditEntry>,
+        bulk: Option<&str>,
     ) -> Result<bool, ServiceError> {
         if changes.is_empty() {
             return Ok(true);
@@ -298,6 +325,7 @@ impl Service {
             version: snapshot.version,
             at,
             changes,
+            bulk: bulk.map(str::to_owned),
             audit,
         };
         match self.store.commit(commit).await {

@@ -1,7 +1,7 @@
 //! What an admin does with a password: reset, remove, outlook, status, cancel.
 
 use super::{Deed, Service, ServiceError, check_trusted};
-use crate::{access::Caller, password::Password, plugin::Function, store::Snapshot};
+use crate::{access::Caller, password::Password, plugin::Function};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook, DeviceStatus, Terms},
     words::{Action, CommandId, ResetOptions},
@@ -14,9 +14,6 @@ const LONGEST_REASON: usize = 500;
 
 /// The most commands of a device that are shown.
 const MOST_HISTORY: u32 = 50;
-
-/// The most devices that are read at once when a group is reset.
-const PAGE: u32 = 500;
 
 /// A reset as an admin asks for it.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -75,38 +72,6 @@ impl Service {
             })
             .await?;
         self.command(device, &id).await
-    }
-
-    /// Asks for a reset of each device of a group, as many single commands. Each has an answer of its
-    /// own.
-    pub async fn reset_group(
-        &self,
-        by: &Caller,
-        group: &str,
-        reset: &Reset,
-    ) -> Result<Vec<(Snapshot, Result<Command, ServiceError>)>, ServiceError> {
-        by.check_group(group)?;
-        let mut answers: Vec<(Snapshot, Result<Command, ServiceError>)> = Vec::new();
-        loop {
-            let after = answers
-                .last()
-                .map(|(snapshot, _)| snapshot.device.id.clone());
-            let page = self
-                .store
-                .devices(Some(group), after.as_deref(), PAGE)
-                .await?;
-            if page.is_empty() {
-                break;
-            }
-            for snapshot in page {
-                let answer = self.reset(by, &snapshot.device.id, reset).await;
-                answers.push((snapshot, answer));
-            }
-        }
-        if answers.is_empty() {
-            return Err(ServiceError::UnknownGroup(group.to_owned()));
-        }
-        Ok(answers)
     }
 
     /// Asks for a remove of the password of one device, for a reason that the audit trail keeps.
@@ -202,7 +167,10 @@ impl Service {
 }
 
 /// A reason goes into the audit trail, where no password may ever be.
-fn check_reason(reason: Option<&str>, password: Option<&Password>) -> Result<(), ServiceError> {
+pub(super) fn check_reason(
+    reason: Option<&str>,
+    password: Option<&Password>,
+) -> Result<(), ServiceError> {
     let reason = reason.unwrap_or_default();
     if reason.len() > LONGEST_REASON {
         return Err(ServiceError::BadReason(

@@ -1,54 +1,66 @@
-//! Secrets that the store keeps, sealed by a key of the host: each opens for whom it was sealed, and for no other.
+//! What the host seals for itself before it is stored: AES-256-GCM with a key of the host's, bound to the one thing
+//! that it belongs to.
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    error::Unspecified,
+};
 use zeroize::Zeroizing;
 
-/// Why a secret could not be sealed or opened.
+/// Why something could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SealedError {
+pub enum SealedError {
+    /// The system gave no random bytes.
     #[error("the operating system gave no random bytes: {0}")]
-    NoRandom(getrandom::Error),
-    #[error("the cipher failed")]
-    Cipher,
-    #[error("it was made with another host.key")]
-    OtherKey,
+    NoRandom(#[from] getrandom::Error),
+    /// It was sealed with another key, or for something else, or it was changed.
+    #[error("it was sealed with another host.key, or it was changed")]
+    Strange,
 }
 
-/// Seals a secret for this one and no other.
-pub(super) fn seal(key: &[u8; 32], whose: &str, secret: &[u8]) -> Result<Vec<u8>, SealedError> {
+impl From<Unspecified> for SealedError {
+    fn from(_: Unspecified) -> Self {
+        Self::Strange
+    }
+}
+
+/// Seals a secret for what it belongs to, and for nothing else.
+pub(super) fn seal(
+    key: &[u8; 32],
+    belongs_to: &str,
+    secret: &[u8],
+) -> Result<Vec<u8>, SealedError> {
     let mut nonce = [0; NONCE_LEN];
-    getrandom::fill(&mut nonce).map_err(SealedError::NoRandom)?;
-    let mut sealed = secret.to_vec();
-    cipher(key)?
-        .seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(whose),
-            &mut sealed,
-        )
-        .map_err(|_| SealedError::Cipher)?;
+    getrandom::fill(&mut nonce)?;
+    let mut sealed = Vec::with_capacity(secret.len() + AES_256_GCM.tag_len());
+    sealed.extend(secret);
+    cipher(key)?.seal_in_place_append_tag(
+        Nonce::assume_unique_for_key(nonce),
+        Aad::from(belongs_to),
+        &mut sealed,
+    )?;
     sealed.splice(..0, nonce);
     Ok(sealed)
 }
 
-/// Opens a secret that was sealed for this one.
+/// Opens what was sealed for this.
 pub(super) fn open(
     key: &[u8; 32],
-    whose: &str,
+    belongs_to: &str,
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, SealedError> {
-    let (nonce, sealed) = sealed.split_first_chunk().ok_or(SealedError::OtherKey)?;
+    let (nonce, sealed) = sealed.split_first_chunk().ok_or(SealedError::Strange)?;
     let mut secret = Zeroizing::new(sealed.to_vec());
     let nonce = Nonce::assume_unique_for_key(*nonce);
-    let opened = cipher(key)?.open_in_place(nonce, Aad::from(whose), &mut secret);
-    let length = opened.map_err(|_| SealedError::OtherKey)?.len();
+    let length = cipher(key)?
+        .open_in_place(nonce, Aad::from(belongs_to), &mut secret)?
+        .len();
     secret.truncate(length);
     Ok(secret)
 }
 
 fn cipher(key: &[u8; 32]) -> Result<LessSafeKey, SealedError> {
-    UnboundKey::new(&AES_256_GCM, key)
-        .map(LessSafeKey::new)
-        .map_err(|_| SealedError::Cipher)
+    Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key)?))
 }
 
 #[cfg(test)]

@@ -1,11 +1,7 @@
 //! Webhooks, as an admin manages them. An admin who is responsible for some groups manages the webhooks that are
 //! told of these groups and of nothing else.
 
-use super::{
-    Service, ServiceError,
-    sealed::{self, SealedError},
-    users::check_reach,
-};
+use super::{Service, ServiceError, sealed, users::check_reach};
 use crate::{
     access::{Caller, Reach},
     audit::AuditEntry,
@@ -56,12 +52,6 @@ pub struct MadeWebhook {
 
 impl From<BadSecret> for ServiceError {
     fn from(error: BadSecret) -> Self {
-        Self::WebhookSecret(error.to_string())
-    }
-}
-
-impl From<SealedError> for ServiceError {
-    fn from(error: SealedError) -> Self {
         Self::WebhookSecret(error.to_string())
     }
 }

@@ -41,6 +41,8 @@ pub struct Commit {
     pub at: Timestamp,
     /// What changes, in order.
     pub changes: Vec<Change>,
+    /// The bulk that its command is part of.
+    pub bulk: Option<String>,
     /// The line in the audit trail; none for what an agent tells of its device.
     pub audit: Option<AuditEntry>,
 }
@@ -70,14 +72,6 @@ pub struct Delivery {
 pub trait Devices: Send + Sync + 'static {
     /// A device with its latest command and the one in flight.
     async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>, StoreError>;
-
-    /// Up to `most` devices after the id `after`, in the order of their ids; of one group, or of all.
-    async fn devices(
-        &self,
-        group: Option<&str>,
-        after: Option<&str>,
-        most: u32,
-    ) -> Result<Vec<Snapshot>, StoreError>;
 
     /// A command, if it is this device's.
     async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError>;

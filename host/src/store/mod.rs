@@ -5,16 +5,22 @@
 
 mod accounts;
 mod audit_trail;
+mod bulks;
 mod devices;
 mod enrollment;
+mod fleet;
 mod plugin_choices;
 mod sqlite;
 mod webhooks;
 
 pub use accounts::{Accounts, ApiToken, Session, User};
 pub use audit_trail::{AuditFilter, AuditTrail};
+pub use bulks::{
+    Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand,
+};
 pub use devices::{Commit, Delivery, Devices, Overdue, Snapshot};
 pub use enrollment::{Enrollment, NewDevice};
+pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
 pub use sqlite::SqliteStore;
 pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webhooks};
@@ -25,12 +31,21 @@ pub enum StoreError {
     /// The device has changed since the snapshot was taken. Take another and decide again.
     #[error("the device was changed by someone else at the same time")]
     Conflict,
+    /// The bulk that a command was to be part of is not running.
+    #[error("the bulk was cancelled: no more commands of it are made")]
+    BulkOver,
     /// The database refused or failed.
     #[error("the store failed: {0}. Check the disk and the database file, then try again")]
     Failed(String),
 }
 
 /// All that a host keeps.
-pub trait Store: Accounts + AuditTrail + Devices + Enrollment + PluginChoices + Webhooks {}
+pub trait Store:
+    Accounts + AuditTrail + Bulks + Devices + Enrollment + Fleet + PluginChoices + Webhooks
+{
+}
 
-impl<S: Accounts + AuditTrail + Devices + Enrollment + PluginChoices + Webhooks> Store for S {}
+impl<S> Store for S where
+    S: Accounts + AuditTrail + Bulks + Devices + Enrollment + Fleet + PluginChoices + Webhooks
+{
+}

@@ -44,6 +44,23 @@ pub(crate) struct Fleet {
     folder: TempDir,
 }
 
+/// What runs the bulks of a host.
+pub(crate) struct Runner(tokio::task::JoinHandle<()>);
+
+impl Runner {
+    /// It ends with the host.
+    pub(crate) async fn stop(self, fleet: &Fleet) {
+        fleet.service.close();
+        self.0.await.unwrap();
+    }
+
+    /// It stops in the middle of what it does.
+    pub(crate) async fn abort(self) {
+        self.0.abort();
+        assert!(self.0.await.is_err_and(|error| error.is_cancelled()));
+    }
+}
+
 /// An enrolled device, and what its agent says.
 pub(crate) struct Agent {
     pub(crate) device: String,
@@ -79,6 +96,27 @@ impl Fleet {
             service: service(folder.path(), rule, plugin, fallback).await,
             folder,
         }
+    }
+
+    /// A bulk of more devices than this has to be approved.
+    pub(crate) async fn approving_above(devices: u64) -> Self {
+        let Self { service, folder } = Self::new().await;
+        let service = Arc::into_inner(service).unwrap();
+        Self {
+            service: Arc::new(service.approving_above(Some(devices))),
+            folder,
+        }
+    }
+
+    /// The folder of the store.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Bulks run until the runner is stopped.
+    pub(crate) fn runs_bulks(&self) -> Runner {
+        let service = Arc::clone(&self.service);
+        Runner(tokio::spawn(async move { service.run_bulks().await }))
     }
 
     /// The host stops and starts again.

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod agent_keys;
+mod bulks;
+mod filters;
 mod fleet;
 mod plugins;
 mod revoked;

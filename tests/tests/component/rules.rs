@@ -1,7 +1,7 @@
 //! Each of the twelve rules of the feature, through the component.
 
-use crate::fleet::{Fleet, NO_OPTIONS, admin, owner, password, refusal};
-use mdm_host::service::{Request, Reset, ServiceError};
+use crate::fleet::{Fleet, NO_OPTIONS, admin, owner, refusal};
+use mdm_host::service::{Request, ServiceError};
 use mdm_wire::{
     decisions::{
         AgentTooOld, Characters, Note, PasswordFault, PasswordRule, PolicyState, Refusal, Remedy,
@@ -73,52 +73,6 @@ async fn rule_1_a_password_is_exactly_four_digits_unless_the_deployment_says_oth
         status.password_rule, rule,
         "it is shown before the admin types"
     );
-}
-
-#[tokio::test]
-async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answer() {
-    let fleet = Fleet::new().await;
-    let one = fleet.enroll_in(owner(), &["sales", "berlin"]).await;
-    let two = fleet.enroll_in(owner(), &["sales"]).await;
-    let old = Told {
-        agent_version: "6.8.0".into(),
-        ..owner()
-    };
-    let third = fleet.enroll_in(old, &["sales"]).await;
-    let outsider = fleet.enroll_in(owner(), &["support"]).await;
-    let reset = Reset {
-        password: password("1234"),
-        options: NO_OPTIONS,
-        terms: Terms::default(),
-        reason: None,
-    };
-    let answers = fleet
-        .service
-        .reset_group(&admin(), "sales", &reset)
-        .await
-        .unwrap();
-    let of = |device: &str| {
-        &answers
-            .iter()
-            .find(|(it, _)| it.device.id == device)
-            .unwrap()
-            .1
-    };
-    assert_eq!(answers.len(), 3);
-    let ids = [
-        &of(&one.device).as_ref().unwrap().id,
-        &of(&two.device).as_ref().unwrap().id,
-    ];
-    assert_ne!(ids[0], ids[1]);
-    assert!(matches!(
-        of(&third.device),
-        Err(ServiceError::Refused(Refusal::AgentTooOld(_)))
-    ));
-    assert!(fleet.sync(&outsider).await.commands.is_empty());
-    let sent = fleet.sync(&two).await.commands;
-    assert_eq!(two.open(&sent[0]), "1234");
-    let unknown = fleet.service.reset_group(&admin(), "nobody", &reset).await;
-    assert!(matches!(unknown, Err(ServiceError::UnknownGroup(_))));
 }
 
 #[tokio::test]

@@ -86,10 +86,7 @@ fn an_unknown_device_command_or_group_is_not_found() {
             vec!["password", "cancel", &phone.id, "nothing"],
             "unknown-command",
         ),
-        (
-            vec!["password", "reset", "--group", "nobody", "--yes"],
-            "unknown-group",
-        ),
+        (vec!["bulk", "reset", "nobody", "--yes"], "unknown-group"),
     ] {
         let problem = lab.refused(&args, "1234").unwrap();
         assert_eq!(

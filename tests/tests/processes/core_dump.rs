@@ -129,12 +129,9 @@ fn assert_none_stays(lab: &Lab, admin: &Admin) {
         )
     });
     check("a conflict", &device("reset"), 409, &plain);
-    check(
-        "a reset of a group",
-        "groups/sales/password/reset",
-        200,
-        &plain,
-    );
+    check("an outlook of a bulk", "bulks/outlook", 200, &|it| {
+        format!(r#"{{"action": "reset", "group": "sales", "password": "{it}"}}"#)
+    });
     check("an outlook", &device("outlook"), 200, &|it| {
         format!(r#"{{"action": "reset", "password": "{it}"}}"#)
     });
@@ -161,6 +158,20 @@ fn assert_none_stays(lab: &Lab, admin: &Admin) {
         format!(r#"{{"password": "{it}"{space}{space}{space}}}"#)
     });
     check("a call that there is not", &device("resett"), 404, &plain);
+    let canary = Canary::new();
+    let bulk = format!(
+        r#"{{"action": "reset", "group": "sales", "password": "{}", "terms": {{"replace_pending": true}}}}"#,
+        canary.password
+    );
+    assert_eq!(admin.post("bulks", bulk), StatusCode::ACCEPTED);
+    wait_until("the bulk is done", || {
+        Ok(lab.ask(&["bulk", "list"], "")?["bulks"][0]["state"] == "done")
+    })
+    .unwrap();
+    let forms = canary.found_in(lab);
+    if !forms.is_empty() {
+        found.push(format!("a bulk: {forms:?}"));
+    }
     // The body is not even looked at.
     let canary = Canary::new();
     let request = admin

@@ -4,6 +4,7 @@
 
 mod answers;
 mod bad_input;
+mod bulks;
 mod clocks;
 mod core_dump;
 mod hostile_agents;

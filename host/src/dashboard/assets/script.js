@@ -144,6 +144,8 @@ if (reset) {
   show.addEventListener("click", () => setShown(password.type === "password"));
   generate.addEventListener("click", () => {
     password.value = generated(generate.dataset.characters, Number(generate.dataset.length));
+    const one = reset.querySelector("[name=passwords][value=one]");
+    if (one) one.checked = true;
     reset.elements.require_entry.checked = true;
     document.getElementById("generated").hidden = false;
     setShown(true);

@@ -3,7 +3,7 @@
 use super::{audit, rows::to_json, webhooks};
 use crate::{
     change::Change,
-    store::{Commit, StoreError},
+    store::{Commit, StatusWord, StoreError},
 };
 use mdm_wire::{
     decisions::{Command, PolicyOverride, Status},
@@ -22,8 +22,11 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Sto
     if !is_current {
         return Err(StoreError::Conflict);
     }
+    if let Some(bulk) = &commit.bulk {
+        check_running(connection, bulk)?;
+    }
     for change in &commit.changes {
-        apply(connection, &commit.device, commit.at, change)?;
+        apply(connection, commit, change)?;
     }
     webhooks::write_events(connection, &commit.device, commit.at, &commit.changes)?;
     if let Some(entry) = &commit.audit {
@@ -32,15 +35,22 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Sto
     Ok(())
 }
 
-fn apply(
-    connection: &Connection,
-    device: &str,
-    at: Timestamp,
-    change: &Change,
-) -> Result<(), StoreError> {
+/// A bulk that was cancelled makes no more commands.
+fn check_running(connection: &Connection, bulk: &str) -> Result<(), StoreError> {
+    let is_running = connection
+        .prepare_cached("select 1 from bulks where id = ? and state = 'running'")?
+        .exists([bulk])?;
+    match is_running {
+        true => Ok(()),
+        false => Err(StoreError::BulkOver),
+    }
+}
+
+fn apply(connection: &Connection, commit: &Commit, change: &Change) -> Result<(), StoreError> {
+    let (device, at) = (commit.device.as_str(), commit.at);
     match change {
         Change::Send { command, sealed } => {
-            insert_command(connection, device, command)?;
+            insert_command(connection, device, command, commit.bulk.as_deref())?;
             let sealed = sealed.as_ref().map(to_json).transpose()?;
             connection
                 .prepare_cached("insert into outbox (command, device, sealed) values (?, ?, ?)")?
@@ -101,11 +111,12 @@ fn insert_command(
     connection: &Connection,
     device: &str,
     command: &Command,
+    bulk: Option<&str>,
 ) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "insert into commands (id, device, action, options, status, is_pending, requested_at, \
-             expires_at) values (?, ?, ?, ?, ?, true, ?, ?)",
+             expires_at, bulk) values (?, ?, ?, ?, ?, true, ?, ?, ?)",
         )?
         .execute(params![
             command.id,
@@ -115,6 +126,18 @@ fn insert_command(
             to_json(&command.status)?,
             command.requested_at,
             command.expires_at,
+            bulk,
+        ])?;
+    // The latest is that with the greatest id, also if a clock went back in between.
+    connection
+        .prepare_cached(
+            "update devices set latest_command = ?1, status = ?2 \
+             where id = ?3 and (latest_command is null or latest_command < ?1)",
+        )?
+        .execute(params![
+            command.id,
+            StatusWord::from(&command.status).word(),
+            device
         ])?;
     Ok(())
 }
@@ -127,21 +150,21 @@ fn settle(
     command: &str,
     outcome: &Outcome,
 ) -> Result<(), StoreError> {
+    let status = Status::from(outcome.clone());
     let was_pending = connection
         .prepare_cached(
             "update commands set status = ?, is_pending = false, settled_at = ? \
              where id = ? and device = ? and is_pending",
         )?
-        .execute(params![
-            to_json(&Status::from(outcome.clone()))?,
-            at,
-            command,
-            device
-        ])?
+        .execute(params![to_json(&status)?, at, command, device])?
         == 1;
     if !was_pending {
         return Err(StoreError::Conflict);
     }
+    // A device has the status of its latest command, and this may be an earlier one.
+    connection
+        .prepare_cached("update devices set status = ? where id = ? and latest_command = ?")?
+        .execute(params![StatusWord::from(&status).word(), device, command])?;
     connection
         .prepare_cached("delete from outbox where command = ?")?
         .execute([command])?;

@@ -27,40 +27,6 @@ impl Devices for SqliteStore {
         .await
     }
 
-    async fn devices(
-        &self,
-        group: Option<&str>,
-        after: Option<&str>,
-        most: u32,
-    ) -> Result<Vec<Snapshot>, StoreError> {
-        let group = group.map(str::to_owned);
-        let after = after.unwrap_or_default().to_owned();
-        self.read(move |connection| {
-            let transaction = connection.unchecked_transaction()?;
-            let devices: Vec<Snapshot> = match group {
-                None => transaction
-                    .prepare_cached(&format!(
-                        "select {DEVICE_COLUMNS} from devices where id > ? order by id limit ?"
-                    ))?
-                    .query_map(params![after, most], rows::device)?
-                    .collect::<Result<_, _>>()?,
-                Some(group) => transaction
-                    .prepare_cached(&format!(
-                        "select {DEVICE_COLUMNS} from devices where id in \
-                         (select device from device_groups where name = ? and device > ? \
-                         order by device limit ?) order by id"
-                    ))?
-                    .query_map(params![group, after, most], rows::device)?
-                    .collect::<Result<_, _>>()?,
-            };
-            let devices = devices
-                .into_iter()
-                .map(|device| rows::with_commands(&transaction, device));
-            Ok(devices.collect::<Result<_, _>>()?)
-        })
-        .await
-    }
-
     async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError> {
         let (device, id) = (device.to_owned(), id.to_owned());
         self.read(move |connection| {

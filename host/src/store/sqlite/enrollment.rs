@@ -1,6 +1,6 @@
 //! How devices get in, in SQLite.
 
-use super::{SqliteStore, audit, rows, webhooks};
+use super::{SqliteStore, audit, fleet, rows, webhooks};
 use crate::{
     access::Caller,
     audit::AuditEntry,
@@ -95,8 +95,8 @@ fn insert_device(
     connection
         .prepare_cached(
             "insert into devices (id, name, public_key, signing_key, api_level, agent_version, \
-             management_mode, managed_profile, condition, enrolled_at, last_sync, version) \
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+             management_mode, managed_profile, condition, enrolled_at, last_sync, version, found_by) \
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
         )?
         .execute(params![
             device.id,
@@ -110,6 +110,7 @@ fn insert_device(
             rows::to_json(&device.told.condition)?,
             device.at,
             device.at,
+            fleet::found_by(&device.name, &device.id),
         ])?;
     for group in groups {
         connection

@@ -2,9 +2,11 @@
 
 mod accounts;
 mod audit;
+mod bulks;
 mod commit;
 mod devices;
 mod enrollment;
+mod fleet;
 mod plugins;
 mod rows;
 mod webhooks;

@@ -17,8 +17,19 @@ create table devices (
     enrolled_at integer not null,
     revoked_at integer,
     last_sync integer not null,
-    version integer not null
+    version integer not null,
+    found_by text not null,                    -- name and id in small letters: what a search looks through
+    latest_command text,                       -- null: it never had one
+    status text not null default 'none',       -- of the latest command: none, pending, success or failed
+    is_overridden integer not null generated always as (policy_override_command is not null) stored
 ) strict;
+-- A list is read from these alone, however it is filtered, and only then are its devices looked up.
+create index devices_listed on devices
+    (id, status, is_overridden, management_mode, last_sync, revoked_at, found_by);
+create index devices_by_status on devices
+    (status, id, is_overridden, management_mode, last_sync, revoked_at);
+create index devices_overridden on devices
+    (id, management_mode, last_sync, revoked_at) where is_overridden;
 
 create table device_groups (
     device text not null references devices (id),
@@ -26,6 +37,67 @@ create table device_groups (
     primary key (name, device)
 ) strict, without rowid;
 create index device_groups_by_device on device_groups (device);
+
+-- How many devices there are: of each group, and of all by the name ''. Kept by triggers, so that no page counts
+-- a whole fleet.
+create table fleet_counts (
+    name text not null,
+    status text not null,
+    is_overridden integer not null,
+    devices integer not null,
+    primary key (name, status, is_overridden)
+) strict, without rowid;
+create trigger fleet_counts_device after insert on devices begin
+    insert into fleet_counts values ('', new.status, new.is_overridden, 1)
+        on conflict do update set devices = devices + 1;
+end;
+create trigger fleet_counts_joined after insert on device_groups begin
+    insert into fleet_counts select new.name, status, is_overridden, 1 from devices where id = new.device
+        on conflict do update set devices = devices + 1;
+end;
+create trigger fleet_counts_left after delete on device_groups begin
+    update fleet_counts set devices = devices - 1 where name = old.name and (status, is_overridden) =
+        (select status, is_overridden from devices where id = old.device);
+end;
+create trigger fleet_counts_changed after update of status, policy_override_command on devices
+    when old.status <> new.status or old.is_overridden <> new.is_overridden begin
+    update fleet_counts set devices = devices - 1
+        where status = old.status and is_overridden = old.is_overridden
+        and name in (select '' union all select name from device_groups where device = new.id);
+    insert into fleet_counts select name, new.status, new.is_overridden, 1
+        from (select '' as name union all select name from device_groups where device = new.id) where true
+        on conflict do update set devices = devices + 1;
+end;
+
+-- Requests for all devices of a group. What became of one on a device is its command, or a row of bulk_refusals.
+create table bulks (
+    id text primary key,
+    action text not null,
+    group_name text not null,
+    devices integer not null,                  -- in the group when it was asked for
+    different_passwords integer not null,      -- each device gets a password of its own, which is kept nowhere
+    sealed_password blob,                      -- the one password of all, sealed by the host, until the end
+    options text not null,                     -- JSON
+    terms text not null,                       -- JSON
+    reason text,
+    requested_by text not null,
+    address text,
+    requested_at integer not null,
+    approved_by text,
+    state text not null,
+    taken_back_by text,                        -- who wants its pending commands to be cancelled, until they are
+    ended_at integer
+) strict;
+create index bulks_under_way on bulks (id) where state = 'running' or taken_back_by is not null;
+
+-- The devices that have no command of a bulk, and why.
+create table bulk_refusals (
+    bulk text not null references bulks (id),
+    device text not null references devices (id),
+    kind text not null,
+    detail text not null,
+    primary key (bulk, device)
+) strict, without rowid;
 
 create table commands (
     id text primary key,
@@ -37,9 +109,12 @@ create table commands (
     requested_at integer not null,
     settled_at integer,
     expires_at integer,
-    late_outcome text                          -- JSON
+    late_outcome text,                         -- JSON
+    bulk text references bulks (id)            -- that it is part of
 ) strict;
 create index commands_by_device on commands (device, id);
+create index commands_by_bulk on commands (bulk, device) where bulk is not null;
+create index commands_by_bulk_and_status on commands (bulk, status) where bulk is not null;
 create index commands_pending on commands (device) where is_pending;
 create index commands_expiring on commands (expires_at, id) where is_pending and expires_at is not null;
 

@@ -1,0 +1,200 @@
+//! Tables to download: CSV, as spreadsheets read it.
+
+use super::problem::ApiError;
+use crate::{
+    access::Caller,
+    service::{Service, ServiceError, SheetLine},
+    store::{Bulk, BulkAnswer},
+};
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::stream::{self, TryStream};
+use mdm_wire::{decisions::Status, time};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// How many answers are read at once.
+const PAGE: u32 = 500;
+
+const REPORT: [&str; 7] = [
+    "device",
+    "name",
+    "command",
+    "status",
+    "why",
+    "requested at",
+    "settled at",
+];
+
+const SHEET: [&str; 5] = ["device", "name", "password", "command", "why"];
+
+/// What became of a bulk on each device.
+pub(crate) fn bulk_report(service: Arc<Service>, by: Caller, bulk: &Bulk) -> Response {
+    let pages = stream::try_unfold(Page::First, {
+        let id = bulk.id.clone();
+        move |page| {
+            let (service, by, id) = (Arc::clone(&service), by.clone(), id.clone());
+            async move {
+                let after = match page {
+                    Page::First => None,
+                    Page::After(device) => Some(device),
+                    Page::None => return Ok(None),
+                };
+                let is_first = after.is_none();
+                let answers = service
+                    .bulk_answers(&by, &id, false, after.as_deref(), PAGE)
+                    .await?;
+                let next = match answers.last() {
+                    Some(last) if answers.len() == PAGE as usize => {
+                        Page::After(last.device.clone())
+                    }
+                    _ => Page::None,
+                };
+                let head = is_first.then_some(REPORT.map(str::to_owned));
+                let rows = head.into_iter().chain(answers.iter().map(report_row));
+                Ok::<_, ServiceError>(Some((written(rows), next)))
+            }
+        }
+    });
+    download(&format!("bulk-{}.csv", bulk.id), pages)
+}
+
+/// The passwords of a bulk, as they are made.
+pub(crate) fn bulk_sheet(
+    bulk: &str,
+    lines: mpsc::Receiver<Result<Vec<SheetLine>, ServiceError>>,
+) -> Response {
+    let pages = stream::try_unfold((lines, true), |(mut lines, is_first)| async move {
+        if is_first {
+            let head = written([SHEET.map(str::to_owned)].into_iter());
+            return Ok(Some((head, (lines, false))));
+        }
+        match lines.recv().await {
+            None => Ok(None),
+            Some(Err(error)) => Err(error),
+            Some(Ok(page)) => Ok(Some((written(page.iter().map(sheet_row)), (lines, false)))),
+        }
+    });
+    download(&format!("passwords-{bulk}.csv"), pages)
+}
+
+enum Page {
+    First,
+    After(String),
+    None,
+}
+
+fn report_row(answer: &BulkAnswer) -> [String; 7] {
+    let (device, name) = (cell(&answer.device), cell(&answer.name));
+    let none = String::new();
+    let at = |at| time::rfc3339(at).unwrap_or_default();
+    match &answer.answer {
+        Ok(command) => {
+            let (status, why) = match &command.status {
+                Status::Pending => ("pending", none.clone()),
+                Status::Success => ("success", none.clone()),
+                Status::Failed(failure) => ("failed", cell(&failure.to_string())),
+            };
+            [
+                device,
+                name,
+                cell(&command.id),
+                status.to_owned(),
+                why,
+                at(command.requested_at),
+                command.settled_at.map_or(none, at),
+            ]
+        }
+        Err(why) => [
+            device,
+            name,
+            none.clone(),
+            "no command".to_owned(),
+            cell(&why.detail),
+            none.clone(),
+            none,
+        ],
+    }
+}
+
+fn sheet_row(line: &SheetLine) -> [String; 5] {
+    let (device, name) = (cell(&line.device), cell(&line.name));
+    match &line.answer {
+        Ok((password, command)) => [
+            device,
+            name,
+            password.expose().to_owned(),
+            cell(command),
+            String::new(),
+        ],
+        Err(why) => [
+            device,
+            name,
+            String::new(),
+            String::new(),
+            cell(&why.detail),
+        ],
+    }
+}
+
+/// A text as a spreadsheet shows it and does not run it: some begin to compute at one of these.
+pub(super) fn cell(text: &str) -> String {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    }
+}
+
+fn written<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> Bytes {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        // Writing into memory does not fail, and all rows are equally long.
+        let _ = table.write_record(row);
+    }
+    table.into_inner().unwrap_or_default().into()
+}
+
+fn download(
+    name: &str,
+    pages: impl TryStream<Ok = Bytes, Error = ServiceError> + Send + 'static,
+) -> Response {
+    let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) else {
+        let text = "the table has a name that no header can have";
+        return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", text)
+            .into_response();
+    };
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/csv; charset=utf-8; header=present"),
+        ),
+        (header::CONTENT_DISPOSITION, name),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, Body::from_stream(pages)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for bad in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"] {
+            assert_eq!(cell(bad), format!("'{bad}"));
+        }
+        assert_eq!(cell("phone"), "phone");
+    }
+
+    #[test]
+    fn a_cell_can_have_any_text() {
+        let rows = [[cell("a,b"), cell("say \"no\"\nnow")]];
+        assert_eq!(
+            written(rows.into_iter()),
+            "\"a,b\",\"say \"\"no\"\"\nnow\"\n"
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! Bulks that give each device a password of its own: the passwords are made while their sheet is downloaded, told
+//! once, and kept nowhere.
+
+use super::{
+    Service, ServiceError,
+    bulk_runner::{AT_ONCE, PAGE},
+};
+use crate::{
+    access::{Caller, Forbidden},
+    password::Password,
+    store::{Bulk, BulkState, BulkTurn, NoCommand, Snapshot, StoreError},
+};
+use futures_util::stream::{self, StreamExt as _};
+use mdm_wire::{time, words::CommandId};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// How long a download may stand still.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a sheet says of one device.
+pub struct SheetLine {
+    /// The device.
+    pub device: String,
+    /// What people call it.
+    pub name: String,
+    /// Its new password, and the command that brings it; or why it has none.
+    pub answer: Result<(Password, CommandId), NoCommand>,
+}
+
+/// Pages of a sheet, as they are made; an error ends it.
+type Pages = mpsc::Sender<Result<Vec<SheetLine>, ServiceError>>;
+
+impl Service {
+    /// Starts a bulk with different passwords, once, and gives the pages of its sheet as they are made. If nobody
+    /// takes them any more, no more commands are made.
+    pub async fn download_bulk_sheet(
+        self: &Arc<Self>,
+        by: &Caller,
+        id: &str,
+    ) -> Result<mpsc::Receiver<Result<Vec<SheetLine>, ServiceError>>, ServiceError> {
+        let bulk = self.bulk(by, id).await?;
+        if bulk.requested_by != by.name {
+            return Err(Forbidden::OthersRequest {
+                who: by.name.clone(),
+                requested_by: bulk.requested_by,
+            }
+            .into());
+        }
+        let turn = BulkTurn {
+            from: BulkState::WaitingForDownload,
+            to: BulkState::Running,
+            at: time::now(),
+            approved_by: None,
+            taken_back_by: None,
+        };
+        let words = ("download-bulk", "downloaded");
+        let bulk = self.turn_bulk(by, &bulk, turn, words).await?;
+        let (pages, taken) = mpsc::channel(1);
+        let service = Arc::clone(self);
+        tokio::spawn(async move {
+            let to = match service.fill_sheet(&bulk, &pages).await {
+                Ok(true) => BulkState::Done,
+                Ok(false) => BulkState::Cancelled,
+                Err(error) => {
+                    tracing::warn!(bulk = bulk.id, %error, "the sheet of a bulk broke off");
+                    // Whoever does not listen any more wants no error either.
+                    let _ = pages.send(Err(error)).await;
+                    BulkState::Cancelled
+                }
+            };
+            if let Err(error) = service.end_bulk(&bulk, to).await {
+                tracing::warn!(bulk = bulk.id, %error, "a bulk was not ended");
+            }
+        });
+        Ok(taken)
+    }
+
+    /// False: nobody takes the pages any more, or the host stops.
+    async fn fill_sheet(&self, bulk: &Bulk, pages: &Pages) -> Result<bool, ServiceError> {
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.store.bulk_to_do(bulk, after.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(true);
+            };
+            after = Some(last.device.id.clone());
+            let line = async |snapshot: Snapshot| {
+                let password = Password::random(&self.password_rule)?;
+                let device = snapshot.device.id;
+                let made = self.make_one(bulk, Some(&password), device.clone()).await?;
+                Ok::<_, ServiceError>(SheetLine {
+                    device,
+                    name: snapshot.name,
+                    answer: made.map(|command| (password, command)),
+                })
+            };
+            let lines = stream::iter(page)
+                .map(line)
+                .buffered(AT_ONCE)
+                .collect::<Vec<_>>()
+                .await;
+            // What was made is told, also where the rest could not be made.
+            let (lines, failures): (Vec<_>, Vec<_>) = lines.into_iter().partition(Result::is_ok);
+            let lines = lines.into_iter().flatten().collect();
+            let is_taken = match tokio::time::timeout(PATIENCE, pages.send(Ok(lines))).await {
+                Ok(sent) => sent.is_ok(),
+                Err(_) => false,
+            };
+            match failures.into_iter().find_map(Result::err) {
+                None => {}
+                Some(ServiceError::Store(StoreError::BulkOver)) => return Ok(false),
+                Some(error) => return Err(error),
+            }
+            if !is_taken || *self.closing.borrow() {
+                return Ok(false);
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! All devices together: which of them somebody wants to see, and how many there are.
+
+use super::{Snapshot, StoreError};
+use crate::access::Reach;
+use async_trait::async_trait;
+use mdm_wire::{decisions::Status, time::Timestamp, words::ManagementMode};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+use utoipa::ToSchema;
+
+/// The status of a device, without a reason: that of its latest command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatusWord {
+    /// It never had a command.
+    None,
+    /// It is to carry it out.
+    Pending,
+    /// It did it.
+    Success,
+    /// It came to nothing.
+    Failed,
+}
+
+impl StatusWord {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::None, Self::Pending, Self::Success, Self::Failed];
+
+    /// As JSON and the store call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Pending => "pending",
+            Self::Success => "success",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl From<&Status> for StatusWord {
+    fn from(status: &Status) -> Self {
+        match status {
+            Status::Pending => Self::Pending,
+            Status::Success => Self::Success,
+            Status::Failed(_) => Self::Failed,
+        }
+    }
+}
+
+impl fmt::Display for StatusWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A word that is no status of a device.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no status of a device: it is none, pending, success or failed")]
+pub struct NoStatus(String);
+
+impl FromStr for StatusWord {
+    type Err = NoStatus;
+
+    fn from_str(text: &str) -> Result<Self, NoStatus> {
+        let found = Self::ALL.into_iter().find(|it| it.word() == text);
+        found.ok_or_else(|| NoStatus(text.to_owned()))
+    }
+}
+
+/// Which devices are wanted: those that fit all that is said here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceFilter {
+    /// Part of the name or of the id, in capital or small letters.
+    pub search: Option<String>,
+    /// The status.
+    pub status: Option<StatusWord>,
+    /// Whether the policy is overridden.
+    pub is_overridden: Option<bool>,
+    /// A group that they are in.
+    pub group: Option<String>,
+    /// How they are managed.
+    pub management_mode: Option<ManagementMode>,
+    /// The last sync was then or later.
+    pub synced_since: Option<Timestamp>,
+    /// The last sync was earlier than this.
+    pub synced_before: Option<Timestamp>,
+    /// Whether they were revoked.
+    pub is_revoked: Option<bool>,
+}
+
+/// How many devices there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FleetSummary {
+    /// In all.
+    pub devices: u64,
+    /// Whose latest command is pending.
+    pub pending: u64,
+    /// Whose latest command has succeeded.
+    pub success: u64,
+    /// Whose latest command has failed.
+    pub failed: u64,
+    /// That never had a command.
+    pub none: u64,
+    /// Whose policy is overridden.
+    pub overridden: u64,
+}
+
+impl FleetSummary {
+    /// How many have this status.
+    pub fn of(&self, status: StatusWord) -> u64 {
+        match status {
+            StatusWord::None => self.none,
+            StatusWord::Pending => self.pending,
+            StatusWord::Success => self.success,
+            StatusWord::Failed => self.failed,
+        }
+    }
+
+    /// Counts so many more of this kind.
+    pub fn add(&mut self, status: StatusWord, is_overridden: bool, devices: u64) {
+        self.devices += devices;
+        if is_overridden {
+            self.overridden += devices;
+        }
+        let count = match status {
+            StatusWord::None => &mut self.none,
+            StatusWord::Pending => &mut self.pending,
+            StatusWord::Success => &mut self.success,
+            StatusWord::Failed => &mut self.failed,
+        };
+        *count += devices;
+    }
+}
+
+/// A group of devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// How many devices are in it.
+    pub devices: u64,
+}
+
+/// All devices together. Whoever asks says how far it reaches: no device beyond that is told of or counted.
+#[async_trait]
+pub trait Fleet: Send + Sync + 'static {
+    /// Up to `most` devices after the id `after`, in the order of their ids.
+    async fn devices(
+        &self,
+        reach: &Reach,
+        filter: &DeviceFilter,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Snapshot>, StoreError>;
+
+    /// How many devices there are.
+    async fn summary(
+        &self,
+        reach: &Reach,
+        filter: &DeviceFilter,
+    ) -> Result<FleetSummary, StoreError>;
+
+    /// The groups that have devices, by their names.
+    async fn groups(&self, reach: &Reach) -> Result<Vec<Group>, StoreError>;
+}

@@ -1,0 +1,512 @@
+//! Bulks: one request for a whole group, answered device by device.
+
+use crate::fleet::{Agent, Fleet, admin, owner, password};
+use futures_util::future::join_all;
+use mdm_host::{
+    access::{Caller, Forbidden, Permission, Reach},
+    service::{BulkRequest, ServiceError},
+    store::{Bulk, BulkState, BulkTerms},
+};
+use mdm_wire::{
+    decisions::{Characters, PasswordRule, Refusal, Status},
+    sync::Told,
+    words::{Action, Failure, Outcome, ResetOptions},
+};
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+fn reset(text: &str) -> BulkRequest {
+    BulkRequest {
+        action: Action::Reset,
+        group: "sales".into(),
+        password: Some(password(text)),
+        different_passwords: false,
+        options: ResetOptions::default(),
+        terms: BulkTerms::default(),
+        reason: None,
+    }
+}
+
+fn different() -> BulkRequest {
+    BulkRequest {
+        password: None,
+        different_passwords: true,
+        ..reset("")
+    }
+}
+
+fn remove() -> BulkRequest {
+    BulkRequest {
+        action: Action::Remove,
+        password: None,
+        ..reset("")
+    }
+}
+
+fn someone(name: &str, group: &str) -> Caller {
+    Caller {
+        name: name.into(),
+        reach: Reach(Some([group.to_owned()].into())),
+        ..admin()
+    }
+}
+
+fn old() -> Told {
+    Told {
+        agent_version: "6.8.0".into(),
+        ..owner()
+    }
+}
+
+async fn enroll(fleet: &Fleet, devices: usize) -> Vec<Agent> {
+    let enroll = || fleet.enroll_in(owner(), &["sales"]);
+    join_all((0..devices).map(|_| enroll())).await
+}
+
+async fn until(fleet: &Fleet, bulk: &Bulk, is_so: impl Fn(&Bulk, u64) -> bool) -> Bulk {
+    for _ in 0..4000 {
+        let now = fleet.service.bulk(&admin(), &bulk.id).await.unwrap();
+        let progress = fleet.service.bulk_progress(&now).await.unwrap();
+        if is_so(&now, progress.answered()) {
+            return now;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it did not come about")
+}
+
+async fn done(fleet: &Fleet, bulk: &Bulk) -> Bulk {
+    until(fleet, bulk, |bulk, _| bulk.state == BulkState::Done).await
+}
+
+async fn commands(fleet: &Fleet, agents: &[Agent]) -> Vec<usize> {
+    let mut counts = Vec::new();
+    for agent in agents {
+        let history = fleet.service.history(&admin(), &agent.device).await;
+        counts.push(history.unwrap().len());
+    }
+    counts
+}
+
+/// Whether these bytes are anywhere in the files of a store.
+fn is_in_files(folder: &Path, text: &str) -> bool {
+    let files = std::fs::read_dir(folder).unwrap();
+    let mut contents = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    contents.any(|bytes| bytes.windows(text.len()).any(|it| it == text.as_bytes()))
+}
+
+#[tokio::test]
+async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answer() {
+    let fleet = Fleet::new().await;
+    let one = fleet.enroll_in(owner(), &["sales", "berlin"]).await;
+    let two = fleet.enroll_in(owner(), &["sales"]).await;
+    let third = fleet.enroll_in(old(), &["sales"]).await;
+    let outsider = fleet.enroll_in(owner(), &["support"]).await;
+    let runner = fleet.runs_bulks();
+    let bulk = fleet.service.start_bulk(&admin(), reset("1234")).await;
+    let bulk = done(&fleet, &bulk.unwrap()).await;
+    let answers = fleet
+        .service
+        .bulk_answers(&admin(), &bulk.id, false, None, 100)
+        .await
+        .unwrap();
+    let of = |device: &Agent| {
+        &answers
+            .iter()
+            .find(|it| it.device == device.device)
+            .unwrap()
+            .answer
+    };
+    assert_eq!(answers.len(), 3);
+    let ids = [
+        &of(&one).as_ref().unwrap().id,
+        &of(&two).as_ref().unwrap().id,
+    ];
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(of(&third).as_ref().unwrap_err().kind, "agent-too-old");
+    assert!(fleet.sync(&outsider).await.commands.is_empty());
+    let sent = fleet.sync(&two).await.commands;
+    assert_eq!(two.open(&sent[0]), "1234");
+    let command = of(&two).as_ref().unwrap().clone();
+    fleet
+        .report(&two, &command, Outcome::Failed(Failure::UserLocked))
+        .await;
+    let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
+    let counts = (
+        progress.pending,
+        progress.success,
+        progress.failed,
+        progress.refused,
+    );
+    assert_eq!(counts, (1, 0, 1, 1));
+    let failures = fleet.service.bulk_failures(&bulk).await.unwrap();
+    let whys: Vec<_> = failures
+        .iter()
+        .map(|it| (it.why.clone(), it.devices))
+        .collect();
+    assert!(
+        whys.contains(&(Ok(Status::Failed(Failure::UserLocked)), 1)),
+        "{whys:?}"
+    );
+    let failed = fleet
+        .service
+        .bulk_answers(&admin(), &bulk.id, true, None, 100)
+        .await
+        .unwrap();
+    assert_eq!(failed.len(), 2);
+    let unknown = BulkRequest {
+        group: "nobody".into(),
+        ..reset("1234")
+    };
+    let unknown = fleet.service.start_bulk(&admin(), unknown).await;
+    assert!(matches!(unknown, Err(ServiceError::UnknownGroup(_))));
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
+async fn a_password_that_no_device_would_get_is_refused_at_once() {
+    let fleet = Fleet::new().await;
+    enroll(&fleet, 2).await;
+    let refused = fleet.service.start_bulk(&admin(), reset("123")).await;
+    assert!(matches!(
+        refused,
+        Err(ServiceError::Refused(Refusal::PasswordRefused(_)))
+    ));
+    for bad in [
+        BulkRequest {
+            different_passwords: true,
+            ..reset("1234")
+        },
+        BulkRequest {
+            password: None,
+            ..reset("")
+        },
+        BulkRequest {
+            password: Some(password("1234")),
+            ..remove()
+        },
+    ] {
+        let refused = fleet.service.start_bulk(&admin(), bad).await;
+        assert!(matches!(refused, Err(ServiceError::BadRequest(_))));
+    }
+    let mut named = reset("1234");
+    named.reason = Some("the code is 1234".into());
+    let refused = fleet.service.start_bulk(&admin(), named).await;
+    assert!(matches!(refused, Err(ServiceError::BadReason(_))));
+    assert!(
+        fleet
+            .service
+            .bulks(&admin(), None, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_bulk_that_is_interrupted_goes_on_and_no_device_gets_a_second_command_of_it() {
+    let fleet = Fleet::new().await;
+    let agents = enroll(&fleet, 300).await;
+    let bulk = fleet
+        .service
+        .start_bulk(&admin(), reset("1234"))
+        .await
+        .unwrap();
+    let mut fleet = fleet;
+    let mut interruptions = 0;
+    let mut at_least = 20;
+    loop {
+        let runner = fleet.runs_bulks();
+        let now = until(&fleet, &bulk, |bulk, answered| {
+            bulk.state == BulkState::Done || answered >= at_least
+        })
+        .await;
+        runner.abort().await;
+        if now.state == BulkState::Done {
+            break;
+        }
+        interruptions += 1;
+        at_least += 60;
+        fleet = fleet.restarted().await;
+    }
+    assert!(interruptions > 0, "it was too fast to be interrupted");
+    assert_eq!(commands(&fleet, &agents).await, vec![1; 300]);
+    let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
+    assert_eq!((progress.pending, progress.refused), (300, 0));
+}
+
+#[tokio::test]
+async fn after_a_cancel_no_more_commands_are_made_and_pending_ones_can_be_taken_back() {
+    let fleet = Fleet::new().await;
+    let agents = enroll(&fleet, 300).await;
+    let bulk = fleet
+        .service
+        .start_bulk(&admin(), reset("1234"))
+        .await
+        .unwrap();
+    let runner = fleet.runs_bulks();
+    until(&fleet, &bulk, |_, answered| answered > 0).await;
+    let cancelled = fleet
+        .service
+        .cancel_bulk(&admin(), &bulk.id, false)
+        .await
+        .unwrap();
+    assert_eq!(cancelled.state, BulkState::Cancelled);
+    let made = fleet.service.bulk_progress(&bulk).await.unwrap();
+    assert!(made.pending < 300, "it was too fast to be cancelled");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(fleet.service.bulk_progress(&bulk).await.unwrap(), made);
+    let again = fleet.service.cancel_bulk(&admin(), &bulk.id, false).await;
+    assert!(matches!(again, Err(ServiceError::BulkState { .. })));
+
+    fleet
+        .service
+        .cancel_bulk(&admin(), &bulk.id, true)
+        .await
+        .unwrap();
+    until(&fleet, &bulk, |bulk, _| bulk.taken_back_by.is_none()).await;
+    let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
+    assert_eq!((progress.pending, progress.failed), (0, made.pending));
+    for agent in &agents {
+        assert!(fleet.sync(agent).await.commands.is_empty());
+    }
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
+async fn a_large_bulk_waits_until_somebody_else_approves_it() {
+    let fleet = Fleet::approving_above(2).await;
+    let agents = enroll(&fleet, 3).await;
+    let runner = fleet.runs_bulks();
+    let alice = someone("user alice", "sales");
+    let bulk = fleet
+        .service
+        .start_bulk(&alice, reset("1234"))
+        .await
+        .unwrap();
+    assert_eq!(bulk.state, BulkState::WaitingForApproval);
+    let own = fleet.service.approve_bulk(&alice, &bulk.id).await;
+    assert!(matches!(
+        own,
+        Err(ServiceError::Forbidden(Forbidden::OwnRequest(_)))
+    ));
+    let elsewhere = fleet
+        .service
+        .approve_bulk(&someone("user bob", "it"), &bulk.id)
+        .await;
+    assert!(matches!(
+        elsewhere,
+        Err(ServiceError::Forbidden(Forbidden::Reach { .. }))
+    ));
+    let helpdesk = Caller {
+        permissions: [Permission::See, Permission::ChangePassword].into(),
+        ..someone("user carol", "sales")
+    };
+    let not_allowed = fleet.service.approve_bulk(&helpdesk, &bulk.id).await;
+    assert!(matches!(
+        not_allowed,
+        Err(ServiceError::Forbidden(Forbidden::Permission { .. }))
+    ));
+    assert_eq!(commands(&fleet, &agents).await, [0, 0, 0]);
+
+    let approver = someone("user bob", "sales");
+    let approved = fleet
+        .service
+        .approve_bulk(&approver, &bulk.id)
+        .await
+        .unwrap();
+    assert_eq!(approved.approved_by.as_deref(), Some("user bob"));
+    done(&fleet, &bulk).await;
+    assert_eq!(commands(&fleet, &agents).await, [1, 1, 1]);
+    let twice = fleet.service.approve_bulk(&approver, &bulk.id).await;
+    assert!(matches!(twice, Err(ServiceError::BulkState { .. })));
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
+async fn nobody_asks_for_looks_at_or_cancels_a_bulk_of_a_group_that_is_not_theirs() {
+    let fleet = Fleet::new().await;
+    enroll(&fleet, 1).await;
+    let other = someone("user bob", "it");
+    let bulk = fleet
+        .service
+        .start_bulk(&admin(), reset("1234"))
+        .await
+        .unwrap();
+    let forbidden = |error: ServiceError| matches!(error, ServiceError::Forbidden(_));
+    let service = &fleet.service;
+    assert!(forbidden(
+        service.start_bulk(&other, reset("1234")).await.unwrap_err()
+    ));
+    assert!(forbidden(
+        service.bulk_outlook(&other, &remove()).await.unwrap_err()
+    ));
+    assert!(forbidden(service.bulk(&other, &bulk.id).await.unwrap_err()));
+    assert!(forbidden(
+        service
+            .cancel_bulk(&other, &bulk.id, true)
+            .await
+            .unwrap_err()
+    ));
+    let answers = service.bulk_answers(&other, &bulk.id, false, None, 9).await;
+    assert!(forbidden(answers.unwrap_err()));
+    assert!(service.bulks(&other, None, 9).await.unwrap().is_empty());
+    assert_eq!(service.bulks(&admin(), None, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_password_of_a_bulk_lies_nowhere_in_the_store_and_is_forgotten_when_it_ends() {
+    let rule = PasswordRule {
+        characters: Characters::Alphanumeric,
+        minimum_length: 8,
+        maximum_length: 16,
+    };
+    let fleet = Fleet::with_rule(rule).await;
+    let agents = enroll(&fleet, 2).await;
+    let bulk = fleet
+        .service
+        .start_bulk(&admin(), reset("cAnArY7zQ9"))
+        .await
+        .unwrap();
+    assert!(bulk.sealed_password.is_some());
+    assert!(!is_in_files(fleet.folder(), "cAnArY7zQ9"));
+    assert!(is_in_files(fleet.folder(), &bulk.id), "it would be found");
+    let runner = fleet.runs_bulks();
+    let bulk = done(&fleet, &bulk).await;
+    assert_eq!(bulk.sealed_password, None);
+    let sent = fleet.sync(&agents[0]).await.commands;
+    assert_eq!(agents[0].open(&sent[0]), "cAnArY7zQ9");
+    assert!(!is_in_files(fleet.folder(), "cAnArY7zQ9"));
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
+async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_asked() {
+    let fleet = Fleet::approving_above(2).await;
+    let agents = enroll(&fleet, 40).await;
+    let third = fleet.enroll_in(old(), &["sales"]).await;
+    let alice = someone("user alice", "sales");
+    let bulk = fleet.service.start_bulk(&alice, different()).await.unwrap();
+    let early = fleet.service.download_bulk_sheet(&alice, &bulk.id).await;
+    assert!(matches!(early, Err(ServiceError::BulkState { .. })));
+    let approved = fleet
+        .service
+        .approve_bulk(&admin(), &bulk.id)
+        .await
+        .unwrap();
+    assert_eq!(approved.state, BulkState::WaitingForDownload);
+    let others = fleet.service.download_bulk_sheet(&admin(), &bulk.id).await;
+    assert!(matches!(
+        others,
+        Err(ServiceError::Forbidden(Forbidden::OthersRequest { .. }))
+    ));
+    let mut pages = fleet
+        .service
+        .download_bulk_sheet(&alice, &bulk.id)
+        .await
+        .unwrap();
+    let mut lines = Vec::new();
+    while let Some(page) = pages.recv().await {
+        lines.extend(page.unwrap());
+    }
+    assert_eq!(lines.len(), 41);
+    let mut passwords = BTreeSet::new();
+    for agent in &agents {
+        let line = lines.iter().find(|it| it.device == agent.device).unwrap();
+        let Ok((password, command)) = &line.answer else {
+            panic!("it was refused")
+        };
+        let sent = fleet.sync(agent).await.commands;
+        assert_eq!(sent[0].id, *command);
+        assert_eq!(agent.open(&sent[0]), password.expose());
+        passwords.insert(password.expose().to_owned());
+    }
+    assert!(passwords.len() > 30, "{passwords:?}");
+    let refused = lines.iter().find(|it| it.device == third.device).unwrap();
+    assert!(
+        refused
+            .answer
+            .as_ref()
+            .is_err_and(|why| why.kind == "agent-too-old")
+    );
+    done(&fleet, &bulk).await;
+    let twice = fleet.service.download_bulk_sheet(&alice, &bulk.id).await;
+    assert!(matches!(twice, Err(ServiceError::BulkState { .. })));
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_ends_its_bulk_and_the_rest_is_not_made() {
+    let fleet = Fleet::new().await;
+    let agents = enroll(&fleet, 1200).await;
+    let bulk = fleet
+        .service
+        .start_bulk(&admin(), different())
+        .await
+        .unwrap();
+    assert_eq!(bulk.state, BulkState::WaitingForDownload);
+    let mut pages = fleet
+        .service
+        .download_bulk_sheet(&admin(), &bulk.id)
+        .await
+        .unwrap();
+    let first = pages.recv().await.unwrap().unwrap();
+    assert!(!first.is_empty());
+    drop(pages);
+    let ended = until(&fleet, &bulk, |bulk, _| bulk.state.is_over()).await;
+    assert_eq!(ended.state, BulkState::Cancelled);
+    let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
+    let made = usize::try_from(progress.pending).unwrap();
+    assert!(made >= first.len() && made < agents.len(), "{made}");
+}
+
+#[tokio::test]
+async fn the_outlook_of_a_bulk_says_on_how_many_devices_it_comes_to_what() {
+    let fleet = Fleet::approving_above(3).await;
+    let agents = enroll(&fleet, 2).await;
+    fleet.enroll_in(old(), &["sales"]).await;
+    let pending = fleet.enroll_in(owner(), &["sales"]).await;
+    fleet.reset(&pending, "1234").await.unwrap();
+    let outlook = fleet
+        .service
+        .bulk_outlook(&admin(), &reset("1234"))
+        .await
+        .unwrap();
+    assert_eq!((outlook.devices, outlook.asked), (4, 4));
+    assert!(outlook.needs_approval);
+    let counts = |verdict: &str| {
+        let found = outlook.verdicts.iter().filter(|it| it.verdict == verdict);
+        found.map(|it| it.devices).collect::<Vec<_>>()
+    };
+    assert_eq!(counts("will-wait"), [2], "{outlook:?}");
+    assert_eq!(counts("would-be-refused"), [1, 1]);
+    let named = &outlook.verdicts[0].such_as;
+    assert!(
+        named
+            .iter()
+            .all(|(id, _)| agents.iter().any(|it| it.device == *id))
+    );
+    let mut replacing = reset("1234");
+    replacing.terms.replace_pending = true;
+    let outlook = fleet
+        .service
+        .bulk_outlook(&admin(), &replacing)
+        .await
+        .unwrap();
+    assert_eq!(outlook.verdicts[0].devices, 3, "{outlook:?}");
+}
+
+#[tokio::test]
+async fn a_bulk_can_replace_what_is_pending() {
+    let fleet = Fleet::new().await;
+    let agents = enroll(&fleet, 2).await;
+    let before = fleet.reset(&agents[0], "1234").await.unwrap();
+    let mut replacing = reset("5678");
+    replacing.terms.replace_pending = true;
+    let runner = fleet.runs_bulks();
+    let bulk = fleet.service.start_bulk(&admin(), replacing).await.unwrap();
+    done(&fleet, &bulk).await;
+    let status = fleet.command(&agents[0], &before).await.status;
+    assert!(matches!(status, Status::Failed(Failure::Superseded(_))));
+    let sent = fleet.sync(&agents[0]).await.commands;
+    assert_eq!(agents[0].open(&sent[0]), "5678");
+    runner.stop(&fleet).await;
+}

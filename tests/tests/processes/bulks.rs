@@ -1,0 +1,164 @@
+//! Bulks of a host that is killed in the middle of them.
+
+use mdm_host::{
+    access::Caller,
+    audit::AuditEntry,
+    store::{Enrollment as _, NewDevice, SqliteStore},
+};
+use mdm_tests::lab::{Lab, PATIENCE, text, wait_until};
+use mdm_wire::{
+    sealing::PrivateKey,
+    signing_key::SigningKey,
+    sync::Told,
+    words::{Condition, ManagementMode, TokenState},
+};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+const DEVICES: usize = 600;
+
+fn told() -> Told {
+    Told {
+        api_level: 34,
+        agent_version: "6.9.0".into(),
+        management_mode: ManagementMode::DeviceOwner,
+        managed_profile: false,
+        condition: Condition {
+            password_set: false,
+            token: TokenState::Active,
+            unlocked_since_boot: true,
+            direct_boot_aware: true,
+            secure_lock_screen: true,
+            other_admin_entry_pending: false,
+            other_admin_policy: None,
+        },
+    }
+}
+
+fn database(lab: &Lab) -> PathBuf {
+    lab.folder().join("data/mdm.db")
+}
+
+/// Puts devices into the group `sales` of a host that is down.
+async fn put_devices(database: &Path, devices: usize) {
+    let store = SqliteStore::open(database).unwrap();
+    let put = async |number: usize| {
+        let token = mdm_host::token::digest(&format!("enrollment {number}"));
+        let audit = AuditEntry::new(1, &Caller::host(), "add-enrollment-token");
+        let groups = vec!["sales".to_owned()];
+        store
+            .add_enrollment_token(token, groups, 1000, audit)
+            .await
+            .unwrap();
+        let device = NewDevice {
+            id: format!("device-{number:04}"),
+            // A spreadsheet would compute it.
+            name: format!("=1+{number}"),
+            public_key: PrivateKey::generate().1,
+            signing_key: SigningKey::generate().unwrap().verifying_key().clone(),
+            told: told(),
+            at: 1,
+        };
+        assert!(store.enroll(token, device).await.unwrap());
+    };
+    futures_util::future::join_all((0..devices).map(put)).await;
+}
+
+fn lab_with_group(devices: usize) -> Lab {
+    let mut lab = Lab::start().unwrap();
+    lab.kill_host().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(put_devices(&database(&lab), devices));
+    lab.start_host().unwrap();
+    lab
+}
+
+#[test]
+fn a_host_that_is_killed_in_the_middle_of_a_bulk_goes_on_and_makes_no_second_command() {
+    let mut lab = lab_with_group(DEVICES);
+    let bulk = lab
+        .ask(&["bulk", "reset", "sales", "--yes"], "1234")
+        .unwrap();
+    let id = bulk["id"].as_str().unwrap().to_owned();
+    let deadline = Instant::now() + PATIENCE;
+    while made(&lab) == 0 {
+        assert!(Instant::now() < deadline, "nothing was made");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    lab.kill_host().unwrap();
+    let made = made(&lab);
+    assert!(
+        made > 0 && made < DEVICES,
+        "{made} were made before the kill"
+    );
+    lab.start_host().unwrap();
+    wait_until("the bulk is done", || {
+        Ok(lab.ask(&["bulk", "show", &id], "")?["state"] == "done")
+    })
+    .unwrap();
+    let database = rusqlite::Connection::open(database(&lab)).unwrap();
+    let each = "select count(*), count(distinct device), count(bulk) from commands";
+    let (all, devices, of_bulk): (usize, usize, usize) = database
+        .query_row(each, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap();
+    assert_eq!((all, devices, of_bulk), (DEVICES, DEVICES, DEVICES));
+    let password: Option<Vec<u8>> = database
+        .query_row("select sealed_password from bulks", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(password, None, "it is forgotten");
+}
+
+/// How many commands of bulks there are.
+fn made(lab: &Lab) -> usize {
+    let database = rusqlite::Connection::open(database(lab)).unwrap();
+    let count = "select count(*) from commands where bulk is not null";
+    database.query_row(count, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn the_report_and_the_sheet_of_a_bulk_are_tables_that_no_spreadsheet_computes() {
+    let lab = lab_with_group(3);
+    let sheet = lab.folder().join("sheet.csv");
+    let sheet_path = sheet.to_str().unwrap();
+    let asked = [
+        "bulk",
+        "reset",
+        "sales",
+        "--different-passwords",
+        sheet_path,
+        "--yes",
+    ];
+    let bulk = lab.ask(&asked, "").unwrap();
+    assert_eq!(bulk["progress"]["pending"], 3);
+    let sheet = std::fs::read_to_string(&sheet).unwrap();
+    let lines: Vec<&str> = sheet.lines().collect();
+    assert_eq!(lines[0], "device,name,password,command,why");
+    assert_eq!(lines.len(), 4);
+    for line in &lines[1..] {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert!(cells[1].starts_with("'=1+"), "{line}");
+        assert!(
+            cells[2].len() == 4 && cells[2].parse::<u16>().is_ok(),
+            "{line}"
+        );
+        let files = [database(&lab), database(&lab).with_extension("db-wal")];
+        for bytes in files.iter().filter_map(|file| std::fs::read(file).ok()) {
+            let passwords = format!("\"{}\"", cells[2]);
+            assert!(!bytes.windows(6).any(|it| it == passwords.as_bytes()));
+        }
+    }
+    let id = bulk["id"].as_str().unwrap();
+    let report = lab.admin(&["bulk", "report", id], "").unwrap();
+    let report = text(&report);
+    assert!(report.starts_with("device,name,command,status,why,requested at,settled at\n"));
+    assert_eq!(report.matches(",'=1+").count(), 3, "{report}");
+    assert_eq!(report.matches(",pending,").count(), 3, "{report}");
+    // It can be made by nobody twice.
+    let again = lab.folder().join("again.csv");
+    let again = lab
+        .refused(&["bulk", "sheet", id, again.to_str().unwrap()], "")
+        .unwrap();
+    assert_eq!(again["type"], "bulk-state");
+}
