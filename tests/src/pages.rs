@@ -47,18 +47,30 @@ pub const PAGES: &[(&str, Reach)] = &[
         it.fill("New password", "12")?;
         it.fill("Reason", "Forgotten after the holidays")?;
         it.click("CONFIRM")?;
-        it.sees("Only digits")
+        it.sees("at least 4")
     }),
     ("remove", |it, scene| form(it, scene, OVERRIDDEN, "remove")),
     ("policy", |it, scene| form(it, scene, OVERRIDDEN, "policy")),
     ("audit", |it, _| it.open("/audit")),
     ("plugin", |it, _| it.open("/plugin")),
     ("users", |it, _| it.open("/users")),
-    ("user", |it, _| it.open("/users/admin")),
+    ("user", |it, _| it.open("/users/anna")),
+    ("invitation", |it, _| invite(it)),
+    ("choose-password", |it, _| {
+        invite(it)?;
+        it.run("document.getElementById('link').click()")?;
+        it.sees("Choose a password")
+    }),
     ("tokens", |it, _| it.open("/tokens")),
     ("account", |it, _| it.open("/account")),
     ("not-found", |it, _| it.open("/devices/none")),
 ];
+
+fn invite(it: &Browser) -> anyhow::Result<()> {
+    it.open("/users/anna")?;
+    it.click("Make a link")?;
+    it.sees("An invitation for anna")
+}
 
 const OVERRIDDEN: &str = "reception-tablet";
 const FAILED: &str = "sales-phone-31";

@@ -1,4 +1,4 @@
-//! A host with a small fleet, in which each state that a page can show is there to be seen.
+//! A host with a small fleet, in which each state that a page can show is there to be seen, and some who look after it.
 
 use crate::lab::{Device, Lab, Make, wait_until};
 use anyhow::Context as _;
@@ -25,6 +25,7 @@ impl Scene {
         scene.pending()?;
         scene.work_profile()?;
         scene.too_old()?;
+        scene.people()?;
         Ok(scene)
     }
 
@@ -116,6 +117,14 @@ impl Scene {
             ..Make::default()
         })?;
         self.devices.push(device);
+        Ok(())
+    }
+
+    fn people(&self) -> anyhow::Result<()> {
+        let user = ["user", "add", "anna", "--role", "helpdesk", "--group"];
+        self.lab.ask(&[&user[..], &["sales"]].concat(), "")?;
+        let token = ["token", "add", "nightly-report", "--may", "see"];
+        self.lab.ask(&token, "")?;
         Ok(())
     }
 

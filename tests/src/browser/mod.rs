@@ -1,23 +1,17 @@
 //! Chromium, used as people use it: by what they can read on a page.
 
-use crate::lab::{Lab, PATIENCE, wait_until};
-use anyhow::{Context as _, bail, ensure};
+mod driver;
+
+use crate::lab::{Lab, wait_until};
+use anyhow::{Context as _, bail};
+use driver::{Driver, ForDeveloper};
 use fantoccini::{
     Client, ClientBuilder, Locator,
     actions::{InputSource as _, MOUSE_BUTTON_LEFT, MouseActions, PointerAction},
     elements::Element,
-    wd::WebDriverCompatibleCommand,
 };
 use hyper_util::client::legacy::connect::HttpConnector;
-use reqwest::{Method, Url};
 use serde_json::{Value, json};
-use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -25,18 +19,8 @@ use tokio::runtime::{Builder, Runtime};
 const ADMIN: &str = "admin";
 const PASSWORD: &str = "seven walnuts under a bridge";
 
-/// Alone with the host, and the same on every machine.
-const ARGUMENTS: [&str; 9] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-];
+/// The most of a page that a picture shows.
+const HIGHEST: u64 = 2000;
 
 /// A browser with one page open. It ends with this.
 pub struct Browser {
@@ -74,11 +58,7 @@ impl Browser {
     fn with(lab: &Lab, preferences: Value) -> anyhow::Result<Self> {
         let driver = Driver::start()?;
         let profile = TempDir::new()?;
-        let folder = format!("--user-data-dir={}", profile.path().display());
-        let arguments: Vec<&str> = ARGUMENTS.into_iter().chain([folder.as_str()]).collect();
-        let capabilities = json!({
-            "goog:chromeOptions": { "args": arguments, "prefs": preferences }
-        });
+        let capabilities = driver::capabilities(profile.path(), preferences);
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let client = runtime
             .block_on(
@@ -256,13 +236,14 @@ impl Browser {
         Ok(())
     }
 
-    /// A picture of the whole page, as a PNG.
+    /// A picture of the whole page, unless that is very long, as a PNG.
     pub fn picture(&self) -> anyhow::Result<Vec<u8>> {
         let size = self.tell("Page.getLayoutMetrics", json!({}))?;
         let size = &size["cssContentSize"];
+        let height = size["height"].as_u64().unwrap_or_default();
         // A window as high as the page: what sticks to its edge is at its place.
         let whole = json!({
-            "width": size["width"], "height": size["height"], "deviceScaleFactor": 1, "mobile": false,
+            "width": size["width"], "height": height.min(HIGHEST), "deviceScaleFactor": 1, "mobile": false,
         });
         self.tell("Emulation.setDeviceMetricsOverride", whole)?;
         Ok(self.runtime.block_on(self.client.screenshot())?)
@@ -299,83 +280,4 @@ impl Browser {
 
 fn part(title: &str) -> String {
     format!("//section[@aria-labelledby=//h2[normalize-space(.)=\"{title}\"]/@id]")
-}
-
-/// What WebDriver can't say: a command for Chromium's tools for developers.
-#[derive(Debug)]
-struct ForDeveloper {
-    cmd: &'static str,
-    params: Value,
-}
-
-impl WebDriverCompatibleCommand for ForDeveloper {
-    fn endpoint(
-        &self,
-        base: &Url,
-        session: Option<&str>,
-    ) -> Result<Url, <Url as std::str::FromStr>::Err> {
-        let session = session.unwrap_or_default();
-        base.join(&format!("session/{session}/goog/cdp/execute"))
-    }
-
-    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        let body = json!({ "cmd": self.cmd, "params": self.params });
-        (Method::POST, Some(body.to_string()))
-    }
-}
-
-/// The process that starts the browser, and tells it what to do.
-struct Driver {
-    process: Child,
-    port: u16,
-}
-
-impl Driver {
-    fn start() -> anyhow::Result<Self> {
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            .env("TZ", "UTC")
-            .env("LANGUAGE", "en_US")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("there is no chromedriver: `cargo xtask screenshots` installs it")?;
-        // The pipe stays open: the driver would end with it.
-        let printed = process.stdout.as_mut().context("no output")?;
-        let mut lines = BufReader::new(printed).lines().map_while(Result::ok);
-        let port = lines.find_map(|line| {
-            let port = line.strip_prefix("ChromeDriver was started successfully on port ")?;
-            port.trim_end_matches('.').parse().ok()
-        });
-        let port = port.context("chromedriver does not start")?;
-        Ok(Self { process, port })
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// Asks it to end its browser and then itself: killed, it would leave the browser behind.
-    fn end(&mut self) -> anyhow::Result<()> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")?;
-        let _ = stream.read(&mut [0; 512])?;
-        let deadline = Instant::now() + PATIENCE;
-        while self.process.try_wait()?.is_none() {
-            ensure!(Instant::now() < deadline, "chromedriver does not end");
-            thread::sleep(Duration::from_millis(10));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if self.end().is_err() {
-            let _ = self.process.kill();
-            let _ = self.process.wait();
-        }
-    }
 }
