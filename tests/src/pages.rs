@@ -63,6 +63,7 @@ pub const PAGES: &[(&str, Reach)] = &[
     }),
     ("tokens", |it, _| it.open("/tokens")),
     ("account", |it, _| it.open("/account")),
+    ("api-docs", |it, _| it.open("/api/docs")),
     ("not-found", |it, _| it.open("/devices/none")),
 ];
 

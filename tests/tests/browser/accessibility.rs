@@ -1,5 +1,6 @@
 //! Every page is looked through by axe-core, which knows what stops people who can't see, hear, or use a mouse.
 
+use mdm_host::dashboard::{PageRoute, routes};
 use mdm_tests::{
     browser::{Browser, Scheme},
     pages::PAGES,
@@ -38,6 +39,37 @@ fn no_page_has_a_serious_fault_of_accessibility_in_light_or_dark() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_page_is_looked_through() {
+    let scene = Scene::set().unwrap();
+    let browser = Browser::start(&scene.lab).unwrap();
+    browser.sign_in(&scene.lab).unwrap();
+    let mut seen = Vec::new();
+    for (_, reach) in PAGES {
+        reach(&browser, &scene).unwrap();
+        seen.push(browser.path().unwrap());
+    }
+    let missed: Vec<&str> = routes()
+        .iter()
+        .filter(|route| is_page(route) && !seen.iter().any(|path| leads_to(route.path, path)))
+        .map(|route| route.path)
+        .collect();
+    assert!(missed.is_empty(), "not in pages.rs: {missed:?}");
+}
+
+/// Neither the way to the first page, nor a stream, nor a file.
+fn is_page(route: &PageRoute) -> bool {
+    route.method == "GET" && !["/", "/live"].contains(&route.path) && !route.path.contains('.')
+}
+
+fn leads_to(route: &str, path: &str) -> bool {
+    let (route, path) = (route.split('/'), path.split('/'));
+    route.clone().count() == path.clone().count()
+        && route
+            .zip(path)
+            .all(|(of_route, of_path)| of_route == of_path || of_route.starts_with('{'))
 }
 
 #[test]
