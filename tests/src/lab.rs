@@ -132,6 +132,16 @@ impl Lab {
             .to_owned())
     }
 
+    /// Where the first admin's password is chosen, as the host has shown it: a path of the dashboard.
+    pub fn first_invitation(&self) -> anyhow::Result<String> {
+        let log = self.host_log()?;
+        let (_, after) = log
+            .split_once("/invitation/")
+            .context("the host has shown no invitation")?;
+        let token = after.split_whitespace().next().unwrap_or_default();
+        Ok(format!("/invitation/{token}"))
+    }
+
     /// Starts the host, and waits until it serves.
     pub fn start_host(&mut self) -> anyhow::Result<()> {
         let output = appended(&self.folder().join("host.log"))?;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 /// An example, and how its README says to build it.
@@ -195,14 +195,9 @@ fn remove(folder: &Path) -> anyhow::Result<()> {
 /// Installs what is missing from Debian's packages; where that can't be done, the build says what is
 /// missing.
 fn install_programs() {
-    let is_missing = |program: &str| {
-        let mut command = Command::new(program);
-        let found = command.arg("--version").stdout(Stdio::null()).status();
-        found.is_err()
-    };
     let mut packages: Vec<&str> = PROGRAMS
         .iter()
-        .filter(|(program, _)| is_missing(program))
+        .filter(|(program, _)| !tools::is_there(program))
         .flat_map(|(_, packages)| packages.iter().copied())
         .collect();
     // clang comes without what it needs for WebAssembly.
@@ -212,13 +207,7 @@ fn install_programs() {
     if packages.is_empty() {
         return;
     }
-    eprintln!("setting up: apt-get install {}", packages.join(" "));
-    let apt = |arguments: &[&str]| {
-        let _ = Command::new("apt-get").args(arguments).status();
-    };
-    apt(&["update"]);
-    let install = ["install", "--yes", "--no-install-recommends"];
-    apt(&[&install[..], &packages[..]].concat());
+    tools::install_packages(&packages);
 }
 
 fn install_tools() -> anyhow::Result<()> {

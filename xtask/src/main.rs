@@ -2,6 +2,7 @@
 //! toolchain first.
 
 mod attest;
+mod browser;
 mod examples;
 mod fuzz;
 mod registry;
@@ -19,15 +20,16 @@ use std::{
 const HELP: &str = "\
 cargo xtask <task>
 
-  demo      a host, three agents, and the story of a reset
-  examples  the example plugins, built as a newcomer does, each checked against the contract
-  test      every test, and their number        (arguments after -- go to cargo test)
-  bench     what a call costs                   (arguments after -- go to cargo bench)
-  fuzz      what strangers send, made up: fuzz [--target NAME] [--runs 20000]
-  reproduce builds the reference plugin in two folders, and compares the two
-  attest    builds the reference plugin, and writes its bill of materials and its provenance
-  ci        what CI runs: format, lints, documentation, dependencies, reproduce, attest, fuzz, tests
-  setup     install what building the plugin needs; the other tasks do it, too";
+  demo        a host, three agents, and the story of a reset
+  examples    the example plugins, built as a newcomer does, each checked against the contract
+  screenshots every page of the dashboard, into docs/screenshots
+  test        every test, and their number        (arguments after -- go to cargo test)
+  bench       what a call costs                   (arguments after -- go to cargo bench)
+  fuzz        what strangers send, made up: fuzz [--target NAME] [--runs 20000]
+  reproduce   builds the reference plugin in two folders, and compares the two
+  attest      builds the reference plugin, and writes its bill of materials and its provenance
+  ci          what CI runs: format, lints, documentation, dependencies, reproduce, attest, fuzz, tests
+  setup       install what building the plugin needs; the other tasks do it, too";
 
 fn main() -> ExitCode {
     if env::var_os(fuzz::AS_COMPILER).is_some() {
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     let done = match task {
         "demo" => demo(),
         "examples" => examples(),
+        "screenshots" => screenshots(),
         "test" => test(&rest),
         "bench" => bench(&rest),
         "fuzz" => fuzz(&rest),
@@ -85,15 +88,19 @@ fn setup() -> anyhow::Result<()> {
 fn demo() -> anyhow::Result<()> {
     toolchain::ensure()?;
     build(&["--bins"])?;
-    cargo(&[
-        "run",
-        "--locked",
-        "--quiet",
-        "--package",
-        "mdm-tests",
-        "--bin",
-        "demo",
-    ])
+    program_of_the_tests("demo")
+}
+
+fn screenshots() -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    browser::ensure();
+    build(&["--bins"])?;
+    program_of_the_tests("screenshots")
+}
+
+fn program_of_the_tests(name: &str) -> anyhow::Result<()> {
+    let package = ["--package", "mdm-tests", "--bin", name];
+    cargo(&[&["run", "--locked", "--quiet"], &package[..]].concat())
 }
 
 fn examples() -> anyhow::Result<()> {
@@ -104,9 +111,11 @@ fn examples() -> anyhow::Result<()> {
 fn test(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
     registry::ensure()?;
+    browser::ensure();
     // Together, so that both use the same features of what they depend on, and nothing is built twice.
     build(&["--bins", "--tests"])?;
     examples::build()?;
+    browser::ensure_axe()?;
     testing::run(arguments)
 }
 

@@ -1,7 +1,12 @@
-//! The tools that come as crates and that this project installs for itself, beside what it builds.
+//! The tools that this project needs: those that come as crates it installs for itself, beside what it builds; the
+//! others are Debian's.
 
 use crate::run;
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 /// Where everything is built.
 pub(crate) fn target() -> PathBuf {
@@ -33,4 +38,25 @@ pub(crate) fn install(name: &str, version: &str, arguments: &[&str]) -> anyhow::
         .arg("--root")
         .arg(root())
         .arg(format!("{name}@{version}")))
+}
+
+/// Whether this program can be run.
+pub(crate) fn is_there(program: &str) -> bool {
+    let mut command = Command::new(program);
+    let run = command.arg("--version");
+    run.stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
+}
+
+/// Installs Debian's packages; where that can't be done, what needs them says what is missing.
+pub(crate) fn install_packages(packages: &[&str]) {
+    eprintln!("setting up: apt-get install {}", packages.join(" "));
+    let apt = |arguments: &[&str]| {
+        let _ = Command::new("apt-get").args(arguments).status();
+    };
+    apt(&["update"]);
+    let install = ["install", "--yes", "--no-install-recommends"];
+    apt(&[&install[..], packages].concat());
 }

@@ -1,0 +1,152 @@
+//! A host with a small fleet, in which each state that a page can show is there to be seen, and some who look after it.
+
+use crate::lab::{Device, Lab, Make, wait_until};
+use anyhow::Context as _;
+use serde_json::Value;
+
+/// The host and the fleet.
+pub struct Scene {
+    /// The host.
+    pub lab: Lab,
+    devices: Vec<Device>,
+}
+
+impl Scene {
+    /// Sets it up.
+    pub fn set() -> anyhow::Result<Self> {
+        let mut scene = Self {
+            lab: Lab::start()?,
+            devices: Vec::new(),
+        };
+        scene.overridden()?;
+        scene.enforced()?;
+        scene.failed()?;
+        scene.legacy()?;
+        scene.pending()?;
+        scene.work_profile()?;
+        scene.too_old()?;
+        scene.people()?;
+        Ok(scene)
+    }
+
+    /// Where the pages of this device are.
+    pub fn path(&self, name: &str) -> anyhow::Result<String> {
+        let found = self.devices.iter().find(|device| device.name == name);
+        let device = found.with_context(|| format!("the scene has no {name}"))?;
+        Ok(format!("/devices/{}", device.id))
+    }
+
+    fn overridden(&mut self) -> anyhow::Result<()> {
+        let device = self.make(Make {
+            name: "reception-tablet",
+            group: Some("front-desk"),
+            ..Make::default()
+        })?;
+        self.apply_policy(&device)?;
+        self.reset(&device, &["--require-entry"])?;
+        self.devices.push(device);
+        Ok(())
+    }
+
+    fn enforced(&mut self) -> anyhow::Result<()> {
+        let device = self.make(Make {
+            name: "sales-phone-12",
+            group: Some("sales"),
+            ..Make::default()
+        })?;
+        self.apply_policy(&device)?;
+        self.devices.push(device);
+        Ok(())
+    }
+
+    fn failed(&mut self) -> anyhow::Result<()> {
+        let device = self.make(Make {
+            name: "sales-phone-31",
+            user_password: Some("8642"),
+            group: Some("sales"),
+            ..Make::default()
+        })?;
+        self.reset(&device, &[])?;
+        self.devices.push(device);
+        Ok(())
+    }
+
+    fn legacy(&mut self) -> anyhow::Result<()> {
+        let device = self.make(Make {
+            name: "till-3",
+            api_level: 25,
+            mode: "device-admin",
+            user_password: Some("8642"),
+            ..Make::default()
+        })?;
+        self.devices.push(device);
+        Ok(())
+    }
+
+    fn pending(&mut self) -> anyhow::Result<()> {
+        let mut device = self.make(Make {
+            name: "warehouse-scanner-07",
+            api_level: 30,
+            group: Some("warehouse"),
+            ..Make::default()
+        })?;
+        device.switch_off()?;
+        let reset = ["password", "reset", &device.id, "--yes"];
+        let options = ["--lock-now", "--valid-for", "604800"];
+        self.lab.ask(&[&reset[..], &options].concat(), "2580")?;
+        self.devices.push(device);
+        Ok(())
+    }
+
+    fn work_profile(&mut self) -> anyhow::Result<()> {
+        let device = self.make(Make {
+            name: "anna-own-phone",
+            mode: "profile-owner",
+            create: &["--managed-profile"],
+            ..Make::default()
+        })?;
+        self.devices.push(device);
+        Ok(())
+    }
+
+    fn too_old(&mut self) -> anyhow::Result<()> {
+        let device = self.make(Make {
+            name: "meeting-room-panel",
+            api_level: 28,
+            enroll: &["--agent-version", "6.8.2"],
+            ..Make::default()
+        })?;
+        self.devices.push(device);
+        Ok(())
+    }
+
+    fn people(&self) -> anyhow::Result<()> {
+        let user = ["user", "add", "anna", "--role", "helpdesk", "--group"];
+        self.lab.ask(&[&user[..], &["sales"]].concat(), "")?;
+        let token = ["token", "add", "nightly-report", "--may", "see"];
+        self.lab.ask(&token, "")?;
+        Ok(())
+    }
+
+    fn make(&self, make: Make<'_>) -> anyhow::Result<Device> {
+        let mut device = self.lab.enroll(make)?;
+        device.switch_on()?;
+        self.lab.wait_online(&device)?;
+        Ok(device)
+    }
+
+    fn apply_policy(&self, device: &Device) -> anyhow::Result<()> {
+        let policy = ["--quality", "numeric-complex", "--minimum-length", "6"];
+        let set = ["policy", "set", &device.id];
+        self.lab.ask(&[&set[..], &policy].concat(), "")?;
+        wait_until("the policy is enforced", || {
+            Ok(!device.show()?["policy"].is_null())
+        })
+    }
+
+    fn reset(&self, device: &Device, options: &[&str]) -> anyhow::Result<Value> {
+        let reset = ["password", "reset", &device.id, "--yes"];
+        let reset = self.lab.ask(&[&reset[..], options].concat(), "2580")?;
+        self.lab.outcome(device, &reset)
+    }
+}
