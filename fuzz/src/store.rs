@@ -165,20 +165,6 @@ impl Devices for OneDevice {
         Ok(state.is(device).then(|| state.snapshot()))
     }
 
-    async fn devices(
-        &self,
-        group: Option<&str>,
-        after: Option<&str>,
-        most: u32,
-    ) -> Result<Vec<Snapshot>> {
-        let snapshot = self.lock().snapshot();
-        let groups = &snapshot.device.groups;
-        let is_in = group.is_none_or(|group| groups.iter().any(|it| it == group));
-        let is_after = after.is_none_or(|after| snapshot.device.id.as_str() > after);
-        let is_wanted = is_in && is_after && most > 0;
-        Ok(is_wanted.then_some(snapshot).into_iter().collect())
-    }
-
     async fn command(&self, device: &str, id: &str) -> Result<Option<Command>> {
         let state = self.lock();
         let mut commands = state.commands.iter().map(|(command, _)| command);
@@ -224,6 +210,32 @@ impl Devices for OneDevice {
         }
         state.audit.extend(commit.audit);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Fleet for OneDevice {
+    async fn devices(
+        &self,
+        reach: &Reach,
+        filter: &DeviceFilter,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Snapshot>> {
+        let snapshot = self.lock().snapshot();
+        let groups = &snapshot.device.groups;
+        let is_in = filter.group.as_ref().is_none_or(|it| groups.contains(it));
+        let is_after = after.is_none_or(|after| snapshot.device.id.as_str() > after);
+        let is_wanted = reach.includes(groups) && is_in && is_after && most > 0;
+        Ok(is_wanted.then_some(snapshot).into_iter().collect())
+    }
+
+    async fn summary(&self, _: &Reach, _: &DeviceFilter) -> Result<FleetSummary> {
+        Ok(FleetSummary::default())
+    }
+
+    async fn groups(&self, _: &Reach) -> Result<Vec<Group>> {
+        Ok(Vec::new())
     }
 }
 
