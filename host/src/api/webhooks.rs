@@ -177,6 +177,7 @@ async fn webhook(
 #[utoipa::path(
     post,
     path = "/webhooks",
+    operation_id = "add_webhook",
     tag = WEBHOOKS,
     request_body = NewWebhook,
     responses((status = 201, body = NewWebhookView)),
@@ -190,6 +191,7 @@ async fn add(By(by): By, host: Host, Body(new): Body<NewWebhook>) -> Created<New
 #[utoipa::path(
     delete,
     path = "/webhooks/{webhook}",
+    operation_id = "remove_webhook",
     tag = WEBHOOKS,
     responses((status = 204)),
 )]
@@ -206,6 +208,7 @@ async fn remove(
 #[utoipa::path(
     post,
     path = "/webhooks/{webhook}/test",
+    operation_id = "test_webhook",
     tag = WEBHOOKS,
     responses((status = 200, body = AttemptView)),
 )]
@@ -217,6 +220,7 @@ async fn test(By(by): By, host: Host, Path(webhook): Path<String>) -> Answer<Att
 #[utoipa::path(
     post,
     path = "/webhooks/{webhook}/secret",
+    operation_id = "change_webhook_secret",
     tag = WEBHOOKS,
     responses((status = 201, body = NewWebhookView)),
 )]
@@ -233,6 +237,7 @@ async fn change_secret(
 #[utoipa::path(
     post,
     path = "/webhooks/{webhook}/pause",
+    operation_id = "pause_webhook",
     tag = WEBHOOKS,
     responses((status = 200, body = WebhookView)),
 )]
@@ -245,6 +250,7 @@ async fn pause(By(by): By, host: Host, Path(webhook): Path<String>) -> Answer<We
 #[utoipa::path(
     post,
     path = "/webhooks/{webhook}/resume",
+    operation_id = "resume_webhook",
     tag = WEBHOOKS,
     responses((status = 200, body = WebhookView)),
 )]

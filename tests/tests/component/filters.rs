@@ -164,6 +164,7 @@ async fn commit(store: &Arc<dyn Store>, device: &str, change: Change) {
         at: 7,
         changes: vec![change],
         audit: None,
+        bulk: None,
     };
     store.commit(commit).await.unwrap();
 }
