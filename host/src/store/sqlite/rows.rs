@@ -19,8 +19,8 @@ pub(super) const DEVICE_COLUMNS: &str = "id, name, public_key, api_level, agent_
     policy_override_since, enrolled_at, revoked_at, last_sync, version, \
     (select json_group_array(name) from device_groups where device = devices.id) as groups";
 
-pub(super) const COMMAND_COLUMNS: &str = "commands.id, action, options, status, requested_at, \
-    settled_at, expires_at, late_outcome";
+pub(super) const COMMAND_COLUMNS: &str = "commands.id, commands.action, commands.options, commands.status, \
+    commands.requested_at, commands.settled_at, commands.expires_at, commands.late_outcome";
 
 /// A device without its commands.
 pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
