@@ -6,7 +6,7 @@
 
 use axum::{Router, body::Bytes, http::header};
 use mdm_host::token;
-use mdm_tests::lab::Lab;
+use mdm_tests::lab::{Lab, http_client};
 use mdm_wire::{
     sealing::PrivateKey,
     words::{Condition, TokenState},
@@ -176,7 +176,7 @@ struct Caller {
 impl Caller {
     fn new(lab: &Lab) -> Self {
         Self {
-            http: Client::new(),
+            http: http_client(),
             host: lab.url(),
             token: lab.token().unwrap(),
         }

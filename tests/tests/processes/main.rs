@@ -11,6 +11,7 @@ mod hostile_agents;
 mod hostile_callers;
 mod hostile_plugins;
 mod identity;
+mod lists;
 mod plugins;
 mod power_cuts;
 mod pull;
