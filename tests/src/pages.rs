@@ -1,6 +1,9 @@
 //! Every page of the dashboard, and how it is reached by one who is signed in.
 
-use crate::{browser::Browser, scene::Scene};
+use crate::{
+    browser::Browser,
+    scene::{Scene, WEBHOOK},
+};
 
 /// Goes to a page.
 pub type Reach = fn(&Browser, &Scene) -> anyhow::Result<()>;
@@ -62,6 +65,12 @@ pub const PAGES: &[(&str, Reach)] = &[
         it.sees("Choose a password")
     }),
     ("tokens", |it, _| it.open("/tokens")),
+    ("webhooks", |it, _| it.open("/webhooks")),
+    ("webhook", |it, _| {
+        it.open("/webhooks")?;
+        it.click(WEBHOOK)?;
+        it.sees("Latest attempts")
+    }),
     ("account", |it, _| it.open("/account")),
     ("api-docs", |it, _| it.open("/api/docs")),
     ("not-found", |it, _| it.open("/devices/none")),

@@ -4,6 +4,9 @@ use crate::lab::{Device, Lab, Make, wait_until};
 use anyhow::Context as _;
 use serde_json::Value;
 
+/// Who would be told of what fails.
+pub const WEBHOOK: &str = "https://tickets.example/hook";
+
 /// The host and the fleet.
 pub struct Scene {
     /// The host.
@@ -125,6 +128,8 @@ impl Scene {
         self.lab.ask(&[&user[..], &["sales"]].concat(), "")?;
         let token = ["token", "add", "nightly-report", "--may", "see"];
         self.lab.ask(&token, "")?;
+        let webhook = ["webhook", "add", WEBHOOK, "--event", "command.failed"];
+        self.lab.ask(&webhook, "")?;
         Ok(())
     }
 
