@@ -7,6 +7,7 @@ mod agent_keys;
 mod bulks;
 mod filters;
 mod fleet;
+mod permissions;
 mod plugins;
 mod revoked;
 mod rules;
