@@ -362,6 +362,7 @@ pub struct DeviceStatus {
 pub enum Wait {
     /// The device is not in contact; it was last heard of at this time.
     #[cfg_attr(feature = "component", component(name = "device-away"))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     DeviceAway(#[serde(with = "time")] Timestamp),
     /// The user must unlock the device once after its boot.
     #[cfg_attr(feature = "component", component(name = "user-must-unlock"))]
@@ -431,6 +432,7 @@ pub enum Note {
     OtherAdminPolicy(Policy),
     /// The device is not in contact; it was last heard of at this time.
     #[cfg_attr(feature = "component", component(name = "device-away"))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     DeviceAway(#[serde(with = "time")] Timestamp),
     /// Anything else, in words for the admin.
     #[cfg_attr(feature = "component", component(name = "other"))]

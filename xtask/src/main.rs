@@ -7,6 +7,7 @@ mod examples;
 mod fuzz;
 mod registry;
 mod reproduce;
+mod schemathesis;
 mod testing;
 mod toolchain;
 mod tools;
@@ -116,6 +117,7 @@ fn test(arguments: &[&str]) -> anyhow::Result<()> {
     build(&["--bins", "--tests"])?;
     examples::build()?;
     browser::ensure_axe()?;
+    schemathesis::install()?;
     testing::run(arguments)
 }
 

@@ -5,11 +5,14 @@ use super::problem::ApiError;
 use crate::metrics::HttpMetrics;
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
+    http::{HeaderName, HeaderValue, StatusCode},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter, clock::DefaultClock,
+    middleware::StateInformationMiddleware, state::keyed::DefaultKeyedStateStore,
+};
 use prometheus_client::metrics::counter::Counter;
 use std::{
     net::{IpAddr, SocketAddr},
@@ -37,12 +40,25 @@ impl Rates {
     };
 }
 
+/// For a moment, so many times as many calls are allowed; and after so many seconds without one, they are again.
+const AT_ONCE: NonZeroU32 = NonZeroU32::new(4).unwrap();
+
+/// How many calls an address may make, and how many of them are left (draft-ietf-httpapi-ratelimit-headers).
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LEFT: HeaderName = HeaderName::from_static("ratelimit");
+
 /// How many calls pass before callers that have long been quiet are forgotten.
 const FORGET_EVERY: u32 = 10_000;
 
 /// Counts the calls.
 pub(super) struct Meter {
-    addresses: DefaultKeyedRateLimiter<IpAddr>,
+    addresses: RateLimiter<
+        IpAddr,
+        DefaultKeyedStateStore<IpAddr>,
+        DefaultClock,
+        StateInformationMiddleware,
+    >,
+    policy: HeaderValue,
     devices: DefaultKeyedRateLimiter<String>,
     calls: AtomicU32,
     addresses_refused: Counter,
@@ -51,12 +67,13 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(rates: Rates, metrics: &HttpMetrics) -> Self {
-        let quota = |rate: NonZeroU32| {
-            let at_once = rate.saturating_mul(const { NonZeroU32::new(4).unwrap() });
-            Quota::per_second(rate).allow_burst(at_once)
-        };
+        let quota =
+            |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.saturating_mul(AT_ONCE));
+        let most = rates.address.saturating_mul(AT_ONCE);
+        let policy = HeaderValue::from_str(&format!("\"address\";q={most};w={AT_ONCE}"));
         Self {
-            addresses: RateLimiter::keyed(quota(rates.address)),
+            addresses: RateLimiter::keyed(quota(rates.address)).with_middleware(),
+            policy: policy.unwrap_or(HeaderValue::from_static("\"address\"")),
             devices: RateLimiter::keyed(quota(rates.device)),
             calls: AtomicU32::new(0),
             addresses_refused: metrics.rate_limited("address"),
@@ -72,7 +89,8 @@ impl Meter {
         })
     }
 
-    fn address(&self, address: IpAddr) -> Result<(), ApiError> {
+    /// How many calls this address has left.
+    fn address(&self, address: IpAddr) -> Result<u32, ApiError> {
         if self
             .calls
             .fetch_add(1, Ordering::Relaxed)
@@ -81,10 +99,21 @@ impl Meter {
             self.addresses.retain_recent();
             self.devices.retain_recent();
         }
-        self.addresses.check_key(&address).map_err(|_| {
+        let checked = self.addresses.check_key(&address);
+        let state = checked.map_err(|_| {
             self.addresses_refused.inc();
             too_many(&format!("address {address}"))
-        })
+        })?;
+        Ok(state.remaining_burst_capacity())
+    }
+
+    /// Tells a program how many calls its address has left.
+    fn tell(&self, left: u32, response: &mut Response) {
+        let headers = response.headers_mut();
+        headers.insert(POLICY, self.policy.clone());
+        if let Ok(left) = HeaderValue::from_str(&format!("\"address\";r={left}")) {
+            headers.insert(LEFT, left);
+        }
     }
 }
 
@@ -103,11 +132,20 @@ pub(super) async fn limit(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if let Some(Peer(peer)) = request.extensions().get()
-        && let Err(refused) = meter.address(peer.ip())
-    {
-        return refused.into_response();
+    let is_for_programs = request.uri().path().starts_with("/api/");
+    let left = match request.extensions().get() {
+        Some(Peer(peer)) => meter.address(peer.ip()).map(Some),
+        None => Ok(None),
+    };
+    let (mut response, left) = match left {
+        Ok(left) => {
+            request.extensions_mut().insert(Arc::clone(&meter));
+            (next.run(request).await, left)
+        }
+        Err(refused) => (refused.into_response(), Some(0)),
+    };
+    if let Some(left) = left.filter(|_| is_for_programs) {
+        meter.tell(left, &mut response);
     }
-    request.extensions_mut().insert(meter);
-    next.run(request).await
+    response
 }

@@ -7,6 +7,7 @@ mod bad_input;
 mod bulks;
 mod clocks;
 mod core_dump;
+mod document;
 mod hostile_agents;
 mod hostile_callers;
 mod hostile_plugins;
