@@ -147,7 +147,7 @@ fn came_to_nothing(bulk: &Bulk, failures: &[BulkFailures], failed: &[BulkAnswer]
             ul .notes {
                 @for failure in failures {
                     li {
-                        strong { (failure.devices) } " devices: "
+                        strong { (failure.devices) } (if failure.devices == 1 { " device: " } else { " devices: " })
                         (match &failure.why {
                             Ok(status) => why(status),
                             Err(NoCommand { detail, .. }) => sentence(detail),

@@ -169,7 +169,7 @@ pub(super) fn outlook(outlook: &BulkOutlook) -> Markup {
         @for told in &outlook.verdicts { (verdict(told)) }
         @if !outlook.notes.is_empty() {
             ul .notes {
-                @for (note, devices) in &outlook.notes { li { (devices) " devices: " (sentence(note)) } }
+                @for (note, devices) in &outlook.notes { li { (devices) (if *devices == 1 { " device: " } else { " devices: " }) (sentence(note)) } }
             }
         }
         @if outlook.needs_approval {

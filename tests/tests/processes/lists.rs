@@ -45,8 +45,11 @@ fn devices_are_listed_counted_and_grouped_by_command_line() {
         [""; 0]
     );
     let till = list(&["--search", "till 2"])["devices"][0]["id"].clone();
-    lab.ask(&["password", "reset", till.as_str().unwrap()], "7394")
-        .unwrap();
+    lab.ask(
+        &["password", "reset", till.as_str().unwrap(), "--yes"],
+        "7394",
+    )
+    .unwrap();
     assert_eq!(names(&list(&["--status", "pending"])), ["till 2"]);
     assert_eq!(
         names(&list(&["--status", "none", "--group", "tills"])),
