@@ -286,6 +286,7 @@ async fn send(
         at,
         changes,
         audit: Some(audit),
+        bulk: None,
     };
     host.store.commit(commit).await.unwrap();
     command

@@ -314,7 +314,7 @@ async fn the_outcome_of_an_earlier_command_is_not_the_status_of_the_device() {
     commit(&store, &id, send("2 the second")).await;
     commit(&store, &id, settle("1 the first", Outcome::Success)).await;
     let pending = list(&store, &Reach::ALL, &is(StatusWord::Pending), 9).await;
-    assert_eq!(pending, [id.clone()]);
+    assert_eq!(pending, std::slice::from_ref(&id));
     let late = Failure::Cancelled;
     commit(&store, &id, settle("2 the second", Outcome::Failed(late))).await;
     let failed = list(&store, &Reach::ALL, &is(StatusWord::Failed), 9).await;
