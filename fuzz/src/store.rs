@@ -4,15 +4,16 @@
 use crate::{SIGNING_KEY, Situation};
 use async_trait::async_trait;
 use mdm_host::{
-    access::{Permission, Reach},
+    access::{Permission, Reach, Role},
     audit::{AuditEntry, AuditLine, Chain},
     change::Change,
     event::Event,
     store::{
-        Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures, BulkProgress,
-        BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet, FleetSummary, Group,
-        NewDevice, NoCommand, Overdue, PluginChoice, PluginChoices, PluginFile, Progress, Session, Snapshot,
-        StoreError, User, Webhook, WebhookState, Webhooks,
+        Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures,
+        BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet,
+        FleetSummary, Group, NewDevice, NoCommand, Overdue, PluginChoice, PluginChoices,
+        PluginFile, Progress, Session, Snapshot, StoreError, User, UserChange, Webhook,
+        WebhookState, Webhooks,
     },
     token::TokenDigest,
 };
@@ -241,7 +242,12 @@ impl Fleet for OneDevice {
 
 #[async_trait]
 impl AuditTrail for OneDevice {
-    async fn audit(&self, filter: &AuditFilter, _: Option<u64>, most: u32) -> Result<Vec<AuditLine>> {
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        _: Option<u64>,
+        most: u32,
+    ) -> Result<Vec<AuditLine>> {
         let state = self.lock();
         let mut chain = Chain::default();
         let mut lines = Vec::new();
@@ -335,11 +341,15 @@ impl Accounts for OneDevice {
         Ok(true)
     }
 
-    async fn change_user(&self, _: User, _: AuditEntry) -> Result<bool> {
-        Ok(false)
+    async fn set_role(&self, _: &str, _: Role, _: Reach, _: AuditEntry) -> Result<UserChange> {
+        Ok(UserChange::Unknown)
     }
 
-    async fn remove_user(&self, _: &str, _: AuditEntry) -> Result<bool> {
+    async fn remove_user(&self, _: &str, _: AuditEntry) -> Result<UserChange> {
+        Ok(UserChange::Unknown)
+    }
+
+    async fn set_totp(&self, _: &str, _: Option<Vec<u8>>, _: AuditEntry) -> Result<bool> {
         Ok(false)
     }
 
@@ -347,8 +357,14 @@ impl Accounts for OneDevice {
         Ok(false)
     }
 
-    async fn add_invitation(&self, _: TokenDigest, _: &str, _: Timestamp) -> Result<()> {
-        Ok(())
+    async fn add_invitation(
+        &self,
+        _: TokenDigest,
+        _: &str,
+        _: Timestamp,
+        _: AuditEntry,
+    ) -> Result<bool> {
+        Ok(true)
     }
 
     async fn invitation(&self, _: TokenDigest, _: Timestamp) -> Result<Option<String>> {

@@ -2,7 +2,7 @@
 //! limited to groups of devices; what a call is checked against is the same for both: a [`Caller`].
 
 use mdm_wire::decisions::Device;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr};
 use utoipa::ToSchema;
 
@@ -178,6 +178,12 @@ pub struct Reach(
 );
 
 impl Reach {
+    /// For `#[serde(deserialize_with = "Reach::present")]`: null means all devices, and so it has to be written; whoever
+    /// forgets it must not get more than they meant.
+    pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+
     /// All devices.
     pub const ALL: Self = Self(None);
 

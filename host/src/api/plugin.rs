@@ -125,8 +125,13 @@ async fn shadow(_: By, host: Host) -> Answer<ShadowReport> {
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `plugin compile` made of it."),
     responses((status = 200, body = ShadowReport)),
 )]
-async fn start_shadow(_: By, host: Host, headers: HeaderMap, bytes: Bytes) -> Answer<ShadowReport> {
-    Ok(Json(host.start_shadow(file(&headers, &bytes)?).await?))
+async fn start_shadow(
+    By(by): By,
+    host: Host,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer<ShadowReport> {
+    Ok(Json(host.start_shadow(&by, file(&headers, &bytes)?).await?))
 }
 
 /// Ends the trial in the shadow.
@@ -136,8 +141,8 @@ async fn start_shadow(_: By, host: Host, headers: HeaderMap, bytes: Bytes) -> An
     tag = PLUGINS,
     responses((status = 200, body = ShadowReport)),
 )]
-async fn stop_shadow(_: By, host: Host) -> Answer<ShadowReport> {
-    Ok(Json(host.stop_shadow()?))
+async fn stop_shadow(By(by): By, host: Host) -> Answer<ShadowReport> {
+    Ok(Json(host.stop_shadow(&by)?))
 }
 
 /// The file of a plugin, with the signature that came along.

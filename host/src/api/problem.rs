@@ -62,6 +62,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::BadName(_)
             | ServiceError::BadPassword(_)
             | ServiceError::BadReason(_)
+            | ServiceError::NotProven
             | ServiceError::BadRequest(_)
             | ServiceError::NoDestination(_)
             | ServiceError::NoPlugin(_)
@@ -75,9 +76,9 @@ impl From<ServiceError> for ApiError {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             ServiceError::Refused(_) => StatusCode::CONFLICT,
-            ServiceError::Plugin(_) | ServiceError::Store(StoreError::Failed(_)) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            ServiceError::BusySigningIn
+            | ServiceError::Plugin(_)
+            | ServiceError::Store(StoreError::Failed(_)) => StatusCode::SERVICE_UNAVAILABLE,
             ServiceError::Credentials(_)
             | ServiceError::WebhookSecret(_)
             | ServiceError::Sealing(_)

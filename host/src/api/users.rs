@@ -40,6 +40,8 @@ struct NewUser {
     /// What they are there for.
     role: Role,
     /// Names of groups; none: all devices.
+    #[serde(deserialize_with = "Reach::present")]
+    #[schema(required = true)]
     groups: Reach,
 }
 
@@ -50,6 +52,8 @@ struct Task {
     /// What they are there for.
     role: Role,
     /// Names of groups; none: all devices.
+    #[serde(deserialize_with = "Reach::present")]
+    #[schema(required = true)]
     groups: Reach,
 }
 
@@ -62,6 +66,8 @@ struct NewApiToken {
     /// What it may do.
     permissions: BTreeSet<Permission>,
     /// Names of groups; none: all devices.
+    #[serde(deserialize_with = "Reach::present")]
+    #[schema(required = true)]
     groups: Reach,
     /// In seconds; none: until it is taken back.
     valid_for: Option<u64>,
@@ -74,8 +80,8 @@ struct NewApiToken {
     tag = USERS,
     responses((status = 200, body = Vec<UserView>)),
 )]
-async fn users(_: By, host: Host) -> Answer<Vec<UserView>> {
-    let users = host.users().await?;
+async fn users(By(by): By, host: Host) -> Answer<Vec<UserView>> {
+    let users = host.users(&by).await?;
     Ok(Json(users.into_iter().map(UserView::from).collect()))
 }
 
@@ -107,7 +113,7 @@ async fn change_user(
     Body(Task { role, groups }): Body<Task>,
 ) -> Answer<UserView> {
     host.change_user(&by, &user, role, groups).await?;
-    Ok(Json(host.user(&user).await?.into()))
+    Ok(Json(host.managed_user(&by, &user).await?.into()))
 }
 
 /// Removes a user.
@@ -145,8 +151,8 @@ async fn invite_again(By(by): By, host: Host, Path(user): Path<String>) -> Creat
     tag = USERS,
     responses((status = 200, body = Vec<ApiTokenView>)),
 )]
-async fn tokens(_: By, host: Host) -> Answer<Vec<ApiTokenView>> {
-    let tokens = host.tokens().await?;
+async fn tokens(By(by): By, host: Host) -> Answer<Vec<ApiTokenView>> {
+    let tokens = host.tokens(&by).await?;
     Ok(Json(tokens.into_iter().map(ApiTokenView::from).collect()))
 }
 

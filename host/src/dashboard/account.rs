@@ -6,8 +6,8 @@ use super::{
     form::Form,
     frame::{Page, form_token, sentence},
     session::SignedIn,
-    sign_in::Nothing,
 };
+use crate::service::ServiceError;
 use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
@@ -16,11 +16,19 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use maud::{Markup, PreEscaped, html};
 use qrcode::{QrCode, render::svg};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 /// The form that sets one-time passwords up. The secret comes back sealed, so nothing is kept before it counts.
 #[derive(Deserialize)]
 pub(super) struct Filled {
     sealed: String,
+    code: String,
+    password: Zeroizing<String>,
+}
+
+/// The form that ends them.
+#[derive(Deserialize)]
+pub(super) struct Clear {
     code: String,
 }
 
@@ -47,25 +55,38 @@ pub(super) async fn set_totp(
     let name = &signed_in.user.name;
     let sealed = BASE64.decode(&form.sealed).unwrap_or_default();
     let url = host.service.totp_url(name, &sealed)?;
-    let is_set = host
+    let set = host
         .service
-        .set_totp(&signed_in.caller, name, sealed, &form.code)
-        .await?;
-    if is_set {
-        return Ok(Redirect::to("/account").into_response());
+        .set_totp(&signed_in.caller, name, sealed, &form.code, form.password)
+        .await;
+    match set {
+        Ok(()) => Ok(Redirect::to("/account").into_response()),
+        Err(error @ ServiceError::NotProven) => {
+            let fault = error.to_string();
+            let again = view(&signed_in, Some((&form.sealed, &url)), Some(&fault));
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
+        }
+        Err(error) => Err(error.into()),
     }
-    let fault = "this code is wrong: type the one that the app shows now";
-    let again = view(&signed_in, Some((&form.sealed, &url)), Some(fault));
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
 }
 
 pub(super) async fn clear_totp(
     host: Host,
-    Form(signed_in, _): Form<Nothing>,
-) -> Result<Redirect, PageError> {
+    Form(signed_in, form): Form<Clear>,
+) -> Result<Response, PageError> {
     let name = &signed_in.user.name;
-    host.service.clear_totp(&signed_in.caller, name).await?;
-    Ok(Redirect::to("/account"))
+    let cleared = host
+        .service
+        .clear_totp(&signed_in.caller, name, &form.code)
+        .await;
+    match cleared {
+        Ok(()) => Ok(Redirect::to("/account").into_response()),
+        Err(error @ ServiceError::NotProven) => {
+            let again = view(&signed_in, None, Some(&error.to_string()));
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn view(signed_in: &SignedIn, setting_up: Option<(&str, &str)>, fault: Option<&str>) -> Markup {
@@ -87,6 +108,7 @@ fn view(signed_in: &SignedIn, setting_up: Option<(&str, &str)>, fault: Option<&s
                 (form_token(signed_in))
                 h2 { "One-time passwords" }
                 p { "You sign in with your password and a code that your authenticator app shows." }
+                (code(fault))
                 div .buttons { button .danger type="submit" { "Sign in without a code" } }
             },
             Some((sealed, url)) => form .card method="post" action="/account/one-time-passwords" {
@@ -99,17 +121,26 @@ fn view(signed_in: &SignedIn, setting_up: Option<(&str, &str)>, fault: Option<&s
                 }
                 (picture(url))
                 p { "Secret: " code { (secret(url)) } }
-                label for="code" { "Code" }
-                input #code type="text" name="code" required inputmode="numeric" autocomplete="one-time-code"
+                label for="password" { "Your password" }
+                input #password type="password" name="password" required autocomplete="current-password"
                     aria-describedby="fault" aria-invalid=[fault.map(|_| "true")];
-                div #fault {
-                    @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
-                }
+                (code(fault))
                 div .buttons { button .primary type="submit" { "Sign in with codes from now on" } }
             },
         }
     };
     page.with(signed_in, content)
+}
+
+fn code(fault: Option<&str>) -> Markup {
+    html! {
+        label for="code" { "Code" }
+        input #code type="text" name="code" required inputmode="numeric" autocomplete="one-time-code"
+            aria-describedby="fault" aria-invalid=[fault.map(|_| "true")];
+        div #fault {
+            @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
+        }
+    }
 }
 
 /// What an app reads, as a picture; without it, the secret can be typed.

@@ -1,7 +1,7 @@
 //! The stream that tells an open page that it is old. It tells no more than that: the page asks again, and is let
 //! in or not as ever.
 
-use super::{Host, session::SignedIn};
+use super::{Host, error::PageError, session::SignedIn};
 use crate::service::Watcher;
 use axum::{
     extract::Query,
@@ -24,10 +24,13 @@ pub(super) struct Look {
 
 /// A stamp at once, so that a page sees what it has missed, and then one for each change.
 pub(super) async fn stream(
-    _: SignedIn,
+    signed_in: SignedIn,
     host: Host,
     Query(look): Query<Look>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, PageError> {
+    if let Some(device) = &look.device {
+        host.service.device(&signed_in.caller, device).await?;
+    }
     let is_fleet = look.device.is_none();
     let watcher = host.service.watch(look.device.as_deref());
     let events = stream::unfold((watcher, true), move |(mut watcher, is_first)| async move {
@@ -37,7 +40,7 @@ pub(super) async fn stream(
         let event = Event::default().data(watcher.stamp().to_string());
         Some((Ok(event), (watcher, false)))
     });
-    Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT))
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
 
 /// False: the host stops.

@@ -26,6 +26,7 @@ mod outlook;
 mod pages;
 mod plugin;
 mod policy;
+mod reach;
 mod remove;
 mod reset;
 mod reset_view;

@@ -86,7 +86,9 @@ pub(super) async fn sign_out(
 
 /// Only pages of ours are gone on to.
 fn ours(next: &str) -> &str {
-    let is_path = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
+    // Browsers leave control characters out, and take a backslash for a slash.
+    let is_strange = |it: char| it.is_control() || it == '\\';
+    let is_path = next.starts_with('/') && !next.starts_with("//") && !next.contains(is_strange);
     if is_path { next } else { "/devices" }
 }
 
@@ -132,7 +134,14 @@ mod tests {
     #[test]
     fn signing_in_leads_to_pages_of_this_host_only() {
         assert_eq!(ours("/devices/1?x=2"), "/devices/1?x=2");
-        for elsewhere in ["", "https://a.example", "//a.example", "/\\a.example", "a"] {
+        for elsewhere in [
+            "",
+            "https://a.example",
+            "//a.example",
+            "/\\a.example",
+            "a",
+            "/\t/a.example",
+        ] {
             assert_eq!(ours(elsewhere), "/devices");
         }
     }

@@ -5,10 +5,11 @@ use super::{
     error::PageError,
     form::Form,
     frame::{Page, form_token, sentence},
+    reach::Devices,
     session::SignedIn,
     sign_in::Nothing,
     texts,
-    users::{faults, reach},
+    users::faults,
 };
 use crate::access::Permission;
 use axum::{
@@ -33,7 +34,8 @@ const VALIDITIES: [(&str, &str); 4] = [
 #[serde(default)]
 pub(super) struct Filled {
     name: String,
-    groups: String,
+    #[serde(flatten)]
+    devices: Devices,
     valid_for: String,
     #[serde(flatten)]
     others: BTreeMap<String, String>,
@@ -65,7 +67,7 @@ pub(super) async fn add(
             &signed_in.caller,
             form.name.trim(),
             form.permissions(),
-            reach(&form.groups),
+            form.devices.reach(),
             form.valid_for.parse().ok(),
         )
         .await;
@@ -110,7 +112,7 @@ async fn view(
     form: &Filled,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let tokens = host.service.tokens().await?;
+    let tokens = host.service.tokens(&signed_in.caller).await?;
     let permissions = form.permissions();
     let page = Page {
         title: "Tokens",
@@ -163,8 +165,7 @@ async fn view(
                     }
                 }
             }
-            label for="groups" { "Groups " span .quiet { "(with commas between them; empty: all devices)" } }
-            input #groups type="text" name="groups" value=(form.groups) autocapitalize="off" spellcheck="false";
+            (form.devices.fields())
             label for="valid-for" { "It is valid for" }
             select #valid-for name="valid_for" {
                 @for (seconds, text) in VALIDITIES {

@@ -5,9 +5,10 @@ use super::{
     error::PageError,
     form::Form,
     frame::{Page, form_token, sentence},
+    reach::Devices,
     session::SignedIn,
     sign_in::Nothing,
-    users::{faults, fields, invited, reach, typed},
+    users::{faults, fields, invited},
 };
 use crate::access::NoSuchWord;
 use axum::{
@@ -23,7 +24,8 @@ use serde::Deserialize;
 #[serde(default)]
 pub(super) struct Filled {
     role: String,
-    groups: String,
+    #[serde(flatten)]
+    devices: Devices,
 }
 
 pub(super) async fn page(
@@ -31,10 +33,10 @@ pub(super) async fn page(
     host: Host,
     Path(name): Path<String>,
 ) -> Result<Markup, PageError> {
-    let user = host.service.user(&name).await?;
+    let user = host.service.managed_user(&signed_in.caller, &name).await?;
     let form = Filled {
         role: user.role.word().to_owned(),
-        groups: typed(&user.reach),
+        devices: Devices::of(&user.reach),
     };
     Ok(view(&signed_in, &name, &form, None))
 }
@@ -49,7 +51,7 @@ pub(super) async fn change(
         Ok(role) => {
             let changed = host
                 .service
-                .change_user(&signed_in.caller, &name, role, reach(&form.groups))
+                .change_user(&signed_in.caller, &name, role, form.devices.reach())
                 .await;
             match changed {
                 Ok(()) => return Ok(Redirect::to("/users").into_response()),
@@ -90,7 +92,7 @@ fn view(signed_in: &SignedIn, name: &str, form: &Filled, fault: Option<&str>) ->
         h1 { (name) }
         form .card method="post" action={ "/users/" (name) } {
             (form_token(signed_in))
-            (fields(&form.role, &form.groups))
+            (fields(&form.role, &form.devices))
             div #fault {
                 @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
             }

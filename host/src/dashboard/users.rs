@@ -5,11 +5,12 @@ use super::{
     error::PageError,
     form::Form,
     frame::{Page, form_token, sentence},
+    reach::Devices,
     session::SignedIn,
     texts,
 };
 use crate::{
-    access::{NoSuchWord, Reach, Role},
+    access::{NoSuchWord, Role},
     service::{Invitation, ServiceError},
 };
 use axum::{
@@ -25,7 +26,8 @@ use serde::Deserialize;
 pub(super) struct Filled {
     name: String,
     role: String,
-    groups: String,
+    #[serde(flatten)]
+    devices: Devices,
 }
 
 pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
@@ -49,7 +51,7 @@ pub(super) async fn add(
                     &signed_in.caller,
                     form.name.trim(),
                     role,
-                    reach(&form.groups),
+                    form.devices.reach(),
                 )
                 .await;
             match made {
@@ -74,21 +76,8 @@ pub(super) fn faults(error: ServiceError) -> Result<String, PageError> {
     }
 }
 
-/// Names of groups, with commas between them; none: all devices.
-pub(super) fn reach(text: &str) -> Reach {
-    let names = text.split(',').map(str::trim).filter(|it| !it.is_empty());
-    let names: std::collections::BTreeSet<String> = names.map(str::to_owned).collect();
-    Reach((!names.is_empty()).then_some(names))
-}
-
-/// The groups as they are typed.
-pub(super) fn typed(reach: &Reach) -> String {
-    let groups = reach.0.iter().flatten().map(String::as_str);
-    groups.collect::<Vec<_>>().join(", ")
-}
-
 /// The fields of a role and its groups.
-pub(super) fn fields(role: &str, groups: &str) -> Markup {
+pub(super) fn fields(role: &str, devices: &Devices) -> Markup {
     html! {
         fieldset {
             legend { "Role" }
@@ -99,9 +88,7 @@ pub(super) fn fields(role: &str, groups: &str) -> Markup {
                 }
             }
         }
-        label for="groups" { "Groups " span .quiet { "(with commas between them; empty: all devices)" } }
-        input #groups type="text" name="groups" value=(groups) autocapitalize="off" spellcheck="false"
-            aria-describedby="fault";
+        (devices.fields())
     }
 }
 
@@ -132,7 +119,7 @@ async fn view(
     form: &Filled,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let users = host.service.users().await?;
+    let users = host.service.users(&signed_in.caller).await?;
     let page = Page {
         title: "Users",
         place: "/users",
@@ -168,7 +155,7 @@ async fn view(
             label for="name" { "Name" }
             input #name type="text" name="name" required maxlength="64" value=(form.name) autocapitalize="off"
                 spellcheck="false" aria-describedby="fault" aria-invalid=[fault.map(|_| "true")];
-            (fields(&form.role, &form.groups))
+            (fields(&form.role, &form.devices))
             div #fault {
                 @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
             }
@@ -176,17 +163,4 @@ async fn view(
         }
     };
     Ok(page.with(signed_in, content))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_are_typed_with_commas_and_none_means_all_devices() {
-        assert_eq!(reach(" "), Reach::ALL);
-        let two = reach("sales, it,,");
-        assert_eq!(two, Reach(Some(["it".into(), "sales".into()].into())));
-        assert_eq!(typed(&two), "it, sales");
-    }
 }

@@ -5,9 +5,9 @@ use super::{
     error::PageError,
     form::Form,
     frame::{Page, form_token, sentence},
+    reach::Devices,
     session::SignedIn,
     texts,
-    users::reach,
 };
 use crate::{
     event::EventKind,
@@ -27,7 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[serde(default)]
 pub(super) struct Filled {
     url: String,
-    groups: String,
+    #[serde(flatten)]
+    devices: Devices,
     #[serde(flatten)]
     others: BTreeMap<String, String>,
 }
@@ -50,7 +51,7 @@ pub(super) async fn add(
     let new = NewWebhook {
         url: form.url.clone(),
         events: form.events(),
-        reach: reach(&form.groups),
+        reach: form.devices.reach(),
     };
     let fault = match host.service.add_webhook(&signed_in.caller, new).await {
         Ok(made) => return Ok(told(&signed_in, &made).into_response()),
@@ -154,8 +155,7 @@ async fn view(
                     }
                 }
             }
-            label for="groups" { "Groups " span .quiet { "(with commas between them; empty: all devices)" } }
-            input #groups type="text" name="groups" value=(form.groups) autocapitalize="off" spellcheck="false";
+            (form.devices.fields())
             div #fault {
                 @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
             }

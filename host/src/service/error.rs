@@ -81,12 +81,18 @@ pub enum ServiceError {
     /// Others would guess this password.
     #[error("the password can't be used: {0}")]
     BadPassword(&'static str),
+    /// A password or a code that was asked for once more is wrong.
+    #[error("that is wrong: type your password again, and the code that the app shows now")]
+    NotProven,
     /// Nobody could let others in any more.
     #[error("{0} is the last admin who can sign in: make another one first")]
     LastAdmin(String),
     /// The link is unknown, was used, or is too old.
     #[error("this link was used already, or is too old: ask an admin for a new one")]
     BadInvitation,
+    /// Too many sign in at once.
+    #[error("too many sign in at this moment: try again in some seconds")]
+    BusySigningIn,
     /// A user's password or one-time password could not be dealt with.
     #[error("the host could not check or keep a user's credentials: {0}")]
     Credentials(String),
@@ -173,6 +179,8 @@ impl ServiceError {
             Self::BadName(_) => "bad-name",
             Self::BadPassword(_) => "bad-password",
             Self::LastAdmin(_) => "last-admin",
+            Self::NotProven => "not-proven",
+            Self::BusySigningIn => "busy-signing-in",
             Self::BadInvitation => "bad-invitation",
             Self::Credentials(_) => "credentials-failed",
             Self::Revoked(_) => "device-revoked",

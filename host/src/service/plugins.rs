@@ -169,6 +169,8 @@ impl Service {
         by: &Caller,
         file: PluginFile,
     ) -> Result<(), ServiceError> {
+        // It decides about every device.
+        by.check_all()?;
         let kept = PluginFile {
             bytes: component_of(&file.bytes)?.to_vec(),
             signature: file.signature.clone(),
@@ -184,6 +186,7 @@ impl Service {
 
     /// Lets the plugin decide that the host started with.
     pub async fn use_default_plugin(&self, by: &Caller) -> Result<(), ServiceError> {
+        by.check_all()?;
         self.swap(by, self.plugins.default.clone(), None).await
     }
 
@@ -203,6 +206,7 @@ impl Service {
 
     /// Lets the plugin decide that did before the active one.
     pub async fn roll_back_plugin(&self, by: &Caller) -> Result<(), ServiceError> {
+        by.check_all()?;
         let by = (by, "roll-back-plugin", None);
         match self.choose(by, None, Places::rolled_back).await? {
             true => Ok(()),
@@ -213,8 +217,10 @@ impl Service {
     /// Lets a candidate decide the same calls as the active plugin, without effect.
     pub async fn start_shadow(
         self: &Arc<Self>,
+        by: &Caller,
         file: PluginFile,
     ) -> Result<ShadowReport, ServiceError> {
+        by.check_all()?;
         let shadow = Arc::new(Shadow::new(self.load_checked(file).await?));
         tracing::info!(
             plugin = shadow.report().digest,
@@ -231,7 +237,8 @@ impl Service {
     }
 
     /// Takes the candidate out of the shadow, and says what is known of it.
-    pub fn stop_shadow(&self) -> Result<ShadowReport, ServiceError> {
+    pub fn stop_shadow(&self, by: &Caller) -> Result<ShadowReport, ServiceError> {
+        by.check_all()?;
         let shadow = self.plugins.set_shadow(None);
         Ok(shadow.ok_or(ServiceError::NoShadow)?.report())
     }

@@ -1,6 +1,9 @@
 //! Signing in, and what a session or a token may do from then on.
 
-use super::{Service, ServiceError, credentials, users::caller};
+use super::{
+    Service, ServiceError, credentials,
+    users::{caller, check_name},
+};
 use crate::{
     access::Caller,
     audit::AuditEntry,
@@ -9,8 +12,11 @@ use crate::{
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use mdm_wire::time::{self, Timestamp};
-use std::{net::IpAddr, num::NonZeroU32};
-use tokio::sync::Semaphore;
+use std::{net::IpAddr, num::NonZeroU32, time::Duration};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 use zeroize::Zeroizing;
 
 /// How long a session lasts that nothing is done in, in milliseconds.
@@ -22,9 +28,15 @@ const LONGEST: u64 = 12 * 3_600_000;
 /// How exactly it is noted when a session was used, in milliseconds: a click alone writes nothing.
 const NOTED_EVERY: u64 = 60_000;
 
-/// How often a minute one user may try to sign in. Who guesses passwords is slowed down by it; who has forgotten
-/// theirs is not.
+/// How often a minute somebody may try to sign in by one name from one address. Who guesses passwords is slowed down
+/// by it; who has forgotten theirs is not, nor can others keep them out from elsewhere.
 const TRIES: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+/// How often a minute somebody may try from one address, by whatever names.
+const TRIES_OF_AN_ADDRESS: NonZeroU32 = NonZeroU32::new(60).unwrap();
+
+/// How long somebody waits for their turn, before they are told to come again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many passwords are compared at once: each takes 19 MiB and a processor.
 const AT_ONCE: usize = 2;
@@ -61,7 +73,8 @@ pub enum SignInError {
 
 /// Who tries to sign in.
 pub(super) struct SignIns {
-    tries: DefaultKeyedRateLimiter<String>,
+    tries: DefaultKeyedRateLimiter<(String, Option<IpAddr>)>,
+    addresses: DefaultKeyedRateLimiter<Option<IpAddr>>,
     places: Semaphore,
 }
 
@@ -69,7 +82,25 @@ impl Default for SignIns {
     fn default() -> Self {
         Self {
             tries: RateLimiter::keyed(Quota::per_minute(TRIES)),
+            addresses: RateLimiter::keyed(Quota::per_minute(TRIES_OF_AN_ADDRESS)),
             places: Semaphore::new(AT_ONCE),
+        }
+    }
+}
+
+impl SignIns {
+    fn check(&self, name: &str, address: Option<IpAddr>) -> Result<(), SignInError> {
+        self.tries.retain_recent();
+        self.addresses.retain_recent();
+        let by_address = self.addresses.check_key(&address);
+        let by_name = self.tries.check_key(&(name.to_owned(), address));
+        by_address.and(by_name).map_err(|_| SignInError::TooOften)
+    }
+
+    async fn place(&self) -> Result<SemaphorePermit<'_>, ServiceError> {
+        match timeout(PATIENCE, self.places.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(ServiceError::BusySigningIn),
         }
     }
 }
@@ -86,10 +117,8 @@ impl Service {
             password,
             code,
         } = sign_in;
-        self.sign_ins.tries.retain_recent();
-        if self.sign_ins.tries.check_key(&name).is_err() {
-            return Err(SignInError::TooOften);
-        }
+        check_name(&name).map_err(|_| SignInError::Wrong)?;
+        self.sign_ins.check(&name, address)?;
         let user = self.store.user(&name).await.map_err(ServiceError::from)?;
         let hash = user.as_ref().and_then(|user| user.password.clone());
         if !self.is_password(password, hash).await? {
@@ -169,7 +198,7 @@ impl Service {
         password: Zeroizing<String>,
         hash: Option<String>,
     ) -> Result<bool, ServiceError> {
-        let _place = self.sign_ins.places.acquire().await;
+        let _place = self.sign_ins.place().await?;
         let compared =
             tokio::task::spawn_blocking(move || credentials::is_password(&password, hash));
         Ok(compared.await.unwrap_or(false))
@@ -177,7 +206,7 @@ impl Service {
 
     /// What is kept of a new password.
     pub(super) async fn hash(&self, password: Zeroizing<String>) -> Result<String, ServiceError> {
-        let _place = self.sign_ins.places.acquire().await;
+        let _place = self.sign_ins.place().await?;
         let hashed = tokio::task::spawn_blocking(move || credentials::hash(&password));
         hashed
             .await

@@ -18,9 +18,11 @@ use zeroize::Zeroizing;
 const LONGEST: u64 = 10 * 365 * 24 * 3600;
 
 impl Service {
-    /// All tokens.
-    pub async fn tokens(&self) -> Result<Vec<ApiToken>, ServiceError> {
-        Ok(self.store.api_tokens().await?)
+    /// The tokens that this caller could have made.
+    pub async fn tokens(&self, by: &Caller) -> Result<Vec<ApiToken>, ServiceError> {
+        let mut tokens = self.store.api_tokens().await?;
+        tokens.retain(|it| by.check_grant(&it.permissions, &it.reach).is_ok());
+        Ok(tokens)
     }
 
     /// Makes a token that may do this to these devices, for so many seconds or until it is taken back. It is told
@@ -77,6 +79,10 @@ impl Service {
 
     /// Takes a token back.
     pub async fn remove_token(&self, by: &Caller, name: &str) -> Result<(), ServiceError> {
+        let tokens = self.store.api_tokens().await?;
+        let token = tokens.iter().find(|token| token.name == name);
+        let token = token.ok_or_else(|| ServiceError::UnknownToken(name.to_owned()))?;
+        by.check_grant(&token.permissions, &token.reach)?;
         let audit = AuditEntry {
             detail: Some(name.to_owned()),
             ..AuditEntry::new(time::now(), by, "remove-token")

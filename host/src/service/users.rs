@@ -5,7 +5,7 @@ use crate::{
     access::{Caller, Reach, Role},
     audit::AuditEntry,
     password::Password,
-    store::User,
+    store::{User, UserChange},
     token::{self, TokenDigest},
 };
 use mdm_wire::time::{self, Timestamp};
@@ -56,13 +56,21 @@ impl Service {
         caller(user, address)
     }
 
-    /// All users.
-    pub async fn users(&self) -> Result<Vec<User>, ServiceError> {
-        Ok(self.store.users().await?)
+    /// The users that this caller could have made.
+    pub async fn users(&self, by: &Caller) -> Result<Vec<User>, ServiceError> {
+        let mut users = self.store.users().await?;
+        users.retain(|it| by.check_grant(&it.role.permissions(), &it.reach).is_ok());
+        Ok(users)
     }
 
-    /// One user.
-    pub async fn user(&self, name: &str) -> Result<User, ServiceError> {
+    /// One user that this caller could have made.
+    pub async fn managed_user(&self, by: &Caller, name: &str) -> Result<User, ServiceError> {
+        let user = self.user(name).await?;
+        by.check_grant(&user.role.permissions(), &user.reach)?;
+        Ok(user)
+    }
+
+    pub(super) async fn user(&self, name: &str) -> Result<User, ServiceError> {
         let unknown = || ServiceError::UnknownUser(name.to_owned());
         self.store.user(name).await?.ok_or_else(unknown)
     }
@@ -92,7 +100,7 @@ impl Service {
             ..AuditEntry::new(at, by, "add-user")
         };
         match self.store.add_user(user, audit).await? {
-            true => self.invite(name, at).await,
+            true => self.invite(by, name).await,
             false => Err(ServiceError::NameTaken(name.to_owned())),
         }
     }
@@ -107,46 +115,28 @@ impl Service {
     ) -> Result<(), ServiceError> {
         check_reach(&reach)?;
         by.check_grant(&role.permissions(), &reach)?;
-        let user = self.user(name).await?;
-        by.check_grant(&user.role.permissions(), &user.reach)?;
-        if (role, &reach) != (Role::Admin, &Reach::ALL) {
-            self.check_not_last(&user).await?;
-        }
+        self.managed_user(by, name).await?;
         let audit = AuditEntry {
             detail: Some(format!("{name}: {role}, {reach}")),
             ..AuditEntry::new(time::now(), by, "change-user")
         };
-        let user = User {
-            role,
-            reach,
-            ..user
-        };
-        self.must(name, self.store.change_user(user, audit).await?)
+        changed(name, self.store.set_role(name, role, reach, audit).await?)
     }
 
     /// Removes a user; their sessions end.
     pub async fn remove_user(&self, by: &Caller, name: &str) -> Result<(), ServiceError> {
-        let user = self.user(name).await?;
-        by.check_grant(&user.role.permissions(), &user.reach)?;
-        self.check_not_last(&user).await?;
+        self.managed_user(by, name).await?;
         let audit = AuditEntry {
             detail: Some(name.to_owned()),
             ..AuditEntry::new(time::now(), by, "remove-user")
         };
-        self.must(name, self.store.remove_user(name, audit).await?)
+        changed(name, self.store.remove_user(name, audit).await?)
     }
 
     /// Makes another link with which a user chooses a new password: they have lost theirs, or their phone.
     pub async fn invite_again(&self, by: &Caller, name: &str) -> Result<Invitation, ServiceError> {
-        let user = self.user(name).await?;
-        by.check_grant(&user.role.permissions(), &user.reach)?;
-        let at = time::now();
-        let audit = AuditEntry {
-            detail: Some(name.to_owned()),
-            ..AuditEntry::new(at, by, "invite-user")
-        };
-        self.must(name, self.store.change_user(user, audit).await?)?;
-        self.invite(name, at).await
+        self.managed_user(by, name).await?;
+        self.invite(by, name).await
     }
 
     /// The link of the first admin, where there is no user who could sign in yet.
@@ -157,7 +147,7 @@ impl Service {
             return Ok(None);
         }
         match users.iter().any(|user| user.name == NAME) {
-            true => self.invite(NAME, time::now()).await.map(Some),
+            true => self.invite(&Caller::host(), NAME).await.map(Some),
             false => self
                 .add_user(&Caller::host(), NAME, Role::Admin, Reach::ALL)
                 .await
@@ -165,17 +155,27 @@ impl Service {
         }
     }
 
-    async fn invite(&self, name: &str, at: Timestamp) -> Result<Invitation, ServiceError> {
+    async fn invite(&self, by: &Caller, name: &str) -> Result<Invitation, ServiceError> {
         let token = token::new_token("invitation")?;
+        let at = time::now();
         let expires_at = at + INVITED_FOR;
-        self.store
-            .add_invitation(token::digest(&token), name, expires_at)
-            .await?;
-        Ok(Invitation {
-            user: name.to_owned(),
-            token,
-            expires_at,
-        })
+        let audit = AuditEntry {
+            detail: Some(name.to_owned()),
+            ..AuditEntry::new(at, by, "invite-user")
+        };
+        let digest = token::digest(&token);
+        match self
+            .store
+            .add_invitation(digest, name, expires_at, audit)
+            .await?
+        {
+            true => Ok(Invitation {
+                user: name.to_owned(),
+                token,
+                expires_at,
+            }),
+            false => Err(ServiceError::UnknownUser(name.to_owned())),
+        }
     }
 
     /// Whose invitation this is.
@@ -219,25 +219,45 @@ impl Service {
         credentials::totp_url(user, &secret)
     }
 
-    /// From now on, this user signs in with one-time passwords, too. False: the code is not of this secret.
+    /// From now on, this user signs in with one-time passwords, too. Who has only found their session open can't do
+    /// that: it needs their password.
     pub async fn set_totp(
         &self,
         by: &Caller,
         user: &str,
         sealed: Vec<u8>,
         code: &str,
-    ) -> Result<bool, ServiceError> {
+        password: Zeroizing<String>,
+    ) -> Result<(), ServiceError> {
+        let kept = self.user(user).await?;
         let secret = credentials::open_totp(&self.keys, user, &sealed)?;
-        let Some(number) = credentials::check_totp(user, &secret, code)? else {
-            return Ok(false);
+        let number = credentials::check_totp(user, &secret, code)?;
+        let is_theirs = self.is_password(password, kept.password).await?;
+        let (true, Some(number), None) = (is_theirs, number, kept.totp) else {
+            return Err(ServiceError::NotProven);
         };
         self.keep_totp(by, user, Some(sealed)).await?;
         self.store.use_totp(user, number).await?;
-        Ok(true)
+        Ok(())
     }
 
-    /// From now on, this user signs in without one-time passwords.
-    pub async fn clear_totp(&self, by: &Caller, user: &str) -> Result<(), ServiceError> {
+    /// From now on, this user signs in without one-time passwords. It needs one more of them.
+    pub async fn clear_totp(
+        &self,
+        by: &Caller,
+        user: &str,
+        code: &str,
+    ) -> Result<(), ServiceError> {
+        let kept = self.user(user).await?;
+        let Some(sealed) = &kept.totp else {
+            return Ok(());
+        };
+        let secret = credentials::open_totp(&self.keys, user, sealed)?;
+        let number = credentials::check_totp(user, &secret, code)?;
+        let number = number.ok_or(ServiceError::NotProven)?;
+        if !self.store.use_totp(user, number).await? {
+            return Err(ServiceError::NotProven);
+        }
         self.keep_totp(by, user, None).await
     }
 
@@ -255,31 +275,18 @@ impl Service {
             detail: Some(name.to_owned()),
             ..AuditEntry::new(time::now(), by, action)
         };
-        let user = User {
-            totp,
-            ..self.user(name).await?
-        };
-        self.must(name, self.store.change_user(user, audit).await?)
-    }
-
-    fn must(&self, user: &str, done: bool) -> Result<(), ServiceError> {
-        match done {
+        match self.store.set_totp(name, totp, audit).await? {
             true => Ok(()),
-            false => Err(ServiceError::UnknownUser(user.to_owned())),
+            false => Err(ServiceError::UnknownUser(name.to_owned())),
         }
     }
+}
 
-    /// Somebody has to be able to let others in.
-    async fn check_not_last(&self, user: &User) -> Result<(), ServiceError> {
-        let is_full = |it: &User| it.role == Role::Admin && it.reach == Reach::ALL;
-        let users = self.store.users().await?;
-        let others = users
-            .iter()
-            .filter(|it| it.name != user.name && it.password.is_some() && is_full(it));
-        match is_full(user) && others.count() == 0 {
-            true => Err(ServiceError::LastAdmin(user.name.clone())),
-            false => Ok(()),
-        }
+fn changed(name: &str, change: UserChange) -> Result<(), ServiceError> {
+    match change {
+        UserChange::Done => Ok(()),
+        UserChange::Unknown => Err(ServiceError::UnknownUser(name.to_owned())),
+        UserChange::LastAdmin => Err(ServiceError::LastAdmin(name.to_owned())),
     }
 }
 

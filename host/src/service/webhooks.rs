@@ -38,7 +38,8 @@ pub struct NewWebhook {
     #[serde(default)]
     pub events: BTreeSet<EventKind>,
     /// About the devices of these groups; none: about all devices.
-    #[serde(rename = "groups")]
+    #[serde(rename = "groups", deserialize_with = "Reach::present")]
+    #[schema(required = true)]
     pub reach: Reach,
 }
 

@@ -28,6 +28,26 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
+/// What came of a change of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserChange {
+    /// It was done.
+    Done,
+    /// There is no user of this name.
+    Unknown,
+    /// Nobody else who can sign in may do everything, so it was not done.
+    LastAdmin,
+}
+
+impl From<bool> for UserChange {
+    fn from(is_done: bool) -> Self {
+        match is_done {
+            true => Self::Done,
+            false => Self::Unknown,
+        }
+    }
+}
+
 /// A session that is open.
 #[derive(Clone)]
 pub struct Session {
@@ -66,23 +86,39 @@ pub trait Accounts: Send + Sync + 'static {
     /// Makes a user. False: there is one of this name.
     async fn add_user(&self, user: User, audit: AuditEntry) -> Result<bool, StoreError>;
 
-    /// Makes a user what is said here. Sessions stay open. False: there is no user of this name.
-    async fn change_user(&self, user: User, audit: AuditEntry) -> Result<bool, StoreError>;
+    /// Says anew what a user is there for. Sessions stay open.
+    async fn set_role(
+        &self,
+        name: &str,
+        role: Role,
+        reach: Reach,
+        audit: AuditEntry,
+    ) -> Result<UserChange, StoreError>;
 
-    /// Removes a user, with what was open of theirs. False: there is none of this name.
-    async fn remove_user(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError>;
+    /// Removes a user, with what was open of theirs.
+    async fn remove_user(&self, name: &str, audit: AuditEntry) -> Result<UserChange, StoreError>;
+
+    /// Keeps the secret of a user's one-time passwords, or forgets it. False: there is no user of this name.
+    async fn set_totp(
+        &self,
+        name: &str,
+        totp: Option<Vec<u8>>,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError>;
 
     /// Notes that a one-time password was used, by the number of its time. False: it, or a later one, was used
     /// before.
     async fn use_totp(&self, user: &str, number: u64) -> Result<bool, StoreError>;
 
-    /// Notes a link with which a user chooses a password, once; links before it count no more.
+    /// Notes a link with which a user chooses a password, once; links before it count no more. False: there is no
+    /// user of this name.
     async fn add_invitation(
         &self,
         token: TokenDigest,
         user: &str,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError>;
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError>;
 
     /// Whose invitation this is, if its time is not over.
     async fn invitation(

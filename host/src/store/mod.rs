@@ -13,7 +13,7 @@ mod plugin_choices;
 mod sqlite;
 mod webhooks;
 
-pub use accounts::{Accounts, ApiToken, Session, User};
+pub use accounts::{Accounts, ApiToken, Session, User, UserChange};
 pub use audit_trail::{AuditFilter, AuditTrail};
 pub use bulks::{
     Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand,

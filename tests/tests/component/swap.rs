@@ -125,7 +125,10 @@ async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_sta
         text.contains("the success of a remove ends the override"),
         "it names what failed: {text}"
     );
-    let refused = fleet.service.start_shadow(unsigned(breaking(8))).await;
+    let refused = fleet
+        .service
+        .start_shadow(&admin(), unsigned(breaking(8)))
+        .await;
     assert!(matches!(refused, Err(ServiceError::DoesNotConform { .. })));
     assert_eq!(active(&fleet), digest_of(REFERENCE));
     let nothing = fleet.service.roll_back_plugin(&admin()).await;
@@ -239,11 +242,15 @@ async fn plugins_are_checked_one_at_a_time() {
     let by = admin();
     let (first, second) = tokio::join!(
         fleet.service.use_plugin(&by, unsigned(CORPORATE)),
-        fleet.service.start_shadow(unsigned(NEXT)),
+        fleet.service.start_shadow(&by, unsigned(NEXT)),
     );
     first.unwrap();
     assert!(matches!(second, Err(ServiceError::BusyChecking)));
-    fleet.service.start_shadow(unsigned(NEXT)).await.unwrap();
+    fleet
+        .service
+        .start_shadow(&admin(), unsigned(NEXT))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -320,7 +327,7 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
     let agent = fleet.enroll(owner()).await;
     fleet
         .service
-        .start_shadow(unsigned(CORPORATE))
+        .start_shadow(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
     let terms = Terms {
@@ -360,7 +367,7 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
         Status::Pending,
         "the active plugin's decision stands"
     );
-    fleet.service.stop_shadow().unwrap();
+    fleet.service.stop_shadow(&admin()).unwrap();
     assert!(matches!(
         fleet.service.shadow(),
         Err(ServiceError::NoShadow)
@@ -373,7 +380,7 @@ async fn a_candidate_that_crashes_in_the_shadow_harms_nobody() {
     let agent = fleet.enroll_in(owner(), &["minefield"]).await;
     fleet
         .service
-        .start_shadow(unsigned(breaking(CRASHES)))
+        .start_shadow(&admin(), unsigned(breaking(CRASHES)))
         .await
         .unwrap();
     fleet.reset(&agent, "1234").await.unwrap();

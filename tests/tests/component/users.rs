@@ -126,15 +126,22 @@ async fn a_one_time_password_counts_once() {
     let now = std::time::SystemTime::now();
     let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let [before, current, next] = [now - 30, now, now + 30].map(|at| totp.generate(at).to_string());
-    let set = |code: String| {
+    let set = |code: String, password: &str| {
         let (service, by, sealed) = (&fleet.service, &by, new.sealed.clone());
-        async move { service.set_totp(by, "alice", sealed, &code).await.unwrap() }
+        let password = Zeroizing::new(password.to_owned());
+        async move { service.set_totp(by, "alice", sealed, &code, password).await }
     };
+    let wrong = set("000000".into(), PASSWORD).await.is_err()
+        || set("000001".into(), PASSWORD).await.is_err();
+    assert!(wrong, "a wrong code");
+    let found_open = set(before.clone(), "a guess").await;
+    assert!(matches!(found_open, Err(ServiceError::NotProven)));
+    set(before.clone(), PASSWORD).await.unwrap();
+    let replaced = set(current.clone(), PASSWORD).await;
     assert!(
-        !set("000000".into()).await || !set("000001".into()).await,
-        "a wrong code"
+        matches!(replaced, Err(ServiceError::NotProven)),
+        "one is set"
     );
-    assert!(set(before.clone()).await);
     let missing = sign_in(&fleet, "alice", PASSWORD, None).await;
     assert!(matches!(missing, Err(SignInError::CodeMissing)));
     let used = sign_in(&fleet, "alice", PASSWORD, Some(&before)).await;
@@ -153,7 +160,10 @@ async fn a_one_time_password_counts_once() {
     );
     let wrong_password = sign_in(&fleet, "alice", "wrong", Some(&next)).await;
     assert!(matches!(wrong_password, Err(SignInError::Wrong)));
-    fleet.service.clear_totp(&by, "alice").await.unwrap();
+    let used = fleet.service.clear_totp(&by, "alice", &next).await;
+    assert!(matches!(used, Err(ServiceError::NotProven)));
+    let cleared = fleet.service.invite_again(&admin(), "alice").await.unwrap();
+    accepted(&fleet, &cleared).await;
     assert!(sign_in(&fleet, "alice", PASSWORD, None).await.is_ok());
 }
 
@@ -328,6 +338,14 @@ async fn nobody_makes_a_user_or_a_token_that_may_more_than_they() {
     };
     user(&fleet, "alice", Role::Admin, Reach::ALL).await;
     let reset = [Permission::ChangePassword].into();
+    let see = [Permission::See].into();
+    fleet
+        .service
+        .add_token(&admin(), "other", see, Reach::ALL, None)
+        .await
+        .unwrap();
+    assert!(fleet.service.tokens(&by).await.unwrap().is_empty());
+    assert!(fleet.service.users(&by).await.unwrap().is_empty());
     for refused in [
         fleet
             .service
@@ -341,6 +359,7 @@ async fn nobody_makes_a_user_or_a_token_that_may_more_than_they() {
             .err(),
         fleet.service.invite_again(&by, "alice").await.err(),
         fleet.service.remove_user(&by, "alice").await.err(),
+        fleet.service.remove_token(&by, "other").await.err(),
         fleet
             .service
             .add_token(&by, "t", reset, groups(&["sales"]), None)
@@ -383,6 +402,7 @@ async fn whoever_changes_who_may_call_has_a_line_in_the_audit_trail() {
         told,
         [
             "token admin add-user",
+            "token admin invite-user",
             "user alice choose-password",
             "user alice sign-in",
             "token admin add-token",
@@ -390,4 +410,42 @@ async fn whoever_changes_who_may_call_has_a_line_in_the_audit_trail() {
     );
     let text = format!("{lines:?}");
     assert!(!text.contains(token.as_str()) && !text.contains(PASSWORD));
+}
+
+#[tokio::test]
+async fn who_is_responsible_for_a_group_does_not_choose_the_plugin_of_all_devices() {
+    let fleet = Fleet::new().await;
+    let by = Caller {
+        reach: groups(&["sales"]),
+        ..admin()
+    };
+    let file = || mdm_host::store::PluginFile {
+        bytes: Vec::new(),
+        signature: None,
+    };
+    for refused in [
+        fleet.service.use_plugin(&by, file()).await.err(),
+        fleet.service.use_default_plugin(&by).await.err(),
+        fleet.service.roll_back_plugin(&by).await.err(),
+        fleet.service.start_shadow(&by, file()).await.err(),
+        fleet.service.stop_shadow(&by).err(),
+    ] {
+        assert!(
+            matches!(refused, Some(ServiceError::Forbidden(_))),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn of_two_admins_who_remove_each_other_at_once_one_stays() {
+    let fleet = Fleet::new().await;
+    let alice = user(&fleet, "alice", Role::Admin, Reach::ALL).await;
+    let bob = user(&fleet, "bob", Role::Admin, Reach::ALL).await;
+    let (one, two) = tokio::join!(
+        fleet.service.remove_user(&alice, "bob"),
+        fleet.service.remove_user(&bob, "alice"),
+    );
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    assert_eq!(fleet.service.users(&admin()).await.unwrap().len(), 1);
 }

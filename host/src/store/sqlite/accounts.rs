@@ -2,13 +2,14 @@
 
 use super::{SqliteStore, audit, rows};
 use crate::{
+    access::{Reach, Role},
     audit::AuditEntry,
-    store::{Accounts, ApiToken, Session, StoreError, User},
+    store::{Accounts, ApiToken, Session, StoreError, User, UserChange},
     token::TokenDigest,
 };
 use async_trait::async_trait;
 use mdm_wire::time::Timestamp;
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 const USER_COLUMNS: &str = "name, role, reach, password, totp, created_at";
 
@@ -56,30 +57,56 @@ impl Accounts for SqliteStore {
             .await
     }
 
-    async fn change_user(&self, user: User, audit: AuditEntry) -> Result<bool, StoreError> {
+    async fn set_role(
+        &self,
+        name: &str,
+        role: Role,
+        reach: Reach,
+        audit: AuditEntry,
+    ) -> Result<UserChange, StoreError> {
+        let name = name.to_owned();
         self.writer
             .run(move |connection| {
+                let stays = role == Role::Admin && reach == Reach::ALL;
+                if !stays && is_last_admin(connection, &name)? {
+                    return Ok(UserChange::LastAdmin);
+                }
                 let changed = connection.execute(
-                    "update users set role = ?, reach = ?, password = ?, totp = ? where name = ?",
-                    params![
-                        user.role.word(),
-                        rows::to_json(&user.reach)?,
-                        user.password,
-                        user.totp,
-                        user.name
-                    ],
+                    "update users set role = ?, reach = ? where name = ?",
+                    params![role.word(), rows::to_json(&reach)?, name],
                 )?;
-                audit::write_if_done(connection, changed, &audit)
+                Ok(audit::write_if_done(connection, changed, &audit)?.into())
             })
             .await
     }
 
-    async fn remove_user(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError> {
+    async fn remove_user(&self, name: &str, audit: AuditEntry) -> Result<UserChange, StoreError> {
         let name = name.to_owned();
         self.writer
             .run(move |connection| {
+                if is_last_admin(connection, &name)? {
+                    return Ok(UserChange::LastAdmin);
+                }
                 let removed = connection.execute("delete from users where name = ?", [name])?;
-                audit::write_if_done(connection, removed, &audit)
+                Ok(audit::write_if_done(connection, removed, &audit)?.into())
+            })
+            .await
+    }
+
+    async fn set_totp(
+        &self,
+        name: &str,
+        totp: Option<Vec<u8>>,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.writer
+            .run(move |connection| {
+                let changed = connection.execute(
+                    "update users set totp = ? where name = ?",
+                    params![totp, name],
+                )?;
+                audit::write_if_done(connection, changed, &audit)
             })
             .await
     }
@@ -102,16 +129,18 @@ impl Accounts for SqliteStore {
         token: TokenDigest,
         user: &str,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError> {
         let user = user.to_owned();
         self.writer
             .run(move |connection| {
                 connection.execute("delete from invitations where user = ?", [&user])?;
-                connection.execute(
-                    "insert into invitations (token, user, expires_at) values (?, ?, ?)",
-                    params![token, user, expires_at],
+                let added = connection.execute(
+                    "insert into invitations (token, user, expires_at) \
+                     select ?, name, ? from users where name = ?",
+                    params![token, expires_at, user],
                 )?;
-                Ok(())
+                audit::write_if_done(connection, added, &audit)
             })
             .await
     }
@@ -296,6 +325,16 @@ impl Accounts for SqliteStore {
             })
             .await
     }
+}
+
+/// Whether this user may do everything, and nobody else who can sign in may: somebody has to be able to let others in.
+fn is_last_admin(connection: &Connection, name: &str) -> Result<bool, StoreError> {
+    let may_do_everything = "role = 'admin' and reach = 'null'";
+    let query = format!(
+        "select exists (select 1 from users where name = ?1 and {may_do_everything}) and not exists \
+         (select 1 from users where name <> ?1 and password is not null and {may_do_everything})"
+    );
+    Ok(connection.query_row(&query, [name], |row| row.get(0))?)
 }
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {

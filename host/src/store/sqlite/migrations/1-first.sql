@@ -139,6 +139,7 @@ create table audit (
     digest blob not null                       -- SHA-256 of this line and of the one before
 ) strict;
 create index audit_by_device on audit (device, number);
+create index audit_by_action on audit (action, number);
 create trigger audit_is_not_changed before update on audit
     begin select raise(abort, 'the audit trail is append-only'); end;
 create trigger audit_is_not_cut before delete on audit
