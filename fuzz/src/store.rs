@@ -236,7 +236,9 @@ impl Fleet for OneDevice {
     }
 
     async fn groups(&self, _: &Reach) -> Result<Vec<Group>> {
-        Ok(Vec::new())
+        let groups = self.lock().snapshot().device.groups;
+        let group = |name| Group { name, devices: 1 };
+        Ok(groups.into_iter().map(group).collect())
     }
 }
 
