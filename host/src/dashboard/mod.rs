@@ -29,7 +29,6 @@ mod policy;
 mod remove;
 mod reset;
 mod reset_view;
-mod seen;
 mod session;
 mod sign_in;
 mod texts;
