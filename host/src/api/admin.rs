@@ -4,13 +4,15 @@ use super::{
     auth::By,
     body::Body,
     document::{DEVICES, PASSWORDS},
+    if_match::{IfMatch, Tagged, tagged},
     model::{DeviceView, EnrollmentTokenView, StatusView},
     parts::Path,
     problem::ApiError,
 };
 use crate::{
+    access::Caller,
     audit::AuditEntry,
-    service::{Request, Reset, Service},
+    service::{Request, Reset, Service, tag},
 };
 use axum::{Json, extract::State, http::StatusCode};
 use mdm_wire::{
@@ -30,6 +32,11 @@ const MOST: u32 = 500;
 /// An enrollment token's validity unless told otherwise, in seconds.
 const ONE_DAY: u64 = 24 * 3600;
 
+async fn device_view(host: &Service, by: &Caller, device: &str) -> Tagged<DeviceView> {
+    let (snapshot, is_online) = host.device(by, device).await?;
+    Ok(tagged(&tag(&snapshot), (snapshot, is_online).into()))
+}
+
 /// A device.
 #[utoipa::path(
     get,
@@ -41,8 +48,8 @@ pub(super) async fn device(
     By(by): By,
     host: Host,
     Path(device): Path<String>,
-) -> Answer<DeviceView> {
-    Ok(Json(host.device(&by, &device).await?.into()))
+) -> Tagged<DeviceView> {
+    device_view(&host, &by, &device).await
 }
 
 /// Who did what to a device, latest first: at most 500 lines.
@@ -66,16 +73,19 @@ pub(super) async fn audit(
     path = "/devices/{device}/policy",
     tag = DEVICES,
     request_body = Policy,
+    params(IfMatch),
     responses((status = 200, body = DeviceView)),
 )]
 pub(super) async fn set_policy(
     By(by): By,
     host: Host,
     Path(device): Path<String>,
+    if_match: IfMatch,
     Body(policy): Body<Policy>,
-) -> Answer<DeviceView> {
-    host.set_policy(&by, &device, Some(policy)).await?;
-    Ok(Json(host.device(&by, &device).await?.into()))
+) -> Tagged<DeviceView> {
+    host.set_policy(&by, if_match.of(&device), Some(policy))
+        .await?;
+    device_view(&host, &by, &device).await
 }
 
 /// Clears the policy of a device.
@@ -83,15 +93,17 @@ pub(super) async fn set_policy(
     delete,
     path = "/devices/{device}/policy",
     tag = DEVICES,
+    params(IfMatch),
     responses((status = 200, body = DeviceView)),
 )]
 pub(super) async fn clear_policy(
     By(by): By,
     host: Host,
     Path(device): Path<String>,
-) -> Answer<DeviceView> {
-    host.set_policy(&by, &device, None).await?;
-    Ok(Json(host.device(&by, &device).await?.into()))
+    if_match: IfMatch,
+) -> Tagged<DeviceView> {
+    host.set_policy(&by, if_match.of(&device), None).await?;
+    device_view(&host, &by, &device).await
 }
 
 /// How a device is revoked.
@@ -111,16 +123,19 @@ pub(super) struct Revocation {
     path = "/devices/{device}/revoke",
     tag = DEVICES,
     request_body = Revocation,
+    params(IfMatch),
     responses((status = 200, body = DeviceView)),
 )]
 pub(super) async fn revoke(
     By(by): By,
     host: Host,
     Path(device): Path<String>,
+    if_match: IfMatch,
     Body(revocation): Body<Revocation>,
-) -> Answer<DeviceView> {
-    host.revoke(&by, &device, revocation.reason).await?;
-    Ok(Json(host.device(&by, &device).await?.into()))
+) -> Tagged<DeviceView> {
+    host.revoke(&by, if_match.of(&device), revocation.reason)
+        .await?;
+    device_view(&host, &by, &device).await
 }
 
 /// What the plugin says of a device, and its commands, latest first.
@@ -134,9 +149,11 @@ pub(super) async fn status(
     By(by): By,
     host: Host,
     Path(device): Path<String>,
-) -> Answer<StatusView> {
+) -> Tagged<StatusView> {
+    // The tag comes first: if the device changes meanwhile, the tag is too old, and never too new.
+    let (snapshot, _) = host.device(&by, &device).await?;
     let (status, history) = host.status(&by, &device).await?;
-    Ok(Json(StatusView { status, history }))
+    Ok(tagged(&tag(&snapshot), StatusView { status, history }))
 }
 
 /// What a reset or a remove would come to. It changes nothing.
@@ -164,17 +181,19 @@ pub(super) async fn outlook(
     path = "/devices/{device}/password/reset",
     tag = PASSWORDS,
     request_body = Reset,
+    params(IfMatch),
     responses((status = 201, body = Command)),
 )]
 pub(super) async fn reset(
     By(by): By,
     host: Host,
     Path(device): Path<String>,
+    if_match: IfMatch,
     Body(reset): Body<Reset>,
 ) -> Created<Command> {
     Ok((
         StatusCode::CREATED,
-        Json(host.reset(&by, &device, &reset).await?),
+        Json(host.reset(&by, if_match.of(&device), &reset).await?),
     ))
 }
 
@@ -186,17 +205,19 @@ pub(super) async fn reset(
     path = "/devices/{device}/password/remove",
     tag = PASSWORDS,
     request_body = Terms,
+    params(IfMatch),
     responses((status = 201, body = Command)),
 )]
 pub(super) async fn remove(
     By(by): By,
     host: Host,
     Path(device): Path<String>,
+    if_match: IfMatch,
     Body(terms): Body<Terms>,
 ) -> Created<Command> {
     Ok((
         StatusCode::CREATED,
-        Json(host.remove(&by, &device, terms, None).await?),
+        Json(host.remove(&by, if_match.of(&device), terms, None).await?),
     ))
 }
 

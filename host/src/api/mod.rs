@@ -11,6 +11,7 @@ pub mod connections;
 pub mod document;
 mod fleet;
 mod held;
+mod if_match;
 mod metrics;
 pub mod model;
 mod parts;

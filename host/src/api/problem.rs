@@ -50,6 +50,7 @@ impl From<ServiceError> for ApiError {
             | ServiceError::BadInvitation
             | ServiceError::NoShadow => StatusCode::NOT_FOUND,
             ServiceError::Forbidden(_) => StatusCode::FORBIDDEN,
+            ServiceError::DeviceChanged(_) => StatusCode::PRECONDITION_FAILED,
             ServiceError::NameTaken(_)
             | ServiceError::LastAdmin(_)
             | ServiceError::Revoked(_)

@@ -30,7 +30,6 @@ mod reach;
 mod remove;
 mod reset;
 mod reset_view;
-mod seen;
 mod session;
 mod sign_in;
 mod texts;

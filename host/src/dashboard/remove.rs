@@ -7,12 +7,10 @@ use super::{
     frame::{Page, form_token, sentence},
     once::Once,
     outlook,
-    reset::NoCommand,
-    seen::seen,
     session::SignedIn,
     texts,
 };
-use crate::service::{Request, ServiceError};
+use crate::service::{AsSeen, Request, ServiceError, tag};
 use axum::{
     extract::Path,
     http::StatusCode,
@@ -24,6 +22,7 @@ use mdm_wire::{
     words::{Action, ResetOptions},
 };
 use serde::Deserialize;
+use std::slice;
 
 /// The form as it is sent.
 #[derive(Default, Deserialize)]
@@ -58,28 +57,24 @@ pub(super) async fn remove(
     Form(signed_in, form): Form<Filled>,
 ) -> Result<Response, PageError> {
     let make = async {
-        let (snapshot, _) = host.service.device(&signed_in.caller, &device).await?;
-        if seen(&snapshot) != form.seen {
-            return Err(NoCommand::Changed);
-        }
+        let seen = AsSeen::new(&device, Some(slice::from_ref(&form.seen)));
         let reason = filled(&form.reason).map(str::to_owned);
-        Ok(host
+        let made = host
             .service
-            .remove(&signed_in.caller, &device, form.terms(), reason)
-            .await?
-            .id)
+            .remove(&signed_in.caller, seen, form.terms(), reason);
+        Ok(made.await?.id)
     };
     let fault = match host.once.make(&form.key, make).await {
         Ok(_) => return Ok(device::to(&device).into_response()),
-        Err(NoCommand::Changed) => {
+        Err(ServiceError::DeviceChanged(_)) => {
             "the device has changed since you opened this page: look at the outlook again, and confirm if you \
              still want to"
                 .to_owned()
         }
-        Err(NoCommand::Failed(error @ (ServiceError::Refused(_) | ServiceError::BadReason(_)))) => {
+        Err(error @ (ServiceError::Refused(_) | ServiceError::BadReason(_))) => {
             error.to_string()
         }
-        Err(NoCommand::Failed(error)) => return Err(error.into()),
+        Err(error) => return Err(error.into()),
     };
     let again = screen(&host, &signed_in, &device, &form, Some(&fault)).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
@@ -116,7 +111,7 @@ async fn screen(
         form .card method="post" action={ "/devices/" (id) "/remove" } {
             (form_token(signed_in))
             input type="hidden" name="key" value=(Once::new_key());
-            input type="hidden" name="seen" value=(seen(&snapshot));
+            input type="hidden" name="seen" value=(tag(&snapshot));
             p {
                 "The password on the device is cleared. The override of the policy ends: an applied policy is "
                 "enforced again, and the user is asked to set a password that meets it."

@@ -6,12 +6,11 @@ use super::{
     form::{Form, filled},
     once::Once,
     reset_view::{self, Fault, Screen},
-    seen::seen,
     session::SignedIn,
 };
 use crate::{
     password::Password,
-    service::{Request, Reset, ServiceError},
+    service::{AsSeen, Request, Reset, ServiceError, tag},
 };
 use axum::{
     extract::Path,
@@ -24,6 +23,7 @@ use mdm_wire::{
     words::{Action, ResetOptions},
 };
 use serde::Deserialize;
+use std::slice;
 use zeroize::Zeroizing;
 
 /// The form as it is sent. A box that is not ticked sends nothing.
@@ -108,41 +108,22 @@ pub(super) async fn reset(
     Form(signed_in, form): Form<Filled>,
 ) -> Result<Response, PageError> {
     let make = async {
-        let (snapshot, _) = host.service.device(&signed_in.caller, &device).await?;
-        if seen(&snapshot) != form.seen {
-            return Err(NoCommand::Changed);
-        }
-        Ok(host
-            .service
-            .reset(&signed_in.caller, &device, &form.reset())
-            .await?
-            .id)
+        let seen = AsSeen::new(&device, Some(slice::from_ref(&form.seen)));
+        let reset = form.reset();
+        let made = host.service.reset(&signed_in.caller, seen, &reset);
+        Ok(made.await?.id)
     };
     let faults = match host.once.make(&form.key, make).await {
         Ok(_) => return Ok(device::to(&device).into_response()),
-        Err(NoCommand::Changed) => vec![Fault::Changed],
-        Err(NoCommand::Failed(ServiceError::Refused(refusal))) => faults(refusal),
-        Err(NoCommand::Failed(error @ ServiceError::BadReason(_))) => {
+        Err(ServiceError::DeviceChanged(_)) => vec![Fault::Changed],
+        Err(ServiceError::Refused(refusal)) => faults(refusal),
+        Err(error @ ServiceError::BadReason(_)) => {
             vec![Fault::Reason(error.to_string())]
         }
-        Err(NoCommand::Failed(error)) => return Err(error.into()),
+        Err(error) => return Err(error.into()),
     };
     let again = screen(&host, &signed_in, &device, &form, &faults).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
-}
-
-/// Why a form made no command.
-pub(super) enum NoCommand {
-    /// The device is not as the admin saw it.
-    Changed,
-    /// It was refused, or it failed.
-    Failed(ServiceError),
-}
-
-impl From<ServiceError> for NoCommand {
-    fn from(error: ServiceError) -> Self {
-        Self::Failed(error)
-    }
 }
 
 /// Each refusal beside the field that it is about.
@@ -173,7 +154,7 @@ async fn screen(
         ..form.request()
     };
     let screen = Screen {
-        seen: seen(&snapshot),
+        seen: tag(&snapshot),
         key: Once::new_key(),
         outlook: service.outlook(&signed_in.caller, device, request).await,
         rule: service.password_rule(),

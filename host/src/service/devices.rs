@@ -1,6 +1,6 @@
 //! Devices as an admin sees them, the policies applied to them, and tokens to enroll more.
 
-use super::{Service, ServiceError};
+use super::{AsSeen, Service, ServiceError};
 use crate::{
     access::Caller, audit::AuditEntry, change::Change, store::Snapshot, token,
     transport::Transport as _,
@@ -43,7 +43,7 @@ impl Service {
     pub async fn set_policy(
         &self,
         by: &Caller,
-        device: &str,
+        device: impl Into<AsSeen<'_>>,
         policy: Option<Policy>,
     ) -> Result<(), ServiceError> {
         let detail = policy
@@ -67,9 +67,10 @@ impl Service {
     pub async fn revoke(
         &self,
         by: &Caller,
-        device: &str,
+        device: impl Into<AsSeen<'_>>,
         reason: Option<String>,
     ) -> Result<(), ServiceError> {
+        let seen = device.into();
         let audit = AuditEntry {
             detail: reason,
             ..AuditEntry::new(time::now(), by, "revoke")
@@ -78,7 +79,8 @@ impl Service {
             let is_trusted = snapshot.revoked_at.is_none();
             Ok(is_trusted.then_some(Change::Revoke))
         };
-        self.change(by, device, change, Some(audit)).await?;
+        self.change(by, seen, change, Some(audit)).await?;
+        let device = seen.device;
         let snapshot = self.snapshot(device).await?;
         // The device is out by now; what a plugin refuses to take back here is empty, and reaches nobody.
         if let Some(pending) = snapshot.pending

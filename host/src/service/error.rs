@@ -26,6 +26,11 @@ pub enum ServiceError {
         "device {0} was revoked: nothing reaches it any more. Enroll it again if it is to be managed"
     )]
     Revoked(String),
+    /// The device is not as the caller has seen it.
+    #[error(
+        "device {0} has changed since you looked at it: look again, and ask again if you still want to"
+    )]
+    DeviceChanged(String),
     /// The device has no such command.
     #[error("device {device} has no command {command}: its history shows those that it has")]
     UnknownCommand {
@@ -210,7 +215,7 @@ impl ServiceError {
             Self::NothingToRollBack => "nothing-to-roll-back",
             Self::NoShadow => "no-shadow",
             Self::Plugin(error) => error.kind(),
-            Self::Store(StoreError::Conflict) => "device-changed",
+            Self::DeviceChanged(_) | Self::Store(StoreError::Conflict) => "device-changed",
             Self::Store(StoreError::BulkOver) => "bulk-over",
             Self::Store(StoreError::Failed(_)) => "store-failed",
             Self::Sealing(_) | Self::Sealed(_) | Self::NoRandom(_) => "sealing-failed",

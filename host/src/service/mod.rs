@@ -29,6 +29,7 @@ mod password;
 mod plugin_log;
 mod plugins;
 mod sealed;
+mod seen;
 mod sessions;
 mod shadow;
 mod tokens;
@@ -44,6 +45,7 @@ pub use fleet::DevicePage;
 pub use news::Watcher;
 pub use password::{Request, Reset};
 pub use plugins::{PluginSettings, Plugins};
+pub use seen::{AsSeen, tag};
 pub use sessions::{SignIn, SignInError};
 pub use shadow::{Comparisons, Difference, ShadowReport};
 pub use users::{Invitation, NewTotp};
@@ -219,15 +221,17 @@ impl Service {
     /// the device was changed meanwhile, the plugin decides again.
     async fn decide<T: Serialize + Send + 'static>(
         &self,
-        device: &str,
+        seen: impl Into<AsSeen<'_>>,
         deed: Deed<'_>,
         call: impl Fn(&mut Instance, CallContext) -> Decided<Result<T, Refusal>>
         + Clone
         + Send
         + 'static,
     ) -> Result<T, ServiceError> {
+        let seen = seen.into();
+        let device = seen.device;
         for _ in 0..MOST_ROUNDS {
-            let snapshot = self.reached(deed.by, device).await?;
+            let snapshot = self.reached_as_seen(deed.by, seen).await?;
             if deed.function.sends() {
                 check_trusted(&snapshot)?;
             }
@@ -281,17 +285,18 @@ impl Service {
     async fn change(
         &self,
         by: &Caller,
-        device: &str,
+        seen: impl Into<AsSeen<'_>>,
         change: impl Fn(&Snapshot, Timestamp) -> Result<Option<Change>, ServiceError>,
         audit: Option<AuditEntry>,
     ) -> Result<(), ServiceError> {
+        let seen = seen.into();
         for _ in 0..MOST_ROUNDS {
-            let snapshot = self.reached(by, device).await?;
+            let snapshot = self.reached_as_seen(by, seen).await?;
             let at = time::now();
             let changes = Vec::from_iter(change(&snapshot, at)?);
             let audit = audit.clone().map(|entry| AuditEntry {
                 at,
-                device: Some(device.to_owned()),
+                device: Some(seen.device.to_owned()),
                 ..entry
             });
             if self.commit(&snapshot, at, changes, audit, None).await? {

@@ -1,6 +1,6 @@
 //! What an admin does with a password: reset, remove, outlook, status, cancel.
 
-use super::{Deed, Service, ServiceError, check_trusted};
+use super::{AsSeen, Deed, Service, ServiceError, check_trusted};
 use crate::{access::Caller, password::Password, plugin::Function};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook, DeviceStatus, Terms},
@@ -56,9 +56,10 @@ impl Service {
     pub async fn reset(
         &self,
         by: &Caller,
-        device: &str,
+        device: impl Into<AsSeen<'_>>,
         reset: &Reset,
     ) -> Result<Command, ServiceError> {
+        let seen = device.into();
         let Reset { options, terms, .. } = reset.clone();
         check_reason(reset.reason.as_deref(), Some(&reset.password))?;
         let deed = Deed {
@@ -67,32 +68,33 @@ impl Service {
             ..Deed::new(by, Function::Reset)
         };
         let id = self
-            .decide(device, deed, move |plugin, context| {
+            .decide(seen, deed, move |plugin, context| {
                 plugin.reset(context, options, &terms)
             })
             .await?;
-        self.command(device, &id).await
+        self.command(seen.device, &id).await
     }
 
     /// Asks for a remove of the password of one device, for a reason that the audit trail keeps.
     pub async fn remove(
         &self,
         by: &Caller,
-        device: &str,
+        device: impl Into<AsSeen<'_>>,
         terms: Terms,
         reason: Option<String>,
     ) -> Result<Command, ServiceError> {
+        let seen = device.into();
         check_reason(reason.as_deref(), None)?;
         let deed = Deed {
             detail: reason,
             ..Deed::new(by, Function::Remove)
         };
         let id = self
-            .decide(device, deed, move |plugin, context| {
+            .decide(seen, deed, move |plugin, context| {
                 plugin.remove(context, &terms)
             })
             .await?;
-        self.command(device, &id).await
+        self.command(seen.device, &id).await
     }
 
     /// Foretells what a request would come to. Nothing changes.

@@ -1,7 +1,9 @@
 //! A host in this process, and agents that say what a test wants them to say.
 
 use mdm_host::{
-    access::Caller,
+    access::{Caller, Permission, Reach},
+    api::{self, Rates},
+    dashboard,
     keys::HostKeys,
     password::Password,
     plugin::{Limits, Plugin, REFERENCE, Runtime},
@@ -20,8 +22,10 @@ use mdm_wire::{
     },
     words::{Action, Condition, ManagementMode, Outcome, Policy, ResetOptions, TokenState},
 };
-use std::{path::Path, sync::Arc};
+use reqwest::{Client, redirect};
+use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
 use zeroize::Zeroizing;
 
 pub(crate) const NO_OPTIONS: ResetOptions = ResetOptions {
@@ -45,7 +49,7 @@ pub(crate) struct Fleet {
 }
 
 /// What runs the bulks of a host.
-pub(crate) struct Runner(tokio::task::JoinHandle<()>);
+pub(crate) struct Runner(JoinHandle<()>);
 
 impl Runner {
     /// It ends with the host.
@@ -111,6 +115,35 @@ impl Fleet {
     /// The folder of the store.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// A token of the API.
+    pub(crate) async fn token(
+        &self,
+        name: &str,
+        permissions: BTreeSet<Permission>,
+        reach: Reach,
+    ) -> String {
+        let made = self
+            .service
+            .add_token(&admin(), name, permissions, reach, None)
+            .await;
+        made.unwrap().to_string()
+    }
+
+    /// The host listens at this URL, until the task is stopped.
+    pub(crate) async fn listens(&self) -> (String, JoinHandle<io::Result<()>>) {
+        let terms = api::Terms {
+            rates: Rates::DEFAULT,
+            body_time: Duration::from_secs(5),
+            metrics_reader: None,
+        };
+        let pages = dashboard::router(Arc::clone(&self.service), false);
+        let router = api::router(Arc::clone(&self.service), terms, pages);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = async move { axum::serve(listener, router).await };
+        (url, tokio::spawn(serving))
     }
 
     /// Bulks run until the runner is stopped.
@@ -251,6 +284,13 @@ impl Fleet {
         };
         self.service.sync(&agent.device, request).await
     }
+}
+
+/// A client that follows nowhere.
+pub(crate) fn client() -> Client {
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder().redirect(redirect::Policy::none());
+    client.build().unwrap()
 }
 
 impl Agent {

@@ -5,6 +5,7 @@
 
 mod agent_keys;
 mod bulks;
+mod calls;
 mod filters;
 mod fleet;
 mod permissions;

@@ -1,18 +1,16 @@
 //! Every route of the API and of the dashboard, as they list themselves: who may not do what it needs is refused,
 //! who may is not, and a stranger never gets that far.
 
-use crate::fleet::{Fleet, admin, owner, password};
+use crate::fleet::{Fleet, admin, client, owner, password};
 use axum::http::Method;
 use mdm_host::{
     access::{Permission, Reach, Role},
-    api::{self, Rates, Terms},
     dashboard::{self, Needs},
     token,
 };
-use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use tokio::net::TcpListener;
+use std::collections::BTreeSet;
 
 /// The group of the only device.
 const HERE: &str = "here";
@@ -29,32 +27,17 @@ impl Host {
     async fn new() -> Self {
         let fleet = Fleet::new().await;
         let device = fleet.enroll_in(owner(), &[HERE]).await.device;
-        let terms = Terms {
-            rates: Rates::DEFAULT,
-            body_time: Duration::from_secs(5),
-            metrics_reader: None,
-        };
-        let pages = dashboard::router(Arc::clone(&fleet.service), false);
-        let router = api::router(Arc::clone(&fleet.service), terms, pages);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().redirect(redirect::Policy::none());
+        let (url, _) = fleet.listens().await;
         Self {
             fleet,
             url,
             device,
-            client: client.build().unwrap(),
+            client: client(),
         }
     }
 
     async fn token(&self, name: &str, permissions: BTreeSet<Permission>, reach: Reach) -> String {
-        let service = &self.fleet.service;
-        let made = service
-            .add_token(&admin(), name, permissions, reach, None)
-            .await;
-        made.unwrap().to_string()
+        self.fleet.token(name, permissions, reach).await
     }
 
     /// The cookie of a new user's session.

@@ -1,0 +1,136 @@
+//! Calls of the API that come too late: what they rest on has changed.
+
+use crate::fleet::{Agent, Fleet, admin, client, owner};
+use mdm_host::access::{Reach, Role};
+use mdm_wire::words::Outcome;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+/// A host that listens, with one device.
+struct Host {
+    fleet: Fleet,
+    agent: Agent,
+    url: String,
+    token: String,
+    client: Client,
+}
+
+impl Host {
+    async fn new() -> Self {
+        let fleet = Fleet::new().await;
+        let agent = fleet.enroll(owner()).await;
+        let token = fleet.token("one", Role::Admin.permissions(), Reach::ALL);
+        let token = token.await;
+        let (url, _) = fleet.listens().await;
+        Self {
+            fleet,
+            agent,
+            url,
+            token,
+            client: client(),
+        }
+    }
+
+    /// A call about the device.
+    fn call(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}/api/v1/devices/{}{path}", self.url, self.agent.device);
+        self.client.request(method, url).bearer_auth(&self.token)
+    }
+
+    fn reset(&self, password: &str) -> RequestBuilder {
+        let body = json!({"password": password});
+        self.call(Method::POST, "/password/reset").json(&body)
+    }
+
+    async fn tag(&self, path: &str) -> String {
+        let answer = send(self.call(Method::GET, path)).await;
+        answer.headers()[header::ETAG].to_str().unwrap().to_owned()
+    }
+
+    async fn commands(&self) -> usize {
+        let (by, device) = (admin(), &self.agent.device);
+        let status = self.fleet.service.status(&by, device);
+        status.await.unwrap().1.len()
+    }
+}
+
+async fn send(request: RequestBuilder) -> Response {
+    request.send().await.unwrap()
+}
+
+#[track_caller]
+fn assert_problem(answer: &Value, status: StatusCode, kind: &str) {
+    assert_eq!(
+        (&answer["status"], &answer["type"]),
+        (&json!(status.as_u16()), &json!(kind)),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn what_rests_on_an_old_look_at_a_device_is_refused_and_changes_nothing() {
+    let host = Host::new().await;
+    let old = host.tag("").await;
+    let reset = send(host.reset("1234").header(header::IF_MATCH, &old)).await;
+    assert_eq!(reset.status(), StatusCode::CREATED);
+    let command: Value = reset.json().await.unwrap();
+    let cancel = format!("/commands/{}/cancel", command["id"].as_str().unwrap());
+    let cancelled = send(host.call(Method::POST, &cancel)).await;
+    assert_eq!(cancelled.status(), StatusCode::OK);
+
+    let policy = json!({"requirement": {"quality": "numeric"}, "minimum_length": 4});
+    for request in [
+        host.reset("1234"),
+        host.call(Method::POST, "/password/remove").json(&json!({})),
+        host.call(Method::PUT, "/policy").json(&policy),
+        host.call(Method::DELETE, "/policy"),
+        host.call(Method::POST, "/revoke").json(&json!({})),
+    ] {
+        let answer = send(request.header(header::IF_MATCH, &old)).await;
+        let answer = answer.json().await.unwrap();
+        assert_problem(&answer, StatusCode::PRECONDITION_FAILED, "device-changed");
+    }
+    assert_eq!(host.commands().await, 1);
+    let (device, _) = host
+        .fleet
+        .service
+        .device(&admin(), &host.agent.device)
+        .await
+        .unwrap();
+    assert_eq!((device.device.policy, device.revoked_at), (None, None));
+
+    let now = host.tag("").await;
+    let either = host
+        .reset("1234")
+        .header(header::IF_MATCH, format!("{old}, {now}"));
+    assert_eq!(send(either).await.status(), StatusCode::CREATED);
+    let whatever = host
+        .call(Method::PUT, "/policy")
+        .json(&policy)
+        .header(header::IF_MATCH, "*");
+    let answer = send(whatever).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(
+        answer.headers()[header::ETAG].to_str().unwrap(),
+        host.tag("").await,
+        "the answer of a change tells the new tag"
+    );
+}
+
+#[tokio::test]
+async fn the_tag_of_a_device_changes_with_its_command_and_not_by_a_sync() {
+    let host = Host::new().await;
+    let path = "/password/status";
+    let before = host.tag(path).await;
+    assert_eq!(before, host.tag("").await, "both are of the device");
+    host.fleet.sync(&host.agent).await;
+    assert_eq!(before, host.tag(path).await, "after a sync");
+
+    let command = host.fleet.reset(&host.agent, "1234").await.unwrap();
+    let pending = host.tag(path).await;
+    assert_ne!(before, pending, "after a reset");
+    host.fleet
+        .report(&host.agent, &command, Outcome::Success)
+        .await;
+    assert_ne!(pending, host.tag(path).await, "after its success");
+}
