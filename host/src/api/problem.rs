@@ -57,9 +57,9 @@ impl From<ServiceError> for ApiError {
             | ServiceError::BulkState { .. }
             | ServiceError::BusyChecking
             | ServiceError::NothingToRollBack
-            | ServiceError::Store(StoreError::Conflict | StoreError::BulkOver) => {
-                StatusCode::CONFLICT
-            }
+            | ServiceError::Store(
+                StoreError::Conflict | StoreError::BulkOver | StoreError::BulkAnswered,
+            ) => StatusCode::CONFLICT,
             ServiceError::BadName(_)
             | ServiceError::BadPassword(_)
             | ServiceError::BadReason(_)

@@ -8,15 +8,18 @@ use crate::{
     plugin::Function,
     store::{Bulk, BulkState, BulkTurn, NoCommand, StoreError},
 };
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use mdm_wire::{
     time,
     words::{Action, CommandId},
 };
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
-/// The most bulks that run by turns; the others wait.
-const MOST_BULKS: u32 = 8;
+/// The most bulks that run by turns; the others wait. A bulk that stands still takes a place too, so there are many.
+const MOST_BULKS: u32 = 64;
 
 /// How many devices of a bulk are done before it is the next one's turn.
 pub(super) const PAGE: u32 = 256;
@@ -24,29 +27,48 @@ pub(super) const PAGE: u32 = 256;
 /// How many devices are decided on at once: their commits are made durable together.
 pub(super) const AT_ONCE: usize = 32;
 
-/// How long to wait after a failure of the store.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long a bulk stands still after a failure that is no answer about a device.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
-/// How far each bulk is, by the id of the last device that is done. What is lost with the host is found again in
-/// the store.
-type Places = HashMap<String, String>;
+/// How far a bulk is. What is lost with the host is found again in the store.
+#[derive(Default)]
+struct Place {
+    /// Its commands are taken back, and not made any more.
+    is_taken_back: bool,
+    /// The id of the last device that is done.
+    after: Option<String>,
+    /// It stands still until then.
+    rests_until: Option<Instant>,
+}
+
+/// How far each bulk is.
+type Places = HashMap<String, Place>;
 
 impl Service {
     /// Runs bulks until the host closes.
     pub async fn run_bulks(&self) {
         let mut closing = self.closing.subscribe();
         let mut places = Places::new();
-        if let Err(error) = self.end_old_downloads().await {
-            tracing::warn!(%error, "bulks whose downloads broke off were not cancelled");
-        }
+        let mut has_ended_downloads = false;
         while !*closing.borrow() {
+            if !has_ended_downloads {
+                let ended = self.end_old_downloads().await;
+                has_ended_downloads = ended.is_ok();
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "bulks whose downloads broke off were not cancelled");
+                }
+            }
             let pause = match self.run_bulks_once(&mut places).await {
-                Ok(true) => continue,
-                Ok(false) => Duration::MAX,
+                Ok(Some(pause)) => pause,
+                Ok(None) => continue,
                 Err(error) => {
-                    tracing::warn!(%error, "a bulk stands still");
+                    tracing::warn!(%error, "all bulks stand still");
                     PAUSE
                 }
+            };
+            let pause = match has_ended_downloads {
+                true => pause,
+                false => PAUSE,
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -56,30 +78,57 @@ impl Service {
         }
     }
 
-    /// Does a page of each bulk. False: there is none.
-    async fn run_bulks_once(&self, places: &mut Places) -> Result<bool, ServiceError> {
+    /// Does a page of each bulk that does not stand still. If there is none, it says for how long.
+    async fn run_bulks_once(&self, places: &mut Places) -> Result<Option<Duration>, ServiceError> {
         let bulks = self.store.bulks_to_run(MOST_BULKS).await?;
         places.retain(|id, _| bulks.iter().any(|bulk| bulk.id == *id));
-        let is_any = !bulks.is_empty();
+        let mut pause = match bulks.is_empty() {
+            true => Some(Duration::MAX),
+            false => Some(PAUSE),
+        };
         for bulk in bulks {
             if *self.closing.borrow() {
                 break;
             }
-            let after = places.get(&bulk.id).map(String::as_str);
+            let place = places.entry(bulk.id.clone()).or_default();
+            let is_taken_back = bulk.taken_back_by.is_some();
+            if place.is_taken_back != is_taken_back {
+                // What is taken back was made from the beginning.
+                *place = Place {
+                    is_taken_back,
+                    ..Place::default()
+                };
+            }
+            let now = Instant::now();
+            if place.rests_until.is_some_and(|until| until > now) {
+                continue;
+            }
+            let after = place.after.as_deref();
             let done = match &bulk.taken_back_by {
                 Some(by) => self.take_back_page(&bulk, by, after).await,
                 None => self.make_page(&bulk, after).await,
             };
             match done {
-                Ok(Some(last)) => drop(places.insert(bulk.id, last)),
-                // It was cancelled meanwhile, or it is done: what comes then begins at its beginning.
-                Ok(None) | Err(ServiceError::Store(StoreError::BulkOver)) => {
-                    places.remove(&bulk.id);
+                Ok(after) => {
+                    place.after = after;
+                    place.rests_until = None;
+                    pause = None;
                 }
-                Err(error) => return Err(error),
+                // It was cancelled meanwhile.
+                Err(ServiceError::Store(StoreError::BulkOver)) => {
+                    places.remove(&bulk.id);
+                    pause = None;
+                }
+                // It keeps nobody from the other bulks.
+                Err(error) => {
+                    if place.rests_until.is_none() {
+                        tracing::warn!(bulk = bulk.id, %error, "a bulk stands still, and is tried again and again");
+                    }
+                    place.rests_until = Some(now + PAUSE);
+                }
             }
         }
-        Ok(is_any)
+        Ok(pause)
     }
 
     /// Makes the commands of the next devices, and says which was the last; none: the bulk is done.
@@ -91,18 +140,27 @@ impl Service {
         let password = self.bulk_password(bulk)?;
         let page = self.store.bulk_to_do(bulk, after, PAGE).await?;
         let Some(last) = page.last().map(|it| it.device.id.clone()) else {
-            self.end_bulk(bulk, BulkState::Done).await?;
+            self.end_bulk(bulk, BulkState::Running, BulkState::Done)
+                .await?;
             return Ok(None);
         };
-        stream::iter(page)
+        // Also after a failure, what was begun is carried out to its end.
+        let made = stream::iter(page)
             .map(|snapshot| self.make_one(bulk, password.as_ref(), snapshot.device.id))
             .buffer_unordered(AT_ONCE)
-            .try_for_each(|_| async { Ok(()) })
-            .await?;
+            .collect::<Vec<_>>()
+            .await;
+        for made in made {
+            match made {
+                Ok(_) | Err(ServiceError::Store(StoreError::BulkAnswered)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(Some(last))
     }
 
-    /// Makes the command of one device, or notes why there is none. It errs if the device has no answer yet.
+    /// Makes the command of one device, or notes why there is none. It errs if the device has no answer yet, or
+    /// had one before.
     pub(super) async fn make_one(
         &self,
         bulk: &Bulk,
@@ -139,10 +197,8 @@ impl Service {
         };
         let error = match made {
             Ok(command) => return Ok(Ok(command)),
-            Err(error @ ServiceError::Store(StoreError::BulkOver | StoreError::Failed(_))) => {
-                return Err(error);
-            }
-            Err(error) => error,
+            Err(error) if is_answer(&error) => error,
+            Err(error) => return Err(error),
         };
         let why = NoCommand {
             kind: error.kind().to_owned(),
@@ -174,27 +230,46 @@ impl Service {
             self.news.changed(&bulk.id);
             return Ok(None);
         };
-        let cancel = async |(device, command): (String, CommandId)| {
-            if let Err(error) = self.cancel(&by, &device, &command).await {
-                // Its outcome may have come first.
-                tracing::info!(device, command, %error, "was not taken back");
-            }
-        };
-        stream::iter(page)
-            .map(cancel)
+        let taken_back = stream::iter(page)
+            .map(|(device, command)| self.take_back(&by, device, command))
             .buffer_unordered(AT_ONCE)
-            .collect::<()>()
+            .collect::<Vec<_>>()
             .await;
+        taken_back.into_iter().collect::<Result<(), _>>()?;
         Ok(Some(last))
     }
 
-    pub(super) async fn end_bulk(&self, bulk: &Bulk, to: BulkState) -> Result<(), ServiceError> {
+    /// Cancels a command. It errs if that has to be tried again.
+    async fn take_back(
+        &self,
+        by: &Caller,
+        device: String,
+        command: CommandId,
+    ) -> Result<(), ServiceError> {
+        match self.cancel(by, &device, &command).await {
+            Ok(_) => Ok(()),
+            // Its outcome may have come first.
+            Err(error) if is_answer(&error) => {
+                tracing::info!(device, command, %error, "was not taken back");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends a bulk, if it stands there still.
+    pub(super) async fn end_bulk(
+        &self,
+        bulk: &Bulk,
+        from: BulkState,
+        to: BulkState,
+    ) -> Result<(), ServiceError> {
         let words = match to {
             BulkState::Done => ("end-bulk", "ended"),
             _ => ("cancel-bulk", "cancelled"),
         };
         let turn = BulkTurn {
-            from: BulkState::Running,
+            from,
             to,
             at: time::now(),
             approved_by: None,
@@ -209,8 +284,24 @@ impl Service {
     /// Cancels the bulks whose passwords were being downloaded when the host went down.
     async fn end_old_downloads(&self) -> Result<(), ServiceError> {
         for bulk in self.store.bulks_with_downloads().await? {
-            self.end_bulk(&bulk, BulkState::Cancelled).await?;
+            self.end_bulk(&bulk, BulkState::Running, BulkState::Cancelled)
+                .await?;
         }
         Ok(())
     }
+}
+
+/// Whether an error is an answer about the device, which would be the same if it were asked again. Others pass: the
+/// plugin is out of service, say, or the disk is full.
+fn is_answer(error: &ServiceError) -> bool {
+    matches!(
+        error,
+        ServiceError::Refused(_)
+            | ServiceError::Revoked(_)
+            | ServiceError::Forbidden(_)
+            | ServiceError::BadRequest(_)
+            | ServiceError::UnknownDevice(_)
+            | ServiceError::UnknownCommand { .. }
+            | ServiceError::Sealing(_)
+    )
 }

@@ -69,7 +69,7 @@ impl Service {
                     BulkState::Cancelled
                 }
             };
-            if let Err(error) = service.end_bulk(&bulk, to).await {
+            if let Err(error) = service.end_bulk(&bulk, BulkState::Running, to).await {
                 tracing::warn!(bulk = bulk.id, %error, "a bulk was not ended");
             }
         });

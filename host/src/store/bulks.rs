@@ -245,7 +245,7 @@ pub trait Bulks: Send + Sync + 'static {
         most: u32,
     ) -> Result<Vec<Snapshot>, StoreError>;
 
-    /// Notes why a device has no command of a bulk.
+    /// Notes why a device has no command of a bulk, unless it has one.
     async fn add_no_command(
         &self,
         bulk: &str,

@@ -34,6 +34,9 @@ pub enum StoreError {
     /// The bulk that a command was to be part of is not running.
     #[error("the bulk was cancelled: no more commands of it are made")]
     BulkOver,
+    /// The device has a command of the bulk already.
+    #[error("the device has a command of this bulk already, and gets no second one")]
+    BulkAnswered,
     /// The database refused or failed.
     #[error("the store failed: {0}. Check the disk and the database file, then try again")]
     Failed(String),

@@ -1,14 +1,23 @@
 //! Bulks: one request for a whole group, answered device by device.
 
-use crate::fleet::{Agent, Fleet, admin, owner, password};
+use crate::{
+    fleet::{Agent, Fleet, admin, owner, password},
+    plugins::hostile,
+};
 use futures_util::future::join_all;
 use mdm_host::{
     access::{Caller, Forbidden, Permission, Reach},
+    audit::AuditEntry,
+    change::Change,
+    plugin::REFERENCE,
     service::{BulkRequest, ServiceError},
-    store::{Bulk, BulkState, BulkTerms},
+    store::{
+        Bulk, BulkState, BulkTerms, Bulks as _, Commit, Devices as _, NoCommand, PluginFile,
+        SqliteStore, StoreError,
+    },
 };
 use mdm_wire::{
-    decisions::{Characters, PasswordRule, Refusal, Status},
+    decisions::{Characters, Command, PasswordRule, Refusal, Status},
     sync::Told,
     words::{Action, Failure, Outcome, ResetOptions},
 };
@@ -270,6 +279,114 @@ async fn after_a_cancel_no_more_commands_are_made_and_pending_ones_can_be_taken_
         assert!(fleet.sync(agent).await.commands.is_empty());
     }
     runner.stop(&fleet).await;
+}
+
+/// A bulk on which the hostile plugin crashes, again and again.
+fn crashing() -> BulkRequest {
+    let mut crashing = reset("1234");
+    crashing.terms.valid_for = Some(3);
+    crashing
+}
+
+#[tokio::test]
+async fn while_the_plugin_fails_a_bulk_stands_still_and_keeps_no_other_one_from_going_on() {
+    let fleet = hostile().await;
+    let agents = enroll(&fleet, 20).await;
+    let other = fleet.enroll_in(owner(), &["support"]).await;
+    let runner = fleet.runs_bulks();
+    let service = &fleet.service;
+    let bulk = service.start_bulk(&admin(), crashing()).await.unwrap();
+    let elsewhere = BulkRequest {
+        group: "support".into(),
+        ..remove()
+    };
+    let elsewhere = service.start_bulk(&admin(), elsewhere).await.unwrap();
+    done(&fleet, &elsewhere).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let now = service.bulk(&admin(), &bulk.id).await.unwrap();
+    let progress = service.bulk_progress(&bulk).await.unwrap();
+    assert_eq!((now.state, progress.answered()), (BulkState::Running, 0));
+    assert!(fleet.sync(&other).await.commands.len() <= 1);
+
+    let file = PluginFile {
+        bytes: REFERENCE.to_vec(),
+        signature: None,
+    };
+    service.use_plugin(&admin(), file).await.unwrap();
+    done(&fleet, &bulk).await;
+    assert_eq!(commands(&fleet, &agents).await, vec![1; 20]);
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
+async fn what_is_taken_back_while_a_bulk_runs_is_taken_back_from_its_beginning() {
+    let fleet = Fleet::new().await;
+    let agents = enroll(&fleet, 600).await;
+    let service = &fleet.service;
+    let bulk = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    let runner = fleet.runs_bulks();
+    until(&fleet, &bulk, |_, answered| answered >= 256).await;
+    service.cancel_bulk(&admin(), &bulk.id, true).await.unwrap();
+    until(&fleet, &bulk, |bulk, _| bulk.taken_back_by.is_none()).await;
+    let progress = service.bulk_progress(&bulk).await.unwrap();
+    assert_eq!(progress.pending, 0);
+    assert!(progress.failed >= 256 && progress.failed <= agents.len() as u64);
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
+async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
+    let fleet = Fleet::new().await;
+    let agent = &enroll(&fleet, 1).await[0];
+    let service = &fleet.service;
+    let bulk = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    let runner = fleet.runs_bulks();
+    done(&fleet, &bulk).await;
+    runner.stop(&fleet).await;
+    let first = service.history(&admin(), &agent.device).await.unwrap();
+    fleet.report(agent, &first[0], Outcome::Success).await;
+
+    // A second host over the same store that is late, say.
+    let store = SqliteStore::open(&fleet.folder().join("mdm.db")).unwrap();
+    let late = Bulk {
+        id: format!("{}-late", bulk.id),
+        state: BulkState::Running,
+        ..bulk.clone()
+    };
+    let audit = || AuditEntry::new(0, &admin(), "test");
+    store.add_bulk(late.clone(), audit()).await.unwrap();
+    let commit = async |id: &str| {
+        let snapshot = store.snapshot(&agent.device).await.unwrap().unwrap();
+        let command = Command {
+            id: id.into(),
+            status: Status::Pending,
+            ..first[0].clone()
+        };
+        let commit = Commit {
+            device: agent.device.clone(),
+            version: snapshot.version,
+            at: 0,
+            changes: vec![Change::Send {
+                command,
+                sealed: None,
+            }],
+            bulk: Some(late.id.clone()),
+            audit: None,
+        };
+        store.commit(commit).await
+    };
+    commit("one").await.unwrap();
+    assert!(matches!(commit("two").await, Err(StoreError::BulkAnswered)));
+    let why = NoCommand {
+        kind: "conflict".into(),
+        detail: "one is pending".into(),
+    };
+    store
+        .add_no_command(&late.id, &agent.device, why)
+        .await
+        .unwrap();
+    let progress = store.bulk_progress(&late.id).await.unwrap();
+    assert_eq!((progress.pending, progress.refused), (1, 0));
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ fn a_component_that_breaks_a_limit_before_its_first_call_is_refused_and_the_limi
     }
 }
 
-async fn hostile() -> Fleet {
+pub(crate) async fn hostile() -> Fleet {
     hostile_with(None).await
 }
 

@@ -179,7 +179,8 @@ impl Bulks for SqliteStore {
                 connection
                     .prepare_cached(
                         "insert or ignore into bulk_refusals (bulk, device, kind, detail) \
-                         values (?, ?, ?, ?)",
+                         select ?1, ?2, ?3, ?4 where not exists \
+                         (select 1 from commands where bulk = ?1 and device = ?2)",
                     )?
                     .execute(params![bulk, device, why.kind, why.detail])?;
                 Ok(())

@@ -11,7 +11,7 @@ use mdm_wire::{
     time::Timestamp,
     words::Outcome,
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ffi::SQLITE_CONSTRAINT_UNIQUE, params};
 
 /// Compares the device's version and sets the next one, then writes the changes.
 pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), StoreError> {
@@ -127,7 +127,13 @@ fn insert_command(
             command.requested_at,
             command.expires_at,
             bulk,
-        ])?;
+        ])
+        .map_err(|error| match error.sqlite_error() {
+            Some(clash) if clash.extended_code == SQLITE_CONSTRAINT_UNIQUE => {
+                StoreError::BulkAnswered
+            }
+            _ => error.into(),
+        })?;
     // The latest is that with the greatest id, also if a clock went back in between.
     connection
         .prepare_cached(

@@ -113,7 +113,7 @@ create table commands (
     bulk text references bulks (id)            -- that it is part of
 ) strict;
 create index commands_by_device on commands (device, id);
-create index commands_by_bulk on commands (bulk, device) where bulk is not null;
+create unique index commands_by_bulk on commands (bulk, device) where bulk is not null;
 create index commands_by_bulk_and_status on commands (bulk, status) where bulk is not null;
 create index commands_pending on commands (device) where is_pending;
 create index commands_expiring on commands (expires_at, id) where is_pending and expires_at is not null;
