@@ -117,6 +117,9 @@ impl Service {
         let at = time::now();
         let share = getrandom::u32().unwrap_or(u32::MAX);
         let result = follow(progress, event, at, share, sent.as_ref().err());
+        if result == AttemptResult::GivenUp {
+            self.give_up_as_old(at, progress).await?;
+        }
         let (id, kind) = (&webhook.id, event.kind);
         match &sent {
             Ok(_) => tracing::debug!(webhook = id, event = event.id, %kind, "delivered"),
@@ -138,6 +141,28 @@ impl Service {
             next_try: is_again.then_some(progress.next_try),
         })
     }
+
+    /// Passes the next events that are too old as well: one after each pause, they would be given up more slowly
+    /// than others may come.
+    async fn give_up_as_old(
+        &self,
+        at: Timestamp,
+        progress: &mut Progress,
+    ) -> Result<(), ServiceError> {
+        loop {
+            let next = self.store.events(progress.done, TURN).await?;
+            let old = next.iter().take_while(|event| is_too_old(event, at));
+            match old.last() {
+                Some(last) => progress.done = last.number,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Whether a message that is not taken is not sent again.
+fn is_too_old(event: &Event, at: Timestamp) -> bool {
+    at > event.at + millis(GIVEN_UP_AFTER)
 }
 
 /// Whether a webhook is told of this.
@@ -167,7 +192,7 @@ fn follow(
     if error.is_gone() {
         return AttemptResult::Gone;
     }
-    if at > event.at + millis(GIVEN_UP_AFTER) {
+    if is_too_old(event, at) {
         progress.done = event.number;
         return AttemptResult::GivenUp;
     }

@@ -15,3 +15,4 @@ mod rules;
 mod store;
 mod swap;
 mod users;
+mod webhooks;

@@ -1,0 +1,58 @@
+//! What waits for webhooks.
+
+use crate::fleet::{Fleet, admin, owner};
+use mdm_host::{
+    access::Reach,
+    change::Change,
+    service::NewWebhook,
+    store::{AttemptResult, Commit, Devices as _, SqliteStore, Webhooks as _},
+};
+use mdm_wire::time;
+use std::{sync::Arc, time::Duration};
+
+const FOUR_DAYS: u64 = 4 * 24 * 3600 * 1000;
+
+#[tokio::test]
+async fn what_is_given_up_for_a_receiver_that_is_away_is_given_up_with_all_that_is_as_old() {
+    let fleet = Fleet::new().await;
+    let agent = fleet.enroll(owner()).await;
+    let new = NewWebhook {
+        url: "https://nowhere.invalid/".into(),
+        events: Default::default(),
+        reach: Reach::ALL,
+    };
+    let made = fleet.service.add_webhook(&admin(), new).await.unwrap();
+    let store = SqliteStore::open(&fleet.folder().join("mdm.db")).unwrap();
+    let now = time::now();
+    for at in [now - FOUR_DAYS; 50].into_iter().chain([now]) {
+        let snapshot = store.snapshot(&agent.device).await.unwrap().unwrap();
+        let commit = Commit {
+            device: agent.device.clone(),
+            version: snapshot.version,
+            at,
+            changes: vec![Change::SetPolicyOverride(None)],
+            bulk: None,
+            audit: None,
+        };
+        store.commit(commit).await.unwrap();
+    }
+    let service = Arc::clone(&fleet.service);
+    let deliveries = tokio::spawn(service.deliver_webhooks());
+    let given_up = async || {
+        let attempts = store.attempts(&made.webhook.id, 100).await.unwrap();
+        let results = attempts.iter().map(|it| it.result);
+        results.filter(|it| *it == AttemptResult::GivenUp).count()
+    };
+    for _ in 0..1000 {
+        if given_up().await > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(given_up().await, 1);
+    let left = store.events(0, 100).await.unwrap();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left[0].at, now);
+    fleet.service.close();
+    deliveries.await.unwrap();
+}
