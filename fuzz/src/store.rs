@@ -412,6 +412,7 @@ impl Accounts for OneDevice {
             name: "admin".into(),
             permissions: Permission::ALL.into(),
             reach: Reach::ALL,
+            made_by: "host".into(),
             created_at: 0,
             expires_at: None,
         }))
@@ -506,6 +507,10 @@ impl Bulks for OneDevice {
     }
 
     async fn bulks_to_run(&self, _most: u32) -> Result<Vec<Bulk>> {
+        Ok(Vec::new())
+    }
+
+    async fn bulks_waiting(&self, _: Timestamp) -> Result<Vec<Bulk>> {
         Ok(Vec::new())
     }
 

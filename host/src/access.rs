@@ -219,6 +219,8 @@ impl fmt::Display for Reach {
 pub struct Caller {
     /// As the audit trail names them: `user alice`, `token backup`, `agent`, `host`.
     pub name: String,
+    /// Who made the token that they call with; none: they are no token.
+    pub behind: Option<String>,
     /// The address that the call comes from, where it comes by network.
     pub address: Option<IpAddr>,
     /// What they may do.
@@ -254,8 +256,15 @@ pub enum Forbidden {
     )]
     Grant(String),
     /// Nobody may approve what they have asked for themselves.
-    #[error("{0} has asked for this, so somebody else has to approve it")]
+    #[error(
+        "{0} has asked for this, or made the token that has, so somebody else has to approve it"
+    )]
     OwnRequest(String),
+    /// No program approves anything.
+    #[error(
+        "{0} is no user: somebody who signs in has to approve it, on the dashboard's page of the bulk"
+    )]
+    NoUser(String),
     /// Only who has asked for it may do this.
     #[error("{requested_by} has asked for this, and only they may do that, not {who}")]
     OthersRequest {
@@ -280,9 +289,24 @@ impl Caller {
     fn all_powerful(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            behind: None,
             address: None,
             permissions: Permission::ALL.into(),
             reach: Reach::ALL,
+        }
+    }
+
+    /// Who is behind the call: a token acts for whoever made it.
+    pub fn principal(&self) -> &str {
+        self.behind.as_ref().unwrap_or(&self.name)
+    }
+
+    /// Lets a call through by which a person approves what somebody else is behind.
+    pub fn check_approval(&self, principal: &str) -> Result<(), Forbidden> {
+        match self.name.starts_with("user ") {
+            false => Err(Forbidden::NoUser(self.name.clone())),
+            true if self.name == principal => Err(Forbidden::OwnRequest(self.name.clone())),
+            true => Ok(()),
         }
     }
 

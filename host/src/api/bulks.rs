@@ -37,10 +37,8 @@ pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(start))
         .routes(routes!(cancel))
         .routes(routes!(sheet));
-    let approved = OpenApiRouter::new().routes(routes!(approve));
-    needs(Permission::See, seen)
-        .merge(needs(Permission::ChangePassword, asked))
-        .merge(needs(Permission::Approve, approved))
+    // None approves: programs can't, and users do so on the dashboard.
+    needs(Permission::See, seen).merge(needs(Permission::ChangePassword, asked))
 }
 
 async fn view(host: &Service, bulk: Bulk) -> Result<BulkView, ServiceError> {
@@ -50,7 +48,8 @@ async fn view(host: &Service, bulk: Bulk) -> Result<BulkView, ServiceError> {
 
 /// Asks for a bulk: a reset or a remove of each device of a group.
 ///
-/// It goes on by itself, unless somebody else has to approve it, or each device gets a password of its own: then
+/// It goes on by itself, unless a user has to approve it on the dashboard, other than who asked for it or made the
+/// token that did; or each device gets a password of its own: then
 /// it begins when its sheet is downloaded.
 #[utoipa::path(
     post,
@@ -180,19 +179,6 @@ async fn report(By(by): By, host: Host, Path(bulk): Path<String>) -> Result<Resp
     Ok(table::bulk_report(Arc::clone(&host), by, &bulk))
 }
 
-/// Approves a bulk that somebody else has asked for.
-#[utoipa::path(
-    post,
-    path = "/bulks/{bulk}/approve",
-    operation_id = "approve_bulk",
-    tag = PASSWORDS,
-    responses((status = 200, body = BulkView)),
-)]
-async fn approve(By(by): By, host: Host, Path(bulk): Path<String>) -> Answer<BulkView> {
-    let bulk = host.approve_bulk(&by, &bulk).await?;
-    Ok(Json(view(&host, bulk).await?))
-}
-
 /// How a bulk is cancelled.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -223,7 +209,8 @@ async fn cancel(
 
 /// Starts a bulk with different passwords, and answers with a table of them, once.
 ///
-/// If the download breaks off, no more commands are made.
+/// If the download breaks off, no more commands are made, and those that are pending are cancelled: their passwords
+/// may have been told to nobody.
 #[utoipa::path(
     post,
     path = "/bulks/{bulk}/sheet.csv",

@@ -303,6 +303,8 @@ pub struct ApiTokenView {
     pub permissions: BTreeSet<Permission>,
     /// To which devices: those of these groups; none: all.
     pub groups: Reach,
+    /// Who is behind it: who made it, or who made the token that did.
+    pub made_by: String,
     /// Since when there is this token.
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
@@ -319,6 +321,7 @@ impl From<ApiToken> for ApiTokenView {
             name: token.name,
             permissions: token.permissions,
             groups: token.reach,
+            made_by: token.made_by,
             created_at: token.created_at,
             expires_at: token.expires_at,
         }

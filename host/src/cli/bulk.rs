@@ -68,13 +68,6 @@ pub(super) enum Bulk {
         #[command(flatten)]
         host: Host,
     },
-    /// Approve a bulk that somebody else has asked for.
-    Approve {
-        /// The bulk's id.
-        bulk: String,
-        #[command(flatten)]
-        host: Host,
-    },
     /// Start a bulk with different passwords that was approved, and write the passwords into a new file.
     Sheet {
         /// The bulk's id.
@@ -168,11 +161,6 @@ impl Bulk {
                 let client = Client::new(&host)?;
                 client.download(Method::GET, &path, &mut stdout()).await
             }
-            Self::Approve { bulk, host } => {
-                let client = Client::new(&host)?;
-                let bulk: BulkView = client.post(&["bulks", &bulk, "approve"], &()).await?;
-                client.print(&bulk, show::bulk)
-            }
             Self::Sheet { bulk, file, host } => {
                 let client = Client::new(&host)?;
                 sheet(&client, &bulk, &mut new_file(&file)?).await
@@ -227,7 +215,7 @@ async fn reset(asked: &Asked, options: ResetOptions, file: Option<&Path>) -> any
         std::fs::remove_file(file)?;
         client.print(&bulk, show::bulk)?;
         bail!(
-            "the bulk is {}: once it is approved, run `mdm-host bulk sheet {} FILE`",
+            "the bulk is {}: once another user has approved it on the dashboard, run `mdm-host bulk sheet {} FILE`",
             bulk.state,
             bulk.id
         );
@@ -257,8 +245,8 @@ async fn sheet(client: &Client, bulk: &str, file: &mut impl Write) -> anyhow::Re
     let path = ["bulks", bulk, "sheet.csv"];
     let downloaded = client.download(Method::POST, &path, file).await;
     downloaded.context(
-        "the sheet is not whole: devices that are in it have their new passwords, and the rest of the bulk is not \
-         made",
+        "the sheet is not whole: what is pending of the bulk is cancelled, and the rest is not made. Only devices that \
+         were faster than that have their new passwords: keep the sheet, and see `mdm-host bulk show`",
     )
 }
 

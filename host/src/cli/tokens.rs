@@ -42,6 +42,7 @@ async fn add(store: &dyn Store, token: &str) -> anyhow::Result<()> {
         name: NAME.to_owned(),
         permissions: Permission::ALL.into(),
         reach: Reach::ALL,
+        made_by: Caller::host().name,
         created_at: time::now(),
         expires_at: None,
     };

@@ -107,7 +107,7 @@ fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option
     Some(html! {
         section .card .wide aria-labelledby="actions-title" {
             h2 #actions-title { "What can be done" }
-            @if waits && is_own {
+            @if waits && bulk.principal == signed_in.caller.name {
                 p { "Somebody else has to approve it, because it is for so many devices." }
             } @else if waits && signed_in.may(Permission::Approve) {
                 (post("approve", html! { button .primary type="submit" { "Approve" } }))
@@ -118,7 +118,7 @@ fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option
                 p {
                     "Each device gets its own password while the sheet is downloaded, once. It is kept nowhere else: "
                     "keep the file safe, and open this page again when it is there. If the download breaks off, "
-                    "devices that got a command keep it, and the rest is not made."
+                    "the commands that are pending are cancelled, and the rest is not made."
                 }
                 (post("sheet", html! { button .primary type="submit" { "Start, and download the passwords" } }))
             }

@@ -30,6 +30,13 @@ pub(super) const AT_ONCE: usize = 32;
 /// How long a bulk stands still after a failure that is no answer about a device.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a bulk may wait for its approval and its download, in milliseconds: a day. After that it is cancelled,
+/// so that no password waits for ever.
+const LONGEST_WAIT: u64 = 24 * 3600 * 1000;
+
+/// How often that is looked at, where nothing else is to be done.
+const EVERY: Duration = Duration::from_secs(60);
+
 /// How far a bulk is. What is lost with the host is found again in the store.
 #[derive(Default)]
 struct Place {
@@ -80,10 +87,11 @@ impl Service {
 
     /// Does a page of each bulk that does not stand still. If there is none, it says for how long.
     async fn run_bulks_once(&self, places: &mut Places) -> Result<Option<Duration>, ServiceError> {
+        self.end_forgotten_bulks().await?;
         let bulks = self.store.bulks_to_run(MOST_BULKS).await?;
         places.retain(|id, _| bulks.iter().any(|bulk| bulk.id == *id));
         let mut pause = match bulks.is_empty() {
-            true => Some(Duration::MAX),
+            true => Some(EVERY),
             false => Some(PAUSE),
         };
         for bulk in bulks {
@@ -220,6 +228,7 @@ impl Service {
     ) -> Result<Option<String>, ServiceError> {
         let by = Caller {
             name: by.to_owned(),
+            behind: None,
             address: None,
             permissions: [Permission::ChangePassword].into(),
             reach: Reach::ALL,
@@ -257,7 +266,8 @@ impl Service {
         }
     }
 
-    /// Ends a bulk, if it stands there still.
+    /// Ends a bulk, if it stands there still. Of a download that broke off, it may be that nobody was told the
+    /// passwords of some commands: all that are pending are taken back.
     pub(super) async fn end_bulk(
         &self,
         bulk: &Bulk,
@@ -268,17 +278,29 @@ impl Service {
             BulkState::Done => ("end-bulk", "ended"),
             _ => ("cancel-bulk", "cancelled"),
         };
+        let breaks_off = from == BulkState::Running && to == BulkState::Cancelled;
         let turn = BulkTurn {
             from,
             to,
             at: time::now(),
             approved_by: None,
-            taken_back_by: None,
+            taken_back_by: breaks_off.then(|| bulk.requested_by.clone()),
         };
         match self.turn_bulk(&Caller::host(), bulk, turn, words).await {
             Ok(_) | Err(ServiceError::BulkState { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Cancels the bulks that nobody has approved or downloaded for too long.
+    async fn end_forgotten_bulks(&self) -> Result<(), ServiceError> {
+        let asked_before = time::now().saturating_sub(LONGEST_WAIT);
+        for bulk in self.store.bulks_waiting(asked_before).await? {
+            if let Err(error) = self.end_bulk(&bulk, bulk.state, BulkState::Cancelled).await {
+                tracing::warn!(bulk = bulk.id, %error, "a bulk that waits for too long was not cancelled");
+            }
+        }
+        Ok(())
     }
 
     /// Cancels the bulks whose passwords were being downloaded when the host went down.

@@ -1,9 +1,9 @@
 //! Bulks that give each device a password of its own: the passwords are made while their sheet is downloaded, told
-//! once, and kept nowhere.
+//! once, and kept nowhere. If the download breaks off, commands whose passwords nobody may know are taken back.
 
 use super::{
     Service, ServiceError,
-    bulk_runner::{AT_ONCE, PAGE},
+    bulk_runner::{AT_ONCE, PAGE, PAUSE},
 };
 use crate::{
     access::{Caller, Forbidden},
@@ -33,7 +33,7 @@ type Pages = mpsc::Sender<Result<Vec<SheetLine>, ServiceError>>;
 
 impl Service {
     /// Starts a bulk with different passwords, once, and gives the pages of its sheet as they are made. If nobody
-    /// takes them any more, no more commands are made.
+    /// takes them any more, no more commands are made, and those that are pending are taken back.
     pub async fn download_bulk_sheet(
         self: &Arc<Self>,
         by: &Caller,
@@ -59,30 +59,33 @@ impl Service {
         let (pages, taken) = mpsc::channel(1);
         let service = Arc::clone(self);
         tokio::spawn(async move {
-            let to = match service.fill_sheet(&bulk, &pages).await {
-                Ok(true) => BulkState::Done,
-                Ok(false) => BulkState::Cancelled,
-                Err(error) => {
-                    tracing::warn!(bulk = bulk.id, %error, "the sheet of a bulk broke off");
-                    // Whoever does not listen any more wants no error either.
-                    let _ = pages.send(Err(error)).await;
-                    BulkState::Cancelled
-                }
+            let filled = service.fill_sheet(&bulk, &pages).await;
+            let to = match filled {
+                Ok(()) => BulkState::Done,
+                Err(_) => BulkState::Cancelled,
             };
-            if let Err(error) = service.end_bulk(&bulk, BulkState::Running, to).await {
+            // Nobody else ends it before the host starts again.
+            while let Err(error) = service.end_bulk(&bulk, BulkState::Running, to).await {
                 tracing::warn!(bulk = bulk.id, %error, "a bulk was not ended");
+                tokio::time::sleep(PAUSE).await;
+            }
+            if let Err(error) = filled {
+                tracing::warn!(bulk = bulk.id, %error, "the sheet of a bulk broke off");
+                // Whoever does not listen any more wants no error either.
+                let _ = tokio::time::timeout(PATIENCE, pages.send(Err(error))).await;
             }
         });
         Ok(taken)
     }
 
-    /// False: nobody takes the pages any more, or the host stops.
-    async fn fill_sheet(&self, bulk: &Bulk, pages: &Pages) -> Result<bool, ServiceError> {
+    /// It errs also if nobody takes the pages any more, or the host stops: the bulk is over then.
+    async fn fill_sheet(&self, bulk: &Bulk, pages: &Pages) -> Result<(), ServiceError> {
+        let over = || ServiceError::Store(StoreError::BulkOver);
         let mut after: Option<String> = None;
         loop {
             let page = self.store.bulk_to_do(bulk, after.as_deref(), PAGE).await?;
             let Some(last) = page.last() else {
-                return Ok(true);
+                return is_at_its_end(pages).await.then_some(()).ok_or_else(over);
             };
             after = Some(last.device.id.clone());
             let line = async |snapshot: Snapshot| {
@@ -107,14 +110,18 @@ impl Service {
                 Ok(sent) => sent.is_ok(),
                 Err(_) => false,
             };
-            match failures.into_iter().find_map(Result::err) {
-                None => {}
-                Some(ServiceError::Store(StoreError::BulkOver)) => return Ok(false),
-                Some(error) => return Err(error),
+            if let Some(error) = failures.into_iter().find_map(Result::err) {
+                return Err(error);
             }
             if !is_taken || *self.closing.borrow() {
-                return Ok(false);
+                return Err(over());
             }
         }
     }
+}
+
+/// Whether all pages were taken: who takes an empty one has let go of the last one before.
+async fn is_at_its_end(pages: &Pages) -> bool {
+    let taken = async { pages.send(Ok(Vec::new())).await.is_ok() && pages.reserve().await.is_ok() };
+    tokio::time::timeout(PATIENCE, taken).await.unwrap_or(false)
 }

@@ -3,7 +3,7 @@
 
 use super::{Service, ServiceError, password::check_reason, sealed};
 use crate::{
-    access::{Caller, Forbidden, Permission, Reach},
+    access::{Caller, Permission, Reach},
     audit::AuditEntry,
     password::Password,
     plugin::Function,
@@ -93,6 +93,7 @@ impl Service {
             terms: request.terms,
             reason: request.reason,
             requested_by: by.name.clone(),
+            principal: by.principal().to_owned(),
             address: by.address.map(|it| it.to_string()),
             requested_at: at,
             approved_by: None,
@@ -107,13 +108,11 @@ impl Service {
         Ok(bulk)
     }
 
-    /// Lets a bulk go on that somebody else has asked for.
+    /// Lets a bulk go on that somebody else is behind. Only users approve.
     pub async fn approve_bulk(&self, by: &Caller, id: &str) -> Result<Bulk, ServiceError> {
         by.check(Permission::Approve)?;
         let bulk = self.bulk(by, id).await?;
-        if bulk.requested_by == by.name {
-            return Err(Forbidden::OwnRequest(by.name.clone()).into());
-        }
+        by.check_approval(&bulk.principal)?;
         let to = match bulk.different_passwords {
             true => BulkState::WaitingForDownload,
             false => BulkState::Running,
@@ -129,7 +128,8 @@ impl Service {
             .await
     }
 
-    /// Makes no more commands of a bulk; and cancels those that are pending, if that is wanted, too.
+    /// Makes no more commands of a bulk; and cancels those that are pending, if that is wanted, too. They are in any
+    /// case where its passwords are just being downloaded, because some may have been told to nobody.
     pub async fn cancel_bulk(
         &self,
         by: &Caller,
@@ -143,12 +143,13 @@ impl Service {
                 over if over.is_over() => return Err(elsewhere(&bulk, "cancelled")),
                 _ => BulkState::Cancelled,
             };
+            let breaks_off = bulk.state == BulkState::Running && bulk.different_passwords;
             let turn = BulkTurn {
                 from: bulk.state,
                 to,
                 at: time::now(),
                 approved_by: None,
-                taken_back_by: also_commands.then(|| by.name.clone()),
+                taken_back_by: (also_commands || breaks_off).then(|| by.name.clone()),
             };
             let words = ("cancel-bulk", "cancelled");
             match self.turn_bulk(by, &bulk, turn, words).await {

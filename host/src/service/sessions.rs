@@ -186,6 +186,7 @@ impl Service {
         let found = self.store.api_token(token, time::now()).await?;
         Ok(found.map(|token| Caller {
             name: format!("token {}", token.name),
+            behind: Some(token.made_by),
             address,
             permissions: token.permissions,
             reach: token.reach,

@@ -49,6 +49,7 @@ impl Service {
             name: name.to_owned(),
             permissions,
             reach,
+            made_by: by.principal().to_owned(),
             created_at: at,
             expires_at: valid_for.map(|seconds| at + seconds * 1000),
         };

@@ -44,6 +44,7 @@ pub struct NewTotp {
 pub(super) fn caller(user: &User, address: Option<IpAddr>) -> Caller {
     Caller {
         name: format!("user {}", user.name),
+        behind: None,
         address,
         permissions: user.role.permissions(),
         reach: user.reach.clone(),

@@ -68,6 +68,8 @@ pub struct ApiToken {
     pub permissions: BTreeSet<Permission>,
     /// To which devices.
     pub reach: Reach,
+    /// Who is behind it: who made it, or who made the token that did.
+    pub made_by: String,
     /// Since when there is this token.
     pub created_at: Timestamp,
     /// Until when it counts; none: until it is taken back.

@@ -64,6 +64,8 @@ pub struct Bulk {
     pub reason: Option<String>,
     /// Who asked for it, as the audit trail names them.
     pub requested_by: String,
+    /// Who is behind it: who asked, or who made the token that did.
+    pub principal: String,
     /// The address that the request came from.
     pub address: Option<String>,
     /// When.
@@ -188,6 +190,7 @@ impl Bulk {
     pub fn caller(&self) -> Caller {
         Caller {
             name: self.requested_by.clone(),
+            behind: Some(self.principal.clone()),
             address: self.address.as_ref().and_then(|it| it.parse().ok()),
             permissions: [Permission::ChangePassword].into(),
             reach: Reach(Some([self.group.clone()].into())),
@@ -221,6 +224,9 @@ pub trait Bulks: Send + Sync + 'static {
 
     /// Up to `most` bulks that have something to do by themselves, oldest first.
     async fn bulks_to_run(&self, most: u32) -> Result<Vec<Bulk>, StoreError>;
+
+    /// Those that wait for somebody, and were asked for before this time.
+    async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError>;
 
     /// Those with different passwords that are running. After a start of the host, nobody downloads their sheets.
     async fn bulks_with_downloads(&self) -> Result<Vec<Bulk>, StoreError>;

@@ -15,6 +15,7 @@ use mdm_host::{
         Bulk, BulkState, BulkTerms, Bulks as _, Commit, Devices as _, NoCommand, PluginFile,
         SqliteStore, StoreError,
     },
+    token,
 };
 use mdm_wire::{
     decisions::{Characters, Command, PasswordRule, Refusal, Status},
@@ -85,6 +86,14 @@ async fn until(fleet: &Fleet, bulk: &Bulk, is_so: impl Fn(&Bulk, u64) -> bool) -
 
 async fn done(fleet: &Fleet, bulk: &Bulk) -> Bulk {
     until(fleet, bulk, |bulk, _| bulk.state == BulkState::Done).await
+}
+
+/// It is over, and nothing is left to be taken back.
+async fn taken_back(fleet: &Fleet, bulk: &Bulk) -> Bulk {
+    until(fleet, bulk, |bulk, _| {
+        bulk.state.is_over() && bulk.taken_back_by.is_none()
+    })
+    .await
 }
 
 async fn commands(fleet: &Fleet, agents: &[Agent]) -> Vec<usize> {
@@ -440,6 +449,81 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
 }
 
 #[tokio::test]
+async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
+    let fleet = Fleet::approving_above(0).await;
+    enroll(&fleet, 1).await;
+    let service = &fleet.service;
+    let token = async |by: &Caller, name: &str| {
+        let made = service.add_token(by, name, Permission::ALL.into(), Reach::ALL, None);
+        let token = token::digest(&made.await.unwrap());
+        service.program(token, None).await.unwrap().unwrap()
+    };
+    let user = |name: &str| Caller {
+        name: name.into(),
+        ..admin()
+    };
+    let (alice, bob) = (user("user alice"), user("user bob"));
+    let hers = token(&alice, "hers").await;
+    let by_hers = token(&hers, "by-hers").await;
+    for asking in [&alice, &hers, &by_hers] {
+        let bulk = service.start_bulk(asking, reset("1234")).await.unwrap();
+        let own = service.approve_bulk(&alice, &bulk.id).await;
+        assert!(
+            matches!(own, Err(ServiceError::Forbidden(Forbidden::OwnRequest(_)))),
+            "{asking:?}"
+        );
+        let others = token(&bob, &format!("bobs-{}", bulk.id)).await;
+        for program in [&hers, &by_hers, &others] {
+            let refused = service.approve_bulk(program, &bulk.id).await;
+            assert!(matches!(
+                refused,
+                Err(ServiceError::Forbidden(Forbidden::NoUser(_)))
+            ));
+        }
+        let approved = service.approve_bulk(&bob, &bulk.id).await.unwrap();
+        assert_eq!(approved.approved_by.as_deref(), Some("user bob"));
+    }
+    let tokens = service.tokens().await.unwrap();
+    let made_by = |name: &str| &tokens.iter().find(|it| it.name == name).unwrap().made_by;
+    assert_eq!(
+        (made_by("hers"), made_by("by-hers")),
+        (&alice.name, &alice.name)
+    );
+}
+
+#[tokio::test]
+async fn a_bulk_that_nobody_approves_or_downloads_for_a_day_is_cancelled_and_its_password_forgotten()
+ {
+    let fleet = Fleet::approving_above(0).await;
+    enroll(&fleet, 1).await;
+    let service = &fleet.service;
+    let fresh = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    assert_eq!(fresh.state, BulkState::WaitingForApproval);
+    let store = SqliteStore::open(&fleet.folder().join("mdm.db")).unwrap();
+    let mut old = Vec::new();
+    for state in [BulkState::WaitingForApproval, BulkState::WaitingForDownload] {
+        let bulk = Bulk {
+            id: format!("{}-{state}", fresh.id),
+            requested_at: fresh.requested_at - 25 * 3600 * 1000,
+            state,
+            ..fresh.clone()
+        };
+        let audit = AuditEntry::new(0, &admin(), "test");
+        store.add_bulk(bulk.clone(), audit).await.unwrap();
+        old.push(bulk);
+    }
+    let runner = fleet.runs_bulks();
+    for bulk in &old {
+        let ended = until(&fleet, bulk, |bulk, _| bulk.state.is_over()).await;
+        assert_eq!(ended.state, BulkState::Cancelled);
+        assert_eq!(ended.sealed_password, None);
+    }
+    let fresh = service.bulk(&admin(), &fresh.id).await.unwrap();
+    assert_eq!(fresh.state, BulkState::WaitingForApproval);
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
 async fn nobody_asks_for_looks_at_or_cancels_a_bulk_of_a_group_that_is_not_theirs() {
     let fleet = Fleet::new().await;
     enroll(&fleet, 1).await;
@@ -507,7 +591,7 @@ async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_ask
     assert!(matches!(early, Err(ServiceError::BulkState { .. })));
     let approved = fleet
         .service
-        .approve_bulk(&admin(), &bulk.id)
+        .approve_bulk(&someone("user bob", "sales"), &bulk.id)
         .await
         .unwrap();
     assert_eq!(approved.state, BulkState::WaitingForDownload);
@@ -551,8 +635,9 @@ async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_ask
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_off_ends_its_bulk_and_the_rest_is_not_made() {
+async fn a_download_that_breaks_off_ends_its_bulk_and_what_was_made_is_taken_back() {
     let fleet = Fleet::new().await;
+    let runner = fleet.runs_bulks();
     let agents = enroll(&fleet, 1200).await;
     let bulk = fleet
         .service
@@ -568,11 +653,64 @@ async fn a_download_that_breaks_off_ends_its_bulk_and_the_rest_is_not_made() {
     let first = pages.recv().await.unwrap().unwrap();
     assert!(!first.is_empty());
     drop(pages);
-    let ended = until(&fleet, &bulk, |bulk, _| bulk.state.is_over()).await;
+    let ended = taken_back(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);
     let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
-    let made = usize::try_from(progress.pending).unwrap();
+    let made = usize::try_from(progress.failed).unwrap();
     assert!(made >= first.len() && made < agents.len(), "{made}");
+    assert_eq!(progress.pending, 0);
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
+async fn a_download_of_which_nobody_takes_the_last_page_has_broken_off() {
+    let fleet = Fleet::new().await;
+    enroll(&fleet, 10).await;
+    let runner = fleet.runs_bulks();
+    let service = &fleet.service;
+    let bulk = service.start_bulk(&admin(), different()).await.unwrap();
+    let download = service.download_bulk_sheet(&admin(), &bulk.id).await;
+    until(&fleet, &bulk, |_, answered| answered == 10).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(download);
+    let ended = taken_back(&fleet, &bulk).await;
+    assert_eq!(ended.state, BulkState::Cancelled);
+    let progress = service.bulk_progress(&bulk).await.unwrap();
+    assert_eq!((progress.pending, progress.failed), (0, 10));
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
+async fn who_cancels_a_bulk_during_its_download_or_stops_the_host_takes_its_passwords_back() {
+    for is_restarted in [false, true] {
+        let mut fleet = Fleet::new().await;
+        enroll(&fleet, 600).await;
+        let bulk = fleet
+            .service
+            .start_bulk(&admin(), different())
+            .await
+            .unwrap();
+        let download = fleet.service.download_bulk_sheet(&admin(), &bulk.id).await;
+        let mut download = download.unwrap();
+        until(&fleet, &bulk, |_, answered| answered > 0).await;
+        if is_restarted {
+            fleet = fleet.restarted().await;
+        } else {
+            let cancelled = fleet.service.cancel_bulk(&admin(), &bulk.id, false).await;
+            cancelled.unwrap();
+        }
+        let runner = fleet.runs_bulks();
+        let ended = taken_back(&fleet, &bulk).await;
+        assert_eq!(ended.state, BulkState::Cancelled);
+        let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
+        assert_eq!(progress.pending, 0, "{is_restarted}");
+        runner.stop(&fleet).await;
+        let mut last = download.recv().await.unwrap();
+        while let Some(page) = download.recv().await {
+            last = page;
+        }
+        assert!(last.is_err(), "what is not whole does not look so");
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 const USER_COLUMNS: &str = "name, role, reach, password, totp, created_at";
 
-const TOKEN_COLUMNS: &str = "name, permissions, reach, created_at, expires_at";
+const TOKEN_COLUMNS: &str = "name, permissions, reach, made_by, created_at, expires_at";
 
 #[async_trait]
 impl Accounts for SqliteStore {
@@ -299,13 +299,14 @@ impl Accounts for SqliteStore {
             .run(move |connection| {
                 let added = connection.execute(
                     "insert or ignore into api_tokens \
-                     (token, name, permissions, reach, created_at, expires_at) \
-                     values (?, ?, ?, ?, ?, ?)",
+                     (token, name, permissions, reach, made_by, created_at, expires_at) \
+                     values (?, ?, ?, ?, ?, ?, ?)",
                     params![
                         token,
                         about.name,
                         rows::to_json(&about.permissions)?,
                         rows::to_json(&about.reach)?,
+                        about.made_by,
                         about.created_at,
                         about.expires_at
                     ],
@@ -353,6 +354,7 @@ fn api_token(row: &Row<'_>) -> rusqlite::Result<ApiToken> {
         name: row.get("name")?,
         permissions: rows::json(row, "permissions")?,
         reach: rows::json(row, "reach")?,
+        made_by: row.get("made_by")?,
         created_at: row.get("created_at")?,
         expires_at: row.get("expires_at")?,
     })

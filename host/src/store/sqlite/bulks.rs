@@ -15,12 +15,13 @@ use crate::{
 use async_trait::async_trait;
 use mdm_wire::{
     decisions::Status,
+    time::Timestamp,
     words::{Action, CommandId},
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 const BULK_COLUMNS: &str = "id, action, group_name, devices, different_passwords, sealed_password, \
-    options, terms, reason, requested_by, address, requested_at, approved_by, state, taken_back_by, ended_at";
+    options, terms, reason, requested_by, principal, address, requested_at, approved_by, state, taken_back_by, ended_at";
 
 /// The statuses in which a command did not come to nothing, as they lie in the store.
 const NO_FAILURES: &str = "('\"pending\"', '\"success\"')";
@@ -33,7 +34,7 @@ impl Bulks for SqliteStore {
                 connection.execute(
                     &format!(
                         "insert into bulks ({BULK_COLUMNS}) \
-                         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                     ),
                     params![
                         bulk.id,
@@ -46,6 +47,7 @@ impl Bulks for SqliteStore {
                         rows::to_json(&bulk.terms)?,
                         bulk.reason,
                         bulk.requested_by,
+                        bulk.principal,
                         bulk.address,
                         bulk.requested_at,
                         bulk.approved_by,
@@ -87,6 +89,13 @@ impl Bulks for SqliteStore {
         let condition = "(state = 'running' or taken_back_by is not null) \
                          and (not different_passwords or taken_back_by is not null) order by id limit ?";
         self.read(move |connection| select(connection, condition, params![most]))
+            .await
+    }
+
+    async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError> {
+        let condition =
+            "state in ('waiting-for-approval', 'waiting-for-download') and requested_at < ?";
+        self.read(move |connection| select(connection, condition, params![asked_before]))
             .await
     }
 
@@ -323,6 +332,7 @@ fn bulk(row: &Row<'_>) -> rusqlite::Result<Bulk> {
         terms: rows::json(row, "terms")?,
         reason: row.get("reason")?,
         requested_by: row.get("requested_by")?,
+        principal: row.get("principal")?,
         address: row.get("address")?,
         requested_at: row.get("requested_at")?,
         approved_by: row.get("approved_by")?,

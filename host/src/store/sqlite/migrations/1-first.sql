@@ -81,6 +81,7 @@ create table bulks (
     terms text not null,                       -- JSON
     reason text,
     requested_by text not null,
+    principal text not null,                   -- who is behind it: who asked, or who made the token that did
     address text,
     requested_at integer not null,
     approved_by text,
@@ -88,6 +89,8 @@ create table bulks (
     taken_back_by text,                        -- who wants its pending commands to be cancelled, until they are
     ended_at integer
 ) strict;
+create index bulks_waiting on bulks (requested_at)
+    where state in ('waiting-for-approval', 'waiting-for-download');
 create index bulks_under_way on bulks (id) where state = 'running' or taken_back_by is not null;
 
 -- The devices that have no command of a bulk, and why.
@@ -205,6 +208,7 @@ create table api_tokens (
     name text not null unique,
     permissions text not null,                 -- JSON
     reach text not null,                       -- JSON: names of groups; null: all devices
+    made_by text not null,                     -- who is behind it
     created_at integer not null,
     expires_at integer
 ) strict, without rowid;
