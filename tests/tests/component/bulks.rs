@@ -483,7 +483,7 @@ async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
         let approved = service.approve_bulk(&bob, &bulk.id).await.unwrap();
         assert_eq!(approved.approved_by.as_deref(), Some("user bob"));
     }
-    let tokens = service.tokens().await.unwrap();
+    let tokens = service.tokens(&admin()).await.unwrap();
     let made_by = |name: &str| &tokens.iter().find(|it| it.name == name).unwrap().made_by;
     assert_eq!(
         (made_by("hers"), made_by("by-hers")),
