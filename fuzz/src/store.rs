@@ -9,11 +9,11 @@ use mdm_host::{
     change::Change,
     event::Event,
     store::{
-        Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures,
-        BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet,
-        FleetSummary, Group, NewDevice, NoCommand, Overdue, PluginChoice, PluginChoices,
-        PluginFile, Progress, Session, Snapshot, StoreError, User, UserChange, Webhook,
-        WebhookState, Webhooks,
+        Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Begun, Bulk, BulkAnswer,
+        BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices,
+        Enrollment, Fleet, FleetSummary, Group, Idempotency, KeyTimes, KeyedCall, NewDevice,
+        NoCommand, Overdue, PluginChoice, PluginChoices, PluginFile, Progress, Session, Snapshot,
+        StoreError, User, UserChange, Webhook, WebhookState, Webhooks,
     },
     token::TokenDigest,
 };
@@ -269,6 +269,20 @@ impl AuditTrail for OneDevice {
 
     async fn audit_lines(&self, _after: u64, _most: u32) -> Result<(Vec<AuditLine>, u64)> {
         Ok((Vec::new(), 0))
+    }
+}
+
+#[async_trait]
+impl Idempotency for OneDevice {
+    async fn begin_call(&self, call: KeyedCall, _: KeyTimes) -> Result<Begun> {
+        assert!(
+            (1..=255).contains(&call.key.len()) && call.key.bytes().all(|it| it.is_ascii_graphic())
+        );
+        Ok(Begun::Now)
+    }
+
+    async fn end_call(&self, _: KeyedCall, _: Option<Vec<u8>>) -> Result<()> {
+        Ok(())
     }
 }
 

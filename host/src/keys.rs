@@ -51,6 +51,17 @@ impl HostKeys {
         derive(&self.secret, "passwords of bulks", 0)
     }
 
+    /// What the kept answers of calls are sealed with in the store.
+    pub fn answer_key(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.secret, "kept answers", 0)
+    }
+
+    /// A digest of a request, by which only the host can tell whether another is the same: it may hold a password,
+    /// and of four digits there are too few to hide one in a plain digest.
+    pub fn request_digest(&self, request: &[&[u8]]) -> [u8; 32] {
+        *mac(&derive(&self.secret, "keyed requests", 0), request)
+    }
+
     /// What vouches for compiled plugins.
     pub fn artifact_key(&self) -> [u8; 32] {
         *derive(&self.secret, "compiled plugins", 0)
@@ -69,10 +80,15 @@ fn scalar(secret: &[u8; 32], purpose: &str) -> PrivateKey {
 }
 
 fn derive(secret: &[u8; 32], purpose: &str, counter: u32) -> Zeroizing<[u8; 32]> {
+    mac(secret, &[&counter.to_be_bytes(), purpose.as_bytes()])
+}
+
+fn mac(secret: &[u8; 32], parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
     #[allow(clippy::expect_used)]
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
-    mac.update(&counter.to_be_bytes());
-    mac.update(purpose.as_bytes());
+    for part in parts {
+        mac.update(part);
+    }
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
@@ -93,6 +109,10 @@ mod tests {
             theirs.signing_key().verifying_key()
         );
         assert_ne!(ours.artifact_key(), theirs.artifact_key());
+        let digest = |host: &HostKeys, text: &str| host.request_digest(&[text.as_bytes()]);
+        assert_eq!(digest(&ours, "1234"), digest(&keys(1), "1234"));
+        assert_ne!(digest(&ours, "1234"), digest(&ours, "1235"));
+        assert_ne!(digest(&ours, "1234"), digest(&theirs, "1234"));
         assert_ne!(ours.artifact_key()[..], *ours.signing_key().to_bytes());
     }
 }

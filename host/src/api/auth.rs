@@ -1,7 +1,7 @@
 //! Who calls, by the token that comes with the call, and whether they may. An agent signs its calls instead:
 //! `signed`.
 
-use super::{document, problem::ApiError, rate::Peer};
+use super::{document, idempotency, problem::ApiError, rate::Peer};
 use crate::{
     access::{Caller, Permission},
     service::Service,
@@ -11,6 +11,7 @@ use axum::{
     Extension,
     extract::FromRequestParts,
     http::{Extensions, StatusCode, header, request::Parts},
+    middleware,
 };
 use std::{net::IpAddr, sync::Arc};
 use utoipa_axum::router::OpenApiRouter;
@@ -25,13 +26,16 @@ pub enum Needs {
     Permission(Permission),
 }
 
-/// These routes need this permission, and the document of the API says so.
+/// These routes need this permission, and the document of the API says so. Who may do it may name each of its
+/// calls by a key.
 pub(super) fn needs<S: Clone + Send + Sync + 'static>(
     permission: Permission,
     mut routes: OpenApiRouter<S>,
 ) -> OpenApiRouter<S> {
     document::note(permission, &mut routes);
-    routes.layer(Extension(Needs::Permission(permission)))
+    routes
+        .layer(middleware::from_fn(idempotency::once))
+        .layer(Extension(Needs::Permission(permission)))
 }
 
 /// Lets a caller through to the route that these extensions belong to.

@@ -1,7 +1,7 @@
 //! The document of the API: OpenAPI 3.1, collected from the routes themselves. What all of them have in common is
 //! said here: who may call, and how errors are told.
 
-use super::problem::PROBLEM_JSON;
+use super::{idempotency, problem::PROBLEM_JSON};
 use crate::access::Permission;
 use axum::{http::header, response::IntoResponse};
 use mdm_wire::sync::Problem;
@@ -9,8 +9,9 @@ use std::sync::LazyLock;
 use utoipa::{
     OpenApi as _, ToSchema as _,
     openapi::{
-        Content, HttpMethod, OpenApi, PathItem, Ref, Response, ResponseBuilder,
-        path::Operation,
+        Content, HttpMethod, ObjectBuilder, OpenApi, PathItem, Ref, Response, ResponseBuilder,
+        Type,
+        path::{Operation, Parameter, ParameterBuilder, ParameterIn},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -106,8 +107,14 @@ pub(super) fn note<S>(permission: Permission, routes: &mut OpenApiRouter<S>)
 where
     S: Clone + Send + Sync + 'static,
 {
-    for item in routes.get_openapi_mut().paths.paths.values_mut() {
-        for (_, operation) in operations_mut(item) {
+    for (path, item) in &mut routes.get_openapi_mut().paths.paths {
+        for (method, operation) in operations_mut(item) {
+            if idempotency::takes_key(method == HttpMethod::Post, path, permission) {
+                operation
+                    .parameters
+                    .get_or_insert_default()
+                    .push(key().into());
+            }
             operation.security = Some(vec![SecurityRequirement::new(TOKEN, [permission.word()])]);
             let needed = format!(
                 "The token lacks the permission `{permission}`, or is limited to other devices."
@@ -120,6 +127,21 @@ where
             add_problem(operation, "403", &needed);
         }
     }
+}
+
+/// The header by which a caller names a call.
+fn key() -> Parameter {
+    let word = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[!-~]{1,255}$"));
+    ParameterBuilder::new()
+        .name(idempotency::KEY.as_str())
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "A word of the caller's for this call: sent again, it is answered again, and nothing is done twice.",
+        ))
+        .schema(Some(word))
+        .build()
 }
 
 fn add_problem(operation: &mut Operation, status: &str, what: &str) {

@@ -11,6 +11,7 @@ pub mod connections;
 pub mod document;
 mod fleet;
 mod held;
+mod idempotency;
 mod if_match;
 mod metrics;
 pub mod model;
@@ -107,6 +108,7 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
             signed::sign_answers,
         ));
     Router::from(routes())
+        .layer(Extension(Arc::clone(&service)))
         .merge(agents)
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)

@@ -51,7 +51,8 @@ impl From<ServiceError> for ApiError {
             | ServiceError::NoShadow => StatusCode::NOT_FOUND,
             ServiceError::Forbidden(_) => StatusCode::FORBIDDEN,
             ServiceError::DeviceChanged(_) => StatusCode::PRECONDITION_FAILED,
-            ServiceError::NameTaken(_)
+            ServiceError::KeyInProgress(_)
+            | ServiceError::NameTaken(_)
             | ServiceError::LastAdmin(_)
             | ServiceError::Revoked(_)
             | ServiceError::BulkState { .. }
@@ -60,7 +61,8 @@ impl From<ServiceError> for ApiError {
             | ServiceError::Store(
                 StoreError::Conflict | StoreError::BulkOver | StoreError::BulkAnswered,
             ) => StatusCode::CONFLICT,
-            ServiceError::BadName(_)
+            ServiceError::KeyReused(_)
+            | ServiceError::BadName(_)
             | ServiceError::BadPassword(_)
             | ServiceError::BadReason(_)
             | ServiceError::NotProven

@@ -60,6 +60,16 @@ pub enum ServiceError {
     /// A secret that the host keeps could not be sealed or opened.
     #[error("a secret that the host keeps could not be sealed or opened: {0}")]
     Sealed(#[from] SealedError),
+    /// The caller has given this key to another request.
+    #[error(
+        "the Idempotency-Key {0} was sent with another request, or another token: choose a new one for each request"
+    )]
+    KeyReused(String),
+    /// A call with this key is being carried out.
+    #[error(
+        "the call with the Idempotency-Key {0} is still being carried out: send it again in a while"
+    )]
+    KeyInProgress(String),
     /// There is no such user.
     #[error("there is no user {0}: the page Users shows those that there are")]
     UnknownUser(String),
@@ -175,6 +185,8 @@ impl ServiceError {
         match self {
             Self::UnknownDevice(_) => "unknown-device",
             Self::Forbidden(_) => "forbidden",
+            Self::KeyReused(_) => "idempotency-key-reused",
+            Self::KeyInProgress(_) => "idempotency-key-in-progress",
             Self::UnknownUser(_) => "unknown-user",
             Self::UnknownToken(_) => "unknown-token",
             Self::UnknownWebhook(_) => "unknown-webhook",

@@ -9,6 +9,7 @@ mod bulks;
 mod devices;
 mod enrollment;
 mod fleet;
+mod idempotency;
 mod plugin_choices;
 mod sqlite;
 mod webhooks;
@@ -21,6 +22,7 @@ pub use bulks::{
 pub use devices::{Commit, Delivery, Devices, Overdue, Snapshot};
 pub use enrollment::{Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
+pub use idempotency::{Begun, Idempotency, KeyTimes, KeyedCall};
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
 pub use sqlite::SqliteStore;
 pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webhooks};
@@ -44,11 +46,27 @@ pub enum StoreError {
 
 /// All that a host keeps.
 pub trait Store:
-    Accounts + AuditTrail + Bulks + Devices + Enrollment + Fleet + PluginChoices + Webhooks
+    Accounts
+    + AuditTrail
+    + Bulks
+    + Devices
+    + Enrollment
+    + Fleet
+    + Idempotency
+    + PluginChoices
+    + Webhooks
 {
 }
 
 impl<S> Store for S where
-    S: Accounts + AuditTrail + Bulks + Devices + Enrollment + Fleet + PluginChoices + Webhooks
+    S: Accounts
+        + AuditTrail
+        + Bulks
+        + Devices
+        + Enrollment
+        + Fleet
+        + Idempotency
+        + PluginChoices
+        + Webhooks
 {
 }

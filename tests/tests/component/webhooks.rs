@@ -14,6 +14,8 @@ const FOUR_DAYS: u64 = 4 * 24 * 3600 * 1000;
 
 #[tokio::test]
 async fn what_is_given_up_for_a_receiver_that_is_away_is_given_up_with_all_that_is_as_old() {
+    // What TLS is done with: the host sets it when it starts.
+    mdm_tests::lab::http_client();
     let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
     let new = NewWebhook {

@@ -7,6 +7,7 @@ mod commit;
 mod devices;
 mod enrollment;
 mod fleet;
+mod idempotency;
 mod plugins;
 mod rows;
 mod webhooks;

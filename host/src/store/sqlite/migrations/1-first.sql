@@ -213,6 +213,17 @@ create table api_tokens (
     expires_at integer
 ) strict, without rowid;
 
+-- Calls of the API that name themselves by a key: each is carried out once, however often it comes.
+create table keyed_calls (
+    caller text not null,
+    key text not null,
+    request blob not null,                     -- HMAC by a key of the host: it may hold a password
+    began_at integer not null,
+    answer blob,                               -- sealed by the host; null: in progress
+    primary key (caller, key)
+) strict;
+create index keyed_calls_by_age on keyed_calls (began_at);
+
 -- Who is told of what.
 create table webhooks (
     id text primary key,
