@@ -231,8 +231,12 @@ impl Fleet for OneDevice {
         Ok(is_wanted.then_some(snapshot).into_iter().collect())
     }
 
-    async fn summary(&self, _: &Reach, _: &DeviceFilter) -> Result<FleetSummary> {
-        Ok(FleetSummary::default())
+    async fn summary(&self, reach: &Reach, filter: &DeviceFilter) -> Result<FleetSummary> {
+        let devices = self.devices(reach, filter, None, 1).await?;
+        Ok(FleetSummary {
+            devices: devices.len() as u64,
+            ..FleetSummary::default()
+        })
     }
 
     async fn groups(&self, _: &Reach) -> Result<Vec<Group>> {
