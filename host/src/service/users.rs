@@ -308,7 +308,7 @@ pub(super) fn check_reach(reach: &Reach) -> Result<(), ServiceError> {
     match !groups.is_empty() && groups.len() <= 100 && groups.iter().all(is_name) {
         true => Ok(()),
         false => Err(ServiceError::BadRequest(
-            "name 1 to 100 groups, each with 1 to 64 bytes, or none for all devices".into(),
+            "name 1 to 100 groups, each with 1 to 64 bytes, or say that it is all devices".into(),
         )),
     }
 }
