@@ -230,6 +230,7 @@ impl ServiceError {
             Self::DeviceChanged(_) | Self::Store(StoreError::Conflict) => "device-changed",
             Self::Store(StoreError::BulkOver) => "bulk-over",
             Self::Store(StoreError::BulkAnswered) => "bulk-answered",
+            Self::Store(StoreError::Busy(_)) => "store-busy",
             Self::Store(StoreError::Failed(_)) => "store-failed",
             Self::Sealing(_) | Self::Sealed(_) | Self::NoRandom(_) => "sealing-failed",
         }

@@ -2,7 +2,7 @@
 //! the shadow. What is chosen is kept in the store; commands belong to the host and outlive any swap.
 
 use super::{
-    Service, ServiceError,
+    MOST_ROUNDS, Service, ServiceError,
     shadow::{Shadow, ShadowReport},
 };
 use crate::{
@@ -58,15 +58,15 @@ impl From<Plugin> for PluginSettings {
 /// The plugins of a host.
 pub struct Plugins {
     runtime: Runtime,
-    artifacts: Option<Artifacts>,
+    artifacts: Option<Arc<Artifacts>>,
     trust: Trust,
     default: Slotted,
     pub(super) slot: Slot,
     /// What decides while the active plugin is out of service; none: nobody does.
     fallback: Option<Arc<Plugin>>,
     shadow: Mutex<Option<Arc<Shadow>>>,
-    /// Held while what is chosen changes.
-    choosing: tokio::sync::Mutex<()>,
+    /// The number of the choice that is in the slot; held while it changes.
+    choosing: tokio::sync::Mutex<u64>,
     /// Held while a plugin is compiled and checked: that takes memory and a processor.
     checking: tokio::sync::Mutex<()>,
 }
@@ -87,50 +87,87 @@ impl Plugins {
             is_default: true,
             is_proven: true,
         };
-        let chosen = async |chosen: Option<ChosenPlugin>| {
-            let Some(ChosenPlugin { digest, is_proven }) = chosen else {
-                return Ok(default.clone());
-            };
-            let lost = || StoreError::Failed(format!("the file of plugin {digest} is gone"));
-            let file = store.plugin_file(&digest).await?.ok_or_else(lost)?;
-            // What was trusted when it was chosen may not be any more.
-            trust.check(&file.bytes, file.signature.as_deref())?;
-            let plugin = runtime.load(&file.bytes, artifacts.as_ref())?;
-            if plugin.digest() != digest {
-                let text = format!("the file of plugin {digest} is that of another one");
-                return Err(StoreError::Failed(text).into());
-            }
-            Ok::<_, ServiceError>(Slotted {
-                plugin: Arc::new(plugin),
-                is_default: false,
-                is_proven,
-            })
+        let places = Places {
+            active: default.clone(),
+            previous: None,
         };
-        let places = match store.plugin_choice().await? {
-            None => Places {
-                active: default.clone(),
-                previous: None,
-            },
-            Some(choice) => {
-                let active = chosen(choice.active).await?;
-                // Nobody waits for the previous one: it can be chosen anew.
-                let previous = chosen(choice.previous).await.inspect_err(|error| {
-                    tracing::warn!(%error, "the previous plugin can't be loaded");
-                });
-                let previous = previous.ok();
-                Places { active, previous }
-            }
-        };
-        Ok(Self {
+        let plugins = Self {
             slot: Slot::new(places, trial),
             fallback: fallback.map(Arc::new),
             runtime,
-            artifacts,
+            artifacts: artifacts.map(Arc::new),
             trust,
             default,
             shadow: Mutex::default(),
             choosing: tokio::sync::Mutex::default(),
             checking: tokio::sync::Mutex::default(),
+        };
+        plugins.follow(store).await?;
+        Ok(plugins)
+    }
+
+    /// Puts in the slot what was chosen, here or at another replica.
+    pub(super) async fn follow(&self, store: &dyn Store) -> Result<(), ServiceError> {
+        let mut choosing = self.choosing.lock().await;
+        self.catch_up(store, &mut choosing).await
+    }
+
+    async fn catch_up(&self, store: &dyn Store, at: &mut u64) -> Result<(), ServiceError> {
+        let (number, active, previous) = match store.plugin_choice().await? {
+            None => (0, None, None),
+            Some(choice) => (choice.number, choice.active, choice.previous),
+        };
+        if number == *at {
+            return Ok(());
+        }
+        let active = self.chosen(store, active).await?;
+        let previous = match number {
+            0 => None,
+            // Nobody waits for the previous one: it can be chosen anew.
+            _ => self
+                .chosen(store, previous)
+                .await
+                .inspect_err(|error| tracing::warn!(%error, "the previous plugin can't be loaded"))
+                .ok(),
+        };
+        self.slot.put(Places { active, previous });
+        *at = number;
+        Ok(())
+    }
+
+    /// A plugin that was chosen; none: the one that the host starts with.
+    async fn chosen(
+        &self,
+        store: &dyn Store,
+        chosen: Option<ChosenPlugin>,
+    ) -> Result<Slotted, ServiceError> {
+        let Some(ChosenPlugin { digest, is_proven }) = chosen else {
+            return Ok(self.default.clone());
+        };
+        let Places { active, previous } = self.slot.places();
+        let known = [Some(active), previous].into_iter().flatten();
+        let known = known.filter(|it| !it.is_default);
+        if let Some(known) = known.into_iter().find(|it| it.plugin.digest() == digest) {
+            return Ok(Slotted { is_proven, ..known });
+        }
+        let lost = || StoreError::Failed(format!("the file of plugin {digest} is gone"));
+        let file = store.plugin_file(&digest).await?.ok_or_else(lost)?;
+        // What was trusted when it was chosen may not be any more.
+        self.trust.check(&file.bytes, file.signature.as_deref())?;
+        let (runtime, artifacts) = (self.runtime.clone(), self.artifacts.clone());
+        // It may have to be compiled first: off the threads that serve everyone else.
+        let loaded = tokio::task::spawn_blocking(move || runtime.load(&file.bytes, artifacts.as_deref()));
+        let plugin = loaded
+            .await
+            .map_err(|error| LoadError::Engine(error.to_string()))??;
+        if plugin.digest() != digest {
+            let text = format!("the file of plugin {digest} is that of another one");
+            return Err(StoreError::Failed(text).into());
+        }
+        Ok(Slotted {
+            plugin: Arc::new(plugin),
+            is_default: false,
+            is_proven,
         })
     }
 
@@ -198,7 +235,7 @@ impl Service {
     ) -> Result<(), ServiceError> {
         let next = |places: &Places| {
             let is_active = places.active.plugin.digest() == new.plugin.digest();
-            (!is_active).then(|| places.with(new))
+            (!is_active).then(|| places.with(new.clone()))
         };
         self.choose((by, "use-plugin", None), file, next).await?;
         Ok(())
@@ -290,38 +327,52 @@ impl Service {
         &self,
         (by, action, detail): (&Caller, &str, Option<String>),
         file: Option<PluginFile>,
-        next: impl FnOnce(&Places) -> Option<Places>,
+        next: impl Fn(&Places) -> Option<Places>,
     ) -> Result<bool, ServiceError> {
-        let _choosing = self.plugins.choosing.lock().await;
-        let Some(places) = next(&self.plugins.slot.places()) else {
-            return Ok(false);
-        };
-        let chosen = |it: &Slotted| {
-            (!it.is_default).then(|| ChosenPlugin {
-                digest: it.plugin.digest(),
-                is_proven: it.is_proven,
-            })
-        };
-        let choice = PluginChoice {
-            active: chosen(&places.active),
-            previous: places.previous.as_ref().and_then(chosen),
-        };
-        let plugin = places.active.plugin.digest();
-        tracing::info!(
-            plugin,
-            actor = by.name,
-            action,
-            detail,
-            "the choice of the plugin"
-        );
-        let audit = AuditEntry {
-            detail,
-            plugin: Some(plugin),
-            ..AuditEntry::new(time::now(), by, action)
-        };
-        self.store.choose_plugin(choice, file, audit).await?;
-        self.plugins.slot.put(places);
-        Ok(true)
+        let mut choosing = self.plugins.choosing.lock().await;
+        for _ in 0..MOST_ROUNDS {
+            let Some(places) = next(&self.plugins.slot.places()) else {
+                return Ok(false);
+            };
+            let chosen = |it: &Slotted| {
+                (!it.is_default).then(|| ChosenPlugin {
+                    digest: it.plugin.digest(),
+                    is_proven: it.is_proven,
+                })
+            };
+            let choice = PluginChoice {
+                number: *choosing + 1,
+                active: chosen(&places.active),
+                previous: places.previous.as_ref().and_then(chosen),
+            };
+            let plugin = places.active.plugin.digest();
+            tracing::info!(
+                plugin,
+                actor = by.name,
+                action,
+                detail,
+                "the choice of the plugin"
+            );
+            let audit = AuditEntry {
+                detail: detail.clone(),
+                plugin: Some(plugin),
+                ..AuditEntry::new(time::now(), by, action)
+            };
+            match self.store.choose_plugin(choice, file.clone(), audit).await {
+                Ok(()) => {
+                    self.plugins.slot.put(places);
+                    *choosing += 1;
+                    return Ok(true);
+                }
+                // Another replica was first: what follows its choice is to be found anew.
+                Err(StoreError::Conflict) => {
+                    let store = self.store.as_ref();
+                    self.plugins.catch_up(store, &mut choosing).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
     }
 
     /// Loads a plugin that conforms. Compiling and checking one can take seconds: off the threads that
@@ -342,7 +393,7 @@ impl Service {
             // Nothing of it is compiled or run before it is trusted.
             let PluginFile { bytes, signature } = &file;
             trust.check(bytes, signature.as_deref())?;
-            let plugin = runtime.load(bytes, artifacts.as_ref())?;
+            let plugin = runtime.load(bytes, artifacts.as_deref())?;
             let conformance = conformance::check(&plugin, CHECK)
                 .map_err(|error| LoadError::Engine(error.to_string()))?;
             let failed: Vec<String> = conformance

@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub revoked_at: Option<Timestamp>,
     /// It grows with every change; a commit names the one that it was decided on.
     pub version: i64,
+    /// Until when its agent waits for news at another replica of the host, as far as is known.
+    pub in_contact_until: Option<Timestamp>,
     /// Its command in flight.
     pub pending: Option<Command>,
     /// Its latest command.

@@ -88,6 +88,31 @@ pub struct DeviceFilter {
     pub is_revoked: Option<bool>,
 }
 
+impl DeviceFilter {
+    /// By which name these devices are counted already, whoever reaches so far: that of a group, or '' for all. None:
+    /// they are not.
+    pub(super) fn counted_by(&self, reach: &Reach) -> Option<String> {
+        let group_alone = Self {
+            group: self.group.clone(),
+            ..Self::default()
+        };
+        if *self != group_alone {
+            return None;
+        }
+        match (&self.group, &reach.0) {
+            (None, None) => Some(String::new()),
+            (Some(group), _) if reach.includes_group(group) => Some(group.clone()),
+            (None, Some(groups)) if groups.len() == 1 => groups.first().cloned(),
+            _ => None,
+        }
+    }
+}
+
+/// What a search for a device looks through.
+pub(super) fn found_by(name: &str, id: &str) -> String {
+    format!("{name}\n{id}").to_lowercase()
+}
+
 /// How many devices there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FleetSummary {

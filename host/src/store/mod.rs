@@ -11,6 +11,8 @@ mod enrollment;
 mod fleet;
 mod idempotency;
 mod plugin_choices;
+mod postgres;
+mod replicas;
 mod sqlite;
 mod webhooks;
 
@@ -24,11 +26,17 @@ pub use enrollment::{Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
 pub use idempotency::{Begun, Idempotency, KeyTimes, KeyedCall};
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
+pub use postgres::{PostgresOptions, PostgresStore};
+pub use replicas::{CallCount, Changes, Heard, NotTaken, Replicas};
 pub use sqlite::SqliteStore;
 pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webhooks};
 
+use std::sync::Arc;
+
+use fleet::found_by;
+
 /// Why the store did not do as it was asked. Nothing was written then.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The device has changed since the snapshot was taken. Take another and decide again.
     #[error("the device was changed by someone else at the same time")]
@@ -39,9 +47,18 @@ pub enum StoreError {
     /// The device has a command of the bulk already.
     #[error("the device has a command of this bulk already, and gets no second one")]
     BulkAnswered,
+    /// All connections to the database are in use.
+    #[error("the store is busy: all {0} connections to the database are in use. Try again in a moment")]
+    Busy(usize),
     /// The database refused or failed.
-    #[error("the store failed: {0}. Check the disk and the database file, then try again")]
+    #[error("the store failed: {0}. Check the database and its disk, then try again")]
     Failed(String),
+}
+
+/// A store that several hosts may share.
+pub trait Shared: Send + Sync + 'static {
+    /// What its hosts share beside what it keeps; none: it has one host.
+    fn replicas(&self) -> Option<Arc<dyn Replicas>>;
 }
 
 /// All that a host keeps.
@@ -54,6 +71,7 @@ pub trait Store:
     + Fleet
     + Idempotency
     + PluginChoices
+    + Shared
     + Webhooks
 {
 }
@@ -67,6 +85,7 @@ impl<S> Store for S where
         + Fleet
         + Idempotency
         + PluginChoices
+        + Shared
         + Webhooks
 {
 }

@@ -15,6 +15,8 @@ pub struct PluginFile {
 /// What an admin chose of plugins. None is the plugin that the host starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginChoice {
+    /// The how-manieth choice it is, from 1: of two that would follow the same one, only the first is kept.
+    pub number: u64,
     /// The plugin that decides.
     pub active: Option<ChosenPlugin>,
     /// The one that a roll back puts back.
@@ -36,7 +38,7 @@ pub trait PluginChoices: Send + Sync + 'static {
     /// What an admin chose of plugins. None: nothing was ever chosen.
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError>;
 
-    /// Notes what is chosen now, with its line in the audit trail. `new` is the file of the active
+    /// Notes what is chosen now, with its line in the audit trail, unless another choice has its number. `new` is the file of the active
     /// plugin, if it is not kept yet; files that are not chosen any more are dropped.
     async fn choose_plugin(
         &self,

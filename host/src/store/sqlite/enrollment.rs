@@ -1,10 +1,10 @@
 //! How devices get in, in SQLite.
 
-use super::{SqliteStore, audit, fleet, rows, webhooks};
+use super::{SqliteStore, audit, rows, webhooks};
 use crate::{
     access::Caller,
     audit::AuditEntry,
-    store::{Enrollment, NewDevice, StoreError},
+    store::{Enrollment, NewDevice, StoreError, found_by},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -110,7 +110,7 @@ fn insert_device(
             rows::to_json(&device.told.condition)?,
             device.at,
             device.at,
-            fleet::found_by(&device.name, &device.id),
+            found_by(&device.name, &device.id),
         ])?;
     for group in groups {
         connection

@@ -15,11 +15,6 @@ use async_trait::async_trait;
 use mdm_wire::time::Timestamp;
 use rusqlite::{Connection, params_from_iter, types::Value};
 
-/// What a search for a device looks through.
-pub(super) fn found_by(name: &str, id: &str) -> String {
-    format!("{name}\n{id}").to_lowercase()
-}
-
 #[async_trait]
 impl Fleet for SqliteStore {
     async fn devices(
@@ -53,7 +48,7 @@ impl Fleet for SqliteStore {
     ) -> Result<FleetSummary, StoreError> {
         let (reach, filter) = (reach.clone(), filter.clone());
         self.read(move |connection| {
-            Ok(match counted(&reach, &filter) {
+            Ok(match filter.counted_by(&reach) {
                 Some(name) => add_up(
                     connection,
                     "select status, is_overridden, devices from fleet_counts where name = ?",
@@ -178,23 +173,6 @@ fn count(
         fit.text
     );
     add_up(connection, &query, fit.values)
-}
-
-/// By which name these devices are counted already; none: they are not.
-fn counted(reach: &Reach, filter: &DeviceFilter) -> Option<String> {
-    let group_alone = DeviceFilter {
-        group: filter.group.clone(),
-        ..DeviceFilter::default()
-    };
-    if *filter != group_alone {
-        return None;
-    }
-    match (&filter.group, &reach.0) {
-        (None, None) => Some(String::new()),
-        (Some(group), _) if reach.includes_group(group) => Some(group.clone()),
-        (None, Some(groups)) if groups.len() == 1 => groups.first().cloned(),
-        _ => None,
-    }
 }
 
 /// Adds up rows of a status, whether the policy is overridden, and a number.

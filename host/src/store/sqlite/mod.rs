@@ -13,7 +13,7 @@ mod rows;
 mod webhooks;
 mod writer;
 
-use super::StoreError;
+use super::{Replicas, Shared, StoreError};
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use std::{
@@ -83,6 +83,12 @@ impl SqliteStore {
         });
         task.await
             .map_err(|error| StoreError::Failed(error.to_string()))?
+    }
+}
+
+impl Shared for SqliteStore {
+    fn replicas(&self) -> Option<Arc<dyn Replicas>> {
+        None
     }
 }
 

@@ -13,9 +13,9 @@ impl PluginChoices for SqliteStore {
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError> {
         self.read(|connection| {
             let mut query =
-                connection.prepare_cached("select active, previous from plugin_choice")?;
-            let digests: Option<(Option<String>, Option<String>)> = query
-                .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+                connection.prepare_cached("select active, previous, number from plugin_choice")?;
+            let digests: Option<(Option<String>, Option<String>, u64)> = query
+                .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let mut query =
                 connection.prepare_cached("select is_proven from plugins where digest = ?")?;
@@ -26,10 +26,11 @@ impl PluginChoices for SqliteStore {
                 let is_proven = query.query_row([&digest], |row| row.get(0))?;
                 Ok(Some(ChosenPlugin { digest, is_proven }))
             };
-            let Some((active, previous)) = digests else {
+            let Some((active, previous, number)) = digests else {
                 return Ok(None);
             };
             Ok(Some(PluginChoice {
+                number,
                 active: chosen(active)?,
                 previous: chosen(previous)?,
             }))
@@ -82,6 +83,12 @@ fn choose_plugin(
     new: Option<&PluginFile>,
     line: &AuditEntry,
 ) -> Result<(), StoreError> {
+    let last: Option<u64> = connection
+        .query_row("select number from plugin_choice", [], |row| row.get(0))
+        .optional()?;
+    if choice.number != last.unwrap_or(0) + 1 {
+        return Err(StoreError::Conflict);
+    }
     if let (Some(active), Some(file)) = (&choice.active, new) {
         connection.execute(
             "insert or replace into plugins (digest, file, signature, is_proven) \
@@ -98,8 +105,8 @@ fn choose_plugin(
     let digest = |chosen: &Option<ChosenPlugin>| chosen.as_ref().map(|it| it.digest.clone());
     let (active, previous) = (digest(&choice.active), digest(&choice.previous));
     connection.execute(
-        "insert or replace into plugin_choice (only, active, previous) values (1, ?, ?)",
-        params![active, previous],
+        "insert or replace into plugin_choice (only, number, active, previous) values (1, ?, ?, ?)",
+        params![choice.number, active, previous],
     )?;
     connection.execute(
         "delete from plugins where digest is not ? and digest is not ?",

@@ -47,6 +47,7 @@ pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         enrolled_at: row.get("enrolled_at")?,
         revoked_at: row.get("revoked_at")?,
         version: row.get("version")?,
+        in_contact_until: None,
         pending: None,
         latest: None,
     })

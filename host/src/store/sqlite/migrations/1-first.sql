@@ -159,6 +159,7 @@ create table plugins (
 -- One row once an admin has chosen. Null is the plugin that the host starts with.
 create table plugin_choice (
     only integer primary key check (only = 1),
+    number integer not null,                   -- grows with each choice
     active text references plugins (digest),
     previous text references plugins (digest)
 ) strict;

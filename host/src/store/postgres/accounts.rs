@@ -1,0 +1,373 @@
+//! Users, sessions and tokens in PostgreSQL.
+
+use super::{
+    PostgresStore,
+    connection::Ask as _,
+    rows::{self, number, optional_number, optional_signed, signed},
+    writer::Batch,
+};
+use crate::{
+    access::{Reach, Role},
+    audit::AuditEntry,
+    store::{Accounts, ApiToken, Session, StoreError, User, UserChange},
+    token::TokenDigest,
+};
+use async_trait::async_trait;
+use mdm_wire::time::Timestamp;
+use tokio_postgres::Row;
+
+const USER_COLUMNS: &str = "name, role, reach, password, totp, created_at";
+
+const TOKEN_COLUMNS: &str = "name, permissions, reach, made_by, created_at, expires_at";
+
+#[async_trait]
+impl Accounts for PostgresStore {
+    async fn users(&self) -> Result<Vec<User>, StoreError> {
+        let query = format!("select {USER_COLUMNS} from users order by name");
+        let rows = self.reader().await?.rows(&query, &[]).await?;
+        rows.iter().map(user).collect()
+    }
+
+    async fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
+        let query = format!("select {USER_COLUMNS} from users where name = $1");
+        let row = self.reader().await?.row_if_any(&query, &[&name]).await?;
+        row.as_ref().map(user).transpose()
+    }
+
+    async fn add_user(&self, user: User, audit: AuditEntry) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                let added = batch
+                    .write(
+                        "insert into users (name, role, reach, password, totp, created_at) \
+                         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+                        &[
+                            &user.name,
+                            &user.role.word(),
+                            &rows::to_json(&user.reach)?,
+                            &user.password,
+                            &user.totp,
+                            &signed(user.created_at),
+                        ],
+                    )
+                    .await?;
+                batch.audit_if_done(added, audit).await
+            })
+            .await
+    }
+
+    async fn set_role(
+        &self,
+        name: &str,
+        role: Role,
+        reach: Reach,
+        audit: AuditEntry,
+    ) -> Result<UserChange, StoreError> {
+        let name = name.to_owned();
+        self.writer
+            .run(move |batch| async move {
+                let stays = role == Role::Admin && reach == Reach::ALL;
+                if !stays && is_last_admin(&batch, &name).await? {
+                    return Ok(UserChange::LastAdmin);
+                }
+                let changed = batch
+                    .write(
+                        "update users set role = $1, reach = $2 where name = $3",
+                        &[&role.word(), &rows::to_json(&reach)?, &name],
+                    )
+                    .await?;
+                Ok(batch.audit_if_done(changed, audit).await?.into())
+            })
+            .await
+    }
+
+    async fn remove_user(&self, name: &str, audit: AuditEntry) -> Result<UserChange, StoreError> {
+        let name = name.to_owned();
+        self.writer
+            .run(move |batch| async move {
+                if is_last_admin(&batch, &name).await? {
+                    return Ok(UserChange::LastAdmin);
+                }
+                let removed = batch
+                    .write("delete from users where name = $1", &[&name])
+                    .await?;
+                Ok(batch.audit_if_done(removed, audit).await?.into())
+            })
+            .await
+    }
+
+    async fn set_totp(
+        &self,
+        name: &str,
+        totp: Option<Vec<u8>>,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.writer
+            .run(move |batch| async move {
+                let set = "update users set totp = $1 where name = $2";
+                let changed = batch.write(set, &[&totp, &name]).await?;
+                batch.audit_if_done(changed, audit).await
+            })
+            .await
+    }
+
+    async fn use_totp(&self, user: &str, number: u64) -> Result<bool, StoreError> {
+        let user = user.to_owned();
+        self.writer
+            .run(move |batch| async move {
+                let used = batch
+                    .write(
+                        "update users set totp_used = $1 where name = $2 and totp_used < $1",
+                        &[&signed(number), &user],
+                    )
+                    .await?;
+                Ok(used == 1)
+            })
+            .await
+    }
+
+    async fn add_invitation(
+        &self,
+        token: TokenDigest,
+        user: &str,
+        expires_at: Timestamp,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        let user = user.to_owned();
+        self.writer
+            .run(move |batch| async move {
+                batch
+                    .write("delete from invitations where user_name = $1", &[&user])
+                    .await?;
+                let added = batch
+                    .write(
+                        "insert into invitations (token, user_name, expires_at) \
+                         select $1, name, $2 from users where name = $3",
+                        &[&&token[..], &signed(expires_at), &user],
+                    )
+                    .await?;
+                batch.audit_if_done(added, audit).await
+            })
+            .await
+    }
+
+    async fn invitation(
+        &self,
+        token: TokenDigest,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        let reader = self.reader().await?;
+        let row = reader
+            .row_if_any(
+                "select user_name from invitations where token = $1 and expires_at > $2",
+                &[&&token[..], &signed(now)],
+            )
+            .await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    async fn accept_invitation(
+        &self,
+        token: TokenDigest,
+        password: String,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                let spent = batch
+                    .row_if_any(
+                        "delete from invitations where token = $1 and expires_at > $2 returning user_name",
+                        &[&&token[..], &signed(audit.at)],
+                    )
+                    .await?;
+                let Some(spent) = spent else {
+                    return Ok(false);
+                };
+                let user: String = spent.try_get(0)?;
+                batch
+                    .write("delete from sessions where user_name = $1", &[&user])
+                    .await?;
+                let changed = batch
+                    .write(
+                        "update users set password = $1, totp = null where name = $2",
+                        &[&password, &user],
+                    )
+                    .await?;
+                batch.audit_if_done(changed, audit).await
+            })
+            .await
+    }
+
+    async fn open_session(
+        &self,
+        token: TokenDigest,
+        user: &str,
+        began: Timestamp,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let user = user.to_owned();
+        self.writer
+            .run(move |batch| async move {
+                batch
+                    .write(
+                        "insert into sessions (token, user_name, began, used) values ($1, $2, $3, $3)",
+                        &[&&token[..], &user, &signed(began)],
+                    )
+                    .await?;
+                batch.audit(audit).await
+            })
+            .await
+    }
+
+    async fn session(&self, token: TokenDigest) -> Result<Option<Session>, StoreError> {
+        let query = format!(
+            "select {USER_COLUMNS}, began, used from sessions \
+             join users on users.name = sessions.user_name where token = $1"
+        );
+        let reader = self.reader().await?;
+        let row = reader.row_if_any(&query, &[&&token[..]]).await?;
+        let session = row.map(|row| {
+            Ok(Session {
+                user: user(&row)?,
+                began: number(&row, "began")?,
+                used: number(&row, "used")?,
+            })
+        });
+        session.transpose()
+    }
+
+    async fn use_session(&self, token: TokenDigest, used: Timestamp) -> Result<(), StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                let note = "update sessions set used = $1 where token = $2";
+                batch.write(note, &[&signed(used), &&token[..]]).await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn close_session(&self, token: TokenDigest) -> Result<(), StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                batch
+                    .write("delete from sessions where token = $1", &[&&token[..]])
+                    .await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn forget_sessions(
+        &self,
+        began_before: Timestamp,
+        used_before: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                batch
+                    .write(
+                        "delete from sessions where began < $1 or used < $2",
+                        &[&signed(began_before), &signed(used_before)],
+                    )
+                    .await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError> {
+        let query = format!("select {TOKEN_COLUMNS} from api_tokens order by name");
+        let rows = self.reader().await?.rows(&query, &[]).await?;
+        rows.iter().map(api_token).collect()
+    }
+
+    async fn api_token(
+        &self,
+        token: TokenDigest,
+        now: Timestamp,
+    ) -> Result<Option<ApiToken>, StoreError> {
+        let query = format!(
+            "select {TOKEN_COLUMNS} from api_tokens \
+             where token = $1 and (expires_at is null or expires_at > $2)"
+        );
+        let reader = self.reader().await?;
+        let row = reader
+            .row_if_any(&query, &[&&token[..], &signed(now)])
+            .await?;
+        row.as_ref().map(api_token).transpose()
+    }
+
+    async fn add_api_token(
+        &self,
+        token: TokenDigest,
+        about: ApiToken,
+        audit: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                let added = batch
+                    .write(
+                        "insert into api_tokens \
+                         (token, name, permissions, reach, made_by, created_at, expires_at) \
+                         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+                        &[
+                            &&token[..],
+                            &about.name,
+                            &rows::to_json(&about.permissions)?,
+                            &rows::to_json(&about.reach)?,
+                            &about.made_by,
+                            &signed(about.created_at),
+                            &optional_signed(about.expires_at),
+                        ],
+                    )
+                    .await?;
+                batch.audit_if_done(added, audit).await
+            })
+            .await
+    }
+
+    async fn remove_api_token(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.writer
+            .run(move |batch| async move {
+                let removed = batch
+                    .write("delete from api_tokens where name = $1", &[&name])
+                    .await?;
+                batch.audit_if_done(removed, audit).await
+            })
+            .await
+    }
+}
+
+/// Whether this user may do everything, and nobody else who can sign in may: somebody has to be able to let others in.
+async fn is_last_admin(batch: &Batch, name: &str) -> Result<bool, StoreError> {
+    let may_do_everything = "role = 'admin' and reach = 'null'";
+    let query = format!(
+        "select exists (select 1 from users where name = $1 and {may_do_everything}) and not exists \
+         (select 1 from users where name <> $1 and password is not null and {may_do_everything})"
+    );
+    Ok(batch.row(&query, &[&name]).await?.try_get(0)?)
+}
+
+fn user(row: &Row) -> Result<User, StoreError> {
+    Ok(User {
+        name: row.try_get("name")?,
+        role: rows::word(row, "role")?,
+        reach: rows::json(row, "reach")?,
+        password: row.try_get("password")?,
+        totp: row.try_get("totp")?,
+        created_at: number(row, "created_at")?,
+    })
+}
+
+fn api_token(row: &Row) -> Result<ApiToken, StoreError> {
+    Ok(ApiToken {
+        name: row.try_get("name")?,
+        permissions: rows::json(row, "permissions")?,
+        reach: rows::json(row, "reach")?,
+        made_by: row.try_get("made_by")?,
+        created_at: number(row, "created_at")?,
+        expires_at: optional_number(row, "expires_at")?,
+    })
+}

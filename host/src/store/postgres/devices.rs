@@ -1,0 +1,84 @@
+//! Devices and their commands in PostgreSQL.
+
+use super::{
+    PostgresStore, commit,
+    connection::Ask as _,
+    rows::{self, COMMAND_COLUMNS, SNAPSHOTS, number, optional_signed, signed},
+};
+use crate::store::{Commit, Delivery, Devices, Overdue, Snapshot, StoreError};
+use async_trait::async_trait;
+use mdm_wire::{decisions::Command, time::Timestamp};
+
+#[async_trait]
+impl Devices for PostgresStore {
+    async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>, StoreError> {
+        let query = format!("{SNAPSHOTS} where d.id = $1");
+        let row = self.reader().await?.row_if_any(&query, &[&device]).await?;
+        row.as_ref().map(rows::snapshot).transpose()
+    }
+
+    async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError> {
+        let query = format!("select {COMMAND_COLUMNS} from commands where device = $1 and id = $2");
+        let reader = self.reader().await?;
+        let row = reader.row_if_any(&query, &[&device, &id]).await?;
+        row.as_ref().map(rows::command).transpose()
+    }
+
+    async fn history(&self, device: &str, most: u32) -> Result<Vec<Command>, StoreError> {
+        let query = format!(
+            "select {COMMAND_COLUMNS} from commands where device = $1 order by id desc limit $2"
+        );
+        let reader = self.reader().await?;
+        let rows = reader.rows(&query, &[&device, &i64::from(most)]).await?;
+        rows.iter().map(rows::command).collect()
+    }
+
+    async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError> {
+        let query = format!(
+            "select {COMMAND_COLUMNS}, sealed from outbox join commands on commands.id = outbox.command \
+             where outbox.device = $1 order by outbox.command"
+        );
+        let rows = self.reader().await?.rows(&query, &[&device]).await?;
+        rows.iter().map(rows::delivery).collect()
+    }
+
+    async fn pending_commands(&self) -> Result<i64, StoreError> {
+        let reader = self.reader().await?;
+        let row = reader.row("select count(*) from outbox", &[]).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        after: Option<&Overdue>,
+        most: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        let since = optional_signed(after.map(|it| it.expires_at)).unwrap_or(0);
+        let id = after.map_or("", |it| &it.command);
+        let reader = self.reader().await?;
+        let rows = reader
+            .rows(
+                "select device, id, expires_at from commands \
+                 where is_pending and expires_at <= $1 and (expires_at, id) > ($2, $3) \
+                 order by expires_at, id limit $4",
+                &[&signed(now), &since, &id, &i64::from(most)],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Overdue {
+                    device: row.try_get("device")?,
+                    command: row.try_get("id")?,
+                    expires_at: number(row, "expires_at")?,
+                })
+            })
+            .collect()
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.writer
+            .run(|batch| async move { commit::commit(&batch, commit).await })
+            .await
+    }
+}

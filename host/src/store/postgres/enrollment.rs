@@ -1,0 +1,123 @@
+//! How devices get in, in PostgreSQL.
+
+use super::{
+    PostgresStore,
+    connection::{Ask as _, Step, values},
+    rows::{self, signed},
+    webhooks,
+    writer::Batch,
+};
+use crate::{
+    access::Caller,
+    audit::AuditEntry,
+    store::{Enrollment, NewDevice, StoreError, found_by},
+    token::TokenDigest,
+};
+use async_trait::async_trait;
+use mdm_wire::{signing_key::VerifyingKey, time::Timestamp};
+
+#[async_trait]
+impl Enrollment for PostgresStore {
+    async fn add_enrollment_token(
+        &self,
+        token: TokenDigest,
+        groups: Vec<String>,
+        expires_at: Timestamp,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                batch
+                    .write(
+                        "insert into enrollment_tokens (token, groups, expires_at) values ($1, $2, $3)",
+                        &[&&token[..], &rows::to_json(&groups)?, &signed(expires_at)],
+                    )
+                    .await?;
+                batch.audit(audit).await
+            })
+            .await
+    }
+
+    async fn enroll(&self, token: TokenDigest, device: NewDevice) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                let spent = batch
+                    .row_if_any(
+                        "delete from enrollment_tokens where token = $1 and expires_at > $2 returning groups",
+                        &[&&token[..], &signed(device.at)],
+                    )
+                    .await?;
+                let Some(spent) = spent else {
+                    return Ok(false);
+                };
+                let groups: Vec<String> = rows::json(&spent, "groups")?;
+                insert_device(&batch, &device, groups).await?;
+                webhooks::write_enrolled(&batch, &device.id, device.at).await?;
+                batch.tell(|told| {
+                    told.devices.insert(device.id.clone());
+                });
+                let entry = AuditEntry {
+                    device: Some(device.id),
+                    detail: Some(device.name),
+                    ..AuditEntry::new(device.at, &Caller::agent(), "enroll")
+                };
+                batch.audit(entry).await?;
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>, StoreError> {
+        let reader = self.reader().await?;
+        let query = "select signing_key from devices where id = $1";
+        let row = reader.row_if_any(query, &[&device]).await?;
+        let key = row.map(|row| rows::verifying_key(&row, "signing_key"));
+        Ok(key.transpose()?.flatten())
+    }
+
+    async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                batch
+                    .write(
+                        "insert into host (only, verifying_key) values (1, $1) on conflict do nothing",
+                        &[&&ours.to_bytes()[..]],
+                    )
+                    .await?;
+                let row = batch.row("select verifying_key from host", &[]).await?;
+                Ok(rows::verifying_key(&row, "verifying_key")?.unwrap_or(ours))
+            })
+            .await
+    }
+}
+
+async fn insert_device(
+    batch: &Batch,
+    device: &NewDevice,
+    groups: Vec<String>,
+) -> Result<(), StoreError> {
+    let insert = Step::new(
+        "insert into devices (id, name, public_key, signing_key, api_level, agent_version, \
+         management_mode, managed_profile, condition, enrolled_at, last_sync, version, found_by) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $11)",
+        values![
+            device.id.clone(),
+            device.name.clone(),
+            device.public_key.to_bytes().to_vec(),
+            device.signing_key.to_bytes().to_vec(),
+            i64::from(device.told.api_level),
+            device.told.agent_version.clone(),
+            device.told.management_mode.word(),
+            device.told.managed_profile,
+            rows::to_json(&device.told.condition)?,
+            signed(device.at),
+            found_by(&device.name, &device.id),
+        ],
+    );
+    let join = Step::new(
+        "insert into device_groups (device, name) select $1, unnest($2::text[]) on conflict do nothing",
+        values![device.id.clone(), groups],
+    );
+    batch.together(vec![insert, join]).await?;
+    Ok(())
+}

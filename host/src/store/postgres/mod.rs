@@ -1,0 +1,62 @@
+//! The store in PostgreSQL, which several hosts can share: replicas, of which any can be asked anything.
+
+mod accounts;
+mod audit;
+mod bulks;
+mod commit;
+mod connection;
+mod devices;
+mod enrollment;
+mod fleet;
+mod idempotency;
+mod plugins;
+mod pool;
+mod replicas;
+mod rows;
+mod schema;
+mod tls;
+mod webhooks;
+mod writer;
+
+pub use pool::PostgresOptions;
+
+use super::{Replicas, Shared, StoreError};
+use deadpool_postgres::Object;
+use pool::Pool;
+use replicas::Replica;
+use std::sync::Arc;
+use uuid::Uuid;
+use writer::Writer;
+
+/// A store in a PostgreSQL database.
+pub struct PostgresStore {
+    pool: Pool,
+    writer: Writer,
+    replica: Arc<Replica>,
+}
+
+impl PostgresStore {
+    /// Connects to the database, and brings its tables to the newest form.
+    pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let pool = Pool::new(options)?;
+        pool.migrate().await?;
+        // Messages and logs name a replica by it.
+        let id = Uuid::now_v7().to_string();
+        Ok(Self {
+            writer: Writer::start(pool.clone(), id.clone()),
+            replica: Arc::new(Replica::start(pool.clone(), id)),
+            pool,
+        })
+    }
+
+    /// A connection that reads, each statement on its own.
+    async fn reader(&self) -> Result<Object, StoreError> {
+        self.pool.connection().await
+    }
+}
+
+impl Shared for PostgresStore {
+    fn replicas(&self) -> Option<Arc<dyn Replicas>> {
+        Some(Arc::clone(&self.replica) as _)
+    }
+}

@@ -1,0 +1,302 @@
+//! What replicas tell each other through PostgreSQL, and remember together.
+
+use super::{
+    connection::Ask as _,
+    pool::Pool,
+    rows::{number, signed},
+};
+use crate::store::{CallCount, Changes, Heard, NotTaken, Replicas, StoreError};
+use async_trait::async_trait;
+use futures_util::future::poll_fn;
+use mdm_wire::{
+    signature::{LONGEST_AGE, MOST_AHEAD},
+    time::{self, Timestamp},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::{sleep, timeout},
+};
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
+
+/// The statement that tells the other replicas.
+pub(super) const TELL: &str = "select pg_notify('mdm', $1)";
+
+/// A message of PostgreSQL has fewer than 8,000 bytes.
+const LONGEST_MESSAGE: usize = 7_000;
+
+/// Held by the replica that does what is to be done once.
+const LEAD: i64 = 0x6d64_6d03;
+
+/// How often a replica tries to take the lead, and sees that it is still connected.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How many rounds pass before what need not be remembered any more is forgotten.
+const FORGET_EVERY: u64 = 10;
+
+/// How many callers are told of in one message.
+const CALLERS: usize = 50;
+
+/// How long nothing may be heard of the database.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a signature is remembered, in seconds.
+const REMEMBERED: u64 = LONGEST_AGE + MOST_AHEAD + 1;
+
+#[derive(Serialize, Deserialize)]
+struct Message<'a> {
+    from: &'a str,
+    #[serde(default)]
+    changes: Option<Changes>,
+    #[serde(default)]
+    calls: Vec<CallCount>,
+}
+
+/// What the other replicas are told of these changes.
+pub(super) fn messages(replica: &str, changes: &Changes) -> Vec<String> {
+    if *changes == Changes::default() {
+        return Vec::new();
+    }
+    let mut messages = Vec::new();
+    let mut part = Changes {
+        plugin: changes.plugin,
+        events: changes.events,
+        ..Changes::default()
+    };
+    let mut length = 0;
+    let devices = changes.devices.iter().map(|id| (id, false));
+    let bulks = changes.bulks.iter().map(|id| (id, true));
+    for (id, is_bulk) in devices.chain(bulks) {
+        if length + id.len() > LONGEST_MESSAGE {
+            messages.extend(text(replica, Some(std::mem::take(&mut part)), Vec::new()));
+            length = 0;
+        }
+        length += id.len() + 3;
+        let ids = match is_bulk {
+            false => &mut part.devices,
+            true => &mut part.bulks,
+        };
+        ids.insert(id.clone());
+    }
+    messages.extend(text(replica, Some(part), Vec::new()));
+    messages
+}
+
+fn text(from: &str, changes: Option<Changes>, calls: Vec<CallCount>) -> Option<String> {
+    let message = Message {
+        from,
+        changes,
+        calls,
+    };
+    // It has strings and numbers only, so it has a JSON form.
+    serde_json::to_string(&message).ok()
+}
+
+/// This host among the replicas.
+pub(super) struct Replica {
+    pool: Pool,
+    id: String,
+    heard: Mutex<mpsc::UnboundedReceiver<Heard>>,
+    leads: Arc<AtomicBool>,
+}
+
+impl Replica {
+    pub(super) fn start(pool: Pool, id: String) -> Self {
+        let (sender, heard) = mpsc::unbounded_channel();
+        let leads = Arc::<AtomicBool>::default();
+        tokio::spawn(listen(pool.clone(), id.clone(), sender, leads.clone()));
+        Self {
+            pool,
+            id,
+            heard: Mutex::new(heard),
+            leads,
+        }
+    }
+}
+
+/// Hears what other replicas do, and takes the lead if nobody has it, again and again.
+async fn listen(
+    pool: Pool,
+    id: String,
+    heard: mpsc::UnboundedSender<Heard>,
+    leads: Arc<AtomicBool>,
+) {
+    while !heard.is_closed() {
+        let end = match pool.listen().await {
+            Ok((client, connection)) => tokio::select! {
+                () = drive(connection, &id, &heard) => Ok(()),
+                end = lead(&client, &heard, &leads) => end,
+            },
+            Err(error) => Err(error),
+        };
+        leads.store(false, Ordering::Relaxed);
+        if let Err(error) = end {
+            tracing::warn!(%error, "nothing is heard of other replicas");
+        }
+        sleep(EVERY).await;
+    }
+}
+
+/// Hands on what is heard, until the connection ends.
+async fn drive(
+    mut connection: Connection<Socket, super::tls::Stream>,
+    id: &str,
+    heard: &mpsc::UnboundedSender<Heard>,
+) {
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        let AsyncMessage::Notification(notification) = message else {
+            continue;
+        };
+        match serde_json::from_str::<Message<'_>>(notification.payload()) {
+            Ok(message) if message.from == id => {}
+            Ok(Message { changes, calls, .. }) => {
+                let changes = changes.map(Heard::Changes);
+                let calls = (!calls.is_empty()).then_some(Heard::Calls(calls));
+                for it in changes.into_iter().chain(calls) {
+                    // A host that nobody listens for is about to end.
+                    let _ = heard.send(it);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "another replica said what this one can't read"),
+        }
+    }
+}
+
+/// Takes the lead if nobody has it, and keeps it for as long as this connection lasts.
+async fn lead(
+    client: &Client,
+    heard: &mpsc::UnboundedSender<Heard>,
+    leads: &AtomicBool,
+) -> Result<(), StoreError> {
+    client.batch_execute("listen mdm").await?;
+    // What was said before nobody has heard.
+    let _ = heard.send(Heard::Missed);
+    let late = |_| StoreError::Failed(format!("the database has not answered for {PATIENCE:?}"));
+    for round in 0_u64.. {
+        if heard.is_closed() {
+            break;
+        }
+        let query = match leads.load(Ordering::Relaxed) {
+            true => "select true or $1::bigint is null",
+            false => "select pg_try_advisory_lock($1)",
+        };
+        let answer = timeout(PATIENCE, client.query_one(query, &[&LEAD])).await;
+        let has_lead = answer.map_err(late)??.try_get(0)?;
+        leads.store(has_lead, Ordering::Relaxed);
+        if has_lead && round.is_multiple_of(FORGET_EVERY) {
+            let now = time::now();
+            let oldest = signed((now / 1000).saturating_sub(REMEMBERED));
+            client
+                .execute("delete from seen_signatures where created < $1", &[&oldest])
+                .await?;
+            client
+                .execute("delete from contacts where until < $1", &[&signed(now)])
+                .await?;
+        }
+        sleep(EVERY).await;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Replicas for Replica {
+    async fn hear(&self) -> Heard {
+        match self.heard.lock().await.recv().await {
+            Some(heard) => heard,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn leads(&self) -> bool {
+        self.leads.load(Ordering::Relaxed)
+    }
+
+    async fn take_signature(
+        &self,
+        device: &str,
+        nonce: &str,
+        created: u64,
+    ) -> Result<Result<(), NotTaken>, StoreError> {
+        let reader = self.pool.connection().await?;
+        let taken = reader
+            .write(
+                "insert into seen_signatures (device, nonce, created) \
+                 select $1, $2, $3 where $3 > (select since from remembers) on conflict do nothing",
+                &[&device, &nonce, &signed(created)],
+            )
+            .await?;
+        if taken == 1 {
+            return Ok(Ok(()));
+        }
+        // The first signature after the tables were emptied: from now on they are remembered.
+        let since = reader
+            .row(
+                "with first as (insert into remembers values (1, $1) on conflict do nothing returning since) \
+                 select coalesce((select since from first), (select since from remembers), $1) as since",
+                &[&signed(time::now() / 1000)],
+            )
+            .await?;
+        let since: u64 = number(&since, "since")?;
+        Ok(Err(match created > since {
+            true => NotTaken::Replayed,
+            false => NotTaken::Forgotten { sign_at: since + 1 },
+        }))
+    }
+
+    async fn note_contact(&self, device: &str, until: Timestamp) -> Result<(), StoreError> {
+        let reader = self.pool.connection().await?;
+        reader
+            .write(
+                "insert into contacts (device, until) values ($1, $2) \
+                 on conflict (device) do update set until = excluded.until",
+                &[&device, &signed(until)],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn tell_calls(&self, calls: Vec<CallCount>) -> Result<(), StoreError> {
+        let reader = self.pool.connection().await?;
+        for calls in calls.chunks(CALLERS) {
+            if let Some(text) = text(&self.id, None, calls.to_vec()) {
+                reader.row(TELL, &[&text]).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_changed_is_told_whole_in_messages_that_postgresql_takes() {
+        let devices: BTreeSet<_> = (0..1000).map(|number| format!("{number:036}")).collect();
+        let changes = Changes {
+            devices: devices.clone(),
+            bulks: ["bulk".to_owned()].into(),
+            plugin: true,
+            events: false,
+        };
+        let mut heard = Changes::default();
+        for text in messages("me", &changes) {
+            assert!(text.len() < 8000, "{}", text.len());
+            let message: Message<'_> = serde_json::from_str(&text).unwrap();
+            let part = message.changes.unwrap();
+            heard.devices.extend(part.devices);
+            heard.bulks.extend(part.bulks);
+            heard.plugin |= part.plugin;
+        }
+        assert_eq!(heard, changes);
+        assert!(messages("me", &Changes::default()).is_empty());
+    }
+}

@@ -1,0 +1,244 @@
+//! What writes. Jobs that wait together are committed together, each in a savepoint of its own, and each caller is
+//! answered once the commit that holds its job is durable. Of all replicas, one commits at a time: the audit trail
+//! is one chain, and who waits for nobody's rows can't be waited for in turn.
+
+use super::{
+    audit,
+    connection::{Ask as _, Step, values},
+    pool::Pool,
+    replicas,
+};
+use crate::{
+    audit::{AuditEntry, Chain},
+    store::{Changes, StoreError},
+};
+use deadpool_postgres::ClientWrapper;
+use futures_util::future::BoxFuture;
+use std::{
+    ops::Deref,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+/// The most jobs in one commit: it bounds how long the first of them waits.
+const MOST_JOBS: usize = 256;
+
+/// The longest that a batch may take: the others wait for it.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Held from the beginning of a transaction that writes to its end.
+const LOCK: i64 = 0x6d64_6d02;
+
+/// Does its part of a transaction, if there is one, and says whom to tell what once it is durable.
+type Job = Box<dyn FnOnce(Result<Arc<Batch>, StoreError>) -> BoxFuture<'static, Done> + Send>;
+
+/// Told whether the commit succeeded.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+struct Done {
+    ok: bool,
+    answer: Answer,
+}
+
+/// A transaction, as a job sees it.
+pub(super) struct Batch {
+    client: ClientWrapper,
+    state: Mutex<State>,
+}
+
+/// What a job that errs must leave no trace in.
+#[derive(Clone, Default)]
+struct State {
+    /// How far the audit trail is.
+    chain: Chain,
+    changes: Changes,
+}
+
+impl Deref for Batch {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        &self.client
+    }
+}
+
+impl Batch {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the other replicas are told of once it is durable.
+    pub(super) fn tell(&self, change: impl FnOnce(&mut Changes)) {
+        change(&mut self.state().changes);
+    }
+
+    /// The statement that adds a line to the audit trail.
+    pub(super) fn audit_line(&self, entry: AuditEntry) -> Step {
+        let state = &mut *self.state();
+        let line = state.chain.next(entry);
+        state.chain = Chain {
+            number: line.number,
+            digest: line.digest,
+        };
+        audit::insert(line)
+    }
+
+    /// Adds a line to the audit trail.
+    pub(super) async fn audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        self.together(vec![self.audit_line(entry)]).await?;
+        Ok(())
+    }
+
+    /// Adds a line if rows were changed: something was done then.
+    pub(super) async fn audit_if_done(
+        &self,
+        rows: u64,
+        entry: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        if rows > 0 {
+            self.audit(entry).await?;
+        }
+        Ok(rows > 0)
+    }
+}
+
+pub(super) struct Writer {
+    jobs: mpsc::UnboundedSender<Job>,
+}
+
+impl Writer {
+    pub(super) fn start(pool: Pool, replica: String) -> Self {
+        let (jobs, waiting) = mpsc::unbounded_channel();
+        tokio::spawn(write(pool, replica, waiting));
+        Self { jobs }
+    }
+
+    /// Runs a job in the next transaction. If it errs, its changes are rolled back, and only its.
+    pub(super) async fn run<T, F>(
+        &self,
+        job: impl FnOnce(Arc<Batch>) -> F + Send + 'static,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel();
+        let job: Job = Box::new(move |batch| {
+            Box::pin(async move {
+                let result = match batch {
+                    Ok(batch) => job(batch).await,
+                    Err(error) => Err(error),
+                };
+                Done {
+                    ok: result.is_ok(),
+                    answer: Box::new(move |durable| {
+                        // A caller that has gone away wants no answer.
+                        let _ = sender.send(result.and_then(|value| durable.map(|()| value)));
+                    }),
+                }
+            })
+        });
+        let gone = || StoreError::Failed("the write was not carried out (the log says why)".into());
+        self.jobs.send(job).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+async fn write(pool: Pool, replica: String, mut waiting: mpsc::UnboundedReceiver<Job>) {
+    let mut kept = None;
+    let mut jobs = Vec::new();
+    while waiting.recv_many(&mut jobs, MOST_JOBS).await > 0 {
+        let mut answers = Vec::new();
+        let committed = match begin(&pool, kept.take()).await {
+            Ok(batch) => {
+                let jobs = jobs.drain(..);
+                let late = |_| StoreError::Failed(format!("a commit took longer than {LONGEST:?}"));
+                timeout(LONGEST, commit(batch, &replica, jobs, &mut answers))
+                    .await
+                    .map_err(late)
+                    .flatten()
+            }
+            Err(error) => {
+                for job in jobs.drain(..) {
+                    answers.push(job(Err(error.clone())).await.answer);
+                }
+                Err(error)
+            }
+        };
+        if let Err(error) = &committed {
+            tracing::error!(%error, "a transaction failed");
+        }
+        for answer in answers {
+            answer(committed.as_ref().map(|_| ()).map_err(Clone::clone));
+        }
+        kept = committed.ok();
+    }
+}
+
+/// Begins a transaction, alone among all replicas.
+async fn begin(pool: &Pool, kept: Option<ClientWrapper>) -> Result<Arc<Batch>, StoreError> {
+    let begun = async |client: ClientWrapper| {
+        client
+            .together(vec![
+                Step::new("begin", values![]),
+                Step::new("select pg_advisory_xact_lock($1)", values![LOCK]),
+            ])
+            .await?;
+        let state = State {
+            chain: audit::end(&client).await?,
+            changes: Changes::default(),
+        };
+        Ok::<_, StoreError>(Arc::new(Batch {
+            client,
+            state: Mutex::new(state),
+        }))
+    };
+    // The database may have been restarted since the last transaction: that alone is no failure.
+    if let Some(client) = kept
+        && let Ok(batch) = begun(client).await
+    {
+        return Ok(batch);
+    }
+    begun(pool.own_connection().await?).await
+}
+
+/// Carries out the jobs and commits them, and gives the connection back. If it errs, the connection is gone, and with
+/// it all that was written in it.
+async fn commit(
+    batch: Arc<Batch>,
+    replica: &str,
+    jobs: impl Iterator<Item = Job>,
+    answers: &mut Vec<Answer>,
+) -> Result<ClientWrapper, StoreError> {
+    let mut next = "savepoint job";
+    for job in jobs {
+        batch.batch_execute(next).await?;
+        let before = batch.state().clone();
+        let done = job(Ok(Arc::clone(&batch))).await;
+        answers.push(done.answer);
+        next = match done.ok {
+            true => "release job; savepoint job",
+            false => "rollback to job; release job; savepoint job",
+        };
+        if !done.ok {
+            *batch.state() = before;
+        }
+    }
+    if next.starts_with("rollback") {
+        batch.batch_execute("rollback to job").await?;
+    }
+    let changes = std::mem::take(&mut batch.state().changes);
+    let mut last: Vec<Step> = replicas::messages(replica, &changes)
+        .into_iter()
+        .map(|text| Step::new(replicas::TELL, values![text]))
+        .collect();
+    last.push(Step::new("commit", values![]));
+    batch.together(last).await?;
+    let batch = Arc::into_inner(batch);
+    let gone = || StoreError::Failed("a job outlived its transaction".into());
+    Ok(batch.ok_or_else(gone)?.client)
+}
