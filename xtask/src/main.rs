@@ -3,9 +3,9 @@
 
 mod attest;
 mod browser;
+mod debian;
 mod examples;
 mod fuzz;
-mod registry;
 mod reproduce;
 mod schemathesis;
 mod testing;
@@ -30,6 +30,7 @@ cargo xtask <task>
   reproduce   builds the reference plugin in two folders, and compares the two
   attest      builds the reference plugin, and writes its bill of materials and its provenance
   ci          what CI runs: format, lints, documentation, dependencies, reproduce, attest, fuzz, tests
+  programs    unpack the programs that the tests start: a registry, a broker; `test` does it, too
   setup       install what building the plugin needs; the other tasks do it, too";
 
 fn main() -> ExitCode {
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         },
         "ci" => ci(),
         "setup" => setup(),
+        "programs" => debian::ensure_programs(),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             return ExitCode::SUCCESS;
@@ -111,7 +113,7 @@ fn examples() -> anyhow::Result<()> {
 
 fn test(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
-    registry::ensure()?;
+    debian::ensure_programs()?;
     browser::ensure();
     // Together, so that both use the same features of what they depend on, and nothing is built twice.
     build(&["--bins", "--tests"])?;

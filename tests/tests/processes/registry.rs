@@ -1,6 +1,9 @@
 //! A registry of its own on the loopback, as a process, and what others push into it.
 
-use mdm_tests::lab::{PATIENCE, free_port};
+use mdm_tests::{
+    debian,
+    lab::{PATIENCE, free_port},
+};
 use oci_client::{
     Client, Reference,
     client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol, Config, ImageLayer},
@@ -9,16 +12,16 @@ use oci_client::{
 };
 use serde_json::{Value, json};
 use std::{
-    env, fs,
+    fs,
     net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
-const PROGRAM: &str = "docker-registry";
+const PROGRAM: &str = "usr/bin/docker-registry";
 
 /// Who may come in where a registry asks, with which password, and what the registry knows of that.
 pub(super) const USER: &str = "acme";
@@ -89,7 +92,8 @@ impl Registry {
         });
         let file = folder.path().join("config.yml");
         fs::write(&file, config.to_string()).unwrap();
-        let process = Command::new(program())
+        let process = debian::program(PROGRAM)
+            .unwrap()
             .arg("serve")
             .arg(&file)
             .stdout(Stdio::null())
@@ -191,14 +195,4 @@ impl Drop for Registry {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// The program, where `cargo xtask test` puts it, or else on the path.
-fn program() -> PathBuf {
-    let here = env::current_exe().unwrap();
-    let tools = here
-        .ancestors()
-        .map(|folder| folder.join("tools/usr/bin").join(PROGRAM));
-    let found = tools.into_iter().find(|path| path.exists());
-    found.unwrap_or_else(|| PROGRAM.into())
 }
