@@ -11,6 +11,7 @@ mod enrollment;
 mod fleet;
 mod idempotency;
 mod plugin_choices;
+mod probe;
 mod sqlite;
 mod webhooks;
 
@@ -24,6 +25,7 @@ pub use enrollment::{Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
 pub use idempotency::{Begun, Idempotency, KeyTimes, KeyedCall};
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
+pub use probe::Probe;
 pub use sqlite::SqliteStore;
 pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webhooks};
 
@@ -44,6 +46,16 @@ pub enum StoreError {
     Failed(String),
 }
 
+impl StoreError {
+    /// What strangers may hear of it: no address, no name, no path.
+    pub fn in_public(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "the store can't be read or written: the host's log says why",
+            Self::Conflict | Self::BulkOver | Self::BulkAnswered => "the store is in use",
+        }
+    }
+}
+
 /// All that a host keeps.
 pub trait Store:
     Accounts
@@ -54,6 +66,7 @@ pub trait Store:
     + Fleet
     + Idempotency
     + PluginChoices
+    + Probe
     + Webhooks
 {
 }
@@ -67,6 +80,8 @@ impl<S> Store for S where
         + Fleet
         + Idempotency
         + PluginChoices
+        + Probe
+        + Probe
         + Webhooks
 {
 }
