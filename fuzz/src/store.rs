@@ -12,7 +12,7 @@ use mdm_host::{
         Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Begun, Bulk, BulkAnswer,
         BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices,
         Enrollment, Fleet, FleetSummary, Group, Idempotency, KeyTimes, KeyedCall, NewDevice,
-        NoCommand, Overdue, PluginChoice, PluginChoices, PluginFile, Progress, Session, Snapshot,
+        NoCommand, Overdue, PluginChoice, PluginChoices, PluginFile, Probe, Progress, Session, Snapshot,
         StoreError, User, UserChange, Webhook, WebhookState, Webhooks,
     },
     token::TokenDigest,
@@ -156,6 +156,13 @@ impl State {
 fn assert_short(outcome: &Outcome) {
     if let Outcome::Failed(failure) = outcome {
         assert!(failure.text().unwrap_or_default().len() <= Failure::LONGEST_TEXT);
+    }
+}
+
+#[async_trait]
+impl Probe for OneDevice {
+    async fn probe(&self) -> Result<()> {
+        Ok(())
     }
 }
 

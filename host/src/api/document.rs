@@ -204,7 +204,7 @@ mod tests {
                 let is_open = operation.security.is_none();
                 assert_eq!(
                     is_open,
-                    path == "/health" || path == DOCUMENT_PATH,
+                    ["/health", "/ready", DOCUMENT_PATH].contains(&path.as_str()),
                     "{path}"
                 );
             }

@@ -15,10 +15,12 @@ mod idempotency;
 mod if_match;
 mod metrics;
 pub mod model;
+mod opening;
 mod parts;
 pub mod plugin;
 pub(crate) mod problem;
 mod rate;
+mod ready;
 pub mod serving;
 mod signed;
 pub(crate) mod table;
@@ -26,6 +28,7 @@ pub mod tls;
 mod users;
 pub mod webhooks;
 
+pub use opening::{NotOpen, Opening};
 pub use rate::{Peer, Rates};
 
 use crate::{access::Permission, service::Service, token::TokenDigest};
@@ -88,6 +91,7 @@ fn routes() -> OpenApiRouter<Arc<Service>> {
         .nest("/api/v1", admin)
         .merge(needs(Permission::SeeMetrics, metrics))
         .merge(document::router())
+        .routes(routes!(ready::read))
 }
 
 /// All routes, and the pages of the dashboard under the same limits. Whoever serves them adds the [`Peer`] of the

@@ -133,7 +133,9 @@ pub(super) async fn limit(
     next: Next,
 ) -> Response {
     let is_for_programs = request.uri().path().starts_with("/api/");
-    let left = match request.extensions().get() {
+    // Whoever looks whether the host can serve may share its address with many callers.
+    let is_counted = !matches!(request.uri().path(), "/health" | "/ready");
+    let left = match request.extensions().get().filter(|_| is_counted) {
         Some(Peer(peer)) => meter.address(peer.ip()).map(Some),
         None => Ok(None),
     };

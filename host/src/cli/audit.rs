@@ -1,13 +1,9 @@
 //! `mdm-host audit`.
 
-use super::folder::Folder;
-use crate::{
-    audit::Chain,
-    store::{AuditTrail as _, SqliteStore},
-};
+use super::store::StoreOptions;
+use crate::audit::Chain;
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;
-use std::path::PathBuf;
 
 /// How many lines are read at once.
 const PAGE: u32 = 1000;
@@ -17,9 +13,8 @@ pub(super) enum Audit {
     /// Check that no line of the audit trail was removed, changed or put in since it was written. It works on the
     /// data of a host, which may be running, or on a copy.
     Verify {
-        /// The folder of the host's data.
-        #[arg(long, default_value = "mdm-data")]
-        data: PathBuf,
+        #[command(flatten)]
+        kept: StoreOptions,
         /// A line that an earlier check printed, such as 1042:3f9a…: the trail has to have it still. Without that,
         /// whoever can write to the database can write a whole new trail.
         #[arg(long, value_name = "LINE", value_parser = noted)]
@@ -29,24 +24,18 @@ pub(super) enum Audit {
 
 impl Audit {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let Self::Verify { data, noted } = self;
-        let database = data.join("mdm.db");
-        ensure!(
-            database.exists(),
-            "there is no host's data in {}: name its folder with --data",
-            data.display()
-        );
-        let store = SqliteStore::open(&Folder::open(&data)?.database()?)?;
+        let Self::Verify { kept, noted } = self;
+        let store = kept.open_used().await?;
         let mut chain = Chain::default();
         let mut is_noted = noted.is_none();
         loop {
             let (lines, written) = store.audit_lines(chain.number, PAGE).await?;
             if lines.is_empty() {
-                chain.ends_at(written).with_context(|| broken(&database))?;
+                chain.ends_at(written).with_context(|| broken(&kept))?;
                 break;
             }
             for line in &lines {
-                chain.follow(line).with_context(|| broken(&database))?;
+                chain.follow(line).with_context(|| broken(&kept))?;
                 is_noted |= noted.as_ref().is_some_and(|(number, digest)| {
                     *number == chain.number && *digest == hex(&chain.digest)
                 });
@@ -56,7 +45,7 @@ impl Audit {
             ensure!(
                 is_noted,
                 "{}: its line {number} does not have the digest {digest} that was noted",
-                broken(&database)
+                broken(&kept)
             );
         }
         println!(
@@ -69,11 +58,8 @@ impl Audit {
     }
 }
 
-fn broken(database: &std::path::Path) -> String {
-    format!(
-        "the audit trail in {} was tampered with",
-        database.display()
-    )
+fn broken(kept: &StoreOptions) -> String {
+    format!("the audit trail in the database {kept} was tampered with")
 }
 
 fn hex(digest: &[u8]) -> String {

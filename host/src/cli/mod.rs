@@ -13,6 +13,7 @@ mod policy;
 mod prompt;
 mod serve;
 mod show;
+mod store;
 mod token;
 mod tokens;
 mod user;

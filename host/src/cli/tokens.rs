@@ -1,10 +1,10 @@
 //! The tokens that a host hands out when it starts.
 
-use super::folder::{Folder, private_file};
+use super::{folder::private_file, store::StoreOptions};
 use crate::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
-    store::{Accounts as _, ApiToken, SqliteStore, Store},
+    store::{ApiToken, Store},
     token::{self, TokenDigest},
 };
 use anyhow::{Context as _, ensure};
@@ -75,9 +75,8 @@ fn shown(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
 
 #[derive(Args)]
 pub(super) struct NewAdminToken {
-    /// The folder of the host's data.
-    #[arg(long, default_value = "mdm-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    kept: StoreOptions,
     /// Write the token into this file instead of showing it.
     #[arg(long)]
     admin_token_file: Option<PathBuf>,
@@ -85,19 +84,14 @@ pub(super) struct NewAdminToken {
 
 impl NewAdminToken {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        ensure!(
-            self.data.join("mdm.db").exists(),
-            "there is no host's data in {}: name its folder with --data",
-            self.data.display()
-        );
-        let store = SqliteStore::open(&Folder::open(&self.data)?.database()?)?;
+        let store = self.kept.open_used().await?;
         let token = shown(self.admin_token_file.as_deref())?;
         let lost = AuditEntry {
             detail: Some(NAME.to_owned()),
             ..AuditEntry::new(time::now(), &Caller::host(), "remove-token")
         };
         store.remove_api_token(NAME, lost).await?;
-        add(&store, &token).await
+        add(store.as_ref(), &token).await
     }
 }
 

@@ -29,6 +29,7 @@ mod news;
 mod password;
 mod plugin_log;
 mod plugins;
+mod readiness;
 mod sealed;
 mod seen;
 mod sessions;
@@ -47,6 +48,7 @@ pub use idempotency::Once;
 pub use news::Watcher;
 pub use password::{Request, Reset};
 pub use plugins::{PluginSettings, Plugins};
+pub use readiness::Readiness;
 pub use seen::{AsSeen, tag};
 pub use sessions::{SignIn, SignInError};
 pub use shadow::{Comparisons, Difference, ShadowReport};
@@ -75,6 +77,7 @@ use mdm_wire::{
 };
 use news::News;
 use plugin_log::PluginLog;
+use readiness::LastLook;
 use serde::Serialize;
 use sessions::SignIns;
 use std::sync::Arc;
@@ -106,6 +109,7 @@ pub struct Service {
     approve_above: Option<u64>,
     /// There is something to do for the bulks' runner.
     bulks_to_run: Notify,
+    last_look: LastLook,
     closing: watch::Sender<bool>,
 }
 
@@ -167,7 +171,18 @@ impl Service {
             events: Notify::new(),
             approve_above: None,
             bulks_to_run: Notify::new(),
+            last_look: LastLook::default(),
             closing,
+        }
+    }
+
+    /// The same host, which counts by these.
+    pub fn with_metrics(self, metrics: Arc<Metrics>) -> Self {
+        let log = self.plugins.limits().log;
+        Self {
+            plugin_log: Arc::new(PluginLog::new(log, Arc::clone(&metrics))),
+            metrics,
+            ..self
         }
     }
 

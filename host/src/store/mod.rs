@@ -12,6 +12,7 @@ mod fleet;
 mod idempotency;
 mod plugin_choices;
 mod postgres;
+mod probe;
 mod replicas;
 mod sqlite;
 mod webhooks;
@@ -26,7 +27,8 @@ pub use enrollment::{Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
 pub use idempotency::{Begun, Idempotency, KeyTimes, KeyedCall};
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
-pub use postgres::{PostgresOptions, PostgresStore};
+pub use postgres::{BadUrl, PostgresOptions, PostgresStore, PostgresUrl};
+pub use probe::Probe;
 pub use replicas::{CallCount, Changes, Heard, NotTaken, Replicas};
 pub use sqlite::SqliteStore;
 pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webhooks};
@@ -61,6 +63,17 @@ pub trait Shared: Send + Sync + 'static {
     fn replicas(&self) -> Option<Arc<dyn Replicas>>;
 }
 
+impl StoreError {
+    /// What strangers may hear of it: no address, no name, no path.
+    pub fn in_public(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "the store can't be read or written: the host's log says why",
+            Self::Busy(_) => "all connections to the database are in use",
+            Self::Conflict | Self::BulkOver | Self::BulkAnswered => "the store is in use",
+        }
+    }
+}
+
 /// All that a host keeps.
 pub trait Store:
     Accounts
@@ -71,6 +84,7 @@ pub trait Store:
     + Fleet
     + Idempotency
     + PluginChoices
+    + Probe
     + Shared
     + Webhooks
 {
@@ -85,6 +99,7 @@ impl<S> Store for S where
         + Fleet
         + Idempotency
         + PluginChoices
+        + Probe
         + Shared
         + Webhooks
 {

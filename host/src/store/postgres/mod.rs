@@ -11,6 +11,7 @@ mod fleet;
 mod idempotency;
 mod plugins;
 mod pool;
+mod probe;
 mod replicas;
 mod rows;
 mod schema;
@@ -18,7 +19,7 @@ mod tls;
 mod webhooks;
 mod writer;
 
-pub use pool::PostgresOptions;
+pub use pool::{BadUrl, PostgresOptions, PostgresUrl};
 
 use super::{Replicas, Shared, StoreError};
 use deadpool_postgres::Object;

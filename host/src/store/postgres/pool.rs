@@ -6,7 +6,7 @@ use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, PoolError, RecyclingMethod,
     Runtime, Timeouts,
 };
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 use tokio_postgres::{Client, Config};
 
 /// How long a call waits for a connection, and the host for a new one.
@@ -19,11 +19,35 @@ const SILENCE: Duration = Duration::from_secs(15);
 const SETTINGS: &str = "set synchronous_commit = on; set statement_timeout = '30s'; set lock_timeout = '20s'; \
     set idle_in_transaction_session_timeout = '30s'; set client_min_messages = warning";
 
+/// The address of a database, such as `postgres://mdm:secret@db.example/mdm?sslmode=require`. It may hold a password, so
+/// it is shown nowhere.
+#[derive(Clone)]
+pub struct PostgresUrl(Config);
+
+impl FromStr for PostgresUrl {
+    type Err = BadUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadUrl> {
+        let config: Config = text
+            .parse()
+            .map_err(|error: tokio_postgres::Error| BadUrl(described(&error)))?;
+        match config.get_hosts() {
+            [] => Err(BadUrl("it names no host".into())),
+            _ => Ok(Self(config)),
+        }
+    }
+}
+
+/// The address of a database can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the address of a database has the form postgres://user:password@host/database: {0}")]
+pub struct BadUrl(String);
+
 /// Where a database is, and how it is spoken to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PostgresOptions {
-    /// Such as `postgres://mdm@db.example/mdm?sslmode=require`.
-    pub url: String,
+    /// Where it is.
+    pub url: PostgresUrl,
     /// The certificates of the authorities that may vouch for it; none: those that the system knows.
     pub authorities: Option<PathBuf>,
     /// How many calls it is asked by at once.
@@ -41,18 +65,7 @@ pub(super) struct Pool {
 impl Pool {
     /// Connects to nobody yet.
     pub(super) fn new(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let unreadable = |why: String| {
-            StoreError::Failed(format!(
-                "the address of the database is not of the form postgres://user@host/database: {why}"
-            ))
-        };
-        let mut config: Config = options
-            .url
-            .parse()
-            .map_err(|error: tokio_postgres::Error| unreadable(described(&error)))?;
-        if config.get_hosts().is_empty() {
-            return Err(unreadable("it names no host".into()));
-        }
+        let PostgresUrl(mut config) = options.url.clone();
         config
             .application_name("mdm-host")
             .connect_timeout(PATIENCE)

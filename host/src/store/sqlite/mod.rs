@@ -9,6 +9,7 @@ mod enrollment;
 mod fleet;
 mod idempotency;
 mod plugins;
+mod probe;
 mod rows;
 mod webhooks;
 mod writer;

@@ -1,0 +1,122 @@
+//! A host that listens before its store can be opened: until then it says that it lives and why it can't serve yet,
+//! and tries again. So a database that is away makes nobody restart the host again and again.
+
+use super::problem::ApiError;
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+use tower_service::Service as _;
+
+/// The pause after the first attempt that came to nothing; each later one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Why an attempt to open a host came to nothing.
+#[derive(Debug)]
+pub enum NotOpen<E> {
+    /// It may open later: it is tried again.
+    Yet {
+        /// Why, for strangers: no address, no name and no secret is in it.
+        reason: &'static str,
+        /// Why, for the log.
+        cause: String,
+    },
+    /// It can't open before somebody mends this.
+    Ever(E),
+}
+
+/// What is served in place of a host until it is open, and from then on passes each call on to it.
+pub struct Opening {
+    host: OnceLock<Router>,
+    reason: Mutex<&'static str>,
+}
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self {
+            host: OnceLock::new(),
+            reason: Mutex::new("the host is starting"),
+        }
+    }
+}
+
+impl Opening {
+    /// What is to be served, from now on and also once the host is open.
+    pub fn router(self: &Arc<Self>) -> Router {
+        Router::new().fallback(answer).with_state(Arc::clone(self))
+    }
+
+    /// Opens the host by its router, as soon as an attempt succeeds. Ends without that only if waiting can't help.
+    pub async fn open_when_possible<E>(
+        &self,
+        mut attempt: impl AsyncFnMut() -> Result<Router, NotOpen<E>>,
+    ) -> Result<(), E> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match attempt().await {
+                Ok(router) => {
+                    // It is opened once.
+                    let _ = self.host.set(router);
+                    return Ok(());
+                }
+                Err(NotOpen::Ever(error)) => return Err(error),
+                Err(NotOpen::Yet { reason, cause }) => {
+                    *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+                    let seconds = pause.as_secs();
+                    tracing::error!("not ready: {cause}; trying again in {seconds} s");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = longer(pause);
+        }
+    }
+
+    fn not_yet(&self) -> Response {
+        let reason = *self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut response = not_ready(reason).into_response();
+        let a_while = HeaderValue::from(FIRST_PAUSE.as_secs());
+        response.headers_mut().insert(header::RETRY_AFTER, a_while);
+        response
+    }
+}
+
+/// The host can't serve.
+pub(super) fn not_ready(reason: &str) -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", reason)
+}
+
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(LONGEST_PAUSE)
+}
+
+async fn answer(State(opening): State<Arc<Opening>>, request: Request) -> Response {
+    match opening.host.get() {
+        Some(host) => match host.clone().call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        },
+        None if request.uri().path() == "/health" => "ok\n".into_response(),
+        None => opening.not_yet(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_doubles_up_to_half_a_minute() {
+        let pauses = std::iter::successors(Some(FIRST_PAUSE), |it| Some(longer(*it)));
+        let seconds: Vec<_> = pauses.take(8).map(|it| it.as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 30, 30, 30]);
+    }
+}

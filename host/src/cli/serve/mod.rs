@@ -1,0 +1,150 @@
+//! `mdm-host serve`: runs a host until it is told to stop. Its options are here, and `wiring` makes a host of them.
+
+mod values;
+mod wiring;
+
+use super::{limits::LimitOptions, listening::ListenOptions, store::StoreOptions};
+use crate::{
+    api::{Opening, Rates},
+    metrics::Metrics,
+    plugin::TrialTerms,
+    service::Service,
+};
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use mdm_wire::decisions::PasswordRule;
+use std::{
+    io::{IsTerminal as _, stderr},
+    num::NonZeroU32,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use values::{password_rule, trial_terms};
+use wiring::Wiring;
+
+#[derive(Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    listening: ListenOptions,
+    #[command(flatten)]
+    kept: StoreOptions,
+    /// The plugin to start with, instead of the reference plugin: a component, or one that this host
+    /// compiled. It decides unless `mdm-host plugin use` has chosen another.
+    #[arg(long)]
+    plugin: Option<PathBuf>,
+    /// Forget which plugin `mdm-host plugin use` chose.
+    #[arg(long)]
+    forget_chosen_plugin: bool,
+    /// When a new plugin is taken out again: 3/100 means when 3 of its first 100 calls fail.
+    #[arg(long, default_value = "3/100", value_parser = trial_terms)]
+    trial: TrialTerms,
+    /// A bulk of more devices than this waits until somebody else approves it.
+    #[arg(long, value_name = "DEVICES")]
+    approve_above: Option<u64>,
+    /// What a password has to be like: digits:4, digits:6-12, alphanumeric:8-16.
+    #[arg(long, default_value = "digits:4", value_parser = password_rule)]
+    password_rule: PasswordRule,
+    #[command(flatten)]
+    limits: LimitOptions,
+    /// Use only plugins that are pinned by a digest such as sha256:3f…, or signed by a --trust-key. Can be
+    /// given more than once.
+    #[arg(long, value_name = "DIGEST")]
+    trust_digest: Vec<String>,
+    /// Use only plugins that are signed with this minisign key (the second line of its .pub file), or pinned
+    /// by a --trust-digest. Can be given more than once.
+    #[arg(long, value_name = "KEY")]
+    trust_key: Vec<String>,
+    /// What to do while a plugin is out of service because it failed too often in a row.
+    #[arg(long, value_enum, default_value = "refuse")]
+    when_plugin_fails: WhenPluginFails,
+    /// Write the admin's token of the first start into this file instead of showing it.
+    #[arg(long)]
+    admin_token_file: Option<PathBuf>,
+    /// A file with a token that may read the metrics at /metrics, and nothing else; it is made if it isn't
+    /// there. The admin's token may read them, too.
+    #[arg(long, value_name = "FILE")]
+    metrics_token_file: Option<PathBuf>,
+    /// How many calls a second one address may make; for a moment, four times as many.
+    #[arg(long, value_name = "CALLS", default_value_t = Rates::DEFAULT.address)]
+    rate_per_address: NonZeroU32,
+    /// How many syncs a second one device may make; for a moment, four times as many.
+    #[arg(long, value_name = "SYNCS", default_value_t = Rates::DEFAULT.device)]
+    rate_per_device: NonZeroU32,
+    /// Let webhooks go to private networks and to this machine, too, to the latter also without TLS. Without it, who
+    /// may make webhooks could make the host call what only it can reach.
+    #[arg(long)]
+    webhooks_to_private_networks: bool,
+    /// What to log: error, warn, info, debug, trace, or a list such as mdm_host=debug,warn.
+    #[arg(long, env = "MDM_LOG", default_value = "info")]
+    log: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WhenPluginFails {
+    /// Refuse every request, and say so.
+    Refuse,
+    /// Let the reference plugin decide, whose rules may be other ones.
+    Reference,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        self.log_to_stderr()?;
+        let tls = self.listening.tls()?;
+        let metrics = Arc::new(Metrics::default());
+        let host = Wiring::new(&self, Arc::clone(&metrics))?;
+        // Listening comes first: whoever can't listen must not spend the token that is shown once.
+        let door = self.listening.listen(tls).await?;
+        let url = door.url()?;
+        let opening = Arc::new(Opening::default());
+        let opened = Arc::new(OnceLock::<Arc<Service>>::new());
+        let mut terminate = signal(SignalKind::terminate())?;
+        let stop = {
+            let opened = Arc::clone(&opened);
+            async move {
+                tokio::select! {
+                    _ = tokio::signal::ctrl_c() => {}
+                    _ = terminate.recv() => {}
+                }
+                tracing::info!("stopping");
+                if let Some(service) = opened.get() {
+                    service.close();
+                }
+            }
+        };
+        let router = opening.router();
+        let mut serving = tokio::spawn(async move { door.serve(router, &metrics, stop).await });
+        tokio::select! {
+            served = &mut serving => return served?,
+            ready = opening.open_when_possible(async || {
+                let (service, router) = host.open(&url).await.map_err(|error| host.not_open(error))?;
+                start(opened.get_or_init(|| service));
+                Ok(router)
+            }) => ready?,
+        }
+        println!("listening on {url}");
+        serving.await?
+    }
+
+    fn log_to_stderr(&self) -> anyhow::Result<()> {
+        let filter = EnvFilter::try_new(&self.log)
+            .with_context(|| format!("`{}` says not what to log: try info", self.log))?;
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(stderr().is_terminal())
+            .with_writer(stderr)
+            .init();
+        Ok(())
+    }
+}
+
+/// Starts what a host does by itself.
+fn start(service: &Arc<Service>) {
+    let host = Arc::clone(service);
+    tokio::spawn(async move { host.watch_the_clock().await });
+    tokio::spawn(Arc::clone(service).deliver_webhooks());
+    let host = Arc::clone(service);
+    tokio::spawn(async move { host.run_bulks().await });
+}

@@ -1,0 +1,149 @@
+//! From the options to a host: store, plugins, service and routes.
+
+use super::{Serve, WhenPluginFails};
+use crate::{
+    api::{self, NotOpen, Rates},
+    cli::{folder::Folder, plugin, tokens},
+    dashboard,
+    metrics::Metrics,
+    plugin::{REFERENCE, Runtime, Trust},
+    service::{PluginSettings, Plugins, Service},
+    store::{PluginFile, StoreError},
+    token::TokenDigest,
+    webhook::Destinations,
+};
+use anyhow::{Context as _, ensure};
+use axum::Router;
+use std::sync::Arc;
+
+/// A host before its store is open.
+pub(super) struct Wiring<'a> {
+    options: &'a Serve,
+    folder: Folder,
+    runtime: Runtime,
+    /// The plugin to start with; none: the reference plugin.
+    plugin: Option<PluginFile>,
+    trust: Trust,
+    metrics_reader: Option<TokenDigest>,
+    metrics: Arc<Metrics>,
+}
+
+impl<'a> Wiring<'a> {
+    /// Checks all that a host needs beside its store: what is wrong with it won't mend itself.
+    pub(super) fn new(options: &'a Serve, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+        let reader = options.metrics_token_file.as_deref();
+        let plugin = options.plugin.as_deref().map(plugin::read_signed);
+        let wiring = Self {
+            options,
+            folder: options.kept.folder()?,
+            runtime: Runtime::new(options.limits.limits())?,
+            plugin: plugin.transpose()?,
+            trust: trust(options)?,
+            metrics_reader: reader.map(tokens::metrics_token).transpose()?,
+            metrics,
+        };
+        wiring.plugins()?;
+        options.kept.postgres()?;
+        Ok(wiring)
+    }
+
+    /// Opens the store, and makes a host over it that is reached at this URL.
+    pub(super) async fn open(&self, url: &str) -> anyhow::Result<(Arc<Service>, Router)> {
+        let options = self.options;
+        let keys = self.folder.keys()?;
+        let store = options.kept.open().await?;
+        let ours = keys.signing_key().verifying_key();
+        ensure!(
+            store.host_key(ours.clone()).await? == *ours,
+            "the database {} belongs to another host.key: put back the one that it was made with. Agents know \
+             the host by it",
+            options.kept
+        );
+        if options.forget_chosen_plugin {
+            store.forget_plugin_choice().await?;
+        }
+        let plugins = Plugins::open(store.as_ref(), self.plugins()?)
+            .await
+            .context(
+                "the plugin that was chosen can't be loaded: start with --forget-chosen-plugin",
+            )?;
+        tokens::hand_out_admin_token(store.as_ref(), options.admin_token_file.as_deref()).await?;
+
+        let destinations = match options.webhooks_to_private_networks {
+            true => Destinations::Private,
+            false => Destinations::Public,
+        };
+        let service = Service::new(store, plugins, options.password_rule.clone(), keys)
+            .with_metrics(Arc::clone(&self.metrics))
+            .with_webhooks_to(destinations)
+            .approving_above(options.approve_above);
+        let service = Arc::new(service);
+        if let Some(invitation) = service.first_admin().await? {
+            println!(
+                "the first admin's password is chosen here, once: {url}{}",
+                invitation.path()
+            );
+        }
+        let terms = api::Terms {
+            rates: Rates {
+                address: options.rate_per_address,
+                device: options.rate_per_device,
+            },
+            body_time: options.listening.body_time(),
+            metrics_reader: self.metrics_reader,
+        };
+        let pages = dashboard::router(Arc::clone(&service), options.listening.is_secure());
+        let router = api::router(Arc::clone(&service), terms, pages);
+        Ok((service, router))
+    }
+
+    /// What can be said of a host that did not open.
+    pub(super) fn not_open(&self, error: anyhow::Error) -> NotOpen<anyhow::Error> {
+        // What lies in the host's own folder does not mend itself; what others run may.
+        match self.options.kept.is_ours() {
+            true => NotOpen::Ever(error),
+            false => NotOpen::Yet {
+                reason: match error.downcast_ref::<StoreError>() {
+                    Some(error) => error.in_public(),
+                    None => "the host can't be opened: its log says why",
+                },
+                cause: format!("{error:#}"),
+            },
+        }
+    }
+
+    fn plugins(&self) -> anyhow::Result<PluginSettings> {
+        let artifacts = self.folder.artifacts(&self.folder.keys()?)?;
+        let reference = || self.runtime.load(REFERENCE, Some(&artifacts));
+        let default = match &self.plugin {
+            Some(PluginFile { bytes, signature }) => {
+                self.trust.check(bytes, signature.as_deref())?;
+                self.runtime.load(bytes, Some(&artifacts))?
+            }
+            None => reference()?,
+        };
+        let fallback = match self.options.when_plugin_fails {
+            WhenPluginFails::Refuse => None,
+            WhenPluginFails::Reference => Some(reference()?),
+        };
+        Ok(PluginSettings {
+            default,
+            artifacts: Some(artifacts),
+            trial: self.options.trial,
+            fallback,
+            trust: self.trust.clone(),
+        })
+    }
+}
+
+/// Which plugins may be used: the reference plugin always may.
+fn trust(options: &Serve) -> anyhow::Result<Trust> {
+    let mut trust = Trust::default();
+    for digest in &options.trust_digest {
+        trust.pin(digest)?;
+    }
+    for key in &options.trust_key {
+        trust.add_key(key)?;
+    }
+    Ok(trust)
+}

@@ -1,0 +1,80 @@
+//! Where a host keeps everything.
+
+use super::folder::Folder;
+use crate::store::{PostgresOptions, PostgresStore, PostgresUrl, SqliteStore, Store};
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use std::{fmt, path::PathBuf, sync::Arc};
+use zeroize::Zeroizing;
+
+#[derive(Args)]
+pub(super) struct StoreOptions {
+    /// The folder of the host's key, of compiled plugins and, without --store, of the database. It is made if it
+    /// isn't there.
+    #[arg(long, default_value = "mdm-data")]
+    data: PathBuf,
+    /// Keep everything in this PostgreSQL database, which several hosts with the same host.key can share:
+    /// postgres://user:password@host/database?sslmode=require. Other users of the machine can see an option: the
+    /// environment hides it.
+    #[arg(long, value_name = "URL", env = "MDM_STORE", hide_env_values = true)]
+    store: Option<Zeroizing<String>>,
+    /// The certificates of the authorities that vouch for the PostgreSQL server (PEM); without it, those that the
+    /// system knows.
+    #[arg(long, value_name = "FILE", requires = "store")]
+    store_ca: Option<PathBuf>,
+    /// By how many connections the PostgreSQL server is asked at once; one more writes, and one listens.
+    #[arg(long, value_name = "NUMBER", default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
+    store_connections: u16,
+}
+
+impl StoreOptions {
+    /// The host's folder.
+    pub(super) fn folder(&self) -> anyhow::Result<Folder> {
+        Folder::open(&self.data)
+    }
+
+    /// Opens the store.
+    pub(super) async fn open(&self) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(match self.postgres()? {
+            Some(options) => Arc::new(PostgresStore::open(&options).await?),
+            None => Arc::new(SqliteStore::open(&self.folder()?.database()?)?),
+        })
+    }
+
+    /// Opens the store of a host that has been there before.
+    pub(super) async fn open_used(&self) -> anyhow::Result<Arc<dyn Store>> {
+        ensure!(
+            self.store.is_some() || self.data.join("mdm.db").exists(),
+            "there is no host's data in {}: name its folder with --data",
+            self.data.display()
+        );
+        self.open().await
+    }
+
+    /// Whether it is a file in the host's own folder.
+    pub(super) fn is_ours(&self) -> bool {
+        self.store.is_none()
+    }
+
+    /// The PostgreSQL database; none: it is a file in the host's own folder.
+    pub(super) fn postgres(&self) -> anyhow::Result<Option<PostgresOptions>> {
+        let Some(url) = &self.store else {
+            return Ok(None);
+        };
+        Ok(Some(PostgresOptions {
+            // What was typed may hold a password, and is not repeated.
+            url: url.parse::<PostgresUrl>().context("--store")?,
+            authorities: self.store_ca.clone(),
+            connections: self.store_connections.into(),
+        }))
+    }
+}
+
+impl fmt::Display for StoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.store {
+            Some(_) => f.write_str("that --store names"),
+            None => write!(f, "{}", self.data.join("mdm.db").display()),
+        }
+    }
+}
