@@ -15,6 +15,7 @@ pub mod conformance;
 pub mod dashboard;
 pub mod event;
 pub mod keys;
+pub mod limiter;
 pub mod metrics;
 pub mod password;
 pub mod plugin;

@@ -2,7 +2,7 @@
 //! [`lab`] starts them, [`plugins`] has the plugins for them, [`story`] is what the demo tells, and [`swaps`]
 //! swaps the plugin under load. [`memory`] measures that of a process and looks through it, [`counted`] reads
 //! what a host has counted. [`as_agent`] speaks for an agent. [`debian`] finds programs of others. [`browser`] looks at the dashboard: [`scene`] is a
-//! fleet to look at, and [`pages`] are the pages.
+//! fleet to look at, and [`pages`] are the pages. [`postgres`] starts a PostgreSQL server.
 
 pub mod as_agent;
 pub mod browser;
@@ -12,6 +12,7 @@ pub mod lab;
 pub mod memory;
 pub mod pages;
 pub mod plugins;
+pub mod postgres;
 pub mod scene;
 pub mod story;
 pub mod swaps;

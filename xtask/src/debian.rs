@@ -6,9 +6,10 @@ use anyhow::{Context as _, ensure};
 use std::{fs, path::Path, process::Command};
 
 /// Each package, and where in it the program lies.
-const PROGRAMS: [(&str, &str); 2] = [
+const PROGRAMS: [(&str, &str); 3] = [
     ("docker-registry", "usr/bin/docker-registry"),
     ("mosquitto", "usr/sbin/mosquitto"),
+    ("postgresql-15", "usr/lib/postgresql/15/bin/postgres"),
 ];
 
 /// Puts these programs into `target/tools`, if neither that nor the system has them.

@@ -102,7 +102,7 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
         time: terms.body_time,
         too_slow: metrics.http.limit("body-time"),
     };
-    let meter = Arc::new(Meter::new(terms.rates, &metrics.http));
+    let meter = Arc::new(Meter::new(terms.rates, &service));
     let agents = Router::new()
         .route(ENROLL_PATH, post(agent::enroll))
         .route(SYNC_PATH, post(agent::sync))

@@ -2,25 +2,19 @@
 //! nobody else's turn.
 
 use super::problem::ApiError;
-use crate::metrics::HttpMetrics;
+use crate::{limiter::Limiter, service::Service};
 use axum::{
     extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use governor::{
-    DefaultKeyedRateLimiter, Quota, RateLimiter, clock::DefaultClock,
-    middleware::StateInformationMiddleware, state::keyed::DefaultKeyedStateStore,
-};
+use governor::Quota;
 use prometheus_client::metrics::counter::Counter;
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
 };
 
 /// How many calls a second are allowed; for a moment, four times as many.
@@ -47,64 +41,51 @@ const AT_ONCE: NonZeroU32 = NonZeroU32::new(4).unwrap();
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// How many calls pass before callers that have long been quiet are forgotten.
-const FORGET_EVERY: u32 = 10_000;
-
 /// Counts the calls.
 pub(super) struct Meter {
-    addresses: RateLimiter<
-        IpAddr,
-        DefaultKeyedStateStore<IpAddr>,
-        DefaultClock,
-        StateInformationMiddleware,
-    >,
+    addresses: Arc<Limiter>,
     policy: HeaderValue,
-    devices: DefaultKeyedRateLimiter<String>,
-    calls: AtomicU32,
+    devices: Arc<Limiter>,
     addresses_refused: Counter,
     devices_refused: Counter,
 }
 
 impl Meter {
-    pub(super) fn new(rates: Rates, metrics: &HttpMetrics) -> Self {
-        let quota =
-            |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.saturating_mul(AT_ONCE));
-        let most = rates.address.saturating_mul(AT_ONCE);
+    pub(super) fn new(rates: Rates, host: &Service) -> Self {
+        let limit = |name, rate: NonZeroU32| {
+            let quota = Quota::per_second(rate).allow_burst(rate.saturating_mul(AT_ONCE));
+            let limit = Arc::new(Limiter::new(name, quota));
+            host.share_limit(&limit);
+            limit
+        };
+        let addresses = limit("address", rates.address);
+        let most = addresses.burst();
         let policy = HeaderValue::from_str(&format!("\"address\";q={most};w={AT_ONCE}"));
+        let metrics = &host.metrics().http;
         Self {
-            addresses: RateLimiter::keyed(quota(rates.address)).with_middleware(),
+            addresses,
             policy: policy.unwrap_or(HeaderValue::from_static("\"address\"")),
-            devices: RateLimiter::keyed(quota(rates.device)),
-            calls: AtomicU32::new(0),
+            devices: limit("device", rates.device),
             addresses_refused: metrics.rate_limited("address"),
             devices_refused: metrics.rate_limited("device"),
         }
     }
 
     /// Refuses a call of a device that calls too often.
-    pub(super) fn device(&self, device: &String) -> Result<(), ApiError> {
-        self.devices.check_key(device).map_err(|_| {
+    pub(super) fn device(&self, device: &str) -> Result<(), ApiError> {
+        let left = self.devices.check(device).ok_or_else(|| {
             self.devices_refused.inc();
             too_many(&format!("device {device}"))
-        })
+        });
+        left.map(|_| ())
     }
 
     /// How many calls this address has left.
     fn address(&self, address: IpAddr) -> Result<u32, ApiError> {
-        if self
-            .calls
-            .fetch_add(1, Ordering::Relaxed)
-            .is_multiple_of(FORGET_EVERY)
-        {
-            self.addresses.retain_recent();
-            self.devices.retain_recent();
-        }
-        let checked = self.addresses.check_key(&address);
-        let state = checked.map_err(|_| {
+        self.addresses.check(&address.to_string()).ok_or_else(|| {
             self.addresses_refused.inc();
             too_many(&format!("address {address}"))
-        })?;
-        Ok(state.remaining_burst_capacity())
+        })
     }
 
     /// Tells a program how many calls its address has left.

@@ -1,7 +1,13 @@
 //! Who an agent is: the owner of the key that its device enrolled with, or has changed to since.
 
 use super::{MOST_ROUNDS, Service, ServiceError, check_trusted, freshness::Stale};
-use crate::{access::Caller, audit::AuditEntry, change::Change, keys::HostKeys, store::StoreError};
+use crate::{
+    access::Caller,
+    audit::AuditEntry,
+    change::Change,
+    keys::HostKeys,
+    store::{NotTaken, StoreError},
+};
 use mdm_wire::{
     signature::{AGENT, Headers, Request, Signed},
     sync::{RotateKeysRequest, RotateKeysResponse},
@@ -25,7 +31,21 @@ impl Service {
         let key = self.store.agent_key(&signed.device).await?;
         let key = key.ok_or(ServiceError::UnknownAgent)?;
         signed.verify(request, headers, &key)?;
-        match self.freshness.take(&signed, time::now() / 1000) {
+        let mut taken = self.freshness.take(&signed, time::now() / 1000);
+        if let (Ok(()), Some(replicas)) = (taken, &self.replicas) {
+            let Signed {
+                device,
+                nonce,
+                created,
+                ..
+            } = &signed;
+            let shared = replicas.take_signature(device, nonce, *created).await?;
+            taken = shared.map_err(|not_taken| match not_taken {
+                NotTaken::Replayed => Stale::Replayed,
+                NotTaken::Forgotten { sign_at } => Stale::NotFresh { sign_at },
+            });
+        }
+        match taken {
             Ok(()) => Ok(signed.device),
             Err(Stale::NotFresh { sign_at }) => Err(ServiceError::NotFresh {
                 created: signed.created,

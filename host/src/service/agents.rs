@@ -7,6 +7,7 @@ use crate::{
     plugin::{Function, PluginError},
     store::{Delivery, NewDevice, Snapshot},
     token::TokenDigest,
+    transport::BETWEEN_SYNCS,
 };
 use mdm_wire::{
     decisions::PolicyState,
@@ -74,6 +75,9 @@ impl Service {
         let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
         let mut contact = self.transport.contact(device, !wait.is_zero());
         let request = Arc::new(request);
+        if !wait.is_zero() {
+            self.note_contact(device, wait);
+        }
         // What it told is taken to the end even if the agent hangs up meanwhile.
         let taken = tokio::spawn({
             let (service, device) = (Arc::clone(self), device.to_owned());
@@ -98,6 +102,21 @@ impl Service {
                 _ = closing.changed() => {}
             }
         }
+    }
+
+    /// Lets other replicas know that the device can be reached. If its agent goes away before, it counts as in contact
+    /// there until then.
+    fn note_contact(self: &Arc<Self>, device: &str, wait: Duration) {
+        let Some(replicas) = self.replicas.clone() else {
+            return;
+        };
+        let until = time::now() + u64::try_from((wait + BETWEEN_SYNCS).as_millis()).unwrap_or(0);
+        let device = device.to_owned();
+        tokio::spawn(async move {
+            if let Err(error) = replicas.note_contact(&device, until).await {
+                tracing::warn!(device, %error, "other replicas don't know that it is in contact");
+            }
+        });
     }
 
     async fn take(&self, device: &str, request: &SyncRequest) -> Result<(), ServiceError> {

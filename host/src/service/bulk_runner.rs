@@ -10,7 +10,7 @@ use crate::{
 };
 use futures_util::stream::{self, StreamExt as _};
 use mdm_wire::{
-    time,
+    time::{self, Timestamp},
     words::{Action, CommandId},
 };
 use std::{
@@ -58,7 +58,13 @@ impl Service {
         let mut places = Places::new();
         let mut has_ended_downloads = false;
         while !*closing.borrow() {
-            if !has_ended_downloads {
+            if !self.leads() {
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => continue,
+                    _ = closing.changed() => break,
+                }
+            }
+            if !has_ended_downloads || self.replicas.is_some() {
                 let ended = self.end_old_downloads().await;
                 has_ended_downloads = ended.is_ok();
                 if let Err(error) = ended {
@@ -73,7 +79,8 @@ impl Service {
                     PAUSE
                 }
             };
-            let pause = match has_ended_downloads {
+            // Where downloads break off at other replicas, nobody tells.
+            let pause = match has_ended_downloads && self.replicas.is_none() {
                 true => pause,
                 false => PAUSE,
             };
@@ -303,9 +310,14 @@ impl Service {
         Ok(())
     }
 
-    /// Cancels the bulks whose passwords were being downloaded when the host went down.
+    /// Cancels the bulks whose passwords were being downloaded when the host went down: of a host alone, all that
+    /// there are when it starts.
     async fn end_old_downloads(&self) -> Result<(), ServiceError> {
-        for bulk in self.store.bulks_with_downloads().await? {
+        let held_until = match self.replicas {
+            None => Timestamp::MAX,
+            Some(_) => time::now(),
+        };
+        for bulk in self.store.bulks_with_downloads(held_until).await? {
             self.end_bulk(&bulk, BulkState::Running, BulkState::Cancelled)
                 .await?;
         }

@@ -12,11 +12,17 @@ use crate::{
 };
 use futures_util::stream::{self, StreamExt as _};
 use mdm_wire::{time, words::CommandId};
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// How long a download may stand still.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long nobody else takes a download for broken off, in milliseconds, after its host has last said that it goes on.
+const HELD: u64 = 10_000;
+
+/// How often it says so.
+const HOLD_EVERY: Duration = Duration::from_secs(3);
 
 /// What a sheet says of one device.
 pub struct SheetLine {
@@ -55,11 +61,15 @@ impl Service {
             taken_back_by: None,
         };
         let words = ("download-bulk", "downloaded");
+        self.store.hold_bulk(id, time::now() + HELD).await?;
         let bulk = self.turn_bulk(by, &bulk, turn, words).await?;
         let (pages, taken) = mpsc::channel(1);
         let service = Arc::clone(self);
         tokio::spawn(async move {
-            let filled = service.fill_sheet(&bulk, &pages).await;
+            let filled = tokio::select! {
+                filled = service.fill_sheet(&bulk, &pages) => filled,
+                never = service.hold_bulk(&bulk) => match never {},
+            };
             let to = match filled {
                 Ok(()) => BulkState::Done,
                 Err(_) => BulkState::Cancelled,
@@ -76,6 +86,19 @@ impl Service {
             }
         });
         Ok(taken)
+    }
+
+    /// Lets nobody else take the download of a bulk for broken off, until the host closes.
+    async fn hold_bulk(&self, bulk: &Bulk) -> Infallible {
+        loop {
+            tokio::time::sleep(HOLD_EVERY).await;
+            if *self.closing.borrow() {
+                std::future::pending::<()>().await;
+            }
+            if let Err(error) = self.store.hold_bulk(&bulk.id, time::now() + HELD).await {
+                tracing::warn!(bulk = bulk.id, %error, "a download is not held");
+            }
+        }
     }
 
     /// It errs also if nobody takes the pages any more, or the host stops: the bulk is over then.

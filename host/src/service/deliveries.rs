@@ -29,6 +29,7 @@ impl Service {
         let mut busy: HashMap<Id, String> = HashMap::new();
         while !*closing.borrow() {
             match self.store.due_webhooks(time::now()).await {
+                Ok(_) if !self.leads() => {}
                 Ok(due) => {
                     for id in due {
                         if busy.len() < MOST_AT_ONCE && !busy.values().any(|it| *it == id) {

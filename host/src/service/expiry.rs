@@ -47,7 +47,9 @@ impl Service {
         let mut closing = self.closing.subscribe();
         let mut pauses = Pauses::default();
         while !*closing.borrow() {
-            if let Err(error) = self.expire_overdue(&mut pauses).await {
+            if self.leads()
+                && let Err(error) = self.expire_overdue(&mut pauses).await
+            {
                 tracing::warn!(%error, "commands whose time is over were not ended");
             }
             tokio::select! {

@@ -30,6 +30,7 @@ mod password;
 mod plugin_log;
 mod plugins;
 mod readiness;
+mod replicas;
 mod sealed;
 mod seen;
 mod sessions;
@@ -64,7 +65,7 @@ use crate::{
     metrics::{Metrics, Tally},
     password::Password,
     plugin::{CallContext, Decided, Function, Instance, Returned},
-    store::{Commit, Snapshot, Store, StoreError},
+    store::{Commit, Replicas, Snapshot, Store, StoreError},
     transport::{AgentSync, Transport as _},
     webhook::{Destinations, Sender},
 };
@@ -78,6 +79,7 @@ use mdm_wire::{
 use news::News;
 use plugin_log::PluginLog;
 use readiness::LastLook;
+use replicas::SharedLimits;
 use serde::Serialize;
 use sessions::SignIns;
 use std::sync::Arc;
@@ -102,6 +104,9 @@ pub struct Service {
     plugin_log: Arc<PluginLog>,
     news: News,
     sign_ins: SignIns,
+    /// Other hosts on the same store; none: there can't be any.
+    replicas: Option<Arc<dyn Replicas>>,
+    limits: SharedLimits,
     sender: Sender,
     /// Told when there may be something to deliver.
     events: Notify,
@@ -155,7 +160,9 @@ impl Service {
     ) -> Self {
         let metrics = Arc::new(Metrics::default());
         let closing = watch::Sender::new(false);
-        Self {
+        let host = Self {
+            replicas: store.replicas(),
+            limits: SharedLimits::default(),
             plugin_log: Arc::new(PluginLog::new(plugins.limits().log, Arc::clone(&metrics))),
             metrics,
             instances: Arc::new(Semaphore::new(plugins.limits().instances as usize)),
@@ -173,7 +180,10 @@ impl Service {
             bulks_to_run: Notify::new(),
             last_look: LastLook::default(),
             closing,
-        }
+        };
+        host.share_limit(&host.sign_ins.tries);
+        host.share_limit(&host.sign_ins.addresses);
+        host
     }
 
     /// The same host, which counts by these.
@@ -417,6 +427,12 @@ impl Service {
         let snapshot = self.snapshot(device).await?;
         by.check_device(&snapshot.device)?;
         Ok(snapshot)
+    }
+
+    /// Whether the device is in contact, here or at another replica.
+    fn is_online(&self, snapshot: &Snapshot) -> bool {
+        let until = snapshot.in_contact_until;
+        self.transport.is_online(&snapshot.device.id) || until.is_some_and(|it| it > time::now())
     }
 
     async fn snapshot(&self, device: &str) -> Result<Snapshot, ServiceError> {

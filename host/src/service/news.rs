@@ -49,6 +49,18 @@ impl News {
         }
     }
 
+    /// Anything may have changed.
+    pub(super) fn all_changed(&self) {
+        let mut stamp = 0;
+        self.fleet.send_modify(|count| {
+            *count += 1;
+            stamp = *count;
+        });
+        for watched in lock(&self.devices).values() {
+            watched.send_replace(stamp);
+        }
+    }
+
     pub(super) fn watch(&self, device: Option<&str>) -> Watcher {
         let stamp = match device {
             None => self.fleet.subscribe(),

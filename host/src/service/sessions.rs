@@ -7,12 +7,13 @@ use super::{
 use crate::{
     access::Caller,
     audit::AuditEntry,
+    limiter::Limiter,
     store::User,
     token::{self, TokenDigest},
 };
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::Quota;
 use mdm_wire::time::{self, Timestamp};
-use std::{net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::timeout,
@@ -73,16 +74,17 @@ pub enum SignInError {
 
 /// Who tries to sign in.
 pub(super) struct SignIns {
-    tries: DefaultKeyedRateLimiter<(String, Option<IpAddr>)>,
-    addresses: DefaultKeyedRateLimiter<Option<IpAddr>>,
+    pub(super) tries: Arc<Limiter>,
+    pub(super) addresses: Arc<Limiter>,
     places: Semaphore,
 }
 
 impl Default for SignIns {
     fn default() -> Self {
+        let limit = |name, tries| Arc::new(Limiter::new(name, Quota::per_minute(tries)));
         Self {
-            tries: RateLimiter::keyed(Quota::per_minute(TRIES)),
-            addresses: RateLimiter::keyed(Quota::per_minute(TRIES_OF_AN_ADDRESS)),
+            tries: limit("sign-in", TRIES),
+            addresses: limit("sign-in-address", TRIES_OF_AN_ADDRESS),
             places: Semaphore::new(AT_ONCE),
         }
     }
@@ -90,11 +92,13 @@ impl Default for SignIns {
 
 impl SignIns {
     fn check(&self, name: &str, address: Option<IpAddr>) -> Result<(), SignInError> {
-        self.tries.retain_recent();
-        self.addresses.retain_recent();
-        let by_address = self.addresses.check_key(&address);
-        let by_name = self.tries.check_key(&(name.to_owned(), address));
-        by_address.and(by_name).map_err(|_| SignInError::TooOften)
+        let address = address.map(|it| it.to_string()).unwrap_or_default();
+        let by_address = self.addresses.check(&address);
+        let by_name = self.tries.check(&format!("{address} {name}"));
+        match by_address.and(by_name) {
+            Some(_) => Ok(()),
+            None => Err(SignInError::TooOften),
+        }
     }
 
     async fn place(&self) -> Result<SemaphorePermit<'_>, ServiceError> {

@@ -228,8 +228,12 @@ pub trait Bulks: Send + Sync + 'static {
     /// Those that wait for somebody, and were asked for before this time.
     async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Those with different passwords that are running. After a start of the host, nobody downloads their sheets.
-    async fn bulks_with_downloads(&self) -> Result<Vec<Bulk>, StoreError>;
+    /// Those with different passwords that are running, and were not held until this time: nobody downloads their
+    /// sheets any more.
+    async fn bulks_with_downloads(&self, held_until: Timestamp) -> Result<Vec<Bulk>, StoreError>;
+
+    /// Somebody downloads the sheet of a bulk, at least until then.
+    async fn hold_bulk(&self, id: &str, until: Timestamp) -> Result<(), StoreError>;
 
     /// Lets a bulk go on. Once it is over, its password is forgotten. False: it does not stand where the turn
     /// begins.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 /// How long a device counts as in contact after a sync that waited was answered: it carries out what
 /// it got, and syncs again.
-const BETWEEN_SYNCS: Duration = Duration::from_secs(5);
+pub const BETWEEN_SYNCS: Duration = Duration::from_secs(5);
 
 /// The devices in contact.
 #[derive(Default)]
@@ -38,6 +38,13 @@ pub struct Contact {
 }
 
 impl AgentSync {
+    /// There may be news for any device.
+    pub fn wake_all(&self) {
+        for presence in lock(&self.devices).values() {
+            presence.news.send_modify(|count| *count += 1);
+        }
+    }
+
     /// A device syncs, and is ready to wait for news, or only passes by. News from this moment on will wake it.
     pub fn contact(&self, device: &str, is_ready_to_wait: bool) -> Contact {
         let mut devices = lock(&self.devices);

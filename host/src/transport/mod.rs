@@ -3,7 +3,7 @@
 
 mod agent_sync;
 
-pub use agent_sync::{AgentSync, Contact};
+pub use agent_sync::{AgentSync, BETWEEN_SYNCS, Contact};
 
 use mdm_wire::decisions::Capabilities;
 

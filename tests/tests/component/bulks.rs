@@ -1,7 +1,8 @@
 //! Bulks: one request for a whole group, answered device by device.
 
 use crate::{
-    fleet::{Agent, Fleet, admin, owner, password},
+    database,
+    fleet::{is_stored, Agent, Fleet, admin, owner, password},
     plugins::hostile,
 };
 use futures_util::future::join_all;
@@ -12,8 +13,8 @@ use mdm_host::{
     plugin::REFERENCE,
     service::{BulkRequest, ServiceError},
     store::{
-        Bulk, BulkState, BulkTerms, Bulks as _, Commit, Devices as _, NoCommand, PluginFile,
-        SqliteStore, StoreError,
+        Bulk, BulkState, BulkTerms, Commit, NoCommand, PluginFile,
+        StoreError,
     },
     token,
 };
@@ -22,7 +23,7 @@ use mdm_wire::{
     sync::Told,
     words::{Action, Failure, Outcome, ResetOptions},
 };
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 fn reset(text: &str) -> BulkRequest {
     BulkRequest {
@@ -103,13 +104,6 @@ async fn commands(fleet: &Fleet, agents: &[Agent]) -> Vec<usize> {
         counts.push(history.unwrap().len());
     }
     counts
-}
-
-/// Whether these bytes are anywhere in the files of a store.
-fn is_in_files(folder: &Path, text: &str) -> bool {
-    let files = std::fs::read_dir(folder).unwrap();
-    let mut contents = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
-    contents.any(|bytes| bytes.windows(text.len()).any(|it| it == text.as_bytes()))
 }
 
 #[tokio::test]
@@ -356,7 +350,7 @@ async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
     fleet.report(agent, &first[0], Outcome::Success).await;
 
     // A second host over the same store that is late, say.
-    let store = SqliteStore::open(&fleet.folder().join("mdm.db")).unwrap();
+    let store = database::open(fleet.folder()).await;
     let late = Bulk {
         id: format!("{}-late", bulk.id),
         state: BulkState::Running,
@@ -499,7 +493,7 @@ async fn a_bulk_that_nobody_approves_or_downloads_for_a_day_is_cancelled_and_its
     let service = &fleet.service;
     let fresh = service.start_bulk(&admin(), reset("1234")).await.unwrap();
     assert_eq!(fresh.state, BulkState::WaitingForApproval);
-    let store = SqliteStore::open(&fleet.folder().join("mdm.db")).unwrap();
+    let store = database::open(fleet.folder()).await;
     let mut old = Vec::new();
     for state in [BulkState::WaitingForApproval, BulkState::WaitingForDownload] {
         let bulk = Bulk {
@@ -569,14 +563,14 @@ async fn the_password_of_a_bulk_lies_nowhere_in_the_store_and_is_forgotten_when_
         .await
         .unwrap();
     assert!(bulk.sealed_password.is_some());
-    assert!(!is_in_files(fleet.folder(), "cAnArY7zQ9"));
-    assert!(is_in_files(fleet.folder(), &bulk.id), "it would be found");
+    assert!(!is_stored(fleet.folder(), "cAnArY7zQ9"));
+    assert!(is_stored(fleet.folder(), &bulk.id), "it would be found");
     let runner = fleet.runs_bulks();
     let bulk = done(&fleet, &bulk).await;
     assert_eq!(bulk.sealed_password, None);
     let sent = fleet.sync(&agents[0]).await.commands;
     assert_eq!(agents[0].open(&sent[0]), "cAnArY7zQ9");
-    assert!(!is_in_files(fleet.folder(), "cAnArY7zQ9"));
+    assert!(!is_stored(fleet.folder(), "cAnArY7zQ9"));
     runner.stop(&fleet).await;
 }
 

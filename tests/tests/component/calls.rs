@@ -1,9 +1,12 @@
 //! Calls of the API that come too late, since what they rest on has changed, and calls that come twice.
 
-use crate::fleet::{Agent, Fleet, admin, client, owner};
+use crate::{
+    database,
+    fleet::{Agent, Fleet, admin, client, is_stored, owner},
+};
 use mdm_host::{
     access::{Reach, Role},
-    store::{Begun, Idempotency as _, KeyTimes, KeyedCall, SqliteStore},
+    store::{Begun, KeyTimes, KeyedCall},
 };
 use mdm_wire::{
     decisions::{Characters, PasswordRule},
@@ -11,7 +14,6 @@ use mdm_wire::{
 };
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
-use std::fs;
 use tokio::task::JoinHandle;
 
 /// A host that listens, with one device.
@@ -295,11 +297,7 @@ async fn the_store_keeps_neither_the_password_of_a_call_nor_the_secret_of_its_an
     let token: Value = made().await.json().await.unwrap();
     assert_eq!(token, made().await.json::<Value>().await.unwrap());
     let token = token["token"].as_str().unwrap();
-    let files = fs::read_dir(host.fleet.folder()).unwrap();
-    let bytes: Vec<u8> = files
-        .flat_map(|file| fs::read(file.unwrap().path()).unwrap())
-        .collect();
-    let holds = |text: &str| bytes.windows(text.len()).any(|it| it == text.as_bytes());
+    let holds = |text: &str| is_stored(host.fleet.folder(), text);
     assert!(holds(key), "what is looked through is the store");
     assert!(!holds(password) && !holds(token));
 }
@@ -307,7 +305,7 @@ async fn the_store_keeps_neither_the_password_of_a_call_nor_the_secret_of_its_an
 #[tokio::test]
 async fn a_key_is_free_again_when_its_call_will_have_no_answer_or_its_time_is_over() {
     let folder = tempfile::TempDir::new().unwrap();
-    let store = SqliteStore::open(&folder.path().join("mdm.db")).unwrap();
+    let store = database::open(folder.path()).await;
     let begin = |began_at: u64| {
         let call = KeyedCall {
             caller: "token one".into(),

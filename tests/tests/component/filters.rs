@@ -1,13 +1,15 @@
 //! Which devices a list has: those that fit the filter, of those that the caller reaches, and no others.
 
-use crate::fleet::{Fleet, admin, owner};
+use crate::{
+    database,
+    fleet::{Fleet, admin, owner},
+};
 use mdm_host::{
     access::{Caller, Reach},
     audit::AuditEntry,
     change::Change,
     store::{
-        Commit, DeviceFilter, FleetSummary, Group, NewDevice, Snapshot, SqliteStore, StatusWord,
-        Store,
+        Commit, DeviceFilter, FleetSummary, Group, NewDevice, Snapshot, StatusWord, Store,
     },
     token,
 };
@@ -113,8 +115,7 @@ fn to(groups: &[&str]) -> Reach {
 
 async fn empty() -> (Arc<dyn Store>, TempDir) {
     let folder = TempDir::new().unwrap();
-    let store = SqliteStore::open(&folder.path().join("mdm.db")).unwrap();
-    (Arc::new(store), folder)
+    (database::open(folder.path()).await, folder)
 }
 
 async fn add(store: &Arc<dyn Store>, number: usize, made: &Made) -> String {

@@ -1,5 +1,6 @@
 //! A host in this process, and agents that say what a test wants them to say.
 
+use crate::database;
 use mdm_host::{
     access::{Caller, Permission, Reach},
     api::{self, Rates},
@@ -8,7 +9,6 @@ use mdm_host::{
     password::Password,
     plugin::{Limits, Plugin, REFERENCE, Runtime},
     service::{PluginSettings, Plugins, Request, Reset, Service, ServiceError},
-    store::SqliteStore,
     token,
 };
 use mdm_wire::{
@@ -377,13 +377,13 @@ async fn service(
     plugin: Plugin,
     fallback: Option<Plugin>,
 ) -> Arc<Service> {
-    let store = SqliteStore::open(&folder.join("mdm.db")).unwrap();
+    let store = database::open(folder).await;
     let settings = PluginSettings {
         fallback,
         ..PluginSettings::from(plugin)
     };
-    let plugins = Plugins::open(&store, settings).await.unwrap();
-    Arc::new(Service::new(Arc::new(store), plugins, rule, host_keys()))
+    let plugins = Plugins::open(store.as_ref(), settings).await.unwrap();
+    Arc::new(Service::new(store, plugins, rule, host_keys()))
 }
 
 pub(crate) fn password(text: &str) -> Password {
@@ -415,4 +415,18 @@ pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, ServiceError>) -> Re
         ServiceError::Refused(refusal) => refusal,
         other => panic!("not refused, but: {other}"),
     }
+}
+
+/// Whether this text lies anywhere in what the store of a folder has written.
+pub(crate) fn is_stored(folder: &Path, text: &str) -> bool {
+    fn is_in(path: &Path, text: &[u8]) -> bool {
+        if path.is_dir() {
+            let mut entries = std::fs::read_dir(path).unwrap();
+            return entries.any(|entry| is_in(&entry.unwrap().path(), text));
+        }
+        // A file may go while it is looked for.
+        let bytes = std::fs::read(path).unwrap_or_default();
+        memchr::memmem::find(&bytes, text).is_some()
+    }
+    is_in(&database::files(folder), text.as_bytes())
 }

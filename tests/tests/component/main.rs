@@ -3,16 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod agent_keys;
-mod bulks;
-mod calls;
-mod filters;
-mod fleet;
-mod permissions;
-mod plugins;
-mod revoked;
-mod rules;
-mod store;
-mod swap;
-mod users;
-mod webhooks;
+#[path = "on_sqlite.rs"]
+mod database;
+
+include!("tests.rs");

@@ -1,11 +1,14 @@
-//! What every store must do; here the one in SQLite.
+//! What every store must do.
 
-use crate::fleet::{Fleet, admin, owner};
+use crate::{
+    database,
+    fleet::{Fleet, admin, owner},
+};
 use mdm_host::{
     access::Reach,
     audit::AuditEntry,
     change::Change,
-    store::{Commit, DeviceFilter, NewDevice, Overdue, SqliteStore, Store, StoreError},
+    store::{Commit, DeviceFilter, NewDevice, Overdue, Store, StoreError},
     token,
 };
 use mdm_wire::{
@@ -20,7 +23,7 @@ use tempfile::TempDir;
 
 async fn store_with(devices: usize) -> (Arc<dyn Store>, Vec<String>, TempDir) {
     let folder = TempDir::new().unwrap();
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("mdm.db")).unwrap());
+    let store = database::open(folder.path()).await;
     let mut ids = Vec::new();
     for number in 0..devices {
         let id = format!("device-{number:04}");

@@ -1,12 +1,15 @@
 //! Other plugins at work: swapped between two calls, taken out again when they fail, and tried in the
 //! shadow of the active one.
 
-use crate::fleet::{Agent, Fleet, NO_OPTIONS, admin, host_keys, owner, reference, small};
+use crate::{
+    database,
+    fleet::{Agent, Fleet, NO_OPTIONS, admin, host_keys, owner, reference, small},
+};
 use mdm_host::{
     audit::AuditEntry,
     plugin::{Artifacts, REFERENCE, Runtime, Trial},
     service::{Comparisons, PluginSettings, Plugins, Service, ServiceError, ShadowReport},
-    store::{ChosenPlugin, PluginChoice, PluginFile, SqliteStore, Store},
+    store::{ChosenPlugin, PluginChoice, PluginFile},
 };
 use mdm_tests::plugins::{CORPORATE, CRASHES, NEXT, breaking};
 use mdm_wire::{
@@ -256,8 +259,7 @@ async fn plugins_are_checked_one_at_a_time() {
 #[tokio::test]
 async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_not_load_it() {
     let folder = TempDir::new().unwrap();
-    let store = SqliteStore::open(&folder.path().join("mdm.db")).unwrap();
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store = database::open(folder.path()).await;
     let start = async |artifacts: Option<Artifacts>| {
         let settings = PluginSettings {
             artifacts,
@@ -291,6 +293,7 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
         );
     }
     let choice = PluginChoice {
+        number: 2,
         active: Some(ChosenPlugin {
             digest: digest_of(CORPORATE),
             is_proven: true,

@@ -1,11 +1,14 @@
 //! What waits for webhooks.
 
-use crate::fleet::{Fleet, admin, owner};
+use crate::{
+    database,
+    fleet::{Fleet, admin, owner},
+};
 use mdm_host::{
     access::Reach,
     change::Change,
     service::NewWebhook,
-    store::{AttemptResult, Commit, Devices as _, SqliteStore, Webhooks as _},
+    store::{AttemptResult, Commit},
 };
 use mdm_wire::time;
 use std::{sync::Arc, time::Duration};
@@ -24,7 +27,7 @@ async fn what_is_given_up_for_a_receiver_that_is_away_is_given_up_with_all_that_
         reach: Reach::ALL,
     };
     let made = fleet.service.add_webhook(&admin(), new).await.unwrap();
-    let store = SqliteStore::open(&fleet.folder().join("mdm.db")).unwrap();
+    let store = database::open(fleet.folder()).await;
     let now = time::now();
     for at in [now - FOUR_DAYS; 50].into_iter().chain([now]) {
         let snapshot = store.snapshot(&agent.device).await.unwrap().unwrap();

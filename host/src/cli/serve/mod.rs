@@ -145,6 +145,8 @@ fn start(service: &Arc<Service>) {
     let host = Arc::clone(service);
     tokio::spawn(async move { host.watch_the_clock().await });
     tokio::spawn(Arc::clone(service).deliver_webhooks());
+    tokio::spawn(Arc::clone(service).hear_replicas());
+    tokio::spawn(Arc::clone(service).tell_replicas());
     let host = Arc::clone(service);
     tokio::spawn(async move { host.run_bulks().await });
 }

@@ -106,8 +106,22 @@ impl Bulks for PostgresStore {
         .await
     }
 
-    async fn bulks_with_downloads(&self) -> Result<Vec<Bulk>, StoreError> {
-        self.select_bulks("state = 'running' and different_passwords", &[])
+    async fn bulks_with_downloads(&self, held_until: Timestamp) -> Result<Vec<Bulk>, StoreError> {
+        self.select_bulks(
+            "state = 'running' and different_passwords and held_until < $1",
+            &[&signed(held_until)],
+        )
+        .await
+    }
+
+    async fn hold_bulk(&self, id: &str, until: Timestamp) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.writer
+            .run(move |batch| async move {
+                let hold = "update bulks set held_until = $1 where id = $2";
+                batch.write(hold, &[&signed(until), &id]).await?;
+                Ok(())
+            })
             .await
     }
 

@@ -80,7 +80,7 @@ impl Enrollment for PostgresStore {
             .run(move |batch| async move {
                 batch
                     .write(
-                        "insert into host (only, verifying_key) values (1, $1) on conflict do nothing",
+                        "insert into host (one, verifying_key) values (1, $1) on conflict do nothing",
                         &[&&ours.to_bytes()[..]],
                     )
                     .await?;

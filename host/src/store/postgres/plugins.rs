@@ -100,7 +100,8 @@ async fn choose(
         batch
             .write(
                 "insert into plugins (digest, file, signature, is_proven) values ($1, $2, $3, false) \
-                 on conflict (digest) do update set signature = excluded.signature, is_proven = false",
+                 on conflict (digest) do update set file = excluded.file, \
+                 signature = excluded.signature, is_proven = false",
                 &[&active.digest, &file.bytes, &file.signature],
             )
             .await?;
@@ -117,8 +118,8 @@ async fn choose(
     let (active, previous) = (digest(&choice.active), digest(&choice.previous));
     batch
         .write(
-            "insert into plugin_choice (only, number, active, previous) values (1, $1, $2, $3) \
-             on conflict (only) do update set number = excluded.number, active = excluded.active, \
+            "insert into plugin_choice (one, number, active, previous) values (1, $1, $2, $3) \
+             on conflict (one) do update set number = excluded.number, active = excluded.active, \
              previous = excluded.previous",
             &[&signed(choice.number), &active, &previous],
         )

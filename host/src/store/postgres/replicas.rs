@@ -225,24 +225,23 @@ impl Replicas for Replica {
         created: u64,
     ) -> Result<Result<(), NotTaken>, StoreError> {
         let reader = self.pool.connection().await?;
-        let taken = reader
-            .write(
-                "insert into seen_signatures (device, nonce, created) \
-                 select $1, $2, $3 where $3 > (select since from remembers) on conflict do nothing",
-                &[&device, &nonce, &signed(created)],
-            )
-            .await?;
-        if taken == 1 {
+        let taken = async || {
+            let take = "insert into seen_signatures (device, nonce, created) select $1, $2, $3 \
+                        where $3 > (select since from remembers) on conflict do nothing";
+            let created = signed(created);
+            let rows = reader.write(take, &[&device, &nonce, &created]).await?;
+            Ok::<_, StoreError>(rows == 1)
+        };
+        if taken().await? {
             return Ok(Ok(()));
         }
-        // The first signature after the tables were emptied: from now on they are remembered.
-        let since = reader
-            .row(
-                "with first as (insert into remembers values (1, $1) on conflict do nothing returning since) \
-                 select coalesce((select since from first), (select since from remembers), $1) as since",
-                &[&signed(time::now() / 1000)],
-            )
-            .await?;
+        let begin = "insert into remembers values (1, $1) on conflict do nothing";
+        let now = signed(time::now() / 1000);
+        // The tables may have been empty: from now on they remember.
+        if reader.write(begin, &[&now]).await? == 1 && taken().await? {
+            return Ok(Ok(()));
+        }
+        let since = reader.row("select since from remembers", &[]).await?;
         let since: u64 = number(&since, "since")?;
         Ok(Err(match created > since {
             true => NotTaken::Replayed,

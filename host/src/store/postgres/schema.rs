@@ -19,7 +19,7 @@ pub(super) async fn migrate(client: &mut Client) -> Result<(), StoreError> {
     transaction
         .batch_execute(
             "set local client_min_messages = warning; \
-             create table if not exists schema_form (only integer primary key check (only = 1), number bigint not null); \
+             create table if not exists schema_form (one integer primary key check (one = 1), number bigint not null); \
              insert into schema_form values (1, 0) on conflict do nothing",
         )
         .await?;

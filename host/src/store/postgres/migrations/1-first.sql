@@ -90,6 +90,7 @@ create table bulks (
     approved_by text,
     state text not null,
     taken_back_by text,                        -- who wants its pending commands to be cancelled, until they are
+    held_until bigint not null default 0,      -- somebody downloads its passwords at least until then
     ended_at bigint
 );
 create index bulks_waiting on bulks (requested_at)
@@ -148,7 +149,7 @@ create index audit_by_device on audit (device, number);
 create index audit_by_action on audit (action, number);
 -- The number of the last line that was ever written: a trail that was cut off at its end shows.
 create table audit_end (
-    only integer primary key check (only = 1),
+    one integer primary key check (one = 1),
     number bigint not null
 ) with (fillfactor = 10);
 insert into audit_end values (1, 0);
@@ -174,7 +175,7 @@ create table plugins (
 
 -- One row once an admin has chosen. Null is the plugin that the host starts with.
 create table plugin_choice (
-    only integer primary key check (only = 1),
+    one integer primary key check (one = 1),
     number bigint not null,                    -- grows with each choice
     active text references plugins (digest),
     previous text references plugins (digest)
@@ -188,7 +189,7 @@ create table enrollment_tokens (
 
 -- One row once a host has started: agents know the host by this key.
 create table host (
-    only integer primary key check (only = 1),
+    one integer primary key check (one = 1),
     verifying_key bytea not null
 );
 
@@ -269,7 +270,7 @@ create table webhook_events (
 );
 -- The number of the latest event that ever was.
 create table webhook_events_end (
-    only integer primary key check (only = 1),
+    one integer primary key check (one = 1),
     number bigint not null
 ) with (fillfactor = 10);
 insert into webhook_events_end values (1, 0);
@@ -296,7 +297,7 @@ create index webhook_attempts_by_webhook on webhook_attempts (webhook, number);
 -- What replicas of a host remember together for a short while. Nothing of it is written to the log of the
 -- database: after a crash of it the tables are empty, and `remembers` has no row.
 create unlogged table remembers (
-    only integer primary key check (only = 1),
+    one integer primary key check (one = 1),
     since bigint not null                      -- signatures from before are not taken, in seconds
 );
 create unlogged table seen_signatures (

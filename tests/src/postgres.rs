@@ -1,0 +1,247 @@
+//! A PostgreSQL server of Debian's, in a folder of its own, on a free port of the loopback, as an unprivileged user.
+
+use crate::{debian, lab::free_port};
+use anyhow::{Context as _, ensure};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpStream,
+    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// How long to wait for what has to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// PostgreSQL does not run as root: as this user it runs then, `nobody` on every Linux.
+const NOBODY: u32 = 65_534;
+
+/// Does what it is told, and ends the server with the process that tells it, however that ends.
+const KEEPER: &str = r#"
+folder=$1; shift
+while read -r order; do
+    case $order in
+        start) "$@" >> "$folder/log" 2>&1 < /dev/null & pid=$! ;;
+        kill) kill -9 $pid; wait $pid ;;
+        stop) kill -INT $pid; wait $pid ;;
+    esac
+    echo done
+done
+kill -9 $pid; wait $pid
+rm -rf "$folder"
+"#;
+
+/// A server, which ends with this.
+pub struct Postgres {
+    folder: PathBuf,
+    port: u16,
+    keeper: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Postgres {
+    /// Starts a server.
+    pub fn start() -> anyhow::Result<Self> {
+        Self::with(&[])
+    }
+
+    /// Starts a server with these settings, such as `max_connections=10`.
+    pub fn with(settings: &[&str]) -> anyhow::Result<Self> {
+        let folder = TempDir::with_prefix("mdm-postgres-")?.keep();
+        if fs::metadata(&folder)?.uid() == 0 {
+            std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY))?;
+        }
+        let data = folder.join("data");
+        let made = as_owner(&folder, program("initdb")?)
+            .args([
+                "--username=mdm",
+                "--auth=trust",
+                "--no-sync",
+                "--encoding=UTF8",
+            ])
+            .args(["--locale=C", "--pgdata"])
+            .arg(&data)
+            .output()?;
+        ensure!(
+            made.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let port = free_port()?;
+        let usual = [
+            "listen_addresses=127.0.0.1".to_owned(),
+            format!("port={port}"),
+            format!("unix_socket_directories={}", folder.display()),
+            "max_connections=300".to_owned(),
+            "shared_buffers=64MB".to_owned(),
+        ];
+        let settings = usual
+            .iter()
+            .map(String::as_str)
+            .chain(settings.iter().copied());
+        let postgres = program("postgres")?;
+        let mut keeper = Command::new("sh");
+        keeper.envs(
+            postgres
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        let mut keeper = as_owner(&folder, keeper)
+            .args(["-c", KEEPER, "keeper"])
+            .arg(&folder)
+            .arg(postgres.get_program())
+            .arg("-D")
+            .arg(&data)
+            .args(settings.flat_map(|setting| ["-c", setting]))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut server = Self {
+            folder,
+            port,
+            orders: keeper.stdin.take(),
+            answers: BufReader::new(keeper.stdout.take().context("no answers")?),
+            keeper,
+        };
+        server.start_again()?;
+        Ok(server)
+    }
+
+    /// Starts the server that was stopped or killed, and waits until it can be asked.
+    pub fn start_again(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        self.order("start")?;
+        while !self.answers()? {
+            ensure!(
+                Instant::now() < deadline,
+                "PostgreSQL does not start: {}",
+                self.log()?
+            );
+            thread::sleep(Duration::from_millis(50));
+            // What the killed one has left may still be in use for a moment, and then it ends by itself.
+            if !self.is_up()
+                && self
+                    .log()?
+                    .trim_end()
+                    .ends_with("database system is shut down")
+            {
+                self.order("start")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills the server, as a power cut would.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.order("kill")
+    }
+
+    /// Stops the server: who is connected is told.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        self.order("stop")
+    }
+
+    /// Makes a database, unless it is there, and gives its address for `--store`.
+    pub fn database(&self, name: &str) -> anyhow::Result<String> {
+        let there = self.ask(
+            "postgres",
+            &format!("select 1 from pg_database where datname = '{name}'"),
+        )?;
+        if there.is_empty() {
+            self.ask("postgres", &format!("create database \"{name}\""))?;
+        }
+        Ok(self.url(name))
+    }
+
+    /// The address of a database.
+    pub fn url(&self, database: &str) -> String {
+        format!(
+            "postgres://mdm@127.0.0.1:{}/{database}?sslmode=disable",
+            self.port
+        )
+    }
+
+    /// Asks the server as an operator does.
+    pub fn ask(&self, database: &str, query: &str) -> anyhow::Result<String> {
+        let asked = program("psql")?
+            .args([
+                "--no-psqlrc",
+                "--quiet",
+                "--tuples-only",
+                "--no-align",
+                "--dbname",
+            ])
+            .arg(self.url(database))
+            .args(["--command", query])
+            .output()?;
+        ensure!(
+            asked.status.success(),
+            "{query}: {}",
+            String::from_utf8_lossy(&asked.stderr)
+        );
+        Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned())
+    }
+
+    /// The folder of all that it writes.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> anyhow::Result<String> {
+        Ok(fs::read_to_string(self.folder.join("log"))?)
+    }
+
+    fn is_up(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    }
+
+    fn answers(&self) -> anyhow::Result<bool> {
+        Ok(self.is_up() && self.ask("postgres", "select 1").is_ok())
+    }
+
+    fn order(&mut self, order: &str) -> anyhow::Result<()> {
+        let orders = self.orders.as_mut().context("the keeper is gone")?;
+        writeln!(orders, "{order}")?;
+        orders.flush()?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer)?;
+        ensure!(answer == "done\n", "the keeper of PostgreSQL is gone");
+        Ok(())
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // The keeper ends when it is told nothing more.
+        drop(self.orders.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+/// A program of PostgreSQL.
+fn program(name: &str) -> anyhow::Result<Command> {
+    debian::program(&format!("usr/lib/postgresql/15/bin/{name}"))
+}
+
+/// A program that runs as the owner of the folder, in it.
+fn as_owner(folder: &Path, mut command: Command) -> Command {
+    command.current_dir(folder);
+    if let Ok(owner) = fs::metadata(folder)
+        && owner.uid() == NOBODY
+    {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}

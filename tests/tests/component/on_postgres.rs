@@ -1,0 +1,27 @@
+//! The tests' stores are databases of one PostgreSQL server, which ends with them.
+
+use mdm_host::store::{PostgresOptions, PostgresStore, Store};
+use mdm_tests::postgres::Postgres;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+};
+
+static SERVER: LazyLock<Postgres> = LazyLock::new(|| Postgres::start().unwrap());
+
+/// Opens the store that belongs to a folder.
+pub(crate) async fn open(folder: &Path) -> Arc<dyn Store> {
+    let name = folder.file_name().unwrap().to_str().unwrap();
+    let options = PostgresOptions {
+        url: SERVER.database(name).unwrap().parse().unwrap(),
+        authorities: None,
+        connections: 8,
+    };
+    Arc::new(PostgresStore::open(&options).await.unwrap())
+}
+
+/// Where all lies that the store has written.
+pub(crate) fn files(_: &Path) -> PathBuf {
+    SERVER.ask("postgres", "checkpoint").unwrap();
+    SERVER.folder().join("data")
+}

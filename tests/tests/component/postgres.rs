@@ -1,0 +1,8 @@
+//! The same tests as those of `main.rs`, over a store in PostgreSQL.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "on_postgres.rs"]
+mod database;
+
+include!("tests.rs");

@@ -1,0 +1,15 @@
+// What both stores have to pass.
+
+mod agent_keys;
+mod bulks;
+mod calls;
+mod filters;
+mod fleet;
+mod permissions;
+mod plugins;
+mod revoked;
+mod rules;
+mod store;
+mod swap;
+mod users;
+mod webhooks;
