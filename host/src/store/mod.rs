@@ -22,7 +22,7 @@ pub use audit_trail::{AuditFilter, AuditTrail};
 pub use bulks::{
     Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand,
 };
-pub use devices::{Commit, Delivery, Devices, Overdue, Snapshot};
+pub use devices::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot};
 pub use enrollment::{Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
 pub use idempotency::{Begun, Idempotency, KeyTimes, KeyedCall};
@@ -50,7 +50,9 @@ pub enum StoreError {
     #[error("the device has a command of this bulk already, and gets no second one")]
     BulkAnswered,
     /// All connections to the database are in use.
-    #[error("the store is busy: all {0} connections to the database are in use. Try again in a moment")]
+    #[error(
+        "the store is busy: all {0} connections to the database are in use. Try again in a moment"
+    )]
     Busy(usize),
     /// The database refused or failed.
     #[error("the store failed: {0}. Check the database and its disk, then try again")]
