@@ -1,12 +1,13 @@
 //! A host says whether it can serve, to whoever asks, and notices by itself when it can again.
 
-use mdm_tests::lab::{Lab, http_client, program, wait_until};
+use mdm_tests::lab::{Lab, free_port, http_client, program, wait_until};
 use rusqlite::Connection;
 use serde_json::Value;
 use std::{
-    process::{Command, Stdio},
-    time::Duration,
+    fs::{self, File},
+    process::{Child, Command, Stdio},
 };
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// Asks without a token.
@@ -55,47 +56,112 @@ fn a_host_whose_store_does_not_answer_is_not_ready_until_it_does_and_tells_stran
     );
 }
 
-#[test]
-fn a_host_that_can_not_write_is_not_ready_and_needs_no_restart_when_it_can() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let port = mdm_tests::lab::free_port().unwrap();
-    // A file beyond the limit is an error then, as on a full disk, and no signal.
-    let mut host = Command::new("sh")
-        .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
-        .arg(program("mdm-host").unwrap())
-        .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
-        .arg(folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
+/// A host that may take its time until it serves.
+struct Host {
+    folder: TempDir,
+    process: Child,
+    url: String,
+}
+
+impl Host {
+    fn start(options: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let address = format!("127.0.0.1:{}", free_port().unwrap());
+        let log = File::create(folder.path().join("host.log")).unwrap();
+        // Where a file beyond the limit is to be an error, as on a full disk, it must be no signal.
+        let process = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+            .arg(program("mdm-host").unwrap())
+            .args(["serve", "--listen", &address, "--data"])
+            .arg(folder.path().join("data"))
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self {
+            folder,
+            process,
+            url: format!("http://{address}"),
+        }
+    }
+
+    /// Waits until `/ready` has this status, and gives what it says.
+    fn is(&self, status: u16) -> Value {
+        let mut said = Value::Null;
+        wait_until(&format!("/ready says {status}"), || {
+            let (now, body) = ready(&self.url)?;
+            said = body;
+            Ok(now == status)
+        })
         .unwrap();
-    let url = format!("http://127.0.0.1:{port}");
-    let largest = |bytes: &str| {
+        said
+    }
+
+    /// No file of it gets larger than this.
+    fn limit_files(&self, bytes: &str) {
+        let pid = self.process.id().to_string();
         let limit = Command::new("prlimit")
-            .args([
-                "--pid",
-                &host.id().to_string(),
-                &format!("--fsize={bytes}:"),
-            ])
+            .args(["--pid", &pid, &format!("--fsize={bytes}:")])
             .status();
         assert!(limit.unwrap().success());
-    };
-    let is = |status: u16| {
-        wait_until(&format!("/ready says {status}"), || {
-            Ok(ready(&url)?.0 == status)
-        })
-    };
-    let checked = std::panic::catch_unwind(|| {
-        is(200).unwrap();
-        largest("0");
-        is(503).unwrap();
-        std::thread::sleep(Duration::from_millis(1100));
-        is(503).unwrap();
-        largest("unlimited");
-        is(200).unwrap();
-    });
-    host.kill().unwrap();
-    host.wait().unwrap();
-    checked.unwrap();
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("host.log")).unwrap()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn a_host_that_can_not_write_is_not_ready_and_needs_no_restart_when_it_can() {
+    let host = Host::start(&[]);
+    host.is(200);
+    host.limit_files("0");
+    host.is(503);
+    host.limit_files("unlimited");
+    host.is(200);
+}
+
+#[test]
+fn a_host_whose_database_is_away_lives_and_waits_and_tells_only_its_log_where_it_looks() {
+    let port = free_port().unwrap();
+    let store = format!("postgres://mdm:quartz-secret@127.0.0.1:{port}/mdm?sslmode=disable");
+    let mut host = Host::start(&["--store", &store]);
+    let problem = host.is(503);
+    assert_eq!(problem["type"], "not-ready");
+    wait_until("it has tried again", || {
+        Ok(host.log().matches("trying again").count() >= 2)
+    })
+    .unwrap();
+    let problem_now = host.is(503).to_string();
+    for inner in ["quartz", "127.0.0.1", &port.to_string()] {
+        assert!(!problem_now.contains(inner), "{problem_now}");
+    }
+    assert!(host.process.try_wait().unwrap().is_none(), "it is gone");
+    let health = http_client().get(format!("{}/health", host.url));
+    let health = Runtime::new().unwrap().block_on(health.send());
+    assert_eq!(health.unwrap().status(), 200);
+    assert!(!host.log().contains("quartz"), "{}", host.log());
+}
+
+#[test]
+fn an_option_that_names_no_database_ends_the_host_at_once() {
+    let mut host = Host::start(&["--store", "mysql://quartz-secret@127.0.0.1/mdm"]);
+    let mut ended = None;
+    wait_until("it ends", || {
+        ended = host.process.try_wait()?;
+        Ok(ended.is_some())
+    })
+    .unwrap();
+    assert!(!ended.unwrap().success());
+    let log = host.log();
+    assert!(log.contains("--store") && !log.contains("quartz"), "{log}");
 }
