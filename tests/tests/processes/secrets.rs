@@ -4,12 +4,15 @@ use mdm_tests::lab::{Lab, Make, http_client, text};
 use std::{fs, path::Path};
 use tokio::runtime::Runtime;
 
+/// Everything, but for what the compiler says of a plugin's code: a million lines, in which nobody calls.
+const EVERYTHING: &str = "trace,cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,regalloc2=info";
+
 /// It would stand out anywhere.
 const PASSWORD: &str = "zebra7QUARTZ94";
 
 #[test]
 fn a_password_is_found_in_no_file_of_the_host_and_in_nothing_that_host_or_agent_print() {
-    let lab = Lab::with(&["--password-rule", "alphanumeric:8-16"], "trace").unwrap();
+    let lab = Lab::with(&["--password-rule", "alphanumeric:8-16"], EVERYTHING).unwrap();
     let mut phone = lab.enroll(Make::default()).unwrap();
     let mut printed = String::new();
     let mut reset = |args: &[&str]| {
@@ -56,7 +59,11 @@ fn a_password_is_found_in_no_file_of_the_host_and_in_nothing_that_host_or_agent_
 fn a_token_is_found_in_no_log_whoever_it_lets_in() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("metrics.token");
-    let lab = Lab::with(&["--metrics-token-file", file.to_str().unwrap()], "trace").unwrap();
+    let lab = Lab::with(
+        &["--metrics-token-file", file.to_str().unwrap()],
+        EVERYTHING,
+    )
+    .unwrap();
     let runtime = Runtime::new().unwrap();
     let ask = |path: &str, header: (&str, String), form: Option<&str>| {
         let url = format!("{}{path}", lab.url());
