@@ -12,8 +12,8 @@ use mdm_host::{
         Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Begun, Bulk, BulkAnswer,
         BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices,
         Enrollment, Fleet, FleetSummary, Group, Idempotency, KeyTimes, KeyedCall, NewDevice,
-        NoCommand, Overdue, PluginChoice, PluginChoices, PluginFile, Probe, Progress, Session, Snapshot,
-        StoreError, User, UserChange, Webhook, WebhookState, Webhooks,
+        NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe,
+        Progress, Session, Snapshot, StoreError, User, UserChange, Webhook, WebhookState, Webhooks,
     },
     token::TokenDigest,
 };
@@ -198,8 +198,8 @@ impl Devices for OneDevice {
         Ok(pending.map(delivery).collect())
     }
 
-    async fn pending_commands(&self) -> Result<i64> {
-        Ok(0)
+    async fn pending_commands(&self) -> Result<PendingCommands> {
+        Ok(PendingCommands::default())
     }
 
     async fn overdue(&self, _: Timestamp, _: Option<&Overdue>, _: u32) -> Result<Vec<Overdue>> {

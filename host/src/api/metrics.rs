@@ -16,7 +16,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 /// Whose token may read the metrics and nothing else; none: only who has the permission reads them.
 #[derive(Clone, Copy)]
@@ -66,11 +66,12 @@ pub(super) async fn count(
     next: Next,
 ) -> Response {
     let method = word(request.method());
+    let began = Instant::now();
     let response = next.run(request).await;
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     metrics
         .http
-        .answered(method, route, response.status().as_u16());
+        .answered(method, route, response.status().as_u16(), began.elapsed());
     if response.status().is_client_error()
         && let Some(Reason(reason)) = response.extensions().get()
         && let Some(caller) = caller(route)
@@ -88,7 +89,7 @@ fn caller(route: &str) -> Option<Caller> {
     }
 }
 
-fn word(method: &Method) -> &'static str {
+pub(super) fn word(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

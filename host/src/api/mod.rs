@@ -10,6 +10,7 @@ mod bulks;
 pub mod connections;
 pub mod document;
 mod fleet;
+mod follow;
 mod held;
 mod idempotency;
 mod if_match;
@@ -46,6 +47,7 @@ use mdm_wire::sync::{ENROLL_PATH, KEYS_PATH, SYNC_PATH};
 use problem::ApiError;
 use rate::Meter;
 use std::{sync::Arc, time::Duration};
+use tracing::Instrument as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The largest body of a request, in bytes: more than any agent has to say.
@@ -123,6 +125,7 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
         .layer(Extension(body_time))
         .layer(middleware::from_fn_with_state(meter, rate::limit))
         .layer(middleware::from_fn_with_state(metrics, metrics::count))
+        .layer(middleware::from_fn(follow::follow))
 }
 
 /// Carries a request that may change something out to its end, also if its caller hangs up meanwhile.
@@ -130,7 +133,7 @@ async fn carry_out(request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
     }
-    match tokio::spawn(next.run(request)).await {
+    match tokio::spawn(next.run(request).in_current_span()).await {
         Ok(response) => response,
         Err(error) => {
             tracing::error!(%error, "a request was not carried out");

@@ -1,7 +1,10 @@
 //! Where a host keeps everything.
 
 use super::folder::Folder;
-use crate::store::{PostgresOptions, PostgresStore, PostgresUrl, SqliteStore, Store};
+use crate::{
+    metrics::StoreMetrics,
+    store::{PostgresOptions, PostgresStore, PostgresUrl, SqliteStore, Store},
+};
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use std::{fmt, path::PathBuf, sync::Arc};
@@ -33,11 +36,14 @@ impl StoreOptions {
         Folder::open(&self.data)
     }
 
-    /// Opens the store.
-    pub(super) async fn open(&self) -> anyhow::Result<Arc<dyn Store>> {
+    /// Opens the store, which counts its commits by these.
+    pub(super) async fn open(&self, metrics: StoreMetrics) -> anyhow::Result<Arc<dyn Store>> {
         Ok(match self.postgres()? {
-            Some(options) => Arc::new(PostgresStore::open(&options).await?),
-            None => Arc::new(SqliteStore::open(&self.folder()?.database()?)?),
+            Some(options) => Arc::new(PostgresStore::open_counted(&options, metrics).await?),
+            None => Arc::new(SqliteStore::open_counted(
+                &self.folder()?.database()?,
+                metrics,
+            )?),
         })
     }
 
@@ -48,7 +54,7 @@ impl StoreOptions {
             "there is no host's data in {}: name its folder with --data",
             self.data.display()
         );
-        self.open().await
+        self.open(StoreMetrics::default()).await
     }
 
     /// Whether it is a file in the host's own folder.

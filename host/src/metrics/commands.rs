@@ -9,7 +9,7 @@ use mdm_wire::{
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
+    registry::{Registry, Unit},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -29,6 +29,8 @@ pub struct CommandMetrics {
     settled: Family<Settled, Counter>,
     /// Commands without an outcome yet, when the metrics were last read.
     pub pending: Gauge,
+    /// How long the oldest of them has been pending, in seconds; 0: there is none.
+    pub oldest_pending: Gauge,
 }
 
 /// What a commit is going to change of commands.
@@ -77,9 +79,19 @@ impl CommandMetrics {
         registry.register("commands_requested", help, Family::clone(&requested));
         let help = "Commands that got their outcome: success, or why they failed";
         registry.register("commands_settled", help, Family::clone(&settled));
+        let oldest_pending = Gauge::default();
+        let help = "How long the oldest command without an outcome has been pending";
+        let unit = Unit::Seconds;
+        registry.register_with_unit(
+            "commands_oldest_pending",
+            help,
+            unit,
+            Gauge::clone(&oldest_pending),
+        );
         Self {
             requested,
             settled,
+            oldest_pending,
             pending: gauge(
                 registry,
                 "commands_pending",

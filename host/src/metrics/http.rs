@@ -3,9 +3,15 @@
 use super::gauge;
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
 };
+use std::time::Duration;
+
+/// In seconds: a page takes milliseconds, and a sync that waits for news a minute.
+const BUCKETS: [f64; 12] = [
+    1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1.0, 5.0, 30.0, 90.0,
+];
 
 /// A route is its template, so its values are as few as the routes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -13,6 +19,11 @@ struct Answer {
     method: &'static str,
     route: String,
     status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    route: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -33,6 +44,7 @@ struct Reached {
 /// What is counted of calls by HTTP.
 pub struct HttpMetrics {
     answers: Family<Answer, Counter>,
+    seconds: Family<Of, Histogram>,
     agents_refused: Family<Refused, Counter>,
     admins_refused: Family<Refused, Counter>,
     rate_limited: Family<RateLimited, Counter>,
@@ -53,12 +65,16 @@ pub enum Caller {
 impl HttpMetrics {
     pub(super) fn new(registry: &mut Registry) -> Self {
         let answers = Family::default();
+        let seconds =
+            Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let agents_refused = Family::default();
         let admins_refused = Family::default();
         let rate_limited = Family::default();
         let limits = Family::default();
         let help = "Answers to calls by HTTP";
         registry.register("http_requests", help, Family::clone(&answers));
+        let help = "How long calls by HTTP took until their answer began";
+        registry.register_with_unit("http_request", help, Unit::Seconds, Family::clone(&seconds));
         let help = "Calls of agents that were refused";
         registry.register("agent_refused", help, Family::clone(&agents_refused));
         let help = "Calls of admins that were refused";
@@ -69,6 +85,7 @@ impl HttpMetrics {
         registry.register("connection_limit_reached", help, Family::clone(&limits));
         Self {
             answers,
+            seconds,
             agents_refused,
             admins_refused,
             rate_limited,
@@ -77,8 +94,14 @@ impl HttpMetrics {
         }
     }
 
-    /// A call was answered.
-    pub fn answered(&self, method: &'static str, route: &str, status: u16) {
+    /// A call was answered, after so long.
+    pub fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        let of = Of {
+            route: route.to_owned(),
+        };
+        let seconds = self.seconds.get_or_create(&of);
+        seconds.observe(took.as_secs_f64());
+        drop(seconds);
         let answer = Answer {
             method,
             route: route.to_owned(),

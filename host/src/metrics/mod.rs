@@ -7,17 +7,22 @@
 mod commands;
 mod http;
 mod plugins;
+mod store;
+mod traces;
 mod webhooks;
 
 pub use commands::{CommandMetrics, Tally};
 pub use http::{Caller, HttpMetrics};
 pub use plugins::PluginMetrics;
+pub use store::StoreMetrics;
+pub use traces::TraceMetrics;
 pub use webhooks::WebhookMetrics;
 
+use mdm_wire::time;
 use prometheus_client::{
     encoding::text::encode,
-    metrics::{counter::Counter, gauge::Gauge},
-    registry::Registry,
+    metrics::{counter::Counter, gauge::Gauge, info::Info},
+    registry::{Registry, Unit},
 };
 use std::fmt;
 
@@ -33,10 +38,18 @@ pub struct Metrics {
     pub commands: CommandMetrics,
     /// About calls by HTTP, and connections.
     pub http: HttpMetrics,
+    /// About commits of the store.
+    pub store: StoreMetrics,
+    /// About the export of traces.
+    pub traces: TraceMetrics,
     /// About webhooks.
     pub webhooks: WebhookMetrics,
+    /// Whether the host could serve, when the metrics were last read: 0 or 1.
+    pub ready: Gauge,
     /// Syncs of agents that were let in.
     pub syncs: Counter,
+    /// Syncs that wait for news.
+    pub syncs_waiting: Gauge,
     /// Devices that enrolled.
     pub enrollments: Counter,
 }
@@ -47,16 +60,30 @@ impl Default for Metrics {
         let plugins = PluginMetrics::new(registry.sub_registry_with_prefix("plugin"));
         let commands = CommandMetrics::new(&mut registry);
         let http = HttpMetrics::new(&mut registry);
+        let store = StoreMetrics::new(registry.sub_registry_with_prefix("store"));
+        let traces = TraceMetrics::new(registry.sub_registry_with_prefix("trace"));
         let webhooks = WebhookMetrics::new(registry.sub_registry_with_prefix("webhook"));
         let syncs = counter(&mut registry, "syncs", "Syncs of agents that were let in");
+        let syncs_waiting = gauge(&mut registry, "syncs_waiting", "Syncs that wait for news");
+        let ready = gauge(&mut registry, "ready", "Whether the host can serve");
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which host this is", version);
+        let start = Gauge::<i64>::default();
+        start.set(i64::try_from(time::now() / 1000).unwrap_or_default());
+        let help = "When the host started, since 1970";
+        registry.register_with_unit("start_time", help, Unit::Seconds, start);
         let enrollments = counter(&mut registry, "enrollments", "Devices that enrolled");
         Self {
             registry,
             plugins,
             commands,
             http,
+            store,
+            traces,
             webhooks,
+            ready,
             syncs,
+            syncs_waiting,
             enrollments,
         }
     }

@@ -56,7 +56,12 @@ impl PluginMetrics {
         let calls = Family::<Call, Counter>::default();
         let seconds = Family::<Of, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         let limits = Family::<Reached, Counter>::default();
-        let turns = Family::default();
+        let turns = Family::<Turned, Counter>::default();
+        for function in Function::ALL {
+            for turn in [Turn::OutOfService, Turn::BackInService] {
+                drop(turns.get_or_create(&turned(function, turn)));
+            }
+        }
         let out_of_service = Family::default();
         let help = "Calls of the plugin that decides, by what came of them";
         registry.register("calls", help, calls.clone());
@@ -126,14 +131,7 @@ impl PluginMetrics {
 
     /// A function went out of service, or back.
     pub fn turned(&self, function: Function, turn: Turn) {
-        let turned = Turned {
-            function: function.word(),
-            to: match turn {
-                Turn::OutOfService => "out-of-service",
-                Turn::BackInService => "in-service",
-            },
-        };
-        self.turns.get_or_create(&turned).inc();
+        self.turns.get_or_create(&turned(function, turn)).inc();
     }
 
     /// Which functions of the plugin that decides now are out of service.
@@ -143,5 +141,15 @@ impl PluginMetrics {
                 .get_or_create(&Of { function })
                 .set(i64::from(is_out(function)));
         }
+    }
+}
+
+fn turned(function: Function, turn: Turn) -> Turned {
+    Turned {
+        function: function.word(),
+        to: match turn {
+            Turn::OutOfService => "out-of-service",
+            Turn::BackInService => "in-service",
+        },
     }
 }

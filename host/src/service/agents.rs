@@ -4,6 +4,7 @@ use super::{Deed, Service, ServiceError, check_trusted};
 use crate::{
     access::Caller,
     change::Change,
+    metrics::Counted,
     plugin::{Function, PluginError},
     store::{Delivery, NewDevice, Snapshot},
     token::TokenDigest,
@@ -20,6 +21,7 @@ use mdm_wire::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 /// A sync that tells nothing new is noted only if the last one is older than this, in milliseconds: a
@@ -82,17 +84,22 @@ impl Service {
         let taken = tokio::spawn({
             let (service, device) = (Arc::clone(self), device.to_owned());
             let request = Arc::clone(&request);
-            async move { service.take(&device, &request).await }
+            async move { service.take(&device, &request).await }.in_current_span()
         });
         taken
             .await
             .map_err(|error| PluginError::HostFailed(error.to_string()))??;
         let deadline = Instant::now() + wait;
         let mut closing = self.closing.subscribe();
+        let _waiting = Counted::new(&self.metrics.syncs_waiting);
         loop {
             let response = self.news(device, &request).await?;
             let is_over = Instant::now() >= deadline || *closing.borrow();
             if is_over || is_news(&response, &request) {
+                for command in &response.commands {
+                    tracing::debug_span!("deliver", device, command = command.id)
+                        .in_scope(|| tracing::debug!("delivered to the agent"));
+                }
                 contact.answered();
                 return Ok(response);
             }
@@ -146,6 +153,7 @@ impl Service {
         self.change(&Caller::agent(), device, change, None).await
     }
 
+    #[tracing::instrument(level = "debug", skip_all, fields(device = device, command = report.command))]
     async fn report(&self, device: &str, report: &Report) -> Result<(), ServiceError> {
         let outcome = shortened(report.outcome.clone());
         let by = Caller::agent();

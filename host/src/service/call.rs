@@ -13,6 +13,7 @@ use mdm_wire::time;
 use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::field::Empty;
 
 /// The place of one running instance.
 struct Place {
@@ -79,8 +80,16 @@ impl Service {
         let plugin = Arc::clone(plugin);
         // A plugin may use all of its time: off the threads that serve everyone else. It has its place until
         // it has ended, also where nobody waits for it any more.
+        let span = tracing::debug_span!(
+            "plugin call",
+            %function,
+            plugin = plugin.digest(),
+            device = context.device.id,
+            outcome = Empty
+        );
         let running = tokio::task::spawn_blocking(move || {
             let _place = place;
+            let span = span.entered();
             let device = context.device.id.clone();
             let began = std::time::Instant::now();
             let decided = plugin
@@ -89,6 +98,8 @@ impl Service {
             let failure = decided.as_ref().err();
             let time = began.elapsed();
             metrics.plugins.ended(function, failure, time);
+            span.record("outcome", failure.map_or("decided", PluginError::kind));
+            tracing::debug!(?time, "ended");
             if let Some(turn) = plugin.note_call(function, &device, failure, time) {
                 metrics.plugins.turned(function, turn);
                 tracing::error!(plugin = plugin.digest(), %function, ?turn, "the function's service");

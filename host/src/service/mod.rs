@@ -84,6 +84,7 @@ use serde::Serialize;
 use sessions::SignIns;
 use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore, watch};
+use tracing::{Instrument as _, Span, field::Empty};
 use zeroize::Zeroizing;
 
 /// How often a call is decided anew when the device changes under it. Each round that loses means
@@ -219,8 +220,20 @@ impl Service {
 
     /// What the host has counted, as Prometheus reads it.
     pub async fn metrics_text(&self) -> Result<String, ServiceError> {
-        let pending = self.store.pending_commands().await?;
-        self.metrics.commands.pending.set(pending);
+        let is_ready = self.readiness().await.failures.is_empty();
+        self.metrics.ready.set(is_ready.into());
+        // Whoever looks after a host wants its metrics most while its store fails: the others are told then.
+        if is_ready {
+            let pending = self.store.pending_commands().await?;
+            let commands = &self.metrics.commands;
+            commands.pending.set(pending.number);
+            let age = pending
+                .oldest
+                .map_or(0, |oldest| time::now().saturating_sub(oldest) / 1000);
+            commands
+                .oldest_pending
+                .set(i64::try_from(age).unwrap_or(i64::MAX));
+        }
         let health = self.plugins.slot.places().active.plugin.health();
         self.metrics
             .plugins
@@ -246,6 +259,7 @@ impl Service {
 
     /// Lets the plugin decide about a device, and commits what it decided: all of it, or nothing. If
     /// the device was changed meanwhile, the plugin decides again.
+    #[tracing::instrument(level = "debug", skip_all, fields(function = %deed.function, device = Empty, command = Empty))]
     async fn decide<T: Serialize + Send + 'static>(
         &self,
         seen: impl Into<AsSeen<'_>>,
@@ -257,6 +271,8 @@ impl Service {
     ) -> Result<T, ServiceError> {
         let seen = seen.into();
         let device = seen.device;
+        let span = Span::current();
+        span.record("device", device);
         for _ in 0..MOST_ROUNDS {
             let snapshot = self.reached_as_seen(deed.by, seen).await?;
             if deed.function.sends() {
@@ -288,9 +304,11 @@ impl Service {
                 Returned::Ok(answer) => answer,
                 Returned::Err(refusal) => return Err(ServiceError::Refused(refusal)),
             };
+            let command = subject(&context);
+            span.record("command", &command);
             let audit = AuditEntry {
                 device: Some(device.to_owned()),
-                command: subject(&context),
+                command,
                 detail: deed.detail.clone(),
                 plugin: Some(plugin),
                 ..AuditEntry::new(context.now, deed.by, deed.function.word())
@@ -301,6 +319,7 @@ impl Service {
                 .commit(&snapshot, context.now, changes, Some(audit), deed.bulk)
                 .await?
             {
+                tracing::debug!(actor = deed.by.name, "committed");
                 return Ok(answer);
             }
         }
@@ -360,7 +379,8 @@ impl Service {
             bulk: bulk.map(str::to_owned),
             audit,
         };
-        match self.store.commit(commit).await {
+        let span = tracing::debug_span!("commit", device, changes = commit.changes.len());
+        match self.store.commit(commit).instrument(span).await {
             Ok(()) => {
                 self.metrics.commands.committed(tally);
                 self.news.changed(device);

@@ -60,6 +60,15 @@ pub struct Overdue {
     pub expires_at: Timestamp,
 }
 
+/// The commands that are pending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PendingCommands {
+    /// How many there are.
+    pub number: i64,
+    /// When the oldest of them was asked for.
+    pub oldest: Option<Timestamp>,
+}
+
 /// A pending command in the outbox.
 #[derive(Clone, Debug)]
 pub struct Delivery {
@@ -84,8 +93,8 @@ pub trait Devices: Send + Sync + 'static {
     /// A device's pending commands, oldest first.
     async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError>;
 
-    /// How many commands are pending.
-    async fn pending_commands(&self) -> Result<i64, StoreError>;
+    /// How many commands are pending, and since when.
+    async fn pending_commands(&self) -> Result<PendingCommands, StoreError>;
 
     /// Up to `most` pending commands whose time is over at `now`, by when it was, after this one.
     async fn overdue(

@@ -22,7 +22,7 @@ pub use audit_trail::{AuditFilter, AuditTrail};
 pub use bulks::{
     Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand,
 };
-pub use devices::{Commit, Delivery, Devices, Overdue, Snapshot};
+pub use devices::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot};
 pub use enrollment::{Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
 pub use idempotency::{Begun, Idempotency, KeyTimes, KeyedCall};

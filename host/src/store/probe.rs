@@ -6,6 +6,6 @@ use async_trait::async_trait;
 /// A store that can be asked how it is.
 #[async_trait]
 pub trait Probe: Send + Sync + 'static {
-    /// Reads, and writes durably what changes nothing; so a database that can only be read is found out, too.
+    /// Reads, and writes durably what nobody reads; so a database that can only be read is found out, too.
     async fn probe(&self) -> Result<(), StoreError>;
 }

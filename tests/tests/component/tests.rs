@@ -5,6 +5,7 @@ mod bulks;
 mod calls;
 mod filters;
 mod fleet;
+mod opening;
 mod permissions;
 mod plugins;
 mod revoked;

@@ -1,14 +1,18 @@
-//! A password in plaintext is in no table, log, error or output.
+//! A password in plaintext is in no table, log, error or output, and a token is in no log.
 
-use mdm_tests::lab::{Lab, Make, text};
+use mdm_tests::lab::{Lab, Make, http_client, text};
 use std::{fs, path::Path};
+use tokio::runtime::Runtime;
+
+/// Everything, but for what the compiler says of a plugin's code: a million lines, in which nobody calls.
+const EVERYTHING: &str = "trace,cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,regalloc2=info";
 
 /// It would stand out anywhere.
 const PASSWORD: &str = "zebra7QUARTZ94";
 
 #[test]
 fn a_password_is_found_in_no_file_of_the_host_and_in_nothing_that_host_or_agent_print() {
-    let lab = Lab::with(&["--password-rule", "alphanumeric:8-16"], "trace").unwrap();
+    let lab = Lab::with(&["--password-rule", "alphanumeric:8-16"], EVERYTHING).unwrap();
     let mut phone = lab.enroll(Make::default()).unwrap();
     let mut printed = String::new();
     let mut reset = |args: &[&str]| {
@@ -49,6 +53,86 @@ fn a_password_is_found_in_no_file_of_the_host_and_in_nothing_that_host_or_agent_
         "the log was not at trace level"
     );
     assert_not_found(lab.folder());
+}
+
+#[test]
+fn a_token_is_found_in_no_log_whoever_it_lets_in() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("metrics.token");
+    let lab = Lab::with(
+        &["--metrics-token-file", file.to_str().unwrap()],
+        EVERYTHING,
+    )
+    .unwrap();
+    let runtime = Runtime::new().unwrap();
+    let ask = |path: &str, header: (&str, String), form: Option<&str>| {
+        let url = format!("{}{path}", lab.url());
+        // Installs what the client does TLS with.
+        drop(http_client());
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        let call = match form {
+            Some(form) => client
+                .post(url)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form.to_owned()),
+            None => client.get(url),
+        };
+        runtime
+            .block_on(call.header(header.0, header.1).send())
+            .unwrap()
+    };
+    let bearer = |token: &str| ("authorization", format!("Bearer {token}"));
+    let nothing = || ("accept", "*/*".to_owned());
+
+    let metrics = fs::read_to_string(&file).unwrap().trim().to_owned();
+    assert_eq!(ask("/metrics", bearer(&metrics), None).status(), 200);
+    let program = lab
+        .ask(&["token", "add", "nightly", "--may", "see"], "")
+        .unwrap();
+    let program = program["token"].as_str().unwrap().to_owned();
+    assert_eq!(ask("/api/v1/devices", bearer(&program), None).status(), 200);
+    let enrollment = lab.ask(&["device", "enroll"], "").unwrap();
+    let enrollment = enrollment["token"].as_str().unwrap().to_owned();
+    // A device enrolls with its own, and this one is tried in vain.
+    let mut phone = lab.enroll(Make::default()).unwrap();
+    assert_eq!(
+        ask("/agent/v1/enroll", bearer(&enrollment), Some("{}")).status(),
+        401
+    );
+    phone.switch_on().unwrap();
+    lab.wait_online(&phone).unwrap();
+    let path = lab.first_invitation().unwrap();
+    let chosen = "password=tulip-anvil-rainy-42&again=tulip-anvil-rainy-42";
+    let answer = ask(&path, nothing(), Some(chosen));
+    let session = answer.headers()["set-cookie"].to_str().unwrap();
+    let session = session.split(['=', ';']).nth(1).unwrap().to_owned();
+    assert_eq!(
+        ask(
+            "/devices",
+            ("cookie", format!("mdm-session={session}")),
+            None
+        )
+        .status(),
+        200
+    );
+    phone.switch_off().unwrap();
+
+    let log = format!("{}{}", lab.host_log().unwrap(), phone.agent_log().unwrap());
+    assert!(log.contains("TRACE"), "the log was not at trace level");
+    let invitation = path.rsplit('/').next().unwrap();
+    assert_eq!(
+        log.matches(invitation).count(),
+        1,
+        "it is shown once, and logged nowhere"
+    );
+    let admin = lab.token().unwrap();
+    for token in [&admin, &metrics, &program, &enrollment, &session] {
+        assert!(token.len() >= 16, "`{token}` is no token");
+        assert!(!log.contains(token), "a token is in the log: {token}");
+    }
 }
 
 /// Looks through every file: the database and its log, the host's log, and everything of the devices.

@@ -1,5 +1,7 @@
 //! `mdm-host serve`: runs a host until it is told to stop. Its options are here, and `wiring` makes a host of them.
 
+mod logging;
+mod otlp;
 mod values;
 mod wiring;
 
@@ -10,17 +12,15 @@ use crate::{
     plugin::TrialTerms,
     service::Service,
 };
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use logging::LogOptions;
 use mdm_wire::decisions::PasswordRule;
 use std::{
-    io::{IsTerminal as _, stderr},
     num::NonZeroU32,
     path::PathBuf,
     sync::{Arc, OnceLock},
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 use values::{password_rule, trial_terms};
 use wiring::Wiring;
 
@@ -76,9 +76,8 @@ pub(super) struct Serve {
     /// may make webhooks could make the host call what only it can reach.
     #[arg(long)]
     webhooks_to_private_networks: bool,
-    /// What to log: error, warn, info, debug, trace, or a list such as mdm_host=debug,warn.
-    #[arg(long, env = "MDM_LOG", default_value = "info")]
-    log: String,
+    #[command(flatten)]
+    logging: LogOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -91,10 +90,18 @@ enum WhenPluginFails {
 
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        self.log_to_stderr()?;
-        let tls = self.listening.tls()?;
         let metrics = Arc::new(Metrics::default());
-        let host = Wiring::new(&self, Arc::clone(&metrics))?;
+        let exports = self.logging.start(&metrics.traces)?;
+        let ended = self.serve(metrics).await;
+        if let Some(exports) = exports {
+            exports.end().await;
+        }
+        ended
+    }
+
+    async fn serve(&self, metrics: Arc<Metrics>) -> anyhow::Result<()> {
+        let tls = self.listening.tls()?;
+        let host = Wiring::new(self, Arc::clone(&metrics))?;
         // Listening comes first: whoever can't listen must not spend the token that is shown once.
         let door = self.listening.listen(tls).await?;
         let url = door.url()?;
@@ -126,17 +133,6 @@ impl Serve {
         }
         println!("listening on {url}");
         serving.await?
-    }
-
-    fn log_to_stderr(&self) -> anyhow::Result<()> {
-        let filter = EnvFilter::try_new(&self.log)
-            .with_context(|| format!("`{}` says not what to log: try info", self.log))?;
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_ansi(stderr().is_terminal())
-            .with_writer(stderr)
-            .init();
-        Ok(())
     }
 }
 

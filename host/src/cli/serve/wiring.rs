@@ -51,7 +51,7 @@ impl<'a> Wiring<'a> {
     pub(super) async fn open(&self, url: &str) -> anyhow::Result<(Arc<Service>, Router)> {
         let options = self.options;
         let keys = self.folder.keys()?;
-        let store = options.kept.open().await?;
+        let store = options.kept.open(self.metrics.store.clone()).await?;
         let ours = keys.signing_key().verifying_key();
         ensure!(
             store.host_key(ours.clone()).await? == *ours,

@@ -3,9 +3,9 @@
 use super::{
     PostgresStore, commit,
     connection::Ask as _,
-    rows::{self, COMMAND_COLUMNS, SNAPSHOTS, number, optional_signed, signed},
+    rows::{self, COMMAND_COLUMNS, SNAPSHOTS, number, optional_number, optional_signed, signed},
 };
-use crate::store::{Commit, Delivery, Devices, Overdue, Snapshot, StoreError};
+use crate::store::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot, StoreError};
 use async_trait::async_trait;
 use mdm_wire::{decisions::Command, time::Timestamp};
 
@@ -42,10 +42,16 @@ impl Devices for PostgresStore {
         rows.iter().map(rows::delivery).collect()
     }
 
-    async fn pending_commands(&self) -> Result<i64, StoreError> {
+    async fn pending_commands(&self) -> Result<PendingCommands, StoreError> {
         let reader = self.reader().await?;
-        let row = reader.row("select count(*) from outbox", &[]).await?;
-        Ok(row.try_get(0)?)
+        // Ids begin with the time, so the first is the oldest.
+        let query = "select (select count(*) from outbox), \
+                     (select requested_at from commands where id = (select min(command) from outbox)) as oldest";
+        let row = reader.row(query, &[]).await?;
+        Ok(PendingCommands {
+            number: row.try_get(0)?,
+            oldest: optional_number(&row, "oldest")?,
+        })
     }
 
     async fn overdue(

@@ -22,6 +22,7 @@ mod writer;
 pub use pool::{BadUrl, PostgresOptions, PostgresUrl};
 
 use super::{Replicas, Shared, StoreError};
+use crate::metrics::StoreMetrics;
 use deadpool_postgres::Object;
 use pool::Pool;
 use replicas::Replica;
@@ -39,12 +40,20 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Connects to the database, and brings its tables to the newest form.
     pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
+        Self::open_counted(options, StoreMetrics::default()).await
+    }
+
+    /// The same, and counts its commits.
+    pub async fn open_counted(
+        options: &PostgresOptions,
+        metrics: StoreMetrics,
+    ) -> Result<Self, StoreError> {
         let pool = Pool::new(options)?;
         pool.migrate().await?;
         // Messages and logs name a replica by it.
         let id = Uuid::now_v7().to_string();
         Ok(Self {
-            writer: Writer::start(pool.clone(), id.clone()),
+            writer: Writer::start(pool.clone(), id.clone(), metrics),
             replica: Arc::new(Replica::start(pool.clone(), id)),
             pool,
         })

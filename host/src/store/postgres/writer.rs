@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     audit::{AuditEntry, Chain},
+    metrics::StoreMetrics,
     store::{Changes, StoreError},
 };
 use deadpool_postgres::ClientWrapper;
@@ -17,7 +18,7 @@ use futures_util::future::BoxFuture;
 use std::{
     ops::Deref,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -111,9 +112,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(pool: Pool, replica: String) -> Self {
+    pub(super) fn start(pool: Pool, replica: String, metrics: StoreMetrics) -> Self {
         let (jobs, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(write(pool, replica, waiting));
+        tokio::spawn(write(pool, replica, waiting, metrics));
         Self { jobs }
     }
 
@@ -148,11 +149,17 @@ impl Writer {
     }
 }
 
-async fn write(pool: Pool, replica: String, mut waiting: mpsc::UnboundedReceiver<Job>) {
+async fn write(
+    pool: Pool,
+    replica: String,
+    mut waiting: mpsc::UnboundedReceiver<Job>,
+    metrics: StoreMetrics,
+) {
     let mut kept = None;
     let mut jobs = Vec::new();
     while waiting.recv_many(&mut jobs, MOST_JOBS).await > 0 {
         let mut answers = Vec::new();
+        let began = Instant::now();
         let committed = match begin(&pool, kept.take()).await {
             Ok(batch) => {
                 let jobs = jobs.drain(..);
@@ -169,6 +176,7 @@ async fn write(pool: Pool, replica: String, mut waiting: mpsc::UnboundedReceiver
                 Err(error)
             }
         };
+        metrics.committed(answers.len(), began.elapsed(), committed.is_ok());
         if let Err(error) = &committed {
             tracing::error!(%error, "a transaction failed");
         }

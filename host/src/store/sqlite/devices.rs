@@ -4,7 +4,7 @@ use super::{
     SqliteStore, commit,
     rows::{self, COMMAND_COLUMNS, DEVICE_COLUMNS},
 };
-use crate::store::{Commit, Delivery, Devices, Overdue, Snapshot, StoreError};
+use crate::store::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot, StoreError};
 use async_trait::async_trait;
 use mdm_wire::{decisions::Command, time::Timestamp, words::CommandId};
 use rusqlite::{OptionalExtension as _, params};
@@ -66,10 +66,19 @@ impl Devices for SqliteStore {
         .await
     }
 
-    async fn pending_commands(&self) -> Result<i64, StoreError> {
+    async fn pending_commands(&self) -> Result<PendingCommands, StoreError> {
         self.read(|connection| {
-            let mut query = connection.prepare_cached("select count(*) from outbox")?;
-            Ok(query.query_row([], |row| row.get(0))?)
+            // Ids begin with the time, so the first is the oldest.
+            let mut query = connection.prepare_cached(
+                "select (select count(*) from outbox), \
+                 (select requested_at from commands where id = (select min(command) from outbox))",
+            )?;
+            Ok(query.query_row([], |row| {
+                Ok(PendingCommands {
+                    number: row.get(0)?,
+                    oldest: row.get(1)?,
+                })
+            })?)
         })
         .await
     }

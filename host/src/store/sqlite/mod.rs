@@ -15,6 +15,7 @@ mod webhooks;
 mod writer;
 
 use super::{Replicas, Shared, StoreError};
+use crate::metrics::StoreMetrics;
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use std::{
@@ -43,6 +44,11 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the file, which is made if it isn't there, and brings it to the newest form.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_counted(path, StoreMetrics::default())
+    }
+
+    /// The same, and counts its commits.
+    pub fn open_counted(path: &Path, metrics: StoreMetrics) -> Result<Self, StoreError> {
         let mut connection = connect(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
@@ -57,7 +63,7 @@ impl SqliteStore {
             .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))?;
         Ok(Self {
             path: path.to_owned(),
-            writer: Writer::start(connection)?,
+            writer: Writer::start(connection, metrics)?,
             readers: Arc::default(),
         })
     }

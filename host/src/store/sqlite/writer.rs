@@ -1,11 +1,12 @@
 //! The one thread that writes. Jobs that wait together are committed together, each in a savepoint of
 //! its own, and each caller is answered once the commit that holds its job is durable.
 
-use crate::store::StoreError;
+use crate::{metrics::StoreMetrics, store::StoreError};
 use rusqlite::{Connection, TransactionBehavior};
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
     thread,
+    time::Instant,
 };
 use tokio::sync::oneshot;
 
@@ -28,11 +29,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, metrics: StoreMetrics) -> Result<Self, StoreError> {
         let (jobs, waiting) = channel();
         thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || write(connection, &waiting))
+            .spawn(move || write(connection, &waiting, &metrics))
             .map_err(|error| StoreError::Failed(error.to_string()))?;
         Ok(Self { jobs })
     }
@@ -59,13 +60,15 @@ impl Writer {
     }
 }
 
-fn write(mut connection: Connection, waiting: &Receiver<Job>) {
+fn write(mut connection: Connection, waiting: &Receiver<Job>, metrics: &StoreMetrics) {
     while let Ok(first) = waiting.recv() {
         let jobs = std::iter::once(first)
             .chain(waiting.try_iter())
             .take(MOST_JOBS);
         let mut answers = Vec::new();
+        let began = Instant::now();
         let committed = commit(&mut connection, jobs, &mut answers);
+        metrics.committed(answers.len(), began.elapsed(), committed.is_ok());
         if let Err(error) = &committed {
             tracing::error!(%error, "a transaction failed");
         }

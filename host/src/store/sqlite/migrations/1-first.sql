@@ -174,7 +174,8 @@ create table enrollment_tokens (
 -- One row once a host has started: agents know the host by this key.
 create table host (
     only integer primary key check (only = 1),
-    verifying_key blob not null
+    verifying_key blob not null,
+    probes integer not null default 0          -- how often it was tried whether this can be written
 ) strict;
 
 -- Who signs in.

@@ -1,0 +1,167 @@
+//! A host says whether it can serve, to whoever asks, and notices by itself when it can again.
+
+use mdm_tests::lab::{Lab, free_port, http_client, program, wait_until};
+use rusqlite::Connection;
+use serde_json::Value;
+use std::{
+    fs::{self, File},
+    process::{Child, Command, Stdio},
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// Asks without a token.
+fn ready(url: &str) -> anyhow::Result<(u16, Value)> {
+    let request = http_client().get(format!("{url}/ready"));
+    Runtime::new()?.block_on(async {
+        let answer = request.send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
+    })
+}
+
+#[test]
+fn a_host_that_can_serve_says_so_to_anybody_however_often_they_ask() {
+    let lab = Lab::with(&["--rate-per-address", "1"], "info").unwrap();
+    for _ in 0..30 {
+        let (status, body) = ready(&lab.url()).unwrap();
+        assert_eq!((status, body), (200, serde_json::json!({"degraded": []})));
+    }
+}
+
+#[test]
+fn a_host_whose_store_does_not_answer_is_not_ready_until_it_does_and_tells_strangers_no_more() {
+    let lab = Lab::start().unwrap();
+    let file = lab.folder().join("data/mdm.db");
+    let locked = Connection::open(&file).unwrap();
+    locked.execute_batch("begin immediate").unwrap();
+    let is = |status: u16| {
+        wait_until(&format!("/ready says {status}"), || {
+            Ok(ready(&lab.url())?.0 == status)
+        })
+        .unwrap();
+    };
+    is(503);
+    let (_, problem) = ready(&lab.url()).unwrap();
+    assert_eq!(problem["type"], "not-ready");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("did not answer within 2 s"), "{detail}");
+    assert!(!detail.contains("mdm.db"), "{detail}");
+    locked.execute_batch("rollback").unwrap();
+    is(200);
+    let log = lab.host_log().unwrap();
+    assert_eq!(
+        log.matches("ERROR").count(),
+        log.matches("not ready").count(),
+        "{log}"
+    );
+}
+
+/// A host that may take its time until it serves.
+struct Host {
+    folder: TempDir,
+    process: Child,
+    url: String,
+}
+
+impl Host {
+    fn start(options: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let address = format!("127.0.0.1:{}", free_port().unwrap());
+        let log = File::create(folder.path().join("host.log")).unwrap();
+        // Where a file beyond the limit is to be an error, as on a full disk, it must be no signal.
+        let process = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+            .arg(program("mdm-host").unwrap())
+            .args(["serve", "--listen", &address, "--data"])
+            .arg(folder.path().join("data"))
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self {
+            folder,
+            process,
+            url: format!("http://{address}"),
+        }
+    }
+
+    /// Waits until `/ready` has this status, and gives what it says.
+    fn is(&self, status: u16) -> Value {
+        let mut said = Value::Null;
+        wait_until(&format!("/ready says {status}"), || {
+            let (now, body) = ready(&self.url)?;
+            said = body;
+            Ok(now == status)
+        })
+        .unwrap();
+        said
+    }
+
+    /// No file of it gets larger than this.
+    fn limit_files(&self, bytes: &str) {
+        let pid = self.process.id().to_string();
+        let limit = Command::new("prlimit")
+            .args(["--pid", &pid, &format!("--fsize={bytes}:")])
+            .status();
+        assert!(limit.unwrap().success());
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("host.log")).unwrap()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn a_host_that_can_not_write_is_not_ready_and_needs_no_restart_when_it_can() {
+    let host = Host::start(&[]);
+    host.is(200);
+    host.limit_files("0");
+    host.is(503);
+    host.limit_files("unlimited");
+    host.is(200);
+}
+
+#[test]
+fn a_host_whose_database_is_away_lives_and_waits_and_tells_only_its_log_where_it_looks() {
+    let port = free_port().unwrap();
+    let store = format!("postgres://mdm:quartz-secret@127.0.0.1:{port}/mdm?sslmode=disable");
+    let mut host = Host::start(&["--store", &store]);
+    let problem = host.is(503);
+    assert_eq!(problem["type"], "not-ready");
+    wait_until("it has tried again", || {
+        Ok(host.log().matches("trying again").count() >= 2)
+    })
+    .unwrap();
+    let problem_now = host.is(503).to_string();
+    for inner in ["quartz", "127.0.0.1", &port.to_string()] {
+        assert!(!problem_now.contains(inner), "{problem_now}");
+    }
+    assert!(host.process.try_wait().unwrap().is_none(), "it is gone");
+    let health = http_client().get(format!("{}/health", host.url));
+    let health = Runtime::new().unwrap().block_on(health.send());
+    assert_eq!(health.unwrap().status(), 200);
+    assert!(!host.log().contains("quartz"), "{}", host.log());
+}
+
+#[test]
+fn an_option_that_names_no_database_ends_the_host_at_once() {
+    let mut host = Host::start(&["--store", "mysql://quartz-secret@127.0.0.1/mdm"]);
+    let mut ended = None;
+    wait_until("it ends", || {
+        ended = host.process.try_wait()?;
+        Ok(ended.is_some())
+    })
+    .unwrap();
+    assert!(!ended.unwrap().success());
+    let log = host.log();
+    assert!(log.contains("--store") && !log.contains("quartz"), "{log}");
+}
