@@ -10,11 +10,14 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 use url::Url;
+use uuid::Uuid;
 
 /// How long a connection may be silent before each side asks whether the other is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// The largest message that is read or written, in bytes: "sync now" has none, and its topic few.
-const LARGEST: usize = 1024;
+/// The largest message that is read, in bytes: "sync now" is its topic alone.
+const LARGEST_READ: usize = 1024;
+/// The largest message that is written, in bytes: that with the login.
+const LARGEST_WRITTEN: usize = 64 * 1024;
 
 /// The address of a broker: `mqtt://host:1883`, or `mqtts://user:password@host:8883` by TLS and with a login.
 #[derive(Clone, PartialEq, Eq)]
@@ -66,6 +69,15 @@ impl fmt::Debug for BrokerUrl {
 }
 
 impl BrokerUrl {
+    /// The same broker, for who has no login there, or another one.
+    pub fn without_login(&self) -> Self {
+        let mut url = self.0.clone();
+        // These refuse only an address that has no host, and so is no broker's.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        Self(url)
+    }
+
     /// All of it, with the login.
     pub fn whole(&self) -> &str {
         self.0.as_str()
@@ -80,18 +92,14 @@ impl BrokerUrl {
         self.0.port().unwrap_or(usual)
     }
 
-    /// What to connect with, as a client of this name that no other has. By TLS, the broker is vouched for by these
+    /// What to connect with, as a client of a name that no other has. By TLS, the broker is vouched for by these
     /// authorities, in PEM; none: by those that the system knows.
-    pub fn options(
-        &self,
-        client: &str,
-        authorities: Option<&str>,
-    ) -> Result<MqttOptions, BrokerError> {
+    pub fn options(&self, authorities: Option<&str>) -> Result<MqttOptions, BrokerError> {
         let host = self.0.host_str().unwrap_or_default();
-        let mut options = MqttOptions::new(client, host, self.port());
+        let mut options = MqttOptions::new(client_name(), host, self.port());
         options
             .set_keep_alive(KEEP_ALIVE)
-            .set_max_packet_size(LARGEST, LARGEST);
+            .set_max_packet_size(LARGEST_READ, LARGEST_WRITTEN);
         let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
         if !self.0.username().is_empty() {
             let password = self.0.password().unwrap_or_default();
@@ -103,6 +111,12 @@ impl BrokerUrl {
         }
         Ok(options)
     }
+}
+
+/// No longer than every broker takes it. The first half of such an id is the time.
+fn client_name() -> String {
+    let id = Uuid::now_v7().simple().to_string();
+    format!("mdm-{}", &id[16..])
 }
 
 fn tls(authorities: Option<&str>) -> Result<ClientConfig, BrokerError> {
@@ -148,13 +162,14 @@ mod tests {
     #[test]
     fn a_login_goes_to_the_broker_as_it_was_meant() {
         let url: BrokerUrl = "mqtt://an%40na:p%3Aq@broker".parse().unwrap();
-        let login = url.options("client", None).unwrap().credentials().unwrap();
+        let login = url.options(None).unwrap().credentials().unwrap();
         assert_eq!(
             (login.username.as_str(), login.password.as_str()),
             ("an@na", "p:q")
         );
+        assert_eq!(url.without_login().whole(), "mqtt://broker");
         let url: BrokerUrl = "mqtt://broker".parse().unwrap();
-        assert!(url.options("client", None).unwrap().credentials().is_none());
+        assert!(url.options(None).unwrap().credentials().is_none());
     }
 
     #[test]
@@ -162,10 +177,10 @@ mod tests {
         let url: BrokerUrl = "mqtts://broker".parse().unwrap();
         for bad in ["", "no certificate"] {
             assert!(matches!(
-                url.options("client", Some(bad)),
+                url.options(Some(bad)),
                 Err(BrokerError::BadAuthorities)
             ));
         }
-        url.options("client", None).unwrap();
+        url.options(None).unwrap();
     }
 }

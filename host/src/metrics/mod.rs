@@ -7,11 +7,13 @@
 mod commands;
 mod http;
 mod plugins;
+mod wake_ups;
 mod webhooks;
 
 pub use commands::{CommandMetrics, Tally};
 pub use http::{Caller, HttpMetrics};
 pub use plugins::PluginMetrics;
+pub use wake_ups::WakeUpMetrics;
 pub use webhooks::WebhookMetrics;
 
 use prometheus_client::{
@@ -35,6 +37,8 @@ pub struct Metrics {
     pub http: HttpMetrics,
     /// About webhooks.
     pub webhooks: WebhookMetrics,
+    /// About telling agents to sync.
+    pub wake_ups: WakeUpMetrics,
     /// Syncs of agents that were let in.
     pub syncs: Counter,
     /// Devices that enrolled.
@@ -48,6 +52,7 @@ impl Default for Metrics {
         let commands = CommandMetrics::new(&mut registry);
         let http = HttpMetrics::new(&mut registry);
         let webhooks = WebhookMetrics::new(registry.sub_registry_with_prefix("webhook"));
+        let wake_ups = WakeUpMetrics::new(registry.sub_registry_with_prefix("wake_up"));
         let syncs = counter(&mut registry, "syncs", "Syncs of agents that were let in");
         let enrollments = counter(&mut registry, "enrollments", "Devices that enrolled");
         Self {
@@ -56,6 +61,7 @@ impl Default for Metrics {
             commands,
             http,
             webhooks,
+            wake_ups,
             syncs,
             enrollments,
         }

@@ -134,7 +134,7 @@ impl Service {
             subject: None,
             password_rule: self.password_rule.clone(),
             capabilities: self.transport.capabilities(),
-            online: self.transport.is_online(&snapshot.device.id),
+            online: self.is_online(snapshot),
             now: time::now(),
             password: password.cloned(),
             changes: Vec::new(),

@@ -1,10 +1,7 @@
 //! Devices as an admin sees them, the policies applied to them, and tokens to enroll more.
 
 use super::{AsSeen, Service, ServiceError};
-use crate::{
-    access::Caller, audit::AuditEntry, change::Change, store::Snapshot, token,
-    transport::Transport as _,
-};
+use crate::{access::Caller, audit::AuditEntry, change::Change, store::Snapshot, token};
 use mdm_wire::{
     time::{self, Timestamp},
     words::{Policy, Requirement},
@@ -36,7 +33,8 @@ impl Service {
         device: &str,
     ) -> Result<(Snapshot, bool), ServiceError> {
         let snapshot = self.reached(by, device).await?;
-        Ok((snapshot, self.transport.is_online(device)))
+        let is_online = self.is_online(&snapshot);
+        Ok((snapshot, is_online))
     }
 
     /// Applies a policy to a device, or clears it. Whether it is enforced is the plugin's to say.

@@ -4,7 +4,6 @@ use super::{Service, ServiceError};
 use crate::{
     access::Caller,
     store::{DeviceFilter, FleetSummary, Group, Snapshot},
-    transport::Transport as _,
 };
 
 /// Part of the list of devices.
@@ -31,7 +30,7 @@ impl Service {
         snapshots.truncate(most as usize);
         let last = snapshots.last().map(|snapshot| snapshot.device.id.clone());
         let with_presence = |snapshot: Snapshot| {
-            let online = self.transport.is_online(&snapshot.device.id);
+            let online = self.is_online(&snapshot);
             (snapshot, online)
         };
         Ok(DevicePage {

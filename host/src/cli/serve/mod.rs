@@ -3,7 +3,9 @@
 mod values;
 mod wiring;
 
-use super::{limits::LimitOptions, listening::ListenOptions, store::StoreOptions};
+use super::{
+    limits::LimitOptions, listening::ListenOptions, store::StoreOptions, waking::WakeUpOptions,
+};
 use crate::{
     api::{Opening, Rates},
     metrics::Metrics,
@@ -76,6 +78,8 @@ pub(super) struct Serve {
     /// may make webhooks could make the host call what only it can reach.
     #[arg(long)]
     webhooks_to_private_networks: bool,
+    #[command(flatten)]
+    waking: WakeUpOptions,
     /// What to log: error, warn, info, debug, trace, or a list such as mdm_host=debug,warn.
     #[arg(long, env = "MDM_LOG", default_value = "info")]
     log: String,
@@ -147,4 +151,6 @@ fn start(service: &Arc<Service>) {
     tokio::spawn(Arc::clone(service).deliver_webhooks());
     let host = Arc::clone(service);
     tokio::spawn(async move { host.run_bulks().await });
+    let host = Arc::clone(service);
+    tokio::spawn(async move { host.wake_devices().await });
 }
