@@ -55,7 +55,7 @@ async fn stay_connected(
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
                 tracing::info!(broker, "the broker is there: agents are woken by it");
                 pause = FIRST_PAUSE;
-                connection.send_replace(Ok(()));
+                connection.send_modify(|now| *now = Ok(()));
             }
             Ok(_) => {}
             Err(error) => {

@@ -21,4 +21,5 @@ mod rotation;
 mod secrets;
 mod tls;
 mod trust;
+mod wake_up;
 mod webhooks;
