@@ -63,7 +63,7 @@ pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<
     token::provision(home)?;
     // The host is to know of the token before it foretells anything.
     match sync_once(home, &http, 0).await {
-        Ok(()) => {}
+        Ok(_) => {}
         Err(error @ CallError::Agent(_)) => return Err(error),
         Err(error) => tracing::warn!("enrolled, but the first sync failed: {error}"),
     }

@@ -2,7 +2,7 @@
 //!
 //! [`device`] is the device: what its user, another admin and Android itself do. It answers the agent
 //! as Android's `DevicePolicyManager` does, with a bare yes or no. The rest is the agent: [`sync`]
-//! talks to the host, by signed [`call`]s, [`apply`] carries commands out, and what must survive a power cut lies
+//! talks to the host, by signed [`call`]s, [`apply`] carries commands out, `wake_up` waits to be told to sync, and what must survive a power cut lies
 //! in [`durable`] files.
 
 pub mod apply;
@@ -19,3 +19,4 @@ pub mod show;
 pub mod state;
 pub mod sync;
 pub mod token;
+mod wake_up;

@@ -9,10 +9,11 @@ use crate::{
     rotation,
     state::{Agent, Home, Step},
     token,
+    wake_up::Listener,
 };
 use mdm_wire::{
     signature::AGENT,
-    sync::{MOST_REPORTS, Problem, SYNC_PATH, SyncRequest, SyncResponse},
+    sync::{MOST_REPORTS, Problem, SYNC_PATH, SyncRequest, SyncResponse, WakeUpAt},
     words::TokenState,
 };
 use std::time::Duration;
@@ -34,12 +35,13 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
     let mut seen = act(home, power_cut)?;
     let mut pause = FIRST_PAUSE;
     let mut trouble = None;
+    let mut listener = Listener::default();
     // The first sync tells the host at once that the device is back.
     let mut wait = 0;
     loop {
         let keys = read(home)?.keys;
         let synced = tokio::select! {
-            synced = sync_once(home, &http, wait) => synced,
+            synced = next_sync(home, &http, wait, &mut listener) => synced,
             () = device_changes(home, seen) => {
                 seen = act(home, power_cut)?;
                 wait = 0;
@@ -47,7 +49,8 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
             }
         };
         match synced {
-            Ok(()) => {
+            Ok(wake_up_at) => {
+                listener.listen(wake_up_at, agent.authorities.as_deref());
                 if trouble.take().is_some() {
                     tracing::info!("the host is there again");
                 }
@@ -91,12 +94,24 @@ fn act(home: &Home, power_cut: Option<Step>) -> Result<Option<Version>, CallErro
     Ok(seen)
 }
 
-/// One sync: tells, reports, and takes what is new. Nothing is carried out yet.
+/// The next sync, once it is time for it: it waits for news at the host, unless the agent is told when to sync.
+async fn next_sync(
+    home: &Home,
+    http: &reqwest::Client,
+    wait: u32,
+    listener: &mut Listener,
+) -> Result<Option<WakeUpAt>, CallError> {
+    let is_told = wait > 0 && listener.is_told().await;
+    listener.syncs();
+    sync_once(home, http, if is_told { 0 } else { wait }).await
+}
+
+/// One sync: tells, reports, and takes what is new. Nothing is carried out yet. Says where the agent is told to sync.
 pub(crate) async fn sync_once(
     home: &Home,
     http: &reqwest::Client,
     wait: u32,
-) -> Result<(), CallError> {
+) -> Result<Option<WakeUpAt>, CallError> {
     rotation::finish(home, None).await?;
     token::note_active(home)?;
     let agent = read(home)?;
@@ -127,8 +142,10 @@ pub(crate) async fn sync_once(
             .change(|agent| agent.host_clock_ahead = ahead)
             .map_err(AgentError::from)?;
     }
+    let wake_up_at = response.wake_up.clone();
     take(home, &request, response)?;
-    forget_earlier_keys(home, &agent)
+    forget_earlier_keys(home, &agent)?;
+    Ok(wake_up_at)
 }
 
 /// What is pending was delivered by now, so only what is still held can be sealed to earlier keys.
@@ -307,6 +324,7 @@ mod tests {
             commands: commands.iter().map(|id| remove(home, id)).collect(),
             withdrawn: withdrawn.iter().map(|id| (*id).into()).collect(),
             policy,
+            wake_up: None,
         };
         take(home, &request, response).unwrap();
         home.agent.read().unwrap()

@@ -13,7 +13,7 @@ use mdm_host::{
         BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices,
         Enrollment, Fleet, FleetSummary, Group, Idempotency, KeyTimes, KeyedCall, NewDevice,
         NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe,
-        Progress, Session, Snapshot, StoreError, User, UserChange, Webhook, WebhookState, Webhooks,
+        Progress, Replicas, Session, Shared, Snapshot, StoreError, User, UserChange, WakeUps, Webhook, WebhookState, Webhooks,
     },
     token::TokenDigest,
 };
@@ -455,6 +455,13 @@ impl Accounts for OneDevice {
 }
 
 /// Nobody is told of anything.
+#[async_trait]
+impl WakeUps for OneDevice {
+    async fn claim_wake_ups(&self, _: Timestamp, _: u32) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+}
+
 #[async_trait]
 impl Webhooks for OneDevice {
     async fn webhooks(&self) -> Result<Vec<Webhook>> {

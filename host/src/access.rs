@@ -281,9 +281,12 @@ impl Caller {
         Self::all_powerful("host")
     }
 
+    /// What an agent is called.
+    pub const AGENT: &str = "agent";
+
     /// An agent, on its own device: what it may do is decided by its key.
     pub fn agent() -> Self {
-        Self::all_powerful("agent")
+        Self::all_powerful(Self::AGENT)
     }
 
     fn all_powerful(name: &str) -> Self {

@@ -62,6 +62,17 @@ impl HostKeys {
         *mac(&derive(&self.secret, "keyed requests", 0), request)
     }
 
+    /// What the agent of a device listens to at a broker. It tells nobody of which device it is, nor can anybody guess
+    /// it; who finds it out can make the agent sync.
+    pub fn wake_up_topic(&self, device: &str) -> String {
+        let digest = mac(
+            &derive(&self.secret, "topics of wake-ups", 0),
+            &[device.as_bytes()],
+        );
+        let hex = digest[..16].iter().map(|byte| format!("{byte:02x}"));
+        format!("mdm/{}", hex.collect::<String>())
+    }
+
     /// What vouches for compiled plugins.
     pub fn artifact_key(&self) -> [u8; 32] {
         *derive(&self.secret, "compiled plugins", 0)
@@ -113,6 +124,11 @@ mod tests {
         assert_eq!(digest(&ours, "1234"), digest(&keys(1), "1234"));
         assert_ne!(digest(&ours, "1234"), digest(&ours, "1235"));
         assert_ne!(digest(&ours, "1234"), digest(&theirs, "1234"));
+        let topic = |host: &HostKeys, device| host.wake_up_topic(device);
+        assert_eq!(topic(&ours, "one"), topic(&keys(1), "one"));
+        assert_ne!(topic(&ours, "one"), topic(&ours, "two"));
+        assert_ne!(topic(&ours, "one"), topic(&theirs, "one"));
+        assert_eq!(topic(&ours, "one").len(), "mdm/".len() + 32);
         assert_ne!(ours.artifact_key()[..], *ours.signing_key().to_bytes());
     }
 }

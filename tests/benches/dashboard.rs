@@ -150,7 +150,7 @@ fn fill(lab: &Lab) -> rusqlite::Result<()> {
             ])?;
         if is_pending {
             transaction
-                .prepare_cached("insert into outbox (command, device) values (?, ?)")?
+                .prepare_cached("insert into outbox (command, device, wake_at) values (?, ?, 0)")?
                 .execute(params![command, id])?;
         }
     }

@@ -1,10 +1,12 @@
 //! A host and its agents as processes of their own, driven through the commands that a user types.
 //! [`lab`] starts them, [`plugins`] has the plugins for them, [`story`] is what the demo tells, and [`swaps`]
 //! swaps the plugin under load. [`memory`] measures that of a process and looks through it, [`counted`] reads
-//! what a host has counted. [`as_agent`] speaks for an agent. [`debian`] finds programs of others. [`browser`] looks at the dashboard: [`scene`] is a
-//! fleet to look at, and [`pages`] are the pages. [`postgres`] starts a PostgreSQL server.
+//! what a host has counted. [`as_agent`] speaks for an agent. [`debian`] finds programs of others: [`broker`]
+//! and [`postgres`] start two. [`browser`] looks at the dashboard: [`scene`] is a
+//! fleet to look at, and [`pages`] are the pages.
 
 pub mod as_agent;
+pub mod broker;
 pub mod browser;
 pub mod counted;
 pub mod debian;

@@ -17,6 +17,7 @@ use crate::{
     words::{Action, CommandId, Condition, ManagementMode, Outcome, Policy, ResetOptions},
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Where an agent enrolls.
 pub const ENROLL_PATH: &str = "/agent/v1/enroll";
@@ -123,6 +124,29 @@ pub struct SyncResponse {
     pub withdrawn: Vec<CommandId>,
     /// The policy to enforce from now on; none while it is overridden.
     pub policy: Option<Policy>,
+    /// Where the agent is told to sync, if not by waiting at the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake_up: Option<WakeUpAt>,
+}
+
+/// Where an agent is told "sync now", and nothing else. It need not wait for news at the host while it can listen
+/// there; else it does.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WakeUpAt {
+    /// Where to listen, and by which login, if it needs one: a [`BrokerUrl`](crate::broker::BrokerUrl). An agent that
+    /// doesn't know the scheme waits at the host.
+    pub url: String,
+    /// What to listen to. It tells nobody of which device it is.
+    pub topic: String,
+    /// How often to sync without being told, in seconds: so nothing is lost if the broker is silent.
+    pub sync_every_seconds: u32,
+}
+
+/// The address may hold a login.
+impl fmt::Debug for WakeUpAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WakeUpAt").finish_non_exhaustive()
+    }
 }
 
 /// A command on its way to the device.

@@ -17,6 +17,7 @@ mod store;
 mod token;
 mod tokens;
 mod user;
+mod waking;
 mod webhook;
 
 use clap::{Args, Parser, Subcommand};

@@ -9,6 +9,7 @@ mod http;
 mod plugins;
 mod store;
 mod traces;
+mod wake_ups;
 mod webhooks;
 
 pub use commands::{CommandMetrics, Tally};
@@ -16,6 +17,7 @@ pub use http::{Caller, HttpMetrics};
 pub use plugins::PluginMetrics;
 pub use store::StoreMetrics;
 pub use traces::TraceMetrics;
+pub use wake_ups::WakeUpMetrics;
 pub use webhooks::WebhookMetrics;
 
 use mdm_wire::time;
@@ -46,6 +48,8 @@ pub struct Metrics {
     pub webhooks: WebhookMetrics,
     /// Whether the host could serve, when the metrics were last read: 0 or 1.
     pub ready: Gauge,
+    /// About telling agents to sync.
+    pub wake_ups: WakeUpMetrics,
     /// Syncs of agents that were let in.
     pub syncs: Counter,
     /// Syncs that wait for news.
@@ -63,6 +67,7 @@ impl Default for Metrics {
         let store = StoreMetrics::new(registry.sub_registry_with_prefix("store"));
         let traces = TraceMetrics::new(registry.sub_registry_with_prefix("trace"));
         let webhooks = WebhookMetrics::new(registry.sub_registry_with_prefix("webhook"));
+        let wake_ups = WakeUpMetrics::new(registry.sub_registry_with_prefix("wake_up"));
         let syncs = counter(&mut registry, "syncs", "Syncs of agents that were let in");
         let syncs_waiting = gauge(&mut registry, "syncs_waiting", "Syncs that wait for news");
         let ready = gauge(&mut registry, "ready", "Whether the host can serve");
@@ -82,6 +87,7 @@ impl Default for Metrics {
             traces,
             webhooks,
             ready,
+            wake_ups,
             syncs,
             syncs_waiting,
             enrollments,

@@ -211,6 +211,7 @@ impl Service {
             commands,
             withdrawn,
             policy,
+            wake_up: self.wake_up_at(device),
         })
     }
 

@@ -3,7 +3,7 @@
 //! A use case is one function: `password` has the admin's, `devices` those about devices and policies, `fleet` those
 //! about all of them, `bulks` those about whole groups, `users` and `sessions` those about who may call,
 //! `plugins` those about plugins, `agents` and `agent_keys` the agent's, `expiry` the clock's; `webhooks`
-//! those about who is told of changes, and `deliveries` tells them. All that decide go through
+//! those about who is told of changes, and `deliveries` tells them; `wake_ups` tells agents to sync. All that decide go through
 //! `Service::decide`; those that only ask, through `Service::ask`.
 //!
 //! A use case that changes something is to be carried out to its end: drop its future half-way, and it is
@@ -37,6 +37,7 @@ mod sessions;
 mod shadow;
 mod tokens;
 mod users;
+mod wake_ups;
 mod webhooks;
 
 pub use bulk_outlook::{BulkOutlook, BulkVerdict};
@@ -66,7 +67,7 @@ use crate::{
     password::Password,
     plugin::{CallContext, Decided, Function, Instance, Returned},
     store::{Commit, Replicas, Snapshot, Store, StoreError},
-    transport::{AgentSync, Transport as _},
+    transport::AgentSync,
     webhook::{Destinations, Sender},
 };
 use freshness::Freshness;
@@ -85,6 +86,7 @@ use sessions::SignIns;
 use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{Instrument as _, Span, field::Empty};
+use wake_ups::WakeUps;
 use zeroize::Zeroizing;
 
 /// How often a call is decided anew when the device changes under it. Each round that loses means
@@ -116,6 +118,8 @@ pub struct Service {
     /// There is something to do for the bulks' runner.
     bulks_to_run: Notify,
     last_look: LastLook,
+    /// What agents are told to sync by; none: they wait at the host.
+    wake_ups: Option<WakeUps>,
     closing: watch::Sender<bool>,
 }
 
@@ -180,6 +184,7 @@ impl Service {
             approve_above: None,
             bulks_to_run: Notify::new(),
             last_look: LastLook::default(),
+            wake_ups: None,
             closing,
         };
         host.share_limit(&host.sign_ins.tries);
@@ -239,6 +244,7 @@ impl Service {
             .plugins
             .set_out_of_service(|function| health.out_of_service.iter().any(|it| it == function));
         let failed = |error: std::fmt::Error| StoreError::Failed(error.to_string());
+        self.count_wake_ups(&self.metrics.wake_ups);
         Ok(self.metrics.text().map_err(failed)?)
     }
 
@@ -368,6 +374,7 @@ impl Service {
         let device = &snapshot.device.id;
         // What an agent told of its device is no news to the agent.
         let is_news = audit.is_some();
+        let is_by_agent = audit.as_ref().is_some_and(|it| it.actor == Caller::AGENT);
         let known = snapshot.pending.iter().chain(&snapshot.latest);
         let tally = Tally::of(&changes, known);
         let is_event = changes.iter().any(|it| EventKind::of(it).is_some());
@@ -388,7 +395,7 @@ impl Service {
                     self.events.notify_one();
                 }
                 if is_news {
-                    self.transport.wake(device);
+                    self.wake(device, is_by_agent);
                 }
                 Ok(true)
             }
@@ -447,12 +454,6 @@ impl Service {
         let snapshot = self.snapshot(device).await?;
         by.check_device(&snapshot.device)?;
         Ok(snapshot)
-    }
-
-    /// Whether the device is in contact, here or at another replica.
-    fn is_online(&self, snapshot: &Snapshot) -> bool {
-        let until = snapshot.in_contact_until;
-        self.transport.is_online(&snapshot.device.id) || until.is_some_and(|it| it > time::now())
     }
 
     async fn snapshot(&self, device: &str) -> Result<Snapshot, ServiceError> {

@@ -60,9 +60,10 @@ impl Service {
                 LONGEST.as_secs()
             )),
         }
-        Readiness {
-            failures,
-            degraded: Vec::new(),
+        let mut degraded = Vec::new();
+        if let Some(Err(_)) = self.wake_up_connection() {
+            degraded.push("the broker that wakes agents can't be reached".to_owned());
         }
+        Readiness { failures, degraded }
     }
 }

@@ -15,6 +15,7 @@ mod postgres;
 mod probe;
 mod replicas;
 mod sqlite;
+mod wake_ups;
 mod webhooks;
 
 pub use accounts::{Accounts, ApiToken, Session, User, UserChange};
@@ -31,6 +32,7 @@ pub use postgres::{BadUrl, PostgresOptions, PostgresStore, PostgresUrl};
 pub use probe::Probe;
 pub use replicas::{CallCount, Changes, Heard, NotTaken, Replicas};
 pub use sqlite::SqliteStore;
+pub use wake_ups::{FIRST_PAUSE, LONGEST_PAUSE, WakeUps};
 pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webhooks};
 
 use std::sync::Arc;
@@ -88,6 +90,7 @@ pub trait Store:
     + PluginChoices
     + Probe
     + Shared
+    + WakeUps
     + Webhooks
 {
 }
@@ -103,6 +106,7 @@ impl<S> Store for S where
         + PluginChoices
         + Probe
         + Shared
+        + WakeUps
         + Webhooks
 {
 }

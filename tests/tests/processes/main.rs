@@ -24,4 +24,5 @@ mod rotation;
 mod secrets;
 mod tls;
 mod trust;
+mod wake_up;
 mod webhooks;

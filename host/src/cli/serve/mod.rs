@@ -5,7 +5,9 @@ mod otlp;
 mod values;
 mod wiring;
 
-use super::{limits::LimitOptions, listening::ListenOptions, store::StoreOptions};
+use super::{
+    limits::LimitOptions, listening::ListenOptions, store::StoreOptions, waking::WakeUpOptions,
+};
 use crate::{
     api::{Opening, Rates},
     metrics::Metrics,
@@ -78,6 +80,8 @@ pub(super) struct Serve {
     webhooks_to_private_networks: bool,
     #[command(flatten)]
     logging: LogOptions,
+    #[command(flatten)]
+    waking: WakeUpOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -145,4 +149,6 @@ fn start(service: &Arc<Service>) {
     tokio::spawn(Arc::clone(service).tell_replicas());
     let host = Arc::clone(service);
     tokio::spawn(async move { host.run_bulks().await });
+    let host = Arc::clone(service);
+    tokio::spawn(async move { host.wake_devices().await });
 }

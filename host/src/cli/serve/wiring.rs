@@ -10,6 +10,7 @@ use crate::{
     service::{PluginSettings, Plugins, Service},
     store::{PluginFile, StoreError},
     token::TokenDigest,
+    transport::WakeUp,
     webhook::Destinations,
 };
 use anyhow::{Context as _, ensure};
@@ -26,6 +27,7 @@ pub(super) struct Wiring<'a> {
     trust: Trust,
     metrics_reader: Option<TokenDigest>,
     metrics: Arc<Metrics>,
+    wake_up: Option<Arc<dyn WakeUp>>,
 }
 
 impl<'a> Wiring<'a> {
@@ -41,6 +43,7 @@ impl<'a> Wiring<'a> {
             trust: trust(options)?,
             metrics_reader: reader.map(tokens::metrics_token).transpose()?,
             metrics,
+            wake_up: options.waking.connect()?,
         };
         wiring.plugins()?;
         options.kept.postgres()?;
@@ -77,6 +80,10 @@ impl<'a> Wiring<'a> {
             .with_metrics(Arc::clone(&self.metrics))
             .with_webhooks_to(destinations)
             .approving_above(options.approve_above);
+        let service = match &self.wake_up {
+            Some(road) => service.with_wake_up(Arc::clone(road), options.waking.sync_every),
+            None => service,
+        };
         let service = Arc::new(service);
         if let Some(invitation) = service.first_admin().await? {
             println!(

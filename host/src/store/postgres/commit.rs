@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     change::Change,
-    store::{Commit, StatusWord, StoreError},
+    store::{Commit, FIRST_PAUSE, StatusWord, StoreError},
 };
 use mdm_wire::{
     decisions::{Command, PolicyOverride, Status},
@@ -69,8 +69,8 @@ fn apply(
             insert_command(steps, device, command, bulk)?;
             let sealed = sealed.as_ref().map(to_json).transpose()?;
             steps.push(Step::new(
-                "insert into outbox (command, device, sealed) values ($1, $2, $3)",
-                values![command.id.clone(), id, sealed],
+                "insert into outbox (command, device, sealed, wake_at) values ($1, $2, $3, $4)",
+                values![command.id.clone(), id, sealed, signed(at + FIRST_PAUSE)],
             ));
         }
         Change::Settle { command, outcome } => settle(steps, device, at, command, outcome)?,

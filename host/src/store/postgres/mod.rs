@@ -16,6 +16,7 @@ mod replicas;
 mod rows;
 mod schema;
 mod tls;
+mod wake_ups;
 mod webhooks;
 mod writer;
 

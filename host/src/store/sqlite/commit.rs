@@ -3,7 +3,7 @@
 use super::{audit, rows::to_json, webhooks};
 use crate::{
     change::Change,
-    store::{Commit, StatusWord, StoreError},
+    store::{Commit, FIRST_PAUSE, StatusWord, StoreError},
 };
 use mdm_wire::{
     decisions::{Command, PolicyOverride, Status},
@@ -53,8 +53,10 @@ fn apply(connection: &Connection, commit: &Commit, change: &Change) -> Result<()
             insert_command(connection, device, command, commit.bulk.as_deref())?;
             let sealed = sealed.as_ref().map(to_json).transpose()?;
             connection
-                .prepare_cached("insert into outbox (command, device, sealed) values (?, ?, ?)")?
-                .execute(params![command.id, device, sealed])?;
+                .prepare_cached(
+                    "insert into outbox (command, device, sealed, wake_at) values (?, ?, ?, ?)",
+                )?
+                .execute(params![command.id, device, sealed, at + FIRST_PAUSE])?;
         }
         Change::Settle { command, outcome } => settle(connection, device, at, command, outcome)?,
         Change::KeepLateOutcome { command, outcome } => {

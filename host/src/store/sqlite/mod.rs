@@ -11,6 +11,7 @@ mod idempotency;
 mod plugins;
 mod probe;
 mod rows;
+mod wake_ups;
 mod webhooks;
 mod writer;
 

@@ -129,9 +129,11 @@ create index commands_expiring on commands (expires_at, id) where is_pending and
 create table outbox (
     command text collate "C" primary key references commands (id),
     device text collate "C" not null references devices (id),
-    sealed text                                -- JSON
+    sealed text,                               -- JSON
+    wake_at bigint not null                    -- the device is woken again then, if there is no outcome
 );
 create index outbox_by_device on outbox (device, command);
+create index outbox_to_wake on outbox (wake_at) where sealed is not null;
 
 create table audit (
     number bigint primary key,

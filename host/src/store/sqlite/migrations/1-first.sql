@@ -126,9 +126,11 @@ create index commands_expiring on commands (expires_at, id) where is_pending and
 create table outbox (
     command text primary key references commands (id),
     device text not null references devices (id),
-    sealed text                                -- JSON
+    sealed text,                               -- JSON
+    wake_at integer not null                   -- the device is woken again then, if there is no outcome
 ) strict;
 create index outbox_by_device on outbox (device, command);
+create index outbox_to_wake on outbox (wake_at) where sealed is not null;
 
 create table audit (
     number integer primary key autoincrement,

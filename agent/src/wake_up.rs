@@ -1,0 +1,252 @@
+//! Waiting to be told to sync, by a broker, as the host says where. All that comes from there is "sync now", whoever
+//! says it: so the worst that a broker or a stranger can do is to make the agent sync, now and then, or not to tell it;
+//! then it syncs all the same, only later.
+
+use mdm_wire::{
+    broker::{BrokerError, BrokerUrl},
+    sync::WakeUpAt,
+};
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS, SubAck, SubscribeReasonCode};
+use std::time::{Duration, Instant};
+use tokio::{sync::watch, task::AbortHandle, time::sleep};
+
+/// How soon after being told to sync the agent syncs when it is told again.
+const SOONEST: Duration = Duration::from_secs(2);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// An agent that waits to be told.
+#[derive(Default)]
+pub(crate) struct Listener {
+    listening: Option<Listening>,
+}
+
+struct Listening {
+    at: WakeUpAt,
+    heard: watch::Receiver<Heard>,
+    /// What had been heard when the last sync began.
+    answered: Heard,
+    /// When the agent has last synced because it was told to.
+    obeyed: Option<Instant>,
+    task: AbortHandle,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Heard {
+    is_listening: bool,
+    /// How often it has begun to listen, or was told to sync.
+    count: u64,
+}
+
+impl Listener {
+    /// Listens there from now on; none: nowhere.
+    pub(crate) fn listen(&mut self, at: Option<WakeUpAt>, authorities: Option<&str>) {
+        if self.listening.as_ref().map(|it| &it.at) != at.as_ref() {
+            self.listening = at.map(|at| Listening::begin(at, authorities.map(str::to_owned)));
+        }
+    }
+
+    /// A sync begins: what was heard so far is answered by it.
+    pub(crate) fn syncs(&mut self) {
+        if let Some(listening) = &mut self.listening {
+            listening.answered = *listening.heard.borrow();
+        }
+    }
+
+    /// Waits until it is time to sync, and says that this need not wait for news at the host. False: it has to, because
+    /// nothing can be heard here.
+    pub(crate) async fn is_told(&mut self) -> bool {
+        match &mut self.listening {
+            Some(listening) => listening.is_told().await,
+            None => false,
+        }
+    }
+}
+
+impl Listening {
+    fn begin(at: WakeUpAt, authorities: Option<String>) -> Self {
+        let (sender, heard) = watch::channel(Heard::default());
+        let task = tokio::spawn(listen(at.clone(), authorities, sender)).abort_handle();
+        Self {
+            at,
+            heard,
+            answered: Heard::default(),
+            obeyed: None,
+            task,
+        }
+    }
+
+    async fn is_told(&mut self) -> bool {
+        let answered = self.answered;
+        let sync_every = Duration::from_secs(self.at.sync_every_seconds.into());
+        let is_new = |heard: &Heard| !heard.is_listening || heard.count != answered.count;
+        let told = tokio::select! {
+            heard = self.heard.wait_for(is_new) => heard.map(|heard| *heard).unwrap_or_default(),
+            () = sleep(at_random(sync_every, 4)) => return true,
+        };
+        if !told.is_listening {
+            return false;
+        }
+        if let Some(obeyed) = self.obeyed {
+            sleep(SOONEST.saturating_sub(obeyed.elapsed())).await;
+        }
+        self.obeyed = Some(Instant::now());
+        true
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Keeps listening, whatever becomes of the broker.
+async fn listen(at: WakeUpAt, authorities: Option<String>, heard: watch::Sender<Heard>) {
+    let (broker, options) = match options(&at, authorities.as_deref()) {
+        Ok(options) => options,
+        Err(error) => {
+            return tracing::warn!(
+                "the host has named a broker that this agent can't listen to: {error}. It waits for news at the host"
+            );
+        }
+    };
+    let (client, mut events) = AsyncClient::new(options, 10);
+    let mut pause = FIRST_PAUSE;
+    let mut trouble = None;
+    loop {
+        let lost = match events.poll().await {
+            Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                let asked = client.try_subscribe(&at.topic, QoS::AtLeastOnce);
+                asked.err().map(|error| error.to_string())
+            }
+            Ok(Event::Incoming(Packet::SubAck(answer))) if is_refusal(&answer) => {
+                Some("it lets this agent not listen".to_owned())
+            }
+            Ok(Event::Incoming(Packet::SubAck(_))) => {
+                tracing::info!("listening to the broker {broker}");
+                (pause, trouble) = (FIRST_PAUSE, None);
+                heard.send_modify(|heard| {
+                    heard.is_listening = true;
+                    heard.count += 1;
+                });
+                None
+            }
+            Ok(Event::Incoming(Packet::Publish(message))) if message.topic == at.topic => {
+                heard.send_modify(|heard| heard.count += 1);
+                None
+            }
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        if lost.is_some() {
+            heard.send_modify(|heard| heard.is_listening = false);
+            events.clean();
+            if trouble != lost {
+                tracing::warn!(
+                    "the broker {broker} can't be listened to ({}); trying again, and waiting at the host meanwhile",
+                    lost.as_deref().unwrap_or_default()
+                );
+            }
+            trouble = lost;
+            sleep(at_random(pause, 2)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+fn options(
+    at: &WakeUpAt,
+    authorities: Option<&str>,
+) -> Result<(BrokerUrl, MqttOptions), BrokerError> {
+    let broker: BrokerUrl = at.url.parse()?;
+    let options = broker.options(authorities)?;
+    Ok((broker, options))
+}
+
+fn is_refusal(answer: &SubAck) -> bool {
+    answer.return_codes.contains(&SubscribeReasonCode::Failure)
+}
+
+/// This long, or less by up to one part of so many: so that a fleet doesn't come all at once.
+fn at_random(whole: Duration, parts: u32) -> Duration {
+    let share = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
+    whole - (whole / parts).mul_f64(share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listening(sync_every_seconds: u32) -> (watch::Sender<Heard>, Listener) {
+        let (sender, heard) = watch::channel(Heard::default());
+        let listening = Listening {
+            at: WakeUpAt {
+                url: "mqtt://broker".into(),
+                topic: "mdm/00".into(),
+                sync_every_seconds,
+            },
+            heard,
+            answered: Heard::default(),
+            obeyed: None,
+            task: tokio::spawn(async {}).abort_handle(),
+        };
+        let listener = Listener {
+            listening: Some(listening),
+        };
+        (sender, listener)
+    }
+
+    fn tell(sender: &watch::Sender<Heard>) {
+        sender.send_modify(|heard| {
+            heard.is_listening = true;
+            heard.count += 1;
+        });
+    }
+
+    async fn at_once(listener: &mut Listener) -> Option<bool> {
+        let told = tokio::time::timeout(SOONEST / 4, listener.is_told());
+        told.await.ok()
+    }
+
+    #[tokio::test]
+    async fn an_agent_waits_at_the_host_unless_it_can_listen() {
+        assert!(!Listener::default().is_told().await);
+        let (sender, mut listener) = listening(60);
+        assert!(!listener.is_told().await, "it does not listen yet");
+        tell(&sender);
+        listener.syncs();
+        assert_eq!(at_once(&mut listener).await, None, "nothing was said");
+        sender.send_modify(|heard| heard.is_listening = false);
+        assert_eq!(at_once(&mut listener).await, Some(false), "it was cut off");
+        drop(sender);
+        assert_eq!(at_once(&mut listener).await, Some(false));
+    }
+
+    #[tokio::test]
+    async fn what_was_said_before_a_sync_began_is_answered_by_it_and_what_comes_later_is_not() {
+        let (sender, mut listener) = listening(60);
+        tell(&sender);
+        assert_eq!(at_once(&mut listener).await, Some(true), "it just began");
+        listener.syncs();
+        tell(&sender);
+        let begin = Instant::now();
+        assert!(
+            listener.is_told().await,
+            "said while the sync was under way"
+        );
+        assert!(begin.elapsed() > SOONEST / 2, "not so soon again");
+    }
+
+    #[tokio::test]
+    async fn without_being_told_it_syncs_now_and_then() {
+        let (sender, mut listener) = listening(1);
+        tell(&sender);
+        listener.syncs();
+        let begin = Instant::now();
+        assert!(listener.is_told().await);
+        let waited = begin.elapsed();
+        assert!(waited >= Duration::from_millis(750), "{waited:?}");
+    }
+}

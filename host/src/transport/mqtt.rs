@@ -1,0 +1,106 @@
+//! Wake-ups by an MQTT broker, to which the host keeps one connection. It comes back by itself, ever less often tried.
+
+use super::{NotWoken, WakeUp};
+use async_trait::async_trait;
+use mdm_wire::broker::{BrokerError, BrokerUrl};
+use rumqttc::{AsyncClient, Event, EventLoop, Packet, QoS};
+use std::time::Duration;
+use tokio::{sync::watch, task::AbortHandle, time::sleep};
+
+/// How many messages may wait to be sent.
+const MOST_WAITING: usize = 1000;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// A broker.
+pub struct Mqtt {
+    client: AsyncClient,
+    connection: watch::Receiver<Result<(), NotWoken>>,
+    /// What agents are told.
+    told: BrokerUrl,
+    connecting: AbortHandle,
+}
+
+impl Mqtt {
+    /// Connects to a broker, now and whenever the connection is lost. It is vouched for by these authorities, in PEM;
+    /// none: by those that the system knows. Agents are told the other address.
+    pub fn connect(
+        broker: &BrokerUrl,
+        told: BrokerUrl,
+        authorities: Option<&str>,
+    ) -> Result<Self, BrokerError> {
+        let options = broker.options(authorities)?;
+        let (client, events) = AsyncClient::new(options, MOST_WAITING);
+        let not_yet = NotWoken(format!("the broker {broker} was not reached yet"));
+        let (connection, seen) = watch::channel(Err(not_yet));
+        let task = tokio::spawn(stay_connected(events, broker.to_string(), connection));
+        Ok(Self {
+            client,
+            connection: seen,
+            told,
+            connecting: task.abort_handle(),
+        })
+    }
+}
+
+async fn stay_connected(
+    mut events: EventLoop,
+    broker: String,
+    connection: watch::Sender<Result<(), NotWoken>>,
+) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match events.poll().await {
+            Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                tracing::info!(broker, "the broker is there: agents are woken by it");
+                pause = FIRST_PAUSE;
+                connection.send_modify(|now| *now = Ok(()));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let gone = NotWoken(format!("the broker {broker} can't be reached ({error})"));
+                // The same trouble again is no news.
+                let is_news = connection.send_if_modified(|now| {
+                    let before = std::mem::replace(now, Err(gone.clone()));
+                    before != *now
+                });
+                if is_news {
+                    tracing::warn!("{gone}; trying again, and agents sync by themselves meanwhile");
+                }
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl WakeUp for Mqtt {
+    async fn wake(&self, topic: &str) -> Result<(), NotWoken> {
+        self.connection()?;
+        let mut connection = self.connection.clone();
+        let closed = || NotWoken("the connection to the broker was closed".into());
+        tokio::select! {
+            sent = self.client.publish(topic, QoS::AtLeastOnce, false, []) => sent.map_err(|_| closed()),
+            lost = connection.wait_for(Result::is_err) => match lost {
+                Ok(now) => now.clone(),
+                Err(_) => Err(closed()),
+            },
+        }
+    }
+
+    fn connection(&self) -> Result<(), NotWoken> {
+        self.connection.borrow().clone()
+    }
+
+    fn url(&self) -> &str {
+        self.told.whole()
+    }
+}
+
+impl Drop for Mqtt {
+    fn drop(&mut self) {
+        self.connecting.abort();
+    }
+}
