@@ -12,6 +12,7 @@ pub fn used(process: u32) -> anyhow::Result<Duration> {
     // The name of the program is in parentheses, and may be anything.
     let (_, fields) = stat.rsplit_once(')').context("no such process")?;
     let mut fields = fields.split_whitespace().skip(11);
-    let mut ticks = || -> anyhow::Result<f64> { Ok(fields.next().context("no such field")?.parse()?) };
+    let mut ticks =
+        || -> anyhow::Result<f64> { Ok(fields.next().context("no such field")?.parse()?) };
     Ok(Duration::from_secs_f64((ticks()? + ticks()?) / TICKS))
 }

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use mdm_wire::decisions::{Characters, PasswordRule};
 use std::{
     io::{IsTerminal as _, stderr},
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     sync::Arc,
 };
@@ -70,6 +70,10 @@ pub(super) struct Serve {
     /// How many syncs a second one device may make; for a moment, four times as many.
     #[arg(long, value_name = "SYNCS", default_value_t = Rates::DEFAULT.device)]
     rate_per_device: NonZeroU32,
+    /// How many calls may share one commit at most: those that come at the same time. Each is answered once its commit
+    /// is on the disk, so fewer answer sooner under load, and carry out less.
+    #[arg(long, value_name = "CALLS", default_value_t = SqliteStore::CALLS_PER_COMMIT)]
+    calls_per_commit: NonZeroUsize,
     /// Let webhooks go to private networks and to this machine, too, to the latter also without TLS. Without it, who
     /// may make webhooks could make the host call what only it can reach.
     #[arg(long)]
@@ -120,7 +124,8 @@ impl Serve {
             WhenPluginFails::Reference => Some(runtime.load(REFERENCE, Some(&artifacts))?),
         };
         let database = folder.database()?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&database)?);
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open_with(&database, self.calls_per_commit)?);
         let ours = keys.signing_key().verifying_key();
         ensure!(
             store.host_key(ours.clone()).await? == *ours,
@@ -166,10 +171,7 @@ impl Serve {
             async move { service.watch_the_clock().await }
         });
         tokio::spawn(Arc::clone(&service).deliver_webhooks());
-        tokio::spawn({
-            let service = Arc::clone(&service);
-            async move { service.run_bulks().await }
-        });
+        tokio::spawn(Arc::clone(&service).run_bulks());
         let mut terminate = signal(SignalKind::terminate())?;
         let terms = api::Terms {
             rates: Rates {

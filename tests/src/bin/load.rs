@@ -80,7 +80,10 @@ async fn run(store: Store, devices: usize, mix: Mix) -> anyhow::Result<Run> {
     let database = Database::Sqlite(data.join("mdm.db"));
     let began = std::time::Instant::now();
     let mut fleet = Fleet::new(lab, database, devices).await?;
-    println!("{devices} devices, made in {:.1} s", began.elapsed().as_secs_f64());
+    println!(
+        "{devices} devices, made in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
     let measured = mix::run(&fleet, mix).await?;
     println!(
         "{} agents connected in {:.1} s; {} resets, {} of them with an outcome; {} syncs",
@@ -115,7 +118,10 @@ fn size(text: &str) -> Result<usize, String> {
         Some((at, 'M')) => (&text[..at], 1_000_000),
         _ => (text, 1),
     };
-    let number: Option<usize> = digits.parse().ok().and_then(|it: usize| it.checked_mul(times));
+    let number: Option<usize> = digits
+        .parse()
+        .ok()
+        .and_then(|it: usize| it.checked_mul(times));
     match number {
         Some(number @ 1..=10_000_000) => Ok(number),
         _ => Err("a number from 1 to 10M is wanted, such as 100k".into()),

@@ -1,5 +1,6 @@
 //! What the load lab does to a host's database behind its back: it copies devices, and looks what became of commands.
 
+use super::fleet::{EVERYBODY, GROUP};
 use anyhow::{Context as _, ensure};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::path::PathBuf;
@@ -48,18 +49,20 @@ impl Database {
              select i from n)"
         );
         let names = [
-            ("{id}", format!("'{}' || printf('%012x', i)", prefix(device)?)),
-            ("{command}", format!("'{}' || printf('%012x', i)", prefix(&command)?)),
+            (
+                "{id}",
+                format!("'{}' || printf('%012x', i)", prefix(device)?),
+            ),
+            (
+                "{command}",
+                format!("'{}' || printf('%012x', i)", prefix(&command)?),
+            ),
             ("{i}", "i".to_owned()),
         ];
         let transaction = connection.unchecked_transaction()?;
-        for (table, id, changed) in [
-            ("devices", device, DEVICE),
-            ("commands", &command, COMMAND),
-        ] {
-            let mut columns = transaction.prepare(&format!(
-                "select name from pragma_table_info('{table}')"
-            ))?;
+        for (table, id, changed) in [("devices", device, DEVICE), ("commands", &command, COMMAND)] {
+            let mut columns =
+                transaction.prepare(&format!("select name from pragma_table_info('{table}')"))?;
             let columns: Vec<String> = columns
                 .query_map([], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
@@ -84,9 +87,12 @@ impl Database {
             ensure!(copied == copies, "{copied} rows of {table} were copied");
         }
         let [(_, id), ..] = &names;
-        for group in ["'everybody'", "'group-' || (i - 1) / 1000"] {
+        let own_group = format!("'group-' || (i - 1) / {GROUP}");
+        for group in [format!("'{EVERYBODY}'"), own_group] {
             transaction.execute(
-                &format!("insert into device_groups (device, name) select {id}, {group} from {numbers}"),
+                &format!(
+                    "insert into device_groups (device, name) select {id}, {group} from {numbers}"
+                ),
                 [],
             )?;
         }

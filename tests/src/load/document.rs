@@ -21,7 +21,9 @@ pub struct Run {
 
 /// The tables of these runs.
 pub fn tables(runs: &[Run]) -> String {
-    let mut text = String::from(
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut text = format!("`cargo xtask load {}`\n\n", shown(&arguments));
+    text.push_str(
         "| store | devices | agents connected | resets/s | syncs/s | reset: p50 | p99 | longest | with outcome: p50 | p99 | longest | \
          report: p50 | p99 | longest | sync: p50 | p99 | longest | processors of the host | memory of the host |\n",
     );
@@ -95,6 +97,15 @@ fn between(page: &str, name: &str, text: &str) -> Option<String> {
     let (before, rest) = page.split_once(&begin)?;
     let (_, after) = rest.split_once(&end)?;
     Some(format!("{before}{begin}{text}{end}{after}"))
+}
+
+/// The arguments that a user gave.
+fn shown(arguments: &[String]) -> String {
+    let own = match arguments {
+        [write, _, own @ ..] if write == "--write" => own,
+        own => own,
+    };
+    own.join(" ")
 }
 
 /// A number as people write it.

@@ -14,7 +14,7 @@ use hyper::Method;
 use mdm_wire::decisions::Command;
 
 /// How many devices have a group together; all of them are in [`EVERYBODY`], too.
-pub const GROUP: usize = 1000;
+pub const GROUP: usize = 5000;
 
 /// The group of all devices.
 pub const EVERYBODY: &str = "everybody";

@@ -106,13 +106,14 @@ pub async fn run(fleet: &Fleet, mix: Mix) -> anyhow::Result<Measured> {
     Ok(measured)
 }
 
-/// The agents that wait for news; they go when this is dropped.
-struct Agents {
+/// Agents that wait for news; they go when this is dropped.
+pub struct Agents {
     waiting: Arc<Vec<Waiting>>,
     _tasks: JoinSet<()>,
 }
 
-async fn connect(fleet: &Fleet, agents: usize) -> anyhow::Result<Agents> {
+/// Connects so many agents, which carry out what comes.
+pub async fn connect(fleet: &Fleet, agents: usize) -> anyhow::Result<Agents> {
     let waiting: Vec<Waiting> = (0..agents).map(|_| Waiting::default()).collect();
     let waiting = Arc::new(waiting);
     let turns = Arc::new(Semaphore::new(CONNECTING));
@@ -170,8 +171,11 @@ async fn reset_all(
     let idle: VecDeque<usize> = (1..=agents.waiting.len()).collect();
     let idle = Arc::new(Mutex::new(idle));
     let admin = Arc::new(fleet.lab.token()?);
-    let devices: Arc<Vec<String>> =
-        Arc::new((1..=agents.waiting.len()).map(|it| fleet.device(it)).collect());
+    let devices: Arc<Vec<String>> = Arc::new(
+        (1..=agents.waiting.len())
+            .map(|it| fleet.device(it))
+            .collect(),
+    );
     let mut admins = JoinSet::new();
     for _ in 0..at_once.min(devices.len()) {
         let mut connection = Connection::open(fleet.lab.address()).await?;

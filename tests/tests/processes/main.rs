@@ -13,6 +13,7 @@ mod hostile_callers;
 mod hostile_plugins;
 mod identity;
 mod lists;
+mod load;
 mod plugins;
 mod power_cuts;
 mod pull;

@@ -1,16 +1,21 @@
 //! The one thread that writes. Jobs that wait together are committed together, each in a savepoint of
 //! its own, and each caller is answered once the commit that holds its job is durable.
+//!
+//! Nobody waits for others to come: a commit takes what waits when it begins, and what comes until its last job is
+//! done. So a job waits for the commit before its own, and for the jobs beside it, whose number is bounded: 256 of
+//! some 50 µs each are about 15 ms, and there are two syncs of the disk.
 
 use crate::store::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 use std::{
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
 };
 use tokio::sync::oneshot;
-
-/// The most jobs in one commit: it bounds how long the first of them waits.
-const MOST_JOBS: usize = 256;
 
 /// Does its part of a transaction, and says whom to tell what once it is durable.
 type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
@@ -25,16 +30,24 @@ struct Done {
 
 pub(super) struct Writer {
     jobs: Sender<Job>,
+    transactions: Arc<AtomicU64>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, most_jobs: usize) -> Result<Self, StoreError> {
         let (jobs, waiting) = channel();
+        let transactions = Arc::<AtomicU64>::default();
+        let count = Arc::clone(&transactions);
         thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || write(connection, &waiting))
+            .spawn(move || write(connection, &waiting, most_jobs, &count))
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, transactions })
+    }
+
+    /// How many there have been.
+    pub(super) fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
     }
 
     /// Runs a job in the next transaction. If it errs, its changes are rolled back, and only its.
@@ -59,13 +72,19 @@ impl Writer {
     }
 }
 
-fn write(mut connection: Connection, waiting: &Receiver<Job>) {
+fn write(
+    mut connection: Connection,
+    waiting: &Receiver<Job>,
+    most_jobs: usize,
+    transactions: &AtomicU64,
+) {
     while let Ok(first) = waiting.recv() {
         let jobs = std::iter::once(first)
             .chain(waiting.try_iter())
-            .take(MOST_JOBS);
+            .take(most_jobs);
         let mut answers = Vec::new();
         let committed = commit(&mut connection, jobs, &mut answers);
+        transactions.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = &committed {
             tracing::error!(%error, "a transaction failed");
         }
