@@ -104,16 +104,17 @@ fn commit(
     jobs: impl Iterator<Item = Job>,
     answers: &mut Vec<Answer>,
 ) -> rusqlite::Result<()> {
-    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // A savepoint of rusqlite would be parsed anew for each job.
+    let run = |sql: &str| transaction.prepare_cached(sql)?.execute([]);
     for job in jobs {
-        let savepoint = transaction.savepoint()?;
-        let done = job(&savepoint);
+        run("savepoint job")?;
+        let done = job(&transaction);
         answers.push(done.answer);
-        if done.ok {
-            savepoint.commit()?;
-        } else {
-            drop(savepoint);
+        if !done.ok {
+            run("rollback to job")?;
         }
+        run("release job")?;
     }
     transaction.commit()
 }
