@@ -1,8 +1,8 @@
 //! A host and its agents as processes of their own, driven through the commands that a user types.
 //! [`lab`] starts them, [`plugins`] has the plugins for them, [`story`] is what the demo tells, and [`swaps`]
-//! swaps the plugin under load. [`memory`] measures that of a process and looks through it, [`counted`] reads
-//! what a host has counted. [`as_agent`] speaks for an agent. [`debian`] finds programs of others: [`broker`]
-//! and [`postgres`] start two. [`browser`] looks at the dashboard: [`scene`] is a
+//! swaps the plugin under load; [`load`] is the load lab. [`memory`] measures that of a process and looks through it,
+//! [`processor`] how much it makes the processors work, [`counted`] reads what a host has counted. [`as_agent`] speaks
+//! for an agent. [`debian`] finds programs of others: [`broker`] and [`postgres`] start two. [`browser`] looks at the dashboard: [`scene`] is a
 //! fleet to look at, and [`pages`] are the pages.
 
 pub mod as_agent;
@@ -11,10 +11,12 @@ pub mod browser;
 pub mod counted;
 pub mod debian;
 pub mod lab;
+pub mod load;
 pub mod memory;
 pub mod pages;
 pub mod plugins;
 pub mod postgres;
+pub mod processor;
 pub mod scene;
 pub mod story;
 pub mod swaps;

@@ -26,6 +26,8 @@ cargo xtask <task>
   screenshots every page of the dashboard, into docs/screenshots
   test        every test, and their number        (arguments after -- go to cargo test)
   bench       what a call costs                   (arguments after -- go to cargo bench)
+  load        simulated fleets on real hosts: load [--devices 1k,10k,100k,1M] [--store sqlite] [--seconds 10];
+              the tables go into docs/BENCHMARKS.md
   fuzz        what strangers send, made up: fuzz [--target NAME] [--runs 20000]
   reproduce   builds the reference plugin in two folders, and compares the two
   attest      builds the reference plugin, and writes its bill of materials and its provenance
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         "screenshots" => screenshots(),
         "test" => test(&rest),
         "bench" => bench(&rest),
+        "load" => load(&rest),
         "fuzz" => fuzz(&rest),
         "reproduce" => reproduce(),
         "attest" => attest(),
@@ -144,10 +147,32 @@ fn bench(arguments: &[&str]) -> anyhow::Result<()> {
         "mdm-tests",
         "--bench",
     ];
-    cargo(&[&bench[..], &["swap"]].concat())?;
-    cargo(&[&bench[..], &["security"]].concat())?;
-    cargo(&[&bench[..], &["dashboard"]].concat())?;
+    for name in [
+        "swap",
+        "security",
+        "dashboard",
+        "commits",
+        "syncs",
+        "connected",
+    ] {
+        cargo(&[&bench[..], &[name]].concat())?;
+    }
     cargo(&[&bench[..], &["reset", "--"], arguments].concat())
+}
+
+fn load(arguments: &[&str]) -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    let release = ["--locked", "-j2", "--release", "--package", "mdm-tests"];
+    cargo(
+        &[
+            &["build"],
+            &release[..],
+            &["--package", "mdm-host", "--bins"],
+        ]
+        .concat(),
+    )?;
+    let write = ["--bin", "load", "--", "--write", "docs/BENCHMARKS.md"];
+    cargo(&[&["run"], &release[..], &write, arguments].concat())
 }
 
 fn reproduce() -> anyhow::Result<()> {

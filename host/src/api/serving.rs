@@ -4,8 +4,8 @@
 
 use super::rate::Peer;
 use crate::metrics::HttpMetrics;
-use axum::{Extension, Router, serve::Listener};
-use hyper::server::conn::http1;
+use axum::{Router, serve::Listener};
+use hyper::{Request, body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -45,7 +45,10 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let service = TowerToHyperService::new(router.clone().layer(Extension(Peer(peer))));
+        let service = WithPeer {
+            router: TowerToHyperService::new(router.clone()),
+            peer: Peer(peer),
+        };
         let connection = http.serve_connection(TokioIo::new(Wiping(stream)), service);
         let connection = connections.watch(connection);
         let too_slow = too_slow.clone();
@@ -60,6 +63,23 @@ pub async fn serve(
     }
     drop(listener);
     connections.shutdown().await;
+}
+
+/// All routes, for one connection. A layer would do the same, and make every route anew for each connection.
+struct WithPeer {
+    router: TowerToHyperService<Router>,
+    peer: Peer,
+}
+
+impl Service<Request<Incoming>> for WithPeer {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request)
+    }
 }
 
 /// A stream that wipes the buffer it is to read into, and so what an earlier read has left there. hyper and

@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc};
 use zeroize::Zeroizing;
 
 #[derive(Args)]
@@ -28,6 +28,10 @@ pub(super) struct StoreOptions {
     /// By how many connections the PostgreSQL server is asked at once; one more writes, and one listens.
     #[arg(long, value_name = "NUMBER", default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
     store_connections: u16,
+    /// How many calls may share one commit at most: those that come at the same time. Each is answered once its commit
+    /// is on the disk, so fewer answer sooner under load, and carry out less.
+    #[arg(long, value_name = "CALLS", default_value = "256")]
+    calls_per_commit: NonZeroUsize,
 }
 
 impl StoreOptions {
@@ -40,8 +44,9 @@ impl StoreOptions {
     pub(super) async fn open(&self, metrics: StoreMetrics) -> anyhow::Result<Arc<dyn Store>> {
         Ok(match self.postgres()? {
             Some(options) => Arc::new(PostgresStore::open_counted(&options, metrics).await?),
-            None => Arc::new(SqliteStore::open_counted(
+            None => Arc::new(SqliteStore::open_with(
                 &self.folder()?.database()?,
+                self.calls_per_commit,
                 metrics,
             )?),
         })
@@ -72,6 +77,7 @@ impl StoreOptions {
             url: url.parse::<PostgresUrl>().context("--store")?,
             authorities: self.store_ca.clone(),
             connections: self.store_connections.into(),
+            calls_per_commit: self.calls_per_commit,
         }))
     }
 }

@@ -28,6 +28,9 @@ use uuid::Uuid;
 /// fleet that has nothing to say writes nothing.
 const NOTED_EVERY: u64 = 30_000;
 
+/// A device, and what waits for it.
+type Standing = (Snapshot, Vec<Delivery>);
+
 impl Service {
     /// Takes a device in. The token is spent.
     pub async fn enroll(
@@ -76,24 +79,29 @@ impl Service {
         self.metrics.syncs.inc();
         let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
         let mut contact = self.transport.contact(device, !wait.is_zero());
+        let mut standing = self.standing(device).await?;
+        let has_news = !request.reports.is_empty() || !is_noted(&request.told, &standing.0);
         let request = Arc::new(request);
         if !wait.is_zero() {
             self.note_contact(device, wait);
         }
-        // What it told is taken to the end even if the agent hangs up meanwhile.
-        let taken = tokio::spawn({
-            let (service, device) = (Arc::clone(self), device.to_owned());
-            let request = Arc::clone(&request);
-            async move { service.take(&device, &request).await }.in_current_span()
-        });
-        taken
-            .await
-            .map_err(|error| PluginError::HostFailed(error.to_string()))??;
+        if has_news {
+            // What it told is taken to the end even if the agent hangs up meanwhile.
+            let taken = tokio::spawn({
+                let (service, device) = (Arc::clone(self), device.to_owned());
+                let request = Arc::clone(&request);
+                async move { service.take(&device, &request).await }.in_current_span()
+            });
+            taken
+                .await
+                .map_err(|error| PluginError::HostFailed(error.to_string()))??;
+            standing = self.standing(device).await?;
+        }
         let deadline = Instant::now() + wait;
         let mut closing = self.closing.subscribe();
         let _waiting = Counted::new(&self.metrics.syncs_waiting);
         loop {
-            let response = self.news(device, &request).await?;
+            let response = self.news(standing, &request).await?;
             let is_over = Instant::now() >= deadline || *closing.borrow();
             if is_over || is_news(&response, &request) {
                 for command in &response.commands {
@@ -108,6 +116,7 @@ impl Service {
                 () = sleep_until(deadline) => {}
                 _ = closing.changed() => {}
             }
+            standing = self.standing(device).await?;
         }
     }
 
@@ -124,6 +133,12 @@ impl Service {
                 tracing::warn!(device, %error, "other replicas don't know that it is in contact");
             }
         });
+    }
+
+    async fn standing(&self, device: &str) -> Result<Standing, ServiceError> {
+        let unknown = || ServiceError::UnknownDevice(device.to_owned());
+        let standing = self.store.snapshot_with_outbox(device).await?;
+        standing.ok_or_else(unknown)
     }
 
     async fn take(&self, device: &str, request: &SyncRequest) -> Result<(), ServiceError> {
@@ -145,10 +160,8 @@ impl Service {
 
     /// Notes what the agent told of its device, if that is new.
     async fn hear(&self, device: &str, told: &Told) -> Result<(), ServiceError> {
-        let change = |snapshot: &Snapshot, at| {
-            let is_recent = at < snapshot.device.last_sync + NOTED_EVERY;
-            let is_known = is_recent && is_known(told, snapshot);
-            Ok((!is_known).then(|| Change::Tell(told.clone())))
+        let change = |snapshot: &Snapshot, _| {
+            Ok((!is_noted(told, snapshot)).then(|| Change::Tell(told.clone())))
         };
         self.change(&Caller::agent(), device, change, None).await
     }
@@ -173,13 +186,11 @@ impl Service {
 
     async fn news(
         &self,
-        device: &str,
+        (snapshot, outbox): Standing,
         request: &SyncRequest,
     ) -> Result<SyncResponse, ServiceError> {
-        let snapshot = self.snapshot(device).await?;
         // It may have been revoked while its agent waited.
         check_trusted(&snapshot)?;
-        let outbox = self.store.outbox(device).await?;
         let now = time::now();
         let is_due = |delivery: &Delivery| delivery.command.expires_at.is_none_or(|end| now < end);
         let is_pending = |id: &String| outbox.iter().any(|delivery| delivery.command.id == *id);
@@ -211,7 +222,7 @@ impl Service {
             commands,
             withdrawn,
             policy,
-            wake_up: self.wake_up_at(device),
+            wake_up: self.wake_up_at(&snapshot.device.id),
         })
     }
 
@@ -251,9 +262,12 @@ fn shortened(mut outcome: Outcome) -> Outcome {
     outcome
 }
 
-fn is_known(told: &Told, snapshot: &Snapshot) -> bool {
+/// Whether there is nothing in it that has to be written down.
+fn is_noted(told: &Told, snapshot: &Snapshot) -> bool {
     let device = &snapshot.device;
-    told.api_level == device.api_level
+    let is_recent = time::now() < device.last_sync + NOTED_EVERY;
+    is_recent
+        && told.api_level == device.api_level
         && told.agent_version == device.agent_version
         && told.management_mode == device.management_mode
         && told.managed_profile == device.managed_profile

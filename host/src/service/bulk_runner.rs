@@ -5,8 +5,8 @@ use super::{Deed, Service, ServiceError};
 use crate::{
     access::{Caller, Permission, Reach},
     password::Password,
-    plugin::Function,
-    store::{Bulk, BulkState, BulkTurn, NoCommand, StoreError},
+    plugin::{Function, PluginError},
+    store::{Bulk, BulkState, BulkTurn, NoCommand, Snapshot, StoreError},
 };
 use futures_util::stream::{self, StreamExt as _};
 use mdm_wire::{
@@ -15,6 +15,7 @@ use mdm_wire::{
 };
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -53,7 +54,7 @@ type Places = HashMap<String, Place>;
 
 impl Service {
     /// Runs bulks until the host closes.
-    pub async fn run_bulks(&self) {
+    pub async fn run_bulks(self: Arc<Self>) {
         let mut closing = self.closing.subscribe();
         let mut places = Places::new();
         let mut has_ended_downloads = false;
@@ -93,7 +94,10 @@ impl Service {
     }
 
     /// Does a page of each bulk that does not stand still. If there is none, it says for how long.
-    async fn run_bulks_once(&self, places: &mut Places) -> Result<Option<Duration>, ServiceError> {
+    async fn run_bulks_once(
+        self: &Arc<Self>,
+        places: &mut Places,
+    ) -> Result<Option<Duration>, ServiceError> {
         self.end_forgotten_bulks().await?;
         let bulks = self.store.bulks_to_run(MOST_BULKS).await?;
         places.retain(|id, _| bulks.iter().any(|bulk| bulk.id == *id));
@@ -101,7 +105,7 @@ impl Service {
             true => Some(EVERY),
             false => Some(PAUSE),
         };
-        for bulk in bulks {
+        for bulk in bulks.into_iter().map(Arc::new) {
             if *self.closing.borrow() {
                 break;
             }
@@ -148,8 +152,8 @@ impl Service {
 
     /// Makes the commands of the next devices, and says which was the last; none: the bulk is done.
     async fn make_page(
-        &self,
-        bulk: &Bulk,
+        self: &Arc<Self>,
+        bulk: &Arc<Bulk>,
         after: Option<&str>,
     ) -> Result<Option<String>, ServiceError> {
         let password = self.bulk_password(bulk)?;
@@ -161,11 +165,19 @@ impl Service {
         };
         // Also after a failure, what was begun is carried out to its end.
         let made = stream::iter(page)
-            .map(|snapshot| self.make_one(bulk, password.as_ref(), snapshot.device.id))
+            .map(|snapshot| {
+                let (service, bulk) = (Arc::clone(self), Arc::clone(bulk));
+                let password = password.clone();
+                // A task of its own, so that all processors take part.
+                tokio::spawn(
+                    async move { service.make_one(&bulk, password.as_ref(), snapshot).await },
+                )
+            })
             .buffer_unordered(AT_ONCE)
             .collect::<Vec<_>>()
             .await;
         for made in made {
+            let made = made.map_err(|error| PluginError::HostFailed(error.to_string()))?;
             match made {
                 Ok(_) | Err(ServiceError::Store(StoreError::BulkAnswered)) => {}
                 Err(error) => return Err(error),
@@ -180,9 +192,10 @@ impl Service {
         &self,
         bulk: &Bulk,
         password: Option<&Password>,
-        device: String,
+        snapshot: Snapshot,
     ) -> Result<Result<CommandId, NoCommand>, ServiceError> {
         let by = bulk.caller();
+        let device = snapshot.device.id.clone();
         let detail = match &bulk.reason {
             Some(reason) => format!("bulk {}: {reason}", bulk.id),
             None => format!("bulk {}", bulk.id),
@@ -191,6 +204,7 @@ impl Service {
             password,
             detail: Some(detail),
             bulk: Some(&bulk.id),
+            snapshot: Some(snapshot),
             ..Deed::new(&by, function)
         };
         let (terms, options) = (bulk.terms, bulk.options);

@@ -113,11 +113,11 @@ impl Service {
             after = Some(last.device.id.clone());
             let line = async |snapshot: Snapshot| {
                 let password = Password::random(&self.password_rule)?;
-                let device = snapshot.device.id;
-                let made = self.make_one(bulk, Some(&password), device.clone()).await?;
+                let (device, name) = (snapshot.device.id.clone(), snapshot.name.clone());
+                let made = self.make_one(bulk, Some(&password), snapshot).await?;
                 Ok::<_, ServiceError>(SheetLine {
                     device,
-                    name: snapshot.name,
+                    name,
                     answer: made.map(|command| (password, command)),
                 })
             };

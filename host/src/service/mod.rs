@@ -132,6 +132,8 @@ struct Deed<'a> {
     subject: Option<&'a CommandId>,
     /// The bulk that the command is part of.
     bulk: Option<&'a str>,
+    /// The device as it was just now: if it has changed since, the commit shows that.
+    snapshot: Option<Snapshot>,
 }
 
 impl<'a> Deed<'a> {
@@ -143,6 +145,7 @@ impl<'a> Deed<'a> {
             password: None,
             subject: None,
             bulk: None,
+            snapshot: None,
         }
     }
 
@@ -269,7 +272,7 @@ impl Service {
     async fn decide<T: Serialize + Send + 'static>(
         &self,
         seen: impl Into<AsSeen<'_>>,
-        deed: Deed<'_>,
+        mut deed: Deed<'_>,
         call: impl Fn(&mut Instance, CallContext) -> Decided<Result<T, Refusal>>
         + Clone
         + Send
@@ -280,7 +283,10 @@ impl Service {
         let span = Span::current();
         span.record("device", device);
         for _ in 0..MOST_ROUNDS {
-            let snapshot = self.reached_as_seen(deed.by, seen).await?;
+            let snapshot = match deed.snapshot.take() {
+                Some(snapshot) => seen.check(deed.by, snapshot)?,
+                None => self.reached_as_seen(deed.by, seen).await?,
+            };
             if deed.function.sends() {
                 check_trusted(&snapshot)?;
             }
@@ -451,9 +457,7 @@ impl Service {
 
     /// A device that this caller is responsible for.
     async fn reached(&self, by: &Caller, device: &str) -> Result<Snapshot, ServiceError> {
-        let snapshot = self.snapshot(device).await?;
-        by.check_device(&snapshot.device)?;
-        Ok(snapshot)
+        self.reached_as_seen(by, device.into()).await
     }
 
     async fn snapshot(&self, device: &str) -> Result<Snapshot, ServiceError> {

@@ -19,6 +19,19 @@ impl<'a> AsSeen<'a> {
     }
 }
 
+impl AsSeen<'_> {
+    /// The snapshot, if this caller is responsible for the device, and it is as it was seen.
+    pub(super) fn check(self, by: &Caller, snapshot: Snapshot) -> Result<Snapshot, ServiceError> {
+        by.check_device(&snapshot.device)?;
+        match self.tags {
+            Some(tags) if !tags.contains(&tag(&snapshot)) => {
+                Err(ServiceError::DeviceChanged(snapshot.device.id))
+            }
+            _ => Ok(snapshot),
+        }
+    }
+}
+
 impl<'a> From<&'a str> for AsSeen<'a> {
     fn from(device: &'a str) -> Self {
         Self::new(device, None)
@@ -55,12 +68,6 @@ impl Service {
         by: &Caller,
         seen: AsSeen<'_>,
     ) -> Result<Snapshot, ServiceError> {
-        let snapshot = self.reached(by, seen.device).await?;
-        match seen.tags {
-            Some(tags) if !tags.contains(&tag(&snapshot)) => {
-                Err(ServiceError::DeviceChanged(snapshot.device.id))
-            }
-            _ => Ok(snapshot),
-        }
+        seen.check(by, self.snapshot(seen.device).await?)
     }
 }

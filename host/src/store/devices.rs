@@ -84,6 +84,17 @@ pub trait Devices: Send + Sync + 'static {
     /// A device with its latest command and the one in flight.
     async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>, StoreError>;
 
+    /// A device with what waits for it, oldest first: all that a sync looks at.
+    async fn snapshot_with_outbox(
+        &self,
+        device: &str,
+    ) -> Result<Option<(Snapshot, Vec<Delivery>)>, StoreError> {
+        let Some(snapshot) = self.snapshot(device).await? else {
+            return Ok(None);
+        };
+        Ok(Some((snapshot, self.outbox(device).await?)))
+    }
+
     /// A command, if it is this device's.
     async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError>;
 

@@ -149,7 +149,7 @@ impl Fleet {
     /// Bulks run until the runner is stopped.
     pub(crate) fn runs_bulks(&self) -> Runner {
         let service = Arc::clone(&self.service);
-        Runner(tokio::spawn(async move { service.run_bulks().await }))
+        Runner(tokio::spawn(service.run_bulks()))
     }
 
     /// The host stops and starts again.

@@ -1,6 +1,6 @@
 //! The tests' stores are databases of one PostgreSQL server, which ends with them.
 
-use mdm_host::store::{PostgresOptions, PostgresStore, Store};
+use mdm_host::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 use mdm_tests::postgres::Postgres;
 use std::{
     path::{Path, PathBuf},
@@ -16,6 +16,7 @@ pub(crate) async fn open(folder: &Path) -> Arc<dyn Store> {
         url: SERVER.database(name).unwrap().parse().unwrap(),
         authorities: None,
         connections: 8,
+        calls_per_commit: SqliteStore::CALLS_PER_COMMIT,
     };
     Arc::new(PostgresStore::open(&options).await.unwrap())
 }

@@ -15,6 +15,7 @@ mod hostile_callers;
 mod hostile_plugins;
 mod identity;
 mod lists;
+mod load;
 mod plugins;
 mod power_cuts;
 mod pull;

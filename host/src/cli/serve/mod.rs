@@ -147,8 +147,7 @@ fn start(service: &Arc<Service>) {
     tokio::spawn(Arc::clone(service).deliver_webhooks());
     tokio::spawn(Arc::clone(service).hear_replicas());
     tokio::spawn(Arc::clone(service).tell_replicas());
-    let host = Arc::clone(service);
-    tokio::spawn(async move { host.run_bulks().await });
+    tokio::spawn(Arc::clone(service).run_bulks());
     let host = Arc::clone(service);
     tokio::spawn(async move { host.wake_devices().await });
 }

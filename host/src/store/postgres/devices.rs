@@ -17,6 +17,21 @@ impl Devices for PostgresStore {
         row.as_ref().map(rows::snapshot).transpose()
     }
 
+    async fn snapshot_with_outbox(
+        &self,
+        device: &str,
+    ) -> Result<Option<(Snapshot, Vec<Delivery>)>, StoreError> {
+        let Some(snapshot) = self.snapshot(device).await? else {
+            return Ok(None);
+        };
+        // Only what is pending waits in the outbox.
+        let outbox = match snapshot.pending {
+            Some(_) => self.outbox(device).await?,
+            None => Vec::new(),
+        };
+        Ok(Some((snapshot, outbox)))
+    }
+
     async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError> {
         let query = format!("select {COMMAND_COLUMNS} from commands where device = $1 and id = $2");
         let reader = self.reader().await?;

@@ -54,7 +54,7 @@ impl PostgresStore {
         // Messages and logs name a replica by it.
         let id = Uuid::now_v7().to_string();
         Ok(Self {
-            writer: Writer::start(pool.clone(), id.clone(), metrics),
+            writer: Writer::start(pool.clone(), id.clone(), options.calls_per_commit, metrics),
             replica: Arc::new(Replica::start(pool.clone(), id)),
             pool,
         })

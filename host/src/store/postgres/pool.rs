@@ -6,7 +6,7 @@ use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, PoolError, RecyclingMethod,
     Runtime, Timeouts,
 };
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 use tokio_postgres::{Client, Config};
 
 /// How long a call waits for a connection, and the host for a new one.
@@ -52,6 +52,8 @@ pub struct PostgresOptions {
     pub authorities: Option<PathBuf>,
     /// How many calls it is asked by at once.
     pub connections: usize,
+    /// How many calls share a commit at most.
+    pub calls_per_commit: NonZeroUsize,
 }
 
 /// The connections that nobody uses now, and the way to more.

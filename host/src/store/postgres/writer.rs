@@ -16,6 +16,7 @@ use crate::{
 use deadpool_postgres::ClientWrapper;
 use futures_util::future::BoxFuture;
 use std::{
+    num::NonZeroUsize,
     ops::Deref,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -24,9 +25,6 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
-
-/// The most jobs in one commit: it bounds how long the first of them waits.
-const MOST_JOBS: usize = 256;
 
 /// The longest that a batch may take: the others wait for it.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -112,9 +110,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(pool: Pool, replica: String, metrics: StoreMetrics) -> Self {
+    pub(super) fn start(
+        pool: Pool,
+        replica: String,
+        most_jobs: NonZeroUsize,
+        metrics: StoreMetrics,
+    ) -> Self {
         let (jobs, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(write(pool, replica, waiting, metrics));
+        tokio::spawn(write(pool, replica, waiting, most_jobs.get(), metrics));
         Self { jobs }
     }
 
@@ -153,11 +156,12 @@ async fn write(
     pool: Pool,
     replica: String,
     mut waiting: mpsc::UnboundedReceiver<Job>,
+    most_jobs: usize,
     metrics: StoreMetrics,
 ) {
     let mut kept = None;
     let mut jobs = Vec::new();
-    while waiting.recv_many(&mut jobs, MOST_JOBS).await > 0 {
+    while waiting.recv_many(&mut jobs, most_jobs).await > 0 {
         let mut answers = Vec::new();
         let began = Instant::now();
         let committed = match begin(&pool, kept.take()).await {

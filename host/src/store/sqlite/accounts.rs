@@ -278,7 +278,7 @@ impl Accounts for SqliteStore {
         token: TokenDigest,
         now: Timestamp,
     ) -> Result<Option<ApiToken>, StoreError> {
-        self.read(move |connection| {
+        self.look_up(|connection| {
             let query = format!(
                 "select {TOKEN_COLUMNS} from api_tokens \
                  where token = ? and (expires_at is null or expires_at > ?)"
@@ -286,7 +286,6 @@ impl Accounts for SqliteStore {
             let mut query = connection.prepare_cached(&query)?;
             Ok(query.query_row(params![token, now], api_token).optional()?)
         })
-        .await
     }
 
     async fn add_api_token(

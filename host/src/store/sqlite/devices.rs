@@ -7,35 +7,64 @@ use super::{
 use crate::store::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot, StoreError};
 use async_trait::async_trait;
 use mdm_wire::{decisions::Command, time::Timestamp, words::CommandId};
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+fn snapshot(connection: &Connection, device: &str) -> Result<Option<Snapshot>, StoreError> {
+    let query = format!("select {DEVICE_COLUMNS} from devices where id = ?");
+    let device = connection
+        .prepare_cached(&query)?
+        .query_row([device], rows::device)
+        .optional()?;
+    Ok(device
+        .map(|device| rows::with_commands(connection, device))
+        .transpose()?)
+}
+
+fn outbox(connection: &Connection, device: &str) -> Result<Vec<Delivery>, StoreError> {
+    let query = format!(
+        "select {COMMAND_COLUMNS}, sealed from outbox \
+         join commands on commands.id = outbox.command \
+         where outbox.device = ? order by outbox.command"
+    );
+    let mut query = connection.prepare_cached(&query)?;
+    let deliveries = query.query_map([device], rows::delivery)?;
+    Ok(deliveries.collect::<Result<_, _>>()?)
+}
 
 #[async_trait]
 impl Devices for SqliteStore {
     async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>, StoreError> {
-        let id = device.to_owned();
-        self.read(move |connection| {
+        self.look_up(|connection| {
             let transaction = connection.unchecked_transaction()?;
-            let query = format!("select {DEVICE_COLUMNS} from devices where id = ?");
-            let device = transaction
-                .prepare_cached(&query)?
-                .query_row([id], rows::device)
-                .optional()?;
-            Ok(device
-                .map(|device| rows::with_commands(&transaction, device))
-                .transpose()?)
+            snapshot(&transaction, device)
         })
-        .await
+    }
+
+    async fn snapshot_with_outbox(
+        &self,
+        device: &str,
+    ) -> Result<Option<(Snapshot, Vec<Delivery>)>, StoreError> {
+        self.look_up(|connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let Some(snapshot) = snapshot(&transaction, device)? else {
+                return Ok(None);
+            };
+            // Only what is pending waits in the outbox.
+            let outbox = match snapshot.pending {
+                Some(_) => outbox(&transaction, device)?,
+                None => Vec::new(),
+            };
+            Ok(Some((snapshot, outbox)))
+        })
     }
 
     async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError> {
-        let (device, id) = (device.to_owned(), id.to_owned());
-        self.read(move |connection| {
+        self.look_up(|connection| {
             let query =
                 format!("select {COMMAND_COLUMNS} from commands where device = ? and id = ?");
             let mut query = connection.prepare_cached(&query)?;
             Ok(query.query_row([device, id], rows::command).optional()?)
         })
-        .await
     }
 
     async fn history(&self, device: &str, most: u32) -> Result<Vec<Command>, StoreError> {
@@ -52,18 +81,7 @@ impl Devices for SqliteStore {
     }
 
     async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError> {
-        let device = device.to_owned();
-        self.read(move |connection| {
-            let query = format!(
-                "select {COMMAND_COLUMNS}, sealed from outbox \
-                 join commands on commands.id = outbox.command \
-                 where outbox.device = ? order by outbox.command"
-            );
-            let mut query = connection.prepare_cached(&query)?;
-            let deliveries = query.query_map([device], rows::delivery)?;
-            Ok(deliveries.collect::<Result<_, _>>()?)
-        })
-        .await
+        self.look_up(|connection| outbox(connection, device))
     }
 
     async fn pending_commands(&self) -> Result<PendingCommands, StoreError> {

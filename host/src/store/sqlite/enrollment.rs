@@ -61,14 +61,12 @@ impl Enrollment for SqliteStore {
     }
 
     async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>, StoreError> {
-        let device = device.to_owned();
-        self.read(move |connection| {
+        self.look_up(|connection| {
             let mut query =
                 connection.prepare_cached("select signing_key from devices where id = ?")?;
             let key = query.query_row([device], |row| rows::verifying_key(row, "signing_key"));
             Ok(key.optional()?.flatten())
         })
-        .await
     }
 
     async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError> {

@@ -20,6 +20,7 @@ use crate::metrics::StoreMetrics;
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use std::{
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -43,13 +44,20 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
+    /// How many calls share a commit at most.
+    pub const CALLS_PER_COMMIT: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+
     /// Opens the file, which is made if it isn't there, and brings it to the newest form.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_counted(path, StoreMetrics::default())
+        Self::open_with(path, Self::CALLS_PER_COMMIT, StoreMetrics::default())
     }
 
-    /// The same, and counts its commits.
-    pub fn open_counted(path: &Path, metrics: StoreMetrics) -> Result<Self, StoreError> {
+    /// The same, where at most so many calls share a commit, and commits are counted.
+    pub fn open_with(
+        path: &Path,
+        calls_per_commit: NonZeroUsize,
+        metrics: StoreMetrics,
+    ) -> Result<Self, StoreError> {
         let mut connection = connect(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
@@ -64,9 +72,23 @@ impl SqliteStore {
             .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))?;
         Ok(Self {
             path: path.to_owned(),
-            writer: Writer::start(connection, metrics)?,
+            writer: Writer::start(connection, calls_per_commit.get(), metrics)?,
             readers: Arc::default(),
         })
+    }
+
+    /// How many transactions it has made since it was opened: far fewer than calls, where many come at once.
+    pub fn transactions(&self) -> u64 {
+        self.writer.transactions()
+    }
+
+    /// Reads a few rows by their keys, right here: that takes as long as it would to hand it to another thread, and
+    /// readers wait for no writer.
+    fn look_up<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        read_on(&self.readers, &self.path, read)
     }
 
     /// Reads on a connection of its own, off the async threads.
@@ -76,19 +98,7 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let readers = Arc::clone(&self.readers);
         let path = self.path.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let connection = match idle {
-                Some(connection) => connection,
-                None => connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
-            };
-            let result = read(&connection);
-            readers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(connection);
-            result
-        });
+        let task = tokio::task::spawn_blocking(move || read_on(&readers, &path, read));
         task.await
             .map_err(|error| StoreError::Failed(error.to_string()))?
     }
@@ -98,6 +108,23 @@ impl Shared for SqliteStore {
     fn replicas(&self) -> Option<Arc<dyn Replicas>> {
         None
     }
+}
+
+/// Reads on a connection that reads nothing else meanwhile.
+fn read_on<T>(
+    idle: &Mutex<Vec<Connection>>,
+    path: &Path,
+    read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = lock().pop();
+    let connection = match found {
+        Some(connection) => connection,
+        None => connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+    };
+    let result = read(&connection);
+    lock().push(connection);
+    result
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {

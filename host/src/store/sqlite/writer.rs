@@ -1,17 +1,22 @@
 //! The one thread that writes. Jobs that wait together are committed together, each in a savepoint of
 //! its own, and each caller is answered once the commit that holds its job is durable.
+//!
+//! Nobody waits for others to come: a commit takes what waits when it begins, and what comes until its last job is
+//! done. So a job waits for the commit before its own, and for the jobs beside it, whose number is bounded: 256 of
+//! some 50 µs each are about 15 ms, and there are two syncs of the disk.
 
 use crate::{metrics::StoreMetrics, store::StoreError};
 use rusqlite::{Connection, TransactionBehavior};
 use std::{
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
     time::Instant,
 };
 use tokio::sync::oneshot;
-
-/// The most jobs in one commit: it bounds how long the first of them waits.
-const MOST_JOBS: usize = 256;
 
 /// Does its part of a transaction, and says whom to tell what once it is durable.
 type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
@@ -26,16 +31,28 @@ struct Done {
 
 pub(super) struct Writer {
     jobs: Sender<Job>,
+    transactions: Arc<AtomicU64>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, metrics: StoreMetrics) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        connection: Connection,
+        most_jobs: usize,
+        metrics: StoreMetrics,
+    ) -> Result<Self, StoreError> {
         let (jobs, waiting) = channel();
+        let transactions = Arc::<AtomicU64>::default();
+        let count = Arc::clone(&transactions);
         thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || write(connection, &waiting, &metrics))
+            .spawn(move || write(connection, &waiting, most_jobs, &count, &metrics))
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, transactions })
+    }
+
+    /// How many there have been.
+    pub(super) fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
     }
 
     /// Runs a job in the next transaction. If it errs, its changes are rolled back, and only its.
@@ -60,15 +77,22 @@ impl Writer {
     }
 }
 
-fn write(mut connection: Connection, waiting: &Receiver<Job>, metrics: &StoreMetrics) {
+fn write(
+    mut connection: Connection,
+    waiting: &Receiver<Job>,
+    most_jobs: usize,
+    transactions: &AtomicU64,
+    metrics: &StoreMetrics,
+) {
     while let Ok(first) = waiting.recv() {
         let jobs = std::iter::once(first)
             .chain(waiting.try_iter())
-            .take(MOST_JOBS);
+            .take(most_jobs);
         let mut answers = Vec::new();
         let began = Instant::now();
         let committed = commit(&mut connection, jobs, &mut answers);
         metrics.committed(answers.len(), began.elapsed(), committed.is_ok());
+        transactions.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = &committed {
             tracing::error!(%error, "a transaction failed");
         }
@@ -88,16 +112,17 @@ fn commit(
     jobs: impl Iterator<Item = Job>,
     answers: &mut Vec<Answer>,
 ) -> rusqlite::Result<()> {
-    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // A savepoint of rusqlite would be parsed anew for each job.
+    let run = |sql: &str| transaction.prepare_cached(sql)?.execute([]);
     for job in jobs {
-        let savepoint = transaction.savepoint()?;
-        let done = job(&savepoint);
+        run("savepoint job")?;
+        let done = job(&transaction);
         answers.push(done.answer);
-        if done.ok {
-            savepoint.commit()?;
-        } else {
-            drop(savepoint);
+        if !done.ok {
+            run("rollback to job")?;
         }
+        run("release job")?;
     }
     transaction.commit()
 }

@@ -1,0 +1,162 @@
+//! An agent that is as light as can be: a key, a connection, and what it says. Its syncs are signed as real ones
+//! are; it carries nothing out, and believes every answer.
+
+use super::connection::{Call, Connection, by_admin};
+use http_body_util::Full;
+use hyper::{
+    Method, Request,
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST},
+};
+use mdm_wire::{
+    sealing::PrivateKey,
+    signature::{
+        AGENT, CONTENT_DIGEST, Headers, NEW, Request as Signed, SIGNATURE, SIGNATURE_INPUT, Stamp,
+    },
+    signing_key::SigningKey,
+    sync::{
+        ENROLL_PATH, EnrollRequest, EnrollResponse, Report, SYNC_PATH, SealedCommand, SyncRequest,
+        SyncResponse, Told,
+    },
+    time,
+    words::{Condition, ManagementMode, Outcome, TokenState},
+};
+use serde_json::{Value, json};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// The agent of a device.
+pub struct LightAgent {
+    device: String,
+    key: Arc<SigningKey>,
+}
+
+impl LightAgent {
+    /// Enrolls a device in these groups, and gives its agent.
+    pub async fn enroll(
+        connection: &mut Connection,
+        admin: &str,
+        groups: &[&str],
+    ) -> anyhow::Result<Self> {
+        let body = json!({ "groups": groups }).to_string();
+        let call = by_admin(Method::POST, "/api/v1/enrollment-tokens", admin, body)?;
+        let made: Value = connection.send(call).await?.json()?;
+        let token = made["token"].as_str().unwrap_or_default();
+        let key = Arc::new(SigningKey::generate()?);
+        let body = serde_json::to_vec(&EnrollRequest {
+            name: "phone".into(),
+            public_key: PrivateKey::generate().1,
+            signing_key: key.verifying_key().clone(),
+            told: told(),
+        })?;
+        let headers = sign(ENROLL_PATH, NEW, NEW, &key, &body)?;
+        let mut call = signed_call(ENROLL_PATH, &headers, body)?;
+        let token = format!("Bearer {token}").parse()?;
+        call.headers_mut().insert(AUTHORIZATION, token);
+        let enrolled: EnrollResponse = connection.send(call).await?.json()?;
+        Ok(Self {
+            device: enrolled.device,
+            key,
+        })
+    }
+
+    /// The agent of another device, which signs with the same key.
+    pub fn of(&self, device: &str) -> Self {
+        Self {
+            device: device.to_owned(),
+            key: Arc::clone(&self.key),
+        }
+    }
+
+    /// The host's id of its device.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// A sync, signed now.
+    pub fn call(&self, reports: Vec<Report>, wait_seconds: u32) -> anyhow::Result<Call> {
+        let body = serde_json::to_vec(&SyncRequest {
+            told: told(),
+            reports,
+            holding: Vec::new(),
+            policy: None,
+            wait_seconds,
+        })?;
+        let headers = sign(SYNC_PATH, &self.device, AGENT, &self.key, &body)?;
+        signed_call(SYNC_PATH, &headers, body)
+    }
+
+    /// Syncs, and gives the commands that came.
+    pub async fn sync(
+        &self,
+        connection: &mut Connection,
+        reports: Vec<Report>,
+        wait_seconds: u32,
+    ) -> anyhow::Result<Vec<SealedCommand>> {
+        let call = self.call(reports, wait_seconds)?;
+        let response: SyncResponse = connection.send(call).await?.json()?;
+        Ok(response.commands)
+    }
+}
+
+/// What an agent reports that has carried this out.
+pub fn success(command: &SealedCommand) -> Report {
+    Report {
+        command: command.id.clone(),
+        outcome: Outcome::Success,
+    }
+}
+
+/// A device on which everything succeeds.
+fn told() -> Told {
+    Told {
+        api_level: 34,
+        agent_version: "6.9.0".into(),
+        management_mode: ManagementMode::DeviceOwner,
+        managed_profile: false,
+        condition: Condition {
+            password_set: false,
+            token: TokenState::Active,
+            unlocked_since_boot: true,
+            direct_boot_aware: true,
+            secure_lock_screen: true,
+            other_admin_entry_pending: false,
+            other_admin_policy: None,
+        },
+    }
+}
+
+fn sign(
+    path: &str,
+    device: &str,
+    label: &str,
+    key: &SigningKey,
+    body: &[u8],
+) -> anyhow::Result<Headers> {
+    static NONCE: AtomicU64 = AtomicU64::new(0);
+    let request = Signed {
+        method: "POST",
+        path,
+        body,
+    };
+    let stamp = Stamp {
+        device,
+        // A host that started within this very second takes it, too.
+        created: time::now() / 1000 + 1,
+        nonce: &format!("load {}", NONCE.fetch_add(1, Ordering::Relaxed)),
+    };
+    Ok(request.sign(stamp, &[(label, key)])?)
+}
+
+fn signed_call(path: &str, headers: &Headers, body: Vec<u8>) -> anyhow::Result<Call> {
+    Ok(Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(HOST, "localhost")
+        .header(CONTENT_TYPE, "application/json")
+        .header(CONTENT_DIGEST, &headers.content_digest)
+        .header(SIGNATURE_INPUT, &headers.signature_input)
+        .header(SIGNATURE, &headers.signature)
+        .body(Full::from(body))?)
+}

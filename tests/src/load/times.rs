@@ -1,0 +1,80 @@
+//! How long things took: histograms, and what they say in a line.
+
+use hdrhistogram::Histogram;
+use std::time::Duration;
+
+/// The bounds between which times are counted in tables, in milliseconds.
+pub const BOUNDS: [u64; 7] = [1, 2, 5, 10, 20, 50, 100];
+
+/// How long something took, each time.
+#[derive(Clone)]
+pub struct Times(Histogram<u64>);
+
+impl Default for Times {
+    fn default() -> Self {
+        // Up to a minute, in microseconds, with two digits.
+        #[allow(clippy::expect_used)]
+        Self(Histogram::new_with_bounds(1, 60_000_000, 2).expect("bounds that fit"))
+    }
+}
+
+impl Times {
+    /// Adds a time.
+    pub fn add(&mut self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.0.saturating_record(micros);
+    }
+
+    /// Adds those of another.
+    pub fn add_all(&mut self, other: &Self) {
+        // Both have the same bounds.
+        let _ = self.0.add(&other.0);
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// The time within which this part of them was done, in milliseconds.
+    pub fn within(&self, part: f64) -> f64 {
+        self.0.value_at_quantile(part) as f64 / 1e3
+    }
+
+    /// p50, p99 and the longest, as cells of a table.
+    pub fn cells(&self) -> String {
+        match self.count() {
+            0 => "– | – | –".into(),
+            _ => format!(
+                "{:.1} ms | {:.1} ms | {:.1} ms",
+                self.within(0.5),
+                self.within(0.99),
+                self.0.max() as f64 / 1e3
+            ),
+        }
+    }
+
+    /// How many took up to each of [`BOUNDS`] and longer than the one before; the last of them took longer than all.
+    pub fn counts(&self) -> [u64; BOUNDS.len() + 1] {
+        let mut counts = [0; BOUNDS.len() + 1];
+        for value in self.0.iter_recorded() {
+            let at = BOUNDS.partition_point(|bound| bound * 1000 < value.value_iterated_to());
+            counts[at] += value.count_since_last_iteration();
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_is_counted_once_where_it_belongs() {
+        let mut times = Times::default();
+        for millis in [0, 1, 3, 3, 70, 5000] {
+            times.add(Duration::from_millis(millis));
+        }
+        assert_eq!(times.counts(), [2, 0, 2, 0, 0, 0, 1, 1]);
+    }
+}
