@@ -6,7 +6,7 @@ use std::{
     env,
     fs::{self, File, OpenOptions},
     io::Write as _,
-    net::TcpListener,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -29,6 +29,8 @@ pub struct Lab {
     serve_args: Vec<String>,
     /// The certificate of the authority that vouches for the host; none: it speaks plain HTTP.
     authority: Option<PathBuf>,
+    /// What is set in the host's environment.
+    host_variables: Vec<(String, String)>,
     host: Option<Child>,
 }
 
@@ -61,6 +63,8 @@ pub struct Make<'a> {
     pub user_password: Option<&'a str>,
     /// The group that it is put in.
     pub group: Option<&'a str>,
+    /// Where its agent finds the host, if not at the host's own address.
+    pub host: Option<&'a str>,
 }
 
 impl Default for Make<'_> {
@@ -73,6 +77,7 @@ impl Default for Make<'_> {
             enroll: &[],
             user_password: None,
             group: None,
+            host: None,
         }
     }
 }
@@ -105,10 +110,17 @@ impl Lab {
             log: log.to_owned(),
             serve_args: serve_args.iter().map(|arg| (*arg).to_owned()).collect(),
             authority,
+            host_variables: Vec::new(),
             host: None,
         };
         lab.start_host()?;
         Ok(lab)
+    }
+
+    /// Leaves the folder where it is when the lab ends, for whoever wants to know what has happened.
+    pub fn keep_folder(&mut self) -> &Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
     }
 
     /// The folder of everything.
@@ -123,6 +135,11 @@ impl Lab {
             None => "http",
         };
         format!("{scheme}://127.0.0.1:{}", self.port)
+    }
+
+    /// Where the host listens.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     /// The admin's token.
@@ -142,6 +159,11 @@ impl Lab {
         Ok(format!("/invitation/{token}"))
     }
 
+    /// Sets this in the host's environment from its next start on.
+    pub fn set_for_host(&mut self, name: &str, value: &str) {
+        self.host_variables.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts the host, and waits until it serves.
     pub fn start_host(&mut self) -> anyhow::Result<()> {
         let output = appended(&self.folder().join("host.log"))?;
@@ -158,6 +180,7 @@ impl Lab {
             .arg(self.folder().join("admin.token"))
             .args(["--log", &self.log])
             .args(&self.serve_args)
+            .envs(self.host_variables.iter().cloned())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -234,6 +257,13 @@ impl Lab {
         serde_json::from_slice(&output.stdout).with_context(|| text(&output))
     }
 
+    /// Has the chain of the audit trail verified, by more arguments of `mdm-host audit verify`.
+    pub fn verify_audit(&self, args: &[&str]) -> anyhow::Result<Output> {
+        let mut command = Command::new(program("mdm-host")?);
+        command.args(["audit", "verify"]).args(args).arg("--data");
+        run(command.arg(self.folder().join("data")), "")
+    }
+
     /// Makes a device and enrolls it. Its agent does not run yet.
     pub fn enroll(&self, make: Make<'_>) -> anyhow::Result<Device> {
         let mut device = Device {
@@ -258,7 +288,8 @@ impl Lab {
         let token = self.ask(&[&["device", "enroll"], &group[..]].concat(), "")?;
         let token = token["token"].as_str().context("no token")?.to_owned();
         let url = self.url();
-        let mut enroll = vec!["enroll", "--host", &url, "--name", make.name];
+        let host = make.host.unwrap_or(&url);
+        let mut enroll = vec!["enroll", "--host", host, "--name", make.name];
         if let Some(authority) = &self.authority {
             enroll.extend(["--ca-file", authority.to_str().context("no UTF-8")?]);
         }
@@ -314,6 +345,15 @@ impl Device {
     /// Starts the agent in an environment with these variables.
     pub fn switch_on_in(&mut self, variables: &[(&str, &str)]) -> anyhow::Result<()> {
         self.start_agent(&[], variables)
+    }
+
+    /// Starts the agent with more arguments of `run`, in an environment with these variables.
+    pub fn switch_on_as(
+        &mut self,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        self.start_agent(args, variables)
     }
 
     fn start_agent(&mut self, args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {

@@ -6,12 +6,16 @@
 
 pub mod as_agent;
 pub mod browser;
+pub mod checker;
 pub mod counted;
 pub mod debian;
+pub mod faults;
 pub mod lab;
 pub mod memory;
 pub mod pages;
 pub mod plugins;
+pub mod preload;
+pub mod proxy;
 pub mod scene;
 pub mod story;
 pub mod swaps;
