@@ -99,6 +99,25 @@ impl Lab {
         Self::start_as(serve_args, "info", Some(authority.to_owned()))
     }
 
+    /// Starts another host over the same PostgreSQL database, as `--store` names it.
+    pub fn replica_of(other: &Self) -> anyhow::Result<Self> {
+        let mut lab = Self {
+            folder: TempDir::new()?,
+            port: free_port()?,
+            log: other.log.clone(),
+            serve_args: other.serve_args.clone(),
+            authority: other.authority.clone(),
+            host_variables: Vec::new(),
+            host: None,
+        };
+        fs::create_dir(lab.folder().join("data"))?;
+        for file in ["admin.token", "data/host.key"] {
+            fs::copy(other.folder().join(file), lab.folder().join(file))?;
+        }
+        lab.start_host()?;
+        Ok(lab)
+    }
+
     fn start_as(
         serve_args: &[&str],
         log: &str,
@@ -161,7 +180,8 @@ impl Lab {
 
     /// Sets this in the host's environment from its next start on.
     pub fn set_for_host(&mut self, name: &str, value: &str) {
-        self.host_variables.push((name.to_owned(), value.to_owned()));
+        self.host_variables
+            .push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts the host, and waits until it serves.
@@ -261,7 +281,9 @@ impl Lab {
     pub fn verify_audit(&self, args: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new(program("mdm-host")?);
         command.args(["audit", "verify"]).args(args).arg("--data");
-        run(command.arg(self.folder().join("data")), "")
+        command.arg(self.folder().join("data"));
+        let store = self.serve_args.windows(2).find(|pair| pair[0] == "--store");
+        run(command.args(store.unwrap_or_default()), "")
     }
 
     /// Makes a device and enrolls it. Its agent does not run yet.

@@ -148,7 +148,9 @@ async fn pass(
                 sleep(delay).await;
                 length
             }
-            Road::CutsAnswersAfter(most) if sent == Sent::Answers => length.min(most - passed.min(most)),
+            Road::CutsAnswersAfter(most) if sent == Sent::Answers => {
+                length.min(most - passed.min(most))
+            }
             _ => length,
         };
         passed += passes;

@@ -156,7 +156,8 @@ impl Plugins {
         self.trust.check(&file.bytes, file.signature.as_deref())?;
         let (runtime, artifacts) = (self.runtime.clone(), self.artifacts.clone());
         // It may have to be compiled first: off the threads that serve everyone else.
-        let loaded = tokio::task::spawn_blocking(move || runtime.load(&file.bytes, artifacts.as_deref()));
+        let loaded =
+            tokio::task::spawn_blocking(move || runtime.load(&file.bytes, artifacts.as_deref()));
         let plugin = loaded
             .await
             .map_err(|error| LoadError::Engine(error.to_string()))??;

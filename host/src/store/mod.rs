@@ -50,7 +50,9 @@ pub enum StoreError {
     #[error("the device has a command of this bulk already, and gets no second one")]
     BulkAnswered,
     /// All connections to the database are in use.
-    #[error("the store is busy: all {0} connections to the database are in use. Try again in a moment")]
+    #[error(
+        "the store is busy: all {0} connections to the database are in use. Try again in a moment"
+    )]
     Busy(usize),
     /// The database refused or failed.
     #[error("the store failed: {0}. Check the database and its disk, then try again")]

@@ -128,7 +128,8 @@ impl History {
 
     /// The request that a command was made for, and its number.
     pub fn request_of(&self, command: &str) -> Option<(usize, &Request)> {
-        let accepted = |request: &Request| matches!(&request.answer, Answer::Accepted(id) if id == command);
+        let accepted =
+            |request: &Request| matches!(&request.answer, Answer::Accepted(id) if id == command);
         let is_wanted = |request: &Request| !matches!(request.wish, Wish::Cancel(_));
         let answered = self
             .requests

@@ -20,9 +20,12 @@ pub enum Violation {
     /// What was accepted is gone.
     #[error("request {0} was accepted as command {1}, and the host shows no such command")]
     Lost(usize, CommandId),
-    /// A command came from nowhere, or from a request that was refused.
-    #[error("nobody asked for command {0} of device {1}, or whoever did was refused")]
+    /// A command came from nowhere.
+    #[error("nobody asked for command {0} of device {1}")]
     Unasked(CommandId, String),
+    /// What was refused was done.
+    #[error("request {0} was refused ({1}), and command {2} was made for it all the same")]
+    MadeThoughRefused(usize, String, CommandId),
     /// A request was carried out twice.
     #[error("request {0} was made into two commands: {1} and {2}")]
     MadeTwice(usize, CommandId, CommandId),
@@ -45,7 +48,9 @@ pub enum Violation {
     #[error("the host says that command {0} succeeded, and device {1} has not applied it")]
     SaidUnapplied(CommandId, String),
     /// A lock screen opens by something else than what was applied last.
-    #[error("device {device}: after command {last}, its lock screen is {found:?}, and should be {expected:?}")]
+    #[error(
+        "device {device}: after command {last}, its lock screen is {found:?}, and should be {expected:?}"
+    )]
     WrongLockScreen {
         /// The device.
         device: String,
@@ -57,7 +62,9 @@ pub enum Violation {
         expected: LockScreen,
     },
     /// The host is wrong about the override of the policy.
-    #[error("device {device}: after command {last}, the host says that its policy is {found}, and it should be {expected}")]
+    #[error(
+        "device {device}: after command {last}, the host says that its policy is {found}, and it should be {expected}"
+    )]
     WrongPolicyState {
         /// The device.
         device: String,
@@ -151,7 +158,9 @@ fn origins(history: &History, found: &mut Vec<Violation>) {
     let mut lost: Vec<(&str, Action)> = history
         .requests
         .iter()
-        .filter(|request| request.answer == Answer::Lost && request.action() == Some(Action::Remove))
+        .filter(|request| {
+            request.answer == Answer::Lost && request.action() == Some(Action::Remove)
+        })
         .map(|request| (request.device.as_str(), Action::Remove))
         .collect();
     for (id, seen) in &history.commands {
@@ -164,11 +173,15 @@ fn origins(history: &History, found: &mut Vec<Violation>) {
             }
             continue;
         };
-        if request.action() != Some(seen.action)
-            || request.device != seen.device
-            || matches!(request.answer, Answer::Refused(_))
-        {
+        if request.action() != Some(seen.action) || request.device != seen.device {
             found.push(unasked());
+        }
+        if let Answer::Refused(kind) = &request.answer {
+            found.push(Violation::MadeThoughRefused(
+                number,
+                kind.clone(),
+                id.clone(),
+            ));
         }
         if let Some(first) = made.insert(number, id) {
             found.push(Violation::MadeTwice(number, first.clone(), id.clone()));
@@ -220,10 +233,14 @@ fn beliefs(history: &History, id: &str, device: &AtTheEnd, found: &mut Vec<Viola
     }
     let (is_right, expected) = match (last, action) {
         (Some(last), Some(Action::Reset)) => {
-            let is_right = matches!(&device.policy_state, PolicyState::Overridden(by) if by.command == *last);
+            let is_right =
+                matches!(&device.policy_state, PolicyState::Overridden(by) if by.command == *last);
             (is_right, format!("overridden by {last}"))
         }
-        _ if device.has_policy => (device.policy_state == PolicyState::Enforced, "enforced".into()),
+        _ if device.has_policy => (
+            device.policy_state == PolicyState::Enforced,
+            "enforced".into(),
+        ),
         _ => (device.policy_state == PolicyState::None, "none".into()),
     };
     if !is_right {
@@ -237,7 +254,11 @@ fn beliefs(history: &History, id: &str, device: &AtTheEnd, found: &mut Vec<Viola
     let is_enforced = device.policy_state == PolicyState::Enforced;
     if device.enforces_policy != is_enforced {
         let (id, state) = (id.to_owned(), said(&device.policy_state));
-        let does = if is_enforced { "not enforced" } else { "enforced" };
+        let does = if is_enforced {
+            "not enforced"
+        } else {
+            "enforced"
+        };
         found.push(Violation::WrongEnforcement(id, state, does));
     }
 }

@@ -91,7 +91,11 @@ fn good() -> History {
         requests: vec![
             request("phone", reset("0000", None), Answer::Lost),
             request("phone", reset("0001", None), accepted("c2")),
-            request("phone", reset("0002", None), Answer::Refused("conflict".into())),
+            request(
+                "phone",
+                reset("0002", None),
+                Answer::Refused("conflict".into()),
+            ),
             request("phone", reset("0003", Some("c2")), accepted("c3")),
             request("phone", reset("0004", None), accepted("c4")),
             request("phone", Wish::Cancel("c4".into()), accepted("c4")),
@@ -176,7 +180,8 @@ fn a_command_that_nobody_asked_for_or_whose_request_was_refused_is_found() {
     let refused = |history: &mut History| {
         history.requests[0].answer = Answer::Refused("store-failed".into());
     };
-    finds(refused, &[Unasked("c1".into(), "phone".into())]);
+    let kind = "store-failed".into();
+    finds(refused, &[MadeThoughRefused(0, kind, "c1".into())]);
     let nobody = |history: &mut History| {
         history.requests[7].answer = Answer::Refused("conflict".into());
     };
@@ -188,7 +193,10 @@ fn a_request_that_was_carried_out_twice_is_found() {
     let twice = |history: &mut History| {
         let again = seen("phone", Action::Reset, CANCELLED);
         history.commands.insert("c5".into(), again);
-        history.audit.lines.push(line("reset", "c5", Some("request 4")));
+        history
+            .audit
+            .lines
+            .push(line("reset", "c5", Some("request 4")));
     };
     finds(twice, &[MadeTwice(4, "c4".into(), "c5".into())]);
 }
@@ -200,7 +208,10 @@ fn a_command_that_was_cancelled_or_replaced_and_ended_otherwise_is_found() {
         c4.late_outcome = None;
         c4.statuses[1] = Status::Success;
     };
-    finds(succeeded, &[NotEnded(5, "c4".into(), "Some(Success)".into())]);
+    finds(
+        succeeded,
+        &[NotEnded(5, "c4".into(), "Some(Success)".into())],
+    );
     let cancelled = |history: &mut History| history.command("c2").statuses[1] = CANCELLED;
     let found = NotEnded(3, "c2".into(), "Some(Failed(Cancelled))".into());
     finds(cancelled, &[found]);
@@ -216,7 +227,10 @@ fn a_command_that_was_applied_twice_is_found() {
 fn a_command_that_was_applied_and_is_said_to_have_failed_is_found() {
     let unsaid = |history: &mut History| history.command("c4").late_outcome = None;
     let status = "Some(Failed(Cancelled))".into();
-    finds(unsaid, &[AppliedUnsaid("phone".into(), "c4".into(), status)]);
+    finds(
+        unsaid,
+        &[AppliedUnsaid("phone".into(), "c4".into(), status)],
+    );
 }
 
 #[test]
@@ -238,7 +252,10 @@ fn a_lock_screen_that_opens_by_another_password_or_by_none_is_found() {
             found: wrong.clone(),
             expected: LockScreen::Password("0004".into()),
         };
-        finds(|history| history.device("phone").lock_screen = wrong, &[found]);
+        finds(
+            |history| history.device("phone").lock_screen = wrong,
+            &[found],
+        );
     }
     let wrong = LockScreen::Password("0006".into());
     let found = WrongLockScreen {
@@ -247,7 +264,10 @@ fn a_lock_screen_that_opens_by_another_password_or_by_none_is_found() {
         found: wrong.clone(),
         expected: LockScreen::Open,
     };
-    finds(|history| history.device("tablet").lock_screen = wrong, &[found]);
+    finds(
+        |history| history.device("tablet").lock_screen = wrong,
+        &[found],
+    );
 }
 
 #[test]

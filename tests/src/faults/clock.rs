@@ -71,10 +71,7 @@ impl Fault for Clocks {
 fn variables(library: &str, clock: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let clock = clock.to_str().context("no UTF-8")?;
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    Ok(vec![
-        pair("LD_PRELOAD", library),
-        pair("CLOCK_FILE", clock),
-    ])
+    Ok(vec![pair("LD_PRELOAD", library), pair("CLOCK_FILE", clock)])
 }
 
 /// Sets a clock off. The file is mapped by who runs, so it is written in place.

@@ -5,9 +5,7 @@ use super::{
     Fault,
     stage::{Setting, Stage},
 };
-use crate::{
-    lab::{Lab, text},
-};
+use crate::lab::{Lab, text};
 use anyhow::{Context as _, ensure};
 use std::{
     env, fs,
@@ -32,7 +30,9 @@ impl FullDisk {
         let (data, kept) = (lab.folder().join("data"), lab.folder().join("kept"));
         fs::rename(&data, &kept)?;
         fs::create_dir(&data)?;
-        run(Command::new("mount").args(["-t", "tmpfs", "-o", ROOM, "tmpfs"]).arg(&data))?;
+        run(Command::new("mount")
+            .args(["-t", "tmpfs", "-o", ROOM, "tmpfs"])
+            .arg(&data))?;
         run(Command::new("cp").arg("-a").arg(kept.join(".")).arg(&data))?;
         lab.start_host()?;
         let stage = Stage::on(lab, seed, &Setting::default())?;

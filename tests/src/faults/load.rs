@@ -71,7 +71,12 @@ impl Caller {
     }
 
     /// What an answer says; none: it was lost.
-    async fn post(&self, path: &str, body: &Value, key: Option<&str>) -> Option<(StatusCode, Value)> {
+    async fn post(
+        &self,
+        path: &str,
+        body: &Value,
+        key: Option<&str>,
+    ) -> Option<(StatusCode, Value)> {
         let request = self.http.post(format!("{}{path}", self.url));
         let mut request = request
             .bearer_auth(&self.token)
@@ -168,20 +173,24 @@ impl Client {
                     "reason": History::reason(number),
                 }),
             ),
-            Wish::Remove { replaces } => {
-                (format!("/devices/{device}/password/remove"), terms(replaces))
-            }
-            Wish::Cancel(command) => {
-                (format!("/devices/{device}/commands/{command}/cancel"), json!({}))
-            }
+            Wish::Remove { replaces } => (
+                format!("/devices/{device}/password/remove"),
+                terms(replaces),
+            ),
+            Wish::Cancel(command) => (
+                format!("/devices/{device}/commands/{command}/cancel"),
+                json!({}),
+            ),
         };
         // Who has a key asks again; who has none will never know.
         let key = self.random.bool().then(|| format!("request-{number}"));
         let mut answer = Answer::Lost;
-        for _ in 0..REPEATS {
-            let answered = self.caller.post(&path, &body, key.as_deref()).await;
-            if let Some((status, said)) = answered {
-                answer = self.heard(status, &said);
+        for attempt in 0..REPEATS {
+            match self.caller.post(&path, &body, key.as_deref()).await {
+                // That the host can't serve now says nothing of what it did before.
+                Some((status, _)) if attempt > 0 && status.is_server_error() => {}
+                Some((status, said)) => answer = self.heard(status, &said),
+                None => {}
             }
             if answer != Answer::Lost || key.is_none() {
                 break;

@@ -132,7 +132,10 @@ impl FromStr for Kind {
         let mut kinds = KINDS.into_iter();
         match kinds.find(|kind| kind.word() == word) {
             Some(kind) => Ok(kind),
-            None => bail!("there is no kind `{word}`: {}", KINDS.map(Kind::word).join(", ")),
+            None => bail!(
+                "there is no kind `{word}`: {}",
+                KINDS.map(Kind::word).join(", ")
+            ),
         }
     }
 }
@@ -182,7 +185,10 @@ impl Plan {
         ];
         let arguments = arguments.map(|(name, value)| [name.to_owned(), value]);
         let status = disk::inside(&program("faults")?, &arguments.concat())?;
-        ensure!(status.success(), "{kind}, from seed {seed}: what it has printed says what was wrong");
+        ensure!(
+            status.success(),
+            "{kind}, from seed {seed}: what it has printed says what was wrong"
+        );
         Ok(())
     }
 }

@@ -4,10 +4,7 @@ use super::{
     Fault,
     stage::{Setting, Stage},
 };
-use crate::{
-    lab::Lab,
-    preload,
-};
+use crate::{lab::Lab, preload};
 use anyhow::{Context as _, ensure};
 use std::{fs, path::PathBuf};
 

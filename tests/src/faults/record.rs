@@ -46,7 +46,10 @@ impl Record {
     }
 
     pub(super) fn history(&self) -> MutexGuard<'_, History> {
-        self.0.history.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .history
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A password that no request has had before.
@@ -79,7 +82,11 @@ impl Record {
     }
 
     /// Looks at a device's commands as the host shows them. Only one may look at a device at a time.
-    pub(super) async fn look_at(&self, caller: &Caller, device: &str) -> anyhow::Result<PolicyState> {
+    pub(super) async fn look_at(
+        &self,
+        caller: &Caller,
+        device: &str,
+    ) -> anyhow::Result<PolicyState> {
         let path = format!("/devices/{device}/password/status");
         let mut status = caller.get(&path).await?;
         let commands: Vec<Command> = serde_json::from_value(status["history"].take())?;
@@ -107,7 +114,13 @@ impl Record {
                 return Ok(false);
             }
         }
-        let mut commands = self.history().commands.values().cloned().collect::<Vec<_>>().into_iter();
+        let mut commands = self
+            .history()
+            .commands
+            .values()
+            .cloned()
+            .collect::<Vec<_>>()
+            .into_iter();
         Ok(commands.all(|seen| seen.status() != Some(&Status::Pending)))
     }
 
@@ -165,7 +178,12 @@ impl Record {
 
     /// Reads the lines of the audit trail that are new.
     async fn read_audit(&self, caller: &Caller) -> anyhow::Result<()> {
-        let read = self.0.audit_read.lock().unwrap_or_else(PoisonError::into_inner).0;
+        let read = self
+            .0
+            .audit_read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
         let (mut lines, mut last) = (Vec::new(), read);
         let mut path = "/audit?limit=500".to_owned();
         loop {
@@ -186,13 +204,21 @@ impl Record {
         }
         lines.reverse();
         self.history().audit.lines.extend(lines);
-        self.0.audit_read.lock().unwrap_or_else(PoisonError::into_inner).0 = last;
+        self.0
+            .audit_read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .0 = last;
         Ok(())
     }
 
     /// Has the chain verified from its beginning; it has to hold the line still that ended it the last time.
     fn verify_audit(&self, lab: &Lab) -> anyhow::Result<()> {
-        let mut read = self.0.audit_read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = self
+            .0
+            .audit_read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let noted: Vec<&str> = read.1.iter().flat_map(|line| ["--noted", line]).collect();
         let output = lab.verify_audit(&noted)?;
         let said = text(&output);
@@ -216,4 +242,3 @@ fn about_a_command(line: &Value) -> Option<Line> {
 pub(super) fn home(lab: &Lab, device: &Device) -> Home {
     Home::at(&lab.folder().join(&device.name))
 }
-

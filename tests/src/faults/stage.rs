@@ -41,8 +41,6 @@ pub(super) struct Stage {
 /// How a stage is set up, where it isn't as usual.
 #[derive(Default)]
 pub(super) struct Setting<'a> {
-    /// More arguments of `mdm-host serve`.
-    pub(super) serve: &'a [&'a str],
     /// Where the agents find the host.
     pub(super) agents_at: Option<&'a str>,
     /// Where the clients find it.
@@ -75,7 +73,10 @@ impl Stage {
             })?);
         }
         let policy = ["--quality", "numeric", "--minimum-length", "6"];
-        lab.ask(&[&["policy", "set", &devices[1].id], &policy[..]].concat(), "")?;
+        lab.ask(
+            &[&["policy", "set", &devices[1].id], &policy[..]].concat(),
+            "",
+        )?;
         let url = lab.url();
         let mut stage = Self {
             record: Record::new(&devices, setting.is_store_remote),
@@ -117,7 +118,12 @@ impl Stage {
     /// The clients begin.
     pub(super) fn begin(&mut self) {
         let runtime = self.runtime.handle();
-        self.load = Some(Load::on(runtime, &self.caller, &self.record, &mut self.random));
+        self.load = Some(Load::on(
+            runtime,
+            &self.caller,
+            &self.record,
+            &mut self.random,
+        ));
     }
 
     /// How many requests were refused for this so far.
@@ -145,7 +151,12 @@ impl Stage {
         }
         for device in &mut self.devices {
             let is_on = device.is_on()?;
-            ensure!(is_on, "the agent of {} ended: {}", device.name, device.agent_log()?);
+            ensure!(
+                is_on,
+                "the agent of {} ended: {}",
+                device.name,
+                device.agent_log()?
+            );
         }
         wait_until("the host answers", || self.look_at_devices().map(|()| true))?;
         // A command that is pending still may have a command that replaces it on its way.
@@ -156,10 +167,11 @@ impl Stage {
         let mut violations = Vec::new();
         // A device may have one sync to go until it enforces what it should.
         let agreed = wait_for(LONGEST_AGREEING, || {
-            self.runtime.block_on(
-                self.record
-                    .look_at_all(&self.caller, &self.lab, &self.devices),
-            )?;
+            self.runtime.block_on(self.record.look_at_all(
+                &self.caller,
+                &self.lab,
+                &self.devices,
+            ))?;
             violations = check(&self.record.history());
             Ok(violations.is_empty())
         });
@@ -185,7 +197,10 @@ impl Stage {
 }
 
 /// Waits for so long until something is so; an error at the end is told.
-fn wait_for(patience: Duration, mut is_so: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+fn wait_for(
+    patience: Duration,
+    mut is_so: impl FnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
     let deadline = Instant::now() + patience;
     loop {
         let so = is_so();

@@ -126,9 +126,8 @@ impl AuditTrail for PostgresStore {
         after: u64,
         most: u32,
     ) -> Result<(Vec<AuditLine>, u64), StoreError> {
-        let query = format!(
-            "select {COLUMNS} from audit where number > $1 order by number limit {most}"
-        );
+        let query =
+            format!("select {COLUMNS} from audit where number > $1 order by number limit {most}");
         let reader = self.reader().await?;
         // The end is read first: a line that is written in between is no sign that some were cut off.
         let end = reader.row("select number from audit_end", &[]).await?;

@@ -57,11 +57,8 @@ impl Step {
 
 /// Asking on a connection.
 pub(super) trait Ask {
-    async fn rows(
-        &self,
-        sql: &str,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, StoreError>;
+    async fn rows(&self, sql: &str, values: &[&(dyn ToSql + Sync)])
+    -> Result<Vec<Row>, StoreError>;
 
     /// The one row, if there is one.
     async fn row_if_any(
@@ -99,11 +96,7 @@ impl Ask for ClientWrapper {
         Ok(self.query_opt(&statement, values).await?)
     }
 
-    async fn row(
-        &self,
-        sql: &str,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Result<Row, StoreError> {
+    async fn row(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Row, StoreError> {
         let statement = self.prepare_cached(sql).await?;
         Ok(self.query_one(&statement, values).await?)
     }
@@ -120,7 +113,10 @@ impl Ask for ClientWrapper {
         }
         // They are sent in the order in which they are asked for the first time, which is this one.
         let sent = steps.iter().zip(&statements).map(|(step, statement)| {
-            let values = step.values.iter().map(|value| &**value as &(dyn ToSql + Sync));
+            let values = step
+                .values
+                .iter()
+                .map(|value| &**value as &(dyn ToSql + Sync));
             self.execute_raw(statement, values.collect::<Vec<_>>())
         });
         let answers = join_all(sent).await;

@@ -132,8 +132,13 @@ impl Pool {
     /// A connection that tells what it hears beside what it is asked.
     pub(super) async fn listen(
         &self,
-    ) -> Result<(Client, tokio_postgres::Connection<tokio_postgres::Socket, tls::Stream>), StoreError>
-    {
+    ) -> Result<
+        (
+            Client,
+            tokio_postgres::Connection<tokio_postgres::Socket, tls::Stream>,
+        ),
+        StoreError,
+    > {
         Ok(self.config.connect(self.tls.clone()).await?)
     }
 }
