@@ -86,9 +86,15 @@ fn carry_out(
     home.device.change(|device| device.set_policy(None))?;
     reached(Step::Lift, power_cut)?;
     let options = command.options;
-    let is_set = home.device.change(|device| match &token {
-        Some(token) => device.reset_password_with_token(&password, token, options),
-        None => device.reset_password(&password, options),
+    let is_set = home.device.change(|device| {
+        let is_set = match &token {
+            Some(token) => device.reset_password_with_token(&password, token, options),
+            None => device.reset_password(&password, options),
+        };
+        if is_set {
+            device.list_change_for(&command.id);
+        }
+        is_set
     })?;
     if is_set {
         reached(Step::Set, power_cut)?;

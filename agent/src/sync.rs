@@ -165,7 +165,7 @@ fn forget_earlier_keys(home: &Home, synced: &Agent) -> Result<(), CallError> {
 }
 
 /// Takes an answer: first it is made durable, then the policy is enforced or lifted.
-fn take(home: &Home, request: &SyncRequest, response: SyncResponse) -> Result<(), CallError> {
+pub fn take(home: &Home, request: &SyncRequest, response: SyncResponse) -> Result<(), CallError> {
     let policy = response.policy.clone();
     let change = home.agent.change(|agent| {
         agent

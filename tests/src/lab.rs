@@ -6,7 +6,7 @@ use std::{
     env,
     fs::{self, File, OpenOptions},
     io::Write as _,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -29,6 +29,8 @@ pub struct Lab {
     serve_args: Vec<String>,
     /// The certificate of the authority that vouches for the host; none: it speaks plain HTTP.
     authority: Option<PathBuf>,
+    /// What is set in the host's environment.
+    host_variables: Vec<(String, String)>,
     host: Option<Child>,
 }
 
@@ -61,6 +63,8 @@ pub struct Make<'a> {
     pub user_password: Option<&'a str>,
     /// The group that it is put in.
     pub group: Option<&'a str>,
+    /// Where its agent finds the host, if not at the host's own address.
+    pub host: Option<&'a str>,
 }
 
 impl Default for Make<'_> {
@@ -73,6 +77,7 @@ impl Default for Make<'_> {
             enroll: &[],
             user_password: None,
             group: None,
+            host: None,
         }
     }
 }
@@ -94,6 +99,25 @@ impl Lab {
         Self::start_as(serve_args, "info", Some(authority.to_owned()))
     }
 
+    /// Starts another host over the same PostgreSQL database, as `--store` names it.
+    pub fn replica_of(other: &Self) -> anyhow::Result<Self> {
+        let mut lab = Self {
+            folder: TempDir::new()?,
+            port: free_port()?,
+            log: other.log.clone(),
+            serve_args: other.serve_args.clone(),
+            authority: other.authority.clone(),
+            host_variables: Vec::new(),
+            host: None,
+        };
+        fs::create_dir(lab.folder().join("data"))?;
+        for file in ["admin.token", "data/host.key"] {
+            fs::copy(other.folder().join(file), lab.folder().join(file))?;
+        }
+        lab.start_host()?;
+        Ok(lab)
+    }
+
     fn start_as(
         serve_args: &[&str],
         log: &str,
@@ -105,10 +129,17 @@ impl Lab {
             log: log.to_owned(),
             serve_args: serve_args.iter().map(|arg| (*arg).to_owned()).collect(),
             authority,
+            host_variables: Vec::new(),
             host: None,
         };
         lab.start_host()?;
         Ok(lab)
+    }
+
+    /// Leaves the folder where it is when the lab ends, for whoever wants to know what has happened.
+    pub fn keep_folder(&mut self) -> &Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
     }
 
     /// The folder of everything.
@@ -125,9 +156,9 @@ impl Lab {
         format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
-    /// The same, as a socket has it.
+    /// Where the host listens.
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
+        (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     /// The admin's token.
@@ -147,6 +178,12 @@ impl Lab {
         Ok(format!("/invitation/{token}"))
     }
 
+    /// Sets this in the host's environment from its next start on.
+    pub fn set_for_host(&mut self, name: &str, value: &str) {
+        self.host_variables
+            .push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts the host, and waits until it serves.
     pub fn start_host(&mut self) -> anyhow::Result<()> {
         let output = appended(&self.folder().join("host.log"))?;
@@ -163,6 +200,7 @@ impl Lab {
             .arg(self.folder().join("admin.token"))
             .args(["--log", &self.log])
             .args(&self.serve_args)
+            .envs(self.host_variables.iter().cloned())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -239,6 +277,15 @@ impl Lab {
         serde_json::from_slice(&output.stdout).with_context(|| text(&output))
     }
 
+    /// Has the chain of the audit trail verified, by more arguments of `mdm-host audit verify`.
+    pub fn verify_audit(&self, args: &[&str]) -> anyhow::Result<Output> {
+        let mut command = Command::new(program("mdm-host")?);
+        command.args(["audit", "verify"]).args(args).arg("--data");
+        command.arg(self.folder().join("data"));
+        let store = self.serve_args.windows(2).find(|pair| pair[0] == "--store");
+        run(command.args(store.unwrap_or_default()), "")
+    }
+
     /// Makes a device and enrolls it. Its agent does not run yet.
     pub fn enroll(&self, make: Make<'_>) -> anyhow::Result<Device> {
         let mut device = Device {
@@ -263,7 +310,8 @@ impl Lab {
         let token = self.ask(&[&["device", "enroll"], &group[..]].concat(), "")?;
         let token = token["token"].as_str().context("no token")?.to_owned();
         let url = self.url();
-        let mut enroll = vec!["enroll", "--host", &url, "--name", make.name];
+        let host = make.host.unwrap_or(&url);
+        let mut enroll = vec!["enroll", "--host", host, "--name", make.name];
         if let Some(authority) = &self.authority {
             enroll.extend(["--ca-file", authority.to_str().context("no UTF-8")?]);
         }
@@ -319,6 +367,15 @@ impl Device {
     /// Starts the agent in an environment with these variables.
     pub fn switch_on_in(&mut self, variables: &[(&str, &str)]) -> anyhow::Result<()> {
         self.start_agent(&[], variables)
+    }
+
+    /// Starts the agent with more arguments of `run`, in an environment with these variables.
+    pub fn switch_on_as(
+        &mut self,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        self.start_agent(args, variables)
     }
 
     fn start_agent(&mut self, args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {

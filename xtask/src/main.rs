@@ -25,6 +25,7 @@ cargo xtask <task>
   examples    the example plugins, built as a newcomer does, each checked against the contract
   screenshots every page of the dashboard, into docs/screenshots
   test        every test, and their number        (arguments after -- go to cargo test)
+  faults      kills, full disks, cut networks under load: faults [--kind NAME] [--rounds 300] [--seed N]
   bench       what a call costs                   (arguments after -- go to cargo bench)
   load        simulated fleets on real hosts: load [--devices 1k,10k,100k,1M] [--store sqlite] [--seconds 10];
               the tables go into docs/BENCHMARKS.md
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         "examples" => examples(),
         "screenshots" => screenshots(),
         "test" => test(&rest),
+        "faults" => faults(&rest),
         "bench" => bench(&rest),
         "load" => load(&rest),
         "fuzz" => fuzz(&rest),
@@ -94,19 +96,25 @@ fn setup() -> anyhow::Result<()> {
 fn demo() -> anyhow::Result<()> {
     toolchain::ensure()?;
     build(&["--bins"])?;
-    program_of_the_tests("demo")
+    program_of_the_tests("demo", &[])
 }
 
 fn screenshots() -> anyhow::Result<()> {
     toolchain::ensure()?;
     browser::ensure();
     build(&["--bins"])?;
-    program_of_the_tests("screenshots")
+    program_of_the_tests("screenshots", &[])
 }
 
-fn program_of_the_tests(name: &str) -> anyhow::Result<()> {
-    let package = ["--package", "mdm-tests", "--bin", name];
-    cargo(&[&["run", "--locked", "--quiet"], &package[..]].concat())
+fn faults(arguments: &[&str]) -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    build(&["--bins"])?;
+    program_of_the_tests("faults", arguments)
+}
+
+fn program_of_the_tests(name: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let package = ["--package", "mdm-tests", "--bin", name, "--"];
+    cargo(&[&["run", "--locked", "--quiet"], &package[..], arguments].concat())
 }
 
 fn examples() -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ pub mod password;
 pub mod policy_manager;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use mdm_wire::words::{ManagementMode, Policy};
+use mdm_wire::words::{CommandId, ManagementMode, Policy};
 use password::{Metrics, StoredPassword};
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,14 @@ pub struct Device {
     pub password_changes: u64,
     /// How often the agent has changed it.
     pub agent_resets: u64,
+    /// For which commands, the latest of them, in their order. Android keeps no such list; the tests hold it against
+    /// what was reported.
+    #[serde(default)]
+    pub changed_for: Vec<CommandId>,
 }
+
+/// How many commands the device lists.
+const MOST_CHANGED_FOR: usize = 10_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct StoredToken {
@@ -92,6 +99,15 @@ impl Device {
             token: None,
             password_changes: 0,
             agent_resets: 0,
+            changed_for: Vec::new(),
+        }
+    }
+
+    /// The agent has changed the password for this command.
+    pub fn list_change_for(&mut self, command: &CommandId) {
+        self.changed_for.push(command.clone());
+        if self.changed_for.len() > MOST_CHANGED_FOR {
+            self.changed_for.remove(0);
         }
     }
 

@@ -1,25 +1,16 @@
 //! Agents whose clock is ten years off: when a command's time is over, the host's clock says.
 
-use mdm_tests::lab::{Device, Lab, Make, text};
+use mdm_tests::{
+    lab::{Device, Lab, Make},
+    preload,
+};
 use std::{
-    path::{Path, PathBuf},
-    process::Command,
+    path::Path,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 const TEN_YEARS: i64 = 10 * 365 * 24 * 3600;
-
-/// What sets the clock of a process off, compiled.
-fn clocks(folder: &Path) -> PathBuf {
-    let library = folder.join("clocks.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/processes/clocks.c");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library);
-    let output = compiler.arg(source).output().unwrap();
-    assert!(output.status.success(), "{}", text(&output));
-    library
-}
 
 fn switch_on(device: &mut Device, library: &Path, off: i64) {
     let off = off.to_string();
@@ -40,7 +31,7 @@ fn year(off: i64) -> i64 {
 fn a_command_whose_time_is_over_is_not_carried_out_whatever_the_devices_clock_says() {
     // The agent says nothing else, and its clock is seen in what it logs.
     let lab = Lab::with(&[], "debug").unwrap();
-    let library = clocks(lab.folder());
+    let library = preload::compile("clocks", lab.folder()).unwrap();
     let phones: Vec<(Device, i64)> = [("past", -TEN_YEARS), ("future", TEN_YEARS)]
         .into_iter()
         .map(|(name, off)| {

@@ -1,0 +1,186 @@
+//! What was seen of a host and its devices over some time: nothing but what clients, the API, the devices and
+//! `mdm-host audit verify` said.
+
+use mdm_wire::{
+    decisions::{PolicyState, Status},
+    words::{Action, CommandId, Outcome},
+};
+use std::collections::BTreeMap;
+
+/// All of it.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// What clients asked for, in the order in which they began to.
+    pub requests: Vec<Request>,
+    /// The commands that the host has shown.
+    pub commands: BTreeMap<CommandId, Seen>,
+    /// How the devices stood at the end, by their ids.
+    pub devices: BTreeMap<String, AtTheEnd>,
+    /// The audit trail at the end.
+    pub audit: Audit,
+}
+
+/// What a client asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Of which device.
+    pub device: String,
+    /// What for.
+    pub wish: Wish,
+    /// What it was answered.
+    pub answer: Answer,
+}
+
+/// What a client wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// A new password, in place of this pending command.
+    Reset {
+        /// The password, which no other request for the device has.
+        password: String,
+        /// The pending command.
+        replaces: Option<CommandId>,
+    },
+    /// No password, in place of this pending command.
+    Remove {
+        /// The pending command.
+        replaces: Option<CommandId>,
+    },
+    /// An end of this pending command.
+    Cancel(CommandId),
+}
+
+/// What a client was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is done, or this command will do it.
+    Accepted(CommandId),
+    /// It is not, and never will be: the kind of the problem.
+    Refused(String),
+    /// The answer was lost.
+    Lost,
+}
+
+/// A command as the host has shown it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Of which device.
+    pub device: String,
+    /// What it orders.
+    pub action: Action,
+    /// What the host said of it, whenever that was something new; at least once.
+    pub statuses: Vec<Status>,
+    /// What the device said after it had ended otherwise.
+    pub late_outcome: Option<Outcome>,
+}
+
+/// How a device stood at the end.
+#[derive(Clone, Debug)]
+pub struct AtTheEnd {
+    /// For which commands its password was changed, in their order.
+    pub applied: Vec<CommandId>,
+    /// What opens it.
+    pub lock_screen: LockScreen,
+    /// Whether it enforces a policy.
+    pub enforces_policy: bool,
+    /// Whether an admin has applied a policy.
+    pub has_policy: bool,
+    /// What the host says of that policy.
+    pub policy_state: PolicyState,
+}
+
+/// What opens a lock screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LockScreen {
+    /// Nothing is asked for.
+    Open,
+    /// This password.
+    Password(String),
+    /// A password that nobody has sent.
+    Unknown,
+}
+
+/// The audit trail.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    /// Its lines that are about commands, in their order.
+    pub lines: Vec<Line>,
+    /// What `mdm-host audit verify` found to be wrong.
+    pub broken: Option<String>,
+}
+
+/// A line of the audit trail.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// What was done.
+    pub action: String,
+    /// About which command.
+    pub command: CommandId,
+    /// More about it.
+    pub detail: Option<String>,
+}
+
+impl History {
+    /// What a client gives as the reason of its request, and the audit trail keeps.
+    pub fn reason(request: usize) -> String {
+        format!("request {request}")
+    }
+
+    /// The request that a command was made for, and its number.
+    pub fn request_of(&self, command: &str) -> Option<(usize, &Request)> {
+        let accepted =
+            |request: &Request| matches!(&request.answer, Answer::Accepted(id) if id == command);
+        let is_wanted = |request: &Request| !matches!(request.wish, Wish::Cancel(_));
+        let answered = self
+            .requests
+            .iter()
+            .position(|request| is_wanted(request) && accepted(request));
+        let number = answered.or_else(|| self.reason_of(command))?;
+        Some((number, self.requests.get(number)?))
+    }
+
+    /// The request that the audit trail names as the reason of a command.
+    pub(super) fn reason_of(&self, command: &str) -> Option<usize> {
+        let mut made = self.audit.lines.iter().filter(|line| line.makes(command));
+        let detail = made.next()?.detail.as_deref()?;
+        detail.strip_prefix("request ")?.parse().ok()
+    }
+}
+
+impl Request {
+    /// What its command does; none: it makes none.
+    pub fn action(&self) -> Option<Action> {
+        match self.wish {
+            Wish::Reset { .. } => Some(Action::Reset),
+            Wish::Remove { .. } => Some(Action::Remove),
+            Wish::Cancel(_) => None,
+        }
+    }
+
+    /// The command that it ends.
+    pub fn ends(&self) -> Option<&CommandId> {
+        match &self.wish {
+            Wish::Reset { replaces, .. } | Wish::Remove { replaces } => replaces.as_ref(),
+            Wish::Cancel(command) => Some(command),
+        }
+    }
+}
+
+impl Line {
+    /// Whether it says that this command was made.
+    pub fn makes(&self, command: &str) -> bool {
+        self.command == command && ["reset", "remove"].contains(&self.action.as_str())
+    }
+}
+
+impl Seen {
+    /// What the host said of it last.
+    pub fn status(&self) -> Option<&Status> {
+        self.statuses.last()
+    }
+
+    /// Whether the host says, sooner or later, that the device has done it.
+    pub fn is_done(&self) -> bool {
+        self.status() == Some(&Status::Success) || self.late_outcome == Some(Outcome::Success)
+    }
+}

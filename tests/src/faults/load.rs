@@ -1,0 +1,220 @@
+//! The load: clients that reset, remove, replace and cancel, all of them at once, in an order that a seed decides.
+
+use super::record::Record;
+use crate::{
+    checker::{Answer, History, Wish},
+    lab::http_client,
+};
+use fastrand::Rng;
+use mdm_wire::words::CommandId;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{runtime::Handle, task::JoinHandle, time::sleep};
+
+/// How many clients there are for each device: they get in each other's way.
+const CLIENTS: u64 = 2;
+
+/// The longest that a client waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// The longest that a client pauses between two requests, in milliseconds.
+const LONGEST_PAUSE: u64 = 60;
+
+/// How often a request with an idempotency key is sent again when its answer was lost, with so long a pause.
+const REPEATS: usize = 20;
+const REPEATS_AFTER: Duration = Duration::from_millis(100);
+
+/// The host as a client reaches it.
+#[derive(Clone)]
+pub(super) struct Caller {
+    http: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+/// Clients at work.
+pub(super) struct Load {
+    is_over: Arc<AtomicBool>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+struct Client {
+    caller: Caller,
+    record: Record,
+    device: String,
+    random: Rng,
+    is_over: Arc<AtomicBool>,
+    /// The command that it takes to be pending.
+    pending: Option<CommandId>,
+}
+
+impl Caller {
+    pub(super) fn new(url: &str, token: String) -> Self {
+        Self {
+            http: http_client(),
+            url: format!("{url}/api/v1"),
+            token,
+        }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let request = self.http.get(format!("{}{path}", self.url));
+        let response = request.bearer_auth(&self.token).timeout(PATIENCE).send();
+        Ok(response.await?.error_for_status()?.json().await?)
+    }
+
+    /// What an answer says; none: it was lost.
+    async fn post(
+        &self,
+        path: &str,
+        body: &Value,
+        key: Option<&str>,
+    ) -> Option<(StatusCode, Value)> {
+        let request = self.http.post(format!("{}{path}", self.url));
+        let mut request = request
+            .bearer_auth(&self.token)
+            .timeout(PATIENCE)
+            .json(body);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        let response = request.send().await.ok()?;
+        Some((response.status(), response.json().await.ok()?))
+    }
+}
+
+impl Load {
+    /// Begins.
+    pub(super) fn on(runtime: &Handle, caller: &Caller, record: &Record, random: &mut Rng) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let mut clients = Vec::new();
+        for device in record.devices() {
+            for _ in 0..CLIENTS {
+                let client = Client {
+                    caller: caller.clone(),
+                    record: record.clone(),
+                    device: device.clone(),
+                    random: random.fork(),
+                    is_over: Arc::clone(&is_over),
+                    pending: None,
+                };
+                clients.push(runtime.spawn(client.work()));
+            }
+            let (record, caller) = (record.clone(), caller.clone());
+            let is_over = Arc::clone(&is_over);
+            // Outcomes are looked at all the time: none may ever change.
+            clients.push(runtime.spawn(async move {
+                while !is_over.load(Ordering::Relaxed) {
+                    let _ = record.look_at(&caller, &device).await;
+                    sleep(Duration::from_millis(40)).await;
+                }
+            }));
+        }
+        Self { is_over, clients }
+    }
+
+    /// Ends, once each client has its last answer, or will have none.
+    pub(super) async fn end(self) -> anyhow::Result<()> {
+        self.is_over.store(true, Ordering::Relaxed);
+        for client in self.clients {
+            client.await?;
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    async fn work(mut self) {
+        while !self.is_over.load(Ordering::Relaxed) {
+            let wish = self.wish();
+            let ends = matches!(wish, Wish::Cancel(_));
+            let answer = self.ask(wish).await;
+            match answer {
+                Answer::Accepted(command) if !ends => self.pending = Some(command),
+                Answer::Lost => {}
+                _ if ends => self.pending = None,
+                _ => {}
+            }
+            let pause = self.random.u64(0..LONGEST_PAUSE);
+            sleep(Duration::from_millis(pause)).await;
+        }
+    }
+
+    fn wish(&mut self) -> Wish {
+        let replaces = self.pending.clone().filter(|_| self.random.u8(0..3) == 0);
+        match self.random.u8(0..10) {
+            0..2 => Wish::Remove { replaces },
+            2..4 if self.pending.is_some() => Wish::Cancel(self.pending.take().unwrap_or_default()),
+            _ => Wish::Reset {
+                password: self.record.new_password(),
+                replaces,
+            },
+        }
+    }
+
+    async fn ask(&mut self, wish: Wish) -> Answer {
+        let device = &self.device;
+        let number = self.record.asks(device, wish.clone());
+        let terms = |replaces| json!({"replaces": replaces});
+        let (path, body) = match wish {
+            Wish::Reset { password, replaces } => (
+                format!("/devices/{device}/password/reset"),
+                json!({
+                    "password": password,
+                    "options": {"lock_now": self.random.bool()},
+                    "terms": terms(replaces),
+                    "reason": History::reason(number),
+                }),
+            ),
+            Wish::Remove { replaces } => (
+                format!("/devices/{device}/password/remove"),
+                terms(replaces),
+            ),
+            Wish::Cancel(command) => (
+                format!("/devices/{device}/commands/{command}/cancel"),
+                json!({}),
+            ),
+        };
+        // Who has a key asks again; who has none will never know.
+        let key = self.random.bool().then(|| format!("request-{number}"));
+        let mut answer = Answer::Lost;
+        for attempt in 0..REPEATS {
+            match self.caller.post(&path, &body, key.as_deref()).await {
+                // That the host can't serve now says nothing of what it did before.
+                Some((status, _)) if attempt > 0 && status.is_server_error() => {}
+                Some((status, said)) => answer = self.heard(status, &said),
+                None => {}
+            }
+            if answer != Answer::Lost || key.is_none() {
+                break;
+            }
+            sleep(REPEATS_AFTER).await;
+        }
+        self.record.answered(number, answer.clone());
+        answer
+    }
+
+    /// What an answer comes to.
+    fn heard(&mut self, status: StatusCode, said: &Value) -> Answer {
+        let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
+        if status.is_success() {
+            return Answer::Accepted(text("id"));
+        }
+        let kind = text("type");
+        if kind == "conflict" {
+            self.pending = said["command"].as_str().map(str::to_owned);
+        }
+        // The first call of this key may still be carried out, or may have been before the host was killed.
+        if kind == "idempotency-key-in-progress" || self.record.is_uncertain(status) {
+            return Answer::Lost;
+        }
+        Answer::Refused(kind)
+    }
+}

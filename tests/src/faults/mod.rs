@@ -1,0 +1,246 @@
+//! What a host and its agents must survive: each kind of fault strikes at random instants under load, again and again,
+//! and after each time the [`checker`](crate::checker) decides whether what was seen may happen.
+//!
+//! A seed decides what clients ask for, what is struck, and when. What the machine makes of that is never quite the
+//! same: a failure may need some runs of its seed to come again.
+
+mod clock;
+mod disk;
+mod kills;
+mod load;
+mod network;
+mod read_only;
+mod record;
+mod reports;
+mod stage;
+
+use crate::{
+    checker::{Answer, History, Violation},
+    lab::program,
+};
+use anyhow::{bail, ensure};
+use stage::Stage;
+use std::{
+    fmt::{self, Display, Formatter},
+    str::FromStr,
+};
+
+/// How many rounds have one stage: then another one is set up, with the next seed.
+const ROUNDS_OF_STAGE: u32 = 25;
+
+/// What strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// SIGKILL of the host.
+    Host,
+    /// SIGKILL of agents.
+    Agent,
+    /// SIGKILL of both.
+    Both,
+    /// The disk of the database is full.
+    Disk,
+    /// The database can't be written.
+    ReadOnly,
+    /// The clocks of host and agents step back and forward.
+    Clock,
+    /// The network is cut, half-cut, slow, or gone in the middle of an answer.
+    Network,
+    /// Reports come late, twice, and not in their order.
+    Reports,
+}
+
+/// All of them.
+pub const KINDS: [Kind; 8] = [
+    Kind::Host,
+    Kind::Agent,
+    Kind::Both,
+    Kind::Disk,
+    Kind::ReadOnly,
+    Kind::Clock,
+    Kind::Network,
+    Kind::Reports,
+];
+
+/// How often a kind of fault is to strike.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// What strikes.
+    pub kind: Kind,
+    /// What decides about everything random.
+    pub seed: u64,
+    /// How often.
+    pub rounds: u32,
+}
+
+/// How much was asked for, and what came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Requests that were accepted.
+    pub accepted: usize,
+    /// That were refused.
+    pub refused: usize,
+    /// Whose answer was lost.
+    pub lost: usize,
+    /// Commands that there were.
+    pub commands: usize,
+}
+
+/// One kind of fault.
+trait Fault {
+    /// Strikes at a random instant, and heals what it has broken.
+    fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()>;
+}
+
+impl Kind {
+    fn set_up(self, seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
+        match self {
+            Self::Host => Ok((Stage::new(seed)?, Box::new(kills::Host))),
+            Self::Agent => Ok((Stage::new(seed)?, Box::new(kills::Agents))),
+            Self::Both => Ok((Stage::new(seed)?, Box::new(kills::Both))),
+            Self::Disk => disk::FullDisk::set_up(seed),
+            Self::ReadOnly => read_only::ReadOnly::set_up(seed),
+            Self::Clock => clock::Clocks::set_up(seed),
+            Self::Network => network::Network::set_up(seed),
+            Self::Reports => Ok((Stage::new(seed)?, Box::new(reports::Reports))),
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Agent => "agent",
+            Self::Both => "both",
+            Self::Disk => "disk",
+            Self::ReadOnly => "read-only",
+            Self::Clock => "clock",
+            Self::Network => "network",
+            Self::Reports => "reports",
+        }
+    }
+}
+
+impl Display for Kind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = anyhow::Error;
+
+    fn from_str(word: &str) -> anyhow::Result<Self> {
+        let mut kinds = KINDS.into_iter();
+        match kinds.find(|kind| kind.word() == word) {
+            Some(kind) => Ok(kind),
+            None => bail!(
+                "there is no kind `{word}`: {}",
+                KINDS.map(Kind::word).join(", ")
+            ),
+        }
+    }
+}
+
+impl Plan {
+    /// Carries it out, and tells how it goes. An error says what must not have happened, and how to make it happen
+    /// again.
+    pub fn run(self) -> anyhow::Result<()> {
+        let Self { kind, seed, rounds } = self;
+        if kind == Kind::Disk && !disk::is_inside() {
+            return self.run_inside();
+        }
+        println!("{kind}: {rounds} rounds from seed {seed}");
+        let (mut tally, mut left, mut seed) = (Tally::default(), rounds, seed);
+        while left > 0 {
+            let here = left.min(ROUNDS_OF_STAGE);
+            let (mut stage, mut fault) = kind.set_up(seed)?;
+            for round in 0..here {
+                let failure = match play(&mut stage, fault.as_mut()) {
+                    Ok(violations) if violations.is_empty() => continue,
+                    Ok(violations) => in_words(&violations),
+                    Err(error) => format!("{error:#}"),
+                };
+                let folder = stage.lab.keep_folder().display();
+                bail!(
+                    "{kind}, seed {seed}, round {round}:\n{failure}\nthe files of host and devices are kept in \
+                     {folder}; again: cargo xtask faults --kind {kind} --seed {seed} --rounds {ROUNDS_OF_STAGE}",
+                );
+            }
+            tally = tally + stage.tally();
+            left -= here;
+            seed = seed.wrapping_add(1);
+        }
+        println!("{kind}: {rounds} rounds, {tally}");
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// The same in a process that may mount a small disk.
+    fn run_inside(self) -> anyhow::Result<()> {
+        let Self { kind, seed, rounds } = self;
+        let arguments = [
+            ("--kind", kind.to_string()),
+            ("--seed", seed.to_string()),
+            ("--rounds", rounds.to_string()),
+        ];
+        let arguments = arguments.map(|(name, value)| [name.to_owned(), value]);
+        let status = disk::inside(&program("faults")?, &arguments.concat())?;
+        ensure!(
+            status.success(),
+            "{kind}, from seed {seed}: what it has printed says what was wrong"
+        );
+        Ok(())
+    }
+}
+
+/// One round: under load, the fault strikes; then everything comes to rest, and what was seen is checked.
+fn play(stage: &mut Stage, fault: &mut dyn Fault) -> anyhow::Result<Vec<Violation>> {
+    stage.begin();
+    stage.pass(20..=400);
+    fault.strike(stage)?;
+    stage.pass(20..=200);
+    stage.settle()
+}
+
+fn in_words(violations: &[Violation]) -> String {
+    let lines: Vec<String> = violations.iter().map(|it| format!("  {it}")).collect();
+    lines.join("\n")
+}
+
+impl Tally {
+    fn of(history: &History) -> Self {
+        let count = |is: fn(&Answer) -> bool| {
+            let answers = history.requests.iter().map(|request| &request.answer);
+            answers.filter(|answer| is(answer)).count()
+        };
+        Self {
+            accepted: count(|it| matches!(it, Answer::Accepted(_))),
+            refused: count(|it| matches!(it, Answer::Refused(_))),
+            lost: count(|it| matches!(it, Answer::Lost)),
+            commands: history.commands.len(),
+        }
+    }
+}
+
+impl std::ops::Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            accepted: self.accepted + other.accepted,
+            refused: self.refused + other.refused,
+            lost: self.lost + other.lost,
+            commands: self.commands + other.commands,
+        }
+    }
+}
+
+impl Display for Tally {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} commands; of the requests, {} were accepted, {} refused, and of {} the answer was lost",
+            self.commands, self.accepted, self.refused, self.lost
+        )
+    }
+}

@@ -1,0 +1,66 @@
+//! The network between the agents and their host, and between clients and the host: cut, half-cut, slow, or gone in the
+//! middle of an answer.
+
+use super::{
+    Fault,
+    stage::{Setting, Stage},
+};
+use crate::{
+    lab::Lab,
+    proxy::{Proxy, Road},
+};
+use std::time::Duration;
+
+/// The agents' road, and the clients'.
+pub(super) struct Network {
+    agents: Proxy,
+    clients: Proxy,
+}
+
+impl Network {
+    pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
+        let lab = Lab::start()?;
+        let host = vec![lab.address()];
+        let network = Self {
+            agents: Proxy::start(host.clone())?,
+            clients: Proxy::start(host)?,
+        };
+        let setting = Setting {
+            agents_at: Some(&network.agents.url()),
+            clients_at: Some(&network.clients.url()),
+            ..Setting::default()
+        };
+        let stage = Stage::on(lab, seed, &setting)?;
+        Ok((stage, Box::new(network)))
+    }
+}
+
+impl Fault for Network {
+    fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
+        for _ in 0..stage.random.u8(1..=3) {
+            let road = match stage.random.u8(0..5) {
+                0 => Road::Cut,
+                1 => Road::HoldsCalls,
+                2 => Road::HoldsAnswers,
+                3 => Road::Slow(Duration::from_millis(stage.random.u64(1..=150))),
+                // The head of an answer has some hundred bytes, an answer with a command a thousand or two.
+                _ => Road::CutsAnswersAfter(stage.random.usize(0..=1500)),
+            };
+            // The agents' road suffers every time, the clients' sometimes.
+            let both = stage.random.u8(0..3) == 0;
+            self.agents.set(road);
+            if both {
+                self.clients.set(road);
+            }
+            stage.pass(50..=800);
+        }
+        // What was held up is lost, or comes late.
+        if stage.random.bool() {
+            self.agents.set(Road::Cut);
+        }
+        self.clients.set(Road::Open);
+        stage.pass(0..=50);
+        self.agents.set(Road::Open);
+        Ok(())
+    }
+}

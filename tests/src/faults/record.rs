@@ -1,0 +1,244 @@
+//! The record of a history while it happens.
+
+use super::load::Caller;
+use crate::{
+    checker::{Answer, AtTheEnd, History, Line, LockScreen, Request, Seen, Wish},
+    lab::{Device, Lab, text},
+};
+use anyhow::Context as _;
+use mdm_agent::state::Home;
+use mdm_wire::decisions::{Command, PolicyState, Status};
+use reqwest::StatusCode;
+use serde_json::Value;
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU32, Ordering},
+};
+
+/// Everything that was seen so far. Copies share it.
+#[derive(Clone)]
+pub(super) struct Record(Arc<Inner>);
+
+struct Inner {
+    devices: Vec<String>,
+    history: Mutex<History>,
+    passwords: AtomicU32,
+    /// Whether an answer of 500 and above may come of something that was done: the store was out of reach when it
+    /// was to say so.
+    is_store_remote: bool,
+    /// The last line of the audit trail that was read, and what its verification said to note.
+    audit_read: Mutex<(u64, Option<String>)>,
+}
+
+impl Record {
+    pub(super) fn new(devices: &[Device], is_store_remote: bool) -> Self {
+        Self(Arc::new(Inner {
+            devices: devices.iter().map(|device| device.id.clone()).collect(),
+            history: Mutex::default(),
+            passwords: AtomicU32::default(),
+            is_store_remote,
+            audit_read: Mutex::default(),
+        }))
+    }
+
+    pub(super) fn devices(&self) -> Vec<String> {
+        self.0.devices.clone()
+    }
+
+    pub(super) fn history(&self) -> MutexGuard<'_, History> {
+        self.0
+            .history
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A password that no request has had before.
+    pub(super) fn new_password(&self) -> String {
+        let number = self.0.passwords.fetch_add(1, Ordering::Relaxed);
+        // Four digits, and not in their order: neighbours differ in more than one.
+        format!("{:04}", (number * 3_571) % 10_000)
+    }
+
+    /// Whether an answer says too little: whether it was done, nobody knows.
+    pub(super) fn is_uncertain(&self, status: StatusCode) -> bool {
+        self.0.is_store_remote && status.is_server_error()
+    }
+
+    /// A client asks for this: the number of its request.
+    pub(super) fn asks(&self, device: &str, wish: Wish) -> usize {
+        let mut history = self.history();
+        history.requests.push(Request {
+            device: device.to_owned(),
+            wish,
+            answer: Answer::Lost,
+        });
+        history.requests.len() - 1
+    }
+
+    pub(super) fn answered(&self, number: usize, answer: Answer) {
+        if let Some(request) = self.history().requests.get_mut(number) {
+            request.answer = answer;
+        }
+    }
+
+    /// Looks at a device's commands as the host shows them. Only one may look at a device at a time.
+    pub(super) async fn look_at(
+        &self,
+        caller: &Caller,
+        device: &str,
+    ) -> anyhow::Result<PolicyState> {
+        let path = format!("/devices/{device}/password/status");
+        let mut status = caller.get(&path).await?;
+        let commands: Vec<Command> = serde_json::from_value(status["history"].take())?;
+        let mut history = self.history();
+        for command in commands {
+            let seen = history.commands.entry(command.id).or_insert_with(|| Seen {
+                device: device.to_owned(),
+                action: command.action,
+                statuses: Vec::new(),
+                late_outcome: None,
+            });
+            if seen.status() != Some(&command.status) {
+                seen.statuses.push(command.status);
+            }
+            seen.late_outcome = command.late_outcome;
+        }
+        Ok(serde_json::from_value(status["policy_state"].take())?)
+    }
+
+    /// Whether there is nothing to come any more.
+    pub(super) fn is_quiet(&self, lab: &Lab, devices: &[Device]) -> anyhow::Result<bool> {
+        for device in devices {
+            let agent = home(lab, device).agent.read()?;
+            if !agent.holding.is_empty() || !agent.unreported.is_empty() {
+                return Ok(false);
+            }
+        }
+        let mut commands = self
+            .history()
+            .commands
+            .values()
+            .cloned()
+            .collect::<Vec<_>>()
+            .into_iter();
+        Ok(commands.all(|seen| seen.status() != Some(&Status::Pending)))
+    }
+
+    /// Looks at everything, as it is at the end.
+    pub(super) async fn look_at_all(
+        &self,
+        caller: &Caller,
+        lab: &Lab,
+        devices: &[Device],
+    ) -> anyhow::Result<()> {
+        for device in devices {
+            let policy_state = self.look_at(caller, &device.id).await?;
+            let shown = caller.get(&format!("/devices/{}", device.id)).await?;
+            let has_policy = !shown["policy"].is_null();
+            let end = self.end_of(lab, device, has_policy, policy_state)?;
+            self.history().devices.insert(device.id.clone(), end);
+        }
+        self.read_audit(caller).await?;
+        self.verify_audit(lab)
+    }
+
+    fn end_of(
+        &self,
+        lab: &Lab,
+        device: &Device,
+        has_policy: bool,
+        policy_state: PolicyState,
+    ) -> anyhow::Result<AtTheEnd> {
+        let simulated = home(lab, device).device.read()?;
+        let opens = |password: &str| {
+            let mut copy = simulated.clone();
+            copy.lock();
+            copy.unlock(password).is_ok()
+        };
+        let history = self.history();
+        let sent = history.requests.iter().rev();
+        let mut sent = sent.filter_map(|request| match &request.wish {
+            Wish::Reset { password, .. } if request.device == device.id => Some(password),
+            _ => None,
+        });
+        let lock_screen = match simulated.is_password_set() {
+            false => LockScreen::Open,
+            true => sent
+                .find(|password| opens(password))
+                .map_or(LockScreen::Unknown, |it| LockScreen::Password(it.clone())),
+        };
+        Ok(AtTheEnd {
+            applied: simulated.changed_for.clone(),
+            lock_screen,
+            enforces_policy: simulated.policy.is_some(),
+            has_policy,
+            policy_state,
+        })
+    }
+
+    /// Reads the lines of the audit trail that are new.
+    async fn read_audit(&self, caller: &Caller) -> anyhow::Result<()> {
+        let read = self
+            .0
+            .audit_read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
+        let (mut lines, mut last) = (Vec::new(), read);
+        let mut path = "/audit?limit=500".to_owned();
+        loop {
+            let page = caller.get(&path).await?;
+            for line in page["lines"].as_array().context("no lines")? {
+                let number = line["number"].as_u64().context("no number")?;
+                last = last.max(number);
+                if number > read {
+                    lines.extend(about_a_command(line));
+                }
+            }
+            let oldest = page["lines"].as_array().and_then(|lines| lines.last());
+            let is_known = oldest.is_none_or(|line| line["number"].as_u64() <= Some(read + 1));
+            match page["next"].as_u64() {
+                Some(next) if !is_known => path = format!("/audit?limit=500&before={next}"),
+                _ => break,
+            }
+        }
+        lines.reverse();
+        self.history().audit.lines.extend(lines);
+        self.0
+            .audit_read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .0 = last;
+        Ok(())
+    }
+
+    /// Has the chain verified from its beginning; it has to hold the line still that ended it the last time.
+    fn verify_audit(&self, lab: &Lab) -> anyhow::Result<()> {
+        let mut read = self
+            .0
+            .audit_read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let noted: Vec<&str> = read.1.iter().flat_map(|line| ["--noted", line]).collect();
+        let output = lab.verify_audit(&noted)?;
+        let said = text(&output);
+        self.history().audit.broken = (!output.status.success()).then(|| said.clone());
+        if output.status.success() {
+            read.1 = said.split_whitespace().last().map(str::to_owned);
+        }
+        Ok(())
+    }
+}
+
+fn about_a_command(line: &Value) -> Option<Line> {
+    Some(Line {
+        action: line["action"].as_str()?.to_owned(),
+        command: line["command"].as_str()?.to_owned(),
+        detail: line["detail"].as_str().map(str::to_owned),
+    })
+}
+
+/// Where a device and its agent keep their state.
+pub(super) fn home(lab: &Lab, device: &Device) -> Home {
+    Home::at(&lab.folder().join(&device.name))
+}

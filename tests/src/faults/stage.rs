@@ -1,0 +1,213 @@
+//! Where faults happen: a host, a few devices with their agents, clients that give them no rest, and the record of it.
+
+use super::{
+    Tally,
+    load::{Caller, Load},
+    record::Record,
+};
+use crate::{
+    checker::{Answer, Violation, check},
+    lab::{Device, Lab, Make, PATIENCE, wait_until},
+};
+use anyhow::ensure;
+use fastrand::Rng;
+use std::{
+    ops::RangeInclusive,
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::runtime::{Builder, Runtime};
+
+/// How long it may take, once everything is healed, until every command has its outcome.
+const LONGEST_SETTLING: Duration = Duration::from_secs(60);
+/// And how long until every device does what the host says.
+const LONGEST_AGREEING: Duration = Duration::from_secs(10);
+
+/// How long an agent's sync waits for news, in seconds: whoever is cut off notices within a few more.
+const WAIT: &str = "3";
+
+pub(super) struct Stage {
+    pub(super) lab: Lab,
+    pub(super) devices: Vec<Device>,
+    pub(super) record: Record,
+    pub(super) random: Rng,
+    pub(super) runtime: Runtime,
+    caller: Caller,
+    load: Option<Load>,
+    /// What is set in the agents' environment.
+    agent_variables: Vec<(String, String)>,
+}
+
+/// How a stage is set up, where it isn't as usual.
+#[derive(Default)]
+pub(super) struct Setting<'a> {
+    /// Where the agents find the host.
+    pub(super) agents_at: Option<&'a str>,
+    /// Where the clients find it.
+    pub(super) clients_at: Option<&'a str>,
+    /// What is set in the agents' environment.
+    pub(super) agent_variables: Vec<(String, String)>,
+    /// Whether the host and its database are not one process.
+    pub(super) is_store_remote: bool,
+}
+
+impl Stage {
+    pub(super) fn new(seed: u64) -> anyhow::Result<Self> {
+        Self::on(Lab::start()?, seed, &Setting::default())
+    }
+
+    /// Enrolls the devices at the host of this lab, and switches them on.
+    pub(super) fn on(lab: Lab, seed: u64, setting: &Setting<'_>) -> anyhow::Result<Self> {
+        let mut devices = Vec::new();
+        for (name, api_level, mode) in [
+            ("phone", 34, "device-owner"),
+            ("work-phone", 30, "profile-owner"),
+            ("scanner", 22, "device-admin"),
+        ] {
+            devices.push(lab.enroll(Make {
+                name,
+                api_level,
+                mode,
+                host: setting.agents_at,
+                ..Make::default()
+            })?);
+        }
+        let policy = ["--quality", "numeric", "--minimum-length", "6"];
+        lab.ask(
+            &[&["policy", "set", &devices[1].id], &policy[..]].concat(),
+            "",
+        )?;
+        let url = lab.url();
+        let mut stage = Self {
+            record: Record::new(&devices, setting.is_store_remote),
+            random: Rng::with_seed(seed),
+            runtime: Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()?,
+            caller: Caller::new(setting.clients_at.unwrap_or(&url), lab.token()?),
+            load: None,
+            agent_variables: setting.agent_variables.clone(),
+            lab,
+            devices,
+        };
+        for number in 0..stage.devices.len() {
+            stage.switch_on(number)?;
+        }
+        for device in &stage.devices {
+            stage.lab.wait_online(device)?;
+        }
+        Ok(stage)
+    }
+
+    pub(super) fn switch_on(&mut self, device: usize) -> anyhow::Result<()> {
+        let variables: Vec<(&str, &str)> = self
+            .agent_variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        self.devices[device].switch_on_as(&["--wait", WAIT], &variables)
+    }
+
+    /// Lets some time pass, in milliseconds: when a fault happens is random.
+    pub(super) fn pass(&mut self, time: RangeInclusive<u64>) {
+        let time = self.random.u64(time);
+        thread::sleep(Duration::from_millis(time));
+    }
+
+    /// The clients begin.
+    pub(super) fn begin(&mut self) {
+        let runtime = self.runtime.handle();
+        self.load = Some(Load::on(
+            runtime,
+            &self.caller,
+            &self.record,
+            &mut self.random,
+        ));
+    }
+
+    /// How many requests were refused for this so far.
+    pub(super) fn refusals(&self, kind: &str) -> usize {
+        let history = self.record.history();
+        let answers = history.requests.iter().map(|request| &request.answer);
+        answers
+            .filter(|answer| matches!(answer, Answer::Refused(why) if why == kind))
+            .count()
+    }
+
+    /// Whether, within the patience of a client, another request is refused for this.
+    pub(super) fn is_refused_for(&self, kind: &str, before: usize) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while self.refusals(kind) == before && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(20));
+        }
+        self.refusals(kind) > before
+    }
+
+    /// The clients end, everything comes to rest, and the history is checked: what must not have happened.
+    pub(super) fn settle(&mut self) -> anyhow::Result<Vec<Violation>> {
+        if let Some(load) = self.load.take() {
+            self.runtime.block_on(load.end())?;
+        }
+        for device in &mut self.devices {
+            let is_on = device.is_on()?;
+            ensure!(
+                is_on,
+                "the agent of {} ended: {}",
+                device.name,
+                device.agent_log()?
+            );
+        }
+        wait_until("the host answers", || self.look_at_devices().map(|()| true))?;
+        // A command that is pending still may have a command that replaces it on its way.
+        let _ = wait_for(LONGEST_SETTLING, || {
+            self.look_at_devices()?;
+            self.record.is_quiet(&self.lab, &self.devices)
+        });
+        let mut violations = Vec::new();
+        // A device may have one sync to go until it enforces what it should.
+        let agreed = wait_for(LONGEST_AGREEING, || {
+            self.runtime.block_on(self.record.look_at_all(
+                &self.caller,
+                &self.lab,
+                &self.devices,
+            ))?;
+            violations = check(&self.record.history());
+            Ok(violations.is_empty())
+        });
+        match agreed {
+            Err(error) if violations.is_empty() => Err(error),
+            _ => Ok(violations),
+        }
+    }
+
+    /// How much was asked for so far, and what came of it.
+    pub(super) fn tally(&self) -> Tally {
+        Tally::of(&self.record.history())
+    }
+
+    fn look_at_devices(&self) -> anyhow::Result<()> {
+        self.runtime.block_on(async {
+            for device in &self.devices {
+                self.record.look_at(&self.caller, &device.id).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Waits for so long until something is so; an error at the end is told.
+fn wait_for(
+    patience: Duration,
+    mut is_so: impl FnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let so = is_so();
+        match so {
+            Ok(true) => return Ok(()),
+            so if Instant::now() > deadline => return so.map(|_| ()),
+            _ => thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The road between agents or clients and their hosts, as a proxy for TCP: it can be cut, held up in one direction,
+//! slow, or end in the middle of an answer. Connections go to the hosts in turn.
+
+use anyhow::Context as _;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    runtime::{Builder, Runtime},
+    sync::watch,
+    time::sleep,
+};
+
+/// How the road is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Road {
+    /// Everything passes.
+    Open,
+    /// What is connected is cut off, and nobody gets through.
+    Cut,
+    /// What is sent to hosts is held up, and passes once the road is open again.
+    HoldsCalls,
+    /// What hosts answer is held up, and passes once the road is open again.
+    HoldsAnswers,
+    /// Each part of a call or an answer takes this long.
+    Slow(Duration),
+    /// Each connection is cut after so many bytes of answers.
+    CutsAnswersAfter(usize),
+}
+
+/// A proxy, for as long as it is kept.
+pub struct Proxy {
+    at: SocketAddr,
+    road: watch::Sender<Road>,
+    _runtime: Runtime,
+}
+
+/// What is sent in a direction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Calls,
+    Answers,
+}
+
+impl Proxy {
+    /// Starts one in front of these hosts.
+    pub fn start(hosts: Vec<SocketAddr>) -> anyhow::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let (road, look) = watch::channel(Road::Open);
+        let listener = runtime
+            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+            .context("the proxy can't listen")?;
+        let at = listener.local_addr()?;
+        runtime.spawn(accept(listener, hosts.into(), look));
+        Ok(Self {
+            at,
+            road,
+            _runtime: runtime,
+        })
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.at)
+    }
+
+    /// The road is like this from now on.
+    pub fn set(&self, road: Road) {
+        self.road.send_replace(road);
+    }
+}
+
+async fn accept(listener: TcpListener, hosts: Arc<[SocketAddr]>, road: watch::Receiver<Road>) {
+    let turns = AtomicUsize::new(0);
+    while let Ok((caller, _)) = listener.accept().await {
+        if *road.borrow() == Road::Cut {
+            continue;
+        }
+        let turn = turns.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(connect(caller, turn, Arc::clone(&hosts), road.clone()));
+    }
+}
+
+/// Connects a caller with the host whose turn it is, or with the next that takes it.
+async fn connect(
+    caller: TcpStream,
+    turn: usize,
+    hosts: Arc<[SocketAddr]>,
+    road: watch::Receiver<Road>,
+) {
+    for offset in 0..hosts.len() {
+        let Ok(host) = TcpStream::connect(hosts[(turn + offset) % hosts.len()]).await else {
+            continue;
+        };
+        let (from_caller, to_caller) = caller.into_split();
+        let (from_host, to_host) = host.into_split();
+        // The one that ends first ends both.
+        tokio::select! {
+            () = pass(from_caller, to_host, Sent::Calls, road.clone()) => {}
+            () = pass(from_host, to_caller, Sent::Answers, road.clone()) => {}
+        }
+        return;
+    }
+}
+
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    sent: Sent,
+    mut road: watch::Receiver<Road>,
+) {
+    let mut buffer = vec![0; 16 * 1024];
+    let mut passed = 0;
+    loop {
+        let length = tokio::select! {
+            read = from.read(&mut buffer) => read.unwrap_or(0),
+            // In the middle of waiting for news, too.
+            _ = road.wait_for(|road| *road == Road::Cut) => 0,
+        };
+        if length == 0 {
+            return;
+        }
+        let is_open = |road: &Road| match road {
+            Road::HoldsCalls => sent != Sent::Calls,
+            Road::HoldsAnswers => sent != Sent::Answers,
+            _ => true,
+        };
+        let now = match road.wait_for(is_open).await {
+            Ok(road) => *road,
+            Err(_) => return,
+        };
+        let passes = match now {
+            Road::Cut => return,
+            Road::Slow(delay) => {
+                sleep(delay).await;
+                length
+            }
+            Road::CutsAnswersAfter(most) if sent == Sent::Answers => {
+                length.min(most - passed.min(most))
+            }
+            _ => length,
+        };
+        passed += passes;
+        if to.write_all(&buffer[..passes]).await.is_err() || passes < length {
+            return;
+        }
+    }
+}
