@@ -31,19 +31,14 @@ async fn a_store_that_is_away_makes_the_host_wait_and_say_why_and_it_opens_by_it
     let opening = Arc::new(Opening::default());
     let url = listens(&opening).await;
     let attempts = Arc::new(AtomicU32::new(0));
-    let opened = tokio::spawn({
-        let (opening, attempts) = (Arc::clone(&opening), Arc::clone(&attempts));
-        async move {
-            let attempt = async || match attempts.fetch_add(1, Ordering::Relaxed) {
-                0 => Err(NotOpen::<Infallible>::Yet {
-                    reason: "the store is away",
-                    cause: "connection to 10.1.2.3 refused".into(),
-                }),
-                _ => Ok(Router::new().route("/who", get(async || "the host"))),
-            };
-            opening.open_when_possible(attempt).await
-        }
-    });
+    let attempt = async || match attempts.fetch_add(1, Ordering::Relaxed) {
+        0 => Err(NotOpen::<Infallible>::Yet {
+            reason: "the store is away",
+            cause: "connection to 10.1.2.3 refused".into(),
+        }),
+        _ => Ok(Router::new().route("/who", get(async || "the host"))),
+    };
+    let looked_at = async {
     while attempts.load(Ordering::Relaxed) == 0 {
         tokio::task::yield_now().await;
     }
@@ -56,7 +51,9 @@ async fn a_store_that_is_away_makes_the_host_wait_and_say_why_and_it_opens_by_it
     }
     let (_, body) = asked(&url, "/ready").await;
     assert!(body.contains("the store is away"), "{body}");
-    opened.await.unwrap().unwrap();
+    };
+    let (opened, ()) = tokio::join!(opening.open_when_possible(attempt), looked_at);
+    opened.unwrap();
     assert_eq!(asked(&url, "/who").await, (200, "the host".into()));
 }
 

@@ -8,12 +8,19 @@ use mdm_host::{
     access::Reach,
     audit::AuditEntry,
     change::Change,
+<<<<<<< HEAD
     store::{Commit, DeviceFilter, NewDevice, Overdue, Store, StoreError},
+=======
+    store::{
+        Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, Overdue, SqliteStore, Store,
+        StoreError,
+    },
+>>>>>>> mqtt
     token,
 };
 use mdm_wire::{
     decisions::{Command, Status},
-    sealing::PrivateKey,
+    sealing::{PrivateKey, Sealed},
     signing_key::SigningKey,
     time::Timestamp,
     words::{Action, Failure, Outcome, ResetOptions},
@@ -282,4 +289,63 @@ async fn every_decision_leaves_a_line_in_the_audit_trail_with_the_plugins_digest
     );
     assert_eq!(lines[1].command.as_ref(), Some(&reset.id));
     assert_eq!(lines[1].plugin.as_ref().map(String::len), Some(64));
+}
+
+async fn send_sealed(store: &dyn Store, device: &str, id: &str) {
+    let version = store.snapshot(device).await.unwrap().unwrap().version;
+    let sent = Change::Send {
+        command: command(id),
+        sealed: Some(Sealed {
+            key: vec![1],
+            ciphertext: vec![2],
+        }),
+    };
+    let sent = commit(device, version, vec![sent]);
+    store.commit(sent).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_device_is_woken_again_ever_less_often_until_its_command_has_an_outcome() {
+    let (store, ids, _folder) = store_with(1).await;
+    send_sealed(store.as_ref(), &ids[0], "a").await;
+    let (requested_at, made_at) = (command("a").requested_at, 7);
+    let claim = async |now| store.claim_wake_ups(now, 10).await.unwrap();
+    let mut now = made_at + FIRST_PAUSE;
+    assert!(
+        claim(now - 1).await.is_empty(),
+        "who made it has woken the device"
+    );
+    for _ in 0..20 {
+        assert_eq!(claim(now).await, ids);
+        let pause = (now - requested_at).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        assert!(claim(now + pause - 1).await.is_empty());
+        now += pause;
+    }
+    assert!(now > made_at + 8 * LONGEST_PAUSE, "{now}");
+    assert_eq!(claim(1).await, ids, "the clock was set back");
+    let version = store.snapshot(&ids[0]).await.unwrap().unwrap().version;
+    let settled = commit(&ids[0], version, vec![settle("a")]);
+    store.commit(settled).await.unwrap();
+    assert!(claim(2 * now).await.is_empty());
+}
+
+#[tokio::test]
+async fn of_many_who_wake_devices_each_gets_others_and_none_one_that_was_revoked() {
+    let (store, ids, _folder) = store_with(41).await;
+    for (number, id) in ids.iter().enumerate() {
+        send_sealed(store.as_ref(), id, &format!("command-{number}")).await;
+    }
+    let version = store.snapshot(&ids[40]).await.unwrap().unwrap().version;
+    let revoked = commit(&ids[40], version, vec![Change::Revoke]);
+    store.commit(revoked).await.unwrap();
+    let claim = || store.claim_wake_ups(7 + FIRST_PAUSE, 15);
+    let (one, two, three) = tokio::join!(claim(), claim(), claim());
+    let claims = [one.unwrap(), two.unwrap(), three.unwrap()];
+    assert!(claims.iter().all(|it| it.len() <= 15), "{claims:?}");
+    let mut claimed = claims.concat();
+    // Who came while others had theirs may have got none.
+    claimed.extend(claim().await.unwrap());
+    claimed.extend(claim().await.unwrap());
+    claimed.sort();
+    assert_eq!(claimed, ids[..40]);
 }

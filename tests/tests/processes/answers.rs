@@ -290,6 +290,7 @@ fn check(lab: &Lab, row: &Row, api_level: u32, mode: &str, action: &str, number:
             enroll: row.enroll,
             user_password: row.user_password,
             group: None,
+            host: None,
         })
         .unwrap();
     if action == "remove" {
