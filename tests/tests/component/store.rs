@@ -8,14 +8,10 @@ use mdm_host::{
     access::Reach,
     audit::AuditEntry,
     change::Change,
-<<<<<<< HEAD
-    store::{Commit, DeviceFilter, NewDevice, Overdue, Store, StoreError},
-=======
     store::{
-        Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, Overdue, SqliteStore, Store,
+        Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, Overdue, Store,
         StoreError,
     },
->>>>>>> mqtt
     token,
 };
 use mdm_wire::{
