@@ -83,6 +83,14 @@ impl AsAgent {
 }
 
 impl Call {
+    /// The same, for another host.
+    pub fn at(&self, lab: &Lab) -> Self {
+        Self {
+            url: format!("{}{SYNC_PATH}", lab.url()),
+            ..self.clone()
+        }
+    }
+
     /// Sends it, as often as one likes; gives the status and the body of the answer.
     pub fn send(&self) -> anyhow::Result<(u16, Value)> {
         let request = http_client()

@@ -6,7 +6,7 @@ use std::{
     env,
     fs::{self, File, OpenOptions},
     io::Write as _,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -118,6 +118,24 @@ impl Lab {
         Ok(lab)
     }
 
+    /// Starts a host that may not be able to serve yet, and waits until it listens.
+    pub fn stranger(serve_args: &[&str]) -> anyhow::Result<Self> {
+        let mut lab = Self {
+            folder: TempDir::new()?,
+            port: free_port()?,
+            log: "info".into(),
+            serve_args: serve_args.iter().map(|arg| (*arg).to_owned()).collect(),
+            authority: None,
+            host_variables: Vec::new(),
+            host: None,
+        };
+        lab.host = Some(lab.spawn_host()?);
+        wait_until("the host listens", || {
+            Ok(TcpStream::connect(lab.address()).is_ok())
+        })?;
+        Ok(lab)
+    }
+
     fn start_as(
         serve_args: &[&str],
         log: &str,
@@ -186,9 +204,23 @@ impl Lab {
 
     /// Starts the host, and waits until it serves.
     pub fn start_host(&mut self) -> anyhow::Result<()> {
-        let output = appended(&self.folder().join("host.log"))?;
         let starts = self.host_starts()?;
-        let mut host = Command::new(program("mdm-host")?)
+        let mut host = self.spawn_host()?;
+        let deadline = Instant::now() + PATIENCE;
+        while self.host_starts()? == starts {
+            if let Some(status) = host.try_wait()? {
+                bail!("the host did not start ({status}): {}", self.host_log()?);
+            }
+            ensure!(Instant::now() < deadline, "the host does not listen");
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.host = Some(host);
+        Ok(())
+    }
+
+    fn spawn_host(&self) -> anyhow::Result<Child> {
+        let output = appended(&self.folder().join("host.log"))?;
+        let host = Command::new(program("mdm-host")?)
             .args([
                 "serve",
                 "--listen",
@@ -205,16 +237,7 @@ impl Lab {
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()?;
-        let deadline = Instant::now() + PATIENCE;
-        while self.host_starts()? == starts {
-            if let Some(status) = host.try_wait()? {
-                bail!("the host did not start ({status}): {}", self.host_log()?);
-            }
-            ensure!(Instant::now() < deadline, "the host does not listen");
-            thread::sleep(Duration::from_millis(5));
-        }
-        self.host = Some(host);
-        Ok(())
+        Ok(host)
     }
 
     /// How often the host has said that it listens.

@@ -21,6 +21,7 @@ mod power_cuts;
 mod pull;
 mod readiness;
 mod registry;
+mod replicas;
 mod rotation;
 mod secrets;
 mod tls;

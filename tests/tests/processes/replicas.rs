@@ -1,0 +1,305 @@
+//! Two hosts on one PostgreSQL database: it is all the same which of them is asked.
+
+use mdm_tests::{
+    as_agent::{AsAgent, now},
+    lab::{Device, Lab, Make, http_client, text, wait_until},
+    plugins,
+    postgres::Postgres,
+};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Two replicas, which end before their database does.
+struct Pair {
+    one: Lab,
+    two: Lab,
+    postgres: Postgres,
+}
+
+impl Pair {
+    fn start(serve_args: &[&str]) -> Self {
+        let postgres = Postgres::start().unwrap();
+        let url = postgres.database("mdm").unwrap();
+        let one = Lab::with(&[&["--store", &url], serve_args].concat(), "info").unwrap();
+        let two = Lab::replica_of(&one).unwrap();
+        Self { one, two, postgres }
+    }
+
+    fn phone(&self) -> Device {
+        self.one.enroll(Make::default()).unwrap()
+    }
+}
+
+fn reset(lab: &Lab, phone: &Device, password: &str) -> Value {
+    let reset = ["password", "reset", &phone.id, "--yes"];
+    lab.ask(&reset, password).unwrap()
+}
+
+#[test]
+fn a_reset_asked_of_one_replica_reaches_an_agent_that_waits_at_the_other_at_once() {
+    let pair = Pair::start(&[]);
+    let mut phone = pair.phone();
+    phone.switch_on().unwrap();
+    pair.one.wait_online(&phone).unwrap();
+    pair.two.wait_online(&phone).unwrap();
+    let began = Instant::now();
+    let command = reset(&pair.two, &phone, "1357");
+    let settled = pair.two.outcome(&phone, &command).unwrap();
+    assert_eq!(settled["status"], "success");
+    // Without news of it, the agent would wait out its half minute.
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(phone.opens_with("1357").unwrap());
+}
+
+#[test]
+fn a_sync_that_one_replica_has_taken_is_a_replay_at_the_other() {
+    let pair = Pair::start(&[]);
+    let phone = pair.phone();
+    let agent = AsAgent::of(&pair.one, &phone).unwrap();
+    let call = agent.signed(&json!({"told": agent.told}), now()).unwrap();
+    assert_eq!(call.send().unwrap().0, 200);
+    let (status, problem) = call.at(&pair.two).send().unwrap();
+    assert_eq!(
+        (status, &problem["type"]),
+        (401, &"replayed".into()),
+        "{problem}"
+    );
+    let other = agent.signed(&json!({"told": agent.told}), now()).unwrap();
+    assert_eq!(
+        other.at(&pair.two).send().unwrap().0,
+        200,
+        "a new one is none"
+    );
+}
+
+#[test]
+fn a_plugin_that_is_chosen_at_one_replica_decides_at_the_other_too() {
+    let pair = Pair::start(&[]);
+    let file = pair.one.folder().join("corporate.wasm");
+    std::fs::write(&file, plugins::CORPORATE).unwrap();
+    let before = pair.two.ask(&["plugin", "show"], "").unwrap();
+    pair.one
+        .ask(&["plugin", "use", file.to_str().unwrap()], "")
+        .unwrap();
+    let active = |lab: &Lab| {
+        lab.ask(&["plugin", "show"], "")
+            .map(|shown| shown["active"]["digest"].clone())
+    };
+    let chosen = active(&pair.one).unwrap();
+    assert_ne!(chosen, before["active"]["digest"]);
+    wait_until("the other replica follows", || {
+        Ok(active(&pair.two)? == chosen)
+    })
+    .unwrap();
+    pair.two.ask(&["plugin", "roll-back"], "").unwrap();
+    wait_until("the first one follows back", || {
+        Ok(active(&pair.one)? == before["active"]["digest"])
+    })
+    .unwrap();
+}
+
+#[test]
+fn who_guesses_passwords_at_both_replicas_is_told_to_wait_by_both() {
+    let pair = Pair::start(&[]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let guess = |lab: &Lab| {
+        let url = format!("{}/sign-in", lab.url());
+        let call = http_client()
+            .post(url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("name=admin&password=guessed");
+        runtime.block_on(call.send()).unwrap().status().as_u16()
+    };
+    let mut answers = Vec::new();
+    for _ in 0..8 {
+        answers.extend([guess(&pair.one), guess(&pair.two)]);
+        // They tell each other five times a second.
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    // Ten a minute, and those that one has not heard of yet.
+    let tried = answers.iter().filter(|status| **status == 401).count();
+    assert!((10..=12).contains(&tried), "{answers:?}");
+    assert_eq!(answers[answers.len() - 2..], [429, 429], "{answers:?}");
+}
+
+#[test]
+fn when_the_replica_that_leads_is_killed_the_other_ends_what_has_expired() {
+    let mut pair = Pair::start(&[]);
+    let phone = pair.phone();
+    let asked = |lab: &Lab, valid: &str| {
+        let reset = [
+            "password",
+            "reset",
+            &phone.id,
+            "--yes",
+            "--valid-for",
+            valid,
+        ];
+        lab.ask(&reset, "1357").unwrap()
+    };
+    let expired = |lab: &Lab, command: &Value| {
+        let settled = lab.outcome(&phone, command).unwrap();
+        assert_eq!(settled["status"], json!({"failed": "expired"}), "{settled}");
+    };
+    expired(&pair.two, &asked(&pair.two, "1"));
+    let command = asked(&pair.two, "2");
+    pair.one.kill_host().unwrap();
+    expired(&pair.two, &command);
+    // And back: whoever led, nobody is missed.
+    pair.one.start_host().unwrap();
+    let command = asked(&pair.one, "2");
+    pair.two.kill_host().unwrap();
+    expired(&pair.one, &command);
+}
+
+#[test]
+fn a_database_that_stops_and_starts_again_costs_retries_and_no_restart() {
+    let mut pair = Pair::start(&[]);
+    let mut phone = pair.phone();
+    phone.switch_on().unwrap();
+    pair.one.wait_online(&phone).unwrap();
+    pair.postgres.stop().unwrap();
+    let refused = pair
+        .one
+        .refused(&["device", "show", &phone.id], "")
+        .unwrap();
+    assert_eq!(refused["type"], "store-failed", "{refused}");
+    pair.postgres.start_again().unwrap();
+    for (lab, password) in [(&pair.one, "2468"), (&pair.two, "1357")] {
+        wait_until("the host can be asked again", || {
+            Ok(lab
+                .admin(&["device", "show", &phone.id], "")?
+                .status
+                .success())
+        })
+        .unwrap();
+        let command = reset(lab, &phone, password);
+        assert_eq!(lab.outcome(&phone, &command).unwrap()["status"], "success");
+        assert!(phone.opens_with(password).unwrap());
+    }
+    let verified = pair
+        .one
+        .verify_audit(&["--store", &pair.postgres.url("mdm")])
+        .unwrap();
+    assert!(verified.status.success(), "{}", text(&verified));
+}
+
+#[test]
+fn a_host_with_another_key_is_no_replica_and_says_so() {
+    let postgres = Postgres::start().unwrap();
+    let url = postgres.database("mdm").unwrap();
+    let first = Lab::with(&["--store", &url], "info").unwrap();
+    let started = std::process::Command::new(mdm_tests::lab::program("mdm-host").unwrap())
+        .args(["audit", "verify", "--store", &url, "--data"])
+        .arg(first.folder().join("data"))
+        .output()
+        .unwrap();
+    assert!(started.status.success(), "{}", text(&started));
+    let stranger = Lab::stranger(&["--store", &url]).unwrap();
+    wait_until("the host says why it is not ready", || {
+        Ok(stranger.host_log()?.contains("belongs to another host.key"))
+    })
+    .unwrap();
+    let (status, body) = ready(&stranger);
+    assert_eq!(status, 503, "{body}");
+    assert!(!body.contains("127.0.0.1"), "strangers learn where: {body}");
+}
+
+fn ready(lab: &Lab) -> (u16, String) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let answer = http_client()
+            .get(format!("{}/ready", lab.url()))
+            .send()
+            .await
+            .unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    })
+}
+
+#[test]
+fn a_database_of_a_newer_host_is_not_touched_until_a_host_that_knows_it_runs() {
+    let postgres = Postgres::start().unwrap();
+    let url = postgres.database("mdm").unwrap();
+    drop(Lab::with(&["--store", &url], "info").unwrap());
+    postgres
+        .ask("mdm", "update schema_form set number = 99")
+        .unwrap();
+    let old = Lab::stranger(&["--store", &url]).unwrap();
+    wait_until("the host says why it is not ready", || {
+        Ok(old.host_log()?.contains("run a newer host"))
+    })
+    .unwrap();
+    assert_eq!(ready(&old).0, 503);
+    assert_eq!(
+        postgres
+            .ask("mdm", "select number from schema_form")
+            .unwrap(),
+        "99"
+    );
+}
+
+#[test]
+fn a_host_whose_connections_are_all_in_use_says_so_and_goes_on_when_they_are_free() {
+    let postgres = Postgres::start().unwrap();
+    let url = postgres.database("mdm").unwrap();
+    let lab = Lab::with(&["--store", &url, "--store-connections", "2"], "info").unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let address = lab.url();
+    let token = lab.token().unwrap();
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| {
+            postgres.ask(
+                "mdm",
+                "begin; lock table devices; select pg_sleep(12); commit",
+            )
+        });
+        std::thread::sleep(Duration::from_millis(500));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let answers = runtime.block_on(async {
+            let url = format!("{address}/api/v1/devices/{}", phone.id);
+            let ask = || http_client().get(&url).bearer_auth(&token).send();
+            let asked = (0..6).map(|_| ask());
+            let mut problems = Vec::new();
+            for answer in futures_util::future::join_all(asked).await {
+                let answer = answer.unwrap();
+                problems.push((answer.status().as_u16(), answer.text().await.unwrap()));
+            }
+            problems
+        });
+        assert!(
+            answers
+                .iter()
+                .any(|(status, body)| *status == 503 && body.contains("store-busy")),
+            "{answers:?}"
+        );
+        held.join().unwrap().unwrap();
+    });
+    let shown = lab.admin(&["device", "show", &phone.id], "").unwrap();
+    assert!(shown.status.success(), "{}", text(&shown));
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_at_once_and_its_password_is_not_repeated() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let refused = std::process::Command::new(mdm_tests::lab::program("mdm-host").unwrap())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.path())
+        .args([
+            "--store",
+            "postgres://mdm:hunter2secret@db.example:port/mdm",
+        ])
+        .output()
+        .unwrap();
+    assert!(!refused.status.success());
+    let said = text(&refused);
+    assert!(
+        said.contains("postgres://user:password@host/database"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2secret"), "{said}");
+}
