@@ -4,6 +4,7 @@
 //! [`processor`] how much it makes the processors work, [`counted`] reads what a host has counted. [`as_agent`] speaks
 //! for an agent. [`debian`] finds programs of others: [`broker`] and [`postgres`] start two. [`browser`] looks at the dashboard: [`scene`] is a
 //! fleet to look at, and [`pages`] are the pages.
+//! [`faults`] breaks all of it under load, by [`proxy`] and [`preload`], too, and the [`checker`] decides what may come of that.
 
 pub mod as_agent;
 pub mod broker;

@@ -125,7 +125,7 @@ impl CallContext {
             let lack = if needs_secret { "without" } else { "with" };
             return breach(format!("it sent a {} {lack} a secret", new.action));
         }
-        let id = Uuid::now_v7().to_string();
+        let id = self.next_id();
         let command = Command {
             id: id.clone(),
             action: new.action,
@@ -141,6 +141,20 @@ impl CallContext {
             sealed: None,
         })?;
         Ok(id)
+    }
+
+    /// An id that comes after that of the device's latest command, also if the host's clock went back since, or another
+    /// host's is behind: the latest of a device is the one with the greatest id.
+    fn next_id(&self) -> CommandId {
+        let id = Uuid::now_v7();
+        let latest = self.latest().and_then(|it| Uuid::parse_str(&it.id).ok());
+        let Some(latest) = latest.filter(|latest| id <= *latest) else {
+            return id.to_string();
+        };
+        let millisecond = latest.as_u64_pair().0 >> 16;
+        let [_, _, _, _, _, _, random @ ..] = id.into_bytes();
+        let later = uuid::Builder::from_unix_timestamp_millis(millisecond + 1, &random);
+        later.into_uuid().to_string()
     }
 
     pub(super) fn settle(&mut self, id: CommandId, outcome: Outcome) -> wasmtime::Result<()> {
@@ -264,6 +278,23 @@ mod tests {
             password: None,
             changes: vec![],
         }
+    }
+
+    #[test]
+    fn a_command_comes_after_the_latest_one_also_if_the_clock_went_back_since() {
+        let mut context = context();
+        let in_the_year_2100 =
+            uuid::Builder::from_unix_timestamp_millis(4_102_444_800_000, &[255; 10]);
+        let latest = in_the_year_2100.into_uuid().to_string();
+        let mut ids = vec![latest.clone()];
+        context.send(RESET, true).unwrap();
+        context.latest = context.sent().next().cloned();
+        context.latest.as_mut().unwrap().id = latest;
+        context.changes.clear();
+        for _ in 0..3 {
+            ids.push(context.send(RESET, true).unwrap());
+        }
+        assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
     }
 
     #[test]

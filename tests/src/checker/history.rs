@@ -87,6 +87,8 @@ pub struct AtTheEnd {
     pub has_policy: bool,
     /// What the host says of that policy.
     pub policy_state: PolicyState,
+    /// Which command the host says is the latest.
+    pub latest: Option<CommandId>,
 }
 
 /// What opens a lock screen.

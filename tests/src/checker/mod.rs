@@ -78,6 +78,9 @@ pub enum Violation {
     /// The device does otherwise than the host says.
     #[error("device {0}: its policy is {1}, and it is {2}")]
     WrongEnforcement(String, String, &'static str),
+    /// The host shows an earlier command as the latest.
+    #[error("the latest command of device {0} is shown to be {1:?}, and {2} was made after it")]
+    WrongLatest(String, Option<CommandId>, CommandId),
     /// The chain of the audit trail is broken.
     #[error("the audit trail doesn't verify: {0}")]
     BrokenAudit(String),
@@ -95,6 +98,20 @@ pub fn check(history: &History) -> Vec<Violation> {
     for (id, device) in &history.devices {
         applications(history, id, device, &mut found);
         beliefs(history, id, device, &mut found);
+        let lines = history.audit.lines.iter().rev();
+        let of_device = |command: &CommandId| {
+            let seen = history.commands.get(command);
+            seen.is_some_and(|seen| seen.device == *id)
+        };
+        let made = lines.filter(|line| line.makes(&line.command));
+        let made = made.map(|line| &line.command).find(|it| of_device(it));
+        if let Some(made) = made.filter(|made| device.latest.as_ref() != Some(made)) {
+            found.push(Violation::WrongLatest(
+                id.clone(),
+                device.latest.clone(),
+                made.clone(),
+            ));
+        }
     }
     if let Some(broken) = &history.audit.broken {
         found.push(Violation::BrokenAudit(broken.clone()));

@@ -79,6 +79,7 @@ fn good() -> History {
         enforces_policy: false,
         has_policy: false,
         policy_state: overridden("c4"),
+        latest: Some("c4".into()),
     };
     let tablet = AtTheEnd {
         applied: ["d1", "d2"].map(str::to_owned).to_vec(),
@@ -86,6 +87,7 @@ fn good() -> History {
         enforces_policy: true,
         has_policy: true,
         policy_state: PolicyState::Enforced,
+        latest: Some("d2".into()),
     };
     History {
         requests: vec![
@@ -197,6 +199,7 @@ fn a_request_that_was_carried_out_twice_is_found() {
             .audit
             .lines
             .push(line("reset", "c5", Some("request 4")));
+        history.device("phone").latest = Some("c5".into());
     };
     finds(twice, &[MadeTwice(4, "c4".into(), "c5".into())]);
 }
@@ -287,6 +290,13 @@ fn a_policy_that_is_not_enforced_and_should_be_is_found() {
     let lifted = |history: &mut History| history.device("tablet").enforces_policy = false;
     let found = WrongEnforcement("tablet".into(), "Enforced".into(), "not enforced");
     finds(lifted, &[found]);
+}
+
+#[test]
+fn an_earlier_command_that_is_shown_as_the_latest_is_found() {
+    let earlier = |history: &mut History| history.device("phone").latest = Some("c3".into());
+    let found = WrongLatest("phone".into(), Some("c3".into()), "c4".into());
+    finds(earlier, &[found]);
 }
 
 #[test]

@@ -38,6 +38,7 @@ impl Clocks {
         lab.start_host()?;
         let setting = Setting {
             agent_variables: variables(library, &clocks.agents)?,
+            is_clock_unsteady: true,
             ..Setting::default()
         };
         let stage = Stage::on(lab, seed, &setting)?;

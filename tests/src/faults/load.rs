@@ -37,6 +37,8 @@ pub(super) struct Caller {
     http: reqwest::Client,
     url: String,
     token: String,
+    /// Whether requests may have a key, by which they are sent again when their answer was lost.
+    has_keys: bool,
 }
 
 /// Clients at work.
@@ -56,11 +58,12 @@ struct Client {
 }
 
 impl Caller {
-    pub(super) fn new(url: &str, token: String) -> Self {
+    pub(super) fn new(url: &str, token: String, has_keys: bool) -> Self {
         Self {
             http: http_client(),
             url: format!("{url}/api/v1"),
             token,
+            has_keys,
         }
     }
 
@@ -183,7 +186,8 @@ impl Client {
             ),
         };
         // Who has a key asks again; who has none will never know.
-        let key = self.random.bool().then(|| format!("request-{number}"));
+        let has_key = self.random.bool() && self.caller.has_keys;
+        let key = has_key.then(|| format!("request-{number}"));
         let mut answer = Answer::Lost;
         for attempt in 0..REPEATS {
             match self.caller.post(&path, &body, key.as_deref()).await {

@@ -5,6 +5,7 @@
 //! same: a failure may need some runs of its seed to come again.
 
 mod clock;
+mod database;
 mod disk;
 mod kills;
 mod load;
@@ -37,6 +38,10 @@ pub enum Kind {
     Agent,
     /// SIGKILL of both.
     Both,
+    /// SIGKILL of PostgreSQL under two replicas, or it can't be written.
+    Database,
+    /// SIGKILL of one of two replicas.
+    Replica,
     /// The disk of the database is full.
     Disk,
     /// The database can't be written.
@@ -50,10 +55,12 @@ pub enum Kind {
 }
 
 /// All of them.
-pub const KINDS: [Kind; 8] = [
+pub const KINDS: [Kind; 10] = [
     Kind::Host,
     Kind::Agent,
     Kind::Both,
+    Kind::Database,
+    Kind::Replica,
     Kind::Disk,
     Kind::ReadOnly,
     Kind::Clock,
@@ -97,6 +104,8 @@ impl Kind {
             Self::Host => Ok((Stage::new(seed)?, Box::new(kills::Host))),
             Self::Agent => Ok((Stage::new(seed)?, Box::new(kills::Agents))),
             Self::Both => Ok((Stage::new(seed)?, Box::new(kills::Both))),
+            Self::Database => database::Database::set_up(seed),
+            Self::Replica => database::Replica::set_up(seed),
             Self::Disk => disk::FullDisk::set_up(seed),
             Self::ReadOnly => read_only::ReadOnly::set_up(seed),
             Self::Clock => clock::Clocks::set_up(seed),
@@ -110,6 +119,8 @@ impl Kind {
             Self::Host => "host",
             Self::Agent => "agent",
             Self::Both => "both",
+            Self::Database => "database",
+            Self::Replica => "replica",
             Self::Disk => "disk",
             Self::ReadOnly => "read-only",
             Self::Clock => "clock",

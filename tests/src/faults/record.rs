@@ -135,7 +135,9 @@ impl Record {
             let policy_state = self.look_at(caller, &device.id).await?;
             let shown = caller.get(&format!("/devices/{}", device.id)).await?;
             let has_policy = !shown["policy"].is_null();
-            let end = self.end_of(lab, device, has_policy, policy_state)?;
+            let latest = shown["latest"]["id"].as_str().map(str::to_owned);
+            let mut end = self.end_of(lab, device, has_policy, policy_state)?;
+            end.latest = latest;
             self.history().devices.insert(device.id.clone(), end);
         }
         self.read_audit(caller).await?;
@@ -173,6 +175,7 @@ impl Record {
             enforces_policy: simulated.policy.is_some(),
             has_policy,
             policy_state,
+            latest: None,
         })
     }
 

@@ -49,6 +49,9 @@ pub(super) struct Setting<'a> {
     pub(super) agent_variables: Vec<(String, String)>,
     /// Whether the host and its database are not one process.
     pub(super) is_store_remote: bool,
+    /// Whether the host's clock steps. An idempotency key is known for a day, and a call that was broken off counts as
+    /// being carried out for a minute: who steps over that makes the same request a new one.
+    pub(super) is_clock_unsteady: bool,
 }
 
 impl Stage {
@@ -85,7 +88,11 @@ impl Stage {
                 .worker_threads(2)
                 .enable_all()
                 .build()?,
-            caller: Caller::new(setting.clients_at.unwrap_or(&url), lab.token()?),
+            caller: Caller::new(
+                setting.clients_at.unwrap_or(&url),
+                lab.token()?,
+                !setting.is_clock_unsteady,
+            ),
             load: None,
             agent_variables: setting.agent_variables.clone(),
             lab,

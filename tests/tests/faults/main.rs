@@ -28,6 +28,16 @@ fn a_sigkill_of_host_and_agents_at_once_loses_no_command_and_doubles_none() {
 }
 
 #[test]
+fn a_sigkill_of_postgresql_under_two_replicas_loses_no_command_and_doubles_none() {
+    survives(Kind::Database, 4);
+}
+
+#[test]
+fn a_sigkill_of_a_replica_loses_no_command_and_doubles_none() {
+    survives(Kind::Replica, 4);
+}
+
+#[test]
 fn a_full_disk_is_told_to_clients_and_loses_nothing_and_there_needs_to_be_no_restart() {
     survives(Kind::Disk, 3);
 }
