@@ -204,6 +204,7 @@ impl Lab {
 
     /// Starts the host, and waits until it serves.
     pub fn start_host(&mut self) -> anyhow::Result<()> {
+        appended(&self.folder().join("host.log"))?;
         let starts = self.host_starts()?;
         let mut host = self.spawn_host()?;
         let deadline = Instant::now() + PATIENCE;

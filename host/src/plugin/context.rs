@@ -288,7 +288,8 @@ mod tests {
         let latest = in_the_year_2100.into_uuid().to_string();
         let mut ids = vec![latest.clone()];
         context.send(RESET, true).unwrap();
-        context.latest = context.sent().next().cloned();
+        let sent = context.sent().next().cloned();
+        context.latest = sent;
         context.latest.as_mut().unwrap().id = latest;
         context.changes.clear();
         for _ in 0..3 {

@@ -264,6 +264,9 @@ impl Service {
     /// Lets the syncs and the pages that wait for news go, so that the host can stop.
     pub fn close(&self) {
         self.closing.send_replace(true);
+        if let Some(replicas) = &self.replicas {
+            replicas.leave();
+        }
     }
 
     /// Lets the plugin decide about a device, and commits what it decided: all of it, or nothing. If

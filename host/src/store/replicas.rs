@@ -66,6 +66,9 @@ pub trait Replicas: Send + Sync + 'static {
     /// bulks and tells webhooks.
     fn leads(&self) -> bool;
 
+    /// This host stops: another replica is to lead, and it hears nothing more.
+    fn leave(&self);
+
     /// Remembers a signature of a device, made at this time in seconds since 1970, once among all replicas.
     async fn take_signature(
         &self,

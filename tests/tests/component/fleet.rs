@@ -158,6 +158,7 @@ impl Fleet {
             service: old,
             folder,
         } = self;
+        old.close();
         drop(old);
         Self {
             service: service(folder.path(), PasswordRule::default(), reference(), None).await,

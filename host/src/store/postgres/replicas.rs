@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Mutex, mpsc},
+    sync::{Mutex, Notify, mpsc},
     time::{sleep, timeout},
 };
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
@@ -105,18 +105,30 @@ pub(super) struct Replica {
     id: String,
     heard: Mutex<mpsc::UnboundedReceiver<Heard>>,
     leads: Arc<AtomicBool>,
+    leaves: Arc<Notify>,
 }
 
 impl Replica {
     pub(super) fn start(pool: Pool, id: String) -> Self {
         let (sender, heard) = mpsc::unbounded_channel();
         let leads = Arc::<AtomicBool>::default();
-        tokio::spawn(listen(pool.clone(), id.clone(), sender, leads.clone()));
+        let leaves = Arc::<Notify>::default();
+        let listens = listen(pool.clone(), id.clone(), sender, Arc::clone(&leads));
+        tokio::spawn({
+            let (leads, leaves) = (Arc::clone(&leads), Arc::clone(&leaves));
+            async move {
+                tokio::select! {
+                    () = listens => {}
+                    () = leaves.notified() => leads.store(false, Ordering::Relaxed),
+                }
+            }
+        });
         Self {
             pool,
             id,
             heard: Mutex::new(heard),
             leads,
+            leaves,
         }
     }
 }
@@ -216,6 +228,10 @@ impl Replicas for Replica {
 
     fn leads(&self) -> bool {
         self.leads.load(Ordering::Relaxed)
+    }
+
+    fn leave(&self) {
+        self.leaves.notify_one();
     }
 
     async fn take_signature(
