@@ -122,7 +122,7 @@ async fn listen(at: WakeUpAt, authorities: Option<String>, heard: watch::Sender<
                 asked.err().map(|error| error.to_string())
             }
             Ok(Event::Incoming(Packet::SubAck(answer))) if is_refusal(&answer) => {
-                Some("it lets this agent not listen".to_owned())
+                Some("it does not let this agent listen".to_owned())
             }
             Ok(Event::Incoming(Packet::SubAck(_))) => {
                 tracing::info!("listening to the broker {broker}");

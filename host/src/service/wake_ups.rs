@@ -54,10 +54,12 @@ impl WakeUps {
         }
     }
 
-    /// Whether a device that synced last at that time can be told to sync.
-    fn reaches(&self, last_sync: Timestamp, now: Timestamp) -> bool {
+    /// Whether a device can be told to sync now.
+    fn reaches(&self, snapshot: &Snapshot, now: Timestamp) -> bool {
         let silence = u64::from(self.sync_every) * 1000 + LATENESS;
-        now < last_sync.saturating_add(silence) && self.road.connection().is_ok()
+        snapshot.revoked_at.is_none()
+            && now < snapshot.device.last_sync.saturating_add(silence)
+            && self.road.connection().is_ok()
     }
 }
 
@@ -139,14 +141,11 @@ impl Service {
 
     /// Whether a device is in contact: it waits at the host, here or at another replica, or it can be told to sync.
     pub(super) fn is_online(&self, snapshot: &Snapshot) -> bool {
-        let device = &snapshot.device;
-        let until = snapshot.in_contact_until;
-        self.transport.is_online(&device.id)
-            || until.is_some_and(|until| until > time::now())
-            || self
-                .wake_ups
-                .as_ref()
-                .is_some_and(|it| it.reaches(device.last_sync, time::now()))
+        let (now, until) = (time::now(), snapshot.in_contact_until);
+        let wake_ups = self.wake_ups.as_ref();
+        self.transport.is_online(&snapshot.device.id)
+            || until.is_some_and(|until| until > now)
+            || wake_ups.is_some_and(|it| it.reaches(snapshot, now))
     }
 
     /// Where a device's agent is told to sync.

@@ -36,7 +36,7 @@ fn listening(lab: &Lab) -> Device {
     phone
 }
 
-/// Waits until it has begun to listen so often, and has synced since.
+/// Waits until it has begun to listen so often, and has synced since: it may still have waited at the host, for a second.
 fn wait_until_listening(phone: &Device, times: usize) {
     wait_until("the agent listens", || {
         Ok(phone
@@ -46,7 +46,7 @@ fn wait_until_listening(phone: &Device, times: usize) {
             >= times)
     })
     .unwrap();
-    thread::sleep(Duration::from_millis(500));
+    thread::sleep(Duration::from_millis(1500));
 }
 
 fn reset(lab: &Lab, phone: &Device, password: &str) -> Value {
