@@ -81,9 +81,9 @@ impl From<ServiceError> for ApiError {
             ServiceError::Refused(_) => StatusCode::CONFLICT,
             ServiceError::BusySigningIn
             | ServiceError::Plugin(_)
-            | ServiceError::Store(StoreError::Busy(_) | StoreError::Failed(_)) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            | ServiceError::Store(
+                StoreError::Busy(_) | StoreError::Newer { .. } | StoreError::Failed(_),
+            ) => StatusCode::SERVICE_UNAVAILABLE,
             ServiceError::Credentials(_)
             | ServiceError::WebhookSecret(_)
             | ServiceError::Sealing(_)

@@ -231,7 +231,7 @@ impl ServiceError {
             Self::Store(StoreError::BulkOver) => "bulk-over",
             Self::Store(StoreError::BulkAnswered) => "bulk-answered",
             Self::Store(StoreError::Busy(_)) => "store-busy",
-            Self::Store(StoreError::Failed(_)) => "store-failed",
+            Self::Store(StoreError::Newer { .. } | StoreError::Failed(_)) => "store-failed",
             Self::Sealing(_) | Self::Sealed(_) | Self::NoRandom(_) => "sealing-failed",
         }
     }

@@ -56,6 +56,16 @@ pub enum StoreError {
         "the store is busy: all {0} connections to the database are in use. Try again in a moment"
     )]
     Busy(usize),
+    /// A newer host has made the tables.
+    #[error(
+        "the tables of the database have form {form}, and this host knows forms up to {known}: run a newer host"
+    )]
+    Newer {
+        /// Which form they have.
+        form: i64,
+        /// The newest form that this host knows.
+        known: usize,
+    },
     /// The database refused or failed.
     #[error("the store failed: {0}. Check the database and its disk, then try again")]
     Failed(String),
@@ -72,6 +82,7 @@ impl StoreError {
     pub fn in_public(&self) -> &'static str {
         match self {
             Self::Failed(_) => "the store can't be read or written: the host's log says why",
+            Self::Newer { .. } => "the database is that of a newer host",
             Self::Busy(_) => "all connections to the database are in use",
             Self::Conflict | Self::BulkOver | Self::BulkAnswered => "the store is in use",
         }

@@ -30,7 +30,7 @@ async fn asked(url: &str, path: &str) -> (u16, String) {
 async fn a_store_that_is_away_makes_the_host_wait_and_say_why_and_it_opens_by_itself() {
     let opening = Arc::new(Opening::default());
     let url = listens(&opening).await;
-    let attempts = Arc::new(AtomicU32::new(0));
+    let attempts = AtomicU32::new(0);
     let attempt = async || match attempts.fetch_add(1, Ordering::Relaxed) {
         0 => Err(NotOpen::<Infallible>::Yet {
             reason: "the store is away",
@@ -38,21 +38,21 @@ async fn a_store_that_is_away_makes_the_host_wait_and_say_why_and_it_opens_by_it
         }),
         _ => Ok(Router::new().route("/who", get(async || "the host"))),
     };
-    let looked_at = async {
-    while attempts.load(Ordering::Relaxed) == 0 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(asked(&url, "/health").await, (200, "ok\n".into()));
-    for path in ["/ready", "/who", "/api/v1/devices"] {
-        let (status, body) = asked(&url, path).await;
-        let problem: Value = serde_json::from_str(&body).unwrap();
-        assert_eq!((status, &problem["type"]), (503, &"not-ready".into()));
-        assert!(!body.contains("10.1.2.3"), "strangers learn where: {body}");
-    }
-    let (_, body) = asked(&url, "/ready").await;
-    assert!(body.contains("the store is away"), "{body}");
+    let meanwhile = async {
+        while attempts.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(asked(&url, "/health").await, (200, "ok\n".into()));
+        for path in ["/ready", "/who", "/api/v1/devices"] {
+            let (status, body) = asked(&url, path).await;
+            let problem: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!((status, &problem["type"]), (503, &"not-ready".into()));
+            assert!(!body.contains("10.1.2.3"), "strangers learn where: {body}");
+        }
+        let (_, body) = asked(&url, "/ready").await;
+        assert!(body.contains("the store is away"), "{body}");
     };
-    let (opened, ()) = tokio::join!(opening.open_when_possible(attempt), looked_at);
+    let (opened, ()) = tokio::join!(opening.open_when_possible(attempt), meanwhile);
     opened.unwrap();
     assert_eq!(asked(&url, "/who").await, (200, "the host".into()));
 }

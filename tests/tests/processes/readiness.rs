@@ -1,6 +1,9 @@
 //! A host says whether it can serve, to whoever asks, and notices by itself when it can again.
 
-use mdm_tests::lab::{Lab, free_port, http_client, program, wait_until};
+use mdm_tests::{
+    lab::{Lab, free_port, http_client, program, wait_until},
+    postgres::Postgres,
+};
 use rusqlite::Connection;
 use serde_json::Value;
 use std::{
@@ -150,6 +153,41 @@ fn a_host_whose_database_is_away_lives_and_waits_and_tells_only_its_log_where_it
     let health = Runtime::new().unwrap().block_on(health.send());
     assert_eq!(health.unwrap().status(), 200);
     assert!(!host.log().contains("quartz"), "{}", host.log());
+}
+
+#[test]
+fn a_host_opens_when_its_database_comes_and_is_ready_again_when_it_comes_back() {
+    let mut database = Postgres::start().unwrap();
+    let store = database.database("mdm").unwrap();
+    database.stop().unwrap();
+    let mut host = Host::start(&["--store", &store]);
+    for _ in 0..2 {
+        host.is(503);
+        database.start_again().unwrap();
+        host.is(200);
+        database.kill().unwrap();
+    }
+    host.is(503);
+    assert!(host.process.try_wait().unwrap().is_none(), "it is gone");
+}
+
+#[test]
+fn a_host_whose_database_is_that_of_a_newer_host_says_so_and_opens_once_it_is_not() {
+    let database = Postgres::start().unwrap();
+    let store = database.database("mdm").unwrap();
+    Host::start(&["--store", &store]).is(200);
+    let form = |number: &str| {
+        let query = format!("update schema_form set number = {number}");
+        database.ask("mdm", &query).unwrap()
+    };
+    form("number + 1000");
+    let host = Host::start(&["--store", &store]);
+    wait_until("it says that the database is newer", || {
+        Ok(host.is(503)["detail"].as_str().unwrap().contains("newer"))
+    })
+    .unwrap();
+    form("number - 1000");
+    host.is(200);
 }
 
 #[test]

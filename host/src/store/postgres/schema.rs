@@ -31,10 +31,9 @@ pub(super) async fn migrate(client: &mut Client) -> Result<(), StoreError> {
     let done = usize::try_from(number)
         .ok()
         .filter(|done| *done <= known)
-        .ok_or_else(|| {
-            StoreError::Failed(format!(
-                "its tables have form {number}, and this host knows forms up to {known}: run a newer host"
-            ))
+        .ok_or(StoreError::Newer {
+            form: number,
+            known,
         })?;
     for migration in MIGRATIONS.iter().skip(done) {
         transaction
