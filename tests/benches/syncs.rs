@@ -140,6 +140,7 @@ async fn signed_row(
     signed.verify(&request, &of_call, &key).unwrap();
     serde_json::from_slice::<SyncRequest>(&body).unwrap();
     let body = serde_json::to_vec(&SyncResponse {
+        wake_up: None,
         commands: Vec::new(),
         withdrawn: Vec::new(),
         policy: None,

@@ -35,7 +35,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run a host.
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Make another admin's token for the host whose data lies here, which may be running: it was lost, or someone
     /// has seen it. The one before counts for nothing any more.
     NewAdminToken(tokens::NewAdminToken),
