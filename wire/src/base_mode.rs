@@ -175,6 +175,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_rfc_seals_is_sealed_here_to_the_same_bytes() {
+        let vector = vector();
+        let field = |name: &str| bytes(&vector[name]);
+        let mut message = field("pt");
+        let (shared, info, aad) = (field("shared_secret"), field("info"), field("aad"));
+        seal_with(&shared, &info, &aad, &mut message).unwrap();
+        assert_eq!(message, field("ct"));
+    }
+
+    #[test]
     fn the_rfcs_keys_are_a_pair_here_too() {
         let vector = vector();
         let field = |name: &str| bytes(&vector[name]);
