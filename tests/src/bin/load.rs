@@ -94,7 +94,7 @@ async fn run(store: Store, devices: usize, mix: Mix) -> anyhow::Result<Run> {
         measured.syncs.count()
     );
     fleet.lab.kill_host()?;
-    mix::check(&fleet, &measured.accepted).await?;
+    mix::check(&fleet, &measured.accepted)?;
     let verified = Command::new(program("mdm-host")?)
         .args(["audit", "verify", "--data"])
         .arg(&data)

@@ -248,9 +248,9 @@ async fn sync_all(fleet: &Fleet, mix: Mix, end: Instant) -> anyhow::Result<Times
 }
 
 /// Checks that each accepted command has its outcome, or is pending and waits in the outbox.
-pub async fn check(fleet: &Fleet, accepted: &[Accepted]) -> anyhow::Result<()> {
+pub fn check(fleet: &Fleet, accepted: &[Accepted]) -> anyhow::Result<()> {
     let ids: Vec<String> = accepted.iter().map(|it| it.command.clone()).collect();
-    let stand = fleet.database.stand(&ids).await?;
+    let stand = fleet.database.stand(&ids)?;
     for (accepted, stands) in accepted.iter().zip(stand) {
         let id = &accepted.command;
         let stands = stands.with_context(|| format!("command {id} was accepted, and is lost"))?;
