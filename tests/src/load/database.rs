@@ -60,7 +60,7 @@ impl Database {
                 values.join(", ")
             ));
         }
-        let own_group = format!("'group-' || (i - 1) / {GROUP}");
+        let own_group = format!("'group-' || ((i - 1) / {GROUP})");
         for group in [format!("'{EVERYBODY}'"), own_group] {
             statements.push(format!(
                 "insert into device_groups (device, name) select {id}, {group} from {numbers}"

@@ -6,6 +6,7 @@ use mdm_host::{
     access::Caller,
     audit::AuditEntry,
     change::Change,
+    metrics::StoreMetrics,
     store::{Commit, Devices as _, Enrollment as _, NewDevice, SqliteStore, StoreError},
     token,
 };
@@ -21,7 +22,8 @@ const DEVICES: usize = 100;
 async fn transactions(calls_per_commit: NonZeroUsize) -> u64 {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("mdm.db");
-    let store = SqliteStore::open_with(&file, calls_per_commit).unwrap();
+    let metrics = StoreMetrics::default();
+    let store = SqliteStore::open_with(&file, calls_per_commit, metrics).unwrap();
     for number in 0..DEVICES {
         enroll(&store, &number.to_string()).await;
     }
