@@ -122,7 +122,10 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
         .with_state(service)
         .merge(pages.layer(middleware::from_fn(carry_out)))
         // Each layer takes memory for as long as a call waits, so there are few.
-        .layer(middleware::from_fn_with_state((meter, body_time), rate::limit))
+        .layer(middleware::from_fn_with_state(
+            (meter, body_time),
+            rate::limit,
+        ))
         .layer(middleware::from_fn_with_state(metrics, metrics::count))
         .layer(middleware::from_fn(follow::follow))
 }

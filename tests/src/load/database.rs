@@ -1,6 +1,7 @@
 //! What the load lab does to a host's database behind its back: it copies devices, and looks what became of commands.
 
 use super::fleet::{EVERYBODY, GROUP};
+use crate::postgres::Postgres;
 use anyhow::{Context as _, ensure};
 use rusqlite::Connection;
 use std::{collections::HashMap, path::PathBuf};
@@ -9,6 +10,8 @@ use std::{collections::HashMap, path::PathBuf};
 pub enum Database {
     /// A file of SQLite.
     Sqlite(PathBuf),
+    /// A database of this name on a server.
+    Postgres(Postgres, &'static str),
 }
 
 /// How a command stands.
@@ -32,6 +35,14 @@ const DEVICE: &[(&str, &str)] = &[
 
 /// The same of a command.
 const COMMAND: &[(&str, &str)] = &[("id", "{command}"), ("device", "{id}")];
+
+/// In one transaction, PostgreSQL's triggers would go through all the counts that they have made so far, row by row: it
+/// counts at the end.
+const WITHOUT_TRIGGERS: &str = "set session_replication_role = replica";
+const COUNT: &str = "delete from fleet_counts; \
+    insert into fleet_counts select '', status, is_overridden, count(*) from devices group by 1, 2, 3; \
+    insert into fleet_counts select device_groups.name, status, is_overridden, count(*) \
+    from device_groups join devices on device = id group by 1, 2, 3";
 
 /// How many commands are looked up at once.
 const PAGE: usize = 500;
@@ -104,7 +115,13 @@ impl Database {
 
     /// The first column, as text, of what this selects.
     fn ask(&self, query: &str) -> anyhow::Result<Vec<String>> {
-        let Self::Sqlite(file) = self;
+        let file = match self {
+            Self::Sqlite(file) => file,
+            Self::Postgres(server, name) => {
+                let rows = server.ask(name, query)?;
+                return Ok(rows.lines().map(str::to_owned).collect());
+            }
+        };
         let connection = Connection::open(file)?;
         let mut query = connection.prepare(query)?;
         let rows = query.query_map([], |row| row.get(0))?;
@@ -113,7 +130,14 @@ impl Database {
 
     /// Carries these out together.
     fn change(&self, statements: &[String]) -> anyhow::Result<()> {
-        let Self::Sqlite(file) = self;
+        let file = match self {
+            Self::Sqlite(file) => file,
+            Self::Postgres(server, name) => {
+                let statements = statements.join("; ");
+                server.ask(name, &format!("{WITHOUT_TRIGGERS}; {statements}; {COUNT}"))?;
+                return Ok(());
+            }
+        };
         let connection = Connection::open(file)?;
         // What is lost with the power is made again.
         connection.pragma_update(None, "synchronous", "off")?;
@@ -128,13 +152,20 @@ impl Database {
 
     /// The columns of a table that can be written.
     fn columns(&self, table: &str) -> anyhow::Result<Vec<String>> {
-        let Self::Sqlite(_) = self;
-        self.ask(&format!("select name from pragma_table_info('{table}')"))
+        match self {
+            Self::Sqlite(_) => self.ask(&format!("select name from pragma_table_info('{table}')")),
+            Self::Postgres(..) => self.ask(&format!(
+                "select column_name from information_schema.columns \
+                 where table_name = '{table}' and is_generated = 'NEVER'"
+            )),
+        }
     }
 
     /// A table of the numbers from 1 on, as `i`.
     fn numbers(&self, most: usize) -> String {
-        let Self::Sqlite(_) = self;
+        if let Self::Postgres(..) = self {
+            return format!("generate_series(1, {most}) i");
+        }
         format!(
             "(with recursive n(i) as (select 1 union all select i + 1 from n where i < {most}) select i from n) n"
         )
@@ -142,8 +173,10 @@ impl Database {
 
     /// The number `i` as the last part of a UUID.
     fn digits(&self) -> &'static str {
-        let Self::Sqlite(_) = self;
-        "printf('%012x', i)"
+        match self {
+            Self::Sqlite(_) => "printf('%012x', i)",
+            Self::Postgres(..) => "lpad(to_hex(i), 12, '0')",
+        }
     }
 }
 
