@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 const ROUNDS: usize = 5;
 
 /// How many devices a bulk decides on at once, and so the most that share its commits.
-const BATCH: usize = 32;
+const BATCH: usize = 128;
 
 /// How many clients ask one by one, and for how many resets in each round.
 const CLIENTS: usize = 64;
