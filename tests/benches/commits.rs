@@ -1,5 +1,5 @@
 //! What durable resets cost, on SQLite: in a bulk, beside raw SQLite that writes the same rows; and one by one over
-//! HTTP, beside a host that commits each call by itself. In turns, in one run. `cargo xtask bench` runs it.
+//! HTTP, beside a host that commits each call by itself, also on a slow disk. In turns, in one run. `cargo xtask bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -14,6 +14,7 @@ use rusqlite::{Connection as Sqlite, TransactionBehavior, params_from_iter, type
 use serde_json::{Value as Json, json};
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -25,7 +26,7 @@ use tokio::task::JoinSet;
 const ROUNDS: usize = 5;
 
 /// How many devices a bulk decides on at once, and so the most that share its commits.
-const BATCH: usize = 32;
+const BATCH: usize = 128;
 
 /// How many clients ask one by one, and for how many resets in each round.
 const CLIENTS: usize = 64;
@@ -36,11 +37,35 @@ fn main() {
     if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
         return;
     }
+    let is_slow = std::env::args().any(|argument| argument == "slow");
     let threads = tokio::runtime::Runtime::new().expect("a runtime");
     threads.block_on(async {
-        bulk().await;
-        one_by_one().await;
+        if !is_slow {
+            bulk().await;
+        }
+        one_by_one(if is_slow { RESETS / 4 } else { RESETS }).await;
     });
+    if !is_slow {
+        on_a_slow_disk();
+    }
+}
+
+/// One by one again, where each sync of the disk takes 5 ms more.
+fn on_a_slow_disk() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let library = folder.path().join("slow_disk.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/slow_disk.c");
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&library, &source])
+        .status();
+    assert!(built.unwrap().success(), "cc");
+    println!("the same where each sync of the disk takes 5 ms more:");
+    let bench = Command::new(std::env::current_exe().unwrap())
+        .arg("slow")
+        .env("LD_PRELOAD", library)
+        .status();
+    assert!(bench.unwrap().success());
 }
 
 async fn fleet(devices: usize, more: &[&str]) -> Fleet {
@@ -199,20 +224,20 @@ impl Raw {
 }
 
 /// The same resets on two hosts, each on devices that have none pending.
-async fn one_by_one() {
-    let devices = RESETS * (ROUNDS + 1);
+async fn one_by_one(resets: usize) {
+    let devices = resets * (ROUNDS + 1);
     let together = fleet(devices, &[]).await;
     let alone = fleet(devices, &["--calls-per-commit=1"]).await;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
-        let time = ask(&together, round).await;
-        let their_time = ask(&alone, round).await;
+        let time = ask(&together, round, resets).await;
+        let their_time = ask(&alone, round, resets).await;
         if round > 0 {
             ours.push(time);
             theirs.push(their_time);
         }
     }
-    let rate = |times: &mut Vec<Duration>| RESETS as f64 / median(times).as_secs_f64();
+    let rate = |times: &mut Vec<Duration>| resets as f64 / median(times).as_secs_f64();
     let (ours, theirs) = (rate(&mut ours), rate(&mut theirs));
     println!(
         "{CLIENTS} clients: {ours:.0} durable resets a second; with a commit for each: {theirs:.0}; {:.2}×",
@@ -220,9 +245,9 @@ async fn one_by_one() {
     );
 }
 
-async fn ask(fleet: &Fleet, round: usize) -> Duration {
+async fn ask(fleet: &Fleet, round: usize, resets: usize) -> Duration {
     let admin = Arc::new(fleet.lab.token().unwrap());
-    let numbers = round * RESETS + 1..(round + 1) * RESETS + 1;
+    let numbers = round * resets + 1..(round + 1) * resets + 1;
     let devices: Arc<Vec<String>> = Arc::new(numbers.map(|it| fleet.device(it)).collect());
     let next = Arc::new(AtomicUsize::new(0));
     let mut clients = JoinSet::new();

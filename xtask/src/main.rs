@@ -27,7 +27,7 @@ cargo xtask <task>
   test        every test, and their number        (arguments after -- go to cargo test)
   faults      kills, full disks, cut networks under load: faults [--kind NAME] [--rounds 300] [--seed N]
   bench       what a call costs                   (arguments after -- go to cargo bench)
-  load        simulated fleets on real hosts: load [--devices 1k,10k,100k,1M] [--store sqlite] [--seconds 10];
+  load        simulated fleets on real hosts: load [--devices 1k,10k,100k,1M] [--store sqlite,postgres] [--seconds 10];
               the tables go into docs/BENCHMARKS.md
   fuzz        what strangers send, made up: fuzz [--target NAME] [--runs 20000]
   reproduce   builds the reference plugin in two folders, and compares the two

@@ -28,7 +28,10 @@ pub(super) async fn sync(
     call: SignedCall,
 ) -> Result<Json<SyncResponse>, ApiError> {
     let device = call.by_agent(&host).await?;
-    Ok(Json(host.sync(&device, call.json()?).await?))
+    let request = call.json()?;
+    // It holds what its connection was read into, and a sync may wait for a minute.
+    drop(call);
+    Ok(Json(host.sync(&device, request).await?))
 }
 
 pub(super) async fn rotate_keys(

@@ -36,7 +36,7 @@ use crate::{access::Permission, service::Service, token::TokenDigest};
 use auth::needs;
 use axum::{
     Extension, Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::Request,
     http::StatusCode,
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
@@ -115,15 +115,17 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
         ));
     Router::from(routes())
         .layer(Extension(Arc::clone(&service)))
+        .layer(Extension(metrics::Reader(terms.metrics_reader)))
         .merge(agents)
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .with_state(service)
         .merge(pages.layer(middleware::from_fn(carry_out)))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(Extension(metrics::Reader(terms.metrics_reader)))
-        .layer(Extension(body_time))
-        .layer(middleware::from_fn_with_state(meter, rate::limit))
+        // Each layer takes memory for as long as a call waits, so there are few.
+        .layer(middleware::from_fn_with_state(
+            (meter, body_time),
+            rate::limit,
+        ))
         .layer(middleware::from_fn_with_state(metrics, metrics::count))
         .layer(middleware::from_fn(follow::follow))
 }

@@ -1,10 +1,10 @@
 //! How often one address, and one device, may call: whoever calls more often is told to wait, so that it takes
 //! nobody else's turn.
 
-use super::problem::ApiError;
+use super::{LARGEST_BODY, body::BodyTime, problem::ApiError};
 use crate::{limiter::Limiter, service::Service};
 use axum::{
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderName, HeaderValue, StatusCode},
     middleware::Next,
     response::{IntoResponse as _, Response},
@@ -107,9 +107,10 @@ fn too_many(who: &str) -> ApiError {
 #[derive(Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// Refuses the calls of an address that calls too often, before anything is read of them.
+/// Refuses the calls of an address that calls too often, before anything is read of them; of the others, it says how
+/// much may be read and how long that may take.
 pub(super) async fn limit(
-    State(meter): State<Arc<Meter>>,
+    State((meter, body_time)): State<(Arc<Meter>, BodyTime)>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -123,6 +124,8 @@ pub(super) async fn limit(
     let (mut response, left) = match left {
         Ok(left) => {
             request.extensions_mut().insert(Arc::clone(&meter));
+            request.extensions_mut().insert(body_time);
+            DefaultBodyLimit::max(LARGEST_BODY).apply(&mut request);
             (next.run(request).await, left)
         }
         Err(refused) => (refused.into_response(), Some(0)),

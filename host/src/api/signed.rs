@@ -113,7 +113,8 @@ pub(super) async fn sign_answers(
         .and_then(signature::to_answer);
     let response = next.run(request).await;
     match to_answer {
-        Some((label, request)) => sign(&service, response, label, &request).await,
+        // On the heap, so that a call takes no memory for it while it waits.
+        Some((label, request)) => Box::pin(sign(&service, response, label, &request)).await,
         None => response,
     }
 }

@@ -101,7 +101,8 @@ impl Service {
         let mut closing = self.closing.subscribe();
         let _waiting = Counted::new(&self.metrics.syncs_waiting);
         loop {
-            let response = self.news(standing, &request).await?;
+            // On the heap, so that a sync takes no memory for it while it waits.
+            let response = Box::pin(self.news(standing, &request)).await?;
             let is_over = Instant::now() >= deadline || *closing.borrow();
             if is_over || is_news(&response, &request) {
                 for command in &response.commands {

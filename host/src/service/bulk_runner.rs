@@ -26,7 +26,7 @@ const MOST_BULKS: u32 = 64;
 pub(super) const PAGE: u32 = 256;
 
 /// How many devices are decided on at once: their commits are made durable together.
-pub(super) const AT_ONCE: usize = 32;
+pub(super) const AT_ONCE: usize = 128;
 
 /// How long a bulk stands still after a failure that is no answer about a device.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);

@@ -11,6 +11,7 @@ use mdm_tests::{
         fleet::Fleet,
         mix::{self, Mix},
     },
+    postgres::Postgres,
 };
 use std::{path::PathBuf, process::Command, time::Duration};
 
@@ -46,6 +47,7 @@ struct Options {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Store {
     Sqlite,
+    Postgres,
 }
 
 #[tokio::main]
@@ -74,10 +76,19 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn run(store: Store, devices: usize, mix: Mix) -> anyhow::Result<Run> {
-    let Store::Sqlite = store;
-    let lab = mix::lab(&[])?;
-    let data = lab.folder().join("data");
-    let database = Database::Sqlite(data.join("mdm.db"));
+    let (lab, database, named) = match store {
+        Store::Sqlite => {
+            let lab = mix::lab(&[])?;
+            let file = lab.folder().join("data/mdm.db");
+            (lab, Database::Sqlite(file), Vec::new())
+        }
+        Store::Postgres => {
+            let server = Postgres::start()?;
+            let named = vec!["--store".to_owned(), server.database("load")?];
+            let lab = mix::lab(&[&named[0], &named[1]])?;
+            (lab, Database::Postgres(server, "load"), named)
+        }
+    };
     let began = std::time::Instant::now();
     let mut fleet = Fleet::new(lab, database, devices).await?;
     println!(
@@ -94,15 +105,20 @@ async fn run(store: Store, devices: usize, mix: Mix) -> anyhow::Result<Run> {
         measured.syncs.count()
     );
     fleet.lab.kill_host()?;
-    mix::check(&fleet, &measured.accepted).await?;
+    mix::check(&fleet, &measured.accepted)?;
     let verified = Command::new(program("mdm-host")?)
-        .args(["audit", "verify", "--data"])
-        .arg(&data)
+        .args(["audit", "verify"])
+        .args(named)
+        .arg("--data")
+        .arg(fleet.lab.folder().join("data"))
         .status()?;
     ensure!(verified.success(), "the audit trail is broken");
     ensure!(measured.resets.count() > 0, "nothing was reset");
     println!("every accepted command has its outcome, or waits for it");
-    let store = "SQLite";
+    let store = match store {
+        Store::Sqlite => "SQLite",
+        Store::Postgres => "PostgreSQL",
+    };
     Ok(Run {
         store,
         devices,

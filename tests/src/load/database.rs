@@ -1,14 +1,17 @@
 //! What the load lab does to a host's database behind its back: it copies devices, and looks what became of commands.
 
 use super::fleet::{EVERYBODY, GROUP};
+use crate::postgres::Postgres;
 use anyhow::{Context as _, ensure};
-use rusqlite::{Connection, OptionalExtension as _};
-use std::path::PathBuf;
+use rusqlite::Connection;
+use std::{collections::HashMap, path::PathBuf};
 
 /// A host's database.
 pub enum Database {
     /// A file of SQLite.
     Sqlite(PathBuf),
+    /// A database of this name on a server.
+    Postgres(Postgres, &'static str),
 }
 
 /// How a command stands.
@@ -20,11 +23,12 @@ pub struct Stands {
     pub is_in_outbox: bool,
 }
 
-/// What differs between a device and its copy, as SQL: `{id}` is the copy's id, `{i}` its number.
+/// What differs between a device and its copy, as SQL: `{id}` is the copy's id, `{command}` that of its command, `i` its
+/// number.
 const DEVICE: &[(&str, &str)] = &[
     ("id", "{id}"),
-    ("name", "'phone ' || {i}"),
-    ("found_by", "'phone ' || {i} || char(10) || {id}"),
+    ("name", "'phone ' || i"),
+    ("found_by", "'phone ' || i || '\n' || {id}"),
     ("latest_command", "{command}"),
     ("policy_override_command", "{command}"),
 ];
@@ -32,94 +36,147 @@ const DEVICE: &[(&str, &str)] = &[
 /// The same of a command.
 const COMMAND: &[(&str, &str)] = &[("id", "{command}"), ("device", "{id}")];
 
+/// In one transaction, PostgreSQL's triggers would go through all the counts that they have made so far, row by row: it
+/// counts at the end.
+const WITHOUT_TRIGGERS: &str = "set session_replication_role = replica";
+const COUNT: &str = "delete from fleet_counts; \
+    insert into fleet_counts select '', status, is_overridden, count(*) from devices group by 1, 2, 3; \
+    insert into fleet_counts select device_groups.name, status, is_overridden, count(*) \
+    from device_groups join devices on device = id group by 1, 2, 3";
+
+/// How many commands are looked up at once.
+const PAGE: usize = 500;
+
 impl Database {
     /// Copies a device and its command, until there are so many copies.
-    pub async fn copy(&self, device: &str, copies: usize) -> anyhow::Result<()> {
-        let Self::Sqlite(path) = self;
-        let connection = Connection::open(path)?;
+    pub fn copy(&self, device: &str, copies: usize) -> anyhow::Result<()> {
+        let latest = format!("select latest_command from devices where id = '{device}'");
+        let command = self.ask(&latest)?.pop().context("no such device")?;
+        let id = format!("'{}' || {}", prefix(device)?, self.digits());
+        let command_id = format!("'{}' || {}", prefix(&command)?, self.digits());
+        let numbers = self.numbers(copies);
+        let mut statements = Vec::new();
+        for (table, from, changed) in [("devices", device, DEVICE), ("commands", &command, COMMAND)]
+        {
+            let columns = self.columns(table)?;
+            let value = |column: &String| {
+                let changed = changed.iter().find(|(name, _)| name == column);
+                let value = changed.map_or(column.as_str(), |(_, value)| value);
+                value.replace("{id}", &id).replace("{command}", &command_id)
+            };
+            let values: Vec<String> = columns.iter().map(value).collect();
+            statements.push(format!(
+                "insert into {table} ({}) select {} from {numbers}, {table} where id = '{from}'",
+                columns.join(", "),
+                values.join(", ")
+            ));
+        }
+        let own_group = format!("'group-' || ((i - 1) / {GROUP})");
+        for group in [format!("'{EVERYBODY}'"), own_group] {
+            statements.push(format!(
+                "insert into device_groups (device, name) select {id}, {group} from {numbers}"
+            ));
+        }
+        self.change(&statements)?;
+        let count =
+            self.ask("select cast(sum(devices) as text) from fleet_counts where name = ''")?;
+        ensure!(
+            count == [(copies + 1).to_string()],
+            "not all were copied: {count:?}"
+        );
+        Ok(())
+    }
+
+    /// How these commands stand; none: the store doesn't know it.
+    pub fn stand(&self, commands: &[String]) -> anyhow::Result<Vec<Option<Stands>>> {
+        let mut found = HashMap::new();
+        for page in commands.chunks(PAGE) {
+            let rows = self.ask(&format!(
+                "select id || ' ' || case when outbox.command is null then '-' else '+' end || ' ' || status \
+                 from commands left join outbox on outbox.command = id where id in ('{}')",
+                page.join("', '")
+            ))?;
+            for row in rows {
+                let mut parts = row.splitn(3, ' ').map(str::to_owned);
+                let mut part = || parts.next().context("a row is not as it was asked for");
+                let (id, in_outbox, status) = (part()?, part()?, part()?);
+                let is_in_outbox = in_outbox == "+";
+                found.insert(
+                    id,
+                    Stands {
+                        status,
+                        is_in_outbox,
+                    },
+                );
+            }
+        }
+        Ok(commands.iter().map(|id| found.remove(id)).collect())
+    }
+
+    /// The first column, as text, of what this selects.
+    fn ask(&self, query: &str) -> anyhow::Result<Vec<String>> {
+        let file = match self {
+            Self::Sqlite(file) => file,
+            Self::Postgres(server, name) => {
+                let rows = server.ask(name, query)?;
+                return Ok(rows.lines().map(str::to_owned).collect());
+            }
+        };
+        let connection = Connection::open(file)?;
+        let mut query = connection.prepare(query)?;
+        let rows = query.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Carries these out together.
+    fn change(&self, statements: &[String]) -> anyhow::Result<()> {
+        let file = match self {
+            Self::Sqlite(file) => file,
+            Self::Postgres(server, name) => {
+                let statements = statements.join("; ");
+                server.ask(name, &format!("{WITHOUT_TRIGGERS}; {statements}; {COUNT}"))?;
+                return Ok(());
+            }
+        };
+        let connection = Connection::open(file)?;
         // What is lost with the power is made again.
         connection.pragma_update(None, "synchronous", "off")?;
-        let command: String = connection.query_row(
-            "select latest_command from devices where id = ?",
-            [device],
-            |row| row.get(0),
-        )?;
-        let numbers = format!(
-            "(with recursive n(i) as (select 1 union all select i + 1 from n where i < {copies}) \
-             select i from n)"
-        );
-        let names = [
-            (
-                "{id}",
-                format!("'{}' || printf('%012x', i)", prefix(device)?),
-            ),
-            (
-                "{command}",
-                format!("'{}' || printf('%012x', i)", prefix(&command)?),
-            ),
-            ("{i}", "i".to_owned()),
-        ];
         let transaction = connection.unchecked_transaction()?;
-        for (table, id, changed) in [("devices", device, DEVICE), ("commands", &command, COMMAND)] {
-            let mut columns =
-                transaction.prepare(&format!("select name from pragma_table_info('{table}')"))?;
-            let columns: Vec<String> = columns
-                .query_map([], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
-            let values: Vec<&str> = columns
-                .iter()
-                .map(|column| {
-                    let value = changed.iter().find(|(name, _)| name == column);
-                    value.map_or(column.as_str(), |(_, value)| value)
-                })
-                .collect();
-            let mut values = values.join(", ");
-            for (name, value) in &names {
-                values = values.replace(name, value);
-            }
-            let columns = columns.join(", ");
-            let copied = transaction.execute(
-                &format!(
-                    "insert into {table} ({columns}) select {values} from {numbers}, {table} where id = ?"
-                ),
-                [id],
-            )?;
-            ensure!(copied == copies, "{copied} rows of {table} were copied");
-        }
-        let [(_, id), ..] = &names;
-        let own_group = format!("'group-' || (i - 1) / {GROUP}");
-        for group in [format!("'{EVERYBODY}'"), own_group] {
-            transaction.execute(
-                &format!(
-                    "insert into device_groups (device, name) select {id}, {group} from {numbers}"
-                ),
-                [],
-            )?;
+        for statement in statements {
+            transaction.execute(statement, [])?;
         }
         transaction.commit()?;
         connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
         Ok(())
     }
 
-    /// How these commands stand; none: the store doesn't know it.
-    pub async fn stand(&self, commands: &[String]) -> anyhow::Result<Vec<Option<Stands>>> {
-        let Self::Sqlite(path) = self;
-        let connection = Connection::open(path)?;
-        let mut query = connection.prepare(
-            "select status, outbox.command is not null from commands \
-             left join outbox on outbox.command = id where id = ?",
-        )?;
-        let mut stand = Vec::new();
-        for command in commands {
-            let found = query.query_row([command], |row| {
-                Ok(Stands {
-                    status: row.get(0)?,
-                    is_in_outbox: row.get(1)?,
-                })
-            });
-            stand.push(found.optional()?);
+    /// The columns of a table that can be written.
+    fn columns(&self, table: &str) -> anyhow::Result<Vec<String>> {
+        match self {
+            Self::Sqlite(_) => self.ask(&format!("select name from pragma_table_info('{table}')")),
+            Self::Postgres(..) => self.ask(&format!(
+                "select column_name from information_schema.columns \
+                 where table_name = '{table}' and is_generated = 'NEVER'"
+            )),
         }
-        Ok(stand)
+    }
+
+    /// A table of the numbers from 1 on, as `i`.
+    fn numbers(&self, most: usize) -> String {
+        if let Self::Postgres(..) = self {
+            return format!("generate_series(1, {most}) i");
+        }
+        format!(
+            "(with recursive n(i) as (select 1 union all select i + 1 from n where i < {most}) select i from n) n"
+        )
+    }
+
+    /// The number `i` as the last part of a UUID.
+    fn digits(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "printf('%012x', i)",
+            Self::Postgres(..) => "lpad(to_hex(i), 12, '0')",
+        }
     }
 }
 

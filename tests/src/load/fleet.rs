@@ -34,7 +34,7 @@ impl Fleet {
     pub async fn new(mut lab: Lab, database: Database, devices: usize) -> anyhow::Result<Self> {
         let first = first(&lab).await?;
         lab.kill_host()?;
-        database.copy(first.device(), devices).await?;
+        database.copy(first.device(), devices)?;
         lab.start_host()?;
         Ok(Self {
             lab,

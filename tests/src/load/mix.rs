@@ -2,7 +2,7 @@
 //! bounded time. Each of those who call waits for its answer before it calls again.
 
 use super::{
-    agent::success,
+    agent::{LightAgent, success},
     connection::Connection,
     fleet::{Fleet, reset},
     times::Times,
@@ -26,6 +26,9 @@ const WAIT: u32 = 55;
 
 /// How many agents connect at a time.
 const CONNECTING: usize = 64;
+
+/// How many devices sync by one connection in turn.
+const EACH: usize = 64;
 
 /// How long the outcome of a reset may take before its admin goes on to the next device.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -85,6 +88,7 @@ struct Waiting {
 pub async fn run(fleet: &Fleet, mix: Mix) -> anyhow::Result<Measured> {
     let began = Instant::now();
     let agents = connect(fleet, mix.agents).await?;
+    let others = others(fleet, mix).await?;
     let mut measured = Measured {
         connected: began.elapsed(),
         ..Measured::default()
@@ -93,8 +97,7 @@ pub async fn run(fleet: &Fleet, mix: Mix) -> anyhow::Result<Measured> {
     let (began, before) = (Instant::now(), processor::used(host)?);
     let end = began + mix.time;
     let admins = reset_all(fleet, &agents, mix.resets, end);
-    let others = sync_all(fleet, mix, end);
-    let (admins, others) = tokio::join!(admins, others);
+    let (admins, others) = tokio::join!(admins, sync_all(others, end));
     measured.time = began.elapsed();
     measured.processor = processor::used(host)?.saturating_sub(before);
     measured.memory = memory::resident(host)?;
@@ -216,17 +219,34 @@ async fn reset_all(
     Ok(all)
 }
 
-async fn sync_all(fleet: &Fleet, mix: Mix, end: Instant) -> anyhow::Result<Times> {
+/// A connection, and the agents of some devices all over the fleet that sync by it in turn.
+type Other = (Connection, Vec<LightAgent>);
+
+/// Those that sync with nothing to do. Each has synced just now: a host notes that from time to time, and how often
+/// that is the case must not depend on how many devices there are.
+async fn others(fleet: &Fleet, mix: Mix) -> anyhow::Result<Vec<Other>> {
     // Where all devices are connected, theirs are synced beside them.
     let first = match fleet.devices() > mix.agents + mix.syncs {
         true => mix.agents + 1,
         false => 1,
     };
-    let mut devices = JoinSet::new();
+    let step = (fleet.devices() - first) / (mix.syncs * EACH).max(1) + 1;
+    let mut others = Vec::new();
     for at in 0..mix.syncs {
         let mut connection = Connection::open(fleet.lab.address()).await?;
-        let own = (first + at..=fleet.devices()).step_by(mix.syncs);
+        let own = (first + at * step..=fleet.devices()).step_by(mix.syncs * step);
         let own: Vec<_> = own.map(|number| fleet.agent(number)).collect();
+        for agent in &own {
+            agent.sync(&mut connection, Vec::new(), 0).await?;
+        }
+        others.push((connection, own));
+    }
+    Ok(others)
+}
+
+async fn sync_all(others: Vec<Other>, end: Instant) -> anyhow::Result<Times> {
+    let mut devices = JoinSet::new();
+    for (mut connection, own) in others {
         devices.spawn(async move {
             let mut times = Times::default();
             for agent in own.iter().cycle() {
@@ -248,9 +268,9 @@ async fn sync_all(fleet: &Fleet, mix: Mix, end: Instant) -> anyhow::Result<Times
 }
 
 /// Checks that each accepted command has its outcome, or is pending and waits in the outbox.
-pub async fn check(fleet: &Fleet, accepted: &[Accepted]) -> anyhow::Result<()> {
+pub fn check(fleet: &Fleet, accepted: &[Accepted]) -> anyhow::Result<()> {
     let ids: Vec<String> = accepted.iter().map(|it| it.command.clone()).collect();
-    let stand = fleet.database.stand(&ids).await?;
+    let stand = fleet.database.stand(&ids)?;
     for (accepted, stands) in accepted.iter().zip(stand) {
         let id = &accepted.command;
         let stands = stands.with_context(|| format!("command {id} was accepted, and is lost"))?;

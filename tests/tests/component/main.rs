@@ -5,5 +5,6 @@
 
 #[path = "on_sqlite.rs"]
 mod database;
+mod group_commit;
 
 include!("tests.rs");

@@ -22,12 +22,12 @@ fn under_load_every_accepted_command_gets_its_outcome_or_waits_for_it() {
         };
         let mut measured = mix::run(&fleet, mix).await.unwrap();
         fleet.lab.kill_host().unwrap();
-        mix::check(&fleet, &measured.accepted).await.unwrap();
+        mix::check(&fleet, &measured.accepted).unwrap();
         assert!(measured.outcomes.count() > 0 && measured.syncs.count() > 0);
         assert_eq!(measured.reports.count(), measured.outcomes.count());
         // The check sees what it is there for.
         measured.accepted[0].command = "another".into();
-        let lost = mix::check(&fleet, &measured.accepted).await;
+        let lost = mix::check(&fleet, &measured.accepted);
         assert!(lost.unwrap_err().to_string().contains("is lost"));
     });
 }
