@@ -108,6 +108,7 @@ fn screenshots() -> anyhow::Result<()> {
 
 fn faults(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
+    debian::ensure_programs()?;
     build(&["--bins"])?;
     program_of_the_tests("faults", arguments)
 }

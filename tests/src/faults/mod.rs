@@ -4,6 +4,7 @@
 //! A seed decides what clients ask for, what is struck, and when. What the machine makes of that is never quite the
 //! same: a failure may need some runs of its seed to come again.
 
+mod broker;
 mod clock;
 mod database;
 mod disk;
@@ -42,6 +43,8 @@ pub enum Kind {
     Database,
     /// SIGKILL of one of two replicas.
     Replica,
+    /// SIGKILL of the MQTT broker.
+    Broker,
     /// The disk of the database is full.
     Disk,
     /// The database can't be written.
@@ -55,12 +58,13 @@ pub enum Kind {
 }
 
 /// All of them.
-pub const KINDS: [Kind; 10] = [
+pub const KINDS: [Kind; 11] = [
     Kind::Host,
     Kind::Agent,
     Kind::Both,
     Kind::Database,
     Kind::Replica,
+    Kind::Broker,
     Kind::Disk,
     Kind::ReadOnly,
     Kind::Clock,
@@ -106,6 +110,7 @@ impl Kind {
             Self::Both => Ok((Stage::new(seed)?, Box::new(kills::Both))),
             Self::Database => database::Database::set_up(seed),
             Self::Replica => database::Replica::set_up(seed),
+            Self::Broker => broker::Killed::set_up(seed),
             Self::Disk => disk::FullDisk::set_up(seed),
             Self::ReadOnly => read_only::ReadOnly::set_up(seed),
             Self::Clock => clock::Clocks::set_up(seed),
@@ -121,6 +126,7 @@ impl Kind {
             Self::Both => "both",
             Self::Database => "database",
             Self::Replica => "replica",
+            Self::Broker => "broker",
             Self::Disk => "disk",
             Self::ReadOnly => "read-only",
             Self::Clock => "clock",

@@ -38,6 +38,11 @@ fn a_sigkill_of_a_replica_loses_no_command_and_doubles_none() {
 }
 
 #[test]
+fn a_sigkill_of_the_broker_loses_no_command_and_doubles_none() {
+    survives(Kind::Broker, 4);
+}
+
+#[test]
 fn a_full_disk_is_told_to_clients_and_loses_nothing_and_there_needs_to_be_no_restart() {
     survives(Kind::Disk, 3);
 }
