@@ -125,12 +125,7 @@ impl Postgres {
             );
             thread::sleep(Duration::from_millis(50));
             // What the killed one has left may still be in use for a moment, and then it ends by itself.
-            if !self.is_up()
-                && self
-                    .log()?
-                    .trim_end()
-                    .ends_with("database system is shut down")
-            {
+            if !self.is_up() && has_given_up(&self.log()?) {
                 self.order("start")?;
             }
         }
@@ -228,6 +223,13 @@ impl Drop for Postgres {
         drop(self.orders.take());
         let _ = self.keeper.wait();
     }
+}
+
+/// Whether the server has ended by itself, as the last line of its log says.
+fn has_given_up(log: &str) -> bool {
+    let last = log.trim_end().lines().last().unwrap_or_default();
+    last.ends_with("database system is shut down")
+        || last.contains("HINT:  Terminate any old server processes")
 }
 
 /// A program of PostgreSQL.
