@@ -20,8 +20,13 @@ const ROOM: &str = "size=24m";
 /// Set for whoever runs in a namespace of its own.
 const IS_INSIDE: &str = "MDM_FAULTS_NAMESPACE";
 
-/// What takes all the room.
-pub(super) struct FullDisk(PathBuf);
+/// A disk that gets full.
+pub(super) struct FullDisk {
+    /// What takes all the room.
+    filler: PathBuf,
+    /// Whether the host has ever told a client.
+    was_told: bool,
+}
 
 impl FullDisk {
     pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
@@ -36,14 +41,16 @@ impl FullDisk {
         run(Command::new("cp").arg("-a").arg(kept.join(".")).arg(&data))?;
         lab.start_host()?;
         let stage = Stage::on(lab, seed, &Setting::default())?;
-        Ok((stage, Box::new(Self(data.join("filler")))))
+        let filler = data.join("filler");
+        let was_told = false;
+        Ok((stage, Box::new(Self { filler, was_told })))
     }
 }
 
 impl Fault for FullDisk {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         let before = stage.refusals("store-failed");
-        let mut filler = fs::File::create(&self.0)?;
+        let mut filler = fs::File::create(&self.filler)?;
         loop {
             match filler.write_all(&[0; 1 << 16]) {
                 Ok(()) => {}
@@ -52,10 +59,11 @@ impl Fault for FullDisk {
             }
         }
         stage.pass(100..=500);
-        let told = stage.is_refused_for("store-failed", before);
+        // Once its log has grown, the host can go on for long in the room that it has.
+        self.was_told |= stage.is_refused_for("store-failed", before);
         drop(filler);
-        fs::remove_file(&self.0)?;
-        ensure!(told, "no client was told that the store failed");
+        fs::remove_file(&self.filler)?;
+        ensure!(self.was_told, "no client was told that the store failed");
         Ok(())
     }
 }
