@@ -91,6 +91,7 @@ impl Situation {
                 enrolled_at: now - 10_000,
                 revoked_at: is(7).then_some(now - 100),
                 version: 0,
+                in_contact_until: None,
                 pending: None,
                 latest: None,
             },

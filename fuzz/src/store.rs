@@ -13,7 +13,8 @@ use mdm_host::{
         BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices,
         Enrollment, Fleet, FleetSummary, Group, Idempotency, KeyTimes, KeyedCall, NewDevice,
         NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe,
-        Progress, Replicas, Session, Shared, Snapshot, StoreError, User, UserChange, WakeUps, Webhook, WebhookState, Webhooks,
+        Progress, Replicas, Session, Shared, Snapshot, StoreError, User, UserChange, WakeUps,
+        Webhook, WebhookState, Webhooks,
     },
     token::TokenDigest,
 };
@@ -25,7 +26,7 @@ use mdm_wire::{
     time::{END_OF_CALENDAR, Timestamp},
     words::{Failure, Outcome},
 };
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -522,6 +523,12 @@ impl Webhooks for OneDevice {
     }
 }
 
+impl Shared for OneDevice {
+    fn replicas(&self) -> Option<Arc<dyn Replicas>> {
+        None
+    }
+}
+
 #[async_trait]
 impl Bulks for OneDevice {
     async fn add_bulk(&self, bulk: Bulk, audit: AuditEntry) -> Result<()> {
@@ -546,7 +553,11 @@ impl Bulks for OneDevice {
         Ok(Vec::new())
     }
 
-    async fn bulks_with_downloads(&self) -> Result<Vec<Bulk>> {
+    async fn hold_bulk(&self, _: &str, _: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    async fn bulks_with_downloads(&self, _: Timestamp) -> Result<Vec<Bulk>> {
         Ok(Vec::new())
     }
 
