@@ -193,11 +193,19 @@ fn fingerprint(engine: &Engine) -> [u8; ENGINE_LENGTH] {
     hasher.finish().to_le_bytes()
 }
 
+/// The same component for another engine of the same settings, without compiling it again.
+pub(super) fn copied(component: &Component, engine: &Engine) -> Result<Component, LoadError> {
+    let code = component
+        .serialize()
+        .map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+    load_trusted(engine, &code).ok_or(LoadError::OtherEngine)
+}
+
 #[allow(unsafe_code)]
 fn load_trusted(engine: &Engine, code: &[u8]) -> Option<Component> {
-    // SAFETY: `deserialize` runs what it is given as machine code. The caller has verified, with a
-    // key that only this host has, that these bytes are what this host's `Component::serialize`
-    // wrote; wasmtime itself refuses those of another version or other settings.
+    // SAFETY: `deserialize` runs what it is given as machine code. These bytes are what this host's
+    // `Component::serialize` wrote: the caller has them from there, or has verified it with a key that only
+    // this host has. wasmtime itself refuses those of another version or other settings.
     unsafe { Component::deserialize(engine, code) }.ok()
 }
 

@@ -3,14 +3,17 @@
 
 use super::{
     CallContext, Function, Runtime,
-    bindings::{PasswordPlugin, PasswordPluginIndices, exports::mdm::password::password},
+    bindings::PasswordPluginIndices,
     context::Secret,
     contract::*,
     digest::hex,
     error::{PluginError, shortened},
+    exports::{Exports, Places},
     grants::Import,
     health::{Health, HealthReport, Turn},
     imports::Guest,
+    lanes::{Lanes, OnLane},
+    limits::Limits,
     returned::{in_calendar, sent},
 };
 use std::time::Duration;
@@ -25,8 +28,7 @@ const MOST_HANDLES: usize = 64;
 /// A plugin that fits the contract, ready to run.
 pub struct Plugin {
     runtime: Runtime,
-    pre: InstancePre<Guest>,
-    indices: PasswordPluginIndices,
+    loaded: Lanes<Loaded>,
     digest: [u8; 32],
     contract: String,
     imports: Vec<Import>,
@@ -36,16 +38,14 @@ pub struct Plugin {
 impl Plugin {
     pub(super) fn new(
         runtime: Runtime,
-        pre: InstancePre<Guest>,
-        indices: PasswordPluginIndices,
+        loaded: Vec<Loaded>,
         digest: [u8; 32],
         contract: String,
         imports: Vec<Import>,
     ) -> Self {
         Self {
             runtime,
-            pre,
-            indices,
+            loaded: Lanes::new(loaded),
             digest,
             contract,
             imports,
@@ -99,25 +99,38 @@ impl Plugin {
     /// Makes an instance. The service makes one for each call, so that a plugin can't carry anything
     /// from one device's call to another's.
     pub fn instance(&self) -> Result<Instance, PluginError> {
-        self.instantiate()
-            .map_err(|error| PluginError::from_trap(&error, &self.runtime.limits))
+        let limits = &self.runtime.limits;
+        let no_lane = || PluginError::HostFailed("it is loaded on no engine".into());
+        let (loaded, lane) = self.loaded.take().ok_or_else(no_lane)?;
+        let mut instance = loaded
+            .instantiate(limits)
+            .map_err(|error| PluginError::from_trap(&error, limits))?;
+        instance._lane = Some(lane);
+        Ok(instance)
     }
+}
 
-    /// Makes an instance. Only here does wasmtime compare the types of the exports with the contract's.
-    pub(super) fn instantiate(&self) -> wasmtime::Result<Instance> {
-        let limits = self.runtime.limits;
-        let mut store = Store::new(&self.runtime.engine, Guest::new(&limits));
+/// A plugin on one engine.
+pub(super) struct Loaded {
+    pub(super) pre: InstancePre<Guest>,
+    pub(super) places: Places,
+}
+
+impl Loaded {
+    /// Makes an instance.
+    pub(super) fn instantiate(&self, limits: &Limits) -> wasmtime::Result<Instance> {
+        let mut store = Store::new(self.pre.engine(), Guest::new(limits));
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(limits.ticks());
         store.set_hostcall_fuel(limits.handover);
         store.set_max_component_handles(MOST_HANDLES);
         let instance = self.pre.instantiate(&mut store)?;
-        let exports = self.indices.load(&mut store, &instance)?;
         Ok(Instance {
             store,
             instance,
-            exports,
-            limits,
+            exports: Exports::new(&self.places),
+            limits: *limits,
+            _lane: None,
         })
     }
 }
@@ -126,22 +139,29 @@ impl Plugin {
 pub struct Instance {
     store: Store<Guest>,
     instance: component::Instance,
-    exports: PasswordPlugin,
-    limits: super::Limits,
+    exports: Exports,
+    limits: Limits,
+    /// Left when the instance is gone.
+    _lane: Option<OnLane>,
 }
 
 /// A decision, and the context with the changes that it made.
 pub type Decided<T> = Result<(T, CallContext), PluginError>;
 
 impl Instance {
+    /// Compares the types of all functions with the contract's.
+    pub(super) fn check_types(&mut self, indices: &PasswordPluginIndices) -> wasmtime::Result<()> {
+        indices.load(&mut self.store, &self.instance).map(|_| ())
+    }
+
     fn run<T>(
         &mut self,
         context: CallContext,
-        call: impl FnOnce(&password::Guest, &mut Store<Guest>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&mut Exports, &component::Instance, &mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> Decided<T> {
         self.store.data_mut().context = Some(context);
         self.store.set_epoch_deadline(self.limits.ticks());
-        let decision = call(self.exports.mdm_password_password(), &mut self.store);
+        let decision = call(&mut self.exports, &self.instance, &mut self.store);
         let context = self.store.data_mut().context.take();
         match (decision, context) {
             (Ok(decision), Some(context)) => Ok((decision, context)),
@@ -163,8 +183,9 @@ impl Instance {
         options: ResetOptions,
         terms: &Terms,
     ) -> Decided<Result<CommandId, Refusal>> {
-        let decided = self.run(context, |guest, store| {
-            guest.call_reset(store, secret(), options, terms)
+        let decided = self.run(context, |exports, instance, store| {
+            let parameters = (secret(), options, terms.clone());
+            exports.reset.call(instance, store, parameters)
         });
         sent(decided)
     }
@@ -175,7 +196,9 @@ impl Instance {
         context: CallContext,
         terms: &Terms,
     ) -> Decided<Result<CommandId, Refusal>> {
-        let decided = self.run(context, |guest, store| guest.call_remove(store, terms));
+        let decided = self.run(context, |exports, instance, store| {
+            exports.remove.call(instance, store, (terms.clone(),))
+        });
         sent(decided)
     }
 
@@ -188,20 +211,25 @@ impl Instance {
         terms: &Terms,
     ) -> Decided<DeviceOutlook> {
         let secret = context.password.is_some().then(secret);
-        let decided = self.run(context, |guest, store| {
-            guest.call_outlook(store, action, secret, options, terms)
+        let decided = self.run(context, |exports, instance, store| {
+            let parameters = (action, secret, options, terms.clone());
+            exports.outlook.call(instance, store, parameters)
         });
         in_calendar(decided)
     }
 
     /// What a device page shows.
     pub fn status(&mut self, context: CallContext) -> Decided<DeviceStatus> {
-        in_calendar(self.run(context, |guest, store| guest.call_status(store)))
+        in_calendar(self.run(context, |exports, instance, store| {
+            exports.status.call(instance, store, ())
+        }))
     }
 
     /// Whether the applied policy is enforced.
     pub fn policy_override(&mut self, context: CallContext) -> Decided<PolicyState> {
-        in_calendar(self.run(context, |guest, store| guest.call_policy_override(store)))
+        in_calendar(self.run(context, |exports, instance, store| {
+            exports.policy_override.call(instance, store, ())
+        }))
     }
 
     /// Takes what an agent said of the context's command.
@@ -211,21 +239,26 @@ impl Instance {
         outcome: &Outcome,
     ) -> Decided<Result<ReportEffect, Refusal>> {
         let command = subject(&context)?;
-        self.run(context, |guest, store| {
-            guest.call_report(store, &command, outcome)
+        self.run(context, |exports, instance, store| {
+            let parameters = (command, outcome.clone());
+            exports.report.call(instance, store, parameters)
         })
     }
 
     /// An admin takes the context's command back.
     pub fn cancel(&mut self, context: CallContext) -> Decided<Result<(), Refusal>> {
         let command = subject(&context)?;
-        self.run(context, |guest, store| guest.call_cancel(store, &command))
+        self.run(context, |exports, instance, store| {
+            exports.cancel.call(instance, store, (command,))
+        })
     }
 
     /// The time of the context's command is over.
     pub fn expire(&mut self, context: CallContext) -> Decided<Result<(), Refusal>> {
         let command = subject(&context)?;
-        self.run(context, |guest, store| guest.call_expire(store, &command))
+        self.run(context, |exports, instance, store| {
+            exports.expire.call(instance, store, (command,))
+        })
     }
 
     /// Calls a function of an interface that a later 1.x added to the contract, such as
@@ -253,7 +286,7 @@ impl Instance {
         let function = instance
             .get_typed_func::<P, R>(&mut *store, &export)
             .map_err(|_| PluginError::OtherTypes(function.to_owned()))?;
-        self.run(context, |_, store| {
+        self.run(context, |_, _, store| {
             Ok(Some(function.call(store, parameters)?))
         })
     }

@@ -1,18 +1,21 @@
-//! The engine that compiles and runs plugins, and holds them to their limits.
+//! The engines that compile and run plugins, and hold them to their limits.
 
 use super::{
     error::{Exhausted, LoadError},
+    lanes,
     limits::{Limits, TICK},
 };
 use std::{sync::Arc, thread};
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter,
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
+    ResourceLimiter,
 };
 
-/// A WebAssembly engine that all plugins of a host share.
+/// The WebAssembly engines that all plugins of a host share.
 #[derive(Clone)]
 pub struct Runtime {
-    pub(super) engine: Engine,
+    /// One for each lane; they are alike.
+    pub(super) engines: Arc<[Engine]>,
     pub(super) limits: Limits,
     /// The clock stops when the last runtime is gone.
     _clock: Arc<()>,
@@ -38,23 +41,27 @@ impl Runtime {
     }
 
     fn with(config: Config, limits: Limits) -> Result<Self, LoadError> {
-        let engine = Engine::new(&config).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
+        let engine = || Engine::new(&config).map_err(|e| LoadError::Engine(format!("{e:#}")));
+        let engines: Result<Arc<[Engine]>, LoadError> = (0..lanes::number(limits.instances))
+            .map(|_| engine())
+            .collect();
+        let engines = engines?;
         let clock = Arc::new(());
-        let (weak_engine, alive) = (engine.weak(), Arc::downgrade(&clock));
+        let weak_engines: Vec<EngineWeak> = engines.iter().map(Engine::weak).collect();
+        let alive = Arc::downgrade(&clock);
         thread::Builder::new()
             .name("plugin-clock".into())
             .spawn(move || {
-                while alive.strong_count() > 0
-                    && let Some(engine) = weak_engine.upgrade()
-                {
-                    engine.increment_epoch();
-                    drop(engine);
+                while alive.strong_count() > 0 {
+                    for engine in weak_engines.iter().filter_map(EngineWeak::upgrade) {
+                        engine.increment_epoch();
+                    }
                     thread::sleep(TICK);
                 }
             })
             .map_err(|e| LoadError::Engine(e.to_string()))?;
         Ok(Self {
-            engine,
+            engines,
             limits,
             _clock: clock,
         })

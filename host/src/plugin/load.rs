@@ -1,9 +1,11 @@
 //! Loading: from a file's bytes to a component that is known to fit the contract.
 
 use super::{
-    Artifacts, Function, Plugin, Runtime,
+    Artifacts, Function, Plugin, Runtime, artifact,
     bindings::{PasswordPlugin, PasswordPluginIndices},
+    calls::Loaded,
     error::{LoadError, PluginError},
+    exports::Places,
     grants::Import,
     imports::Guest,
     inspect::inspect,
@@ -29,20 +31,20 @@ impl Runtime {
     pub fn load(&self, bytes: &[u8], artifacts: Option<&Artifacts>) -> Result<Plugin, LoadError> {
         if Artifacts::is_artifact(bytes) {
             let artifacts = artifacts.ok_or(LoadError::Altered)?;
-            let (component, digest) = artifacts.load(&self.engine, bytes)?;
+            let (component, digest) = artifacts.load(self.engine(), bytes)?;
             let plugin = self.admit(&component, digest)?;
             artifacts.keep(bytes, &digest);
             return Ok(plugin);
         }
         check_preamble(bytes)?;
         let digest: [u8; 32] = Sha256::digest(bytes).into();
-        if let Some(component) = artifacts.and_then(|kept| kept.find(&self.engine, &digest)) {
+        if let Some(component) = artifacts.and_then(|kept| kept.find(self.engine(), &digest)) {
             return self.admit(&component, digest);
         }
         let component = self.compile(bytes)?;
         let plugin = self.admit(&component, digest)?;
         if let Some(artifacts) = artifacts {
-            let artifact = artifacts.make(&self.engine, &component, bytes, &digest)?;
+            let artifact = artifacts.make(self.engine(), &component, bytes, &digest)?;
             artifacts.keep(&artifact, &digest);
         }
         Ok(plugin)
@@ -55,7 +57,12 @@ impl Runtime {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
         let component = self.compile(bytes)?;
         self.admit(&component, digest)?;
-        artifacts.make(&self.engine, &component, bytes, &digest)
+        artifacts.make(self.engine(), &component, bytes, &digest)
+    }
+
+    /// The engine that a component is compiled by.
+    fn engine(&self) -> &Engine {
+        &self.engines[0]
     }
 
     /// What its names rule out is not compiled: so a stranger's file costs no more than its reading.
@@ -64,7 +71,7 @@ impl Runtime {
         check_imports(&inspection.imports)?;
         check_interface(inspection.exports.iter().map(String::as_str))?;
         tracing::info!(bytes = bytes.len(), "compiling a plugin");
-        Component::new(&self.engine, bytes).map_err(|error| {
+        Component::new(self.engine(), bytes).map_err(|error| {
             let text = error.root_cause().to_string();
             // The only way to tell: the pool's limits are checked against a component that is sound.
             match text.contains("pooling allocator") {
@@ -77,23 +84,43 @@ impl Runtime {
     /// Lets a component in that fits the contract.
     fn admit(&self, component: &Component, digest: [u8; 32]) -> Result<Plugin, LoadError> {
         let component_type = component.component_type();
-        let imports = component_type.imports(&self.engine);
+        let engine = component.engine();
+        let imports = component_type.imports(engine);
         let imports: Vec<Import> = imports.map(|(name, _)| Import::new(name)).collect();
         check_imports(&imports)?;
-        let contract = check_exports(&self.engine, component)?;
-        let linker = linker(&self.engine).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
-        let other_types = |error: wasmtime::Error| LoadError::OtherTypes(format!("{error:#}"));
-        let pre = linker.instantiate_pre(component).map_err(other_types)?;
-        let indices = PasswordPluginIndices::new(&pre).map_err(other_types)?;
-        let plugin = Plugin::new(self.clone(), pre, indices, digest, contract, imports);
-        match plugin.instantiate() {
-            Ok(_) => Ok(plugin),
+        let contract = check_exports(engine, component)?;
+        let first = load_into(engine, component, &contract)?;
+        let indices = PasswordPluginIndices::new(&first.pre).map_err(other_types)?;
+        let instance = first.instantiate(&self.limits);
+        let checked = instance.and_then(|mut instance| instance.check_types(&indices));
+        let mut loaded = vec![first];
+        for engine in &self.engines[1..] {
+            let component = artifact::copied(component, engine)?;
+            loaded.push(load_into(engine, &component, &contract)?);
+        }
+        let plugin = Plugin::new(self.clone(), loaded, digest, contract, imports);
+        match checked {
+            Ok(()) => Ok(plugin),
             Err(error) => match PluginError::from_trap(&error, &self.limits) {
                 PluginError::Crashed(_) if !error.is::<Trap>() => Err(other_types(error)),
                 failure => Err(LoadError::DoesNotStart(failure)),
             },
         }
     }
+}
+
+fn other_types(error: wasmtime::Error) -> LoadError {
+    LoadError::OtherTypes(format!("{error:#}"))
+}
+
+/// Readies a component of this engine for its instances.
+fn load_into(engine: &Engine, component: &Component, contract: &str) -> Result<Loaded, LoadError> {
+    let linker = linker(engine).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
+    let pre = linker.instantiate_pre(component).map_err(other_types)?;
+    let interface = format!("{INTERFACE_NAME}{contract}");
+    let places =
+        Places::find(component, &interface).ok_or(LoadError::MissingInterface(INTERFACE))?;
+    Ok(Loaded { pre, places })
 }
 
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {

@@ -279,13 +279,20 @@ async fn law_5_a_password_is_nowhere_in_a_plugins_memory_whatever_it_calls() {
 #[tokio::test]
 async fn law_7_a_plugin_that_runs_out_of_time_is_stopped_soon_and_blocks_nobody_else() {
     let fleet = hostile().await;
-    let (slow, other) = (fleet.enroll(owner()).await, fleet.enroll(owner()).await);
+    let [slow, also_slow, other] = three(&fleet).await;
     let began = Instant::now();
-    let (stopped, ok) = tokio::join!(harm(&fleet, &slow, 1), fleet.reset(&other, "1234"));
-    assert!(matches!(
-        stopped,
-        ServiceError::Plugin(PluginError::TooSlow(_))
-    ));
+    // Those that run at the same time run on different engines, and each has its clock.
+    let (one, two, ok) = tokio::join!(
+        harm(&fleet, &slow, 1),
+        harm(&fleet, &also_slow, 1),
+        fleet.reset(&other, "1234")
+    );
+    for stopped in [one, two] {
+        assert!(matches!(
+            stopped,
+            ServiceError::Plugin(PluginError::TooSlow(_))
+        ));
+    }
     assert!(ok.is_ok());
     assert!(
         began.elapsed().as_secs() < 5,

@@ -1,0 +1,92 @@
+//! The functions that a plugin exports, as an instance of it has them. wasmtime compares the types of a function
+//! with the contract's in each instance anew, which takes as long as a call of it; so only what is called is
+//! compared. That all of them fit, loading has seen.
+
+use super::{Function, context::Secret, contract::*, imports::Guest};
+use wasmtime::{
+    Store,
+    component::{
+        Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, Resource,
+        TypedFunc,
+    },
+};
+
+/// Where the functions lie in a component.
+pub(super) struct Places([ComponentExportIndex; Function::ALL.len()]);
+
+impl Places {
+    /// Finds the functions in the component's interface of this name. None: there is one missing.
+    pub(super) fn find(component: &Component, interface: &str) -> Option<Self> {
+        let interface = component.get_export_index(None, interface)?;
+        let mut places = [interface; Function::ALL.len()];
+        for (place, function) in places.iter_mut().zip(Function::ALL) {
+            *place = component.get_export_index(Some(&interface), function.word())?;
+        }
+        Some(Self(places))
+    }
+}
+
+/// A function of an instance, with its parameters and what it returns.
+pub(super) struct Export<P, R> {
+    place: ComponentExportIndex,
+    /// Once it has been called.
+    function: Option<TypedFunc<P, (R,)>>,
+}
+
+impl<P, R> Export<P, R>
+where
+    P: ComponentNamedList + Lower,
+    R: Lift + 'static,
+{
+    fn new(places: &Places, function: Function) -> Self {
+        Self {
+            place: places.0[function as usize],
+            function: None,
+        }
+    }
+
+    /// Calls it.
+    pub(super) fn call(
+        &mut self,
+        instance: &Instance,
+        store: &mut Store<Guest>,
+        parameters: P,
+    ) -> wasmtime::Result<R> {
+        let function = match self.function {
+            Some(known) => known,
+            None => *self
+                .function
+                .insert(instance.get_typed_func(&mut *store, &self.place)?),
+        };
+        let (returned,) = function.call(store, parameters)?;
+        Ok(returned)
+    }
+}
+
+/// The functions of an instance.
+pub(super) struct Exports {
+    pub(super) reset: Export<(Resource<Secret>, ResetOptions, Terms), Result<CommandId, Refusal>>,
+    pub(super) remove: Export<(Terms,), Result<CommandId, Refusal>>,
+    pub(super) outlook:
+        Export<(Action, Option<Resource<Secret>>, ResetOptions, Terms), DeviceOutlook>,
+    pub(super) status: Export<(), DeviceStatus>,
+    pub(super) policy_override: Export<(), PolicyState>,
+    pub(super) report: Export<(Command, Outcome), Result<ReportEffect, Refusal>>,
+    pub(super) cancel: Export<(Command,), Result<(), Refusal>>,
+    pub(super) expire: Export<(Command,), Result<(), Refusal>>,
+}
+
+impl Exports {
+    pub(super) fn new(places: &Places) -> Self {
+        Self {
+            reset: Export::new(places, Function::Reset),
+            remove: Export::new(places, Function::Remove),
+            outlook: Export::new(places, Function::Outlook),
+            status: Export::new(places, Function::Status),
+            policy_override: Export::new(places, Function::PolicyOverride),
+            report: Export::new(places, Function::Report),
+            cancel: Export::new(places, Function::Cancel),
+            expire: Export::new(places, Function::Expire),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The baseline: the same rules as native Rust, with what the host does for every call: it hands out copies of
+//! what it knows, measures the password, and makes an id for the command.
+
+use crate::sample;
+use mdm_host::password::Password;
+use mdm_plugin::rules::{self, types};
+use std::hint::black_box;
+
+/// What the host knows.
+pub struct Native {
+    known: rules::Situation,
+    password: Password,
+}
+
+impl Native {
+    pub fn new() -> Self {
+        Self {
+            known: situation(),
+            password: sample::password(),
+        }
+    }
+
+    /// Decides on a reset.
+    pub fn reset(&self) -> (rules::Sending, String) {
+        let situation = rules::Situation {
+            device: self.known.device.clone(),
+            pending: self.known.pending.clone(),
+            password_rule: self.known.password_rule,
+            now: self.known.now,
+        };
+        let measured = self.password.measure();
+        let measure = types::Measure {
+            length: measured.length,
+            digits: measured.digits,
+            lower_case: measured.lower_case,
+            upper_case: measured.upper_case,
+            symbols: measured.symbols,
+            others: measured.others,
+            longest_sequence: measured.longest_sequence,
+        };
+        let options = types::ResetOptions {
+            lock_now: false,
+            require_entry: false,
+            no_credentials_on_boot: false,
+        };
+        let terms = types::Terms {
+            replaces: None,
+            valid_for: None,
+        };
+        let sending = rules::reset(black_box(&situation), &measure, options, &terms);
+        let id = uuid::Uuid::now_v7().to_string();
+        (sending.expect("a command"), id)
+    }
+}
+
+/// The facts of the sample, in the types of the plugin.
+fn situation() -> rules::Situation {
+    rules::Situation {
+        device: types::Device {
+            id: "0198c1de-0000-7000-8000-000000000001".into(),
+            api_level: 34,
+            agent_version: "6.9.0".into(),
+            management_mode: types::ManagementMode::DeviceOwner,
+            managed_profile: false,
+            groups: vec!["sales".into()],
+            condition: types::Condition {
+                password_set: true,
+                token: types::TokenState::Active,
+                unlocked_since_boot: true,
+                direct_boot_aware: true,
+                secure_lock_screen: true,
+                other_admin_entry_pending: false,
+                other_admin_policy: None,
+            },
+            last_sync: 1_700_000_000_000,
+            policy: None,
+            policy_override: None,
+        },
+        pending: None,
+        password_rule: types::PasswordRule {
+            characters: types::Characters::Digits,
+            minimum_length: 4,
+            maximum_length: 4,
+        },
+        now: 1_700_000_000_000,
+    }
+}

@@ -1,0 +1,71 @@
+//! A reset as any host has many: a device that will do, and a password that meets the rule.
+
+use mdm_host::{
+    password::Password,
+    plugin::{CallContext, Limits, Plugin, REFERENCE, Runtime},
+};
+use mdm_wire::{
+    decisions::{Capabilities, Device, PasswordRule, Terms},
+    words::{Condition, ManagementMode, ResetOptions, TokenState},
+};
+use zeroize::Zeroizing;
+
+/// The reference plugin.
+pub fn plugin() -> Plugin {
+    let runtime = Runtime::new(Limits::default()).expect("an engine");
+    runtime.load(REFERENCE, None).expect("the reference plugin")
+}
+
+/// The password of the reset.
+pub fn password() -> Password {
+    Password::new(Zeroizing::new("1234".into()))
+}
+
+/// A reset on an instance made for it: what the service does.
+pub fn fresh(plugin: &Plugin, context: CallContext) -> CallContext {
+    let mut instance = plugin.instance().expect("an instance");
+    let decided = instance.reset(context, ResetOptions::default(), &Terms::default());
+    let (decision, context) = decided.expect("a decision");
+    decision.expect("a command");
+    context
+}
+
+/// What is known of the device.
+pub fn context() -> CallContext {
+    CallContext {
+        device: Device {
+            id: "0198c1de-0000-7000-8000-000000000001".into(),
+            api_level: 34,
+            agent_version: "6.9.0".into(),
+            management_mode: ManagementMode::DeviceOwner,
+            managed_profile: false,
+            groups: vec!["sales".into()],
+            condition: Condition {
+                password_set: true,
+                token: TokenState::Active,
+                unlocked_since_boot: true,
+                direct_boot_aware: true,
+                secure_lock_screen: true,
+                other_admin_entry_pending: false,
+                other_admin_policy: None,
+            },
+            last_sync: 1_700_000_000_000,
+            policy: None,
+            policy_override: None,
+        },
+        pending: None,
+        latest: None,
+        subject: None,
+        password_rule: PasswordRule::default(),
+        capabilities: Capabilities {
+            lock_now: true,
+            require_entry: true,
+            no_credentials_on_boot: true,
+            expiry: true,
+        },
+        online: true,
+        now: 1_700_000_000_000,
+        password: Some(password()),
+        changes: Vec::new(),
+    }
+}

@@ -1,0 +1,69 @@
+//! How much more is done in a second on two threads than on one.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::Duration,
+};
+
+/// Says how long it took.
+pub type Job = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// Two threads that stay, and so keep what a thread has of its own.
+pub struct Threads([Worker; 2]);
+
+struct Worker {
+    jobs: Sender<(Job, Arc<AtomicUsize>)>,
+    done: Receiver<Duration>,
+}
+
+impl Threads {
+    pub fn new() -> Self {
+        Self(std::array::from_fn(|_| Worker::new()))
+    }
+
+    /// What one thread does a second of a job that does so many things.
+    pub fn one(&self, things: usize, job: &Job) -> f64 {
+        self.run(1, things, job)
+    }
+
+    /// What two threads do a second.
+    pub fn two(&self, things: usize, job: &Job) -> f64 {
+        self.run(2, things, job)
+    }
+
+    fn run(&self, number: usize, things: usize, job: &Job) -> f64 {
+        let missing = Arc::new(AtomicUsize::new(number));
+        let workers = &self.0[..number];
+        for worker in workers {
+            let order = (Arc::clone(job), Arc::clone(&missing));
+            worker.jobs.send(order).expect("the thread is there");
+        }
+        let times = workers.iter().map(|it| it.done.recv().expect("a time"));
+        times.map(|time| things as f64 / time.as_secs_f64()).sum()
+    }
+}
+
+impl Worker {
+    fn new() -> Self {
+        let (jobs, orders) = channel::<(Job, Arc<AtomicUsize>)>();
+        let (says, done) = channel();
+        thread::spawn(move || {
+            for (job, missing) in orders {
+                // All begin at the same time.
+                missing.fetch_sub(1, Ordering::SeqCst);
+                while missing.load(Ordering::SeqCst) > 0 {
+                    thread::yield_now();
+                }
+                if says.send(job()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { jobs, done }
+    }
+}

@@ -1,0 +1,109 @@
+//! A reset by the rules of the reference plugin, as a plugin of Extism.
+
+mod facts;
+
+use extism_pdk::{FnResult, Json, plugin_fn};
+use facts::{Asked, Decision};
+use mdm_plugin::rules::{self, Ending, Situation, types};
+
+/// Decides on a reset.
+#[plugin_fn]
+pub fn reset(Json(asked): Json<Asked>) -> FnResult<Json<Decision>> {
+    let terms = types::Terms {
+        replaces: asked.terms.replaces,
+        valid_for: asked.terms.valid_for,
+    };
+    let options = types::ResetOptions {
+        lock_now: asked.options.lock_now,
+        require_entry: asked.options.require_entry,
+        no_credentials_on_boot: asked.options.no_credentials_on_boot,
+    };
+    let situation = Situation {
+        device: device(asked.device),
+        pending: asked.pending.map(pending),
+        password_rule: types::PasswordRule {
+            characters: types::Characters::Digits,
+            minimum_length: asked.password_rule.minimum_length,
+            maximum_length: asked.password_rule.maximum_length,
+        },
+        now: asked.now,
+    };
+    let decision = match rules::reset(&situation, &measure(&asked.password), options, &terms) {
+        Err(refusal) => Decision::Refuse(format!("{refusal:?}")),
+        Ok(sending) => {
+            let (expired, superseded) = match sending.ends {
+                None => (None, None),
+                Some(Ending::Expired(id)) => (Some(id), None),
+                Some(Ending::Superseded(id)) => (None, Some(id)),
+            };
+            Decision::Send {
+                options: asked.options,
+                expires_at: sending.command.expires_at,
+                expired,
+                superseded,
+            }
+        }
+    };
+    Ok(Json(decision))
+}
+
+fn device(told: facts::Device) -> types::Device {
+    types::Device {
+        id: told.id,
+        api_level: told.api_level,
+        agent_version: told.agent_version,
+        management_mode: match told.management_mode {
+            facts::ManagementMode::DeviceOwner => types::ManagementMode::DeviceOwner,
+            facts::ManagementMode::ProfileOwner => types::ManagementMode::ProfileOwner,
+            facts::ManagementMode::DeviceAdmin => types::ManagementMode::DeviceAdmin,
+        },
+        managed_profile: told.managed_profile,
+        groups: told.groups,
+        condition: types::Condition {
+            password_set: told.condition.password_set,
+            token: match told.condition.token {
+                facts::TokenState::Missing => types::TokenState::Missing,
+                facts::TokenState::Unconfirmed => types::TokenState::Unconfirmed,
+                facts::TokenState::Active => types::TokenState::Active,
+                facts::TokenState::Invalid => types::TokenState::Invalid,
+            },
+            unlocked_since_boot: told.condition.unlocked_since_boot,
+            direct_boot_aware: told.condition.direct_boot_aware,
+            secure_lock_screen: told.condition.secure_lock_screen,
+            other_admin_entry_pending: told.condition.other_admin_entry_pending,
+            other_admin_policy: None,
+        },
+        last_sync: told.last_sync,
+        policy: None,
+        policy_override: None,
+    }
+}
+
+fn pending(told: facts::Pending) -> types::Command {
+    types::Command {
+        id: told.id,
+        action: types::Action::Reset,
+        options: types::ResetOptions {
+            lock_now: false,
+            require_entry: false,
+            no_credentials_on_boot: false,
+        },
+        status: types::Status::Pending,
+        requested_at: told.requested_at,
+        settled_at: None,
+        expires_at: told.expires_at,
+        late_outcome: None,
+    }
+}
+
+fn measure(told: &facts::Measure) -> types::Measure {
+    types::Measure {
+        length: told.length,
+        digits: told.digits,
+        lower_case: told.lower_case,
+        upper_case: told.upper_case,
+        symbols: told.symbols,
+        others: told.others,
+        longest_sequence: told.longest_sequence,
+    }
+}
