@@ -26,7 +26,7 @@ cargo xtask <task>
   screenshots every page of the dashboard, into docs/screenshots
   test        every test, and their number        (arguments after -- go to cargo test)
   faults      kills, full disks, cut networks under load: faults [--kind NAME] [--rounds 300] [--seed N]
-  bench       what a call costs                   (arguments after -- go to cargo bench)
+  bench       what all this costs: bench [NAME…], or everything
   load        simulated fleets on real hosts: load [--devices 1k,10k,100k,1M] [--store sqlite,postgres] [--seconds 10];
               the tables go into docs/BENCHMARKS.md
   fuzz        what strangers send, made up: fuzz [--target NAME] [--runs 20000]
@@ -135,7 +135,28 @@ fn test(arguments: &[&str]) -> anyhow::Result<()> {
     testing::run(arguments)
 }
 
-fn bench(arguments: &[&str]) -> anyhow::Result<()> {
+/// What is measured, in turn: `languages` by the host itself, `extism` in a workspace of its own.
+const BENCHES: [&str; 9] = [
+    "languages",
+    "swap",
+    "security",
+    "dashboard",
+    "commits",
+    "syncs",
+    "connected",
+    "reset",
+    "extism",
+];
+
+fn bench(names: &[&str]) -> anyhow::Result<()> {
+    let names = if names.is_empty() { &BENCHES } else { names };
+    for name in names {
+        ensure!(
+            BENCHES.contains(name),
+            "there is no bench `{name}`: there are {}",
+            BENCHES.join(", ")
+        );
+    }
     toolchain::ensure()?;
     // The benches start the programs that a user would start.
     let build = ["build", "--locked", "-j2", "--release"];
@@ -146,42 +167,30 @@ fn bench(arguments: &[&str]) -> anyhow::Result<()> {
         ]
         .concat(),
     )?;
-    examples::build()?;
-    examples::bench()?;
-    let bench = [
-        "bench",
-        "--locked",
-        "-j2",
-        "--package",
-        "mdm-tests",
-        "--bench",
-    ];
-    for name in [
-        "swap",
-        "security",
-        "dashboard",
-        "commits",
-        "syncs",
-        "connected",
-    ] {
-        cargo(&[&bench[..], &[name]].concat())?;
+    for name in names {
+        match *name {
+            "languages" => {
+                examples::build()?;
+                examples::bench()?;
+            }
+            "swap" => {
+                examples::build()?;
+                bench_of_the_tests(name)?;
+            }
+            "extism" => run(Command::new("cargo")
+                .args(["run", "--locked", "-j2", "--release", "--quiet"])
+                .args(["--manifest-path", "tests/extism/Cargo.toml"])
+                .arg("--target-dir")
+                .arg(tools::target().join("extism")))?,
+            _ => bench_of_the_tests(name)?,
+        }
     }
-    cargo(&[&bench[..], &["reset", "--"], arguments].concat())
+    Ok(())
 }
 
-fn load(arguments: &[&str]) -> anyhow::Result<()> {
-    toolchain::ensure()?;
-    let release = ["--locked", "-j2", "--release", "--package", "mdm-tests"];
-    cargo(
-        &[
-            &["build"],
-            &release[..],
-            &["--package", "mdm-host", "--bins"],
-        ]
-        .concat(),
-    )?;
-    let write = ["--bin", "load", "--", "--write", "docs/BENCHMARKS.md"];
-    cargo(&[&["run"], &release[..], &write, arguments].concat())
+fn bench_of_the_tests(name: &str) -> anyhow::Result<()> {
+    let package = ["--package", "mdm-tests", "--bench", name];
+    cargo(&[&["bench", "--locked", "-j2"], &package[..]].concat())
 }
 
 fn reproduce() -> anyhow::Result<()> {

@@ -193,12 +193,27 @@ fn fingerprint(engine: &Engine) -> [u8; ENGINE_LENGTH] {
     hasher.finish().to_le_bytes()
 }
 
-/// The same component for another engine of the same settings, without compiling it again.
-pub(super) fn copied(component: &Component, engine: &Engine) -> Result<Component, LoadError> {
+/// The most machine code that is worth a copy for each engine, in bytes. What brings an interpreter along has
+/// ten times as much, and spends its time otherwise than waiting for another thread.
+const WORTH_COPYING: usize = 4 << 20;
+
+/// The same component for other engines of the same settings, without compiling it again; for none of them if
+/// it is too large.
+pub(super) fn copies(
+    component: &Component,
+    engines: &[Engine],
+) -> Result<Vec<Component>, LoadError> {
+    if engines.is_empty() {
+        return Ok(Vec::new());
+    }
     let code = component
         .serialize()
         .map_err(|error| LoadError::Engine(format!("{error:#}")))?;
-    load_trusted(engine, &code).ok_or(LoadError::OtherEngine)
+    if code.len() > WORTH_COPYING {
+        return Ok(Vec::new());
+    }
+    let copy = |engine| load_trusted(engine, &code).ok_or(LoadError::OtherEngine);
+    engines.iter().map(copy).collect()
 }
 
 #[allow(unsafe_code)]

@@ -26,7 +26,10 @@ fn main() {
     println!("\nmedians of {} rounds, all in turns", turns::ROUNDS);
     calls();
     scaling();
-    println!("\na cold start, to the first answer: {:.1} ms", start::median());
+    println!(
+        "\na cold start, to the first answer: {:.1} ms",
+        start::median()
+    );
 }
 
 fn calls() {
@@ -75,7 +78,11 @@ fn scaling() {
     ]);
     println!("\n| resets a second | on 1 thread | on 2 | ratio |\n| --- | --- | --- | --- |");
     for (what, one, two) in [
-        ("the rules as native Rust: the ceiling", one_native, two_native),
+        (
+            "the rules as native Rust: the ceiling",
+            one_native,
+            two_native,
+        ),
         ("fresh instance", one, two),
     ] {
         println!("| {what} | {one:.0} | {two:.0} | {:.2}× |", two / one);
