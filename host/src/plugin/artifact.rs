@@ -193,27 +193,12 @@ fn fingerprint(engine: &Engine) -> [u8; ENGINE_LENGTH] {
     hasher.finish().to_le_bytes()
 }
 
-/// The most machine code that is worth a copy for each engine, in bytes. What brings an interpreter along has
-/// ten times as much, and spends its time otherwise than waiting for another thread.
-const WORTH_COPYING: usize = 4 << 20;
-
-/// The same component for other engines of the same settings, without compiling it again; for none of them if
-/// it is too large.
-pub(super) fn copies(
-    component: &Component,
-    engines: &[Engine],
-) -> Result<Vec<Component>, LoadError> {
-    if engines.is_empty() {
-        return Ok(Vec::new());
-    }
+/// The same component for another engine of the same settings, without compiling it again.
+pub(super) fn copied(component: &Component, engine: &Engine) -> Result<Component, LoadError> {
     let code = component
         .serialize()
         .map_err(|error| LoadError::Engine(format!("{error:#}")))?;
-    if code.len() > WORTH_COPYING {
-        return Ok(Vec::new());
-    }
-    let copy = |engine| load_trusted(engine, &code).ok_or(LoadError::OtherEngine);
-    engines.iter().map(copy).collect()
+    load_trusted(engine, &code).ok_or(LoadError::OtherEngine)
 }
 
 #[allow(unsafe_code)]

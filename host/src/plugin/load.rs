@@ -89,21 +89,23 @@ impl Runtime {
         let imports: Vec<Import> = imports.map(|(name, _)| Import::new(name)).collect();
         check_imports(&imports)?;
         let contract = check_exports(engine, component)?;
-        let first = load_into(component, &contract)?;
+        let first = load_into(engine, component, &contract)?;
         let indices = PasswordPluginIndices::new(&first.pre).map_err(other_types)?;
         let instance = first.instantiate(&self.limits);
         let checked = instance.and_then(|mut instance| instance.check_types(&indices));
-        if let Err(error) = checked {
-            return Err(match PluginError::from_trap(&error, &self.limits) {
-                PluginError::Crashed(_) if !error.is::<Trap>() => other_types(error),
-                failure => LoadError::DoesNotStart(failure),
-            });
-        }
         let mut loaded = vec![first];
-        for copy in artifact::copies(component, &self.engines[1..])? {
-            loaded.push(load_into(&copy, &contract)?);
+        for engine in &self.engines[1..] {
+            let component = artifact::copied(component, engine)?;
+            loaded.push(load_into(engine, &component, &contract)?);
         }
-        Ok(Plugin::new(self.clone(), loaded, digest, contract, imports))
+        let plugin = Plugin::new(self.clone(), loaded, digest, contract, imports);
+        match checked {
+            Ok(()) => Ok(plugin),
+            Err(error) => match PluginError::from_trap(&error, &self.limits) {
+                PluginError::Crashed(_) if !error.is::<Trap>() => Err(other_types(error)),
+                failure => Err(LoadError::DoesNotStart(failure)),
+            },
+        }
     }
 }
 
@@ -111,9 +113,9 @@ fn other_types(error: wasmtime::Error) -> LoadError {
     LoadError::OtherTypes(format!("{error:#}"))
 }
 
-/// Readies a component for its instances, on the engine that it belongs to.
-fn load_into(component: &Component, contract: &str) -> Result<Loaded, LoadError> {
-    let linker = linker(component.engine()).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
+/// Readies a component of this engine for its instances.
+fn load_into(engine: &Engine, component: &Component, contract: &str) -> Result<Loaded, LoadError> {
+    let linker = linker(engine).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
     let pre = linker.instantiate_pre(component).map_err(other_types)?;
     let interface = format!("{INTERFACE_NAME}{contract}");
     let places =
