@@ -106,6 +106,22 @@ fn screenshots() -> anyhow::Result<()> {
     program_of_the_tests("screenshots", &[])
 }
 
+fn load(arguments: &[&str]) -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    debian::ensure_programs()?;
+    let release = ["--locked", "-j2", "--release", "--package", "mdm-tests"];
+    cargo(
+        &[
+            &["build"],
+            &release[..],
+            &["--package", "mdm-host", "--bins"],
+        ]
+        .concat(),
+    )?;
+    let write = ["--bin", "load", "--", "--write", "docs/BENCHMARKS.md"];
+    cargo(&[&["run"], &release[..], &write, arguments].concat())
+}
+
 fn faults(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
     debian::ensure_programs()?;

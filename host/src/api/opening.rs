@@ -18,7 +18,7 @@ use tower_service::Service as _;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why an attempt to open a host came to nothing.
 #[derive(Debug)]
@@ -114,9 +114,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_doubles_up_to_half_a_minute() {
+    fn a_pause_doubles_up_to_ten_seconds() {
         let pauses = std::iter::successors(Some(FIRST_PAUSE), |it| Some(longer(*it)));
         let seconds: Vec<_> = pauses.take(8).map(|it| it.as_secs()).collect();
-        assert_eq!(seconds, [1, 2, 4, 8, 16, 30, 30, 30]);
+        assert_eq!(seconds, [1, 2, 4, 8, 10, 10, 10, 10]);
     }
 }

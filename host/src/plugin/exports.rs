@@ -56,19 +56,21 @@ where
             Some(known) => known,
             None => *self
                 .function
-                .insert(instance.get_typed_func(&mut *store, &self.place)?),
+                .insert(instance.get_typed_func(&mut *store, self.place)?),
         };
         let (returned,) = function.call(store, parameters)?;
         Ok(returned)
     }
 }
 
+/// What an outlook is asked of.
+type Asked = (Action, Option<Resource<Secret>>, ResetOptions, Terms);
+
 /// The functions of an instance.
 pub(super) struct Exports {
     pub(super) reset: Export<(Resource<Secret>, ResetOptions, Terms), Result<CommandId, Refusal>>,
     pub(super) remove: Export<(Terms,), Result<CommandId, Refusal>>,
-    pub(super) outlook:
-        Export<(Action, Option<Resource<Secret>>, ResetOptions, Terms), DeviceOutlook>,
+    pub(super) outlook: Export<Asked, DeviceOutlook>,
     pub(super) status: Export<(), DeviceStatus>,
     pub(super) policy_override: Export<(), PolicyState>,
     pub(super) report: Export<(Command, Outcome), Result<ReportEffect, Refusal>>,

@@ -7,13 +7,13 @@ use mdm_plugin::rules::{self, types};
 use std::hint::black_box;
 
 /// What the host knows.
-pub struct Native {
+pub(crate) struct Native {
     known: rules::Situation,
     password: Password,
 }
 
 impl Native {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             known: situation(),
             password: sample::password(),
@@ -21,7 +21,7 @@ impl Native {
     }
 
     /// Decides on a reset.
-    pub fn reset(&self) -> (rules::Sending, String) {
+    pub(crate) fn reset(&self) -> (rules::Sending, String) {
         let situation = rules::Situation {
             device: self.known.device.clone(),
             pending: self.known.pending.clone(),

@@ -11,18 +11,18 @@ use mdm_wire::{
 use zeroize::Zeroizing;
 
 /// The reference plugin.
-pub fn plugin() -> Plugin {
+pub(crate) fn plugin() -> Plugin {
     let runtime = Runtime::new(Limits::default()).expect("an engine");
     runtime.load(REFERENCE, None).expect("the reference plugin")
 }
 
 /// The password of the reset.
-pub fn password() -> Password {
+pub(crate) fn password() -> Password {
     Password::new(Zeroizing::new("1234".into()))
 }
 
 /// A reset on an instance made for it: what the service does.
-pub fn fresh(plugin: &Plugin, context: CallContext) -> CallContext {
+pub(crate) fn fresh(plugin: &Plugin, context: CallContext) -> CallContext {
     let mut instance = plugin.instance().expect("an instance");
     let decided = instance.reset(context, ResetOptions::default(), &Terms::default());
     let (decision, context) = decided.expect("a decision");
@@ -31,7 +31,7 @@ pub fn fresh(plugin: &Plugin, context: CallContext) -> CallContext {
 }
 
 /// What is known of the device.
-pub fn context() -> CallContext {
+pub(crate) fn context() -> CallContext {
     CallContext {
         device: Device {
             id: "0198c1de-0000-7000-8000-000000000001".into(),

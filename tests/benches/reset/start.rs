@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const STARTS: usize = 41;
 
 /// The median, in milliseconds.
-pub fn median() -> f64 {
+pub(crate) fn median() -> f64 {
     let folder = TempDir::new().expect("a folder");
     let port = TcpListener::bind("127.0.0.1:0")
         .and_then(|it| it.local_addr())

@@ -11,10 +11,10 @@ use std::{
 };
 
 /// Says how long it took.
-pub type Job = Arc<dyn Fn() -> Duration + Send + Sync>;
+pub(crate) type Job = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// Two threads that stay, and so keep what a thread has of its own.
-pub struct Threads([Worker; 2]);
+pub(crate) struct Threads([Worker; 2]);
 
 struct Worker {
     jobs: Sender<(Job, Arc<AtomicUsize>)>,
@@ -22,17 +22,17 @@ struct Worker {
 }
 
 impl Threads {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(std::array::from_fn(|_| Worker::new()))
     }
 
     /// What one thread does a second of a job that does so many things.
-    pub fn one(&self, things: usize, job: &Job) -> f64 {
+    pub(crate) fn one(&self, things: usize, job: &Job) -> f64 {
         self.run(1, things, job)
     }
 
     /// What two threads do a second.
-    pub fn two(&self, things: usize, job: &Job) -> f64 {
+    pub(crate) fn two(&self, things: usize, job: &Job) -> f64 {
         self.run(2, things, job)
     }
 

@@ -6,11 +6,11 @@ use std::{
 };
 
 /// How often each is measured.
-pub const ROUNDS: usize = 401;
+pub(crate) const ROUNDS: usize = 401;
 
 /// How long a number of calls takes, each with an input of its own. Neither making the inputs nor dropping what
 /// comes of them counts.
-pub fn calls<I, O>(
+pub(crate) fn calls<I, O>(
     number: usize,
     mut input: impl FnMut() -> I,
     mut call: impl FnMut(I) -> O,
@@ -25,7 +25,7 @@ pub fn calls<I, O>(
 }
 
 /// The median of what each of these says, of many rounds.
-pub fn medians<const N: usize>(mut measured: [&mut dyn FnMut() -> f64; N]) -> [f64; N] {
+pub(crate) fn medians<const N: usize>(mut measured: [&mut dyn FnMut() -> f64; N]) -> [f64; N] {
     let mut rounds: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(ROUNDS));
     for _ in 0..ROUNDS {
         for (measure, said) in measured.iter_mut().zip(&mut rounds) {
@@ -36,7 +36,7 @@ pub fn medians<const N: usize>(mut measured: [&mut dyn FnMut() -> f64; N]) -> [f
 }
 
 /// The median of some figures.
-pub fn median(mut figures: Vec<f64>) -> f64 {
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
 }
