@@ -183,7 +183,7 @@ fn a_database_that_stops_and_starts_again_costs_retries_and_no_restart() {
     }
     let verified = pair
         .one
-        .verify_audit(&["--store", &pair.postgres.url("mdm")])
+        .verify_audit(&[])
         .unwrap();
     assert!(verified.status.success(), "{}", text(&verified));
 }
