@@ -181,10 +181,7 @@ fn a_database_that_stops_and_starts_again_costs_retries_and_no_restart() {
         assert_eq!(lab.outcome(&phone, &command).unwrap()["status"], "success");
         assert!(phone.opens_with(password).unwrap());
     }
-    let verified = pair
-        .one
-        .verify_audit(&[])
-        .unwrap();
+    let verified = pair.one.verify_audit(&[]).unwrap();
     assert!(verified.status.success(), "{}", text(&verified));
 }
 
