@@ -4,6 +4,7 @@ use super::Service;
 use crate::{
     limiter::Limiter,
     store::{Changes, Heard},
+    transport::Transport as _,
 };
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -72,8 +73,6 @@ impl Service {
     }
 
     fn heard(self: &Arc<Self>, changes: &Changes) {
-        use crate::transport::Transport as _;
-
         for device in &changes.devices {
             self.news.changed(device);
             self.transport.wake(device);
