@@ -58,7 +58,9 @@ impl Times {
     pub fn counts(&self) -> [u64; BOUNDS.len() + 1] {
         let mut counts = [0; BOUNDS.len() + 1];
         for value in self.0.iter_recorded() {
-            let at = BOUNDS.partition_point(|bound| bound * 1000 < value.value_iterated_to());
+            // A bucket has all times that look the same with two digits: the shortest of them names it.
+            let micros = self.0.lowest_equivalent(value.value_iterated_to());
+            let at = BOUNDS.partition_point(|bound| bound * 1000 < micros);
             counts[at] += value.count_since_last_iteration();
         }
         counts
