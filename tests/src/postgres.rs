@@ -25,7 +25,8 @@ const KEEPER: &str = r#"
 folder=$1; shift
 while read -r order; do
     case $order in
-        start) "$@" >> "$folder/log" 2>&1 < /dev/null & pid=$! ;;
+        # Not a second one beside the first: nobody would end that.
+        start) [ -n "$pid" ] && [ -e "/proc/$pid/exe" ] || { "$@" >> "$folder/log" 2>&1 < /dev/null & pid=$!; } ;;
         kill) kill -9 $pid; wait $pid ;;
         stop) kill -INT $pid; wait $pid ;;
     esac

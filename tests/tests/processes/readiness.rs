@@ -70,24 +70,34 @@ impl Host {
     fn start(options: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let address = format!("127.0.0.1:{}", free_port().unwrap());
+        Self {
+            process: Self::process(&folder, &address, options),
+            folder,
+            url: format!("http://{address}"),
+        }
+    }
+
+    fn start_again(&mut self, options: &[&str]) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        let address = self.url.trim_start_matches("http://");
+        self.process = Self::process(&self.folder, address, options);
+    }
+
+    fn process(folder: &TempDir, address: &str, options: &[&str]) -> Child {
         let log = File::create(folder.path().join("host.log")).unwrap();
         // Where a file beyond the limit is to be an error, as on a full disk, it must be no signal.
-        let process = Command::new("sh")
+        Command::new("sh")
             .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
             .arg(program("mdm-host").unwrap())
-            .args(["serve", "--listen", &address, "--data"])
+            .args(["serve", "--listen", address, "--data"])
             .arg(folder.path().join("data"))
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .unwrap();
-        Self {
-            folder,
-            process,
-            url: format!("http://{address}"),
-        }
+            .unwrap()
     }
 
     /// Waits until `/ready` has this status, and gives what it says.
@@ -175,13 +185,14 @@ fn a_host_opens_when_its_database_comes_and_is_ready_again_when_it_comes_back() 
 fn a_host_whose_database_is_that_of_a_newer_host_says_so_and_opens_once_it_is_not() {
     let database = Postgres::start().unwrap();
     let store = database.database("mdm").unwrap();
-    Host::start(&["--store", &store]).is(200);
+    let mut host = Host::start(&["--store", &store]);
+    host.is(200);
     let form = |number: &str| {
         let query = format!("update schema_form set number = {number}");
         database.ask("mdm", &query).unwrap()
     };
     form("number + 1000");
-    let host = Host::start(&["--store", &store]);
+    host.start_again(&["--store", &store]);
     wait_until("it says that the database is newer", || {
         Ok(host.is(503)["detail"].as_str().unwrap().contains("newer"))
     })
