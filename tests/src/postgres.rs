@@ -126,7 +126,7 @@ impl Postgres {
             );
             thread::sleep(Duration::from_millis(50));
             // What the killed one has left may still be in use for a moment, and then it ends by itself.
-            if !self.is_up() && has_given_up(&self.log()?) {
+            if !self.is_up() {
                 self.order("start")?;
             }
         }
@@ -224,13 +224,6 @@ impl Drop for Postgres {
         drop(self.orders.take());
         let _ = self.keeper.wait();
     }
-}
-
-/// Whether the server has ended by itself, as the last line of its log says.
-fn has_given_up(log: &str) -> bool {
-    let last = log.trim_end().lines().last().unwrap_or_default();
-    last.ends_with("database system is shut down")
-        || last.contains("HINT:  Terminate any old server processes")
 }
 
 /// A program of PostgreSQL.
