@@ -28,8 +28,11 @@ impl Service {
         let mut turns = JoinSet::new();
         let mut busy: HashMap<Id, String> = HashMap::new();
         while !*closing.borrow() {
-            match self.store.due_webhooks(time::now()).await {
-                Ok(_) if !self.leads() => {}
+            let due = match self.leads() {
+                true => self.store.due_webhooks(time::now()).await,
+                false => Ok(Vec::new()),
+            };
+            match due {
                 Ok(due) => {
                     for id in due {
                         if busy.len() < MOST_AT_ONCE && !busy.values().any(|it| *it == id) {

@@ -39,23 +39,25 @@ impl News {
 
     /// A device has changed.
     pub(super) fn changed(&self, device: &str) {
-        let mut stamp = 0;
-        self.fleet.send_modify(|count| {
-            *count += 1;
-            stamp = *count;
-        });
+        let stamp = self.next_stamp();
         if let Some(watched) = lock(&self.devices).get(device) {
             watched.send_replace(stamp);
         }
     }
 
-    /// Anything may have changed.
-    pub(super) fn all_changed(&self) {
+    /// Counts a change of the fleet.
+    fn next_stamp(&self) -> u64 {
         let mut stamp = 0;
         self.fleet.send_modify(|count| {
             *count += 1;
             stamp = *count;
         });
+        stamp
+    }
+
+    /// Anything may have changed.
+    pub(super) fn all_changed(&self) {
+        let stamp = self.next_stamp();
         for watched in lock(&self.devices).values() {
             watched.send_replace(stamp);
         }
