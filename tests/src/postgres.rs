@@ -189,6 +189,12 @@ impl Postgres {
         &self.folder
     }
 
+    /// The server's process, which has started those of its connections.
+    pub fn process(&self) -> anyhow::Result<u32> {
+        let file = fs::read_to_string(self.folder.join("data/postmaster.pid"))?;
+        Ok(file.lines().next().context("no process")?.parse()?)
+    }
+
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port

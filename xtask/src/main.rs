@@ -152,7 +152,7 @@ fn test(arguments: &[&str]) -> anyhow::Result<()> {
 }
 
 /// What is measured, in turn: `languages` by the host itself, `extism` in a workspace of its own.
-const BENCHES: [&str; 9] = [
+const BENCHES: [&str; 10] = [
     "languages",
     "swap",
     "security",
@@ -160,6 +160,7 @@ const BENCHES: [&str; 9] = [
     "commits",
     "syncs",
     "connected",
+    "replicas",
     "reset",
     "extism",
 ];

@@ -47,8 +47,11 @@ pub(super) async fn commit(batch: &Batch, commit: Commit) -> Result<(), StoreErr
         apply(&mut steps, &device, at, bulk.as_deref(), change)?;
     }
     steps.extend(audit.map(|entry| batch.audit_line(entry)));
-    batch.together(steps).await?;
-    webhooks::write_events(batch, &device, at, &changes).await?;
+    steps.push(webhooks::somebody_listens());
+    let rows = batch.together(steps).await?;
+    if rows.last() == Some(&1) {
+        webhooks::write_events(batch, &device, at, &changes).await?;
+    }
     batch.tell(|told| {
         told.devices.insert(device);
         told.bulks.extend(bulk);

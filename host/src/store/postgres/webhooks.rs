@@ -30,20 +30,22 @@ const LATEST: &str = "(select number from webhook_events_end)";
 const FORGET_EVENTS: &str = "delete from webhook_events where number <= \
     (select coalesce(min(done), 9223372036854775807) from webhooks where state = 'active')";
 
-/// Writes an event for each change that somebody wants to know of. The changes are made already.
+/// Finds a row if there is somebody to be told of events.
+pub(super) fn somebody_listens() -> Step {
+    let query = "select 1 from webhooks where state = 'active' limit 1";
+    Step::new(query, values![])
+}
+
+/// Writes an event for each change that is one. The changes are made already.
 pub(super) async fn write_events(
     batch: &Batch,
     device: &str,
     at: Timestamp,
     changes: &[Change],
 ) -> Result<(), StoreError> {
-    let events: Vec<_> = changes
+    let events = changes
         .iter()
-        .filter_map(|change| Some((EventKind::of(change)?, change)))
-        .collect();
-    if events.is_empty() || !somebody_listens(batch).await? {
-        return Ok(());
-    }
+        .filter_map(|change| Some((EventKind::of(change)?, change)));
     for (kind, change) in events {
         let mut about = about(batch, device).await?;
         match change {
@@ -68,16 +70,11 @@ pub(super) async fn write_enrolled(
     device: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    if !somebody_listens(batch).await? {
+    if batch.together(vec![somebody_listens()]).await? == [0] {
         return Ok(());
     }
     let about = about(batch, device).await?;
     insert_event(batch, EventKind::DeviceEnrolled, at, &about).await
-}
-
-async fn somebody_listens(batch: &Batch) -> Result<bool, StoreError> {
-    let query = "select exists (select 1 from webhooks where state = 'active')";
-    Ok(batch.row(query, &[]).await?.try_get(0)?)
 }
 
 async fn about(batch: &Batch, device: &str) -> Result<About, StoreError> {

@@ -14,7 +14,7 @@ use crate::{
     store::{Changes, StoreError},
 };
 use deadpool_postgres::ClientWrapper;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join};
 use std::{
     num::NonZeroUsize,
     ops::Deref,
@@ -29,8 +29,8 @@ use tokio::{
 /// The longest that a batch may take: the others wait for it.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Held from the beginning of a transaction that writes to its end.
-const LOCK: i64 = 0x6d64_6d02;
+/// The lock is held from the beginning of a transaction that writes to its end.
+const BEGIN: &str = "begin; select pg_advisory_xact_lock(1835298050)";
 
 /// Does its part of a transaction, if there is one, and says whom to tell what once it is durable.
 type Job = Box<dyn FnOnce(Result<Arc<Batch>, StoreError>) -> BoxFuture<'static, Done> + Send>;
@@ -194,14 +194,11 @@ async fn write(
 /// Begins a transaction, alone among all replicas.
 async fn begin(pool: &Pool, kept: Option<ClientWrapper>) -> Result<Arc<Batch>, StoreError> {
     let begun = async |client: ClientWrapper| {
-        client
-            .together(vec![
-                Step::new("begin", values![]),
-                Step::new("select pg_advisory_xact_lock($1)", values![LOCK]),
-            ])
-            .await?;
+        // The end of the trail is asked for right behind, and read when the lock is held.
+        let (begun, chain) = join(client.batch_execute(BEGIN), audit::end(&client)).await;
+        begun?;
         let state = State {
-            chain: audit::end(&client).await?,
+            chain: chain?,
             changes: Changes::default(),
         };
         Ok::<_, StoreError>(Arc::new(Batch {
@@ -228,10 +225,12 @@ async fn commit(
 ) -> Result<ClientWrapper, StoreError> {
     let mut next = "savepoint job";
     for job in jobs {
-        batch.batch_execute(next).await?;
         let before = batch.state().clone();
-        let done = job(Ok(Arc::clone(&batch))).await;
+        // The job's first question is sent right behind it, and needs no answer of it.
+        let savepoint = batch.batch_execute(next);
+        let (savepoint, done) = join(savepoint, job(Ok(Arc::clone(&batch)))).await;
         answers.push(done.answer);
+        savepoint?;
         next = match done.ok {
             true => "release job; savepoint job",
             false => "rollback to job; release job; savepoint job",
