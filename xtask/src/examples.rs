@@ -81,7 +81,8 @@ const TOOLS: [(&str, &str, &str); 2] = [
 pub(crate) fn build() -> anyhow::Result<()> {
     install_programs();
     install_tools()?;
-    cargo(&["build", "--locked", "-j2", "--package", "mdm-host"])?;
+    // As the tests are built, which come next: other parts would want other features of dependencies.
+    crate::build(&["--bins", "--tests"])?;
     let folder = folder();
     fs::create_dir_all(&folder)?;
     for example in &EXAMPLES {

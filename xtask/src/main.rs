@@ -96,42 +96,34 @@ fn setup() -> anyhow::Result<()> {
 fn demo() -> anyhow::Result<()> {
     toolchain::ensure()?;
     build(&["--bins"])?;
-    program_of_the_tests("demo", &[])
+    program("debug/demo", &[])
 }
 
 fn screenshots() -> anyhow::Result<()> {
     toolchain::ensure()?;
     browser::ensure();
     build(&["--bins"])?;
-    program_of_the_tests("screenshots", &[])
+    program("debug/screenshots", &[])
 }
 
 fn load(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
     debian::ensure_programs()?;
-    let release = ["--locked", "-j2", "--release", "--package", "mdm-tests"];
-    cargo(
-        &[
-            &["build"],
-            &release[..],
-            &["--package", "mdm-host", "--bins"],
-        ]
-        .concat(),
-    )?;
-    let write = ["--bin", "load", "--", "--write", "docs/BENCHMARKS.md"];
-    cargo(&[&["run"], &release[..], &write, arguments].concat())
+    build(&["--release", "--bins"])?;
+    let write = ["--write", "docs/BENCHMARKS.md"];
+    program("release/load", &[&write, arguments].concat())
 }
 
 fn faults(arguments: &[&str]) -> anyhow::Result<()> {
     toolchain::ensure()?;
     debian::ensure_programs()?;
     build(&["--bins"])?;
-    program_of_the_tests("faults", arguments)
+    program("debug/faults", arguments)
 }
 
-fn program_of_the_tests(name: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let package = ["--package", "mdm-tests", "--bin", name, "--"];
-    cargo(&[&["run", "--locked", "--quiet"], &package[..], arguments].concat())
+/// Runs a program of the tests, which is built: with `cargo run` its dependencies would be built once more, for it alone.
+fn program(built: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    run(Command::new(tools::target().join(built)).args(arguments))
 }
 
 fn examples() -> anyhow::Result<()> {
@@ -176,14 +168,7 @@ fn bench(names: &[&str]) -> anyhow::Result<()> {
     }
     toolchain::ensure()?;
     // The benches start the programs that a user would start.
-    let build = ["build", "--locked", "-j2", "--release"];
-    cargo(
-        &[
-            &build[..],
-            &["--package", "mdm-host", "--package", "mdm-agent"],
-        ]
-        .concat(),
-    )?;
+    build(&["--release", "--bins"])?;
     for name in names {
         match *name {
             "languages" => {
@@ -206,8 +191,7 @@ fn bench(names: &[&str]) -> anyhow::Result<()> {
 }
 
 fn bench_of_the_tests(name: &str) -> anyhow::Result<()> {
-    let package = ["--package", "mdm-tests", "--bench", name];
-    cargo(&[&["bench", "--locked", "-j2"], &package[..]].concat())
+    cargo(&["bench", "--locked", "-j2", "--workspace", "--bench", name])
 }
 
 fn reproduce() -> anyhow::Result<()> {

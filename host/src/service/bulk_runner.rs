@@ -10,7 +10,7 @@ use crate::{
 };
 use futures_util::stream::{self, StreamExt as _};
 use mdm_wire::{
-    time::{self, Timestamp},
+    time,
     words::{Action, CommandId},
 };
 use std::{
@@ -159,8 +159,7 @@ impl Service {
         let password = self.bulk_password(bulk)?;
         let page = self.store.bulk_to_do(bulk, after, PAGE).await?;
         let Some(last) = page.last().map(|it| it.device.id.clone()) else {
-            self.end_bulk(bulk, BulkState::Running, BulkState::Done)
-                .await?;
+            self.end_bulk(bulk, BulkState::Done).await?;
             return Ok(None);
         };
         // Also after a failure, what was begun is carried out to its end.
@@ -287,25 +286,23 @@ impl Service {
         }
     }
 
-    /// Ends a bulk, if it stands there still. Of a download that broke off, it may be that nobody was told the
-    /// passwords of some commands: all that are pending are taken back.
-    pub(super) async fn end_bulk(
-        &self,
-        bulk: &Bulk,
-        from: BulkState,
-        to: BulkState,
-    ) -> Result<(), ServiceError> {
-        let words = match to {
+    /// Ends a bulk, if it stands there still.
+    pub(super) async fn end_bulk(&self, bulk: &Bulk, to: BulkState) -> Result<(), ServiceError> {
+        self.end_bulk_by(bulk, BulkTurn::new(bulk.state, to, time::now()))
+            .await
+    }
+
+    /// The same by such a turn. Of a download that broke off, it may be that nobody was told the passwords of some
+    /// commands: all that are pending are taken back.
+    async fn end_bulk_by(&self, bulk: &Bulk, turn: BulkTurn) -> Result<(), ServiceError> {
+        let words = match turn.to {
             BulkState::Done => ("end-bulk", "ended"),
             _ => ("cancel-bulk", "cancelled"),
         };
-        let breaks_off = from == BulkState::Running && to == BulkState::Cancelled;
+        let breaks_off = turn.from == BulkState::Running && turn.to == BulkState::Cancelled;
         let turn = BulkTurn {
-            from,
-            to,
-            at: time::now(),
-            approved_by: None,
             taken_back_by: breaks_off.then(|| bulk.requested_by.clone()),
+            ..turn
         };
         match self.turn_bulk(&Caller::host(), bulk, turn, words).await {
             Ok(_) | Err(ServiceError::BulkState { .. }) => Ok(()),
@@ -317,7 +314,7 @@ impl Service {
     async fn end_forgotten_bulks(&self) -> Result<(), ServiceError> {
         let asked_before = time::now().saturating_sub(LONGEST_WAIT);
         for bulk in self.store.bulks_waiting(asked_before).await? {
-            if let Err(error) = self.end_bulk(&bulk, bulk.state, BulkState::Cancelled).await {
+            if let Err(error) = self.end_bulk(&bulk, BulkState::Cancelled).await {
                 tracing::warn!(bulk = bulk.id, %error, "a bulk that waits for too long was not cancelled");
             }
         }
@@ -327,13 +324,12 @@ impl Service {
     /// Cancels the bulks whose passwords were being downloaded when the host went down: of a host alone, all that
     /// there are when it starts.
     async fn end_old_downloads(&self) -> Result<(), ServiceError> {
-        let held_until = match self.replicas {
-            None => Timestamp::MAX,
-            Some(_) => time::now(),
-        };
-        for bulk in self.store.bulks_with_downloads(held_until).await? {
-            self.end_bulk(&bulk, BulkState::Running, BulkState::Cancelled)
-                .await?;
+        for bulk in self.store.bulks_unheld().await? {
+            let turn = BulkTurn {
+                if_unheld: true,
+                ..BulkTurn::new(bulk.state, BulkState::Cancelled, time::now())
+            };
+            self.end_bulk_by(&bulk, turn).await?;
         }
         Ok(())
     }

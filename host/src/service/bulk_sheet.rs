@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long nobody else takes a download for broken off, in milliseconds, after its host has last said that it goes on.
-const HELD: u64 = 10_000;
+const HELD: u32 = 10_000;
 
 /// How often it says so.
 const HOLD_EVERY: Duration = Duration::from_secs(3);
@@ -53,15 +53,10 @@ impl Service {
             }
             .into());
         }
-        let turn = BulkTurn {
-            from: BulkState::WaitingForDownload,
-            to: BulkState::Running,
-            at: time::now(),
-            approved_by: None,
-            taken_back_by: None,
-        };
+        let (from, to) = (BulkState::WaitingForDownload, BulkState::Running);
+        let turn = BulkTurn::new(from, to, time::now());
         let words = ("download-bulk", "downloaded");
-        self.store.hold_bulk(id, time::now() + HELD).await?;
+        self.store.hold_bulk(id, HELD).await?;
         let bulk = self.turn_bulk(by, &bulk, turn, words).await?;
         let (pages, taken) = mpsc::channel(1);
         let service = Arc::clone(self);
@@ -75,7 +70,7 @@ impl Service {
                 Err(_) => BulkState::Cancelled,
             };
             // Nobody else ends it before the host starts again.
-            while let Err(error) = service.end_bulk(&bulk, BulkState::Running, to).await {
+            while let Err(error) = service.end_bulk(&bulk, to).await {
                 tracing::warn!(bulk = bulk.id, %error, "a bulk was not ended");
                 tokio::time::sleep(PAUSE).await;
             }
@@ -95,7 +90,7 @@ impl Service {
             if *self.closing.borrow() {
                 std::future::pending::<()>().await;
             }
-            if let Err(error) = self.store.hold_bulk(&bulk.id, time::now() + HELD).await {
+            if let Err(error) = self.store.hold_bulk(&bulk.id, HELD).await {
                 tracing::warn!(bulk = bulk.id, %error, "a download is not held");
             }
         }

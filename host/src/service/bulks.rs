@@ -118,11 +118,8 @@ impl Service {
             false => BulkState::Running,
         };
         let turn = BulkTurn {
-            from: BulkState::WaitingForApproval,
-            to,
-            at: time::now(),
             approved_by: Some(by.name.clone()),
-            taken_back_by: None,
+            ..BulkTurn::new(BulkState::WaitingForApproval, to, time::now())
         };
         self.turn_bulk(by, &bulk, turn, ("approve-bulk", "approved"))
             .await
@@ -145,11 +142,8 @@ impl Service {
             };
             let breaks_off = bulk.state == BulkState::Running && bulk.different_passwords;
             let turn = BulkTurn {
-                from: bulk.state,
-                to,
-                at: time::now(),
-                approved_by: None,
                 taken_back_by: (also_commands || breaks_off).then(|| by.name.clone()),
+                ..BulkTurn::new(bulk.state, to, time::now())
             };
             let words = ("cancel-bulk", "cancelled");
             match self.turn_bulk(by, &bulk, turn, words).await {

@@ -93,6 +93,22 @@ pub struct BulkTurn {
     pub approved_by: Option<String>,
     /// Who wants its pending commands to be cancelled.
     pub taken_back_by: Option<String>,
+    /// Only if no host holds its download.
+    pub if_unheld: bool,
+}
+
+impl BulkTurn {
+    /// A turn of which there is no more to say.
+    pub fn new(from: BulkState, to: BulkState, at: Timestamp) -> Self {
+        Self {
+            from,
+            to,
+            at,
+            approved_by: None,
+            taken_back_by: None,
+            if_unheld: false,
+        }
+    }
 }
 
 /// Why a device has no command of a bulk.
@@ -228,12 +244,13 @@ pub trait Bulks: Send + Sync + 'static {
     /// Those that wait for somebody, and were asked for before this time.
     async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Those with different passwords that are running, and were not held until this time: nobody downloads their
-    /// sheets any more.
-    async fn bulks_with_downloads(&self, held_until: Timestamp) -> Result<Vec<Bulk>, StoreError>;
+    /// Those with different passwords that are running, and that no host holds: nobody downloads their sheets any
+    /// more. A store that has one host knows of none that holds them.
+    async fn bulks_unheld(&self) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Somebody downloads the sheet of a bulk, at least until then.
-    async fn hold_bulk(&self, id: &str, until: Timestamp) -> Result<(), StoreError>;
+    /// Somebody downloads the sheet of a bulk from this host, for so many milliseconds at least: by the store's
+    /// clock, as those of hosts differ.
+    async fn hold_bulk(&self, id: &str, milliseconds: u32) -> Result<(), StoreError>;
 
     /// Lets a bulk go on. Once it is over, its password is forgotten. False: it does not stand where the turn
     /// begins.

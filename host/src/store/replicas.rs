@@ -39,7 +39,8 @@ pub enum Heard {
     Changes(Changes),
     /// One of them was called.
     Calls(Vec<CallCount>),
-    /// For a while nothing could be heard: anything may have changed.
+    /// For a while nothing could be heard, or it is not known whether a commit of this host's was made: anything may
+    /// have changed.
     Missed,
 }
 

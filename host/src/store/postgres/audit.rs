@@ -109,9 +109,11 @@ impl AuditTrail for PostgresStore {
         before: Option<u64>,
         most: u32,
     ) -> Result<Vec<AuditLine>, StoreError> {
-        let (conditions, values) = conditions(filter, before);
+        let (conditions, mut values) = conditions(filter, before);
+        values.push(Box::new(i64::from(most)));
         let query = format!(
-            "select {COLUMNS} from audit where {conditions} order by number desc limit {most}"
+            "select {COLUMNS} from audit where {conditions} order by number desc limit ${}",
+            values.len()
         );
         let values: Vec<_> = values
             .iter()
@@ -127,11 +129,13 @@ impl AuditTrail for PostgresStore {
         most: u32,
     ) -> Result<(Vec<AuditLine>, u64), StoreError> {
         let query =
-            format!("select {COLUMNS} from audit where number > $1 order by number limit {most}");
+            format!("select {COLUMNS} from audit where number > $1 order by number limit $2");
         let reader = self.reader().await?;
         // The end is read first: a line that is written in between is no sign that some were cut off.
         let end = reader.row("select number from audit_end", &[]).await?;
-        let rows = reader.rows(&query, &[&signed(after)]).await?;
+        let rows = reader
+            .rows(&query, &[&signed(after), &i64::from(most)])
+            .await?;
         let lines = rows.iter().map(line).collect::<Result<_, _>>()?;
         Ok((lines, number(&end, "number")?))
     }

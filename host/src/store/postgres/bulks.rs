@@ -27,6 +27,9 @@ const BULK_COLUMNS: &str = "id, action, group_name, devices, different_passwords
 /// The statuses in which a command did not come to nothing, as they lie in the store.
 const NO_FAILURES: &str = "('\"pending\"', '\"success\"')";
 
+/// The time by the database's clock.
+const NOW: &str = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
+
 #[async_trait]
 impl Bulks for PostgresStore {
     async fn add_bulk(&self, bulk: Bulk, audit: AuditEntry) -> Result<(), StoreError> {
@@ -106,20 +109,17 @@ impl Bulks for PostgresStore {
         .await
     }
 
-    async fn bulks_with_downloads(&self, held_until: Timestamp) -> Result<Vec<Bulk>, StoreError> {
-        self.select_bulks(
-            "state = 'running' and different_passwords and held_until < $1",
-            &[&signed(held_until)],
-        )
-        .await
+    async fn bulks_unheld(&self) -> Result<Vec<Bulk>, StoreError> {
+        let condition = format!("state = 'running' and different_passwords and held_until < {NOW}");
+        self.select_bulks(&condition, &[]).await
     }
 
-    async fn hold_bulk(&self, id: &str, until: Timestamp) -> Result<(), StoreError> {
+    async fn hold_bulk(&self, id: &str, milliseconds: u32) -> Result<(), StoreError> {
         let id = id.to_owned();
         self.writer
             .run(move |batch| async move {
-                let hold = "update bulks set held_until = $1 where id = $2";
-                batch.write(hold, &[&signed(until), &id]).await?;
+                let hold = format!("update bulks set held_until = {NOW} + $1 where id = $2");
+                batch.write(&hold, &[&i64::from(milliseconds), &id]).await?;
                 Ok(())
             })
             .await
@@ -134,13 +134,16 @@ impl Bulks for PostgresStore {
         let id = id.to_owned();
         self.writer
             .run(move |batch| async move {
+                let update = format!(
+                    "update bulks set state = $3, approved_by = coalesce($4, approved_by), \
+                     taken_back_by = coalesce($5, taken_back_by), \
+                     ended_at = case when $6 then coalesce(ended_at, $7) end, \
+                     sealed_password = case when $6 then null else sealed_password end \
+                     where id = $1 and state = $2 and (held_until < {NOW} or not $8)"
+                );
                 let turned = batch
                     .write(
-                        "update bulks set state = $3, approved_by = coalesce($4, approved_by), \
-                         taken_back_by = coalesce($5, taken_back_by), \
-                         ended_at = case when $6 then coalesce(ended_at, $7) end, \
-                         sealed_password = case when $6 then null else sealed_password end \
-                         where id = $1 and state = $2",
+                        &update,
                         &[
                             &id,
                             &turn.from.word(),
@@ -149,6 +152,7 @@ impl Bulks for PostgresStore {
                             &turn.taken_back_by,
                             &turn.to.is_over(),
                             &signed(turn.at),
+                            &turn.if_unheld,
                         ],
                     )
                     .await?;

@@ -24,10 +24,11 @@ impl Fleet for PostgresStore {
         let mut fit = Conditions::of(reach, filter);
         fit.and("d.id > ?", after.unwrap_or_default().to_owned());
         // The ids first: commands are looked up only for devices that are on the page.
+        let text = fit.text.clone();
+        let limit = fit.place(i64::from(most));
         let query = format!(
-            "{SNAPSHOTS} where d.id = any(array(select d.id from devices d where {} order by d.id limit {most})) \
-             order by d.id",
-            fit.text
+            "{SNAPSHOTS} where d.id = any(array(select d.id from devices d where {text} order by d.id limit {limit})) \
+             order by d.id"
         );
         let rows = self.reader().await?.rows(&query, &fit.values()).await?;
         rows.iter().map(rows::snapshot).collect()
@@ -150,10 +151,15 @@ impl Conditions {
     }
 
     fn and(&mut self, condition: &str, value: impl ToSql + Sync + Send + 'static) {
-        self.values.push(Box::new(value));
-        let place = format!("${}", self.values.len());
+        let place = self.place(value);
         self.text += " and ";
         self.text += &condition.replace('?', &place);
+    }
+
+    /// What stands for a value: a statement with the value in its text would be another one for each.
+    fn place(&mut self, value: impl ToSql + Sync + Send + 'static) -> String {
+        self.values.push(Box::new(value));
+        format!("${}", self.values.len())
     }
 
     fn values(&self) -> Vec<&(dyn ToSql + Sync)> {

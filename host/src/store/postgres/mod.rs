@@ -28,7 +28,6 @@ use deadpool_postgres::Object;
 use pool::Pool;
 use replicas::Replica;
 use std::sync::Arc;
-use uuid::Uuid;
 use writer::Writer;
 
 /// A store in a PostgreSQL database.
@@ -51,11 +50,11 @@ impl PostgresStore {
     ) -> Result<Self, StoreError> {
         let pool = Pool::new(options)?;
         pool.migrate().await?;
-        // Messages and logs name a replica by it.
-        let id = Uuid::now_v7().to_string();
+        let replica = Arc::new(Replica::new(pool.clone()));
+        let (calls, told) = (options.calls_per_commit, Arc::clone(&replica));
         Ok(Self {
-            writer: Writer::start(pool.clone(), id.clone(), options.calls_per_commit, metrics),
-            replica: Arc::new(Replica::start(pool.clone(), id)),
+            writer: Writer::start(pool.clone(), told, calls, metrics),
+            replica,
             pool,
         })
     }
@@ -68,6 +67,8 @@ impl PostgresStore {
 
 impl Shared for PostgresStore {
     fn replicas(&self) -> Option<Arc<dyn Replicas>> {
+        // Whoever only looks into the store, as some commands do, is none of them, and must not take the lead.
+        self.replica.join();
         Some(Arc::clone(&self.replica) as _)
     }
 }

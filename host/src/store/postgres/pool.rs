@@ -15,9 +15,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A connection on which nothing is heard of the database for so long is broken.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// What every connection begins with: a commit that was answered is durable, and nobody waits for ever.
-const SETTINGS: &str = "set synchronous_commit = on; set statement_timeout = '30s'; set lock_timeout = '20s'; \
-    set idle_in_transaction_session_timeout = '30s'; set client_min_messages = warning";
+/// What every connection begins with: a commit that was answered is durable, nobody waits for ever, and the locks of
+/// a host that lost its power or its network are free after [`SILENCE`], not after hours.
+pub(super) const SETTINGS: &str = "set synchronous_commit = on; set statement_timeout = '30s'; set lock_timeout = '20s'; \
+    set idle_in_transaction_session_timeout = '30s'; set client_min_messages = warning; \
+    set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 2; \
+    set tcp_user_timeout = '15s'; set client_connection_check_interval = '5s'";
 
 /// The address of a database, such as `postgres://mdm:secret@db.example/mdm?sslmode=require`. It may hold a password, so
 /// it is shown nowhere.

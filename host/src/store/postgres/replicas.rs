@@ -2,7 +2,7 @@
 
 use super::{
     connection::Ask as _,
-    pool::Pool,
+    pool::{Pool, SETTINGS},
     rows::{number, signed},
 };
 use crate::store::{CallCount, Changes, Heard, NotTaken, Replicas, StoreError};
@@ -15,7 +15,7 @@ use mdm_wire::{
 use serde::{Deserialize, Serialize};
 use std::{
     sync::{
-        Arc,
+        Arc, Once,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -25,6 +25,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
+use uuid::Uuid;
 
 /// The statement that tells the other replicas.
 pub(super) const TELL: &str = "select pg_notify('mdm', $1)";
@@ -59,8 +60,7 @@ struct Message<'a> {
     calls: Vec<CallCount>,
 }
 
-/// What the other replicas are told of these changes.
-pub(super) fn messages(replica: &str, changes: &Changes) -> Vec<String> {
+fn messages(replica: &str, changes: &Changes) -> Vec<String> {
     if *changes == Changes::default() {
         return Vec::new();
     }
@@ -102,34 +102,57 @@ fn text(from: &str, changes: Option<Changes>, calls: Vec<CallCount>) -> Option<S
 /// This host among the replicas.
 pub(super) struct Replica {
     pool: Pool,
+    /// What messages name it by.
     id: String,
+    sender: mpsc::UnboundedSender<Heard>,
     heard: Mutex<mpsc::UnboundedReceiver<Heard>>,
+    joined: Once,
     leads: Arc<AtomicBool>,
     leaves: Arc<Notify>,
 }
 
 impl Replica {
-    pub(super) fn start(pool: Pool, id: String) -> Self {
+    pub(super) fn new(pool: Pool) -> Self {
         let (sender, heard) = mpsc::unbounded_channel();
-        let leads = Arc::<AtomicBool>::default();
-        let leaves = Arc::<Notify>::default();
-        let listens = listen(pool.clone(), id.clone(), sender, Arc::clone(&leads));
-        tokio::spawn({
-            let (leads, leaves) = (Arc::clone(&leads), Arc::clone(&leaves));
-            async move {
+        Self {
+            pool,
+            id: Uuid::now_v7().to_string(),
+            sender,
+            heard: Mutex::new(heard),
+            joined: Once::new(),
+            leads: Arc::default(),
+            leaves: Arc::default(),
+        }
+    }
+
+    /// From now on it is one of the replicas, and may take the lead.
+    pub(super) fn join(&self) {
+        self.joined.call_once(|| {
+            let (sender, leads) = (self.sender.clone(), Arc::clone(&self.leads));
+            let listens = listen(self.pool.clone(), self.id.clone(), sender, leads);
+            let (leads, leaves) = (Arc::clone(&self.leads), Arc::clone(&self.leaves));
+            tokio::spawn(async move {
                 tokio::select! {
                     () = listens => {}
                     () = leaves.notified() => leads.store(false, Ordering::Relaxed),
                 }
-            }
+            });
         });
-        Self {
-            pool,
-            id,
-            heard: Mutex::new(heard),
-            leads,
-            leaves,
-        }
+    }
+
+    /// It is not known whether a commit was made. If the database makes it after all, it does so soon.
+    pub(super) fn doubt(&self) {
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            sleep(EVERY).await;
+            // A host that nobody listens for is about to end.
+            let _ = sender.send(Heard::Missed);
+        });
+    }
+
+    /// What the other replicas are told of these changes.
+    pub(super) fn messages(&self, changes: &Changes) -> Vec<String> {
+        messages(&self.id, changes)
     }
 }
 
@@ -187,6 +210,7 @@ async fn lead(
     heard: &mpsc::UnboundedSender<Heard>,
     leads: &AtomicBool,
 ) -> Result<(), StoreError> {
+    client.batch_execute(SETTINGS).await?;
     client.batch_execute("listen mdm").await?;
     // What was said before nobody has heard.
     let _ = heard.send(Heard::Missed);
@@ -251,10 +275,12 @@ impl Replicas for Replica {
         if taken().await? {
             return Ok(Ok(()));
         }
-        let begin = "insert into remembers values (1, $1) on conflict do nothing";
-        let now = signed(time::now() / 1000);
-        // The tables may have been empty: from now on they remember.
-        if reader.write(begin, &[&now]).await? == 1 && taken().await? {
+        // A crash of the database may have emptied the tables: what is signed from now on they remember. Agents may be
+        // ahead of it, so what was taken before may be of a time to come.
+        let begin = "insert into remembers values (1, extract(epoch from clock_timestamp())::bigint + $1) \
+                     on conflict do nothing";
+        let ahead = signed(MOST_AHEAD);
+        if reader.write(begin, &[&ahead]).await? == 1 && taken().await? {
             return Ok(Ok(()));
         }
         let since = reader.row("select since from remembers", &[]).await?;

@@ -8,20 +8,35 @@ use mdm_wire::time::Timestamp;
 #[async_trait]
 impl WakeUps for PostgresStore {
     async fn claim_wake_ups(&self, now: Timestamp, most: u32) -> Result<Vec<String>, StoreError> {
-        let query = "update outbox set wake_at = $1 + greatest($3, least($2, $1 - commands.requested_at)) \
-             from commands where commands.id = outbox.command and outbox.command in \
-             (select command from outbox where sealed is not null and (wake_at <= $1 or wake_at > $1 + $2) \
-             limit $4 for update skip locked) returning outbox.device";
-        let claim = [
-            signed(now),
-            signed(LONGEST_PAUSE),
-            signed(FIRST_PAUSE),
-            i64::from(most),
-        ];
-        let claimed = self.reader().await?;
-        let rows = claimed
-            .rows(query, &[&claim[0], &claim[1], &claim[2], &claim[3]])
-            .await?;
-        rows.iter().map(|row| Ok(row.try_get("device")?)).collect()
+        let connection = self.reader().await?;
+        let mut devices = Vec::new();
+        // Two questions, each in the order of the index: of one with `or`, all of the outbox would be read.
+        for due in [
+            "wake_at <= $1 order by wake_at",
+            // The clock has gone back since.
+            "wake_at > $1::bigint + $2 order by wake_at desc",
+        ] {
+            let query = format!(
+                "update outbox set wake_at = $1 + greatest($3, least($2, $1 - commands.requested_at)) \
+                 from commands where commands.id = outbox.command and outbox.command in \
+                 (select command from outbox where sealed is not null and {due} \
+                 limit $4 for update skip locked) returning outbox.device"
+            );
+            let rows = connection
+                .rows(
+                    &query,
+                    &[
+                        &signed(now),
+                        &signed(LONGEST_PAUSE),
+                        &signed(FIRST_PAUSE),
+                        &(i64::from(most) - devices.len() as i64),
+                    ],
+                )
+                .await?;
+            for row in rows {
+                devices.push(row.try_get("device")?);
+            }
+        }
+        Ok(devices)
     }
 }

@@ -6,7 +6,7 @@ use super::{
     audit,
     connection::{Ask as _, Step, values},
     pool::Pool,
-    replicas,
+    replicas::{Replica, TELL},
 };
 use crate::{
     audit::{AuditEntry, Chain},
@@ -30,7 +30,8 @@ use tokio::{
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// The lock is held from the beginning of a transaction that writes to its end.
-const BEGIN: &str = "begin; select pg_advisory_xact_lock(1835298050)";
+const BEGIN: &str =
+    "begin isolation level read committed; select pg_advisory_xact_lock(1835298050)";
 
 /// Does its part of a transaction, if there is one, and says whom to tell what once it is durable.
 type Job = Box<dyn FnOnce(Result<Arc<Batch>, StoreError>) -> BoxFuture<'static, Done> + Send>;
@@ -112,7 +113,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(
         pool: Pool,
-        replica: String,
+        replica: Arc<Replica>,
         most_jobs: NonZeroUsize,
         metrics: StoreMetrics,
     ) -> Self {
@@ -154,7 +155,7 @@ impl Writer {
 
 async fn write(
     pool: Pool,
-    replica: String,
+    replica: Arc<Replica>,
     mut waiting: mpsc::UnboundedReceiver<Job>,
     most_jobs: usize,
     metrics: StoreMetrics,
@@ -164,14 +165,17 @@ async fn write(
     while waiting.recv_many(&mut jobs, most_jobs).await > 0 {
         let mut answers = Vec::new();
         let began = Instant::now();
-        let committed = match begin(&pool, kept.take()).await {
+        let late = |_| StoreError::Failed(format!("a commit took longer than {LONGEST:?}"));
+        let begun = timeout(LONGEST, begin(&pool, kept.take())).await;
+        let committed = match begun.map_err(late).flatten() {
             Ok(batch) => {
                 let jobs = jobs.drain(..);
-                let late = |_| StoreError::Failed(format!("a commit took longer than {LONGEST:?}"));
-                timeout(LONGEST, commit(batch, &replica, jobs, &mut answers))
-                    .await
-                    .map_err(late)
-                    .flatten()
+                let committed = timeout(LONGEST, commit(batch, &replica, jobs, &mut answers)).await;
+                let committed = committed.map_err(late).flatten();
+                if committed.is_err() {
+                    replica.doubt();
+                }
+                committed
             }
             Err(error) => {
                 for job in jobs.drain(..) {
@@ -206,11 +210,12 @@ async fn begin(pool: &Pool, kept: Option<ClientWrapper>) -> Result<Arc<Batch>, S
             state: Mutex::new(state),
         }))
     };
-    // The database may have been restarted since the last transaction: that alone is no failure.
-    if let Some(client) = kept
-        && let Ok(batch) = begun(client).await
-    {
-        return Ok(batch);
+    if let Some(client) = kept {
+        match begun(client).await {
+            Ok(batch) => return Ok(batch),
+            // The database may have been restarted since the last transaction: that alone is no failure.
+            Err(error) => tracing::info!(%error, "connects to the database again"),
+        }
     }
     begun(pool.own_connection().await?).await
 }
@@ -219,7 +224,7 @@ async fn begin(pool: &Pool, kept: Option<ClientWrapper>) -> Result<Arc<Batch>, S
 /// it all that was written in it.
 async fn commit(
     batch: Arc<Batch>,
-    replica: &str,
+    replica: &Replica,
     jobs: impl Iterator<Item = Job>,
     answers: &mut Vec<Answer>,
 ) -> Result<ClientWrapper, StoreError> {
@@ -243,10 +248,11 @@ async fn commit(
         batch.batch_execute("rollback to job").await?;
     }
     let changes = std::mem::take(&mut batch.state().changes);
-    let mut last: Vec<Step> = replicas::messages(replica, &changes)
-        .into_iter()
-        .map(|text| Step::new(replicas::TELL, values![text]))
-        .collect();
+    // Of a transaction that has failed, `commit` would be a rollback that no error tells of; this errs.
+    let mut last = vec![Step::new("release job", values![])];
+    for text in replica.messages(&changes) {
+        last.push(Step::new(TELL, values![text]));
+    }
     last.push(Step::new("commit", values![]));
     batch.together(last).await?;
     let batch = Arc::into_inner(batch);

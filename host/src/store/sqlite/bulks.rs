@@ -99,23 +99,14 @@ impl Bulks for SqliteStore {
             .await
     }
 
-    async fn bulks_with_downloads(&self, held_until: Timestamp) -> Result<Vec<Bulk>, StoreError> {
-        let condition = "state = 'running' and different_passwords and held_until < ?";
-        // SQLite's numbers have a sign.
-        let held_until = i64::try_from(held_until).unwrap_or(i64::MAX);
-        self.read(move |connection| select(connection, condition, params![held_until]))
+    async fn bulks_unheld(&self) -> Result<Vec<Bulk>, StoreError> {
+        let condition = "state = 'running' and different_passwords";
+        self.read(move |connection| select(connection, condition, params![]))
             .await
     }
 
-    async fn hold_bulk(&self, id: &str, until: Timestamp) -> Result<(), StoreError> {
-        let id = id.to_owned();
-        self.writer
-            .run(move |connection| {
-                let hold = "update bulks set held_until = ? where id = ?";
-                connection.execute(hold, params![until, id])?;
-                Ok(())
-            })
-            .await
+    async fn hold_bulk(&self, _: &str, _: u32) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn turn_bulk(

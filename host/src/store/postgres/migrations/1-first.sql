@@ -90,7 +90,7 @@ create table bulks (
     approved_by text,
     state text not null,
     taken_back_by text,                        -- who wants its pending commands to be cancelled, until they are
-    held_until bigint not null default 0,      -- somebody downloads its passwords at least until then
+    held_until bigint not null default 0,      -- somebody downloads its passwords until then, by the database's clock
     ended_at bigint
 );
 create index bulks_waiting on bulks (requested_at)
@@ -123,6 +123,9 @@ create index commands_by_device on commands (device, id);
 create unique index commands_by_bulk on commands (bulk, device) where bulk is not null;
 create index commands_by_bulk_and_status on commands (bulk, status) where bulk is not null;
 create index commands_pending on commands (device, id) where is_pending;
+-- Of a bulk that has just begun, no statistics tell: the planner is to assume that it has many commands, always.
+alter table commands alter column bulk set statistics 0;
+alter table bulk_refusals alter column bulk set statistics 0;
 create index commands_expiring on commands (expires_at, id) where is_pending and expires_at is not null;
 
 -- Pending commands, with what is sealed for their devices. A row goes when its command has an outcome.
@@ -302,6 +305,7 @@ create unlogged table remembers (
     one integer primary key check (one = 1),
     since bigint not null                      -- signatures from before are not taken, in seconds
 );
+insert into remembers values (1, 0);
 create unlogged table seen_signatures (
     device text collate "C" not null,
     nonce text collate "C" not null,

@@ -87,7 +87,6 @@ create table bulks (
     approved_by text,
     state text not null,
     taken_back_by text,                        -- who wants its pending commands to be cancelled, until they are
-    held_until integer not null default 0,     -- somebody downloads its passwords at least until then
     ended_at integer
 ) strict;
 create index bulks_waiting on bulks (requested_at)
