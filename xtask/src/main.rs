@@ -168,7 +168,7 @@ fn bench(names: &[&str]) -> anyhow::Result<()> {
     }
     toolchain::ensure()?;
     // The benches start the programs that a user would start.
-    build(&["--release", "--bins"])?;
+    build(&["--release", "--bins", "--benches"])?;
     for name in names {
         match *name {
             "languages" => {
