@@ -80,7 +80,7 @@ use mdm_wire::{
 use news::News;
 use plugin_log::PluginLog;
 use readiness::LastLook;
-use replicas::SharedLimits;
+use replicas::{Following, SharedLimits};
 use serde::Serialize;
 use sessions::SignIns;
 use std::sync::Arc;
@@ -110,6 +110,7 @@ pub struct Service {
     /// Other hosts on the same store; none: there can't be any.
     replicas: Option<Arc<dyn Replicas>>,
     limits: SharedLimits,
+    following: Following,
     sender: Sender,
     /// Told when there may be something to deliver.
     events: Notify,
@@ -171,6 +172,7 @@ impl Service {
         let host = Self {
             replicas: store.replicas(),
             limits: SharedLimits::default(),
+            following: Following::default(),
             plugin_log: Arc::new(PluginLog::new(plugins.limits().log, Arc::clone(&metrics))),
             metrics,
             instances: Arc::new(Semaphore::new(plugins.limits().instances as usize)),

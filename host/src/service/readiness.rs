@@ -64,6 +64,10 @@ impl Service {
         if let Some(Err(_)) = self.wake_up_connection() {
             degraded.push("the broker that wakes agents can't be reached".to_owned());
         }
+        if self.following.is_behind() {
+            let text = "the plugin that another replica chose is not used here yet: the host's log says why";
+            degraded.push(text.to_owned());
+        }
         Readiness { failures, degraded }
     }
 }

@@ -7,12 +7,33 @@ use crate::{
     transport::Transport as _,
 };
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
+use tokio::sync::Notify;
 
 /// How often replicas tell each other who called.
 const TELL_EVERY: Duration = Duration::from_millis(200);
+
+/// How often a replica tries to use the plugin that another one chose.
+const TRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Whether this replica decides by the plugin that another one chose.
+#[derive(Default)]
+pub(super) struct Following {
+    /// Told when one was chosen.
+    chosen: Notify,
+    is_behind: AtomicBool,
+}
+
+impl Following {
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_behind.load(Ordering::Relaxed)
+    }
+}
 
 /// The limits that replicas have together.
 #[derive(Default)]
@@ -42,6 +63,10 @@ impl Service {
 
     /// Hears what other replicas do, until the host closes.
     pub async fn hear_replicas(self: Arc<Self>) {
+        tokio::join!(self.hear_all(), self.follow_choices());
+    }
+
+    async fn hear_all(&self) {
         let Some(replicas) = self.replicas.clone() else {
             return;
         };
@@ -72,7 +97,7 @@ impl Service {
         }
     }
 
-    fn heard(self: &Arc<Self>, changes: &Changes) {
+    fn heard(&self, changes: &Changes) {
         for device in &changes.devices {
             self.news.changed(device);
             self.transport.wake(device);
@@ -87,12 +112,39 @@ impl Service {
             self.events.notify_one();
         }
         if changes.plugin {
-            let service = Arc::clone(self);
-            tokio::spawn(async move {
-                if let Err(error) = service.plugins.follow(service.store.as_ref()).await {
-                    tracing::error!(%error, "the plugin that another replica chose is not used here");
+            self.following.chosen.notify_one();
+        }
+    }
+
+    /// Uses the plugin that another replica chose. While that can't be, this replica decides by other rules than the
+    /// others: so it tries until it can, or the host closes.
+    async fn follow_choices(&self) {
+        let mut closing = self.closing.subscribe();
+        while !*closing.borrow() {
+            let following = &self.following;
+            let pause = async {
+                match following.is_behind() {
+                    true => tokio::time::sleep(TRY_EVERY).await,
+                    false => following.chosen.notified().await,
                 }
-            });
+            };
+            tokio::select! {
+                () = pause => {}
+                _ = closing.changed() => return,
+            }
+            let followed = self.plugins.follow(self.store.as_ref()).await;
+            let was_behind = following
+                .is_behind
+                .swap(followed.is_err(), Ordering::Relaxed);
+            match followed {
+                Err(error) if !was_behind => {
+                    tracing::error!(%error, "the plugin that another replica chose is not used here yet");
+                }
+                Ok(()) if was_behind => {
+                    tracing::info!("the plugin that another replica chose is used here, too");
+                }
+                _ => {}
+            }
         }
     }
 

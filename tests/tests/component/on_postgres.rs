@@ -11,14 +11,22 @@ static SERVER: LazyLock<Postgres> = LazyLock::new(|| Postgres::start().unwrap())
 
 /// Opens the store that belongs to a folder.
 pub(crate) async fn open(folder: &Path) -> Arc<dyn Store> {
-    let name = folder.file_name().unwrap().to_str().unwrap();
     let options = PostgresOptions {
-        url: SERVER.database(name).unwrap().parse().unwrap(),
+        url: SERVER.database(name(folder)).unwrap().parse().unwrap(),
         authorities: None,
         connections: 8,
         calls_per_commit: SqliteStore::CALLS_PER_COMMIT,
     };
     Arc::new(PostgresStore::open(&options).await.unwrap())
+}
+
+/// Does something to the store of a folder as an operator does, beside the host.
+pub(crate) fn told(folder: &Path, sql: &str) {
+    SERVER.ask(name(folder), sql).unwrap();
+}
+
+fn name(folder: &Path) -> &str {
+    folder.file_name().unwrap().to_str().unwrap()
 }
 
 /// Where all lies that the store has written.

@@ -1,6 +1,7 @@
 //! The tests' stores are SQLite files.
 
 use mdm_host::store::{SqliteStore, Store};
+use rusqlite::Connection;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,6 +10,12 @@ use std::{
 /// Opens the store that belongs to a folder.
 pub(crate) async fn open(folder: &Path) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(&folder.join("mdm.db")).unwrap())
+}
+
+/// Does something to the store of a folder as an operator does, beside the host.
+pub(crate) fn told(folder: &Path, sql: &str) {
+    let connection = Connection::open(folder.join("mdm.db")).unwrap();
+    connection.execute_batch(sql).unwrap();
 }
 
 /// Where all lies that the store has written.

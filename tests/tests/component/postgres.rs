@@ -4,5 +4,6 @@
 
 #[path = "on_postgres.rs"]
 mod database;
+mod following;
 
 include!("tests.rs");

@@ -1,0 +1,80 @@
+//! Replicas that follow each other's choice of a plugin.
+
+use crate::{
+    database,
+    fleet::{Fleet, admin, host_keys, reference},
+};
+use mdm_host::{
+    audit::AuditEntry,
+    plugin::inspect,
+    service::{PluginSettings, Plugins, Service},
+    store::{ChosenPlugin, PluginChoice, PluginFile},
+};
+use mdm_tests::plugins::CORPORATE;
+use mdm_wire::decisions::PasswordRule;
+use std::{sync::Arc, time::Duration};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn replica(fleet: &Fleet) -> Arc<Service> {
+    let store = database::open(fleet.folder()).await;
+    let plugins = Plugins::open(store.as_ref(), PluginSettings::from(reference())).await;
+    let rule = PasswordRule::default();
+    let service = Arc::new(Service::new(store, plugins.unwrap(), rule, host_keys()));
+    tokio::spawn(Arc::clone(&service).hear_replicas());
+    service
+}
+
+async fn until(service: &Service, is_so: impl Fn(&str, &[String]) -> bool) {
+    let seen = async {
+        loop {
+            let active = service.plugins().0.active.plugin.digest();
+            if is_so(&active, &service.readiness().await.degraded) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, seen).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_replica_that_can_not_use_the_chosen_plugin_says_so_and_tries_until_it_can() {
+    let fleet = Fleet::new().await;
+    let service = replica(&fleet).await;
+    until(&service, |_, degraded| degraded.is_empty()).await;
+
+    let digest = inspect(CORPORATE).unwrap().digest;
+    let broken = PluginFile {
+        bytes: [b"x", CORPORATE].concat(),
+        signature: None,
+    };
+    let choice = PluginChoice {
+        number: 1,
+        active: Some(ChosenPlugin {
+            digest: digest.clone(),
+            is_proven: true,
+        }),
+        previous: None,
+    };
+    let line = AuditEntry::new(1, &admin(), "use-plugin");
+    let chosen = database::open(fleet.folder()).await;
+    chosen
+        .choose_plugin(choice, Some(broken), line)
+        .await
+        .unwrap();
+    until(&service, |active, degraded| {
+        active != digest && degraded.iter().any(|it| it.contains("plugin"))
+    })
+    .await;
+
+    database::told(
+        fleet.folder(),
+        "update plugins set file = substring(file from 2)",
+    );
+    until(&service, |active, degraded| {
+        active == digest && degraded.is_empty()
+    })
+    .await;
+    service.close();
+}
