@@ -120,11 +120,12 @@ impl Plugins {
         if number == *at {
             return Ok(());
         }
+        let is_none_before = active == previous;
         let active = self.chosen(store, active).await?;
-        let previous = match number {
-            0 => None,
+        let previous = match is_none_before {
+            true => None,
             // Nobody waits for the previous one: it can be chosen anew.
-            _ => self
+            false => self
                 .chosen(store, previous)
                 .await
                 .inspect_err(|error| tracing::warn!(%error, "the previous plugin can't be loaded"))

@@ -47,7 +47,7 @@ pub trait PluginChoices: Send + Sync + 'static {
         audit: AuditEntry,
     ) -> Result<(), StoreError>;
 
-    /// Forgets what was chosen.
+    /// Forgets what was chosen, as a choice of the plugin that the host starts with.
     async fn forget_plugin_choice(&self) -> Result<(), StoreError>;
 
     /// The file of a chosen plugin.

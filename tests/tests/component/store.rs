@@ -9,7 +9,8 @@ use mdm_host::{
     audit::AuditEntry,
     change::Change,
     store::{
-        Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, Overdue, Store,
+        ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, Overdue, PluginChoice,
+        PluginFile, Store,
         StoreError,
     },
     token,
@@ -344,4 +345,40 @@ async fn of_many_who_wake_devices_each_gets_others_and_none_one_that_was_revoked
     claimed.extend(claim().await.unwrap());
     claimed.sort();
     assert_eq!(claimed, ids[..40]);
+}
+
+#[tokio::test]
+async fn a_choice_that_is_forgotten_keeps_its_number_so_that_nobody_takes_a_later_one_for_it() {
+    let (store, _, _folder) = store_with(0).await;
+    let choose = async |number, digest: &str| {
+        let chosen = ChosenPlugin {
+            digest: digest.into(),
+            is_proven: true,
+        };
+        let choice = PluginChoice {
+            number,
+            active: Some(chosen),
+            previous: None,
+        };
+        let file = PluginFile {
+            bytes: digest.into(),
+            signature: None,
+        };
+        let line = AuditEntry::new(1, &admin(), "use-plugin");
+        store.choose_plugin(choice, Some(file), line).await
+    };
+    store.forget_plugin_choice().await.unwrap();
+    assert_eq!(store.plugin_choice().await.unwrap(), None);
+    choose(1, "a").await.unwrap();
+    store.forget_plugin_choice().await.unwrap();
+    let nothing = PluginChoice {
+        number: 2,
+        active: None,
+        previous: None,
+    };
+    assert_eq!(store.plugin_choice().await.unwrap(), Some(nothing));
+    assert_eq!(store.plugin_file("a").await.unwrap(), None);
+    let again = choose(1, "b").await;
+    assert!(matches!(again, Err(StoreError::Conflict)));
+    choose(3, "b").await.unwrap();
 }

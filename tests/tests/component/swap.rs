@@ -479,3 +479,21 @@ fn a_function_that_a_later_contract_adds_is_called_where_a_plugin_has_it() {
     );
     assert_eq!(reference().contract(), "1.0.0");
 }
+
+#[tokio::test]
+async fn a_host_that_forgets_what_was_chosen_starts_with_its_own_plugin_and_nothing_to_roll_back_to() {
+    let fleet = Fleet::new().await;
+    let file = unsigned(CORPORATE);
+    fleet.service.use_plugin(&admin(), file).await.unwrap();
+    let store = database::open(fleet.folder()).await;
+    store.forget_plugin_choice().await.unwrap();
+    drop(store);
+    let fleet = fleet.restarted().await;
+    assert_eq!(active(&fleet), digest_of(REFERENCE));
+    let nothing = fleet.service.roll_back_plugin(&admin()).await;
+    assert!(matches!(nothing, Err(ServiceError::NothingToRollBack)));
+    let file = unsigned(CORPORATE);
+    fleet.service.use_plugin(&admin(), file).await.unwrap();
+    fleet.service.roll_back_plugin(&admin()).await.unwrap();
+    assert_eq!(active(&fleet), digest_of(REFERENCE));
+}

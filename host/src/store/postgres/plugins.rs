@@ -13,6 +13,9 @@ use crate::{
 use async_trait::async_trait;
 use tokio_postgres::Row;
 
+/// The numbers go on, so that nobody takes a later choice for one before.
+const FORGET: &str = "update plugin_choice set number = number + 1, active = null, previous = null";
+
 #[async_trait]
 impl PluginChoices for PostgresStore {
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError> {
@@ -49,7 +52,7 @@ impl PluginChoices for PostgresStore {
     async fn forget_plugin_choice(&self) -> Result<(), StoreError> {
         self.writer
             .run(|batch| async move {
-                batch.write("delete from plugin_choice", &[]).await?;
+                batch.write(FORGET, &[]).await?;
                 batch.write("delete from plugins", &[]).await?;
                 batch.tell(|told| told.plugin = true);
                 Ok(())

@@ -8,6 +8,9 @@ use crate::{
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+/// The numbers go on, so that nobody takes a later choice for one before.
+const FORGET: &str = "update plugin_choice set number = number + 1, active = null, previous = null";
+
 #[async_trait]
 impl PluginChoices for SqliteStore {
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError> {
@@ -52,7 +55,7 @@ impl PluginChoices for SqliteStore {
     async fn forget_plugin_choice(&self) -> Result<(), StoreError> {
         self.writer
             .run(|connection| {
-                connection.execute("delete from plugin_choice", [])?;
+                connection.execute(FORGET, [])?;
                 connection.execute("delete from plugins", [])?;
                 Ok(())
             })
