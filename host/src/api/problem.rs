@@ -90,7 +90,7 @@ impl From<ServiceError> for ApiError {
             | ServiceError::Sealed(_)
             | ServiceError::NoRandom(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let mut api_error = Self::new(status, error.kind(), &error);
+        let mut api_error = Self::new(status, error.kind(), error.in_public());
         match error {
             ServiceError::NotFresh { sign_at, .. } => api_error.0.host_time = Some(sign_at),
             ServiceError::UnknownCommand { command, .. } => api_error.0.command = Some(command),

@@ -140,7 +140,7 @@ fn policy(shown: &Shown) -> Markup {
     let applied = shown.snapshot.device.policy.as_ref();
     let state = match &shown.status {
         Ok(status) => &status.policy_state,
-        Err(error) => return html! { p { (sentence(&error.to_string())) } },
+        Err(error) => return html! { p { (sentence(&error.in_public())) } },
     };
     html! {
         p .verdict {

@@ -11,7 +11,7 @@ pub(super) fn view(outlook: &Result<DeviceOutlook, ServiceError>) -> Markup {
         Ok(outlook) => told(outlook),
         Err(error) => html! {
             p { (badge("unknown", "?", "NO OUTLOOK")) }
-            p { (sentence(&error.to_string())) }
+            p { (sentence(&error.in_public())) }
         },
     }
 }

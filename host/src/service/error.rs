@@ -1,4 +1,4 @@
-//! Why a use case came to nothing. Nothing was changed then.
+//! Why a use case came to nothing. Nothing was changed then, unless the store failed: see [`StoreError`].
 
 use super::sealed::SealedError;
 use crate::{
@@ -180,6 +180,20 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
+    /// The word of the API for a store that failed: it may have kept what was asked for all the same.
+    pub(crate) const STORE_FAILED: &str = "store-failed";
+
+    /// What its caller hears of it, who may be a stranger: what a database says of itself goes to the log alone.
+    pub fn in_public(&self) -> String {
+        match self {
+            Self::Store(error @ (StoreError::Newer { .. } | StoreError::Failed(_))) => {
+                tracing::warn!(%error, "what was asked for came to nothing");
+                error.in_public().to_owned()
+            }
+            _ => self.to_string(),
+        }
+    }
+
     /// Which error it is, in the word of the API.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -231,7 +245,7 @@ impl ServiceError {
             Self::Store(StoreError::BulkOver) => "bulk-over",
             Self::Store(StoreError::BulkAnswered) => "bulk-answered",
             Self::Store(StoreError::Busy(_)) => "store-busy",
-            Self::Store(StoreError::Newer { .. } | StoreError::Failed(_)) => "store-failed",
+            Self::Store(StoreError::Newer { .. } | StoreError::Failed(_)) => Self::STORE_FAILED,
             Self::Sealing(_) | Self::Sealed(_) | Self::NoRandom(_) => "sealing-failed",
         }
     }
