@@ -4,11 +4,11 @@
 use super::{
     auth::{Bearer, By, Needs},
     body,
-    problem::ApiError,
+    problem::{ApiError, Reason},
 };
 use crate::{
     access::Permission,
-    service::{Once, Service},
+    service::{Once, Service, ServiceError},
 };
 use axum::{
     body::{Body, to_bytes},
@@ -95,6 +95,11 @@ async fn carry_out_once(
         let text = format!("the answer could not be kept: {error}");
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", text)
     })?;
+    let failed = parts.extensions.get::<Reason>();
+    if failed.is_some_and(|Reason(kind)| *kind == ServiceError::STORE_FAILED) {
+        // It may have been committed, and its answer lost: who repeats it at once would do it twice.
+        return Ok(Response::from_parts(parts, Body::from(body)));
+    }
     let kept = match parts.status.is_server_error() {
         true => None,
         false => Kept::write(parts.status, &parts.headers, &body),

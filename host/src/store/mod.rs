@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use fleet::found_by;
 
-/// Why the store did not do as it was asked. Nothing was written then.
+/// Why the store did not do as it was asked. Nothing was written then, unless it is `Failed`.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The device has changed since the snapshot was taken. Take another and decide again.
@@ -66,7 +66,8 @@ pub enum StoreError {
         /// The newest form that this host knows.
         known: usize,
     },
-    /// The database refused or failed.
+    /// The database refused or failed. What was to be written may have been all the same, if only the answer to its
+    /// commit was lost: look again before it is done a second time.
     #[error("the store failed: {0}. Check the database and its disk, then try again")]
     Failed(String),
 }

@@ -340,3 +340,39 @@ async fn a_key_is_free_again_when_its_call_will_have_no_answer_or_its_time_is_ov
     assert_eq!(at(3103).await, Begun::Answered(b"done".to_vec()));
     assert_eq!(at(3104).await, Begun::Now, "its time is over");
 }
+
+#[tokio::test]
+async fn a_key_stays_taken_while_nobody_knows_whether_its_call_was_committed() {
+    let host = Host::new().await;
+    let lost = |from: &str, to: &str| {
+        let sql = format!("alter table {from} rename to {to}");
+        database::told(host.fleet.folder(), &sql);
+    };
+    lost("outbox", "lost");
+    let (status, _, failed) = host.keyed("k", "1234").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{failed}");
+    lost("lost", "outbox");
+    let (_, _, again) = host.keyed("k", "1234").await;
+    assert_problem(&again, StatusCode::CONFLICT, "idempotency-key-in-progress");
+    assert_eq!(host.commands().await, 0);
+}
+
+#[tokio::test]
+async fn strangers_read_nothing_of_what_the_database_says() {
+    let host = Host::new().await;
+    for table in ["api_tokens", "users"] {
+        let sql = format!("alter table {table} rename to lost_{table}");
+        database::told(host.fleet.folder(), &sql);
+    }
+    let api = host.client.get(format!("{}/api/v1/devices", host.url));
+    let page = host.client.post(format!("{}/sign-in", host.url));
+    let page = page.body("name=alice&password=x");
+    for stranger in [api.bearer_auth("mdm_token_of_nobody"), page] {
+        let answer = send(stranger).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("log says why"), "{text}");
+        let says = ["api_tokens", "users", "no such table", "relation"];
+        assert!(!says.iter().any(|it| text.contains(it)), "{text}");
+    }
+}
