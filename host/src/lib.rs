@@ -21,6 +21,7 @@ pub mod password;
 pub mod plugin;
 pub mod service;
 pub mod store;
+mod text;
 pub mod token;
 pub mod transport;
 pub mod webhook;

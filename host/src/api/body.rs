@@ -27,8 +27,32 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        json(&read(request, state).await?).map(Self)
+        let bytes = read(request, state).await?;
+        let said = json(&bytes)?;
+        match has_nul(&bytes) {
+            false => Ok(Self(said)),
+            true => {
+                let text =
+                    "no text has the character NUL (\\u0000) in it: not every store can keep it";
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                Err(ApiError::new(status, "malformed-body", text))
+            }
+        }
     }
+}
+
+/// Whether a text of this JSON has a NUL in it: there is one way to write that.
+fn has_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(place) = rest.iter().position(|it| *it == b'\\') {
+        let escape = &rest[place + 1..];
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        // What is escaped may be a backslash, which escapes nothing then.
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// What a body says. It is an object: a list of what its fields hold would be read, too, and a password would

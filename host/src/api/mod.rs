@@ -17,7 +17,7 @@ mod if_match;
 mod metrics;
 pub mod model;
 mod opening;
-mod parts;
+pub(crate) mod parts;
 pub mod plugin;
 pub(crate) mod problem;
 mod rate;

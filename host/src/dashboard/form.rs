@@ -31,6 +31,12 @@ impl<T: DeserializeOwned> FromRequest<Arc<Dashboard>> for Form<T> {
         let Token { form_token } =
             serde_urlencoded::from_bytes(&bytes).map_err(|_| PageError::StrangeForm)?;
         check_token(&signed_in, &form_token)?;
+        if bytes.contains(&0) || bytes.windows(3).any(|it| it == b"%00") {
+            return Err(PageError::Failed {
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                detail: "no field of a form has the character NUL in it".into(),
+            });
+        }
         match serde_urlencoded::from_bytes(&bytes) {
             Ok(form) => Ok(Self(signed_in, form)),
             Err(_) => Err(PageError::Failed {

@@ -42,14 +42,15 @@ mod webhooks;
 pub use crate::api::auth::Needs;
 pub use pages::PageRoute;
 
-use crate::{access::Permission, service::Service};
+use crate::{access::Permission, api::parts, service::Service};
 use axum::{
     Router,
     extract::Request,
     http::{HeaderValue, header},
     middleware::{self, Next},
-    response::{Redirect, Response},
+    response::{IntoResponse as _, Redirect, Response},
 };
+use error::PageError;
 use once::Once;
 use pages::Pages;
 use session::Cookies;
@@ -163,7 +164,10 @@ fn all() -> Vec<Pages> {
 
 /// Says to the browser what a page may do, and that nobody keeps it.
 async fn guard(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    let mut response = match parts::check(request.uri()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => PageError::from(error).into_response(),
+    };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
     for (name, value) in [

@@ -6,8 +6,9 @@ use super::{
     error::{Breach, Exhausted, PluginError},
     limits::MOST_CHANGES,
 };
-use crate::{change::Change, password::Password};
+use crate::{change::Change, password::Password, text::storable};
 use mdm_wire::time;
+use std::mem;
 use uuid::Uuid;
 
 /// What the `secret` resource stands for: the password of the call, of which there is one at most.
@@ -158,7 +159,7 @@ impl CallContext {
     }
 
     pub(super) fn settle(&mut self, id: CommandId, outcome: Outcome) -> wasmtime::Result<()> {
-        check_length(&outcome)?;
+        let outcome = kept(outcome)?;
         match self.command(&id) {
             None => breach(format!(
                 "it settled {id}, which is no command of this call's device"
@@ -178,7 +179,7 @@ impl CallContext {
         id: CommandId,
         outcome: Outcome,
     ) -> wasmtime::Result<()> {
-        check_length(&outcome)?;
+        let outcome = kept(outcome)?;
         match self.command(&id) {
             None => breach(format!(
                 "it kept an outcome of {id}, which is no command of this call's device"
@@ -213,13 +214,16 @@ fn breach<T>(what: String) -> wasmtime::Result<T> {
 }
 
 /// What a plugin keeps of a command is read at every later call about the device.
-fn check_length(outcome: &Outcome) -> wasmtime::Result<()> {
-    let text = match outcome {
+fn kept(mut outcome: Outcome) -> wasmtime::Result<Outcome> {
+    if let Outcome::Failed(Failure::Superseded(text) | Failure::Other(text)) = &mut outcome {
+        *text = storable(mem::take(text));
+    }
+    let text = match &outcome {
         Outcome::Failed(failure) => failure.text().unwrap_or_default(),
         Outcome::Success => "",
     };
     match text.len() {
-        0..=Failure::LONGEST_TEXT => Ok(()),
+        0..=Failure::LONGEST_TEXT => Ok(outcome),
         length => breach(format!(
             "it gave an outcome of {length} bytes in its own words, where {} are allowed",
             Failure::LONGEST_TEXT

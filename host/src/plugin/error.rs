@@ -5,6 +5,7 @@ use super::{
     grants::Import,
     limits::{Limit, Limits, MOST_CHANGES},
 };
+use crate::text::storable;
 use std::time::Duration;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
@@ -228,7 +229,8 @@ impl PluginError {
 const LONGEST_WORDS: usize = 500;
 
 /// The beginning of a text that a plugin may have written.
-pub fn shortened(mut text: String) -> String {
+pub fn shortened(text: String) -> String {
+    let mut text = storable(text);
     if text.len() > LONGEST_WORDS {
         text.truncate(text.floor_char_boundary(LONGEST_WORDS));
         text.push('…');

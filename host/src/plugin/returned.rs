@@ -1,7 +1,11 @@
 //! What a plugin returned, judged where its type allows more than the contract does: a breach gives nothing
 //! back, as a trap does.
 
-use super::{calls::Decided, contract::*, error::PluginError};
+use super::{
+    calls::Decided,
+    contract::*,
+    error::{PluginError, shortened},
+};
 use mdm_wire::time;
 
 /// What tells times.
@@ -66,9 +70,9 @@ pub(super) fn sent(
 ) -> Decided<Result<CommandId, Refusal>> {
     let (returned, context) = decided?;
     match &returned {
-        Ok(id) if !context.has_sent(id) => Err(PluginError::Breach(format!(
+        Ok(id) if !context.has_sent(id) => Err(PluginError::Breach(shortened(format!(
             "it accepted the request as command {id:.64}, which it had not sent"
-        ))),
+        )))),
         _ => Ok((returned, context)),
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     metrics::Counted,
     plugin::{Function, PluginError},
     store::{Delivery, NewDevice, Snapshot},
+    text::storable,
     token::TokenDigest,
     transport::BETWEEN_SYNCS,
 };
@@ -19,7 +20,7 @@ use mdm_wire::{
     time,
     words::{Failure, Outcome, Policy},
 };
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -38,8 +39,9 @@ impl Service {
         token: TokenDigest,
         request: EnrollRequest,
     ) -> Result<EnrollResponse, ServiceError> {
-        if request.name.trim().is_empty() || request.name.len() > 100 {
-            let text = "a device's name has 1 to 100 bytes".to_owned();
+        let name = &request.name;
+        if name.trim().is_empty() || name.len() > 100 || name.contains('\0') {
+            let text = "a device's name has 1 to 100 bytes, and no NUL".to_owned();
             return Err(ServiceError::BadRequest(text));
         }
         check(&request.told)?;
@@ -246,18 +248,20 @@ impl Service {
 
 /// Every later call about the device reads this.
 fn check(told: &Told) -> Result<(), ServiceError> {
-    match told.agent_version.len() {
-        0..=LONGEST_VERSION => Ok(()),
-        _ => Err(ServiceError::BadRequest(format!(
-            "an agent's version has {LONGEST_VERSION} bytes at most"
+    let version = &told.agent_version;
+    match version.len() > LONGEST_VERSION || version.contains('\0') {
+        false => Ok(()),
+        true => Err(ServiceError::BadRequest(format!(
+            "an agent's version has {LONGEST_VERSION} bytes at most, and no NUL"
         ))),
     }
 }
 
 /// The outcome with no more of the agent's own words than are kept: an agent may hand over all of what its
-/// system said, and its report must not be lost for that.
+/// system said, whatever that is, and its report must not be lost for that.
 fn shortened(mut outcome: Outcome) -> Outcome {
     if let Outcome::Failed(Failure::Superseded(text) | Failure::Other(text)) = &mut outcome {
+        *text = storable(mem::take(text));
         text.truncate(text.floor_char_boundary(Failure::LONGEST_TEXT));
     }
     outcome

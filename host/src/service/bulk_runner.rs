@@ -7,6 +7,7 @@ use crate::{
     password::Password,
     plugin::{Function, PluginError},
     store::{Bulk, BulkState, BulkTurn, NoCommand, Snapshot, StoreError},
+    text::storable,
 };
 use futures_util::stream::{self, StreamExt as _};
 use mdm_wire::{
@@ -230,7 +231,7 @@ impl Service {
         };
         let why = NoCommand {
             kind: error.kind().to_owned(),
-            detail: error.to_string(),
+            detail: storable(error.to_string()),
         };
         self.store
             .add_no_command(&bulk.id, &device, why.clone())

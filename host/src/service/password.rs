@@ -164,6 +164,10 @@ impl Service {
             device: device.to_owned(),
             command: id.clone(),
         };
+        // An agent may say anything, and not every store can be asked for this.
+        if id.contains('\0') {
+            return Err(unknown());
+        }
         self.store.command(device, id).await?.ok_or_else(unknown)
     }
 }
@@ -178,6 +182,9 @@ pub(super) fn check_reason(
         return Err(ServiceError::BadReason(
             "it is too long: 500 bytes are kept",
         ));
+    }
+    if reason.contains('\0') {
+        return Err(ServiceError::BadReason("the character NUL is in it"));
     }
     let is_in_it = |password: &Password| {
         let password = password.expose();

@@ -14,6 +14,7 @@ use crate::{
         TrialEnd, TrialTerms, Trust, component_of,
     },
     store::{ChosenPlugin, PluginChoice, PluginFile, Store, StoreError},
+    text::storable,
 };
 use mdm_wire::time;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -212,7 +213,7 @@ impl Service {
         by.check_all()?;
         let kept = PluginFile {
             bytes: component_of(&file.bytes)?.to_vec(),
-            signature: file.signature.clone(),
+            signature: file.signature.clone().map(storable),
         };
         let plugin = self.load_checked(file).await?;
         let new = Slotted {

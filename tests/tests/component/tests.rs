@@ -12,5 +12,6 @@ mod revoked;
 mod rules;
 mod store;
 mod swap;
+mod texts;
 mod users;
 mod webhooks;
