@@ -125,11 +125,11 @@ impl Service {
         self.sign_ins.check(&name, address)?;
         let user = self.store.user(&name).await.map_err(ServiceError::from)?;
         let hash = user.as_ref().and_then(|user| user.password.clone());
-        if !self.is_password(password, hash).await? {
+        if !self.is_password(password, hash.clone()).await? {
             tracing::info!(user = name, ?address, "was not let in");
             return Err(SignInError::Wrong);
         }
-        let user = user.ok_or(SignInError::Wrong)?;
+        let (user, hash) = user.zip(hash).ok_or(SignInError::Wrong)?;
         if let Some(sealed) = &user.totp {
             let code = code.ok_or(SignInError::CodeMissing)?;
             let secret = credentials::open_totp(&self.keys, &name, sealed)?;
@@ -140,14 +140,18 @@ impl Service {
                 return Err(SignInError::CodeWrong);
             }
         }
-        Ok(self.open_session(&user, address).await?)
+        // The password may have been replaced while it was compared.
+        let opened = self.open_session(&user, &hash, address).await?;
+        opened.ok_or(SignInError::Wrong)
     }
 
+    /// Opens a session of a user whose password is still the one of this hash; none: it is not.
     pub(super) async fn open_session(
         &self,
         user: &User,
+        password: &str,
         address: Option<IpAddr>,
-    ) -> Result<Zeroizing<String>, ServiceError> {
+    ) -> Result<Option<Zeroizing<String>>, ServiceError> {
         let token = token::new_token("session")?;
         let now = time::now();
         let (began_before, used_before) = oldest(now);
@@ -155,10 +159,11 @@ impl Service {
             .forget_sessions(began_before, used_before)
             .await?;
         let audit = AuditEntry::new(now, &caller(user, address), "sign-in");
-        self.store
-            .open_session(token::digest(&token), &user.name, now, audit)
+        let is_open = self
+            .store
+            .open_session(token::digest(&token), &user.name, password, now, audit)
             .await?;
-        Ok(token)
+        Ok(is_open.then_some(token))
     }
 
     /// Whose session this is, if it is open.

@@ -199,10 +199,13 @@ impl Service {
             .hash(Zeroizing::new(password.expose().to_owned()))
             .await?;
         let audit = AuditEntry::new(time::now(), &caller(&user, address), "choose-password");
-        match self.store.accept_invitation(token, hash, audit).await? {
-            true => self.open_session(&user, address).await,
-            false => Err(ServiceError::BadInvitation),
+        let accepted = self.store.accept_invitation(token, hash.clone(), audit);
+        if !accepted.await? {
+            return Err(ServiceError::BadInvitation);
         }
+        // By a later invitation they may have chosen another one since.
+        let opened = self.open_session(&user, &hash, address).await?;
+        opened.ok_or(ServiceError::BadInvitation)
     }
 
     /// A new secret of one-time passwords for a user. It counts once the user has shown a code of it.

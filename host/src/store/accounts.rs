@@ -138,14 +138,15 @@ pub trait Accounts: Send + Sync + 'static {
         audit: AuditEntry,
     ) -> Result<bool, StoreError>;
 
-    /// Opens a session.
+    /// Opens a session of a user whose password this is still. False: they have another one by now, or are gone.
     async fn open_session(
         &self,
         token: TokenDigest,
         user: &str,
+        password: &str,
         began: Timestamp,
         audit: AuditEntry,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// A session that is open.
     async fn session(&self, token: TokenDigest) -> Result<Option<Session>, StoreError>;

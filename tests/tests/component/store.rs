@@ -5,12 +5,12 @@ use crate::{
     fleet::{Fleet, admin, owner},
 };
 use mdm_host::{
-    access::Reach,
+    access::{Reach, Role},
     audit::AuditEntry,
     change::Change,
     store::{
-        ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, Overdue, PluginChoice,
-        PluginFile, Store,
+        AuditFilter, ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, Overdue, PluginChoice,
+        PluginFile, Store, User,
         StoreError,
     },
     token,
@@ -381,4 +381,44 @@ async fn a_choice_that_is_forgotten_keeps_its_number_so_that_nobody_takes_a_late
     let again = choose(1, "b").await;
     assert!(matches!(again, Err(StoreError::Conflict)));
     choose(3, "b").await.unwrap();
+}
+
+#[tokio::test]
+async fn no_session_is_opened_by_a_password_that_was_replaced_while_it_was_compared() {
+    let (store, _, _folder) = store_with(0).await;
+    let alice = User {
+        name: "alice".into(),
+        role: Role::Helpdesk,
+        reach: Reach::ALL,
+        password: None,
+        totp: None,
+        created_at: 1,
+    };
+    let line = |action: &str| AuditEntry::new(1, &admin(), action);
+    store.add_user(alice, line("add-user")).await.unwrap();
+    let choose = async |password: &str| {
+        let link = token::digest(password);
+        let invited = store.add_invitation(link, "alice", 1000, line("invite"));
+        assert!(invited.await.unwrap());
+        let chosen = store.accept_invitation(link, password.into(), line("choose-password"));
+        assert!(chosen.await.unwrap());
+    };
+    let opens = async |user: &str, password: &str| {
+        let session = token::digest(&format!("{user} {password}"));
+        let opened = store.open_session(session, user, password, 1, line("sign-in"));
+        let opened = opened.await.unwrap();
+        assert_eq!(store.session(session).await.unwrap().is_some(), opened);
+        opened
+    };
+    choose("old").await;
+    assert!(opens("alice", "old").await);
+    choose("new").await;
+    assert!(!opens("alice", "old").await);
+    assert!(!opens("bob", "new").await);
+    assert!(opens("alice", "new").await);
+    let all = AuditFilter::default();
+    let told = store.audit(&all, None, 10);
+    let told = told.await.unwrap();
+    let sign_ins = told.iter().filter(|line| line.entry.action == "sign-in");
+    assert_eq!(sign_ins.count(), 2, "of those that were opened");
 }

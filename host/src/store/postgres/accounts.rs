@@ -203,19 +203,21 @@ impl Accounts for PostgresStore {
         &self,
         token: TokenDigest,
         user: &str,
+        password: &str,
         began: Timestamp,
         audit: AuditEntry,
-    ) -> Result<(), StoreError> {
-        let user = user.to_owned();
+    ) -> Result<bool, StoreError> {
+        let (user, password) = (user.to_owned(), password.to_owned());
         self.writer
             .run(move |batch| async move {
-                batch
+                let opened = batch
                     .write(
-                        "insert into sessions (token, user_name, began, used) values ($1, $2, $3, $3)",
-                        &[&&token[..], &user, &signed(began)],
+                        "insert into sessions (token, user_name, began, used) \
+                         select $1, name, $2, $2 from users where name = $3 and password = $4",
+                        &[&&token[..], &signed(began), &user, &password],
                     )
                     .await?;
-                batch.audit(audit).await
+                batch.audit_if_done(opened, audit).await
             })
             .await
     }

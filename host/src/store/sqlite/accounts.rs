@@ -193,17 +193,19 @@ impl Accounts for SqliteStore {
         &self,
         token: TokenDigest,
         user: &str,
+        password: &str,
         began: Timestamp,
         audit: AuditEntry,
-    ) -> Result<(), StoreError> {
-        let user = user.to_owned();
+    ) -> Result<bool, StoreError> {
+        let (user, password) = (user.to_owned(), password.to_owned());
         self.writer
             .run(move |connection| {
-                connection.execute(
-                    "insert into sessions (token, user, began, used) values (?, ?, ?, ?)",
-                    params![token, user, began, began],
+                let opened = connection.execute(
+                    "insert into sessions (token, user, began, used) \
+                     select ?, name, ?, ? from users where name = ? and password = ?",
+                    params![token, began, began, user, password],
                 )?;
-                audit::write(connection, &audit)
+                audit::write_if_done(connection, opened, &audit)
             })
             .await
     }
