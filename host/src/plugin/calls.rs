@@ -7,7 +7,7 @@ use super::{
     context::Secret,
     contract::*,
     digest::hex,
-    error::{PluginError, shortened},
+    error::{PluginError, backtrace},
     exports::{Exports, Places},
     grants::Import,
     health::{Health, HealthReport, Turn},
@@ -130,6 +130,7 @@ impl Loaded {
             instance,
             exports: Exports::new(&self.places),
             limits: *limits,
+            backtrace: None,
             _lane: None,
         })
     }
@@ -141,6 +142,8 @@ pub struct Instance {
     instance: component::Instance,
     exports: Exports,
     limits: Limits,
+    /// Of the call that failed.
+    backtrace: Option<String>,
     /// Left when the instance is gone.
     _lane: Option<OnLane>,
 }
@@ -167,10 +170,7 @@ impl Instance {
             (Ok(decision), Some(context)) => Ok((decision, context)),
             (Ok(_), None) => Err(PluginError::Crashed("its call context is gone".into())),
             (Err(error), _) => {
-                tracing::debug!(
-                    error = shortened(format!("{error:?}")),
-                    "a plugin's call failed"
-                );
+                self.backtrace = backtrace(&error);
                 Err(PluginError::from_trap(&error, &self.limits))
             }
         }
@@ -289,6 +289,12 @@ impl Instance {
         self.run(context, |_, _, store| {
             Ok(Some(function.call(store, parameters)?))
         })
+    }
+
+    /// Where in the plugin its call failed, for the host's log: names of functions and addresses, the names as the
+    /// plugin's file has them.
+    pub fn take_backtrace(&mut self) -> Option<String> {
+        self.backtrace.take()
     }
 
     /// The linear memory that the instance holds, in bytes.

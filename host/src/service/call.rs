@@ -92,9 +92,12 @@ impl Service {
             let span = span.entered();
             let device = context.device.id.clone();
             let began = std::time::Instant::now();
-            let decided = plugin
-                .instance()
-                .and_then(|mut instance| call(&mut instance, context));
+            let mut backtrace = None;
+            let decided = plugin.instance().and_then(|mut instance| {
+                let decided = call(&mut instance, context);
+                backtrace = instance.take_backtrace();
+                decided
+            });
             let failure = decided.as_ref().err();
             let time = began.elapsed();
             metrics.plugins.ended(function, failure, time);
@@ -105,7 +108,7 @@ impl Service {
                 tracing::error!(plugin = plugin.digest(), %function, ?turn, "the function's service");
             }
             if let Some(failure) = failure {
-                log.failed(function, failure);
+                log.failed(function, failure, backtrace.as_deref());
             }
             decided
         });

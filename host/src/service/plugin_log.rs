@@ -1,6 +1,6 @@
 //! What the failures of plugins write into the host's log: so many lines a second, each with no more than the
-//! beginning of what the plugin said. A plugin that fails all the time fills no disk, and hides nobody else's
-//! lines.
+//! beginning of what the plugin said, and of where in it that was. A plugin that fails all the time fills no disk,
+//! and hides nobody else's lines.
 
 use crate::{
     metrics::Metrics,
@@ -25,11 +25,12 @@ impl PluginLog {
         }
     }
 
-    /// A call failed.
-    pub(super) fn failed(&self, function: Function, error: &PluginError) {
+    /// A call failed. The backtrace is for who maintains the plugin: who called is told the words alone.
+    pub(super) fn failed(&self, function: Function, error: &PluginError, backtrace: Option<&str>) {
         if self.admits() {
             let error = shortened(error.to_string());
-            tracing::warn!(%function, error, "a plugin's call failed");
+            // As text in quotes, in which control characters are escaped: the names in it are the plugin's.
+            tracing::warn!(%function, error, backtrace, "a plugin's call failed");
         }
     }
 

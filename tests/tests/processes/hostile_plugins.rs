@@ -200,6 +200,41 @@ fn law_7_a_plugin_that_fails_all_the_time_does_not_flood_the_log() {
 }
 
 #[test]
+fn of_a_call_that_traps_the_log_has_the_backtrace_and_who_called_has_the_words() {
+    let lab = host();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), lab.token().unwrap());
+    let url = format!("{}/api/v1/devices/{}/password/reset", lab.url(), phone.id);
+    for (harm, words) in [
+        (3, "the plugin crashed"),
+        (24, "KiB of stack"),
+        (25, "ran longer than"),
+    ] {
+        let before = lab.host_log().unwrap().len();
+        let (status, problem) = runtime.block_on(reset(
+            client.clone(),
+            url.clone(),
+            token.clone(),
+            Some(harm),
+        ));
+        let detail = problem["detail"].as_str().unwrap();
+        assert_eq!(status, 503);
+        assert!(detail.contains(words), "{detail}");
+        let (said, log) = (problem.to_string(), lab.host_log().unwrap());
+        let lines: Vec<_> = log[before..].lines().collect();
+        let [line] = lines[..] else {
+            panic!("not in one line: {lines:#?}")
+        };
+        assert!(line.contains("WARN") && line.contains(detail), "{line}");
+        for of_the_backtrace in ["wasm backtrace", "<wasm function "] {
+            assert!(line.contains(of_the_backtrace), "{line}");
+            assert!(!said.contains(of_the_backtrace), "{said}");
+        }
+        assert!(line.len() < 6000, "{}: {line}", line.len());
+    }
+}
+
+#[test]
 fn a_limit_that_a_plugin_breaks_before_it_is_used_is_counted_too() {
     let lab = Lab::start().unwrap();
     let file = lab.folder().join("table.wasm");
