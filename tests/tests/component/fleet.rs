@@ -420,14 +420,16 @@ pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, ServiceError>) -> Re
 
 /// Whether this text lies anywhere in what the store of a folder has written.
 pub(crate) fn is_stored(folder: &Path, text: &str) -> bool {
-    fn is_in(path: &Path, text: &[u8]) -> bool {
-        if path.is_dir() {
-            let mut entries = std::fs::read_dir(path).unwrap();
-            return entries.any(|entry| is_in(&entry.unwrap().path(), text));
-        }
-        // A file may go while it is looked for.
-        let bytes = std::fs::read(path).unwrap_or_default();
-        memchr::memmem::find(&bytes, text).is_some()
+    is_in(&database::files(folder), text)
+}
+
+/// Whether this text lies in a file, or anywhere in a folder.
+pub(crate) fn is_in(path: &Path, text: &str) -> bool {
+    if path.is_dir() {
+        let mut entries = std::fs::read_dir(path).unwrap();
+        return entries.any(|entry| is_in(&entry.unwrap().path(), text));
     }
-    is_in(&database::files(folder), text.as_bytes())
+    // A file may go while it is looked for.
+    let bytes = std::fs::read(path).unwrap_or_default();
+    memchr::memmem::find(&bytes, text.as_bytes()).is_some()
 }

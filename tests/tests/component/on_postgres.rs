@@ -34,3 +34,9 @@ pub(crate) fn files(_: &Path) -> PathBuf {
     SERVER.ask("postgres", "checkpoint").unwrap();
     SERVER.folder().join("data")
 }
+
+/// Where nothing lies but the rows that there are: nowhere, for dead rows stay until the server vacuums, and its log
+/// has them for longer.
+pub(crate) fn rows(_: &Path) -> Option<PathBuf> {
+    None
+}

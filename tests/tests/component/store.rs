@@ -2,7 +2,7 @@
 
 use crate::{
     database,
-    fleet::{Fleet, admin, owner},
+    fleet::{Fleet, admin, is_in, is_stored, owner},
 };
 use mdm_host::{
     access::{Reach, Role},
@@ -153,6 +153,34 @@ async fn no_command_gets_a_second_outcome_whoever_asks() {
 }
 
 #[tokio::test]
+async fn what_was_sealed_for_a_command_is_deleted_with_its_outcome_or_when_its_device_is_revoked() {
+    let (store, ids, folder) = store_with(2).await;
+    let changes = [("settled", settle("settled")), ("revoked", Change::Revoke)];
+    for ((id, change), device) in changes.into_iter().zip(&ids) {
+        let sealed = Sealed {
+            key: vec![1],
+            ciphertext: format!("for the one that is {id}: ").repeat(20).into_bytes(),
+        };
+        // As it lies in a row.
+        let row = serde_json::to_value(&sealed).unwrap();
+        let kept = &row["ciphertext"].as_str().unwrap()[..100];
+        send_with(store.as_ref(), device, id, sealed.clone()).await;
+        let waiting = store.outbox(device).await.unwrap();
+        assert_eq!(waiting[0].sealed.as_ref(), Some(&sealed));
+        assert!(is_stored(folder.path(), kept), "what is looked for");
+
+        let version = store.snapshot(device).await.unwrap().unwrap().version;
+        let change = commit(device, version, vec![change]);
+        store.commit(change).await.unwrap();
+        let waiting = store.outbox(device).await.unwrap();
+        assert!(waiting.iter().all(|it| it.sealed.is_none()), "{id}");
+        if let Some(rows) = database::rows(folder.path()) {
+            assert!(!is_in(&rows, kept), "{id}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_job_that_fails_takes_none_of_its_neighbours_in_the_commit_with_it() {
     let (store, ids, _folder) = store_with(40).await;
     let mut tasks = Vec::new();
@@ -289,13 +317,18 @@ async fn every_decision_leaves_a_line_in_the_audit_trail_with_the_plugins_digest
 }
 
 async fn send_sealed(store: &dyn Store, device: &str, id: &str) {
+    let sealed = Sealed {
+        key: vec![1],
+        ciphertext: vec![2],
+    };
+    send_with(store, device, id, sealed).await;
+}
+
+async fn send_with(store: &dyn Store, device: &str, id: &str, sealed: Sealed) {
     let version = store.snapshot(device).await.unwrap().unwrap().version;
     let sent = Change::Send {
         command: command(id),
-        sealed: Some(Sealed {
-            key: vec![1],
-            ciphertext: vec![2],
-        }),
+        sealed: Some(sealed),
     };
     let sent = commit(device, version, vec![sent]);
     store.commit(sent).await.unwrap();
