@@ -159,7 +159,9 @@ async fn what_was_sealed_for_a_command_is_deleted_with_its_outcome_or_when_its_d
     for ((id, change), device) in changes.into_iter().zip(&ids) {
         let sealed = Sealed {
             key: vec![1],
-            ciphertext: format!("for the one that is {id}: ").repeat(20).into_bytes(),
+            ciphertext: format!("for the one that is {id}: ")
+                .repeat(20)
+                .into_bytes(),
         };
         // As it lies in a row.
         let row = serde_json::to_value(&sealed).unwrap();
