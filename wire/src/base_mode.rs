@@ -41,17 +41,26 @@ pub(crate) fn seal(
         let ephemeral = EphemeralPrivateKey::generate(&ECDH_P256, &SystemRandom::new())?;
         let encapsulated = ephemeral.compute_public_key()?.as_ref().to_vec();
         let key = key.to_bytes();
-        let context = [encapsulated.as_slice(), &key].concat();
         let peer = UnparsedPublicKey::new(&ECDH_P256, key.as_slice());
         let shared = agree_ephemeral(ephemeral, &peer, |agreed| {
-            let secret = extract(KEM_SUITE, &[], b"eae_prk", agreed);
-            expand::<32>(KEM_SUITE, secret.as_ref(), b"shared_secret", &context)
+            shared_secret(agreed, &encapsulated, &key)
         })??;
         let mut ciphertext = Vec::with_capacity(plaintext.len() + AES_128_GCM.tag_len());
         ciphertext.extend_from_slice(plaintext);
         seal_with(&*shared, info, associated, &mut ciphertext)?;
         Ok((encapsulated, ciphertext))
     })
+}
+
+/// `ExtractAndExpand` of the KEM: from what the two keys agree on to the secret that both sides share.
+fn shared_secret(
+    agreed: &[u8],
+    encapsulated: &[u8],
+    key: &[u8],
+) -> Result<Zeroizing<[u8; 32]>, Unspecified> {
+    let context = [encapsulated, key].concat();
+    let secret = extract(KEM_SUITE, &[], b"eae_prk", agreed);
+    expand(KEM_SUITE, secret.as_ref(), b"shared_secret", &context)
 }
 
 /// The key schedule in base mode, and the one message that is sealed with it.
@@ -175,12 +184,22 @@ mod tests {
     }
 
     #[test]
+    fn what_the_rfcs_keys_agree_on_becomes_its_shared_secret_here_too() {
+        let vector = vector();
+        let field = |name: &str| bytes(&vector[name]);
+        let (dh, enc, key) = (field("dh"), field("enc"), field("pkRm"));
+        let shared = shared_secret(&dh, &enc, &key).unwrap();
+        assert_eq!(shared.to_vec(), field("shared_secret"));
+    }
+
+    #[test]
     fn what_the_rfc_seals_is_sealed_here_to_the_same_bytes() {
         let vector = vector();
         let field = |name: &str| bytes(&vector[name]);
         let mut message = field("pt");
-        let (shared, info, aad) = (field("shared_secret"), field("info"), field("aad"));
-        seal_with(&shared, &info, &aad, &mut message).unwrap();
+        let (dh, enc, key) = (field("dh"), field("enc"), field("pkRm"));
+        let shared = shared_secret(&dh, &enc, &key).unwrap();
+        seal_with(&*shared, &field("info"), &field("aad"), &mut message).unwrap();
         assert_eq!(message, field("ct"));
     }
 
