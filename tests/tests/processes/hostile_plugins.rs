@@ -18,7 +18,7 @@ const OTHERS: usize = 100;
 const ROOM: u64 = 160 << 20;
 
 /// What the plugin does (`tests/hostile`), what its caller is told, and which limit is counted.
-const HARMS: [(u64, &str, Option<&str>); 17] = [
+const HARMS: [(u64, &str, Option<&str>); 18] = [
     (1, "plugin-too-slow", Some("time")),            // spins
     (25, "plugin-too-slow", Some("time")),           // calls imports in a loop
     (12, "plugin-too-slow", Some("time")),           // calls the dearest import in a loop
@@ -36,7 +36,11 @@ const HARMS: [(u64, &str, Option<&str>); 17] = [
     (17, "plugin-broke-contract", None),       // forges the id of a command
     (7, "plugin-broke-contract", None),        // sends a reset without a password
     (22, "plugin-crashed", None),              // gives a handle back twice
+    (26, "plugin-broke-contract", None),       // has the host say 100 KB of it
 ];
+
+/// How many calls fail at once to flood the log, each with as much to say as it can.
+const FLOOD: usize = 200;
 
 fn host() -> Lab {
     let folder = tempfile::TempDir::new().unwrap();
@@ -98,15 +102,21 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
     let process = lab.host_process().unwrap();
     let url =
         |device: &Device| format!("{}/api/v1/devices/{}/password/reset", lab.url(), device.id);
-    let round = |harm: Option<u64>| {
+    let rounds = |harm: Option<u64>, times: usize| {
         runtime.block_on(async {
             let calls: JoinSet<_> = others
                 .iter()
                 .map(|device| reset(client.clone(), url(device), token.clone(), None))
                 .collect();
-            let harm = reset(client.clone(), url(&attacker), token.clone(), harm).await;
-            (harm, calls.join_all().await)
+            let harms: JoinSet<_> = (0..times)
+                .map(|_| reset(client.clone(), url(&attacker), token.clone(), harm))
+                .collect();
+            (harms.join_all().await, calls.join_all().await)
         })
+    };
+    let round = |harm: Option<u64>| {
+        let (mut harms, calls) = rounds(harm, 1);
+        (harms.remove(0), calls)
     };
     let succeeded =
         |calls: &[(u16, Value)]| calls.iter().filter(|(status, _)| *status == 201).count();
@@ -149,6 +159,24 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
             assert_eq!(reached, u64::from(limit == Some(known)), "{harm}: {known}");
         }
     }
+    // What keeps the handle of its password finds it in no later call.
+    for _ in 0..2 {
+        let ((status, problem), calls) = round(Some(21));
+        let detail = problem["detail"].as_str().unwrap();
+        assert_eq!((status, succeeded(&calls)), (409, OTHERS), "{problem}");
+        assert!(detail.contains("nothing was kept"), "{detail}");
+    }
+    let (counted, log) = (Counted::read(&lab).unwrap(), lab.host_log().unwrap().len());
+    let (harms, calls) = rounds(Some(26), FLOOD);
+    let stopped = harms.iter().filter(|(status, _)| *status == 503).count();
+    assert_eq!((stopped, succeeded(&calls)), (FLOOD, OTHERS));
+    assert_eq!(history(&lab, &attacker), 1, "the flood left a command");
+    let written = lab.host_log().unwrap().len() - log;
+    assert!(written < 200_000, "{written} bytes were written");
+    let dropped = r#"mdm_plugin_limit_reached_total{limit="log"}"#;
+    let dropped = Counted::read(&lab).unwrap().of(dropped) - counted.of(dropped);
+    assert!(dropped > FLOOD as u64 / 2, "{dropped} lines were dropped");
+
     let (after, is_resident) = (peak(process).unwrap(), resident(process).unwrap());
     eprintln!(
         "memory in MiB: at most {} then {}, resident {} then {}",
@@ -168,7 +196,8 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
         (is_resident - was_resident) >> 20
     );
     let lists: Value = lab.ask(&["password", "status", &others[0].id], "").unwrap();
-    assert_eq!(lists["history"].as_array().unwrap().len(), 1 + HARMS.len());
+    let rounds = 1 + HARMS.len() + 2 + 1;
+    assert_eq!(lists["history"].as_array().unwrap().len(), rounds);
 }
 
 #[test]
