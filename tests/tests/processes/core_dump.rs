@@ -1,6 +1,6 @@
 //! A core dump of the host holds a password while a call needs it, and not after the call has returned.
 
-use super::tls::Certificates;
+use super::{secrets::EVERYTHING, tls::Certificates};
 use mdm_tests::{
     lab::{Lab, Make, http_client, trusting_client, wait_until},
     memory,
@@ -34,6 +34,11 @@ impl Canary {
                 random /= count;
             }
         }
+        Self::of(password)
+    }
+
+    /// A password that the host has made.
+    fn of(password: String) -> Self {
         let parts = password.as_bytes().windows(PART);
         let forms = parts.flat_map(|part| {
             let wide = |width: usize| {
@@ -185,7 +190,7 @@ fn assert_none_stays(lab: &Lab, admin: &Admin) {
 
 #[test]
 fn no_password_is_in_a_core_dump_of_the_host_after_the_call_has_returned() {
-    let lab = Lab::with(&RULE, "trace").unwrap();
+    let lab = Lab::with(&RULE, EVERYTHING).unwrap();
     let admin = Admin::new(&lab, http_client());
     assert_none_stays(&lab, &admin);
 }
@@ -231,4 +236,137 @@ fn a_password_is_in_a_core_dump_while_the_plugin_decides_and_gone_once_it_was_st
     let status = admin.runtime.block_on(call).unwrap();
     assert!(status.is_server_error(), "{status}");
     assert_eq!(canary.found_in(&lab), [""; 0]);
+}
+
+/// An admin who is signed in to the dashboard, by a browser that keeps its connection to the host.
+struct SignedIn<'a> {
+    admin: &'a Admin,
+    host: String,
+    cookie: String,
+}
+
+impl<'a> SignedIn<'a> {
+    /// Somebody who chooses this password.
+    fn new(lab: &Lab, admin: &'a Admin, password: &str) -> Self {
+        let host = lab.url();
+        let invitation = format!("{host}{}", lab.first_invitation().unwrap());
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let call = client
+            .build()
+            .unwrap()
+            .post(invitation)
+            .header("content-type", FORM)
+            .body(format!("password={password}&again={password}"));
+        let answer = admin.runtime.block_on(call.send()).unwrap();
+        let session = answer.headers()["set-cookie"].to_str().unwrap();
+        let cookie = session.split(';').next().unwrap().to_owned();
+        Self {
+            admin,
+            host,
+            cookie,
+        }
+    }
+
+    /// Sends the form of a page to an address below it, and tells the answer's status.
+    fn sends(&self, page: &str, below: &str, fields: &str) -> u16 {
+        let url = format!("{}{page}", self.host);
+        let hidden = self.admin.runtime.block_on(async {
+            let call = self.admin.http.get(&url).header("cookie", &self.cookie);
+            call.send().await.unwrap().text().await.unwrap()
+        });
+        let hidden = ["form_token", "key", "seen"].map(|name| {
+            let value = hidden
+                .split_once(&format!(r#"name="{name}" value=""#))
+                .and_then(|(_, rest)| rest.split('"').next());
+            format!("{name}={}", value.unwrap())
+        });
+        let call = self
+            .admin
+            .http
+            .post(format!("{url}{below}"))
+            .header("cookie", &self.cookie)
+            .header("content-type", FORM)
+            .body(format!("{}&{fields}", hidden.join("&")));
+        self.admin.runtime.block_on(send(call)).as_u16()
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[test]
+fn no_password_is_in_a_core_dump_of_the_host_after_a_form_of_the_dashboard_was_answered() {
+    let lab = Lab::with(&RULE, EVERYTHING).unwrap();
+    let client = Client::builder().redirect(reqwest::redirect::Policy::none());
+    drop(http_client());
+    let admin = Admin::new(&lab, client.build().unwrap());
+    let own = Canary::new();
+    let signed_in = SignedIn::new(&lab, &admin, &own.password);
+    let mut found = own.found_in(&lab);
+    let phone = lab.enroll(Make::default()).unwrap();
+    let page = format!("/devices/{}/reset", phone.id);
+    let encoded = |it: &str| -> String { it.bytes().map(|byte| format!("%{byte:02X}")).collect() };
+    let mut check = |what: &str, below: &str, status: u16, fields: &dyn Fn(&str) -> String| {
+        let canary = Canary::new();
+        let got = signed_in.sends(&page, below, &fields(&canary.password));
+        assert_eq!(got, status, "{what}");
+        let forms = canary.found_in(&lab);
+        if !forms.is_empty() {
+            found.push(format!("{what}: {forms:?}"));
+        }
+    };
+    let plain = |it: &str| format!("password={it}");
+    check("an outlook", "/outlook", 200, &plain);
+    check("a password that is too long", "", 422, &|it| {
+        format!("password={it}{it}")
+    });
+    check("a reset", "", 303, &plain);
+    check("a conflict", "", 422, &plain);
+    check("a password in percents", "", 422, &|it| {
+        format!("password={}", encoded(it))
+    });
+    check("a password in the reason", "", 422, &|it| {
+        format!("password={it}&reason=it+is+{it}")
+    });
+    check("a field twice", "", 422, &|it| {
+        format!("password={it}&password={}", encoded(it))
+    });
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn no_password_of_a_bulk_is_in_a_core_dump_of_the_host_after_their_sheet_was_downloaded() {
+    let lab = Lab::with(&RULE, EVERYTHING).unwrap();
+    let admin = Admin::new(&lab, http_client());
+    for number in 0..5 {
+        let make = Make {
+            name: &format!("phone-{number}"),
+            group: Some("sales"),
+            ..Make::default()
+        };
+        lab.enroll(make).unwrap();
+    }
+    let call = |path: &str, body: &'static str| {
+        let call = admin.request(path).bearer_auth(&admin.token).body(body);
+        admin.runtime.block_on(async {
+            let answer = call.send().await.unwrap().error_for_status().unwrap();
+            answer.text().await.unwrap()
+        })
+    };
+    let bulk = r#"{"action": "reset", "group": "sales", "different_passwords": true}"#;
+    let bulk: serde_json::Value = serde_json::from_str(&call("bulks", bulk)).unwrap();
+    let sheet = call(
+        &format!("bulks/{}/sheet.csv", bulk["id"].as_str().unwrap()),
+        "",
+    );
+    let passwords: Vec<&str> = sheet
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(2).unwrap())
+        .collect();
+    assert_eq!(passwords.len(), 5, "{sheet}");
+    for password in passwords {
+        assert_eq!(password.len(), PART);
+        let canary = Canary::of(password.to_owned());
+        assert_eq!(canary.found_in(&lab), [""; 0]);
+    }
 }

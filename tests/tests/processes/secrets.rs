@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use tokio::runtime::Runtime;
 
 /// Everything, but for what the compiler says of a plugin's code: a million lines, in which nobody calls.
-const EVERYTHING: &str = "trace,cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,regalloc2=info";
+pub(super) const EVERYTHING: &str = "trace,cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,regalloc2=info";
 
 /// It would stand out anywhere.
 const PASSWORD: &str = "zebra7QUARTZ94";
