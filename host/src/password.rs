@@ -136,12 +136,6 @@ fn longest_sequence(characters: impl Iterator<Item = char>) -> u32 {
     longest
 }
 
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
-
 impl<'de> Deserialize<'de> for Password {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Zeroizing::<String>::deserialize(deserializer).map(Self)
@@ -231,10 +225,5 @@ mod tests {
             }
             assert!(firsts.len() >= 9, "{firsts:?}");
         }
-    }
-
-    #[test]
-    fn a_password_is_not_printed() {
-        assert!(!format!("{:?}", password("73945")).contains("73945"));
     }
 }

@@ -140,7 +140,7 @@ mod tests {
             (r#"{"passwort": "73945"}"#, "malformed-body"),
             (r#"{"password": "73945"#, "malformed-json"),
         ] {
-            let error = serde_json::from_str::<Reset>(body).unwrap_err();
+            let error = serde_json::from_str::<Reset>(body).err().unwrap();
             let problem = bad_json(&error).problem();
             assert_eq!(problem.kind, kind, "{body}");
             assert!(!problem.detail.contains("73945"), "{}", problem.detail);
@@ -155,14 +155,14 @@ mod tests {
     #[test]
     fn a_body_is_an_object_and_not_a_list_of_what_its_fields_hold() {
         assert!(json::<Reset>(br#" {"password": "7294"}"#).is_ok());
-        let problem = json::<Reset>(br#"["7294"]"#).unwrap_err().problem();
+        let problem = json::<Reset>(br#"["7294"]"#).err().unwrap().problem();
         assert_eq!(problem.kind, "malformed-body");
         assert!(!problem.detail.contains("7294"), "{}", problem.detail);
     }
 
     #[test]
     fn a_missing_field_is_named() {
-        let error = serde_json::from_str::<Reset>("{}").unwrap_err();
+        let error = serde_json::from_str::<Reset>("{}").err().unwrap();
         assert!(
             bad_json(&error)
                 .problem()

@@ -37,7 +37,7 @@ pub struct Expectation {
 }
 
 /// One case.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Case {
     /// The number of the rule that it proves.
     pub rule: u8,

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 pub(super) const OLD_AGENT: &str = "6.8.9";
 
 /// A device over a sequence of calls, as a host's store would keep it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct World {
     /// The device, the road, the time, and the password of the next call.
     pub(super) situation: Situation,

@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub struct Secret;
 
 /// What one call knows and changes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CallContext {
     /// The device that the call is about.
     pub device: Device,

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 const MOST_REASONS: u32 = 20;
 
 /// A bulk as an admin asks for it.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkRequest {
     /// Reset or remove.

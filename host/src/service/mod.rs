@@ -314,7 +314,7 @@ impl Service {
                 device,
                 actor = deed.by.name,
                 function = %deed.function,
-                ?context,
+                changes = ?context.changes,
                 "decided"
             );
             let answer = match answer {

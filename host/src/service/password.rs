@@ -16,7 +16,7 @@ const LONGEST_REASON: usize = 500;
 const MOST_HISTORY: u32 = 50;
 
 /// A reset as an admin asks for it.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reset {
     /// The new password.
@@ -34,7 +34,7 @@ pub struct Reset {
 }
 
 /// A request as an admin has it in mind.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// Reset or remove.
