@@ -27,13 +27,14 @@ cargo xtask <task>
   test        every test, and their number        (arguments after -- go to cargo test)
   faults      kills, full disks, cut networks under load: faults [--kind NAME] [--rounds 300] [--seed N]
   bench       what all this costs: bench [NAME…], or everything
-  load        simulated fleets on real hosts: load [--devices 1k,10k,100k,1M] [--store sqlite,postgres] [--seconds 10];
-              the tables go into docs/BENCHMARKS.md
+  load        simulated fleets on real hosts: load [--devices 1k,10k,100k,1M] [--store sqlite,postgres] [--seconds 10]
+              [--agents 2k] [--resets 16] [--syncs 8]; the tables go into docs/BENCHMARKS.md
   fuzz        what strangers send, made up: fuzz [--target NAME] [--runs 20000]
   reproduce   builds the reference plugin in two folders, and compares the two
   attest      builds the reference plugin, and writes its bill of materials and its provenance
   ci          what CI runs: format, lints, documentation, dependencies, reproduce, attest, fuzz, tests
-  programs    unpack the programs that the tests start: a registry, a broker; `test` does it, too
+  programs    unpack the programs that the tests start: an OCI registry, an MQTT broker, PostgreSQL;
+              `test` does it, too, and unpacks Chromium
   setup       install what building the plugin needs; the other tasks do it, too";
 
 fn main() -> ExitCode {
