@@ -4,13 +4,20 @@ use super::{
     Fault,
     stage::{Setting, Stage},
 };
-use crate::{broker::Broker, lab::Lab};
+use crate::{broker::Broker, counted::Counted, lab::Lab};
+use anyhow::ensure;
 
 /// In seconds.
 const SYNC_EVERY: &str = "10";
 
 /// The broker is killed, sometimes together with the host, and starts again.
-pub(super) struct Killed(Broker);
+pub(super) struct Killed {
+    broker: Broker,
+    /// How often the host had told agents to sync by it before they had any load.
+    sent_before: u64,
+    /// Whether it has under load.
+    was_used: bool,
+}
 
 impl Killed {
     pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
@@ -19,18 +26,40 @@ impl Killed {
         let args = ["--wake-up", &broker.url(), "--sync-every", SYNC_EVERY];
         let lab = Lab::with(&args, "info")?;
         let stage = Stage::on(lab, seed, &Setting::default())?;
-        Ok((stage, Box::new(Self(broker))))
+        let fault = Self {
+            broker,
+            sent_before: sent(&stage)?,
+            was_used: false,
+        };
+        Ok((stage, Box::new(fault)))
     }
 }
 
 impl Fault for Killed {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
-        self.0.kill()?;
+        self.was_used |= sent(stage)? > self.sent_before;
+        self.broker.kill()?;
         stage.pass(0..=500);
         if stage.random.u8(0..3) == 0 {
             stage.lab.kill_host()?;
             stage.lab.start_host()?;
+            // It counts anew.
+            self.sent_before = 0;
         }
-        self.0.start_again()
+        self.broker.start_again()
     }
+
+    fn was_in_vain(&self, stage: &Stage) -> anyhow::Result<()> {
+        ensure!(
+            self.was_used || sent(stage)? > self.sent_before,
+            "no agent was told to sync by the broker"
+        );
+        Ok(())
+    }
+}
+
+/// How often this host has told agents to sync.
+fn sent(stage: &Stage) -> anyhow::Result<u64> {
+    let sent = "mdm_wake_up_attempts_total{result=\"sent\"}";
+    Ok(Counted::read(&stage.lab)?.of(sent))
 }

@@ -94,12 +94,19 @@ pub struct Tally {
     pub lost: usize,
     /// Commands that there were.
     pub commands: usize,
+    /// Commands that a device has carried out.
+    pub carried_out: usize,
 }
 
 /// One kind of fault.
 trait Fault {
     /// Strikes at a random instant, and heals what it has broken.
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()>;
+
+    /// Errs, once a stage ends, if what this was to strike at was never in use.
+    fn was_in_vain(&self, _: &Stage) -> anyhow::Result<()> {
+        Ok(())
+    }
 }
 
 impl Kind {
@@ -182,11 +189,17 @@ impl Plan {
                      {folder}; again: cargo xtask faults --kind {kind} --seed {seed} --rounds {ROUNDS_OF_STAGE}",
                 );
             }
+            fault.was_in_vain(&stage)?;
             tally = tally + stage.tally();
             left -= here;
             seed = seed.wrapping_add(1);
         }
         println!("{kind}: {rounds} rounds, {tally}");
+        // Of a host that refuses everything, nothing is lost either.
+        ensure!(
+            tally.accepted > 0 && tally.carried_out > 0,
+            "{kind}: nothing was accepted and carried out, so nothing is shown: {tally}"
+        );
         Ok(())
     }
 }
@@ -235,6 +248,11 @@ impl Tally {
             refused: count(|it| matches!(it, Answer::Refused(_))),
             lost: count(|it| matches!(it, Answer::Lost)),
             commands: history.commands.len(),
+            carried_out: history
+                .commands
+                .values()
+                .filter(|seen| seen.is_done())
+                .count(),
         }
     }
 }
@@ -248,6 +266,7 @@ impl std::ops::Add for Tally {
             refused: self.refused + other.refused,
             lost: self.lost + other.lost,
             commands: self.commands + other.commands,
+            carried_out: self.carried_out + other.carried_out,
         }
     }
 }
@@ -256,8 +275,9 @@ impl Display for Tally {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} commands; of the requests, {} were accepted, {} refused, and of {} the answer was lost",
-            self.commands, self.accepted, self.refused, self.lost
+            "{} commands, {} of them carried out; of the requests, {} were accepted, {} refused, and of {} the answer \
+             was lost",
+            self.commands, self.carried_out, self.accepted, self.refused, self.lost
         )
     }
 }
