@@ -15,6 +15,7 @@ use mdm_host::{
     store::{Commit, SqliteStore, Store},
     token,
 };
+use mdm_tests::told::owner;
 use mdm_wire::{
     decisions::{Capabilities, PasswordRule, Terms},
     sealing::{Binding, Payload, PrivateKey, Sealed},
@@ -22,7 +23,7 @@ use mdm_wire::{
     signing_key::SigningKey,
     sync::{EnrollRequest, Report, SYNC_PATH, SyncRequest, Told},
     time,
-    words::{CommandId, Condition, ManagementMode, Outcome, ResetOptions, TokenState},
+    words::{CommandId, Outcome, ResetOptions},
 };
 use std::{
     sync::Arc,
@@ -117,21 +118,7 @@ impl Agent {
             .unwrap();
         let (_, public_key) = PrivateKey::generate();
         let signing_key = SigningKey::generate().unwrap();
-        let told = Told {
-            api_level: 34,
-            agent_version: "6.9.0".into(),
-            management_mode: ManagementMode::DeviceOwner,
-            managed_profile: false,
-            condition: Condition {
-                password_set: false,
-                token: TokenState::Active,
-                unlocked_since_boot: true,
-                direct_boot_aware: true,
-                secure_lock_screen: true,
-                other_admin_entry_pending: false,
-                other_admin_policy: None,
-            },
-        };
+        let told = owner();
         let request = EnrollRequest {
             name: "phone".into(),
             public_key,

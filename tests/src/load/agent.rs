@@ -2,6 +2,7 @@
 //! are; it carries nothing out, and believes every answer.
 
 use super::connection::{Call, Connection, by_admin};
+use crate::told::owner;
 use http_body_util::Full;
 use hyper::{
     Method, Request,
@@ -15,10 +16,10 @@ use mdm_wire::{
     signing_key::SigningKey,
     sync::{
         ENROLL_PATH, EnrollRequest, EnrollResponse, Report, SYNC_PATH, SealedCommand, SyncRequest,
-        SyncResponse, Told,
+        SyncResponse,
     },
     time,
-    words::{Condition, ManagementMode, Outcome, TokenState},
+    words::Outcome,
 };
 use serde_json::{Value, json};
 use std::sync::{
@@ -48,7 +49,7 @@ impl LightAgent {
             name: "phone".into(),
             public_key: PrivateKey::generate().1,
             signing_key: key.verifying_key().clone(),
-            told: told(),
+            told: owner(),
         })?;
         let headers = sign(ENROLL_PATH, NEW, NEW, &key, &body)?;
         let mut call = signed_call(ENROLL_PATH, &headers, body)?;
@@ -77,7 +78,7 @@ impl LightAgent {
     /// A sync, signed now.
     pub fn call(&self, reports: Vec<Report>, wait_seconds: u32) -> anyhow::Result<Call> {
         let body = serde_json::to_vec(&SyncRequest {
-            told: told(),
+            told: owner(),
             reports,
             holding: Vec::new(),
             policy: None,
@@ -105,25 +106,6 @@ pub fn success(command: &SealedCommand) -> Report {
     Report {
         command: command.id.clone(),
         outcome: Outcome::Success,
-    }
-}
-
-/// A device on which everything succeeds.
-fn told() -> Told {
-    Told {
-        api_level: 34,
-        agent_version: "6.9.0".into(),
-        management_mode: ManagementMode::DeviceOwner,
-        managed_profile: false,
-        condition: Condition {
-            password_set: false,
-            token: TokenState::Active,
-            unlocked_since_boot: true,
-            direct_boot_aware: true,
-            secure_lock_screen: true,
-            other_admin_entry_pending: false,
-            other_admin_policy: None,
-        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! A host in this process, and agents that say what a test wants them to say.
 
 use crate::database;
+pub(crate) use mdm_tests::told::owner;
 use mdm_host::{
     access::{Caller, Permission, Reach},
     api::{self, Rates},
@@ -20,7 +21,7 @@ use mdm_wire::{
         EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest,
         SyncResponse, Told,
     },
-    words::{Action, Condition, ManagementMode, Outcome, Policy, ResetOptions, TokenState},
+    words::{Action, Outcome, Policy, ResetOptions},
 };
 use reqwest::{Client, redirect};
 use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Duration};
@@ -389,25 +390,6 @@ async fn service(
 
 pub(crate) fn password(text: &str) -> Password {
     Password::new(Zeroizing::new(text.to_owned()))
-}
-
-/// A device owner on Android 14, ready for a reset.
-pub(crate) fn owner() -> Told {
-    Told {
-        api_level: 34,
-        agent_version: "6.9.0".into(),
-        management_mode: ManagementMode::DeviceOwner,
-        managed_profile: false,
-        condition: Condition {
-            password_set: false,
-            token: TokenState::Active,
-            unlocked_since_boot: true,
-            direct_boot_aware: true,
-            secure_lock_screen: true,
-            other_admin_entry_pending: false,
-            other_admin_policy: None,
-        },
-    }
 }
 
 #[track_caller]

@@ -1,0 +1,25 @@
+//! What a device tells the host of itself.
+
+use mdm_wire::{
+    sync::Told,
+    words::{Condition, ManagementMode, TokenState},
+};
+
+/// A device owner on Android 14, on which everything succeeds.
+pub fn owner() -> Told {
+    Told {
+        api_level: 34,
+        agent_version: "6.9.0".into(),
+        management_mode: ManagementMode::DeviceOwner,
+        managed_profile: false,
+        condition: Condition {
+            password_set: false,
+            token: TokenState::Active,
+            unlocked_since_boot: true,
+            direct_boot_aware: true,
+            secure_lock_screen: true,
+            other_admin_entry_pending: false,
+            other_admin_policy: None,
+        },
+    }
+}
