@@ -184,6 +184,28 @@ impl Postgres {
         Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned())
     }
 
+    /// Asks as an operator does who stays connected: what is locked in a transaction stays so until this is dropped.
+    pub fn hold(&self, database: &str, query: &str) -> anyhow::Result<Held> {
+        let mut psql = program("psql")?
+            .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"])
+            .arg("--dbname")
+            .arg(self.url(database))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut orders = psql.stdin.take().context("psql takes no orders")?;
+        let answers = psql.stdout.take().context("psql has no answers")?;
+        writeln!(orders, "{query};\n\\echo held")?;
+        let held = Held {
+            psql,
+            orders: Some(orders),
+        };
+        let mut lines = BufReader::new(answers).lines();
+        let is_held = lines.any(|line| line.is_ok_and(|line| line == "held"));
+        ensure!(is_held, "{query}: psql is gone");
+        Ok(held)
+    }
+
     /// The folder of all that it writes.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -221,6 +243,19 @@ impl Postgres {
         self.answers.read_line(&mut answer)?;
         ensure!(answer == "done\n", "the keeper of PostgreSQL is gone");
         Ok(())
+    }
+}
+
+/// A connection of an operator, which ends with this.
+pub struct Held {
+    psql: Child,
+    orders: Option<ChildStdin>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        let _ = self.psql.wait();
     }
 }
 

@@ -1,17 +1,16 @@
-//! Commits that come at the same time share a transaction, and each stands for itself in it.
+//! Commits that come at the same time share a transaction, each stands for itself in it, and it is durable.
 
-use crate::fleet::owner;
+use crate::{database, fleet::owner};
 use futures_util::future::join_all;
 use mdm_host::{
     access::Caller,
     audit::AuditEntry,
     change::Change,
-    metrics::StoreMetrics,
-    store::{Commit, Devices as _, Enrollment as _, NewDevice, SqliteStore, StoreError},
+    metrics::Metrics,
+    store::{Commit, NewDevice, SqliteStore, Store, StoreError},
     token,
 };
 use mdm_wire::{sealing::PrivateKey, signing_key::SigningKey};
-use rusqlite::Connection;
 use std::{num::NonZeroUsize, time::Duration};
 use tempfile::TempDir;
 
@@ -21,15 +20,14 @@ const DEVICES: usize = 100;
 /// version, and is to be refused alone.
 async fn transactions(calls_per_commit: NonZeroUsize) -> u64 {
     let folder = TempDir::new().unwrap();
-    let file = folder.path().join("mdm.db");
-    let metrics = StoreMetrics::default();
-    let store = SqliteStore::open_with(&file, calls_per_commit, metrics).unwrap();
+    let metrics = Metrics::default();
+    let counted = metrics.store.clone();
+    let store = database::open_with(folder.path(), calls_per_commit, counted).await;
     for number in 0..DEVICES {
-        enroll(&store, &number.to_string()).await;
+        enroll(store.as_ref(), &number.to_string()).await;
     }
-    let other = Connection::open(&file).unwrap();
-    other.execute_batch("begin immediate").unwrap();
-    let before = store.transactions();
+    let other = database::hold(folder.path());
+    let before = counted_commits(&metrics);
     let commits = (0..DEVICES).map(|number| {
         let version = if number % 10 == 0 { 7 } else { 0 };
         store.commit(Commit {
@@ -43,7 +41,7 @@ async fn transactions(calls_per_commit: NonZeroUsize) -> u64 {
     });
     let let_go = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        other.execute_batch("commit").unwrap();
+        drop(other);
     };
     let (committed, ()) = tokio::join!(join_all(commits), let_go);
     for (number, committed) in committed.into_iter().enumerate() {
@@ -56,10 +54,17 @@ async fn transactions(calls_per_commit: NonZeroUsize) -> u64 {
             assert_eq!(snapshot.version, 1);
         }
     }
-    store.transactions() - before
+    counted_commits(&metrics) - before
 }
 
-async fn enroll(store: &SqliteStore, id: &str) {
+fn counted_commits(metrics: &Metrics) -> u64 {
+    let text = metrics.text().unwrap();
+    let mut lines = text.lines();
+    let count = lines.find_map(|line| line.strip_prefix("mdm_store_commit_seconds_count "));
+    count.unwrap().parse().unwrap()
+}
+
+async fn enroll(store: &dyn Store, id: &str) {
     let token = token::digest(id);
     let audit = AuditEntry::new(1, &Caller::host(), "add-enrollment-token");
     store
@@ -86,4 +91,18 @@ async fn commits_that_wait_together_are_one_transaction_in_which_each_stands_for
 async fn no_more_calls_share_a_commit_than_may() {
     let four = NonZeroUsize::new(4).unwrap();
     assert_eq!(transactions(four).await, 25);
+}
+
+#[tokio::test]
+async fn where_no_calls_may_share_a_commit_each_has_one_of_its_own() {
+    assert_eq!(transactions(NonZeroUsize::MIN).await, DEVICES as u64);
+}
+
+#[tokio::test]
+async fn the_connection_that_writes_waits_for_the_disk_with_each_commit() {
+    let folder = TempDir::new().unwrap();
+    let store = database::open(folder.path()).await;
+    database::note_durability(folder.path());
+    enroll(store.as_ref(), "phone").await;
+    assert_eq!(database::noted(folder.path()), database::DURABLE);
 }

@@ -5,6 +5,5 @@
 
 #[path = "on_sqlite.rs"]
 mod database;
-mod group_commit;
 
 include!("tests.rs");

@@ -1,32 +1,75 @@
 //! The tests' stores are databases of one PostgreSQL server, which ends with them.
 
-use mdm_host::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
-use mdm_tests::postgres::Postgres;
+use mdm_host::{
+    metrics::StoreMetrics,
+    store::{PostgresOptions, PostgresStore, SqliteStore, Store},
+};
+use mdm_tests::postgres::{Held, Postgres};
 use std::{
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock},
 };
 
-static SERVER: LazyLock<Postgres> = LazyLock::new(|| Postgres::start().unwrap());
+/// By itself it waits for no disk: who wants to has to say so.
+static SERVER: LazyLock<Postgres> =
+    LazyLock::new(|| Postgres::with(&["synchronous_commit=off"]).unwrap());
 
 /// Opens the store that belongs to a folder.
 pub(crate) async fn open(folder: &Path) -> Arc<dyn Store> {
+    let metrics = StoreMetrics::default();
+    open_with(folder, SqliteStore::CALLS_PER_COMMIT, metrics).await
+}
+
+/// The same, where at most so many calls share a commit, and commits are counted.
+pub(crate) async fn open_with(
+    folder: &Path,
+    calls_per_commit: NonZeroUsize,
+    metrics: StoreMetrics,
+) -> Arc<dyn Store> {
     let options = PostgresOptions {
         url: SERVER.database(name(folder)).unwrap().parse().unwrap(),
         authorities: None,
         connections: 8,
-        calls_per_commit: SqliteStore::CALLS_PER_COMMIT,
+        calls_per_commit,
     };
-    Arc::new(PostgresStore::open(&options).await.unwrap())
+    let store = PostgresStore::open_counted(&options, metrics).await;
+    Arc::new(store.unwrap())
+}
+
+/// Nobody else writes until this is dropped.
+pub(crate) fn hold(folder: &Path) -> Held {
+    let lock = "begin; lock table devices in exclusive mode";
+    SERVER.hold(name(folder), lock).unwrap()
+}
+
+/// `synchronous_commit` of a connection that waits for the disk.
+pub(crate) const DURABLE: &str = "on";
+
+/// From now on, whatever adds a device notes how durable it is by the settings of its own connection.
+pub(crate) fn note_durability(folder: &Path) {
+    let note = "create table noted (setting text); \
+        create function note() returns trigger language plpgsql as $$ begin \
+            insert into noted values (current_setting('synchronous_commit')); return null; \
+        end $$; \
+        create trigger note after insert on devices for each row execute function note()";
+    SERVER.ask(name(folder), note).unwrap();
+}
+
+/// What was noted.
+pub(crate) fn noted(folder: &Path) -> String {
+    SERVER
+        .ask(name(folder), "select setting from noted")
+        .unwrap()
+}
+
+fn name(folder: &Path) -> &str {
+    folder.file_name().unwrap().to_str().unwrap()
 }
 
 /// Does something to the store of a folder as an operator does, beside the host.
 pub(crate) fn told(folder: &Path, sql: &str) {
     SERVER.ask(name(folder), sql).unwrap();
-}
-
-fn name(folder: &Path) -> &str {
-    folder.file_name().unwrap().to_str().unwrap()
 }
 
 /// Where all lies that the store has written.

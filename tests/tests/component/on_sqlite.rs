@@ -1,15 +1,59 @@
 //! The tests' stores are SQLite files.
 
-use mdm_host::store::{SqliteStore, Store};
+use mdm_host::{
+    metrics::StoreMetrics,
+    store::{SqliteStore, Store},
+};
 use rusqlite::Connection;
 use std::{
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 /// Opens the store that belongs to a folder.
 pub(crate) async fn open(folder: &Path) -> Arc<dyn Store> {
-    Arc::new(SqliteStore::open(&folder.join("mdm.db")).unwrap())
+    let metrics = StoreMetrics::default();
+    open_with(folder, SqliteStore::CALLS_PER_COMMIT, metrics).await
+}
+
+/// The same, where at most so many calls share a commit, and commits are counted.
+pub(crate) async fn open_with(
+    folder: &Path,
+    calls_per_commit: NonZeroUsize,
+    metrics: StoreMetrics,
+) -> Arc<dyn Store> {
+    let file = folder.join("mdm.db");
+    Arc::new(SqliteStore::open_with(&file, calls_per_commit, metrics).unwrap())
+}
+
+/// Nobody else writes until this is dropped.
+pub(crate) fn hold(folder: &Path) -> Connection {
+    let other = other(folder);
+    other.execute_batch("begin immediate").unwrap();
+    other
+}
+
+/// `pragma synchronous` of a connection that waits for the disk: full.
+pub(crate) const DURABLE: &str = "2";
+
+/// From now on, whatever adds a device notes how durable it is by the settings of its own connection.
+pub(crate) fn note_durability(folder: &Path) {
+    let note = "create table noted (setting integer); create trigger note after insert on devices begin \
+        insert into noted select synchronous from pragma_synchronous; end";
+    other(folder).execute_batch(note).unwrap();
+}
+
+/// What was noted.
+pub(crate) fn noted(folder: &Path) -> String {
+    let noted = "select cast(setting as text) from noted";
+    other(folder)
+        .query_row(noted, [], |row| row.get(0))
+        .unwrap()
+}
+
+fn other(folder: &Path) -> Connection {
+    Connection::open(folder.join("mdm.db")).unwrap()
 }
 
 /// Does something to the store of a folder as an operator does, beside the host.

@@ -5,6 +5,7 @@ mod bulks;
 mod calls;
 mod filters;
 mod fleet;
+mod group_commit;
 mod opening;
 mod permissions;
 mod plugins;

@@ -62,6 +62,7 @@ impl SqliteStore {
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         )?;
+        refuse_newer(&connection)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
@@ -75,11 +76,6 @@ impl SqliteStore {
             writer: Writer::start(connection, calls_per_commit.get(), metrics)?,
             readers: Arc::default(),
         })
-    }
-
-    /// How many transactions it has made since it was opened: far fewer than calls, where many come at once.
-    pub fn transactions(&self) -> u64 {
-        self.writer.transactions()
     }
 
     /// Reads a few rows by their keys, right here: that takes as long as it would to hand it to another thread, and
@@ -125,6 +121,16 @@ fn read_on<T>(
     let result = read(&connection);
     lock().push(connection);
     result
+}
+
+/// Errs where a newer host has made the tables, before anything is changed.
+fn refuse_newer(connection: &Connection) -> Result<(), StoreError> {
+    let known = MIGRATIONS.len();
+    let form: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match usize::try_from(form).is_ok_and(|form| form <= known) {
+        true => Ok(()),
+        false => Err(StoreError::Newer { form, known }),
+    }
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {

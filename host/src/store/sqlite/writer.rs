@@ -8,11 +8,7 @@
 use crate::{metrics::StoreMetrics, store::StoreError};
 use rusqlite::{Connection, TransactionBehavior};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, Sender, channel},
-    },
+    sync::mpsc::{Receiver, Sender, channel},
     thread,
     time::Instant,
 };
@@ -31,7 +27,6 @@ struct Done {
 
 pub(super) struct Writer {
     jobs: Sender<Job>,
-    transactions: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -41,18 +36,11 @@ impl Writer {
         metrics: StoreMetrics,
     ) -> Result<Self, StoreError> {
         let (jobs, waiting) = channel();
-        let transactions = Arc::<AtomicU64>::default();
-        let count = Arc::clone(&transactions);
         thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || write(connection, &waiting, most_jobs, &count, &metrics))
+            .spawn(move || write(connection, &waiting, most_jobs, &metrics))
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { jobs, transactions })
-    }
-
-    /// How many there have been.
-    pub(super) fn transactions(&self) -> u64 {
-        self.transactions.load(Ordering::Relaxed)
+        Ok(Self { jobs })
     }
 
     /// Runs a job in the next transaction. If it errs, its changes are rolled back, and only its.
@@ -81,7 +69,6 @@ fn write(
     mut connection: Connection,
     waiting: &Receiver<Job>,
     most_jobs: usize,
-    transactions: &AtomicU64,
     metrics: &StoreMetrics,
 ) {
     while let Ok(first) = waiting.recv() {
@@ -92,7 +79,6 @@ fn write(
         let began = Instant::now();
         let committed = commit(&mut connection, jobs, &mut answers);
         metrics.committed(answers.len(), began.elapsed(), committed.is_ok());
-        transactions.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = &committed {
             tracing::error!(%error, "a transaction failed");
         }
