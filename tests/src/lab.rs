@@ -512,6 +512,15 @@ pub fn trusting_client(authority: &Path) -> anyhow::Result<reqwest::Client> {
         .build()?)
 }
 
+/// How a host stands, as it says to anybody: the status of `/ready`, and the body.
+pub fn ready(url: &str) -> anyhow::Result<(u16, Value)> {
+    let request = http_client().get(format!("{url}/ready"));
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let answer = request.send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
+    })
+}
+
 /// Everything that a process printed.
 pub fn text(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);

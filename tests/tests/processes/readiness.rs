@@ -1,7 +1,7 @@
 //! A host says whether it can serve, to whoever asks, and notices by itself when it can again.
 
 use mdm_tests::{
-    lab::{Lab, free_port, http_client, program, wait_until},
+    lab::{Lab, free_port, http_client, program, ready, wait_until},
     postgres::Postgres,
 };
 use rusqlite::Connection;
@@ -12,15 +12,6 @@ use std::{
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-
-/// Asks without a token.
-fn ready(url: &str) -> anyhow::Result<(u16, Value)> {
-    let request = http_client().get(format!("{url}/ready"));
-    Runtime::new()?.block_on(async {
-        let answer = request.send().await?;
-        Ok((answer.status().as_u16(), answer.json().await?))
-    })
-}
 
 #[test]
 fn a_host_that_can_serve_says_so_to_anybody_however_often_they_ask() {
@@ -199,6 +190,74 @@ fn a_host_whose_database_is_that_of_a_newer_host_says_so_and_opens_once_it_is_no
     .unwrap();
     form("number - 1000");
     host.is(200);
+}
+
+#[test]
+fn a_host_that_the_database_does_not_let_in_says_so_without_the_password_and_opens_once_it_does() {
+    let database = Postgres::start().unwrap();
+    let trusting = database.database("mdm").unwrap();
+    let ask = |query: &str| database.ask("mdm", query).unwrap();
+    ask(
+        "create role guest login password 'the-right-one'; alter database mdm owner to guest; \
+         alter schema public owner to guest",
+    );
+    let rules = database.folder().join("data/pg_hba.conf");
+    let others = fs::read_to_string(&rules).unwrap();
+    let first = "host all guest 127.0.0.1/32 scram-sha-256";
+    fs::write(&rules, format!("{first}\n{others}")).unwrap();
+    ask("select pg_reload_conf()");
+    let store = trusting.replace("//mdm@", "//guest:quartz-secret@");
+    let host = Host::start(&["--store", &store]);
+    says_in_its_log_alone(&host, "password authentication failed for user \"guest\"");
+    ask("alter role guest password 'quartz-secret'");
+    host.is(200);
+}
+
+#[test]
+fn a_host_whose_database_is_not_there_says_so_and_opens_once_it_is() {
+    let database = Postgres::start().unwrap();
+    let store = database.url("missing");
+    let store = store.replace("//mdm@", "//mdm:quartz-secret@");
+    let host = Host::start(&["--store", &store]);
+    says_in_its_log_alone(&host, "database \"missing\" does not exist");
+    database.database("missing").unwrap();
+    host.is(200);
+}
+
+/// It listens and is not ready; why is in its log, and strangers learn where to look. The password is nowhere.
+fn says_in_its_log_alone(host: &Host, why: &str) {
+    wait_until(&format!("its log says: {why}"), || {
+        Ok(host.log().contains(why))
+    })
+    .unwrap();
+    let problem = host.is(503);
+    assert_eq!(problem["type"], "not-ready");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("the host's log says why"), "{detail}");
+    assert!(!detail.contains(why), "{detail}");
+    assert!(!host.log().contains("quartz"), "{}", host.log());
+}
+
+#[test]
+fn a_host_whose_own_file_is_that_of_a_newer_host_says_so_ends_and_changes_nothing() {
+    let mut host = Host::start(&[]);
+    host.is(200);
+    host.process.kill().unwrap();
+    host.process.wait().unwrap();
+    let file = host.folder.path().join("data/mdm.db");
+    // As a host might leave it that keeps no log beside it.
+    let newer = "pragma journal_mode = delete; pragma user_version = 99";
+    Connection::open(&file)
+        .unwrap()
+        .execute_batch(newer)
+        .unwrap();
+    let before = fs::read(&file).unwrap();
+    host.start_again(&[]);
+    assert!(!host.process.wait().unwrap().success());
+    let log = host.log();
+    assert!(log.contains("run a newer host"), "{log}");
+    assert!(log.contains("form 99"), "{log}");
+    assert!(fs::read(&file).unwrap() == before, "the file was changed");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use mdm_tests::{
     as_agent::AsAgent,
     broker::{Broker, BrokerTls, Login},
     counted::Counted,
-    lab::{Device, Lab, Make, wait_until},
+    lab::{Device, Lab, Make, ready, wait_until},
 };
 use serde_json::{Value, json};
 use std::{
@@ -244,6 +244,9 @@ fn a_host_whose_broker_is_away_serves_says_so_once_and_recovers_without_a_restar
     thread::sleep(Duration::from_secs(3));
     let log = lab.host_log().unwrap();
     assert_eq!(log.matches("can't be reached").count(), 1, "{log}");
+    let (status, body) = ready(&lab.url()).unwrap();
+    assert_eq!(status, 200, "it serves without: {body}");
+    assert!(body["degraded"][0].as_str().unwrap().contains("broker"));
     let counted = Counted::read(&lab).unwrap();
     assert_eq!(counted.of("mdm_wake_up_connected"), 0);
     assert!(counted.of("mdm_wake_up_attempts_total{result=\"failed\"}") > 0);
@@ -251,6 +254,10 @@ fn a_host_whose_broker_is_away_serves_says_so_once_and_recovers_without_a_restar
     wait_until_listening(&phone, 1);
     wait_until("the host has the broker", || {
         Ok(Counted::read(&lab)?.of("mdm_wake_up_connected") == 1)
+    })
+    .unwrap();
+    wait_until("nothing is said to be missing", || {
+        Ok(ready(&lab.url())? == (200, json!({"degraded": []})))
     })
     .unwrap();
     let took = timed_reset(&lab, &phone, "4321");
