@@ -56,6 +56,11 @@ pub fn peak(process: u32) -> anyhow::Result<u64> {
     status(process, "VmHWM:")
 }
 
+/// From now on, the [`peak`] of a process is the most that it has from now on.
+pub fn forget_peak(process: u32) -> anyhow::Result<()> {
+    Ok(fs::write(format!("/proc/{process}/clear_refs"), "5")?)
+}
+
 /// The memory that a process has now, in bytes.
 pub fn resident(process: u32) -> anyhow::Result<u64> {
     status(process, "VmRSS:")

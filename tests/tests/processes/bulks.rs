@@ -1,41 +1,27 @@
-//! Bulks of a host that is killed in the middle of them.
+//! Bulks of a host that is killed in the middle of them, and of one with a large fleet.
 
 use mdm_host::{
     access::Caller,
     audit::AuditEntry,
     store::{Enrollment as _, NewDevice, SqliteStore},
 };
-use mdm_tests::lab::{Lab, PATIENCE, text, wait_until};
-use mdm_wire::{
-    sealing::PrivateKey,
-    signing_key::SigningKey,
-    sync::Told,
-    words::{Condition, ManagementMode, TokenState},
+use mdm_tests::{
+    lab::{Lab, PATIENCE, text, wait_until},
+    load::{
+        database::Database,
+        fleet::{EVERYBODY, Fleet, GROUP},
+    },
+    memory,
+    postgres::Postgres,
+    told::owner,
 };
+use mdm_wire::{sealing::PrivateKey, signing_key::SigningKey};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 const DEVICES: usize = 600;
-
-fn told() -> Told {
-    Told {
-        api_level: 34,
-        agent_version: "6.9.0".into(),
-        management_mode: ManagementMode::DeviceOwner,
-        managed_profile: false,
-        condition: Condition {
-            password_set: false,
-            token: TokenState::Active,
-            unlocked_since_boot: true,
-            direct_boot_aware: true,
-            secure_lock_screen: true,
-            other_admin_entry_pending: false,
-            other_admin_policy: None,
-        },
-    }
-}
 
 fn database(lab: &Lab) -> PathBuf {
     lab.folder().join("data/mdm.db")
@@ -58,7 +44,7 @@ async fn put_devices(database: &Path, devices: usize) {
             name: format!("=1+{number}"),
             public_key: PrivateKey::generate().1,
             signing_key: SigningKey::generate().unwrap().verifying_key().clone(),
-            told: told(),
+            told: owner(),
             at: 1,
         };
         assert!(store.enroll(token, device).await.unwrap());
@@ -161,4 +147,79 @@ fn the_report_and_the_sheet_of_a_bulk_are_tables_that_no_spreadsheet_computes() 
         .refused(&["bulk", "sheet", id, again.to_str().unwrap()], "")
         .unwrap();
     assert_eq!(again["type"], "bulk-state");
+}
+
+#[test]
+fn when_the_replica_that_runs_a_bulk_is_killed_the_other_goes_on_and_makes_no_second_command() {
+    let server = Postgres::start().unwrap();
+    let url = server.database("mdm").unwrap();
+    let lab = Lab::with(&["--store", &url], "info").unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let fleet = Fleet::new(lab, Database::Postgres(server, "mdm"), 2 * DEVICES);
+    let mut fleet = runtime.block_on(fleet).unwrap();
+    let Database::Postgres(server, _) = &fleet.database else {
+        unreachable!()
+    };
+    let ask = |query: &str| server.ask("mdm", query).unwrap();
+    // The lead is a lock: this host has it, as there is no other yet.
+    let leaders = "select count(*) from pg_locks where locktype = 'advisory' and objid = x'6d646d03'::bigint and granted";
+    wait_until("the first replica leads", || Ok(ask(leaders) == "1")).unwrap();
+    let second = Lab::replica_of(&fleet.lab).unwrap();
+    let asked = ["bulk", "reset", EVERYBODY, "--yes"];
+    let bulk = second.ask(&asked, "1234").unwrap();
+    let id = bulk["id"].as_str().unwrap();
+    let made = || -> usize {
+        let count = "select count(*) from commands where bulk is not null";
+        ask(count).parse().unwrap()
+    };
+    wait_until("some commands are made", || Ok(made() > 0)).unwrap();
+    fleet.lab.kill_host().unwrap();
+    let (made, all) = (made(), fleet.devices() + 1);
+    assert!(made < all, "it was over before the kill");
+    wait_until("the bulk is done", || {
+        Ok(second.ask(&["bulk", "show", id], "")?["state"] == "done")
+    })
+    .unwrap();
+    let each = "select count(*), count(distinct device) from commands where bulk is not null";
+    assert_eq!(ask(each), format!("{all}|{all}"), "{made} before the kill");
+    let verified = second.verify_audit(&[]).unwrap();
+    assert!(verified.status.success(), "{}", text(&verified));
+}
+
+/// How many devices a large fleet has: four groups, and many pages of a bulk.
+const LARGE: usize = 4 * GROUP;
+
+/// What a bulk of all of them may take beside what one of a single group took, in bytes: for the caches of the
+/// connections that read, which are full at some time. A host that reads all of them at once, and not page by page,
+/// takes three times as much.
+const MORE: u64 = 16 << 20;
+
+#[test]
+fn a_bulk_of_a_large_fleet_takes_no_more_memory_than_one_of_a_small_one() {
+    let lab = Lab::start().unwrap();
+    let file = database(&lab);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let fleet = Fleet::new(lab, Database::Sqlite(file.clone()), LARGE);
+    let fleet = runtime.block_on(fleet).unwrap();
+    let host = fleet.lab.host_process().unwrap();
+    let run = |group: &str| {
+        let asked = ["bulk", "reset", group, "--replace-pending", "--yes"];
+        let bulk = fleet.lab.ask(&asked, "1234").unwrap();
+        let id = bulk["id"].as_str().unwrap();
+        wait_until("the bulk is done", || {
+            Ok(fleet.lab.ask(&["bulk", "show", id], "")?["state"] == "done")
+        })
+        .unwrap();
+    };
+    // What a host takes once, for its threads, its connections and its pages, it takes with the first bulk.
+    run(&Fleet::group(1));
+    let before = memory::resident(host).unwrap();
+    memory::forget_peak(host).unwrap();
+    run(EVERYBODY);
+    let grown = memory::peak(host).unwrap().saturating_sub(before);
+    let database = rusqlite::Connection::open(file).unwrap();
+    let query = "select count(*) from outbox where sealed is not null";
+    let commands: usize = database.query_row(query, [], |row| row.get(0)).unwrap();
+    assert_eq!(commands, LARGE + 1);
+    assert!(grown < MORE, "{grown} bytes more for {commands} commands");
 }

@@ -2,7 +2,7 @@
 
 use mdm_tests::{
     as_agent::{AsAgent, now},
-    lab::{Device, Lab, Make, http_client, text, wait_until},
+    lab::{Device, Lab, Make, http_client, ready, text, wait_until},
     plugins,
     postgres::Postgres,
 };
@@ -127,6 +127,91 @@ fn who_guesses_passwords_at_both_replicas_is_told_to_wait_by_both() {
 }
 
 #[test]
+fn who_signs_in_at_one_replica_is_signed_in_at_the_other_and_out_of_both_at_once() {
+    let pair = Pair::start(&[]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let post = |url: String, form: String, cookie: &str| {
+        let call = client
+            .post(url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("cookie", cookie)
+            .body(form);
+        runtime.block_on(call.send()).unwrap()
+    };
+    // Who isn't signed in is led to another page.
+    let devices = |lab: &Lab, cookie: &str| {
+        let call = client.get(format!("{}/devices", lab.url()));
+        let call = call.header("cookie", cookie);
+        runtime.block_on(async {
+            let answer = call.send().await.unwrap();
+            let is_shown = answer.status() == 200;
+            is_shown.then_some(answer.text().await.unwrap())
+        })
+    };
+    // Of two invitations, the later one counts.
+    let invitation = pair.two.first_invitation().unwrap();
+    let chosen = "password=tulip-anvil-rainy-42&again=tulip-anvil-rainy-42";
+    let url = format!("{}{invitation}", pair.one.url());
+    let answer = post(url, chosen.into(), "");
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap();
+    let page = devices(&pair.one, cookie).expect("signed in where the session was made");
+    devices(&pair.two, cookie).expect("signed in at the other");
+    assert!(devices(&pair.two, "mdm-session=another").is_none());
+    let (_, token) = page.split_once("name=\"form_token\" value=\"").unwrap();
+    let token = token.split('"').next().unwrap();
+    let url = format!("{}/sign-out", pair.two.url());
+    post(url, format!("form_token={token}"), cookie);
+    for lab in [&pair.one, &pair.two] {
+        assert!(devices(lab, cookie).is_none(), "still signed in");
+    }
+}
+
+#[test]
+fn calls_of_a_device_or_an_address_at_one_replica_count_at_the_other() {
+    let pair = Pair::start(&["--rate-per-device", "1", "--rate-per-address", "10"]);
+    let phone = pair.phone();
+    let agent = AsAgent::of(&pair.one, &phone).unwrap();
+    let sync = |lab: &Lab| {
+        let call = agent.signed(&json!({"told": agent.told}), now()).unwrap();
+        let (status, answer) = call.at(lab).send().unwrap();
+        assert!(status == 200 || status == 429, "{answer}");
+        status == 200
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = http_client();
+    let call = |lab: &Lab| {
+        let call = client.get(format!("{}/api/v1/devices", lab.url()));
+        let status = runtime.block_on(call.send()).unwrap().status();
+        assert!(status == 401 || status == 429, "{status}");
+        status == 401
+    };
+    // Each rate allows four times as many at once, and then again as many as come in a second.
+    let counted = |rate: u64, is_taken: &dyn Fn(&Lab) -> bool| {
+        let began = Instant::now();
+        let mut taken = 0;
+        for lab in [&pair.one, &pair.two] {
+            taken += (0..4 * rate).filter(|_| is_taken(lab)).count() as u64;
+            // They tell each other five times a second.
+            std::thread::sleep(Duration::from_millis(700));
+        }
+        let most = rate * (4 + began.elapsed().as_secs() + 1);
+        assert!(
+            taken <= most,
+            "{taken} calls were taken at a rate of {rate}"
+        );
+        taken
+    };
+    // The first one was made by the agent when it enrolled.
+    assert!(counted(1, &sync) > 0);
+    assert!(counted(10, &call) > 0);
+}
+
+#[test]
 fn when_the_replica_that_leads_is_killed_the_other_ends_what_has_expired() {
     let mut pair = Pair::start(&[]);
     let phone = pair.phone();
@@ -201,21 +286,10 @@ fn a_host_with_another_key_is_no_replica_and_says_so() {
         Ok(stranger.host_log()?.contains("belongs to another host.key"))
     })
     .unwrap();
-    let (status, body) = ready(&stranger);
+    let (status, body) = ready(&stranger.url()).unwrap();
     assert_eq!(status, 503, "{body}");
+    let body = body.to_string();
     assert!(!body.contains("127.0.0.1"), "strangers learn where: {body}");
-}
-
-fn ready(lab: &Lab) -> (u16, String) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let answer = http_client()
-            .get(format!("{}/ready", lab.url()))
-            .send()
-            .await
-            .unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    })
 }
 
 #[test]
@@ -231,7 +305,7 @@ fn a_database_of_a_newer_host_is_not_touched_until_a_host_that_knows_it_runs() {
         Ok(old.host_log()?.contains("run a newer host"))
     })
     .unwrap();
-    assert_eq!(ready(&old).0, 503);
+    assert_eq!(ready(&old.url()).unwrap().0, 503);
     assert_eq!(
         postgres
             .ask("mdm", "select number from schema_form")
@@ -249,13 +323,12 @@ fn a_host_whose_connections_are_all_in_use_says_so_and_goes_on_when_they_are_fre
     let address = lab.url();
     let token = lab.token().unwrap();
     std::thread::scope(|scope| {
-        let held = scope.spawn(|| {
-            postgres.ask(
-                "mdm",
-                "begin; lock table devices; select pg_sleep(12); commit",
-            )
+        let held = postgres.hold("mdm", "begin; lock table devices").unwrap();
+        let is_ready = scope.spawn(|| {
+            // The calls below have begun to wait by then.
+            std::thread::sleep(Duration::from_secs(1));
+            ready(&address).unwrap()
         });
-        std::thread::sleep(Duration::from_millis(500));
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let answers = runtime.block_on(async {
             let url = format!("{address}/api/v1/devices/{}", phone.id);
@@ -274,8 +347,13 @@ fn a_host_whose_connections_are_all_in_use_says_so_and_goes_on_when_they_are_fre
                 .any(|(status, body)| *status == 503 && body.contains("store-busy")),
             "{answers:?}"
         );
-        held.join().unwrap().unwrap();
+        let (status, problem) = is_ready.join().unwrap();
+        assert_eq!(status, 503, "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("the store did not answer"), "{detail}");
+        drop(held);
     });
+    wait_until("the host is ready again", || Ok(ready(&address)?.0 == 200)).unwrap();
     let shown = lab.admin(&["device", "show", &phone.id], "").unwrap();
     assert!(shown.status.success(), "{}", text(&shown));
 }
