@@ -1,7 +1,7 @@
 //! Builds the example plugins as a newcomer does: `mdm-host plugin new`, then the commands of the README
 //! that it makes. What comes of it lies in `target/examples`, for the tests and the benches.
 
-use super::{cargo, run, tools};
+use super::{run, tools};
 use anyhow::Context as _;
 use std::{
     env, fs,
