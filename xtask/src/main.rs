@@ -168,8 +168,9 @@ fn bench(names: &[&str]) -> anyhow::Result<()> {
         );
     }
     toolchain::ensure()?;
-    // The benches start the programs that a user would start.
-    build(&["--release", "--bins", "--benches"])?;
+    // The benches start the programs that a user would start. One of them is built with these, so that all have the
+    // same features of their dependencies.
+    build(&["--release", "--bins", "--bench", "commits"])?;
     for name in names {
         match *name {
             "languages" => {

@@ -23,6 +23,7 @@ mod limits;
 mod load;
 mod returned;
 mod slot;
+mod threads;
 mod trust;
 mod wasi;
 
@@ -38,6 +39,7 @@ pub use health::{HealthReport, Turn};
 pub use inspect::{Inspection, inspect};
 pub use limits::{Limit, Limits};
 pub use slot::{Places, Slot, Slotted, Trial, TrialEnd, TrialTerms};
+pub use threads::{NotRun, Threads};
 pub use trust::{Trust, TrustError};
 
 /// The reference plugin, built from `plugin/` together with this host.

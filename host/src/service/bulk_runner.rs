@@ -19,12 +19,16 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::task::JoinSet;
 
 /// The most bulks that run by turns; the others wait. A bulk that stands still takes a place too, so there are many.
 const MOST_BULKS: u32 = 64;
 
-/// How many devices of a bulk are done before it is the next one's turn.
+/// How many devices of a bulk are read at once.
 pub(super) const PAGE: u32 = 256;
+
+/// How many pages of a bulk are done before it is the next one's turn.
+const PAGES: usize = 8;
 
 /// How many devices are decided on at once: their commits are made durable together.
 pub(super) const AT_ONCE: usize = 128;
@@ -48,6 +52,30 @@ struct Place {
     after: Option<String>,
     /// It stands still until then.
     rests_until: Option<Instant>,
+}
+
+/// The commands that are being made.
+#[derive(Default)]
+struct Making {
+    tasks: JoinSet<Result<Result<CommandId, NoCommand>, ServiceError>>,
+    /// The first failure that is no answer about a device.
+    failure: Option<ServiceError>,
+}
+
+impl Making {
+    async fn until_fewer_than(&mut self, most: usize) {
+        while self.tasks.len() >= most
+            && let Some(made) = self.tasks.join_next().await
+        {
+            let made = made.map_err(|error| PluginError::HostFailed(error.to_string()).into());
+            match made.flatten() {
+                Ok(_) | Err(ServiceError::Store(StoreError::BulkAnswered)) => {}
+                Err(error) => {
+                    self.failure.get_or_insert(error);
+                }
+            }
+        }
+    }
 }
 
 /// How far each bulk is.
@@ -94,7 +122,7 @@ impl Service {
         }
     }
 
-    /// Does a page of each bulk that does not stand still. If there is none, it says for how long.
+    /// Does some pages of each bulk that does not stand still. If there is none, it says for how long.
     async fn run_bulks_once(
         self: &Arc<Self>,
         places: &mut Places,
@@ -126,7 +154,7 @@ impl Service {
             let after = place.after.as_deref();
             let done = match &bulk.taken_back_by {
                 Some(by) => self.take_back_page(&bulk, by, after).await,
-                None => self.make_page(&bulk, after).await,
+                None => self.make_pages(&bulk, after).await,
             };
             match done {
                 Ok(after) => {
@@ -151,39 +179,55 @@ impl Service {
         Ok(pause)
     }
 
-    /// Makes the commands of the next devices, and says which was the last; none: the bulk is done.
-    async fn make_page(
+    /// Makes the commands of the next pages, and says which device was the last; none: the bulk is done. While the
+    /// last of a page are made, the next one is read. After a failure, what was begun is carried out to its end.
+    async fn make_pages(
         self: &Arc<Self>,
         bulk: &Arc<Bulk>,
         after: Option<&str>,
     ) -> Result<Option<String>, ServiceError> {
         let password = self.bulk_password(bulk)?;
-        let page = self.store.bulk_to_do(bulk, after, PAGE).await?;
-        let Some(last) = page.last().map(|it| it.device.id.clone()) else {
-            self.end_bulk(bulk, BulkState::Done).await?;
-            return Ok(None);
-        };
-        // Also after a failure, what was begun is carried out to its end.
-        let made = stream::iter(page)
-            .map(|snapshot| {
+        let mut making = Making::default();
+        let mut last = after.map(str::to_owned);
+        let mut is_done = false;
+        for _ in 0..PAGES {
+            if making.failure.is_some() || *self.closing.borrow() {
+                break;
+            }
+            let page = match self.store.bulk_to_do(bulk, last.as_deref(), PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    making.failure.get_or_insert(error.into());
+                    break;
+                }
+            };
+            let Some(end) = page.last() else {
+                is_done = true;
+                break;
+            };
+            last = Some(end.device.id.clone());
+            for snapshot in page {
+                making.until_fewer_than(AT_ONCE).await;
+                if making.failure.is_some() {
+                    break;
+                }
                 let (service, bulk) = (Arc::clone(self), Arc::clone(bulk));
                 let password = password.clone();
                 // A task of its own, so that all processors take part.
-                tokio::spawn(
-                    async move { service.make_one(&bulk, password.as_ref(), snapshot).await },
-                )
-            })
-            .buffer_unordered(AT_ONCE)
-            .collect::<Vec<_>>()
-            .await;
-        for made in made {
-            let made = made.map_err(|error| PluginError::HostFailed(error.to_string()))?;
-            match made {
-                Ok(_) | Err(ServiceError::Store(StoreError::BulkAnswered)) => {}
-                Err(error) => return Err(error),
+                making.tasks.spawn(async move {
+                    service.make_one(&bulk, password.as_ref(), snapshot).await
+                });
             }
         }
-        Ok(Some(last))
+        making.until_fewer_than(1).await;
+        if let Some(error) = making.failure {
+            return Err(error);
+        }
+        if is_done {
+            self.end_bulk(bulk, BulkState::Done).await?;
+            return Ok(None);
+        }
+        Ok(last)
     }
 
     /// Makes the command of one device, or notes why there is none. It errs if the device has no answer yet, or

@@ -12,14 +12,7 @@ use crate::{
 use mdm_wire::time;
 use serde::Serialize;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::field::Empty;
-
-/// The place of one running instance.
-struct Place {
-    _permit: OwnedSemaphorePermit,
-    _running: Counted,
-}
 
 impl Service {
     /// Runs a call on the active plugin, and says which that was. While it is on trial, the plugin
@@ -75,11 +68,8 @@ impl Service {
         context: CallContext,
         call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
     ) -> Decided<T> {
-        let place = self.place().await?;
         let (metrics, log) = (Arc::clone(&self.metrics), Arc::clone(&self.plugin_log));
         let plugin = Arc::clone(plugin);
-        // A plugin may use all of its time: off the threads that serve everyone else. It has its place until
-        // it has ended, also where nobody waits for it any more.
         let span = tracing::debug_span!(
             "plugin call",
             %function,
@@ -87,8 +77,12 @@ impl Service {
             device = context.device.id,
             outcome = Empty
         );
-        let running = tokio::task::spawn_blocking(move || {
-            let _place = place;
+        let waits = || {
+            self.metrics.plugins.reached(Limit::Instances);
+            Counted::new(&self.metrics.plugins.waiting)
+        };
+        let running = self.threads.run(waits, move || {
+            let _running = Counted::new(&metrics.plugins.running);
             let span = span.entered();
             let device = context.device.id.clone();
             let began = std::time::Instant::now();
@@ -117,26 +111,6 @@ impl Service {
             let failure = PluginError::HostFailed(error.to_string());
             self.metrics.plugins.failed(function, &failure);
             Err(failure)
-        })
-    }
-
-    /// A place for one instance, as soon as there is one.
-    async fn place(&self) -> Result<Place, PluginError> {
-        let metrics = &self.metrics.plugins;
-        let permit = match Arc::clone(&self.instances).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                metrics.reached(Limit::Instances);
-                let _waiting = Counted::new(&metrics.waiting);
-                Arc::clone(&self.instances)
-                    .acquire_owned()
-                    .await
-                    .map_err(|error| PluginError::HostFailed(error.to_string()))?
-            }
-        };
-        Ok(Place {
-            _permit: permit,
-            _running: Counted::new(&metrics.running),
         })
     }
 

@@ -65,7 +65,7 @@ use crate::{
     keys::HostKeys,
     metrics::{Metrics, Tally},
     password::Password,
-    plugin::{CallContext, Decided, Function, Instance, Returned},
+    plugin::{CallContext, Decided, Function, Instance, Returned, Threads},
     store::{Commit, Replicas, Snapshot, Store, StoreError},
     transport::AgentSync,
     webhook::{Destinations, Sender},
@@ -84,7 +84,7 @@ use replicas::{Following, SharedLimits};
 use serde::Serialize;
 use sessions::SignIns;
 use std::sync::Arc;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tracing::{Instrument as _, Span, field::Empty};
 use wake_ups::WakeUps;
 use zeroize::Zeroizing;
@@ -101,8 +101,8 @@ pub struct Service {
     password_rule: PasswordRule,
     keys: HostKeys,
     freshness: Freshness,
-    /// One permit for each instance that may run.
-    instances: Arc<Semaphore>,
+    /// One for each instance that may run.
+    threads: Threads,
     metrics: Arc<Metrics>,
     plugin_log: Arc<PluginLog>,
     news: News,
@@ -175,7 +175,7 @@ impl Service {
             following: Following::default(),
             plugin_log: Arc::new(PluginLog::new(plugins.limits().log, Arc::clone(&metrics))),
             metrics,
-            instances: Arc::new(Semaphore::new(plugins.limits().instances as usize)),
+            threads: Threads::new(plugins.limits().instances),
             store,
             plugins,
             transport: AgentSync::default(),

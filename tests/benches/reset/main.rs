@@ -79,7 +79,7 @@ fn scaling() {
     println!("\n| resets a second | on 1 thread | on 2 | ratio |\n| --- | --- | --- | --- |");
     for (what, one, two) in [
         (
-            "the rules as native Rust: the ceiling",
+            "for comparison: the rules as native Rust",
             one_native,
             two_native,
         ),

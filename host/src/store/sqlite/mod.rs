@@ -66,6 +66,8 @@ impl SqliteStore {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        // What a job has changed before it errs is kept aside for each of them, and would be in a file.
+        connection.pragma_update(None, "temp_store", "memory")?;
         // A sealed password is to be gone when its row is.
         connection.pragma_update(None, "secure_delete", true)?;
         Migrations::from_slice(MIGRATIONS)

@@ -1,0 +1,210 @@
+//! The threads that plugins' calls run on: off those that serve everyone else, because a call may use all of its time.
+//! There is one for each instance that may run. While calls wait, a thread takes the next without going to sleep, so
+//! that of many calls none costs the way to a sleeping thread.
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+use tokio::sync::oneshot;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads; they end with this, once they have done what was asked for.
+pub struct Threads {
+    shared: Arc<Shared>,
+    most: usize,
+}
+
+/// A call that did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRun {
+    /// The host itself failed in it.
+    #[error("the host panicked in the call")]
+    Panicked,
+    /// The system gives no thread.
+    #[error("there is no thread for it: {0}")]
+    NoThread(std::io::Error),
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    /// How many threads there are, and how many of them sleep.
+    threads: usize,
+    asleep: usize,
+    is_closed: bool,
+}
+
+impl Threads {
+    /// At most so many, each made when it is needed for the first time.
+    pub fn new(most: u32) -> Self {
+        Self {
+            shared: Arc::default(),
+            most: (most as usize).max(1),
+        }
+    }
+
+    /// Runs a call as soon as a thread is free. One that nobody waits for any more is not begun; one that has begun runs
+    /// to its end. What `waits` gives is kept for as long as the call has to wait.
+    pub async fn run<T: Send + 'static, W: Send + 'static>(
+        &self,
+        waits: impl FnOnce() -> W,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, NotRun> {
+        let (sender, answer) = oneshot::channel();
+        self.add(waits, |waiting| {
+            Box::new(move || {
+                drop(waiting);
+                if !sender.is_closed()
+                    && let Ok(value) = catch_unwind(AssertUnwindSafe(call))
+                {
+                    let _ = sender.send(value);
+                }
+            })
+        })
+        .map_err(NotRun::NoThread)?;
+        answer.await.map_err(|_| NotRun::Panicked)
+    }
+
+    fn add<W>(
+        &self,
+        waits: impl FnOnce() -> W,
+        job: impl FnOnce(Option<W>) -> Job,
+    ) -> std::io::Result<()> {
+        let mut queue = self.shared.lock();
+        let is_free = queue.asleep > queue.jobs.len();
+        if !is_free && queue.threads < self.most {
+            let shared = Arc::clone(&self.shared);
+            let thread = thread::Builder::new().name("plugin-call".into());
+            match thread.spawn(move || shared.work()) {
+                Ok(_) => queue.threads += 1,
+                Err(error) if queue.threads == 0 => return Err(error),
+                Err(error) => tracing::error!(%error, "there is no further thread for plugins"),
+            }
+            queue.jobs.push_back(job(None));
+        } else {
+            let waiting = (!is_free).then(waits);
+            queue.jobs.push_back(job(waiting));
+        }
+        drop(queue);
+        if is_free {
+            self.shared.more.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut queue = self.lock();
+        loop {
+            if let Some(job) = queue.jobs.pop_front() {
+                drop(queue);
+                job();
+                queue = self.lock();
+            } else if queue.is_closed {
+                return;
+            } else {
+                queue.asleep += 1;
+                let woken = self.more.wait(queue);
+                queue = woken.unwrap_or_else(PoisonError::into_inner);
+                queue.asleep -= 1;
+            }
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.shared.lock().is_closed = true;
+        self.shared.more.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        sync::{
+            Barrier,
+            atomic::{AtomicUsize, Ordering::SeqCst},
+        },
+        time::Duration,
+    };
+
+    #[tokio::test]
+    async fn as_many_calls_run_at_once_as_there_are_threads_and_the_others_wait() {
+        let threads = Arc::new(Threads::new(2));
+        let (waited, both) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(3)));
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let calls = (0..20).map(|number| {
+            let (threads, waited) = (Arc::clone(&threads), Arc::clone(&waited));
+            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+            let both = Arc::clone(&both);
+            tokio::spawn(async move {
+                let waits = || waited.fetch_add(1, SeqCst);
+                threads
+                    .run(waits, move || {
+                        most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+                        if number < 2 {
+                            both.wait();
+                        }
+                        thread::sleep(Duration::from_millis(1));
+                        running.fetch_sub(1, SeqCst);
+                        number
+                    })
+                    .await
+            })
+        });
+        let calls: Vec<_> = calls.collect();
+        // The first two hold both threads until all others wait.
+        while waited.load(SeqCst) < 18 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        both.wait();
+        for (number, call) in calls.into_iter().enumerate() {
+            assert_eq!(call.await.unwrap().unwrap(), number);
+        }
+        assert_eq!((waited.load(SeqCst), most.load(SeqCst)), (18, 2));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_harms_no_other_on_its_thread() {
+        let threads = Threads::new(1);
+        let failed = threads.run(|| (), || -> u32 { panic!("as the test wants") });
+        assert!(matches!(failed.await, Err(NotRun::Panicked)));
+        assert_eq!(threads.run(|| (), || 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_nobody_waits_for_any_more_is_not_begun() {
+        let threads = Arc::new(Threads::new(1));
+        let (go, stay) = std::sync::mpsc::channel::<()>();
+        let first = tokio::spawn({
+            let threads = Arc::clone(&threads);
+            async move { threads.run(|| (), move || stay.recv()).await }
+        });
+        let begun = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&begun);
+        let second = threads.run(|| (), move || count.fetch_add(1, SeqCst));
+        let dropped = tokio::time::timeout(Duration::from_millis(20), second).await;
+        assert!(dropped.is_err());
+        go.send(()).unwrap();
+        assert!(first.await.unwrap().is_ok());
+        threads.run(|| (), || ()).await.unwrap();
+        assert_eq!(begun.load(SeqCst), 0);
+    }
+}
