@@ -24,6 +24,10 @@ pub(super) const INTERFACE_NAME: &str = "mdm:password/password@";
 /// What the name of the interface begins with in every version that this host can load.
 const COMPATIBLE: &str = "mdm:password/password@1.";
 
+/// The largest machine code, in bytes, that each engine gets a copy of. Larger is that of a language's own runtime, whose
+/// calls take so long that they gain little by it.
+const LARGEST_COPIED: usize = 4 << 20;
+
 impl Runtime {
     /// Loads a plugin: checks that it is a component which implements the contract and wants no more
     /// than a plugin gets. With `artifacts`, its compiled form is kept there, and found there the
@@ -94,7 +98,12 @@ impl Runtime {
         let instance = first.instantiate(&self.limits);
         let checked = instance.and_then(|mut instance| instance.check_types(&indices));
         let mut loaded = vec![first];
-        for engine in &self.engines[1..] {
+        let code = component.image_range();
+        let others = match code.end as usize - code.start as usize {
+            ..=LARGEST_COPIED => &self.engines[1..],
+            _ => &[],
+        };
+        for engine in others {
             let component = artifact::copied(component, engine)?;
             loaded.push(load_into(engine, &component, &contract)?);
         }

@@ -58,9 +58,7 @@ pub(crate) fn note_durability(folder: &Path) {
 
 /// What was noted.
 pub(crate) fn noted(folder: &Path) -> String {
-    SERVER
-        .ask(name(folder), "select setting from noted")
-        .unwrap()
+    asked(folder, "select setting from noted")
 }
 
 fn name(folder: &Path) -> &str {
@@ -70,6 +68,11 @@ fn name(folder: &Path) -> &str {
 /// Does something to the store of a folder as an operator does, beside the host.
 pub(crate) fn told(folder: &Path, sql: &str) {
     SERVER.ask(name(folder), sql).unwrap();
+}
+
+/// What an operator who asks the store of a folder gets.
+pub(crate) fn asked(folder: &Path, query: &str) -> String {
+    SERVER.ask(name(folder), query).unwrap()
 }
 
 /// Where all lies that the store has written.

@@ -5,5 +5,6 @@
 #[path = "on_postgres.rs"]
 mod database;
 mod following;
+mod leading;
 
 include!("tests.rs");
