@@ -5,7 +5,7 @@
 
 use hyper::Method;
 use mdm_tests::load::{
-    connection::{Connection, by_admin},
+    connection::{Connection, by_admin, send_all},
     database::Database,
     fleet::{Fleet, GROUP, reset},
     mix,
@@ -15,13 +15,8 @@ use serde_json::{Value as Json, json};
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     time::{Duration, Instant},
 };
-use tokio::task::JoinSet;
 
 const ROUNDS: usize = 5;
 
@@ -246,29 +241,16 @@ async fn one_by_one(resets: usize) {
 }
 
 async fn ask(fleet: &Fleet, round: usize, resets: usize) -> Duration {
-    let admin = Arc::new(fleet.lab.token().unwrap());
+    let admin = fleet.lab.token().unwrap();
     let numbers = round * resets + 1..(round + 1) * resets + 1;
-    let devices: Arc<Vec<String>> = Arc::new(numbers.map(|it| fleet.device(it)).collect());
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut clients = JoinSet::new();
+    let calls = numbers.map(|it| reset(&fleet.device(it), &admin).unwrap());
+    let calls = calls.collect();
     let mut connections = Vec::new();
     for _ in 0..CLIENTS {
         connections.push(Connection::open(fleet.lab.address()).await.unwrap());
     }
     let began = Instant::now();
-    for mut connection in connections {
-        let (admin, devices, next) = (Arc::clone(&admin), Arc::clone(&devices), Arc::clone(&next));
-        clients.spawn(async move {
-            while let Some(device) = devices.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let answer = connection
-                    .send(reset(device, &admin).unwrap())
-                    .await
-                    .unwrap();
-                assert_eq!(answer.status, 201);
-            }
-        });
-    }
-    clients.join_all().await;
+    send_all(connections, calls).await.unwrap();
     began.elapsed()
 }
 

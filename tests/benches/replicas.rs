@@ -7,7 +7,7 @@
 use mdm_tests::{
     lab::Lab,
     load::{
-        connection::{Call, Connection},
+        connection::{Call, Connection, send_all},
         database::Database,
         fleet::{Fleet, reset},
         mix,
@@ -18,10 +18,8 @@ use mdm_tests::{
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-use tokio::task::JoinSet;
 
 const ROUNDS: usize = 5;
 const CLIENTS: usize = 64;
@@ -165,22 +163,8 @@ impl Bench<'_> {
         for host in self.hosts[..hosts].iter().cycle().take(CLIENTS) {
             connections.push(Connection::open(host.address()).await.unwrap());
         }
-        let calls = Arc::new(Mutex::new(calls));
-        let mut clients = JoinSet::new();
         let (before, began) = (self.used(), Instant::now());
-        for mut connection in connections {
-            let calls = Arc::clone(&calls);
-            clients.spawn(async move {
-                loop {
-                    let Some(call) = calls.lock().unwrap().pop() else {
-                        return;
-                    };
-                    let answer = connection.send(call).await.unwrap();
-                    assert!(answer.status.is_success(), "{}", answer.status);
-                }
-            });
-        }
-        clients.join_all().await;
+        send_all(connections, calls).await.unwrap();
         let (time, after) = (began.elapsed(), self.used());
         Took {
             time,

@@ -7,7 +7,7 @@ use axum::{Json, Router, body::Bytes, extract::State, http::HeaderMap, routing::
 use mdm_tests::{
     load::{
         agent::success,
-        connection::{Call, Connection},
+        connection::{Call, Connection, send_all},
         database::Database,
         fleet::{Fleet, reset},
         mix,
@@ -208,7 +208,7 @@ async fn beside_bare() {
                 (0..SYNCS).map(|number| sync_at(&fleet, number % fleet.devices() + 1, path));
             let calls = calls.collect();
             let before = processor::used(process).unwrap();
-            let time = send_all(address, calls).await;
+            let time = time_of(address, calls).await;
             if round > 0 {
                 all[at].push(time);
                 used[at] += processor::used(process).unwrap() - before;
@@ -250,27 +250,13 @@ fn sync_at(fleet: &Fleet, number: usize, path: &str) -> Call {
     call
 }
 
-async fn send_all(address: SocketAddr, calls: Vec<Call>) -> Duration {
-    let calls = Arc::new(Mutex::new(calls));
+async fn time_of(address: SocketAddr, calls: Vec<Call>) -> Duration {
     let mut connections = Vec::new();
     for _ in 0..CLIENTS {
         connections.push(Connection::open(address).await.unwrap());
     }
     let began = Instant::now();
-    let mut clients = JoinSet::new();
-    for mut connection in connections {
-        let calls = Arc::clone(&calls);
-        clients.spawn(async move {
-            loop {
-                let Some(call) = calls.lock().unwrap().pop() else {
-                    return;
-                };
-                let answer = connection.send(call).await.unwrap();
-                assert!(answer.status.is_success(), "{}", answer.status);
-            }
-        });
-    }
-    clients.join_all().await;
+    send_all(connections, calls).await.unwrap();
     began.elapsed()
 }
 

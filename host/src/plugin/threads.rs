@@ -193,17 +193,20 @@ mod tests {
     async fn a_call_that_nobody_waits_for_any_more_is_not_begun() {
         let threads = Arc::new(Threads::new(1));
         let (go, stay) = std::sync::mpsc::channel::<()>();
+        let (told, has_begun) = oneshot::channel();
         let first = tokio::spawn({
             let threads = Arc::clone(&threads);
-            async move { threads.run(|| (), move || stay.recv()).await }
+            let call = move || told.send(()).is_ok() && stay.recv().is_ok();
+            async move { threads.run(|| (), call).await }
         });
+        has_begun.await.unwrap();
         let begun = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&begun);
         let second = threads.run(|| (), move || count.fetch_add(1, SeqCst));
         let dropped = tokio::time::timeout(Duration::from_millis(20), second).await;
         assert!(dropped.is_err());
         go.send(()).unwrap();
-        assert!(first.await.unwrap().is_ok());
+        assert!(first.await.unwrap().unwrap());
         threads.run(|| (), || ()).await.unwrap();
         assert_eq!(begun.load(SeqCst), 0);
     }

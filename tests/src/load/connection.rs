@@ -10,8 +10,11 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use std::net::SocketAddr;
-use tokio::net::TcpStream;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{net::TcpStream, task::JoinSet};
 
 /// A call as it goes over a connection.
 pub type Call = Request<Full<Bytes>>;
@@ -58,6 +61,27 @@ impl Answer {
         );
         serde_json::from_slice(&self.body).context("the answer is not what it should be")
     }
+}
+
+/// Sends all of these calls, which have to succeed: by each connection the next one as soon as the last is answered.
+pub async fn send_all(connections: Vec<Connection>, calls: Vec<Call>) -> anyhow::Result<()> {
+    let calls = Arc::new(Mutex::new(calls));
+    let mut clients = JoinSet::new();
+    for mut connection in connections {
+        let calls = Arc::clone(&calls);
+        let next = move || calls.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        clients.spawn(async move {
+            while let Some(call) = next() {
+                let answer = connection.send(call).await?;
+                anyhow::ensure!(answer.status.is_success(), "{}", answer.status);
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(client) = clients.join_next().await {
+        client??;
+    }
+    Ok(())
 }
 
 /// A call by an admin's program.

@@ -30,6 +30,20 @@ impl Pair {
     }
 }
 
+/// The first admin chooses a password at a host, and has a session then.
+fn accept(runtime: &tokio::runtime::Runtime, invitation: &str, lab: &Lab) -> String {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let call = client
+        .build()
+        .unwrap()
+        .post(format!("{}{invitation}", lab.url()))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("password=tulip-anvil-rainy-42&again=tulip-anvil-rainy-42");
+    let answer = runtime.block_on(call.send()).unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    cookie.split(';').next().unwrap().to_owned()
+}
+
 fn reset(lab: &Lab, phone: &Device, password: &str) -> Value {
     let reset = ["password", "reset", &phone.id, "--yes"];
     lab.ask(&reset, password).unwrap()
@@ -153,12 +167,7 @@ fn who_signs_in_at_one_replica_is_signed_in_at_the_other_and_out_of_both_at_once
         })
     };
     // Of two invitations, the later one counts.
-    let invitation = pair.two.first_invitation().unwrap();
-    let chosen = "password=tulip-anvil-rainy-42&again=tulip-anvil-rainy-42";
-    let url = format!("{}{invitation}", pair.one.url());
-    let answer = post(url, chosen.into(), "");
-    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
-    let cookie = cookie.split(';').next().unwrap();
+    let cookie = &accept(&runtime, &pair.two.first_invitation().unwrap(), &pair.one);
     let page = devices(&pair.one, cookie).expect("signed in where the session was made");
     devices(&pair.two, cookie).expect("signed in at the other");
     assert!(devices(&pair.two, "mdm-session=another").is_none());
@@ -377,4 +386,18 @@ fn an_address_that_is_none_is_refused_at_once_and_its_password_is_not_repeated()
         "{said}"
     );
     assert!(!said.contains("hunter2secret"), "{said}");
+}
+
+#[test]
+fn at_no_level_the_log_has_what_is_written_to_the_database() {
+    let postgres = Postgres::start().unwrap();
+    let url = postgres.database("mdm").unwrap();
+    let host = Lab::with(&["--store", &url], "trace,cranelift_codegen=info").unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    accept(&runtime, &host.first_invitation().unwrap(), &host);
+    let hash = postgres.ask("mdm", "select password from users").unwrap();
+    assert!(hash.starts_with("$argon2id$"), "{hash}");
+    let log = host.host_log().unwrap();
+    assert!(log.contains(" TRACE "), "it logs all there is");
+    assert!(!log.contains(&hash), "the hash of a password is in the log");
 }

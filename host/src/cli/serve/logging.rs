@@ -11,6 +11,9 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+/// At `debug`, the database's client would log all that is written: hashes of passwords, and what is sealed.
+const NO_ROWS: &str = "tokio_postgres=info";
+
 #[derive(Args)]
 pub(super) struct LogOptions {
     /// What to log: error, warn, info, debug, trace, or a list such as mdm_host=debug,warn. With
@@ -30,7 +33,8 @@ impl LogOptions {
     /// Logs from now on, and exports until what is returned ends.
     pub(super) fn start(&self, metrics: &TraceMetrics) -> anyhow::Result<Option<Exports>> {
         let filter = EnvFilter::try_new(&self.log)
-            .with_context(|| format!("`{}` says not what to log: try info", self.log))?;
+            .with_context(|| format!("`{}` says not what to log: try info", self.log))?
+            .add_directive(NO_ROWS.parse()?);
         let lines = fmt::layer()
             .with_ansi(stderr().is_terminal())
             .with_writer(stderr)

@@ -9,6 +9,7 @@ mod devices;
 mod enrollment;
 mod fleet;
 mod idempotency;
+mod messages;
 mod plugins;
 mod pool;
 mod probe;

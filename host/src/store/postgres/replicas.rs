@@ -2,6 +2,7 @@
 
 use super::{
     connection::Ask as _,
+    messages::{self, Message, TELL},
     pool::{Pool, SETTINGS},
     rows::{number, signed},
 };
@@ -12,7 +13,6 @@ use mdm_wire::{
     signature::{LONGEST_AGE, MOST_AHEAD},
     time::{self, Timestamp},
 };
-use serde::{Deserialize, Serialize};
 use std::{
     sync::{
         Arc, Once,
@@ -27,12 +27,6 @@ use tokio::{
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use uuid::Uuid;
 
-/// The statement that tells the other replicas.
-pub(super) const TELL: &str = "select pg_notify('mdm', $1)";
-
-/// A message of PostgreSQL has fewer than 8,000 bytes.
-const LONGEST_MESSAGE: usize = 7_000;
-
 /// Held by the replica that does what is to be done once.
 const LEAD: i64 = 0x6d64_6d03;
 
@@ -42,62 +36,11 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How many rounds pass before what need not be remembered any more is forgotten.
 const FORGET_EVERY: u64 = 10;
 
-/// How many callers are told of in one message.
-const CALLERS: usize = 50;
-
 /// How long nothing may be heard of the database.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a signature is remembered, in seconds.
 const REMEMBERED: u64 = LONGEST_AGE + MOST_AHEAD + 1;
-
-#[derive(Serialize, Deserialize)]
-struct Message<'a> {
-    from: &'a str,
-    #[serde(default)]
-    changes: Option<Changes>,
-    #[serde(default)]
-    calls: Vec<CallCount>,
-}
-
-fn messages(replica: &str, changes: &Changes) -> Vec<String> {
-    if *changes == Changes::default() {
-        return Vec::new();
-    }
-    let mut messages = Vec::new();
-    let mut part = Changes {
-        plugin: changes.plugin,
-        events: changes.events,
-        ..Changes::default()
-    };
-    let mut length = 0;
-    let devices = changes.devices.iter().map(|id| (id, false));
-    let bulks = changes.bulks.iter().map(|id| (id, true));
-    for (id, is_bulk) in devices.chain(bulks) {
-        if length + id.len() > LONGEST_MESSAGE {
-            messages.extend(text(replica, Some(std::mem::take(&mut part)), Vec::new()));
-            length = 0;
-        }
-        length += id.len() + 3;
-        let ids = match is_bulk {
-            false => &mut part.devices,
-            true => &mut part.bulks,
-        };
-        ids.insert(id.clone());
-    }
-    messages.extend(text(replica, Some(part), Vec::new()));
-    messages
-}
-
-fn text(from: &str, changes: Option<Changes>, calls: Vec<CallCount>) -> Option<String> {
-    let message = Message {
-        from,
-        changes,
-        calls,
-    };
-    // It has strings and numbers only, so it has a JSON form.
-    serde_json::to_string(&message).ok()
-}
 
 /// This host among the replicas.
 pub(super) struct Replica {
@@ -152,7 +95,7 @@ impl Replica {
 
     /// What the other replicas are told of these changes.
     pub(super) fn messages(&self, changes: &Changes) -> Vec<String> {
-        messages(&self.id, changes)
+        messages::of_changes(&self.id, changes)
     }
 }
 
@@ -305,39 +248,9 @@ impl Replicas for Replica {
 
     async fn tell_calls(&self, calls: Vec<CallCount>) -> Result<(), StoreError> {
         let reader = self.pool.connection().await?;
-        for calls in calls.chunks(CALLERS) {
-            if let Some(text) = text(&self.id, None, calls.to_vec()) {
-                reader.row(TELL, &[&text]).await?;
-            }
+        for text in messages::of_calls(&self.id, &calls) {
+            reader.row(TELL, &[&text]).await?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn what_changed_is_told_whole_in_messages_that_postgresql_takes() {
-        let devices: BTreeSet<_> = (0..1000).map(|number| format!("{number:036}")).collect();
-        let changes = Changes {
-            devices: devices.clone(),
-            bulks: ["bulk".to_owned()].into(),
-            plugin: true,
-            events: false,
-        };
-        let mut heard = Changes::default();
-        for text in messages("me", &changes) {
-            assert!(text.len() < 8000, "{}", text.len());
-            let message: Message<'_> = serde_json::from_str(&text).unwrap();
-            let part = message.changes.unwrap();
-            heard.devices.extend(part.devices);
-            heard.bulks.extend(part.bulks);
-            heard.plugin |= part.plugin;
-        }
-        assert_eq!(heard, changes);
-        assert!(messages("me", &Changes::default()).is_empty());
     }
 }

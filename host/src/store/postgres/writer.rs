@@ -5,8 +5,9 @@
 use super::{
     audit,
     connection::{Ask as _, Step, values},
+    messages::TELL,
     pool::Pool,
-    replicas::{Replica, TELL},
+    replicas::Replica,
 };
 use crate::{
     audit::{AuditEntry, Chain},
