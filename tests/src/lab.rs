@@ -503,6 +503,13 @@ pub fn http_client() -> reqwest::Client {
     reqwest::Client::new()
 }
 
+/// The same, which goes nowhere by itself: it shows redirections.
+pub fn staying_client() -> anyhow::Result<reqwest::Client> {
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let stays = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    Ok(stays.build()?)
+}
+
 /// The same, for a host that this authority vouches for.
 pub fn trusting_client(authority: &Path) -> anyhow::Result<reqwest::Client> {
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();

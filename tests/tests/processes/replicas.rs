@@ -2,7 +2,7 @@
 
 use mdm_tests::{
     as_agent::{AsAgent, now},
-    lab::{Device, Lab, Make, http_client, ready, text, wait_until},
+    lab::{Device, Lab, Make, http_client, ready, staying_client, text, wait_until},
     plugins,
     postgres::Postgres,
 };
@@ -32,9 +32,7 @@ impl Pair {
 
 /// The first admin chooses a password at a host, and has a session then.
 fn accept(runtime: &tokio::runtime::Runtime, invitation: &str, lab: &Lab) -> String {
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-    let call = client
-        .build()
+    let call = staying_client()
         .unwrap()
         .post(format!("{}{invitation}", lab.url()))
         .header("content-type", "application/x-www-form-urlencoded")
@@ -144,10 +142,7 @@ fn who_guesses_passwords_at_both_replicas_is_told_to_wait_by_both() {
 fn who_signs_in_at_one_replica_is_signed_in_at_the_other_and_out_of_both_at_once() {
     let pair = Pair::start(&[]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
+    let client = staying_client().unwrap();
     let post = |url: String, form: String, cookie: &str| {
         let call = client
             .post(url)
