@@ -21,6 +21,16 @@ pub struct Changes {
     pub events: bool,
 }
 
+impl Changes {
+    /// Adds what else was done.
+    pub fn add(&mut self, other: Self) {
+        self.devices.extend(other.devices);
+        self.bulks.extend(other.bulks);
+        self.plugin |= other.plugin;
+        self.events |= other.events;
+    }
+}
+
 /// How often somebody has called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallCount {

@@ -2,7 +2,7 @@
 
 use super::{secrets::EVERYTHING, tls::Certificates};
 use mdm_tests::{
-    lab::{Lab, Make, http_client, trusting_client, wait_until},
+    lab::{Lab, Make, http_client, staying_client, trusting_client, wait_until},
     memory,
     plugins::HOSTILE,
 };
@@ -250,9 +250,7 @@ impl<'a> SignedIn<'a> {
     fn new(lab: &Lab, admin: &'a Admin, password: &str) -> Self {
         let host = lab.url();
         let invitation = format!("{host}{}", lab.first_invitation().unwrap());
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let call = client
-            .build()
+        let call = staying_client()
             .unwrap()
             .post(invitation)
             .header("content-type", FORM)

@@ -1,6 +1,6 @@
 //! A password in plaintext is in no table, log, error or output, and a token is in no log.
 
-use mdm_tests::lab::{Lab, Make, http_client, text};
+use mdm_tests::lab::{Lab, Make, staying_client, text};
 use std::{fs, path::Path};
 use tokio::runtime::Runtime;
 
@@ -67,12 +67,7 @@ fn a_token_is_found_in_no_log_whoever_it_lets_in() {
     let runtime = Runtime::new().unwrap();
     let ask = |path: &str, header: (&str, String), form: Option<&str>| {
         let url = format!("{}{path}", lab.url());
-        // Installs what the client does TLS with.
-        drop(http_client());
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
+        let client = staying_client().unwrap();
         let call = match form {
             Some(form) => client
                 .post(url)

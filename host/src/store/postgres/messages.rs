@@ -89,10 +89,7 @@ mod tests {
         for text in of_changes("me", &changes) {
             assert!(text.len() < 8000, "{}", text.len());
             let message: Message<'_> = serde_json::from_str(&text).unwrap();
-            let part = message.changes.unwrap();
-            heard.devices.extend(part.devices);
-            heard.bulks.extend(part.bulks);
-            heard.plugin |= part.plugin;
+            heard.add(message.changes.unwrap());
         }
         assert_eq!(heard, changes);
         assert!(of_changes("me", &Changes::default()).is_empty());

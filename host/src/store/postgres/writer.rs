@@ -52,10 +52,10 @@ pub(super) struct Batch {
 }
 
 /// What a job that errs must leave no trace in.
-#[derive(Clone, Default)]
 struct State {
     /// How far the audit trail is.
     chain: Chain,
+    /// What this job has done.
     changes: Changes,
 }
 
@@ -230,8 +230,9 @@ async fn commit(
     answers: &mut Vec<Answer>,
 ) -> Result<ClientWrapper, StoreError> {
     let mut next = "savepoint job";
+    let mut changes = Changes::default();
     for job in jobs {
-        let before = batch.state().clone();
+        let before = batch.state().chain.clone();
         // The job's first question is sent right behind it, and needs no answer of it.
         let savepoint = batch.batch_execute(next);
         let (savepoint, done) = join(savepoint, job(Ok(Arc::clone(&batch)))).await;
@@ -241,14 +242,16 @@ async fn commit(
             true => "release job; savepoint job",
             false => "rollback to job; release job; savepoint job",
         };
-        if !done.ok {
-            *batch.state() = before;
+        let state = &mut *batch.state();
+        let told = std::mem::take(&mut state.changes);
+        match done.ok {
+            true => changes.add(told),
+            false => state.chain = before,
         }
     }
     if next.starts_with("rollback") {
         batch.batch_execute("rollback to job").await?;
     }
-    let changes = std::mem::take(&mut batch.state().changes);
     // Of a transaction that has failed, `commit` would be a rollback that no error tells of; this errs.
     let mut last = vec![Step::new("release job", values![])];
     for text in replica.messages(&changes) {
