@@ -407,9 +407,10 @@ impl Accounts for OneDevice {
         &self,
         _: TokenDigest,
         _: &str,
+        _: &str,
         _: Timestamp,
         _: AuditEntry,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         panic!("nobody gets in without a password")
     }
 
@@ -553,11 +554,11 @@ impl Bulks for OneDevice {
         Ok(Vec::new())
     }
 
-    async fn hold_bulk(&self, _: &str, _: Timestamp) -> Result<()> {
+    async fn hold_bulk(&self, _: &str, _: u32) -> Result<()> {
         Ok(())
     }
 
-    async fn bulks_with_downloads(&self, _: Timestamp) -> Result<Vec<Bulk>> {
+    async fn bulks_unheld(&self) -> Result<Vec<Bulk>> {
         Ok(Vec::new())
     }
 
