@@ -6,11 +6,11 @@
 
 use axum::{Router, body::Bytes, http::header};
 use mdm_host::token;
-use mdm_tests::lab::{Lab, http_client};
-use mdm_wire::{
-    sealing::PrivateKey,
-    words::{Condition, TokenState},
+use mdm_tests::{
+    lab::{Lab, http_client},
+    told,
 };
+use mdm_wire::sealing::PrivateKey;
 use reqwest::{Client, Method, Request, StatusCode};
 use rusqlite::{Connection, params};
 use std::{
@@ -84,16 +84,7 @@ fn fill(lab: &Lab) -> rusqlite::Result<()> {
     let mut connection = Connection::open(lab.folder().join("data/mdm.db"))?;
     let transaction = connection.transaction()?;
     let key = PrivateKey::generate().1.to_bytes();
-    let condition = Condition {
-        password_set: false,
-        token: TokenState::Active,
-        unlocked_since_boot: true,
-        direct_boot_aware: true,
-        secure_lock_screen: true,
-        other_admin_entry_pending: false,
-        other_admin_policy: None,
-    };
-    let condition = serde_json::to_string(&condition).expect("JSON");
+    let condition = serde_json::to_string(&told::owner().condition).expect("JSON");
     let options = r#"{"lock_now":false,"require_entry":false,"no_credentials_on_boot":false}"#;
     let now = mdm_wire::time::now();
     for number in 0..DEVICES {

@@ -82,24 +82,31 @@ impl Threads {
     ) -> std::io::Result<()> {
         let mut queue = self.shared.lock();
         let is_free = queue.asleep > queue.jobs.len();
-        if !is_free && queue.threads < self.most {
-            let shared = Arc::clone(&self.shared);
-            let thread = thread::Builder::new().name("plugin-call".into());
-            match thread.spawn(move || shared.work()) {
-                Ok(_) => queue.threads += 1,
-                Err(error) if queue.threads == 0 => return Err(error),
-                Err(error) => tracing::error!(%error, "there is no further thread for plugins"),
-            }
-            queue.jobs.push_back(job(None));
-        } else {
-            let waiting = (!is_free).then(waits);
-            queue.jobs.push_back(job(waiting));
-        }
+        let begins = is_free || self.add_thread(&mut queue)?;
+        queue.jobs.push_back(job((!begins).then(waits)));
         drop(queue);
         if is_free {
             self.shared.more.notify_one();
         }
         Ok(())
+    }
+
+    /// Whether there may be one more, and is. Without any, nobody would do what is asked for.
+    fn add_thread(&self, queue: &mut Queue) -> std::io::Result<bool> {
+        if queue.threads == self.most {
+            return Ok(false);
+        }
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new().name("plugin-call".into());
+        match thread.spawn(move || shared.work()) {
+            Ok(_) => queue.threads += 1,
+            Err(error) if queue.threads == 0 => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, "there is no further thread for plugins");
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
