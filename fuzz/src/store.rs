@@ -11,8 +11,8 @@ use mdm_host::{
     store::{
         Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Begun, Bulk, BulkAnswer,
         BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices,
-        Enrollment, Fleet, FleetSummary, Group, Idempotency, KeyTimes, KeyedCall, NewDevice,
-        NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe,
+        Enrollment, Fleet, FleetSummary, Group, Idempotency, KeyTimes, KeyedCall, Lifecycle,
+        NewDevice, NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe,
         Progress, Replicas, Session, Shared, Snapshot, StoreError, User, UserChange, WakeUps,
         Webhook, WebhookState, Webhooks,
     },
@@ -162,6 +162,10 @@ fn assert_short(outcome: &Outcome) {
 
 #[async_trait]
 impl Probe for OneDevice {
+    async fn check_schema(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn probe(&self) -> Result<()> {
         Ok(())
     }
@@ -348,8 +352,16 @@ impl Enrollment for OneDevice {
         Ok(is_trusted.then(|| SIGNING_KEY.verifying_key().clone()))
     }
 
-    async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey> {
+    async fn host_key(&self) -> Result<Option<VerifyingKey>> {
+        Ok(None)
+    }
+
+    async fn claim(&self, ours: VerifyingKey) -> Result<VerifyingKey> {
         Ok(ours)
+    }
+
+    async fn replace_host_key(&self, _: VerifyingKey, _: AuditEntry) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -527,6 +539,17 @@ impl Webhooks for OneDevice {
 impl Shared for OneDevice {
     fn replicas(&self) -> Option<Arc<dyn Replicas>> {
         None
+    }
+}
+
+#[async_trait]
+impl Lifecycle for OneDevice {
+    async fn note_restored(&self, _: AuditEntry) -> Result<()> {
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
     }
 }
 

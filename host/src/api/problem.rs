@@ -82,7 +82,10 @@ impl From<ServiceError> for ApiError {
             ServiceError::BusySigningIn
             | ServiceError::Plugin(_)
             | ServiceError::Store(
-                StoreError::Busy(_) | StoreError::Newer { .. } | StoreError::Failed(_),
+                StoreError::Busy(_)
+                | StoreError::Newer { .. }
+                | StoreError::OtherSchema(_)
+                | StoreError::Failed(_),
             ) => StatusCode::SERVICE_UNAVAILABLE,
             ServiceError::Credentials(_)
             | ServiceError::WebhookSecret(_)

@@ -186,7 +186,11 @@ impl ServiceError {
     /// What its caller hears of it, who may be a stranger: what a database says of itself goes to the log alone.
     pub fn in_public(&self) -> String {
         match self {
-            Self::Store(error @ (StoreError::Newer { .. } | StoreError::Failed(_))) => {
+            Self::Store(
+                error @ (StoreError::Newer { .. }
+                | StoreError::OtherSchema(_)
+                | StoreError::Failed(_)),
+            ) => {
                 tracing::warn!(%error, "what was asked for came to nothing");
                 error.in_public().to_owned()
             }
@@ -245,7 +249,9 @@ impl ServiceError {
             Self::Store(StoreError::BulkOver) => "bulk-over",
             Self::Store(StoreError::BulkAnswered) => "bulk-answered",
             Self::Store(StoreError::Busy(_)) => "store-busy",
-            Self::Store(StoreError::Newer { .. } | StoreError::Failed(_)) => Self::STORE_FAILED,
+            Self::Store(
+                StoreError::Newer { .. } | StoreError::OtherSchema(_) | StoreError::Failed(_),
+            ) => Self::STORE_FAILED,
             Self::Sealing(_) | Self::Sealed(_) | Self::NoRandom(_) => "sealing-failed",
         }
     }

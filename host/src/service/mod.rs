@@ -271,6 +271,13 @@ impl Service {
         }
     }
 
+    /// Closes the store, once nobody is served any more.
+    pub async fn close_store(&self) {
+        if let Err(error) = self.store.close().await {
+            tracing::warn!(%error, "the store was not closed as it should be; nothing is lost");
+        }
+    }
+
     /// Lets the plugin decide about a device, and commits what it decided: all of it, or nothing. If
     /// the device was changed meanwhile, the plugin decides again.
     #[tracing::instrument(level = "debug", skip_all, fields(function = %deed.function, device = Empty, command = Empty))]

@@ -39,6 +39,18 @@ pub trait Enrollment: Send + Sync + 'static {
     /// was revoked.
     async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>, StoreError>;
 
-    /// The key by which agents know the host of this store: the one that was named first, for ever.
-    async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError>;
+    /// The key by which agents know the host of this store; `None` if no host has served from it yet.
+    async fn host_key(&self) -> Result<Option<VerifyingKey>, StoreError>;
+
+    /// Notes the key by which agents know the host, if none is noted yet. Returns the key that is noted then: another
+    /// host may have come first.
+    async fn claim(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError>;
+
+    /// Notes another key in place of one that was lost, with a line in the audit trail. Agents that enrolled before
+    /// take no answer of the host any more.
+    async fn replace_host_key(
+        &self,
+        ours: VerifyingKey,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError>;
 }

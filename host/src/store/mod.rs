@@ -10,10 +10,12 @@ mod devices;
 mod enrollment;
 mod fleet;
 mod idempotency;
+mod lifecycle;
 mod plugin_choices;
 mod postgres;
 mod probe;
 mod replicas;
+mod schema;
 mod sqlite;
 mod wake_ups;
 mod webhooks;
@@ -27,6 +29,7 @@ pub use devices::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot}
 pub use enrollment::{Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
 pub use idempotency::{Begun, Idempotency, KeyTimes, KeyedCall};
+pub use lifecycle::Lifecycle;
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
 pub use postgres::{BadUrl, PostgresOptions, PostgresStore, PostgresUrl};
 pub use probe::Probe;
@@ -66,6 +69,12 @@ pub enum StoreError {
         /// The newest form that this host knows.
         known: usize,
     },
+    /// The tables are not those that this version makes.
+    #[error(
+        "the tables of the database are not those that this version makes: {0}. Start the version that made them, restore \
+         a backup that this version made, or begin with a new and empty database"
+    )]
+    OtherSchema(String),
     /// The database refused or failed. What was to be written may have been all the same, if only the answer to its
     /// commit was lost: look again before it is done a second time.
     #[error("the store failed: {0}. Check the database and its disk, then try again")]
@@ -84,6 +93,9 @@ impl StoreError {
         match self {
             Self::Failed(_) => "the store can't be read or written: the host's log says why",
             Self::Newer { .. } => "the database is that of a newer host",
+            Self::OtherSchema(_) => {
+                "the tables of the database are not those of this version: the host's log says which differ"
+            }
             Self::Busy(_) => "all connections to the database are in use",
             Self::Conflict | Self::BulkOver | Self::BulkAnswered => "the store is in use",
         }
@@ -99,6 +111,7 @@ pub trait Store:
     + Enrollment
     + Fleet
     + Idempotency
+    + Lifecycle
     + PluginChoices
     + Probe
     + Shared
@@ -115,6 +128,7 @@ impl<S> Store for S where
         + Enrollment
         + Fleet
         + Idempotency
+        + Lifecycle
         + PluginChoices
         + Probe
         + Shared

@@ -6,6 +6,9 @@ use async_trait::async_trait;
 /// A store that can be asked how it is.
 #[async_trait]
 pub trait Probe: Send + Sync + 'static {
-    /// Reads, and writes durably what nobody reads; so a database that can only be read is found out, too.
+    /// Errors if the tables are not those that this version makes.
+    async fn check_schema(&self) -> Result<(), StoreError>;
+
+    /// Checks the tables, reads, and writes durably what nobody reads; so a database that can only be read is found out, too.
     async fn probe(&self) -> Result<(), StoreError>;
 }

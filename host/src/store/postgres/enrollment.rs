@@ -75,7 +75,16 @@ impl Enrollment for PostgresStore {
         Ok(key.transpose()?.flatten())
     }
 
-    async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError> {
+    async fn host_key(&self) -> Result<Option<VerifyingKey>, StoreError> {
+        let reader = self.reader().await?;
+        let row = reader
+            .row_if_any("select verifying_key from host", &[])
+            .await?;
+        let key = row.map(|row| rows::verifying_key(&row, "verifying_key"));
+        Ok(key.transpose()?.flatten())
+    }
+
+    async fn claim(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError> {
         self.writer
             .run(move |batch| async move {
                 batch
@@ -86,6 +95,25 @@ impl Enrollment for PostgresStore {
                     .await?;
                 let row = batch.row("select verifying_key from host", &[]).await?;
                 Ok(rows::verifying_key(&row, "verifying_key")?.unwrap_or(ours))
+            })
+            .await
+    }
+
+    async fn replace_host_key(
+        &self,
+        ours: VerifyingKey,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                batch
+                    .write(
+                        "insert into host (one, verifying_key) values (1, $1) \
+                         on conflict (one) do update set verifying_key = excluded.verifying_key",
+                        &[&&ours.to_bytes()[..]],
+                    )
+                    .await?;
+                batch.audit(audit).await
             })
             .await
     }

@@ -3,12 +3,15 @@
 mod accounts;
 mod audit;
 mod bulks;
+mod catalog;
+mod commands;
 mod commit;
 mod connection;
 mod devices;
 mod enrollment;
 mod fleet;
 mod idempotency;
+mod lifecycle;
 mod messages;
 mod plugins;
 mod pool;
@@ -28,7 +31,7 @@ use crate::metrics::StoreMetrics;
 use deadpool_postgres::Object;
 use pool::Pool;
 use replicas::Replica;
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 use writer::Writer;
 
 /// A store in a PostgreSQL database.
@@ -51,13 +54,28 @@ impl PostgresStore {
     ) -> Result<Self, StoreError> {
         let pool = Pool::new(options)?;
         pool.migrate().await?;
+        Ok(Self::over(pool, options.calls_per_commit, metrics))
+    }
+
+    /// Opens a database that is there, to look into it: its tables are neither checked nor migrated.
+    pub fn open_as_is(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let (calls, metrics) = (options.calls_per_commit, StoreMetrics::default());
+        Ok(Self::over(Pool::new(options)?, calls, metrics))
+    }
+
+    fn over(pool: Pool, calls_per_commit: NonZeroUsize, metrics: StoreMetrics) -> Self {
         let replica = Arc::new(Replica::new(pool.clone()));
-        let (calls, told) = (options.calls_per_commit, Arc::clone(&replica));
-        Ok(Self {
-            writer: Writer::start(pool.clone(), told, calls, metrics),
+        let told = Arc::clone(&replica);
+        Self {
+            writer: Writer::start(pool.clone(), told, calls_per_commit, metrics),
             replica,
             pool,
-        })
+        }
+    }
+
+    /// Whether the database has no tables of a host yet. Nothing is made.
+    pub async fn is_empty(options: &PostgresOptions) -> Result<bool, StoreError> {
+        Pool::new(options)?.is_empty().await
     }
 
     /// A connection that reads, each statement on its own.

@@ -25,7 +25,7 @@ pub(super) const SETTINGS: &str = "set synchronous_commit = on; set statement_ti
 /// The address of a database, such as `postgres://mdm:secret@db.example/mdm?sslmode=require`. It may hold a password, so
 /// it is shown nowhere.
 #[derive(Clone)]
-pub struct PostgresUrl(Config);
+pub struct PostgresUrl(pub(super) Config);
 
 impl FromStr for PostgresUrl {
     type Err = BadUrl;
@@ -115,6 +115,18 @@ impl Pool {
         let migrated = schema::migrate(&mut client).await;
         task.abort();
         migrated
+    }
+
+    /// Whether there are no tables of a host yet.
+    pub(super) async fn is_empty(&self) -> Result<bool, StoreError> {
+        let client = self.connection().await?;
+        let query = "select to_regclass('devices') is null";
+        Ok(client.query_one(query, &[]).await?.try_get(0)?)
+    }
+
+    /// Closes the connections that nobody uses now; no others are made.
+    pub(super) fn close(&self) {
+        self.pool.close();
     }
 
     /// A connection, for as long as something is asked.

@@ -1,51 +1,127 @@
-//! The tables in PostgreSQL, and the way there from older ones.
+//! The tables in PostgreSQL: how they are made, and whether those of a database are what this version makes.
 
-use super::connection::described;
-use crate::store::StoreError;
-use tokio_postgres::Client;
+use super::{catalog, connection::described};
+use crate::store::{
+    StoreError,
+    schema::{self, HISTORY, Migrations, Schema},
+};
+use tokio_postgres::{Client, error::SqlState};
 
-/// Each brings the tables from one form to the next.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/1-first.sql")];
+const MIGRATIONS: Migrations = &[("V1__first", include_str!("migrations/1-first.sql"))];
 
-/// Held while the tables are brought to the newest form: replicas may start at the same time.
+/// Held while the tables are compared and migrated: replicas may start at the same time.
 const LOCK: i64 = 0x6d64_6d01;
 
-/// Brings the tables to the newest form. It errs where a newer host has made them.
+/// The schema that migrations are applied in for a moment, to compare it. No commit ever makes it.
+const COMPARED: &str = "mdm_compared";
+
+/// Checks the tables, and applies the migrations that were not applied yet. Errors, and changes nothing, if the tables are
+/// of another version.
 pub(super) async fn migrate(client: &mut Client) -> Result<(), StoreError> {
-    let transaction = client.transaction().await?;
-    transaction
-        .execute("select pg_advisory_xact_lock($1)", &[&LOCK])
+    // It ends with this connection.
+    let lock = "select pg_advisory_lock($1)";
+    client.execute(lock, &[&LOCK]).await?;
+    client
+        .batch_execute("set client_min_messages = warning")
         .await?;
-    transaction
-        .batch_execute(
-            "set local client_min_messages = warning; \
-             create table if not exists schema_form (one integer primary key check (one = 1), number bigint not null); \
-             insert into schema_form values (1, 0) on conflict do nothing",
-        )
-        .await?;
-    let number: i64 = transaction
-        .query_one("select number from schema_form", &[])
-        .await?
-        .try_get(0)?;
-    let known = MIGRATIONS.len();
-    let done = usize::try_from(number)
-        .ok()
-        .filter(|done| *done <= known)
-        .ok_or(StoreError::Newer {
-            form: number,
-            known,
-        })?;
-    for migration in MIGRATIONS.iter().skip(done) {
-        transaction
-            .batch_execute(migration)
-            .await
-            .map_err(|error| StoreError::Failed(format!("migration: {}", described(&error))))?;
+    let applied = version(client).await?;
+    if applied == 0 {
+        refuse_unrecorded(client).await?;
+    } else if !is_known(client).await? {
+        compare(client).await?;
     }
-    transaction
+    if applied < MIGRATIONS.len() {
+        let runner = schema::runner(MIGRATIONS)?;
+        runner.run_async(client).await.map_err(schema::failed)?;
+        keep(client).await?;
+    }
+    Ok(())
+}
+
+/// Whether the tables are those that were last found to be what this version makes.
+pub(super) async fn is_known(client: &Client) -> Result<bool, StoreError> {
+    if version(client).await? < MIGRATIONS.len() || !exists(client, "schema_digest").await? {
+        return Ok(false);
+    }
+    let found = catalog::read(client).await?.digest(MIGRATIONS);
+    let kept = client
+        .query_opt("select digest from schema_digest", &[])
+        .await?;
+    Ok(match kept {
+        Some(row) => row.try_get::<_, String>(0)? == found,
+        None => false,
+    })
+}
+
+/// Compares the tables with what the migrations make, and keeps the digest of what was found. Errors if they differ.
+pub(super) async fn compare(client: &mut Client) -> Result<(), StoreError> {
+    let applied = version(client).await?;
+    let found = catalog::read(client).await?;
+    made_by(client, applied).await?.check(&found)?;
+    match applied == MIGRATIONS.len() {
+        true => keep(client).await,
+        false => Ok(()),
+    }
+}
+
+/// How many migrations were applied. Errors if there are more than this version knows.
+async fn version(client: &Client) -> Result<usize, StoreError> {
+    if !exists(client, HISTORY).await? {
+        return Ok(0);
+    }
+    let version = format!("select coalesce(max(version), 0) from {HISTORY}");
+    let version: i32 = client.query_one(&version, &[]).await?.try_get(0)?;
+    schema::refuse_newer(version.into(), MIGRATIONS)
+}
+
+async fn exists(client: &Client, table: &str) -> Result<bool, StoreError> {
+    let exists = "select to_regclass($1) is not null";
+    Ok(client.query_one(exists, &[&table]).await?.try_get(0)?)
+}
+
+async fn keep(client: &Client) -> Result<(), StoreError> {
+    let digest = catalog::read(client).await?.digest(MIGRATIONS);
+    client
         .execute(
-            "update schema_form set number = $1",
-            &[&i64::try_from(known).unwrap_or(i64::MAX)],
+            "insert into schema_digest (one, digest) values (1, $1) \
+             on conflict (one) do update set digest = excluded.digest",
+            &[&digest],
         )
         .await?;
-    Ok(transaction.commit().await?)
+    Ok(())
+}
+
+/// Errors if there are tables of a host without a record of the migrations that made them.
+async fn refuse_unrecorded(client: &mut Client) -> Result<(), StoreError> {
+    let found = catalog::read(client).await?;
+    if !found.has_table("devices") {
+        return Ok(());
+    }
+    made_by(client, MIGRATIONS.len()).await?.check(&found)?;
+    Err(schema::other_schema(vec![format!(
+        "table {HISTORY} is missing"
+    )]))
+}
+
+/// The schema that the first migrations make. They are applied in a transaction that is rolled back.
+async fn made_by(client: &mut Client, migrations: usize) -> Result<Schema, StoreError> {
+    let transaction = client.transaction().await?;
+    let begin = format!("create schema {COMPARED}; set local search_path = {COMPARED}");
+    transaction.batch_execute(&begin).await.map_err(|error| {
+        match error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+            true => schema::other_schema(vec![
+                "which of them can't be said, because the role of --store may not make a schema to compare them with \
+                 (grant create on database)"
+                    .into(),
+            ]),
+            false => error.into(),
+        }
+    })?;
+    for (name, sql) in MIGRATIONS.iter().take(migrations) {
+        let failed = |error| StoreError::Failed(format!("{name}: {}", described(&error)));
+        transaction.batch_execute(sql).await.map_err(failed)?;
+    }
+    let made = catalog::read(&transaction).await?;
+    transaction.rollback().await?;
+    Ok(made)
 }

@@ -69,20 +69,44 @@ impl Enrollment for SqliteStore {
         })
     }
 
-    async fn host_key(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError> {
+    async fn host_key(&self) -> Result<Option<VerifyingKey>, StoreError> {
+        self.look_up(host_key)
+    }
+
+    async fn claim(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError> {
         self.writer
             .run(move |connection| {
                 connection.execute(
                     "insert or ignore into host (only, verifying_key) values (1, ?)",
                     [ours.to_bytes()],
                 )?;
-                let key = connection.query_row("select verifying_key from host", [], |row| {
-                    rows::verifying_key(row, "verifying_key")
-                })?;
-                Ok(key.unwrap_or(ours))
+                Ok(host_key(connection)?.unwrap_or(ours))
             })
             .await
     }
+
+    async fn replace_host_key(
+        &self,
+        ours: VerifyingKey,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                connection.execute(
+                    "insert into host (only, verifying_key) values (1, ?) \
+                     on conflict (only) do update set verifying_key = excluded.verifying_key",
+                    [ours.to_bytes()],
+                )?;
+                audit::write(connection, &audit)
+            })
+            .await
+    }
+}
+
+fn host_key(connection: &Connection) -> Result<Option<VerifyingKey>, StoreError> {
+    let mut query = connection.prepare_cached("select verifying_key from host")?;
+    let key = query.query_row([], |row| rows::verifying_key(row, "verifying_key"));
+    Ok(key.optional()?.flatten())
 }
 
 fn insert_device(

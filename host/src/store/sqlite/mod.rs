@@ -2,32 +2,30 @@
 
 mod accounts;
 mod audit;
+mod backup;
 mod bulks;
+mod catalog;
 mod commit;
 mod devices;
 mod enrollment;
 mod fleet;
 mod idempotency;
+mod lifecycle;
 mod plugins;
 mod probe;
+mod readers;
 mod rows;
+mod schema;
 mod wake_ups;
 mod webhooks;
 mod writer;
 
 use super::{Replicas, Shared, StoreError};
 use crate::metrics::StoreMetrics;
+use readers::Readers;
 use rusqlite::{Connection, OpenFlags};
-use rusqlite_migration::{M, Migrations};
-use std::{
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 use writer::Writer;
-
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("migrations/1-first.sql"))];
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
@@ -37,10 +35,8 @@ impl From<rusqlite::Error> for StoreError {
 
 /// A store in one SQLite file.
 pub struct SqliteStore {
-    path: PathBuf,
     writer: Writer,
-    /// Connections that read nothing now.
-    readers: Arc<Mutex<Vec<Connection>>>,
+    readers: Arc<Readers>,
 }
 
 impl SqliteStore {
@@ -62,7 +58,8 @@ impl SqliteStore {
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         )?;
-        refuse_newer(&connection)?;
+        let described = |error| described(error, path);
+        let applied = schema::check(&connection).map_err(described)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
@@ -70,13 +67,26 @@ impl SqliteStore {
         connection.pragma_update(None, "temp_store", "memory")?;
         // A sealed password is to be gone when its row is.
         connection.pragma_update(None, "secure_delete", true)?;
-        Migrations::from_slice(MIGRATIONS)
-            .to_latest(&mut connection)
-            .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))?;
+        schema::migrate(&mut connection, applied).map_err(described)?;
+        Self::over(connection, path, calls_per_commit, metrics)
+    }
+
+    /// Opens a file that is there, to look into it: its tables are neither checked nor migrated.
+    pub fn open_as_is(path: &Path) -> Result<Self, StoreError> {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let metrics = StoreMetrics::default();
+        Self::over(connection, path, Self::CALLS_PER_COMMIT, metrics)
+    }
+
+    fn over(
+        connection: Connection,
+        path: &Path,
+        calls_per_commit: NonZeroUsize,
+        metrics: StoreMetrics,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
-            path: path.to_owned(),
             writer: Writer::start(connection, calls_per_commit.get(), metrics)?,
-            readers: Arc::default(),
+            readers: Arc::new(Readers::new(path)),
         })
     }
 
@@ -86,7 +96,7 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        read_on(&self.readers, &self.path, read)
+        self.readers.read(read)
     }
 
     /// Reads on a connection of its own, off the async threads.
@@ -95,8 +105,7 @@ impl SqliteStore {
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let readers = Arc::clone(&self.readers);
-        let path = self.path.clone();
-        let task = tokio::task::spawn_blocking(move || read_on(&readers, &path, read));
+        let task = tokio::task::spawn_blocking(move || readers.read(read));
         task.await
             .map_err(|error| StoreError::Failed(error.to_string()))?
     }
@@ -108,30 +117,11 @@ impl Shared for SqliteStore {
     }
 }
 
-/// Reads on a connection that reads nothing else meanwhile.
-fn read_on<T>(
-    idle: &Mutex<Vec<Connection>>,
-    path: &Path,
-    read: impl FnOnce(&Connection) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = lock().pop();
-    let connection = match found {
-        Some(connection) => connection,
-        None => connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
-    };
-    let result = read(&connection);
-    lock().push(connection);
-    result
-}
-
-/// Errs where a newer host has made the tables, before anything is changed.
-fn refuse_newer(connection: &Connection) -> Result<(), StoreError> {
-    let known = MIGRATIONS.len();
-    let form: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match usize::try_from(form).is_ok_and(|form| form <= known) {
-        true => Ok(()),
-        false => Err(StoreError::Newer { form, known }),
+/// Which file failed, where the error does not say so.
+fn described(error: StoreError, path: &Path) -> StoreError {
+    match error {
+        StoreError::Failed(why) => StoreError::Failed(format!("{}: {why}", path.display())),
+        other => other,
     }
 }
 

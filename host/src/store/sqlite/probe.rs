@@ -1,12 +1,18 @@
 //! Whether the file can be read and written now.
 
-use super::SqliteStore;
+use super::{SqliteStore, schema};
 use crate::store::{Probe, StoreError};
 use async_trait::async_trait;
 
 #[async_trait]
 impl Probe for SqliteStore {
+    async fn check_schema(&self) -> Result<(), StoreError> {
+        self.read(|connection| schema::check(connection).map(drop))
+            .await
+    }
+
     async fn probe(&self) -> Result<(), StoreError> {
+        self.check_schema().await?;
         self.read(|connection| {
             let mut query = connection.prepare_cached("select 1 from host")?;
             query.exists([])?;

@@ -25,8 +25,15 @@ struct Done {
     answer: Answer,
 }
 
+/// What the writer's thread is sent.
+enum Order {
+    Run(Job),
+    /// Ends the thread, which tells how that went.
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
 pub(super) struct Writer {
-    jobs: Sender<Job>,
+    orders: Sender<Order>,
 }
 
 impl Writer {
@@ -35,12 +42,19 @@ impl Writer {
         most_jobs: usize,
         metrics: StoreMetrics,
     ) -> Result<Self, StoreError> {
-        let (jobs, waiting) = channel();
+        let (orders, waiting) = channel();
         thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || write(connection, &waiting, most_jobs, &metrics))
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { jobs })
+        Ok(Self { orders })
+    }
+
+    /// Commits the jobs that wait, writes the log back into the database's file, and closes the connection.
+    pub(super) async fn close(&self) -> Result<(), StoreError> {
+        let (sender, answer) = oneshot::channel();
+        self.orders.send(Order::Close(sender)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
     }
 
     /// Runs a job in the next transaction. If it errs, its changes are rolled back, and only its.
@@ -59,22 +73,41 @@ impl Writer {
                 }),
             }
         });
-        let gone = || StoreError::Failed("the write was not carried out (the log says why)".into());
-        self.jobs.send(job).map_err(|_| gone())?;
+        self.orders.send(Order::Run(job)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
 
+/// The error of a call whose job the writer's thread did not run to its end.
+fn gone() -> StoreError {
+    StoreError::Failed("the write was not carried out (the log says why)".into())
+}
+
 fn write(
     mut connection: Connection,
-    waiting: &Receiver<Job>,
+    waiting: &Receiver<Order>,
     most_jobs: usize,
     metrics: &StoreMetrics,
 ) {
-    while let Ok(first) = waiting.recv() {
-        let jobs = std::iter::once(first)
-            .chain(waiting.try_iter())
-            .take(most_jobs);
+    let mut closing = None;
+    while closing.is_none()
+        && let Ok(first) = waiting.recv()
+    {
+        let first = match first {
+            Order::Run(job) => job,
+            Order::Close(done) => {
+                closing = Some(done);
+                break;
+            }
+        };
+        let others = waiting.try_iter().map_while(|order| match order {
+            Order::Run(job) => Some(job),
+            Order::Close(done) => {
+                closing = Some(done);
+                None
+            }
+        });
+        let jobs = std::iter::once(first).chain(others).take(most_jobs);
         let mut answers = Vec::new();
         let began = Instant::now();
         let committed = commit(&mut connection, jobs, &mut answers);
@@ -90,6 +123,26 @@ fn write(
                     .map_err(|e| StoreError::Failed(e.to_string())),
             );
         }
+    }
+    let closed = close(connection);
+    if let Some(done) = closing {
+        // The caller may not wait any longer.
+        let _ = done.send(closed);
+    }
+}
+
+/// Writes the log back into the database's file, and empties it.
+fn close(connection: Connection) -> Result<(), StoreError> {
+    let checkpoint = "pragma wal_checkpoint(truncate)";
+    let is_busy: bool = connection.query_row(checkpoint, [], |row| row.get(0))?;
+    connection.close().map_err(|(_, error)| error)?;
+    match is_busy {
+        false => Ok(()),
+        true => Err(StoreError::Failed(
+            "another process reads the database, so its log could not be written back into its file: copy both, or \
+             make a copy by `mdm-host backup`"
+                .into(),
+        )),
     }
 }
 

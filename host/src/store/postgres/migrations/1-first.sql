@@ -317,3 +317,9 @@ create unlogged table contacts (
     device text collate "C" primary key,
     until bigint not null                      -- its agent waits for news, or comes back for more
 ) with (fillfactor = 50);
+
+-- A digest of these tables as they were last found to be what the migrations make.
+create table schema_digest (
+    one integer primary key check (one = 1),
+    digest text not null                       -- SHA-256 in hex
+);

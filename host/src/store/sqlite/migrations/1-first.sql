@@ -267,3 +267,9 @@ create table webhook_attempts (
     next_try integer
 ) strict;
 create index webhook_attempts_by_webhook on webhook_attempts (webhook, number);
+
+-- A digest of these tables as they were last found to be what the migrations make.
+create table schema_digest (
+    one integer primary key check (one = 1),
+    digest text not null                       -- SHA-256 in hex
+) strict;
