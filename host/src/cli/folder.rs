@@ -1,17 +1,23 @@
-//! The folder of a host's data: the database, the host's own keys, and compiled plugins.
+//! The folder of a host's data: the database, the host's own key, compiled plugins, and a lock.
 
+use super::host_key::{self, HostKey};
 use crate::{keys::HostKeys, plugin::Artifacts};
 use anyhow::{Context as _, bail};
 use std::{
-    fs,
-    io::Write as _,
+    fs::{self, File, TryLockError},
+    io::{Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    process,
 };
-use zeroize::Zeroizing;
 
 /// The folder of a host's data. Only its owner can read it.
 pub(super) struct Folder(PathBuf);
+
+/// Exclusive use of a folder. The operating system ends it with the process, however that ends.
+pub(super) struct FolderLock {
+    _file: File,
+}
 
 impl Folder {
     /// Opens the folder, which is made if it isn't there.
@@ -24,9 +30,51 @@ impl Folder {
         Ok(Self(path.to_owned()))
     }
 
-    /// The file of the database.
+    /// Locks the folder for this process. Errors at once if another process has locked it. Commands that only look into
+    /// a store, or write to it beside its host, take no lock.
+    pub(super) fn lock(&self) -> anyhow::Result<FolderLock> {
+        let path = self.0.join("host.lock");
+        let mut file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("the file {} can't be written", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {
+                // The number is for whoever meets the lock; a full disk is no reason to fail.
+                let _ = file
+                    .set_len(0)
+                    .and_then(|()| writeln!(file, "{}", process::id()));
+                Ok(FolderLock { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.read_to_string(&mut holder);
+                let holder = match holder.trim().parse::<u32>() {
+                    Ok(process) => format!("process {process}"),
+                    Err(_) => "another process".to_owned(),
+                };
+                bail!(
+                    "the folder {} is in use by {holder}: stop that mdm-host first, or name another folder with --data",
+                    self.0.display()
+                )
+            }
+            Err(TryLockError::Error(error)) => Err(error)
+                .with_context(|| format!("the folder {} can't be locked", self.0.display())),
+        }
+    }
+
+    /// Where the database's file is, or would be.
+    pub(super) fn database_path(&self) -> PathBuf {
+        self.0.join("mdm.db")
+    }
+
+    /// The file of the database, which is made if it isn't there.
     pub(super) fn database(&self) -> anyhow::Result<PathBuf> {
-        let path = self.0.join("mdm.db");
+        let path = self.database_path();
         private_file(&path)?;
         Ok(path)
     }
@@ -37,34 +85,19 @@ impl Folder {
             .context("the folder of compiled plugins can't be made")
     }
 
-    /// The host's own keys, made at the first start.
-    pub(super) fn keys(&self) -> anyhow::Result<HostKeys> {
-        let path = self.0.join("host.key");
-        if !path.exists() {
-            let mut key = Zeroizing::new([0u8; 32]);
-            getrandom::fill(key.as_mut()).context("the operating system gave no random bytes")?;
-            let temporary = self.0.join("host.key.new");
-            let mut file = private_file(&temporary)?;
-            file.write_all(key.as_ref())?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)?;
-        }
-        let read = fs::read(&path).map(Zeroizing::new);
-        let key = read.with_context(|| format!("{} can't be read", path.display()))?;
-        let key = <[u8; 32]>::try_from(key.as_slice()).map(Zeroizing::new);
-        match key.map(HostKeys::new) {
-            Ok(Ok(keys)) => Ok(keys),
-            _ => bail!(
-                "{} is damaged: put it back from a backup. Agents know the host by it: without it, each device \
-                 has to enroll again at a host with a new folder",
-                path.display()
-            ),
-        }
+    /// Where the host's own key is, or would be.
+    pub(super) fn host_key_path(&self) -> PathBuf {
+        host_key::path_in(&self.0)
+    }
+
+    /// The host's own key.
+    pub(super) fn host_key(&self) -> anyhow::Result<HostKey> {
+        HostKey::open(&self.0)
     }
 }
 
 /// Opens a file that only its owner can read.
-pub(super) fn private_file(path: &Path) -> anyhow::Result<fs::File> {
+pub(super) fn private_file(path: &Path) -> anyhow::Result<File> {
     fs::OpenOptions::new()
         .write(true)
         .create(true)

@@ -1,16 +1,20 @@
 //! The command line: `serve` runs a host, and the rest asks one over its API.
 
 mod audit;
+mod backup;
 mod bulk;
 mod client;
 mod device;
+mod files;
 mod folder;
+mod host_key;
 mod limits;
 mod listening;
 mod password;
 mod plugin;
 mod policy;
 mod prompt;
+mod restore;
 mod serve;
 mod show;
 mod store;
@@ -39,6 +43,10 @@ enum Command {
     /// Make another admin's token for the host whose data lies here, which may be running: it was lost, or someone
     /// has seen it. The one before counts for nothing any more.
     NewAdminToken(tokens::NewAdminToken),
+    /// Copy the store into a file, also while a host uses it. host.key is not in it: keep that apart.
+    Backup(backup::Backup),
+    /// Put a backup where a host finds it. A store that is there already is not replaced.
+    Restore(restore::Restore),
     /// Look after the audit trail.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -103,6 +111,8 @@ impl Cli {
             match self.command {
                 Command::Serve(serve) => serve.run().await,
                 Command::NewAdminToken(new) => new.run().await,
+                Command::Backup(backup) => backup.run(),
+                Command::Restore(restore) => restore.run().await,
                 Command::Audit(audit) => audit.run().await,
                 Command::Bulk(bulk) => bulk.run().await,
                 Command::Device(device) => device.run().await,

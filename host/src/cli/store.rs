@@ -7,7 +7,12 @@ use crate::{
 };
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use zeroize::Zeroizing;
 
 #[derive(Args)]
@@ -52,14 +57,52 @@ impl StoreOptions {
         })
     }
 
+    /// Whether nothing was ever kept there. Nothing is made.
+    pub(super) async fn is_empty(&self) -> anyhow::Result<bool> {
+        Ok(match self.postgres()? {
+            Some(options) => PostgresStore::is_empty(&options).await?,
+            None => {
+                let file = self.folder()?.database_path().metadata();
+                file.map_or(true, |file| file.len() == 0)
+            }
+        })
+    }
+
     /// Opens the store of a host that has been there before.
     pub(super) async fn open_used(&self) -> anyhow::Result<Arc<dyn Store>> {
+        if self.is_ours() {
+            self.used_database()?;
+        }
+        self.open(StoreMetrics::default()).await
+    }
+
+    /// Opens the store of a host that has been there before, whatever was done to its tables, to look into it.
+    pub(super) fn open_as_is(&self) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(match self.postgres()? {
+            Some(options) => Arc::new(PostgresStore::open_as_is(&options)?),
+            None => Arc::new(SqliteStore::open_as_is(&self.used_database()?)?),
+        })
+    }
+
+    /// The database's file of a host that has been there before.
+    pub(super) fn used_database(&self) -> anyhow::Result<PathBuf> {
+        let database = self.data.join("mdm.db");
         ensure!(
-            self.store.is_some() || self.data.join("mdm.db").exists(),
+            database.exists(),
             "there is no host's data in {}: name its folder with --data",
             self.data.display()
         );
-        self.open(StoreMetrics::default()).await
+        Ok(database)
+    }
+
+    /// Opens a store in this file.
+    pub(super) fn open_file(&self, file: &Path) -> anyhow::Result<SqliteStore> {
+        let metrics = StoreMetrics::default();
+        Ok(SqliteStore::open_with(
+            file,
+            self.calls_per_commit,
+            metrics,
+        )?)
     }
 
     /// Whether it is a file in the host's own folder.

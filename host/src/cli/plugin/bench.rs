@@ -57,7 +57,7 @@ impl Bench {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let scratch = std::env::temp_dir().join(format!("mdm-bench-{}", std::process::id()));
         let folder = Folder::open(&scratch)?;
-        let artifacts = folder.artifacts(&folder.keys()?)?;
+        let artifacts = folder.artifacts(&folder.host_key()?.keys()?)?;
         let costs = self.measure(&artifacts);
         fs::remove_dir_all(&scratch)?;
         let costs = costs?;

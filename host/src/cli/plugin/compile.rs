@@ -22,7 +22,10 @@ impl Compile {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let bytes = super::read(&self.file)?;
         let folder = Folder::open(&self.data)?;
-        let artifacts = folder.artifacts(&folder.keys()?)?;
+        let key = folder.host_key()?;
+        // The host's first start takes this key.
+        key.prepare()?;
+        let artifacts = folder.artifacts(&key.keys()?)?;
         // What is compiled depends on the limits, so they must be those of a host that serves.
         let runtime = crate::plugin::Runtime::new(crate::plugin::Limits::default())?;
         let begun = Instant::now();

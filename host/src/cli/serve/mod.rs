@@ -1,5 +1,6 @@
 //! `mdm-host serve`: runs a host until it is told to stop. Its options are here, and `wiring` makes a host of them.
 
+mod identity;
 mod logging;
 mod otlp;
 mod values;
@@ -15,6 +16,7 @@ use crate::{
     service::Service,
 };
 use clap::{Args, ValueEnum};
+use identity::IdentityOptions;
 use logging::LogOptions;
 use mdm_wire::decisions::PasswordRule;
 use std::{
@@ -32,6 +34,8 @@ pub(super) struct Serve {
     listening: ListenOptions,
     #[command(flatten)]
     kept: StoreOptions,
+    #[command(flatten)]
+    identity: IdentityOptions,
     /// The plugin to start with, instead of the reference plugin: a component, or one that this host
     /// compiled. It decides unless `mdm-host plugin use` has chosen another.
     #[arg(long)]
@@ -136,7 +140,11 @@ impl Serve {
             }) => ready?,
         }
         println!("listening on {url}");
-        serving.await?
+        let served = serving.await?;
+        if let Some(service) = opened.get() {
+            service.close_store().await;
+        }
+        served
     }
 }
 

@@ -3,17 +3,21 @@
 use super::{Serve, WhenPluginFails};
 use crate::{
     api::{self, NotOpen, Rates},
-    cli::{folder::Folder, plugin, tokens},
+    cli::{
+        folder::{Folder, FolderLock},
+        host_key::HostKey,
+        plugin, tokens,
+    },
     dashboard,
     metrics::Metrics,
     plugin::{REFERENCE, Runtime, Trust},
-    service::{PluginSettings, Plugins, Service},
+    service::{PluginSettings, Plugins, Service, ServiceError},
     store::{PluginFile, StoreError},
     token::TokenDigest,
     transport::WakeUp,
     webhook::Destinations,
 };
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use axum::Router;
 use std::sync::Arc;
 
@@ -21,6 +25,8 @@ use std::sync::Arc;
 pub(super) struct Wiring<'a> {
     options: &'a Serve,
     folder: Folder,
+    _lock: FolderLock,
+    key: HostKey,
     runtime: Runtime,
     /// The plugin to start with; none: the reference plugin.
     plugin: Option<PluginFile>,
@@ -33,11 +39,15 @@ pub(super) struct Wiring<'a> {
 impl<'a> Wiring<'a> {
     /// Checks all that a host needs beside its store: what is wrong with it won't mend itself.
     pub(super) fn new(options: &'a Serve, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+        let folder = options.kept.folder()?;
+        let lock = folder.lock()?;
         let reader = options.metrics_token_file.as_deref();
         let plugin = options.plugin.as_deref().map(plugin::read_signed);
         let wiring = Self {
             options,
-            folder: options.kept.folder()?,
+            _lock: lock,
+            key: folder.host_key()?,
+            folder,
             runtime: Runtime::new(options.limits.limits())?,
             plugin: plugin.transpose()?,
             trust: trust(options)?,
@@ -53,33 +63,35 @@ impl<'a> Wiring<'a> {
     /// Opens the store, and makes a host over it that is reached at this URL.
     pub(super) async fn open(&self, url: &str) -> anyhow::Result<(Arc<Service>, Router)> {
         let options = self.options;
-        let keys = self.folder.keys()?;
-        let store = options.kept.open(self.metrics.store.clone()).await?;
-        let ours = keys.signing_key().verifying_key();
-        ensure!(
-            store.host_key(ours.clone()).await? == *ours,
-            "the database {} belongs to another host.key: put back the one that it was made with. Agents know \
-             the host by it",
-            options.kept
-        );
+        let (identity, kept) = (&options.identity, &options.kept);
+        identity.check_before_opening(&self.key, kept).await?;
+        let store = kept.open(self.metrics.store.clone()).await?;
+        identity.claim(store.as_ref(), &self.key, kept).await?;
         if options.forget_chosen_plugin {
             store.forget_plugin_choice().await?;
         }
-        let plugins = Plugins::open(store.as_ref(), self.plugins()?)
-            .await
-            .context(
+        let plugins = match Plugins::open(store.as_ref(), self.plugins()?).await {
+            // What the store fails at, no option mends.
+            Err(ServiceError::Store(error)) => return Err(error.into()),
+            opened => opened.context(
                 "the plugin that was chosen can't be loaded: start with --forget-chosen-plugin",
-            )?;
+            )?,
+        };
         tokens::hand_out_admin_token(store.as_ref(), options.admin_token_file.as_deref()).await?;
 
         let destinations = match options.webhooks_to_private_networks {
             true => Destinations::Private,
             false => Destinations::Public,
         };
-        let service = Service::new(store, plugins, options.password_rule.clone(), keys)
-            .with_metrics(Arc::clone(&self.metrics))
-            .with_webhooks_to(destinations)
-            .approving_above(options.approve_above);
+        let service = Service::new(
+            store,
+            plugins,
+            options.password_rule.clone(),
+            self.key.keys()?,
+        )
+        .with_metrics(Arc::clone(&self.metrics))
+        .with_webhooks_to(destinations)
+        .approving_above(options.approve_above);
         let service = match &self.wake_up {
             Some(road) => service.with_wake_up(Arc::clone(road), options.waking.sync_every),
             None => service,
@@ -120,7 +132,7 @@ impl<'a> Wiring<'a> {
     }
 
     fn plugins(&self) -> anyhow::Result<PluginSettings> {
-        let artifacts = self.folder.artifacts(&self.folder.keys()?)?;
+        let artifacts = self.folder.artifacts(&self.key.keys()?)?;
         let reference = || self.runtime.load(REFERENCE, Some(&artifacts));
         let default = match &self.plugin {
             Some(PluginFile { bytes, signature }) => {
