@@ -120,7 +120,22 @@ impl Lab {
 
     /// Starts a host that may not be able to serve yet, and waits until it listens.
     pub fn stranger(serve_args: &[&str]) -> anyhow::Result<Self> {
-        let mut lab = Self {
+        let mut lab = Self::unstarted(serve_args)?;
+        lab.start_unready()?;
+        Ok(lab)
+    }
+
+    /// Starts the host, which may not be able to serve yet, and waits until it listens.
+    pub fn start_unready(&mut self) -> anyhow::Result<()> {
+        self.host = Some(self.spawn_host()?);
+        wait_until("the host listens", || {
+            Ok(TcpStream::connect(self.address()).is_ok())
+        })
+    }
+
+    /// A host that was not started yet: its folder is there, and `data` in it is not.
+    pub fn unstarted(serve_args: &[&str]) -> anyhow::Result<Self> {
+        Ok(Self {
             folder: TempDir::new()?,
             port: free_port()?,
             log: "info".into(),
@@ -128,12 +143,12 @@ impl Lab {
             authority: None,
             host_variables: Vec::new(),
             host: None,
-        };
-        lab.host = Some(lab.spawn_host()?);
-        wait_until("the host listens", || {
-            Ok(TcpStream::connect(lab.address()).is_ok())
-        })?;
-        Ok(lab)
+        })
+    }
+
+    /// Gives the host this option of `serve`, too, from its next start on.
+    pub fn add_option(&mut self, option: &str) {
+        self.serve_args.push(option.to_owned());
     }
 
     fn start_as(
@@ -252,6 +267,29 @@ impl Lab {
             host.kill()?;
             host.wait()?;
         }
+        Ok(())
+    }
+
+    /// Stops the host as an operator does (SIGTERM), and waits until it has ended by itself.
+    pub fn stop_host(&mut self) -> anyhow::Result<()> {
+        let mut host = self.host.take().context("the host does not run")?;
+        run(
+            Command::new("kill").args(["-TERM", &host.id().to_string()]),
+            "",
+        )?;
+        let deadline = Instant::now() + PATIENCE;
+        let ended = loop {
+            if let Some(status) = host.try_wait()? {
+                break status;
+            }
+            if Instant::now() > deadline {
+                host.kill()?;
+                host.wait()?;
+                bail!("the host does not stop: {}", self.host_log()?);
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        ensure!(ended.success(), "{ended}: {}", self.host_log()?);
         Ok(())
     }
 

@@ -184,6 +184,27 @@ impl Postgres {
         Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned())
     }
 
+    /// Runs a command of a shell that finds PostgreSQL's programs.
+    pub fn shell(&self, command: &str) -> anyhow::Result<()> {
+        let psql = program("psql")?;
+        let folder = Path::new(psql.get_program())
+            .parent()
+            .context("no folder")?;
+        let path = format!("{}:{}", folder.display(), std::env::var("PATH")?);
+        let mut shell = Command::new("sh");
+        shell.envs(
+            psql.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        let ran = shell.args(["-c", command]).env("PATH", path).output()?;
+        ensure!(
+            ran.status.success(),
+            "{command}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        Ok(())
+    }
+
     /// Asks as an operator does who stays connected: what is locked in a transaction stays so until this is dropped.
     pub fn hold(&self, database: &str, query: &str) -> anyhow::Result<Held> {
         let mut psql = program("psql")?

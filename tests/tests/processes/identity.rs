@@ -1,7 +1,10 @@
 //! Who the host is to its agents and admins, and what becomes of that when a file or a token is lost.
 
-use mdm_tests::lab::{Lab, Make, http_client, text, wait_until};
-use std::fs;
+use mdm_tests::{
+    lab::{Lab, Make, free_port, http_client, program, ready, text, wait_until},
+    postgres::Postgres,
+};
+use std::{fs, process::Command};
 
 #[test]
 fn a_host_does_not_start_on_a_database_that_belongs_to_another_host_key() {
@@ -22,6 +25,115 @@ fn a_host_does_not_start_on_a_database_that_belongs_to_another_host_key() {
     fs::remove_file(&key).unwrap();
     assert!(lab.start_host().is_err(), "a new key is another host's");
     fs::write(&key, ours).unwrap();
+    lab.start_host().unwrap();
+}
+
+#[test]
+fn an_empty_store_beside_a_host_key_is_refused_unless_told() {
+    let postgres = Postgres::start().unwrap();
+    let url = postgres.database("mdm").unwrap();
+    let stores: [&[&str]; 2] = [&[], &["--store", &url]];
+    for options in stores {
+        let mut lab = Lab::unstarted(options).unwrap();
+        let data = lab.folder().join("data");
+        fs::create_dir(&data).unwrap();
+        fs::write(data.join("host.key"), [3; 32]).unwrap();
+        let says = "start with --accept-empty-store";
+        if options.is_empty() {
+            assert!(lab.start_host().is_err());
+            // What is restored next finds its place free.
+            assert!(!data.join("mdm.db").exists());
+        } else {
+            lab.start_unready().unwrap();
+            wait_until("it says so", || Ok(lab.host_log()?.contains(says))).unwrap();
+            assert_eq!(ready(&lab.url()).unwrap().0, 503);
+            let tables = "select count(*) from pg_tables where schemaname = 'public'";
+            assert_eq!(postgres.ask("mdm", tables).unwrap(), "0");
+            lab.kill_host().unwrap();
+        }
+        let log = lab.host_log().unwrap();
+        assert!(log.contains(says) && !log.contains("mdm_admin_"), "{log}");
+        lab.add_option("--accept-empty-store");
+        lab.start_host().unwrap();
+        assert_eq!(fs::read(data.join("host.key")).unwrap(), [3; 32]);
+    }
+}
+
+#[test]
+fn a_store_without_its_host_key_is_refused_unless_told_and_gets_no_new_one_by_the_way() {
+    let postgres = Postgres::start().unwrap();
+    let url = postgres.database("mdm").unwrap();
+    let stores: [&[&str]; 2] = [&[], &["--store", &url]];
+    for options in stores {
+        let mut lab = Lab::with(options, "info").unwrap();
+        let phone = lab.enroll(Make::default()).unwrap();
+        lab.stop_host().unwrap();
+        let data = lab.folder().join("data");
+        fs::remove_file(data.join("host.key")).unwrap();
+        let says = "there is no";
+        if options.is_empty() {
+            assert!(lab.start_host().is_err());
+        } else {
+            lab.start_unready().unwrap();
+            wait_until("it says so", || Ok(lab.host_log()?.contains(says))).unwrap();
+            assert_eq!(ready(&lab.url()).unwrap().0, 503);
+            lab.kill_host().unwrap();
+        }
+        let log = lab.host_log().unwrap();
+        assert!(log.contains("host.key: put it there"), "{log}");
+        for key in ["host.key", "host.key.new"] {
+            assert!(!data.join(key).exists(), "{key}");
+        }
+        lab.add_option("--replace-host-key");
+        lab.start_host().unwrap();
+        lab.ask(&["device", "show", &phone.id], "").unwrap();
+        let verified = lab.verify_audit(&[]).unwrap();
+        assert!(verified.status.success(), "{}", text(&verified));
+        let new = fs::read(data.join("host.key")).unwrap();
+        lab.stop_host().unwrap();
+        lab.start_host().unwrap();
+        assert_eq!(fs::read(data.join("host.key")).unwrap(), new);
+    }
+}
+
+#[test]
+fn a_first_start_that_was_cut_off_before_its_key_was_in_place_is_made_good() {
+    let mut lab = Lab::start().unwrap();
+    lab.kill_host().unwrap();
+    let key = lab.folder().join("data/host.key");
+    fs::rename(&key, key.with_extension("key.new")).unwrap();
+    lab.start_host().unwrap();
+    assert!(key.exists() && !key.with_extension("key.new").exists());
+}
+
+#[test]
+fn a_second_host_on_a_folder_is_refused_until_the_first_is_gone_however_that_ends() {
+    let mut lab = Lab::start().unwrap();
+    let folder = lab.folder().join("data");
+    let folder = folder.to_str().unwrap();
+    let output = lab.folder().join("second.log");
+    let log = fs::File::create(&output).unwrap();
+    let mut second = Command::new(program("mdm-host").unwrap())
+        .args(["serve", "--data", folder, "--listen"])
+        .arg(format!("127.0.0.1:{}", free_port().unwrap()))
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let ended = wait_until("the second host ends", || Ok(second.try_wait()?.is_some()));
+    let _ = second.kill();
+    let said = fs::read_to_string(&output).unwrap();
+    assert!(ended.is_ok(), "it serves: {said}");
+    assert!(!second.wait().unwrap().success());
+    let process = format!("is in use by process {}", lab.host_process().unwrap());
+    assert!(said.contains(folder) && said.contains(&process), "{said}");
+    assert!(!said.contains("mdm_admin_"), "{said}");
+    // The first one goes on, and commands work beside it.
+    lab.ask(&["device", "list"], "").unwrap();
+    assert!(lab.verify_audit(&[]).unwrap().status.success());
+    lab.kill_host().unwrap();
+    lab.start_host().unwrap();
+    lab.stop_host().unwrap();
     lab.start_host().unwrap();
 }
 

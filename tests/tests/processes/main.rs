@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
+mod backup;
 mod bad_input;
 mod bulks;
 mod clocks;
@@ -23,6 +24,7 @@ mod readiness;
 mod registry;
 mod replicas;
 mod rotation;
+mod schema;
 mod secrets;
 mod tls;
 mod trust;

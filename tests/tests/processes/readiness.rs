@@ -179,16 +179,16 @@ fn a_host_whose_database_is_that_of_a_newer_host_says_so_and_opens_once_it_is_no
     let mut host = Host::start(&["--store", &store]);
     host.is(200);
     let form = |number: &str| {
-        let query = format!("update schema_form set number = {number}");
+        let query = format!("update schema_history set version = {number}");
         database.ask("mdm", &query).unwrap()
     };
-    form("number + 1000");
+    form("version + 1000");
     host.start_again(&["--store", &store]);
     wait_until("it says that the database is newer", || {
         Ok(host.is(503)["detail"].as_str().unwrap().contains("newer"))
     })
     .unwrap();
-    form("number - 1000");
+    form("version - 1000");
     host.is(200);
 }
 
@@ -246,7 +246,7 @@ fn a_host_whose_own_file_is_that_of_a_newer_host_says_so_ends_and_changes_nothin
     host.process.wait().unwrap();
     let file = host.folder.path().join("data/mdm.db");
     // As a host might leave it that keeps no log beside it.
-    let newer = "pragma journal_mode = delete; pragma user_version = 99";
+    let newer = "pragma journal_mode = delete; update schema_history set version = 99";
     Connection::open(&file)
         .unwrap()
         .execute_batch(newer)

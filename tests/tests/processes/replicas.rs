@@ -302,7 +302,7 @@ fn a_database_of_a_newer_host_is_not_touched_until_a_host_that_knows_it_runs() {
     let url = postgres.database("mdm").unwrap();
     drop(Lab::with(&["--store", &url], "info").unwrap());
     postgres
-        .ask("mdm", "update schema_form set number = 99")
+        .ask("mdm", "update schema_history set version = 99")
         .unwrap();
     let old = Lab::stranger(&["--store", &url]).unwrap();
     wait_until("the host says why it is not ready", || {
@@ -312,7 +312,7 @@ fn a_database_of_a_newer_host_is_not_touched_until_a_host_that_knows_it_runs() {
     assert_eq!(ready(&old.url()).unwrap().0, 503);
     assert_eq!(
         postgres
-            .ask("mdm", "select number from schema_form")
+            .ask("mdm", "select version from schema_history")
             .unwrap(),
         "99"
     );

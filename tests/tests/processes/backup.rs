@@ -1,0 +1,273 @@
+//! A store that was stopped, backed up or restored is whole, and a restore replaces nothing.
+
+use mdm_tests::{
+    lab::{Lab, Make, text, wait_until},
+    postgres::Postgres,
+};
+use rusqlite::Connection;
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Output,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    thread,
+};
+
+fn data(lab: &Lab) -> PathBuf {
+    lab.folder().join("data")
+}
+
+/// Runs `mdm-host backup` or `mdm-host restore` on a file, with the data of this host.
+fn asked(lab: &Lab, command: &str, file: &Path) -> Output {
+    let (file, data) = (file.to_str().unwrap(), data(lab));
+    lab.admin(&[command, file, "--data", data.to_str().unwrap()], "")
+        .unwrap()
+}
+
+fn done(lab: &Lab, command: &str, file: &Path) -> String {
+    let output = asked(lab, command, file);
+    assert!(output.status.success(), "{}", text(&output));
+    text(&output)
+}
+
+fn refused(lab: &Lab, command: &str, file: &Path, why: &str) {
+    let output = asked(lab, command, file);
+    assert!(!output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains(why), "no `{why}`: {}", text(&output));
+}
+
+/// All files of a folder with what is in them, except the lock.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return BTreeMap::new();
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let files = paths.filter(|path| path.is_file() && !path.ends_with("host.lock"));
+    files
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect()
+}
+
+fn is_known(lab: &Lab, device: &str) -> bool {
+    let shown = lab.admin(&["device", "show", device], "").unwrap();
+    shown.status.success()
+}
+
+/// A host that was not started yet, with the host.key and the admin's token of this one.
+fn heir(lab: &Lab) -> Lab {
+    let heir = Lab::unstarted(&[]).unwrap();
+    fs::create_dir(data(&heir)).unwrap();
+    for file in ["admin.token", "data/host.key"] {
+        fs::copy(lab.folder().join(file), heir.folder().join(file)).unwrap();
+    }
+    heir
+}
+
+#[test]
+fn after_a_stop_a_copy_of_the_database_file_alone_is_the_whole_store() {
+    let mut lab = Lab::start().unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    // Somebody has read: its connection is closed, too.
+    assert!(is_known(&lab, &phone.id));
+    lab.stop_host().unwrap();
+    assert!(!data(&lab).join("mdm.db-wal").exists(), "a log is left");
+    let log = lab.host_log().unwrap();
+    assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");
+    let mut copy = heir(&lab);
+    fs::copy(data(&lab).join("mdm.db"), data(&copy).join("mdm.db")).unwrap();
+    copy.start_host().unwrap();
+    assert!(is_known(&copy, &phone.id));
+}
+
+#[test]
+fn a_backup_of_a_host_that_serves_is_whole_private_and_restored_elsewhere() {
+    let lab = Lab::start().unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let file = lab.folder().join("backup.db");
+    let (is_over, written) = (AtomicBool::new(false), AtomicU32::new(0));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                lab.ask(&["device", "enroll"], "").unwrap();
+                written.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        wait_until(
+            "the host writes",
+            || Ok(written.load(Ordering::Relaxed) > 1),
+        )
+        .unwrap();
+        let output = asked(&lab, "backup", &file);
+        is_over.store(true, Ordering::Relaxed);
+        let said = text(&output);
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("host.key"), "{said}");
+    });
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let before = fs::read(&file).unwrap();
+    refused(&lab, "backup", &file, "is there already");
+    assert!(fs::read(&file).unwrap() == before, "it was overwritten");
+    assert!(
+        !fs::read_dir(lab.folder()).unwrap().any(|entry| entry
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with(".mdm-")),
+        "a temporary file is left"
+    );
+
+    let mut elsewhere = heir(&lab);
+    done(&elsewhere, "restore", &file);
+    assert!(fs::read(&file).unwrap() == before, "the backup was changed");
+    elsewhere.start_host().unwrap();
+    assert!(is_known(&elsewhere, &phone.id));
+    let verified = elsewhere.verify_audit(&[]).unwrap();
+    assert!(verified.status.success(), "{}", text(&verified));
+    let trail = Connection::open(data(&elsewhere).join("mdm.db")).unwrap();
+    let restored: String = trail
+        .query_row(
+            "select detail from audit where action = 'restore'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert!(restored.ends_with("backup.db"), "{restored}");
+}
+
+#[test]
+fn a_backup_has_nothing_of_what_was_deleted() {
+    let lab = Lab::start().unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let reset = ["password", "reset", &phone.id, "--yes"];
+    let command = lab.ask(&reset, "1234").unwrap();
+    let sealed = |file: &Path| -> String {
+        let query = "select coalesce(max(sealed), '') from outbox";
+        let file = Connection::open(file).unwrap();
+        file.query_row(query, [], |row| row.get(0)).unwrap()
+    };
+    let sealed = sealed(&data(&lab).join("mdm.db"));
+    assert!(sealed.len() > 50, "{sealed}");
+    let id = command["id"].as_str().unwrap();
+    lab.ask(&["password", "cancel", &phone.id, id], "").unwrap();
+    let file = lab.folder().join("backup.db");
+    done(&lab, "backup", &file);
+    let copy = fs::read(&file).unwrap();
+    let found = |text: &str| copy.windows(text.len()).any(|it| it == text.as_bytes());
+    assert!(found(&phone.id), "nothing is found in it");
+    assert!(!found(&sealed[..50]));
+}
+
+#[test]
+fn a_restore_replaces_no_store_and_runs_beside_no_host() {
+    let mut lab = Lab::start().unwrap();
+    let file = lab.folder().join("backup.db");
+    done(&lab, "backup", &file);
+    let process = format!("is in use by process {}", lab.host_process().unwrap());
+    refused(&lab, "restore", &file, &process);
+    lab.stop_host().unwrap();
+    let before = files(&data(&lab));
+    refused(&lab, "restore", &file, "mdm.db is there already");
+    assert!(files(&data(&lab)) == before, "the folder was changed");
+    // The log of another database would be read as part of the restored one.
+    fs::rename(data(&lab).join("mdm.db"), data(&lab).join("mdm.db-wal")).unwrap();
+    refused(&lab, "restore", &file, "mdm.db-wal is there already");
+    fs::remove_file(data(&lab).join("mdm.db-wal")).unwrap();
+    done(&lab, "restore", &file);
+    lab.start_host().unwrap();
+}
+
+#[test]
+fn a_restore_takes_only_a_whole_store_of_this_version_and_of_the_folders_key() {
+    let mut lab = Lab::start().unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let file = lab.folder().join("backup.db");
+    done(&lab, "backup", &file);
+    lab.stop_host().unwrap();
+    let whole = fs::read(&file).unwrap();
+    let heir = heir(&lab);
+    let before = files(&data(&heir));
+    let refuses = |why: &str| {
+        refused(&heir, "restore", &file, why);
+        assert!(files(&data(&heir)) == before, "the folder was changed");
+    };
+    let changed = |sql: &str| {
+        fs::write(&file, &whole).unwrap();
+        Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+    };
+
+    fs::write(
+        &file,
+        "PGDMP is of another program, and this text is no database.",
+    )
+    .unwrap();
+    refuses("is not a database");
+    // A page in the middle is lost, as on a bad disk.
+    let mut damaged = whole.clone();
+    let id = phone.id.as_bytes();
+    let at = damaged.windows(id.len()).position(|it| it == id).unwrap();
+    let page = at / 4096 * 4096;
+    damaged[page..page + 4096].fill(0xa5);
+    fs::write(&file, damaged).unwrap();
+    refuses("is damaged");
+    fs::write(&file, "").unwrap();
+    refuses("it is no backup");
+    changed("alter table commands drop column late_outcome");
+    refuses("column commands.late_outcome is missing");
+    changed("insert into schema_history values (99, 'later', '', '0')");
+    refuses("run a newer host");
+    changed("update host set verifying_key = x'04'");
+    refused(&heir, "restore", &file, "was not restored");
+    fs::remove_file(&file).unwrap();
+    refuses("there is no file");
+
+    fs::write(&file, &whole).unwrap();
+    fs::write(data(&heir).join("host.key"), [7; 32]).unwrap();
+    refused(&heir, "restore", &file, "belongs to another host.key");
+    assert!(!data(&heir).join("mdm.db").exists());
+    fs::remove_file(data(&heir).join("host.key")).unwrap();
+    let said = done(&heir, "restore", &file);
+    assert!(
+        said.contains("put the host.key that belongs to it"),
+        "{said}"
+    );
+}
+
+#[test]
+fn for_postgresql_the_commands_are_printed_work_and_show_no_password() {
+    let postgres = Postgres::start().unwrap();
+    let (one, two) = (
+        postgres.database("mdm").unwrap(),
+        postgres.database("restored").unwrap(),
+    );
+    let mut lab = Lab::with(&["--store", &one], "info").unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let file = lab.folder().join("back up.dump");
+    let printed = |command: &str, url: &str| {
+        let file = file.to_str().unwrap();
+        let output = lab.admin(&[command, file, "--store", url], "").unwrap();
+        // A script must not take it for done.
+        assert!(!output.status.success());
+        let said = text(&output);
+        assert!(said.contains("host.key"), "{said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let secret = one.replace("//mdm@", "//mdm:quartz-secret@");
+    assert!(!printed("backup", &secret).contains("quartz"));
+    postgres.shell(&printed("backup", &one)).unwrap();
+    postgres.shell(&printed("restore", &two)).unwrap();
+    lab.stop_host().unwrap();
+
+    // What was remembered for a minute is not restored, so nothing from before counts.
+    let remembered = "select count(*) from remembers";
+    assert_eq!(postgres.ask("mdm", remembered).unwrap(), "1");
+    assert_eq!(postgres.ask("restored", remembered).unwrap(), "0");
+    let mut restored = Lab::unstarted(&["--store", &two]).unwrap();
+    fs::create_dir(data(&restored)).unwrap();
+    for file in ["admin.token", "data/host.key"] {
+        fs::copy(lab.folder().join(file), restored.folder().join(file)).unwrap();
+    }
+    restored.start_host().unwrap();
+    assert!(is_known(&restored, &phone.id));
+}
