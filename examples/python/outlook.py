@@ -116,7 +116,7 @@ def notes_on(device: Device, road: Road, wanted: Wanted, terms: Terms, verdict: 
     notes: list[Note] = []
     if device.management_mode != ManagementMode.DEVICE_OWNER or device.api_level < 24:
         notes.append(Note_BestEffort())
-    if device.management_mode == ManagementMode.PROFILE_OWNER:
+    if device.management_mode == ManagementMode.PROFILE_OWNER and device.managed_profile:
         notes.append(Note_WorkProfileOnly())
     if device.policy:
         notes.append(Note_OverridesPolicy() if is_reset else Note_PolicyEnforcedAgain())

@@ -573,6 +573,10 @@ impl Bulks for OneDevice {
         Ok(Vec::new())
     }
 
+    async fn bulks_answered(&self, _most: u32) -> Result<Vec<Bulk>> {
+        Ok(Vec::new())
+    }
+
     async fn bulks_waiting(&self, _: Timestamp) -> Result<Vec<Bulk>> {
         Ok(Vec::new())
     }

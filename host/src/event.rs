@@ -5,7 +5,7 @@ use crate::{access::NoSuchWord, change::Change};
 use mdm_wire::{
     decisions::{Command, PolicyOverride},
     time::{self, Timestamp},
-    words::{Outcome, Policy},
+    words::{Failure, Outcome, Policy},
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -31,9 +31,18 @@ pub enum EventKind {
     /// A command was carried out.
     #[serde(rename = "command.success")]
     CommandSuccess,
-    /// A command came to nothing.
+    /// The device could not carry a command out.
     #[serde(rename = "command.failed")]
     CommandFailed,
+    /// An admin cancelled a command.
+    #[serde(rename = "command.cancelled")]
+    CommandCancelled,
+    /// The time of a command was over.
+    #[serde(rename = "command.expired")]
+    CommandExpired,
+    /// A later command replaced one.
+    #[serde(rename = "command.superseded")]
+    CommandSuperseded,
     /// A device said what became of a command that had been settled otherwise.
     #[serde(rename = "command.late-outcome")]
     CommandLateOutcome,
@@ -53,10 +62,13 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::CommandPending,
         Self::CommandSuccess,
         Self::CommandFailed,
+        Self::CommandCancelled,
+        Self::CommandExpired,
+        Self::CommandSuperseded,
         Self::CommandLateOutcome,
         Self::PolicyOverridden,
         Self::PolicyEnforced,
@@ -70,6 +82,9 @@ impl EventKind {
             Self::CommandPending => "command.pending",
             Self::CommandSuccess => "command.success",
             Self::CommandFailed => "command.failed",
+            Self::CommandCancelled => "command.cancelled",
+            Self::CommandExpired => "command.expired",
+            Self::CommandSuperseded => "command.superseded",
             Self::CommandLateOutcome => "command.late-outcome",
             Self::PolicyOverridden => "policy.overridden",
             Self::PolicyEnforced => "policy.enforced",
@@ -83,7 +98,10 @@ impl EventKind {
         match self {
             Self::CommandPending => "a reset or a remove was asked for",
             Self::CommandSuccess => "a command was carried out",
-            Self::CommandFailed => "a command came to nothing",
+            Self::CommandFailed => "a device could not carry a command out",
+            Self::CommandCancelled => "a command was cancelled before its device answered",
+            Self::CommandExpired => "a command expired before its device answered",
+            Self::CommandSuperseded => "a command was replaced before its device answered",
             Self::CommandLateOutcome => {
                 "a device said what became of a command that had been settled otherwise"
             }
@@ -100,6 +118,9 @@ impl EventKind {
             Change::Send { .. } => Some(Self::CommandPending),
             Change::Settle { outcome, .. } => Some(match outcome {
                 Outcome::Success => Self::CommandSuccess,
+                Outcome::Failed(Failure::Cancelled) => Self::CommandCancelled,
+                Outcome::Failed(Failure::Expired) => Self::CommandExpired,
+                Outcome::Failed(Failure::Superseded(_)) => Self::CommandSuperseded,
                 Outcome::Failed(_) => Self::CommandFailed,
             }),
             Change::KeepLateOutcome { .. } => Some(Self::CommandLateOutcome),

@@ -120,7 +120,7 @@ async fn run_bulk(fleet: &Fleet, group: &str) -> (String, Duration) {
     loop {
         tokio::time::sleep(Duration::from_millis(2)).await;
         let state: String = state.query_row([&id], |row| row.get(0)).unwrap();
-        if state == "done" {
+        if ["waiting-for-devices", "done"].contains(&state.as_str()) {
             return (id, began.elapsed());
         }
     }

@@ -31,6 +31,12 @@ pub const PAGES: &[(&str, Reach)] = &[
         it.open(&scene.path("warehouse-scanner-07")?)
     }),
     ("device-failed", |it, scene| it.open(&scene.path(FAILED)?)),
+    ("device-cancelled", |it, scene| {
+        it.open(&scene.path("warehouse-scanner-08")?)
+    }),
+    ("device-revoked", |it, scene| {
+        it.open(&scene.path("sales-phone-44")?)
+    }),
     ("device-work-profile", |it, scene| {
         it.open(&scene.path("anna-own-phone")?)
     }),

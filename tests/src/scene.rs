@@ -28,6 +28,8 @@ impl Scene {
         scene.failed()?;
         scene.legacy()?;
         scene.pending()?;
+        scene.cancelled()?;
+        scene.revoked()?;
         scene.work_profile()?;
         scene.too_old()?;
         scene.bulk()?;
@@ -66,6 +68,11 @@ impl Scene {
             ..Make::default()
         })?;
         self.apply_policy(&device)?;
+        device.must(&["user-sets-password"], "194736")?;
+        wait_until("the host knows of the password", || {
+            let shown = self.lab.ask(&["device", "show", &device.id], "")?;
+            Ok(shown["condition"]["password_set"] == true)
+        })?;
         self.devices.push(device);
         Ok(())
     }
@@ -105,6 +112,35 @@ impl Scene {
         let reset = ["password", "reset", &device.id, "--yes"];
         let options = ["--lock-now", "--valid-for", "604800"];
         self.lab.ask(&[&reset[..], &options].concat(), "2580")?;
+        self.devices.push(device);
+        Ok(())
+    }
+
+    fn cancelled(&mut self) -> anyhow::Result<()> {
+        let device = self.lab.enroll(Make {
+            name: "warehouse-scanner-08",
+            api_level: 30,
+            group: Some("warehouse"),
+            ..Make::default()
+        })?;
+        let reset = ["password", "reset", &device.id, "--yes"];
+        let reset = self.lab.ask(&reset, "2580")?;
+        let command = reset["id"].as_str().context("a command without an id")?;
+        self.lab
+            .ask(&["password", "cancel", &device.id, command], "")?;
+        self.devices.push(device);
+        Ok(())
+    }
+
+    fn revoked(&mut self) -> anyhow::Result<()> {
+        let device = self.make(Make {
+            name: "sales-phone-44",
+            group: Some("sales"),
+            ..Make::default()
+        })?;
+        self.reset(&device, &[])?;
+        let revoke = ["device", "revoke", &device.id, "--reason", "Stolen"];
+        self.lab.ask(&revoke, "")?;
         self.devices.push(device);
         Ok(())
     }
@@ -159,7 +195,7 @@ impl Scene {
             .context("a bulk without an id")?
             .to_owned();
         wait_until("the bulk's commands are made", || {
-            Ok(self.lab.ask(&["bulk", "show", &self.bulk], "")?["state"] == "done")
+            Ok(self.lab.ask(&["bulk", "show", &self.bulk], "")?["state"] == "waiting-for-devices")
         })
     }
 

@@ -66,6 +66,14 @@ pub struct Device {
     pub policy_override: Option<PolicyOverride>,
 }
 
+impl Device {
+    /// Whether its policy, in this state, asks for a password that it does not have: the user is being prompted.
+    pub fn lacks_password(&self, state: &PolicyState) -> bool {
+        let asks = self.policy.as_ref().is_some_and(Policy::asks_for_password);
+        *state == PolicyState::Enforced && asks && !self.condition.password_set
+    }
+}
+
 /// The terms on which a command is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

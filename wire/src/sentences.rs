@@ -58,8 +58,18 @@ impl Display for Outcome {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Success => f.write_str("success"),
-            Self::Failed(failure) => write!(f, "failed: {failure}"),
+            Self::Failed(failure) => ended(failure, f),
         }
+    }
+}
+
+/// How a command without success ended: only what the device made of it is called a failure.
+fn ended(failure: &Failure, f: &mut Formatter<'_>) -> Result {
+    match failure {
+        Failure::Cancelled => f.write_str("cancelled by an admin"),
+        Failure::Expired => f.write_str("expired before the device carried it out"),
+        Failure::Superseded(by) => write!(f, "superseded by command {by}"),
+        failure => write!(f, "failed: {failure}"),
     }
 }
 
@@ -68,7 +78,7 @@ impl Display for Status {
         match self {
             Self::Pending => f.write_str("pending"),
             Self::Success => f.write_str("success"),
-            Self::Failed(failure) => write!(f, "failed: {failure}"),
+            Self::Failed(failure) => ended(failure, f),
         }
     }
 }
@@ -253,6 +263,18 @@ impl Display for PolicyState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_device_made_of_a_command_is_called_a_failure() {
+        let text = |failure| Status::Failed(failure).to_string();
+        assert_eq!(text(Failure::Cancelled), "cancelled by an admin");
+        assert_eq!(
+            text(Failure::Superseded("a".into())),
+            "superseded by command a"
+        );
+        assert!(text(Failure::Expired).starts_with("expired"));
+        assert!(text(Failure::UserLocked).starts_with("failed: "));
+    }
 
     #[test]
     fn a_reason_without_words_is_shown_as_one() {

@@ -57,6 +57,14 @@ words! {
     }
 }
 
+impl Quality {
+    /// Whether a minimum length counts beside it: `DevicePolicyManager.setPasswordMinimumLength` is imposed from
+    /// `numeric` upward only.
+    pub fn heeds_minimum_length(self) -> bool {
+        self >= Self::Numeric
+    }
+}
+
 words! {
     /// Android's classes of password complexity (API 31 and later), weakest first.
     Complexity {
@@ -115,6 +123,16 @@ pub struct Policy {
     #[serde(default)]
     #[cfg_attr(feature = "component", component(name = "minimum-length"))]
     pub minimum_length: u32,
+}
+
+impl Policy {
+    /// Whether it asks for a password at all.
+    pub fn asks_for_password(&self) -> bool {
+        match self.requirement {
+            Requirement::Quality(quality) => quality != Quality::Unspecified,
+            Requirement::Complexity(complexity) => complexity != Complexity::None,
+        }
+    }
 }
 
 /// What the agent tells of the device at each sync.

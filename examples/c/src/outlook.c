@@ -138,7 +138,7 @@ static mdm_list_note_t find_notes(const mdm_device_t *device, const struct road 
   if (device->management_mode != MDM_MANAGEMENT_MODE_DEVICE_OWNER || device->api_level < 24) {
     add_note(&notes, (mdm_note_t){.tag = MDM_NOTE_BEST_EFFORT});
   }
-  if (device->management_mode == MDM_MANAGEMENT_MODE_PROFILE_OWNER) {
+  if (device->management_mode == MDM_MANAGEMENT_MODE_PROFILE_OWNER && device->managed_profile) {
     add_note(&notes, (mdm_note_t){.tag = MDM_NOTE_WORK_PROFILE_ONLY});
   }
   if (device->policy.is_some) {

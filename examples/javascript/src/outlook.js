@@ -103,7 +103,7 @@ function notesOn(device, road, { action, options }, terms, verdict) {
   if (device.managementMode !== "device-owner" || device.apiLevel < 24) {
     notes.push({ tag: "best-effort" });
   }
-  if (device.managementMode === "profile-owner") {
+  if (device.managementMode === "profile-owner" && device.managedProfile) {
     notes.push({ tag: "work-profile-only" });
   }
   if (device.policy) {

@@ -153,7 +153,14 @@ pub(super) async fn status(
     // The tag comes first: if the device changes meanwhile, the tag is too old, and never too new.
     let (snapshot, _) = host.device(&by, &device).await?;
     let (status, history) = host.status(&by, &device).await?;
-    Ok(tagged(&tag(&snapshot), StatusView { status, history }))
+    let view = StatusView {
+        password_missing: snapshot.device.lacks_password(&status.policy_state)
+            && snapshot.revoked_at.is_none(),
+        revoked_at: snapshot.revoked_at,
+        status,
+        history,
+    };
+    Ok(tagged(&tag(&snapshot), view))
 }
 
 /// What a reset or a remove would come to. It changes nothing.

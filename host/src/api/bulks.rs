@@ -209,6 +209,10 @@ async fn cancel(
 
 /// Starts a bulk with different passwords, and answers with a table of them, once.
 ///
+/// A line has a password if its device has taken it (`success`), or may take it yet (`pending`): such a password
+/// counts only once the report of the bulk says `success`. A device whose command is refused, or that fails at once,
+/// has none.
+///
 /// If the download breaks off, no more commands are made, and those that are pending are cancelled: their passwords
 /// may have been told to nobody.
 #[utoipa::path(

@@ -42,7 +42,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
 struct Asked {
     /// Part of the name or of the id, in capital or small letters.
     search: Option<String>,
-    /// The status: that of the latest command.
+    /// The status: that of the latest command, or `revoked`.
     #[param(inline)]
     status: Option<StatusWord>,
     /// Whether the policy is overridden.

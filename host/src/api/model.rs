@@ -6,7 +6,8 @@ use crate::{
     plugin::{HealthReport, Slotted, Trial, TrialTerms},
     service::Invitation,
     store::{
-        ApiToken, Bulk, BulkAnswer, BulkProgress, BulkState, BulkTerms, NoCommand, Snapshot, User,
+        ApiToken, Bulk, BulkAnswer, BulkProgress, BulkState, BulkTerms, NoCommand, Snapshot,
+        StatusWord, User,
     },
 };
 use mdm_wire::{
@@ -26,6 +27,8 @@ pub struct DeviceView {
     /// What plugins see of it.
     #[serde(flatten)]
     pub device: Device,
+    /// Its status: that of its latest command, or `revoked`.
+    pub status: StatusWord,
     /// Whether it is in contact now.
     pub online: bool,
     /// When it enrolled.
@@ -43,6 +46,7 @@ pub struct DeviceView {
 impl From<(Snapshot, bool)> for DeviceView {
     fn from((snapshot, online): (Snapshot, bool)) -> Self {
         Self {
+            status: snapshot.status(),
             name: snapshot.name,
             device: snapshot.device,
             online,
@@ -68,6 +72,13 @@ pub struct StatusView {
     /// What the plugin says of it.
     #[serde(flatten)]
     pub status: DeviceStatus,
+    /// Whether the policy is enforced and asks for a password, and the device has none: its user is being asked to
+    /// set one.
+    pub password_missing: bool,
+    /// When an admin revoked the device: nothing reaches it any more.
+    #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Timestamp>,
     /// Its commands, latest first.
     pub history: Vec<Command>,
 }
@@ -101,6 +112,8 @@ pub struct BulkView {
     pub approved_by: Option<String>,
     /// Where it stands.
     pub state: BulkState,
+    /// Whether nothing more is to come: no more commands are made, and every one has its outcome.
+    pub finished: bool,
     /// Who wants its pending commands to be cancelled, until they are.
     pub taken_back_by: Option<String>,
     /// When it was done or cancelled.
@@ -126,6 +139,7 @@ impl From<(Bulk, BulkProgress)> for BulkView {
             requested_at: bulk.requested_at,
             approved_by: bulk.approved_by,
             state: bulk.state,
+            finished: bulk.state.is_over() && progress.pending == 0,
             taken_back_by: bulk.taken_back_by,
             ended_at: bulk.ended_at,
             progress,

@@ -3,8 +3,9 @@
 use super::problem::ApiError;
 use crate::{
     access::Caller,
+    password::Password,
     service::{Service, ServiceError, SheetLine},
-    store::{Bulk, BulkAnswer},
+    store::{Bulk, BulkAnswer, StatusWord},
 };
 use axum::{
     body::{Body, Bytes},
@@ -29,7 +30,10 @@ const REPORT: [&str; 7] = [
     "settled at",
 ];
 
-const SHEET: [&str; 5] = ["device", "name", "password", "command", "why"];
+const SHEET: [&str; 6] = ["device", "name", "password", "status", "command", "why"];
+
+/// The status of a device that gets no command.
+const REFUSED: &str = "refused";
 
 /// What became of a bulk on each device.
 pub(crate) fn bulk_report(service: Arc<Service>, by: Caller, bulk: &Bulk) -> Response {
@@ -93,16 +97,12 @@ fn report_row(answer: &BulkAnswer) -> [String; 7] {
     let at = |at| time::rfc3339(at).unwrap_or_default();
     match &answer.answer {
         Ok(command) => {
-            let (status, why) = match &command.status {
-                Status::Pending => ("pending", none.clone()),
-                Status::Success => ("success", none.clone()),
-                Status::Failed(failure) => ("failed", cell(&failure.to_string())),
-            };
+            let (status, why) = status_and_why(&command.status);
             [
                 device,
                 name,
                 cell(&command.id),
-                status.to_owned(),
+                status,
                 why,
                 at(command.requested_at),
                 command.settled_at.map_or(none, at),
@@ -112,7 +112,7 @@ fn report_row(answer: &BulkAnswer) -> [String; 7] {
             device,
             name,
             none.clone(),
-            "no command".to_owned(),
+            REFUSED.to_owned(),
             cell(&why.detail),
             none.clone(),
             none,
@@ -120,24 +120,32 @@ fn report_row(answer: &BulkAnswer) -> [String; 7] {
     }
 }
 
-fn sheet_row(line: &SheetLine) -> [String; 5] {
-    let (device, name) = (cell(&line.device), cell(&line.name));
-    match &line.answer {
-        Ok((password, command)) => [
-            device,
-            name,
-            password.expose().to_owned(),
-            cell(command),
-            String::new(),
-        ],
-        Err(why) => [
-            device,
-            name,
-            String::new(),
-            String::new(),
-            cell(&why.detail),
-        ],
-    }
+/// The status of a command in a word, and the reason where it came to nothing.
+fn status_and_why(status: &Status) -> (String, String) {
+    let why = match status {
+        Status::Failed(failure) => cell(&failure.to_string()),
+        _ => String::new(),
+    };
+    (StatusWord::from(status).to_string(), why)
+}
+
+fn sheet_row(line: &SheetLine) -> [String; 6] {
+    let (command, status, why) = match &line.command {
+        Ok((command, status)) => {
+            let (status, why) = status_and_why(status);
+            (cell(command), status, why)
+        }
+        Err(why) => (String::new(), REFUSED.to_owned(), cell(&why.detail)),
+    };
+    let password = line.password.as_ref().map_or("", Password::expose);
+    [
+        cell(&line.device),
+        cell(&line.name),
+        password.to_owned(),
+        status,
+        command,
+        why,
+    ]
 }
 
 /// A text as a spreadsheet shows it and does not run it: some begin to compute at one of these.

@@ -1,6 +1,6 @@
 //! `mdm-host bulk`: resets and removes for all devices of a group.
 
-use super::{Client, Host, password::Options, prompt, show};
+use super::{Client, Host, password::Options, prompt, show_bulk};
 use crate::{
     api::model::{BulkAnswerList, BulkList, BulkView},
     service::BulkOutlook,
@@ -134,18 +134,18 @@ impl Bulk {
                 let client = Client::new(&asked.host)?;
                 let body = asked.body(Action::Remove, ResetOptions::default());
                 let bulk = start(&client, &asked, &body, "Remove the password").await?;
-                client.print(&bulk, show::bulk)
+                client.print(&bulk, show_bulk::bulk)
             }
             Self::List { before, host } => {
                 let client = Client::new(&host)?;
                 let query: Vec<_> = before.into_iter().map(|it| ("before", it)).collect();
                 let list: BulkList = client.get_with(&["bulks"], &query).await?;
-                client.print(&list, show::bulks)
+                client.print(&list, show_bulk::bulks)
             }
             Self::Show { bulk, host } => {
                 let client = Client::new(&host)?;
                 let bulk: BulkView = client.get(&["bulks", &bulk]).await?;
-                client.print(&bulk, show::bulk)
+                client.print(&bulk, show_bulk::bulk)
             }
             Self::Answers { bulk, after, host } => {
                 let client = Client::new(&host)?;
@@ -154,7 +154,7 @@ impl Bulk {
                 let answers: BulkAnswerList = client
                     .get_with(&["bulks", &bulk, "answers"], &query)
                     .await?;
-                client.print(&answers, show::bulk_answers)
+                client.print(&answers, show_bulk::bulk_answers)
             }
             Self::Report { bulk, host } => {
                 let path = ["bulks", &bulk, "report.csv"];
@@ -173,7 +173,7 @@ impl Bulk {
                 let client = Client::new(&host)?;
                 let body = serde_json::json!({ "also_commands": also_commands });
                 let bulk: BulkView = client.post(&["bulks", &bulk, "cancel"], &body).await?;
-                client.print(&bulk, show::bulk)
+                client.print(&bulk, show_bulk::bulk)
             }
         }
     }
@@ -204,7 +204,7 @@ async fn reset(asked: &Asked, options: ResetOptions, file: Option<&Path>) -> any
         let password = prompt::password()?;
         body.password = Some(&password);
         let bulk = start(&client, asked, &body, question).await?;
-        return client.print(&bulk, show::bulk);
+        return client.print(&bulk, show_bulk::bulk);
     };
     body.different_passwords = true;
     // A file that can't be written must not be found out when the passwords are made.
@@ -213,7 +213,7 @@ async fn reset(asked: &Asked, options: ResetOptions, file: Option<&Path>) -> any
     if bulk.state != BulkState::WaitingForDownload {
         drop(lines);
         std::fs::remove_file(file)?;
-        client.print(&bulk, show::bulk)?;
+        client.print(&bulk, show_bulk::bulk)?;
         bail!(
             "the bulk is {}: once another user has approved it on the dashboard, run `mdm-host bulk sheet {} FILE`",
             bulk.state,
@@ -222,7 +222,7 @@ async fn reset(asked: &Asked, options: ResetOptions, file: Option<&Path>) -> any
     }
     sheet(&client, &bulk.id, &mut lines).await?;
     let bulk: BulkView = client.get(&["bulks", &bulk.id]).await?;
-    client.print(&bulk, show::bulk)
+    client.print(&bulk, show_bulk::bulk)
 }
 
 /// Shows what it would come to, to a person who is about to confirm it, and asks for it.
@@ -234,7 +234,7 @@ async fn start(
 ) -> anyhow::Result<BulkView> {
     if !asked.yes {
         let outlook: BulkOutlook = client.post(&["bulks", "outlook"], body).await?;
-        eprint!("{}", show::bulk_outlook(&outlook));
+        eprint!("{}", show_bulk::bulk_outlook(&outlook));
     }
     let question = format!("{question} of every device of group {}?", asked.group);
     prompt::confirm(asked.yes, &question)?;

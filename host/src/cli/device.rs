@@ -67,7 +67,7 @@ pub(super) struct Wanted {
     /// Part of the name or of the id.
     #[arg(long)]
     search: Option<String>,
-    /// The status: none, pending, success or failed.
+    /// The status: none, pending, success, failed, cancelled, expired, superseded or revoked.
     #[arg(long)]
     status: Option<StatusWord>,
     /// Whether the policy is overridden.

@@ -17,6 +17,7 @@ mod prompt;
 mod restore;
 mod serve;
 mod show;
+mod show_bulk;
 mod store;
 mod token;
 mod tokens;

@@ -1,11 +1,7 @@
 //! Answers as pages for people.
 
 use crate::{
-    api::model::{
-        ApiTokenView, BulkAnswerList, BulkList, BulkView, DeviceList, DeviceView, StatusView,
-        UserView,
-    },
-    service::BulkOutlook,
+    api::model::{ApiTokenView, DeviceList, DeviceView, StatusView, UserView},
     store::{FleetSummary, Group, StatusWord},
 };
 use mdm_wire::{
@@ -21,6 +17,8 @@ macro_rules! line {
         let _ = writeln!($page, $($text)*);
     }};
 }
+
+pub(super) use line;
 
 pub(super) fn time(time: Timestamp) -> String {
     let seconds = time / 1000 * 1000;
@@ -45,15 +43,22 @@ pub(super) fn devices(list: &DeviceList) -> String {
             device.api_level,
             device.management_mode.word(),
             if view.online { "online" } else { "away" },
-            view.latest
-                .as_ref()
-                .map_or("none".into(), |it| format!("{}: {}", it.action, it.status)),
+            latest(view),
         );
     }
     if let Some(next) = &list.next {
         line!(page, "more: --after {next}");
     }
     page
+}
+
+/// The latest command of a device; of one that was revoked, that it was.
+fn latest(view: &DeviceView) -> String {
+    match (view.revoked_at, &view.latest) {
+        (Some(at), _) => format!("the device was revoked {}", time(at)),
+        (None, Some(latest)) => format!("{}: {}", latest.action, latest.status),
+        (None, None) => "none".into(),
+    }
 }
 
 pub(super) fn users(users: &[UserView]) -> String {
@@ -197,14 +202,26 @@ pub(super) fn status(view: &StatusView) -> String {
         Some(latest) => line!(page, "{}", command(latest)),
         None => line!(page, "no command was ever made"),
     }
-    line!(page, "policy: {}", status.policy_state);
-    let remove = if status.remove_offered {
-        "offered"
+    if let Some(at) = view.revoked_at {
+        line!(
+            page,
+            "revoked {}: nothing reaches the device any more",
+            time(at)
+        );
+        line!(page, "remove: not offered: the device was revoked");
     } else {
-        "not offered: nothing to remove"
-    };
-    line!(page, "remove: {remove}");
-    line!(page, "a new password needs {}", status.password_rule);
+        let missing = match view.password_missing {
+            true => "; no password is set: the user is asked to set one that meets it",
+            false => "",
+        };
+        line!(page, "policy: {}{missing}", status.policy_state);
+        let remove = match status.remove_offered {
+            true => "offered",
+            false => "not offered: nothing to remove",
+        };
+        line!(page, "remove: {remove}");
+        line!(page, "a new password needs {}", status.password_rule);
+    }
     if view.history.len() > 1 {
         line!(page, "history:");
         for entry in &view.history {
@@ -221,95 +238,6 @@ pub(super) fn outlook(outlook: &DeviceOutlook) -> String {
     }
     for note in &outlook.notes {
         line!(page, "  note: {note}");
-    }
-    page
-}
-
-pub(super) fn bulks(list: &BulkList) -> String {
-    if list.bulks.is_empty() {
-        return "no bulks: `mdm-host bulk reset` and `mdm-host bulk remove` make one".into();
-    }
-    let mut page = String::new();
-    for bulk in &list.bulks {
-        line!(page, "{}", bulk_in_a_line(bulk));
-    }
-    if let Some(next) = &list.next {
-        line!(page, "more: --before {next}");
-    }
-    page
-}
-
-fn bulk_in_a_line(bulk: &BulkView) -> String {
-    format!(
-        "{}  {}  {} of {} devices of group {}: {}",
-        bulk.id,
-        time(bulk.requested_at),
-        bulk.action,
-        bulk.devices,
-        bulk.group,
-        bulk.state
-    )
-}
-
-pub(super) fn bulk(bulk: &BulkView) -> String {
-    let mut page = bulk_in_a_line(bulk);
-    let progress = &bulk.progress;
-    line!(page, "");
-    line!(page, "  requested by  {}", bulk.requested_by);
-    if let Some(by) = &bulk.approved_by {
-        line!(page, "  approved by   {by}");
-    }
-    if let Some(reason) = &bulk.reason {
-        line!(page, "  reason        {reason}");
-    }
-    line!(
-        page,
-        "  so far        {} pending, {} success, {} failed, {} without a command",
-        progress.pending,
-        progress.success,
-        progress.failed,
-        progress.refused
-    );
-    if let Some(by) = &bulk.taken_back_by {
-        line!(page, "  its pending commands are being cancelled, for {by}");
-    }
-    page
-}
-
-pub(super) fn bulk_answers(list: &BulkAnswerList) -> String {
-    let mut page = String::new();
-    for answer in &list.answers {
-        let text = match (&answer.command, &answer.problem) {
-            (Some(sent), _) => command(sent),
-            (None, Some(problem)) => format!("no command: {}", problem.detail),
-            (None, None) => continue,
-        };
-        line!(page, "{} ({}): {text}", answer.name, answer.device);
-    }
-    if let Some(next) = &list.next {
-        line!(page, "more: --after {next}");
-    }
-    page
-}
-
-pub(super) fn bulk_outlook(outlook: &BulkOutlook) -> String {
-    let mut page = match outlook.asked == outlook.devices {
-        true => format!("outlook for {} devices:\n", outlook.devices),
-        false => format!(
-            "outlook for the first {} of {} devices:\n",
-            outlook.asked, outlook.devices
-        ),
-    };
-    for told in &outlook.verdicts {
-        let why = told.why.as_ref();
-        let why = why.map_or(String::new(), |why| format!(": {why}"));
-        line!(page, "  {:>6}  {}{why}", told.devices, told.verdict);
-    }
-    for (note, devices) in &outlook.notes {
-        line!(page, "  {devices:>6}  note: {note}");
-    }
-    if outlook.needs_approval {
-        line!(page, "  somebody else will have to approve it");
     }
     page
 }
@@ -348,6 +276,7 @@ mod tests {
         let command = "0198c1de-0000-7000-8000-000000000001".to_owned();
         DeviceView {
             name: "phone".into(),
+            status: StatusWord::Success,
             device: Device {
                 id: "0198c1de-0000-7000-8000-0000000000aa".into(),
                 api_level: 34,
@@ -414,7 +343,17 @@ mod tests {
             password_rule: PasswordRule::default(),
         };
         let history = vec![latest, cancelled, reset(1, Status::Success)];
-        insta::assert_snapshot!("status", super::status(&StatusView { status, history }));
+        let mut view = StatusView {
+            status,
+            password_missing: false,
+            revoked_at: None,
+            history,
+        };
+        insta::assert_snapshot!("status", super::status(&view));
+        view.password_missing = true;
+        insta::assert_snapshot!("status-without-a-password", super::status(&view));
+        view.revoked_at = Some(NOON);
+        insta::assert_snapshot!("status-of-a-revoked-device", super::status(&view));
     }
 
     #[test]

@@ -12,14 +12,14 @@ use super::{
 use crate::{
     access::Permission,
     api::table,
-    store::{Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, NoCommand},
+    store::{Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, NoCommand, StatusWord},
 };
 use axum::{
     extract::Path,
     response::{Redirect, Response},
 };
 use maud::{Markup, html};
-use mdm_wire::decisions::Status;
+use mdm_wire::{decisions::Status, words::Failure};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -57,18 +57,22 @@ pub(super) async fn page(
 }
 
 fn shown(bulk: &Bulk, progress: &BulkProgress) -> Markup {
-    let answered = progress.answered();
+    let (answered, settled) = (progress.answered(), progress.settled());
     // Devices may have joined or left the group since.
     let all = bulk.devices.max(answered);
     html! {
         h2 #progress-title { "Progress" }
-        p { (bulks::state(bulk.state)) " " (answered) " of " (all) " devices have their answer." }
-        progress .bar-of max=(all) value=(answered) aria-label="Devices that have their answer" {}
-        p {
-            (texts::badge("pending", "◔", "PENDING")) " " (progress.pending) " "
-            (texts::badge("success", "✓", "SUCCESS")) " " (progress.success) " "
-            (texts::badge("failed", "✕", "FAILED")) " " (progress.failed) " "
-            (texts::badge("failed", "⊘", "NO COMMAND")) " " (progress.refused)
+        p { (bulks::state(bulk.state)) " " (settled) " of " (all) " devices have an outcome." }
+        progress .bar-of max=(all) value=(settled) aria-label="Devices that have an outcome" {}
+        (counts(progress))
+        @if bulk.state == BulkState::Cancelled && answered < all {
+            p { (all - answered) " devices got no command, because the bulk was cancelled." }
+        }
+        @if bulk.different_passwords && progress.pending > 0 {
+            p .alert {
+                "The sheet has passwords of devices that are pending: each counts once its device has succeeded. "
+                "The table below says which have."
+            }
         }
         @if bulk.taken_back_by.is_some() { p .alert { "Its pending commands are being cancelled." } }
         dl .facts {
@@ -79,6 +83,26 @@ fn shown(bulk: &Bulk, progress: &BulkProgress) -> Markup {
             @if bulk.different_passwords { div { dt { "Passwords" } dd { "a different one for each device" } } }
         }
         p { a href={ "/bulks/" (bulk.id) "/report.csv" } { "Download what became of it on each device (CSV)" } }
+    }
+}
+
+/// What it came to, on how many devices. What is rare is shown where there is some.
+fn counts(progress: &BulkProgress) -> Markup {
+    let rare = [
+        (StatusWord::Cancelled, progress.cancelled),
+        (StatusWord::Expired, progress.expired),
+        (StatusWord::Superseded, progress.superseded),
+    ];
+    html! {
+        p {
+            (texts::status_badge(StatusWord::Pending)) " " (progress.pending) " "
+            (texts::status_badge(StatusWord::Success)) " " (progress.success) " "
+            (texts::status_badge(StatusWord::Failed)) " " (progress.failed) " "
+            (texts::refused()) " " (progress.refused)
+            @for (status, devices) in rare {
+                @if devices > 0 { " " (texts::status_badge(status)) " " (devices) }
+            }
+        }
     }
 }
 
@@ -117,8 +141,10 @@ fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option
             @if can_download {
                 p {
                     "Each device gets its own password while the sheet is downloaded, once. It is kept nowhere else: "
-                    "keep the file safe, and open this page again when it is there. If the download breaks off, "
-                    "the commands that are pending are cancelled, and the rest is not made."
+                    "keep the file safe, and open this page again when it is there. The sheet has no password for a "
+                    "device that refuses it or fails at once; that of a device which is pending counts once it has "
+                    "succeeded. If the download breaks off, the commands that are pending are cancelled, and the rest "
+                    "is not made."
                 }
                 (post("sheet", html! { button .primary type="submit" { "Start, and download the passwords" } }))
             }
@@ -169,7 +195,7 @@ fn came_to_nothing(bulk: &Bulk, failures: &[BulkFailures], failed: &[BulkAnswer]
                                     td data-head="Why" { (why(&command.status)) }
                                 }
                                 Err(no) => {
-                                    td data-head="Status" { (texts::badge("failed", "⊘", "NO COMMAND")) }
+                                    td data-head="Status" { (texts::refused()) }
                                     td data-head="Why" { (sentence(&no.detail)) }
                                 }
                             }
@@ -189,6 +215,8 @@ fn came_to_nothing(bulk: &Bulk, failures: &[BulkFailures], failed: &[BulkAnswer]
 
 fn why(status: &Status) -> String {
     match status {
+        // Which one it was differs from device to device.
+        Status::Failed(Failure::Superseded(_)) => "A later command replaced it.".to_owned(),
         Status::Failed(failure) => sentence(&failure.to_string()),
         status => status.to_string(),
     }

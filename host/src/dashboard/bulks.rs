@@ -69,7 +69,9 @@ pub(super) fn state(state: BulkState) -> Markup {
         BulkState::WaitingForApproval => texts::badge("pending", "✋", "WAITING FOR APPROVAL"),
         BulkState::WaitingForDownload => texts::badge("pending", "⬇", "WAITING FOR DOWNLOAD"),
         BulkState::Running => texts::badge("pending", "◔", "RUNNING"),
-        BulkState::Done => texts::badge("success", "✓", "DONE"),
-        BulkState::Cancelled => texts::badge("failed", "✕", "CANCELLED"),
+        BulkState::WaitingForDevices => texts::badge("pending", "◔", "WAITING FOR DEVICES"),
+        // Whether it succeeded is what its devices say.
+        BulkState::Done => texts::badge("ended", "■", "DONE"),
+        BulkState::Cancelled => texts::badge("cancelled", "◌", "CANCELLED"),
     }
 }

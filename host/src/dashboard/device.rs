@@ -1,17 +1,10 @@
 //! The page of a device: what is known of it, and what can be done.
 
-use super::{Host, device_view, error::PageError, form::Form, session::SignedIn};
-use crate::{
-    audit::AuditEntry,
-    service::{Request, ServiceError},
-    store::Snapshot,
-};
+use super::{Host, device_view, error::PageError, form::Form, reset, session::SignedIn};
+use crate::{audit::AuditEntry, service::ServiceError, store::Snapshot};
 use axum::{extract::Path, response::Redirect};
 use maud::Markup;
-use mdm_wire::{
-    decisions::{Command, DeviceOutlook, DeviceStatus, Terms},
-    words::{Action, ResetOptions},
-};
+use mdm_wire::decisions::{Command, DeviceOutlook, DeviceStatus};
 use serde::Deserialize;
 
 /// How many lines of the audit trail a device's page shows.
@@ -40,16 +33,8 @@ pub(super) async fn page(
 ) -> Result<Markup, PageError> {
     let service = &host.service;
     let (snapshot, is_online) = service.device(&signed_in.caller, &device).await?;
-    let request = Request {
-        action: Action::Reset,
-        password: None,
-        options: ResetOptions::default(),
-        terms: Terms {
-            // What a reset would come to on this device, whatever is pending.
-            replaces: snapshot.pending.as_ref().map(|command| command.id.clone()),
-            valid_for: None,
-        },
-    };
+    // As the form of a reset foretells it when it is opened.
+    let request = reset::Filled::default().request();
     let shown = Shown {
         is_online,
         status: service

@@ -7,9 +7,12 @@ use super::{
     session::SignedIn,
     texts,
 };
-use crate::access::Permission;
+use crate::{access::Permission, store::StatusWord};
 use maud::{Markup, html};
-use mdm_wire::decisions::{Command, PolicyState, Remedy, Status, Verdict};
+use mdm_wire::{
+    decisions::{Command, PolicyState, Remedy, Status, Verdict},
+    words::Failure,
+};
 
 /// The page. What has `data-part` is brought up to date where it stands.
 pub(super) fn view(signed_in: &SignedIn, shown: &Shown) -> Markup {
@@ -59,14 +62,17 @@ pub(super) fn view(signed_in: &SignedIn, shown: &Shown) -> Markup {
     )
 }
 
-/// What can be done. Remove is offered only where the plugin offers it.
+/// What can be done: nothing that the host would refuse, and Remove only where the plugin offers it.
 fn menu(signed_in: &SignedIn, shown: &Shown) -> Markup {
     let id = &shown.snapshot.device.id;
     let path = |what: &str| format!("/devices/{id}/{what}");
     let remove_offered = shown.status.as_ref().is_ok_and(|it| it.remove_offered);
-    let changes_passwords = signed_in.may(Permission::ChangePassword);
-    let manages_devices = signed_in.may(Permission::ManageDevices);
-    if !changes_passwords && !manages_devices {
+    let is_trusted = shown.snapshot.revoked_at.is_none();
+    let may_cancel = signed_in.may(Permission::ChangePassword);
+    let changes_passwords = is_trusted && may_cancel;
+    let manages_devices = is_trusted && signed_in.may(Permission::ManageDevices);
+    let pending = shown.snapshot.pending.as_ref().filter(|_| may_cancel);
+    if !changes_passwords && !manages_devices && pending.is_none() {
         return html! {};
     }
     html! {
@@ -75,7 +81,7 @@ fn menu(signed_in: &SignedIn, shown: &Shown) -> Markup {
             ul #part-menu data-part {
                 @if changes_passwords { li { a href=(path("reset")) { "Reset Password" } } }
                 @if changes_passwords && remove_offered { li { a href=(path("remove")) { "Remove Password" } } }
-                @if changes_passwords && let Some(pending) = &shown.snapshot.pending {
+                @if let Some(pending) = pending {
                     li {
                         form method="post" action=(path("cancel")) {
                             (form_token(signed_in))
@@ -91,6 +97,11 @@ fn menu(signed_in: &SignedIn, shown: &Shown) -> Markup {
 }
 
 fn status(shown: &Shown) -> Markup {
+    if shown.snapshot.revoked_at.is_some() {
+        return html! {
+            p .verdict { (texts::status_badge(StatusWord::Revoked)) " Nothing reaches the device any more." }
+        };
+    }
     let Some(latest) = &shown.snapshot.latest else {
         return html! {
             p .verdict { (texts::status(None)) " No password was ever set or removed from here." }
@@ -106,7 +117,15 @@ fn status(shown: &Shown) -> Markup {
             Status::Success => {},
             Status::Failed(failure) => {
                 p { (sentence(&failure.to_string())) }
-                (what_to_do(shown))
+                @match failure {
+                    Failure::Cancelled => (advice("Nothing. If the password is still to be changed, ask for it again.")),
+                    Failure::Expired => (advice(
+                        "Ask again if the password is still to be changed, and let the command be valid for longer \
+                         if the device is seldom in contact."
+                    )),
+                    Failure::Superseded(_) => (advice("Nothing. The command that replaced it counts.")),
+                    _ => (what_to_do(shown)),
+                }
             }
         }
     }
@@ -129,23 +148,31 @@ fn what_to_do(shown: &Shown) -> Markup {
     };
     match (&told.verdict, told.remedy) {
         (_, Some(remedy)) if remedy != Remedy::None => outlook::what_to_do(remedy),
-        (Verdict::WillSucceed, _) => html! {
-            p .remedy { strong { "What to do: " } "Try again: as the device is now, it will succeed." }
-        },
+        (Verdict::WillSucceed, _) => advice("Try again: as the device is now, it will succeed."),
         (_, remedy) => html! { @if let Some(remedy) = remedy { (outlook::what_to_do(remedy)) } },
     }
 }
 
+/// What to do where the status says it already.
+fn advice(text: &str) -> Markup {
+    html! { p .remedy { strong { "What to do: " } (text) } }
+}
+
 fn policy(shown: &Shown) -> Markup {
+    if shown.snapshot.revoked_at.is_some() {
+        return html! { p { "The device was revoked: the host enforces nothing on it any more." } };
+    }
     let applied = shown.snapshot.device.policy.as_ref();
     let state = match &shown.status {
         Ok(status) => &status.policy_state,
         Err(error) => return html! { p { (sentence(&error.in_public())) } },
     };
+    let is_missing = shown.snapshot.device.lacks_password(state);
     html! {
         p .verdict {
             @match state {
                 PolicyState::None => (texts::badge("none", "–", "NO POLICY")),
+                PolicyState::Enforced if is_missing => (texts::badge("pending", "◔", "NO PASSWORD SET")),
                 PolicyState::Enforced => (texts::badge("success", "✓", "ENFORCED")),
                 PolicyState::Overridden(_) => (texts::badge("overridden", "‖", "OVERRIDDEN")),
             }
@@ -153,6 +180,9 @@ fn policy(shown: &Shown) -> Markup {
         }
         @match state {
             PolicyState::None => p { "No policy is applied." },
+            PolicyState::Enforced if is_missing => p {
+                "It is enforced, and the device has no password yet: its user is asked to set one that meets it."
+            },
             PolicyState::Enforced => p { "The device enforces it." },
             PolicyState::Overridden(by) => {
                 p {

@@ -124,12 +124,10 @@ fn row(snapshot: &Snapshot) -> Markup {
     html! {
         tr {
             td data-head="Name" { a href={ "/devices/" (device.id) } { (snapshot.name) } }
-            td data-head="Status" {
-                (texts::status(snapshot.latest.as_ref().map(|it| &it.status)))
-                @if snapshot.revoked_at.is_some() { " " (texts::badge("failed", "⊘", "REVOKED")) }
-            }
+            td data-head="Status" { (texts::status_badge(snapshot.status())) }
             td data-head="Policy" {
-                @if device.policy_override.is_some() { (texts::badge("overridden", "‖", "OVERRIDDEN")) }
+                @if snapshot.revoked_at.is_some() { "none" }
+                @else if device.policy_override.is_some() { (texts::badge("overridden", "‖", "OVERRIDDEN")) }
                 @else if device.policy.is_some() { "applied" }
                 @else { "none" }
             }

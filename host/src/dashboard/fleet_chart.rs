@@ -6,7 +6,19 @@ use crate::store::{FleetSummary, StatusWord};
 use maud::{Markup, html};
 
 /// What wants to be seen first stands first.
-const ORDER: [StatusWord; 4] = [
+const ORDER: [StatusWord; 8] = [
+    StatusWord::Failed,
+    StatusWord::Pending,
+    StatusWord::Success,
+    StatusWord::Cancelled,
+    StatusWord::Expired,
+    StatusWord::Superseded,
+    StatusWord::None,
+    StatusWord::Revoked,
+];
+
+/// These stand in the legend also where there are none.
+const ALWAYS: [StatusWord; 4] = [
     StatusWord::Failed,
     StatusWord::Pending,
     StatusWord::Success,
@@ -29,7 +41,7 @@ pub(super) fn view(asked: &Asked, summary: &FleetSummary) -> Markup {
     html! {
         (bar(asked, summary))
         ul .legend aria-label="Devices by status" {
-            @for status in ORDER {
+            @for status in ORDER.into_iter().filter(|it| is_shown(asked, summary, *it)) {
                 li {
                     a href=(asked.toggled(status).path())
                         aria-current=[(asked.status == status.word()).then_some("true")] {
@@ -45,6 +57,11 @@ pub(super) fn view(asked: &Asked, summary: &FleetSummary) -> Markup {
             li .quiet { "of " (summary.devices) @if summary.devices == 1 { " device" } @else { " devices" } }
         }
     }
+}
+
+/// Those that are rare are shown where there are some, or where they are asked for.
+fn is_shown(asked: &Asked, summary: &FleetSummary, status: StatusWord) -> bool {
+    ALWAYS.contains(&status) || summary.of(status) > 0 || asked.status == status.word()
 }
 
 /// For eyes and pointers alone: the legend has the same links.

@@ -75,7 +75,7 @@ pub(super) fn what(entry: &AuditEntry) -> String {
         "remove" => texts::action(Action::Remove),
         "report" => "The device reported",
         "cancel" => "Cancelled the pending command",
-        "expire" => "The command’s time was over",
+        "expire" => "The command expired",
         "policy" if entry.detail.as_deref() == Some("cleared") => {
             return "Policy cleared".to_owned();
         }
@@ -87,6 +87,12 @@ pub(super) fn what(entry: &AuditEntry) -> String {
         "roll-back-plugin" => "The plugin before decides again",
         "keep-plugin" => "The plugin has passed its trial",
         "add-enrollment-token" => "Made an enrollment token",
+        "start-bulk" => "Asked for a bulk",
+        "approve-bulk" => "Approved a bulk",
+        "download-bulk" => "Downloaded the passwords of a bulk",
+        "send-bulk" => "Every command of a bulk is made",
+        "end-bulk" => "Every command of a bulk has its outcome",
+        "cancel-bulk" => "Cancelled a bulk",
         "sign-in" => "Signed in",
         "choose-password" => "Chose a password to sign in with",
         "add-user" => "Added a user",

@@ -9,6 +9,9 @@ use mdm_wire::decisions::{DeviceOutlook, Note, Remedy, Verdict};
 pub(super) fn view(outlook: &Result<DeviceOutlook, ServiceError>) -> Markup {
     match outlook {
         Ok(outlook) => told(outlook),
+        Err(error @ ServiceError::Revoked(_)) => html! {
+            p .verdict { (badge("failed", "⊘", "WOULD BE REFUSED")) " " (sentence(&error.in_public())) }
+        },
         Err(error) => html! {
             p { (badge("unknown", "?", "NO OUTLOOK")) }
             p { (sentence(&error.in_public())) }

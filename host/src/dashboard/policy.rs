@@ -64,7 +64,10 @@ pub(super) async fn page(
     host: Host,
     Path(device): Path<String>,
 ) -> Result<Markup, PageError> {
-    let (snapshot, _) = host.service.device(&signed_in.caller, &device).await?;
+    let snapshot = host
+        .service
+        .trusted_device(&signed_in.caller, &device)
+        .await?;
     let form = Filled::of(snapshot.device.policy.as_ref());
     screen(&host, &signed_in, &device, &form, None).await
 }
@@ -97,7 +100,10 @@ async fn screen(
     form: &Filled,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let (snapshot, _) = host.service.device(&signed_in.caller, device).await?;
+    let snapshot = host
+        .service
+        .trusted_device(&signed_in.caller, device)
+        .await?;
     let (id, name) = (&snapshot.device.id, &snapshot.name);
     let choice = |kind: &str, word: &str| {
         let value = format!("{kind} {word}");
@@ -127,7 +133,7 @@ async fn screen(
                     @for complexity in Complexity::ALL { (choice("complexity", complexity.word())) }
                 }
             }
-            label for="minimum-length" { "Minimum length " span .quiet { "(with a quality)" } }
+            label for="minimum-length" { "Minimum length " span .quiet { "(with a quality from numeric upward)" } }
             input #minimum-length type="number" name="minimum_length" min="0" max="16" inputmode="numeric"
                 value=(form.minimum_length) aria-describedby="policy-fault";
             div #policy-fault {

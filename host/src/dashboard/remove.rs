@@ -87,7 +87,10 @@ async fn screen(
     form: &Filled,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let (snapshot, _) = host.service.device(&signed_in.caller, device).await?;
+    let snapshot = host
+        .service
+        .trusted_device(&signed_in.caller, device)
+        .await?;
     let request = Request {
         action: Action::Remove,
         password: None,

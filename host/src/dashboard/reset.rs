@@ -70,7 +70,8 @@ impl Filled {
         }
     }
 
-    fn request(&self) -> Request {
+    /// What the form asks for, to be foretold.
+    pub(super) fn request(&self) -> Request {
         Request {
             action: Action::Reset,
             password: (!self.password.is_empty()).then(|| self.password()),
@@ -148,7 +149,7 @@ async fn screen(
     faults: &[Fault],
 ) -> Result<Markup, PageError> {
     let service = &host.service;
-    let (snapshot, _) = service.device(&signed_in.caller, device).await?;
+    let snapshot = service.trusted_device(&signed_in.caller, device).await?;
     let request = Request {
         password: None,
         ..form.request()

@@ -28,8 +28,17 @@ pub(super) fn status_badge(status: StatusWord) -> Markup {
         StatusWord::Pending => "◔",
         StatusWord::Success => "✓",
         StatusWord::Failed => "✕",
+        StatusWord::Cancelled => "◌",
+        StatusWord::Expired => "⧗",
+        StatusWord::Superseded => "↷",
+        StatusWord::Revoked => "⊘",
     };
     badge(status.word(), sign, &status_word(status).to_uppercase())
+}
+
+/// That a device gets no command.
+pub(super) fn refused() -> Markup {
+    badge("refused", "⊘", "REFUSED")
 }
 
 /// What a status is called in lists of choices.

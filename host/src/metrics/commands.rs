@@ -77,7 +77,7 @@ impl CommandMetrics {
         let settled = Family::default();
         let help = "Commands that were made";
         registry.register("commands_requested", help, Family::clone(&requested));
-        let help = "Commands that got their outcome: success, or why they failed";
+        let help = "Commands that got their outcome: success, the reason of a failure, or cancelled, expired or superseded";
         registry.register("commands_settled", help, Family::clone(&settled));
         let oldest_pending = Gauge::default();
         let help = "How long the oldest command without an outcome has been pending";

@@ -40,9 +40,6 @@ pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// so that no password waits for ever.
 const LONGEST_WAIT: u64 = 24 * 3600 * 1000;
 
-/// How often that is looked at, where nothing else is to be done.
-const EVERY: Duration = Duration::from_secs(60);
-
 /// How far a bulk is. What is lost with the host is found again in the store.
 #[derive(Default)]
 struct Place {
@@ -101,39 +98,28 @@ impl Service {
                     tracing::warn!(%error, "bulks whose downloads broke off were not cancelled");
                 }
             }
-            let pause = match self.run_bulks_once(&mut places).await {
-                Ok(Some(pause)) => pause,
-                Ok(None) => continue,
-                Err(error) => {
-                    tracing::warn!(%error, "all bulks stand still");
-                    PAUSE
-                }
-            };
-            // Where downloads break off at other replicas, nobody tells.
-            let pause = match has_ended_downloads && self.replicas.is_none() {
-                true => pause,
-                false => PAUSE,
-            };
+            match self.run_bulks_once(&mut places).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "all bulks stand still"),
+            }
+            // Nobody tells when devices answer, or when downloads break off at other replicas.
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(PAUSE) => {}
                 () = self.bulks_to_run.notified() => {}
                 _ = closing.changed() => {}
             }
         }
     }
 
-    /// Does some pages of each bulk that does not stand still. If there is none, it says for how long.
-    async fn run_bulks_once(
-        self: &Arc<Self>,
-        places: &mut Places,
-    ) -> Result<Option<Duration>, ServiceError> {
+    /// Does some pages of each bulk that does not stand still. Returns whether there was one, so that more is to be
+    /// done at once.
+    async fn run_bulks_once(self: &Arc<Self>, places: &mut Places) -> Result<bool, ServiceError> {
         self.end_forgotten_bulks().await?;
+        self.end_answered_bulks().await?;
         let bulks = self.store.bulks_to_run(MOST_BULKS).await?;
         places.retain(|id, _| bulks.iter().any(|bulk| bulk.id == *id));
-        let mut pause = match bulks.is_empty() {
-            true => Some(EVERY),
-            false => Some(PAUSE),
-        };
+        let mut went_on = false;
         for bulk in bulks.into_iter().map(Arc::new) {
             if *self.closing.borrow() {
                 break;
@@ -160,12 +146,12 @@ impl Service {
                 Ok(after) => {
                     place.after = after;
                     place.rests_until = None;
-                    pause = None;
+                    went_on = true;
                 }
                 // It was cancelled meanwhile.
                 Err(ServiceError::Store(StoreError::BulkOver)) => {
                     places.remove(&bulk.id);
-                    pause = None;
+                    went_on = true;
                 }
                 // It keeps nobody from the other bulks.
                 Err(error) => {
@@ -176,7 +162,7 @@ impl Service {
                 }
             }
         }
-        Ok(pause)
+        Ok(went_on)
     }
 
     /// Makes the commands of the next pages, and says which device was the last; none: the bulk is done. While the
@@ -224,7 +210,7 @@ impl Service {
             return Err(error);
         }
         if is_done {
-            self.end_bulk(bulk, BulkState::Done).await?;
+            self.end_bulk(bulk, BulkState::WaitingForDevices).await?;
             return Ok(None);
         }
         Ok(last)
@@ -331,7 +317,7 @@ impl Service {
         }
     }
 
-    /// Ends a bulk, if it stands there still.
+    /// Lets a bulk go on to a state in which no more commands are made, if it stands there still.
     pub(super) async fn end_bulk(&self, bulk: &Bulk, to: BulkState) -> Result<(), ServiceError> {
         self.end_bulk_by(bulk, BulkTurn::new(bulk.state, to, time::now()))
             .await
@@ -341,6 +327,7 @@ impl Service {
     /// commands: all that are pending are taken back.
     async fn end_bulk_by(&self, bulk: &Bulk, turn: BulkTurn) -> Result<(), ServiceError> {
         let words = match turn.to {
+            BulkState::WaitingForDevices => ("send-bulk", "sent"),
             BulkState::Done => ("end-bulk", "ended"),
             _ => ("cancel-bulk", "cancelled"),
         };
@@ -353,6 +340,16 @@ impl Service {
             Ok(_) | Err(ServiceError::BulkState { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Ends the bulks of which every command has its outcome.
+    async fn end_answered_bulks(&self) -> Result<(), ServiceError> {
+        for bulk in self.store.bulks_answered(MOST_BULKS).await? {
+            if let Err(error) = self.end_bulk(&bulk, BulkState::Done).await {
+                tracing::warn!(bulk = bulk.id, %error, "a bulk whose devices have answered was not ended");
+            }
+        }
+        Ok(())
     }
 
     /// Cancels the bulks that nobody has approved or downloaded for too long.

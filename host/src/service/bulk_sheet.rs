@@ -8,11 +8,20 @@ use super::{
 use crate::{
     access::{Caller, Forbidden},
     password::Password,
-    store::{Bulk, BulkState, BulkTurn, NoCommand, Snapshot, StoreError},
+    store::{Bulk, BulkState, BulkTurn, NoCommand, Snapshot, StatusWord, StoreError},
 };
 use futures_util::stream::{self, StreamExt as _};
-use mdm_wire::{time, words::CommandId};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use mdm_wire::{
+    decisions::{Command, Status},
+    time,
+    words::{CommandId, Outcome},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc;
 
 /// How long a download may stand still.
@@ -24,14 +33,41 @@ const HELD: u32 = 10_000;
 /// How often it says so.
 const HOLD_EVERY: Duration = Duration::from_secs(3);
 
+/// How long a page of a sheet waits for the answers of devices that are in contact.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long all pages of a sheet wait together: a download must not take hours because some devices are slow.
+const ALL_ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether they have answered.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// What a sheet says of one device.
 pub struct SheetLine {
     /// The device.
     pub device: String,
     /// What people call it.
     pub name: String,
-    /// Its new password, and the command that brings it; or why it has none.
-    pub answer: Result<(Password, CommandId), NoCommand>,
+    /// Its new password; none: it has not taken one, and will not.
+    pub password: Option<Password>,
+    /// The command that brings it, with its status when this was told; or why there is none.
+    pub command: Result<(CommandId, Status), NoCommand>,
+}
+
+impl SheetLine {
+    /// Notes what has become of its command. If the device failed, it has no new password; where the host ended the
+    /// command, the device may have been faster.
+    fn note(&mut self, command: Command) {
+        let has_failed = StatusWord::from(&command.status) == StatusWord::Failed;
+        if has_failed && command.late_outcome != Some(Outcome::Success) {
+            self.password = None;
+        }
+        self.command = Ok((command.id, command.status));
+    }
+
+    fn is_pending(&self) -> bool {
+        matches!(self.command, Ok((_, Status::Pending)))
+    }
 }
 
 /// Pages of a sheet, as they are made; an error ends it.
@@ -66,7 +102,7 @@ impl Service {
                 never = service.hold_bulk(&bulk) => match never {},
             };
             let to = match filled {
-                Ok(()) => BulkState::Done,
+                Ok(()) => BulkState::WaitingForDevices,
                 Err(_) => BulkState::Cancelled,
             };
             // Nobody else ends it before the host starts again.
@@ -96,34 +132,85 @@ impl Service {
         }
     }
 
+    /// Makes the command of one device, with a password of its own.
+    async fn sheet_line(&self, bulk: &Bulk, snapshot: Snapshot) -> Result<SheetLine, ServiceError> {
+        let password = Password::random(&self.password_rule)?;
+        let (device, name) = (snapshot.device.id.clone(), snapshot.name.clone());
+        let (password, command) = match self.make_one(bulk, Some(&password), snapshot).await? {
+            Ok(id) => (Some(password), Ok((id, Status::Pending))),
+            Err(why) => (None, Err(why)),
+        };
+        Ok(SheetLine {
+            device,
+            name,
+            password,
+            command,
+        })
+    }
+
+    /// Notes in the lines of a page, which follows the device `before`, what has become of their commands: once all
+    /// devices in contact have answered, or at the deadline.
+    async fn note_answers(
+        &self,
+        bulk: &Bulk,
+        before: Option<&str>,
+        lines: &mut [SheetLine],
+        in_contact: &BTreeSet<String>,
+        deadline: Instant,
+    ) -> Result<(), ServiceError> {
+        loop {
+            let answers = self
+                .store
+                .bulk_answers(&bulk.id, false, before, PAGE)
+                .await?;
+            let commands = answers
+                .into_iter()
+                .filter_map(|it| Some((it.device, it.answer.ok()?)));
+            let mut commands: BTreeMap<_, _> = commands.collect();
+            for line in &mut *lines {
+                if let Some(command) = commands.remove(&line.device) {
+                    line.note(command);
+                }
+            }
+            let is_awaited =
+                |line: &SheetLine| line.is_pending() && in_contact.contains(&line.device);
+            let is_over = Instant::now() >= deadline || *self.closing.borrow();
+            if is_over || !lines.iter().any(is_awaited) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// It errs also if nobody takes the pages any more, or the host stops: the bulk is over then.
     async fn fill_sheet(&self, bulk: &Bulk, pages: &Pages) -> Result<(), ServiceError> {
         let over = || ServiceError::Store(StoreError::BulkOver);
         let mut after: Option<String> = None;
+        let mut patience = ALL_ANSWERS_WITHIN;
         loop {
             let page = self.store.bulk_to_do(bulk, after.as_deref(), PAGE).await?;
             let Some(last) = page.last() else {
                 return is_at_its_end(pages).await.then_some(()).ok_or_else(over);
             };
-            after = Some(last.device.id.clone());
-            let line = async |snapshot: Snapshot| {
-                let password = Password::random(&self.password_rule)?;
-                let (device, name) = (snapshot.device.id.clone(), snapshot.name.clone());
-                let made = self.make_one(bulk, Some(&password), snapshot).await?;
-                Ok::<_, ServiceError>(SheetLine {
-                    device,
-                    name,
-                    answer: made.map(|command| (password, command)),
-                })
-            };
+            let before = after.replace(last.device.id.clone());
+            let in_contact = page.iter().filter(|it| self.is_online(it));
+            let in_contact: BTreeSet<_> = in_contact.map(|it| it.device.id.clone()).collect();
             let lines = stream::iter(page)
-                .map(line)
+                .map(|snapshot| self.sheet_line(bulk, snapshot))
                 .buffered(AT_ONCE)
                 .collect::<Vec<_>>()
                 .await;
             // What was made is told, also where the rest could not be made.
             let (lines, failures): (Vec<_>, Vec<_>) = lines.into_iter().partition(Result::is_ok);
-            let lines = lines.into_iter().flatten().collect();
+            let mut lines: Vec<SheetLine> = lines.into_iter().flatten().collect();
+            let began = Instant::now();
+            let deadline = began + patience.min(ANSWERS_WITHIN);
+            let answers =
+                self.note_answers(bulk, before.as_deref(), &mut lines, &in_contact, deadline);
+            if let Err(error) = answers.await {
+                tracing::warn!(bulk = bulk.id, %error, "a sheet does not know what devices have answered");
+            }
+            patience = patience.saturating_sub(began.elapsed());
             let is_taken = match tokio::time::timeout(PATIENCE, pages.send(Ok(lines))).await {
                 Ok(sent) => sent.is_ok(),
                 Err(_) => false,

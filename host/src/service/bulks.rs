@@ -126,7 +126,8 @@ impl Service {
     }
 
     /// Makes no more commands of a bulk; and cancels those that are pending, if that is wanted, too. They are in any
-    /// case where its passwords are just being downloaded, because some may have been told to nobody.
+    /// case where its passwords are just being downloaded, because some may have been told to nobody. Errs where
+    /// there is nothing to cancel.
     pub async fn cancel_bulk(
         &self,
         by: &Caller,
@@ -135,15 +136,21 @@ impl Service {
     ) -> Result<Bulk, ServiceError> {
         loop {
             let bulk = self.bulk(by, id).await?;
-            let to = match bulk.state {
-                over if over.is_over() && also_commands => over,
-                over if over.is_over() => return Err(elsewhere(&bulk, "cancelled")),
-                _ => BulkState::Cancelled,
+            let is_nothing_left = match bulk.state {
+                BulkState::Done => true,
+                state => state.is_over() && !also_commands,
             };
+            if is_nothing_left {
+                let wanted = match bulk.state {
+                    BulkState::WaitingForDevices => "cancelled without its pending commands",
+                    _ => "cancelled",
+                };
+                return Err(elsewhere(&bulk, wanted));
+            }
             let breaks_off = bulk.state == BulkState::Running && bulk.different_passwords;
             let turn = BulkTurn {
                 taken_back_by: (also_commands || breaks_off).then(|| by.name.clone()),
-                ..BulkTurn::new(bulk.state, to, time::now())
+                ..BulkTurn::new(bulk.state, BulkState::Cancelled, time::now())
             };
             let words = ("cancel-bulk", "cancelled");
             match self.turn_bulk(by, &bulk, turn, words).await {

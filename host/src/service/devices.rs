@@ -1,6 +1,6 @@
 //! Devices as an admin sees them, the policies applied to them, and tokens to enroll more.
 
-use super::{AsSeen, Service, ServiceError};
+use super::{AsSeen, Service, ServiceError, check_trusted};
 use crate::{access::Caller, audit::AuditEntry, change::Change, store::Snapshot, token};
 use mdm_wire::{
     time::{self, Timestamp},
@@ -37,6 +37,17 @@ impl Service {
         Ok((snapshot, is_online))
     }
 
+    /// One device of which something is to be asked. Errs if it was revoked.
+    pub async fn trusted_device(
+        &self,
+        by: &Caller,
+        device: &str,
+    ) -> Result<Snapshot, ServiceError> {
+        let snapshot = self.reached(by, device).await?;
+        check_trusted(&snapshot)?;
+        Ok(snapshot)
+    }
+
     /// Applies a policy to a device, or clears it. Whether it is enforced is the plugin's to say.
     pub async fn set_policy(
         &self,
@@ -52,6 +63,7 @@ impl Service {
             ..AuditEntry::new(time::now(), by, "policy")
         };
         let change = |snapshot: &Snapshot, _| {
+            check_trusted(snapshot)?;
             if let Some(policy) = &policy {
                 check_policy(policy, snapshot.device.api_level)?;
             }
@@ -139,6 +151,14 @@ fn check_policy(policy: &Policy, api_level: u32) -> Result<(), ServiceError> {
         ),
         Requirement::Complexity(_) if policy.minimum_length > 0 => {
             "a complexity has no minimum length: leave it out, or apply a quality".to_owned()
+        }
+        Requirement::Quality(quality)
+            if policy.minimum_length > 0 && !quality.heeds_minimum_length() =>
+        {
+            format!(
+                "the quality {quality} ignores a minimum length, which Android heeds from numeric upward: leave it \
+                 out, or apply the quality numeric or a stricter one"
+            )
         }
         _ if policy.minimum_length > LONGEST_MINIMUM => format!(
             "a minimum length of {} is more than the {LONGEST_MINIMUM} that Android takes",

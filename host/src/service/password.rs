@@ -128,11 +128,13 @@ impl Service {
         device: &str,
     ) -> Result<(DeviceStatus, Vec<Command>), ServiceError> {
         let snapshot = self.reached(by, device).await?;
-        let status = self
+        let mut status = self
             .ask(Function::Status, &snapshot, None, |plugin, context| {
                 plugin.status(context)
             })
             .await?;
+        // No plugin knows of it: nothing reaches the device any more.
+        status.remove_offered &= snapshot.revoked_at.is_none();
         Ok((status, self.store.history(device, MOST_HISTORY).await?))
     }
 

@@ -1,14 +1,14 @@
 //! Bulks: one request for all devices of a group. What it made is kept with the commands themselves, so a bulk that
 //! was interrupted goes on with the devices that have no answer yet.
 
-use super::{Snapshot, StoreError};
+use super::{BulkFailures, BulkProgress, Snapshot, StoreError};
 use crate::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
 };
 use async_trait::async_trait;
 use mdm_wire::{
-    decisions::{Command, Status},
+    decisions::Command,
     time::Timestamp,
     words::{Action, CommandId, ResetOptions},
 };
@@ -25,9 +25,11 @@ pub enum BulkState {
     WaitingForDownload,
     /// Commands are made.
     Running,
-    /// Each device has its answer.
+    /// Each device has its command, or is known to get none; some commands are pending.
+    WaitingForDevices,
+    /// Every command has its outcome.
     Done,
-    /// Nothing more is made.
+    /// No more commands are made; those that were made may be pending.
     Cancelled,
 }
 
@@ -76,7 +78,7 @@ pub struct Bulk {
     pub state: BulkState,
     /// Who wants its pending commands to be cancelled, until they are.
     pub taken_back_by: Option<String>,
-    /// When it was done or cancelled.
+    /// When it was done or cancelled: see [`BulkState::has_ended`].
     pub ended_at: Option<Timestamp>,
 }
 
@@ -132,34 +134,13 @@ pub struct BulkAnswer {
     pub answer: Result<Command, NoCommand>,
 }
 
-/// How far a bulk is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct BulkProgress {
-    /// Commands without an outcome.
-    pub pending: u64,
-    /// Commands that were carried out.
-    pub success: u64,
-    /// Commands that came to nothing.
-    pub failed: u64,
-    /// Devices that have no command.
-    pub refused: u64,
-}
-
-/// How many devices a bulk came to nothing on for the same reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BulkFailures {
-    /// The outcome of their commands, or why they have none.
-    pub why: Result<Status, NoCommand>,
-    /// How many.
-    pub devices: u64,
-}
-
 impl BulkState {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::WaitingForApproval,
         Self::WaitingForDownload,
         Self::Running,
+        Self::WaitingForDevices,
         Self::Done,
         Self::Cancelled,
     ];
@@ -170,6 +151,7 @@ impl BulkState {
             Self::WaitingForApproval => "waiting-for-approval",
             Self::WaitingForDownload => "waiting-for-download",
             Self::Running => "running",
+            Self::WaitingForDevices => "waiting-for-devices",
             Self::Done => "done",
             Self::Cancelled => "cancelled",
         }
@@ -177,6 +159,11 @@ impl BulkState {
 
     /// Whether no more commands are made.
     pub fn is_over(self) -> bool {
+        matches!(self, Self::WaitingForDevices | Self::Done | Self::Cancelled)
+    }
+
+    /// Whether it goes to no other state.
+    pub fn has_ended(self) -> bool {
         matches!(self, Self::Done | Self::Cancelled)
     }
 }
@@ -214,13 +201,6 @@ impl Bulk {
     }
 }
 
-impl BulkProgress {
-    /// Devices that have their answer.
-    pub fn answered(&self) -> u64 {
-        self.pending + self.success + self.failed + self.refused
-    }
-}
-
 /// Bulks, and what they made.
 #[async_trait]
 pub trait Bulks: Send + Sync + 'static {
@@ -240,6 +220,9 @@ pub trait Bulks: Send + Sync + 'static {
 
     /// Up to `most` bulks that have something to do by themselves, oldest first.
     async fn bulks_to_run(&self, most: u32) -> Result<Vec<Bulk>, StoreError>;
+
+    /// Up to `most` bulks that wait for devices and have no pending command any more, oldest first.
+    async fn bulks_answered(&self, most: u32) -> Result<Vec<Bulk>, StoreError>;
 
     /// Those that wait for somebody, and were asked for before this time.
     async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError>;

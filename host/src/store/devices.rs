@@ -1,6 +1,6 @@
 //! Devices and their commands: a call reads a [`Snapshot`] and writes one [`Commit`], guarded by the device's version.
 
-use super::StoreError;
+use super::{StatusWord, StoreError};
 use crate::{audit::AuditEntry, change::Change};
 use async_trait::async_trait;
 use mdm_wire::{
@@ -9,6 +9,7 @@ use mdm_wire::{
     time::Timestamp,
     words::CommandId,
 };
+
 /// What the store knows of a device at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -30,6 +31,17 @@ pub struct Snapshot {
     pub pending: Option<Command>,
     /// Its latest command.
     pub latest: Option<Command>,
+}
+
+impl Snapshot {
+    /// The status of the device: the same that lists and counts go by.
+    pub fn status(&self) -> StatusWord {
+        match (self.revoked_at, &self.latest) {
+            (Some(_), _) => StatusWord::Revoked,
+            (None, Some(latest)) => StatusWord::from(&latest.status),
+            (None, None) => StatusWord::None,
+        }
+    }
 }
 
 /// What one call decided: written as a whole or not at all.

@@ -3,12 +3,16 @@
 use super::{Snapshot, StoreError};
 use crate::access::Reach;
 use async_trait::async_trait;
-use mdm_wire::{decisions::Status, time::Timestamp, words::ManagementMode};
+use mdm_wire::{
+    decisions::Status,
+    time::Timestamp,
+    words::{Failure, ManagementMode},
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use utoipa::ToSchema;
 
-/// The status of a device, without a reason: that of its latest command.
+/// The status of a device, without a reason: that of its latest command, unless the device was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StatusWord {
@@ -18,13 +22,30 @@ pub enum StatusWord {
     Pending,
     /// It did it.
     Success,
-    /// It came to nothing.
+    /// The device could not do it.
     Failed,
+    /// An admin took it back before the device answered.
+    Cancelled,
+    /// Its time was over before the device answered.
+    Expired,
+    /// Another command replaced it before the device answered.
+    Superseded,
+    /// An admin revoked the device: nothing reaches it any more.
+    Revoked,
 }
 
 impl StatusWord {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::None, Self::Pending, Self::Success, Self::Failed];
+    pub const ALL: [Self; 8] = [
+        Self::None,
+        Self::Pending,
+        Self::Success,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Superseded,
+        Self::Revoked,
+    ];
 
     /// As JSON and the store call it.
     pub fn word(self) -> &'static str {
@@ -33,15 +54,23 @@ impl StatusWord {
             Self::Pending => "pending",
             Self::Success => "success",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::Revoked => "revoked",
         }
     }
 }
 
 impl From<&Status> for StatusWord {
+    /// The host ends commands, too: that is no failure of the device.
     fn from(status: &Status) -> Self {
         match status {
             Status::Pending => Self::Pending,
             Status::Success => Self::Success,
+            Status::Failed(Failure::Cancelled) => Self::Cancelled,
+            Status::Failed(Failure::Expired) => Self::Expired,
+            Status::Failed(Failure::Superseded(_)) => Self::Superseded,
             Status::Failed(_) => Self::Failed,
         }
     }
@@ -55,7 +84,9 @@ impl fmt::Display for StatusWord {
 
 /// A word that is no status of a device.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no status of a device: it is none, pending, success or failed")]
+#[error(
+    "`{0}` is no status of a device: it is none, pending, success, failed, cancelled, expired, superseded or revoked"
+)]
 pub struct NoStatus(String);
 
 impl FromStr for StatusWord {
@@ -113,19 +144,27 @@ pub(super) fn found_by(name: &str, id: &str) -> String {
     format!("{name}\n{id}").to_lowercase()
 }
 
-/// How many devices there are.
+/// How many devices there are. Each has one status; those that were revoked are counted as that alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FleetSummary {
     /// In all.
     pub devices: u64,
+    /// That never had a command.
+    pub none: u64,
     /// Whose latest command is pending.
     pub pending: u64,
     /// Whose latest command has succeeded.
     pub success: u64,
-    /// Whose latest command has failed.
+    /// Whose latest command the device could not carry out.
     pub failed: u64,
-    /// That never had a command.
-    pub none: u64,
+    /// Whose latest command an admin cancelled.
+    pub cancelled: u64,
+    /// Whose latest command has expired.
+    pub expired: u64,
+    /// Whose latest command another one replaced.
+    pub superseded: u64,
+    /// That were revoked.
+    pub revoked: u64,
     /// Whose policy is overridden.
     pub overridden: u64,
 }
@@ -138,6 +177,10 @@ impl FleetSummary {
             StatusWord::Pending => self.pending,
             StatusWord::Success => self.success,
             StatusWord::Failed => self.failed,
+            StatusWord::Cancelled => self.cancelled,
+            StatusWord::Expired => self.expired,
+            StatusWord::Superseded => self.superseded,
+            StatusWord::Revoked => self.revoked,
         }
     }
 
@@ -152,6 +195,10 @@ impl FleetSummary {
             StatusWord::Pending => &mut self.pending,
             StatusWord::Success => &mut self.success,
             StatusWord::Failed => &mut self.failed,
+            StatusWord::Cancelled => &mut self.cancelled,
+            StatusWord::Expired => &mut self.expired,
+            StatusWord::Superseded => &mut self.superseded,
+            StatusWord::Revoked => &mut self.revoked,
         };
         *count += devices;
     }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit_trail;
+mod bulk_progress;
 mod bulks;
 mod devices;
 mod enrollment;
@@ -22,9 +23,8 @@ mod webhooks;
 
 pub use accounts::{Accounts, ApiToken, Session, User, UserChange};
 pub use audit_trail::{AuditFilter, AuditTrail};
-pub use bulks::{
-    Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand,
-};
+pub use bulk_progress::{BulkFailures, BulkProgress};
+pub use bulks::{Bulk, BulkAnswer, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand};
 pub use devices::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot};
 pub use enrollment::{Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};

@@ -196,17 +196,30 @@ mod tests {
             (24, ManagementMode::DeviceOwner, vec![]),
             (23, ManagementMode::DeviceOwner, vec![Note::BestEffort]),
             (34, ManagementMode::DeviceAdmin, vec![Note::BestEffort]),
-            (
-                34,
-                ManagementMode::ProfileOwner,
-                vec![Note::BestEffort, Note::WorkProfileOnly],
-            ),
+            (34, ManagementMode::ProfileOwner, vec![Note::BestEffort]),
         ] {
             let mut situation = situation();
             situation.device.api_level = api_level;
             situation.device.management_mode = mode;
             let outlook = outlook(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS, None);
             assert_eq!(outlook.notes, expected, "{api_level} {mode:?}");
+        }
+    }
+
+    #[test]
+    fn rule_4_only_the_owner_of_a_managed_profile_is_said_to_change_the_work_profiles_password() {
+        let mut situation = situation();
+        situation.device.management_mode = ManagementMode::ProfileOwner;
+        for (managed_profile, is_noted) in [(true, true), (false, false)] {
+            situation.device.managed_profile = managed_profile;
+            for wanted in [reset_to("1234"), Wanted::Remove] {
+                let outlook = outlook(&situation, &ONLINE, &wanted, &NO_TERMS, None);
+                assert_eq!(
+                    outlook.notes.contains(&Note::WorkProfileOnly),
+                    is_noted,
+                    "managed profile: {managed_profile}"
+                );
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod accessibility;
 mod bad_input;
+mod states;
 mod steps;
 mod without_script;
 

@@ -16,7 +16,7 @@ fn a_reset_goes_from_pending_to_success_before_the_admins_eyes_and_a_remove_ends
 
     browser.click("Devices").unwrap();
     browser.click("phone").unwrap();
-    browser.sees_in("Policy", "ENFORCED").unwrap();
+    browser.sees_in("Policy", "NO PASSWORD SET").unwrap();
     browser.click("Actions").unwrap();
     browser.click("Reset Password").unwrap();
     browser.fill("New password", "1234").unwrap();
@@ -35,7 +35,7 @@ fn a_reset_goes_from_pending_to_success_before_the_admins_eyes_and_a_remove_ends
     browser.click("CONFIRM").unwrap();
     browser.sees_in("Status", "Remove Password").unwrap();
     browser.sees_in("Status", "SUCCESS").unwrap();
-    browser.sees_in("Policy", "ENFORCED").unwrap();
+    browser.sees_in("Policy", "NO PASSWORD SET").unwrap();
     wait_until("the phone prompts its user", || {
         Ok(device.show()?["prompted"] == true)
     })

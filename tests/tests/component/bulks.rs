@@ -11,15 +11,14 @@ use mdm_host::{
     audit::AuditEntry,
     change::Change,
     plugin::REFERENCE,
-    service::{BulkRequest, ServiceError},
+    service::{BulkRequest, Reset, ServiceError},
     store::{
-        Bulk, BulkState, BulkTerms, Commit, NoCommand, PluginFile,
-        StoreError,
+        Bulk, BulkProgress, BulkState, BulkTerms, Commit, NoCommand, PluginFile, StoreError,
     },
     token,
 };
 use mdm_wire::{
-    decisions::{Characters, Command, PasswordRule, Refusal, Status},
+    decisions::{Characters, Command, PasswordRule, Refusal, Status, Terms},
     sync::Told,
     words::{Action, Failure, Outcome, ResetOptions},
 };
@@ -85,8 +84,15 @@ async fn until(fleet: &Fleet, bulk: &Bulk, is_so: impl Fn(&Bulk, u64) -> bool) -
     panic!("it did not come about")
 }
 
-async fn done(fleet: &Fleet, bulk: &Bulk) -> Bulk {
-    until(fleet, bulk, |bulk, _| bulk.state == BulkState::Done).await
+/// Every command of it is made.
+async fn made(fleet: &Fleet, bulk: &Bulk) -> Bulk {
+    until(fleet, bulk, |bulk, _| {
+        matches!(
+            bulk.state,
+            BulkState::WaitingForDevices | BulkState::Done
+        )
+    })
+    .await
 }
 
 /// It is over, and nothing is left to be taken back.
@@ -115,7 +121,7 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
     let outsider = fleet.enroll_in(owner(), &["support"]).await;
     let runner = fleet.runs_bulks();
     let bulk = fleet.service.start_bulk(&admin(), reset("1234")).await;
-    let bulk = done(&fleet, &bulk.unwrap()).await;
+    let bulk = made(&fleet, &bulk.unwrap()).await;
     let answers = fleet
         .service
         .bulk_answers(&admin(), &bulk.id, false, None, 100)
@@ -229,11 +235,11 @@ async fn a_bulk_that_is_interrupted_goes_on_and_no_device_gets_a_second_command_
     loop {
         let runner = fleet.runs_bulks();
         let now = until(&fleet, &bulk, |bulk, answered| {
-            bulk.state == BulkState::Done || answered >= at_least
+            bulk.state == BulkState::WaitingForDevices || answered >= at_least
         })
         .await;
         runner.abort().await;
-        if now.state == BulkState::Done {
+        if now.state == BulkState::WaitingForDevices {
             break;
         }
         interruptions += 1;
@@ -277,7 +283,10 @@ async fn after_a_cancel_no_more_commands_are_made_and_pending_ones_can_be_taken_
         .unwrap();
     until(&fleet, &bulk, |bulk, _| bulk.taken_back_by.is_none()).await;
     let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
-    assert_eq!((progress.pending, progress.failed), (0, made.pending));
+    assert_eq!(
+        (progress.pending, progress.cancelled, progress.failed),
+        (0, made.pending, 0)
+    );
     for agent in &agents {
         assert!(fleet.sync(agent).await.commands.is_empty());
     }
@@ -304,7 +313,7 @@ async fn while_the_plugin_fails_a_bulk_stands_still_and_keeps_no_other_one_from_
         ..remove()
     };
     let elsewhere = service.start_bulk(&admin(), elsewhere).await.unwrap();
-    done(&fleet, &elsewhere).await;
+    made(&fleet, &elsewhere).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     let now = service.bulk(&admin(), &bulk.id).await.unwrap();
     let progress = service.bulk_progress(&bulk).await.unwrap();
@@ -316,7 +325,7 @@ async fn while_the_plugin_fails_a_bulk_stands_still_and_keeps_no_other_one_from_
         signature: None,
     };
     service.use_plugin(&admin(), file).await.unwrap();
-    done(&fleet, &bulk).await;
+    made(&fleet, &bulk).await;
     assert_eq!(commands(&fleet, &agents).await, vec![1; 20]);
     runner.stop(&fleet).await;
 }
@@ -333,7 +342,7 @@ async fn what_is_taken_back_while_a_bulk_runs_is_taken_back_from_its_beginning()
     until(&fleet, &bulk, |bulk, _| bulk.taken_back_by.is_none()).await;
     let progress = service.bulk_progress(&bulk).await.unwrap();
     assert_eq!(progress.pending, 0);
-    assert!(progress.failed >= 256 && progress.failed <= agents.len() as u64);
+    assert!(progress.cancelled >= 256 && progress.cancelled <= agents.len() as u64);
     runner.stop(&fleet).await;
 }
 
@@ -344,7 +353,7 @@ async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
     let service = &fleet.service;
     let bulk = service.start_bulk(&admin(), reset("1234")).await.unwrap();
     let runner = fleet.runs_bulks();
-    done(&fleet, &bulk).await;
+    made(&fleet, &bulk).await;
     runner.stop(&fleet).await;
     let first = service.history(&admin(), &agent.device).await.unwrap();
     fleet.report(agent, &first[0], Outcome::Success).await;
@@ -435,7 +444,7 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
         .await
         .unwrap();
     assert_eq!(approved.approved_by.as_deref(), Some("user bob"));
-    done(&fleet, &bulk).await;
+    made(&fleet, &bulk).await;
     assert_eq!(commands(&fleet, &agents).await, [1, 1, 1]);
     let twice = fleet.service.approve_bulk(&approver, &bulk.id).await;
     assert!(matches!(twice, Err(ServiceError::BulkState { .. })));
@@ -566,7 +575,7 @@ async fn the_password_of_a_bulk_lies_nowhere_in_the_store_and_is_forgotten_when_
     assert!(!is_stored(fleet.folder(), "cAnArY7zQ9"));
     assert!(is_stored(fleet.folder(), &bulk.id), "it would be found");
     let runner = fleet.runs_bulks();
-    let bulk = done(&fleet, &bulk).await;
+    let bulk = made(&fleet, &bulk).await;
     assert_eq!(bulk.sealed_password, None);
     let sent = fleet.sync(&agents[0]).await.commands;
     assert_eq!(agents[0].open(&sent[0]), "cAnArY7zQ9");
@@ -607,9 +616,10 @@ async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_ask
     let mut passwords = BTreeSet::new();
     for agent in &agents {
         let line = lines.iter().find(|it| it.device == agent.device).unwrap();
-        let Ok((password, command)) = &line.answer else {
+        let (Some(password), Ok((command, status))) = (&line.password, &line.command) else {
             panic!("it was refused")
         };
+        assert_eq!(*status, Status::Pending);
         let sent = fleet.sync(agent).await.commands;
         assert_eq!(sent[0].id, *command);
         assert_eq!(agent.open(&sent[0]), password.expose());
@@ -617,13 +627,14 @@ async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_ask
     }
     assert!(passwords.len() > 30, "{passwords:?}");
     let refused = lines.iter().find(|it| it.device == third.device).unwrap();
+    assert!(refused.password.is_none());
     assert!(
         refused
-            .answer
+            .command
             .as_ref()
             .is_err_and(|why| why.kind == "agent-too-old")
     );
-    done(&fleet, &bulk).await;
+    made(&fleet, &bulk).await;
     let twice = fleet.service.download_bulk_sheet(&alice, &bulk.id).await;
     assert!(matches!(twice, Err(ServiceError::BulkState { .. })));
 }
@@ -650,7 +661,7 @@ async fn a_download_that_breaks_off_ends_its_bulk_and_what_was_made_is_taken_bac
     let ended = taken_back(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);
     let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
-    let made = usize::try_from(progress.failed).unwrap();
+    let made = usize::try_from(progress.cancelled).unwrap();
     assert!(made >= first.len() && made < agents.len(), "{made}");
     assert_eq!(progress.pending, 0);
     runner.stop(&fleet).await;
@@ -670,7 +681,7 @@ async fn a_download_of_which_nobody_takes_the_last_page_has_broken_off() {
     let ended = taken_back(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);
     let progress = service.bulk_progress(&bulk).await.unwrap();
-    assert_eq!((progress.pending, progress.failed), (0, 10));
+    assert_eq!((progress.pending, progress.cancelled), (0, 10));
     runner.stop(&fleet).await;
 }
 
@@ -752,10 +763,109 @@ async fn a_bulk_can_replace_what_is_pending() {
     replacing.terms.replace_pending = true;
     let runner = fleet.runs_bulks();
     let bulk = fleet.service.start_bulk(&admin(), replacing).await.unwrap();
-    done(&fleet, &bulk).await;
+    made(&fleet, &bulk).await;
     let status = fleet.command(&agents[0], &before).await.status;
     assert!(matches!(status, Status::Failed(Failure::Superseded(_))));
     let sent = fleet.sync(&agents[0]).await.commands;
     assert_eq!(agents[0].open(&sent[0]), "5678");
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
+async fn a_bulk_ends_when_the_last_of_its_commands_has_an_outcome_however_it_came() {
+    let fleet = Fleet::new().await;
+    let agents = enroll(&fleet, 4).await;
+    let service = &fleet.service;
+    let runner = fleet.runs_bulks();
+    let bulk = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    let bulk = made(&fleet, &bulk).await;
+    assert_eq!(bulk.sealed_password, None, "it is forgotten already");
+    let mut commands = Vec::new();
+    for agent in &agents {
+        let history = service.history(&admin(), &agent.device).await.unwrap();
+        commands.push(history[0].clone());
+    }
+    fleet.report(&agents[0], &commands[0], Outcome::Success).await;
+    let locked = Outcome::Failed(Failure::UserLocked);
+    fleet.report(&agents[1], &commands[1], locked).await;
+    let replacing = Terms {
+        replaces: Some(commands[2].id.clone()),
+        valid_for: None,
+    };
+    let replacing = Reset {
+        password: password("5678"),
+        options: ResetOptions::default(),
+        terms: replacing,
+        reason: None,
+    };
+    service
+        .reset(&admin(), agents[2].device.as_str(), &replacing)
+        .await
+        .unwrap();
+    // The runner looks once a second.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let waiting = service.bulk(&admin(), &bulk.id).await.unwrap();
+    assert_eq!(
+        (waiting.state, waiting.ended_at),
+        (BulkState::WaitingForDevices, None),
+        "one is pending"
+    );
+    let alone = service.cancel_bulk(&admin(), &bulk.id, false).await;
+    assert!(matches!(alone, Err(ServiceError::BulkState { .. })));
+
+    let last = &commands[3].id;
+    service.cancel(&admin(), &agents[3].device, last).await.unwrap();
+    let ended = until(&fleet, &bulk, |bulk, _| bulk.state == BulkState::Done).await;
+    assert!(ended.ended_at.is_some());
+    let expected = BulkProgress {
+        success: 1,
+        failed: 1,
+        superseded: 1,
+        cancelled: 1,
+        ..BulkProgress::default()
+    };
+    assert_eq!(service.bulk_progress(&bulk).await.unwrap(), expected);
+    let over = service.cancel_bulk(&admin(), &bulk.id, true).await;
+    assert!(matches!(over, Err(ServiceError::BulkState { .. })));
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
+async fn who_cancels_a_bulk_that_waits_for_devices_takes_its_commands_back() {
+    let fleet = Fleet::new().await;
+    enroll(&fleet, 3).await;
+    let service = &fleet.service;
+    let runner = fleet.runs_bulks();
+    let bulk = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    made(&fleet, &bulk).await;
+    service.cancel_bulk(&admin(), &bulk.id, true).await.unwrap();
+    let ended = taken_back(&fleet, &bulk).await;
+    assert_eq!(ended.state, BulkState::Cancelled);
+    let progress = service.bulk_progress(&bulk).await.unwrap();
+    assert_eq!((progress.pending, progress.cancelled), (0, 3));
+    runner.stop(&fleet).await;
+}
+
+#[tokio::test]
+async fn of_a_bulk_whose_commands_were_replaced_the_reason_is_told_once() {
+    let fleet = Fleet::new().await;
+    enroll(&fleet, 3).await;
+    let service = &fleet.service;
+    let runner = fleet.runs_bulks();
+    let bulk = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    made(&fleet, &bulk).await;
+    let mut again = reset("5678");
+    again.terms.replace_pending = true;
+    let again = service.start_bulk(&admin(), again).await.unwrap();
+    made(&fleet, &again).await;
+    let failures = service.bulk_failures(&bulk).await.unwrap();
+    let superseded = |why: &Result<Status, NoCommand>| {
+        matches!(why, Ok(Status::Failed(Failure::Superseded(_))))
+    };
+    assert!(
+        matches!(&failures[..], [all] if all.devices == 3 && superseded(&all.why)),
+        "{failures:?}"
+    );
+    until(&fleet, &bulk, |bulk, _| bulk.state == BulkState::Done).await;
     runner.stop(&fleet).await;
 }

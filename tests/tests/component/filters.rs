@@ -41,7 +41,10 @@ struct Made {
 fn made() -> impl Strategy<Value = Made> {
     let outcome = option::of(select(vec![
         Outcome::Success,
+        Outcome::Failed(Failure::UserLocked),
+        Outcome::Failed(Failure::Cancelled),
         Outcome::Failed(Failure::Expired),
+        Outcome::Failed(Failure::Superseded("another".into())),
     ]));
     (
         select(vec![
@@ -203,7 +206,7 @@ fn fits(filter: &DeviceFilter, reach: &Reach, device: &Snapshot) -> bool {
     reach.includes(&told.groups)
         && search.is_none_or(|it| text.contains(&it))
         && filter.status.is_none_or(|it| it == status(device))
-        && is(filter.is_overridden, told.policy_override.is_some())
+        && is(filter.is_overridden, is_overridden(device))
         && filter
             .group
             .as_ref()
@@ -217,8 +220,15 @@ fn fits(filter: &DeviceFilter, reach: &Reach, device: &Snapshot) -> bool {
 }
 
 fn status(device: &Snapshot) -> StatusWord {
+    if device.revoked_at.is_some() {
+        return StatusWord::Revoked;
+    }
     let latest = device.latest.as_ref();
     latest.map_or(StatusWord::None, |it| StatusWord::from(&it.status))
+}
+
+fn is_overridden(device: &Snapshot) -> bool {
+    device.device.policy_override.is_some() && device.revoked_at.is_none()
 }
 
 /// All pages, read one by one.
@@ -260,8 +270,8 @@ proptest! {
                 let (mut ids, mut summary) = (Vec::new(), FleetSummary::default());
                 for device in devices.iter().filter(|it| fits(&filter, &reach, it)) {
                     ids.push(device.device.id.clone());
-                    let is_overridden = device.device.policy_override.is_some();
-                    summary.add(status(device), is_overridden, 1);
+                    assert_eq!(device.status(), status(device));
+                    summary.add(status(device), is_overridden(device), 1);
                 }
                 assert_eq!(list(&store, &reach, &filter, page).await, ids, "{reach} {filter:?}");
                 let counted = store.summary(&reach, &filter).await.unwrap();
@@ -316,7 +326,7 @@ async fn the_outcome_of_an_earlier_command_is_not_the_status_of_the_device() {
     commit(&store, &id, settle("1 the first", Outcome::Success)).await;
     let pending = list(&store, &Reach::ALL, &is(StatusWord::Pending), 9).await;
     assert_eq!(pending, std::slice::from_ref(&id));
-    let late = Failure::Cancelled;
+    let late = Failure::UserLocked;
     commit(&store, &id, settle("2 the second", Outcome::Failed(late))).await;
     let failed = list(&store, &Reach::ALL, &is(StatusWord::Failed), 9).await;
     assert_eq!(failed, [id]);

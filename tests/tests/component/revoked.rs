@@ -1,12 +1,15 @@
 //! A device that is trusted no more.
 
 use crate::fleet::{Fleet, admin, owner, signed_sync};
-use mdm_host::service::ServiceError;
+use mdm_host::{
+    service::ServiceError,
+    store::{DeviceFilter, FleetSummary, StatusWord},
+};
 use mdm_wire::{
     decisions::Status,
     sync::SyncRequest,
     time,
-    words::{Action, Failure},
+    words::{Action, Failure, Outcome},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -89,4 +92,41 @@ async fn a_sync_that_waits_ends_when_its_device_is_revoked() {
         ended.unwrap().unwrap(),
         Err(ServiceError::Revoked(_))
     ));
+}
+
+#[tokio::test]
+async fn a_revoked_device_counts_as_that_alone_whatever_becomes_of_its_commands() {
+    let fleet = Fleet::new().await;
+    let (done, busy) = (fleet.enroll(owner()).await, fleet.enroll(owner()).await);
+    let reset = fleet.reset(&done, "1234").await.unwrap();
+    fleet.report(&done, &reset, Outcome::Success).await;
+    fleet.reset(&busy, "1234").await.unwrap();
+    let summary = async || {
+        let all = DeviceFilter::default();
+        fleet.service.summary(&admin(), &all).await.unwrap()
+    };
+    let before = FleetSummary {
+        devices: 2,
+        success: 1,
+        pending: 1,
+        overridden: 1,
+        ..FleetSummary::default()
+    };
+    assert_eq!(summary().await, before);
+    for agent in [&done, &busy] {
+        let device = agent.device.as_str();
+        fleet.service.revoke(&admin(), device, None).await.unwrap();
+        let (snapshot, _) = fleet.service.device(&admin(), device).await.unwrap();
+        assert_eq!(snapshot.status(), StatusWord::Revoked);
+        let (status, _) = fleet.service.status(&admin(), device).await.unwrap();
+        assert!(!status.remove_offered);
+        let policy = fleet.service.set_policy(&admin(), device, None).await;
+        assert!(matches!(policy, Err(ServiceError::Revoked(_))));
+    }
+    let after = FleetSummary {
+        devices: 2,
+        revoked: 2,
+        ..FleetSummary::default()
+    };
+    assert_eq!(summary().await, after);
 }

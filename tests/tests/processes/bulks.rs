@@ -81,7 +81,7 @@ fn a_host_that_is_killed_in_the_middle_of_a_bulk_goes_on_and_makes_no_second_com
     );
     lab.start_host().unwrap();
     wait_until("the bulk is done", || {
-        Ok(lab.ask(&["bulk", "show", &id], "")?["state"] == "done")
+        Ok(lab.ask(&["bulk", "show", &id], "")?["state"] == "waiting-for-devices")
     })
     .unwrap();
     let database = rusqlite::Connection::open(database(&lab)).unwrap();
@@ -120,7 +120,7 @@ fn the_report_and_the_sheet_of_a_bulk_are_tables_that_no_spreadsheet_computes() 
     assert_eq!(bulk["progress"]["pending"], 3);
     let sheet = std::fs::read_to_string(&sheet).unwrap();
     let lines: Vec<&str> = sheet.lines().collect();
-    assert_eq!(lines[0], "device,name,password,command,why");
+    assert_eq!(lines[0], "device,name,password,status,command,why");
     assert_eq!(lines.len(), 4);
     for line in &lines[1..] {
         let cells: Vec<&str> = line.split(',').collect();
@@ -177,7 +177,7 @@ fn when_the_replica_that_runs_a_bulk_is_killed_the_other_goes_on_and_makes_no_se
     let (made, all) = (made(), fleet.devices() + 1);
     assert!(made < all, "it was over before the kill");
     wait_until("the bulk is done", || {
-        Ok(second.ask(&["bulk", "show", id], "")?["state"] == "done")
+        Ok(second.ask(&["bulk", "show", id], "")?["state"] == "waiting-for-devices")
     })
     .unwrap();
     let each = "select count(*), count(distinct device) from commands where bulk is not null";
@@ -208,7 +208,7 @@ fn a_bulk_of_a_large_fleet_takes_no_more_memory_than_one_of_a_small_one() {
         let show = ["bulk", "show", bulk["id"].as_str().unwrap()];
         // It is a matter of seconds, on a machine that has nothing else to do.
         let deadline = Instant::now() + 4 * PATIENCE;
-        while fleet.lab.ask(&show, "").unwrap()["state"] != "done" {
+        while fleet.lab.ask(&show, "").unwrap()["state"] != "waiting-for-devices" {
             assert!(Instant::now() < deadline, "the bulk is not done");
             std::thread::sleep(Duration::from_millis(100));
         }

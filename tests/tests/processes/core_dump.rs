@@ -170,7 +170,7 @@ fn assert_none_stays(lab: &Lab, admin: &Admin) {
     );
     assert_eq!(admin.post("bulks", bulk), StatusCode::ACCEPTED);
     wait_until("the bulk is done", || {
-        Ok(lab.ask(&["bulk", "list"], "")?["bulks"][0]["state"] == "done")
+        Ok(lab.ask(&["bulk", "list"], "")?["bulks"][0]["state"] == "waiting-for-devices")
     })
     .unwrap();
     let forms = canary.found_in(lab);

@@ -57,7 +57,8 @@ fn devices_are_listed_counted_and_grouped_by_command_line() {
     );
     let summary = lab.ask(&["device", "summary"], "").unwrap();
     let expected = json!({
-        "devices": 4, "pending": 1, "success": 0, "failed": 0, "none": 3, "overridden": 0
+        "devices": 4, "none": 3, "pending": 1, "success": 0, "failed": 0, "cancelled": 0, "expired": 0,
+        "superseded": 0, "revoked": 0, "overridden": 0
     });
     assert_eq!(summary, expected);
     let groups = lab.ask(&["device", "groups"], "").unwrap();

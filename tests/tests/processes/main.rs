@@ -26,6 +26,7 @@ mod replicas;
 mod rotation;
 mod schema;
 mod secrets;
+mod states;
 mod tls;
 mod trust;
 mod wake_up;

@@ -295,7 +295,7 @@ fn what_happens_while_a_receiver_is_away_arrives_when_it_is_back_also_if_the_hos
         Ok(receiver
             .kinds()
             .last()
-            .is_some_and(|it| it == "command.failed"))
+            .is_some_and(|it| it == "command.cancelled"))
     })
     .unwrap();
     // The first was refused, and came again under the same id.
@@ -307,7 +307,7 @@ fn what_happens_while_a_receiver_is_away_arrives_when_it_is_back_also_if_the_hos
         .map(|it| it.json()["type"].as_str().unwrap().to_owned());
     assert_eq!(
         kinds.collect::<Vec<_>>(),
-        ["device.enrolled", "command.pending", "command.failed"]
+        ["device.enrolled", "command.pending", "command.cancelled"]
     );
     assert!(messages.iter().all(|it| it.is_signed_with(&secret)));
     let failed = messages[2].json();

@@ -27,7 +27,9 @@ async function refresh() {
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const [id, before] of parts) {
     const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
-    if (!old || !fresh || fresh.innerHTML === before) continue;
+    // A part is gone: the page offers something else now.
+    if (!fresh) return location.reload();
+    if (!old || fresh.innerHTML === before) continue;
     parts.set(id, fresh.innerHTML);
     const focused = old.contains(document.activeElement);
     const place = focused ? [...old.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;

@@ -11,6 +11,7 @@ use crate::{
     store::{
         Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTurn, Bulks, NoCommand,
         Snapshot, StoreError,
+        bulk_progress::{PROGRESS, WHY},
     },
 };
 use async_trait::async_trait;
@@ -101,6 +102,16 @@ impl Bulks for PostgresStore {
         .await
     }
 
+    async fn bulks_answered(&self, most: u32) -> Result<Vec<Bulk>, StoreError> {
+        // A look into the index for each bulk: the planner would make a join of `not exists`, over all commands.
+        self.select_bulks(
+            "state = 'waiting-for-devices' and (select id from commands \
+             where bulk = bulks.id and status = '\"pending\"' limit 1) is null order by id limit $1",
+            &[&i64::from(most)],
+        )
+        .await
+    }
+
     async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError> {
         self.select_bulks(
             "state in ('waiting-for-approval', 'waiting-for-download') and requested_at < $1",
@@ -138,7 +149,7 @@ impl Bulks for PostgresStore {
                     "update bulks set state = $3, approved_by = coalesce($4, approved_by), \
                      taken_back_by = coalesce($5, taken_back_by), \
                      ended_at = case when $6 then coalesce(ended_at, $7) end, \
-                     sealed_password = case when $6 then null else sealed_password end \
+                     sealed_password = case when $9 then null else sealed_password end \
                      where id = $1 and state = $2 and (held_until < {NOW} or not $8)"
                 );
                 let turned = batch
@@ -150,9 +161,10 @@ impl Bulks for PostgresStore {
                             &turn.to.word(),
                             &turn.approved_by,
                             &turn.taken_back_by,
-                            &turn.to.is_over(),
+                            &turn.to.has_ended(),
                             &signed(turn.at),
                             &turn.if_unheld,
+                            &turn.to.is_over(),
                         ],
                     )
                     .await?;
@@ -285,26 +297,27 @@ impl Bulks for PostgresStore {
 
     async fn bulk_progress(&self, bulk: &str) -> Result<BulkProgress, StoreError> {
         let query = format!(
-            "select count(*) filter (where status = '\"pending\"') as pending, \
-             count(*) filter (where status = '\"success\"') as success, \
-             count(*) filter (where status not in {NO_FAILURES}) as failed, \
-             (select count(*) from bulk_refusals where bulk = $1) as refused \
+            "select {PROGRESS}, (select count(*) from bulk_refusals where bulk = $1) as refused \
              from commands where bulk = $1"
         );
         let row = self.reader().await?.row(&query, &[&bulk]).await?;
-        Ok(BulkProgress {
+        let counted = BulkProgress {
             pending: number(&row, "pending")?,
             success: number(&row, "success")?,
-            failed: number(&row, "failed")?,
+            failed: 0,
+            cancelled: number(&row, "cancelled")?,
+            expired: number(&row, "expired")?,
+            superseded: number(&row, "superseded")?,
             refused: number(&row, "refused")?,
-        })
+        };
+        Ok(counted.of_commands(number(&row, "commands")?))
     }
 
     async fn bulk_failures(&self, bulk: &str, most: u32) -> Result<Vec<BulkFailures>, StoreError> {
         // The texts of one kind of refusal may differ from device to device: one of them stands for all.
         let query = format!(
-            "select status, null::text as kind, null::text as detail, count(*) as number from commands \
-             where bulk = $1 and status not in {NO_FAILURES} group by status \
+            "select min(status) as status, null::text as kind, null::text as detail, count(*) as number from commands \
+             where bulk = $1 and status not in {NO_FAILURES} group by {WHY} \
              union all select null, kind, min(detail), count(*) from bulk_refusals \
              where bulk = $1 group by kind order by number desc limit $2"
         );

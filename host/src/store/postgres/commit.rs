@@ -111,7 +111,7 @@ fn apply(
         )),
         Change::Revoke => {
             steps.push(Step::new(
-                "update devices set signing_key = null, revoked_at = $1 where id = $2",
+                "update devices set signing_key = null, revoked_at = $1, status = 'revoked' where id = $2",
                 values![signed(at), id.clone()],
             ));
             steps.push(Step::new(
@@ -183,9 +183,9 @@ fn settle(
         )
         .or(StoreError::Conflict),
     );
-    // A device has the status of its latest command, and this may be an earlier one.
+    // A device has the status of its latest command, and this may be an earlier one; or it is revoked.
     steps.push(Step::new(
-        "update devices set status = $1 where id = $2 and latest_command = $3",
+        "update devices set status = $1 where id = $2 and latest_command = $3 and revoked_at is null",
         values![StatusWord::from(&status).word(), device, command.clone()],
     ));
     steps.push(Step::new(

@@ -10,6 +10,7 @@ use crate::{
     store::{
         Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTurn, Bulks, NoCommand,
         Snapshot, StoreError,
+        bulk_progress::{PROGRESS, WHY},
     },
 };
 use async_trait::async_trait;
@@ -92,6 +93,14 @@ impl Bulks for SqliteStore {
             .await
     }
 
+    async fn bulks_answered(&self, most: u32) -> Result<Vec<Bulk>, StoreError> {
+        let condition = "state = 'waiting-for-devices' and not exists \
+                         (select 1 from commands where bulk = bulks.id and status = '\"pending\"') \
+                         order by id limit ?";
+        self.read(move |connection| select(connection, condition, params![most]))
+            .await
+    }
+
     async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError> {
         let condition =
             "state in ('waiting-for-approval', 'waiting-for-download') and requested_at < ?";
@@ -122,7 +131,7 @@ impl Bulks for SqliteStore {
                     "update bulks set state = ?3, approved_by = coalesce(?4, approved_by), \
                      taken_back_by = coalesce(?5, taken_back_by), \
                      ended_at = case when ?6 then coalesce(ended_at, ?7) end, \
-                     sealed_password = case when ?6 then null else sealed_password end \
+                     sealed_password = case when ?8 then null else sealed_password end \
                      where id = ?1 and state = ?2",
                     params![
                         id,
@@ -130,8 +139,9 @@ impl Bulks for SqliteStore {
                         turn.to.word(),
                         turn.approved_by,
                         turn.taken_back_by,
-                        turn.to.is_over(),
+                        turn.to.has_ended(),
                         turn.at,
+                        turn.to.is_over(),
                     ],
                 )?;
                 if turned == 1 {
@@ -266,19 +276,20 @@ impl Bulks for SqliteStore {
         let bulk = bulk.to_owned();
         self.read(move |connection| {
             let mut query = connection.prepare_cached(&format!(
-                "select count(*) filter (where status = '\"pending\"'), \
-                 count(*) filter (where status = '\"success\"'), \
-                 count(*) filter (where status not in {NO_FAILURES}), \
-                 (select count(*) from bulk_refusals where bulk = ?1) \
+                "select {PROGRESS}, (select count(*) from bulk_refusals where bulk = ?1) as refused \
                  from commands where bulk = ?1"
             ))?;
             Ok(query.query_row([bulk], |row| {
-                Ok(BulkProgress {
-                    pending: row.get(0)?,
-                    success: row.get(1)?,
-                    failed: row.get(2)?,
-                    refused: row.get(3)?,
-                })
+                let counted = BulkProgress {
+                    pending: row.get("pending")?,
+                    success: row.get("success")?,
+                    failed: 0,
+                    cancelled: row.get("cancelled")?,
+                    expired: row.get("expired")?,
+                    superseded: row.get("superseded")?,
+                    refused: row.get("refused")?,
+                };
+                Ok(counted.of_commands(row.get("commands")?))
             })?)
         })
         .await
@@ -289,8 +300,8 @@ impl Bulks for SqliteStore {
         self.read(move |connection| {
             // The texts of one kind of refusal may differ from device to device: one of them stands for all.
             let mut query = connection.prepare_cached(&format!(
-                "select status, null as kind, null as detail, count(*) as number from commands \
-                 where bulk = ?1 and status not in {NO_FAILURES} group by status \
+                "select min(status) as status, null as kind, null as detail, count(*) as number from commands \
+                 where bulk = ?1 and status not in {NO_FAILURES} group by {WHY} \
                  union all select null, kind, min(detail), count(*) from bulk_refusals \
                  where bulk = ?1 group by kind order by number desc limit ?2"
             ))?;

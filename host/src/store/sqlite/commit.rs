@@ -97,7 +97,7 @@ fn apply(connection: &Connection, commit: &Commit, change: &Change) -> Result<()
         Change::Revoke => {
             connection
                 .prepare_cached(
-                    "update devices set signing_key = null, revoked_at = ? where id = ?",
+                    "update devices set signing_key = null, revoked_at = ?, status = 'revoked' where id = ?",
                 )?
                 .execute(params![at, device])?;
             connection
@@ -169,9 +169,11 @@ fn settle(
     if !was_pending {
         return Err(StoreError::Conflict);
     }
-    // A device has the status of its latest command, and this may be an earlier one.
+    // A device has the status of its latest command, and this may be an earlier one; or it is revoked.
     connection
-        .prepare_cached("update devices set status = ? where id = ? and latest_command = ?")?
+        .prepare_cached(
+            "update devices set status = ? where id = ? and latest_command = ? and revoked_at is null",
+        )?
         .execute(params![StatusWord::from(&status).word(), device, command])?;
     connection
         .prepare_cached("delete from outbox where command = ?")?

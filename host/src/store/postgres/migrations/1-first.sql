@@ -20,8 +20,9 @@ create table devices (
     version bigint not null,
     found_by text not null,                    -- name and id in small letters: what a search looks through
     latest_command text collate "C",           -- null: it never had one
-    status text not null default 'none',       -- of the latest command: none, pending, success or failed
-    is_overridden boolean not null generated always as (policy_override_command is not null) stored
+    status text not null default 'none',       -- of the latest command, or none, or revoked
+    is_overridden boolean not null generated always as
+        (policy_override_command is not null and revoked_at is null) stored
 ) with (fillfactor = 70);
 create index devices_by_status on devices (status, id);
 create index devices_overridden on devices (id) where is_overridden;
@@ -96,6 +97,7 @@ create table bulks (
 create index bulks_waiting on bulks (requested_at)
     where state in ('waiting-for-approval', 'waiting-for-download');
 create index bulks_under_way on bulks (id) where state = 'running' or taken_back_by is not null;
+create index bulks_waiting_for_devices on bulks (id) where state = 'waiting-for-devices';
 
 -- The devices that have no command of a bulk, and why.
 create table bulk_refusals (

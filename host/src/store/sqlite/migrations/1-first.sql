@@ -20,8 +20,9 @@ create table devices (
     version integer not null,
     found_by text not null,                    -- name and id in small letters: what a search looks through
     latest_command text,                       -- null: it never had one
-    status text not null default 'none',       -- of the latest command: none, pending, success or failed
-    is_overridden integer not null generated always as (policy_override_command is not null) stored
+    status text not null default 'none',       -- of the latest command, or none, or revoked
+    is_overridden integer not null generated always as
+        (policy_override_command is not null and revoked_at is null) stored
 ) strict;
 -- A list is read from these alone, however it is filtered, and only then are its devices looked up.
 create index devices_listed on devices
@@ -92,6 +93,7 @@ create table bulks (
 create index bulks_waiting on bulks (requested_at)
     where state in ('waiting-for-approval', 'waiting-for-download');
 create index bulks_under_way on bulks (id) where state = 'running' or taken_back_by is not null;
+create index bulks_waiting_for_devices on bulks (id) where state = 'waiting-for-devices';
 
 -- The devices that have no command of a bulk, and why.
 create table bulk_refusals (
