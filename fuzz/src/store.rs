@@ -12,9 +12,9 @@ use mdm_host::{
         Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Begun, Bulk, BulkAnswer,
         BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices,
         Enrollment, Fleet, FleetSummary, Group, Idempotency, KeyTimes, KeyedCall, Lifecycle,
-        NewDevice, NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe,
-        Progress, Replicas, Session, Shared, Snapshot, StoreError, User, UserChange, WakeUps,
-        Webhook, WebhookState, Webhooks,
+        NewDevice, NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile,
+        Probe, Progress, Replicas, Session, Shared, Snapshot, StoreError, TokenChange, Tokens, User,
+        UserChange, WakeUps, Webhook, WebhookState, Webhooks,
     },
     token::TokenDigest,
 };
@@ -260,6 +260,11 @@ impl Fleet for OneDevice {
 
 #[async_trait]
 impl AuditTrail for OneDevice {
+    async fn append_audit(&self, entry: AuditEntry) -> Result<()> {
+        self.lock().audit.push(entry);
+        Ok(())
+    }
+
     async fn audit(
         &self,
         filter: &AuditFilter,
@@ -411,6 +416,10 @@ impl Accounts for OneDevice {
         Ok(None)
     }
 
+    async fn is_invited(&self, _: &str, _: Timestamp) -> Result<bool> {
+        Ok(false)
+    }
+
     async fn accept_invitation(&self, _: TokenDigest, _: String, _: AuditEntry) -> Result<bool> {
         Ok(false)
     }
@@ -442,6 +451,10 @@ impl Accounts for OneDevice {
         Ok(())
     }
 
+}
+
+#[async_trait]
+impl Tokens for OneDevice {
     async fn api_tokens(&self) -> Result<Vec<ApiToken>> {
         Ok(Vec::new())
     }
@@ -451,16 +464,25 @@ impl Accounts for OneDevice {
             name: "admin".into(),
             permissions: Permission::ALL.into(),
             reach: Reach::ALL,
-            made_by: "host".into(),
+            owner: None,
             created_at: 0,
             expires_at: None,
         }))
     }
 
-    async fn add_api_token(&self, _: TokenDigest, about: ApiToken, _: AuditEntry) -> Result<bool> {
+    async fn add_api_token(
+        &self,
+        _: TokenDigest,
+        about: ApiToken,
+        _: AuditEntry,
+    ) -> Result<TokenChange> {
         assert!((1..=64).contains(&about.name.len()) && !about.permissions.is_empty());
         assert!(about.expires_at.is_none_or(|end| end < END_OF_CALENDAR));
-        Ok(true)
+        Ok(TokenChange::Done)
+    }
+
+    async fn set_token_owner(&self, _: &str, _: &str, _: AuditEntry) -> Result<TokenChange> {
+        Ok(TokenChange::Unknown)
     }
 
     async fn remove_api_token(&self, _: &str, _: AuditEntry) -> Result<bool> {

@@ -187,6 +187,15 @@ impl Reach {
     /// All devices.
     pub const ALL: Self = Self(None);
 
+    /// The devices that are in both, by their groups.
+    pub fn intersection(&self, other: &Self) -> Self {
+        match (&self.0, &other.0) {
+            (None, _) => other.clone(),
+            (_, None) => self.clone(),
+            (Some(ours), Some(theirs)) => Self(Some(ours & theirs)),
+        }
+    }
+
     /// Whether a device in these groups is among them.
     pub fn includes(&self, groups: &[String]) -> bool {
         match &self.0 {
@@ -219,7 +228,7 @@ impl fmt::Display for Reach {
 pub struct Caller {
     /// As the audit trail names them: `user alice`, `token backup`, `agent`, `host`.
     pub name: String,
-    /// Who made the token that they call with; none: they are no token.
+    /// For whom the token acts that they call with; none: they are no token.
     pub behind: Option<String>,
     /// The address that the call comes from, where it comes by network.
     pub address: Option<IpAddr>,
@@ -257,7 +266,7 @@ pub enum Forbidden {
     Grant(String),
     /// Nobody may approve what they have asked for themselves.
     #[error(
-        "{0} has asked for this, or made the token that has, so somebody else has to approve it"
+        "{0} has asked for this, or owns the token that has, so somebody else has to approve it"
     )]
     OwnRequest(String),
     /// No program approves anything.
@@ -299,9 +308,14 @@ impl Caller {
         }
     }
 
-    /// Who is behind the call: a token acts for whoever made it.
+    /// Who is behind the call: a token acts for its owner.
     pub fn principal(&self) -> &str {
         self.behind.as_ref().unwrap_or(&self.name)
+    }
+
+    /// The user who calls, or for whom the token acts. None: nobody who signs in is behind the call.
+    pub fn user(&self) -> Option<&str> {
+        self.principal().strip_prefix("user ")
     }
 
     /// Lets a call through by which a person approves what somebody else is behind.
@@ -431,5 +445,15 @@ mod tests {
         assert!(reach.includes_group("sales") && !reach.includes_group("it"));
         assert!(Reach::ALL.includes(&[]) && Reach::ALL.includes_group("it"));
         assert!(!Reach(Some(BTreeSet::new())).includes(&groups(&["sales"])));
+    }
+
+    #[test]
+    fn what_two_may_reach_together_is_what_each_of_them_may() {
+        let reach = |names: &[&str]| Reach(Some(names.iter().map(|it| (*it).into()).collect()));
+        let two = reach(&["sales", "it"]);
+        assert_eq!(Reach::ALL.intersection(&two), two);
+        assert_eq!(two.intersection(&Reach::ALL), two);
+        assert_eq!(two.intersection(&reach(&["it", "hr"])), reach(&["it"]));
+        assert_eq!(two.intersection(&reach(&["hr"])), reach(&[]), "no device");
     }
 }

@@ -292,6 +292,8 @@ pub struct InvitationView {
     pub user: String,
     /// The path of the page, on this host.
     pub path: String,
+    /// The URL of the page; none: the host was not told where it is reached.
+    pub url: Option<String>,
     /// When its time is over.
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
@@ -302,6 +304,7 @@ impl From<Invitation> for InvitationView {
     fn from(made: Invitation) -> Self {
         Self {
             path: made.path(),
+            url: made.url(),
             user: made.user,
             expires_at: made.expires_at,
         }
@@ -317,8 +320,9 @@ pub struct ApiTokenView {
     pub permissions: BTreeSet<Permission>,
     /// To which devices: those of these groups; none: all.
     pub groups: Reach,
-    /// Who is behind it: who made it, or who made the token that did.
-    pub made_by: String,
+    /// The user for whom it acts: it does no more than they may, and ends with them. None: the host's own machine made
+    /// it.
+    pub owner: Option<String>,
     /// Since when there is this token.
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
@@ -335,7 +339,7 @@ impl From<ApiToken> for ApiTokenView {
             name: token.name,
             permissions: token.permissions,
             groups: token.reach,
-            made_by: token.made_by,
+            owner: token.owner,
             created_at: token.created_at,
             expires_at: token.expires_at,
         }

@@ -29,6 +29,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(invite_again))
         .routes(routes!(tokens, add_token))
         .routes(routes!(remove_token))
+        .routes(routes!(hand_over_token))
 }
 
 /// A new user.
@@ -71,6 +72,14 @@ struct NewApiToken {
     groups: Reach,
     /// In seconds; none: until it is taken back.
     valid_for: Option<u64>,
+}
+
+/// Who is to own a token.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewOwner {
+    /// The name of a user.
+    owner: String,
 }
 
 /// The users.
@@ -116,7 +125,7 @@ async fn change_user(
     Ok(Json(host.managed_user(&by, &user).await?.into()))
 }
 
-/// Removes a user.
+/// Removes a user, and the tokens that act for them.
 #[utoipa::path(
     delete,
     path = "/users/{user}",
@@ -157,6 +166,8 @@ async fn tokens(By(by): By, host: Host) -> Answer<Vec<ApiTokenView>> {
 }
 
 /// Makes a token. It is told this once.
+///
+/// It acts for the user who calls: it does no more than they may, and ends with them.
 #[utoipa::path(
     post,
     path = "/tokens",
@@ -176,6 +187,27 @@ async fn add_token(
         token: token.to_string(),
     };
     Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// Hands a token over to another user.
+///
+/// From then on it acts for them: it does no more than they may, and ends with them.
+#[utoipa::path(
+    put,
+    path = "/tokens/{token}/owner",
+    tag = USERS,
+    request_body = NewOwner,
+    responses((status = 200, body = ApiTokenView)),
+)]
+async fn hand_over_token(
+    By(by): By,
+    host: Host,
+    Path(token): Path<String>,
+    Body(NewOwner { owner }): Body<NewOwner>,
+) -> Answer<ApiTokenView> {
+    Ok(Json(
+        host.hand_over_token(&by, &token, &owner).await?.into(),
+    ))
 }
 
 /// Takes a token back.

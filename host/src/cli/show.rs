@@ -84,16 +84,17 @@ pub(super) fn users(users: &[UserView]) -> String {
 
 pub(super) fn tokens(tokens: &[ApiTokenView]) -> String {
     let mut page = format!(
-        "{:20}  {:20}  {:20}  {}\n",
-        "NAME", "VALID UNTIL", "DEVICES", "MAY"
+        "{:20}  {:20}  {:20}  {:20}  {}\n",
+        "NAME", "VALID UNTIL", "OWNER", "DEVICES", "MAY"
     );
     for token in tokens {
+        let owner = token.owner.as_deref().unwrap_or("the host's machine");
         let until = token.expires_at.map_or("taken back".into(), time);
         let may: Vec<&str> = token.permissions.iter().map(|it| it.word()).collect();
         let devices = token.groups.to_string();
         line!(
             page,
-            "{:20}  {until:20}  {devices:20}  {}",
+            "{:20}  {until:20}  {owner:20}  {devices:20}  {}",
             token.name,
             may.join(" ")
         );

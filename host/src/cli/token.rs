@@ -15,7 +15,8 @@ pub(super) enum Token {
         #[command(flatten)]
         host: Host,
     },
-    /// Make a token, and show it, once.
+    /// Make a token, and show it, once. It does no more than its owner may, and ends with them: that is the user who
+    /// makes it, or for whom the token acts that makes it.
     Add {
         /// What to call it.
         name: String,
@@ -29,6 +30,16 @@ pub(super) enum Token {
         /// How long it is valid, in seconds. Without it: until it is taken back.
         #[arg(long)]
         valid_for: Option<u64>,
+        #[command(flatten)]
+        host: Host,
+    },
+    /// Hand a token over to another user, who owns it from then on.
+    HandOver {
+        /// What it is called.
+        name: String,
+        /// The name of the user.
+        #[arg(long)]
+        to: String,
         #[command(flatten)]
         host: Host,
     },
@@ -65,6 +76,12 @@ impl Token {
                 });
                 let made: NewApiTokenView = client.post(&["tokens"], &body).await?;
                 client.print(&made, |made| made.token.clone())
+            }
+            Self::HandOver { name, to, host } => {
+                let client = Client::new(&host)?;
+                let body = json!({ "owner": to });
+                let token: ApiTokenView = client.put(&["tokens", &name, "owner"], &body).await?;
+                client.print(&[token], |tokens| show::tokens(tokens))
             }
             Self::Remove { name, host } => {
                 let client = Client::new(&host)?;

@@ -88,6 +88,23 @@ pub(super) async fn remove(
     Ok(Redirect::to("/tokens"))
 }
 
+/// The form that hands a token over.
+#[derive(Deserialize)]
+pub(super) struct NewOwner {
+    owner: String,
+}
+
+pub(super) async fn hand_over(
+    host: Host,
+    Path(token): Path<String>,
+    Form(signed_in, form): Form<NewOwner>,
+) -> Result<Redirect, PageError> {
+    host.service
+        .hand_over_token(&signed_in.caller, &token, form.owner.trim())
+        .await?;
+    Ok(Redirect::to("/tokens"))
+}
+
 /// The token, which is shown this once.
 fn told(signed_in: &SignedIn, name: &str, token: &str) -> Markup {
     let page = Page {
@@ -121,10 +138,13 @@ async fn view(
     };
     let content = html! {
         h1 { "Tokens" }
-        p .quiet { "What programs call the API with." }
+        p .quiet {
+            "What programs call the API with. A token does no more than its owner may at that moment, and ends with "
+            "them, unless it is handed over before."
+        }
         section .card .scroll tabindex="0" aria-label="Tokens" {
             table .stacked {
-                thead { tr { th { "Name" } th { "May" } th { "Devices" } th { "Valid until" } th { span .sr { "Take back" } } } }
+                thead { tr { th { "Name" } th { "May" } th { "Devices" } th { "Valid until" } th { "Owner" } th { span .sr { "Take back" } } } }
                 tbody {
                     @for token in &tokens {
                         tr {
@@ -135,6 +155,19 @@ async fn view(
                                 @match token.expires_at {
                                     Some(end) => (texts::time(end)),
                                     None => "it is taken back",
+                                }
+                            }
+                            td data-head="Owner" {
+                                @match &token.owner {
+                                    Some(owner) => (owner),
+                                    None => "the host's machine",
+                                }
+                                form .with-buttons method="post" action={ "/tokens/" (token.name) "/owner" } {
+                                    (form_token(signed_in))
+                                    input type="text" name="owner" required maxlength="64" placeholder="user"
+                                        aria-label={ "New owner of " (token.name) } autocapitalize="off"
+                                        spellcheck="false";
+                                    button type="submit" aria-label={ "Hand over " (token.name) } { "Hand over" }
                                 }
                             }
                             td {

@@ -113,7 +113,10 @@ fn view(signed_in: &SignedIn, name: &str, form: &Filled, fault: Option<&str>) ->
         form .card method="post" action={ "/users/" (name) "/remove" } {
             (form_token(signed_in))
             h2 { "Remove" }
-            p { "Every session of " (name) " ends. What was done stays in the audit trail." }
+            p {
+                "Every session of " (name) " ends, and so does every token that acts for them: hand over what is still "
+                "needed, on the page " a href="/tokens" { "Tokens" } ". What was done stays in the audit trail."
+            }
             div .buttons { button .danger type="submit" { "Remove " (name) } }
         }
     };

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
-    store::ApiToken,
+    store::{ApiToken, TokenChange},
     token::{self, TokenDigest},
 };
 use mdm_wire::time;
@@ -49,7 +49,7 @@ impl Service {
             name: name.to_owned(),
             permissions,
             reach,
-            made_by: by.principal().to_owned(),
+            owner: by.user().map(str::to_owned),
             created_at: at,
             expires_at: valid_for.map(|seconds| at + seconds * 1000),
         };
@@ -72,18 +72,38 @@ impl Service {
             detail: Some(format!("{name}: {}, {}", words.join(" "), about.reach)),
             ..AuditEntry::new(about.created_at, by, "add-token")
         };
-        match self.store.add_api_token(token, about, audit).await? {
-            true => Ok(()),
-            false => Err(ServiceError::NameTaken(name)),
-        }
+        let owner = about.owner.clone().unwrap_or_default();
+        let change = self.store.add_api_token(token, about, audit).await?;
+        changed(change, &name, &owner)
+    }
+
+    /// Gives a token another owner: from now on it acts for them, does no more than they may, and ends with them.
+    pub async fn hand_over_token(
+        &self,
+        by: &Caller,
+        name: &str,
+        owner: &str,
+    ) -> Result<ApiToken, ServiceError> {
+        let token = self.managed_token(by, name).await?;
+        self.managed_user(by, owner).await?;
+        let audit = AuditEntry {
+            detail: Some(match &token.owner {
+                Some(former) => format!("{name}: from {former} to {owner}"),
+                None => format!("{name}: to {owner}"),
+            }),
+            ..AuditEntry::new(time::now(), by, "hand-over-token")
+        };
+        let change = self.store.set_token_owner(name, owner, audit).await?;
+        changed(change, name, owner)?;
+        Ok(ApiToken {
+            owner: Some(owner.to_owned()),
+            ..token
+        })
     }
 
     /// Takes a token back.
     pub async fn remove_token(&self, by: &Caller, name: &str) -> Result<(), ServiceError> {
-        let tokens = self.store.api_tokens().await?;
-        let token = tokens.iter().find(|token| token.name == name);
-        let token = token.ok_or_else(|| ServiceError::UnknownToken(name.to_owned()))?;
-        by.check_grant(&token.permissions, &token.reach)?;
+        self.managed_token(by, name).await?;
         let audit = AuditEntry {
             detail: Some(name.to_owned()),
             ..AuditEntry::new(time::now(), by, "remove-token")
@@ -92,5 +112,23 @@ impl Service {
             true => Ok(()),
             false => Err(ServiceError::UnknownToken(name.to_owned())),
         }
+    }
+
+    /// One token that this caller could have made.
+    async fn managed_token(&self, by: &Caller, name: &str) -> Result<ApiToken, ServiceError> {
+        let tokens = self.store.api_tokens().await?;
+        let token = tokens.into_iter().find(|token| token.name == name);
+        let token = token.ok_or_else(|| ServiceError::UnknownToken(name.to_owned()))?;
+        by.check_grant(&token.permissions, &token.reach)?;
+        Ok(token)
+    }
+}
+
+fn changed(change: TokenChange, name: &str, owner: &str) -> Result<(), ServiceError> {
+    match change {
+        TokenChange::Done => Ok(()),
+        TokenChange::Unknown => Err(ServiceError::UnknownToken(name.to_owned())),
+        TokenChange::NameTaken => Err(ServiceError::NameTaken(name.to_owned())),
+        TokenChange::UnknownOwner => Err(ServiceError::UnknownUser(owner.to_owned())),
     }
 }

@@ -1,14 +1,13 @@
-//! Who may call: users, the sessions that they have open, and tokens of programs.
+//! Users, and the sessions that they have open.
 
 use super::StoreError;
 use crate::{
-    access::{Permission, Reach, Role},
+    access::{Reach, Role},
     audit::AuditEntry,
     token::TokenDigest,
 };
 use async_trait::async_trait;
 use mdm_wire::time::Timestamp;
-use std::collections::BTreeSet;
 
 /// Somebody who signs in.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,24 +58,7 @@ pub struct Session {
     pub used: Timestamp,
 }
 
-/// What a program calls with. The token itself is kept as a digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiToken {
-    /// What people call it.
-    pub name: String,
-    /// What it may do.
-    pub permissions: BTreeSet<Permission>,
-    /// To which devices.
-    pub reach: Reach,
-    /// Who is behind it: who made it, or who made the token that did.
-    pub made_by: String,
-    /// Since when there is this token.
-    pub created_at: Timestamp,
-    /// Until when it counts; none: until it is taken back.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// Who may call. What changes something has its line in the audit trail.
+/// Who signs in. What changes something has its line in the audit trail.
 #[async_trait]
 pub trait Accounts: Send + Sync + 'static {
     /// All users, by name.
@@ -97,7 +79,7 @@ pub trait Accounts: Send + Sync + 'static {
         audit: AuditEntry,
     ) -> Result<UserChange, StoreError>;
 
-    /// Removes a user, with what was open of theirs.
+    /// Removes a user, with their sessions, invitations and tokens. Each token has its own line in the audit trail.
     async fn remove_user(&self, name: &str, audit: AuditEntry) -> Result<UserChange, StoreError>;
 
     /// Keeps the secret of a user's one-time passwords, or forgets it. False: there is no user of this name.
@@ -128,6 +110,9 @@ pub trait Accounts: Send + Sync + 'static {
         token: TokenDigest,
         now: Timestamp,
     ) -> Result<Option<String>, StoreError>;
+
+    /// Whether this user has an invitation whose time is not over.
+    async fn is_invited(&self, user: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Spends an invitation: its user has this password from now on, no one-time passwords, and no session open.
     /// False: there is no such invitation any more.
@@ -163,25 +148,4 @@ pub trait Accounts: Send + Sync + 'static {
         began_before: Timestamp,
         used_before: Timestamp,
     ) -> Result<(), StoreError>;
-
-    /// All tokens, by name.
-    async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError>;
-
-    /// What this token may do, if it counts.
-    async fn api_token(
-        &self,
-        token: TokenDigest,
-        now: Timestamp,
-    ) -> Result<Option<ApiToken>, StoreError>;
-
-    /// Makes a token. False: there is one of this name.
-    async fn add_api_token(
-        &self,
-        token: TokenDigest,
-        about: ApiToken,
-        audit: AuditEntry,
-    ) -> Result<bool, StoreError>;
-
-    /// Takes a token back. False: there is none of this name.
-    async fn remove_api_token(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError>;
 }

@@ -1,7 +1,7 @@
-//! The audit trail, as it is read. What is done writes its own line, in its own transaction.
+//! The audit trail. What changes something writes its own line, in its own transaction; the others are appended here.
 
 use super::StoreError;
-use crate::audit::AuditLine;
+use crate::audit::{AuditEntry, AuditLine};
 use async_trait::async_trait;
 use mdm_wire::time::Timestamp;
 
@@ -22,9 +22,12 @@ pub struct AuditFilter {
     pub until: Option<Timestamp>,
 }
 
-/// The audit trail, as it is read.
+/// The audit trail.
 #[async_trait]
 pub trait AuditTrail: Send + Sync + 'static {
+    /// Adds a line about something that changed nothing.
+    async fn append_audit(&self, entry: AuditEntry) -> Result<(), StoreError>;
+
     /// Up to `most` lines before the line `before`, latest first.
     async fn audit(
         &self,

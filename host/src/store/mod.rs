@@ -18,10 +18,11 @@ mod probe;
 mod replicas;
 mod schema;
 mod sqlite;
+mod tokens;
 mod wake_ups;
 mod webhooks;
 
-pub use accounts::{Accounts, ApiToken, Session, User, UserChange};
+pub use accounts::{Accounts, Session, User, UserChange};
 pub use audit_trail::{AuditFilter, AuditTrail};
 pub use bulk_progress::{BulkFailures, BulkProgress};
 pub use bulks::{Bulk, BulkAnswer, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand};
@@ -35,12 +36,14 @@ pub use postgres::{BadUrl, PostgresOptions, PostgresStore, PostgresUrl};
 pub use probe::Probe;
 pub use replicas::{CallCount, Changes, Heard, NotTaken, Replicas};
 pub use sqlite::SqliteStore;
+pub use tokens::{ApiToken, TokenChange, Tokens};
 pub use wake_ups::{FIRST_PAUSE, LONGEST_PAUSE, WakeUps};
 pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webhooks};
 
 use std::sync::Arc;
 
 use fleet::found_by;
+use tokens::token_ended;
 
 /// Why the store did not do as it was asked. Nothing was written then, unless it is `Failed`.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -115,6 +118,7 @@ pub trait Store:
     + PluginChoices
     + Probe
     + Shared
+    + Tokens
     + WakeUps
     + Webhooks
 {
@@ -132,6 +136,7 @@ impl<S> Store for S where
         + PluginChoices
         + Probe
         + Shared
+        + Tokens
         + WakeUps
         + Webhooks
 {

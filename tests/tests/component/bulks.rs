@@ -7,7 +7,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 use mdm_host::{
-    access::{Caller, Forbidden, Permission, Reach},
+    access::{Caller, Forbidden, Permission, Reach, Role},
     audit::AuditEntry,
     change::Change,
     plugin::REFERENCE,
@@ -466,6 +466,11 @@ async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
         ..admin()
     };
     let (alice, bob) = (user("user alice"), user("user bob"));
+    for name in ["alice", "bob"] {
+        let by = admin();
+        let made = service.add_user(&by, name, Role::Admin, Reach::ALL);
+        made.await.unwrap();
+    }
     let hers = token(&alice, "hers").await;
     let by_hers = token(&hers, "by-hers").await;
     for asking in [&alice, &hers, &by_hers] {
@@ -487,11 +492,11 @@ async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
         assert_eq!(approved.approved_by.as_deref(), Some("user bob"));
     }
     let tokens = service.tokens(&admin()).await.unwrap();
-    let made_by = |name: &str| &tokens.iter().find(|it| it.name == name).unwrap().made_by;
-    assert_eq!(
-        (made_by("hers"), made_by("by-hers")),
-        (&alice.name, &alice.name)
-    );
+    let owner = |name: &str| {
+        let token = tokens.iter().find(|it| it.name == name).unwrap();
+        token.owner.as_deref()
+    };
+    assert_eq!((owner("hers"), owner("by-hers")), (Some("alice"), Some("alice")));
 }
 
 #[tokio::test]

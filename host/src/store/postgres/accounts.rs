@@ -1,15 +1,15 @@
-//! Users, sessions and tokens in PostgreSQL.
+//! Users and sessions in PostgreSQL.
 
 use super::{
     PostgresStore,
     connection::Ask as _,
-    rows::{self, number, optional_number, optional_signed, signed},
+    rows::{self, number, signed},
     writer::Batch,
 };
 use crate::{
     access::{Reach, Role},
     audit::AuditEntry,
-    store::{Accounts, ApiToken, Session, StoreError, User, UserChange},
+    store::{Accounts, Session, StoreError, User, UserChange, token_ended},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -17,8 +17,6 @@ use mdm_wire::time::Timestamp;
 use tokio_postgres::Row;
 
 const USER_COLUMNS: &str = "name, role, reach, password, totp, created_at";
-
-const TOKEN_COLUMNS: &str = "name, permissions, reach, made_by, created_at, expires_at";
 
 #[async_trait]
 impl Accounts for PostgresStore {
@@ -88,10 +86,21 @@ impl Accounts for PostgresStore {
                 if is_last_admin(&batch, &name).await? {
                     return Ok(UserChange::LastAdmin);
                 }
+                let ended = batch
+                    .rows(
+                        "delete from api_tokens where owner = $1 returning name",
+                        &[&name],
+                    )
+                    .await?;
                 let removed = batch
                     .write("delete from users where name = $1", &[&name])
                     .await?;
-                Ok(batch.audit_if_done(removed, audit).await?.into())
+                let is_removed = batch.audit_if_done(removed, audit.clone()).await?;
+                for row in ended {
+                    let token: String = row.try_get(0)?;
+                    batch.audit(token_ended(&token, &name, &audit)).await?;
+                }
+                Ok(is_removed.into())
             })
             .await
     }
@@ -165,6 +174,17 @@ impl Accounts for PostgresStore {
             )
             .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    async fn is_invited(&self, user: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let reader = self.reader().await?;
+        let row = reader
+            .row(
+                "select exists (select 1 from invitations where user_name = $1 and expires_at > $2)",
+                &[&user, &signed(now)],
+            )
+            .await?;
+        Ok(row.try_get(0)?)
     }
 
     async fn accept_invitation(
@@ -277,69 +297,6 @@ impl Accounts for PostgresStore {
             })
             .await
     }
-
-    async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError> {
-        let query = format!("select {TOKEN_COLUMNS} from api_tokens order by name");
-        let rows = self.reader().await?.rows(&query, &[]).await?;
-        rows.iter().map(api_token).collect()
-    }
-
-    async fn api_token(
-        &self,
-        token: TokenDigest,
-        now: Timestamp,
-    ) -> Result<Option<ApiToken>, StoreError> {
-        let query = format!(
-            "select {TOKEN_COLUMNS} from api_tokens \
-             where token = $1 and (expires_at is null or expires_at > $2)"
-        );
-        let reader = self.reader().await?;
-        let row = reader
-            .row_if_any(&query, &[&&token[..], &signed(now)])
-            .await?;
-        row.as_ref().map(api_token).transpose()
-    }
-
-    async fn add_api_token(
-        &self,
-        token: TokenDigest,
-        about: ApiToken,
-        audit: AuditEntry,
-    ) -> Result<bool, StoreError> {
-        self.writer
-            .run(move |batch| async move {
-                let added = batch
-                    .write(
-                        "insert into api_tokens \
-                         (token, name, permissions, reach, made_by, created_at, expires_at) \
-                         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
-                        &[
-                            &&token[..],
-                            &about.name,
-                            &rows::to_json(&about.permissions)?,
-                            &rows::to_json(&about.reach)?,
-                            &about.made_by,
-                            &signed(about.created_at),
-                            &optional_signed(about.expires_at),
-                        ],
-                    )
-                    .await?;
-                batch.audit_if_done(added, audit).await
-            })
-            .await
-    }
-
-    async fn remove_api_token(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError> {
-        let name = name.to_owned();
-        self.writer
-            .run(move |batch| async move {
-                let removed = batch
-                    .write("delete from api_tokens where name = $1", &[&name])
-                    .await?;
-                batch.audit_if_done(removed, audit).await
-            })
-            .await
-    }
 }
 
 /// Whether this user may do everything, and nobody else who can sign in may: somebody has to be able to let others in.
@@ -360,16 +317,5 @@ fn user(row: &Row) -> Result<User, StoreError> {
         password: row.try_get("password")?,
         totp: row.try_get("totp")?,
         created_at: number(row, "created_at")?,
-    })
-}
-
-fn api_token(row: &Row) -> Result<ApiToken, StoreError> {
-    Ok(ApiToken {
-        name: row.try_get("name")?,
-        permissions: rows::json(row, "permissions")?,
-        reach: rows::json(row, "reach")?,
-        made_by: row.try_get("made_by")?,
-        created_at: number(row, "created_at")?,
-        expires_at: optional_number(row, "expires_at")?,
     })
 }

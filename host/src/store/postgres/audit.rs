@@ -6,7 +6,7 @@ use super::{
     rows::{self, number, signed},
 };
 use crate::{
-    audit::{AuditLine, Chain},
+    audit::{AuditEntry, AuditLine, Chain},
     store::{AuditFilter, AuditTrail, StoreError},
 };
 use async_trait::async_trait;
@@ -103,6 +103,12 @@ fn line(row: &Row) -> Result<AuditLine, StoreError> {
 
 #[async_trait]
 impl AuditTrail for PostgresStore {
+    async fn append_audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        self.writer
+            .run(move |batch| async move { batch.audit(entry).await })
+            .await
+    }
+
     async fn audit(
         &self,
         filter: &AuditFilter,

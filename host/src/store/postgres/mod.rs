@@ -20,6 +20,7 @@ mod replicas;
 mod rows;
 mod schema;
 mod tls;
+mod tokens;
 mod wake_ups;
 mod webhooks;
 mod writer;

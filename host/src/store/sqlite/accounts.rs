@@ -1,10 +1,10 @@
-//! Users, sessions and tokens in SQLite.
+//! Users and sessions in SQLite.
 
 use super::{SqliteStore, audit, rows};
 use crate::{
     access::{Reach, Role},
     audit::AuditEntry,
-    store::{Accounts, ApiToken, Session, StoreError, User, UserChange},
+    store::{Accounts, Session, StoreError, User, UserChange, token_ended},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -12,8 +12,6 @@ use mdm_wire::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 const USER_COLUMNS: &str = "name, role, reach, password, totp, created_at";
-
-const TOKEN_COLUMNS: &str = "name, permissions, reach, made_by, created_at, expires_at";
 
 #[async_trait]
 impl Accounts for SqliteStore {
@@ -87,8 +85,16 @@ impl Accounts for SqliteStore {
                 if is_last_admin(connection, &name)? {
                     return Ok(UserChange::LastAdmin);
                 }
-                let removed = connection.execute("delete from users where name = ?", [name])?;
-                Ok(audit::write_if_done(connection, removed, &audit)?.into())
+                let ended = connection
+                    .prepare("delete from api_tokens where owner = ? returning name")?
+                    .query_map([&name], |row| row.get(0))?
+                    .collect::<Result<Vec<String>, _>>()?;
+                let removed = connection.execute("delete from users where name = ?", [&name])?;
+                let is_removed = audit::write_if_done(connection, removed, &audit)?;
+                for token in ended {
+                    audit::write(connection, &token_ended(&token, &name, &audit))?;
+                }
+                Ok(is_removed.into())
             })
             .await
     }
@@ -157,6 +163,17 @@ impl Accounts for SqliteStore {
             Ok(query
                 .query_row(params![token, now], |row| row.get(0))
                 .optional()?)
+        })
+        .await
+    }
+
+    async fn is_invited(&self, user: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let user = user.to_owned();
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(
+                "select exists (select 1 from invitations where user = ? and expires_at > ?)",
+            )?;
+            Ok(query.query_row(params![user, now], |row| row.get(0))?)
         })
         .await
     }
@@ -264,69 +281,6 @@ impl Accounts for SqliteStore {
             })
             .await
     }
-
-    async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError> {
-        self.read(|connection| {
-            let query = format!("select {TOKEN_COLUMNS} from api_tokens order by name");
-            let mut query = connection.prepare_cached(&query)?;
-            let tokens = query.query_map([], api_token)?;
-            Ok(tokens.collect::<Result<_, _>>()?)
-        })
-        .await
-    }
-
-    async fn api_token(
-        &self,
-        token: TokenDigest,
-        now: Timestamp,
-    ) -> Result<Option<ApiToken>, StoreError> {
-        self.look_up(|connection| {
-            let query = format!(
-                "select {TOKEN_COLUMNS} from api_tokens \
-                 where token = ? and (expires_at is null or expires_at > ?)"
-            );
-            let mut query = connection.prepare_cached(&query)?;
-            Ok(query.query_row(params![token, now], api_token).optional()?)
-        })
-    }
-
-    async fn add_api_token(
-        &self,
-        token: TokenDigest,
-        about: ApiToken,
-        audit: AuditEntry,
-    ) -> Result<bool, StoreError> {
-        self.writer
-            .run(move |connection| {
-                let added = connection.execute(
-                    "insert or ignore into api_tokens \
-                     (token, name, permissions, reach, made_by, created_at, expires_at) \
-                     values (?, ?, ?, ?, ?, ?, ?)",
-                    params![
-                        token,
-                        about.name,
-                        rows::to_json(&about.permissions)?,
-                        rows::to_json(&about.reach)?,
-                        about.made_by,
-                        about.created_at,
-                        about.expires_at
-                    ],
-                )?;
-                audit::write_if_done(connection, added, &audit)
-            })
-            .await
-    }
-
-    async fn remove_api_token(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError> {
-        let name = name.to_owned();
-        self.writer
-            .run(move |connection| {
-                let removed =
-                    connection.execute("delete from api_tokens where name = ?", [name])?;
-                audit::write_if_done(connection, removed, &audit)
-            })
-            .await
-    }
 }
 
 /// Whether this user may do everything, and nobody else who can sign in may: somebody has to be able to let others in.
@@ -347,16 +301,5 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         password: row.get("password")?,
         totp: row.get("totp")?,
         created_at: row.get("created_at")?,
-    })
-}
-
-fn api_token(row: &Row<'_>) -> rusqlite::Result<ApiToken> {
-    Ok(ApiToken {
-        name: row.get("name")?,
-        permissions: rows::json(row, "permissions")?,
-        reach: rows::json(row, "reach")?,
-        made_by: row.get("made_by")?,
-        created_at: row.get("created_at")?,
-        expires_at: row.get("expires_at")?,
     })
 }

@@ -133,6 +133,12 @@ fn line(row: &Row<'_>) -> rusqlite::Result<AuditLine> {
 
 #[async_trait]
 impl AuditTrail for SqliteStore {
+    async fn append_audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| write(connection, &entry))
+            .await
+    }
+
     async fn audit(
         &self,
         filter: &AuditFilter,

@@ -16,6 +16,7 @@ mod probe;
 mod readers;
 mod rows;
 mod schema;
+mod tokens;
 mod wake_ups;
 mod webhooks;
 mod writer;

@@ -233,10 +233,11 @@ create table api_tokens (
     name text collate "C" not null unique,
     permissions text not null,                 -- JSON
     reach text not null,                       -- JSON: names of groups; null: all devices
-    made_by text not null,                     -- who is behind it
+    owner text collate "C" references users (name) on delete cascade, -- for whom it acts; null: the host's machine made it
     created_at bigint not null,
     expires_at bigint
 );
+create index api_tokens_by_owner on api_tokens (owner);
 
 -- Calls of the API that name themselves by a key: each is carried out once, however often it comes.
 create table keyed_calls (

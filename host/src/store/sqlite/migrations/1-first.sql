@@ -214,10 +214,11 @@ create table api_tokens (
     name text not null unique,
     permissions text not null,                 -- JSON
     reach text not null,                       -- JSON: names of groups; null: all devices
-    made_by text not null,                     -- who is behind it
+    owner text references users (name) on delete cascade, -- for whom it acts; null: the host's machine made it
     created_at integer not null,
     expires_at integer
 ) strict, without rowid;
+create index api_tokens_by_owner on api_tokens (owner);
 
 -- Calls of the API that name themselves by a key: each is carried out once, however often it comes.
 create table keyed_calls (

@@ -1,0 +1,142 @@
+//! Tokens in PostgreSQL.
+
+use super::{
+    PostgresStore,
+    connection::Ask as _,
+    rows::{self, number, optional_number, optional_signed, signed},
+    writer::Batch,
+};
+use crate::{
+    audit::AuditEntry,
+    store::{ApiToken, StoreError, TokenChange, Tokens},
+    token::TokenDigest,
+};
+use async_trait::async_trait;
+use mdm_wire::time::Timestamp;
+use tokio_postgres::Row;
+
+const TOKEN_COLUMNS: &str = "api_tokens.name, api_tokens.permissions, api_tokens.reach, api_tokens.owner, \
+    api_tokens.created_at, api_tokens.expires_at";
+
+#[async_trait]
+impl Tokens for PostgresStore {
+    async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError> {
+        let query = format!("select {TOKEN_COLUMNS} from api_tokens order by name");
+        let rows = self.reader().await?.rows(&query, &[]).await?;
+        rows.iter().map(api_token).collect()
+    }
+
+    async fn api_token(
+        &self,
+        token: TokenDigest,
+        now: Timestamp,
+    ) -> Result<Option<ApiToken>, StoreError> {
+        let query = format!(
+            "select {TOKEN_COLUMNS}, users.role as owner_role, users.reach as owner_reach \
+             from api_tokens left join users on users.name = api_tokens.owner \
+             where token = $1 and (expires_at is null or expires_at > $2)"
+        );
+        let reader = self.reader().await?;
+        let row = reader
+            .row_if_any(&query, &[&&token[..], &signed(now)])
+            .await?;
+        let token = row.map(|row| {
+            let token = api_token(&row)?;
+            Ok(match token.owner {
+                Some(_) => {
+                    let reach = rows::json(&row, "owner_reach")?;
+                    token.limited_to(rows::word(&row, "owner_role")?, &reach)
+                }
+                None => token,
+            })
+        });
+        token.transpose()
+    }
+
+    async fn add_api_token(
+        &self,
+        token: TokenDigest,
+        about: ApiToken,
+        audit: AuditEntry,
+    ) -> Result<TokenChange, StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                if let Some(owner) = &about.owner
+                    && !is_user(&batch, owner).await?
+                {
+                    return Ok(TokenChange::UnknownOwner);
+                }
+                let added = batch
+                    .write(
+                        "insert into api_tokens \
+                         (token, name, permissions, reach, owner, created_at, expires_at) \
+                         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+                        &[
+                            &&token[..],
+                            &about.name,
+                            &rows::to_json(&about.permissions)?,
+                            &rows::to_json(&about.reach)?,
+                            &about.owner,
+                            &signed(about.created_at),
+                            &optional_signed(about.expires_at),
+                        ],
+                    )
+                    .await?;
+                Ok(match batch.audit_if_done(added, audit).await? {
+                    true => TokenChange::Done,
+                    false => TokenChange::NameTaken,
+                })
+            })
+            .await
+    }
+
+    async fn set_token_owner(
+        &self,
+        name: &str,
+        owner: &str,
+        audit: AuditEntry,
+    ) -> Result<TokenChange, StoreError> {
+        let (name, owner) = (name.to_owned(), owner.to_owned());
+        self.writer
+            .run(move |batch| async move {
+                if !is_user(&batch, &owner).await? {
+                    return Ok(TokenChange::UnknownOwner);
+                }
+                let set = "update api_tokens set owner = $1 where name = $2";
+                let changed = batch.write(set, &[&owner, &name]).await?;
+                Ok(match batch.audit_if_done(changed, audit).await? {
+                    true => TokenChange::Done,
+                    false => TokenChange::Unknown,
+                })
+            })
+            .await
+    }
+
+    async fn remove_api_token(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.writer
+            .run(move |batch| async move {
+                let removed = batch
+                    .write("delete from api_tokens where name = $1", &[&name])
+                    .await?;
+                batch.audit_if_done(removed, audit).await
+            })
+            .await
+    }
+}
+
+async fn is_user(batch: &Batch, name: &str) -> Result<bool, StoreError> {
+    let query = "select exists (select 1 from users where name = $1)";
+    Ok(batch.row(query, &[&name]).await?.try_get(0)?)
+}
+
+fn api_token(row: &Row) -> Result<ApiToken, StoreError> {
+    Ok(ApiToken {
+        name: row.try_get("name")?,
+        permissions: rows::json(row, "permissions")?,
+        reach: rows::json(row, "reach")?,
+        owner: row.try_get("owner")?,
+        created_at: number(row, "created_at")?,
+        expires_at: optional_number(row, "expires_at")?,
+    })
+}
