@@ -7,7 +7,7 @@ use axum::{
     http::{Method, Request, StatusCode, header},
 };
 use mdm_host::{
-    api::{Rates, Terms, router},
+    api::{Rates, Terms, TrustedProxies, router},
     keys::HostKeys,
     plugin::{Limits, Runtime, Trust},
     service::{PluginSettings, Plugins, Service},
@@ -96,6 +96,7 @@ impl Host {
                     rates,
                     body_time: TIME,
                     metrics_reader: None,
+                    trusted_proxies: TrustedProxies::default(),
                 },
                 Router::new(),
             ),

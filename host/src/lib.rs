@@ -4,7 +4,7 @@
 //! [`service`] is the heart: one function for each use case. Below it lie [`plugin`], [`store`],
 //! [`transport`] and [`webhook`], which know nothing of each other; above it [`api`], [`dashboard`] and [`cli`], which know
 //! nothing else. What passes between them lies beside: [`access`], [`change`], [`event`], [`audit`], [`password`], [`keys`],
-//! [`metrics`].
+//! [`metrics`], [`public_url`].
 
 pub mod access;
 pub mod api;
@@ -19,6 +19,7 @@ pub mod limiter;
 pub mod metrics;
 pub mod password;
 pub mod plugin;
+pub mod public_url;
 pub mod service;
 pub mod store;
 mod text;

@@ -8,6 +8,7 @@ use governor::{
 };
 use std::{
     collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::{
         Mutex, PoisonError,
@@ -17,6 +18,14 @@ use std::{
 
 /// How many calls pass before callers that have long been quiet are forgotten.
 const FORGET_EVERY: u32 = 10_000;
+
+/// The network that one caller is likely to have all of: an address of IPv4, or 64 bits of IPv6.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        address => address,
+    }
+}
 
 /// A limit of calls, for each caller by itself.
 pub struct Limiter {

@@ -1,7 +1,8 @@
 //! Who calls, by the token that comes with the call, and whether they may. An agent signs its calls instead:
 //! `signed`.
 
-use super::{document, idempotency, problem::ApiError, rate::Peer};
+pub(crate) use super::client_address::address;
+use super::{document, idempotency, problem::ApiError};
 use crate::{
     access::{Caller, Permission},
     service::Service,
@@ -13,7 +14,7 @@ use axum::{
     http::{Extensions, StatusCode, header, request::Parts},
     middleware,
 };
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 
 /// What a route needs: an extension of each of its requests. Who asks for a caller on a route that doesn't say
@@ -52,11 +53,6 @@ pub(crate) fn admit(caller: &Caller, route: &Extensions) -> Result<(), ApiError>
             "this route doesn't say what it needs, so nobody is let through: report this fault of the host",
         )),
     }
-}
-
-/// The address at the other end of the connection.
-pub(crate) fn address(extensions: &Extensions) -> Option<IpAddr> {
-    extensions.get().map(|Peer(peer)| peer.ip())
 }
 
 /// The program that calls. It may do what the route needs.

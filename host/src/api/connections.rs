@@ -1,14 +1,17 @@
 //! How many connections there may be, and how long one may keep its host waiting: so that no caller, whom nobody
 //! knows yet, takes the places of all others.
 
-use super::held::Held;
-use crate::metrics::{Counted, HttpMetrics, Metrics};
+use super::{client_address::TrustedProxies, held::Held};
+use crate::{
+    limiter::network,
+    metrics::{Counted, HttpMetrics, Metrics},
+};
 use axum::serve::Listener;
 use prometheus_client::metrics::counter::Counter;
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -19,7 +22,7 @@ use tokio::net::TcpListener;
 pub struct ConnectionLimits {
     /// Connections at one time.
     pub most: usize,
-    /// Of these, from one address; of IPv6, from one network of 64 bits.
+    /// Of these, from one address; of IPv6, from one network of 64 bits. A trusted proxy may have all.
     pub most_per_address: usize,
     /// How long a request's head may take, from the moment that the host is ready for it: so this is also how
     /// long a connection may be idle.
@@ -41,6 +44,7 @@ impl ConnectionLimits {
 /// Counts the connections.
 pub(super) struct Places {
     pub(super) limits: ConnectionLimits,
+    proxies: TrustedProxies,
     taken: Mutex<Taken>,
     metrics: Arc<Metrics>,
     refused: Counter,
@@ -63,6 +67,7 @@ pub(super) struct Place {
 
 impl Places {
     fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let is_proxy = self.proxies.includes(address);
         let address = network(address);
         let mut taken = self.lock();
         if taken.all >= self.limits.most {
@@ -70,7 +75,7 @@ impl Places {
             return None;
         }
         let of_address = taken.by_address.entry(address).or_default();
-        if *of_address >= self.limits.most_per_address {
+        if *of_address >= self.limits.most_per_address && !is_proxy {
             self.refused_by_address.inc();
             return None;
         }
@@ -101,14 +106,6 @@ impl Drop for Place {
     }
 }
 
-/// What one caller is likely to have all of.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        address => address,
-    }
-}
-
 /// A listener that closes what goes beyond the limits, before anything of it is read.
 pub struct LimitedListener {
     listener: TcpListener,
@@ -117,10 +114,16 @@ pub struct LimitedListener {
 
 impl LimitedListener {
     /// Holds a listener's connections to these limits.
-    pub fn new(listener: TcpListener, limits: ConnectionLimits, metrics: &Arc<Metrics>) -> Self {
+    pub fn new(
+        listener: TcpListener,
+        limits: ConnectionLimits,
+        proxies: TrustedProxies,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         let http: &HttpMetrics = &metrics.http;
         let places = Places {
             limits,
+            proxies,
             taken: Mutex::default(),
             refused: http.limit("connections"),
             refused_by_address: http.limit("connections-per-address"),
@@ -165,6 +168,7 @@ mod tests {
                 most_per_address,
                 ..ConnectionLimits::DEFAULT
             },
+            proxies: TrustedProxies(vec!["10.9.0.0/16".parse().unwrap()]),
             taken: Mutex::default(),
             refused: Counter::default(),
             refused_by_address: Counter::default(),
@@ -191,6 +195,15 @@ mod tests {
         assert!(take("10.0.0.1").is_some());
         drop((second, other));
         assert!(places.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn a_trusted_proxy_may_have_all_places() {
+        let places = places(3, 1);
+        let take = |address: &str| places.take(address.parse().unwrap());
+        let taken = [0; 3].map(|_| take("10.9.0.1"));
+        assert!(taken.iter().all(Option::is_some));
+        assert!(take("10.9.0.1").is_none(), "all places are taken");
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub(super) async fn follow(route: Option<MatchedPath>, request: Request, next: N
         http.request.method = word(request.method()),
         http.route = route.as_ref().map(MatchedPath::as_str),
         http.response.status_code = Empty,
+        client.address = Empty,
         request = id.to_str().ok(),
         trace = trace.as_ref().map(|(trace, _)| tracing::field::display(trace.trace_id())),
     );

@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod body;
 mod bulks;
+mod client_address;
 pub mod connections;
 pub mod document;
 mod fleet;
@@ -29,6 +30,7 @@ pub mod tls;
 mod users;
 pub mod webhooks;
 
+pub use client_address::TrustedProxies;
 pub use opening::{NotOpen, Opening};
 pub use rate::{Peer, Rates};
 
@@ -45,7 +47,7 @@ use axum::{
 use body::BodyTime;
 use mdm_wire::sync::{ENROLL_PATH, KEYS_PATH, SYNC_PATH};
 use problem::ApiError;
-use rate::Meter;
+use rate::{Entrance, Meter};
 use std::{sync::Arc, time::Duration};
 use tracing::Instrument as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -61,6 +63,8 @@ pub struct Terms {
     pub body_time: Duration,
     /// Who has this token may read the metrics, and call nothing else.
     pub metrics_reader: Option<TokenDigest>,
+    /// The proxies whose word on a client's address is taken.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// What admins' programs call, and its documentation.
@@ -104,7 +108,12 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
         time: terms.body_time,
         too_slow: metrics.http.limit("body-time"),
     };
-    let meter = Arc::new(Meter::new(terms.rates, &service));
+    let entrance = Entrance {
+        meter: Arc::new(Meter::new(terms.rates, &service)),
+        body_time,
+        proxies: Arc::new(terms.trusted_proxies),
+        is_secure: service.public_url().is_some_and(|url| url.is_secure()),
+    };
     let agents = Router::new()
         .route(ENROLL_PATH, post(agent::enroll))
         .route(SYNC_PATH, post(agent::sync))
@@ -122,10 +131,7 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
         .with_state(service)
         .merge(pages.layer(middleware::from_fn(carry_out)))
         // Each layer takes memory for as long as a call waits, so there are few.
-        .layer(middleware::from_fn_with_state(
-            (meter, body_time),
-            rate::limit,
-        ))
+        .layer(middleware::from_fn_with_state(entrance, rate::limit))
         .layer(middleware::from_fn_with_state(metrics, metrics::count))
         .layer(middleware::from_fn(follow::follow))
 }

@@ -1,11 +1,19 @@
 //! How often one address, and one device, may call: whoever calls more often is told to wait, so that it takes
 //! nobody else's turn.
 
-use super::{LARGEST_BODY, body::BodyTime, problem::ApiError};
-use crate::{limiter::Limiter, service::Service};
+use super::{
+    LARGEST_BODY,
+    body::BodyTime,
+    client_address::{ClientAddress, TrustedProxies},
+    problem::ApiError,
+};
+use crate::{
+    limiter::{Limiter, network},
+    service::Service,
+};
 use axum::{
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::{HeaderName, HeaderValue, StatusCode, header::STRICT_TRANSPORT_SECURITY},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -20,7 +28,7 @@ use std::{
 /// How many calls a second are allowed; for a moment, four times as many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {
-    /// From one address: a whole site may share one.
+    /// From one address, or one network of 64 bits of IPv6: a whole site may share one.
     pub address: NonZeroU32,
     /// Syncs of one device.
     pub device: NonZeroU32,
@@ -80,12 +88,14 @@ impl Meter {
         left.map(|_| ())
     }
 
-    /// How many calls this address has left.
+    /// How many calls the network of this address has left.
     fn address(&self, address: IpAddr) -> Result<u32, ApiError> {
-        self.addresses.check(&address.to_string()).ok_or_else(|| {
-            self.addresses_refused.inc();
-            too_many(&format!("address {address}"))
-        })
+        self.addresses
+            .check(&network(address).to_string())
+            .ok_or_else(|| {
+                self.addresses_refused.inc();
+                too_many(&format!("address {address}"))
+            })
     }
 
     /// Tells a program how many calls its address has left.
@@ -107,18 +117,44 @@ fn too_many(who: &str) -> ApiError {
 #[derive(Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// Refuses the calls of an address that calls too often, before anything is read of them; of the others, it says how
-/// much may be read and how long that may take.
+/// What is done with every request before it is read.
+#[derive(Clone)]
+pub(super) struct Entrance {
+    pub(super) meter: Arc<Meter>,
+    pub(super) body_time: BodyTime,
+    pub(super) proxies: Arc<TrustedProxies>,
+    /// Whether browsers are to come by TLS only.
+    pub(super) is_secure: bool,
+}
+
+/// For how long browsers come by TLS only: a year.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Finds the client's address, and refuses the calls of one that calls too often, before anything is read of them; of
+/// the others, it says how much may be read and how long that may take.
 pub(super) async fn limit(
-    State((meter, body_time)): State<(Arc<Meter>, BodyTime)>,
+    State(entrance): State<Entrance>,
     mut request: Request,
     next: Next,
 ) -> Response {
+    let Entrance {
+        meter,
+        body_time,
+        proxies,
+        is_secure,
+    } = entrance;
+    let peer = request.extensions().get::<Peer>();
+    let client = peer.map(|Peer(peer)| proxies.client(peer.ip(), request.headers()));
+    drop(proxies);
+    if let Some(client) = client {
+        tracing::Span::current().record("client.address", tracing::field::display(client));
+        request.extensions_mut().insert(ClientAddress(client));
+    }
     let is_for_programs = request.uri().path().starts_with("/api/");
     // Whoever looks whether the host can serve may share its address with many callers.
     let is_counted = !matches!(request.uri().path(), "/health" | "/ready");
-    let left = match request.extensions().get().filter(|_| is_counted) {
-        Some(Peer(peer)) => meter.address(peer.ip()).map(Some),
+    let left = match client.filter(|_| is_counted) {
+        Some(client) => meter.address(client).map(Some),
         None => Ok(None),
     };
     let (mut response, left) = match left {
@@ -132,6 +168,11 @@ pub(super) async fn limit(
     };
     if let Some(left) = left.filter(|_| is_for_programs) {
         meter.tell(left, &mut response);
+    }
+    if is_secure {
+        response
+            .headers_mut()
+            .insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
     response
 }

@@ -2,16 +2,24 @@
 
 use crate::{
     api::{
+        TrustedProxies,
         connections::{ConnectionLimits, LimitedListener},
         serving,
         tls::{self, TlsListener},
     },
     metrics::Metrics,
+    public_url::PublicUrl,
 };
 use anyhow::{Context as _, bail};
 use axum::Router;
 use clap::Args;
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use ipnet::IpNet;
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::net::TcpListener;
 use tokio_rustls::rustls::ServerConfig;
 
@@ -32,10 +40,19 @@ pub(super) struct ListenOptions {
     /// Listen without TLS on an address that others can reach: only behind something that adds TLS.
     #[arg(long)]
     plain_http: bool,
+    /// A proxy in front, or a network of proxies, such as 10.0.0.5 or 10.0.0.0/8: the client's address is what it tells
+    /// by `Forwarded` or `X-Forwarded-For`. It has to remove the one of both that it does not write. Can be given more
+    /// than once.
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    trusted_proxy: Vec<IpNet>,
+    /// Where admins reach the host, such as https://mdm.example, if a proxy is in front: for links and cookies. With
+    /// https, browsers are told to come by TLS only.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<PublicUrl>,
     /// How many connections there may be at one time. Each agent that waits for news has one.
     #[arg(long, value_name = "NUMBER", default_value_t = ConnectionLimits::DEFAULT.most, value_parser = count)]
     connections: usize,
-    /// How many of them one address may have. Behind a proxy, all have its address.
+    /// How many of them one address may have. A trusted proxy may have all.
     #[arg(long, value_name = "NUMBER", default_value_t = ConnectionLimits::DEFAULT.most_per_address, value_parser = count)]
     connections_per_address: usize,
     /// How long the head of a request may take, and a connection may be idle, in seconds.
@@ -44,6 +61,13 @@ pub(super) struct ListenOptions {
     /// How long the body of a request may take, and a caller may leave its answer unread, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = ConnectionLimits::DEFAULT.body_time.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
     body_time: u64,
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address
+        .or_else(|_| text.parse())
+        .map_err(|_| "an address or a network is wanted, such as 10.0.0.5 or 10.0.0.0/8".into())
 }
 
 fn count(text: &str) -> Result<usize, String> {
@@ -58,6 +82,7 @@ pub(super) struct Door {
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     limits: ConnectionLimits,
+    proxies: TrustedProxies,
 }
 
 impl ListenOptions {
@@ -76,7 +101,21 @@ impl ListenOptions {
 
     /// Whether admins come by TLS: the host's own, or that of something in front.
     pub(super) fn is_secure(&self) -> bool {
-        self.tls_cert.is_some() || self.plain_http
+        let is_public = match &self.public_url {
+            Some(url) => url.is_secure(),
+            None => self.plain_http,
+        };
+        self.tls_cert.is_some() || is_public
+    }
+
+    /// Where admins reach the host. None: where it listens.
+    pub(super) fn public_url(&self) -> Option<&PublicUrl> {
+        self.public_url.as_ref()
+    }
+
+    /// The proxies whose word on a client's address is taken.
+    pub(super) fn trusted_proxies(&self) -> TrustedProxies {
+        TrustedProxies(self.trusted_proxy.clone())
     }
 
     /// Listens; nobody is served yet.
@@ -93,6 +132,7 @@ impl ListenOptions {
                 head_time: Duration::from_secs(self.head_time),
                 body_time: self.body_time(),
             },
+            proxies: self.trusted_proxies(),
         })
     }
 
@@ -137,7 +177,7 @@ impl Door {
         metrics: &Arc<Metrics>,
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
-        let listener = LimitedListener::new(self.listener, self.limits, metrics);
+        let listener = LimitedListener::new(self.listener, self.limits, self.proxies, metrics);
         let (head_time, metrics) = (self.limits.head_time, &metrics.http);
         match self.tls {
             Some(config) => {

@@ -4,7 +4,7 @@ use crate::database;
 pub(crate) use mdm_tests::told::owner;
 use mdm_host::{
     access::{Caller, Permission, Reach},
-    api::{self, Rates},
+    api::{self, Rates, TrustedProxies},
     dashboard,
     keys::HostKeys,
     password::Password,
@@ -138,6 +138,7 @@ impl Fleet {
             rates: Rates::DEFAULT,
             body_time: Duration::from_secs(5),
             metrics_reader: None,
+            trusted_proxies: TrustedProxies::default(),
         };
         let pages = dashboard::router(Arc::clone(&self.service), false);
         let router = api::router(Arc::clone(&self.service), terms, pages);
