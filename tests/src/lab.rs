@@ -18,6 +18,9 @@ use tempfile::TempDir;
 /// How long to wait for what has to come.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The name of the first admin.
+pub const ADMIN: &str = "admin";
+
 const FIRST_PORT: u32 = 20_000;
 const PORTS: u32 = 12_000;
 
@@ -201,14 +204,15 @@ impl Lab {
             .to_owned())
     }
 
-    /// Where the first admin's password is chosen, as the host has shown it: a path of the dashboard.
+    /// Where the first admin chooses a password: a path of the dashboard. Earlier ones are void.
     pub fn first_invitation(&self) -> anyhow::Result<String> {
-        let log = self.host_log()?;
-        let (_, after) = log
-            .split_once("/invitation/")
-            .context("the host has shown no invitation")?;
-        let token = after.split_whitespace().next().unwrap_or_default();
-        Ok(format!("/invitation/{token}"))
+        let add = ["user", "add", ADMIN, "--role", "admin", "--json"];
+        let added = self.admin(&add, "")?;
+        let made = match added.status.success() {
+            true => serde_json::from_slice(&added.stdout)?,
+            false => self.ask(&["user", "invite", ADMIN], "")?,
+        };
+        Ok(made["path"].as_str().context("no path")?.to_owned())
     }
 
     /// Sets this in the host's environment from its next start on.

@@ -1,18 +1,21 @@
-//! The tokens that a host hands out when it starts.
+//! The tokens that a host hands out when it starts, and the link of its first admin: to a terminal, or into a file that
+//! was asked for. What else standard output may be is kept, and others read it: a journal, or the log of a container.
 
 use super::{folder::private_file, store::StoreOptions};
 use crate::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
-    store::{ApiToken, Store},
+    service::Service,
+    store::{ApiToken, Store, TokenChange},
     token::{self, TokenDigest},
 };
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use mdm_wire::time;
 use std::{
-    fs,
-    io::Write as _,
+    fs::{self, File, Permissions},
+    io::{IsTerminal as _, Write as _, stdout},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -23,8 +26,8 @@ const SHORTEST: usize = 16;
 /// What the token of the first start is called.
 const NAME: &str = "admin";
 
-/// Makes the admin's token at the first start, and shows it this once. It is shown before it
-/// counts: a power cut in between costs nothing, and the next start shows another.
+/// Makes the admin's token at the first start, and shows it this once. It is shown before it counts: a power cut in
+/// between costs nothing, and the next start shows another. Without a terminal and a file, no token is made.
 pub(super) async fn hand_out_admin_token(
     store: &dyn Store,
     file: Option<&Path>,
@@ -32,8 +35,48 @@ pub(super) async fn hand_out_admin_token(
     if !store.users().await?.is_empty() || !store.api_tokens().await?.is_empty() {
         return Ok(());
     }
+    if file.is_none() && !stdout().is_terminal() {
+        println!(
+            "no admin's token was made: standard output is no terminal, and may be kept. Start with \
+             --admin-token-file FILE, or run `mdm-host new-admin-token` on this machine"
+        );
+        return Ok(());
+    }
     let token = shown(file)?;
     add(store, &token).await
+}
+
+/// Makes the link with which the first admin chooses a password, while no user can sign in, and shows it: in a file that
+/// was asked for, or on a terminal. Whoever asked for the admin's token in a file makes users by that.
+pub(super) async fn invite_first_admin(
+    service: &Service,
+    listening_on: &str,
+    file: Option<&Path>,
+    has_token_file: bool,
+) -> anyhow::Result<()> {
+    if file.is_none() && (has_token_file || !stdout().is_terminal()) {
+        return Ok(());
+    }
+    // Whether it can be written is known before the link counts.
+    let file = file.map(|path| Ok::<_, anyhow::Error>((path, secret_file(path)?)));
+    let file = file.transpose()?;
+    let Some(invitation) = service.first_admin().await? else {
+        return Ok(());
+    };
+    let url = invitation
+        .url()
+        .unwrap_or_else(|| format!("{listening_on}{}", invitation.path()));
+    match file {
+        Some((path, file)) => {
+            write(file, &url)?;
+            println!(
+                "the link with which the first admin chooses a password is in {}, and valid for an hour",
+                path.display()
+            );
+        }
+        None => println!("the first admin chooses a password here, once, within an hour: {url}"),
+    }
+    Ok(())
 }
 
 /// Lets a token do everything.
@@ -42,7 +85,7 @@ async fn add(store: &dyn Store, token: &str) -> anyhow::Result<()> {
         name: NAME.to_owned(),
         permissions: Permission::ALL.into(),
         reach: Reach::ALL,
-        made_by: Caller::host().name,
+        owner: None,
         created_at: time::now(),
         expires_at: None,
     };
@@ -53,7 +96,10 @@ async fn add(store: &dyn Store, token: &str) -> anyhow::Result<()> {
     let added = store
         .add_api_token(token::digest(token), about, audit)
         .await?;
-    ensure!(added, "there is a token `{NAME}` already");
+    ensure!(
+        added == TokenChange::Done,
+        "there is a token `{NAME}` already"
+    );
     Ok(())
 }
 
@@ -62,7 +108,7 @@ fn shown(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
     let token = token::new_token("admin")?;
     match file {
         Some(path) => {
-            write(path, &token)?;
+            write(secret_file(path)?, &token)?;
             println!("the admin's token is in {}", path.display());
         }
         None => println!(
@@ -98,7 +144,7 @@ impl NewAdminToken {
 /// The token that reads the metrics. It is made if the file isn't there.
 pub(super) fn metrics_token(path: &Path) -> anyhow::Result<TokenDigest> {
     if !path.exists() {
-        write(path, &token::new_token("metrics")?)?;
+        write(secret_file(path)?, &token::new_token("metrics")?)?;
     }
     let text = fs::read_to_string(path)
         .map(Zeroizing::new)
@@ -112,9 +158,17 @@ pub(super) fn metrics_token(path: &Path) -> anyhow::Result<TokenDigest> {
     Ok(token::digest(token))
 }
 
-fn write(path: &Path, token: &str) -> anyhow::Result<()> {
-    let mut file = private_file(path)?;
+/// Opens a file for a secret. Nobody but its owner can read it, also if it was there before.
+fn secret_file(path: &Path) -> anyhow::Result<File> {
+    let file = private_file(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))
+        .with_context(|| format!("the mode of {} can't be set", path.display()))?;
+    Ok(file)
+}
+
+/// Writes a secret in place of what the file had before.
+fn write(mut file: File, secret: &str) -> anyhow::Result<()> {
     file.set_len(0)?;
-    writeln!(file, "{token}")?;
+    writeln!(file, "{secret}")?;
     Ok(file.sync_all()?)
 }

@@ -40,7 +40,7 @@ pub(super) enum User {
         #[command(flatten)]
         host: Host,
     },
-    /// Remove a user: their sessions end.
+    /// Remove a user: their sessions end, and the tokens that act for them.
     Remove {
         /// Their name.
         name: String,
@@ -102,9 +102,9 @@ impl User {
 }
 
 fn invitation(host: &Host, made: &InvitationView) -> String {
-    let url = host.url.trim_end_matches('/');
-    format!(
-        "{} chooses a password here, once: {url}{}",
-        made.user, made.path
-    )
+    let url = made.url.clone().unwrap_or_else(|| {
+        let url = host.url.trim_end_matches('/');
+        format!("{url}{}", made.path)
+    });
+    format!("{} chooses a password here, once: {url}", made.user)
 }

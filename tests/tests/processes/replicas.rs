@@ -161,7 +161,6 @@ fn who_signs_in_at_one_replica_is_signed_in_at_the_other_and_out_of_both_at_once
             is_shown.then_some(answer.text().await.unwrap())
         })
     };
-    // Of two invitations, the later one counts.
     let cookie = &accept(&runtime, &pair.two.first_invitation().unwrap(), &pair.one);
     let page = devices(&pair.one, cookie).expect("signed in where the session was made");
     devices(&pair.two, cookie).expect("signed in at the other");

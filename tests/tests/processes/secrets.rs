@@ -118,13 +118,15 @@ fn a_token_is_found_in_no_log_whoever_it_lets_in() {
     let log = format!("{}{}", lab.host_log().unwrap(), phone.agent_log().unwrap());
     assert!(log.contains("TRACE"), "the log was not at trace level");
     let invitation = path.rsplit('/').next().unwrap();
-    assert_eq!(
-        log.matches(invitation).count(),
-        1,
-        "it is shown once, and logged nowhere"
-    );
-    let admin = lab.token().unwrap();
-    for token in [&admin, &metrics, &program, &enrollment, &session] {
+    let (admin, invitation) = (lab.token().unwrap(), invitation.to_owned());
+    for token in [
+        &admin,
+        &metrics,
+        &program,
+        &enrollment,
+        &session,
+        &invitation,
+    ] {
         assert!(token.len() >= 16, "`{token}` is no token");
         assert!(!log.contains(token), "a token is in the log: {token}");
     }

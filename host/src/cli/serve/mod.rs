@@ -65,9 +65,14 @@ pub(super) struct Serve {
     /// What to do while a plugin is out of service because it failed too often in a row.
     #[arg(long, value_enum, default_value = "refuse")]
     when_plugin_fails: WhenPluginFails,
-    /// Write the admin's token of the first start into this file instead of showing it.
+    /// Write the admin's token of the first start into this file, which only its owner can read. Without this option it
+    /// is shown on a terminal, and else nowhere.
     #[arg(long)]
     admin_token_file: Option<PathBuf>,
+    /// Write the link with which the first admin chooses a password into this file, which only its owner can read. It
+    /// is valid for an hour. Without this option it is shown on a terminal, and else nowhere.
+    #[arg(long, value_name = "FILE")]
+    invitation_file: Option<PathBuf>,
     /// A file with a token that may read the metrics at /metrics, and nothing else; it is made if it isn't
     /// there. The admin's token may read them, too.
     #[arg(long, value_name = "FILE")]
@@ -158,4 +163,6 @@ fn start(service: &Arc<Service>) {
     tokio::spawn(Arc::clone(service).run_bulks());
     let host = Arc::clone(service);
     tokio::spawn(async move { host.wake_devices().await });
+    let host = Arc::clone(service);
+    tokio::spawn(async move { host.audit_failed_logins().await });
 }

@@ -91,18 +91,20 @@ impl<'a> Wiring<'a> {
         )
         .with_metrics(Arc::clone(&self.metrics))
         .with_webhooks_to(destinations)
+        .with_public_url(options.listening.public_url().cloned())
         .approving_above(options.approve_above);
         let service = match &self.wake_up {
             Some(road) => service.with_wake_up(Arc::clone(road), options.waking.sync_every),
             None => service,
         };
         let service = Arc::new(service);
-        if let Some(invitation) = service.first_admin().await? {
-            println!(
-                "the first admin's password is chosen here, once: {url}{}",
-                invitation.path()
-            );
-        }
+        tokens::invite_first_admin(
+            &service,
+            url,
+            options.invitation_file.as_deref(),
+            options.admin_token_file.is_some(),
+        )
+        .await?;
         let terms = api::Terms {
             rates: Rates {
                 address: options.rate_per_address,
@@ -110,6 +112,7 @@ impl<'a> Wiring<'a> {
             },
             body_time: options.listening.body_time(),
             metrics_reader: self.metrics_reader,
+            trusted_proxies: options.listening.trusted_proxies(),
         };
         let pages = dashboard::router(Arc::clone(&service), options.listening.is_secure());
         let router = api::router(Arc::clone(&service), terms, pages);
