@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     metrics::{CONTENT_TYPE, Caller, Metrics},
-    service::Service,
+    service::{Service, ServiceError},
     token::TokenDigest,
 };
 use axum::{
@@ -33,7 +33,9 @@ impl FromRequestParts<Arc<Service>> for Reader {
         match parts.extensions.get::<Self>() {
             Some(Self(Some(reader))) if *reader == token => {}
             _ => {
-                By::from_request_parts(parts, service).await?;
+                let By(by) = By::from_request_parts(parts, service).await?;
+                // They tell of all devices.
+                by.check_all().map_err(ServiceError::from)?;
             }
         }
         Ok(Self(Some(token)))
@@ -42,7 +44,8 @@ impl FromRequestParts<Arc<Service>> for Reader {
 
 /// The metrics, for Prometheus.
 ///
-/// The metrics reader's own token may read them, too.
+/// They are about all devices, so a token that is limited to groups may not read them. The metrics reader's own token
+/// may.
 #[utoipa::path(
     get,
     path = "/metrics",

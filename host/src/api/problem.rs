@@ -79,6 +79,7 @@ impl From<ServiceError> for ApiError {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             ServiceError::Refused(_) => StatusCode::CONFLICT,
+            ServiceError::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
             ServiceError::BusySigningIn
             | ServiceError::Plugin(_)
             | ServiceError::Store(

@@ -61,12 +61,11 @@ pub(super) async fn set_totp(
         .await;
     match set {
         Ok(()) => Ok(Redirect::to("/account").into_response()),
-        Err(error @ ServiceError::NotProven) => {
-            let fault = error.to_string();
+        Err(error) => {
+            let (status, fault) = refused(error)?;
             let again = view(&signed_in, Some((&form.sealed, &url)), Some(&fault));
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
+            Ok((status, again).into_response())
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -81,11 +80,20 @@ pub(super) async fn clear_totp(
         .await;
     match cleared {
         Ok(()) => Ok(Redirect::to("/account").into_response()),
-        Err(error @ ServiceError::NotProven) => {
-            let again = view(&signed_in, None, Some(&error.to_string()));
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
+        Err(error) => {
+            let (status, fault) = refused(error)?;
+            let again = view(&signed_in, None, Some(&fault));
+            Ok((status, again).into_response())
         }
-        Err(error) => Err(error.into()),
+    }
+}
+
+/// What can be mended in the form, with the status of the page that says so.
+fn refused(error: ServiceError) -> Result<(StatusCode, String), PageError> {
+    match error {
+        ServiceError::NotProven => Ok((StatusCode::UNPROCESSABLE_ENTITY, error.to_string())),
+        ServiceError::TooManyGuesses => Ok((StatusCode::TOO_MANY_REQUESTS, error.to_string())),
+        error => Err(error.into()),
     }
 }
 

@@ -94,6 +94,8 @@ pub(super) fn what(entry: &AuditEntry) -> String {
         "end-bulk" => "Every command of a bulk has its outcome",
         "cancel-bulk" => "Cancelled a bulk",
         "sign-in" => "Signed in",
+        "sign-in-refused" => "Failed to sign in",
+        "confirmation-refused" => "Failed to confirm by password or code",
         "choose-password" => "Chose a password to sign in with",
         "add-user" => "Added a user",
         "change-user" => "Changed a user",
@@ -103,6 +105,7 @@ pub(super) fn what(entry: &AuditEntry) -> String {
         "clear-one-time-passwords" => "Signs in without one-time passwords",
         "add-token" => "Made a token",
         "remove-token" => "Took a token back",
+        "hand-over-token" => "Handed a token over",
         other => other,
     };
     match entry.detail.as_deref() {

@@ -1,4 +1,4 @@
-//! Choosing a password by the link that an admin has sent, or that the host has shown at its first start.
+//! Choosing a password by the link that an admin has sent, or that the host has shown to its first admin.
 
 use super::{
     Host,

@@ -30,6 +30,7 @@ mod reach;
 mod remove;
 mod reset;
 mod reset_view;
+mod same_origin;
 mod session;
 mod sign_in;
 mod texts;
@@ -45,7 +46,7 @@ pub use pages::PageRoute;
 use crate::{access::Permission, api::parts, service::Service};
 use axum::{
     Router,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Redirect, Response},
@@ -78,12 +79,16 @@ pub fn router(service: Arc<Service>, is_secure: bool) -> Router {
         cookies: Cookies { is_secure },
         once: Once::default(),
     };
+    let dashboard = Arc::new(dashboard);
     let router = all().into_iter().map(Pages::router);
     router
         .fold(Router::new(), Router::merge)
-        .layer(middleware::from_fn(guard))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&dashboard),
+            guard,
+        ))
         .merge(assets::router())
-        .with_state(Arc::new(dashboard))
+        .with_state(dashboard)
 }
 
 /// What each page needs.
@@ -147,6 +152,7 @@ fn all() -> Vec<Pages> {
         .post("/users/{user}/remove", user::remove)
         .get("/tokens", tokens::page)
         .post("/tokens", tokens::add)
+        .post("/tokens/{token}/owner", tokens::hand_over)
         .post("/tokens/{token}/remove", tokens::remove);
     let webhooks = need(Permission::ManageWebhooks)
         .get("/webhooks", webhooks::page)
@@ -162,11 +168,15 @@ fn all() -> Vec<Pages> {
     ]
 }
 
-/// Says to the browser what a page may do, and that nobody keeps it.
-async fn guard(request: Request, next: Next) -> Response {
-    let mut response = match parts::check(request.uri()) {
+/// Refuses what comes from other sites. Says to the browser what a page may do, and that nobody keeps it.
+async fn guard(State(dashboard): Host, request: Request, next: Next) -> Response {
+    let public_url = dashboard.service.public_url();
+    let checked = parts::check(request.uri()).map_err(PageError::from);
+    let checked =
+        checked.and_then(|()| same_origin::check(request.method(), request.headers(), public_url));
+    let mut response = match checked {
         Ok(()) => next.run(request).await,
-        Err(error) => PageError::from(error).into_response(),
+        Err(error) => error.into_response(),
     };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);

@@ -12,7 +12,7 @@ use crate::{
 };
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderValue, header, request::Parts},
+    http::{Extensions, HeaderMap, HeaderValue, header, request::Parts},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use std::sync::Arc;
@@ -36,9 +36,22 @@ pub(super) struct SignedIn {
     /// What they may do.
     pub(super) caller: Caller,
     form_token: String,
+    /// Their session.
+    session: TokenDigest,
 }
 
 impl SignedIn {
+    /// The caller as they are at this moment, for an answer that goes on after its request. None: the session is over,
+    /// or the user may not see the route any more.
+    pub(super) async fn still(&self, dashboard: &Dashboard, route: &Extensions) -> Option<Caller> {
+        let user = dashboard.service.session_user(self.session).await;
+        let caller = dashboard
+            .service
+            .user_as_caller(&user.ok()??, self.caller.address);
+        admit(&caller, route).ok()?;
+        Some(caller)
+    }
+
     /// What each form has to carry along.
     pub(super) fn form_token(&self) -> &str {
         &self.form_token
@@ -110,7 +123,8 @@ impl FromRequestParts<Arc<Dashboard>> for SignedIn {
         let not_signed_in = || PageError::NotSignedIn(parts.uri.clone());
         let token = dashboard.cookies.token(&parts.headers);
         let token = token.ok_or_else(not_signed_in)?;
-        let user = dashboard.service.session(token::digest(&token)).await?;
+        let session = token::digest(&token);
+        let user = dashboard.service.session(session).await?;
         let user = user.ok_or_else(not_signed_in)?;
         let address = address(&parts.extensions);
         let caller = dashboard.service.user_as_caller(&user, address);
@@ -119,6 +133,7 @@ impl FromRequestParts<Arc<Dashboard>> for SignedIn {
             user,
             caller,
             form_token: form_token(&token),
+            session,
         })
     }
 }

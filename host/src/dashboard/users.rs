@@ -70,6 +70,7 @@ pub(super) fn faults(error: ServiceError) -> Result<String, PageError> {
         ServiceError::NameTaken(_)
         | ServiceError::BadName(_)
         | ServiceError::BadRequest(_)
+        | ServiceError::UnknownUser(_)
         | ServiceError::Forbidden(_)
         | ServiceError::LastAdmin(_) => Ok(error.to_string()),
         error => Err(error.into()),
@@ -107,7 +108,11 @@ pub(super) fn invited(signed_in: &SignedIn, invitation: &Invitation) -> Markup {
                 "Give this link to " strong { (invitation.user) } " in a safe way. With it, a password is chosen, "
                 "once. It is not shown again, and counts until " (texts::time(invitation.expires_at)) "."
             }
-            p { a #link href=(invitation.path()) data-whole { code { (invitation.path()) } } }
+            @let path = invitation.path();
+            @match invitation.url() {
+                Some(url) => p { a #link href=(url) { code { (url) } } },
+                None => p { a #link href=(path) data-whole { code { (path) } } },
+            }
         }
     };
     page.with(signed_in, content)

@@ -1,14 +1,8 @@
-//! What users prove who they are with: passwords, kept as argon2id hashes, and one-time passwords (RFC 6238),
-//! whose secrets are sealed by the host's key.
+//! The rules of users' passwords, and one-time passwords (RFC 6238), whose secrets are sealed by the host's key.
 
 use super::{ServiceError, sealed};
 use crate::{keys::HostKeys, password::Password};
-use argon2::{
-    Argon2,
-    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
-};
 use mdm_wire::time;
-use std::sync::LazyLock;
 use totp_rs::{Builder, Totp};
 use zeroize::Zeroizing;
 
@@ -27,9 +21,6 @@ const TOTP_SECRET: usize = 20;
 /// Who the one-time passwords are for, as authenticator apps show it.
 const ISSUER: &str = "Lock screens";
 
-/// What a password is compared with where there is no hash, so that both take the same time.
-static NOBODYS: LazyLock<String> = LazyLock::new(|| hash("nobody's password").unwrap_or_default());
-
 /// Refuses a password that others would guess.
 pub(super) fn check_password(password: &Password) -> Result<(), ServiceError> {
     let text = password.expose();
@@ -42,26 +33,6 @@ pub(super) fn check_password(password: &Password) -> Result<(), ServiceError> {
         _ => return Ok(()),
     };
     Err(ServiceError::BadPassword(fault))
-}
-
-/// What is kept of a password: its hash by argon2id, with a salt of its own (OWASP's settings: 19 MiB, two
-/// passes).
-pub(super) fn hash(password: &str) -> Result<String, ServiceError> {
-    let hash = Argon2::default().hash_password(password.as_bytes());
-    let hash = hash.map_err(|error| ServiceError::Credentials(error.to_string()))?;
-    Ok(hash.to_string())
-}
-
-/// Whether this is the password that a hash was made of. Without one it takes as long.
-pub(super) fn is_password(password: &str, kept: Option<String>) -> bool {
-    let is_kept = kept.is_some();
-    let kept = kept.unwrap_or_else(|| NOBODYS.clone());
-    let is_same = PasswordHash::new(&kept).is_ok_and(|hash| {
-        Argon2::default()
-            .verify_password(password.as_bytes(), &hash)
-            .is_ok()
-    });
-    is_kept && is_same
 }
 
 /// A new secret of one-time passwords.
@@ -118,17 +89,6 @@ pub(super) fn open_totp(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_password_is_told_from_others_by_its_hash() {
-        let kept = hash("correct horse battery").unwrap();
-        assert!(kept.starts_with("$argon2id$"));
-        assert_ne!(kept, hash("correct horse battery").unwrap(), "salted");
-        assert!(is_password("correct horse battery", Some(kept.clone())));
-        assert!(!is_password("correct horse", Some(kept)));
-        assert!(!is_password("nobody's password", None));
-        assert!(!is_password("", Some(String::new())));
-    }
 
     #[test]
     fn a_password_that_others_would_guess_is_refused() {

@@ -99,6 +99,9 @@ pub enum ServiceError {
     /// A password or a code that was asked for once more is wrong.
     #[error("that is wrong: type your password again, and the code that the app shows now")]
     NotProven,
+    /// A secret was guessed too often in a session.
+    #[error("there were too many tries: wait a minute")]
+    TooManyGuesses,
     /// Nobody could let others in any more.
     #[error("{0} is the last admin who can sign in: make another one first")]
     LastAdmin(String),
@@ -215,6 +218,7 @@ impl ServiceError {
             Self::BadPassword(_) => "bad-password",
             Self::LastAdmin(_) => "last-admin",
             Self::NotProven => "not-proven",
+            Self::TooManyGuesses => "too-many-guesses",
             Self::BusySigningIn => "busy-signing-in",
             Self::BadInvitation => "bad-invitation",
             Self::Credentials(_) => "credentials-failed",

@@ -1,7 +1,7 @@
 //! The one flow: a request becomes a plugin's decision, and the decision one commit.
 //!
 //! A use case is one function: `password` has the admin's, `devices` those about devices and policies, `fleet` those
-//! about all of them, `bulks` those about whole groups, `users` and `sessions` those about who may call,
+//! about all of them, `bulks` those about whole groups, `users`, `invitations`, `tokens` and `sessions` those about who may call,
 //! `plugins` those about plugins, `agents` and `agent_keys` the agent's, `expiry` the clock's; `webhooks`
 //! those about who is told of changes, and `deliveries` tells them; `wake_ups` tells agents to sync. All that decide go through
 //! `Service::decide`; those that only ask, through `Service::ask`.
@@ -22,11 +22,16 @@ mod deliveries;
 mod devices;
 mod error;
 mod expiry;
+mod failed_logins;
 mod fleet;
 mod freshness;
 mod idempotency;
+mod invitations;
+mod login_throttle;
 mod news;
+mod one_time_passwords;
 mod password;
+mod password_hasher;
 mod plugin_log;
 mod plugins;
 mod readiness;
@@ -47,14 +52,15 @@ pub use devices::EnrollmentToken;
 pub use error::ServiceError;
 pub use fleet::DevicePage;
 pub use idempotency::Once;
+pub use invitations::Invitation;
 pub use news::Watcher;
+pub use one_time_passwords::NewTotp;
 pub use password::{Request, Reset};
 pub use plugins::{PluginSettings, Plugins};
 pub use readiness::Readiness;
 pub use seen::{AsSeen, tag};
 pub use sessions::{SignIn, SignInError};
 pub use shadow::{Comparisons, Difference, ShadowReport};
-pub use users::{Invitation, NewTotp};
 pub use webhooks::{MadeWebhook, NewWebhook};
 
 use crate::{
@@ -66,11 +72,14 @@ use crate::{
     metrics::{Metrics, Tally},
     password::Password,
     plugin::{CallContext, Decided, Function, Instance, Returned, Threads},
+    public_url::PublicUrl,
     store::{Commit, Replicas, Snapshot, Store, StoreError},
     transport::AgentSync,
     webhook::{Destinations, Sender},
 };
+use failed_logins::FailedLogins;
 use freshness::Freshness;
+use login_throttle::LoginThrottle;
 use mdm_wire::{
     decisions::{PasswordRule, Refusal},
     sealing::{Binding, Payload},
@@ -78,11 +87,11 @@ use mdm_wire::{
     words::{Action, CommandId},
 };
 use news::News;
+use password_hasher::PasswordHasher;
 use plugin_log::PluginLog;
 use readiness::LastLook;
 use replicas::{Following, SharedLimits};
 use serde::Serialize;
-use sessions::SignIns;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use tracing::{Instrument as _, Span, field::Empty};
@@ -106,7 +115,11 @@ pub struct Service {
     metrics: Arc<Metrics>,
     plugin_log: Arc<PluginLog>,
     news: News,
-    sign_ins: SignIns,
+    hasher: PasswordHasher,
+    login_throttle: LoginThrottle,
+    failed_logins: FailedLogins,
+    /// Where admins reach the host; none: where it listens.
+    public_url: Option<PublicUrl>,
     /// Other hosts on the same store; none: there can't be any.
     replicas: Option<Arc<dyn Replicas>>,
     limits: SharedLimits,
@@ -183,7 +196,10 @@ impl Service {
             keys,
             freshness: Freshness::new(time::now() / 1000),
             news: News::new(closing.subscribe()),
-            sign_ins: SignIns::default(),
+            hasher: PasswordHasher::default(),
+            login_throttle: LoginThrottle::default(),
+            failed_logins: FailedLogins::default(),
+            public_url: None,
             sender: Sender::new(Destinations::default()),
             events: Notify::new(),
             approve_above: None,
@@ -192,8 +208,9 @@ impl Service {
             wake_ups: None,
             closing,
         };
-        host.share_limit(&host.sign_ins.tries);
-        host.share_limit(&host.sign_ins.addresses);
+        for limit in host.login_throttle.limits() {
+            host.share_limit(limit);
+        }
         host
     }
 
@@ -213,6 +230,16 @@ impl Service {
             sender: Sender::new(destinations),
             ..self
         }
+    }
+
+    /// The same host, which admins reach at this URL.
+    pub fn with_public_url(self, public_url: Option<PublicUrl>) -> Self {
+        Self { public_url, ..self }
+    }
+
+    /// Where admins reach the host. None: where it listens.
+    pub fn public_url(&self) -> Option<&PublicUrl> {
+        self.public_url.as_ref()
     }
 
     /// A bulk of more than this many devices waits until somebody else approves it.

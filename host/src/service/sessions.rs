@@ -2,22 +2,17 @@
 
 use super::{
     Service, ServiceError, credentials,
+    failed_logins::{FailedLogin, Secret},
     users::{caller, check_name},
 };
 use crate::{
     access::Caller,
     audit::AuditEntry,
-    limiter::Limiter,
-    store::User,
+    store::{Session, User},
     token::{self, TokenDigest},
 };
-use governor::Quota;
 use mdm_wire::time::{self, Timestamp};
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
-};
+use std::net::IpAddr;
 use zeroize::Zeroizing;
 
 /// How long a session lasts that nothing is done in, in milliseconds.
@@ -28,19 +23,6 @@ const LONGEST: u64 = 12 * 3_600_000;
 
 /// How exactly it is noted when a session was used, in milliseconds: a click alone writes nothing.
 const NOTED_EVERY: u64 = 60_000;
-
-/// How often a minute somebody may try to sign in by one name from one address. Who guesses passwords is slowed down
-/// by it; who has forgotten theirs is not, nor can others keep them out from elsewhere.
-const TRIES: NonZeroU32 = NonZeroU32::new(10).unwrap();
-
-/// How often a minute somebody may try from one address, by whatever names.
-const TRIES_OF_AN_ADDRESS: NonZeroU32 = NonZeroU32::new(60).unwrap();
-
-/// How long somebody waits for their turn, before they are told to come again.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How many passwords are compared at once: each takes 19 MiB and a processor.
-const AT_ONCE: usize = 2;
 
 /// What somebody signs in with.
 pub struct SignIn {
@@ -72,43 +54,6 @@ pub enum SignInError {
     Failed(#[from] ServiceError),
 }
 
-/// Who tries to sign in.
-pub(super) struct SignIns {
-    pub(super) tries: Arc<Limiter>,
-    pub(super) addresses: Arc<Limiter>,
-    places: Semaphore,
-}
-
-impl Default for SignIns {
-    fn default() -> Self {
-        let limit = |name, tries| Arc::new(Limiter::new(name, Quota::per_minute(tries)));
-        Self {
-            tries: limit("sign-in", TRIES),
-            addresses: limit("sign-in-address", TRIES_OF_AN_ADDRESS),
-            places: Semaphore::new(AT_ONCE),
-        }
-    }
-}
-
-impl SignIns {
-    fn check(&self, name: &str, address: Option<IpAddr>) -> Result<(), SignInError> {
-        let address = address.map(|it| it.to_string()).unwrap_or_default();
-        let by_address = self.addresses.check(&address);
-        let by_name = self.tries.check(&format!("{address} {name}"));
-        match by_address.and(by_name) {
-            Some(_) => Ok(()),
-            None => Err(SignInError::TooOften),
-        }
-    }
-
-    async fn place(&self) -> Result<SemaphorePermit<'_>, ServiceError> {
-        match timeout(PATIENCE, self.places.acquire()).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => Err(ServiceError::BusySigningIn),
-        }
-    }
-}
-
 impl Service {
     /// Lets somebody in, and gives the token of their session.
     pub async fn sign_in(
@@ -121,22 +66,44 @@ impl Service {
             password,
             code,
         } = sign_in;
-        check_name(&name).map_err(|_| SignInError::Wrong)?;
-        self.sign_ins.check(&name, address)?;
-        let user = self.store.user(&name).await.map_err(ServiceError::from)?;
-        let hash = user.as_ref().and_then(|user| user.password.clone());
-        if !self.is_password(password, hash.clone()).await? {
-            tracing::info!(user = name, ?address, "was not let in");
+        let failed = |user: Option<&str>, secret| {
+            self.failed_logins.count(FailedLogin {
+                user: user.map(str::to_owned),
+                address,
+                secret,
+                in_session: false,
+            });
+        };
+        if !self.login_throttle.allows_login(&name, address) {
+            self.failed_logins.count_throttled(&name, address);
+            return Err(SignInError::TooOften);
+        }
+        if check_name(&name).is_err() {
+            failed(None, Secret::Password);
             return Err(SignInError::Wrong);
         }
-        let (user, hash) = user.zip(hash).ok_or(SignInError::Wrong)?;
+        let user = self.store.user(&name).await.map_err(ServiceError::from)?;
+        let hash = user.as_ref().and_then(|user| user.password.clone());
+        let is_right = self.hasher.verify(password, hash.clone()).await?;
+        let Some((user, hash)) = user.clone().zip(hash).filter(|_| is_right) else {
+            // The name that was typed may be a password, unless a user has it.
+            let user = user.map(|user| user.name);
+            tracing::info!(user = user.as_deref(), ?address, "a login failed");
+            failed(user.as_deref(), Secret::Password);
+            return Err(SignInError::Wrong);
+        };
         if let Some(sealed) = &user.totp {
             let code = code.ok_or(SignInError::CodeMissing)?;
             let secret = credentials::open_totp(&self.keys, &name, sealed)?;
-            let number = credentials::check_totp(&name, &secret, &code)?;
-            let number = number.ok_or(SignInError::CodeWrong)?;
-            let used = self.store.use_totp(&name, number).await;
-            if !used.map_err(ServiceError::from)? {
+            let is_right = match credentials::check_totp(&name, &secret, &code)? {
+                Some(number) => {
+                    let used = self.store.use_totp(&name, number).await;
+                    used.map_err(ServiceError::from)?
+                }
+                None => false,
+            };
+            if !is_right {
+                failed(Some(&name), Secret::Code);
                 return Err(SignInError::CodeWrong);
             }
         }
@@ -166,19 +133,29 @@ impl Service {
         Ok(is_open.then_some(token))
     }
 
-    /// Whose session this is, if it is open.
+    /// Whose session this is, if it is open. Notes that it was used.
     pub async fn session(&self, token: TokenDigest) -> Result<Option<User>, ServiceError> {
-        let now = time::now();
-        let (began_before, used_before) = oldest(now);
-        let session = self.store.session(token).await?;
-        let session = session.filter(|it| it.began >= began_before && it.used >= used_before);
-        let Some(session) = session else {
+        let Some(session) = self.open_session_of(token).await? else {
             return Ok(None);
         };
+        let now = time::now();
         if now > session.used + NOTED_EVERY {
             self.store.use_session(token, now).await?;
         }
         Ok(Some(session.user))
+    }
+
+    /// Whose session this is, if it is still open: for an answer that goes on after its request, and is no use of the
+    /// session by itself.
+    pub async fn session_user(&self, token: TokenDigest) -> Result<Option<User>, ServiceError> {
+        let session = self.open_session_of(token).await?;
+        Ok(session.map(|session| session.user))
+    }
+
+    async fn open_session_of(&self, token: TokenDigest) -> Result<Option<Session>, ServiceError> {
+        let (began_before, used_before) = oldest(time::now());
+        let session = self.store.session(token).await?;
+        Ok(session.filter(|it| it.began >= began_before && it.used >= used_before))
     }
 
     /// Ends a session.
@@ -186,7 +163,7 @@ impl Service {
         Ok(self.store.close_session(token).await?)
     }
 
-    /// Who calls with this token of a program, if it counts.
+    /// Who calls with this token of a program, if it counts: it may do no more than its owner at this moment.
     pub async fn program(
         &self,
         token: TokenDigest,
@@ -195,32 +172,35 @@ impl Service {
         let found = self.store.api_token(token, time::now()).await?;
         Ok(found.map(|token| Caller {
             name: format!("token {}", token.name),
-            behind: Some(token.made_by),
+            behind: Some(match token.owner {
+                Some(owner) => format!("user {owner}"),
+                None => Caller::host().name,
+            }),
             address,
             permissions: token.permissions,
             reach: token.reach,
         }))
     }
 
-    /// Whether a password is the one that a hash was made of. Without a hash it takes as long.
-    pub(super) async fn is_password(
-        &self,
-        password: Zeroizing<String>,
-        hash: Option<String>,
-    ) -> Result<bool, ServiceError> {
-        let _place = self.sign_ins.place().await?;
-        let compared =
-            tokio::task::spawn_blocking(move || credentials::is_password(&password, hash));
-        Ok(compared.await.unwrap_or(false))
+    /// Counts a guess of a secret in a session of this user. Errors with `TooManyGuesses` if it is one too many.
+    pub(super) fn check_guesses(&self, user: &str, by: &Caller) -> Result<(), ServiceError> {
+        match self.login_throttle.allows_confirmation(user, by.address) {
+            true => Ok(()),
+            false => {
+                self.refused_confirmation(user, by, Secret::Password);
+                Err(ServiceError::TooManyGuesses)
+            }
+        }
     }
 
-    /// What is kept of a new password.
-    pub(super) async fn hash(&self, password: Zeroizing<String>) -> Result<String, ServiceError> {
-        let _place = self.sign_ins.place().await?;
-        let hashed = tokio::task::spawn_blocking(move || credentials::hash(&password));
-        hashed
-            .await
-            .map_err(|error| ServiceError::Credentials(error.to_string()))?
+    /// Counts a wrong secret in a session of this user.
+    pub(super) fn refused_confirmation(&self, user: &str, by: &Caller, secret: Secret) {
+        self.failed_logins.count(FailedLogin {
+            user: Some(user.to_owned()),
+            address: by.address,
+            secret,
+            in_session: true,
+        });
     }
 }
 

@@ -1,44 +1,13 @@
-//! Users: who signs in, what for, and how they get in at first.
+//! Users: who signs in, and what for.
 
-use super::{Service, ServiceError, credentials};
+use super::{Invitation, Service, ServiceError};
 use crate::{
     access::{Caller, Reach, Role},
     audit::AuditEntry,
-    password::Password,
     store::{User, UserChange},
-    token::{self, TokenDigest},
 };
-use mdm_wire::time::{self, Timestamp};
+use mdm_wire::time;
 use std::net::IpAddr;
-use zeroize::Zeroizing;
-
-/// How long an invitation is valid, in milliseconds.
-const INVITED_FOR: u64 = 3 * 24 * 3_600_000;
-
-/// A link with which a user chooses a password, once.
-pub struct Invitation {
-    /// Whose it is.
-    pub user: String,
-    /// The token of the link. It is told once.
-    pub token: Zeroizing<String>,
-    /// When its time is over.
-    pub expires_at: Timestamp,
-}
-
-impl Invitation {
-    /// The path of the page where the password is chosen, on this host.
-    pub fn path(&self) -> String {
-        format!("/invitation/{}", self.token.as_str())
-    }
-}
-
-/// The secret of a user's one-time passwords, while they set it up.
-pub struct NewTotp {
-    /// Sealed by the host: it comes back with the first code.
-    pub sealed: Vec<u8>,
-    /// Where an authenticator app reads it from.
-    pub url: Zeroizing<String>,
-}
 
 /// What a user may do.
 pub(super) fn caller(user: &User, address: Option<IpAddr>) -> Caller {
@@ -87,6 +56,20 @@ impl Service {
         check_name(name)?;
         check_reach(&reach)?;
         by.check_grant(&role.permissions(), &reach)?;
+        match self.keep_user(by, name, role, reach).await? {
+            true => self.invite(by, name).await,
+            false => Err(ServiceError::NameTaken(name.to_owned())),
+        }
+    }
+
+    /// Returns `false` if there is a user of this name.
+    pub(super) async fn keep_user(
+        &self,
+        by: &Caller,
+        name: &str,
+        role: Role,
+        reach: Reach,
+    ) -> Result<bool, ServiceError> {
         let at = time::now();
         let user = User {
             name: name.to_owned(),
@@ -100,10 +83,7 @@ impl Service {
             detail: Some(format!("{name}: {role}, {}", user.reach)),
             ..AuditEntry::new(at, by, "add-user")
         };
-        match self.store.add_user(user, audit).await? {
-            true => self.invite(by, name).await,
-            false => Err(ServiceError::NameTaken(name.to_owned())),
-        }
+        Ok(self.store.add_user(user, audit).await?)
     }
 
     /// Says anew what a user is there for. The last admin stays one.
@@ -132,157 +112,6 @@ impl Service {
             ..AuditEntry::new(time::now(), by, "remove-user")
         };
         changed(name, self.store.remove_user(name, audit).await?)
-    }
-
-    /// Makes another link with which a user chooses a new password: they have lost theirs, or their phone.
-    pub async fn invite_again(&self, by: &Caller, name: &str) -> Result<Invitation, ServiceError> {
-        self.managed_user(by, name).await?;
-        self.invite(by, name).await
-    }
-
-    /// The link of the first admin, where there is no user who could sign in yet.
-    pub async fn first_admin(&self) -> Result<Option<Invitation>, ServiceError> {
-        const NAME: &str = "admin";
-        let users = self.store.users().await?;
-        if users.iter().any(|user| user.password.is_some()) {
-            return Ok(None);
-        }
-        match users.iter().any(|user| user.name == NAME) {
-            true => self.invite(&Caller::host(), NAME).await.map(Some),
-            false => self
-                .add_user(&Caller::host(), NAME, Role::Admin, Reach::ALL)
-                .await
-                .map(Some),
-        }
-    }
-
-    async fn invite(&self, by: &Caller, name: &str) -> Result<Invitation, ServiceError> {
-        let token = token::new_token("invitation")?;
-        let at = time::now();
-        let expires_at = at + INVITED_FOR;
-        let audit = AuditEntry {
-            detail: Some(name.to_owned()),
-            ..AuditEntry::new(at, by, "invite-user")
-        };
-        let digest = token::digest(&token);
-        match self
-            .store
-            .add_invitation(digest, name, expires_at, audit)
-            .await?
-        {
-            true => Ok(Invitation {
-                user: name.to_owned(),
-                token,
-                expires_at,
-            }),
-            false => Err(ServiceError::UnknownUser(name.to_owned())),
-        }
-    }
-
-    /// Whose invitation this is.
-    pub async fn invited(&self, token: TokenDigest) -> Result<String, ServiceError> {
-        let user = self.store.invitation(token, time::now()).await?;
-        user.ok_or(ServiceError::BadInvitation)
-    }
-
-    /// Gives an invited user a password, and lets them in.
-    pub async fn accept_invitation(
-        &self,
-        token: TokenDigest,
-        password: Password,
-        address: Option<IpAddr>,
-    ) -> Result<Zeroizing<String>, ServiceError> {
-        let name = self.invited(token).await?;
-        credentials::check_password(&password)?;
-        let user = self.user(&name).await?;
-        let hash = self
-            .hash(Zeroizing::new(password.expose().to_owned()))
-            .await?;
-        let audit = AuditEntry::new(time::now(), &caller(&user, address), "choose-password");
-        let accepted = self.store.accept_invitation(token, hash.clone(), audit);
-        if !accepted.await? {
-            return Err(ServiceError::BadInvitation);
-        }
-        // By a later invitation they may have chosen another one since.
-        let opened = self.open_session(&user, &hash, address).await?;
-        opened.ok_or(ServiceError::BadInvitation)
-    }
-
-    /// A new secret of one-time passwords for a user. It counts once the user has shown a code of it.
-    pub fn new_totp(&self, user: &str) -> Result<NewTotp, ServiceError> {
-        let secret = credentials::new_totp()?;
-        Ok(NewTotp {
-            url: credentials::totp_url(user, &secret)?,
-            sealed: credentials::seal_totp(&self.keys, user, &secret)?,
-        })
-    }
-
-    /// Where an authenticator app reads a secret from that was made just now.
-    pub fn totp_url(&self, user: &str, sealed: &[u8]) -> Result<Zeroizing<String>, ServiceError> {
-        let secret = credentials::open_totp(&self.keys, user, sealed)?;
-        credentials::totp_url(user, &secret)
-    }
-
-    /// From now on, this user signs in with one-time passwords, too. Who has only found their session open can't do
-    /// that: it needs their password.
-    pub async fn set_totp(
-        &self,
-        by: &Caller,
-        user: &str,
-        sealed: Vec<u8>,
-        code: &str,
-        password: Zeroizing<String>,
-    ) -> Result<(), ServiceError> {
-        let kept = self.user(user).await?;
-        let secret = credentials::open_totp(&self.keys, user, &sealed)?;
-        let number = credentials::check_totp(user, &secret, code)?;
-        let is_theirs = self.is_password(password, kept.password).await?;
-        let (true, Some(number), None) = (is_theirs, number, kept.totp) else {
-            return Err(ServiceError::NotProven);
-        };
-        self.keep_totp(by, user, Some(sealed)).await?;
-        self.store.use_totp(user, number).await?;
-        Ok(())
-    }
-
-    /// From now on, this user signs in without one-time passwords. It needs one more of them.
-    pub async fn clear_totp(
-        &self,
-        by: &Caller,
-        user: &str,
-        code: &str,
-    ) -> Result<(), ServiceError> {
-        let kept = self.user(user).await?;
-        let Some(sealed) = &kept.totp else {
-            return Ok(());
-        };
-        let secret = credentials::open_totp(&self.keys, user, sealed)?;
-        let number = credentials::check_totp(user, &secret, code)?;
-        let number = number.ok_or(ServiceError::NotProven)?;
-        if !self.store.use_totp(user, number).await? {
-            return Err(ServiceError::NotProven);
-        }
-        self.keep_totp(by, user, None).await
-    }
-
-    async fn keep_totp(
-        &self,
-        by: &Caller,
-        name: &str,
-        totp: Option<Vec<u8>>,
-    ) -> Result<(), ServiceError> {
-        let action = match &totp {
-            Some(_) => "set-one-time-passwords",
-            None => "clear-one-time-passwords",
-        };
-        let audit = AuditEntry {
-            detail: Some(name.to_owned()),
-            ..AuditEntry::new(time::now(), by, action)
-        };
-        match self.store.set_totp(name, totp, audit).await? {
-            true => Ok(()),
-            false => Err(ServiceError::UnknownUser(name.to_owned())),
-        }
     }
 }
 

@@ -83,6 +83,17 @@ async fn an_invitation_gives_a_password_once_and_lets_its_user_in() {
 }
 
 #[tokio::test]
+async fn the_first_admin_is_invited_for_an_hour_and_not_twice_within_it() {
+    let fleet = Fleet::new().await;
+    let made = fleet.service.first_admin().await.unwrap().unwrap();
+    let left = made.expires_at.saturating_sub(mdm_wire::time::now());
+    assert!((3_500_000..=3_600_000).contains(&left), "{left} ms");
+    assert!(fleet.service.first_admin().await.unwrap().is_none());
+    let session = accepted(&fleet, &made).await;
+    assert!(caller(&fleet, &session).await.is_some());
+}
+
+#[tokio::test]
 async fn who_has_the_password_gets_in_and_nobody_is_told_what_was_wrong() {
     let fleet = Fleet::new().await;
     user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
@@ -326,6 +337,129 @@ async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
             .unwrap()
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn a_token_may_no_more_than_its_owner_at_that_moment_and_ends_with_them() {
+    let fleet = Fleet::new().await;
+    let alice = user(&fleet, "alice", Role::Admin, Reach::ALL).await;
+    user(&fleet, "bob", Role::Admin, Reach::ALL).await;
+    let service = &fleet.service;
+    let made = service
+        .add_token(&alice, "ci", Permission::ALL.into(), groups(&["it", "sales"]), None)
+        .await;
+    let token = token::digest(&made.unwrap());
+    let program = async || service.program(token, None).await.unwrap();
+    let by = program().await.unwrap();
+    assert_eq!((by.principal(), by.user()), ("user alice", Some("alice")));
+    assert!(by.may(Permission::ManageUsers));
+
+    let anyone = admin();
+    let limited = service.change_user(&anyone, "alice", Role::Helpdesk, groups(&["sales", "hr"]));
+    limited.await.unwrap();
+    let by = program().await.unwrap();
+    assert_eq!(by.permissions, Role::Helpdesk.permissions());
+    assert_eq!(by.reach, groups(&["sales"]), "of both");
+    let as_made = &service.tokens(&admin()).await.unwrap()[0];
+    assert_eq!(as_made.permissions, Permission::ALL.into());
+
+    let handed = service.hand_over_token(&by, "ci", "bob").await;
+    assert!(matches!(handed, Err(ServiceError::Forbidden(_))));
+    let unknown = service.hand_over_token(&admin(), "ci", "nobody").await;
+    assert!(matches!(unknown, Err(ServiceError::UnknownUser(_))));
+    let unknown = service.hand_over_token(&admin(), "none", "bob").await;
+    assert!(matches!(unknown, Err(ServiceError::UnknownToken(_))));
+    service.hand_over_token(&admin(), "ci", "bob").await.unwrap();
+    service.remove_user(&admin(), "alice").await.unwrap();
+    let by = program().await.unwrap();
+    assert_eq!((by.user(), &by.reach), (Some("bob"), &groups(&["it", "sales"])));
+    user(&fleet, "carol", Role::Admin, Reach::ALL).await;
+    service.remove_user(&admin(), "bob").await.unwrap();
+    assert!(program().await.is_none());
+    // Who was removed while they made a token leaves none.
+    let late = service.add_token(&alice, "late", Permission::ALL.into(), Reach::ALL, None);
+    assert!(matches!(late.await, Err(ServiceError::UnknownUser(_))));
+
+    let all = mdm_host::store::AuditFilter::default();
+    let lines = service.audit(&admin(), &all, None, 100).await.unwrap();
+    let told = lines.iter().rev().filter_map(|line| {
+        let is_it = line.entry.action.ends_with("-token");
+        is_it.then(|| format!("{} {}", line.entry.action, line.entry.detail.as_ref().unwrap()))
+    });
+    let told: Vec<_> = told.skip(1).collect();
+    assert_eq!(
+        told,
+        [
+            "hand-over-token ci: from alice to bob",
+            "remove-token ci: its owner bob was removed"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn failed_logins_are_counted_in_the_audit_trail_and_what_nobody_is_called_is_not_in_it() {
+    let fleet = Fleet::new().await;
+    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    for _ in 0..13 {
+        for name in ["alice", "my-password", "Not a Name"] {
+            sign_in(&fleet, name, "a guess", None).await.unwrap_err();
+        }
+    }
+    let service = std::sync::Arc::clone(&fleet.service);
+    let telling = tokio::spawn(async move { service.audit_failed_logins().await });
+    let refused = async || {
+        let filter = mdm_host::store::AuditFilter {
+            actions: vec!["sign-in-refused".into()],
+            ..Default::default()
+        };
+        let lines = fleet.service.audit(&admin(), &filter, None, 100).await;
+        let lines = lines.unwrap().into_iter();
+        lines.map(|line| line.entry.detail.unwrap()).collect::<Vec<_>>()
+    };
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while refused().await.len() < 2 {
+        assert!(tokio::time::Instant::now() < deadline, "{:?}", refused().await);
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let mut lines = refused().await;
+    lines.sort();
+    let told = ["a name that no user has: 26 failed tries", "user alice: 13 failed tries"];
+    assert_eq!(lines, told);
+    // What was counted since is written when the host stops.
+    sign_in(&fleet, "alice", "a guess", None).await.unwrap_err();
+    fleet.service.close();
+    telling.await.unwrap();
+    let last = refused().await.into_iter();
+    let last: Vec<_> = last.filter(|line| line.contains(", after the first of ")).collect();
+    assert!(last.len() == 1 && last[0].starts_with("user alice: 1 failed try,"), "{last:?}");
+}
+
+#[tokio::test]
+async fn guesses_in_a_session_are_limited_and_told_in_the_audit_trail() {
+    let fleet = Fleet::new().await;
+    let by = user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let service = &fleet.service;
+    let new = service.new_totp("alice").unwrap();
+    let guess = async || {
+        let password = Zeroizing::new("a guess".to_owned());
+        service
+            .set_totp(&by, "alice", new.sealed.clone(), "123456", password)
+            .await
+    };
+    for _ in 0..10 {
+        assert!(matches!(guess().await, Err(ServiceError::NotProven)));
+    }
+    for _ in 0..5 {
+        assert!(matches!(guess().await, Err(ServiceError::TooManyGuesses)));
+    }
+    assert!(sign_in(&fleet, "alice", PASSWORD, None).await.is_ok());
+    service.close();
+    service.audit_failed_logins().await;
+    let all = mdm_host::store::AuditFilter::default();
+    let lines = service.audit(&admin(), &all, None, 1).await.unwrap();
+    let entry = &lines[0].entry;
+    assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("user alice", "confirmation-refused"));
+    assert_eq!(entry.detail.as_deref(), Some("user alice: 15 failed tries"));
 }
 
 #[tokio::test]

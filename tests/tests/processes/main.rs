@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod accounts;
+mod addresses;
 mod answers;
 mod backup;
 mod bad_input;
@@ -9,6 +11,7 @@ mod bulks;
 mod clocks;
 mod core_dump;
 mod document;
+mod first_admin;
 mod following;
 mod grafana;
 mod hostile_agents;
@@ -17,6 +20,7 @@ mod hostile_plugins;
 mod identity;
 mod lists;
 mod load;
+mod login_memory;
 mod plugins;
 mod power_cuts;
 mod pull;

@@ -1,0 +1,134 @@
+//! Invitations: links with which users choose a password.
+
+use super::{Service, ServiceError, credentials, users::caller};
+use crate::{
+    access::{Caller, Reach, Role},
+    audit::AuditEntry,
+    password::Password,
+    public_url::PublicUrl,
+    token::{self, TokenDigest},
+};
+use mdm_wire::time::{self, Timestamp};
+use std::net::IpAddr;
+use zeroize::Zeroizing;
+
+/// The validity of an invitation, in milliseconds.
+const INVITED_FOR: u64 = 3 * 24 * 3_600_000;
+
+/// The validity of the first admin's invitation, in milliseconds: its link is in a terminal or a file.
+const FIRST_INVITED_FOR: u64 = 3_600_000;
+
+/// The name of the first admin.
+const FIRST_ADMIN: &str = "admin";
+
+/// A link with which a user chooses a password, once.
+pub struct Invitation {
+    /// Whose it is.
+    pub user: String,
+    /// The token of the link. It is told once.
+    pub token: Zeroizing<String>,
+    /// When its time is over.
+    pub expires_at: Timestamp,
+    /// Where the host is reached, if it knows.
+    host: Option<PublicUrl>,
+}
+
+impl Invitation {
+    /// The URL of the page where the password is chosen, if the host knows its own.
+    pub fn url(&self) -> Option<String> {
+        let host = self.host.as_ref()?;
+        Some(format!("{host}{}", self.path()))
+    }
+
+    /// The path of the page where the password is chosen, on this host.
+    pub fn path(&self) -> String {
+        format!("/invitation/{}", self.token.as_str())
+    }
+}
+
+impl Service {
+    /// Makes another link with which a user chooses a new password: they have lost theirs, or their phone.
+    pub async fn invite_again(&self, by: &Caller, name: &str) -> Result<Invitation, ServiceError> {
+        self.managed_user(by, name).await?;
+        self.invite(by, name).await
+    }
+
+    /// The link of the first admin, valid for an hour. Returns `None` if a user can sign in, or if an earlier link is
+    /// still valid.
+    pub async fn first_admin(&self) -> Result<Option<Invitation>, ServiceError> {
+        let users = self.store.users().await?;
+        let is_invited = self.store.is_invited(FIRST_ADMIN, time::now());
+        if users.iter().any(|user| user.password.is_some()) || is_invited.await? {
+            return Ok(None);
+        }
+        let by = Caller::host();
+        // A replica may have added the user at the same moment.
+        self.keep_user(&by, FIRST_ADMIN, Role::Admin, Reach::ALL)
+            .await?;
+        self.invite_for(&by, FIRST_ADMIN, FIRST_INVITED_FOR)
+            .await
+            .map(Some)
+    }
+
+    /// Makes a link for a user. The links before it are void.
+    pub(super) async fn invite(&self, by: &Caller, name: &str) -> Result<Invitation, ServiceError> {
+        self.invite_for(by, name, INVITED_FOR).await
+    }
+
+    async fn invite_for(
+        &self,
+        by: &Caller,
+        name: &str,
+        valid_for: u64,
+    ) -> Result<Invitation, ServiceError> {
+        let token = token::new_token("invitation")?;
+        let at = time::now();
+        let expires_at = at + valid_for;
+        let audit = AuditEntry {
+            detail: Some(name.to_owned()),
+            ..AuditEntry::new(at, by, "invite-user")
+        };
+        let digest = token::digest(&token);
+        match self
+            .store
+            .add_invitation(digest, name, expires_at, audit)
+            .await?
+        {
+            true => Ok(Invitation {
+                user: name.to_owned(),
+                token,
+                expires_at,
+                host: self.public_url.clone(),
+            }),
+            false => Err(ServiceError::UnknownUser(name.to_owned())),
+        }
+    }
+
+    /// Whose invitation this is.
+    pub async fn invited(&self, token: TokenDigest) -> Result<String, ServiceError> {
+        let user = self.store.invitation(token, time::now()).await?;
+        user.ok_or(ServiceError::BadInvitation)
+    }
+
+    /// Gives an invited user a password, and lets them in.
+    pub async fn accept_invitation(
+        &self,
+        token: TokenDigest,
+        password: Password,
+        address: Option<IpAddr>,
+    ) -> Result<Zeroizing<String>, ServiceError> {
+        let name = self.invited(token).await?;
+        credentials::check_password(&password)?;
+        let user = self.user(&name).await?;
+        let chosen = Zeroizing::new(password.expose().to_owned());
+        let hash = self.hasher.hash(chosen).await?;
+        let audit = AuditEntry::new(time::now(), &caller(&user, address), "choose-password");
+        let accepted = self.store.accept_invitation(token, hash.clone(), audit);
+        if !accepted.await? {
+            return Err(ServiceError::BadInvitation);
+        }
+        // By a later invitation they may have chosen another one since.
+        let opened = self.open_session(&user, &hash, address).await?;
+        opened.ok_or(ServiceError::BadInvitation)
+    }
+}
