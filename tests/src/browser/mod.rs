@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-/// The first admin, and the password that is chosen here.
+/// The password that the first admin chooses.
 const PASSWORD: &str = "seven walnuts under a bridge";
 
 /// The most of a page that a picture shows.

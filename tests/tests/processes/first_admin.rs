@@ -60,8 +60,11 @@ impl Host {
 
     fn starts_by(&mut self, mut command: Command) {
         self.stops();
-        let output = fs::OpenOptions::new().create(true).append(true);
-        let output = output.clone().open(self.path("printed")).unwrap();
+        let output = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.path("printed"))
+            .unwrap();
         let child = command
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
