@@ -120,7 +120,7 @@ fn notes(
     if device.management_mode != ManagementMode::DeviceOwner || device.api_level < 24 {
         notes.push(Note::BestEffort);
     }
-    if device.management_mode == ManagementMode::ProfileOwner {
+    if device.management_mode == ManagementMode::ProfileOwner && device.managed_profile {
         notes.push(Note::WorkProfileOnly);
     }
     if device.policy.is_some() {
