@@ -9,12 +9,12 @@ use mdm_host::{
     change::Change,
     event::Event,
     store::{
-        Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Begun, Bulk, BulkAnswer,
-        BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices,
-        Enrollment, Fleet, FleetSummary, Group, Idempotency, KeyTimes, KeyedCall, Lifecycle,
-        NewDevice, NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile,
-        Probe, Progress, Replicas, Session, Shared, Snapshot, StoreError, TokenChange, Tokens, User,
-        UserChange, WakeUps, Webhook, WebhookState, Webhooks,
+        Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures,
+        BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet,
+        FleetSummary, Group, IdempotencyKeys, Lifecycle, NewDevice, NewInvitation, NoCommand,
+        Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe, Progress,
+        Replicas, RequestRecord, Session, Shared, Snapshot, StoreError, StoredResponse,
+        TokenChange, Tokens, User, UserChange, WakeUps, Webhook, WebhookState, Webhooks,
     },
     token::TokenDigest,
 };
@@ -221,7 +221,7 @@ impl Devices for OneDevice {
         for change in commit.changes {
             state.apply(commit.at, change);
         }
-        state.audit.extend(commit.audit);
+        state.audit.extend(commit.audit.map(|it| it.entry));
         Ok(())
     }
 }
@@ -294,15 +294,13 @@ impl AuditTrail for OneDevice {
 }
 
 #[async_trait]
-impl Idempotency for OneDevice {
-    async fn begin_call(&self, call: KeyedCall, _: KeyTimes) -> Result<Begun> {
-        assert!(
-            (1..=255).contains(&call.key.len()) && call.key.bytes().all(|it| it.is_ascii_graphic())
-        );
-        Ok(Begun::Now)
+impl IdempotencyKeys for OneDevice {
+    async fn stored_response(&self, _: &str, key: &str) -> Result<Option<StoredResponse>> {
+        assert!((1..=255).contains(&key.len()) && key.bytes().all(|it| it.is_ascii_graphic()));
+        Ok(None)
     }
 
-    async fn end_call(&self, _: KeyedCall, _: Option<Vec<u8>>) -> Result<()> {
+    async fn store_response(&self, _: StoredResponse) -> Result<()> {
         Ok(())
     }
 }
@@ -317,7 +315,7 @@ impl PluginChoices for OneDevice {
         &self,
         _: PluginChoice,
         _: Option<PluginFile>,
-        _: AuditEntry,
+        _: RequestRecord,
     ) -> Result<()> {
         panic!("no plugin that a stranger sends is used here")
     }
@@ -338,7 +336,7 @@ impl Enrollment for OneDevice {
         _: TokenDigest,
         groups: Vec<String>,
         expires_at: Timestamp,
-        _: AuditEntry,
+        _: RequestRecord,
     ) -> Result<()> {
         assert!(groups.len() <= 32 && groups.iter().all(|it| (1..=64).contains(&it.len())));
         assert!(expires_at < END_OF_CALENDAR);
@@ -365,7 +363,7 @@ impl Enrollment for OneDevice {
         Ok(ours)
     }
 
-    async fn replace_host_key(&self, _: VerifyingKey, _: AuditEntry) -> Result<()> {
+    async fn replace_host_key(&self, _: VerifyingKey, _: RequestRecord) -> Result<()> {
         Ok(())
     }
 }
@@ -381,20 +379,20 @@ impl Accounts for OneDevice {
         Ok(None)
     }
 
-    async fn add_user(&self, user: User, _: AuditEntry) -> Result<bool> {
+    async fn add_user(&self, user: User, _: NewInvitation, _: RequestRecord) -> Result<bool> {
         assert!((1..=64).contains(&user.name.len()));
         Ok(true)
     }
 
-    async fn set_role(&self, _: &str, _: Role, _: Reach, _: AuditEntry) -> Result<UserChange> {
+    async fn set_role(&self, _: &str, _: Role, _: Reach, _: RequestRecord) -> Result<UserChange> {
         Ok(UserChange::Unknown)
     }
 
-    async fn remove_user(&self, _: &str, _: AuditEntry) -> Result<UserChange> {
+    async fn remove_user(&self, _: &str, _: RequestRecord) -> Result<UserChange> {
         Ok(UserChange::Unknown)
     }
 
-    async fn set_totp(&self, _: &str, _: Option<Vec<u8>>, _: AuditEntry) -> Result<bool> {
+    async fn set_totp(&self, _: &str, _: Option<Vec<u8>>, _: RequestRecord) -> Result<bool> {
         Ok(false)
     }
 
@@ -407,7 +405,7 @@ impl Accounts for OneDevice {
         _: TokenDigest,
         _: &str,
         _: Timestamp,
-        _: AuditEntry,
+        _: RequestRecord,
     ) -> Result<bool> {
         Ok(true)
     }
@@ -420,7 +418,7 @@ impl Accounts for OneDevice {
         Ok(false)
     }
 
-    async fn accept_invitation(&self, _: TokenDigest, _: String, _: AuditEntry) -> Result<bool> {
+    async fn accept_invitation(&self, _: TokenDigest, _: String, _: RequestRecord) -> Result<bool> {
         Ok(false)
     }
 
@@ -430,7 +428,7 @@ impl Accounts for OneDevice {
         _: &str,
         _: &str,
         _: Timestamp,
-        _: AuditEntry,
+        _: RequestRecord,
     ) -> Result<bool> {
         panic!("nobody gets in without a password")
     }
@@ -450,7 +448,6 @@ impl Accounts for OneDevice {
     async fn forget_sessions(&self, _: Timestamp, _: Timestamp) -> Result<()> {
         Ok(())
     }
-
 }
 
 #[async_trait]
@@ -474,18 +471,18 @@ impl Tokens for OneDevice {
         &self,
         _: TokenDigest,
         about: ApiToken,
-        _: AuditEntry,
+        _: RequestRecord,
     ) -> Result<TokenChange> {
         assert!((1..=64).contains(&about.name.len()) && !about.permissions.is_empty());
         assert!(about.expires_at.is_none_or(|end| end < END_OF_CALENDAR));
         Ok(TokenChange::Done)
     }
 
-    async fn set_token_owner(&self, _: &str, _: &str, _: AuditEntry) -> Result<TokenChange> {
+    async fn set_token_owner(&self, _: &str, _: &str, _: RequestRecord) -> Result<TokenChange> {
         Ok(TokenChange::Unknown)
     }
 
-    async fn remove_api_token(&self, _: &str, _: AuditEntry) -> Result<bool> {
+    async fn remove_api_token(&self, _: &str, _: RequestRecord) -> Result<bool> {
         Ok(false)
     }
 }
@@ -508,12 +505,12 @@ impl Webhooks for OneDevice {
         Ok(None)
     }
 
-    async fn add_webhook(&self, webhook: Webhook, _: AuditEntry) -> Result<()> {
+    async fn add_webhook(&self, webhook: Webhook, _: RequestRecord) -> Result<()> {
         assert!(webhook.url.starts_with("https://") && webhook.url.len() <= 8192);
         Ok(())
     }
 
-    async fn set_webhook_state(&self, _: &str, _: WebhookState, _: AuditEntry) -> Result<bool> {
+    async fn set_webhook_state(&self, _: &str, _: WebhookState, _: RequestRecord) -> Result<bool> {
         Ok(false)
     }
 
@@ -522,12 +519,12 @@ impl Webhooks for OneDevice {
         _: &str,
         _: Vec<u8>,
         _: Timestamp,
-        _: AuditEntry,
+        _: RequestRecord,
     ) -> Result<bool> {
         Ok(false)
     }
 
-    async fn remove_webhook(&self, _: &str, _: AuditEntry) -> Result<bool> {
+    async fn remove_webhook(&self, _: &str, _: RequestRecord) -> Result<bool> {
         Ok(false)
     }
 
@@ -549,7 +546,13 @@ impl Webhooks for OneDevice {
         Ok(false)
     }
 
-    async fn note_test(&self, _: &str, _: Attempt, _: Option<Timestamp>) -> Result<()> {
+    async fn note_test(
+        &self,
+        _: &str,
+        _: Attempt,
+        _: Option<Timestamp>,
+        _: Option<StoredResponse>,
+    ) -> Result<()> {
         Ok(())
     }
 
@@ -577,9 +580,9 @@ impl Lifecycle for OneDevice {
 
 #[async_trait]
 impl Bulks for OneDevice {
-    async fn add_bulk(&self, bulk: Bulk, audit: AuditEntry) -> Result<()> {
+    async fn add_bulk(&self, bulk: Bulk, audit: RequestRecord) -> Result<()> {
         assert_eq!(bulk.devices, 1);
-        self.lock().audit.push(audit);
+        self.lock().audit.push(audit.entry);
         Ok(())
     }
 
@@ -611,7 +614,7 @@ impl Bulks for OneDevice {
         Ok(Vec::new())
     }
 
-    async fn turn_bulk(&self, _: &str, _: BulkTurn, _: AuditEntry) -> Result<bool> {
+    async fn turn_bulk(&self, _: &str, _: BulkTurn, _: RequestRecord) -> Result<bool> {
         Ok(false)
     }
 

@@ -1,6 +1,7 @@
 //! Who calls, and what they may do. A user has a role, a token has permissions of its own, and both may be
 //! limited to groups of devices; what a call is checked against is the same for both: a [`Caller`].
 
+use crate::idempotency::IdempotencyKey;
 use mdm_wire::decisions::Device;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr};
@@ -236,6 +237,8 @@ pub struct Caller {
     pub permissions: BTreeSet<Permission>,
     /// To which devices.
     pub reach: Reach,
+    /// The idempotency key of the request, if it has one.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// Why a call is not let through.
@@ -305,6 +308,15 @@ impl Caller {
             address: None,
             permissions: Permission::ALL.into(),
             reach: Reach::ALL,
+            idempotency_key: None,
+        }
+    }
+
+    /// The same caller, by a request without an idempotency key: for what a use case does beside its one transaction.
+    pub fn without_key(&self) -> Self {
+        Self {
+            idempotency_key: None,
+            ..self.clone()
         }
     }
 

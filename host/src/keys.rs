@@ -7,6 +7,7 @@ use mdm_wire::{
     signing_key::SigningKey,
 };
 use sha2::Sha256;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// What the host signs with, what opens the reset tokens of its devices, and what vouches for the plugins that it
@@ -51,15 +52,22 @@ impl HostKeys {
         derive(&self.secret, "passwords of bulks", 0)
     }
 
-    /// What the kept answers of calls are sealed with in the store.
-    pub fn answer_key(&self) -> Zeroizing<[u8; 32]> {
-        derive(&self.secret, "kept answers", 0)
+    /// What the stored responses of requests with an idempotency key are sealed with.
+    pub fn response_key(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.secret, "stored responses", 0)
     }
 
     /// A digest of a request, by which only the host can tell whether another is the same: it may hold a password,
     /// and of four digits there are too few to hide one in a plain digest.
     pub fn request_digest(&self, request: &[&[u8]]) -> [u8; 32] {
         *mac(&derive(&self.secret, "keyed requests", 0), request)
+    }
+
+    /// The id of a message that a request with an idempotency key sends: the same for each retry.
+    pub fn message_id(&self, request: &[u8; 32], key: &[u8]) -> Uuid {
+        let digest = mac(&derive(&self.secret, "ids of messages", 0), &[request, key]);
+        let (id, _) = digest.split_at(16);
+        Uuid::from_slice(id).unwrap_or_default()
     }
 
     /// What the agent of a device listens to at a broker. It tells nobody of which device it is, nor can anybody guess

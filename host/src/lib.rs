@@ -14,6 +14,7 @@ pub mod cli;
 pub mod conformance;
 pub mod dashboard;
 pub mod event;
+pub mod idempotency;
 pub mod keys;
 pub mod limiter;
 pub mod metrics;

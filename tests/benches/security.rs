@@ -272,7 +272,7 @@ async fn send(
         version: snapshot.version,
         at,
         changes,
-        audit: Some(audit),
+        audit: Some(audit.into()),
         bulk: None,
     };
     host.store.commit(commit).await.unwrap();

@@ -35,7 +35,7 @@ pub(super) fn needs<S: Clone + Send + Sync + 'static>(
 ) -> OpenApiRouter<S> {
     document::note(permission, &mut routes);
     routes
-        .layer(middleware::from_fn(idempotency::once))
+        .layer(middleware::from_fn(idempotency::identify))
         .layer(Extension(Needs::Permission(permission)))
 }
 
@@ -100,6 +100,9 @@ impl FromRequestParts<Arc<Service>> for By {
             )
         })?;
         admit(&caller, &parts.extensions)?;
-        Ok(Self(caller))
+        Ok(Self(Caller {
+            idempotency_key: parts.extensions.get().cloned(),
+            ..caller
+        }))
     }
 }

@@ -114,6 +114,11 @@ where
                     .parameters
                     .get_or_insert_default()
                     .push(key().into());
+                add_problem(
+                    operation,
+                    "422",
+                    "The body is not what this operation takes, or the Idempotency-Key was sent with another request.",
+                );
             }
             operation.security = Some(vec![SecurityRequirement::new(TOKEN, [permission.word()])]);
             let needed = format!(
@@ -129,7 +134,7 @@ where
     }
 }
 
-/// The header by which a caller names a call.
+/// The header with an idempotency key.
 fn key() -> Parameter {
     let word = ObjectBuilder::new()
         .schema_type(Type::String)
@@ -138,7 +143,8 @@ fn key() -> Parameter {
         .name(idempotency::KEY.as_str())
         .parameter_in(ParameterIn::Header)
         .description(Some(
-            "A word of the caller's for this call: sent again, it is answered again, and nothing is done twice.",
+            "Names this request: a retry with the same key gets the response of its first execution, and nothing is done \
+             twice.",
         ))
         .schema(Some(word))
         .build()

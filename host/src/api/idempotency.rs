@@ -1,49 +1,43 @@
-//! `Idempotency-Key`: who sends a call again, because its answer was lost, gets that answer, and nothing is done
-//! twice.
+//! The header `Idempotency-Key`: a retry of a request gets the response of its first execution.
 
 use super::{
     auth::{Bearer, By, Needs},
     body,
-    problem::{ApiError, Reason},
+    problem::ApiError,
 };
 use crate::{
     access::Permission,
-    service::{Once, Service, ServiceError},
+    idempotency::{IdempotencyKey, KeyOrigin},
+    service::Service,
 };
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::{FromRequestParts as _, MatchedPath, Request},
-    http::{
-        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-        header::{CONTENT_TYPE, ETAG},
-        request::Parts,
-    },
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
-/// By what a caller names a call.
+/// The header with the key.
 pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// That an answer is one which was given before.
+/// Says of a response that its request was executed before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The answers of this route are passwords that are told once, and kept nowhere.
+/// The route whose response is stored nowhere: passwords that are told once.
 const SHEET: &str = "/sheet.csv";
 
 /// The longest key, in bytes.
-const LONGEST_KEY: usize = 255;
+const MAX_KEY_LENGTH: usize = 255;
 
-/// Whether the calls of a route may name themselves by a key.
+/// Whether the requests of a route may have a key.
 pub(super) fn takes_key(is_post: bool, path: &str, permission: Permission) -> bool {
     is_post && permission != Permission::See && !path.ends_with(SHEET)
 }
 
-/// Carries a call with a key out once.
-pub(super) async fn once(request: Request, next: Next) -> Response {
+/// Hands the key of a request, if it has one, to the caller of its use case.
+pub(super) async fn identify(request: Request, next: Next) -> Response {
     if !request.headers().contains_key(KEY) {
         return next.run(request).await;
     }
@@ -63,52 +57,35 @@ pub(super) async fn once(request: Request, next: Next) -> Response {
     if !takes_key(parts.method == Method::POST, path.as_str(), permission) {
         return next.run(Request::from_parts(parts, body)).await;
     }
-    match carry_out_once(&service, &mut parts, path.as_str(), body, next).await {
-        Ok(response) => response,
-        Err(error) => error.into_response(),
+    let (key, body) = match read(&service, &mut parts, path.as_str(), body).await {
+        Ok(read) => read,
+        Err(error) => return error.into_response(),
+    };
+    parts.extensions.insert(key.clone());
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if key.is_replayed() {
+        let headers = response.headers_mut();
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
+    response
 }
 
-async fn carry_out_once(
+/// The key of a request, and its body, which was read for that.
+async fn read(
     service: &Arc<Service>,
     parts: &mut Parts,
     path: &str,
     body: Body,
-    next: Next,
-) -> Result<Response, ApiError> {
+) -> Result<(IdempotencyKey, Body), ApiError> {
     let key = key(&parts.headers)?;
     let By(by) = By::from_request_parts(parts, service).await?;
     let Bearer(token) = Bearer::from_request_parts(parts, service).await?;
     let body = body::read(Request::from_parts(parts.clone(), body), &()).await?;
     let line = format!("{} {path} {}\n", parts.method, parts.uri);
-    // Another token of the same name may do other things, and is told nothing of this one's answers.
-    let asked: [&[u8]; 3] = [&token, line.as_bytes(), &body];
-    let call = match service.begin_call(&by, &key, &asked).await? {
-        Once::Do(call) => call,
-        Once::Again(kept) => return Kept::read(&kept),
-    };
-    let response = next
-        .run(Request::from_parts(parts.clone(), Body::from(body)))
-        .await;
-    let (parts, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await.map_err(|error| {
-        let text = format!("the answer could not be kept: {error}");
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", text)
-    })?;
-    let failed = parts.extensions.get::<Reason>();
-    if failed.is_some_and(|Reason(kind)| *kind == ServiceError::STORE_FAILED) {
-        // It may have been committed, and its answer lost: who repeats it at once would do it twice.
-        return Ok(Response::from_parts(parts, Body::from(body)));
-    }
-    let kept = match parts.status.is_server_error() {
-        true => None,
-        false => Kept::write(parts.status, &parts.headers, &body),
-    };
-    let kept = kept.as_deref().map(Vec::as_slice);
-    if let Err(error) = service.end_call(call, kept).await {
-        tracing::warn!(%error, "the answer of a call with an Idempotency-Key was not kept");
-    }
-    Ok(Response::from_parts(parts, Body::from(body)))
+    // Another token of the same name may have other permissions: it gets no response of this one.
+    let request: [&[u8]; 3] = [&token, line.as_bytes(), &body];
+    let key = service.idempotency_key(&by.name, key, &request, KeyOrigin::Header);
+    Ok((key, Body::from(body)))
 }
 
 fn key(headers: &HeaderMap) -> Result<String, ApiError> {
@@ -120,7 +97,7 @@ fn key(headers: &HeaderMap) -> Result<String, ApiError> {
             .filter(is_visible),
         keys.next(),
     ) {
-        (Some(key), None) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(key.to_owned()),
+        (Some(key), None) if (1..=MAX_KEY_LENGTH).contains(&key.len()) => Ok(key.to_owned()),
         _ => {
             let text = "an Idempotency-Key is one word of 1 to 255 visible characters of ASCII";
             Err(ApiError::new(
@@ -129,48 +106,5 @@ fn key(headers: &HeaderMap) -> Result<String, ApiError> {
                 text,
             ))
         }
-    }
-}
-
-/// An answer as it is kept.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    status: u16,
-    content_type: Option<String>,
-    etag: Option<String>,
-    body: Zeroizing<String>,
-}
-
-impl Kept {
-    /// None: it is no text, as all answers of these routes are.
-    fn write(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let text = |name| Some(headers.get(name)?.to_str().ok()?.to_owned());
-        let kept = Self {
-            status: status.as_u16(),
-            content_type: text(CONTENT_TYPE),
-            etag: text(ETAG),
-            body: Zeroizing::new(String::from_utf8(body.to_vec()).ok()?),
-        };
-        serde_json::to_vec(&kept).ok().map(Zeroizing::new)
-    }
-
-    /// The answer as it was given before.
-    fn read(kept: &[u8]) -> Result<Response, ApiError> {
-        let broken = |error: &dyn ToString| {
-            let text = format!("a kept answer can't be read: {}", error.to_string());
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", text)
-        };
-        let kept: Self = serde_json::from_slice(kept).map_err(|error| broken(&error))?;
-        let status = StatusCode::from_u16(kept.status).map_err(|error| broken(&error))?;
-        let mut response = (status, kept.body.as_str().to_owned()).into_response();
-        let headers = response.headers_mut();
-        headers.remove(CONTENT_TYPE);
-        for (name, value) in [(CONTENT_TYPE, kept.content_type), (ETAG, kept.etag)] {
-            if let Some(value) = value.and_then(|it| HeaderValue::from_str(&it).ok()) {
-                headers.insert(name, value);
-            }
-        }
-        headers.insert(REPLAYED, HeaderValue::from_static("true"));
-        Ok(response)
     }
 }

@@ -51,7 +51,7 @@ impl From<ServiceError> for ApiError {
             | ServiceError::NoShadow => StatusCode::NOT_FOUND,
             ServiceError::Forbidden(_) => StatusCode::FORBIDDEN,
             ServiceError::DeviceChanged(_) => StatusCode::PRECONDITION_FAILED,
-            ServiceError::KeyInProgress(_)
+            ServiceError::FormSentBefore { .. }
             | ServiceError::NameTaken(_)
             | ServiceError::LastAdmin(_)
             | ServiceError::Revoked(_)
@@ -59,7 +59,10 @@ impl From<ServiceError> for ApiError {
             | ServiceError::BusyChecking
             | ServiceError::NothingToRollBack
             | ServiceError::Store(
-                StoreError::Conflict | StoreError::BulkOver | StoreError::BulkAnswered,
+                StoreError::Conflict
+                | StoreError::BulkOver
+                | StoreError::BulkAnswered
+                | StoreError::IdempotencyKeyTaken,
             ) => StatusCode::CONFLICT,
             ServiceError::KeyReused(_)
             | ServiceError::BadName(_)
@@ -67,6 +70,7 @@ impl From<ServiceError> for ApiError {
             | ServiceError::BadReason(_)
             | ServiceError::NotProven
             | ServiceError::BadRequest(_)
+            | ServiceError::GroupChanged(_)
             | ServiceError::NoDestination(_)
             | ServiceError::NoPlugin(_)
             | ServiceError::DoesNotConform { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -92,6 +96,7 @@ impl From<ServiceError> for ApiError {
             | ServiceError::WebhookSecret(_)
             | ServiceError::Sealing(_)
             | ServiceError::Sealed(_)
+            | ServiceError::StoredResponse(_)
             | ServiceError::NoRandom(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut api_error = Self::new(status, error.kind(), error.in_public());

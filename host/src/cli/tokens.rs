@@ -94,7 +94,7 @@ async fn add(store: &dyn Store, token: &str) -> anyhow::Result<()> {
         ..AuditEntry::new(about.created_at, &Caller::host(), "add-token")
     };
     let added = store
-        .add_api_token(token::digest(token), about, audit)
+        .add_api_token(token::digest(token), about, audit.into())
         .await?;
     ensure!(
         added == TokenChange::Done,
@@ -136,7 +136,7 @@ impl NewAdminToken {
             detail: Some(NAME.to_owned()),
             ..AuditEntry::new(time::now(), &Caller::host(), "remove-token")
         };
-        store.remove_api_token(NAME, lost).await?;
+        store.remove_api_token(NAME, lost.into()).await?;
         add(store.as_ref(), &token).await
     }
 }

@@ -5,7 +5,6 @@ use super::{
     bulk_form_view::{self, Screen},
     error::PageError,
     form::{Form, filled},
-    once::Once,
     session::SignedIn,
 };
 use crate::{
@@ -27,7 +26,6 @@ use zeroize::Zeroizing;
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Filled {
-    key: String,
     /// How many devices were in the group as the admin saw it.
     devices: String,
     /// `different` or `one`.
@@ -86,6 +84,8 @@ impl Filled {
             },
             terms: self.terms(),
             reason: filled(&self.reason).map(str::to_owned),
+            // A form without the number is none of a page's: no group has so many.
+            expected_devices: Some(self.devices.parse().unwrap_or(u64::MAX)),
         }
     }
 }
@@ -120,28 +120,14 @@ pub(super) async fn start(
 ) -> Result<Response, PageError> {
     let action = known(&action)?;
     let request = form.request(&group, action);
-    let make = async {
-        let outlook = host
-            .service
-            .bulk_outlook(&signed_in.caller, &request)
-            .await?;
-        if outlook.devices.to_string() != form.devices {
-            let text = "the group has changed since you opened this page: look at the outlook again, type the \
-                        password again, and confirm if you still want to";
-            return Err(ServiceError::BadRequest(text.into()));
-        }
-        let bulk = host
-            .service
-            .start_bulk(&signed_in.caller, request.clone())
-            .await?;
-        Ok(bulk.id)
-    };
-    let fault = match host.once.make(&form.key, make).await {
-        Ok(made) => return Ok(bulk::to(&made).into_response()),
+    let fault = match host.service.start_bulk(&signed_in.caller, request).await {
+        Ok(made) => return Ok(bulk::to(&made.id).into_response()),
         Err(
             error @ (ServiceError::Refused(_)
             | ServiceError::BadReason(_)
-            | ServiceError::BadRequest(_)),
+            | ServiceError::BadRequest(_)
+            | ServiceError::GroupChanged(_)
+            | ServiceError::FormSentBefore { .. }),
         ) => error.to_string(),
         Err(error) => return Err(error.into()),
     };
@@ -173,7 +159,6 @@ async fn screen(
         .bulk_outlook(&signed_in.caller, &request)
         .await?;
     let screen = Screen {
-        key: Once::new_key(),
         group,
         action,
         outlook: &outlook,

@@ -18,8 +18,6 @@ use mdm_wire::{
 
 /// What the screen shows.
 pub(super) struct Screen<'a> {
-    /// The form's own key.
-    pub(super) key: String,
     /// The group.
     pub(super) group: &'a str,
     /// Reset or remove.
@@ -53,7 +51,6 @@ pub(super) fn view(signed_in: &SignedIn, screen: &Screen<'_>) -> Markup {
             @if let Some(fault) = screen.fault { p .fault role="alert" { (sentence(fault)) } }
             form id=[is_reset.then_some("reset")] .card method="post" action=(path) data-outlook={ (path) "/outlook" } {
                 (form_token(signed_in))
-                input type="hidden" name="key" value=(screen.key);
                 input type="hidden" name="devices" value=(screen.outlook.devices);
                 @if is_reset { (passwords(screen)) } @else {
                     p {

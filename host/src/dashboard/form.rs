@@ -2,7 +2,7 @@
 //! password.
 
 use super::{Dashboard, error::PageError, session::SignedIn};
-use crate::{api::body, token};
+use crate::{access::Caller, api::body, idempotency::KeyOrigin, token};
 use axum::{
     extract::{FromRequest, FromRequestParts as _, Request},
     http::StatusCode,
@@ -13,12 +13,20 @@ use std::sync::Arc;
 /// The name of the field with the session's token.
 pub(super) const TOKEN_FIELD: &str = "form_token";
 
+/// The name of the field with the form's idempotency key: a double click does nothing twice.
+pub(super) const KEY_FIELD: &str = "key";
+
+/// The longest key, in bytes.
+const MAX_KEY_LENGTH: usize = 64;
+
 /// A form that a signed-in admin has sent.
 pub(super) struct Form<T>(pub(super) SignedIn, pub(super) T);
 
 #[derive(Deserialize)]
-struct Token {
+struct Fields {
     form_token: String,
+    #[serde(default)]
+    key: String,
 }
 
 impl<T: DeserializeOwned> FromRequest<Arc<Dashboard>> for Form<T> {
@@ -26,11 +34,19 @@ impl<T: DeserializeOwned> FromRequest<Arc<Dashboard>> for Form<T> {
 
     async fn from_request(request: Request, dashboard: &Arc<Dashboard>) -> Result<Self, PageError> {
         let (mut parts, content) = request.into_parts();
-        let signed_in = SignedIn::from_request_parts(&mut parts, dashboard).await?;
+        let mut signed_in = SignedIn::from_request_parts(&mut parts, dashboard).await?;
+        let path = parts.uri.to_string();
         let bytes = body::read(Request::from_parts(parts, content), dashboard).await?;
-        let Token { form_token } =
+        let Fields { form_token, key } =
             serde_urlencoded::from_bytes(&bytes).map_err(|_| PageError::StrangeForm)?;
         check_token(&signed_in, &form_token)?;
+        if (1..=MAX_KEY_LENGTH).contains(&key.len()) {
+            let Caller { name, .. } = &signed_in.caller;
+            let request: [&[u8]; 3] = [path.as_bytes(), b"\n", &bytes];
+            let service = &dashboard.service;
+            let key = service.idempotency_key(name, key, &request, KeyOrigin::Form);
+            signed_in.caller.idempotency_key = Some(key);
+        }
         if bytes.contains(&0) || bytes.windows(3).any(|it| it == b"%00") {
             return Err(PageError::Failed {
                 status: StatusCode::UNPROCESSABLE_ENTITY,

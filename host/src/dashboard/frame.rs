@@ -1,8 +1,12 @@
 //! What all pages have in common.
 
-use super::{form::TOKEN_FIELD, session::SignedIn};
+use super::{
+    form::{KEY_FIELD, TOKEN_FIELD},
+    session::SignedIn,
+};
 use crate::access::Permission;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use uuid::Uuid;
 
 /// A page of somebody who is signed in.
 pub(super) struct Page<'a> {
@@ -66,9 +70,12 @@ pub(super) fn bare(title: &str, content: Markup) -> Markup {
     )
 }
 
-/// The field that every form has.
+/// The fields that every form has: the session's token, and an idempotency key.
 pub(super) fn form_token(signed_in: &SignedIn) -> Markup {
-    html! { input type="hidden" name=(TOKEN_FIELD) value=(signed_in.form_token()); }
+    html! {
+        input type="hidden" name=(TOKEN_FIELD) value=(signed_in.form_token());
+        input type="hidden" name=(KEY_FIELD) value=(Uuid::now_v7());
+    }
 }
 
 /// A text of the contract as a sentence: they begin small, and end without a full stop.

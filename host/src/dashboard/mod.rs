@@ -21,7 +21,6 @@ mod groups;
 mod history;
 mod invitation;
 mod live;
-mod once;
 mod outlook;
 mod pages;
 mod plugin;
@@ -52,7 +51,6 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use error::PageError;
-use once::Once;
 use pages::Pages;
 use session::Cookies;
 use std::sync::Arc;
@@ -67,7 +65,6 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 struct Dashboard {
     service: Arc<Service>,
     cookies: Cookies,
-    once: Once,
 }
 
 type Host = axum::extract::State<Arc<Dashboard>>;
@@ -77,7 +74,6 @@ pub fn router(service: Arc<Service>, is_secure: bool) -> Router {
     let dashboard = Dashboard {
         service,
         cookies: Cookies { is_secure },
-        once: Once::default(),
     };
     let dashboard = Arc::new(dashboard);
     let router = all().into_iter().map(Pages::router);

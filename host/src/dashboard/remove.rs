@@ -5,7 +5,6 @@ use super::{
     error::PageError,
     form::{Form, filled},
     frame::{Page, form_token, sentence},
-    once::Once,
     outlook,
     session::SignedIn,
     texts,
@@ -28,7 +27,6 @@ use std::slice;
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Filled {
-    key: String,
     seen: String,
     reason: String,
     replaces: Option<String>,
@@ -56,24 +54,23 @@ pub(super) async fn remove(
     Path(device): Path<String>,
     Form(signed_in, form): Form<Filled>,
 ) -> Result<Response, PageError> {
-    let make = async {
-        let seen = AsSeen::new(&device, Some(slice::from_ref(&form.seen)));
-        let reason = filled(&form.reason).map(str::to_owned);
-        let made = host
-            .service
-            .remove(&signed_in.caller, seen, form.terms(), reason);
-        Ok(made.await?.id)
-    };
-    let fault = match host.once.make(&form.key, make).await {
+    let seen = AsSeen::new(&device, Some(slice::from_ref(&form.seen)));
+    let reason = filled(&form.reason).map(str::to_owned);
+    let made = host
+        .service
+        .remove(&signed_in.caller, seen, form.terms(), reason);
+    let fault = match made.await {
         Ok(_) => return Ok(device::to(&device).into_response()),
         Err(ServiceError::DeviceChanged(_)) => {
             "the device has changed since you opened this page: look at the outlook again, and confirm if you \
              still want to"
                 .to_owned()
         }
-        Err(error @ (ServiceError::Refused(_) | ServiceError::BadReason(_))) => {
-            error.to_string()
-        }
+        Err(
+            error @ (ServiceError::Refused(_)
+            | ServiceError::BadReason(_)
+            | ServiceError::FormSentBefore { .. }),
+        ) => error.to_string(),
         Err(error) => return Err(error.into()),
     };
     let again = screen(&host, &signed_in, &device, &form, Some(&fault)).await?;
@@ -113,7 +110,6 @@ async fn screen(
         @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
         form .card method="post" action={ "/devices/" (id) "/remove" } {
             (form_token(signed_in))
-            input type="hidden" name="key" value=(Once::new_key());
             input type="hidden" name="seen" value=(tag(&snapshot));
             p {
                 "The password on the device is cleared. The override of the policy ends: an applied policy is "

@@ -4,7 +4,6 @@ use super::{
     Host, device,
     error::PageError,
     form::{Form, filled},
-    once::Once,
     reset_view::{self, Fault, Screen},
     session::SignedIn,
 };
@@ -30,7 +29,6 @@ use zeroize::Zeroizing;
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Filled {
-    key: String,
     seen: String,
     password: Zeroizing<String>,
     pub(super) reason: String,
@@ -108,19 +106,17 @@ pub(super) async fn reset(
     Path(device): Path<String>,
     Form(signed_in, form): Form<Filled>,
 ) -> Result<Response, PageError> {
-    let make = async {
-        let seen = AsSeen::new(&device, Some(slice::from_ref(&form.seen)));
-        let reset = form.reset();
-        let made = host.service.reset(&signed_in.caller, seen, &reset);
-        Ok(made.await?.id)
-    };
-    let faults = match host.once.make(&form.key, make).await {
+    let seen = AsSeen::new(&device, Some(slice::from_ref(&form.seen)));
+    let reset = form.reset();
+    let made = host.service.reset(&signed_in.caller, seen, &reset).await;
+    let faults = match made {
         Ok(_) => return Ok(device::to(&device).into_response()),
         Err(ServiceError::DeviceChanged(_)) => vec![Fault::Changed],
         Err(ServiceError::Refused(refusal)) => faults(refusal),
         Err(error @ ServiceError::BadReason(_)) => {
             vec![Fault::Reason(error.to_string())]
         }
+        Err(error @ ServiceError::FormSentBefore { .. }) => vec![Fault::Whole(error.to_string())],
         Err(error) => return Err(error.into()),
     };
     let again = screen(&host, &signed_in, &device, &form, &faults).await?;
@@ -156,7 +152,6 @@ async fn screen(
     };
     let screen = Screen {
         seen: tag(&snapshot),
-        key: Once::new_key(),
         outlook: service.outlook(&signed_in.caller, device, request).await,
         rule: service.password_rule(),
         snapshot: &snapshot,

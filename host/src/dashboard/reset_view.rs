@@ -15,8 +15,6 @@ use mdm_wire::decisions::{Characters, Command, DeviceOutlook, PasswordRule};
 pub(super) struct Screen<'a> {
     /// What the admin sees of the device by this.
     pub(super) seen: String,
-    /// The form's own key.
-    pub(super) key: String,
     /// What the form would come to.
     pub(super) outlook: Result<DeviceOutlook, ServiceError>,
     /// What a password has to be like.
@@ -76,7 +74,6 @@ pub(super) fn view(signed_in: &SignedIn, screen: &Screen<'_>) -> Markup {
             form #reset .card method="post" action={ "/devices/" (id) "/reset" }
                 data-outlook={ "/devices/" (id) "/reset/outlook" } {
                 (form_token(signed_in))
-                input type="hidden" name="key" value=(screen.key);
                 input type="hidden" name="seen" value=(screen.seen);
                 (password(screen))
                 (reason(screen))

@@ -81,7 +81,7 @@ impl Service {
                 ..AuditEntry::new(at, &Caller::agent(), "rotate-keys")
             };
             if self
-                .commit(&snapshot, at, vec![change], Some(audit), None)
+                .commit(&snapshot, at, vec![change], Some(audit.into()), None)
                 .await?
             {
                 tracing::info!(device, "the device changed its keys");

@@ -283,6 +283,7 @@ impl Service {
             address: None,
             permissions: [Permission::ChangePassword].into(),
             reach: Reach::ALL,
+            idempotency_key: None,
         };
         let page = self.store.bulk_pending(&bulk.id, after, PAGE).await?;
         let Some((last, _)) = page.last().cloned() else {

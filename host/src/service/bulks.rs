@@ -48,6 +48,9 @@ pub struct BulkRequest {
     /// Why, for the audit trail.
     #[serde(default)]
     pub reason: Option<String>,
+    /// How many devices are in the group as the admin has seen it: with another number, nothing is started.
+    #[serde(skip)]
+    pub expected_devices: Option<u64>,
 }
 
 impl BulkTerms {
@@ -72,7 +75,15 @@ impl Service {
         by.check_group(&request.group)?;
         check_reason(request.reason.as_deref(), request.password.as_ref())?;
         check_passwords(&request)?;
+        let id = self.once(by, self.add_bulk(by, request)).await?;
+        self.bulk(by, &id).await
+    }
+
+    async fn add_bulk(&self, by: &Caller, request: BulkRequest) -> Result<String, ServiceError> {
         let devices = self.bulk_size(&request.group).await?;
+        if request.expected_devices.is_some_and(|it| it != devices) {
+            return Err(ServiceError::GroupChanged(request.group));
+        }
         self.check_on_one_device(&request).await?;
         let id = Uuid::now_v7().to_string();
         let password = request.password.as_ref();
@@ -103,14 +114,21 @@ impl Service {
             id,
         };
         let audit = audit(&bulk, by, "start-bulk");
-        self.store.add_bulk(bulk.clone(), audit).await?;
-        self.bulk_changed(&bulk.id);
-        Ok(bulk)
+        let audit = self.record(by, audit, &bulk.id)?;
+        let id = bulk.id.clone();
+        self.store.add_bulk(bulk, audit).await?;
+        self.bulk_changed(&id);
+        Ok(id)
     }
 
     /// Lets a bulk go on that somebody else is behind. Only users approve.
     pub async fn approve_bulk(&self, by: &Caller, id: &str) -> Result<Bulk, ServiceError> {
         by.check(Permission::Approve)?;
+        self.once(by, self.approve(by, id)).await?;
+        self.bulk(by, id).await
+    }
+
+    async fn approve(&self, by: &Caller, id: &str) -> Result<(), ServiceError> {
         let bulk = self.bulk(by, id).await?;
         by.check_approval(&bulk.principal)?;
         let to = match bulk.different_passwords {
@@ -134,6 +152,17 @@ impl Service {
         id: &str,
         also_commands: bool,
     ) -> Result<Bulk, ServiceError> {
+        self.once(by, self.end_by_admin(by, id, also_commands))
+            .await?;
+        self.bulk(by, id).await
+    }
+
+    async fn end_by_admin(
+        &self,
+        by: &Caller,
+        id: &str,
+        also_commands: bool,
+    ) -> Result<(), ServiceError> {
         loop {
             let bulk = self.bulk(by, id).await?;
             let is_nothing_left = match bulk.state {
@@ -217,14 +246,14 @@ impl Service {
         bulk: &Bulk,
         turn: BulkTurn,
         (action, wanted): (&str, &'static str),
-    ) -> Result<Bulk, ServiceError> {
-        let audit = audit(bulk, by, action);
+    ) -> Result<(), ServiceError> {
+        let audit = self.record(by, audit(bulk, by, action), &())?;
         if !self.store.turn_bulk(&bulk.id, turn, audit).await? {
             let now = self.bulk(by, &bulk.id).await?;
             return Err(elsewhere(&now, wanted));
         }
         self.bulk_changed(&bulk.id);
-        self.bulk(by, &bulk.id).await
+        Ok(())
     }
 
     /// The one password of a bulk's devices.

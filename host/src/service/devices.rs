@@ -6,6 +6,7 @@ use mdm_wire::{
     time::{self, Timestamp},
     words::{Policy, Requirement},
 };
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// The first API level with password complexities.
@@ -18,6 +19,7 @@ const LONGEST_MINIMUM: u32 = 16;
 const MOST_GROUPS: usize = 32;
 
 /// A token that one device can enroll with, once.
+#[derive(Serialize, Deserialize)]
 pub struct EnrollmentToken {
     /// The token. It is told once.
     pub token: Zeroizing<String>,
@@ -69,7 +71,8 @@ impl Service {
             }
             Ok(Some(Change::SetPolicy(policy.clone())))
         };
-        self.change(by, device, change, Some(audit)).await
+        self.once(by, self.change(by, device, change, Some(audit)))
+            .await
     }
 
     /// Trusts a device no more, for a reason that the audit trail keeps: its agent gets in no more, a pending
@@ -89,12 +92,13 @@ impl Service {
             let is_trusted = snapshot.revoked_at.is_none();
             Ok(is_trusted.then_some(Change::Revoke))
         };
-        self.change(by, seen, change, Some(audit)).await?;
+        self.once(by, self.change(by, seen, change, Some(audit)))
+            .await?;
         let device = seen.device;
         let snapshot = self.snapshot(device).await?;
         // The device is out by now; what a plugin refuses to take back here is empty, and reaches nobody.
         if let Some(pending) = snapshot.pending
-            && let Err(error) = self.cancel(by, device, &pending.id).await
+            && let Err(error) = self.cancel(&by.without_key(), device, &pending.id).await
         {
             tracing::warn!(device, command = pending.id, %error, "was not taken back");
         }
@@ -128,17 +132,31 @@ impl Service {
             true => by.check_all()?,
             false => groups.iter().try_for_each(|group| by.check_group(group))?,
         }
+        self.once(by, self.add_enrollment_token(by, groups, valid_for))
+            .await
+    }
+
+    async fn add_enrollment_token(
+        &self,
+        by: &Caller,
+        groups: Vec<String>,
+        valid_for: u64,
+    ) -> Result<EnrollmentToken, ServiceError> {
         let at = time::now();
-        let expires_at = at + valid_for * 1000;
-        let token = token::new_token("enroll")?;
+        let made = EnrollmentToken {
+            token: token::new_token("enroll")?,
+            expires_at: at + valid_for * 1000,
+        };
         let audit = AuditEntry {
             detail: (!groups.is_empty()).then(|| groups.join(", ")),
             ..AuditEntry::new(at, by, "add-enrollment-token")
         };
+        let audit = self.record(by, audit, &made)?;
+        let digest = token::digest(&made.token);
         self.store
-            .add_enrollment_token(token::digest(&token), groups, expires_at, audit)
+            .add_enrollment_token(digest, groups, made.expires_at, audit)
             .await?;
-        Ok(EnrollmentToken { token, expires_at })
+        Ok(made)
     }
 }
 

@@ -9,7 +9,11 @@ use crate::{
     webhook::NoDestination,
 };
 use mdm_wire::{
-    decisions::Refusal, sealing::SealingError, signature::SignatureError, words::CommandId,
+    decisions::Refusal,
+    sealing::SealingError,
+    signature::SignatureError,
+    time::{self, Timestamp},
+    words::CommandId,
 };
 
 /// Why a use case came to nothing.
@@ -65,11 +69,25 @@ pub enum ServiceError {
         "the Idempotency-Key {0} was sent with another request, or another token: choose a new one for each request"
     )]
     KeyReused(String),
-    /// A call with this key is being carried out.
+    /// A form comes again that was executed before, with other content, or too late for a double click.
     #[error(
-        "the call with the Idempotency-Key {0} is still being carried out: send it again in a while"
+        "this form was sent before, at {}, and done as it was filled in then. Nothing was done now: look at what \
+         was made, and send the form that you see now if you want more",
+        time::rfc3339(*at).unwrap_or_default()
     )]
-    KeyInProgress(String),
+    FormSentBefore {
+        /// When it was executed.
+        at: Timestamp,
+    },
+    /// The response of a request with an idempotency key could not be written or read.
+    #[error("the response of a request with an Idempotency-Key could not be written or read: {0}")]
+    StoredResponse(String),
+    /// The group of a bulk has other devices than its admin has seen.
+    #[error(
+        "group {0} has changed since you opened this page: look at the outlook again, type the password again, and \
+         confirm if you still want to"
+    )]
+    GroupChanged(String),
     /// There is no such user.
     #[error("there is no user {0}: the page Users shows those that there are")]
     UnknownUser(String),
@@ -207,7 +225,9 @@ impl ServiceError {
             Self::UnknownDevice(_) => "unknown-device",
             Self::Forbidden(_) => "forbidden",
             Self::KeyReused(_) => "idempotency-key-reused",
-            Self::KeyInProgress(_) => "idempotency-key-in-progress",
+            Self::FormSentBefore { .. } => "form-sent-before",
+            Self::StoredResponse(_) => "stored-response-failed",
+            Self::GroupChanged(_) => "group-changed",
             Self::UnknownUser(_) => "unknown-user",
             Self::UnknownToken(_) => "unknown-token",
             Self::UnknownWebhook(_) => "unknown-webhook",
@@ -252,6 +272,7 @@ impl ServiceError {
             Self::DeviceChanged(_) | Self::Store(StoreError::Conflict) => "device-changed",
             Self::Store(StoreError::BulkOver) => "bulk-over",
             Self::Store(StoreError::BulkAnswered) => "bulk-answered",
+            Self::Store(StoreError::IdempotencyKeyTaken) => "idempotency-key-taken",
             Self::Store(StoreError::Busy(_)) => "store-busy",
             Self::Store(
                 StoreError::Newer { .. } | StoreError::OtherSchema(_) | StoreError::Failed(_),

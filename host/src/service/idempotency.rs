@@ -1,72 +1,135 @@
-//! Calls that name themselves by a key: the first is carried out, and whoever repeats it gets its answer again.
+//! Idempotency keys: the first request with a key is executed, and its response is stored by the transaction of what it
+//! makes. Retries get the stored response.
+//!
+//! A request that errs makes nothing, so nothing is stored, and a retry is executed. Of requests with the same key that
+//! run at the same time, one commits; the others fail on its key as a whole, and get its response.
 
 use super::{Service, ServiceError, sealed};
 use crate::{
     access::Caller,
-    store::{Begun, KeyTimes, KeyedCall},
+    audit::AuditEntry,
+    idempotency::{IdempotencyKey, KeyOrigin},
+    store::{RESPONSE_RETENTION, RequestRecord, StoredResponse},
 };
 use mdm_wire::time;
+use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-/// How long a key is known, in milliseconds.
-const KEPT: u64 = 24 * 3600 * 1000;
+/// How long a form that comes again counts as a double click, in milliseconds.
+const DOUBLE_CLICK: u64 = 10_000;
 
-/// How long a call without an answer counts as in progress, in milliseconds. After that, the host that began it
-/// has stopped in the middle of it.
-const IN_PROGRESS: u64 = 60 * 1000;
-
-/// What is to be done with a call.
-pub enum Once {
-    /// It is carried out: it is the first of its key.
-    Do(KeyedCall),
-    /// It is answered with what it was answered before.
-    Again(Zeroizing<Vec<u8>>),
+/// What becomes of a request with an idempotency key.
+enum Lookup<T> {
+    /// It is the first with its key.
+    Execute,
+    /// It is a retry: it gets the stored response.
+    Replay(T),
 }
 
 impl Service {
-    /// A call begins that its caller names by this key.
-    pub async fn begin_call(
+    /// The idempotency key of a request, which consists of these parts.
+    pub fn idempotency_key(
+        &self,
+        caller: &str,
+        key: String,
+        request: &[&[u8]],
+        origin: KeyOrigin,
+    ) -> IdempotencyKey {
+        IdempotencyKey::new(caller, key, self.keys.request_digest(request), origin)
+    }
+
+    /// Executes a use case once for each idempotency key of its caller. The use case hands its response to
+    /// [`Service::record`], in the transaction that makes something.
+    pub(super) async fn once<T: DeserializeOwned>(
         &self,
         by: &Caller,
-        key: &str,
-        request: &[&[u8]],
-    ) -> Result<Once, ServiceError> {
-        let now = time::now();
-        let call = KeyedCall {
-            caller: by.name.clone(),
-            key: key.to_owned(),
-            request: self.keys.request_digest(request),
-            began_at: now,
+        use_case: impl Future<Output = Result<T, ServiceError>>,
+    ) -> Result<T, ServiceError> {
+        let Some(key) = &by.idempotency_key else {
+            return use_case.await;
         };
-        let times = KeyTimes {
-            kept_since: now.saturating_sub(KEPT),
-            in_progress_since: now.saturating_sub(IN_PROGRESS),
-        };
-        match self.store.begin_call(call.clone(), times).await? {
-            Begun::Now => Ok(Once::Do(call)),
-            Begun::InProgress => Err(ServiceError::KeyInProgress(call.key)),
-            Begun::OtherRequest => Err(ServiceError::KeyReused(call.key)),
-            Begun::Answered(answer) => {
-                let key = self.keys.answer_key();
-                Ok(Once::Again(sealed::open(&key, &owner(&call), &answer)?))
+        if let Lookup::Replay(response) = self.look_up(key).await? {
+            return Ok(response);
+        }
+        let executed = use_case.await;
+        if executed.is_ok() {
+            return executed;
+        }
+        // What it failed on may be what another request with its key has just made, or the loss of an answer of the
+        // store.
+        match self.look_up(key).await {
+            Ok(Lookup::Replay(response)) => Ok(response),
+            Ok(Lookup::Execute) => executed,
+            Err(error @ (ServiceError::KeyReused(_) | ServiceError::FormSentBefore { .. })) => {
+                Err(error)
             }
+            Err(_) => executed,
         }
     }
 
-    /// A call has this answer, which is sealed: it may hold a secret. None: it may be made again.
-    pub async fn end_call(
+    /// What the transaction of a use case writes about its request: the line in the audit trail, and the response, if
+    /// the request has an idempotency key.
+    pub(super) fn record<T: Serialize>(
         &self,
-        call: KeyedCall,
-        answer: Option<&[u8]>,
-    ) -> Result<(), ServiceError> {
-        let key = self.keys.answer_key();
-        let seal = |answer| sealed::seal(&key, &owner(&call), answer);
-        let answer = answer.map(seal).transpose()?;
-        Ok(self.store.end_call(call, answer).await?)
+        by: &Caller,
+        entry: AuditEntry,
+        response: &T,
+    ) -> Result<RequestRecord, ServiceError> {
+        Ok(RequestRecord {
+            entry,
+            response: self.response(by, response)?,
+        })
+    }
+
+    /// The response as it is stored; `None` if the request has no idempotency key.
+    pub(super) fn response<T: Serialize>(
+        &self,
+        by: &Caller,
+        response: &T,
+    ) -> Result<Option<StoredResponse>, ServiceError> {
+        let Some(key) = &by.idempotency_key else {
+            return Ok(None);
+        };
+        let json = serde_json::to_vec(response).map(Zeroizing::new);
+        let json = json.map_err(|error| ServiceError::StoredResponse(error.to_string()))?;
+        Ok(Some(StoredResponse {
+            caller: key.caller.clone(),
+            key: key.key.clone(),
+            request: key.request,
+            response: sealed::seal(&self.keys.response_key(), &owner(key), &json)?,
+            created_at: time::now(),
+        }))
+    }
+
+    async fn look_up<T: DeserializeOwned>(
+        &self,
+        key: &IdempotencyKey,
+    ) -> Result<Lookup<T>, ServiceError> {
+        let stored = self.store.stored_response(&key.caller, &key.key).await?;
+        let now = time::now();
+        let is_kept = |it: &StoredResponse| now < it.created_at.saturating_add(RESPONSE_RETENTION);
+        let Some(stored) = stored.filter(is_kept) else {
+            return Ok(Lookup::Execute);
+        };
+        let is_same = stored.request == key.request;
+        match key.origin {
+            KeyOrigin::Header if !is_same => return Err(ServiceError::KeyReused(key.key.clone())),
+            KeyOrigin::Form if !is_same || now > stored.created_at.saturating_add(DOUBLE_CLICK) => {
+                return Err(ServiceError::FormSentBefore {
+                    at: stored.created_at,
+                });
+            }
+            _ => {}
+        }
+        let opened = sealed::open(&self.keys.response_key(), &owner(key), &stored.response)?;
+        let response = serde_json::from_slice(&opened)
+            .map_err(|error| ServiceError::StoredResponse(error.to_string()))?;
+        key.replay();
+        Ok(Lookup::Replay(response))
     }
 }
 
-/// What an answer is sealed for. No name has a line break, nor has a key.
-fn owner(call: &KeyedCall) -> String {
-    format!("{}\n{}", call.caller, call.key)
+/// What a response is sealed for. No caller's name has a line break, nor has a key.
+fn owner(key: &IdempotencyKey) -> String {
+    format!("{}\n{}", key.caller, key.key)
 }

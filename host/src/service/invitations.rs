@@ -6,14 +6,16 @@ use crate::{
     audit::AuditEntry,
     password::Password,
     public_url::PublicUrl,
+    store::NewInvitation,
     token::{self, TokenDigest},
 };
 use mdm_wire::time::{self, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use zeroize::Zeroizing;
 
 /// The validity of an invitation, in milliseconds.
-const INVITED_FOR: u64 = 3 * 24 * 3_600_000;
+pub(super) const INVITED_FOR: u64 = 3 * 24 * 3_600_000;
 
 /// The validity of the first admin's invitation, in milliseconds: its link is in a terminal or a file.
 const FIRST_INVITED_FOR: u64 = 3_600_000;
@@ -22,6 +24,7 @@ const FIRST_INVITED_FOR: u64 = 3_600_000;
 const FIRST_ADMIN: &str = "admin";
 
 /// A link with which a user chooses a password, once.
+#[derive(Serialize, Deserialize)]
 pub struct Invitation {
     /// Whose it is.
     pub user: String,
@@ -30,10 +33,30 @@ pub struct Invitation {
     /// When its time is over.
     pub expires_at: Timestamp,
     /// Where the host is reached, if it knows.
+    #[serde(skip)]
     host: Option<PublicUrl>,
 }
 
 impl Invitation {
+    /// A new link for a user, valid for so many milliseconds from now on.
+    pub(super) fn new(user: &str, at: Timestamp, valid_for: u64) -> Result<Self, ServiceError> {
+        Ok(Self {
+            user: user.to_owned(),
+            token: token::new_token("invitation")?,
+            expires_at: at + valid_for,
+            host: None,
+        })
+    }
+
+    /// The link of a new user, as the store gets it.
+    pub(super) fn to_be_stored(&self, by: &Caller, at: Timestamp) -> NewInvitation {
+        NewInvitation {
+            token: token::digest(&self.token),
+            expires_at: self.expires_at,
+            audit: invited(by, &self.user, at),
+        }
+    }
+
     /// The URL of the page where the password is chosen, if the host knows its own.
     pub fn url(&self) -> Option<String> {
         let host = self.host.as_ref()?;
@@ -50,7 +73,8 @@ impl Service {
     /// Makes another link with which a user chooses a new password: they have lost theirs, or their phone.
     pub async fn invite_again(&self, by: &Caller, name: &str) -> Result<Invitation, ServiceError> {
         self.managed_user(by, name).await?;
-        self.invite(by, name).await
+        let made = self.once(by, self.invite(by, name, INVITED_FOR)).await?;
+        Ok(self.reached_at(made))
     }
 
     /// The link of the first admin, valid for an hour. Returns `None` if a user can sign in, or if an earlier link is
@@ -62,45 +86,43 @@ impl Service {
             return Ok(None);
         }
         let by = Caller::host();
-        // A replica may have added the user at the same moment.
-        self.keep_user(&by, FIRST_ADMIN, Role::Admin, Reach::ALL)
-            .await?;
-        self.invite_for(&by, FIRST_ADMIN, FIRST_INVITED_FOR)
-            .await
-            .map(Some)
+        let admin = (FIRST_ADMIN, Role::Admin, Reach::ALL);
+        let made = match self.add_invited(&by, admin, FIRST_INVITED_FOR).await {
+            // The user is there already, or a replica has added it at the same moment.
+            Err(ServiceError::NameTaken(_)) => {
+                self.invite(&by, FIRST_ADMIN, FIRST_INVITED_FOR).await?
+            }
+            made => made?,
+        };
+        Ok(Some(self.reached_at(made)))
     }
 
     /// Makes a link for a user. The links before it are void.
-    pub(super) async fn invite(&self, by: &Caller, name: &str) -> Result<Invitation, ServiceError> {
-        self.invite_for(by, name, INVITED_FOR).await
-    }
-
-    async fn invite_for(
+    async fn invite(
         &self,
         by: &Caller,
         name: &str,
         valid_for: u64,
     ) -> Result<Invitation, ServiceError> {
-        let token = token::new_token("invitation")?;
         let at = time::now();
-        let expires_at = at + valid_for;
-        let audit = AuditEntry {
-            detail: Some(name.to_owned()),
-            ..AuditEntry::new(at, by, "invite-user")
-        };
-        let digest = token::digest(&token);
+        let made = Invitation::new(name, at, valid_for)?;
+        let audit = self.record(by, invited(by, name, at), &made)?;
+        let digest = token::digest(&made.token);
         match self
             .store
-            .add_invitation(digest, name, expires_at, audit)
+            .add_invitation(digest, name, made.expires_at, audit)
             .await?
         {
-            true => Ok(Invitation {
-                user: name.to_owned(),
-                token,
-                expires_at,
-                host: self.public_url.clone(),
-            }),
+            true => Ok(made),
             false => Err(ServiceError::UnknownUser(name.to_owned())),
+        }
+    }
+
+    /// The link at this host.
+    pub(super) fn reached_at(&self, made: Invitation) -> Invitation {
+        Invitation {
+            host: self.public_url.clone(),
+            ..made
         }
     }
 
@@ -123,12 +145,22 @@ impl Service {
         let chosen = Zeroizing::new(password.expose().to_owned());
         let hash = self.hasher.hash(chosen).await?;
         let audit = AuditEntry::new(time::now(), &caller(&user, address), "choose-password");
-        let accepted = self.store.accept_invitation(token, hash.clone(), audit);
+        let accepted = self
+            .store
+            .accept_invitation(token, hash.clone(), audit.into());
         if !accepted.await? {
             return Err(ServiceError::BadInvitation);
         }
         // By a later invitation they may have chosen another one since.
         let opened = self.open_session(&user, &hash, address).await?;
         opened.ok_or(ServiceError::BadInvitation)
+    }
+}
+
+/// The line of an invitation in the audit trail.
+fn invited(by: &Caller, name: &str, at: Timestamp) -> AuditEntry {
+    AuditEntry {
+        detail: Some(name.to_owned()),
+        ..AuditEntry::new(at, by, "invite-user")
     }
 }

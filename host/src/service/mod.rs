@@ -51,7 +51,6 @@ pub use bulks::BulkRequest;
 pub use devices::EnrollmentToken;
 pub use error::ServiceError;
 pub use fleet::DevicePage;
-pub use idempotency::Once;
 pub use invitations::Invitation;
 pub use news::Watcher;
 pub use one_time_passwords::NewTotp;
@@ -73,7 +72,7 @@ use crate::{
     password::Password,
     plugin::{CallContext, Decided, Function, Instance, Returned, Threads},
     public_url::PublicUrl,
-    store::{Commit, Replicas, Snapshot, Store, StoreError},
+    store::{Commit, Replicas, RequestRecord, Snapshot, Store, StoreError},
     transport::AgentSync,
     webhook::{Destinations, Sender},
 };
@@ -364,10 +363,11 @@ impl Service {
                 plugin: Some(plugin),
                 ..AuditEntry::new(context.now, deed.by, deed.function.word())
             };
+            let record = self.record(deed.by, audit, &answer)?;
             let mut changes = context.changes;
             self.seal(&mut changes, &snapshot, deed.password)?;
             if self
-                .commit(&snapshot, context.now, changes, Some(audit), deed.bulk)
+                .commit(&snapshot, context.now, changes, Some(record), deed.bulk)
                 .await?
             {
                 tracing::debug!(actor = deed.by.name, "committed");
@@ -396,7 +396,8 @@ impl Service {
                 device: Some(seen.device.to_owned()),
                 ..entry
             });
-            if self.commit(&snapshot, at, changes, audit, None).await? {
+            let record = audit.map(|entry| self.record(by, entry, &())).transpose()?;
+            if self.commit(&snapshot, at, changes, record, None).await? {
                 return Ok(());
             }
         }
@@ -410,16 +411,21 @@ impl Service {
         snapshot: &Snapshot,
         at: Timestamp,
         changes: Vec<Change>,
-        audit: Option<AuditEntry>,
+        audit: Option<RequestRecord>,
         bulk: Option<&str>,
     ) -> Result<bool, ServiceError> {
         if changes.is_empty() {
+            if let Some(response) = audit.and_then(|it| it.response) {
+                self.store.store_response(response).await?;
+            }
             return Ok(true);
         }
         let device = &snapshot.device.id;
         // What an agent told of its device is no news to the agent.
         let is_news = audit.is_some();
-        let is_by_agent = audit.as_ref().is_some_and(|it| it.actor == Caller::AGENT);
+        let is_by_agent = audit
+            .as_ref()
+            .is_some_and(|it| it.entry.actor == Caller::AGENT);
         let known = snapshot.pending.iter().chain(&snapshot.latest);
         let tally = Tally::of(&changes, known);
         let is_event = changes.iter().any(|it| EventKind::of(it).is_some());

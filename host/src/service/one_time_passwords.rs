@@ -96,7 +96,7 @@ impl Service {
             detail: Some(name.to_owned()),
             ..AuditEntry::new(time::now(), by, action)
         };
-        match self.store.set_totp(name, totp, audit).await? {
+        match self.store.set_totp(name, totp, audit.into()).await? {
             true => Ok(()),
             false => Err(ServiceError::UnknownUser(name.to_owned())),
         }

@@ -67,11 +67,10 @@ impl Service {
             detail: reset.reason.clone(),
             ..Deed::new(by, Function::Reset)
         };
-        let id = self
-            .decide(seen, deed, move |plugin, context| {
-                plugin.reset(context, options, &terms)
-            })
-            .await?;
+        let reset = self.decide(seen, deed, move |plugin, context| {
+            plugin.reset(context, options, &terms)
+        });
+        let id = self.once(by, reset).await?;
         self.command(seen.device, &id).await
     }
 
@@ -89,11 +88,10 @@ impl Service {
             detail: reason,
             ..Deed::new(by, Function::Remove)
         };
-        let id = self
-            .decide(seen, deed, move |plugin, context| {
-                plugin.remove(context, &terms)
-            })
-            .await?;
+        let remove = self.decide(seen, deed, move |plugin, context| {
+            plugin.remove(context, &terms)
+        });
+        let id = self.once(by, remove).await?;
         self.command(seen.device, &id).await
     }
 
@@ -152,8 +150,8 @@ impl Service {
         command: &CommandId,
     ) -> Result<Command, ServiceError> {
         let deed = Deed::new(by, Function::Cancel).on(command);
-        self.decide(device, deed, |plugin, context| plugin.cancel(context))
-            .await?;
+        let cancel = self.decide(device, deed, |plugin, context| plugin.cancel(context));
+        self.once(by, cancel).await?;
         self.command(device, command).await
     }
 

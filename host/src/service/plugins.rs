@@ -221,13 +221,14 @@ impl Service {
             is_default: false,
             is_proven: false,
         };
-        self.swap(by, new, Some(kept)).await
+        self.once(by, self.swap(by, new, Some(kept))).await
     }
 
     /// Lets the plugin decide that the host started with.
     pub async fn use_default_plugin(&self, by: &Caller) -> Result<(), ServiceError> {
         by.check_all()?;
-        self.swap(by, self.plugins.default.clone(), None).await
+        self.once(by, self.swap(by, self.plugins.default.clone(), None))
+            .await
     }
 
     async fn swap(
@@ -247,6 +248,10 @@ impl Service {
     /// Lets the plugin decide that did before the active one.
     pub async fn roll_back_plugin(&self, by: &Caller) -> Result<(), ServiceError> {
         by.check_all()?;
+        self.once(by, self.roll_back(by)).await
+    }
+
+    async fn roll_back(&self, by: &Caller) -> Result<(), ServiceError> {
         let by = (by, "roll-back-plugin", None);
         match self.choose(by, None, Places::rolled_back).await? {
             true => Ok(()),
@@ -361,6 +366,7 @@ impl Service {
                 plugin: Some(plugin),
                 ..AuditEntry::new(time::now(), by, action)
             };
+            let audit = self.record(by, audit, &())?;
             match self.store.choose_plugin(choice, file.clone(), audit).await {
                 Ok(()) => {
                     self.plugins.slot.put(places);

@@ -128,7 +128,13 @@ impl Service {
         let audit = AuditEntry::new(now, &caller(user, address), "sign-in");
         let is_open = self
             .store
-            .open_session(token::digest(&token), &user.name, password, now, audit)
+            .open_session(
+                token::digest(&token),
+                &user.name,
+                password,
+                now,
+                audit.into(),
+            )
             .await?;
         Ok(is_open.then_some(token))
     }
@@ -179,6 +185,7 @@ impl Service {
             address,
             permissions: token.permissions,
             reach: token.reach,
+            idempotency_key: None,
         }))
     }
 

@@ -8,7 +8,7 @@ use crate::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
     store::{ApiToken, TokenChange},
-    token::{self, TokenDigest},
+    token,
 };
 use mdm_wire::time;
 use std::collections::BTreeSet;
@@ -43,6 +43,18 @@ impl Service {
             let text = "a token is valid for 1 second to 10 years";
             return Err(ServiceError::BadRequest(text.into()));
         }
+        self.once(by, self.make_token(by, name, permissions, reach, valid_for))
+            .await
+    }
+
+    async fn make_token(
+        &self,
+        by: &Caller,
+        name: &str,
+        permissions: BTreeSet<Permission>,
+        reach: Reach,
+        valid_for: Option<u64>,
+    ) -> Result<Zeroizing<String>, ServiceError> {
         let token = token::new_token("api")?;
         let at = time::now();
         let about = ApiToken {
@@ -53,14 +65,14 @@ impl Service {
             created_at: at,
             expires_at: valid_for.map(|seconds| at + seconds * 1000),
         };
-        self.keep_token(by, token::digest(&token), about).await?;
+        self.keep_token(by, &token, about).await?;
         Ok(token)
     }
 
     async fn keep_token(
         &self,
         by: &Caller,
-        token: TokenDigest,
+        token: &Zeroizing<String>,
         about: ApiToken,
     ) -> Result<(), ServiceError> {
         let name = about.name.clone();
@@ -73,7 +85,9 @@ impl Service {
             ..AuditEntry::new(about.created_at, by, "add-token")
         };
         let owner = about.owner.clone().unwrap_or_default();
-        let change = self.store.add_api_token(token, about, audit).await?;
+        let audit = self.record(by, audit, token)?;
+        let digest = token::digest(token);
+        let change = self.store.add_api_token(digest, about, audit).await?;
         changed(change, &name, &owner)
     }
 
@@ -93,7 +107,10 @@ impl Service {
             }),
             ..AuditEntry::new(time::now(), by, "hand-over-token")
         };
-        let change = self.store.set_token_owner(name, owner, audit).await?;
+        let change = self
+            .store
+            .set_token_owner(name, owner, audit.into())
+            .await?;
         changed(change, name, owner)?;
         Ok(ApiToken {
             owner: Some(owner.to_owned()),
@@ -108,7 +125,7 @@ impl Service {
             detail: Some(name.to_owned()),
             ..AuditEntry::new(time::now(), by, "remove-token")
         };
-        match self.store.remove_api_token(name, audit).await? {
+        match self.store.remove_api_token(name, audit.into()).await? {
             true => Ok(()),
             false => Err(ServiceError::UnknownToken(name.to_owned())),
         }

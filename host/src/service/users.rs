@@ -1,6 +1,6 @@
 //! Users: who signs in, and what for.
 
-use super::{Invitation, Service, ServiceError};
+use super::{Invitation, Service, ServiceError, invitations::INVITED_FOR};
 use crate::{
     access::{Caller, Reach, Role},
     audit::AuditEntry,
@@ -17,6 +17,7 @@ pub(super) fn caller(user: &User, address: Option<IpAddr>) -> Caller {
         address,
         permissions: user.role.permissions(),
         reach: user.reach.clone(),
+        idempotency_key: None,
     }
 }
 
@@ -56,20 +57,18 @@ impl Service {
         check_name(name)?;
         check_reach(&reach)?;
         by.check_grant(&role.permissions(), &reach)?;
-        match self.keep_user(by, name, role, reach).await? {
-            true => self.invite(by, name).await,
-            false => Err(ServiceError::NameTaken(name.to_owned())),
-        }
+        let added = self.add_invited(by, (name, role, reach), INVITED_FOR);
+        let made = self.once(by, added).await?;
+        Ok(self.reached_at(made))
     }
 
-    /// Returns `false` if there is a user of this name.
-    pub(super) async fn keep_user(
+    /// Adds a user with an invitation.
+    pub(super) async fn add_invited(
         &self,
         by: &Caller,
-        name: &str,
-        role: Role,
-        reach: Reach,
-    ) -> Result<bool, ServiceError> {
+        (name, role, reach): (&str, Role, Reach),
+        valid_for: u64,
+    ) -> Result<Invitation, ServiceError> {
         let at = time::now();
         let user = User {
             name: name.to_owned(),
@@ -83,7 +82,13 @@ impl Service {
             detail: Some(format!("{name}: {role}, {}", user.reach)),
             ..AuditEntry::new(at, by, "add-user")
         };
-        Ok(self.store.add_user(user, audit).await?)
+        let made = Invitation::new(name, at, valid_for)?;
+        let audit = self.record(by, audit, &made)?;
+        let invitation = made.to_be_stored(by, at);
+        match self.store.add_user(user, invitation, audit).await? {
+            true => Ok(made),
+            false => Err(ServiceError::NameTaken(name.to_owned())),
+        }
     }
 
     /// Says anew what a user is there for. The last admin stays one.
@@ -101,7 +106,8 @@ impl Service {
             detail: Some(format!("{name}: {role}, {reach}")),
             ..AuditEntry::new(time::now(), by, "change-user")
         };
-        changed(name, self.store.set_role(name, role, reach, audit).await?)
+        let changed_to = self.store.set_role(name, role, reach, audit.into());
+        changed(name, changed_to.await?)
     }
 
     /// Removes a user; their sessions end.
@@ -111,7 +117,7 @@ impl Service {
             detail: Some(name.to_owned()),
             ..AuditEntry::new(time::now(), by, "remove-user")
         };
-        changed(name, self.store.remove_user(name, audit).await?)
+        changed(name, self.store.remove_user(name, audit.into()).await?)
     }
 }
 

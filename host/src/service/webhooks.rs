@@ -10,7 +10,8 @@ use crate::{
     webhook::{BadSecret, Outgoing, Secret},
 };
 use mdm_wire::time;
-use serde::Deserialize;
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -41,6 +42,13 @@ pub struct NewWebhook {
     #[serde(rename = "groups", deserialize_with = "Reach::present")]
     #[schema(required = true)]
     pub reach: Reach,
+}
+
+/// The new secret of a webhook: what the response of its request is made from.
+#[derive(Serialize, Deserialize)]
+struct ToldOnce {
+    id: String,
+    secret: Zeroizing<String>,
 }
 
 /// A webhook with its new secret, which is told once.
@@ -85,6 +93,17 @@ impl Service {
         let url = self.sender.destinations().read(url.trim())?;
         check_reach(&reach)?;
         check_managed(by, &reach)?;
+        let made = self.once(by, self.make_webhook(by, url, events, reach));
+        self.told(by, made.await?).await
+    }
+
+    async fn make_webhook(
+        &self,
+        by: &Caller,
+        url: Url,
+        events: BTreeSet<EventKind>,
+        reach: Reach,
+    ) -> Result<ToldOnce, ServiceError> {
         if self.store.webhooks().await?.len() >= MOST {
             let text = format!("a host has {MOST} webhooks at most: remove one first");
             return Err(ServiceError::BadRequest(text));
@@ -100,11 +119,12 @@ impl Service {
             created_at: time::now(),
             state: WebhookState::Active,
             progress: Default::default(),
-            id,
+            id: id.clone(),
         };
-        let audit = audit(by, "add-webhook", &webhook);
-        self.store.add_webhook(webhook.clone(), audit).await?;
-        Ok(MadeWebhook { webhook, secret })
+        let made = ToldOnce { id, secret };
+        let audit = self.record(by, audit(by, "add-webhook", &webhook), &made)?;
+        self.store.add_webhook(webhook, audit).await?;
+        Ok(made)
     }
 
     /// Gives a webhook another secret. For a day, messages are signed with both.
@@ -113,26 +133,42 @@ impl Service {
         by: &Caller,
         id: &str,
     ) -> Result<MadeWebhook, ServiceError> {
+        let made = self.once(by, self.change_secret(by, id)).await?;
+        self.told(by, made).await
+    }
+
+    async fn change_secret(&self, by: &Caller, id: &str) -> Result<ToldOnce, ServiceError> {
         let webhook = self.managed(by, id).await?;
         let secret = Secret::random()?.text();
         let sealed = self.seal_secret(id, &secret)?;
         let until = time::now() + FORMER_COUNTS;
-        let audit = audit(by, "change-webhook-secret", &webhook);
-        let changed = self.store.set_webhook_secret(id, sealed, until, audit);
-        found(changed.await?, id)?;
+        let id = id.to_owned();
+        let made = ToldOnce { id, secret };
+        let audit = self.record(by, audit(by, "change-webhook-secret", &webhook), &made)?;
+        let changed = self
+            .store
+            .set_webhook_secret(&made.id, sealed, until, audit);
+        found(changed.await?, &made.id)?;
+        Ok(made)
+    }
+
+    /// The webhook, as it is now, with its secret.
+    async fn told(&self, by: &Caller, made: ToldOnce) -> Result<MadeWebhook, ServiceError> {
+        let ToldOnce { id, secret } = made;
+        let webhook = self.managed(by, &id).await?;
         Ok(MadeWebhook { webhook, secret })
     }
 
     /// Pauses a webhook: it misses what happens until it is resumed.
     pub async fn pause_webhook(&self, by: &Caller, id: &str) -> Result<(), ServiceError> {
-        self.set_state(by, id, WebhookState::Paused, "pause-webhook")
-            .await
+        let paused = self.set_state(by, id, WebhookState::Paused, "pause-webhook");
+        self.once(by, paused).await
     }
 
     /// Lets a webhook be told of what happens from now on, which was paused, or whose receiver was gone.
     pub async fn resume_webhook(&self, by: &Caller, id: &str) -> Result<(), ServiceError> {
-        self.set_state(by, id, WebhookState::Active, "resume-webhook")
-            .await
+        let resumed = self.set_state(by, id, WebhookState::Active, "resume-webhook");
+        self.once(by, resumed).await
     }
 
     async fn set_state(
@@ -143,20 +179,30 @@ impl Service {
         action: &str,
     ) -> Result<(), ServiceError> {
         let audit = audit(by, action, &self.managed(by, id).await?);
+        let audit = self.record(by, audit, &())?;
         found(self.store.set_webhook_state(id, state, audit).await?, id)
     }
 
     /// Removes a webhook, with what has not been delivered to it.
     pub async fn remove_webhook(&self, by: &Caller, id: &str) -> Result<(), ServiceError> {
         let audit = audit(by, "remove-webhook", &self.managed(by, id).await?);
-        found(self.store.remove_webhook(id, audit).await?, id)
+        found(self.store.remove_webhook(id, audit.into()).await?, id)
     }
 
     /// Sends a message now that tells of nothing. If the receiver takes it, what waits for it is sent at once.
     pub async fn test_webhook(&self, by: &Caller, id: &str) -> Result<Attempt, ServiceError> {
+        self.once(by, self.send_test(by, id)).await
+    }
+
+    async fn send_test(&self, by: &Caller, id: &str) -> Result<Attempt, ServiceError> {
         let webhook = self.managed(by, id).await?;
         let at = time::now();
-        let message = format!("msg_{}", Uuid::now_v7().simple());
+        // A receiver knows a message by its id: a retry after a crash in the middle sends the same one.
+        let unique = match &by.idempotency_key {
+            Some(key) => self.keys.message_id(&key.request, key.key.as_bytes()),
+            None => Uuid::now_v7(),
+        };
+        let message = format!("msg_{}", unique.simple());
         let body = json_body(&Message {
             kind: TEST.to_owned(),
             timestamp: at,
@@ -186,7 +232,10 @@ impl Service {
             next_try: None,
         };
         let next_try = is_delivered.then_some(at);
-        self.store.note_test(id, attempt.clone(), next_try).await?;
+        let response = self.response(by, &attempt)?;
+        self.store
+            .note_test(id, attempt.clone(), next_try, response)
+            .await?;
         self.events.notify_one();
         Ok(attempt)
     }

@@ -1,6 +1,6 @@
 //! Users, and the sessions that they have open.
 
-use super::StoreError;
+use super::{RequestRecord, StoreError};
 use crate::{
     access::{Reach, Role},
     audit::AuditEntry,
@@ -25,6 +25,16 @@ pub struct User {
     pub totp: Option<Vec<u8>>,
     /// Since when there is this user.
     pub created_at: Timestamp,
+}
+
+/// The link with which a new user chooses a password.
+pub struct NewInvitation {
+    /// The digest of its token.
+    pub token: TokenDigest,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// Its line in the audit trail.
+    pub audit: AuditEntry,
 }
 
 /// What came of a change of a user.
@@ -67,8 +77,13 @@ pub trait Accounts: Send + Sync + 'static {
     /// One user.
     async fn user(&self, name: &str) -> Result<Option<User>, StoreError>;
 
-    /// Makes a user. False: there is one of this name.
-    async fn add_user(&self, user: User, audit: AuditEntry) -> Result<bool, StoreError>;
+    /// Makes a user, and the link with which they choose a password. Returns `false` if there is one of this name.
+    async fn add_user(
+        &self,
+        user: User,
+        invitation: NewInvitation,
+        audit: RequestRecord,
+    ) -> Result<bool, StoreError>;
 
     /// Says anew what a user is there for. Sessions stay open.
     async fn set_role(
@@ -76,18 +91,19 @@ pub trait Accounts: Send + Sync + 'static {
         name: &str,
         role: Role,
         reach: Reach,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<UserChange, StoreError>;
 
     /// Removes a user, with their sessions, invitations and tokens. Each token has its own line in the audit trail.
-    async fn remove_user(&self, name: &str, audit: AuditEntry) -> Result<UserChange, StoreError>;
+    async fn remove_user(&self, name: &str, audit: RequestRecord)
+    -> Result<UserChange, StoreError>;
 
     /// Keeps the secret of a user's one-time passwords, or forgets it. False: there is no user of this name.
     async fn set_totp(
         &self,
         name: &str,
         totp: Option<Vec<u8>>,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
     /// Notes that a one-time password was used, by the number of its time. False: it, or a later one, was used
@@ -101,7 +117,7 @@ pub trait Accounts: Send + Sync + 'static {
         token: TokenDigest,
         user: &str,
         expires_at: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
     /// Whose invitation this is, if its time is not over.
@@ -120,7 +136,7 @@ pub trait Accounts: Send + Sync + 'static {
         &self,
         token: TokenDigest,
         password: String,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
     /// Opens a session of a user whose password this is still. False: they have another one by now, or are gone.
@@ -130,7 +146,7 @@ pub trait Accounts: Send + Sync + 'static {
         user: &str,
         password: &str,
         began: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
     /// A session that is open.

@@ -1,11 +1,8 @@
 //! Bulks: one request for all devices of a group. What it made is kept with the commands themselves, so a bulk that
 //! was interrupted goes on with the devices that have no answer yet.
 
-use super::{BulkFailures, BulkProgress, Snapshot, StoreError};
-use crate::{
-    access::{Caller, Permission, Reach},
-    audit::AuditEntry,
-};
+use super::{BulkFailures, BulkProgress, RequestRecord, Snapshot, StoreError};
+use crate::access::{Caller, Permission, Reach};
 use async_trait::async_trait;
 use mdm_wire::{
     decisions::Command,
@@ -197,6 +194,7 @@ impl Bulk {
             address: self.address.as_ref().and_then(|it| it.parse().ok()),
             permissions: [Permission::ChangePassword].into(),
             reach: Reach(Some([self.group.clone()].into())),
+            idempotency_key: None,
         }
     }
 }
@@ -205,7 +203,7 @@ impl Bulk {
 #[async_trait]
 pub trait Bulks: Send + Sync + 'static {
     /// Makes a bulk.
-    async fn add_bulk(&self, bulk: Bulk, audit: AuditEntry) -> Result<(), StoreError>;
+    async fn add_bulk(&self, bulk: Bulk, audit: RequestRecord) -> Result<(), StoreError>;
 
     /// One bulk.
     async fn bulk(&self, id: &str) -> Result<Option<Bulk>, StoreError>;
@@ -241,7 +239,7 @@ pub trait Bulks: Send + Sync + 'static {
         &self,
         id: &str,
         turn: BulkTurn,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
     /// Notes that the pending commands of a bulk have been cancelled.

@@ -1,7 +1,7 @@
 //! Devices and their commands: a call reads a [`Snapshot`] and writes one [`Commit`], guarded by the device's version.
 
-use super::{StatusWord, StoreError};
-use crate::{audit::AuditEntry, change::Change};
+use super::{RequestRecord, StatusWord, StoreError};
+use crate::change::Change;
 use async_trait::async_trait;
 use mdm_wire::{
     decisions::{Command, Device},
@@ -57,8 +57,8 @@ pub struct Commit {
     pub changes: Vec<Change>,
     /// The bulk that its command is part of.
     pub bulk: Option<String>,
-    /// The line in the audit trail; none for what an agent tells of its device.
-    pub audit: Option<AuditEntry>,
+    /// The record of the request; none for what an agent tells of its device.
+    pub audit: Option<RequestRecord>,
 }
 
 /// A pending command whose time is over.

@@ -1,7 +1,7 @@
 //! How devices get in: enrollment tokens, and the keys that agents and the host are known by.
 
-use super::StoreError;
-use crate::{audit::AuditEntry, token::TokenDigest};
+use super::{RequestRecord, StoreError};
+use crate::token::TokenDigest;
 use async_trait::async_trait;
 use mdm_wire::{sealing::PublicKey, signing_key::VerifyingKey, sync::Told, time::Timestamp};
 /// A device that asks to be taken in.
@@ -29,7 +29,7 @@ pub trait Enrollment: Send + Sync + 'static {
         token: TokenDigest,
         groups: Vec<String>,
         expires_at: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<(), StoreError>;
 
     /// Takes a device in and spends the token. False: the token is unknown, spent or too old.
@@ -51,6 +51,6 @@ pub trait Enrollment: Send + Sync + 'static {
     async fn replace_host_key(
         &self,
         ours: VerifyingKey,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<(), StoreError>;
 }

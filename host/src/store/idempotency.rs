@@ -1,50 +1,70 @@
-//! Calls that name themselves by a key, so that they are carried out once, however often they come.
+//! Stored responses of requests with an idempotency key. Each is written by the transaction of what its request made:
+//! both are there, or neither.
 
 use super::StoreError;
+use crate::audit::AuditEntry;
 use async_trait::async_trait;
 use mdm_wire::time::Timestamp;
 
-/// A call, and the key by which its caller names it.
+/// How long a response is stored, in milliseconds. After that, its key is free.
+pub const RESPONSE_RETENTION: u64 = 24 * 3600 * 1000;
+
+/// How many expired responses each new one deletes at most: more than one, so that none piles up, and few, so that
+/// nobody waits for it.
+pub(super) const EXPIRED_PER_INSERT: u32 = 16;
+
+/// The response of a request with an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyedCall {
-    /// Who calls.
+pub struct StoredResponse {
+    /// The caller, as the audit trail names it.
     pub caller: String,
-    /// What the caller names it.
+    /// The key, unique for the caller.
     pub key: String,
-    /// What is asked for: a digest that only the host can make.
+    /// A digest of the request, by a key of the host: the request may contain a password.
     pub request: [u8; 32],
-    /// When it began. Of calls of the same key, it tells which of them this is.
-    pub began_at: Timestamp,
+    /// What the request made, sealed by the host: it may contain a secret.
+    pub response: Vec<u8>,
+    /// When the request was executed.
+    pub created_at: Timestamp,
 }
 
-/// How old a call of the same key may be.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyTimes {
-    /// What began before is forgotten.
-    pub kept_since: Timestamp,
-    /// What began before and has no answer will have none.
-    pub in_progress_since: Timestamp,
+impl StoredResponse {
+    /// A response under the same key from before this time has expired.
+    pub(super) fn expired_before(&self) -> Timestamp {
+        self.created_at.saturating_sub(RESPONSE_RETENTION)
+    }
 }
 
-/// What the store knows of a call that begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begun {
-    /// It is the first of its key: it is in progress from now on.
-    Now,
-    /// The same call is in progress.
-    InProgress,
-    /// The same call was answered: the sealed answer.
-    Answered(Vec<u8>),
-    /// The key names another request.
-    OtherRequest,
+/// What a transaction writes about the request behind it.
+#[derive(Clone, Debug)]
+pub struct RequestRecord {
+    /// The line in the audit trail.
+    pub entry: AuditEntry,
+    /// The response, if the request has an idempotency key. Errors with [`StoreError::IdempotencyKeyTaken`] if there
+    /// is one under this key.
+    pub response: Option<StoredResponse>,
 }
 
-/// Calls that name themselves by a key.
+impl From<AuditEntry> for RequestRecord {
+    /// The record of a request without an idempotency key.
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            entry,
+            response: None,
+        }
+    }
+}
+
+/// Stored responses of requests with an idempotency key.
 #[async_trait]
-pub trait Idempotency: Send + Sync + 'static {
-    /// A call begins, unless another has its key.
-    async fn begin_call(&self, call: KeyedCall, times: KeyTimes) -> Result<Begun, StoreError>;
+pub trait IdempotencyKeys: Send + Sync + 'static {
+    /// The response under this key of this caller. It may have expired.
+    async fn stored_response(
+        &self,
+        caller: &str,
+        key: &str,
+    ) -> Result<Option<StoredResponse>, StoreError>;
 
-    /// Keeps the sealed answer of a call; none: forgets the call.
-    async fn end_call(&self, call: KeyedCall, answer: Option<Vec<u8>>) -> Result<(), StoreError>;
+    /// Stores the response of a request that had nothing to change.
+    async fn store_response(&self, response: StoredResponse) -> Result<(), StoreError>;
 }

@@ -22,14 +22,14 @@ mod tokens;
 mod wake_ups;
 mod webhooks;
 
-pub use accounts::{Accounts, Session, User, UserChange};
+pub use accounts::{Accounts, NewInvitation, Session, User, UserChange};
 pub use audit_trail::{AuditFilter, AuditTrail};
 pub use bulk_progress::{BulkFailures, BulkProgress};
 pub use bulks::{Bulk, BulkAnswer, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand};
 pub use devices::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot};
 pub use enrollment::{Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
-pub use idempotency::{Begun, Idempotency, KeyTimes, KeyedCall};
+pub use idempotency::{IdempotencyKeys, RESPONSE_RETENTION, RequestRecord, StoredResponse};
 pub use lifecycle::Lifecycle;
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
 pub use postgres::{BadUrl, PostgresOptions, PostgresStore, PostgresUrl};
@@ -57,6 +57,11 @@ pub enum StoreError {
     /// The device has a command of the bulk already.
     #[error("the device has a command of this bulk already, and gets no second one")]
     BulkAnswered,
+    /// There is a response under the idempotency key of the request: another request with it was committed first.
+    #[error(
+        "another request with the same Idempotency-Key was executed at the same time: send it again"
+    )]
+    IdempotencyKeyTaken,
     /// All connections to the database are in use.
     #[error(
         "the store is busy: all {0} connections to the database are in use. Try again in a moment"
@@ -100,7 +105,9 @@ impl StoreError {
                 "the tables of the database are not those of this version: the host's log says which differ"
             }
             Self::Busy(_) => "all connections to the database are in use",
-            Self::Conflict | Self::BulkOver | Self::BulkAnswered => "the store is in use",
+            Self::Conflict | Self::BulkOver | Self::BulkAnswered | Self::IdempotencyKeyTaken => {
+                "the store is in use"
+            }
         }
     }
 }
@@ -113,7 +120,7 @@ pub trait Store:
     + Devices
     + Enrollment
     + Fleet
-    + Idempotency
+    + IdempotencyKeys
     + Lifecycle
     + PluginChoices
     + Probe
@@ -131,7 +138,7 @@ impl<S> Store for S where
         + Devices
         + Enrollment
         + Fleet
-        + Idempotency
+        + IdempotencyKeys
         + Lifecycle
         + PluginChoices
         + Probe

@@ -1,7 +1,6 @@
 //! Which plugin decides, and the files of those that were chosen.
 
-use super::StoreError;
-use crate::audit::AuditEntry;
+use super::{RequestRecord, StoreError};
 use async_trait::async_trait;
 /// The file of a plugin, as an admin gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +43,7 @@ pub trait PluginChoices: Send + Sync + 'static {
         &self,
         choice: PluginChoice,
         new: Option<PluginFile>,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<(), StoreError>;
 
     /// Forgets what was chosen, as a choice of the plugin that the host starts with.

@@ -1,6 +1,6 @@
 //! Tokens: what programs call with.
 
-use super::StoreError;
+use super::{RequestRecord, StoreError};
 use crate::{
     access::{Permission, Reach, Role},
     audit::AuditEntry,
@@ -69,7 +69,7 @@ pub trait Tokens: Send + Sync + 'static {
         &self,
         token: TokenDigest,
         about: ApiToken,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<TokenChange, StoreError>;
 
     /// Gives a token another owner.
@@ -77,11 +77,11 @@ pub trait Tokens: Send + Sync + 'static {
         &self,
         name: &str,
         owner: &str,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<TokenChange, StoreError>;
 
     /// Takes a token back. Returns `false` if there is none of this name.
-    async fn remove_api_token(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError>;
+    async fn remove_api_token(&self, name: &str, audit: RequestRecord) -> Result<bool, StoreError>;
 }
 
 /// The line in the audit trail of a token that ends with its owner.

@@ -1,10 +1,9 @@
 //! Webhooks, the events that wait for them, and how far each of them is. An event is written once, in the
 //! transaction of its change and only where somebody wants to know; each webhook has its own place among them.
 
-use super::StoreError;
+use super::{RequestRecord, StoreError, StoredResponse};
 use crate::{
     access::{NoSuchWord, Reach},
-    audit::AuditEntry,
     event::{Event, EventKind},
 };
 use async_trait::async_trait;
@@ -131,7 +130,7 @@ impl FromStr for AttemptResult {
 }
 
 /// One attempt to deliver a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// When.
     pub at: Timestamp,
@@ -159,14 +158,14 @@ pub trait Webhooks: Send + Sync + 'static {
     async fn webhook(&self, id: &str) -> Result<Option<Webhook>, StoreError>;
 
     /// Makes a webhook: it is told of what happens from now on.
-    async fn add_webhook(&self, webhook: Webhook, audit: AuditEntry) -> Result<(), StoreError>;
+    async fn add_webhook(&self, webhook: Webhook, audit: RequestRecord) -> Result<(), StoreError>;
 
     /// Pauses a webhook, or lets it be told of what happens from now on. False: there is none of this id.
     async fn set_webhook_state(
         &self,
         id: &str,
         state: WebhookState,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
     /// Changes a webhook's secret; the one before counts until then. False: there is none of this id.
@@ -175,11 +174,11 @@ pub trait Webhooks: Send + Sync + 'static {
         id: &str,
         secret: Vec<u8>,
         former_until: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
     /// Removes a webhook. False: there is none of this id.
-    async fn remove_webhook(&self, id: &str, audit: AuditEntry) -> Result<bool, StoreError>;
+    async fn remove_webhook(&self, id: &str, audit: RequestRecord) -> Result<bool, StoreError>;
 
     /// Active webhooks that events wait for, and whose time has come, those that wait longest first.
     async fn due_webhooks(&self, now: Timestamp) -> Result<Vec<String>, StoreError>;
@@ -197,12 +196,14 @@ pub trait Webhooks: Send + Sync + 'static {
         state: WebhookState,
     ) -> Result<bool, StoreError>;
 
-    /// Notes a message that was sent on request, and when events are to be sent again; none: as before.
+    /// Notes a message that was sent on request, with the response if that has an idempotency key, and when events are
+    /// to be sent again; none: as before.
     async fn note_test(
         &self,
         webhook: &str,
         attempt: Attempt,
         next_try: Option<Timestamp>,
+        response: Option<StoredResponse>,
     ) -> Result<(), StoreError>;
 
     /// The latest `most` attempts, latest first.

@@ -215,8 +215,7 @@ impl Client {
         if kind == "conflict" {
             self.pending = said["command"].as_str().map(str::to_owned);
         }
-        // The first call of this key may still be carried out, or may have been before the host was killed.
-        if kind == "idempotency-key-in-progress" || self.record.is_uncertain(status) {
+        if self.record.is_uncertain(status) {
             return Answer::Lost;
         }
         Answer::Refused(kind)

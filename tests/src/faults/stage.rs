@@ -49,8 +49,8 @@ pub(super) struct Setting<'a> {
     pub(super) agent_variables: Vec<(String, String)>,
     /// Whether the host and its database are not one process.
     pub(super) is_store_remote: bool,
-    /// Whether the host's clock steps. An idempotency key is known for a day, and a call that was broken off counts as
-    /// being carried out for a minute: who steps over that makes the same request a new one.
+    /// Whether the host's clock steps. The response of a request with an idempotency key is stored for a day by that
+    /// clock: a retry after a step over a day is a new request.
     pub(super) is_clock_unsteady: bool,
 }
 

@@ -33,6 +33,7 @@ fn reset(text: &str) -> BulkRequest {
         options: ResetOptions::default(),
         terms: BulkTerms::default(),
         reason: None,
+        expected_devices: None,
     }
 }
 
@@ -366,7 +367,7 @@ async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
         ..bulk.clone()
     };
     let audit = || AuditEntry::new(0, &admin(), "test");
-    store.add_bulk(late.clone(), audit()).await.unwrap();
+    store.add_bulk(late.clone(), audit().into()).await.unwrap();
     let commit = async |id: &str| {
         let snapshot = store.snapshot(&agent.device).await.unwrap().unwrap();
         let command = Command {
@@ -517,7 +518,7 @@ async fn a_bulk_that_nobody_approves_or_downloads_for_a_day_is_cancelled_and_its
             ..fresh.clone()
         };
         let audit = AuditEntry::new(0, &admin(), "test");
-        store.add_bulk(bulk.clone(), audit).await.unwrap();
+        store.add_bulk(bulk.clone(), audit.into()).await.unwrap();
         old.push(bulk);
     }
     let runner = fleet.runs_bulks();

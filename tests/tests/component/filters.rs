@@ -127,7 +127,7 @@ async fn add(store: &Arc<dyn Store>, number: usize, made: &Made) -> String {
     let audit = AuditEntry::new(1, &admin(), "add-enrollment-token");
     let digest = token::digest(&id);
     store
-        .add_enrollment_token(digest, groups, 1000, audit)
+        .add_enrollment_token(digest, groups, 1000, audit.into())
         .await
         .unwrap();
     let device = NewDevice {

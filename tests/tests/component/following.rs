@@ -60,7 +60,7 @@ async fn a_replica_that_can_not_use_the_chosen_plugin_says_so_and_tries_until_it
     let line = AuditEntry::new(1, &admin(), "use-plugin");
     let chosen = database::open(fleet.folder()).await;
     chosen
-        .choose_plugin(choice, Some(broken), line)
+        .choose_plugin(choice, Some(broken), line.into())
         .await
         .unwrap();
     until(&service, |active, degraded| {

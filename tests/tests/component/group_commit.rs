@@ -68,7 +68,7 @@ async fn enroll(store: &dyn Store, id: &str) {
     let token = token::digest(id);
     let audit = AuditEntry::new(1, &Caller::host(), "add-enrollment-token");
     store
-        .add_enrollment_token(token, Vec::new(), 1000, audit)
+        .add_enrollment_token(token, Vec::new(), 1000, audit.into())
         .await
         .unwrap();
     let device = NewDevice {

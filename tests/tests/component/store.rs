@@ -9,9 +9,8 @@ use mdm_host::{
     audit::AuditEntry,
     change::Change,
     store::{
-        AuditFilter, ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, Overdue, PluginChoice,
-        PluginFile, Store, User,
-        StoreError,
+        AuditFilter, ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, NewInvitation, Overdue, PluginChoice,
+        PluginFile, RequestRecord, Store, StoreError, User,
     },
     token,
 };
@@ -42,8 +41,8 @@ async fn store_with(devices: usize) -> (Arc<dyn Store>, Vec<String>, TempDir) {
     (store, ids, folder)
 }
 
-fn made_by_admin() -> AuditEntry {
-    AuditEntry::new(1, &admin(), "add-enrollment-token")
+fn made_by_admin() -> RequestRecord {
+    AuditEntry::new(1, &admin(), "add-enrollment-token").into()
 }
 
 fn device(id: &str, at: Timestamp) -> NewDevice {
@@ -400,7 +399,7 @@ async fn a_choice_that_is_forgotten_keeps_its_number_so_that_nobody_takes_a_late
             signature: None,
         };
         let line = AuditEntry::new(1, &admin(), "use-plugin");
-        store.choose_plugin(choice, Some(file), line).await
+        store.choose_plugin(choice, Some(file), line.into()).await
     };
     store.forget_plugin_choice().await.unwrap();
     assert_eq!(store.plugin_choice().await.unwrap(), None);
@@ -430,17 +429,23 @@ async fn no_session_is_opened_by_a_password_that_was_replaced_while_it_was_compa
         created_at: 1,
     };
     let line = |action: &str| AuditEntry::new(1, &admin(), action);
-    store.add_user(alice, line("add-user")).await.unwrap();
+    let invitation = NewInvitation {
+        token: token::digest("first"),
+        expires_at: 1000,
+        audit: line("invite"),
+    };
+    let added = store.add_user(alice, invitation, line("add-user").into());
+    assert!(added.await.unwrap());
     let choose = async |password: &str| {
         let link = token::digest(password);
-        let invited = store.add_invitation(link, "alice", 1000, line("invite"));
+        let invited = store.add_invitation(link, "alice", 1000, line("invite").into());
         assert!(invited.await.unwrap());
-        let chosen = store.accept_invitation(link, password.into(), line("choose-password"));
+        let chosen = store.accept_invitation(link, password.into(), line("choose-password").into());
         assert!(chosen.await.unwrap());
     };
     let opens = async |user: &str, password: &str| {
         let session = token::digest(&format!("{user} {password}"));
-        let opened = store.open_session(session, user, password, 1, line("sign-in"));
+        let opened = store.open_session(session, user, password, 1, line("sign-in").into());
         let opened = opened.await.unwrap();
         assert_eq!(store.session(session).await.unwrap().is_some(), opened);
         opened

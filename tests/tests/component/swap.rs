@@ -302,7 +302,7 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
     };
     let audit = AuditEntry::new(1, &admin(), "use-plugin");
     let file = Some(unsigned(NEXT));
-    store.choose_plugin(choice, file, audit).await.unwrap();
+    store.choose_plugin(choice, file, audit.into()).await.unwrap();
     let refused = start(None).await.map(|_| ()).unwrap_err();
     assert!(
         refused.to_string().contains("is that of another one"),

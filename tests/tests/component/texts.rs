@@ -29,6 +29,7 @@ fn bulk_of_removes() -> BulkRequest {
         options: ResetOptions::default(),
         terms: BulkTerms::default(),
         reason: None,
+        expected_devices: None,
     }
 }
 

@@ -35,7 +35,7 @@ async fn put_devices(database: &Path, devices: usize) {
         let audit = AuditEntry::new(1, &Caller::host(), "add-enrollment-token");
         let groups = vec!["sales".to_owned()];
         store
-            .add_enrollment_token(token, groups, 1000, audit)
+            .add_enrollment_token(token, groups, 1000, audit.into())
             .await
             .unwrap();
         let device = NewDevice {

@@ -17,6 +17,7 @@ mod grafana;
 mod hostile_agents;
 mod hostile_callers;
 mod hostile_plugins;
+mod idempotency;
 mod identity;
 mod lists;
 mod load;

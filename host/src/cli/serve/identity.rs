@@ -51,7 +51,7 @@ impl IdentityOptions {
             Some(_) if self.replace_host_key => {
                 key.prepare()?;
                 let audit = AuditEntry::new(time::now(), &Caller::host(), "replace-host-key");
-                store.replace_host_key(ours, audit).await?;
+                store.replace_host_key(ours, audit.into()).await?;
             }
             Some(_) if key.is_in_place() => bail!(
                 "the database {kept} belongs to another host.key than {path}: put back the one that it was made with. \

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     access::{Reach, Role},
-    audit::AuditEntry,
-    store::{Accounts, Session, StoreError, User, UserChange, token_ended},
+    store::{
+        Accounts, NewInvitation, RequestRecord, Session, StoreError, User, UserChange, token_ended,
+    },
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -32,7 +33,12 @@ impl Accounts for PostgresStore {
         row.as_ref().map(user).transpose()
     }
 
-    async fn add_user(&self, user: User, audit: AuditEntry) -> Result<bool, StoreError> {
+    async fn add_user(
+        &self,
+        user: User,
+        invitation: NewInvitation,
+        audit: RequestRecord,
+    ) -> Result<bool, StoreError> {
         self.writer
             .run(move |batch| async move {
                 let added = batch
@@ -49,7 +55,21 @@ impl Accounts for PostgresStore {
                         ],
                     )
                     .await?;
-                batch.audit_if_done(added, audit).await
+                if !batch.audit_if_done(added, audit).await? {
+                    return Ok(false);
+                }
+                batch
+                    .write(
+                        "insert into invitations (token, user_name, expires_at) values ($1, $2, $3)",
+                        &[
+                            &&invitation.token[..],
+                            &user.name,
+                            &signed(invitation.expires_at),
+                        ],
+                    )
+                    .await?;
+                batch.audit(invitation.audit.into()).await?;
+                Ok(true)
             })
             .await
     }
@@ -59,7 +79,7 @@ impl Accounts for PostgresStore {
         name: &str,
         role: Role,
         reach: Reach,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<UserChange, StoreError> {
         let name = name.to_owned();
         self.writer
@@ -79,7 +99,11 @@ impl Accounts for PostgresStore {
             .await
     }
 
-    async fn remove_user(&self, name: &str, audit: AuditEntry) -> Result<UserChange, StoreError> {
+    async fn remove_user(
+        &self,
+        name: &str,
+        audit: RequestRecord,
+    ) -> Result<UserChange, StoreError> {
         let name = name.to_owned();
         self.writer
             .run(move |batch| async move {
@@ -95,10 +119,12 @@ impl Accounts for PostgresStore {
                 let removed = batch
                     .write("delete from users where name = $1", &[&name])
                     .await?;
-                let is_removed = batch.audit_if_done(removed, audit.clone()).await?;
+                let entry = audit.entry.clone();
+                let is_removed = batch.audit_if_done(removed, audit).await?;
                 for row in ended {
                     let token: String = row.try_get(0)?;
-                    batch.audit(token_ended(&token, &name, &audit)).await?;
+                    let ended = token_ended(&token, &name, &entry);
+                    batch.audit(ended.into()).await?;
                 }
                 Ok(is_removed.into())
             })
@@ -109,7 +135,7 @@ impl Accounts for PostgresStore {
         &self,
         name: &str,
         totp: Option<Vec<u8>>,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let name = name.to_owned();
         self.writer
@@ -141,7 +167,7 @@ impl Accounts for PostgresStore {
         token: TokenDigest,
         user: &str,
         expires_at: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let user = user.to_owned();
         self.writer
@@ -191,14 +217,14 @@ impl Accounts for PostgresStore {
         &self,
         token: TokenDigest,
         password: String,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         self.writer
             .run(move |batch| async move {
                 let spent = batch
                     .row_if_any(
                         "delete from invitations where token = $1 and expires_at > $2 returning user_name",
-                        &[&&token[..], &signed(audit.at)],
+                        &[&&token[..], &signed(audit.entry.at)],
                     )
                     .await?;
                 let Some(spent) = spent else {
@@ -225,7 +251,7 @@ impl Accounts for PostgresStore {
         user: &str,
         password: &str,
         began: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let (user, password) = (user.to_owned(), password.to_owned());
         self.writer

@@ -105,7 +105,7 @@ fn line(row: &Row) -> Result<AuditLine, StoreError> {
 impl AuditTrail for PostgresStore {
     async fn append_audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
         self.writer
-            .run(move |batch| async move { batch.audit(entry).await })
+            .run(move |batch| async move { batch.audit(entry.into()).await })
             .await
     }
 

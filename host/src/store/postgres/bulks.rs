@@ -7,10 +7,9 @@ use super::{
 };
 use crate::{
     access::Reach,
-    audit::AuditEntry,
     store::{
         Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTurn, Bulks, NoCommand,
-        Snapshot, StoreError,
+        RequestRecord, Snapshot, StoreError,
         bulk_progress::{PROGRESS, WHY},
     },
 };
@@ -33,7 +32,7 @@ const NOW: &str = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
 
 #[async_trait]
 impl Bulks for PostgresStore {
-    async fn add_bulk(&self, bulk: Bulk, audit: AuditEntry) -> Result<(), StoreError> {
+    async fn add_bulk(&self, bulk: Bulk, audit: RequestRecord) -> Result<(), StoreError> {
         self.writer
             .run(move |batch| async move {
                 let insert = format!(
@@ -140,7 +139,7 @@ impl Bulks for PostgresStore {
         &self,
         id: &str,
         turn: BulkTurn,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.writer

@@ -46,7 +46,7 @@ pub(super) async fn commit(batch: &Batch, commit: Commit) -> Result<(), StoreErr
     for change in &changes {
         apply(&mut steps, &device, at, bulk.as_deref(), change)?;
     }
-    steps.extend(audit.map(|entry| batch.audit_line(entry)));
+    steps.extend(audit.into_iter().flat_map(|record| batch.record(record)));
     steps.push(webhooks::somebody_listens());
     let rows = batch.together(steps).await?;
     if rows.last() == Some(&1) {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     access::Caller,
     audit::AuditEntry,
-    store::{Enrollment, NewDevice, StoreError, found_by},
+    store::{Enrollment, NewDevice, RequestRecord, StoreError, found_by},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -23,7 +23,7 @@ impl Enrollment for PostgresStore {
         token: TokenDigest,
         groups: Vec<String>,
         expires_at: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<(), StoreError> {
         self.writer
             .run(move |batch| async move {
@@ -61,7 +61,7 @@ impl Enrollment for PostgresStore {
                     detail: Some(device.name),
                     ..AuditEntry::new(device.at, &Caller::agent(), "enroll")
                 };
-                batch.audit(entry).await?;
+                batch.audit(entry.into()).await?;
                 Ok(true)
             })
             .await
@@ -102,7 +102,7 @@ impl Enrollment for PostgresStore {
     async fn replace_host_key(
         &self,
         ours: VerifyingKey,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<(), StoreError> {
         self.writer
             .run(move |batch| async move {

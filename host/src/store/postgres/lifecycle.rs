@@ -11,7 +11,7 @@ use async_trait::async_trait;
 impl Lifecycle for PostgresStore {
     async fn note_restored(&self, entry: AuditEntry) -> Result<(), StoreError> {
         self.writer
-            .run(|batch| async move { batch.audit(entry).await })
+            .run(|batch| async move { batch.audit(entry.into()).await })
             .await
     }
 

@@ -6,9 +6,8 @@ use super::{
     rows::{number, signed},
     writer::Batch,
 };
-use crate::{
-    audit::AuditEntry,
-    store::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile, StoreError},
+use crate::store::{
+    ChosenPlugin, PluginChoice, PluginChoices, PluginFile, RequestRecord, StoreError,
 };
 use async_trait::async_trait;
 use tokio_postgres::Row;
@@ -42,7 +41,7 @@ impl PluginChoices for PostgresStore {
         &self,
         choice: PluginChoice,
         new: Option<PluginFile>,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<(), StoreError> {
         self.writer
             .run(move |batch| async move { choose(&batch, choice, new, audit).await })
@@ -90,7 +89,7 @@ async fn choose(
     batch: &Batch,
     choice: PluginChoice,
     new: Option<PluginFile>,
-    line: AuditEntry,
+    line: RequestRecord,
 ) -> Result<(), StoreError> {
     let last = batch
         .row_if_any("select number from plugin_choice", &[])

@@ -7,8 +7,7 @@ use super::{
     writer::Batch,
 };
 use crate::{
-    audit::AuditEntry,
-    store::{ApiToken, StoreError, TokenChange, Tokens},
+    store::{ApiToken, RequestRecord, StoreError, TokenChange, Tokens},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -57,7 +56,7 @@ impl Tokens for PostgresStore {
         &self,
         token: TokenDigest,
         about: ApiToken,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<TokenChange, StoreError> {
         self.writer
             .run(move |batch| async move {
@@ -94,7 +93,7 @@ impl Tokens for PostgresStore {
         &self,
         name: &str,
         owner: &str,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<TokenChange, StoreError> {
         let (name, owner) = (name.to_owned(), owner.to_owned());
         self.writer
@@ -112,7 +111,7 @@ impl Tokens for PostgresStore {
             .await
     }
 
-    async fn remove_api_token(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError> {
+    async fn remove_api_token(&self, name: &str, audit: RequestRecord) -> Result<bool, StoreError> {
         let name = name.to_owned();
         self.writer
             .run(move |batch| async move {

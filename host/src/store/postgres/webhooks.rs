@@ -3,14 +3,17 @@
 use super::{
     PostgresStore,
     connection::{Ask as _, Step, values},
+    idempotency,
     rows::{self, COMMAND_COLUMNS, number, optional_number, optional_signed, signed},
     writer::Batch,
 };
 use crate::{
-    audit::AuditEntry,
     change::Change,
     event::{About, Event, EventKind},
-    store::{Attempt, Progress, StoreError, Webhook, WebhookState, Webhooks},
+    store::{
+        Attempt, Progress, RequestRecord, StoreError, StoredResponse, Webhook, WebhookState,
+        Webhooks,
+    },
 };
 use async_trait::async_trait;
 use mdm_wire::{decisions::Command, time::Timestamp, words::Policy};
@@ -164,7 +167,7 @@ impl Webhooks for PostgresStore {
         row.as_ref().map(webhook).transpose()
     }
 
-    async fn add_webhook(&self, webhook: Webhook, audit: AuditEntry) -> Result<(), StoreError> {
+    async fn add_webhook(&self, webhook: Webhook, audit: RequestRecord) -> Result<(), StoreError> {
         self.writer
             .run(move |batch| async move {
                 let insert = format!(
@@ -194,7 +197,7 @@ impl Webhooks for PostgresStore {
         &self,
         id: &str,
         state: WebhookState,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.writer
@@ -209,7 +212,11 @@ impl Webhooks for PostgresStore {
                     return Ok(true);
                 }
                 let exists = "select exists (select 1 from webhooks where id = $1)";
-                Ok(batch.row(exists, &[&id]).await?.try_get(0)?)
+                let exists = batch.row(exists, &[&id]).await?.try_get(0)?;
+                if let (true, Some(response)) = (exists, audit.response) {
+                    batch.together(idempotency::insert(response).into()).await?;
+                }
+                Ok(exists)
             })
             .await
     }
@@ -219,7 +226,7 @@ impl Webhooks for PostgresStore {
         id: &str,
         secret: Vec<u8>,
         former_until: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.writer
@@ -236,7 +243,7 @@ impl Webhooks for PostgresStore {
             .await
     }
 
-    async fn remove_webhook(&self, id: &str, audit: AuditEntry) -> Result<bool, StoreError> {
+    async fn remove_webhook(&self, id: &str, audit: RequestRecord) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.writer
             .run(move |batch| async move {
@@ -321,6 +328,7 @@ impl Webhooks for PostgresStore {
         webhook: &str,
         attempt: Attempt,
         next_try: Option<Timestamp>,
+        response: Option<StoredResponse>,
     ) -> Result<(), StoreError> {
         let id = webhook.to_owned();
         self.writer
@@ -332,7 +340,9 @@ impl Webhooks for PostgresStore {
                     )
                     .await?;
                 if found == 1 {
-                    batch.together(insert_attempt(&id, attempt).into()).await?;
+                    let response = response.map(idempotency::insert).into_iter().flatten();
+                    let steps = response.chain(insert_attempt(&id, attempt)).collect();
+                    batch.together(steps).await?;
                 }
                 Ok(())
             })

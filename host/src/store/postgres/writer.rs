@@ -5,6 +5,7 @@
 use super::{
     audit,
     connection::{Ask as _, Step, values},
+    idempotency,
     messages::TELL,
     pool::Pool,
     replicas::Replica,
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     audit::{AuditEntry, Chain},
     metrics::StoreMetrics,
-    store::{Changes, StoreError},
+    store::{Changes, RequestRecord, StoreError},
 };
 use deadpool_postgres::ClientWrapper;
 use futures_util::future::{BoxFuture, join};
@@ -77,8 +78,20 @@ impl Batch {
         change(&mut self.state().changes);
     }
 
-    /// The statement that adds a line to the audit trail.
-    pub(super) fn audit_line(&self, entry: AuditEntry) -> Step {
+    /// The statements that write the record of a request: its line in the audit trail, and its response if it has an
+    /// idempotency key.
+    pub(super) fn record(&self, record: RequestRecord) -> Vec<Step> {
+        let RequestRecord { entry, response } = record;
+        let mut steps: Vec<Step> = response
+            .map(idempotency::insert)
+            .into_iter()
+            .flatten()
+            .collect();
+        steps.push(self.audit_line(entry));
+        steps
+    }
+
+    fn audit_line(&self, entry: AuditEntry) -> Step {
         let state = &mut *self.state();
         let line = state.chain.next(entry);
         state.chain = Chain {
@@ -88,20 +101,20 @@ impl Batch {
         audit::insert(line)
     }
 
-    /// Adds a line to the audit trail.
-    pub(super) async fn audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
-        self.together(vec![self.audit_line(entry)]).await?;
+    /// Writes the record of a request.
+    pub(super) async fn audit(&self, record: RequestRecord) -> Result<(), StoreError> {
+        self.together(self.record(record)).await?;
         Ok(())
     }
 
-    /// Adds a line if rows were changed: something was done then.
+    /// Writes the record if rows were changed: something was done then.
     pub(super) async fn audit_if_done(
         &self,
         rows: u64,
-        entry: AuditEntry,
+        record: RequestRecord,
     ) -> Result<bool, StoreError> {
         if rows > 0 {
-            self.audit(entry).await?;
+            self.audit(record).await?;
         }
         Ok(rows > 0)
     }

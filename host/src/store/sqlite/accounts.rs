@@ -3,8 +3,9 @@
 use super::{SqliteStore, audit, rows};
 use crate::{
     access::{Reach, Role},
-    audit::AuditEntry,
-    store::{Accounts, Session, StoreError, User, UserChange, token_ended},
+    store::{
+        Accounts, NewInvitation, RequestRecord, Session, StoreError, User, UserChange, token_ended,
+    },
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -35,7 +36,12 @@ impl Accounts for SqliteStore {
         .await
     }
 
-    async fn add_user(&self, user: User, audit: AuditEntry) -> Result<bool, StoreError> {
+    async fn add_user(
+        &self,
+        user: User,
+        invitation: NewInvitation,
+        audit: RequestRecord,
+    ) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 let added = connection.execute(
@@ -50,7 +56,15 @@ impl Accounts for SqliteStore {
                         user.created_at
                     ],
                 )?;
-                audit::write_if_done(connection, added, &audit)
+                if !audit::write_if_done(connection, added, &audit)? {
+                    return Ok(false);
+                }
+                connection.execute(
+                    "insert into invitations (token, user, expires_at) values (?, ?, ?)",
+                    params![invitation.token, user.name, invitation.expires_at],
+                )?;
+                audit::write(connection, &invitation.audit.into())?;
+                Ok(true)
             })
             .await
     }
@@ -60,7 +74,7 @@ impl Accounts for SqliteStore {
         name: &str,
         role: Role,
         reach: Reach,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<UserChange, StoreError> {
         let name = name.to_owned();
         self.writer
@@ -78,7 +92,11 @@ impl Accounts for SqliteStore {
             .await
     }
 
-    async fn remove_user(&self, name: &str, audit: AuditEntry) -> Result<UserChange, StoreError> {
+    async fn remove_user(
+        &self,
+        name: &str,
+        audit: RequestRecord,
+    ) -> Result<UserChange, StoreError> {
         let name = name.to_owned();
         self.writer
             .run(move |connection| {
@@ -92,7 +110,8 @@ impl Accounts for SqliteStore {
                 let removed = connection.execute("delete from users where name = ?", [&name])?;
                 let is_removed = audit::write_if_done(connection, removed, &audit)?;
                 for token in ended {
-                    audit::write(connection, &token_ended(&token, &name, &audit))?;
+                    let entry = token_ended(&token, &name, &audit.entry);
+                    audit::write(connection, &entry.into())?;
                 }
                 Ok(is_removed.into())
             })
@@ -103,7 +122,7 @@ impl Accounts for SqliteStore {
         &self,
         name: &str,
         totp: Option<Vec<u8>>,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let name = name.to_owned();
         self.writer
@@ -135,7 +154,7 @@ impl Accounts for SqliteStore {
         token: TokenDigest,
         user: &str,
         expires_at: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let user = user.to_owned();
         self.writer
@@ -182,14 +201,14 @@ impl Accounts for SqliteStore {
         &self,
         token: TokenDigest,
         password: String,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 let user: Option<String> = connection
                     .query_row(
                         "delete from invitations where token = ? and expires_at > ? returning user",
-                        params![token, audit.at],
+                        params![token, audit.entry.at],
                         |row| row.get(0),
                     )
                     .optional()?;
@@ -212,7 +231,7 @@ impl Accounts for SqliteStore {
         user: &str,
         password: &str,
         began: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let (user, password) = (user.to_owned(), password.to_owned());
         self.writer

@@ -1,17 +1,20 @@
 //! The audit trail in SQLite: only the writer's thread adds to it, so each line knows the one before.
 
-use super::{SqliteStore, rows};
+use super::{SqliteStore, idempotency, rows};
 use crate::{
     audit::{AuditEntry, AuditLine, Chain},
-    store::{AuditFilter, AuditTrail, StoreError},
+    store::{AuditFilter, AuditTrail, RequestRecord, StoreError},
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter, types::Value};
 
 const COLUMNS: &str = "number, at, actor, address, action, device, command, detail, plugin, digest";
 
-/// Adds a line to the chain.
-pub(super) fn write(connection: &Connection, entry: &AuditEntry) -> Result<(), StoreError> {
+/// Adds a line to the chain, and stores the response of a request with an idempotency key.
+pub(super) fn write(connection: &Connection, record: &RequestRecord) -> Result<(), StoreError> {
+    if let Some(response) = &record.response {
+        idempotency::insert(connection, response)?;
+    }
     let last = connection
         .prepare_cached("select number, digest from audit order by number desc limit 1")?
         .query_row([], |row| {
@@ -26,7 +29,7 @@ pub(super) fn write(connection: &Connection, entry: &AuditEntry) -> Result<(), S
         number,
         entry,
         digest,
-    } = last.next(entry.clone());
+    } = last.next(record.entry.clone());
     connection
         .prepare_cached(
             "insert into audit (number, at, actor, address, action, device, command, detail, plugin, digest) \
@@ -51,10 +54,10 @@ pub(super) fn write(connection: &Connection, entry: &AuditEntry) -> Result<(), S
 pub(super) fn write_if_done(
     connection: &Connection,
     rows: usize,
-    entry: &AuditEntry,
+    record: &RequestRecord,
 ) -> Result<bool, StoreError> {
     if rows > 0 {
-        write(connection, entry)?;
+        write(connection, record)?;
     }
     Ok(rows > 0)
 }
@@ -135,7 +138,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<AuditLine> {
 impl AuditTrail for SqliteStore {
     async fn append_audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
         self.writer
-            .run(move |connection| write(connection, &entry))
+            .run(move |connection| write(connection, &entry.into()))
             .await
     }
 

@@ -6,10 +6,9 @@ use super::{
 };
 use crate::{
     access::Reach,
-    audit::AuditEntry,
     store::{
         Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTurn, Bulks, NoCommand,
-        Snapshot, StoreError,
+        RequestRecord, Snapshot, StoreError,
         bulk_progress::{PROGRESS, WHY},
     },
 };
@@ -29,7 +28,7 @@ const NO_FAILURES: &str = "('\"pending\"', '\"success\"')";
 
 #[async_trait]
 impl Bulks for SqliteStore {
-    async fn add_bulk(&self, bulk: Bulk, audit: AuditEntry) -> Result<(), StoreError> {
+    async fn add_bulk(&self, bulk: Bulk, audit: RequestRecord) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
                 connection.execute(
@@ -122,7 +121,7 @@ impl Bulks for SqliteStore {
         &self,
         id: &str,
         turn: BulkTurn,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.writer

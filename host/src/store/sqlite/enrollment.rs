@@ -4,7 +4,7 @@ use super::{SqliteStore, audit, rows, webhooks};
 use crate::{
     access::Caller,
     audit::AuditEntry,
-    store::{Enrollment, NewDevice, StoreError, found_by},
+    store::{Enrollment, NewDevice, RequestRecord, StoreError, found_by},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ impl Enrollment for SqliteStore {
         token: TokenDigest,
         groups: Vec<String>,
         expires_at: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
@@ -54,7 +54,7 @@ impl Enrollment for SqliteStore {
                     detail: Some(device.name),
                     ..AuditEntry::new(device.at, &Caller::agent(), "enroll")
                 };
-                audit::write(connection, &entry)?;
+                audit::write(connection, &entry.into())?;
                 Ok(true)
             })
             .await
@@ -88,7 +88,7 @@ impl Enrollment for SqliteStore {
     async fn replace_host_key(
         &self,
         ours: VerifyingKey,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {

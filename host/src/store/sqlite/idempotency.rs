@@ -1,67 +1,66 @@
-//! Calls that name themselves by a key, in SQLite.
+//! Stored responses of requests with an idempotency key, in SQLite.
 
 use super::SqliteStore;
-use crate::store::{Begun, Idempotency, KeyTimes, KeyedCall, StoreError};
+use crate::store::{IdempotencyKeys, StoreError, StoredResponse, idempotency::EXPIRED_PER_INSERT};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 #[async_trait]
-impl Idempotency for SqliteStore {
-    async fn begin_call(&self, call: KeyedCall, times: KeyTimes) -> Result<Begun, StoreError> {
-        self.writer
-            .run(move |connection| begin(connection, &call, times))
-            .await
+impl IdempotencyKeys for SqliteStore {
+    async fn stored_response(
+        &self,
+        caller: &str,
+        key: &str,
+    ) -> Result<Option<StoredResponse>, StoreError> {
+        self.look_up(|connection| {
+            let mut query = connection.prepare_cached(
+                "select request, response, created_at from idempotency_keys where caller = ? and key = ?",
+            )?;
+            let stored = query.query_row([caller, key], |row| {
+                Ok(StoredResponse {
+                    caller: caller.to_owned(),
+                    key: key.to_owned(),
+                    request: row.get(0)?,
+                    response: row.get(1)?,
+                    created_at: row.get(2)?,
+                })
+            });
+            Ok(stored.optional()?)
+        })
     }
 
-    async fn end_call(&self, call: KeyedCall, answer: Option<Vec<u8>>) -> Result<(), StoreError> {
+    async fn store_response(&self, response: StoredResponse) -> Result<(), StoreError> {
         self.writer
-            .run(move |connection| {
-                let which = params![call.caller, call.key, call.began_at, answer];
-                let end = match answer {
-                    Some(_) => {
-                        "update keyed_calls set answer = ?4 \
-                         where caller = ?1 and key = ?2 and began_at = ?3"
-                    }
-                    None => {
-                        "delete from keyed_calls \
-                         where caller = ?1 and key = ?2 and began_at = ?3 and ?4 is null"
-                    }
-                };
-                connection.prepare_cached(end)?.execute(which)?;
-                Ok(())
-            })
+            .run(move |connection| insert(connection, &response))
             .await
     }
 }
 
-fn begin(connection: &Connection, call: &KeyedCall, times: KeyTimes) -> Result<Begun, StoreError> {
+/// Stores a response, and deletes some that have expired. Errors if its key is taken.
+pub(super) fn insert(connection: &Connection, response: &StoredResponse) -> Result<(), StoreError> {
+    let expired_before = response.expired_before();
     connection
-        .prepare_cached("delete from keyed_calls where began_at < ?")?
-        .execute([times.kept_since])?;
-    let known = connection
         .prepare_cached(
-            "select request, answer, began_at < ? from keyed_calls where caller = ? and key = ?",
+            "delete from idempotency_keys where (caller, key) in (select caller, key from idempotency_keys \
+             where created_at < ? order by created_at limit ?)",
         )?
-        .query_row(
-            params![times.in_progress_since, call.caller, call.key],
-            |row| {
-                let request: [u8; 32] = row.get(0)?;
-                let answer: Option<Vec<u8>> = row.get(1)?;
-                Ok((request, answer, row.get(2)?))
-            },
-        )
-        .optional()?;
-    match known {
-        Some((request, ..)) if request != call.request => return Ok(Begun::OtherRequest),
-        Some((_, Some(answer), _)) => return Ok(Begun::Answered(answer)),
-        Some((_, None, false)) => return Ok(Begun::InProgress),
-        Some((_, None, true)) | None => {}
+        .execute(params![expired_before, EXPIRED_PER_INSERT])?;
+    let inserted = connection
+        .prepare_cached(
+            "insert into idempotency_keys (caller, key, request, response, created_at) values (?1, ?2, ?3, ?4, ?5) \
+             on conflict (caller, key) do update set request = excluded.request, \
+             response = excluded.response, created_at = excluded.created_at where created_at < ?6",
+        )?
+        .execute(params![
+            response.caller,
+            response.key,
+            response.request,
+            response.response,
+            response.created_at,
+            expired_before
+        ])?;
+    match inserted {
+        0 => Err(StoreError::IdempotencyKeyTaken),
+        _ => Ok(()),
     }
-    connection
-        .prepare_cached(
-            "insert or replace into keyed_calls (caller, key, request, began_at) \
-             values (?, ?, ?, ?)",
-        )?
-        .execute(params![call.caller, call.key, call.request, call.began_at])?;
-    Ok(Begun::Now)
 }

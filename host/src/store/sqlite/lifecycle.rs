@@ -11,7 +11,7 @@ use async_trait::async_trait;
 impl Lifecycle for SqliteStore {
     async fn note_restored(&self, entry: AuditEntry) -> Result<(), StoreError> {
         self.writer
-            .run(move |connection| audit::write(connection, &entry))
+            .run(move |connection| audit::write(connection, &entry.into()))
             .await
     }
 

@@ -1,9 +1,8 @@
 //! Which plugins were chosen, in SQLite.
 
 use super::{SqliteStore, audit};
-use crate::{
-    audit::AuditEntry,
-    store::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile, StoreError},
+use crate::store::{
+    ChosenPlugin, PluginChoice, PluginChoices, PluginFile, RequestRecord, StoreError,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -45,7 +44,7 @@ impl PluginChoices for SqliteStore {
         &self,
         choice: PluginChoice,
         new: Option<PluginFile>,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| choose_plugin(connection, &choice, new.as_ref(), &audit))
@@ -84,7 +83,7 @@ fn choose_plugin(
     connection: &Connection,
     choice: &PluginChoice,
     new: Option<&PluginFile>,
-    line: &AuditEntry,
+    line: &RequestRecord,
 ) -> Result<(), StoreError> {
     let last: Option<u64> = connection
         .query_row("select number from plugin_choice", [], |row| row.get(0))

@@ -2,8 +2,7 @@
 
 use super::{SqliteStore, audit, rows};
 use crate::{
-    audit::AuditEntry,
-    store::{ApiToken, StoreError, TokenChange, Tokens},
+    store::{ApiToken, RequestRecord, StoreError, TokenChange, Tokens},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -55,7 +54,7 @@ impl Tokens for SqliteStore {
         &self,
         token: TokenDigest,
         about: ApiToken,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<TokenChange, StoreError> {
         self.writer
             .run(move |connection| {
@@ -90,7 +89,7 @@ impl Tokens for SqliteStore {
         &self,
         name: &str,
         owner: &str,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<TokenChange, StoreError> {
         let (name, owner) = (name.to_owned(), owner.to_owned());
         self.writer
@@ -110,7 +109,7 @@ impl Tokens for SqliteStore {
             .await
     }
 
-    async fn remove_api_token(&self, name: &str, audit: AuditEntry) -> Result<bool, StoreError> {
+    async fn remove_api_token(&self, name: &str, audit: RequestRecord) -> Result<bool, StoreError> {
         let name = name.to_owned();
         self.writer
             .run(move |connection| {

@@ -1,14 +1,16 @@
 //! Webhooks and events in SQLite.
 
 use super::{
-    SqliteStore, audit,
+    SqliteStore, audit, idempotency,
     rows::{self, COMMAND_COLUMNS},
 };
 use crate::{
-    audit::AuditEntry,
     change::Change,
     event::{About, Event, EventKind},
-    store::{Attempt, Progress, StoreError, Webhook, WebhookState, Webhooks},
+    store::{
+        Attempt, Progress, RequestRecord, StoreError, StoredResponse, Webhook, WebhookState,
+        Webhooks,
+    },
 };
 use async_trait::async_trait;
 use mdm_wire::{decisions::Command, time::Timestamp};
@@ -197,7 +199,7 @@ impl Webhooks for SqliteStore {
         .await
     }
 
-    async fn add_webhook(&self, webhook: Webhook, audit: AuditEntry) -> Result<(), StoreError> {
+    async fn add_webhook(&self, webhook: Webhook, audit: RequestRecord) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
                 let insert = format!(
@@ -225,7 +227,7 @@ impl Webhooks for SqliteStore {
         &self,
         id: &str,
         state: WebhookState,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.writer
@@ -240,7 +242,11 @@ impl Webhooks for SqliteStore {
                     return Ok(true);
                 }
                 let exists = "select exists (select 1 from webhooks where id = ?)";
-                Ok(connection.query_row(exists, [id], |row| row.get(0))?)
+                let exists = connection.query_row(exists, [id], |row| row.get(0))?;
+                if let (true, Some(response)) = (exists, &audit.response) {
+                    idempotency::insert(connection, response)?;
+                }
+                Ok(exists)
             })
             .await
     }
@@ -250,7 +256,7 @@ impl Webhooks for SqliteStore {
         id: &str,
         secret: Vec<u8>,
         former_until: Timestamp,
-        audit: AuditEntry,
+        audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.writer
@@ -265,7 +271,7 @@ impl Webhooks for SqliteStore {
             .await
     }
 
-    async fn remove_webhook(&self, id: &str, audit: AuditEntry) -> Result<bool, StoreError> {
+    async fn remove_webhook(&self, id: &str, audit: RequestRecord) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.writer
             .run(move |connection| {
@@ -349,6 +355,7 @@ impl Webhooks for SqliteStore {
         webhook: &str,
         attempt: Attempt,
         next_try: Option<Timestamp>,
+        response: Option<StoredResponse>,
     ) -> Result<(), StoreError> {
         let id = webhook.to_owned();
         self.writer
@@ -357,10 +364,13 @@ impl Webhooks for SqliteStore {
                     "update webhooks set next_try = coalesce(?, next_try) where id = ?",
                     params![next_try, id],
                 )?;
-                match found {
-                    0 => Ok(()),
-                    _ => insert_attempt(connection, &id, &attempt),
+                if found == 0 {
+                    return Ok(());
                 }
+                if let Some(response) = &response {
+                    idempotency::insert(connection, response)?;
+                }
+                insert_attempt(connection, &id, &attempt)
             })
             .await
     }

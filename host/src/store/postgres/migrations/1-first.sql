@@ -239,16 +239,16 @@ create table api_tokens (
 );
 create index api_tokens_by_owner on api_tokens (owner);
 
--- Calls of the API that name themselves by a key: each is carried out once, however often it comes.
-create table keyed_calls (
-    caller text collate "C" not null,
+-- The responses of requests with an idempotency key, each written by the transaction of what its request made.
+create table idempotency_keys (
+    caller text collate "C" not null,          -- as the audit trail names it
     key text collate "C" not null,
-    request bytea not null,                    -- HMAC by a key of the host: it may hold a password
-    began_at bigint not null,
-    answer bytea,                              -- sealed by the host; null: in progress
+    request bytea not null,                    -- HMAC of the request by a key of the host
+    response bytea not null,                   -- what the request made, sealed by the host
+    created_at bigint not null,
     primary key (caller, key)
 );
-create index keyed_calls_by_age on keyed_calls (began_at);
+create index idempotency_keys_by_age on idempotency_keys (created_at);
 
 -- Who is told of what.
 create table webhooks (

@@ -220,16 +220,16 @@ create table api_tokens (
 ) strict, without rowid;
 create index api_tokens_by_owner on api_tokens (owner);
 
--- Calls of the API that name themselves by a key: each is carried out once, however often it comes.
-create table keyed_calls (
-    caller text not null,
+-- The responses of requests with an idempotency key, each written by the transaction of what its request made.
+create table idempotency_keys (
+    caller text not null,                      -- as the audit trail names it
     key text not null,
-    request blob not null,                     -- HMAC by a key of the host: it may hold a password
-    began_at integer not null,
-    answer blob,                               -- sealed by the host; null: in progress
+    request blob not null,                     -- HMAC of the request by a key of the host
+    response blob not null,                    -- what the request made, sealed by the host
+    created_at integer not null,
     primary key (caller, key)
-) strict;
-create index keyed_calls_by_age on keyed_calls (began_at);
+) strict, without rowid;
+create index idempotency_keys_by_age on idempotency_keys (created_at);
 
 -- Who is told of what.
 create table webhooks (

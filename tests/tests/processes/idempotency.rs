@@ -1,0 +1,168 @@
+//! A request with an idempotency key is executed once, whenever the host is killed.
+
+use mdm_tests::{
+    lab::{Device, Lab, Make, http_client, wait_until},
+    postgres::Postgres,
+    preload,
+};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// How long a request may take, also where each write of the store is slow.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What an answer says: its status, whether it says that it is a replay, and its body.
+type Answer = (u16, bool, Value);
+
+/// A reset of the device with an idempotency key; `None` if the answer was lost.
+fn reset(
+    runtime: &Runtime,
+    lab: &Lab,
+    phone: &Device,
+    key: &str,
+    password: &str,
+) -> Option<Answer> {
+    let url = format!("{}/api/v1/devices/{}/password/reset", lab.url(), phone.id);
+    let call = http_client()
+        .post(url)
+        .bearer_auth(lab.token().unwrap())
+        .header("idempotency-key", key)
+        .timeout(PATIENCE)
+        .json(&json!({"password": password}));
+    runtime.block_on(async {
+        let answer = call.send().await.ok()?;
+        let status = answer.status().as_u16();
+        let is_replayed = answer.headers().contains_key("idempotency-replayed");
+        Some((status, is_replayed, answer.json().await.ok()?))
+    })
+}
+
+fn commands(lab: &Lab, phone: &Device) -> Vec<Value> {
+    let status = lab.ask(&["password", "status", &phone.id], "").unwrap();
+    status["history"].as_array().unwrap().clone()
+}
+
+/// Kills the host as soon as a command of the device is committed, while its request waits for the answer.
+fn kill_at_commit(runtime: &Runtime, lab: &mut Lab, phone: &Device, key: &str, password: &str) {
+    let url = format!("{}/api/v1/devices/{}/password/status", lab.url(), phone.id);
+    let token = lab.token().unwrap();
+    thread::scope(|threads| {
+        let host: &Lab = lab;
+        threads.spawn(|| reset(runtime, host, phone, key, password));
+        let began = Instant::now();
+        loop {
+            assert!(began.elapsed() < PATIENCE, "no command was committed");
+            let status = http_client().get(&url).bearer_auth(&token);
+            let status = runtime.block_on(async { status.send().await?.json::<Value>().await });
+            let history = status.unwrap()["history"].clone();
+            if history.as_array().is_some_and(|it| !it.is_empty()) {
+                break;
+            }
+        }
+        let host = host.host_process().unwrap();
+        let killed = std::process::Command::new("kill")
+            .args(["-9", &host.to_string()])
+            .status();
+        assert!(killed.unwrap().success());
+    });
+    lab.kill_host().unwrap();
+}
+
+/// A request is committed, and the host is killed before it answers. The device carries the command out, another admin
+/// sets a newer password, and the request comes again. While the file `slow` exists, the host's store writes slowly: what
+/// it would write after the commit is not there when it is killed.
+fn a_retry_after_a_kill(mut lab: Lab, slow: Option<&Path>) {
+    let runtime = Runtime::new().unwrap();
+    let mut phone = lab.enroll(Make::default()).unwrap();
+    if let Some(slow) = slow {
+        fs::write(slow, "").unwrap();
+    }
+    kill_at_commit(&runtime, &mut lab, &phone, "k1", "1111");
+    if let Some(slow) = slow {
+        fs::remove_file(slow).unwrap();
+    }
+    lab.start_host().unwrap();
+    let [first] = &commands(&lab, &phone)[..] else {
+        panic!("{:?}", commands(&lab, &phone));
+    };
+    phone.switch_on().unwrap();
+    assert_eq!(lab.outcome(&phone, first).unwrap()["status"], "success");
+    assert!(phone.opens_with("1111").unwrap());
+
+    let newer = ["password", "reset", &phone.id, "--yes"];
+    let newer = lab.ask(&newer, "2222").unwrap();
+    assert_eq!(lab.outcome(&phone, &newer).unwrap()["status"], "success");
+
+    let (status, is_replayed, again) = reset(&runtime, &lab, &phone, "k1", "1111").unwrap();
+    assert_eq!((status, is_replayed), (201, true), "{again}");
+    assert_eq!(again["id"], first["id"]);
+    assert_eq!(commands(&lab, &phone).len(), 2);
+    let (status, _, other) = reset(&runtime, &lab, &phone, "k1", "3333").unwrap();
+    assert_eq!(
+        (status, &other["type"]),
+        (422, &"idempotency-key-reused".into())
+    );
+    assert!(
+        phone.opens_with("2222").unwrap(),
+        "the newer password stays"
+    );
+}
+
+#[test]
+fn a_retry_after_a_kill_between_commit_and_answer_is_a_replay_and_the_newer_password_stays() {
+    let folder = TempDir::new().unwrap();
+    let library = preload::compile("slow_log", folder.path()).unwrap();
+    let slow = folder.path().join("slow");
+    let mut lab = Lab::start().unwrap();
+    lab.kill_host().unwrap();
+    lab.set_for_host("LD_PRELOAD", library.to_str().unwrap());
+    lab.set_for_host("SLOW_LOG", slow.to_str().unwrap());
+    lab.start_host().unwrap();
+    a_retry_after_a_kill(lab, Some(&slow));
+}
+
+#[test]
+fn a_retry_after_a_kill_between_commit_and_answer_is_a_replay_with_postgresql() {
+    let postgres = Postgres::start().unwrap();
+    let url = postgres.database("mdm").unwrap();
+    a_retry_after_a_kill(Lab::with(&["--store", &url], "info").unwrap(), None);
+}
+
+#[test]
+fn a_key_is_executed_once_by_two_replicas_that_are_asked_at_the_same_time() {
+    let postgres = Postgres::start().unwrap();
+    let url = postgres.database("mdm").unwrap();
+    let one = Lab::with(&["--store", &url], "info").unwrap();
+    let two = Lab::replica_of(&one).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let phone = one.enroll(Make::default()).unwrap();
+    let answers: Vec<Answer> = thread::scope(|threads| {
+        let asked = [&one, &two, &one, &two].map(|lab| {
+            let (runtime, phone) = (&runtime, &phone);
+            threads.spawn(move || reset(runtime, lab, phone, "k1", "1111").unwrap())
+        });
+        asked.map(|it| it.join().unwrap()).into()
+    });
+    for (status, _, answer) in &answers {
+        assert_eq!(
+            (*status, &answer["id"]),
+            (201, &answers[0].2["id"]),
+            "{answer}"
+        );
+    }
+    let executed = answers.iter().filter(|(_, is_replayed, _)| !is_replayed);
+    assert_eq!(executed.count(), 1, "{answers:?}");
+    wait_until("both know of one command", || {
+        Ok([&one, &two]
+            .iter()
+            .all(|lab| commands(lab, &phone).len() == 1))
+    })
+    .unwrap();
+}
