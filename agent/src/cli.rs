@@ -11,6 +11,8 @@ use crate::{
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use mdm_wire::{
+    escape::{self, Escaped},
+    log_fields::EscapedFields,
     sync::LONGEST_WAIT,
     words::{Complexity, ManagementMode, Policy, Quality, Requirement},
 };
@@ -228,9 +230,10 @@ impl Cli {
                 log_to_stderr("warn")?;
                 let device = block_on(enroll(&home, enrollment, token.trim()))??;
                 if json {
-                    println!("{}", serde_json::json!({ "device": device }));
+                    let made = serde_json::json!({ "device": device }).to_string();
+                    println!("{}", escape::json(&made));
                 } else {
-                    println!("{device}");
+                    println!("{}", Escaped(&device));
                 }
                 Ok(())
             }
@@ -251,7 +254,7 @@ impl Cli {
             Command::Show { state, json } => {
                 let view = View::of(&state.home()?)?;
                 if json {
-                    println!("{}", serde_json::to_string_pretty(&view)?);
+                    println!("{}", escape::json(&serde_json::to_string_pretty(&view)?));
                 } else {
                     print!("{}", view.page());
                 }
@@ -344,9 +347,12 @@ fn log_to_stderr(log: &str) -> anyhow::Result<()> {
         .with_context(|| format!("`{log}` says not what to log: try info"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .fmt_fields(EscapedFields)
         .with_ansi(stderr().is_terminal())
         .with_writer(stderr)
         .init();
+    // What a library quotes in a panic goes through the log, escaped like everything else.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(())
 }
 

@@ -6,7 +6,10 @@ use crate::{
     state::{Agent, Home},
     token::token_state,
 };
-use mdm_wire::words::{ManagementMode, Policy, TokenState};
+use mdm_wire::{
+    escape::Escaped,
+    words::{ManagementMode, Policy, TokenState},
+};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -101,7 +104,7 @@ impl View {
         let mut page = String::new();
         let mut line = |name: &str, text: &str| {
             // Writing to a string can't fail.
-            let _ = writeln!(page, "{name:21} {text}");
+            let _ = writeln!(page, "{name:21} {}", Escaped(text));
         };
         line("device", self.device.as_deref().unwrap_or("not enrolled"));
         line("Android API level", &self.api_level.to_string());

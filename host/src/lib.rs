@@ -9,6 +9,7 @@
 pub mod access;
 pub mod api;
 pub mod audit;
+mod bounds;
 pub mod change;
 pub mod cli;
 pub mod conformance;

@@ -2,6 +2,7 @@
 
 use clap::Parser as _;
 use mdm_host::cli::Cli;
+use mdm_wire::escape::Escaped;
 use std::{alloc::System, process::ExitCode};
 use zeroizing_alloc::ZeroAlloc;
 
@@ -13,7 +14,7 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mdm-host: {error:#}");
+            eprintln!("mdm-host: {}", Escaped(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

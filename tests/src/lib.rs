@@ -3,7 +3,7 @@
 //! swaps the plugin under load; [`load`] is the load lab. [`memory`] measures that of a process and looks through it,
 //! [`processor`] how much it makes the processors work, [`counted`] reads what a host has counted. [`as_agent`] speaks
 //! for an agent, and [`told`] is what one tells. [`debian`] finds programs of others: [`broker`] and [`postgres`] start two. [`browser`] looks at the dashboard: [`scene`] is a
-//! fleet to look at, and [`pages`] are the pages.
+//! fleet to look at, and [`pages`] are the pages. [`schemathesis`] holds the API against its document.
 //! [`faults`] breaks all of it under load, by [`proxy`] and [`preload`], too, and the [`checker`] decides what may come of that.
 
 pub mod as_agent;
@@ -23,6 +23,7 @@ pub mod preload;
 pub mod processor;
 pub mod proxy;
 pub mod scene;
+pub mod schemathesis;
 pub mod story;
 pub mod swaps;
 pub mod told;

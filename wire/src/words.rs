@@ -126,6 +126,9 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The longest minimum that Android takes (`DevicePolicyManager.getPasswordMaximumLength`).
+    pub const LONGEST_MINIMUM: u32 = 16;
+
     /// Whether it asks for a password at all.
     pub fn asks_for_password(&self) -> bool {
         match self.requirement {

@@ -30,6 +30,7 @@ cargo xtask <task>
   load        simulated fleets on real hosts: load [--devices 1k,10k,100k,1M] [--store sqlite,postgres] [--seconds 10]
               [--agents 2k] [--resets 16] [--syncs 8]; the tables go into docs/BENCHMARKS.md
   fuzz        what strangers send, made up: fuzz [--target NAME] [--runs 20000]
+  schemathesis  ten thousand calls made up from the API's document: schemathesis [--cases 100] [--seed N]
   reproduce   builds the reference plugin in two folders, and compares the two
   attest      builds the reference plugin, and writes its bill of materials and its provenance
   ci          what CI runs: format, lints, documentation, dependencies, reproduce, attest, fuzz, tests
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         "bench" => bench(&rest),
         "load" => load(&rest),
         "fuzz" => fuzz(&rest),
+        "schemathesis" => schemathesis(&rest),
         "reproduce" => reproduce(),
         "attest" => attest(),
         // What `reproduce` runs twice.
@@ -120,6 +122,13 @@ fn faults(arguments: &[&str]) -> anyhow::Result<()> {
     debian::ensure_programs()?;
     build(&["--bins"])?;
     program("debug/faults", arguments)
+}
+
+fn schemathesis(arguments: &[&str]) -> anyhow::Result<()> {
+    toolchain::ensure()?;
+    build(&["--bins"])?;
+    schemathesis::install()?;
+    program("debug/schemathesis", arguments)
 }
 
 /// Runs a program of the tests, which is built: with `cargo run` its dependencies would be built once more, for it alone.

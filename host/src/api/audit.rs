@@ -1,9 +1,10 @@
 //! The audit trail: read by filter, page by page, or as a whole table to download.
 
-use super::{auth::By, document::HOST, parts::Query, problem::ApiError, table::cell};
+use super::{auth::By, document::HOST, parts::Query, problem::ApiError};
 use crate::{
     access::Caller,
     audit::{AuditEntry, AuditLine},
+    bounds::page_size,
     service::{Service, ServiceError},
     store::AuditFilter,
 };
@@ -15,14 +16,17 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use mdm_wire::time::{self, Timestamp, rfc3339};
+use mdm_wire::{
+    escape::cell,
+    time::{self, Timestamp, rfc3339},
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt::Write as _, sync::Arc};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::schema::{AnyOf, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
-
-/// The most lines on a page.
-const MOST: u32 = 500;
 
 /// How many lines are read at a time for a download.
 const AT_ONCE: u32 = 1000;
@@ -35,54 +39,63 @@ pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(table))
 }
 
-/// What is asked for. What is empty does not count, so that a form can send it as it is.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, IntoParams)]
+/// Which lines.
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
     /// About this device.
-    pub(crate) device: String,
+    pub(crate) device: Option<String>,
     /// By this actor: `user alice`.
-    pub(crate) actor: String,
+    pub(crate) actor: Option<String>,
     /// With one of these actions, with commas between them.
-    pub(crate) action: String,
+    pub(crate) action: Option<String>,
     /// With this text in the detail, the command or the address.
-    pub(crate) text: String,
+    pub(crate) text: Option<String>,
     /// Not before this time (RFC 3339) or day.
-    pub(crate) from: String,
+    #[param(schema_with = moment_schema)]
+    pub(crate) from: Option<String>,
     /// Before this time, or the end of this day.
-    pub(crate) until: String,
+    #[param(schema_with = moment_schema)]
+    pub(crate) until: Option<String>,
+}
+
+/// Which part of them.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct AuditPart {
     /// Lines before the one of this number.
-    pub(crate) before: String,
-    /// So many lines.
-    pub(crate) limit: String,
+    before: Option<u64>,
+    /// At most so many; 100 unless told otherwise.
+    limit: Option<u32>,
+}
+
+/// A time or a day.
+fn moment_schema() -> Schema {
+    let string = |format| {
+        let string = ObjectBuilder::new().schema_type(Type::String);
+        string.format(Some(SchemaFormat::KnownFormat(format)))
+    };
+    let either = AnyOf::builder().item(string(KnownFormat::DateTime));
+    either.item(string(KnownFormat::Date)).into()
 }
 
 impl AuditQuery {
     /// The filter, or what is wrong with it.
     pub(crate) fn filter(&self) -> Result<AuditFilter, ServiceError> {
         Ok(AuditFilter {
-            device: filled(&self.device),
-            actor: filled(&self.actor),
-            actions: words(&self.action),
-            text: filled(&self.text),
-            from: moment(&self.from, 0)?,
-            until: moment(&self.until, DAY)?,
+            device: self.device.clone(),
+            actor: self.actor.clone(),
+            actions: words(self.action.as_deref().unwrap_or_default()),
+            text: self.text.clone(),
+            from: moment(self.from.as_deref(), 0)?,
+            until: moment(self.until.as_deref(), DAY)?,
         })
-    }
-
-    /// The number of the line before which lines are asked for.
-    pub(crate) fn before(&self) -> Result<Option<u64>, ServiceError> {
-        number(&self.before)
     }
 }
 
 const DAY: u64 = 24 * 3_600_000;
-
-fn filled(text: &str) -> Option<String> {
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
-}
 
 fn words(text: &str) -> Vec<String> {
     let words = text.split(',').map(str::trim).filter(|it| !it.is_empty());
@@ -90,24 +103,16 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// A time; of a day, so much later.
-fn moment(text: &str, of_a_day: u64) -> Result<Option<Timestamp>, ServiceError> {
-    let Some(text) = filled(text) else {
+fn moment(text: Option<&str>, of_a_day: u64) -> Result<Option<Timestamp>, ServiceError> {
+    let Some(text) = text else {
         return Ok(None);
     };
-    let time = time::parse(&text).ok_or_else(|| {
+    let time = time::parse(text).ok_or_else(|| {
         let text = format!("`{text}` is no time: write 2026-11-24 or 2026-11-24T10:00:00Z");
         ServiceError::BadRequest(text)
     })?;
-    let is_day = !text.contains('T');
+    let is_day = text.len() == "2026-11-24".len();
     Ok(Some(if is_day { time + of_a_day } else { time }))
-}
-
-fn number(text: &str) -> Result<Option<u64>, ServiceError> {
-    let Some(text) = filled(text) else {
-        return Ok(None);
-    };
-    let bad = |_| ServiceError::BadRequest(format!("`{text}` is no number"));
-    text.parse().map(Some).map_err(bad)
 }
 
 /// Part of the audit trail.
@@ -151,19 +156,17 @@ impl From<AuditLine> for AuditLineView {
     path = "/audit",
     operation_id = "audit_trail",
     tag = HOST,
-    params(AuditQuery),
+    params(AuditQuery, AuditPart),
     responses((status = 200, body = AuditPage)),
 )]
 async fn page(
     By(by): By,
     host: Host,
     Query(query): Query<AuditQuery>,
+    Query(part): Query<AuditPart>,
 ) -> Result<Json<AuditPage>, ApiError> {
-    let most = number(&query.limit)?.unwrap_or(100).clamp(1, MOST.into());
-    let most = u32::try_from(most).unwrap_or(MOST);
-    let lines = host
-        .audit(&by, &query.filter()?, query.before()?, most)
-        .await?;
+    let most = page_size(part.limit, 100)?;
+    let lines = host.audit(&by, &query.filter()?, part.before, most).await?;
     let is_full = lines.len() == most as usize;
     Ok(Json(AuditPage {
         next: lines.last().filter(|_| is_full).map(|line| line.number),
@@ -194,8 +197,8 @@ pub(crate) async fn download(
     by: Caller,
     query: &AuditQuery,
 ) -> Result<Response, ApiError> {
-    let (filter, before) = (query.filter()?, query.before()?);
-    let first = host.audit(&by, &filter, before, AT_ONCE).await?;
+    let filter = query.filter()?;
+    let first = host.audit(&by, &filter, None, AT_ONCE).await?;
     let rest = (host, by, filter, Some((true, first)));
     let rows = stream::try_unfold(rest, async |(host, by, filter, page)| {
         let Some((is_first, lines)) = page else {
@@ -256,16 +259,18 @@ mod tests {
     #[test]
     fn a_day_is_asked_for_from_its_beginning_to_its_end() {
         let query = AuditQuery {
-            from: "1970-01-02".into(),
-            until: "1970-01-02".into(),
+            from: Some("1970-01-02".into()),
+            until: Some("1970-01-02".into()),
             ..AuditQuery::default()
         };
         let filter = query.filter().unwrap();
         assert_eq!((filter.from, filter.until), (Some(DAY), Some(2 * DAY)));
-        let bad = AuditQuery {
-            from: "yesterday".into(),
-            ..AuditQuery::default()
-        };
-        assert!(bad.filter().is_err());
+        for bad in ["yesterday", ""] {
+            let bad = AuditQuery {
+                from: Some(bad.into()),
+                ..AuditQuery::default()
+            };
+            assert!(bad.filter().is_err());
+        }
     }
 }

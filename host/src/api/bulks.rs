@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     access::Permission,
+    bounds::page_size,
     service::{BulkOutlook, BulkRequest, Service, ServiceError},
     store::Bulk,
 };
@@ -22,9 +23,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 type Host = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;
-
-/// The most answers or bulks on a page.
-const MOST: u32 = 500;
 
 pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
     let seen = OpenApiRouter::new()
@@ -86,7 +84,7 @@ async fn outlook(By(by): By, host: Host, Body(request): Body<BulkRequest>) -> An
 struct Before {
     /// `next` of the page before.
     before: Option<String>,
-    /// At most so many; 50 unless told otherwise, and never more than 500.
+    /// At most so many; 50 unless told otherwise.
     limit: Option<u32>,
 }
 
@@ -100,7 +98,7 @@ struct Before {
     responses((status = 200, body = BulkList)),
 )]
 async fn bulks(By(by): By, host: Host, Query(page): Query<Before>) -> Answer<BulkList> {
-    let limit = page.limit.unwrap_or(50).clamp(1, MOST);
+    let limit = page_size(page.limit, 50)?;
     let found = host.bulks(&by, page.before.as_deref(), limit).await?;
     let is_full = found.len() == limit as usize;
     let last = found.last().map(|bulk| bulk.id.clone());
@@ -132,7 +130,7 @@ async fn bulk(By(by): By, host: Host, Path(bulk): Path<String>) -> Answer<BulkVi
 struct After {
     /// `next` of the page before.
     after: Option<String>,
-    /// At most so many; 100 unless told otherwise, and never more than 500.
+    /// At most so many; 100 unless told otherwise.
     limit: Option<u32>,
     /// Whether to tell only of devices where it came to nothing.
     #[serde(default)]
@@ -154,7 +152,7 @@ async fn answers(
     Path(bulk): Path<String>,
     Query(page): Query<After>,
 ) -> Answer<BulkAnswerList> {
-    let limit = page.limit.unwrap_or(100).clamp(1, MOST);
+    let limit = page_size(page.limit, 100)?;
     let answers = host
         .bulk_answers(&by, &bulk, page.only_failures, page.after.as_deref(), limit)
         .await?;

@@ -1,10 +1,11 @@
 //! The document of the API: OpenAPI 3.1, collected from the routes themselves. What all of them have in common is
 //! said here: who may call, and how errors are told.
 
-use super::{idempotency, problem::PROBLEM_JSON};
+use super::{bounds, idempotency, problem::PROBLEM_JSON};
 use crate::access::Permission;
 use axum::{http::header, response::IntoResponse};
 use mdm_wire::sync::Problem;
+use serde_json::Value;
 use std::sync::LazyLock;
 use utoipa::{
     OpenApi as _, ToSchema as _,
@@ -45,9 +46,17 @@ pub(super) const PLUGINS: &str = "plugins";
 pub(super) const WEBHOOKS: &str = "webhooks";
 pub(super) const HOST: &str = "host";
 
-static JSON: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());
+static JSON: LazyLock<String> = LazyLock::new(|| json().to_string());
 
-/// The document.
+/// The document, with the bounds of what callers send.
+pub fn json() -> Value {
+    // A document always has a form in JSON.
+    let mut json = serde_json::to_value(document()).unwrap_or_default();
+    bounds::write(&mut json);
+    json
+}
+
+/// The operations and types of the API, as the routes have them.
 pub fn document() -> OpenApi {
     let mut document = Common::openapi();
     document.merge(super::routes().into_openapi());
@@ -219,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_the_document_refers_to_is_in_it() {
-        let json = serde_json::to_value(document()).unwrap();
+        let json = json();
         let text = json.to_string();
         for name in text.split("#/components/schemas/").skip(1) {
             let name = name.split('"').next().unwrap();

@@ -8,6 +8,7 @@ use super::{
     problem::ApiError,
 };
 use crate::{
+    bounds::page_size,
     service::Service,
     store::{DeviceFilter, FleetSummary, Group, StatusWord},
 };
@@ -23,9 +24,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 type Host = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;
-
-/// The most devices on a page.
-const MOST: u32 = 500;
 
 pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
@@ -53,18 +51,18 @@ struct Asked {
     #[param(inline)]
     management_mode: Option<ManagementMode>,
     /// The last sync was then or later.
-    #[serde(with = "time::option", default)]
+    #[serde(with = "time::bound", default)]
     #[param(value_type = Option<String>, format = DateTime)]
     synced_since: Option<Timestamp>,
     /// The last sync was earlier.
-    #[serde(with = "time::option", default)]
+    #[serde(with = "time::bound", default)]
     #[param(value_type = Option<String>, format = DateTime)]
     synced_before: Option<Timestamp>,
     /// Whether they were revoked.
     revoked: Option<bool>,
     /// `next` of the page before. No summary has pages.
     after: Option<String>,
-    /// At most so many; 100 unless told otherwise, and never more than 500.
+    /// At most so many; 100 unless told otherwise.
     limit: Option<u32>,
 }
 
@@ -92,7 +90,7 @@ impl From<Asked> for DeviceFilter {
     responses((status = 200, body = DeviceList)),
 )]
 async fn devices(By(by): By, host: Host, Query(mut asked): Query<Asked>) -> Answer<DeviceList> {
-    let limit = asked.limit.unwrap_or(100).clamp(1, MOST);
+    let limit = page_size(asked.limit, 100)?;
     let after = asked.after.take();
     let page = host
         .devices(&by, &asked.into(), after.as_deref(), limit)

@@ -19,6 +19,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use std::sync::Arc;
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The largest plugin, in bytes: room for one that brings an interpreter along, compiled.
@@ -29,6 +30,11 @@ pub const SIGNATURE_HEADER: &str = "plugin-signature";
 
 /// How much of the history of changes is shown.
 const MOST_HISTORY: u32 = 20;
+
+/// The bytes of a plugin's file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+struct PluginBytes(#[expect(dead_code, reason = "the document alone reads it")] Vec<u8>);
 
 type Host = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -64,7 +70,7 @@ async fn show(_: By, host: Host) -> Answer<PluginsView> {
     path = "/",
     tag = PLUGINS,
     params(("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64.")),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `plugin compile` made of it."),
+    request_body(content = PluginBytes, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `plugin compile` made of it."),
     responses((status = 200, body = PluginsView)),
 )]
 async fn use_plugin(
@@ -122,7 +128,7 @@ async fn shadow(_: By, host: Host) -> Answer<ShadowReport> {
     path = "/shadow",
     tag = PLUGINS,
     params(("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64.")),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `plugin compile` made of it."),
+    request_body(content = PluginBytes, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `plugin compile` made of it."),
     responses((status = 200, body = ShadowReport)),
 )]
 async fn start_shadow(

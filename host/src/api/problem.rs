@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 has them: `application/problem+json` with a status that fits.
 
-use crate::{service::ServiceError, store::StoreError};
+use crate::{bounds::OutOfBounds, service::ServiceError, store::StoreError};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, Uri, header},
@@ -37,6 +37,12 @@ impl ApiError {
     }
 }
 
+impl From<OutOfBounds> for ApiError {
+    fn from(error: OutOfBounds) -> Self {
+        ServiceError::from(error).into()
+    }
+}
+
 impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         let status = match &error {
@@ -53,6 +59,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::DeviceChanged(_) => StatusCode::PRECONDITION_FAILED,
             ServiceError::FormSentBefore { .. }
             | ServiceError::NameTaken(_)
+            | ServiceError::TooManyWebhooks(_)
             | ServiceError::LastAdmin(_)
             | ServiceError::Revoked(_)
             | ServiceError::BulkState { .. }

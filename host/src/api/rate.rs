@@ -5,6 +5,7 @@ use super::{
     LARGEST_BODY,
     body::BodyTime,
     client_address::{ClientAddress, TrustedProxies},
+    host_header,
     problem::ApiError,
 };
 use crate::{
@@ -157,6 +158,7 @@ pub(super) async fn limit(
         Some(client) => meter.address(client).map(Some),
         None => Ok(None),
     };
+    let left = left.and_then(|left| host_header::check(&request).map(|()| left));
     let (mut response, left) = match left {
         Ok(left) => {
             request.extensions_mut().insert(Arc::clone(&meter));

@@ -1,6 +1,6 @@
 //! `mdm-host bulk`: resets and removes for all devices of a group.
 
-use super::{Client, Host, password::Options, prompt, show_bulk};
+use super::{Client, Host, password::Options, prompt, show_bulk, terminal};
 use crate::{
     api::model::{BulkAnswerList, BulkList, BulkView},
     service::BulkOutlook,
@@ -234,7 +234,7 @@ async fn start(
 ) -> anyhow::Result<BulkView> {
     if !asked.yes {
         let outlook: BulkOutlook = client.post(&["bulks", "outlook"], body).await?;
-        eprint!("{}", show_bulk::bulk_outlook(&outlook));
+        eprint!("{}", show_bulk::bulk_outlook(&terminal::escaped(&outlook)?));
     }
     let question = format!("{question} of every device of group {}?", asked.group);
     prompt::confirm(asked.yes, &question)?;

@@ -1,10 +1,13 @@
 //! Asking a host over its API.
 
-use super::Host;
+use super::{Host, terminal};
 use crate::{api::plugin::SIGNATURE_HEADER, store::PluginFile};
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use mdm_wire::sync::Problem;
+use mdm_wire::{
+    escape::{self, Escaped},
+    sync::Problem,
+};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use std::io::Write;
@@ -171,24 +174,24 @@ impl Client {
     fn refusal(&self, status: StatusCode, text: &[u8]) -> String {
         match serde_json::from_slice::<Problem>(text) {
             Ok(problem) if self.json => {
-                println!("{}", String::from_utf8_lossy(text));
-                problem.kind
+                println!("{}", escape::json(&String::from_utf8_lossy(text)));
+                Escaped(&problem.kind).to_string()
             }
-            Ok(problem) => format!("{} ({})", problem.detail, problem.kind),
+            Ok(problem) => format!("{} ({})", Escaped(&problem.detail), Escaped(&problem.kind)),
             Err(_) => format!("the host at {} answered {status}", self.url),
         }
     }
 
-    /// Prints an answer: as JSON for scripts, or as a page for people.
-    pub(super) fn print<T: Serialize>(
+    /// Prints an answer: as JSON for scripts, or as a page for people, which gets its texts escaped.
+    pub(super) fn print<T: Serialize + DeserializeOwned>(
         &self,
         answer: &T,
         page: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<()> {
         if self.json {
-            println!("{}", serde_json::to_string_pretty(answer)?);
+            println!("{}", terminal::json(answer)?);
         } else {
-            println!("{}", page(answer).trim_end());
+            println!("{}", page(&terminal::escaped(answer)?).trim_end());
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod serve;
 mod show;
 mod show_bulk;
 mod store;
+mod terminal;
 mod token;
 mod tokens;
 mod user;

@@ -1,6 +1,6 @@
 //! `mdm-host password`. What a request would come to is shown before it is confirmed.
 
-use super::{Client, Host, prompt, show};
+use super::{Client, Host, prompt, show, terminal};
 use crate::api::model::StatusView;
 use clap::{Args, Subcommand};
 use mdm_wire::{
@@ -246,7 +246,7 @@ async fn foretell(
     if !yes {
         let path = ["devices", device, "password", "outlook"];
         let outlook: DeviceOutlook = client.post(&path, question).await?;
-        eprint!("{}", show::outlook(&outlook));
+        eprint!("{}", show::outlook(&terminal::escaped(&outlook)?));
     }
     Ok(())
 }

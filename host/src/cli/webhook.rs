@@ -8,6 +8,7 @@ use crate::{
 };
 use anyhow::bail;
 use clap::Subcommand;
+use mdm_wire::escape::Escaped;
 use serde_json::json;
 use std::fmt::Write as _;
 
@@ -87,7 +88,7 @@ impl Webhook {
                 })?;
                 match (attempt.result, attempt.error) {
                     (AttemptResult::Delivered, _) => Ok(()),
-                    (_, error) => bail!("not delivered: {}", error.unwrap_or_default()),
+                    (_, error) => bail!("not delivered: {}", Escaped(&error.unwrap_or_default())),
                 }
             }
         }

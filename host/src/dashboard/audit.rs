@@ -1,49 +1,86 @@
 //! The audit trail: who did what to which device, when, why, from where, decided by which plugin.
 
-use super::{Host, error::PageError, frame::Page, history::what, session::SignedIn, texts};
+use super::{
+    Host,
+    error::PageError,
+    form::{Number, filled},
+    frame::Page,
+    history::what,
+    session::SignedIn,
+    texts,
+};
 use crate::{
     api::audit::{AuditQuery, download},
     audit::AuditLine,
 };
 use axum::{extract::Query, response::Response};
 use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// How many lines a page has.
 const PAGE: u32 = 100;
 
+/// The filter as a form sends it: what is empty does not count.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub(super) struct Filled {
+    device: String,
+    actor: String,
+    action: String,
+    text: String,
+    from: String,
+    until: String,
+    before: Number,
+}
+
+impl Filled {
+    fn query(&self) -> AuditQuery {
+        let filled = |text: &str| filled(text).map(str::to_owned);
+        AuditQuery {
+            device: filled(&self.device),
+            actor: filled(&self.actor),
+            action: filled(&self.action),
+            text: filled(&self.text),
+            from: filled(&self.from),
+            until: filled(&self.until),
+        }
+    }
+}
+
 pub(super) async fn page(
     signed_in: SignedIn,
     host: Host,
-    Query(query): Query<AuditQuery>,
+    Query(form): Query<Filled>,
 ) -> Result<Markup, PageError> {
+    let filter = form.query().filter()?;
     let lines = host
         .service
-        .audit(&signed_in.caller, &query.filter()?, query.before()?, PAGE)
+        .audit(&signed_in.caller, &filter, form.before.0, PAGE)
         .await?;
-    Ok(view(&signed_in, &query, &lines))
+    Ok(view(&signed_in, &form, &lines))
 }
 
 pub(super) async fn table(
     signed_in: SignedIn,
     host: Host,
-    Query(query): Query<AuditQuery>,
+    Query(form): Query<Filled>,
 ) -> Result<Response, PageError> {
-    Ok(download(Arc::clone(&host.service), signed_in.caller, &query).await?)
+    Ok(download(Arc::clone(&host.service), signed_in.caller, &form.query()).await?)
 }
 
-fn view(signed_in: &SignedIn, query: &AuditQuery, lines: &[AuditLine]) -> Markup {
+fn view(signed_in: &SignedIn, form: &Filled, lines: &[AuditLine]) -> Markup {
     let page = Page {
         title: "Audit",
         place: "/audit",
         live: None,
     };
-    let link = |path: &str, before: String| {
-        let query = AuditQuery {
-            before,
-            ..query.clone()
+    let link = |path: &str, before: Option<u64>| {
+        let form = Filled {
+            before: Number(before),
+            ..form.clone()
         };
-        let query = serde_urlencoded::to_string(&query).unwrap_or_default();
+        let query = serde_urlencoded::to_string(&form).unwrap_or_default();
         format!("{path}?{query}")
     };
     let next = lines.last().filter(|_| lines.len() == PAGE as usize);
@@ -53,9 +90,9 @@ fn view(signed_in: &SignedIn, query: &AuditQuery, lines: &[AuditLine]) -> Markup
             "Each line has a digest of itself and of the line before: " code { "mdm-host audit verify" }
             " shows whether one was removed or changed."
         }
-        (filter(query))
+        (filter(form))
         p .buttons {
-            a .button href=(link("/audit.csv", String::new())) download="audit.csv" { "Download as a table (CSV)" }
+            a .button href=(link("/audit.csv", None)) download="audit.csv" { "Download as a table (CSV)" }
         }
         @if lines.is_empty() { p { "No line is like that." } }
         @else {
@@ -68,7 +105,7 @@ fn view(signed_in: &SignedIn, query: &AuditQuery, lines: &[AuditLine]) -> Markup
                 }
             }
             @if let Some(last) = next {
-                p { a .button href=(link("/audit", last.number.to_string())) { "Older" } }
+                p { a .button href=(link("/audit", Some(last.number))) { "Older" } }
             }
         }
     };
@@ -98,7 +135,7 @@ fn row(line: &AuditLine) -> Markup {
     }
 }
 
-fn filter(query: &AuditQuery) -> Markup {
+fn filter(form: &Filled) -> Markup {
     let field = |name: &str, label: &str, kind: &str, value: &str| {
         html! {
             div {
@@ -109,12 +146,12 @@ fn filter(query: &AuditQuery) -> Markup {
     };
     html! {
         form .card .filter method="get" action="/audit" role="search" aria-label="Filter the audit trail" {
-            (field("device", "Device (its id)", "text", &query.device))
-            (field("actor", "Who", "text", &query.actor))
-            (field("action", "What (its word)", "text", &query.action))
-            (field("text", "Text", "search", &query.text))
-            (field("from", "From", "date", &query.from))
-            (field("until", "Until", "date", &query.until))
+            (field("device", "Device (its id)", "text", &form.device))
+            (field("actor", "Who", "text", &form.actor))
+            (field("action", "What (its word)", "text", &form.action))
+            (field("text", "Text", "search", &form.text))
+            (field("from", "From", "date", &form.from))
+            (field("until", "Until", "date", &form.until))
             div .buttons {
                 button .primary type="submit" { "Filter" }
                 a .button href="/audit" { "Show all" }

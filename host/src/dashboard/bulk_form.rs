@@ -4,7 +4,7 @@ use super::{
     Host, bulk,
     bulk_form_view::{self, Screen},
     error::PageError,
-    form::{Form, filled},
+    form::{Form, Number, filled},
     session::SignedIn,
 };
 use crate::{
@@ -35,7 +35,7 @@ pub(super) struct Filled {
     lock_now: Option<String>,
     require_entry: Option<String>,
     replace_pending: Option<String>,
-    pub(super) valid_for: String,
+    pub(super) valid_for: Number,
 }
 
 impl Filled {
@@ -64,7 +64,7 @@ impl Filled {
     pub(super) fn terms(&self) -> BulkTerms {
         BulkTerms {
             replace_pending: self.replace_pending.is_some(),
-            valid_for: self.valid_for.parse().ok(),
+            valid_for: self.valid_for.0,
         }
     }
 

@@ -150,7 +150,7 @@ fn options(screen: &Screen<'_>, is_reset: bool) -> Markup {
             label for="valid-for" { "The commands are valid" }
             select #valid-for name="valid_for" {
                 @for (seconds, text) in VALIDITIES {
-                    option value=(seconds) selected[screen.form.valid_for == seconds] { (text) }
+                    option value=(seconds) selected[screen.form.valid_for.is(seconds)] { (text) }
                 }
             }
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::sync::LazyLock;
 
 static PAGE: LazyLock<String> = LazyLock::new(|| {
-    let document = serde_json::to_value(document::document()).unwrap_or_default();
+    let document = document::json();
     page_of(&document).into_string()
 });
 

@@ -7,8 +7,11 @@ use axum::{
     extract::{FromRequest, FromRequestParts as _, Request},
     http::StatusCode,
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use std::sync::Arc;
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{DeserializeOwned, Error as _},
+};
+use std::{fmt, sync::Arc};
 
 /// The name of the field with the session's token.
 pub(super) const TOKEN_FIELD: &str = "form_token";
@@ -72,7 +75,56 @@ pub(super) fn check_token(signed_in: &SignedIn, form_token: &str) -> Result<(), 
     }
 }
 
+/// A field with a number, or with none where it was left empty. Anything else is an error: it must not be taken for
+/// none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Number(pub(super) Option<u64>);
+
+impl Number {
+    /// Whether an option of this value is the chosen one.
+    pub(super) fn is(self, value: &str) -> bool {
+        self.to_string() == value
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |number| number.fmt(f))
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let number = filled(&text).map(str::parse).transpose();
+        // What stands there is not quoted.
+        number.map(Self).map_err(|_| D::Error::custom("no number"))
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A field that was left empty is none.
 pub(super) fn filled(text: &str) -> Option<&str> {
     Some(text.trim()).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Number;
+
+    #[test]
+    fn a_number_that_cannot_be_read_is_an_error_and_not_none() {
+        let read = |text: &str| serde_json::from_value::<Number>(text.into()).ok();
+        assert_eq!(read(""), Some(Number(None)));
+        assert_eq!(read("3600"), Some(Number(Some(3600))));
+        for bad in ["never", "-1", "1.5", "99999999999999999999", "1 h"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert!(Number(Some(60)).is("60") && Number(None).is(""));
+    }
 }

@@ -3,7 +3,7 @@
 use super::{
     Host, device,
     error::PageError,
-    form::{Form, filled},
+    form::{Form, Number, filled},
     reset_view::{self, Fault, Screen},
     session::SignedIn,
 };
@@ -35,7 +35,7 @@ pub(super) struct Filled {
     lock_now: Option<String>,
     require_entry: Option<String>,
     pub(super) replaces: Option<String>,
-    pub(super) valid_for: String,
+    pub(super) valid_for: Number,
 }
 
 impl Filled {
@@ -51,7 +51,7 @@ impl Filled {
     fn terms(&self) -> Terms {
         Terms {
             replaces: self.replaces.clone(),
-            valid_for: self.valid_for.parse().ok(),
+            valid_for: self.valid_for.0,
         }
     }
 

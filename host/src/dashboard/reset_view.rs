@@ -169,7 +169,7 @@ fn options(screen: &Screen<'_>) -> Markup {
             label for="valid-for" { "The command is valid" }
             select #valid-for name="valid_for" {
                 @for (seconds, text) in VALIDITIES {
-                    option value=(seconds) selected[screen.form.valid_for == seconds] { (text) }
+                    option value=(seconds) selected[screen.form.valid_for.is(seconds)] { (text) }
                 }
             }
             (faults(screen, |fault| match fault {

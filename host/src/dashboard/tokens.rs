@@ -3,7 +3,7 @@
 use super::{
     Host,
     error::PageError,
-    form::Form,
+    form::{Form, Number},
     frame::{Page, form_token, sentence},
     reach::Devices,
     session::SignedIn,
@@ -21,6 +21,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How long a token is valid unless told otherwise, in seconds.
+const USUAL: u64 = 90 * 24 * 3600;
+
 /// How long a token can be valid, in seconds.
 const VALIDITIES: [(&str, &str); 4] = [
     ("7776000", "90 days"),
@@ -36,7 +39,7 @@ pub(super) struct Filled {
     name: String,
     #[serde(flatten)]
     devices: Devices,
-    valid_for: String,
+    valid_for: Number,
     #[serde(flatten)]
     others: BTreeMap<String, String>,
 }
@@ -50,7 +53,7 @@ impl Filled {
 
 pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
     let form = Filled {
-        valid_for: VALIDITIES[0].0.to_owned(),
+        valid_for: Number(Some(USUAL)),
         others: [(Permission::See.word().to_owned(), String::new())].into(),
         ..Filled::default()
     };
@@ -68,7 +71,7 @@ pub(super) async fn add(
             form.name.trim(),
             form.permissions(),
             form.devices.reach(),
-            form.valid_for.parse().ok(),
+            form.valid_for.0,
         )
         .await;
     let fault = match made {
@@ -202,7 +205,7 @@ async fn view(
             label for="valid-for" { "It is valid for" }
             select #valid-for name="valid_for" {
                 @for (seconds, text) in VALIDITIES {
-                    option value=(seconds) selected[form.valid_for == seconds] { (text) }
+                    option value=(seconds) selected[form.valid_for.is(seconds)] { (text) }
                 }
             }
             div #fault {

@@ -3,6 +3,7 @@
 use super::{Deed, Service, ServiceError, check_trusted};
 use crate::{
     access::Caller,
+    bounds::check_device_name,
     change::Change,
     metrics::Counted,
     plugin::{Function, PluginError},
@@ -39,11 +40,7 @@ impl Service {
         token: TokenDigest,
         request: EnrollRequest,
     ) -> Result<EnrollResponse, ServiceError> {
-        let name = &request.name;
-        if name.trim().is_empty() || name.len() > 100 || name.contains('\0') {
-            let text = "a device's name has 1 to 100 bytes, and no NUL".to_owned();
-            return Err(ServiceError::BadRequest(text));
-        }
+        check_device_name(&request.name)?;
         check(&request.told)?;
         let device = NewDevice {
             id: Uuid::now_v7().to_string(),
@@ -177,13 +174,13 @@ impl Service {
             detail: Some(outcome.to_string()),
             ..Deed::new(&by, Function::Report).on(&report.command)
         };
+        let reported = outcome.clone();
         let effect = self
             .decide(device, deed, move |plugin, context| {
                 plugin.report(context, &outcome)
             })
             .await?;
-        let outcome = &report.outcome;
-        tracing::info!(device, command = report.command, %outcome, %effect, "report");
+        tracing::info!(device, command = report.command, outcome = %reported, %effect, "report");
         Ok(())
     }
 

@@ -1,7 +1,11 @@
 //! What an admin does with bulks: one request for all devices of a group, answered device by device. The commands
 //! are made by `bulk_runner`, or by `bulk_sheet` where each device gets a password of its own.
 
-use super::{Service, ServiceError, password::check_reason, sealed};
+use super::{
+    Service, ServiceError,
+    password::{check_reason, check_validity},
+    sealed,
+};
 use crate::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
@@ -75,6 +79,7 @@ impl Service {
         by.check_group(&request.group)?;
         check_reason(request.reason.as_deref(), request.password.as_ref())?;
         check_passwords(&request)?;
+        check_validity(request.terms.valid_for)?;
         let id = self.once(by, self.add_bulk(by, request)).await?;
         self.bulk(by, &id).await
     }

@@ -1,7 +1,14 @@
 //! Devices as an admin sees them, the policies applied to them, and tokens to enroll more.
 
-use super::{AsSeen, Service, ServiceError, check_trusted};
-use crate::{access::Caller, audit::AuditEntry, change::Change, store::Snapshot, token};
+use super::{AsSeen, Service, ServiceError, check_trusted, password::check_reason};
+use crate::{
+    access::Caller,
+    audit::AuditEntry,
+    bounds::{ENROLLMENT_VALIDITY, MAX_DEVICE_GROUPS, check_group},
+    change::Change,
+    store::Snapshot,
+    token,
+};
 use mdm_wire::{
     time::{self, Timestamp},
     words::{Policy, Requirement},
@@ -11,12 +18,6 @@ use zeroize::Zeroizing;
 
 /// The first API level with password complexities.
 const COMPLEXITY_SINCE: u32 = 31;
-
-/// The longest minimum that Android takes (`DevicePolicyManager.getPasswordMaximumLength`).
-const LONGEST_MINIMUM: u32 = 16;
-
-/// The most groups of a device: every call about it reads them.
-const MOST_GROUPS: usize = 32;
 
 /// A token that one device can enroll with, once.
 #[derive(Serialize, Deserialize)]
@@ -84,6 +85,7 @@ impl Service {
         reason: Option<String>,
     ) -> Result<(), ServiceError> {
         let seen = device.into();
+        check_reason(reason.as_deref(), None)?;
         let audit = AuditEntry {
             detail: reason,
             ..AuditEntry::new(time::now(), by, "revoke")
@@ -112,19 +114,12 @@ impl Service {
         groups: Vec<String>,
         valid_for: u64,
     ) -> Result<EnrollmentToken, ServiceError> {
-        if let Some(group) = groups
-            .iter()
-            .find(|group| group.is_empty() || group.len() > 64)
-        {
-            let text = format!("`{group}` is no group: a group's name has 1 to 64 bytes");
+        groups.iter().try_for_each(|group| check_group(group))?;
+        if groups.len() > MAX_DEVICE_GROUPS {
+            let text = format!("a device is in {MAX_DEVICE_GROUPS} groups at most");
             return Err(ServiceError::BadRequest(text));
         }
-        if groups.len() > MOST_GROUPS {
-            let text = format!("a device is in {MOST_GROUPS} groups at most");
-            return Err(ServiceError::BadRequest(text));
-        }
-        let within = 1..=365 * 24 * 3600;
-        if !within.contains(&valid_for) {
+        if !ENROLLMENT_VALIDITY.contains(&valid_for) {
             let text = "an enrollment token is valid for 1 second to 365 days".to_owned();
             return Err(ServiceError::BadRequest(text));
         }
@@ -178,9 +173,10 @@ fn check_policy(policy: &Policy, api_level: u32) -> Result<(), ServiceError> {
                  out, or apply the quality numeric or a stricter one"
             )
         }
-        _ if policy.minimum_length > LONGEST_MINIMUM => format!(
-            "a minimum length of {} is more than the {LONGEST_MINIMUM} that Android takes",
-            policy.minimum_length
+        _ if policy.minimum_length > Policy::LONGEST_MINIMUM => format!(
+            "a minimum length of {} is more than the {} that Android takes",
+            policy.minimum_length,
+            Policy::LONGEST_MINIMUM
         ),
         _ => return Ok(()),
     };

@@ -3,6 +3,7 @@
 use super::sealed::SealedError;
 use crate::{
     access::Forbidden,
+    bounds::OutOfBounds,
     plugin::{LoadError, PluginError},
     store::{BulkState, StoreError},
     token::NoRandom,
@@ -97,6 +98,9 @@ pub enum ServiceError {
     /// There is no such webhook.
     #[error("there is no webhook {0}: `mdm-host webhook list` shows those that there are")]
     UnknownWebhook(String),
+    /// There are so many webhooks already.
+    #[error("a host has {0} webhooks at most: remove one first")]
+    TooManyWebhooks(usize),
     /// The host doesn't send there.
     #[error(transparent)]
     NoDestination(#[from] NoDestination),
@@ -200,6 +204,12 @@ pub enum ServiceError {
     NoRandom(#[from] NoRandom),
 }
 
+impl From<OutOfBounds> for ServiceError {
+    fn from(error: OutOfBounds) -> Self {
+        Self::BadRequest(error.0)
+    }
+}
+
 impl ServiceError {
     /// The word of the API for a store that failed: it may have kept what was asked for all the same.
     pub(crate) const STORE_FAILED: &str = "store-failed";
@@ -231,6 +241,7 @@ impl ServiceError {
             Self::UnknownUser(_) => "unknown-user",
             Self::UnknownToken(_) => "unknown-token",
             Self::UnknownWebhook(_) => "unknown-webhook",
+            Self::TooManyWebhooks(_) => "too-many-webhooks",
             Self::NoDestination(_) => "bad-url",
             Self::WebhookSecret(_) => "webhook-secret-failed",
             Self::NameTaken(_) => "name-taken",

@@ -25,8 +25,16 @@ impl Service {
 
     /// Where an authenticator app reads a secret from that was made just now.
     pub fn totp_url(&self, user: &str, sealed: &[u8]) -> Result<Zeroizing<String>, ServiceError> {
-        let secret = credentials::open_totp(&self.keys, user, sealed)?;
+        let secret = self.offered_totp(user, sealed)?;
         credentials::totp_url(user, &secret)
+    }
+
+    /// Opens a secret that comes back with its first code: on the way, anybody may have changed it.
+    fn offered_totp(&self, user: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, ServiceError> {
+        credentials::open_totp(&self.keys, user, sealed).map_err(|_| {
+            let text = "this secret was not made for you by this host, or it was changed: load the page again";
+            ServiceError::BadRequest(text.into())
+        })
     }
 
     /// From now on, this user signs in with one-time passwords, too. Who has only found their session open can't do
@@ -41,7 +49,7 @@ impl Service {
     ) -> Result<(), ServiceError> {
         self.check_guesses(user, by)?;
         let kept = self.user(user).await?;
-        let secret = credentials::open_totp(&self.keys, user, &sealed)?;
+        let secret = self.offered_totp(user, &sealed)?;
         let number = credentials::check_totp(user, &secret, code)?;
         let is_theirs = self.hasher.verify(password, kept.password).await?;
         let (true, Some(number), None) = (is_theirs, number, kept.totp) else {

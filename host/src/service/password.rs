@@ -1,16 +1,18 @@
 //! What an admin does with a password: reset, remove, outlook, status, cancel.
 
 use super::{AsSeen, Deed, Service, ServiceError, check_trusted};
-use crate::{access::Caller, password::Password, plugin::Function};
+use crate::{
+    access::Caller,
+    bounds::{COMMAND_VALIDITY, MAX_REASON, is_longer},
+    password::Password,
+    plugin::Function,
+};
 use mdm_wire::{
-    decisions::{Command, DeviceOutlook, DeviceStatus, Terms},
+    decisions::{Command, DeviceOutlook, DeviceStatus, Refusal, Terms},
     words::{Action, CommandId, ResetOptions},
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
-
-/// The longest reason that the audit trail keeps, in bytes.
-const LONGEST_REASON: usize = 500;
 
 /// The most commands of a device that are shown.
 const MOST_HISTORY: u32 = 50;
@@ -61,6 +63,7 @@ impl Service {
     ) -> Result<Command, ServiceError> {
         let seen = device.into();
         let Reset { options, terms, .. } = reset.clone();
+        check_validity(terms.valid_for)?;
         check_reason(reset.reason.as_deref(), Some(&reset.password))?;
         let deed = Deed {
             password: Some(&reset.password),
@@ -84,6 +87,7 @@ impl Service {
     ) -> Result<Command, ServiceError> {
         let seen = device.into();
         check_reason(reason.as_deref(), None)?;
+        check_validity(terms.valid_for)?;
         let deed = Deed {
             detail: reason,
             ..Deed::new(by, Function::Remove)
@@ -110,6 +114,7 @@ impl Service {
             options,
             terms,
         } = request;
+        check_validity(terms.valid_for)?;
         self.ask(
             Function::Outlook,
             &snapshot,
@@ -172,15 +177,23 @@ impl Service {
     }
 }
 
+/// No command is valid for longer than the host keeps its promise, whatever the plugin allows.
+pub(super) fn check_validity(valid_for: Option<u64>) -> Result<(), ServiceError> {
+    match valid_for.is_none_or(|seconds| COMMAND_VALIDITY.contains(&seconds)) {
+        true => Ok(()),
+        false => Err(ServiceError::Refused(Refusal::BadValidity)),
+    }
+}
+
 /// A reason goes into the audit trail, where no password may ever be.
 pub(super) fn check_reason(
     reason: Option<&str>,
     password: Option<&Password>,
 ) -> Result<(), ServiceError> {
     let reason = reason.unwrap_or_default();
-    if reason.len() > LONGEST_REASON {
+    if is_longer(reason, MAX_REASON) {
         return Err(ServiceError::BadReason(
-            "it is too long: 500 bytes are kept",
+            "it is too long: 500 characters are kept",
         ));
     }
     if reason.contains('\0') {

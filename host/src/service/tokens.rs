@@ -7,15 +7,13 @@ use super::{
 use crate::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
+    bounds::TOKEN_VALIDITY,
     store::{ApiToken, TokenChange},
     token,
 };
 use mdm_wire::time;
 use std::collections::BTreeSet;
 use zeroize::Zeroizing;
-
-/// The longest that a token is valid, in seconds: ten years.
-const LONGEST: u64 = 10 * 365 * 24 * 3600;
 
 impl Service {
     /// The tokens that this caller could have made.
@@ -39,7 +37,7 @@ impl Service {
             let text = "name at least one permission, or the token can do nothing";
             return Err(ServiceError::BadRequest(text.into()));
         }
-        if valid_for.is_some_and(|seconds| !(1..=LONGEST).contains(&seconds)) {
+        if valid_for.is_some_and(|seconds| !TOKEN_VALIDITY.contains(&seconds)) {
             let text = "a token is valid for 1 second to 10 years";
             return Err(ServiceError::BadRequest(text.into()));
         }

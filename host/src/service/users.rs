@@ -4,6 +4,7 @@ use super::{Invitation, Service, ServiceError, invitations::INVITED_FOR};
 use crate::{
     access::{Caller, Reach, Role},
     audit::AuditEntry,
+    bounds::{MAX_SCOPE_GROUPS, check_group},
     store::{User, UserChange},
 };
 use mdm_wire::time;
@@ -142,11 +143,11 @@ pub(super) fn check_reach(reach: &Reach) -> Result<(), ServiceError> {
     let Some(groups) = &reach.0 else {
         return Ok(());
     };
-    let is_name = |it: &String| (1..=64).contains(&it.len());
-    match !groups.is_empty() && groups.len() <= 100 && groups.iter().all(is_name) {
+    groups.iter().try_for_each(|group| check_group(group))?;
+    match (1..=MAX_SCOPE_GROUPS).contains(&groups.len()) {
         true => Ok(()),
-        false => Err(ServiceError::BadRequest(
-            "name 1 to 100 groups, each with 1 to 64 bytes, or say that it is all devices".into(),
-        )),
+        false => Err(ServiceError::BadRequest(format!(
+            "name 1 to {MAX_SCOPE_GROUPS} groups, or say that it is all devices"
+        ))),
     }
 }

@@ -105,8 +105,7 @@ impl Service {
         reach: Reach,
     ) -> Result<ToldOnce, ServiceError> {
         if self.store.webhooks().await?.len() >= MOST {
-            let text = format!("a host has {MOST} webhooks at most: remove one first");
-            return Err(ServiceError::BadRequest(text));
+            return Err(ServiceError::TooManyWebhooks(MOST));
         }
         let id = Uuid::now_v7().to_string();
         let secret = Secret::random()?.text();

@@ -1,6 +1,7 @@
 //! Where the host may send to. Whoever may make a webhook chooses an address, and the host calls it: unless it is
 //! told otherwise, it calls none that is only reachable from where the host stands.
 
+use crate::bounds::{MAX_URL, is_longer};
 use reqwest::{
     Url,
     dns::{Name, Resolve, Resolving},
@@ -9,9 +10,6 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
-
-/// The longest URL, in bytes.
-const LONGEST: usize = 2048;
 
 /// Where the host may send to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +42,12 @@ pub enum NoDestination {
          --webhooks-to-private-networks"
     )]
     NotPublic(String),
+    /// The name stands for an address that is not of the public Internet. It is not told which one.
+    #[error(
+        "{0} stands for an address that is not of the public Internet: the host sends there only if it runs with \
+         --webhooks-to-private-networks"
+    )]
+    InnerName(String),
 }
 
 impl Destinations {
@@ -52,7 +56,7 @@ impl Destinations {
         let no_url = || NoDestination::NoUrl(text.chars().take(100).collect());
         let url = Url::parse(text).map_err(|_| no_url())?;
         let host = url.host_str().ok_or_else(no_url)?;
-        if text.len() > LONGEST {
+        if is_longer(text, MAX_URL) {
             return Err(no_url());
         }
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
@@ -104,7 +108,12 @@ impl Resolve for Destinations {
                 return Err(io::Error::new(io::ErrorKind::NotFound, text).into());
             }
             for address in &found {
-                destinations.check(address.ip())?;
+                destinations.check(address.ip()).map_err(|_| {
+                    // Who made the webhook may not know the network that the host stands in: the operator does.
+                    let (name, address) = (name.as_str(), address.ip());
+                    tracing::info!(name, %address, "a webhook's receiver has an inner address");
+                    NoDestination::InnerName(name.to_owned())
+                })?;
             }
             Ok(Box::new(found.into_iter()) as Box<_>)
         })
@@ -267,7 +276,9 @@ mod tests {
             let name = "localhost".parse::<Name>().unwrap();
             destinations.resolve(name)
         };
-        assert!(resolve(Destinations::Public).await.is_err());
+        let refused = resolve(Destinations::Public).await.err().unwrap();
+        let refused = refused.downcast_ref::<NoDestination>();
+        assert_eq!(refused, Some(&NoDestination::InnerName("localhost".into())));
         assert!(resolve(Destinations::Private).await.is_ok());
     }
 }

@@ -3,6 +3,7 @@
 mod agent_keys;
 mod bulks;
 mod calls;
+mod changed_forms;
 mod filters;
 mod fleet;
 mod forms;

@@ -237,3 +237,25 @@ fn one_address_takes_not_all_connections_and_all_together_no_more_than_there_are
     };
     assert!(of("connections-per-address") >= 10 && of("connections") >= 1);
 }
+
+#[test]
+fn a_request_that_names_two_hosts_or_none_is_refused() {
+    let lab = Lab::start().unwrap();
+    let asked = |hosts: &str| {
+        let mut stream = connect(&lab);
+        let head = format!("GET /sign-in HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        answer(&mut stream)
+    };
+    let one = asked("Host: a.example\r\n");
+    assert!(one.starts_with("HTTP/1.1 200"), "{one}");
+    for hosts in [
+        "",
+        "Host: a.example\r\nHost: b.example\r\n",
+        "Host: a.example\r\nHost: a.example\r\n",
+    ] {
+        let said = asked(hosts);
+        assert!(said.starts_with("HTTP/1.1 400"), "{said}");
+        assert!(said.contains("\"type\":\"bad-host\""), "{said}");
+    }
+}

@@ -32,6 +32,7 @@ mod rotation;
 mod schema;
 mod secrets;
 mod states;
+mod strange_words;
 mod tls;
 mod trust;
 mod wake_up;

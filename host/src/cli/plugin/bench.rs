@@ -2,7 +2,7 @@
 
 use super::{runtime, size};
 use crate::{
-    cli::folder::Folder,
+    cli::{folder::Folder, terminal},
     conformance::{self, Situation},
     plugin::{Artifacts, Instance, Plugin, REFERENCE, Runtime},
 };
@@ -62,7 +62,7 @@ impl Bench {
         fs::remove_dir_all(&scratch)?;
         let costs = costs?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&costs)?);
+            println!("{}", terminal::json(&costs)?);
         } else {
             print!("{}", page(&costs)?);
         }

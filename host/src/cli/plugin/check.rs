@@ -1,8 +1,12 @@
 //! `mdm-host plugin check`.
 
-use crate::conformance::{self, Conformance, Finding, Thoroughness, Verdict};
+use crate::{
+    cli::terminal,
+    conformance::{self, Conformance, Finding, Thoroughness, Verdict},
+};
 use anyhow::{Context as _, bail};
 use clap::Args;
+use mdm_wire::escape;
 use serde_json::Value;
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -41,9 +45,9 @@ impl Check {
         };
         let conformance = conformance::check(&plugin, thoroughness)?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&conformance)?);
+            println!("{}", terminal::json(&conformance)?);
         } else {
-            print!("{}", page(&conformance, self.all)?);
+            print!("{}", escape::page(&page(&conformance, self.all)?));
         }
         match conformance.failures().count() {
             0 => Ok(()),

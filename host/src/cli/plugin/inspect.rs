@@ -1,9 +1,13 @@
 //! `mdm-host plugin inspect`.
 
 use super::size;
-use crate::plugin::{Inspection, inspect};
+use crate::{
+    cli::terminal,
+    plugin::{Inspection, inspect},
+};
 use anyhow::Context as _;
 use clap::Args;
+use mdm_wire::escape::Escaped;
 use serde::Serialize;
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -36,7 +40,7 @@ impl Inspect {
             refusal: loaded.err().map(|error| error.to_string()),
         };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&inspected)?);
+            println!("{}", terminal::json(&inspected)?);
         } else {
             print!("{}", page(&inspected)?);
         }
@@ -50,23 +54,33 @@ fn page(inspected: &Inspected) -> Result<String, std::fmt::Error> {
     writeln!(page, "digest     sha256:{}", inspection.digest)?;
     writeln!(page, "size       {}", size(inspection.size))?;
     let contract = inspection.contract.as_deref();
-    writeln!(
-        page,
-        "contract   {}",
-        contract.unwrap_or("none: it is no plugin")
-    )?;
+    let contract = contract.unwrap_or("none: it is no plugin");
+    writeln!(page, "contract   {}", Escaped(contract))?;
     let language = inspection.language.as_deref();
     writeln!(page, "language   {}", language.unwrap_or("it doesn't tell"))?;
-    writeln!(page, "made by    {}", inspection.made_by.join(", "))?;
+    writeln!(
+        page,
+        "made by    {}",
+        Escaped(&inspection.made_by.join(", "))
+    )?;
     writeln!(page, "wants to")?;
     for import in &inspection.imports {
         let grant = if import.granted { "granted" } else { "DENIED" };
-        writeln!(page, "  {grant:8} {:57} {}", import.permission, import.name)?;
+        writeln!(
+            page,
+            "  {grant:8} {:57} {}",
+            import.permission,
+            Escaped(&import.name)
+        )?;
     }
-    writeln!(page, "exports    {}", inspection.exports.join(", "))?;
+    writeln!(
+        page,
+        "exports    {}",
+        Escaped(&inspection.exports.join(", "))
+    )?;
     match &inspected.refusal {
         None => writeln!(page, "this host  loads it"),
-        Some(refusal) => writeln!(page, "this host  refuses it: {refusal}"),
+        Some(refusal) => writeln!(page, "this host  refuses it: {}", Escaped(refusal)),
     }?;
     Ok(page)
 }

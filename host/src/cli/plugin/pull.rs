@@ -2,6 +2,7 @@
 //! WebAssembly there: a manifest with one layer, which is the component.
 
 use super::size;
+use crate::cli::terminal;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use oci_client::{
@@ -87,7 +88,7 @@ impl Pull {
             reference: reference.clone_with_digest(manifest).to_string(),
         };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&pulled)?);
+            println!("{}", terminal::json(&pulled)?);
         } else {
             print!("{}", page(&pulled));
         }

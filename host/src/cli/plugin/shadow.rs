@@ -1,10 +1,11 @@
 //! `mdm-host plugin shadow`.
 
 use crate::{
-    cli::{Client, Host, show},
+    cli::{Client, Host, show, terminal},
     service::{Difference, ShadowReport},
 };
 use clap::Args;
+use mdm_wire::escape::Escaped;
 use std::{fmt::Write as _, path::PathBuf, time::Duration};
 use tokio::time::{Instant, sleep};
 
@@ -32,7 +33,8 @@ impl Shadow {
         if !self.host.json {
             println!(
                 "sha256:{} runs in the shadow for {} s, without effect",
-                begun.digest, self.r#for
+                Escaped(&begun.digest),
+                self.r#for
             );
         }
         let end = Instant::now() + Duration::from_secs(self.r#for);
@@ -44,12 +46,12 @@ impl Shadow {
             }
             if !self.host.json {
                 let report: ShadowReport = client.get(&path).await?;
-                told = tell_new(&report, told);
+                told = tell_new(&terminal::escaped(&report)?, told);
             }
         }
         let report: ShadowReport = client.delete(&path).await?;
         if !self.host.json {
-            tell_new(&report, told);
+            tell_new(&terminal::escaped(&report)?, told);
         }
         client.print(&report, summary)
     }

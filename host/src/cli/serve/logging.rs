@@ -4,6 +4,7 @@ use super::otlp::{Collector, Exports, share};
 use crate::metrics::TraceMetrics;
 use anyhow::Context as _;
 use clap::Args;
+use mdm_wire::log_fields::EscapedFields;
 use std::io::{IsTerminal as _, stderr};
 use tracing::Level;
 use tracing_subscriber::{
@@ -36,6 +37,7 @@ impl LogOptions {
             .with_context(|| format!("`{}` says not what to log: try info", self.log))?
             .add_directive(NO_ROWS.parse()?);
         let lines = fmt::layer()
+            .fmt_fields(EscapedFields)
             .with_ansi(stderr().is_terminal())
             .with_writer(stderr)
             .with_filter(filter);
@@ -58,6 +60,8 @@ impl LogOptions {
             .with(lines)
             .with(spans)
             .init();
+        // What a library quotes in a panic goes through the log, escaped like everything else.
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
         Ok(exports)
     }
 }

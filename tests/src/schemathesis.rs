@@ -1,0 +1,104 @@
+//! Schemathesis: makes up calls from the document of the API, valid ones and others, and holds every answer against it.
+//! Each failure counts that is not on the list in `tests/schemathesis/accepted.py`. `cargo xtask` installs it.
+
+use crate::lab::{Device, Lab, Make};
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+/// The failures that are none.
+const ACCEPTED: &str = include_str!("../schemathesis/accepted.py");
+
+/// Where `cargo xtask` installs it.
+fn program() -> anyhow::Result<PathBuf> {
+    let programs = env::current_exe()?;
+    let installed = programs
+        .ancestors()
+        .map(|folder| folder.join("tools/schemathesis/bin/schemathesis"))
+        .find(|program| program.exists());
+    installed.context("Schemathesis is missing: `cargo xtask test` installs it")
+}
+
+/// Calls each operation of a host of its own with this many cases at least, and gives the summary.
+pub fn run(cases_per_operation: u32, seed: u32) -> anyhow::Result<String> {
+    let lab = Lab::with(&["--rate-per-address", "100000"], "warn")?;
+    fs::write(lab.folder().join("accepted.py"), ACCEPTED)?;
+    fs::write(lab.folder().join("schemathesis.toml"), known(&lab)?)?;
+    let output = Command::new(program()?)
+        .arg("run")
+        .arg(format!("{}/api/v1/openapi.json", lab.url()))
+        .args([
+            "--header",
+            &format!("Authorization: Bearer {}", lab.token()?),
+        ])
+        .args(["--checks", "all", "--mode", "all"])
+        .args(["--phases", "examples,coverage,fuzzing,stateful"])
+        .args(["--max-examples", &cases_per_operation.to_string()])
+        .args(["--seed", &seed.to_string(), "--continue-on-failure"])
+        .args([
+            "--generation-database",
+            "none",
+            "--no-color",
+            "--warnings",
+            "off",
+        ])
+        .env("SCHEMATHESIS_HOOKS", "accepted")
+        .env("PYTHONPATH", lab.folder())
+        .current_dir(lab.folder())
+        .stdin(Stdio::null())
+        .output()
+        .context("Schemathesis can't be run")?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(
+        output.status.success(),
+        "{said}{}\nthe host's log:\n{}",
+        String::from_utf8_lossy(&output.stderr),
+        lab.host_log()?
+    );
+    let summary = said.split_once("SUMMARY").map(|(_, summary)| summary);
+    Ok(summary
+        .context("Schemathesis gives no summary")?
+        .trim_matches('=')
+        .trim()
+        .to_owned())
+}
+
+/// What there is to ask for, so that calls get further than `404`.
+fn known(lab: &Lab) -> anyhow::Result<String> {
+    let enroll = |name| {
+        let make = Make {
+            name,
+            group: Some("sales"),
+            ..Make::default()
+        };
+        lab.enroll(make)
+    };
+    let (device, revoked): (Device, Device) = (enroll("phone")?, enroll("stolen")?);
+    lab.ask(&["user", "add", "anna", "--role", "viewer"], "")?;
+    lab.ask(&["token", "add", "report", "--may", "see"], "")?;
+    let bulk = lab.ask(&["bulk", "remove", "sales", "--yes"], "")?;
+    let webhook = lab.ask(&["webhook", "add", "https://example.com/hook"], "")?;
+    let id = |of: &Value| of["id"].as_str().map(str::to_owned).context("no id");
+    // TOML writes texts as JSON does.
+    let revoke = "/api/v1/devices/{device}/revoke";
+    Ok(format!(
+        "[parameters]\n\
+         \"path.device\" = {}\n\
+         \"path.bulk\" = {}\n\
+         \"path.webhook\" = {}\n\
+         \"path.user\" = \"anna\"\n\
+         \"path.token\" = \"report\"\n\n\
+         [[operations]]\n\
+         include-path = {}\n\
+         parameters = {{ \"path.device\" = {} }}\n",
+        json!(device.id),
+        json!(id(&bulk)?),
+        json!(id(&webhook)?),
+        json!(revoke),
+        json!(revoked.id),
+    ))
+}
