@@ -44,6 +44,17 @@ pub(crate) const TOKEN_VALIDITY: RangeInclusive<u64> = 1..=3650 * DAY;
 /// How long a command is valid, in seconds: plugins may allow less.
 pub(crate) const COMMAND_VALIDITY: RangeInclusive<u64> = 1..=3650 * DAY;
 
+/// Checks the number of a line of the audit trail: both stores count as far.
+pub(crate) fn check_line(number: Option<u64>) -> Result<(), OutOfBounds> {
+    match number.is_none_or(|number| i64::try_from(number).is_ok()) {
+        true => Ok(()),
+        false => Err(OutOfBounds(format!(
+            "no line has a number beyond {}",
+            i64::MAX
+        ))),
+    }
+}
+
 /// Checks the name of a group. Nothing in it is hidden, or two groups could look the same.
 pub(crate) fn check_group(group: &str) -> Result<(), OutOfBounds> {
     match is_length(group, MAX_GROUP_NAME) && !group.contains(is_hidden) {

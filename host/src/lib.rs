@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod limiter;
 pub mod metrics;
+mod object;
 pub mod password;
 pub mod plugin;
 pub mod public_url;

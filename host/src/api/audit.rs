@@ -4,7 +4,7 @@ use super::{auth::By, document::HOST, parts::Query, problem::ApiError};
 use crate::{
     access::Caller,
     audit::{AuditEntry, AuditLine},
-    bounds::page_size,
+    bounds::{check_line, page_size},
     service::{Service, ServiceError},
     store::AuditFilter,
 };
@@ -166,6 +166,7 @@ async fn page(
     Query(part): Query<AuditPart>,
 ) -> Result<Json<AuditPage>, ApiError> {
     let most = page_size(part.limit, 100)?;
+    check_line(part.before)?;
     let lines = host.audit(&by, &query.filter()?, part.before, most).await?;
     let is_full = lines.len() == most as usize;
     Ok(Json(AuditPage {

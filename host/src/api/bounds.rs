@@ -81,11 +81,18 @@ pub(super) fn write(document: &mut Value) {
     }
     let mut sent = Sent::default();
     for operation in operations_mut(document) {
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        let parameters = operation.get_mut("parameters");
+        for parameter in parameters
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             let bounds = parameter["name"].as_str().and_then(of_parameter);
-            let schema = &mut parameter["schema"];
+            let Some(schema) = parameter.get_mut("schema") else {
+                continue;
+            };
             // A parameter that is not there is left out: there is no way to write null.
-            if let Some(kinds) = schema["type"].as_array_mut() {
+            if let Some(kinds) = schema.get_mut("type").and_then(Value::as_array_mut) {
                 kinds.retain(|kind| kind != "null");
             }
             if let Some(bounds) = bounds {
@@ -95,7 +102,8 @@ pub(super) fn write(document: &mut Value) {
         }
         if let Some(content) = operation.pointer_mut("/requestBody/content") {
             let bodies = content.as_object_mut().into_iter().flatten();
-            bodies.for_each(|(_, body)| sent.bound(&mut body["schema"]));
+            let schemas = bodies.filter_map(|(_, body)| body.get_mut("schema"));
+            schemas.for_each(|schema| sent.bound(schema));
         }
     }
     sent.bound_components(document);
@@ -112,7 +120,8 @@ fn find<'a>(document: &'a mut Value, schema: &str, property: &str) -> Option<&'a
 }
 
 fn operations_mut(document: &mut Value) -> impl Iterator<Item = &mut Value> {
-    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    let paths = paths.into_iter().flatten();
     paths.flat_map(|(_, path)| {
         let operations = path.as_object_mut().into_iter().flatten();
         operations.map(|(_, operation)| operation)
@@ -229,13 +238,22 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_added_that_has_no_value() {
+        let text = document::json().to_string();
+        for null in ["\"type\":null", "\"parameters\":null", "\"schema\":null"] {
+            assert!(!text.contains(null), "{null}");
+        }
+    }
+
+    #[test]
     fn a_text_that_can_be_sent_has_no_nul() {
         let document = document::json();
         let reset = &document["components"]["schemas"]["Reset"]["properties"];
         assert_eq!(reset["password"]["pattern"], NO_NUL);
         assert_eq!(reset["reason"]["pattern"], NO_NUL);
+        // What the terms refer to by this name.
         assert_eq!(
-            document["components"]["schemas"]["Terms"]["properties"]["replaces"]["pattern"],
+            document["components"]["schemas"]["String"]["pattern"],
             NO_NUL
         );
     }

@@ -111,6 +111,8 @@ async fn devices(By(by): By, host: Host, Query(mut asked): Query<Asked>) -> Answ
     responses((status = 200, body = FleetSummary)),
 )]
 async fn summary(By(by): By, host: Host, Query(asked): Query<Asked>) -> Answer<FleetSummary> {
+    // A summary has no pages, and what says so wrongly is refused as it is for a list.
+    page_size(asked.limit, 1)?;
     Ok(Json(host.summary(&by, &asked.into()).await?))
 }
 

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
+    object,
     password::Password,
     plugin::Function,
     store::{
@@ -44,10 +45,10 @@ pub struct BulkRequest {
     #[serde(default)]
     pub different_passwords: bool,
     /// What else a reset does.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::only")]
     pub options: ResetOptions,
     /// On which terms.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::only")]
     pub terms: BulkTerms,
     /// Why, for the audit trail.
     #[serde(default)]

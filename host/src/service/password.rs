@@ -4,6 +4,7 @@ use super::{AsSeen, Deed, Service, ServiceError, check_trusted};
 use crate::{
     access::Caller,
     bounds::{COMMAND_VALIDITY, MAX_REASON, is_longer},
+    object,
     password::Password,
     plugin::Function,
 };
@@ -25,10 +26,10 @@ pub struct Reset {
     #[schema(value_type = String, format = Password)]
     pub password: Password,
     /// What else to do.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::only")]
     pub options: ResetOptions,
     /// On which terms.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::only")]
     pub terms: Terms,
     /// Why, for the audit trail.
     #[serde(default)]
@@ -46,10 +47,10 @@ pub struct Request {
     #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<Password>,
     /// What else a reset does.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::only")]
     pub options: ResetOptions,
     /// On which terms.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::only")]
     pub terms: Terms,
 }
 

@@ -27,8 +27,9 @@ impl Host {
         let device = fleet.enroll_in(owner(), &["sales"]).await.device;
         let made = fleet
             .service
-            .add_user(&admin(), "anna", Role::Admin, Reach::ALL);
-        let invitation = token::digest(&made.await.unwrap().token);
+            .add_user(&admin(), "anna", Role::Admin, Reach::ALL)
+            .await;
+        let invitation = token::digest(&made.unwrap().token);
         let chosen = password(PASSWORD);
         let session = fleet
             .service
