@@ -11,7 +11,7 @@ use crate::{
 };
 use mdm_wire::{
     sealing::{Payload, PrivateKey},
-    sync::SealedCommand,
+    sync::{ReportedOutcome, SealedCommand},
     words::{Action, Failure, Outcome},
 };
 use zeroize::Zeroizing;
@@ -69,6 +69,10 @@ fn carry_out(
             );
             return Ok(());
         }
+        Prepared::Expired => {
+            tracing::debug!(command = command.id, "its time is over: the host ends it");
+            return Ok(());
+        }
         Prepared::Fails(failure) => return fail(home, command, failure),
         Prepared::TokenUnreadable => {
             home.agent.change(|agent| agent.token_was_refused = true)?;
@@ -113,6 +117,8 @@ enum Prepared {
         token: Option<Zeroizing<Vec<u8>>>,
     },
     Waits,
+    /// Its time is over. It is held until the host withdraws it: only the host's clock counts.
+    Expired,
     Fails(Failure),
     /// The agent's copy of its token does not open with the key that the host sent.
     TokenUnreadable,
@@ -122,7 +128,7 @@ enum Prepared {
 fn prepare(agent: &Agent, device: &Device, command: &SealedCommand) -> Prepared {
     let now = agent.host_now();
     if command.expires_at.is_some_and(|end| end <= now) {
-        return Prepared::Fails(Failure::Expired);
+        return Prepared::Expired;
     }
     let opened = agent.open(command);
     let Some((password, token_key)) = opened.ok().and_then(|payload| read(command, payload)) else {
@@ -189,7 +195,7 @@ fn complete(
     reached(Step::Restore, power_cut)?;
     home.agent.change(|agent| {
         agent.lifted_policy = lifted.filter(|_| command.action == Action::Reset);
-        agent.finish(&command.id, Outcome::Success);
+        agent.finish(&command.id, ReportedOutcome::SUCCESS);
     })?;
     tracing::info!("{} {}: success", command.action, command.id);
     reached(Step::Finish, power_cut)
@@ -198,8 +204,9 @@ fn complete(
 fn fail(home: &Home, command: &SealedCommand, failure: Failure) -> Result<(), AgentError> {
     tracing::info!("{} {}: failed: {failure}", command.action, command.id);
     let is_tokens_fault = matches!(failure, Failure::TokenNotActive | Failure::TokenInvalid);
+    let outcome = ReportedOutcome::try_from(Outcome::Failed(failure))?;
     home.agent
-        .change(|agent| agent.finish(&command.id, Outcome::Failed(failure)))?;
+        .change(|agent| agent.finish(&command.id, outcome))?;
     if is_tokens_fault {
         token::provision(home)?;
     }

@@ -1,14 +1,16 @@
-//! Calls to the host: each is signed with the device's key, and an answer counts only if the host has signed it.
+//! Calls to the host: each is signed with the device's key, and an answer counts only if the host has signed it, as an
+//! answer of the right kind to this very call.
 
 use crate::{error::AgentError, state::Agent};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use mdm_wire::{
+    answer::{Answer, AnswerKind},
     signature::{
-        AGENT, Answer, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT,
-        SignatureError, Signed, Stamp,
+        AGENT, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, SignatureError,
+        Signed, Stamp,
     },
     signing_key::{SigningKey, VerifyingKey},
-    sync::Problem,
+    sync::{Answered, Problem},
     time,
 };
 use reqwest::{StatusCode, header::HeaderMap};
@@ -32,6 +34,23 @@ pub enum CallError {
     /// The host refused.
     #[error("the host refused: {}", .0.detail)]
     Refused(Box<Problem>),
+    /// Something in the host's place can't serve now. It may be the host while it starts, or a proxy.
+    #[error("{url} can't serve now ({status}, which nobody has signed)")]
+    NotServing {
+        /// Where.
+        url: String,
+        /// The HTTP status.
+        status: StatusCode,
+    },
+    /// Nobody has signed the refusal: the host signs only for agents whose key it knows.
+    #[error(
+        "the answer of {url} is not by the host that the device is enrolled at, or that host does not know the \
+         device's key (401, which nobody has signed): it counts for nothing"
+    )]
+    NotKnown {
+        /// Where.
+        url: String,
+    },
     /// Somebody else answered.
     #[error(
         "the answer of {url} is not by the host that the device is enrolled at ({cause}): it counts for nothing"
@@ -64,8 +83,11 @@ pub(crate) struct Caller<'a> {
     pub(crate) host_clock_ahead: i64,
 }
 
+/// The longest answer that is read, in bytes.
+const LONGEST_ANSWER: usize = 4 << 20;
+
 /// What the host answered.
-pub(crate) struct Answered<T> {
+pub(crate) struct HostAnswer<T> {
     /// What it said.
     pub(crate) body: T,
     /// How far its clock was ahead of this one, in seconds.
@@ -74,13 +96,13 @@ pub(crate) struct Answered<T> {
 
 impl Caller<'_> {
     /// Calls the host. If it says that the agent's clock is off, calls it once more by its clock.
-    pub(crate) async fn post<T: DeserializeOwned>(
+    pub(crate) async fn post<T: Answered + DeserializeOwned>(
         &self,
         http: &reqwest::Client,
         path: &str,
         token: Option<&str>,
         body: &impl Serialize,
-    ) -> Result<Answered<T>, CallError> {
+    ) -> Result<HostAnswer<T>, CallError> {
         let by_our_clock = now().saturating_add_signed(self.host_clock_ahead);
         let url = format!("{}{path}", self.host);
         let body = serde_json::to_vec(body)
@@ -97,14 +119,14 @@ impl Caller<'_> {
         }
     }
 
-    async fn post_at<T: DeserializeOwned>(
+    async fn post_at<T: Answered + DeserializeOwned>(
         &self,
         created: u64,
         http: &reqwest::Client,
         (path, url): (&str, &str),
         token: Option<&str>,
         body: &[u8],
-    ) -> Result<Answered<T>, CallError> {
+    ) -> Result<HostAnswer<T>, CallError> {
         let request = Request {
             method: "POST",
             path,
@@ -127,30 +149,44 @@ impl Caller<'_> {
         if let Some(token) = token {
             call = call.bearer_auth(token);
         }
-        let response = call.send().await.map_err(unreachable)?;
+        let mut response = call.send().await.map_err(unreachable)?;
         let status = response.status();
         let signed = headers_of(response.headers());
-        let bytes = response.bytes().await.map_err(unreachable)?;
+        let not_understood = |what: &str| CallError::NotUnderstood(url.to_owned(), what.to_owned());
+        let mut bytes = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(unreachable)? {
+            bytes.extend_from_slice(&part);
+            if bytes.len() > LONGEST_ANSWER {
+                return Err(not_understood("more than 4 MiB"));
+            }
+        }
+        let kind = AnswerKind::of(T::KIND, status.as_u16());
         let host_clock_ahead = match self.host_key {
             None => 0,
             Some(key) => {
-                let created = verify(&headers, self.label(), status, &bytes, &signed, key);
-                let created = created.map_err(|cause| CallError::NotTheHost {
-                    url: url.to_owned(),
-                    cause,
-                })?;
+                let ours = Signed::of_request(&headers, self.label()).map_err(AgentError::from)?;
+                let answer = Answer {
+                    kind,
+                    status: status.as_u16(),
+                    body: &bytes,
+                    label: self.label(),
+                    request: &ours.signature,
+                };
+                let verified = answer.verify(&signed, key);
+                let created = verified.map_err(|cause| not_by_host(url, status, &signed, cause))?;
                 created.cast_signed().saturating_sub(now().cast_signed())
             }
         };
-        let not_understood = || CallError::NotUnderstood(url.to_owned(), status.to_string());
-        if status.is_success() {
-            let body = serde_json::from_slice(&bytes).map_err(|_| not_understood())?;
-            return Ok(Answered {
+        if kind == T::KIND {
+            let body =
+                serde_json::from_slice(&bytes).map_err(|_| not_understood(status.as_str()))?;
+            return Ok(HostAnswer {
                 body,
                 host_clock_ahead,
             });
         }
-        let problem = serde_json::from_slice(&bytes).map_err(|_| not_understood())?;
+        let problem =
+            serde_json::from_slice(&bytes).map_err(|_| not_understood(status.as_str()))?;
         Err(CallError::Refused(problem))
     }
 
@@ -194,26 +230,28 @@ pub(crate) fn http_client(
     client.build().map_err(|error| unreachable(host, &error))
 }
 
-/// The host knows this device no more, or never did.
-pub(crate) fn is_unknown(problem: &Problem) -> bool {
-    problem.status == StatusCode::UNAUTHORIZED.as_u16() && problem.kind == "unauthorized"
+/// The host has signed that an admin revoked this device.
+pub(crate) fn is_revoked(problem: &Problem) -> bool {
+    problem.kind == "device-revoked"
 }
 
-fn verify(
-    request: &Headers,
-    label: &'static str,
+/// What an answer is that the host has not signed.
+fn not_by_host(
+    url: &str,
     status: StatusCode,
-    body: &[u8],
     signed: &Headers,
-    key: &VerifyingKey,
-) -> Result<u64, SignatureError> {
-    let answer = Answer {
-        status: status.as_u16(),
-        body,
-        label,
-        request: &Signed::of_request(request, label)?.signature,
-    };
-    answer.verify(signed, key)
+    cause: SignatureError,
+) -> CallError {
+    let url = url.to_owned();
+    match status {
+        _ if !signed.signature.is_empty() => CallError::NotTheHost { url, cause },
+        StatusCode::UNAUTHORIZED => CallError::NotKnown { url },
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => CallError::NotServing { url, status },
+        _ => CallError::NotTheHost { url, cause },
+    }
 }
 
 fn headers_of(headers: &HeaderMap) -> Headers {

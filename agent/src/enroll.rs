@@ -10,7 +10,7 @@ use crate::{
 };
 use mdm_wire::{
     signature::NEW,
-    sync::{ENROLL_PATH, EnrollRequest},
+    sync::{ENROLL_PATH, EnrollRequest, EnrollResponse},
 };
 
 /// What a device enrolls with.
@@ -53,7 +53,7 @@ pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<
         host_clock_ahead: 0,
     };
     let answered = caller
-        .post(&http, ENROLL_PATH, Some(token), &request)
+        .post::<EnrollResponse>(&http, ENROLL_PATH, Some(token), &request)
         .await?;
     let mut agent = Agent::new(host, keys, answered.body);
     agent.authorities = enrollment.authorities;

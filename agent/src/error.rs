@@ -4,7 +4,7 @@ use crate::{
     durable::DurableError,
     state::{RotationStep, Step},
 };
-use mdm_wire::{sealing::SealingError, signature::SignatureError};
+use mdm_wire::{sealing::SealingError, signature::SignatureError, sync::HostsOutcome};
 
 /// Why the agent can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum AgentError {
     /// A call could not be signed.
     #[error(transparent)]
     Signature(#[from] SignatureError),
+    /// What it was about to report is not an agent's to say.
+    #[error(transparent)]
+    HostsOutcome(#[from] HostsOutcome),
     /// No random bytes.
     #[error("the operating system gave no random bytes: {0}")]
     NoRandom(getrandom::Error),

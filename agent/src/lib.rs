@@ -6,6 +6,7 @@
 //! in [`durable`] files.
 
 pub mod apply;
+mod backoff;
 pub mod call;
 pub mod cli;
 pub mod device;

@@ -2,7 +2,7 @@
 //! has said that it knows them: a power cut at any step leaves an agent that can sign in.
 
 use crate::{
-    call::{CallError, http_client, is_unknown},
+    call::{CallError, http_client},
     error::AgentError,
     keys::DeviceKeys,
     state::{Agent, Home, RotationStep},
@@ -32,12 +32,14 @@ pub async fn finish(home: &Home, power_cut: Option<RotationStep>) -> Result<(), 
     let Some(next) = &agent.next_keys else {
         return Ok(());
     };
-    match tell(&agent, &agent.keys, next).await {
-        // It may know the next keys already, and only its answer was lost.
-        Err(CallError::Refused(problem)) if is_unknown(&problem) => {
-            tell(&agent, next, next).await?;
+    if let Err(error) = tell(&agent, &agent.keys, next).await {
+        match error {
+            // It may know the next keys already, and only its answer was lost: it signs nothing for the former ones then.
+            CallError::NotKnown { .. } | CallError::NotTheHost { .. } => {
+                tell(&agent, next, next).await?;
+            }
+            error => return Err(error),
         }
-        told => told?,
     }
     reached(RotationStep::Tell, power_cut)?;
     home.agent

@@ -9,9 +9,9 @@ use clap::ValueEnum;
 use mdm_wire::{
     sealing::{Binding, Payload, PublicKey, Sealed, SealingError},
     signing_key::VerifyingKey,
-    sync::{EnrollResponse, Report, SealedCommand},
+    sync::{EnrollResponse, Report, ReportedOutcome, SealedCommand},
     time::{self, Timestamp},
-    words::{CommandId, Outcome, Policy},
+    words::{CommandId, Policy},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -62,7 +62,7 @@ pub struct Agent {
     /// The command that is being carried out.
     pub journal: Option<Journal>,
     /// What became of the commands that were carried out.
-    pub outcomes: BTreeMap<CommandId, Outcome>,
+    pub outcomes: BTreeMap<CommandId, ReportedOutcome>,
     /// What the host has not been told yet, in the order in which it happened.
     pub unreported: Vec<Report>,
     /// The policy that a sync last gave the agent to enforce.
@@ -166,7 +166,7 @@ impl Agent {
     }
 
     /// A command has its outcome: it is remembered, to be reported, and nothing is left to do.
-    pub fn finish(&mut self, command: &str, outcome: Outcome) {
+    pub fn finish(&mut self, command: &str, outcome: ReportedOutcome) {
         self.holding.retain(|held| held.id != command);
         self.journal = None;
         self.unreported.push(Report {

@@ -3,7 +3,8 @@
 
 use crate::{
     apply,
-    call::{CallError, http_client, is_unknown},
+    backoff::Backoff,
+    call::{CallError, http_client, is_revoked},
     durable::Version,
     error::AgentError,
     rotation,
@@ -23,23 +24,23 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How far the host's clock may drift from what the agent knows of it, in seconds, before that is noted.
 const MOST_DRIFT: u64 = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Syncs until told to stop by dropping the future. Ends by itself only when nothing can help: the host
-/// no longer knows the agent, the agent's files are damaged, or the simulated power is cut.
+/// Syncs until told to stop by dropping the future. Ends by itself only when nothing can help: the host has signed that
+/// an admin revoked the device, the agent's files are damaged, or the simulated power is cut. All else may mend itself,
+/// or be a stranger's doing: then it pauses, and tries again.
 pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Result<(), CallError> {
     let agent = read(home)?;
     let http = http_client(&agent.host, agent.authorities.as_deref(), wait_seconds)?;
     apply::recover(home)?;
     token::provision(home)?;
     let mut seen = act(home, power_cut)?;
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut trouble = None;
     let mut listener = Listener::default();
     // The first sync tells the host at once that the device is back.
     let mut wait = 0;
     loop {
-        let keys = read(home)?.keys;
         let synced = tokio::select! {
             synced = next_sync(home, &http, wait, &mut listener) => synced,
             () = device_changes(home, seen) => {
@@ -54,20 +55,13 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
                 if trouble.take().is_some() {
                     tracing::info!("the host is there again");
                 }
-                pause = FIRST_PAUSE;
+                backoff.reset();
                 seen = act(home, power_cut)?;
                 let has_reports = !read(home)?.unreported.is_empty();
                 wait = if has_reports { 0 } else { wait_seconds };
             }
-            Err(CallError::Refused(problem)) if is_unknown(&problem) => {
-                // The keys may have been changed while the sync was under way.
-                match rotation::finish(home, None).await {
-                    Ok(()) if read(home)?.keys != keys => {}
-                    Ok(()) | Err(CallError::Refused(_)) => {
-                        return Err(CallError::Refused(problem));
-                    }
-                    Err(_) => tokio::time::sleep(pause).await,
-                }
+            Err(CallError::Refused(problem)) if is_revoked(&problem) => {
+                return Err(CallError::Refused(problem));
             }
             Err(CallError::Refused(problem)) if drop_report(home, &problem)? => {}
             Err(error @ CallError::Agent(_)) => return Err(error),
@@ -77,8 +71,7 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
                     tracing::warn!("{text}; trying again");
                 }
                 trouble = Some(text);
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                tokio::time::sleep(backoff.pause()).await;
                 wait = 0;
             }
         }
@@ -254,10 +247,8 @@ mod tests {
     use mdm_wire::{
         sealing::{Binding, Payload, PrivateKey},
         signing_key::SigningKey,
-        sync::{EnrollResponse, Report, SealedCommand},
-        words::{
-            Action, Complexity, Failure, ManagementMode, Outcome, Policy, Quality, Requirement,
-        },
+        sync::{EnrollResponse, Report, ReportedOutcome, SealedCommand},
+        words::{Action, Complexity, ManagementMode, Policy, Quality, Requirement},
     };
     use tempfile::TempDir;
 
@@ -339,7 +330,7 @@ mod tests {
         apply::carry_out_all(&home, None).unwrap();
         let report = Report {
             command: "one".into(),
-            outcome: Outcome::Success,
+            outcome: ReportedOutcome::SUCCESS,
         };
         assert_eq!(
             home.agent.read().unwrap().unreported,
@@ -400,7 +391,7 @@ mod tests {
         let home = home(&folder);
         for id in ["one", "two"] {
             home.agent
-                .change(|agent| agent.finish(id, Outcome::Failed(Failure::Expired)))
+                .change(|agent| agent.finish(id, ReportedOutcome::SUCCESS))
                 .unwrap();
         }
         let mut problem = Problem {

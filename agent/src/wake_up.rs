@@ -2,6 +2,7 @@
 //! says it: so the worst that a broker or a stranger can do is to make the agent sync, now and then, or not to tell it;
 //! then it syncs all the same, only later.
 
+use crate::backoff::{Backoff, at_random};
 use mdm_wire::{
     broker::{BrokerError, BrokerUrl},
     sync::WakeUpAt,
@@ -113,7 +114,7 @@ async fn listen(at: WakeUpAt, authorities: Option<String>, heard: watch::Sender<
         }
     };
     let (client, mut events) = AsyncClient::new(options, 10);
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut trouble = None;
     loop {
         let lost = match events.poll().await {
@@ -126,7 +127,8 @@ async fn listen(at: WakeUpAt, authorities: Option<String>, heard: watch::Sender<
             }
             Ok(Event::Incoming(Packet::SubAck(_))) => {
                 tracing::info!("listening to the broker {broker}");
-                (pause, trouble) = (FIRST_PAUSE, None);
+                backoff.reset();
+                trouble = None;
                 heard.send_modify(|heard| {
                     heard.is_listening = true;
                     heard.count += 1;
@@ -150,8 +152,7 @@ async fn listen(at: WakeUpAt, authorities: Option<String>, heard: watch::Sender<
                 );
             }
             trouble = lost;
-            sleep(at_random(pause, 2)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            sleep(backoff.pause()).await;
         }
     }
 }
@@ -167,12 +168,6 @@ fn options(
 
 fn is_refusal(answer: &SubAck) -> bool {
     answer.return_codes.contains(&SubscribeReasonCode::Failure)
-}
-
-/// This long, or less by up to one part of so many: so that a fleet doesn't come all at once.
-fn at_random(whole: Duration, parts: u32) -> Duration {
-    let share = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
-    whole - (whole / parts).mul_f64(share)
 }
 
 #[cfg(test)]

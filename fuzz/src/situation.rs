@@ -88,6 +88,7 @@ impl Situation {
                 },
                 name: "phone".into(),
                 public_key: PUBLIC_KEY.clone(),
+                signing_key: SIGNING_KEY.verifying_key().clone(),
                 enrolled_at: now - 10_000,
                 revoked_at: is(7).then_some(now - 100),
                 version: 0,

@@ -9,7 +9,7 @@ use mdm_host::{
     change::Change,
     event::Event,
     store::{
-        Accounts, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures,
+        Accounts, AgentKey, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures,
         BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet,
         FleetSummary, Group, IdempotencyKeys, Lifecycle, NewDevice, NewInvitation, NoCommand,
         Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe, Progress,
@@ -349,10 +349,12 @@ impl Enrollment for OneDevice {
         Ok(true)
     }
 
-    async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>> {
+    async fn agent_key(&self, device: &str) -> Result<Option<AgentKey>> {
         let state = self.lock();
-        let is_trusted = state.is(device) && state.snapshot.revoked_at.is_none();
-        Ok(is_trusted.then(|| SIGNING_KEY.verifying_key().clone()))
+        Ok(state.is(device).then(|| AgentKey {
+            key: state.snapshot.signing_key.clone(),
+            is_revoked: state.snapshot.revoked_at.is_some(),
+        }))
     }
 
     async fn host_key(&self) -> Result<Option<VerifyingKey>> {

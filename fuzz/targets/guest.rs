@@ -51,7 +51,7 @@ fuzz_target!(|bytes: &[u8]| {
         _ => {
             let report = Report {
                 command: PENDING.into(),
-                outcome: Outcome::Success,
+                outcome: ReportedOutcome::SUCCESS,
             };
             judge_sync(&sync(told, vec![report]), is_revoked);
         }
@@ -77,7 +77,7 @@ fn sync(told: Told, reports: Vec<Report>) -> Answer {
 
 /// The plugin is reached by every agent but that of a revoked device.
 fn judge_sync(answer: &Answer, is_revoked: bool) {
-    let is_refused = answer.status == StatusCode::UNAUTHORIZED;
+    let is_refused = answer.status == StatusCode::CONFLICT;
     assert_eq!(is_refused, is_revoked, "{answer:?}");
     judge::<SyncResponse>(answer);
 }

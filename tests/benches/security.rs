@@ -11,19 +11,20 @@ use mdm_host::{
     keys::HostKeys,
     password::Password,
     plugin::{CallContext, Limits, Plugin, REFERENCE, Runtime},
-    service::{PluginSettings, Plugins, Service},
+    service::{AuthenticatedAgent, PluginSettings, Plugins, Service},
     store::{Commit, SqliteStore, Store},
     token,
 };
 use mdm_tests::told::owner;
 use mdm_wire::{
+    answer::{Answer, AnswerKind},
     decisions::{Capabilities, PasswordRule, Terms},
     sealing::{Binding, Payload, PrivateKey, Sealed},
-    signature::{AGENT, Answer, Headers, Request, Signed, Stamp},
+    signature::{AGENT, Headers, Request, Signed, Stamp},
     signing_key::SigningKey,
-    sync::{EnrollRequest, Report, SYNC_PATH, SyncRequest, Told},
+    sync::{EnrollRequest, Report, ReportedOutcome, SYNC_PATH, SyncRequest, Told},
     time,
-    words::{CommandId, Outcome, ResetOptions},
+    words::{CommandId, ResetOptions},
 };
 use std::{
     sync::Arc,
@@ -169,8 +170,11 @@ fn signed(body: &[u8]) -> Request<'_> {
 async fn answer(host: &Host, security: Security, agent: &Agent, reports: Vec<Report>) {
     let body = agent.body(reports);
     let headers = (security == Security::On).then(|| agent.sign(&body));
-    let device = match &headers {
-        None => agent.device.clone(),
+    let caller = match &headers {
+        None => AuthenticatedAgent {
+            device: agent.device.clone(),
+            key: agent.signing_key.verifying_key().clone(),
+        },
         Some(headers) => {
             let request = signed(&body);
             let known = host.service.authenticate_agent(&request, headers).await;
@@ -178,11 +182,12 @@ async fn answer(host: &Host, security: Security, agent: &Agent, reports: Vec<Rep
         }
     };
     let request = serde_json::from_slice(&body).unwrap();
-    let response = host.service.sync(&device, request).await.unwrap();
+    let response = host.service.sync(&caller, request).await.unwrap();
     let bytes = serde_json::to_vec(&response).unwrap();
     if let Some(headers) = &headers {
         let request = Signed::of_request(headers, AGENT).unwrap().signature;
         let answer = Answer {
+            kind: AnswerKind::Synced,
             status: 200,
             body: &bytes,
             label: AGENT,
@@ -311,7 +316,7 @@ async fn chain(host: Arc<Host>, agent: Arc<Agent>, security: Security) {
     answer(&host, security, &agent, Vec::new()).await;
     let report = Report {
         command,
-        outcome: Outcome::Success,
+        outcome: ReportedOutcome::SUCCESS,
     };
     answer(&host, security, &agent, vec![report]).await;
 }

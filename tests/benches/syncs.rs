@@ -15,9 +15,8 @@ use mdm_tests::{
     processor,
 };
 use mdm_wire::{
-    signature::{
-        AGENT, Answer, CONTENT_DIGEST, Headers, Request, SIGNATURE, SIGNATURE_INPUT, Signed,
-    },
+    answer::{Answer, AnswerKind},
+    signature::{AGENT, CONTENT_DIGEST, Headers, Request, SIGNATURE, SIGNATURE_INPUT, Signed},
     signing_key::{SigningKey, VerifyingKey},
     sync::{SYNC_PATH, SyncRequest, SyncResponse},
     time,
@@ -147,6 +146,7 @@ async fn signed_row(
     });
     let body = body.unwrap();
     let answer = Answer {
+        kind: AnswerKind::Synced,
         status: 200,
         body: &body,
         label: AGENT,

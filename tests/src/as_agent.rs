@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use mdm_agent::{keys::DeviceKeys, state::Home, token};
 use mdm_wire::{
     signature::{AGENT, CONTENT_DIGEST, Headers, Request, SIGNATURE, SIGNATURE_INPUT, Stamp},
+    signing_key::SigningKey,
     sync::SYNC_PATH,
     time,
 };
@@ -23,7 +24,7 @@ pub struct AsAgent {
     calls: AtomicU64,
 }
 
-/// A sync, signed.
+/// A call of an agent, signed.
 #[derive(Clone)]
 pub struct Call {
     url: String,
@@ -31,6 +32,8 @@ pub struct Call {
     pub body: String,
     /// The headers of its signature.
     pub headers: Headers,
+    /// The enrollment token that comes with it.
+    pub token: Option<String>,
 }
 
 impl AsAgent {
@@ -61,28 +64,42 @@ impl AsAgent {
 
     /// A sync, signed at this time, in seconds since 1970.
     pub fn signed(&self, body: &Value, created: u64) -> anyhow::Result<Call> {
-        let body = body.to_string();
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
-        let request = Request {
-            method: "POST",
-            path: SYNC_PATH,
-            body: body.as_bytes(),
-        };
         let stamp = Stamp {
             device: &self.device,
             created,
             nonce: &format!("by hand {number}"),
         };
-        let headers = request.sign(stamp, &[(AGENT, &self.keys.signing_key()?)])?;
-        Ok(Call {
-            url: self.url.clone(),
-            body,
-            headers,
-        })
+        let key = self.keys.signing_key()?;
+        let mut call = Call::new("", SYNC_PATH, stamp, &[(AGENT, &key)], body)?;
+        call.url.clone_from(&self.url);
+        Ok(call)
     }
 }
 
 impl Call {
+    /// A call of a host at this path, signed with these keys under their labels.
+    pub fn new(
+        host: &str,
+        path: &str,
+        stamp: Stamp<'_>,
+        keys: &[(&str, &SigningKey)],
+        body: &Value,
+    ) -> anyhow::Result<Self> {
+        let body = body.to_string();
+        let request = Request {
+            method: "POST",
+            path,
+            body: body.as_bytes(),
+        };
+        Ok(Self {
+            url: format!("{host}{path}"),
+            headers: request.sign(stamp, keys)?,
+            body,
+            token: None,
+        })
+    }
+
     /// The same, for another host.
     pub fn at(&self, lab: &Lab) -> Self {
         Self {
@@ -93,21 +110,36 @@ impl Call {
 
     /// Sends it, as often as one likes; gives the status and the body of the answer.
     pub fn send(&self) -> anyhow::Result<(u16, Value)> {
-        let request = http_client()
+        let (status, _, body) = self.send_for_headers()?;
+        Ok((status, body))
+    }
+
+    /// The same, with the headers of the answer that are its signature; none: it is not signed.
+    pub fn send_for_headers(&self) -> anyhow::Result<(u16, Option<Headers>, Value)> {
+        let mut request = http_client()
             .post(&self.url)
             .header(CONTENT_DIGEST, &self.headers.content_digest)
             .header(SIGNATURE_INPUT, &self.headers.signature_input)
             .header(SIGNATURE, &self.headers.signature)
             .body(self.body.clone());
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         runtime.block_on(async {
             let response = request.send().await?;
             let status = response.status().as_u16();
+            let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+            let signed = header(SIGNATURE).map(|signature| Headers {
+                content_digest: header(CONTENT_DIGEST).unwrap_or_default(),
+                signature_input: header(SIGNATURE_INPUT).unwrap_or_default(),
+                signature,
+            });
             let body = response.bytes().await?;
             let body = serde_json::from_slice(&body).context("the answer is no JSON")?;
-            Ok((status, body))
+            Ok((status, signed, body))
         })
     }
 }

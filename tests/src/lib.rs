@@ -2,7 +2,7 @@
 //! [`lab`] starts them, [`plugins`] has the plugins for them, [`story`] is what the demo tells, and [`swaps`]
 //! swaps the plugin under load; [`load`] is the load lab. [`memory`] measures that of a process and looks through it,
 //! [`processor`] how much it makes the processors work, [`counted`] reads what a host has counted. [`as_agent`] speaks
-//! for an agent, and [`told`] is what one tells. [`debian`] finds programs of others: [`broker`] and [`postgres`] start two. [`browser`] looks at the dashboard: [`scene`] is a
+//! for an agent, and [`told`] is what one tells; [`stranger`] stands between it and its host. [`debian`] finds programs of others: [`broker`] and [`postgres`] start two. [`browser`] looks at the dashboard: [`scene`] is a
 //! fleet to look at, and [`pages`] are the pages. [`schemathesis`] holds the API against its document.
 //! [`faults`] breaks all of it under load, by [`proxy`] and [`preload`], too, and the [`checker`] decides what may come of that.
 
@@ -25,5 +25,6 @@ pub mod proxy;
 pub mod scene;
 pub mod schemathesis;
 pub mod story;
+pub mod stranger;
 pub mod swaps;
 pub mod told;

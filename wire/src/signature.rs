@@ -5,11 +5,10 @@
 //! | --- | --- | --- | --- | --- |
 //! | `agent` | a request | the device's key | `"@method" "@path" "content-digest"` | `created`, `nonce`, `keyid` (the device's id), `tag="mdm-agent"` |
 //! | `new` | a request that brings a new key | that key: it shows that the agent has it | the same | the same; at enrollment `keyid` is `"new"` |
-//! | `host` | an answer | the host's key | `"@status" "content-digest" "signature";req;key="agent"` (at enrollment `key="new"`) | `created`, `keyid="host"`, `tag="mdm-host"` |
+//! | `host` | an answer | the host's key | `"@status" "content-digest" "signature";req;key="agent"` (at enrollment `key="new"`) | `created`, `keyid="host"`, `tag`: the [kind of the answer](crate::answer::AnswerKind) |
 //!
-//! `alg` may be left out. A host takes a signature whose `created` is at most [`LONGEST_AGE`] seconds old, and
-//! each nonce of a device once. An answer covers the signature of the request that it is for, so it is the
-//! answer to no other.
+//! `alg` may be left out. A request has the signatures that its call needs, and no others. A host takes a signature
+//! whose `created` is at most [`LONGEST_AGE`] seconds old, and each nonce of a device once.
 
 use crate::signing_key::{SigningKey, VerifyingKey};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -32,9 +31,7 @@ pub const MOST_AHEAD: u64 = 5;
 /// The longest nonce, in bytes.
 pub const LONGEST_NONCE: usize = 64;
 
-const HOST: &str = "host";
 const REQUEST_TAG: &str = "mdm-agent";
-const ANSWER_TAG: &str = "mdm-host";
 const ALGORITHM: &str = "ecdsa-p256-sha256";
 const REQUEST_COVERS: &str = r#"("@method" "@path" "content-digest")"#;
 
@@ -47,6 +44,9 @@ pub enum SignatureError {
     /// There is no signature under this label.
     #[error("there is no signature labelled `{0}`")]
     Missing(&'static str),
+    /// There are signatures that the call does not need.
+    #[error("it has signatures under other labels than its call needs: send those alone")]
+    OtherLabels,
     /// It covers other parts of the message than it has to.
     #[error("the signature does not cover what it has to, in the order that it has to")]
     Covers,
@@ -97,19 +97,6 @@ pub struct Stamp<'a> {
     pub nonce: &'a str,
 }
 
-/// An answer, as far as it is signed.
-#[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
-    /// Its HTTP status.
-    pub status: u16,
-    /// Its body.
-    pub body: &'a [u8],
-    /// The label of the request's signature that it answers to.
-    pub label: &'a str,
-    /// That signature.
-    pub request: &'a [u8],
-}
-
 impl Request<'_> {
     /// Signs with each key, under its label.
     pub fn sign(
@@ -136,45 +123,22 @@ impl Request<'_> {
     }
 }
 
-impl Answer<'_> {
-    /// Signs with the host's key.
-    pub fn sign(&self, created: u64, key: &SigningKey) -> Result<Headers, SignatureError> {
-        let content_digest = digest(self.body);
-        let parameters = format!(
-            "{};created={created};keyid=\"{HOST}\";tag=\"{ANSWER_TAG}\"",
-            self.covers()
-        );
-        let base = self.base(&content_digest, &parameters);
-        sign(content_digest, &parameters, &base, &[(HOST, key)])
-    }
-
-    /// When the host has signed this answer, in seconds since 1970, if it did.
-    pub fn verify(&self, headers: &Headers, key: &VerifyingKey) -> Result<u64, SignatureError> {
-        let signed = Signed::read(headers, HOST, &self.covers(), ANSWER_TAG)?;
-        check_digest(&headers.content_digest, self.body)?;
-        let base = self.base(&headers.content_digest, &signed.parameters);
-        match key.verifies(&base, &signed.signature) {
-            true => Ok(signed.created),
-            false => Err(SignatureError::Forged),
+impl Headers {
+    /// Errors unless there are signatures under these labels, and under no others.
+    pub fn check_labels(&self, labels: &[&'static str]) -> Result<(), SignatureError> {
+        for (text, header) in [
+            (&self.signature_input, SIGNATURE_INPUT),
+            (&self.signature, SIGNATURE),
+        ] {
+            let members = dictionary(text, header)?;
+            if let Some(missing) = labels.iter().find(|label| members.get(**label).is_none()) {
+                return Err(SignatureError::Missing(missing));
+            }
+            if members.len() != labels.len() {
+                return Err(SignatureError::OtherLabels);
+            }
         }
-    }
-
-    fn covers(&self) -> String {
-        format!(
-            r#"("@status" "content-digest" "signature";req;key="{}")"#,
-            self.label
-        )
-    }
-
-    fn base(&self, content_digest: &str, parameters: &str) -> Vec<u8> {
-        format!(
-            "\"@status\": {}\n\"content-digest\": {content_digest}\n\
-             \"signature\";req;key=\"{}\": :{}:\n\"@signature-params\": {parameters}",
-            self.status,
-            self.label,
-            BASE64.encode(self.request)
-        )
-        .into_bytes()
+        Ok(())
     }
 }
 
@@ -189,7 +153,7 @@ pub struct Signed {
     pub nonce: String,
     /// The signature itself: the answer refers to it.
     pub signature: Vec<u8>,
-    parameters: String,
+    pub(crate) parameters: String,
 }
 
 impl Signed {
@@ -217,7 +181,7 @@ impl Signed {
         }
     }
 
-    fn read(
+    pub(crate) fn read(
         headers: &Headers,
         label: &'static str,
         covers: &str,
@@ -274,21 +238,7 @@ impl Signed {
     }
 }
 
-/// The signature of a request that its answer has to refer to, with its label; none if there is none.
-pub fn to_answer(signature: &str) -> Option<(&'static str, Vec<u8>)> {
-    let signatures = dictionary(signature, SIGNATURE).ok()?;
-    [AGENT, NEW].into_iter().find_map(|label| {
-        let ListEntry::Item(item) = signatures.get(label)? else {
-            return None;
-        };
-        let BareItem::ByteSequence(bytes) = &item.bare_item else {
-            return None;
-        };
-        Some((label, bytes.clone()))
-    })
-}
-
-fn sign(
+pub(crate) fn sign(
     content_digest: String,
     parameters: &str,
     base: &[u8],
@@ -308,13 +258,13 @@ fn sign(
     })
 }
 
-fn digest(body: &[u8]) -> String {
+pub(crate) fn digest(body: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, body);
     format!("sha-256=:{}:", BASE64.encode(digest))
 }
 
 /// Whether the body has the digest that the header tells. It is compared in the one form that we write.
-fn check_digest(content_digest: &str, body: &[u8]) -> Result<(), SignatureError> {
+pub(crate) fn check_digest(content_digest: &str, body: &[u8]) -> Result<(), SignatureError> {
     match content_digest == digest(body) {
         true => Ok(()),
         false => Err(SignatureError::OtherBody),

@@ -6,15 +6,25 @@
 //! | `POST /agent/v1/sync` | the device's key (`agent`) | [`SyncRequest`] | [`SyncResponse`] |
 //! | `POST /agent/v1/keys` | the device's key (`agent`) and the new one (`new`) | [`RotateKeysRequest`] | [`RotateKeysResponse`] |
 //!
-//! An error is answered with a [`Problem`]. The host signs every answer to a signed call, errors too; an agent
-//! believes no other. [`signature`](crate::signature) says how.
+//! An error is answered with a [`Problem`]. The host signs every answer to a call whose signature it has verified, errors
+//! too; [`signature`](crate::signature) and [`answer`](crate::answer) say how. What is not signed may be anybody's word,
+//! so an agent only tries again later, and never gives up:
+//!
+//! | answer | signed | what an agent does |
+//! | --- | --- | --- |
+//! | none, or of another host, or with a status such as 401 or 503 | no | tries again, after ever longer pauses of random length; while it changes its keys, it also asks by the next ones |
+//! | `signature-not-fresh` | yes | signs once more, by the host's time; then it pauses and tries again |
+//! | `replayed`, `keys-rotated`, `bad-request`, 429, 503, any other | yes | pauses and tries again |
+//! | `unknown-command` | yes | drops its report on that command, and syncs again |
+//! | `device-revoked` | yes | ends: an admin has revoked the device |
 
 use crate::{
+    answer::AnswerKind,
     decisions::Refusal,
     sealing::{PublicKey, Sealed},
     signing_key::VerifyingKey,
     time::{self, Timestamp},
-    words::{Action, CommandId, Condition, ManagementMode, Outcome, Policy, ResetOptions},
+    words::{Action, CommandId, Condition, Failure, ManagementMode, Outcome, Policy, ResetOptions},
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -112,7 +122,65 @@ pub struct Report {
     /// Which command.
     pub command: CommandId,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: ReportedOutcome,
+}
+
+/// An outcome that an agent can know: any but `expired`, `cancelled` and `superseded`, which the host decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Outcome", into = "Outcome")]
+pub struct ReportedOutcome(Outcome);
+
+/// An outcome that only a host can decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an outcome that an agent can report: only the host decides it")]
+pub struct HostsOutcome(&'static str);
+
+impl ReportedOutcome {
+    /// The device did it.
+    pub const SUCCESS: Self = Self(Outcome::Success);
+}
+
+impl TryFrom<Outcome> for ReportedOutcome {
+    type Error = HostsOutcome;
+
+    fn try_from(outcome: Outcome) -> Result<Self, HostsOutcome> {
+        match &outcome {
+            Outcome::Failed(
+                failure @ (Failure::Expired | Failure::Cancelled | Failure::Superseded(_)),
+            ) => Err(HostsOutcome(failure.word())),
+            _ => Ok(Self(outcome)),
+        }
+    }
+}
+
+impl PartialEq<Outcome> for ReportedOutcome {
+    fn eq(&self, outcome: &Outcome) -> bool {
+        self.0 == *outcome
+    }
+}
+
+impl From<ReportedOutcome> for Outcome {
+    fn from(reported: ReportedOutcome) -> Self {
+        reported.0
+    }
+}
+
+/// What a call is answered with if it succeeds.
+pub trait Answered {
+    /// The kind of the signed answer.
+    const KIND: AnswerKind;
+}
+
+impl Answered for EnrollResponse {
+    const KIND: AnswerKind = AnswerKind::Enrolled;
+}
+
+impl Answered for SyncResponse {
+    const KIND: AnswerKind = AnswerKind::Synced;
+}
+
+impl Answered for RotateKeysResponse {
+    const KIND: AnswerKind = AnswerKind::KeysChanged;
 }
 
 /// What is new for a device.

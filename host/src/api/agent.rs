@@ -4,8 +4,11 @@ use super::{auth::Bearer, problem::ApiError, signed::SignedCall};
 use crate::service::Service;
 use axum::{Json, extract::State, http::StatusCode};
 use mdm_wire::{
-    signature::NEW,
-    sync::{EnrollRequest, EnrollResponse, RotateKeysRequest, RotateKeysResponse, SyncResponse},
+    signature::{AGENT, NEW},
+    sync::{
+        Answered as _, EnrollRequest, EnrollResponse, RotateKeysRequest, RotateKeysResponse,
+        SyncResponse,
+    },
 };
 use std::sync::Arc;
 
@@ -16,7 +19,7 @@ pub(super) async fn enroll(
 ) -> Result<(StatusCode, Json<EnrollResponse>), ApiError> {
     let request: EnrollRequest = call.json()?;
     // The token is spent by this, so it needs no protection from being replayed.
-    call.by_new_key(NEW, &request.signing_key)?;
+    call.by_newcomer(&request.signing_key)?;
     Ok((
         StatusCode::CREATED,
         Json(host.enroll(token, request).await?),
@@ -27,19 +30,20 @@ pub(super) async fn sync(
     State(host): State<Arc<Service>>,
     call: SignedCall,
 ) -> Result<Json<SyncResponse>, ApiError> {
-    let device = call.by_agent(&host).await?;
+    let agent = call.by_agent(&host, &[AGENT], SyncResponse::KIND).await?;
     let request = call.json()?;
     // It holds what its connection was read into, and a sync may wait for a minute.
     drop(call);
-    Ok(Json(host.sync(&device, request).await?))
+    Ok(Json(host.sync(&agent, request).await?))
 }
 
 pub(super) async fn rotate_keys(
     State(host): State<Arc<Service>>,
     call: SignedCall,
 ) -> Result<Json<RotateKeysResponse>, ApiError> {
-    let device = call.by_agent(&host).await?;
+    let kind = RotateKeysResponse::KIND;
+    let agent = call.by_agent(&host, &[AGENT, NEW], kind).await?;
     let request: RotateKeysRequest = call.json()?;
-    call.by_new_key(&device, &request.signing_key)?;
-    Ok(Json(host.rotate_keys(&device, request).await?))
+    call.by_new_key(&agent.device, &request.signing_key)?;
+    Ok(Json(host.rotate_keys(&agent.device, request).await?))
 }

@@ -85,12 +85,15 @@ impl From<ServiceError> for ApiError {
             | ServiceError::UnknownAgent
             | ServiceError::NotSigned(_)
             | ServiceError::NotFresh { .. }
+            | ServiceError::KeysRotated(_)
             | ServiceError::Replayed => StatusCode::UNAUTHORIZED,
             ServiceError::Refused(Refusal::PasswordRefused(_) | Refusal::BadValidity) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             ServiceError::Refused(_) => StatusCode::CONFLICT,
-            ServiceError::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
+            ServiceError::TooManyGuesses
+            | ServiceError::TooManyUnknownReports(_)
+            | ServiceError::TooManyRotations(_) => StatusCode::TOO_MANY_REQUESTS,
             ServiceError::BusySigningIn
             | ServiceError::Plugin(_)
             | ServiceError::Store(

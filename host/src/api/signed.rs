@@ -1,11 +1,11 @@
-//! Calls that are signed, and answers that the host signs: `mdm_wire::signature` says how.
+//! Calls that are signed, and answers that the host signs: `mdm_wire::signature` and `mdm_wire::answer` say how.
 
 use super::{
     body::{self, json},
     problem::ApiError,
     rate::Meter,
 };
-use crate::service::{Service, ServiceError};
+use crate::service::{AuthenticatedAgent, Service, ServiceError};
 use axum::{
     body::{Body, Bytes, to_bytes},
     extract::{FromRequest, Request, State},
@@ -14,12 +14,27 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use mdm_wire::{
-    signature::{self, Answer, CONTENT_DIGEST, Headers, NEW, SIGNATURE, SIGNATURE_INPUT, Signed},
+    answer::{Answer, AnswerKind},
+    signature::{
+        self, AGENT, CONTENT_DIGEST, Headers, NEW, SIGNATURE, SIGNATURE_INPUT, SignatureError,
+        Signed,
+    },
     signing_key::VerifyingKey,
     time,
 };
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+/// The signature that the answer to a call refers to: none until the host has verified it.
+#[derive(Clone, Default)]
+struct Verified(Arc<OnceLock<Subject>>);
+
+struct Subject {
+    /// What the answer is if the call succeeds.
+    success: AnswerKind,
+    label: &'static str,
+    signature: Vec<u8>,
+}
 
 /// A call that says that it is signed. Nothing of it is true before that is verified.
 pub(super) struct SignedCall {
@@ -28,6 +43,7 @@ pub(super) struct SignedCall {
     headers: Headers,
     body: Bytes,
     meter: Option<Arc<Meter>>,
+    verified: Verified,
 }
 
 impl FromRequest<Arc<Service>> for SignedCall {
@@ -41,32 +57,68 @@ impl FromRequest<Arc<Service>> for SignedCall {
             path: request.uri().path().to_owned(),
             headers,
             meter: request.extensions().get::<Arc<Meter>>().cloned(),
+            verified: request
+                .extensions()
+                .get::<Verified>()
+                .cloned()
+                .unwrap_or_default(),
             body: body::read(request, service).await?,
         })
     }
 }
 
 impl SignedCall {
-    /// The device whose agent makes this call.
-    pub(super) async fn by_agent(&self, service: &Service) -> Result<String, ApiError> {
-        let device = service
-            .authenticate_agent(&self.request(), &self.headers)
-            .await?;
+    /// The agent that makes this call. It signs under these labels, [`AGENT`] among them, and the call is answered with
+    /// this kind of answer if it succeeds.
+    pub(super) async fn by_agent(
+        &self,
+        service: &Service,
+        labels: &[&'static str],
+        success: AnswerKind,
+    ) -> Result<AuthenticatedAgent, ApiError> {
+        self.headers
+            .check_labels(labels)
+            .map_err(ServiceError::from)?;
+        let signed = service.verify_agent(&self.request(), &self.headers).await?;
+        self.is_verified(success, AGENT, signed.signature());
+        let agent = service.admit_agent(signed).await?;
         if let Some(meter) = &self.meter {
-            meter.device(&device)?;
+            meter.device(&agent.device)?;
         }
-        Ok(device)
+        Ok(agent)
+    }
+
+    /// Checks that a device that asks to be taken in has the other half of its key, and has signed just now.
+    pub(super) fn by_newcomer(&self, key: &VerifyingKey) -> Result<(), ApiError> {
+        self.headers
+            .check_labels(&[NEW])
+            .map_err(ServiceError::from)?;
+        let signed = self.by_new_key(NEW, key)?;
+        self.is_verified(AnswerKind::Enrolled, NEW, &signed.signature);
+        Ok(Service::check_enrollment_time(&signed)?)
     }
 
     /// Checks that the caller has the other half of a new key of this device.
-    pub(super) fn by_new_key(&self, device: &str, key: &VerifyingKey) -> Result<(), ApiError> {
+    pub(super) fn by_new_key(&self, device: &str, key: &VerifyingKey) -> Result<Signed, ApiError> {
         let verified = Signed::of_request(&self.headers, NEW).and_then(|signed| {
             match signed.device == device {
-                true => signed.verify(&self.request(), &self.headers, key),
-                false => Err(signature::SignatureError::BadParameter("keyid")),
+                true => signed
+                    .verify(&self.request(), &self.headers, key)
+                    .map(|()| signed),
+                false => Err(SignatureError::BadParameter("keyid")),
             }
         });
         Ok(verified.map_err(ServiceError::from)?)
+    }
+
+    /// The answer refers to this signature from now on, whatever it is.
+    fn is_verified(&self, success: AnswerKind, label: &'static str, signature: &[u8]) {
+        // A call has one handler, which verifies one signature of its sender.
+        let _ = self.verified.0.set(Subject {
+            success,
+            label,
+            signature: signature.to_vec(),
+        });
     }
 
     /// The body.
@@ -100,26 +152,24 @@ fn headers(headers: &HeaderMap) -> Result<Headers, ApiError> {
     })
 }
 
-/// Signs every answer to a call that says that it is signed. It is an answer to that call and to no other, so it
-/// does not matter who asked.
+/// Signs the answer to a call whose signature was verified, and no other: a signature that refers to what was not
+/// verified could be shown to somebody else as the answer to their call.
 pub(super) async fn sign_answers(
     State(service): State<Arc<Service>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let signature = request.headers().get(SIGNATURE);
-    let to_answer = signature
-        .and_then(|value| value.to_str().ok())
-        .and_then(signature::to_answer);
+    let verified = Verified::default();
+    request.extensions_mut().insert(verified.clone());
     let response = next.run(request).await;
-    match to_answer {
+    match verified.0.get() {
         // On the heap, so that a call takes no memory for it while it waits.
-        Some((label, request)) => Box::pin(sign(&service, response, label, &request)).await,
+        Some(subject) => Box::pin(sign(&service, response, subject)).await,
         None => response,
     }
 }
 
-async fn sign(service: &Service, response: Response, label: &str, request: &[u8]) -> Response {
+async fn sign(service: &Service, response: Response, subject: &Subject) -> Response {
     let (mut parts, body) = response.into_parts();
     let failed = |error: String| {
         let text = format!("the answer could not be signed: {error}");
@@ -129,11 +179,13 @@ async fn sign(service: &Service, response: Response, label: &str, request: &[u8]
         Ok(body) => body,
         Err(error) => return failed(error.to_string()),
     };
+    let status = parts.status.as_u16();
     let answer = Answer {
-        status: parts.status.as_u16(),
+        kind: AnswerKind::of(subject.success, status),
+        status,
         body: &body,
-        label,
-        request,
+        label: subject.label,
+        request: &subject.signature,
     };
     let signed = match answer.sign(time::now() / 1000, service.keys().signing_key()) {
         Ok(signed) => signed,

@@ -1,18 +1,44 @@
 //! Who an agent is: the owner of the key that its device enrolled with, or has changed to since.
 
-use super::{MOST_ROUNDS, Service, ServiceError, check_trusted, freshness::Stale};
+use super::{
+    MOST_ROUNDS, Service, ServiceError, check_trusted,
+    freshness::{Stale, check_time},
+};
 use crate::{
     access::Caller,
     audit::AuditEntry,
     change::Change,
     keys::HostKeys,
-    store::{NotTaken, StoreError},
+    store::{AgentKey, NotTaken, StoreError},
 };
 use mdm_wire::{
     signature::{AGENT, Headers, Request, Signed},
+    signing_key::VerifyingKey,
     sync::{RotateKeysRequest, RotateKeysResponse},
     time,
 };
+
+/// The agent of a device, known by the key that it has signed a call with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthenticatedAgent {
+    /// Its device.
+    pub device: String,
+    /// What it signs with.
+    pub key: VerifyingKey,
+}
+
+/// A call that the agent of a device has signed, now or long ago.
+pub struct SignedByAgent {
+    signed: Signed,
+    key: AgentKey,
+}
+
+impl SignedByAgent {
+    /// The signature: an answer may refer to it.
+    pub fn signature(&self) -> &[u8] {
+        &self.signed.signature
+    }
+}
 
 impl Service {
     /// The keys that the host signs and seals with.
@@ -20,17 +46,25 @@ impl Service {
         &self.keys
     }
 
-    /// The device whose agent has signed this request, just now, and which was never taken before. That it was
-    /// signed is checked first: only the owner of a key can make the host remember anything.
-    pub async fn authenticate_agent(
+    /// Checks that the agent of a device has signed this request, whenever that was.
+    pub async fn verify_agent(
         &self,
         request: &Request<'_>,
         headers: &Headers,
-    ) -> Result<String, ServiceError> {
+    ) -> Result<SignedByAgent, ServiceError> {
         let signed = Signed::of_request(headers, AGENT)?;
         let key = self.store.agent_key(&signed.device).await?;
         let key = key.ok_or(ServiceError::UnknownAgent)?;
-        signed.verify(request, headers, &key)?;
+        signed.verify(request, headers, &key.key)?;
+        Ok(SignedByAgent { signed, key })
+    }
+
+    /// The agent that has signed a call, if it did so just now, the call was never taken before, and its device is
+    /// trusted. Only the owner of a key can make the host remember anything.
+    pub async fn admit_agent(
+        &self,
+        SignedByAgent { signed, key }: SignedByAgent,
+    ) -> Result<AuthenticatedAgent, ServiceError> {
         let mut taken = self.freshness.take(&signed, time::now() / 1000);
         if let (Ok(()), Some(replicas)) = (taken, &self.replicas) {
             let Signed {
@@ -46,13 +80,36 @@ impl Service {
             });
         }
         match taken {
-            Ok(()) => Ok(signed.device),
+            Ok(()) if key.is_revoked => Err(ServiceError::Revoked(signed.device)),
+            Ok(()) => Ok(AuthenticatedAgent {
+                device: signed.device,
+                key: key.key,
+            }),
             Err(Stale::NotFresh { sign_at }) => Err(ServiceError::NotFresh {
                 created: signed.created,
                 sign_at,
             }),
             Err(Stale::Replayed) => Err(ServiceError::Replayed),
         }
+    }
+
+    /// The agent that has signed this request, just now.
+    pub async fn authenticate_agent(
+        &self,
+        request: &Request<'_>,
+        headers: &Headers,
+    ) -> Result<AuthenticatedAgent, ServiceError> {
+        let signed = self.verify_agent(request, headers).await?;
+        self.admit_agent(signed).await
+    }
+
+    /// Checks that a device that asks to be taken in has signed that just now. Its token counts once, so nothing has to be
+    /// remembered.
+    pub fn check_enrollment_time(signed: &Signed) -> Result<(), ServiceError> {
+        check_time(signed.created, time::now() / 1000).map_err(|sign_at| ServiceError::NotFresh {
+            created: signed.created,
+            sign_at,
+        })
     }
 
     /// From now on, the agent signs with another key, and passwords are sealed to another. A pending command stays
@@ -65,12 +122,12 @@ impl Service {
         for _ in 0..MOST_ROUNDS {
             let snapshot = self.snapshot(device).await?;
             check_trusted(&snapshot)?;
-            let signs_with = self.store.agent_key(device).await?;
             let is_done = snapshot.public_key == request.public_key
-                && signs_with.as_ref() == Some(&request.signing_key);
+                && snapshot.signing_key == request.signing_key;
             if is_done {
                 return Ok(RotateKeysResponse {});
             }
+            self.agent_rates.rotation(device)?;
             let at = time::now();
             let change = Change::RotateKeys {
                 public_key: request.public_key.clone(),

@@ -1,6 +1,6 @@
 //! What an agent does: it enrolls once, and syncs ever after.
 
-use super::{Deed, Service, ServiceError, check_trusted};
+use super::{AuthenticatedAgent, Deed, Service, ServiceError, check_trusted};
 use crate::{
     access::Caller,
     bounds::check_device_name,
@@ -72,13 +72,14 @@ impl Service {
     /// agent syncs again without the report in question.
     pub async fn sync(
         self: &Arc<Self>,
-        device: &str,
+        agent: &AuthenticatedAgent,
         request: SyncRequest,
     ) -> Result<SyncResponse, ServiceError> {
         self.metrics.syncs.inc();
+        let device = agent.device.as_str();
         let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
         let mut contact = self.transport.contact(device, !wait.is_zero());
-        let mut standing = self.standing(device).await?;
+        let mut standing = self.standing(agent).await?;
         let has_news = !request.reports.is_empty() || !is_noted(&request.told, &standing.0);
         let request = Arc::new(request);
         if !wait.is_zero() {
@@ -94,7 +95,7 @@ impl Service {
             taken
                 .await
                 .map_err(|error| PluginError::HostFailed(error.to_string()))??;
-            standing = self.standing(device).await?;
+            standing = self.standing(agent).await?;
         }
         let deadline = Instant::now() + wait;
         let mut closing = self.closing.subscribe();
@@ -116,7 +117,7 @@ impl Service {
                 () = sleep_until(deadline) => {}
                 _ = closing.changed() => {}
             }
-            standing = self.standing(device).await?;
+            standing = self.standing(agent).await?;
         }
     }
 
@@ -135,10 +136,17 @@ impl Service {
         });
     }
 
-    async fn standing(&self, device: &str) -> Result<Standing, ServiceError> {
-        let unknown = || ServiceError::UnknownDevice(device.to_owned());
+    /// What the store knows of an agent's device. Errors if the agent has changed its keys since it was authenticated: whoever
+    /// has the earlier ones gets nothing any more.
+    async fn standing(&self, agent: &AuthenticatedAgent) -> Result<Standing, ServiceError> {
+        let device = &agent.device;
+        let unknown = || ServiceError::UnknownDevice(device.clone());
         let standing = self.store.snapshot_with_outbox(device).await?;
-        standing.ok_or_else(unknown)
+        let standing = standing.ok_or_else(unknown)?;
+        match standing.0.signing_key == agent.key {
+            true => Ok(standing),
+            false => Err(ServiceError::KeysRotated(device.clone())),
+        }
     }
 
     async fn take(&self, device: &str, request: &SyncRequest) -> Result<(), ServiceError> {
@@ -151,8 +159,14 @@ impl Service {
         self.hear(device, &request.told).await?;
         let mut refused = None;
         for report in &request.reports {
-            if let Err(error) = self.report(device, report).await {
-                refused.get_or_insert(error);
+            let Err(error) = self.report(device, report).await else {
+                continue;
+            };
+            let is_unknown = matches!(error, ServiceError::UnknownCommand { .. });
+            match is_unknown.then(|| self.agent_rates.unknown_report(device)) {
+                // The others come with the next sync: each of them is looked up in vain, too.
+                Some(Err(too_many)) => return Err(refused.unwrap_or(too_many)),
+                _ => refused = refused.or(Some(error)),
             }
         }
         refused.map_or(Ok(()), Err)
@@ -168,7 +182,8 @@ impl Service {
 
     #[tracing::instrument(level = "debug", skip_all, fields(device = device, command = report.command))]
     async fn report(&self, device: &str, report: &Report) -> Result<(), ServiceError> {
-        let outcome = shortened(report.outcome.clone());
+        let reported = Outcome::from(report.outcome.clone());
+        let outcome = shortened(reported.clone());
         let by = Caller::agent();
         let deed = Deed {
             detail: Some(outcome.to_string()),

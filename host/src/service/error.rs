@@ -31,6 +31,17 @@ pub enum ServiceError {
         "device {0} was revoked: nothing reaches it any more. Enroll it again if it is to be managed"
     )]
     Revoked(String),
+    /// The agent has changed its keys while this sync waited.
+    #[error(
+        "the keys of device {0} were changed while this sync waited: sync again, signed with the new key"
+    )]
+    KeysRotated(String),
+    /// The agent reports on too many commands that its device does not have.
+    #[error("device {0} reports on too many commands that it does not have: wait a second")]
+    TooManyUnknownReports(String),
+    /// The agent changes its keys too often.
+    #[error("device {0} changes its keys too often: wait a minute")]
+    TooManyRotations(String),
     /// The device is not as the caller has seen it.
     #[error(
         "device {0} has changed since you looked at it: look again, and ask again if you still want to"
@@ -254,6 +265,9 @@ impl ServiceError {
             Self::BadInvitation => "bad-invitation",
             Self::Credentials(_) => "credentials-failed",
             Self::Revoked(_) => "device-revoked",
+            Self::KeysRotated(_) => "keys-rotated",
+            Self::TooManyUnknownReports(_) => "too-many-unknown-reports",
+            Self::TooManyRotations(_) => "too-many-rotations",
             Self::UnknownCommand { .. } => "unknown-command",
             Self::UnknownGroup(_) => "unknown-group",
             Self::UnknownBulk(_) => "unknown-bulk",

@@ -12,6 +12,14 @@ use std::{
 /// How long a nonce has to be remembered at least, in seconds.
 const REMEMBERED: u64 = LONGEST_AGE + MOST_AHEAD;
 
+/// Checks that a signature was made just now. Errors with the time at which one would do. All in seconds since 1970.
+pub(super) fn check_time(created: u64, now: u64) -> Result<(), u64> {
+    match (now.saturating_sub(LONGEST_AGE)..=now + MOST_AHEAD).contains(&created) {
+        true => Ok(()),
+        false => Err(now),
+    }
+}
+
 /// Why a signature counts for nothing, although it was made with the right key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stale {

@@ -10,6 +10,7 @@
 //! undecided whether the change was committed, and who was told of it.
 
 mod agent_keys;
+mod agent_rates;
 mod agents;
 mod audit;
 mod bulk_outlook;
@@ -45,6 +46,7 @@ mod users;
 mod wake_ups;
 mod webhooks;
 
+pub use agent_keys::{AuthenticatedAgent, SignedByAgent};
 pub use bulk_outlook::{BulkOutlook, BulkVerdict};
 pub use bulk_sheet::SheetLine;
 pub use bulks::BulkRequest;
@@ -76,6 +78,7 @@ use crate::{
     transport::AgentSync,
     webhook::{Destinations, Sender},
 };
+use agent_rates::AgentRates;
 use failed_logins::FailedLogins;
 use freshness::Freshness;
 use login_throttle::LoginThrottle;
@@ -109,6 +112,7 @@ pub struct Service {
     password_rule: PasswordRule,
     keys: HostKeys,
     freshness: Freshness,
+    agent_rates: AgentRates,
     /// One for each instance that may run.
     threads: Threads,
     metrics: Arc<Metrics>,
@@ -194,6 +198,7 @@ impl Service {
             password_rule,
             keys,
             freshness: Freshness::new(time::now() / 1000),
+            agent_rates: AgentRates::default(),
             news: News::new(closing.subscribe()),
             hasher: PasswordHasher::default(),
             login_throttle: LoginThrottle::default(),
@@ -210,6 +215,7 @@ impl Service {
         for limit in host.login_throttle.limits() {
             host.share_limit(limit);
         }
+        host.agent_rates.share(&host);
         host
     }
 

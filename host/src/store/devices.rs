@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use mdm_wire::{
     decisions::{Command, Device},
     sealing::{PublicKey, Sealed},
+    signing_key::VerifyingKey,
     time::Timestamp,
     words::CommandId,
 };
@@ -19,6 +20,8 @@ pub struct Snapshot {
     pub name: String,
     /// Passwords are sealed to this key.
     pub public_key: PublicKey,
+    /// Its agent signs with the other half of this key, or did until the device was revoked.
+    pub signing_key: VerifyingKey,
     /// When it enrolled.
     pub enrolled_at: Timestamp,
     /// When an admin revoked it; none: it is trusted.

@@ -20,6 +20,15 @@ pub struct NewDevice {
     pub at: Timestamp,
 }
 
+/// What tells the signatures of a device's agent from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentKey {
+    /// The key.
+    pub key: VerifyingKey,
+    /// An admin has revoked the device: its agent is told so, and nothing else.
+    pub is_revoked: bool,
+}
+
 /// Who is let in as an agent, and what tells it from others.
 #[async_trait]
 pub trait Enrollment: Send + Sync + 'static {
@@ -35,9 +44,8 @@ pub trait Enrollment: Send + Sync + 'static {
     /// Takes a device in and spends the token. False: the token is unknown, spent or too old.
     async fn enroll(&self, token: TokenDigest, device: NewDevice) -> Result<bool, StoreError>;
 
-    /// What tells the signatures of this device's agent from others; none if there is no such device, or if it
-    /// was revoked.
-    async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>, StoreError>;
+    /// The key of this device's agent. Returns `None` if there is no such device.
+    async fn agent_key(&self, device: &str) -> Result<Option<AgentKey>, StoreError>;
 
     /// The key by which agents know the host of this store; `None` if no host has served from it yet.
     async fn host_key(&self) -> Result<Option<VerifyingKey>, StoreError>;

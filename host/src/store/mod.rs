@@ -27,7 +27,7 @@ pub use audit_trail::{AuditFilter, AuditTrail};
 pub use bulk_progress::{BulkFailures, BulkProgress};
 pub use bulks::{Bulk, BulkAnswer, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand};
 pub use devices::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot};
-pub use enrollment::{Enrollment, NewDevice};
+pub use enrollment::{AgentKey, Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord};
 pub use idempotency::{IdempotencyKeys, RESPONSE_RETENTION, RequestRecord, StoredResponse};
 pub use lifecycle::Lifecycle;

@@ -15,11 +15,10 @@ use mdm_wire::{
     },
     signing_key::SigningKey,
     sync::{
-        ENROLL_PATH, EnrollRequest, EnrollResponse, Report, SYNC_PATH, SealedCommand, SyncRequest,
-        SyncResponse,
+        ENROLL_PATH, EnrollRequest, EnrollResponse, Report, ReportedOutcome, SYNC_PATH,
+        SealedCommand, SyncRequest, SyncResponse,
     },
     time,
-    words::Outcome,
 };
 use serde_json::{Value, json};
 use std::sync::{
@@ -105,7 +104,7 @@ impl LightAgent {
 pub fn success(command: &SealedCommand) -> Report {
     Report {
         command: command.id.clone(),
-        outcome: Outcome::Success,
+        outcome: ReportedOutcome::SUCCESS,
     }
 }
 

@@ -13,7 +13,7 @@ async fn authenticate(fleet: &Fleet, headers: &Headers, body: &[u8]) -> Result<S
         .service
         .authenticate_agent(&signed_sync(body), headers)
         .await;
-    known.map_err(|error| match error {
+    known.map(|agent| agent.device).map_err(|error| match error {
         ServiceError::NotSigned(error) => format!("{error:?}"),
         other => format!("{other:?}"),
     })

@@ -9,7 +9,7 @@ use mdm_host::{
     keys::HostKeys,
     password::Password,
     plugin::{Limits, Plugin, REFERENCE, Runtime},
-    service::{PluginSettings, Plugins, Request, Reset, Service, ServiceError},
+    service::{AuthenticatedAgent, PluginSettings, Plugins, Request, Reset, Service, ServiceError},
     token,
 };
 use mdm_wire::{
@@ -268,7 +268,7 @@ impl Fleet {
     pub(crate) async fn report(&self, agent: &Agent, command: &Command, outcome: Outcome) {
         let report = Report {
             command: command.id.clone(),
-            outcome,
+            outcome: outcome.try_into().unwrap(),
         };
         self.try_sync(agent, vec![report]).await.unwrap();
     }
@@ -285,7 +285,7 @@ impl Fleet {
             policy: None,
             wait_seconds: 0,
         };
-        self.service.sync(&agent.device, request).await
+        self.service.sync(&agent.authenticated(), request).await
     }
 }
 
@@ -313,6 +313,14 @@ impl Agent {
             expires_at: command.expires_at,
         };
         Payload::open(&command.sealed, &self.key, &binding).unwrap()
+    }
+
+    /// As the host knows it once it has signed.
+    pub(crate) fn authenticated(&self) -> AuthenticatedAgent {
+        AuthenticatedAgent {
+            device: self.device.clone(),
+            key: self.signing_key.verifying_key().clone(),
+        }
     }
 
     /// Signs a sync.

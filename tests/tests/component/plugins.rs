@@ -8,7 +8,7 @@ use mdm_host::{
 use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, starting};
 use mdm_wire::{
     decisions::{PasswordRule, Refusal, Status, Terms},
-    sync::Report,
+    sync::{Report, ReportedOutcome},
     words::{Action, Failure, Outcome, Policy, Quality, Requirement},
 };
 use std::{
@@ -393,7 +393,7 @@ async fn law_7_what_an_agent_tells_is_cut_to_what_a_plugin_can_be_asked_to_carry
 
     let report = Report {
         command: reset.id,
-        outcome: Outcome::Success,
+        outcome: ReportedOutcome::SUCCESS,
     };
     let too_many = fleet.try_sync(&agent, vec![report; 101]).await;
     assert!(too_many.unwrap_err().to_string().contains("100 reports"));

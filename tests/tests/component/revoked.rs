@@ -36,7 +36,7 @@ async fn a_revoked_device_gets_in_no_more_and_what_waits_for_it_is_destroyed() {
         .service
         .authenticate_agent(&signed_sync(b"{}"), &headers)
         .await;
-    assert!(matches!(known, Err(ServiceError::UnknownAgent)));
+    assert!(matches!(known, Err(ServiceError::Revoked(_))));
     assert_eq!(
         fleet.command(&stolen, &reset).await.status,
         Status::Failed(Failure::Cancelled)
@@ -71,8 +71,8 @@ async fn a_sync_that_waits_ends_when_its_device_is_revoked() {
         policy: None,
         wait_seconds: 60,
     };
-    let (service, device) = (Arc::clone(&fleet.service), agent.device.clone());
-    let waiting = tokio::spawn(async move { service.sync(&device, request).await });
+    let (service, caller) = (Arc::clone(&fleet.service), agent.authenticated());
+    let waiting = tokio::spawn(async move { service.sync(&caller, request).await });
     while !fleet
         .service
         .device(&admin(), &agent.device)

@@ -509,7 +509,8 @@ async fn rule_12_a_device_in_contact_will_succeed() {
         policy: None,
         wait_seconds: 30,
     };
-    let waiting = fleet.service.sync(&agent.device, request);
+    let caller = agent.authenticated();
+    let waiting = fleet.service.sync(&caller, request);
     let asked = async {
         while !fleet
             .service

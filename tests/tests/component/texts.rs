@@ -13,7 +13,7 @@ use mdm_wire::{
     decisions::{PasswordRule, Status},
     sealing::PrivateKey,
     signing_key::SigningKey,
-    sync::{EnrollRequest, Report, Told},
+    sync::{EnrollRequest, Report, ReportedOutcome, Told},
     words::{Action, Failure, Outcome, ResetOptions},
 };
 use reqwest::Method;
@@ -57,7 +57,7 @@ async fn an_agent_whose_words_have_a_nul_is_heard_all_the_same() {
 
     let of_no_command = Report {
         command: "a\0b".into(),
-        outcome: Outcome::Success,
+        outcome: ReportedOutcome::SUCCESS,
     };
     let refused = fleet.try_sync(&agent, vec![of_no_command]).await;
     assert!(

@@ -163,7 +163,7 @@ fn the_old_key_of_a_device_and_the_key_of_a_revoked_one_are_refused() {
     scene.refuses(&scene.report(&old, 0, now()), 401, "unauthorized");
     let revoke = ["device", "revoke", &scene.phones[1].id];
     scene.lab.ask(&revoke, "").unwrap();
-    scene.refuses(&scene.report(&revoked, 1, now()), 401, "unauthorized");
+    scene.refuses(&scene.report(&revoked, 1, now()), 409, "device-revoked");
     let new = scene.agent(0);
     assert!(new.keys != old.keys);
     assert_eq!(scene.report(&new, 0, now()).send().unwrap().0, 200);

@@ -166,6 +166,25 @@ fn an_agent_takes_nothing_from_a_host_that_it_did_not_enroll_at() {
 }
 
 #[test]
+fn a_host_that_does_not_serve_yet_is_not_told_as_another_host() {
+    let lab = Lab::start().unwrap();
+    let mut phone = lab.enroll(Make::default()).unwrap();
+    // Its database is at a port where nobody listens.
+    let starting = Lab::stranger(&["--store", "postgres://mdm@127.0.0.1:1/mdm"]).unwrap();
+    let state = lab.folder().join(&phone.name).join("agent.json");
+    let text = fs::read_to_string(&state).unwrap();
+    fs::write(&state, text.replace(&lab.url(), &starting.url())).unwrap();
+    phone.switch_on().unwrap();
+    wait_until("the agent was told to wait", || {
+        Ok(phone.agent_log()?.contains("can't serve now (503"))
+    })
+    .unwrap();
+    let log = phone.agent_log().unwrap();
+    assert!(!log.contains("is not by the host"), "{log}");
+    assert!(phone.is_on().unwrap());
+}
+
+#[test]
 fn a_new_admin_token_replaces_the_lost_one_while_the_host_runs() {
     let lab = Lab::start().unwrap();
     let lost = lab.token().unwrap();

@@ -33,6 +33,7 @@ mod schema;
 mod secrets;
 mod states;
 mod strange_words;
+mod strangers;
 mod tls;
 mod trust;
 mod wake_up;

@@ -1,6 +1,14 @@
 //! A device that changes its keys: no command is lost, whenever the power is cut.
 
-use mdm_tests::lab::{Device, Lab, Make, text, wait_until};
+use mdm_tests::{
+    as_agent::AsAgent,
+    lab::{Device, Lab, Make, text, wait_until},
+};
+use serde_json::json;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Changes the keys, and says whether that came to its end.
 fn rotate(phone: &Device, options: &[&str]) -> bool {
@@ -48,6 +56,24 @@ fn a_power_cut_while_the_keys_are_changed_loses_neither_the_device_nor_a_command
         let outcome = lab.outcome(&phone, &command).unwrap();
         assert_eq!(outcome["status"], "success", "{step}: {outcome}");
     }
+}
+
+#[test]
+fn a_sync_that_waits_with_the_key_from_before_a_rotation_ends_at_the_rotation() {
+    let lab = Lab::start().unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let thief = AsAgent::of(&lab, &phone).unwrap();
+    let waiting = thread::spawn(move || {
+        let body = json!({"told": thief.told, "wait_seconds": 30});
+        thief.sync(&body).unwrap()
+    });
+    lab.wait_online(&phone).unwrap();
+    assert!(rotate(&phone, &[]));
+    let begin = Instant::now();
+    let (status, problem) = waiting.join().unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(5), "it waited on");
+    let kind = json!("keys-rotated");
+    assert_eq!((status, &problem["type"]), (401, &kind), "{problem}");
 }
 
 #[test]

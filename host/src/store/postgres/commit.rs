@@ -111,7 +111,7 @@ fn apply(
         )),
         Change::Revoke => {
             steps.push(Step::new(
-                "update devices set signing_key = null, revoked_at = $1, status = 'revoked' where id = $2",
+                "update devices set revoked_at = $1, status = 'revoked' where id = $2",
                 values![signed(at), id.clone()],
             ));
             steps.push(Step::new(

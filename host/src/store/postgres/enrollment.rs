@@ -10,7 +10,7 @@ use super::{
 use crate::{
     access::Caller,
     audit::AuditEntry,
-    store::{Enrollment, NewDevice, RequestRecord, StoreError, found_by},
+    store::{AgentKey, Enrollment, NewDevice, RequestRecord, StoreError, found_by},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -67,12 +67,18 @@ impl Enrollment for PostgresStore {
             .await
     }
 
-    async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>, StoreError> {
+    async fn agent_key(&self, device: &str) -> Result<Option<AgentKey>, StoreError> {
         let reader = self.reader().await?;
-        let query = "select signing_key from devices where id = $1";
+        let query =
+            "select signing_key, revoked_at is not null as is_revoked from devices where id = $1";
         let row = reader.row_if_any(query, &[&device]).await?;
-        let key = row.map(|row| rows::verifying_key(&row, "signing_key"));
-        Ok(key.transpose()?.flatten())
+        row.map(|row| {
+            Ok(AgentKey {
+                key: rows::verifying_key(&row, "signing_key")?,
+                is_revoked: row.try_get("is_revoked")?,
+            })
+        })
+        .transpose()
     }
 
     async fn host_key(&self) -> Result<Option<VerifyingKey>, StoreError> {
@@ -80,8 +86,8 @@ impl Enrollment for PostgresStore {
         let row = reader
             .row_if_any("select verifying_key from host", &[])
             .await?;
-        let key = row.map(|row| rows::verifying_key(&row, "verifying_key"));
-        Ok(key.transpose()?.flatten())
+        row.map(|row| rows::verifying_key(&row, "verifying_key"))
+            .transpose()
     }
 
     async fn claim(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError> {
@@ -94,7 +100,7 @@ impl Enrollment for PostgresStore {
                     )
                     .await?;
                 let row = batch.row("select verifying_key from host", &[]).await?;
-                Ok(rows::verifying_key(&row, "verifying_key")?.unwrap_or(ours))
+                rows::verifying_key(&row, "verifying_key")
             })
             .await
     }

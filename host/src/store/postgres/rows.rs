@@ -15,7 +15,7 @@ use std::{fmt::Display, str::FromStr};
 use tokio_postgres::Row;
 
 /// Devices with their latest command and the one in flight, whatever follows as a condition on `d`.
-pub(super) const SNAPSHOTS: &str = "select d.id, d.name, d.public_key, d.api_level, d.agent_version, \
+pub(super) const SNAPSHOTS: &str = "select d.id, d.name, d.public_key, d.signing_key, d.api_level, d.agent_version, \
     d.management_mode, d.managed_profile, d.condition, d.policy, d.policy_override_command, \
     d.policy_override_since, d.enrolled_at, d.revoked_at, d.last_sync, d.version, \
     array(select name from device_groups where device = d.id order by name) as groups, \
@@ -55,6 +55,7 @@ pub(super) fn snapshot(row: &Row) -> Result<Snapshot, StoreError> {
         },
         name: row.try_get("name")?,
         public_key: PublicKey::from_bytes(public_key).map_err(unreadable)?,
+        signing_key: verifying_key(row, "signing_key")?,
         enrolled_at: number(row, "enrolled_at")?,
         revoked_at: optional_number(row, "revoked_at")?,
         version: row.try_get("version")?,
@@ -107,11 +108,9 @@ pub(super) fn audit_entry(row: &Row) -> Result<AuditEntry, StoreError> {
     })
 }
 
-pub(super) fn verifying_key(row: &Row, column: &str) -> Result<Option<VerifyingKey>, StoreError> {
-    let bytes: Option<&[u8]> = row.try_get(column)?;
-    bytes
-        .map(|bytes| VerifyingKey::from_bytes(bytes).map_err(unreadable))
-        .transpose()
+pub(super) fn verifying_key(row: &Row, column: &str) -> Result<VerifyingKey, StoreError> {
+    let bytes: &[u8] = row.try_get(column)?;
+    VerifyingKey::from_bytes(bytes).map_err(unreadable)
 }
 
 /// Bytes of a fixed number, such as a digest.

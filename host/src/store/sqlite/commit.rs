@@ -97,7 +97,7 @@ fn apply(connection: &Connection, commit: &Commit, change: &Change) -> Result<()
         Change::Revoke => {
             connection
                 .prepare_cached(
-                    "update devices set signing_key = null, revoked_at = ?, status = 'revoked' where id = ?",
+                    "update devices set revoked_at = ?, status = 'revoked' where id = ?",
                 )?
                 .execute(params![at, device])?;
             connection

@@ -4,7 +4,7 @@ use super::{SqliteStore, audit, rows, webhooks};
 use crate::{
     access::Caller,
     audit::AuditEntry,
-    store::{Enrollment, NewDevice, RequestRecord, StoreError, found_by},
+    store::{AgentKey, Enrollment, NewDevice, RequestRecord, StoreError, found_by},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -60,12 +60,18 @@ impl Enrollment for SqliteStore {
             .await
     }
 
-    async fn agent_key(&self, device: &str) -> Result<Option<VerifyingKey>, StoreError> {
+    async fn agent_key(&self, device: &str) -> Result<Option<AgentKey>, StoreError> {
         self.look_up(|connection| {
-            let mut query =
-                connection.prepare_cached("select signing_key from devices where id = ?")?;
-            let key = query.query_row([device], |row| rows::verifying_key(row, "signing_key"));
-            Ok(key.optional()?.flatten())
+            let mut query = connection.prepare_cached(
+                "select signing_key, revoked_at is not null as is_revoked from devices where id = ?",
+            )?;
+            let key = query.query_row([device], |row| {
+                Ok(AgentKey {
+                    key: rows::verifying_key(row, "signing_key")?,
+                    is_revoked: row.get("is_revoked")?,
+                })
+            });
+            Ok(key.optional()?)
         })
     }
 
@@ -106,7 +112,7 @@ impl Enrollment for SqliteStore {
 fn host_key(connection: &Connection) -> Result<Option<VerifyingKey>, StoreError> {
     let mut query = connection.prepare_cached("select verifying_key from host")?;
     let key = query.query_row([], |row| rows::verifying_key(row, "verifying_key"));
-    Ok(key.optional()?.flatten())
+    Ok(key.optional()?)
 }
 
 fn insert_device(

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{error::Error, str::FromStr};
 
-pub(super) const DEVICE_COLUMNS: &str = "id, name, public_key, api_level, agent_version, \
+pub(super) const DEVICE_COLUMNS: &str = "id, name, public_key, signing_key, api_level, agent_version, \
     management_mode, managed_profile, condition, policy, policy_override_command, \
     policy_override_since, enrolled_at, revoked_at, last_sync, version, \
     (select json_group_array(name) from device_groups where device = devices.id) as groups";
@@ -44,6 +44,7 @@ pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         },
         name: row.get("name")?,
         public_key: PublicKey::from_bytes(&public_key).map_err(unreadable)?,
+        signing_key: verifying_key(row, "signing_key")?,
         enrolled_at: row.get("enrolled_at")?,
         revoked_at: row.get("revoked_at")?,
         version: row.get("version")?,
@@ -109,11 +110,9 @@ pub(super) fn audit_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     })
 }
 
-pub(super) fn verifying_key(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<VerifyingKey>> {
-    let bytes: Option<Vec<u8>> = row.get(column)?;
-    bytes
-        .map(|bytes| VerifyingKey::from_bytes(&bytes).map_err(unreadable))
-        .transpose()
+pub(super) fn verifying_key(row: &Row<'_>, column: &str) -> rusqlite::Result<VerifyingKey> {
+    let bytes: Vec<u8> = row.get(column)?;
+    VerifyingKey::from_bytes(&bytes).map_err(unreadable)
 }
 
 pub(super) fn to_json(record: &impl Serialize) -> rusqlite::Result<String> {

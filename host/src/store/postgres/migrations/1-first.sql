@@ -5,7 +5,7 @@ create table devices (
     id text collate "C" primary key,
     name text not null,
     public_key bytea not null,
-    signing_key bytea,                         -- tells what its agent has signed; null: revoked
+    signing_key bytea not null,                -- tells what its agent has signed
     api_level bigint not null,
     agent_version text not null,
     management_mode text not null,

@@ -5,7 +5,7 @@ create table devices (
     id text primary key,
     name text not null,
     public_key blob not null,
-    signing_key blob,                          -- tells what its agent has signed; null: revoked
+    signing_key blob not null,                 -- tells what its agent has signed
     api_level integer not null,
     agent_version text not null,
     management_mode text not null,
