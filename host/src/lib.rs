@@ -4,7 +4,7 @@
 //! [`service`] is the heart: one function for each use case. Below it lie [`plugin`], [`store`],
 //! [`transport`] and [`webhook`], which know nothing of each other; above it [`api`], [`dashboard`] and [`cli`], which know
 //! nothing else. What passes between them lies beside: [`access`], [`change`], [`event`], [`audit`], [`password`], [`keys`],
-//! [`metrics`], [`public_url`].
+//! [`metrics`], [`public_url`], [`supervisor`].
 
 pub mod access;
 pub mod api;
@@ -18,6 +18,7 @@ pub mod event;
 pub mod idempotency;
 pub mod keys;
 pub mod limiter;
+mod log;
 pub mod metrics;
 mod object;
 pub mod password;
@@ -25,6 +26,7 @@ pub mod plugin;
 pub mod public_url;
 pub mod service;
 pub mod store;
+pub mod supervisor;
 mod text;
 pub mod token;
 pub mod transport;

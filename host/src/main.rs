@@ -3,7 +3,11 @@
 use clap::Parser as _;
 use mdm_host::cli::Cli;
 use mdm_wire::escape::Escaped;
-use std::{alloc::System, process::ExitCode};
+use std::{
+    alloc::System,
+    io::{Write as _, stderr},
+    process::ExitCode,
+};
 use zeroizing_alloc::ZeroAlloc;
 
 /// Wipes whatever is freed, by whichever library: it may have held a password.
@@ -14,7 +18,9 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mdm-host: {}", Escaped(&format!("{error:#}")));
+            let error = format!("{error:#}");
+            // Nobody may read this any more.
+            let _ = writeln!(stderr(), "mdm-host: {}", Escaped(&error));
             ExitCode::FAILURE
         }
     }

@@ -8,7 +8,7 @@ use std::{
     io::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
@@ -295,6 +295,22 @@ impl Lab {
         };
         ensure!(ended.success(), "{ended}: {}", self.host_log()?);
         Ok(())
+    }
+
+    /// Waits until the host has ended by itself.
+    pub fn wait_for_end(&mut self) -> anyhow::Result<ExitStatus> {
+        let mut host = self.host.take().context("the host does not run")?;
+        let deadline = Instant::now() + 2 * PATIENCE;
+        loop {
+            if let Some(status) = host.try_wait()? {
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                self.host = Some(host);
+                bail!("the host does not end: {}", self.host_log()?);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The host's process, while it runs.

@@ -8,6 +8,7 @@ pub(crate) mod auth;
 pub(crate) mod body;
 mod bounds;
 mod bulks;
+pub mod certificate;
 mod client_address;
 pub mod connections;
 pub mod document;

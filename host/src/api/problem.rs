@@ -98,6 +98,7 @@ impl From<ServiceError> for ApiError {
             | ServiceError::Plugin(_)
             | ServiceError::Store(
                 StoreError::Busy(_)
+                | StoreError::NotLeader
                 | StoreError::Newer { .. }
                 | StoreError::OtherSchema(_)
                 | StoreError::Failed(_),

@@ -2,9 +2,15 @@
 //! may have been a password. Whatever a library frees, the allocator of `mdm-host` wipes; this is about the
 //! buffers that live as long as a connection.
 
-use super::rate::Peer;
+use super::{connections::ConnectionPeer, problem::ApiError, rate::Peer};
 use crate::metrics::HttpMetrics;
-use axum::{Router, serve::Listener};
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+    serve::Listener,
+};
 use hyper::{Request, body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -13,30 +19,51 @@ use hyper_util::{
 };
 use std::{
     io,
-    net::SocketAddr,
     pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::timeout,
+};
 
 /// The most that is read of a connection at a time, in bytes; also the most that a request's head can have.
 /// It is the least that hyper takes. A buffer of this size is too small for a second read after a request, so
 /// before hyper waits for more, it takes the buffer anew or lets it go.
 const READ_AT_ONCE: usize = 8 << 10;
 
+/// How long the head of the one request of a reserved connection may take: others wait for its place.
+const RESERVED_HEAD_TIME: Duration = Duration::from_secs(3);
+
+/// How long callers may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// For the head of a request.
+    pub head: Duration,
+    /// For the calls that are under way when the host stops: what is not done then is cut off.
+    pub shutdown: Duration,
+}
+
 /// Serves connections until it is told to stop, and then ends each after the call that is under way.
 pub async fn serve(
-    mut listener: impl Listener<Addr = SocketAddr>,
+    mut listener: impl Listener<Addr = ConnectionPeer>,
     router: Router,
-    head_time: Duration,
+    times: Times,
     metrics: &HttpMetrics,
     stop: impl Future<Output = ()>,
 ) {
     let mut http = http1::Builder::new();
     http.max_buf_size(READ_AT_ONCE)
         .timer(TokioTimer::new())
-        .header_read_timeout(head_time);
+        .header_read_timeout(times.head);
+    let mut one_call = http.clone();
+    one_call
+        .keep_alive(false)
+        .header_read_timeout(RESERVED_HEAD_TIME.min(times.head));
+    let probes = Router::new()
+        .fallback(answer_probe)
+        .with_state(router.clone());
     let too_slow = metrics.limit("head-time");
     let connections = GracefulShutdown::new();
     let mut stop = pin!(stop);
@@ -45,9 +72,13 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
+        let (http, router) = match peer.is_reserved {
+            true => (&one_call, &probes),
+            false => (&http, &router),
+        };
         let service = WithPeer {
             router: TowerToHyperService::new(router.clone()),
-            peer: Peer(peer),
+            peer: Peer(peer.address),
         };
         let connection = http.serve_connection(TokioIo::new(Wiping(stream)), service);
         let connection = connections.watch(connection);
@@ -62,7 +93,27 @@ pub async fn serve(
         });
     }
     drop(listener);
-    connections.shutdown().await;
+    if timeout(times.shutdown, connections.shutdown())
+        .await
+        .is_err()
+    {
+        let seconds = times.shutdown.as_secs();
+        tracing::warn!("calls that were under way were cut off after {seconds} s");
+    }
+}
+
+/// Answers whether the host lives and can serve, on a reserved connection: other calls have no place there.
+async fn answer_probe(State(router): State<Router>, request: axum::extract::Request) -> Response {
+    if !matches!(request.uri().path(), "/health" | "/ready") {
+        let text = "the host has all the connections that it may have: try again in a moment";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return ApiError::new(status, "too-many-connections", text).into_response();
+    }
+    let mut router = router;
+    match tower_service::Service::call(&mut router, request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }
 
 /// All routes, for one connection. A layer would do the same, and make every route anew for each connection.

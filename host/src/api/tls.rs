@@ -1,25 +1,25 @@
 //! Listening by TLS. Handshakes run beside each other, each within a time, so that a caller who dawdles keeps
 //! nobody waiting.
 
-use super::{connections::LimitedListener, held::Held, serving::Wiping};
+use super::{
+    certificate::{Certificate, TlsError},
+    connections::{ConnectionPeer, LimitedListener},
+    held::Held,
+    serving::Wiping,
+};
+use crate::supervisor::Supervisor;
 use axum::serve::Listener;
-use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Mutex, Semaphore, mpsc},
     time::timeout,
 };
 use tokio_rustls::{
     TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::ring::default_provider,
-        pki_types::{
-            CertificateDer, PrivateKeyDer,
-            pem::{self, PemObject as _},
-        },
-    },
+    rustls::{ServerConfig, crypto::ring::default_provider},
     server::TlsStream,
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long a handshake may take.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -30,91 +30,88 @@ const MOST_HANDSHAKES: usize = 512;
 /// A connection whose handshake is done. rustls decrypts in the buffer that it reads into.
 type Secured = TlsStream<Wiping<Held>>;
 
-/// Why TLS can't be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// The certificates can't be read.
-    #[error(
-        "the certificates in {path} can't be read: {source}. Give a PEM file, the host's own first"
-    )]
-    Certificates {
-        /// Which file.
-        path: String,
-        /// Why.
-        source: pem::Error,
-    },
-    /// The private key can't be read.
-    #[error("the private key in {path} can't be read: {source}. Give a PEM file")]
-    Key {
-        /// Which file.
-        path: String,
-        /// Why.
-        source: pem::Error,
-    },
-    /// The key is not that of the certificate, or one of them is of a kind that TLS doesn't have.
-    #[error("the certificate and the key don't fit: {0}")]
-    DontFit(#[from] tokio_rustls::rustls::Error),
-}
-
-/// Reads a certificate with its chain, and its key.
-pub fn server_config(certificates: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let chain: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(certificates).and_then(Iterator::collect);
-    let chain = chain.map_err(|source| TlsError::Certificates {
-        path: certificates.display().to_string(),
-        source,
-    })?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Key {
-        path: key.display().to_string(),
-        source,
-    })?;
+/// Listens with this certificate.
+pub fn server_config(certificate: Arc<Certificate>) -> Result<Arc<ServerConfig>, TlsError> {
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_cert_resolver(certificate);
     Ok(Arc::new(config))
 }
 
 /// A listener that gives out connections whose handshake is done.
 pub struct TlsListener {
-    address: SocketAddr,
-    ready: mpsc::Receiver<(Secured, SocketAddr)>,
+    address: ConnectionPeer,
+    ready: mpsc::Receiver<(Secured, ConnectionPeer)>,
+    _stop: DropGuard,
 }
 
 impl TlsListener {
-    /// Begins to accept connections.
-    pub fn new(listener: LimitedListener, config: Arc<ServerConfig>) -> io::Result<Self> {
+    /// Begins to accept connections, and goes on until it is dropped.
+    pub fn new(
+        listener: LimitedListener,
+        config: Arc<ServerConfig>,
+        supervisor: &Supervisor,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (done, ready) = mpsc::channel(MOST_HANDSHAKES);
-        tokio::spawn(accept(listener, TlsAcceptor::from(config), done));
-        Ok(Self { address, ready })
+        let handshakes = Arc::new(Handshakes {
+            listener: Mutex::new(listener),
+            acceptor: TlsAcceptor::from(config),
+            done,
+        });
+        let stop = CancellationToken::new();
+        supervisor.spawn("tls-listener", stop.clone(), move |stop| {
+            let handshakes = Arc::clone(&handshakes);
+            async move {
+                tokio::select! {
+                    () = handshakes.accept() => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+        });
+        Ok(Self {
+            address,
+            ready,
+            _stop: stop.drop_guard(),
+        })
     }
 }
 
-async fn accept(
-    mut listener: LimitedListener,
+/// What accepts connections and has their handshakes done.
+struct Handshakes {
+    listener: Mutex<LimitedListener>,
     acceptor: TlsAcceptor,
-    done: mpsc::Sender<(Secured, SocketAddr)>,
-) {
-    let places = Arc::new(Semaphore::new(MOST_HANDSHAKES));
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        let (stream, caller) = listener.accept().await;
-        let (acceptor, done) = (acceptor.clone(), done.clone());
-        tokio::spawn(async move {
-            match timeout(HANDSHAKE_TIME, acceptor.accept(Wiping(stream))).await {
-                // Nobody receives once the host stops.
-                Ok(Ok(stream)) => drop(done.send((stream, caller)).await),
-                Ok(Err(error)) => tracing::debug!(%caller, %error, "a TLS handshake failed"),
-                Err(_) => tracing::debug!(%caller, "a TLS handshake took too long"),
-            }
-            drop(place);
-        });
+    done: mpsc::Sender<(Secured, ConnectionPeer)>,
+}
+
+impl Handshakes {
+    async fn accept(&self) {
+        let mut listener = self.listener.lock().await;
+        let places = Arc::new(Semaphore::new(MOST_HANDSHAKES));
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            let (stream, peer) = listener.accept().await;
+            let (acceptor, done) = (self.acceptor.clone(), self.done.clone());
+            tokio::spawn(async move {
+                match timeout(HANDSHAKE_TIME, acceptor.accept(Wiping(stream))).await {
+                    // Nobody receives once the host stops.
+                    Ok(Ok(stream)) => drop(done.send((stream, peer)).await),
+                    Ok(Err(error)) => {
+                        tracing::debug!(peer = %peer.address, %error, "a TLS handshake failed")
+                    }
+                    Err(_) => {
+                        tracing::debug!(peer = %peer.address, "a TLS handshake took too long")
+                    }
+                }
+                drop(place);
+            });
+        }
     }
 }
 
 impl Listener for TlsListener {
     type Io = Secured;
-    type Addr = SocketAddr;
+    type Addr = ConnectionPeer;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         match self.ready.recv().await {
@@ -124,7 +121,7 @@ impl Listener for TlsListener {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<ConnectionPeer> {
         Ok(self.address)
     }
 }

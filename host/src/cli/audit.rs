@@ -1,6 +1,6 @@
 //! `mdm-host audit`.
 
-use super::store::StoreOptions;
+use super::{out, store::StoreOptions};
 use crate::audit::Chain;
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;
@@ -49,12 +49,12 @@ impl Audit {
                 broken(&kept)
             );
         }
-        println!(
+        out::line(format_args!(
             "{} lines, none removed, changed or put in\nnote this line elsewhere, and check with --noted the next time: {}:{}",
             chain.number,
             chain.number,
             hex(&chain.digest)
-        );
+        ))?;
         store.check_schema().await?;
         store.close().await?;
         Ok(())

@@ -1,6 +1,6 @@
 //! `mdm-host backup`: a copy of the store, which a host may be using.
 
-use super::{files, store::StoreOptions};
+use super::{files, out, store::StoreOptions};
 use crate::store::SqliteStore;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
@@ -18,7 +18,7 @@ impl Backup {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let (file, kept) = (&self.file, &self.kept);
         if let Some(options) = kept.postgres()? {
-            println!("{}", options.dump_command(file));
+            out::line(options.dump_command(file))?;
             bail!(
                 "nothing was backed up: a PostgreSQL database is backed up by its own pg_dump, with the command above \
                  (of the server's version or a later one; the password from PGPASSWORD or ~/.pgpass). Keep host.key \
@@ -32,12 +32,12 @@ impl Backup {
         SqliteStore::back_up(&from, copy.path())
             .with_context(|| format!("{} was not backed up", from.display()))?;
         ensure!(files::put_in_place(copy, file)?, taken());
-        println!(
+        out::line(format_args!(
             "{} is backed up to {}. Keep {} apart: it is not in the backup, which is of no use without it",
             from.display(),
             file.display(),
             kept.folder()?.host_key_path().display()
-        );
+        ))?;
         Ok(())
     }
 }

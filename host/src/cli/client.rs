@@ -1,8 +1,8 @@
 //! Asking a host over its API.
 
-use super::{Host, terminal};
+use super::{Host, out, terminal};
 use crate::{api::plugin::SIGNATURE_HEADER, store::PluginFile};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use mdm_wire::{
     escape::{self, Escaped},
@@ -74,9 +74,9 @@ impl Client {
             .await
             .context("the host's answer did not arrive whole")?
         {
-            into.write_all(&bytes)?;
+            into.write_all(&bytes).map_err(out::not_written)?;
         }
-        Ok(into.flush()?)
+        into.flush().map_err(out::not_written)
     }
 
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<T> {
@@ -168,17 +168,19 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
-        bail!(self.refusal(status, &whole(response).await?))
+        Err(self.refusal(status, &whole(response).await?))
     }
 
-    fn refusal(&self, status: StatusCode, text: &[u8]) -> String {
+    fn refusal(&self, status: StatusCode, text: &[u8]) -> anyhow::Error {
         match serde_json::from_slice::<Problem>(text) {
             Ok(problem) if self.json => {
-                println!("{}", escape::json(&String::from_utf8_lossy(text)));
-                Escaped(&problem.kind).to_string()
+                match out::line(escape::json(&String::from_utf8_lossy(text))) {
+                    Ok(()) => anyhow!("{}", Escaped(&problem.kind)),
+                    Err(error) => error,
+                }
             }
-            Ok(problem) => format!("{} ({})", Escaped(&problem.detail), Escaped(&problem.kind)),
-            Err(_) => format!("the host at {} answered {status}", self.url),
+            Ok(problem) => anyhow!("{} ({})", Escaped(&problem.detail), Escaped(&problem.kind)),
+            Err(_) => anyhow!("the host at {} answered {status}", self.url),
         }
     }
 
@@ -189,11 +191,10 @@ impl Client {
         page: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<()> {
         if self.json {
-            println!("{}", terminal::json(answer)?);
+            out::line(terminal::json(answer)?)
         } else {
-            println!("{}", page(&terminal::escaped(answer)?).trim_end());
+            out::line(page(&terminal::escaped(answer)?).trim_end())
         }
-        Ok(())
     }
 }
 

@@ -3,12 +3,14 @@
 use crate::{
     api::{
         TrustedProxies,
-        connections::{ConnectionLimits, LimitedListener},
-        serving,
+        certificate::Certificate,
+        connections::{ConnectionLimits, LimitedListener, RESERVED_CONNECTIONS},
+        serving::{self, Times},
         tls::{self, TlsListener},
     },
     metrics::Metrics,
     public_url::PublicUrl,
+    supervisor::Supervisor,
 };
 use anyhow::{Context as _, bail};
 use axum::Router;
@@ -21,10 +23,10 @@ use std::{
     time::Duration,
 };
 use tokio::net::TcpListener;
-use tokio_rustls::rustls::ServerConfig;
 
-/// The files that a host has open beside its connections: its database, and what its libraries open.
-const OTHER_FILES: u64 = 256;
+/// The files that a host has open beside its connections: its database, and what its libraries open. If the system allows
+/// few files, a half of them.
+const OTHER_FILES: u64 = 256 + RESERVED_CONNECTIONS as u64;
 
 #[derive(Args)]
 pub(super) struct ListenOptions {
@@ -80,16 +82,16 @@ fn count(text: &str) -> Result<usize, String> {
 /// A host's door, before it is opened.
 pub(super) struct Door {
     listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
+    certificate: Option<Arc<Certificate>>,
     limits: ConnectionLimits,
     proxies: TrustedProxies,
 }
 
 impl ListenOptions {
-    /// How to listen by TLS; none: by plain HTTP, and only where that harms nobody.
-    pub(super) fn tls(&self) -> anyhow::Result<Option<Arc<ServerConfig>>> {
+    /// What to listen with by TLS; none: by plain HTTP, and only where that harms nobody.
+    pub(super) fn certificate(&self) -> anyhow::Result<Option<Arc<Certificate>>> {
         match (&self.tls_cert, &self.tls_key) {
-            (Some(certificate), Some(key)) => Ok(Some(tls::server_config(certificate, key)?)),
+            (Some(chain), Some(key)) => Ok(Some(Arc::new(Certificate::read(chain, key)?))),
             _ if self.listen.ip().is_loopback() || self.plain_http => Ok(None),
             _ => bail!(
                 "{} can be reached by others, and plain HTTP would show them every token and password: \
@@ -119,13 +121,16 @@ impl ListenOptions {
     }
 
     /// Listens; nobody is served yet.
-    pub(super) async fn listen(&self, tls: Option<Arc<ServerConfig>>) -> anyhow::Result<Door> {
+    pub(super) async fn listen(
+        &self,
+        certificate: Option<Arc<Certificate>>,
+    ) -> anyhow::Result<Door> {
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("can't listen on {}", self.listen))?;
         Ok(Door {
             listener,
-            tls,
+            certificate,
             limits: ConnectionLimits {
                 most: with_files_for(self.connections),
                 most_per_address: self.connections_per_address,
@@ -147,7 +152,7 @@ fn with_files_for(connections: usize) -> usize {
     let wanted = (connections as u64).saturating_add(OTHER_FILES);
     match rlimit::increase_nofile_limit(wanted) {
         Ok(files) if files < wanted => {
-            let fewer = files.saturating_sub(OTHER_FILES).max(1);
+            let fewer = files.saturating_sub(OTHER_FILES.min(files / 2)).max(1);
             tracing::warn!(
                 wanted = connections,
                 connections = fewer,
@@ -166,25 +171,36 @@ fn with_files_for(connections: usize) -> usize {
 impl Door {
     /// Where it is.
     pub(super) fn url(&self) -> anyhow::Result<String> {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let scheme = if self.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         Ok(format!("{scheme}://{}", self.listener.local_addr()?))
     }
 
-    /// Serves whoever calls until it is told to stop.
+    /// Serves whoever calls until it is told to stop. Calls that are under way then may take so long.
     pub(super) async fn serve(
         self,
         router: Router,
         metrics: &Arc<Metrics>,
+        supervisor: &Supervisor,
         stop: impl Future<Output = ()>,
+        patience: Duration,
     ) -> anyhow::Result<()> {
         let listener = LimitedListener::new(self.listener, self.limits, self.proxies, metrics);
-        let (head_time, metrics) = (self.limits.head_time, &metrics.http);
-        match self.tls {
-            Some(config) => {
-                let listener = TlsListener::new(listener, config)?;
-                serving::serve(listener, router, head_time, metrics, stop).await;
+        let times = Times {
+            head: self.limits.head_time,
+            shutdown: patience,
+        };
+        let metrics = &metrics.http;
+        match self.certificate {
+            Some(certificate) => {
+                let config = tls::server_config(certificate)?;
+                let listener = TlsListener::new(listener, config, supervisor)?;
+                serving::serve(listener, router, times, metrics, stop).await;
             }
-            None => serving::serve(listener, router, head_time, metrics, stop).await,
+            None => serving::serve(listener, router, times, metrics, stop).await,
         }
         Ok(())
     }

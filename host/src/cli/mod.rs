@@ -10,6 +10,7 @@ mod folder;
 mod host_key;
 mod limits;
 mod listening;
+mod out;
 mod password;
 mod plugin;
 mod policy;
@@ -28,7 +29,7 @@ mod webhook;
 
 use clap::{Args, Parser, Subcommand};
 use client::Client;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// Sets, resets and removes the lock-screen passwords of managed Android devices.
 #[derive(Parser)]
@@ -109,7 +110,7 @@ impl Cli {
         let threads = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
-        threads.block_on(async {
+        let ended = threads.block_on(async {
             match self.command {
                 Command::Serve(serve) => serve.run().await,
                 Command::NewAdminToken(new) => new.run().await,
@@ -125,6 +126,12 @@ impl Cli {
                 Command::User(user) => user.run().await,
                 Command::Webhook(webhook) => webhook.run().await,
             }
-        })
+        });
+        // What runs on still was cut off.
+        threads.shutdown_timeout(Duration::from_secs(1));
+        match ended {
+            Err(error) if error.is::<out::ReaderGone>() => Ok(()),
+            ended => ended,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `mdm-host restore`: puts a backup where a host finds it. It never replaces a store.
 
-use super::{files, folder::Folder, store::StoreOptions};
+use super::{files, folder::Folder, out, store::StoreOptions};
 use crate::{
     access::Caller,
     audit::AuditEntry,
@@ -23,7 +23,7 @@ impl Restore {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let (file, kept) = (&self.file, &self.kept);
         if let Some(options) = kept.postgres()? {
-            println!("{}", options.restore_command(file));
+            out::line(options.restore_command(file))?;
             bail!(
                 "nothing was restored: a PostgreSQL database is restored by its own pg_restore, with the command above, \
                  into a new and empty database (of the server's version or a later one; the password from PGPASSWORD or \
@@ -57,10 +57,17 @@ impl Restore {
             refused(),
             database.display()
         );
-        println!("{} is restored to {}", file.display(), database.display());
+        out::line(format_args!(
+            "{} is restored to {}",
+            file.display(),
+            database.display()
+        ))?;
         if !folder.host_key()?.is_in_place() {
             let key = folder.host_key_path();
-            println!("put the host.key that belongs to it into {}", key.display());
+            out::line(format_args!(
+                "put the host.key that belongs to it into {}",
+                key.display()
+            ))?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::folder::Folder;
 use crate::{
     metrics::StoreMetrics,
     store::{PostgresOptions, PostgresStore, PostgresUrl, SqliteStore, Store},
+    supervisor::Supervisor,
 };
 use anyhow::{Context as _, ensure};
 use clap::Args;
@@ -45,14 +46,21 @@ impl StoreOptions {
         Folder::open(&self.data)
     }
 
-    /// Opens the store, which counts its commits by these.
-    pub(super) async fn open(&self, metrics: StoreMetrics) -> anyhow::Result<Arc<dyn Store>> {
+    /// Opens the store, which counts its commits by these, and whose background tasks run under this supervisor.
+    pub(super) async fn open(
+        &self,
+        metrics: StoreMetrics,
+        supervisor: &Arc<Supervisor>,
+    ) -> anyhow::Result<Arc<dyn Store>> {
         Ok(match self.postgres()? {
-            Some(options) => Arc::new(PostgresStore::open_counted(&options, metrics).await?),
-            None => Arc::new(SqliteStore::open_with(
+            Some(options) => {
+                Arc::new(PostgresStore::open_supervised(&options, metrics, supervisor).await?)
+            }
+            None => Arc::new(SqliteStore::open_supervised(
                 &self.folder()?.database()?,
                 self.calls_per_commit,
                 metrics,
+                supervisor,
             )?),
         })
     }
@@ -73,7 +81,7 @@ impl StoreOptions {
         if self.is_ours() {
             self.used_database()?;
         }
-        self.open(StoreMetrics::default()).await
+        self.open(StoreMetrics::default(), &Arc::default()).await
     }
 
     /// Opens the store of a host that has been there before, whatever was done to its tables, to look into it.

@@ -1,7 +1,7 @@
 //! The tokens that a host hands out when it starts, and the link of its first admin: to a terminal, or into a file that
 //! was asked for. What else standard output may be is kept, and others read it: a journal, or the log of a container.
 
-use super::{folder::private_file, store::StoreOptions};
+use super::{folder::private_file, out, store::StoreOptions};
 use crate::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
@@ -36,10 +36,11 @@ pub(super) async fn hand_out_admin_token(
         return Ok(());
     }
     if file.is_none() && !stdout().is_terminal() {
-        println!(
+        // A host starts also if nobody reads what it says.
+        let _ = out::line(format_args!(
             "no admin's token was made: standard output is no terminal, and may be kept. Start with \
              --admin-token-file FILE, or run `mdm-host new-admin-token` on this machine"
-        );
+        ));
         return Ok(());
     }
     let token = shown(file)?;
@@ -69,12 +70,14 @@ pub(super) async fn invite_first_admin(
     match file {
         Some((path, file)) => {
             write(file, &url)?;
-            println!(
+            out::line(format_args!(
                 "the link with which the first admin chooses a password is in {}, and valid for an hour",
                 path.display()
-            );
+            ))?;
         }
-        None => println!("the first admin chooses a password here, once, within an hour: {url}"),
+        None => out::line(format_args!(
+            "the first admin chooses a password here, once, within an hour: {url}"
+        ))?,
     }
     Ok(())
 }
@@ -109,12 +112,12 @@ fn shown(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
     match file {
         Some(path) => {
             write(secret_file(path)?, &token)?;
-            println!("the admin's token is in {}", path.display());
+            out::line(format_args!("the admin's token is in {}", path.display()))?;
         }
-        None => println!(
+        None => out::line(format_args!(
             "the admin's token, shown only now (put it into MDM_TOKEN): {}",
             token.as_str()
-        ),
+        ))?,
     }
     Ok(token)
 }

@@ -1,6 +1,9 @@
 //! How agents are told to sync.
 
-use crate::transport::{Mqtt, WakeUp};
+use crate::{
+    supervisor::Supervisor,
+    transport::{Mqtt, WakeUp},
+};
 use anyhow::Context as _;
 use clap::Args;
 use mdm_wire::broker::BrokerUrl;
@@ -36,7 +39,10 @@ pub(super) struct WakeUpOptions {
 
 impl WakeUpOptions {
     /// What agents are told by; none: they wait at the host. That it can't be reached is no reason not to start.
-    pub(super) fn connect(&self) -> anyhow::Result<Option<Arc<dyn WakeUp>>> {
+    pub(super) fn connect(
+        &self,
+        supervisor: &Supervisor,
+    ) -> anyhow::Result<Option<Arc<dyn WakeUp>>> {
         let Some(broker) = &self.wake_up else {
             return Ok(None);
         };
@@ -51,7 +57,8 @@ impl WakeUpOptions {
                 .with_context(|| format!("--wake-up-ca-file {}", file.display()))
         };
         let authorities = self.wake_up_ca_file.as_ref().map(read).transpose()?;
-        let mqtt = Mqtt::connect(&broker, told, authorities.as_deref()).context("--wake-up")?;
+        let mqtt = Mqtt::connect(&broker, told, authorities.as_deref(), supervisor)
+            .context("--wake-up")?;
         Ok(Some(Arc::new(mqtt)))
     }
 }

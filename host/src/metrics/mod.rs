@@ -8,6 +8,7 @@ mod commands;
 mod http;
 mod plugins;
 mod store;
+mod tasks;
 mod traces;
 mod wake_ups;
 mod webhooks;
@@ -16,6 +17,7 @@ pub use commands::{CommandMetrics, Tally};
 pub use http::{Caller, HttpMetrics};
 pub use plugins::PluginMetrics;
 pub use store::StoreMetrics;
+pub use tasks::TaskMetrics;
 pub use traces::TraceMetrics;
 pub use wake_ups::WakeUpMetrics;
 pub use webhooks::WebhookMetrics;
@@ -42,12 +44,18 @@ pub struct Metrics {
     pub http: HttpMetrics,
     /// About commits of the store.
     pub store: StoreMetrics,
+    /// About background tasks.
+    pub tasks: TaskMetrics,
     /// About the export of traces.
     pub traces: TraceMetrics,
     /// About webhooks.
     pub webhooks: WebhookMetrics,
     /// Whether the host could serve, when the metrics were last read: 0 or 1.
     pub ready: Gauge,
+    /// When the TLS certificate expires, in seconds since 1970; 0 without TLS.
+    certificate_expires_at: Gauge,
+    /// Whether this host leads its replicas, when the metrics were last read: 0 or 1.
+    pub leader: Gauge,
     /// About telling agents to sync.
     pub wake_ups: WakeUpMetrics,
     /// Syncs of agents that were let in.
@@ -65,12 +73,22 @@ impl Default for Metrics {
         let commands = CommandMetrics::new(&mut registry);
         let http = HttpMetrics::new(&mut registry);
         let store = StoreMetrics::new(registry.sub_registry_with_prefix("store"));
+        let tasks = TaskMetrics::new(registry.sub_registry_with_prefix("background_task"));
         let traces = TraceMetrics::new(registry.sub_registry_with_prefix("trace"));
         let webhooks = WebhookMetrics::new(registry.sub_registry_with_prefix("webhook"));
         let wake_ups = WakeUpMetrics::new(registry.sub_registry_with_prefix("wake_up"));
         let syncs = counter(&mut registry, "syncs", "Syncs of agents that were let in");
         let syncs_waiting = gauge(&mut registry, "syncs_waiting", "Syncs that wait for news");
         let ready = gauge(&mut registry, "ready", "Whether the host can serve");
+        let help = "Whether this host ends expired commands, runs bulks and delivers webhooks";
+        let leader = gauge(&mut registry, "leader", help);
+        let certificate_expires_at = Gauge::default();
+        registry.register_with_unit(
+            "tls_certificate_expires",
+            "When the TLS certificate expires, since 1970; 0 without TLS",
+            Unit::Seconds,
+            certificate_expires_at.clone(),
+        );
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which host this is", version);
         let start = Gauge::<i64>::default();
@@ -84,9 +102,12 @@ impl Default for Metrics {
             commands,
             http,
             store,
+            tasks,
+            certificate_expires_at,
             traces,
             webhooks,
             ready,
+            leader,
             wake_ups,
             syncs,
             syncs_waiting,
@@ -96,6 +117,12 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// The TLS certificate expires then, in seconds since 1970.
+    pub fn certificate_expires_at(&self, time: u64) {
+        self.certificate_expires_at
+            .set(i64::try_from(time).unwrap_or(i64::MAX));
+    }
+
     /// All of them, as Prometheus reads them.
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();

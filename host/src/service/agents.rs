@@ -98,12 +98,12 @@ impl Service {
             standing = self.standing(agent).await?;
         }
         let deadline = Instant::now() + wait;
-        let mut closing = self.closing.subscribe();
+        let closing = &self.closing;
         let _waiting = Counted::new(&self.metrics.syncs_waiting);
         loop {
             // On the heap, so that a sync takes no memory for it while it waits.
             let response = Box::pin(self.news(standing, &request)).await?;
-            let is_over = Instant::now() >= deadline || *closing.borrow();
+            let is_over = Instant::now() >= deadline || closing.is_cancelled();
             if is_over || is_news(&response, &request) {
                 for command in &response.commands {
                     tracing::debug_span!("deliver", device, command = command.id)
@@ -115,7 +115,7 @@ impl Service {
             tokio::select! {
                 () = contact.news() => {}
                 () = sleep_until(deadline) => {}
-                _ = closing.changed() => {}
+                () = closing.cancelled() => {}
             }
             standing = self.standing(agent).await?;
         }

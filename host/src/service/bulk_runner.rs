@@ -6,7 +6,7 @@ use crate::{
     access::{Caller, Permission, Reach},
     password::Password,
     plugin::{Function, PluginError},
-    store::{Bulk, BulkState, BulkTurn, NoCommand, Snapshot, StoreError},
+    store::{Bulk, BulkState, BulkTurn, Lead, NoCommand, Snapshot, StoreError},
     text::storable,
 };
 use futures_util::stream::{self, StreamExt as _};
@@ -81,24 +81,24 @@ type Places = HashMap<String, Place>;
 impl Service {
     /// Runs bulks until the host closes.
     pub async fn run_bulks(self: Arc<Self>) {
-        let mut closing = self.closing.subscribe();
+        let closing = &self.closing;
         let mut places = Places::new();
         let mut has_ended_downloads = false;
-        while !*closing.borrow() {
-            if !self.leads() {
+        while !closing.is_cancelled() {
+            let Some(lead) = self.lead() else {
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => continue,
-                    _ = closing.changed() => break,
+                    () = closing.cancelled() => break,
                 }
-            }
+            };
             if !has_ended_downloads || self.replicas.is_some() {
-                let ended = self.end_old_downloads().await;
+                let ended = lead.run(self.end_old_downloads()).await;
                 has_ended_downloads = ended.is_ok();
                 if let Err(error) = ended {
                     tracing::warn!(%error, "bulks whose downloads broke off were not cancelled");
                 }
             }
-            match self.run_bulks_once(&mut places).await {
+            match lead.run(self.run_bulks_once(&mut places)).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "all bulks stand still"),
@@ -107,7 +107,7 @@ impl Service {
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
                 () = self.bulks_to_run.notified() => {}
-                _ = closing.changed() => {}
+                () = closing.cancelled() => {}
             }
         }
     }
@@ -121,7 +121,7 @@ impl Service {
         places.retain(|id, _| bulks.iter().any(|bulk| bulk.id == *id));
         let mut went_on = false;
         for bulk in bulks.into_iter().map(Arc::new) {
-            if *self.closing.borrow() {
+            if self.closing.is_cancelled() {
                 break;
             }
             let place = places.entry(bulk.id.clone()).or_default();
@@ -177,7 +177,7 @@ impl Service {
         let mut last = after.map(str::to_owned);
         let mut is_done = false;
         for _ in 0..PAGES {
-            if making.failure.is_some() || *self.closing.borrow() {
+            if making.failure.is_some() || self.closing.is_cancelled() {
                 break;
             }
             let page = match self.store.bulk_to_do(bulk, last.as_deref(), PAGE).await {
@@ -200,9 +200,9 @@ impl Service {
                 let (service, bulk) = (Arc::clone(self), Arc::clone(bulk));
                 let password = password.clone();
                 // A task of its own, so that all processors take part.
-                making.tasks.spawn(async move {
+                making.tasks.spawn(Lead::current().run(async move {
                     service.make_one(&bulk, password.as_ref(), snapshot).await
-                });
+                }));
             }
         }
         making.until_fewer_than(1).await;

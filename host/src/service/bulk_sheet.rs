@@ -126,7 +126,7 @@ impl Service {
     async fn hold_bulk(&self, bulk: &Bulk) -> Infallible {
         loop {
             tokio::time::sleep(HOLD_EVERY).await;
-            if *self.closing.borrow() {
+            if self.closing.is_cancelled() {
                 std::future::pending::<()>().await;
             }
             if let Err(error) = self.store.hold_bulk(&bulk.id, HELD).await {
@@ -177,7 +177,7 @@ impl Service {
             }
             let is_awaited =
                 |line: &SheetLine| line.is_pending() && in_contact.contains(&line.device);
-            let is_over = Instant::now() >= deadline || *self.closing.borrow();
+            let is_over = Instant::now() >= deadline || self.closing.is_cancelled();
             if is_over || !lines.iter().any(is_awaited) {
                 return Ok(());
             }
@@ -221,7 +221,7 @@ impl Service {
             if let Some(error) = failures.into_iter().find_map(Result::err) {
                 return Err(error);
             }
-            if !is_taken || *self.closing.borrow() {
+            if !is_taken || self.closing.is_cancelled() {
                 return Err(over());
             }
         }

@@ -24,20 +24,23 @@ const TURN: u32 = 100;
 impl Service {
     /// Delivers events to webhooks, again and again until the host closes.
     pub async fn deliver_webhooks(self: Arc<Self>) {
-        let mut closing = self.closing.subscribe();
+        let closing = &self.closing;
         let mut turns = JoinSet::new();
         let mut busy: HashMap<Id, String> = HashMap::new();
-        while !*closing.borrow() {
-            let due = match self.leads() {
-                true => self.store.due_webhooks(time::now()).await,
-                false => Ok(Vec::new()),
+        while !closing.is_cancelled() {
+            let lead = self.lead();
+            let due = match lead {
+                Some(_) => self.store.due_webhooks(time::now()).await,
+                None => Ok(Vec::new()),
             };
+            let lead = lead.unwrap_or_default();
             match due {
                 Ok(due) => {
                     for id in due {
                         if busy.len() < MOST_AT_ONCE && !busy.values().any(|it| *it == id) {
                             let (service, webhook) = (Arc::clone(&self), id.clone());
-                            let turn = turns.spawn(async move { service.turn(&webhook).await });
+                            let turn =
+                                turns.spawn(lead.run(async move { service.turn(&webhook).await }));
                             busy.insert(turn.id(), id);
                         }
                     }
@@ -46,12 +49,18 @@ impl Service {
             }
             tokio::select! {
                 Some(ended) = turns.join_next_with_id() => {
-                    let turn = ended.map_or_else(|error| error.id(), |(turn, ())| turn);
+                    let turn = match ended {
+                        Ok((turn, ())) => turn,
+                        Err(error) => {
+                            tracing::error!(%error, "a delivery to a webhook failed");
+                            error.id()
+                        }
+                    };
                     busy.remove(&turn);
                 }
                 () = self.events.notified() => {}
                 () = tokio::time::sleep(EVERY) => {}
-                _ = closing.changed() => {}
+                () = closing.cancelled() => {}
             }
         }
     }

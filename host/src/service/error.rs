@@ -4,6 +4,7 @@ use super::sealed::SealedError;
 use crate::{
     access::Forbidden,
     bounds::OutOfBounds,
+    log::LogThrottle,
     plugin::{LoadError, PluginError},
     store::{BulkState, StoreError},
     token::NoRandom,
@@ -221,6 +222,9 @@ impl From<OutOfBounds> for ServiceError {
     }
 }
 
+/// Calls that the store failed.
+static STORE_FAILURES: LogThrottle = LogThrottle::every_second();
+
 impl ServiceError {
     /// The word of the API for a store that failed: it may have kept what was asked for all the same.
     pub(crate) const STORE_FAILED: &str = "store-failed";
@@ -233,7 +237,9 @@ impl ServiceError {
                 | StoreError::OtherSchema(_)
                 | StoreError::Failed(_)),
             ) => {
-                tracing::warn!(%error, "what was asked for came to nothing");
+                if let Some(held_back) = STORE_FAILURES.admit() {
+                    tracing::warn!(%error, held_back, "what was asked for came to nothing");
+                }
                 error.in_public().to_owned()
             }
             _ => self.to_string(),
@@ -299,6 +305,7 @@ impl ServiceError {
             Self::Store(StoreError::BulkAnswered) => "bulk-answered",
             Self::Store(StoreError::IdempotencyKeyTaken) => "idempotency-key-taken",
             Self::Store(StoreError::Busy(_)) => "store-busy",
+            Self::Store(StoreError::NotLeader) => "not-leader",
             Self::Store(
                 StoreError::Newer { .. } | StoreError::OtherSchema(_) | StoreError::Failed(_),
             ) => Self::STORE_FAILED,

@@ -44,17 +44,17 @@ impl Pauses {
 impl Service {
     /// Lets the plugin end every command whose time is over, again and again until the host closes.
     pub async fn watch_the_clock(&self) {
-        let mut closing = self.closing.subscribe();
+        let closing = &self.closing;
         let mut pauses = Pauses::default();
-        while !*closing.borrow() {
-            if self.leads()
-                && let Err(error) = self.expire_overdue(&mut pauses).await
+        while !closing.is_cancelled() {
+            if let Some(lead) = self.lead()
+                && let Err(error) = lead.run(self.expire_overdue(&mut pauses)).await
             {
                 tracing::warn!(%error, "commands whose time is over were not ended");
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
-                _ = closing.changed() => {}
+                () = closing.cancelled() => {}
             }
         }
     }

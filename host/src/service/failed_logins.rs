@@ -185,8 +185,8 @@ impl Service {
     /// Writes failed logins into the audit trail, until the host closes. It is a task of its own, so that the time of
     /// an answer does not tell whether there is a user of the name that was typed.
     pub async fn audit_failed_logins(&self) {
-        let mut closing = self.closing.subscribe();
-        while !*closing.borrow() {
+        let closing = &self.closing;
+        while !closing.is_cancelled() {
             let is_written = self
                 .write_failed_logins(self.failed_logins.take_due(Instant::now()))
                 .await;
@@ -202,7 +202,7 @@ impl Service {
             };
             tokio::select! {
                 () = pause => {}
-                _ = closing.changed() => {}
+                () = closing.cancelled() => {}
             }
         }
         let rest = self.failed_logins.take_due(Instant::now() + WINDOW);

@@ -41,6 +41,7 @@ mod sealed;
 mod seen;
 mod sessions;
 mod shadow;
+mod tasks;
 mod tokens;
 mod users;
 mod wake_ups;
@@ -75,6 +76,7 @@ use crate::{
     plugin::{CallContext, Decided, Function, Instance, Returned, Threads},
     public_url::PublicUrl,
     store::{Commit, Replicas, RequestRecord, Snapshot, Store, StoreError},
+    supervisor::Supervisor,
     transport::AgentSync,
     webhook::{Destinations, Sender},
 };
@@ -94,8 +96,9 @@ use plugin_log::PluginLog;
 use readiness::LastLook;
 use replicas::{Following, SharedLimits};
 use serde::Serialize;
-use std::sync::Arc;
-use tokio::sync::{Notify, watch};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Notify, time::timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, field::Empty};
 use wake_ups::WakeUps;
 use zeroize::Zeroizing;
@@ -103,6 +106,9 @@ use zeroize::Zeroizing;
 /// How often a call is decided anew when the device changes under it. Each round that loses means
 /// that another has won, so this many in a row need as many others at the same moment.
 const MOST_ROUNDS: usize = 32;
+
+/// The longest that the metrics wait for a number of the store: they show the one before then.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a host is made of.
 pub struct Service {
@@ -137,7 +143,11 @@ pub struct Service {
     last_look: LastLook,
     /// What agents are told to sync by; none: they wait at the host.
     wake_ups: Option<WakeUps>,
-    closing: watch::Sender<bool>,
+    supervisor: Arc<Supervisor>,
+    /// Cancelled when the host is told to stop: it serves on, and says that it is not ready.
+    stopping: CancellationToken,
+    /// Cancelled when it stops: the syncs and pages that wait are let go, and the background tasks end.
+    closing: CancellationToken,
 }
 
 /// Who asks for what, with what: the call's input, and its line in the audit trail.
@@ -184,7 +194,7 @@ impl Service {
         keys: HostKeys,
     ) -> Self {
         let metrics = Arc::new(Metrics::default());
-        let closing = watch::Sender::new(false);
+        let closing = CancellationToken::new();
         let host = Self {
             replicas: store.replicas(),
             limits: SharedLimits::default(),
@@ -199,7 +209,7 @@ impl Service {
             keys,
             freshness: Freshness::new(time::now() / 1000),
             agent_rates: AgentRates::default(),
-            news: News::new(closing.subscribe()),
+            news: News::new(closing.clone()),
             hasher: PasswordHasher::default(),
             login_throttle: LoginThrottle::default(),
             failed_logins: FailedLogins::default(),
@@ -210,6 +220,8 @@ impl Service {
             bulks_to_run: Notify::new(),
             last_look: LastLook::default(),
             wake_ups: None,
+            supervisor: Arc::default(),
+            stopping: CancellationToken::new(),
             closing,
         };
         for limit in host.login_throttle.limits() {
@@ -227,6 +239,11 @@ impl Service {
             metrics,
             ..self
         }
+    }
+
+    /// The same host, whose background tasks run under this supervisor.
+    pub fn supervised_by(self, supervisor: Arc<Supervisor>) -> Self {
+        Self { supervisor, ..self }
     }
 
     /// The same host, whose webhooks may go to these.
@@ -265,8 +282,9 @@ impl Service {
         let is_ready = self.readiness().await.failures.is_empty();
         self.metrics.ready.set(is_ready.into());
         // Whoever looks after a host wants its metrics most while its store fails: the others are told then.
-        if is_ready {
-            let pending = self.store.pending_commands().await?;
+        if is_ready
+            && let Ok(Ok(pending)) = timeout(COUNT_TIMEOUT, self.store.pending_commands()).await
+        {
             let commands = &self.metrics.commands;
             commands.pending.set(pending.number);
             let age = pending
@@ -276,6 +294,7 @@ impl Service {
                 .oldest_pending
                 .set(i64::try_from(age).unwrap_or(i64::MAX));
         }
+        self.metrics.leader.set(self.lead().is_some().into());
         let health = self.plugins.slot.places().active.plugin.health();
         self.metrics
             .plugins
@@ -295,9 +314,15 @@ impl Service {
         &self.password_rule
     }
 
-    /// Lets the syncs and the pages that wait for news go, so that the host can stop.
+    /// The host is told to stop: from now on it is not ready, so that no more calls are sent to it.
+    pub fn stop_soon(&self) {
+        self.stopping.cancel();
+    }
+
+    /// Lets the syncs and the pages that wait for news go, and ends the background tasks, so that the host can stop.
     pub fn close(&self) {
-        self.closing.send_replace(true);
+        self.stopping.cancel();
+        self.closing.cancel();
         if let Some(replicas) = &self.replicas {
             replicas.leave();
         }

@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 type Devices = Arc<Mutex<HashMap<String, watch::Sender<u64>>>>;
 
@@ -17,18 +18,18 @@ pub(super) struct News {
     fleet: watch::Sender<u64>,
     /// The changes of those devices that somebody looks at.
     devices: Devices,
-    closing: watch::Receiver<bool>,
+    closing: CancellationToken,
 }
 
 /// Somebody who looks at a device, or at all of them.
 pub struct Watcher {
     stamp: watch::Receiver<u64>,
-    closing: watch::Receiver<bool>,
+    closing: CancellationToken,
     device: Option<(String, Devices)>,
 }
 
 impl News {
-    pub(super) fn new(closing: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(closing: CancellationToken) -> Self {
         Self {
             // Counted from the clock, so that a page which outlives a host's restart sees another stamp.
             fleet: watch::Sender::new(time::now()),
@@ -87,19 +88,16 @@ impl Watcher {
 
     /// Waits for the next change. False: the host stops, and no more will come.
     pub async fn changed(&mut self) -> bool {
-        if *self.closing.borrow() {
-            return false;
-        }
         tokio::select! {
+            biased;
+            () = self.closing.cancelled() => false,
             changed = self.stamp.changed() => changed.is_ok(),
-            _ = self.closing.changed() => false,
         }
     }
 
     /// Returns when the host stops.
     pub async fn closed(&self) {
-        // Without a host that could say so, it has stopped.
-        let _ = self.closing.clone().wait_for(|closing| *closing).await;
+        self.closing.cancelled().await;
     }
 }
 
@@ -129,8 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_looks_at_a_device_hears_of_its_changes_and_of_no_others() {
-        let closing = watch::Sender::new(false);
-        let news = News::new(closing.subscribe());
+        let news = News::new(CancellationToken::new());
         let (mut one, mut all) = (news.watch(Some("a")), news.watch(None));
         let before = (one.stamp(), all.stamp());
         news.changed("b");
@@ -145,9 +142,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_that_stops_lets_those_who_look_go() {
-        let closing = watch::Sender::new(false);
-        let mut watcher = News::new(closing.subscribe()).watch(Some("a"));
-        closing.send_replace(true);
+        let closing = CancellationToken::new();
+        let mut watcher = News::new(closing.clone()).watch(Some("a"));
+        closing.cancel();
         assert!(!watcher.changed().await);
         watcher.closed().await;
     }

@@ -1,6 +1,7 @@
 //! Whether the host can serve now.
 
 use super::Service;
+use crate::log::LogThrottle;
 use std::time::Duration;
 use tokio::{
     sync::Mutex,
@@ -13,6 +14,9 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// The host looks no more often than this, however often it is asked: strangers may ask, and a look writes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often the log repeats why the host can't serve, while the reason is the same.
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
+
 /// How the host stands. No word of it is a secret, an address or a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Readiness {
@@ -23,42 +27,80 @@ pub struct Readiness {
 }
 
 /// When the host was looked at, and how it stood.
-#[derive(Default)]
-pub(super) struct LastLook(Mutex<Option<(Instant, Readiness)>>);
+pub(super) struct LastLook {
+    last: Mutex<Option<(Instant, Look)>>,
+    repeated: LogThrottle,
+}
+
+impl Default for LastLook {
+    fn default() -> Self {
+        Self {
+            last: Mutex::default(),
+            repeated: LogThrottle::every(LOG_INTERVAL),
+        }
+    }
+}
+
+/// What was seen at a look.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Look {
+    readiness: Readiness,
+    /// What the store said, for the log alone.
+    store: Option<String>,
+}
 
 impl Service {
     /// How the host stands: as it was found within the last second.
     pub async fn readiness(&self) -> Readiness {
-        let mut last = self.last_look.0.lock().await;
+        if self.stopping.is_cancelled() {
+            return Readiness {
+                failures: vec!["the host is stopping".into()],
+                degraded: Vec::new(),
+            };
+        }
+        let mut last = self.last_look.last.lock().await;
         let before = match &*last {
-            Some((at, readiness)) if at.elapsed() < LOOK_EVERY => return readiness.clone(),
-            Some((_, readiness)) => readiness.clone(),
-            None => Readiness::default(),
+            Some((at, look)) if at.elapsed() < LOOK_EVERY => return look.readiness.clone(),
+            Some((_, look)) => look.clone(),
+            None => Look::default(),
         };
         let now = self.look().await;
-        if now != before {
-            let Readiness { failures, degraded } = &now;
-            match failures.is_empty() {
-                true => tracing::info!(?degraded, "ready"),
-                false => tracing::error!(?failures, ?degraded, "not ready"),
+        let Readiness { failures, degraded } = &now.readiness;
+        let is_news = now != before;
+        match failures.is_empty() {
+            true if is_news => tracing::info!(?degraded, "ready"),
+            true => {}
+            false => {
+                let is_due = self.last_look.repeated.admit().is_some();
+                if is_news || is_due {
+                    let store = now.store.as_deref();
+                    tracing::error!(?failures, store, ?degraded, "not ready");
+                }
             }
         }
-        *last = Some((Instant::now(), now.clone()));
-        now
+        let readiness = now.readiness.clone();
+        *last = Some((Instant::now(), now));
+        readiness
     }
 
-    async fn look(&self) -> Readiness {
+    async fn look(&self) -> Look {
         let mut failures = Vec::new();
+        let mut store = None;
         match timeout(LONGEST, self.store.probe()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::debug!(%error, "the store can't serve");
                 failures.push(error.in_public().to_owned());
+                store = Some(error.to_string());
             }
             Err(_) => failures.push(format!(
                 "the store did not answer within {} s",
                 LONGEST.as_secs()
             )),
+        }
+        for task in self.supervisor.failing() {
+            failures.push(format!(
+                "the background task {task} keeps failing: the host's log says why"
+            ));
         }
         let mut degraded = Vec::new();
         if let Some(Err(_)) = self.wake_up_connection() {
@@ -68,6 +110,9 @@ impl Service {
             let text = "the plugin that another replica chose is not used here yet: the host's log says why";
             degraded.push(text.to_owned());
         }
-        Readiness { failures, degraded }
+        Look {
+            readiness: Readiness { failures, degraded },
+            store,
+        }
     }
 }

@@ -3,7 +3,8 @@
 use super::Service;
 use crate::{
     limiter::Limiter,
-    store::{Changes, Heard},
+    log::LogThrottle,
+    store::{Changes, Heard, Lead},
     transport::Transport as _,
 };
 use std::{
@@ -47,9 +48,12 @@ impl SharedLimits {
 }
 
 impl Service {
-    /// Whether this host does what is to be done once among its replicas.
-    pub(super) fn leads(&self) -> bool {
-        self.replicas.as_ref().is_none_or(|it| it.leads())
+    /// The right to do what one replica does for all; `None` while another one has it.
+    pub(super) fn lead(&self) -> Option<Lead> {
+        match &self.replicas {
+            Some(replicas) => replicas.lead(),
+            None => Some(Lead::ALONE),
+        }
     }
 
     /// Calls count for this limit at whichever replica they come.
@@ -70,11 +74,11 @@ impl Service {
         let Some(replicas) = self.replicas.clone() else {
             return;
         };
-        let mut closing = self.closing.subscribe();
-        while !*closing.borrow() {
+        let closing = &self.closing;
+        while !closing.is_cancelled() {
             let heard = tokio::select! {
                 heard = replicas.hear() => heard,
-                _ = closing.changed() => return,
+                () = closing.cancelled() => return,
             };
             match heard {
                 Heard::Changes(changes) => self.heard(&changes),
@@ -119,8 +123,8 @@ impl Service {
     /// Uses the plugin that another replica chose. While that can't be, this replica decides by other rules than the
     /// others: so it tries until it can, or the host closes.
     async fn follow_choices(&self) {
-        let mut closing = self.closing.subscribe();
-        while !*closing.borrow() {
+        let closing = &self.closing;
+        while !closing.is_cancelled() {
             let following = &self.following;
             let pause = async {
                 match following.is_behind() {
@@ -130,7 +134,7 @@ impl Service {
             };
             tokio::select! {
                 () = pause => {}
-                _ = closing.changed() => return,
+                () = closing.cancelled() => return,
             }
             let followed = self.plugins.follow(self.store.as_ref()).await;
             let was_behind = following
@@ -153,15 +157,17 @@ impl Service {
         let Some(replicas) = self.replicas.clone() else {
             return;
         };
-        let closing = self.closing.subscribe();
-        while !*closing.borrow() {
+        let closing = &self.closing;
+        let failures = LogThrottle::every_second();
+        while !closing.is_cancelled() {
             tokio::time::sleep(TELL_EVERY).await;
             let limits = self.limits.all();
             let counts: Vec<_> = limits.iter().flat_map(|limit| limit.untold()).collect();
             if !counts.is_empty()
                 && let Err(error) = replicas.tell_calls(counts).await
+                && let Some(held_back) = failures.admit()
             {
-                tracing::warn!(%error, "other replicas don't know who called here");
+                tracing::warn!(%error, held_back, "other replicas don't know who called here");
             }
         }
     }

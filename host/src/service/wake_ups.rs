@@ -83,11 +83,11 @@ impl Service {
             return;
         };
         let mut to_tell = wake_ups.to_tell.lock().await;
-        let mut closing = self.closing.subscribe();
+        let closing = &self.closing;
         let mut clock = interval(EVERY);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut devices = Vec::new();
-        while !*closing.borrow() {
+        while !closing.is_cancelled() {
             tokio::select! {
                 _ = to_tell.recv_many(&mut devices, PAGE as usize) => {}
                 _ = clock.tick() => {
@@ -96,7 +96,7 @@ impl Service {
                         clock.reset_immediately();
                     }
                 }
-                _ = closing.changed() => {}
+                () = closing.cancelled() => {}
             }
             devices.sort_unstable();
             devices.dedup();

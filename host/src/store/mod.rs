@@ -34,7 +34,7 @@ pub use lifecycle::Lifecycle;
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
 pub use postgres::{BadUrl, PostgresOptions, PostgresStore, PostgresUrl};
 pub use probe::Probe;
-pub use replicas::{CallCount, Changes, Heard, NotTaken, Replicas};
+pub use replicas::{CallCount, Changes, Heard, Lead, NotTaken, Replicas};
 pub use sqlite::SqliteStore;
 pub use tokens::{ApiToken, TokenChange, Tokens};
 pub use wake_ups::{FIRST_PAUSE, LONGEST_PAUSE, WakeUps};
@@ -62,11 +62,12 @@ pub enum StoreError {
         "another request with the same Idempotency-Key was executed at the same time: send it again"
     )]
     IdempotencyKeyTaken,
-    /// All connections to the database are in use.
-    #[error(
-        "the store is busy: all {0} connections to the database are in use. Try again in a moment"
-    )]
-    Busy(usize),
+    /// The store has more to do than it can: nothing is broken.
+    #[error("the store is busy: {0}. Try again in a moment")]
+    Busy(Busy),
+    /// Another replica leads, so what this one was about to write as the leader was not written.
+    #[error("another replica leads now, and does what this one was about to do")]
+    NotLeader,
     /// A newer host has made the tables.
     #[error(
         "the tables of the database have form {form}, and this host knows forms up to {known}: run a newer host"
@@ -89,6 +90,26 @@ pub enum StoreError {
     Failed(String),
 }
 
+/// What a busy store is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Busy {
+    /// All connections to the database are in use.
+    #[error("all {0} connections to the database are in use")]
+    Connections(usize),
+    /// Another transaction holds a lock.
+    #[error("another transaction holds a lock that this one needs")]
+    Locked,
+}
+
+impl Busy {
+    fn in_public(self) -> &'static str {
+        match self {
+            Self::Connections(_) => "the store is busy: all connections to the database are in use",
+            Self::Locked => "the store is busy: another transaction holds its lock",
+        }
+    }
+}
+
 /// A store that several hosts may share.
 pub trait Shared: Send + Sync + 'static {
     /// What its hosts share beside what it keeps; none: it has one host.
@@ -104,10 +125,12 @@ impl StoreError {
             Self::OtherSchema(_) => {
                 "the tables of the database are not those of this version: the host's log says which differ"
             }
-            Self::Busy(_) => "all connections to the database are in use",
-            Self::Conflict | Self::BulkOver | Self::BulkAnswered | Self::IdempotencyKeyTaken => {
-                "the store is in use"
-            }
+            Self::Busy(busy) => busy.in_public(),
+            Self::Conflict
+            | Self::BulkOver
+            | Self::BulkAnswered
+            | Self::IdempotencyKeyTaken
+            | Self::NotLeader => "the store is in use",
         }
     }
 }

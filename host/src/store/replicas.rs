@@ -67,17 +67,54 @@ pub enum NotTaken {
     },
 }
 
+tokio::task_local! {
+    static LEAD: Lead;
+}
+
+/// The right to do what one replica does for all: to end commands that have expired, to run bulks, to deliver webhooks.
+/// Work that runs under it writes only while no other replica leads: its term is a fencing token, which the store
+/// compares in each transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lead {
+    term: Option<u64>,
+}
+
+impl Lead {
+    /// That of a host without replicas, whose writes need no fencing.
+    pub const ALONE: Self = Self { term: None };
+
+    /// That of a replica: the store counts a term for each time that another one takes the lead.
+    pub fn in_term(term: u64) -> Self {
+        Self { term: Some(term) }
+    }
+
+    /// The one that the current task runs under. What a task spawns runs under none, unless it passes it on.
+    pub fn current() -> Self {
+        LEAD.try_with(|lead| *lead).unwrap_or(Self::ALONE)
+    }
+
+    /// The fencing token; `None` if there is nothing to compare.
+    pub fn term(self) -> Option<u64> {
+        self.term
+    }
+
+    /// Runs work under it.
+    pub async fn run<T>(self, work: impl Future<Output = T>) -> T {
+        LEAD.scope(self, work).await
+    }
+}
+
 /// What replicas share beside what they keep.
 #[async_trait]
 pub trait Replicas: Send + Sync + 'static {
     /// Waits for what other replicas do.
     async fn hear(&self) -> Heard;
 
-    /// Whether this is the one replica that does what is to be done once: it ends commands whose time is over, runs
-    /// bulks and tells webhooks.
-    fn leads(&self) -> bool;
+    /// Returns `None` if another replica leads, or nobody does.
+    fn lead(&self) -> Option<Lead>;
 
-    /// This host stops: another replica is to lead, and it hears nothing more.
+    /// This host stops: it hears nothing more, and gives the lead up, so that another replica need not wait for its
+    /// lease to expire.
     fn leave(&self);
 
     /// Remembers a signature of a device, made at this time in seconds since 1970, once among all replicas.

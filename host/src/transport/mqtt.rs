@@ -1,11 +1,16 @@
 //! Wake-ups by an MQTT broker, to which the host keeps one connection. It comes back by itself, ever less often tried.
 
 use super::{NotWoken, WakeUp};
+use crate::supervisor::Supervisor;
 use async_trait::async_trait;
 use mdm_wire::broker::{BrokerError, BrokerUrl};
 use rumqttc::{AsyncClient, Event, EventLoop, Packet, QoS};
-use std::time::Duration;
-use tokio::{sync::watch, task::AbortHandle, time::sleep};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{Mutex, watch},
+    time::sleep,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How many messages may wait to be sent.
 const MOST_WAITING: usize = 1000;
@@ -19,7 +24,7 @@ pub struct Mqtt {
     connection: watch::Receiver<Result<(), NotWoken>>,
     /// What agents are told.
     told: BrokerUrl,
-    connecting: AbortHandle,
+    _connecting: DropGuard,
 }
 
 impl Mqtt {
@@ -29,47 +34,73 @@ impl Mqtt {
         broker: &BrokerUrl,
         told: BrokerUrl,
         authorities: Option<&str>,
+        supervisor: &Supervisor,
     ) -> Result<Self, BrokerError> {
         let options = broker.options(authorities)?;
         let (client, events) = AsyncClient::new(options, MOST_WAITING);
         let not_yet = NotWoken(format!("the broker {broker} was not reached yet"));
         let (connection, seen) = watch::channel(Err(not_yet));
-        let task = tokio::spawn(stay_connected(events, broker.to_string(), connection));
+        let link = Arc::new(Link {
+            events: Mutex::new(events),
+            broker: broker.to_string(),
+            connection,
+        });
+        let stop = CancellationToken::new();
+        supervisor.spawn("broker", stop.clone(), move |stop| {
+            let link = Arc::clone(&link);
+            async move {
+                tokio::select! {
+                    () = link.stay_connected() => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+        });
         Ok(Self {
             client,
             connection: seen,
             told,
-            connecting: task.abort_handle(),
+            _connecting: stop.drop_guard(),
         })
     }
 }
 
-async fn stay_connected(
-    mut events: EventLoop,
+/// The connection to a broker.
+struct Link {
+    events: Mutex<EventLoop>,
     broker: String,
     connection: watch::Sender<Result<(), NotWoken>>,
-) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        match events.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                tracing::info!(broker, "the broker is there: agents are woken by it");
-                pause = FIRST_PAUSE;
-                connection.send_modify(|now| *now = Ok(()));
-            }
-            Ok(_) => {}
-            Err(error) => {
-                let gone = NotWoken(format!("the broker {broker} can't be reached ({error})"));
-                // The same trouble again is no news.
-                let is_news = connection.send_if_modified(|now| {
-                    let before = std::mem::replace(now, Err(gone.clone()));
-                    before != *now
-                });
-                if is_news {
-                    tracing::warn!("{gone}; trying again, and agents sync by themselves meanwhile");
+}
+
+impl Link {
+    async fn stay_connected(&self) {
+        let Self {
+            broker, connection, ..
+        } = self;
+        let mut events = self.events.lock().await;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match events.poll().await {
+                Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                    tracing::info!(broker, "the broker is there: agents are woken by it");
+                    pause = FIRST_PAUSE;
+                    connection.send_modify(|now| *now = Ok(()));
                 }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                Ok(_) => {}
+                Err(error) => {
+                    let gone = NotWoken(format!("the broker {broker} can't be reached ({error})"));
+                    // The same trouble again is no news.
+                    let is_news = connection.send_if_modified(|now| {
+                        let before = std::mem::replace(now, Err(gone.clone()));
+                        before != *now
+                    });
+                    if is_news {
+                        tracing::warn!(
+                            "{gone}; trying again, and agents sync by themselves meanwhile"
+                        );
+                    }
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
             }
         }
     }
@@ -96,11 +127,5 @@ impl WakeUp for Mqtt {
 
     fn url(&self) -> &str {
         self.told.whole()
-    }
-}
-
-impl Drop for Mqtt {
-    fn drop(&mut self) {
-        self.connecting.abort();
     }
 }

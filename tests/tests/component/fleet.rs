@@ -11,6 +11,7 @@ use mdm_host::{
     plugin::{Limits, Plugin, REFERENCE, Runtime},
     service::{AuthenticatedAgent, PluginSettings, Plugins, Request, Reset, Service, ServiceError},
     token,
+    transport::WakeUp,
 };
 use mdm_wire::{
     decisions::{Command, DeviceOutlook, PasswordRule, Refusal, Terms},
@@ -109,6 +110,16 @@ impl Fleet {
         let service = Arc::into_inner(service).unwrap();
         Self {
             service: Arc::new(service.approving_above(Some(devices))),
+            folder,
+        }
+    }
+
+    /// Its agents are woken by this.
+    pub(crate) fn woken_by(self, road: Arc<dyn WakeUp>) -> Self {
+        let Self { service, folder } = self;
+        let service = Arc::into_inner(service).unwrap();
+        Self {
+            service: Arc::new(service.with_wake_up(road, 300)),
             folder,
         }
     }

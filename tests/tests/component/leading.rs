@@ -1,15 +1,26 @@
-//! Which of those that open a store in PostgreSQL takes the lead.
+//! Which of those that open a store in PostgreSQL takes the lead, and what its lease lets it write.
 
 use crate::database;
-use std::{path::Path, time::Duration};
+use mdm_host::store::{Lead, Replicas, StoreError};
+use std::{path::Path, sync::Arc, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn has_leader(folder: &Path) -> bool {
-    let leads = "select exists (select 1 from pg_locks where locktype = 'advisory' and granted \
-                 and objid = x'6d646d03'::bigint \
-                 and database = (select oid from pg_database where datname = current_database()))";
+    let leads = "select expires_at > clock_timestamp() from leadership";
     database::asked(folder, leads) == "t"
+}
+
+async fn lead(replicas: &Arc<dyn Replicas>) -> Lead {
+    let leads = async {
+        loop {
+            match replicas.lead() {
+                Some(lead) => return lead,
+                None => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, leads).await.unwrap()
 }
 
 #[tokio::test]
@@ -21,11 +32,22 @@ async fn who_only_looks_into_the_store_takes_no_lead_from_hosts() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert!(!has_leader(folder.path()));
     let replicas = store.replicas().unwrap();
-    let leads = async {
-        while !replicas.leads() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, leads).await.unwrap();
+    lead(&replicas).await;
     assert!(has_leader(folder.path()));
+}
+
+#[tokio::test]
+async fn a_leader_whose_term_is_over_writes_nothing_as_a_leader() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let store = database::open(folder.path()).await;
+    let lead = lead(&store.replicas().unwrap()).await;
+    let write = async || store.forget_plugin_choice().await;
+    lead.run(write()).await.unwrap();
+    let another = "update leadership set holder = 'another', term = term + 1, \
+                   expires_at = clock_timestamp() + interval '1 hour' returning term";
+    database::asked(folder.path(), another);
+    let refused = lead.run(write()).await;
+    assert!(matches!(refused, Err(StoreError::NotLeader)), "{refused:?}");
+    // What any replica may write, it may write still.
+    write().await.unwrap();
 }

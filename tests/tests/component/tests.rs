@@ -15,6 +15,7 @@ mod plugins;
 mod revoked;
 mod rules;
 mod store;
+mod supervised;
 mod swap;
 mod texts;
 mod users;

@@ -3,13 +3,14 @@
 
 use mdm_tests::{
     counted::Counted,
-    lab::{Lab, PATIENCE, wait_until},
+    lab::{Lab, PATIENCE, free_port, program, ready, wait_until},
     memory::peak,
 };
 use serde_json::json;
 use std::{
     io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -222,8 +223,18 @@ fn one_address_takes_not_all_connections_and_all_together_no_more_than_there_are
     for from in ["127.0.0.7", "127.0.0.8"] {
         crowd.extend(open(from));
     }
-    assert_eq!(crowd.len(), 12, "the crowd takes what there is");
-    assert!(connect("127.0.0.9").is_none(), "there is no more");
+    assert_eq!(
+        crowd.len(),
+        12 + 2,
+        "the crowd takes what there is, and no more of the reserve than one address may"
+    );
+    let mut late = connect("127.0.0.9").expect("a place of the reserve");
+    late.write_all(b"GET /api/v1/devices HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let said = answer(&mut late);
+    assert!(said.starts_with("HTTP/1.1 503"), "{said}");
+    assert!(said.contains("too-many-connections"), "{said}");
+    assert!(is_served(&mut connect("127.0.0.9").expect("another one")));
     drop(crowd);
     wait_until("the places are free again", || {
         Ok(lab.ask(&["device", "list"], "").is_ok())
@@ -258,4 +269,43 @@ fn a_request_that_names_two_hosts_or_none_is_refused() {
         assert!(said.starts_with("HTTP/1.1 400"), "{said}");
         assert!(said.contains("\"type\":\"bad-host\""), "{said}");
     }
+}
+
+#[test]
+fn a_host_that_may_open_few_files_has_a_place_for_those_who_ask_whether_it_lives() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let port = free_port().unwrap();
+    let log = std::fs::File::create(folder.path().join("host.log")).unwrap();
+    let mut host = Command::new("sh")
+        .args(["-c", "ulimit -n 256; exec \"$@\"", "sh"])
+        .arg(program("mdm-host").unwrap())
+        .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
+        .arg(folder.path().join("data"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let url = format!("http://127.0.0.1:{port}");
+    wait_until("the host is ready", || Ok(ready(&url)?.0 == 200)).unwrap();
+    let connect = || {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    // They take all places but those of the reserve.
+    let crowd: Vec<TcpStream> = (0..128).map(|_| connect()).collect();
+    let began = Instant::now();
+    for _ in 0..5 {
+        wait_until("there is a place", || Ok(is_served(&mut connect()))).unwrap();
+    }
+    // Before the crowd is closed for its silence.
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
+    drop(crowd);
+    host.kill().unwrap();
+    host.wait().unwrap();
 }

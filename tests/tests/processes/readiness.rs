@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::{
     fs::{self, File},
     process::{Child, Command, Stdio},
+    time::Instant,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -157,6 +158,28 @@ fn a_host_whose_database_is_away_lives_and_waits_and_tells_only_its_log_where_it
 }
 
 #[test]
+fn a_hundred_calls_that_the_store_fails_leave_a_line_a_second_in_the_log() {
+    let mut database = Postgres::start().unwrap();
+    let store = database.database("mdm").unwrap();
+    let lab = Lab::with(&["--store", &store, "--rate-per-address", "100000"], "info").unwrap();
+    let token = lab.token().unwrap();
+    database.stop().unwrap();
+    let began = Instant::now();
+    let client = http_client();
+    Runtime::new().unwrap().block_on(async {
+        for _ in 0..100 {
+            let call = client.get(format!("{}/api/v1/devices", lab.url()));
+            let answer = call.bearer_auth(&token).send().await.unwrap();
+            assert_eq!(answer.status(), 503);
+        }
+    });
+    let log = lab.host_log().unwrap();
+    let lines = log.matches("what was asked for came to nothing").count();
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
+    assert!((1..=seconds + 1).contains(&lines), "{lines} in {seconds} s");
+}
+
+#[test]
 fn a_host_opens_when_its_database_comes_and_is_ready_again_when_it_comes_back() {
     let mut database = Postgres::start().unwrap();
     let store = database.database("mdm").unwrap();
@@ -168,7 +191,16 @@ fn a_host_opens_when_its_database_comes_and_is_ready_again_when_it_comes_back() 
         host.is(200);
         database.kill().unwrap();
     }
-    host.is(503);
+    let mut detail = String::new();
+    wait_until("it says where to look", || {
+        detail = host.is(503)["detail"].to_string();
+        Ok(detail.contains("the host's log says why"))
+    })
+    .unwrap();
+    let log = host.log();
+    let mut lines = log.lines().filter(|line| line.contains("not ready"));
+    let says_why = |line: &str| line.contains("ERROR") && line.contains("the store failed: ");
+    assert!(lines.any(says_why), "{log}");
     assert!(host.process.try_wait().unwrap().is_none(), "it is gone");
 }
 

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// Two replicas, which end before their database does.
-struct Pair {
-    one: Lab,
-    two: Lab,
-    postgres: Postgres,
+pub(super) struct Pair {
+    pub(super) one: Lab,
+    pub(super) two: Lab,
+    pub(super) postgres: Postgres,
 }
 
 impl Pair {
-    fn start(serve_args: &[&str]) -> Self {
+    pub(super) fn start(serve_args: &[&str]) -> Self {
         let postgres = Postgres::start().unwrap();
         let url = postgres.database("mdm").unwrap();
         let one = Lab::with(&[&["--store", &url], serve_args].concat(), "info").unwrap();
@@ -25,7 +25,7 @@ impl Pair {
         Self { one, two, postgres }
     }
 
-    fn phone(&self) -> Device {
+    pub(super) fn phone(&self) -> Device {
         self.one.enroll(Make::default()).unwrap()
     }
 }
@@ -353,7 +353,10 @@ fn a_host_whose_connections_are_all_in_use_says_so_and_goes_on_when_they_are_fre
         let (status, problem) = is_ready.join().unwrap();
         assert_eq!(status, 503, "{problem}");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains("the store did not answer"), "{detail}");
+        assert!(
+            detail.contains("the store is busy: all connections"),
+            "{detail}"
+        );
         drop(held);
     });
     wait_until("the host is ready again", || Ok(ready(&address)?.0 == 200)).unwrap();
@@ -394,4 +397,38 @@ fn at_no_level_the_log_has_what_is_written_to_the_database() {
     let log = host.host_log().unwrap();
     assert!(log.contains(" TRACE "), "it logs all there is");
     assert!(!log.contains(&hash), "the hash of a password is in the log");
+}
+
+#[test]
+fn a_host_reaches_its_database_by_a_unix_socket() {
+    let postgres = Postgres::start().unwrap();
+    postgres.database("mdm").unwrap();
+    let (folder, port) = (postgres.folder().display(), postgres.port());
+    let url = format!("postgres:///mdm?user=mdm&host={folder}&port={port}");
+    let lab = Lab::with(&["--store", &url], "info").unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let connected = "select bool_and(client_addr is null) from pg_stat_activity \
+        where application_name = 'mdm-host'";
+    assert_eq!(postgres.ask("mdm", connected).unwrap(), "t");
+    lab.ask(&["device", "show", &phone.id], "").unwrap();
+}
+
+#[test]
+fn a_mode_of_tls_that_the_host_does_not_know_is_refused_with_those_that_it_knows() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let refused = std::process::Command::new(mdm_tests::lab::program("mdm-host").unwrap())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.path())
+        .args([
+            "--store",
+            "postgres://mdm@db.example/mdm?sslmode=verify-full",
+        ])
+        .output()
+        .unwrap();
+    assert!(!refused.status.success());
+    let said = text(&refused);
+    assert!(
+        said.contains("sslmode is disable, prefer or require"),
+        "{said}"
+    );
 }

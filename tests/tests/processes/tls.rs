@@ -8,7 +8,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::Command,
-    time::Instant,
+    time::{Duration, Instant, SystemTime},
 };
 use tempfile::TempDir;
 
@@ -19,14 +19,22 @@ pub(super) struct Certificates {
 
 impl Certificates {
     pub(super) fn new() -> Self {
+        Self::valid_for(Duration::from_secs(365 * 24 * 3600))
+    }
+
+    /// The host's expires then; one that has expired already was valid until so long ago.
+    pub(super) fn valid_for(time: Duration) -> Self {
+        Self::valid_until(SystemTime::now() + time)
+    }
+
+    fn valid_until(end: SystemTime) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])
-            .unwrap()
-            .signed_by(&key, &authority)
-            .unwrap();
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.not_after = end.into();
+        let certificate = params.signed_by(&key, &authority).unwrap();
         let this = Self {
             folder: TempDir::new().unwrap(),
         };
@@ -193,6 +201,11 @@ fn a_certificate_or_key_that_will_not_do_is_refused_with_the_reason() {
         let said = serve(&["--tls-cert", certificate, "--tls-key", key], &data);
         assert!(said.contains(says), "no `{says}`: {said}");
     }
+    let day = Duration::from_secs(24 * 3600);
+    let expired = Certificates::valid_until(SystemTime::now() - 3 * day);
+    let (old, its_key) = (path(&expired, "certificate"), path(&expired, "key"));
+    let said = serve(&["--tls-cert", &old, "--tls-key", &its_key], &data);
+    assert!(said.contains("expired 3 days ago"), "{said}");
     let said = serve(&["--tls-cert", &certificate], &data);
     assert!(said.contains("--tls-key"), "{said}");
 }

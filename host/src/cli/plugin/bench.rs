@@ -2,7 +2,7 @@
 
 use super::{runtime, size};
 use crate::{
-    cli::{folder::Folder, terminal},
+    cli::{folder::Folder, out, terminal},
     conformance::{self, Situation},
     plugin::{Artifacts, Instance, Plugin, REFERENCE, Runtime},
 };
@@ -62,9 +62,9 @@ impl Bench {
         fs::remove_dir_all(&scratch)?;
         let costs = costs?;
         if self.json {
-            println!("{}", terminal::json(&costs)?);
+            out::line(terminal::json(&costs)?)?;
         } else {
-            print!("{}", page(&costs)?);
+            out::text(page(&costs)?)?;
         }
         Ok(())
     }

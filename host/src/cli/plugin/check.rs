@@ -1,7 +1,7 @@
 //! `mdm-host plugin check`.
 
 use crate::{
-    cli::terminal,
+    cli::{out, terminal},
     conformance::{self, Conformance, Finding, Thoroughness, Verdict},
 };
 use anyhow::{Context as _, bail};
@@ -45,9 +45,9 @@ impl Check {
         };
         let conformance = conformance::check(&plugin, thoroughness)?;
         if self.json {
-            println!("{}", terminal::json(&conformance)?);
+            out::line(terminal::json(&conformance)?)?;
         } else {
-            print!("{}", escape::page(&page(&conformance, self.all)?));
+            out::text(escape::page(&page(&conformance, self.all)?))?;
         }
         match conformance.failures().count() {
             0 => Ok(()),

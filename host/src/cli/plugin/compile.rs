@@ -1,7 +1,7 @@
 //! `mdm-host plugin compile`.
 
 use super::size;
-use crate::cli::folder::Folder;
+use crate::cli::{folder::Folder, out};
 use anyhow::Context as _;
 use clap::Args;
 use std::{fs, path::PathBuf, time::Instant};
@@ -38,13 +38,13 @@ impl Compile {
             .unwrap_or_else(|| self.file.with_extension("compiled"));
         fs::write(&output, &compiled)
             .with_context(|| format!("{} can't be written", output.display()))?;
-        println!(
+        out::line(format_args!(
             "{}: {}, compiled in {:.1} ms, for the host of {} only",
             output.display(),
             size(compiled.len()),
             took.as_secs_f64() * 1000.0,
             self.data.display()
-        );
+        ))?;
         Ok(())
     }
 }

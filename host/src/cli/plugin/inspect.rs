@@ -2,7 +2,7 @@
 
 use super::size;
 use crate::{
-    cli::terminal,
+    cli::{out, terminal},
     plugin::{Inspection, inspect},
 };
 use anyhow::Context as _;
@@ -40,9 +40,9 @@ impl Inspect {
             refusal: loaded.err().map(|error| error.to_string()),
         };
         if self.json {
-            println!("{}", terminal::json(&inspected)?);
+            out::line(terminal::json(&inspected)?)?;
         } else {
-            print!("{}", page(&inspected)?);
+            out::text(page(&inspected)?)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! `mdm-host plugin new`: a project that is complete, made from the example of its language.
 
+use crate::cli::out;
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use std::{fs, path::PathBuf};
@@ -84,10 +85,10 @@ impl New {
                 .replace(&example.replace('-', "_"), &self.name.replace('-', "_"));
             write(&path, &text)?;
         }
-        println!(
+        out::line(format_args!(
             "{} is ready: its README.md says how to build it",
             folder.display()
-        );
+        ))?;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! WebAssembly there: a manifest with one layer, which is the component.
 
 use super::size;
-use crate::cli::terminal;
+use crate::cli::{out, terminal};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use oci_client::{
@@ -88,9 +88,9 @@ impl Pull {
             reference: reference.clone_with_digest(manifest).to_string(),
         };
         if self.json {
-            println!("{}", terminal::json(&pulled)?);
+            out::line(terminal::json(&pulled)?)?;
         } else {
-            print!("{}", page(&pulled));
+            out::text(page(&pulled))?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! `mdm-host plugin shadow`.
 
 use crate::{
-    cli::{Client, Host, show, terminal},
+    cli::{Client, Host, out, show, terminal},
     service::{Difference, ShadowReport},
 };
 use clap::Args;
@@ -31,11 +31,11 @@ impl Shadow {
             .put_plugin(&path, super::read_signed(&self.file)?)
             .await?;
         if !self.host.json {
-            println!(
+            out::line(format_args!(
                 "sha256:{} runs in the shadow for {} s, without effect",
                 Escaped(&begun.digest),
                 self.r#for
-            );
+            ))?;
         }
         let end = Instant::now() + Duration::from_secs(self.r#for);
         let mut told = 0;
@@ -46,19 +46,19 @@ impl Shadow {
             }
             if !self.host.json {
                 let report: ShadowReport = client.get(&path).await?;
-                told = tell_new(&terminal::escaped(&report)?, told);
+                told = tell_new(&terminal::escaped(&report)?, told)?;
             }
         }
         let report: ShadowReport = client.delete(&path).await?;
         if !self.host.json {
-            tell_new(&terminal::escaped(&report)?, told);
+            tell_new(&terminal::escaped(&report)?, told)?;
         }
         client.print(&report, summary)
     }
 }
 
 /// Prints the differences that are new since so many were there, and says how many there are now.
-fn tell_new(report: &ShadowReport, told: u64) -> u64 {
+fn tell_new(report: &ShadowReport, told: u64) -> anyhow::Result<u64> {
     let found = report
         .functions
         .values()
@@ -67,9 +67,9 @@ fn tell_new(report: &ShadowReport, told: u64) -> u64 {
     let new = usize::try_from(found.saturating_sub(told)).unwrap_or(usize::MAX);
     let kept = &report.differences;
     for difference in &kept[kept.len().saturating_sub(new)..] {
-        print!("{}", page(difference));
+        out::text(page(difference))?;
     }
-    found
+    Ok(found)
 }
 
 fn page(difference: &Difference) -> String {

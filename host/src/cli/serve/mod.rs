@@ -3,28 +3,33 @@
 mod identity;
 mod logging;
 mod otlp;
+mod signals;
 mod values;
 mod wiring;
 
 use super::{
-    limits::LimitOptions, listening::ListenOptions, store::StoreOptions, waking::WakeUpOptions,
+    limits::LimitOptions, listening::ListenOptions, out, store::StoreOptions, waking::WakeUpOptions,
 };
 use crate::{
     api::{Opening, Rates},
     metrics::Metrics,
     plugin::TrialTerms,
     service::Service,
+    supervisor::Supervisor,
 };
 use clap::{Args, ValueEnum};
 use identity::IdentityOptions;
 use logging::LogOptions;
 use mdm_wire::decisions::PasswordRule;
+use signals::{CertificateWatch, ShutdownOptions, StopSignals};
 use std::{
     num::NonZeroU32,
     path::PathBuf,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use values::{password_rule, trial_terms};
 use wiring::Wiring;
 
@@ -91,7 +96,12 @@ pub(super) struct Serve {
     logging: LogOptions,
     #[command(flatten)]
     waking: WakeUpOptions,
+    #[command(flatten)]
+    shutdown: ShutdownOptions,
 }
+
+/// How long the background tasks may take to end, after the last call.
+const TASKS_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum WhenPluginFails {
@@ -113,56 +123,58 @@ impl Serve {
     }
 
     async fn serve(&self, metrics: Arc<Metrics>) -> anyhow::Result<()> {
-        let tls = self.listening.tls()?;
-        let host = Wiring::new(self, Arc::clone(&metrics))?;
+        let signals = StopSignals::new()?;
+        let certificate = self.listening.certificate()?;
+        let watch = CertificateWatch::new(certificate.clone(), Arc::clone(&metrics))?;
+        let supervisor = Arc::new(Supervisor::new(metrics.tasks.clone()));
+        let watch = Arc::new(watch);
+        supervisor.spawn("certificate", CancellationToken::new(), move |_| {
+            let watch = Arc::clone(&watch);
+            async move { watch.run().await }
+        });
+        let host = Wiring::new(self, Arc::clone(&metrics), Arc::clone(&supervisor))?;
         // Listening comes first: whoever can't listen must not spend the token that is shown once.
-        let door = self.listening.listen(tls).await?;
+        let door = self.listening.listen(certificate).await?;
         let url = door.url()?;
         let opening = Arc::new(Opening::default());
         let opened = Arc::new(OnceLock::<Arc<Service>>::new());
-        let mut terminate = signal(SignalKind::terminate())?;
         let stop = {
             let opened = Arc::clone(&opened);
+            let delay = self.shutdown.delay();
             async move {
-                tokio::select! {
-                    _ = tokio::signal::ctrl_c() => {}
-                    _ = terminate.recv() => {}
-                }
+                signals.first().await;
                 tracing::info!("stopping");
+                if let Some(service) = opened.get() {
+                    service.stop_soon();
+                }
+                sleep(delay).await;
                 if let Some(service) = opened.get() {
                     service.close();
                 }
             }
         };
         let router = opening.router();
-        let mut serving = tokio::spawn(async move { door.serve(router, &metrics, stop).await });
+        let patience = self.shutdown.timeout();
+        let tasks = Arc::clone(&supervisor);
+        let mut serving =
+            tokio::spawn(async move { door.serve(router, &metrics, &tasks, stop, patience).await });
         tokio::select! {
             served = &mut serving => return served?,
             ready = opening.open_when_possible(async || {
                 let (service, router) = host.open(&url).await.map_err(|error| host.not_open(error))?;
-                start(opened.get_or_init(|| service));
+                opened.get_or_init(|| service).start();
                 Ok(router)
             }) => ready?,
         }
-        println!("listening on {url}");
+        // A host serves on, also if nobody reads what it says.
+        let _ = out::line(format_args!("listening on {url}"));
         let served = serving.await?;
+        if timeout(TASKS_TIMEOUT, supervisor.stopped()).await.is_err() {
+            tracing::warn!("a background task did not end in time");
+        }
         if let Some(service) = opened.get() {
             service.close_store().await;
         }
         served
     }
-}
-
-/// Starts what a host does by itself.
-fn start(service: &Arc<Service>) {
-    let host = Arc::clone(service);
-    tokio::spawn(async move { host.watch_the_clock().await });
-    tokio::spawn(Arc::clone(service).deliver_webhooks());
-    tokio::spawn(Arc::clone(service).hear_replicas());
-    tokio::spawn(Arc::clone(service).tell_replicas());
-    tokio::spawn(Arc::clone(service).run_bulks());
-    let host = Arc::clone(service);
-    tokio::spawn(async move { host.wake_devices().await });
-    let host = Arc::clone(service);
-    tokio::spawn(async move { host.audit_failed_logins().await });
 }

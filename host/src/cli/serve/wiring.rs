@@ -13,6 +13,7 @@ use crate::{
     plugin::{REFERENCE, Runtime, Trust},
     service::{PluginSettings, Plugins, Service, ServiceError},
     store::{PluginFile, StoreError},
+    supervisor::Supervisor,
     token::TokenDigest,
     transport::WakeUp,
     webhook::Destinations,
@@ -33,12 +34,17 @@ pub(super) struct Wiring<'a> {
     trust: Trust,
     metrics_reader: Option<TokenDigest>,
     metrics: Arc<Metrics>,
+    supervisor: Arc<Supervisor>,
     wake_up: Option<Arc<dyn WakeUp>>,
 }
 
 impl<'a> Wiring<'a> {
     /// Checks all that a host needs beside its store: what is wrong with it won't mend itself.
-    pub(super) fn new(options: &'a Serve, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        options: &'a Serve,
+        metrics: Arc<Metrics>,
+        supervisor: Arc<Supervisor>,
+    ) -> anyhow::Result<Self> {
         let folder = options.kept.folder()?;
         let lock = folder.lock()?;
         let reader = options.metrics_token_file.as_deref();
@@ -53,7 +59,8 @@ impl<'a> Wiring<'a> {
             trust: trust(options)?,
             metrics_reader: reader.map(tokens::metrics_token).transpose()?,
             metrics,
-            wake_up: options.waking.connect()?,
+            wake_up: options.waking.connect(&supervisor)?,
+            supervisor,
         };
         wiring.plugins()?;
         options.kept.postgres()?;
@@ -65,7 +72,9 @@ impl<'a> Wiring<'a> {
         let options = self.options;
         let (identity, kept) = (&options.identity, &options.kept);
         identity.check_before_opening(&self.key, kept).await?;
-        let store = kept.open(self.metrics.store.clone()).await?;
+        let store = kept
+            .open(self.metrics.store.clone(), &self.supervisor)
+            .await?;
         identity.claim(store.as_ref(), &self.key, kept).await?;
         if options.forget_chosen_plugin {
             store.forget_plugin_choice().await?;
@@ -90,6 +99,7 @@ impl<'a> Wiring<'a> {
             self.key.keys()?,
         )
         .with_metrics(Arc::clone(&self.metrics))
+        .supervised_by(Arc::clone(&self.supervisor))
         .with_webhooks_to(destinations)
         .with_public_url(options.listening.public_url().cloned())
         .approving_above(options.approve_above);

@@ -1,11 +1,104 @@
 //! Asking PostgreSQL: statements are prepared once for each connection, and those that need no answer of each other
 //! travel together.
 
-use crate::store::StoreError;
-use deadpool_postgres::ClientWrapper;
+use crate::store::{Busy, StoreError};
+use deadpool_postgres::{ClientWrapper, Object};
 use futures_util::future::join_all;
-use std::error::Error as _;
+use std::{
+    error::Error as _,
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::time::timeout;
 use tokio_postgres::{Row, error::SqlState, types::ToSql};
+
+/// The longest wait for the answer to a statement. The database ends statements before, so a longer silence is that of
+/// a server that hangs, or of a network that drops packets.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// When the database last failed to answer in time, shared by all connections of a pool. A connection from before may
+/// hang as well, so none of them is used again.
+#[derive(Clone, Default)]
+pub(super) struct Silence(Arc<Mutex<Option<Instant>>>);
+
+impl Silence {
+    /// Whether a connection that was used at this time may hang.
+    pub(super) fn covers(&self, used: Instant) -> bool {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|last| used <= last)
+    }
+
+    fn begin(&self) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Instant::now());
+    }
+}
+
+/// A connection whose statements are answered within [`ANSWER_TIMEOUT`], or err.
+pub(super) struct Connection {
+    client: Client,
+    silence: Silence,
+}
+
+enum Client {
+    /// It goes back to the pool.
+    Pooled(Object),
+    /// It belongs to one user for good.
+    Owned(ClientWrapper),
+}
+
+impl Connection {
+    pub(super) fn pooled(object: Object, silence: Silence) -> Self {
+        let client = Client::Pooled(object);
+        Self { client, silence }
+    }
+
+    /// The same connection, which does not go back to the pool.
+    pub(super) fn owned(self) -> Self {
+        let silence = self.silence.clone();
+        let client = Client::Owned(self.into_client());
+        Self { client, silence }
+    }
+
+    /// Its client, which does not go back to the pool, and whose statements have no bound.
+    pub(super) fn into_client(self) -> ClientWrapper {
+        match self.client {
+            Client::Pooled(object) => Object::take(object),
+            Client::Owned(client) => client,
+        }
+    }
+
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match timeout(ANSWER_TIMEOUT, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.silence.begin();
+                Err(silent(ANSWER_TIMEOUT))
+            }
+        }
+    }
+}
+
+impl Deref for Connection {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        match &self.client {
+            Client::Pooled(object) => object,
+            Client::Owned(client) => client,
+        }
+    }
+}
+
+/// The database did not answer for so long.
+pub(super) fn silent(time: Duration) -> StoreError {
+    let seconds = time.as_secs();
+    StoreError::Failed(format!("the database has not answered for {seconds} s"))
+}
 
 /// What stands for a `$1` of a statement.
 pub(super) type Value = Box<dyn ToSql + Sync + Send>;
@@ -77,14 +170,17 @@ pub(super) trait Ask {
     async fn together(&self, steps: Vec<Step>) -> Result<Vec<u64>, StoreError>;
 }
 
-impl Ask for ClientWrapper {
+impl Ask for Connection {
     async fn rows(
         &self,
         sql: &str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let statement = self.prepare_cached(sql).await?;
-        Ok(self.query(&statement, values).await?)
+        self.in_time(async {
+            let statement = self.prepare_cached(sql).await?;
+            Ok(self.query(&statement, values).await?)
+        })
+        .await
     }
 
     async fn row_if_any(
@@ -92,34 +188,47 @@ impl Ask for ClientWrapper {
         sql: &str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, StoreError> {
-        let statement = self.prepare_cached(sql).await?;
-        Ok(self.query_opt(&statement, values).await?)
+        self.in_time(async {
+            let statement = self.prepare_cached(sql).await?;
+            Ok(self.query_opt(&statement, values).await?)
+        })
+        .await
     }
 
     async fn row(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Row, StoreError> {
-        let statement = self.prepare_cached(sql).await?;
-        Ok(self.query_one(&statement, values).await?)
+        self.in_time(async {
+            let statement = self.prepare_cached(sql).await?;
+            Ok(self.query_one(&statement, values).await?)
+        })
+        .await
     }
 
     async fn write(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, StoreError> {
-        let statement = self.prepare_cached(sql).await?;
-        Ok(self.execute(&statement, values).await?)
+        self.in_time(async {
+            let statement = self.prepare_cached(sql).await?;
+            Ok(self.execute(&statement, values).await?)
+        })
+        .await
     }
 
     async fn together(&self, steps: Vec<Step>) -> Result<Vec<u64>, StoreError> {
-        let mut statements = Vec::with_capacity(steps.len());
-        for step in &steps {
-            statements.push(self.prepare_cached(step.sql).await?);
-        }
-        // They are sent in the order in which they are asked for the first time, which is this one.
-        let sent = steps.iter().zip(&statements).map(|(step, statement)| {
-            let values = step
-                .values
-                .iter()
-                .map(|value| &**value as &(dyn ToSql + Sync));
-            self.execute_raw(statement, values.collect::<Vec<_>>())
-        });
-        let answers = join_all(sent).await;
+        let answers = self
+            .in_time(async {
+                let mut statements = Vec::with_capacity(steps.len());
+                for step in &steps {
+                    statements.push(self.prepare_cached(step.sql).await?);
+                }
+                // They are sent in the order in which they are asked for the first time, which is this one.
+                let sent = steps.iter().zip(&statements).map(|(step, statement)| {
+                    let values = step
+                        .values
+                        .iter()
+                        .map(|value| &**value as &(dyn ToSql + Sync));
+                    self.execute_raw(statement, values.collect::<Vec<_>>())
+                });
+                Ok(join_all(sent).await)
+            })
+            .await?;
         steps
             .into_iter()
             .zip(answers)
@@ -149,6 +258,9 @@ fn is_clash(error: &tokio_postgres::Error) -> bool {
 
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Failed(described(&error))
+        match error.code() {
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => Self::Busy(Busy::Locked),
+            _ => Self::Failed(described(&error)),
+        }
     }
 }

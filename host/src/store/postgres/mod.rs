@@ -11,6 +11,7 @@ mod devices;
 mod enrollment;
 mod fleet;
 mod idempotency;
+mod lease;
 mod lifecycle;
 mod messages;
 mod plugins;
@@ -28,8 +29,8 @@ mod writer;
 pub use pool::{BadUrl, PostgresOptions, PostgresUrl};
 
 use super::{Replicas, Shared, StoreError};
-use crate::metrics::StoreMetrics;
-use deadpool_postgres::Object;
+use crate::{metrics::StoreMetrics, supervisor::Supervisor};
+use connection::Connection;
 use pool::Pool;
 use replicas::Replica;
 use std::{num::NonZeroUsize, sync::Arc};
@@ -53,22 +54,38 @@ impl PostgresStore {
         options: &PostgresOptions,
         metrics: StoreMetrics,
     ) -> Result<Self, StoreError> {
+        Self::open_supervised(options, metrics, &Arc::default()).await
+    }
+
+    /// The same, and its background tasks run under this supervisor.
+    pub async fn open_supervised(
+        options: &PostgresOptions,
+        metrics: StoreMetrics,
+        supervisor: &Arc<Supervisor>,
+    ) -> Result<Self, StoreError> {
         let pool = Pool::new(options)?;
         pool.migrate().await?;
-        Ok(Self::over(pool, options.calls_per_commit, metrics))
+        let calls = options.calls_per_commit;
+        Ok(Self::over(pool, calls, metrics, supervisor))
     }
 
     /// Opens a database that is there, to look into it: its tables are neither checked nor migrated.
     pub fn open_as_is(options: &PostgresOptions) -> Result<Self, StoreError> {
         let (calls, metrics) = (options.calls_per_commit, StoreMetrics::default());
-        Ok(Self::over(Pool::new(options)?, calls, metrics))
+        let pool = Pool::new(options)?;
+        Ok(Self::over(pool, calls, metrics, &Arc::default()))
     }
 
-    fn over(pool: Pool, calls_per_commit: NonZeroUsize, metrics: StoreMetrics) -> Self {
-        let replica = Arc::new(Replica::new(pool.clone()));
+    fn over(
+        pool: Pool,
+        calls_per_commit: NonZeroUsize,
+        metrics: StoreMetrics,
+        supervisor: &Arc<Supervisor>,
+    ) -> Self {
+        let replica = Arc::new(Replica::new(pool.clone(), Arc::clone(supervisor)));
         let told = Arc::clone(&replica);
         Self {
-            writer: Writer::start(pool.clone(), told, calls_per_commit, metrics),
+            writer: Writer::start(pool.clone(), told, calls_per_commit, metrics, supervisor),
             replica,
             pool,
         }
@@ -80,7 +97,7 @@ impl PostgresStore {
     }
 
     /// A connection that reads, each statement on its own.
-    async fn reader(&self) -> Result<Object, StoreError> {
+    async fn reader(&self) -> Result<Connection, StoreError> {
         self.pool.connection().await
     }
 }

@@ -1,26 +1,34 @@
 //! The connections to PostgreSQL.
 
-use super::{connection::described, schema, tls};
-use crate::store::StoreError;
+use super::{
+    connection::{Connection, Silence, described, silent},
+    schema, tls,
+};
+use crate::store::{Busy, StoreError};
 use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, PoolError, RecyclingMethod,
-    Runtime, Timeouts,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, PoolError, RecyclingMethod, Runtime,
+    Timeouts,
 };
 use std::{num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+use tokio::time::timeout;
 use tokio_postgres::{Client, Config};
 
-/// How long a call waits for a connection, and the host for a new one.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest wait for a connection of the pool, and for a new one: its sign-in and its settings included.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest that the migrations of a start may take. They wait for rows, not for other hosts.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A connection on which nothing is heard of the database for so long is broken.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// What every connection begins with: a commit that was answered is durable, nobody waits for ever, and the locks of
-/// a host that lost its power or its network are free after [`SILENCE`], not after hours.
-pub(super) const SETTINGS: &str = "set synchronous_commit = on; set statement_timeout = '30s'; set lock_timeout = '20s'; \
-    set idle_in_transaction_session_timeout = '30s'; set client_min_messages = warning; \
+/// What every connection begins with: a commit that was answered is durable, and no statement waits without a bound. A
+/// host that freezes within a transaction keeps its locks for `idle_in_transaction_session_timeout`; one that lost its
+/// power or its network keeps them for [`SILENCE`], not for hours.
+pub(super) const SETTINGS: &str = "set synchronous_commit = on; set statement_timeout = '8s'; set lock_timeout = '5s'; \
+    set idle_in_transaction_session_timeout = '3s'; set client_min_messages = warning; \
     set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 2; \
-    set tcp_user_timeout = '15s'; set client_connection_check_interval = '5s'";
+    set tcp_user_timeout = '15s'; set client_connection_check_interval = '2s'";
 
 /// The address of a database, such as `postgres://mdm:secret@db.example/mdm?sslmode=require`. It may hold a password, so
 /// it is shown nowhere.
@@ -33,7 +41,7 @@ impl FromStr for PostgresUrl {
     fn from_str(text: &str) -> Result<Self, BadUrl> {
         let config: Config = text
             .parse()
-            .map_err(|error: tokio_postgres::Error| BadUrl(described(&error)))?;
+            .map_err(|error: tokio_postgres::Error| BadUrl(unreadable(&error)))?;
         match config.get_hosts() {
             [] => Err(BadUrl("it names no host".into())),
             _ => Ok(Self(config)),
@@ -41,9 +49,24 @@ impl FromStr for PostgresUrl {
     }
 }
 
+/// Why an address can't be read. Other programs know more values of `sslmode`.
+fn unreadable(error: &tokio_postgres::Error) -> String {
+    let reason = described(error);
+    match reason.contains("sslmode") {
+        true => format!(
+            "{reason}. sslmode is disable, prefer or require; with require, the server's certificate and name are \
+             checked as other programs do with verify-full"
+        ),
+        false => reason,
+    }
+}
+
 /// The address of a database can't be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the address of a database has the form postgres://user:password@host/database: {0}")]
+#[error(
+    "the address of a database has the form postgres://user:password@host/database, or, by a Unix socket, \
+     postgres:///database?user=mdm&host=/var/run/postgresql: {0}"
+)]
 pub struct BadUrl(String);
 
 /// Where a database is, and how it is spoken to.
@@ -65,6 +88,7 @@ pub(super) struct Pool {
     pool: deadpool_postgres::Pool,
     config: Config,
     tls: tls::Tls,
+    silence: Silence,
 }
 
 impl Pool {
@@ -73,7 +97,7 @@ impl Pool {
         let PostgresUrl(mut config) = options.url.clone();
         config
             .application_name("mdm-host")
-            .connect_timeout(PATIENCE)
+            .connect_timeout(CONNECT_TIMEOUT)
             .keepalives_idle(SILENCE / 3)
             .keepalives_interval(SILENCE / 3)
             .keepalives_retries(2)
@@ -88,33 +112,54 @@ impl Pool {
         );
         let settings = Hook::async_fn(|client: &mut ClientWrapper, _| {
             Box::pin(async move {
-                client
-                    .batch_execute(SETTINGS)
-                    .await
-                    .map_err(HookError::Backend)
+                match timeout(CONNECT_TIMEOUT, client.batch_execute(SETTINGS)).await {
+                    Ok(set) => set.map_err(HookError::Backend),
+                    Err(_) => Err(HookError::message(silent(CONNECT_TIMEOUT).to_string())),
+                }
             })
         });
+        let silence = Silence::default();
+        let is_heard = {
+            let silence = silence.clone();
+            Hook::sync_fn(move |_: &mut ClientWrapper, metrics| {
+                match silence.covers(metrics.recycled.unwrap_or(metrics.created)) {
+                    true => Err(HookError::message("the database did not answer in time")),
+                    false => Ok(()),
+                }
+            })
+        };
         let pool = deadpool_postgres::Pool::builder(manager)
             .max_size(options.connections)
             .timeouts(Timeouts {
-                wait: Some(PATIENCE),
-                create: Some(PATIENCE),
-                recycle: Some(PATIENCE),
+                wait: Some(CONNECT_TIMEOUT),
+                create: Some(CONNECT_TIMEOUT),
+                recycle: Some(CONNECT_TIMEOUT),
             })
             .runtime(Runtime::Tokio1)
             .post_create(settings)
+            .pre_recycle(is_heard)
             .build()
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { pool, config, tls })
+        Ok(Self {
+            pool,
+            config,
+            tls,
+            silence,
+        })
     }
 
     /// Brings the tables to the newest form.
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
-        let (mut client, connection) = self.config.connect(self.tls.clone()).await?;
+        let (mut client, connection) = self.listen().await?;
         let task = tokio::spawn(connection);
-        let migrated = schema::migrate(&mut client).await;
+        let migrated = timeout(MIGRATION_TIMEOUT, async {
+            // Another host may be migrating: who waits for it says so, and tries again.
+            client.batch_execute("set lock_timeout = '5s'").await?;
+            schema::migrate(&mut client).await
+        })
+        .await;
         task.abort();
-        migrated
+        migrated.unwrap_or_else(|_| Err(silent(MIGRATION_TIMEOUT)))
     }
 
     /// Whether there are no tables of a host yet.
@@ -130,20 +175,27 @@ impl Pool {
     }
 
     /// A connection, for as long as something is asked.
-    pub(super) async fn connection(&self) -> Result<Object, StoreError> {
-        self.pool.get().await.map_err(|error| match error {
+    pub(super) async fn connection(&self) -> Result<Connection, StoreError> {
+        self.connection_within(CONNECT_TIMEOUT).await
+    }
+
+    /// The same, for a caller that waits for a free one no longer than this.
+    pub(super) async fn connection_within(&self, wait: Duration) -> Result<Connection, StoreError> {
+        let timeouts = Timeouts {
+            wait: Some(wait),
+            ..self.pool.timeouts()
+        };
+        let got = self.pool.timeout_get(&timeouts).await;
+        let object = got.map_err(|error| match error {
             PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => {
-                StoreError::Busy(self.pool.status().max_size)
+                StoreError::Busy(Busy::Connections(self.pool.status().max_size))
             }
+            PoolError::Timeout(_) => silent(CONNECT_TIMEOUT),
             PoolError::Backend(error) => error.into(),
             PoolError::PostCreateHook(HookError::Backend(error)) => error.into(),
             error => StoreError::Failed(error.to_string()),
-        })
-    }
-
-    /// A connection for good.
-    pub(super) async fn own_connection(&self) -> Result<ClientWrapper, StoreError> {
-        Ok(Object::take(self.connection().await?))
+        })?;
+        Ok(Connection::pooled(object, self.silence.clone()))
     }
 
     /// A connection that tells what it hears beside what it is asked.
@@ -156,6 +208,7 @@ impl Pool {
         ),
         StoreError,
     > {
-        Ok(self.config.connect(self.tls.clone()).await?)
+        let connected = timeout(CONNECT_TIMEOUT, self.config.connect(self.tls.clone())).await;
+        Ok(connected.map_err(|_| silent(CONNECT_TIMEOUT))??)
     }
 }

@@ -1,12 +1,16 @@
 //! What replicas tell each other through PostgreSQL, and remember together.
 
 use super::{
-    connection::Ask as _,
+    connection::{Ask as _, silent},
+    lease::Lease,
     messages::{self, Message, TELL},
     pool::{Pool, SETTINGS},
     rows::{number, signed},
 };
-use crate::store::{CallCount, Changes, Heard, NotTaken, Replicas, StoreError};
+use crate::{
+    store::{CallCount, Changes, Heard, Lead, NotTaken, Replicas, StoreError},
+    supervisor::Supervisor,
+};
 use async_trait::async_trait;
 use futures_util::future::poll_fn;
 use mdm_wire::{
@@ -14,30 +18,25 @@ use mdm_wire::{
     time::{self, Timestamp},
 };
 use std::{
-    sync::{
-        Arc, Once,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Once},
     time::Duration,
 };
 use tokio::{
-    sync::{Mutex, Notify, mpsc},
+    sync::{Mutex, mpsc},
     time::{sleep, timeout},
 };
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Held by the replica that does what is to be done once.
-const LEAD: i64 = 0x6d64_6d03;
-
-/// How often a replica tries to take the lead, and sees that it is still connected.
+/// How often a replica renews its lease, or tries to take it, and sees that it is still connected.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// How many rounds pass before what need not be remembered any more is forgotten.
 const FORGET_EVERY: u64 = 10;
 
-/// How long nothing may be heard of the database.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest wait for an answer: shorter than a lease, so that a leader connects anew before its own expires.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a signature is remembered, in seconds.
 const REMEMBERED: u64 = LONGEST_AGE + MOST_AHEAD + 1;
@@ -50,36 +49,42 @@ pub(super) struct Replica {
     sender: mpsc::UnboundedSender<Heard>,
     heard: Mutex<mpsc::UnboundedReceiver<Heard>>,
     joined: Once,
-    leads: Arc<AtomicBool>,
-    leaves: Arc<Notify>,
+    lease: Arc<Lease>,
+    leaves: CancellationToken,
+    supervisor: Arc<Supervisor>,
 }
 
 impl Replica {
-    pub(super) fn new(pool: Pool) -> Self {
+    pub(super) fn new(pool: Pool, supervisor: Arc<Supervisor>) -> Self {
         let (sender, heard) = mpsc::unbounded_channel();
+        let id = Uuid::now_v7().to_string();
         Self {
             pool,
-            id: Uuid::now_v7().to_string(),
+            lease: Arc::new(Lease::new(id.clone())),
+            id,
             sender,
             heard: Mutex::new(heard),
             joined: Once::new(),
-            leads: Arc::default(),
-            leaves: Arc::default(),
+            leaves: CancellationToken::new(),
+            supervisor,
         }
     }
 
     /// From now on it is one of the replicas, and may take the lead.
     pub(super) fn join(&self) {
         self.joined.call_once(|| {
-            let (sender, leads) = (self.sender.clone(), Arc::clone(&self.leads));
-            let listens = listen(self.pool.clone(), self.id.clone(), sender, leads);
-            let (leads, leaves) = (Arc::clone(&self.leads), Arc::clone(&self.leaves));
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = listens => {}
-                    () = leaves.notified() => leads.store(false, Ordering::Relaxed),
-                }
+            let member = Arc::new(Member {
+                pool: self.pool.clone(),
+                id: self.id.clone(),
+                heard: self.sender.clone(),
+                lease: Arc::clone(&self.lease),
+                leaves: self.leaves.clone(),
             });
+            self.supervisor
+                .spawn("replica-lease", self.leaves.clone(), move |_| {
+                    let member = Arc::clone(&member);
+                    async move { member.listen().await }
+                });
         });
     }
 
@@ -99,89 +104,107 @@ impl Replica {
     }
 }
 
-/// Hears what other replicas do, and takes the lead if nobody has it, again and again.
-async fn listen(
+/// The connection of a replica to all others: it hears what they do, and renews the lease.
+struct Member {
     pool: Pool,
     id: String,
     heard: mpsc::UnboundedSender<Heard>,
-    leads: Arc<AtomicBool>,
-) {
-    while !heard.is_closed() {
-        let end = match pool.listen().await {
-            Ok((client, connection)) => tokio::select! {
-                () = drive(connection, &id, &heard) => Ok(()),
-                end = lead(&client, &heard, &leads) => end,
-            },
-            Err(error) => Err(error),
-        };
-        leads.store(false, Ordering::Relaxed);
-        if let Err(error) = end {
-            tracing::warn!(%error, "nothing is heard of other replicas");
-        }
-        sleep(EVERY).await;
-    }
+    lease: Arc<Lease>,
+    leaves: CancellationToken,
 }
 
-/// Hands on what is heard, until the connection ends.
-async fn drive(
-    mut connection: Connection<Socket, super::tls::Stream>,
-    id: &str,
-    heard: &mpsc::UnboundedSender<Heard>,
-) {
-    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-        let AsyncMessage::Notification(notification) = message else {
-            continue;
-        };
-        match serde_json::from_str::<Message<'_>>(notification.payload()) {
-            Ok(message) if message.from == id => {}
-            Ok(Message { changes, calls, .. }) => {
-                let changes = changes.map(Heard::Changes);
-                let calls = (!calls.is_empty()).then_some(Heard::Calls(calls));
-                for it in changes.into_iter().chain(calls) {
-                    // A host that nobody listens for is about to end.
-                    let _ = heard.send(it);
+impl Member {
+    /// Stays connected until it leaves.
+    async fn listen(&self) {
+        while !self.leaves.is_cancelled() && !self.heard.is_closed() {
+            let end = match self.pool.listen().await {
+                Ok((client, connection)) => tokio::select! {
+                    () = self.drive(connection) => Ok(()),
+                    end = self.stay(&client) => end,
+                },
+                Err(error) => Err(error),
+            };
+            if let Err(error) = end {
+                tracing::warn!(%error, "nothing is heard of other replicas");
+            }
+            self.pause().await;
+        }
+    }
+
+    /// Hands on what is heard, until the connection ends.
+    async fn drive(&self, mut connection: Connection<Socket, super::tls::Stream>) {
+        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            let AsyncMessage::Notification(notification) = message else {
+                continue;
+            };
+            match serde_json::from_str::<Message<'_>>(notification.payload()) {
+                Ok(message) if message.from == self.id => {}
+                Ok(Message { changes, calls, .. }) => {
+                    let changes = changes.map(Heard::Changes);
+                    let calls = (!calls.is_empty()).then_some(Heard::Calls(calls));
+                    for it in changes.into_iter().chain(calls) {
+                        // A host that nobody listens for is about to end.
+                        let _ = self.heard.send(it);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "another replica said what this one can't read")
                 }
             }
-            Err(error) => tracing::warn!(%error, "another replica said what this one can't read"),
+        }
+    }
+
+    /// Renews the lease, or takes it when it is free, for as long as the database answers.
+    async fn stay(&self, client: &Client) -> Result<(), StoreError> {
+        in_time(async { Ok(client.batch_execute(SETTINGS).await?) }).await?;
+        in_time(async { Ok(client.batch_execute("listen mdm").await?) }).await?;
+        // What was said before nobody has heard.
+        let _ = self.heard.send(Heard::Missed);
+        for round in 0_u64.. {
+            if self.heard.is_closed() {
+                break;
+            }
+            if self.leaves.is_cancelled() {
+                return in_time(self.lease.release(client)).await;
+            }
+            in_time(self.lease.renew(client)).await?;
+            if self.lease.lead().is_some() && round.is_multiple_of(FORGET_EVERY) {
+                in_time(forget(client)).await?;
+            }
+            self.pause().await;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next round, or until it leaves.
+    async fn pause(&self) {
+        tokio::select! {
+            () = sleep(EVERY) => {}
+            () = self.leaves.cancelled() => {}
         }
     }
 }
 
-/// Takes the lead if nobody has it, and keeps it for as long as this connection lasts.
-async fn lead(
-    client: &Client,
-    heard: &mpsc::UnboundedSender<Heard>,
-    leads: &AtomicBool,
-) -> Result<(), StoreError> {
-    client.batch_execute(SETTINGS).await?;
-    client.batch_execute("listen mdm").await?;
-    // What was said before nobody has heard.
-    let _ = heard.send(Heard::Missed);
-    let late = |_| StoreError::Failed(format!("the database has not answered for {PATIENCE:?}"));
-    for round in 0_u64.. {
-        if heard.is_closed() {
-            break;
-        }
-        let query = match leads.load(Ordering::Relaxed) {
-            true => "select true or $1::bigint is null",
-            false => "select pg_try_advisory_lock($1)",
-        };
-        let answer = timeout(PATIENCE, client.query_one(query, &[&LEAD])).await;
-        let has_lead = answer.map_err(late)??.try_get(0)?;
-        leads.store(has_lead, Ordering::Relaxed);
-        if has_lead && round.is_multiple_of(FORGET_EVERY) {
-            let now = time::now();
-            let oldest = signed((now / 1000).saturating_sub(REMEMBERED));
-            client
-                .execute("delete from seen_signatures where created < $1", &[&oldest])
-                .await?;
-            client
-                .execute("delete from contacts where until < $1", &[&signed(now)])
-                .await?;
-        }
-        sleep(EVERY).await;
-    }
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let answer = timeout(PATIENCE, answer).await;
+    answer.unwrap_or_else(|_| Err(silent(PATIENCE)))
+}
+
+/// Forgets signatures that are too old to be taken, and agents that have gone.
+async fn forget(client: &Client) -> Result<(), StoreError> {
+    let now = time::now();
+    let oldest = signed((now / 1000).saturating_sub(REMEMBERED));
+    let old = "delete from seen_signatures where created < $1";
+    client.execute(old, &[&oldest]).await?;
+    let gone = "delete from contacts where until < $1";
+    client.execute(gone, &[&signed(now)]).await?;
     Ok(())
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.leaves.cancel();
+    }
 }
 
 #[async_trait]
@@ -193,12 +216,12 @@ impl Replicas for Replica {
         }
     }
 
-    fn leads(&self) -> bool {
-        self.leads.load(Ordering::Relaxed)
+    fn lead(&self) -> Option<Lead> {
+        self.lease.lead()
     }
 
     fn leave(&self) {
-        self.leaves.notify_one();
+        self.leaves.cancel();
     }
 
     async fn take_signature(

@@ -9,11 +9,26 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
+type Rustls = MakeRustlsConnect;
+
 /// Speaks TLS where the database's address says so.
-pub(super) type Tls = MakeRustlsConnect;
+#[derive(Clone)]
+pub(super) struct Tls(Rustls);
 
 /// A connection by TLS.
-pub(super) type Stream = <Tls as MakeTlsConnect<Socket>>::Stream;
+pub(super) type Stream = <Rustls as MakeTlsConnect<Socket>>::Stream;
+
+impl MakeTlsConnect<Socket> for Tls {
+    type Stream = Stream;
+    type TlsConnect = <Rustls as MakeTlsConnect<Socket>>::TlsConnect;
+    type Error = <Rustls as MakeTlsConnect<Socket>>::Error;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Self::TlsConnect, Self::Error> {
+        // A Unix socket has no name, and speaks no TLS: its connector is made, and never used.
+        let host = if host.is_empty() { "localhost" } else { host };
+        MakeTlsConnect::<Socket>::make_tls_connect(&mut self.0, host)
+    }
+}
 
 /// Trusts these authorities; none: those that the system knows.
 pub(super) fn trusting(authorities: Option<&Path>) -> Result<Tls, StoreError> {
@@ -40,5 +55,5 @@ pub(super) fn trusting(authorities: Option<&Path>) -> Result<Tls, StoreError> {
     let config = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+    Ok(Tls(MakeRustlsConnect::new(config)))
 }

@@ -4,8 +4,9 @@
 
 use super::{
     audit,
-    connection::{Ask as _, Step, values},
+    connection::{Ask as _, Connection, Step, silent, values},
     idempotency,
+    lease::Fence,
     messages::TELL,
     pool::Pool,
     replicas::Replica,
@@ -13,9 +14,9 @@ use super::{
 use crate::{
     audit::{AuditEntry, Chain},
     metrics::StoreMetrics,
-    store::{Changes, RequestRecord, StoreError},
+    store::{Changes, Lead, RequestRecord, StoreError},
+    supervisor::Supervisor,
 };
-use deadpool_postgres::ClientWrapper;
 use futures_util::future::{BoxFuture, join};
 use std::{
     num::NonZeroUsize,
@@ -27,16 +28,27 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// The longest that a batch may take: the others wait for it.
-const LONGEST: Duration = Duration::from_secs(30);
+/// The longest that the beginning of a batch may take, and the longest that its jobs may: the others wait for it.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest that a caller waits for its job, the batch before its own included.
+const JOB_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The lock is held from the beginning of a transaction that writes to its end.
 const BEGIN: &str =
     "begin isolation level read committed; select pg_advisory_xact_lock(1835298050)";
 
+/// What is to be written.
+struct Job {
+    /// Under which lead it is written.
+    lead: Lead,
+    run: Run,
+}
+
 /// Does its part of a transaction, if there is one, and says whom to tell what once it is durable.
-type Job = Box<dyn FnOnce(Result<Arc<Batch>, StoreError>) -> BoxFuture<'static, Done> + Send>;
+type Run = Box<dyn FnOnce(Result<Arc<Batch>, StoreError>) -> BoxFuture<'static, Done> + Send>;
 
 /// Told whether the commit succeeded.
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -48,7 +60,7 @@ struct Done {
 
 /// A transaction, as a job sees it.
 pub(super) struct Batch {
-    client: ClientWrapper,
+    client: Connection,
     state: Mutex<State>,
 }
 
@@ -61,9 +73,9 @@ struct State {
 }
 
 impl Deref for Batch {
-    type Target = ClientWrapper;
+    type Target = Connection;
 
-    fn deref(&self) -> &ClientWrapper {
+    fn deref(&self) -> &Connection {
         &self.client
     }
 }
@@ -121,6 +133,8 @@ impl Batch {
 }
 
 pub(super) struct Writer {
+    /// Before the sender: once nobody can send, the task is to end.
+    _stop: DropGuard,
     jobs: mpsc::UnboundedSender<Job>,
 }
 
@@ -130,13 +144,29 @@ impl Writer {
         replica: Arc<Replica>,
         most_jobs: NonZeroUsize,
         metrics: StoreMetrics,
+        supervisor: &Supervisor,
     ) -> Self {
         let (jobs, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(write(pool, replica, waiting, most_jobs.get(), metrics));
-        Self { jobs }
+        let stop = CancellationToken::new();
+        let batches = Arc::new(Batches {
+            pool,
+            replica,
+            waiting: tokio::sync::Mutex::new(waiting),
+            most_jobs: most_jobs.get(),
+            metrics,
+        });
+        supervisor.spawn("store-writer", stop.clone(), move |_| {
+            let batches = Arc::clone(&batches);
+            async move { batches.write().await }
+        });
+        Self {
+            _stop: stop.drop_guard(),
+            jobs,
+        }
     }
 
-    /// Runs a job in the next transaction. If it errs, its changes are rolled back, and only its.
+    /// Runs a job in the next transaction. If it errs, its changes are rolled back, and only its. It runs under the lead
+    /// of the task that calls.
     pub(super) async fn run<T, F>(
         &self,
         job: impl FnOnce(Arc<Batch>) -> F + Send + 'static,
@@ -146,9 +176,11 @@ impl Writer {
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let (sender, answer) = oneshot::channel();
-        let job: Job = Box::new(move |batch| {
+        let run: Run = Box::new(move |batch| {
             Box::pin(async move {
                 let result = match batch {
+                    // Nobody waits for it any more: it was told as failed.
+                    Ok(_) if sender.is_closed() => Err(silent(JOB_TIMEOUT)),
                     Ok(batch) => job(batch).await,
                     Err(error) => Err(error),
                 };
@@ -162,56 +194,74 @@ impl Writer {
             })
         });
         let gone = || StoreError::Failed("the write was not carried out (the log says why)".into());
-        self.jobs.send(job).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let lead = Lead::current();
+        self.jobs.send(Job { lead, run }).map_err(|_| gone())?;
+        match timeout(JOB_TIMEOUT, answer).await {
+            Ok(answer) => answer.map_err(|_| gone())?,
+            Err(_) => Err(silent(JOB_TIMEOUT)),
+        }
     }
 }
 
-async fn write(
+/// What commits jobs in batches.
+struct Batches {
     pool: Pool,
     replica: Arc<Replica>,
-    mut waiting: mpsc::UnboundedReceiver<Job>,
+    waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Job>>,
     most_jobs: usize,
     metrics: StoreMetrics,
-) {
-    let mut kept = None;
-    let mut jobs = Vec::new();
-    while waiting.recv_many(&mut jobs, most_jobs).await > 0 {
-        let mut answers = Vec::new();
-        let began = Instant::now();
-        let late = |_| StoreError::Failed(format!("a commit took longer than {LONGEST:?}"));
-        let begun = timeout(LONGEST, begin(&pool, kept.take())).await;
-        let committed = match begun.map_err(late).flatten() {
-            Ok(batch) => {
-                let jobs = jobs.drain(..);
-                let committed = timeout(LONGEST, commit(batch, &replica, jobs, &mut answers)).await;
-                let committed = committed.map_err(late).flatten();
-                if committed.is_err() {
-                    replica.doubt();
+}
+
+impl Batches {
+    async fn write(&self) {
+        let Self {
+            pool,
+            replica,
+            most_jobs,
+            metrics,
+            ..
+        } = self;
+        let mut waiting = self.waiting.lock().await;
+        let mut kept = None;
+        let mut jobs = Vec::new();
+        while waiting.recv_many(&mut jobs, *most_jobs).await > 0 {
+            let mut answers = Vec::new();
+            let began = Instant::now();
+            let late = |_| silent(BATCH_TIMEOUT);
+            let begun = timeout(BATCH_TIMEOUT, begin(pool, kept.take())).await;
+            let committed = match begun.map_err(late).flatten() {
+                Ok(batch) => {
+                    let jobs = jobs.drain(..);
+                    let commit = commit(batch, replica, jobs, &mut answers);
+                    let committed = timeout(BATCH_TIMEOUT, commit).await;
+                    let committed = committed.map_err(late).flatten();
+                    if committed.is_err() {
+                        replica.doubt();
+                    }
+                    committed
                 }
-                committed
-            }
-            Err(error) => {
-                for job in jobs.drain(..) {
-                    answers.push(job(Err(error.clone())).await.answer);
+                Err(error) => {
+                    for job in jobs.drain(..) {
+                        answers.push((job.run)(Err(error.clone())).await.answer);
+                    }
+                    Err(error)
                 }
-                Err(error)
+            };
+            metrics.committed(answers.len(), began.elapsed(), committed.is_ok());
+            if let Err(error) = &committed {
+                tracing::error!(%error, "a transaction failed");
             }
-        };
-        metrics.committed(answers.len(), began.elapsed(), committed.is_ok());
-        if let Err(error) = &committed {
-            tracing::error!(%error, "a transaction failed");
+            for answer in answers {
+                answer(committed.as_ref().map(|_| ()).map_err(Clone::clone));
+            }
+            kept = committed.ok();
         }
-        for answer in answers {
-            answer(committed.as_ref().map(|_| ()).map_err(Clone::clone));
-        }
-        kept = committed.ok();
     }
 }
 
 /// Begins a transaction, alone among all replicas.
-async fn begin(pool: &Pool, kept: Option<ClientWrapper>) -> Result<Arc<Batch>, StoreError> {
-    let begun = async |client: ClientWrapper| {
+async fn begin(pool: &Pool, kept: Option<Connection>) -> Result<Arc<Batch>, StoreError> {
+    let begun = async |client: Connection| {
         // The end of the trail is asked for right behind, and read when the lock is held.
         let (begun, chain) = join(client.batch_execute(BEGIN), audit::end(&client)).await;
         begun?;
@@ -231,7 +281,7 @@ async fn begin(pool: &Pool, kept: Option<ClientWrapper>) -> Result<Arc<Batch>, S
             Err(error) => tracing::info!(%error, "connects to the database again"),
         }
     }
-    begun(pool.own_connection().await?).await
+    begun(pool.connection().await?.owned()).await
 }
 
 /// Carries out the jobs and commits them, and gives the connection back. If it errs, the connection is gone, and with
@@ -241,14 +291,19 @@ async fn commit(
     replica: &Replica,
     jobs: impl Iterator<Item = Job>,
     answers: &mut Vec<Answer>,
-) -> Result<ClientWrapper, StoreError> {
+) -> Result<Connection, StoreError> {
     let mut next = "savepoint job";
     let mut changes = Changes::default();
-    for job in jobs {
+    let mut fence = Fence::default();
+    for Job { lead, run } in jobs {
+        let begun = match fence.lets(lead, &**batch).await? {
+            true => Ok(Arc::clone(&batch)),
+            false => Err(StoreError::NotLeader),
+        };
         let before = batch.state().chain.clone();
         // The job's first question is sent right behind it, and needs no answer of it.
         let savepoint = batch.batch_execute(next);
-        let (savepoint, done) = join(savepoint, job(Ok(Arc::clone(&batch)))).await;
+        let (savepoint, done) = join(savepoint, run(begun)).await;
         answers.push(done.answer);
         savepoint?;
         next = match done.ok {

@@ -21,16 +21,19 @@ mod wake_ups;
 mod webhooks;
 mod writer;
 
-use super::{Replicas, Shared, StoreError};
-use crate::metrics::StoreMetrics;
+use super::{Busy, Replicas, Shared, StoreError};
+use crate::{metrics::StoreMetrics, supervisor::Supervisor};
 use readers::Readers;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 use writer::Writer;
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Failed(error.to_string())
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy) => Self::Busy(Busy::Locked),
+            _ => Self::Failed(error.to_string()),
+        }
     }
 }
 
@@ -55,6 +58,16 @@ impl SqliteStore {
         calls_per_commit: NonZeroUsize,
         metrics: StoreMetrics,
     ) -> Result<Self, StoreError> {
+        Self::open_supervised(path, calls_per_commit, metrics, &Supervisor::default())
+    }
+
+    /// The same, and its writer runs under this supervisor.
+    pub fn open_supervised(
+        path: &Path,
+        calls_per_commit: NonZeroUsize,
+        metrics: StoreMetrics,
+        supervisor: &Supervisor,
+    ) -> Result<Self, StoreError> {
         let mut connection = connect(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
@@ -69,14 +82,15 @@ impl SqliteStore {
         // A sealed password is to be gone when its row is.
         connection.pragma_update(None, "secure_delete", true)?;
         schema::migrate(&mut connection, applied).map_err(described)?;
-        Self::over(connection, path, calls_per_commit, metrics)
+        Self::over(connection, path, calls_per_commit, metrics, supervisor)
     }
 
     /// Opens a file that is there, to look into it: its tables are neither checked nor migrated.
     pub fn open_as_is(path: &Path) -> Result<Self, StoreError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let metrics = StoreMetrics::default();
-        Self::over(connection, path, Self::CALLS_PER_COMMIT, metrics)
+        let (calls, supervisor) = (Self::CALLS_PER_COMMIT, Supervisor::default());
+        Self::over(connection, path, calls, metrics, &supervisor)
     }
 
     fn over(
@@ -84,9 +98,10 @@ impl SqliteStore {
         path: &Path,
         calls_per_commit: NonZeroUsize,
         metrics: StoreMetrics,
+        supervisor: &Supervisor,
     ) -> Result<Self, StoreError> {
         Ok(Self {
-            writer: Writer::start(connection, calls_per_commit.get(), metrics)?,
+            writer: Writer::start(connection, calls_per_commit.get(), metrics, supervisor)?,
             readers: Arc::new(Readers::new(path)),
         })
     }

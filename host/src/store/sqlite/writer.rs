@@ -5,14 +5,17 @@
 //! done. So a job waits for the commit before its own, and for the jobs beside it, whose number is bounded: 256 of
 //! some 50 µs each are about 15 ms, and there are two syncs of the disk.
 
-use crate::{metrics::StoreMetrics, store::StoreError};
+use crate::{metrics::StoreMetrics, store::StoreError, supervisor::Supervisor};
 use rusqlite::{Connection, TransactionBehavior};
 use std::{
-    sync::mpsc::{Receiver, Sender, channel},
-    thread,
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
     time::Instant,
 };
 use tokio::sync::oneshot;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Does its part of a transaction, and says whom to tell what once it is durable.
 type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
@@ -25,14 +28,19 @@ struct Done {
     answer: Answer,
 }
 
+/// Told how the end of the writer's thread went.
+type Closing = oneshot::Sender<Result<(), StoreError>>;
+
 /// What the writer's thread is sent.
 enum Order {
     Run(Job),
-    /// Ends the thread, which tells how that went.
-    Close(oneshot::Sender<Result<(), StoreError>>),
+    /// Ends the thread.
+    Close(Closing),
 }
 
 pub(super) struct Writer {
+    /// Before the sender: once nobody can send, the thread is to end.
+    _stop: DropGuard,
     orders: Sender<Order>,
 }
 
@@ -41,13 +49,32 @@ impl Writer {
         connection: Connection,
         most_jobs: usize,
         metrics: StoreMetrics,
+        supervisor: &Supervisor,
     ) -> Result<Self, StoreError> {
         let (orders, waiting) = channel();
-        thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || write(connection, &waiting, most_jobs, &metrics))
+        let stop = CancellationToken::new();
+        let ends = stop.clone();
+        let open = Mutex::new((Some(connection), waiting));
+        let task = move || {
+            let (kept, waiting) = &mut *open.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(connection) = kept else {
+                return;
+            };
+            let closing = write(connection, waiting, most_jobs, &metrics);
+            ends.cancel();
+            let closed = kept.take().map_or(Ok(()), close);
+            if let Some(done) = closing {
+                // The caller may not wait any longer.
+                let _ = done.send(closed);
+            }
+        };
+        supervisor
+            .spawn_thread("store-writer", stop.clone(), task)
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { orders })
+        Ok(Self {
+            _stop: stop.drop_guard(),
+            orders,
+        })
     }
 
     /// Commits the jobs that wait, writes the log back into the database's file, and closes the connection.
@@ -83,12 +110,19 @@ fn gone() -> StoreError {
     StoreError::Failed("the write was not carried out (the log says why)".into())
 }
 
+/// Commits jobs until it is told to end, or nobody can send one any more. Returns whom to tell that it has ended.
 fn write(
-    mut connection: Connection,
+    connection: &mut Connection,
     waiting: &Receiver<Order>,
     most_jobs: usize,
     metrics: &StoreMetrics,
-) {
+) -> Option<Closing> {
+    // A job that panicked may have left its transaction open.
+    if !connection.is_autocommit()
+        && let Err(error) = connection.execute_batch("rollback")
+    {
+        tracing::error!(%error, "a transaction was not rolled back");
+    }
     let mut closing = None;
     while closing.is_none()
         && let Ok(first) = waiting.recv()
@@ -110,25 +144,16 @@ fn write(
         let jobs = std::iter::once(first).chain(others).take(most_jobs);
         let mut answers = Vec::new();
         let began = Instant::now();
-        let committed = commit(&mut connection, jobs, &mut answers);
+        let committed = commit(connection, jobs, &mut answers).map_err(StoreError::from);
         metrics.committed(answers.len(), began.elapsed(), committed.is_ok());
         if let Err(error) = &committed {
             tracing::error!(%error, "a transaction failed");
         }
         for answer in answers {
-            answer(
-                committed
-                    .as_ref()
-                    .map(|_| ())
-                    .map_err(|e| StoreError::Failed(e.to_string())),
-            );
+            answer(committed.clone());
         }
     }
-    let closed = close(connection);
-    if let Some(done) = closing {
-        // The caller may not wait any longer.
-        let _ = done.send(closed);
-    }
+    closing
 }
 
 /// Writes the log back into the database's file, and empties it.
@@ -164,4 +189,31 @@ fn commit(
         run("release job")?;
     }
     transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_that_panics_fails_alone_and_the_next_one_is_written() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch("create table t (n integer)")
+            .unwrap();
+        let supervisor = Supervisor::default();
+        let metrics = StoreMetrics::default();
+        let writer = Writer::start(connection, 8, metrics, &supervisor).unwrap();
+        let panics = writer.run::<()>(|connection| {
+            connection.execute_batch("insert into t values (1)")?;
+            panic!("in a job")
+        });
+        assert!(matches!(panics.await, Err(StoreError::Failed(_))));
+        let next = writer.run(|connection| {
+            connection.execute_batch("insert into t values (2)")?;
+            Ok(connection.query_row("select sum(n) from t", [], |row| row.get::<_, i64>(0))?)
+        });
+        assert_eq!(next.await.unwrap(), 2);
+        assert!(supervisor.failing().is_empty());
+    }
 }

@@ -302,6 +302,16 @@ create table webhook_attempts (
 );
 create index webhook_attempts_by_webhook on webhook_attempts (webhook, number);
 
+-- Which replica leads, by the clock of this database. Another holder begins another term: what a leader of an earlier
+-- one writes is refused.
+create table leadership (
+    one integer primary key check (one = 1),
+    term bigint not null,
+    holder text collate "C" not null,
+    expires_at timestamptz not null
+) with (fillfactor = 50);
+insert into leadership values (1, 0, '', '-infinity');
+
 -- What replicas of a host remember together for a short while. Nothing of it is written to the log of the
 -- database: after a crash of it the tables are empty, and `remembers` has no row.
 create unlogged table remembers (

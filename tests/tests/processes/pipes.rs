@@ -1,0 +1,40 @@
+//! Commands whose output nobody reads to its end, as in `mdm-host device list | head -1`.
+
+use mdm_tests::lab::{Lab, program};
+use std::{
+    io::pipe,
+    process::{Command, Stdio},
+};
+
+#[test]
+fn a_command_whose_reader_is_gone_ends_in_silence() {
+    let lab = Lab::start().unwrap();
+    let data = lab.folder().join("data");
+    let data = data.to_str().unwrap();
+    for (args, is_success) in [
+        (&["device", "list"][..], true),
+        (&["device", "list", "--json"], true),
+        (&["audit", "verify", "--data", data], true),
+        (&["token", "list"], true),
+        // What was refused is a failure, whoever reads it.
+        (&["device", "show", "nobody"], false),
+    ] {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let output = Command::new(program("mdm-host").unwrap())
+            .args(args)
+            .env("MDM_URL", lab.url())
+            .env("MDM_TOKEN_FILE", lab.folder().join("admin.token"))
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+            .wait_with_output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.success(), is_success, "{args:?}: {said}");
+        assert!(!said.contains("panicked"), "{args:?}: {said}");
+        assert!(!is_success || said.is_empty(), "{args:?}: {said}");
+    }
+}
