@@ -23,7 +23,7 @@ fn program() -> anyhow::Result<PathBuf> {
     installed.context("Schemathesis is missing: `cargo xtask test` installs it")
 }
 
-/// Calls each operation of a host of its own with this many cases at least, and gives the summary.
+/// Calls a host of its own with up to so many cases of each operation in each phase, and gives the summary.
 pub fn run(cases_per_operation: u32, seed: u32) -> anyhow::Result<String> {
     let lab = Lab::with(&["--rate-per-address", "100000"], "warn")?;
     fs::write(lab.folder().join("accepted.py"), ACCEPTED)?;

@@ -194,7 +194,7 @@ async fn add_token(
 /// From then on it acts for them: it does no more than they may, and ends with them.
 #[utoipa::path(
     put,
-    path = "/tokens/{token}/owner",
+    path = "/tokens/{name}/owner",
     tag = USERS,
     request_body = NewOwner,
     responses((status = 200, body = ApiTokenView)),
@@ -213,7 +213,7 @@ async fn hand_over_token(
 /// Takes a token back.
 #[utoipa::path(
     delete,
-    path = "/tokens/{token}",
+    path = "/tokens/{name}",
     tag = USERS,
     responses((status = 204)),
 )]

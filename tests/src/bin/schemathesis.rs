@@ -6,8 +6,8 @@ use mdm_tests::schemathesis;
 #[derive(Parser)]
 #[command(name = "schemathesis")]
 struct Options {
-    /// How many cases of each operation are made up at least, in each phase.
-    #[arg(long, default_value_t = 100)]
+    /// How many cases of each operation are made up at most, in each phase: 260 make ten thousand of all.
+    #[arg(long, default_value_t = 260)]
     cases: u32,
     /// What the cases follow from.
     #[arg(long, default_value_t = 1)]
