@@ -1,10 +1,11 @@
-//! The address of a request's client: the peer of the connection, or what a trusted proxy tells of it.
+//! The address of a request's client: the peer of the connection, or the address that a trusted proxy names.
 //!
-//! A proxy adds the address of its own peer at the end of `Forwarded` (RFC 7239) or `X-Forwarded-For`. So the headers
-//! are read from the right, as long as the address found so far is a trusted proxy's. What stands further left was
-//! sent by the client, and is ignored.
+//! A proxy appends the address of its own peer to one header. So this header is read from the right, as long as the
+//! address found so far is a trusted proxy's. The client sent what stands further left, and every header that the proxy
+//! does not write: both are ignored.
 
 use axum::http::{Extensions, HeaderMap, HeaderName, header::FORWARDED};
+use clap::ValueEnum;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
@@ -19,49 +20,46 @@ pub(crate) fn address(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get().map(|ClientAddress(address)| *address)
 }
 
+/// The header by which proxies name the address of their client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`, a list of addresses.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded`, as RFC 7239 has it.
+    Forwarded,
+}
+
 /// The proxies whose word on a client's address is taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(pub Vec<IpNet>);
+pub struct TrustedProxies {
+    /// Their addresses.
+    pub networks: Vec<IpNet>,
+    /// The header that they write.
+    pub header: ProxyHeader,
+}
 
 impl TrustedProxies {
     /// Whether this is the address of a trusted proxy.
     pub fn includes(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
     }
 
-    /// The address of the client. Without a trusted proxy, that is the peer. If the two headers name different
-    /// clients, one of them was not written by the proxy, and neither is believed.
+    /// The address of the client. Without a trusted proxy, that is the peer.
     pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let peer = peer.to_canonical();
-        if !self.includes(peer) {
-            return peer;
-        }
-        let read = |name: HeaderName, hops: fn(&str) -> Vec<Option<IpAddr>>| {
-            let lines = headers.get_all(name);
-            let hops = lines
-                .iter()
-                .flat_map(|line| line.to_str().map_or(vec![None], hops));
-            let hops: Vec<Option<IpAddr>> = hops.collect();
-            (!hops.is_empty()).then(|| self.last_untrusted(peer, &hops))
-        };
-        match (
-            read(FORWARDED, forwarded),
-            read(X_FORWARDED_FOR, x_forwarded_for),
-        ) {
-            (Some(one), Some(other)) if one != other => {
-                tracing::debug!(%peer, "Forwarded and X-Forwarded-For name different clients: the proxy has to remove \
-                     the header that it does not write");
-                peer
-            }
-            (Some(client), _) | (None, Some(client)) => client,
-            (None, None) => peer,
-        }
-    }
-
-    fn last_untrusted(&self, peer: IpAddr, hops: &[Option<IpAddr>]) -> IpAddr {
-        let mut client = peer;
-        for hop in hops.iter().rev() {
+        let lines = headers.get_all(match self.header {
+            ProxyHeader::XForwardedFor => X_FORWARDED_FOR,
+            ProxyHeader::Forwarded => FORWARDED,
+        });
+        let hops = lines.iter().rev().flat_map(|line| match self.header {
+            ProxyHeader::XForwardedFor => x_forwarded_for(line.as_bytes()),
+            ProxyHeader::Forwarded => forwarded(line.as_bytes()),
+        });
+        let mut client = peer.to_canonical();
+        for hop in hops {
             match hop {
                 Some(hop) if self.includes(client) => client = hop.to_canonical(),
                 _ => break,
@@ -71,33 +69,37 @@ impl TrustedProxies {
     }
 }
 
-/// The `for` of each element of `Forwarded`. None: the proxy does not say it, or hides it.
-fn forwarded(line: &str) -> Vec<Option<IpAddr>> {
-    let element = |element: &str| {
-        let pairs = split(element, ';').into_iter();
-        let mut named = pairs.filter_map(|pair| pair.trim().split_once('='));
-        let (_, node) = named.find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
+/// The `for` of each element of `Forwarded`, the last element first. `None` if the proxy does not say it, or hides it.
+fn forwarded(line: &[u8]) -> Vec<Option<IpAddr>> {
+    let element = |element: &[u8]| {
+        let pairs = split_from_right(element, b';').into_iter();
+        let mut named = pairs.filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='));
+        let (_, node) = named.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
         node_address(&unquoted(node))
     };
-    split(line, ',').into_iter().map(element).collect()
+    let elements = split_from_right(line, b',').into_iter();
+    elements.map(element).collect()
 }
 
-fn x_forwarded_for(line: &str) -> Vec<Option<IpAddr>> {
-    line.split(',').map(node_address).collect()
+/// The addresses of `X-Forwarded-For`, the last one first.
+fn x_forwarded_for(line: &[u8]) -> Vec<Option<IpAddr>> {
+    line.rsplit(|it| *it == b',')
+        .map(|hop| node_address(std::str::from_utf8(hop).ok()?))
+        .collect()
 }
 
-/// The parts between separators that are not in a quoted string.
-fn split(text: &str, separator: char) -> Vec<&str> {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    let parts = text.split(|it: char| {
-        let is_end = it == separator && !is_quoted;
+/// The parts between separators that are not in a quoted string, the last part first. It reads from the right, so a
+/// quote that a client leaves open takes in nothing of what a proxy appends.
+fn split_from_right(text: &[u8], separator: u8) -> Vec<&[u8]> {
+    let (mut is_quoted, mut is_after_quote) = (false, false);
+    let parts = text.rsplit(|it| {
         match it {
-            _ if is_escaped => is_escaped = false,
-            '\\' if is_quoted => is_escaped = true,
-            '"' => is_quoted = !is_quoted,
-            _ => {}
+            b'"' => (is_quoted, is_after_quote) = (!is_quoted, true),
+            // Each backslash escapes what is right of it: the quote, or the backslash that would escape the quote.
+            b'\\' if is_after_quote => is_quoted = !is_quoted,
+            _ => is_after_quote = false,
         }
-        is_end
+        *it == separator && !is_quoted
     });
     parts.collect()
 }
@@ -131,7 +133,13 @@ mod tests {
         for (name, value) in headers {
             sent.append(name, HeaderValue::from_str(value).unwrap());
         }
-        let proxies = TrustedProxies(proxies.into());
+        // The proxy writes the first of the headers.
+        let header = match headers.first() {
+            Some((name, _)) if *name == FORWARDED => ProxyHeader::Forwarded,
+            _ => ProxyHeader::XForwardedFor,
+        };
+        let networks = proxies.into();
+        let proxies = TrustedProxies { networks, header };
         proxies.client(peer.parse().unwrap(), &sent).to_string()
     }
 
@@ -206,12 +214,53 @@ mod tests {
     }
 
     #[test]
-    fn of_two_headers_that_differ_neither_is_believed() {
-        let both = |forwarded| {
-            let headers = [(FORWARDED, forwarded), (X_FORWARDED_FOR, "198.51.100.7")];
-            client("10.0.0.1", &headers)
+    fn a_quote_that_a_client_leaves_open_hides_nothing_and_names_nobody() {
+        for (header, expected) in [
+            ("for=1.2.3.4;x=\", for=198.51.100.7", "198.51.100.7"),
+            ("for=1.2.3.4;x=\", for=\"198.51.100.7:80\"", "198.51.100.7"),
+            ("for=1.2.3.4;x=\"\\, for=198.51.100.7", "198.51.100.7"),
+            (
+                "for=1.2.3.4;x=\", for=198.51.100.7, for=10.0.0.2",
+                "198.51.100.7",
+            ),
+            (
+                "for=1.2.3.4, for=198.51.100.7;host=\"a\\\", b\\\\\"",
+                "198.51.100.7",
+            ),
+            ("for=1.2.3.4, for=198.51.100.7;x=\"", "10.0.0.1"),
+        ] {
+            assert_eq!(
+                client("10.0.0.1", &[(FORWARDED, header)]),
+                expected,
+                "{header}"
+            );
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_spoil_only_their_own_hop() {
+        let value = HeaderValue::from_bytes(b"1.2.3.4, \xff, 198.51.100.7").unwrap();
+        let headers = HeaderMap::from_iter([(X_FORWARDED_FOR, value)]);
+        let proxies = TrustedProxies {
+            networks: vec!["10.0.0.0/8".parse().unwrap()],
+            header: ProxyHeader::default(),
         };
-        assert_eq!(both("for=198.51.100.7"), "198.51.100.7");
-        assert_eq!(both("for=1.2.3.4"), "10.0.0.1");
+        let found = proxies.client("10.0.0.1".parse().unwrap(), &headers);
+        assert_eq!(found.to_string(), "198.51.100.7");
+    }
+
+    #[test]
+    fn a_header_that_the_proxy_does_not_write_is_not_read() {
+        let (theirs, other) = (
+            (X_FORWARDED_FOR, "198.51.100.7"),
+            (FORWARDED, "for=1.2.3.4"),
+        );
+        assert_eq!(client("10.0.0.1", &[theirs, other]), "198.51.100.7");
+        let (theirs, other) = (
+            (FORWARDED, "for=198.51.100.7"),
+            (X_FORWARDED_FOR, "1.2.3.4"),
+        );
+        assert_eq!(client("10.0.0.1", &[theirs, other]), "198.51.100.7");
+        assert_eq!(ProxyHeader::default(), ProxyHeader::XForwardedFor);
     }
 }

@@ -233,7 +233,10 @@ mod tests {
                 most_per_address,
                 ..ConnectionLimits::DEFAULT
             },
-            proxies: TrustedProxies(vec!["10.9.0.0/16".parse().unwrap()]),
+            proxies: TrustedProxies {
+                networks: vec!["10.9.0.0/16".parse().unwrap()],
+                ..TrustedProxies::default()
+            },
             taken: Mutex::default(),
             reserved: Mutex::default(),
             refused: Counter::default(),

@@ -33,7 +33,7 @@ pub mod tls;
 mod users;
 pub mod webhooks;
 
-pub use client_address::TrustedProxies;
+pub use client_address::{ProxyHeader, TrustedProxies};
 pub use opening::{NotOpen, Opening};
 pub use rate::{Peer, Rates};
 

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        TrustedProxies,
+        ProxyHeader, TrustedProxies,
         certificate::Certificate,
         connections::{ConnectionLimits, LimitedListener, RESERVED_CONNECTIONS},
         serving::{self, Times},
@@ -42,11 +42,19 @@ pub(super) struct ListenOptions {
     /// Listen without TLS on an address that others can reach: only behind something that adds TLS.
     #[arg(long)]
     plain_http: bool,
-    /// A proxy in front, or a network of proxies, such as 10.0.0.5 or 10.0.0.0/8: the client's address is what it tells
-    /// by `Forwarded` or `X-Forwarded-For`. It has to remove the one of both that it does not write. Can be given more
-    /// than once.
+    /// A proxy in front, or a network of proxies, such as 10.0.0.5 or 10.0.0.0/8: the client's address is what it
+    /// appends to the header that --trusted-proxy-header names. Can be given more than once.
     #[arg(long, value_name = "CIDR", value_parser = network)]
     trusted_proxy: Vec<IpNet>,
+    /// The header to which trusted proxies append the address of their client. The other one is not read.
+    #[arg(
+        long,
+        value_name = "HEADER",
+        value_enum,
+        default_value = "x-forwarded-for",
+        requires = "trusted_proxy"
+    )]
+    trusted_proxy_header: ProxyHeader,
     /// Where admins reach the host, such as https://mdm.example, if a proxy is in front: for links and cookies. With
     /// https, browsers are told to come by TLS only.
     #[arg(long, value_name = "URL")]
@@ -117,7 +125,10 @@ impl ListenOptions {
 
     /// The proxies whose word on a client's address is taken.
     pub(super) fn trusted_proxies(&self) -> TrustedProxies {
-        TrustedProxies(self.trusted_proxy.clone())
+        TrustedProxies {
+            networks: self.trusted_proxy.clone(),
+            header: self.trusted_proxy_header,
+        }
     }
 
     /// Listens; nobody is served yet.
