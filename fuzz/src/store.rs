@@ -416,8 +416,8 @@ impl Accounts for OneDevice {
         Ok(None)
     }
 
-    async fn is_invited(&self, _: &str, _: Timestamp) -> Result<bool> {
-        Ok(false)
+    async fn invited_until(&self, _: &str, _: Timestamp) -> Result<Option<Timestamp>> {
+        Ok(None)
     }
 
     async fn accept_invitation(&self, _: TokenDigest, _: String, _: RequestRecord) -> Result<bool> {
@@ -482,6 +482,16 @@ impl Tokens for OneDevice {
 
     async fn set_token_owner(&self, _: &str, _: &str, _: RequestRecord) -> Result<TokenChange> {
         Ok(TokenChange::Unknown)
+    }
+
+    async fn replace_api_token(
+        &self,
+        _: TokenDigest,
+        _: ApiToken,
+        _: RequestRecord,
+        _: RequestRecord,
+    ) -> Result<()> {
+        Ok(())
     }
 
     async fn remove_api_token(&self, _: &str, _: RequestRecord) -> Result<bool> {

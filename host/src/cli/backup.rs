@@ -21,7 +21,8 @@ impl Backup {
             out::line(options.dump_command(file))?;
             bail!(
                 "nothing was backed up: a PostgreSQL database is backed up by its own pg_dump, with the command above \
-                 (of the server's version or a later one; the password from PGPASSWORD or ~/.pgpass). Keep host.key \
+                 (of the server's version or a later one, and with sslrootcert=system of version 16 or later; the password from \
+                 PGPASSWORD or ~/.pgpass). Keep host.key \
                  apart: it is not in the database, and a store is of no use without it"
             );
         }

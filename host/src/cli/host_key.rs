@@ -56,6 +56,15 @@ impl HostKey {
         })
     }
 
+    /// Reads `host.key` anew: somebody may have put it back. A key that is in no file yet stays the same.
+    pub(super) fn again(&self) -> anyhow::Result<Self> {
+        let mut found = Self::open(&self.folder)?;
+        if found.lies == Lies::InMemory && self.lies == Lies::InMemory {
+            found.secret = self.secret.clone();
+        }
+        Ok(found)
+    }
+
     /// Where the key lies, once it is in place.
     pub(super) fn path(&self) -> PathBuf {
         path_in(&self.folder)

@@ -26,8 +26,8 @@ impl Restore {
             out::line(options.restore_command(file))?;
             bail!(
                 "nothing was restored: a PostgreSQL database is restored by its own pg_restore, with the command above, \
-                 into a new and empty database (of the server's version or a later one; the password from PGPASSWORD or \
-                 ~/.pgpass). Then put back the host.key that belongs to it, and start the hosts"
+                 into a new and empty database (of the server's version or a later one, and with sslrootcert=system of version 16 or later; the password from \
+                 PGPASSWORD or ~/.pgpass). Then put back the host.key that belongs to it, and start the hosts"
             );
         }
         let refused = || format!("{} was not restored", file.display());

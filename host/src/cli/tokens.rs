@@ -5,8 +5,8 @@ use super::{folder::private_file, out, store::StoreOptions};
 use crate::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
-    service::Service,
-    store::{ApiToken, Store, TokenChange},
+    service::{FirstAdmin, Service},
+    store::{ApiToken, RequestRecord, Store, TokenChange},
     token::{self, TokenDigest},
 };
 use anyhow::{Context as _, ensure};
@@ -44,7 +44,13 @@ pub(super) async fn hand_out_admin_token(
         return Ok(());
     }
     let token = shown(file)?;
-    add(store, &token).await
+    let (about, audit) = (admin_token(), record("add-token"));
+    let added = store.add_api_token(token::digest(&token), about, audit);
+    ensure!(
+        added.await? == TokenChange::Done,
+        "there is a token `{NAME}` already"
+    );
+    Ok(())
 }
 
 /// Makes the link with which the first admin chooses a password, while no user can sign in, and shows it: in a file that
@@ -57,6 +63,17 @@ pub(super) async fn invite_first_admin(
 ) -> anyhow::Result<()> {
     if file.is_none() && (has_token_file || !stdout().is_terminal()) {
         return Ok(());
+    }
+    match service.first_admin_status().await? {
+        FirstAdmin::SignsIn => return Ok(()),
+        FirstAdmin::InvitedUntil(until) => {
+            return out::line(format_args!(
+                "the link with which the first admin chooses a password was made before, and is valid until {}: if it \
+                 is lost, start the host again after that, or run `mdm-host new-admin-token` on this machine",
+                time::rfc3339(until).unwrap_or_default()
+            ));
+        }
+        FirstAdmin::Missing => {}
     }
     // Whether it can be written is known before the link counts.
     let file = file.map(|path| Ok::<_, anyhow::Error>((path, secret_file(path)?)));
@@ -82,28 +99,25 @@ pub(super) async fn invite_first_admin(
     Ok(())
 }
 
-/// Lets a token do everything.
-async fn add(store: &dyn Store, token: &str) -> anyhow::Result<()> {
-    let about = ApiToken {
+/// A token that may do everything.
+fn admin_token() -> ApiToken {
+    ApiToken {
         name: NAME.to_owned(),
         permissions: Permission::ALL.into(),
         reach: Reach::ALL,
         owner: None,
         created_at: time::now(),
         expires_at: None,
-    };
-    let audit = AuditEntry {
+    }
+}
+
+/// The record of a change of the admin's token.
+fn record(action: &str) -> RequestRecord {
+    let entry = AuditEntry {
         detail: Some(NAME.to_owned()),
-        ..AuditEntry::new(about.created_at, &Caller::host(), "add-token")
+        ..AuditEntry::new(time::now(), &Caller::host(), action)
     };
-    let added = store
-        .add_api_token(token::digest(token), about, audit.into())
-        .await?;
-    ensure!(
-        added == TokenChange::Done,
-        "there is a token `{NAME}` already"
-    );
-    Ok(())
+    entry.into()
 }
 
 /// A new admin's token, shown this once.
@@ -135,12 +149,12 @@ impl NewAdminToken {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let store = self.kept.open_used().await?;
         let token = shown(self.admin_token_file.as_deref())?;
-        let lost = AuditEntry {
-            detail: Some(NAME.to_owned()),
-            ..AuditEntry::new(time::now(), &Caller::host(), "remove-token")
-        };
-        store.remove_api_token(NAME, lost.into()).await?;
-        add(store.as_ref(), &token).await
+        let digest = token::digest(&token);
+        let (removed, added) = (record("remove-token"), record("add-token"));
+        store
+            .replace_api_token(digest, admin_token(), removed, added)
+            .await?;
+        Ok(())
     }
 }
 

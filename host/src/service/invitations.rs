@@ -69,6 +69,17 @@ impl Invitation {
     }
 }
 
+/// How the first admin gets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstAdmin {
+    /// There is a user who can sign in.
+    SignsIn,
+    /// By a link that was made before, until then.
+    InvitedUntil(Timestamp),
+    /// By a link that is yet to be made.
+    Missing,
+}
+
 impl Service {
     /// Makes another link with which a user chooses a new password: they have lost theirs, or their phone.
     pub async fn invite_again(&self, by: &Caller, name: &str) -> Result<Invitation, ServiceError> {
@@ -77,12 +88,20 @@ impl Service {
         Ok(self.reached_at(made))
     }
 
+    /// How the first admin gets in.
+    pub async fn first_admin_status(&self) -> Result<FirstAdmin, ServiceError> {
+        let users = self.store.users().await?;
+        if users.iter().any(|user| user.password.is_some()) {
+            return Ok(FirstAdmin::SignsIn);
+        }
+        let until = self.store.invited_until(FIRST_ADMIN, time::now()).await?;
+        Ok(until.map_or(FirstAdmin::Missing, FirstAdmin::InvitedUntil))
+    }
+
     /// The link of the first admin, valid for an hour. Returns `None` if a user can sign in, or if an earlier link is
     /// still valid.
     pub async fn first_admin(&self) -> Result<Option<Invitation>, ServiceError> {
-        let users = self.store.users().await?;
-        let is_invited = self.store.is_invited(FIRST_ADMIN, time::now());
-        if users.iter().any(|user| user.password.is_some()) || is_invited.await? {
+        if self.first_admin_status().await? != FirstAdmin::Missing {
             return Ok(None);
         }
         let by = Caller::host();

@@ -54,7 +54,7 @@ pub use bulks::BulkRequest;
 pub use devices::EnrollmentToken;
 pub use error::ServiceError;
 pub use fleet::DevicePage;
-pub use invitations::Invitation;
+pub use invitations::{FirstAdmin, Invitation};
 pub use news::Watcher;
 pub use one_time_passwords::NewTotp;
 pub use password::{Request, Reset};

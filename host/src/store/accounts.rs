@@ -127,8 +127,12 @@ pub trait Accounts: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<String>, StoreError>;
 
-    /// Whether this user has an invitation whose time is not over.
-    async fn is_invited(&self, user: &str, now: Timestamp) -> Result<bool, StoreError>;
+    /// Until when this user has an invitation. Returns `None` if they have none, or its time is over.
+    async fn invited_until(
+        &self,
+        user: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError>;
 
     /// Spends an invitation: its user has this password from now on, no one-time passwords, and no session open.
     /// False: there is no such invitation any more.
@@ -164,4 +168,13 @@ pub trait Accounts: Send + Sync + 'static {
         began_before: Timestamp,
         used_before: Timestamp,
     ) -> Result<(), StoreError>;
+}
+
+/// The line in the audit trail of a user whose one-time passwords were sealed by a key that was replaced.
+pub(super) fn totp_cleared(user: &str, replaced: &AuditEntry) -> AuditEntry {
+    AuditEntry {
+        action: "clear-one-time-passwords".to_owned(),
+        detail: Some(user.to_owned()),
+        ..replaced.clone()
+    }
 }

@@ -42,8 +42,9 @@ pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webh
 
 use std::sync::Arc;
 
+use accounts::totp_cleared;
 use fleet::found_by;
-use tokens::token_ended;
+use tokens::{not_made, token_ended};
 
 /// Why the store did not do as it was asked. Nothing was written then, unless it is `Failed`.
 #[derive(Clone, Debug, thiserror::Error)]

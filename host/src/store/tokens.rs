@@ -72,6 +72,15 @@ pub trait Tokens: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<TokenChange, StoreError>;
 
+    /// Makes a token in place of the one of its name, if there is one. Either both happen, or neither.
+    async fn replace_api_token(
+        &self,
+        token: TokenDigest,
+        about: ApiToken,
+        removed: RequestRecord,
+        added: RequestRecord,
+    ) -> Result<(), StoreError>;
+
     /// Gives a token another owner.
     async fn set_token_owner(
         &self,
@@ -91,4 +100,12 @@ pub(super) fn token_ended(token: &str, owner: &str, removed: &AuditEntry) -> Aud
         detail: Some(format!("{token}: its owner {owner} was removed")),
         ..removed.clone()
     }
+}
+
+/// A token whose digest another one has: its maker has to draw another.
+pub(super) fn not_made(token: &ApiToken) -> StoreError {
+    let name = &token.name;
+    StoreError::Failed(format!(
+        "the token `{name}` was not made: there is one with the same digest"
+    ))
 }

@@ -5,11 +5,11 @@ use crate::{
     fleet::{Fleet, admin, is_in, is_stored, owner},
 };
 use mdm_host::{
-    access::{Reach, Role},
+    access::{Permission, Reach, Role},
     audit::AuditEntry,
     change::Change,
     store::{
-        AuditFilter, ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, NewInvitation, Overdue, PluginChoice,
+        ApiToken, AuditFilter, ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, NewInvitation, Overdue, PluginChoice,
         PluginFile, RequestRecord, Store, StoreError, User,
     },
     token,
@@ -39,6 +39,51 @@ async fn store_with(devices: usize) -> (Arc<dyn Store>, Vec<String>, TempDir) {
         ids.push(id);
     }
     (store, ids, folder)
+}
+
+#[tokio::test]
+async fn a_token_that_replaces_another_is_made_or_the_other_stays() {
+    let (store, _, _folder) = store_with(0).await;
+    let about = |name: &str| ApiToken {
+        name: name.into(),
+        permissions: Permission::ALL.into(),
+        reach: Reach::ALL,
+        owner: None,
+        created_at: 1,
+        expires_at: None,
+    };
+    let record = |action| RequestRecord::from(AuditEntry::new(1, &admin(), action));
+    let replace = async |token: &str| {
+        let digest = token::digest(token);
+        let (removed, added) = (record("remove-token"), record("add-token"));
+        store
+            .replace_api_token(digest, about("admin"), removed, added)
+            .await
+    };
+    let actions = async || {
+        let filter = AuditFilter::default();
+        let lines = store.audit(&filter, None, 9).await.unwrap();
+        let actions = lines.into_iter().map(|line| line.entry.action);
+        actions.collect::<Vec<_>>()
+    };
+    let is_there = async |token: &str| {
+        let found = store.api_token(token::digest(token), 2).await.unwrap();
+        found.is_some()
+    };
+    replace("first").await.unwrap();
+    assert_eq!(actions().await, ["add-token"], "there was none before");
+    replace("second").await.unwrap();
+    assert!(!is_there("first").await && is_there("second").await);
+    let whole = ["add-token", "remove-token", "add-token"];
+    assert_eq!(actions().await, whole);
+
+    let taken = token::digest("taken");
+    let other = store.add_api_token(taken, about("other"), record("add-token"));
+    other.await.unwrap();
+    let refused = replace("taken").await.unwrap_err();
+    assert!(refused.to_string().contains("same digest"), "{refused}");
+    assert!(is_there("second").await, "nothing replaces it");
+    assert_eq!(actions().await.len(), 4, "nothing was done");
 }
 
 fn made_by_admin() -> RequestRecord {

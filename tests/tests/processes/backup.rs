@@ -82,6 +82,30 @@ fn after_a_stop_a_copy_of_the_database_file_alone_is_the_whole_store() {
 }
 
 #[test]
+fn a_plain_copy_of_a_stopped_store_is_restored_from_a_folder_that_nobody_may_write_to() {
+    let mut lab = Lab::start().unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    lab.stop_host().unwrap();
+    // A name with what means something in a URI.
+    let folder = lab.folder().join("100% #1?");
+    fs::create_dir(&folder).unwrap();
+    let copy = folder.join("mdm copy.db");
+    fs::copy(data(&lab).join("mdm.db"), &copy).unwrap();
+    let mode = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+    let before = files(&folder);
+    let mut elsewhere = heir(&lab);
+    mode(0o555);
+    let output = asked(&elsewhere, "restore", &copy);
+    let after = files(&folder);
+    mode(0o755);
+    assert!(output.status.success(), "{}", text(&output));
+    // Who may write everywhere, such as root, would write there, too.
+    assert!(after == before, "{:?}", after.keys());
+    elsewhere.start_host().unwrap();
+    assert!(is_known(&elsewhere, &phone.id));
+}
+
+#[test]
 fn a_backup_of_a_host_that_serves_is_whole_private_and_restored_elsewhere() {
     let lab = Lab::start().unwrap();
     let phone = lab.enroll(Make::default()).unwrap();

@@ -157,6 +157,34 @@ fn a_link_that_was_asked_for_is_in_a_file_that_only_its_owner_reads_and_not_made
 }
 
 #[test]
+fn a_link_that_was_made_before_is_told_and_a_file_for_none_is_not_touched() {
+    let mut host = Host::new();
+    let (first, second) = (host.path("first"), host.path("second"));
+    host.starts(&["--invitation-file", &first]);
+    assert!(!host.printed().contains("was made before"));
+    // The first is lost.
+    fs::remove_file(&first).unwrap();
+    fs::write(&second, "of somebody else").unwrap();
+    fs::set_permissions(&second, fs::Permissions::from_mode(0o644)).unwrap();
+    host.starts(&["--invitation-file", &second]);
+    let printed = host.printed();
+    let told = printed
+        .lines()
+        .filter(|line| line.contains("was made before"));
+    let told: Vec<_> = told.collect();
+    assert!(
+        told.len() == 1 && told[0].contains(" is valid until 20"),
+        "{printed}"
+    );
+    assert_eq!(
+        (fs::read_to_string(&second).unwrap().as_str(), mode(&second)),
+        ("of somebody else", 0o644)
+    );
+    host.starts(&["--invitation-file", &first]);
+    assert!(!Path::new(&first).exists(), "no link was made");
+}
+
+#[test]
 fn on_a_terminal_the_link_and_the_token_are_shown_once() {
     let mut host = Host::new();
     host.starts_on_a_terminal(&[]);

@@ -1,7 +1,7 @@
 //! Who the host is to its agents and admins, and what becomes of that when a file or a token is lost.
 
 use mdm_tests::{
-    lab::{Lab, Make, free_port, http_client, program, ready, text, wait_until},
+    lab::{Lab, Make, free_port, http_client, program, ready, staying_client, text, wait_until},
     postgres::Postgres,
 };
 use std::{fs, process::Command};
@@ -93,6 +93,87 @@ fn a_store_without_its_host_key_is_refused_unless_told_and_gets_no_new_one_by_th
         lab.stop_host().unwrap();
         lab.start_host().unwrap();
         assert_eq!(fs::read(data.join("host.key")).unwrap(), new);
+    }
+}
+
+#[test]
+fn a_host_that_waits_for_its_key_opens_as_soon_as_that_is_put_back() {
+    let postgres = Postgres::start().unwrap();
+    let url = postgres.database("mdm").unwrap();
+    let mut lab = Lab::with(&["--store", &url], "info").unwrap();
+    let phone = lab.enroll(Make::default()).unwrap();
+    let key = lab.folder().join("data/host.key");
+    let ours = fs::read(&key).unwrap();
+    let wrong: [Option<Vec<u8>>; 2] = [None, Some(vec![1; 32])];
+    for (wrong, says) in wrong.into_iter().zip(["there is no", "put back the one"]) {
+        lab.stop_host().unwrap();
+        match wrong {
+            None => fs::remove_file(&key).unwrap(),
+            Some(wrong) => fs::write(&key, wrong).unwrap(),
+        }
+        lab.start_unready().unwrap();
+        wait_until("it says so", || Ok(lab.host_log()?.contains(says))).unwrap();
+        assert_eq!(ready(&lab.url()).unwrap().0, 503);
+        fs::write(&key, &ours).unwrap();
+        wait_until("the host opens", || Ok(ready(&lab.url())?.0 == 200)).unwrap();
+        lab.ask(&["device", "show", &phone.id], "").unwrap();
+        assert!(!key.with_extension("key.new").exists());
+    }
+}
+
+#[test]
+fn who_had_one_time_passwords_signs_in_after_the_host_key_was_replaced() {
+    const PASSWORD: &str = "tulip-anvil-rainy-42";
+    let postgres = Postgres::start().unwrap();
+    let url = postgres.database("mdm").unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let stores: [&[&str]; 2] = [&[], &["--store", &url]];
+    for options in stores {
+        let mut lab = Lab::with(options, "info").unwrap();
+        let add = ["user", "add", "alice", "--role", "helpdesk"];
+        let invited = lab.ask(&add, "").unwrap();
+        let post = |lab: &Lab, path: &str, form: String| {
+            let post = staying_client().unwrap();
+            let post = post
+                .post(format!("{}{path}", lab.url()))
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form);
+            runtime.block_on(post.send()).unwrap().status().as_u16()
+        };
+        let form = format!("password={PASSWORD}&again={PASSWORD}");
+        assert_eq!(post(&lab, invited["path"].as_str().unwrap(), form), 303);
+        lab.stop_host().unwrap();
+        // What the lost key has sealed.
+        let data = lab.folder().join("data");
+        let (file, sealed) = (data.join("mdm.db"), "update users set totp =");
+        let is_file = options.is_empty();
+        let ask = |file_query: &str, query: &str| match is_file {
+            true => {
+                let file = rusqlite::Connection::open(&file).unwrap();
+                let read = file.query_row(file_query, [], |row| row.get::<_, String>(0));
+                read.unwrap_or_default()
+            }
+            false => postgres.ask("mdm", query).unwrap(),
+        };
+        ask(
+            &format!("{sealed} x'0102' where name = 'alice' returning name"),
+            &format!("{sealed} '\\x0102' where name = 'alice'"),
+        );
+        fs::remove_file(data.join("host.key")).unwrap();
+        lab.add_option("--replace-host-key");
+        lab.start_host().unwrap();
+        let form = format!("name=alice&password={PASSWORD}");
+        assert_eq!(
+            post(&lab, "/sign-in", form),
+            303,
+            "{}",
+            lab.host_log().unwrap()
+        );
+        let trail = "select cast(count(*) as text) from audit \
+             where action = 'clear-one-time-passwords' and detail = 'alice' and actor = 'host'";
+        assert_eq!(ask(trail, trail), "1");
+        let verified = lab.verify_audit(&[]).unwrap();
+        assert!(verified.status.success(), "{}", text(&verified));
     }
 }
 

@@ -5,6 +5,10 @@ use mdm_tests::{
     postgres::Postgres,
 };
 use rusqlite::Connection;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Changes to the tables that earlier and later versions, or people, could have made, and what has to be named.
 const CHANGES: &[(&str, &str)] = &[
@@ -146,6 +150,98 @@ fn a_host_is_not_ready_while_its_tables_are_those_of_another_version() {
     change("create table notes (text text)");
     is(&file, 200);
     is(&shared, 200);
+}
+
+#[test]
+fn maintenance_of_the_database_leaves_its_hosts_ready_and_starting() {
+    let postgres = Postgres::start().unwrap();
+    let url = postgres.database("mdm").unwrap();
+    let mut lab = Lab::with(&["--store", &url], "info").unwrap();
+    // Two lines in the audit trail.
+    for _ in 0..2 {
+        lab.ask(&["device", "enroll"], "").unwrap();
+    }
+    postgres
+        .ask(
+            "mdm",
+            "alter table audit set (autovacuum_vacuum_cost_delay = 5)",
+        )
+        .unwrap();
+    postgres
+        .ask(
+            "mdm",
+            "alter table audit alter column actor set statistics 500",
+        )
+        .unwrap();
+    // What is left of `reindex concurrently` that was broken off.
+    let broken_off = "create unique index concurrently audit_pkey_ccnew on audit ((1))";
+    assert!(postgres.ask("mdm", broken_off).is_err());
+    let invalid = "select count(*) from pg_index where not indisvalid";
+    assert_eq!(postgres.ask("mdm", invalid).unwrap(), "1");
+    lab.stop_host().unwrap();
+    lab.start_host().unwrap();
+    assert_eq!(ready(&lab.url()).unwrap().0, 200);
+
+    // One that is under way waits for a transaction that began before it.
+    let before = postgres
+        .hold("mdm", "begin; lock table audit in access share mode")
+        .unwrap();
+    thread::scope(|scope| {
+        let reindex = scope.spawn(|| postgres.ask("mdm", "reindex table concurrently audit"));
+        wait_until("new indexes are there", || {
+            Ok(postgres.ask("mdm", invalid)?.parse::<u32>()? > 1)
+        })
+        .unwrap();
+        let until = Instant::now() + Duration::from_secs(4);
+        while Instant::now() < until {
+            let (status, body) = ready(&lab.url()).unwrap();
+            assert_eq!(status, 200, "{body}: {}", lab.host_log().unwrap());
+            thread::sleep(Duration::from_millis(200));
+        }
+        drop(before);
+        reindex.join().unwrap().unwrap();
+    });
+    lab.stop_host().unwrap();
+    lab.start_host().unwrap();
+    assert_eq!(ready(&lab.url()).unwrap().0, 200);
+}
+
+#[test]
+fn while_tables_differ_they_are_compared_once_and_not_by_each_probe() {
+    let postgres = Postgres::with(&["log_statement=all"]).unwrap();
+    let url = postgres.database("mdm").unwrap();
+    let lab = Lab::with(&["--store", &url], "info").unwrap();
+    let is = |expected: u16| {
+        wait_until(&format!("/ready says {expected}"), || {
+            Ok(ready(&lab.url())?.0 == expected)
+        })
+        .unwrap();
+    };
+    let compared = || {
+        let log = postgres.log().unwrap();
+        log.matches("create schema mdm_compared").count()
+    };
+    is(200);
+    let before = compared();
+    postgres
+        .ask("mdm", "alter table webhooks add column color text")
+        .unwrap();
+    is(503);
+    let until = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < until {
+        assert_eq!(ready(&lab.url()).unwrap().0, 503);
+        thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(compared(), before + 1);
+    let log = lab.host_log().unwrap();
+    assert!(
+        log.contains("column webhooks.color is not part of it"),
+        "{log}"
+    );
+    postgres
+        .ask("mdm", "alter table webhooks drop column color")
+        .unwrap();
+    is(200);
 }
 
 #[test]

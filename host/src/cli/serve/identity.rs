@@ -16,8 +16,8 @@ pub(super) struct IdentityOptions {
     /// Start with an empty store although there is a host.key: this host is new, and its key was made beforehand.
     #[arg(long)]
     accept_empty_store: bool,
-    /// Give the store a new host.key, because its own is lost. Every device has to enroll again, and users have to set
-    /// up their one-time passwords again.
+    /// Give the store a new host.key, because its own is lost. Every device has to enroll again, and the one-time
+    /// passwords of users are switched off: they sign in by their password alone until they set them up again.
     #[arg(long)]
     replace_host_key: bool,
 }

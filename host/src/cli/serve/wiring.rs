@@ -27,6 +27,7 @@ pub(super) struct Wiring<'a> {
     options: &'a Serve,
     folder: Folder,
     _lock: FolderLock,
+    /// The key at the start. Each try to open the store reads it anew.
     key: HostKey,
     runtime: Runtime,
     /// The plugin to start with; none: the reference plugin.
@@ -62,7 +63,7 @@ impl<'a> Wiring<'a> {
             wake_up: options.waking.connect(&supervisor)?,
             supervisor,
         };
-        wiring.plugins()?;
+        wiring.plugins(&wiring.key)?;
         options.kept.postgres()?;
         Ok(wiring)
     }
@@ -71,15 +72,16 @@ impl<'a> Wiring<'a> {
     pub(super) async fn open(&self, url: &str) -> anyhow::Result<(Arc<Service>, Router)> {
         let options = self.options;
         let (identity, kept) = (&options.identity, &options.kept);
-        identity.check_before_opening(&self.key, kept).await?;
+        let key = self.key.again()?;
+        identity.check_before_opening(&key, kept).await?;
         let store = kept
             .open(self.metrics.store.clone(), &self.supervisor)
             .await?;
-        identity.claim(store.as_ref(), &self.key, kept).await?;
+        identity.claim(store.as_ref(), &key, kept).await?;
         if options.forget_chosen_plugin {
             store.forget_plugin_choice().await?;
         }
-        let plugins = match Plugins::open(store.as_ref(), self.plugins()?).await {
+        let plugins = match Plugins::open(store.as_ref(), self.plugins(&key)?).await {
             // What the store fails at, no option mends.
             Err(ServiceError::Store(error)) => return Err(error.into()),
             opened => opened.context(
@@ -92,17 +94,12 @@ impl<'a> Wiring<'a> {
             true => Destinations::Private,
             false => Destinations::Public,
         };
-        let service = Service::new(
-            store,
-            plugins,
-            options.password_rule.clone(),
-            self.key.keys()?,
-        )
-        .with_metrics(Arc::clone(&self.metrics))
-        .supervised_by(Arc::clone(&self.supervisor))
-        .with_webhooks_to(destinations)
-        .with_public_url(options.listening.public_url().cloned())
-        .approving_above(options.approve_above);
+        let service = Service::new(store, plugins, options.password_rule.clone(), key.keys()?)
+            .with_metrics(Arc::clone(&self.metrics))
+            .supervised_by(Arc::clone(&self.supervisor))
+            .with_webhooks_to(destinations)
+            .with_public_url(options.listening.public_url().cloned())
+            .approving_above(options.approve_above);
         let service = match &self.wake_up {
             Some(road) => service.with_wake_up(Arc::clone(road), options.waking.sync_every),
             None => service,
@@ -144,8 +141,8 @@ impl<'a> Wiring<'a> {
         }
     }
 
-    fn plugins(&self) -> anyhow::Result<PluginSettings> {
-        let artifacts = self.folder.artifacts(&self.key.keys()?)?;
+    fn plugins(&self, key: &HostKey) -> anyhow::Result<PluginSettings> {
+        let artifacts = self.folder.artifacts(&key.keys()?)?;
         let reference = || self.runtime.load(REFERENCE, Some(&artifacts));
         let default = match &self.plugin {
             Some(PluginFile { bytes, signature }) => {

@@ -3,7 +3,7 @@
 use super::{
     PostgresStore,
     connection::Ask as _,
-    rows::{self, number, signed},
+    rows::{self, number, optional_number, signed},
     writer::Batch,
 };
 use crate::{
@@ -202,15 +202,19 @@ impl Accounts for PostgresStore {
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
-    async fn is_invited(&self, user: &str, now: Timestamp) -> Result<bool, StoreError> {
+    async fn invited_until(
+        &self,
+        user: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let reader = self.reader().await?;
         let row = reader
             .row(
-                "select exists (select 1 from invitations where user_name = $1 and expires_at > $2)",
+                "select max(expires_at) as until from invitations where user_name = $1 and expires_at > $2",
                 &[&user, &signed(now)],
             )
             .await?;
-        Ok(row.try_get(0)?)
+        optional_number(&row, "until")
     }
 
     async fn accept_invitation(

@@ -40,10 +40,11 @@ impl PostgresOptions {
         ];
         match (config.get_ssl_mode(), &self.authorities) {
             (SslMode::Disable, _) => parts.push(("sslmode", "disable".to_owned())),
-            (SslMode::Require, None) => parts.push(("sslmode", "require".to_owned())),
-            (SslMode::Require, Some(file)) => {
+            // The `require` of libpq would verify nothing.
+            (SslMode::Require, authorities) => {
+                let file = authorities.as_ref().map(|file| file.display().to_string());
                 parts.push(("sslmode", "verify-full".to_owned()));
-                parts.push(("sslrootcert", file.display().to_string()));
+                parts.push(("sslrootcert", file.unwrap_or("system".to_owned())));
             }
             _ => {}
         }
@@ -90,5 +91,30 @@ mod tests {
              sslmode=verify-full sslrootcert=ca.pem'"
         );
         assert!(!options.restore_command("a b".as_ref()).contains("quartz"));
+    }
+
+    #[test]
+    fn the_commands_verify_the_server_as_the_host_does() {
+        let said = |parameters: &str| {
+            let url = format!("postgres://mdm@db.example/mdm{parameters}");
+            let options = PostgresOptions {
+                url: url.parse().unwrap(),
+                authorities: None,
+                connections: 1,
+                calls_per_commit: NonZeroUsize::MIN,
+            };
+            let dump = options.dump_command("a".as_ref());
+            (dump.clone(), options.restore_command("a".as_ref()))
+        };
+        let (dump, restore) = said("?sslmode=require");
+        for command in [dump, restore] {
+            let verified = "sslmode=verify-full sslrootcert=system";
+            assert!(command.contains(verified), "{command}");
+        }
+        let (dump, _) = said("?sslmode=disable");
+        assert!(
+            dump.contains("sslmode=disable") && !dump.contains("sslrootcert"),
+            "{dump}"
+        );
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     access::Caller,
     audit::AuditEntry,
-    store::{AgentKey, Enrollment, NewDevice, RequestRecord, StoreError, found_by},
+    store::{AgentKey, Enrollment, NewDevice, RequestRecord, StoreError, found_by, totp_cleared},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -119,7 +119,14 @@ impl Enrollment for PostgresStore {
                         &[&&ours.to_bytes()[..]],
                     )
                     .await?;
-                batch.audit(audit).await
+                let entry = audit.entry.clone();
+                batch.audit(audit).await?;
+                let clear = "update users set totp = null where totp is not null returning name";
+                for row in batch.rows(clear, &[]).await? {
+                    let user: String = row.try_get(0)?;
+                    batch.audit(totp_cleared(&user, &entry).into()).await?;
+                }
+                Ok(())
             })
             .await
     }

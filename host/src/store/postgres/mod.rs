@@ -33,7 +33,11 @@ use crate::{metrics::StoreMetrics, supervisor::Supervisor};
 use connection::Connection;
 use pool::Pool;
 use replicas::Replica;
-use std::{num::NonZeroUsize, sync::Arc};
+use schema::Comparison;
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex},
+};
 use writer::Writer;
 
 /// A store in a PostgreSQL database.
@@ -41,6 +45,8 @@ pub struct PostgresStore {
     pool: Pool,
     writer: Writer,
     replica: Arc<Replica>,
+    /// The last comparison of the tables with what this version makes.
+    compared: Mutex<Option<Comparison>>,
 }
 
 impl PostgresStore {
@@ -88,6 +94,7 @@ impl PostgresStore {
             writer: Writer::start(pool.clone(), told, calls_per_commit, metrics, supervisor),
             replica,
             pool,
+            compared: Mutex::default(),
         }
     }
 

@@ -27,40 +27,96 @@ pub(super) async fn migrate(client: &mut Client) -> Result<(), StoreError> {
     let applied = version(client).await?;
     if applied == 0 {
         refuse_unrecorded(client).await?;
-    } else if !is_known(client).await? {
-        compare(client).await?;
+    } else {
+        let tables = tables(client).await?;
+        if !is_kept(client, &tables).await? {
+            compare(client).await?.result()?;
+        }
     }
     if applied < MIGRATIONS.len() {
         let runner = schema::runner(MIGRATIONS)?;
         runner.run_async(client).await.map_err(schema::failed)?;
-        keep(client).await?;
+        keep(client, &tables(client).await?).await?;
     }
     Ok(())
 }
 
-/// Whether the tables are those that were last found to be what this version makes.
-pub(super) async fn is_known(client: &Client) -> Result<bool, StoreError> {
-    if version(client).await? < MIGRATIONS.len() || !exists(client, "schema_digest").await? {
+/// What tells tables apart: how many migrations were applied, and the digest of the catalog.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Tables {
+    applied: usize,
+    digest: String,
+}
+
+/// The result of comparing tables with what the migrations make.
+pub(super) struct Comparison {
+    tables: Tables,
+    differences: Option<String>,
+}
+
+impl Comparison {
+    /// Tables without a difference.
+    pub(super) fn equal(tables: Tables) -> Self {
+        Self {
+            tables,
+            differences: None,
+        }
+    }
+
+    /// Whether it is a comparison of these tables.
+    pub(super) fn is_of(&self, tables: &Tables) -> bool {
+        self.tables == *tables
+    }
+
+    /// Errors if there are differences.
+    pub(super) fn result(&self) -> Result<(), StoreError> {
+        match &self.differences {
+            Some(differences) => Err(StoreError::OtherSchema(differences.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The tables that are there now. Errors if they are of a newer version.
+pub(super) async fn tables(client: &Client) -> Result<Tables, StoreError> {
+    Ok(Tables {
+        applied: version(client).await?,
+        digest: catalog::read(client).await?.digest(MIGRATIONS),
+    })
+}
+
+/// Whether these are the tables that a host has last found to be what this version makes.
+pub(super) async fn is_kept(client: &Client, tables: &Tables) -> Result<bool, StoreError> {
+    if tables.applied < MIGRATIONS.len() || !exists(client, "schema_digest").await? {
         return Ok(false);
     }
-    let found = catalog::read(client).await?.digest(MIGRATIONS);
     let kept = client
         .query_opt("select digest from schema_digest", &[])
         .await?;
     Ok(match kept {
-        Some(row) => row.try_get::<_, String>(0)? == found,
+        Some(row) => row.try_get::<_, String>(0)? == tables.digest,
         None => false,
     })
 }
 
-/// Compares the tables with what the migrations make, and keeps the digest of what was found. Errors if they differ.
-pub(super) async fn compare(client: &mut Client) -> Result<(), StoreError> {
+/// Compares the tables with what the migrations make. Keeps the digest of what was found, if they are equal.
+pub(super) async fn compare(client: &mut Client) -> Result<Comparison, StoreError> {
     let applied = version(client).await?;
     let found = catalog::read(client).await?;
-    made_by(client, applied).await?.check(&found)?;
-    match applied == MIGRATIONS.len() {
-        true => keep(client).await,
-        false => Ok(()),
+    let digest = found.digest(MIGRATIONS);
+    let tables = Tables { applied, digest };
+    match made_by(client, applied).await?.check(&found) {
+        Ok(()) => {
+            if applied == MIGRATIONS.len() {
+                keep(client, &tables).await?;
+            }
+            Ok(Comparison::equal(tables))
+        }
+        Err(StoreError::OtherSchema(differences)) => Ok(Comparison {
+            tables,
+            differences: Some(differences),
+        }),
+        Err(error) => Err(error),
     }
 }
 
@@ -79,13 +135,12 @@ async fn exists(client: &Client, table: &str) -> Result<bool, StoreError> {
     Ok(client.query_one(exists, &[&table]).await?.try_get(0)?)
 }
 
-async fn keep(client: &Client) -> Result<(), StoreError> {
-    let digest = catalog::read(client).await?.digest(MIGRATIONS);
+async fn keep(client: &Client, tables: &Tables) -> Result<(), StoreError> {
     client
         .execute(
             "insert into schema_digest (one, digest) values (1, $1) \
              on conflict (one) do update set digest = excluded.digest",
-            &[&digest],
+            &[&tables.digest],
         )
         .await?;
     Ok(())

@@ -7,7 +7,7 @@ use super::{
     writer::Batch,
 };
 use crate::{
-    store::{ApiToken, RequestRecord, StoreError, TokenChange, Tokens},
+    store::{ApiToken, RequestRecord, StoreError, TokenChange, Tokens, not_made},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -65,26 +65,33 @@ impl Tokens for PostgresStore {
                 {
                     return Ok(TokenChange::UnknownOwner);
                 }
-                let added = batch
-                    .write(
-                        "insert into api_tokens \
-                         (token, name, permissions, reach, owner, created_at, expires_at) \
-                         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
-                        &[
-                            &&token[..],
-                            &about.name,
-                            &rows::to_json(&about.permissions)?,
-                            &rows::to_json(&about.reach)?,
-                            &about.owner,
-                            &signed(about.created_at),
-                            &optional_signed(about.expires_at),
-                        ],
-                    )
-                    .await?;
+                let added = insert(&batch, token, &about).await?;
                 Ok(match batch.audit_if_done(added, audit).await? {
                     true => TokenChange::Done,
                     false => TokenChange::NameTaken,
                 })
+            })
+            .await
+    }
+
+    async fn replace_api_token(
+        &self,
+        token: TokenDigest,
+        about: ApiToken,
+        removed: RequestRecord,
+        added: RequestRecord,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                let lost = batch
+                    .write("delete from api_tokens where name = $1", &[&about.name])
+                    .await?;
+                batch.audit_if_done(lost, removed).await?;
+                let made = insert(&batch, token, &about).await?;
+                match batch.audit_if_done(made, added).await? {
+                    true => Ok(()),
+                    false => Err(not_made(&about)),
+                }
             })
             .await
     }
@@ -122,6 +129,26 @@ impl Tokens for PostgresStore {
             })
             .await
     }
+}
+
+/// Returns how many tokens were made: none, if its name or digest is taken.
+async fn insert(batch: &Batch, token: TokenDigest, about: &ApiToken) -> Result<u64, StoreError> {
+    batch
+        .write(
+            "insert into api_tokens \
+             (token, name, permissions, reach, owner, created_at, expires_at) \
+             values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+            &[
+                &&token[..],
+                &about.name,
+                &rows::to_json(&about.permissions)?,
+                &rows::to_json(&about.reach)?,
+                &about.owner,
+                &signed(about.created_at),
+                &optional_signed(about.expires_at),
+            ],
+        )
+        .await
 }
 
 async fn is_user(batch: &Batch, name: &str) -> Result<bool, StoreError> {

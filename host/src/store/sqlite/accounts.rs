@@ -186,11 +186,15 @@ impl Accounts for SqliteStore {
         .await
     }
 
-    async fn is_invited(&self, user: &str, now: Timestamp) -> Result<bool, StoreError> {
+    async fn invited_until(
+        &self,
+        user: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let user = user.to_owned();
         self.read(move |connection| {
             let mut query = connection.prepare_cached(
-                "select exists (select 1 from invitations where user = ? and expires_at > ?)",
+                "select max(expires_at) from invitations where user = ? and expires_at > ?",
             )?;
             Ok(query.query_row(params![user, now], |row| row.get(0))?)
         })

@@ -4,7 +4,7 @@ use super::{SqliteStore, audit, rows, webhooks};
 use crate::{
     access::Caller,
     audit::AuditEntry,
-    store::{AgentKey, Enrollment, NewDevice, RequestRecord, StoreError, found_by},
+    store::{AgentKey, Enrollment, NewDevice, RequestRecord, StoreError, found_by, totp_cleared},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -103,7 +103,15 @@ impl Enrollment for SqliteStore {
                      on conflict (only) do update set verifying_key = excluded.verifying_key",
                     [ours.to_bytes()],
                 )?;
-                audit::write(connection, &audit)
+                audit::write(connection, &audit)?;
+                let cleared = connection
+                    .prepare("update users set totp = null where totp is not null returning name")?
+                    .query_map([], |row| row.get(0))?
+                    .collect::<Result<Vec<String>, _>>()?;
+                for user in cleared {
+                    audit::write(connection, &totp_cleared(&user, &audit.entry).into())?;
+                }
+                Ok(())
             })
             .await
     }

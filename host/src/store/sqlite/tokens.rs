@@ -2,7 +2,7 @@
 
 use super::{SqliteStore, audit, rows};
 use crate::{
-    store::{ApiToken, RequestRecord, StoreError, TokenChange, Tokens},
+    store::{ApiToken, RequestRecord, StoreError, TokenChange, Tokens, not_made},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -63,24 +63,32 @@ impl Tokens for SqliteStore {
                 {
                     return Ok(TokenChange::UnknownOwner);
                 }
-                let added = connection.execute(
-                    "insert or ignore into api_tokens \
-                     (token, name, permissions, reach, owner, created_at, expires_at) \
-                     values (?, ?, ?, ?, ?, ?, ?)",
-                    params![
-                        token,
-                        about.name,
-                        rows::to_json(&about.permissions)?,
-                        rows::to_json(&about.reach)?,
-                        about.owner,
-                        about.created_at,
-                        about.expires_at
-                    ],
-                )?;
+                let added = insert(connection, token, &about)?;
                 Ok(match audit::write_if_done(connection, added, &audit)? {
                     true => TokenChange::Done,
                     false => TokenChange::NameTaken,
                 })
+            })
+            .await
+    }
+
+    async fn replace_api_token(
+        &self,
+        token: TokenDigest,
+        about: ApiToken,
+        removed: RequestRecord,
+        added: RequestRecord,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                let lost =
+                    connection.execute("delete from api_tokens where name = ?", [&about.name])?;
+                audit::write_if_done(connection, lost, &removed)?;
+                let made = insert(connection, token, &about)?;
+                match audit::write_if_done(connection, made, &added)? {
+                    true => Ok(()),
+                    false => Err(not_made(&about)),
+                }
             })
             .await
     }
@@ -119,6 +127,28 @@ impl Tokens for SqliteStore {
             })
             .await
     }
+}
+
+/// Returns how many tokens were made: none, if its name or digest is taken.
+fn insert(
+    connection: &Connection,
+    token: TokenDigest,
+    about: &ApiToken,
+) -> Result<usize, StoreError> {
+    Ok(connection.execute(
+        "insert or ignore into api_tokens \
+         (token, name, permissions, reach, owner, created_at, expires_at) \
+         values (?, ?, ?, ?, ?, ?, ?)",
+        params![
+            token,
+            about.name,
+            rows::to_json(&about.permissions)?,
+            rows::to_json(&about.reach)?,
+            about.owner,
+            about.created_at,
+            about.expires_at
+        ],
+    )?)
 }
 
 fn is_user(connection: &Connection, name: &str) -> Result<bool, StoreError> {
