@@ -195,6 +195,7 @@ impl Service {
     ) -> Self {
         let metrics = Arc::new(Metrics::default());
         let closing = CancellationToken::new();
+        let supervisor = Arc::new(Supervisor::new(metrics.tasks.clone()));
         let host = Self {
             replicas: store.replicas(),
             limits: SharedLimits::default(),
@@ -220,7 +221,7 @@ impl Service {
             bulks_to_run: Notify::new(),
             last_look: LastLook::default(),
             wake_ups: None,
-            supervisor: Arc::default(),
+            supervisor,
             stopping: CancellationToken::new(),
             closing,
         };
