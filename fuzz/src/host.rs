@@ -66,6 +66,7 @@ impl Host {
         let engine = Runtime::new(limits).expect("an engine");
         let settings = PluginSettings {
             trust,
+            checked_at_start: false,
             ..PluginSettings::from(engine.load(plugin, None).expect("a plugin"))
         };
         let store = Arc::new(OneDevice::new(Situation::new(0)));

@@ -108,6 +108,8 @@ impl State {
             Change::Send { command, sealed } => {
                 assert_eq!(command.status, Status::Pending);
                 assert!(self.commands.iter().all(|(it, _)| it.id != command.id));
+                let is_pending = |(it, _): &(Command, _)| it.status == Status::Pending;
+                assert!(!self.commands.iter().any(is_pending), "one in flight");
                 let end = command.expires_at.unwrap_or(at + 1);
                 assert!(end > at && end < END_OF_CALENDAR, "an expiry is to come");
                 assert!(sealed.is_some(), "law 5: it is sealed");

@@ -10,7 +10,7 @@ use mdm_host::{
     change::Change,
     keys::HostKeys,
     password::Password,
-    plugin::{CallContext, Limits, Plugin, REFERENCE, Runtime},
+    plugin::{CallContext, CallOutcome, Limits, Plugin, REFERENCE, Runtime},
     service::{AuthenticatedAgent, PluginSettings, Plugins, Service},
     store::{Commit, SqliteStore, Store},
     token,
@@ -239,9 +239,14 @@ async fn send(
             .reset(context, ResetOptions::default(), &terms)
             .unwrap()
     };
-    let (decided, context) = tokio::task::spawn_blocking(call).await.unwrap();
-    let command = decided.unwrap();
-    let mut changes = context.changes;
+    let outcome = tokio::task::spawn_blocking(call).await.unwrap();
+    let CallOutcome::Accepted {
+        returned: command,
+        mut changes,
+    } = outcome
+    else {
+        panic!("it was refused");
+    };
     for change in &mut changes {
         if let Change::Send { command, sealed } = change {
             *sealed = Some(match sealing {

@@ -13,6 +13,10 @@ pub const NEXT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-next.wasm"
 const WRONG: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-wrong.wasm"));
 const MARK: &[u8] = b"breaks-rule-";
 
+/// The number at the mark of the plugin that looks for no conflict on devices of the group `vip`, and keeps every rule
+/// on all others.
+pub const SKIPS_CONFLICTS_IN_VIP: u8 = 97;
+
 /// The number at the mark of the plugin that keeps every rule, and crashes on devices of the group
 /// `minefield`.
 pub const CRASHES: u8 = 99;

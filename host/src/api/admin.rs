@@ -12,11 +12,11 @@ use super::{
 use crate::{
     access::Caller,
     audit::AuditEntry,
-    service::{Request, Reset, Service, tag},
+    service::{CommandAnswer, Request, Reset, Service, tag},
 };
 use axum::{Json, extract::State, http::StatusCode};
 use mdm_wire::{
-    decisions::{Command, DeviceOutlook, Terms},
+    decisions::{DeviceOutlook, Terms},
     words::Policy,
 };
 use serde::Deserialize;
@@ -189,7 +189,7 @@ pub(super) async fn outlook(
     tag = PASSWORDS,
     request_body = Reset,
     params(IfMatch),
-    responses((status = 201, body = Command)),
+    responses((status = 201, body = CommandAnswer)),
 )]
 pub(super) async fn reset(
     By(by): By,
@@ -197,7 +197,7 @@ pub(super) async fn reset(
     Path(device): Path<String>,
     if_match: IfMatch,
     Body(reset): Body<Reset>,
-) -> Created<Command> {
+) -> Created<CommandAnswer> {
     Ok((
         StatusCode::CREATED,
         Json(host.reset(&by, if_match.of(&device), &reset).await?),
@@ -213,7 +213,7 @@ pub(super) async fn reset(
     tag = PASSWORDS,
     request_body = Terms,
     params(IfMatch),
-    responses((status = 201, body = Command)),
+    responses((status = 201, body = CommandAnswer)),
 )]
 pub(super) async fn remove(
     By(by): By,
@@ -221,7 +221,7 @@ pub(super) async fn remove(
     Path(device): Path<String>,
     if_match: IfMatch,
     Body(terms): Body<Terms>,
-) -> Created<Command> {
+) -> Created<CommandAnswer> {
     Ok((
         StatusCode::CREATED,
         Json(host.remove(&by, if_match.of(&device), terms, None).await?),
@@ -233,13 +233,13 @@ pub(super) async fn remove(
     post,
     path = "/devices/{device}/commands/{command}/cancel",
     tag = PASSWORDS,
-    responses((status = 200, body = Command)),
+    responses((status = 200, body = CommandAnswer)),
 )]
 pub(super) async fn cancel(
     By(by): By,
     host: Host,
     Path((device, command)): Path<(String, String)>,
-) -> Answer<Command> {
+) -> Answer<CommandAnswer> {
     Ok(Json(host.cancel(&by, &device, &command).await?))
 }
 

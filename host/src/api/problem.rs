@@ -69,7 +69,8 @@ impl From<ServiceError> for ApiError {
                 StoreError::Conflict
                 | StoreError::BulkOver
                 | StoreError::BulkAnswered
-                | StoreError::IdempotencyKeyTaken,
+                | StoreError::IdempotencyKeyTaken
+                | StoreError::CommandPending(_),
             ) => StatusCode::CONFLICT,
             ServiceError::KeyReused(_)
             | ServiceError::BadName(_)

@@ -1,10 +1,10 @@
 //! `mdm-host password`. What a request would come to is shown before it is confirmed.
 
 use super::{Client, Host, prompt, show, terminal};
-use crate::api::model::StatusView;
+use crate::{api::model::StatusView, service::CommandAnswer};
 use clap::{Args, Subcommand};
 use mdm_wire::{
-    decisions::{Command, DeviceOutlook, Terms},
+    decisions::{DeviceOutlook, Terms},
     words::{Action, ResetOptions},
 };
 use serde::Serialize;
@@ -164,10 +164,10 @@ impl Password {
                 };
                 foretell(&client, &device, &question, yes).await?;
                 prompt::confirm(yes, "Remove the password?")?;
-                let sent: Command = client
+                let sent: CommandAnswer = client
                     .post(&["devices", &device, "password", "remove"], &terms)
                     .await?;
-                client.print(&sent, show::command)
+                client.print(&sent, show::command_answer)
             }
             Self::Outlook {
                 device,
@@ -202,8 +202,8 @@ impl Password {
             } => {
                 let client = Client::new(&host)?;
                 let path = ["devices", &device, "commands", &command, "cancel"];
-                let cancelled: Command = client.post(&path, &()).await?;
-                client.print(&cancelled, show::command)
+                let cancelled: CommandAnswer = client.post(&path, &()).await?;
+                client.print(&cancelled, show::command_answer)
             }
         }
     }
@@ -230,10 +230,10 @@ async fn reset(
         options,
         terms,
     };
-    let sent: Command = client
+    let sent: CommandAnswer = client
         .post(&["devices", device, "password", "reset"], &body)
         .await?;
-    client.print(&sent, show::command)
+    client.print(&sent, show::command_answer)
 }
 
 /// Shows what the request would come to, to a person who is about to confirm it.

@@ -2,6 +2,7 @@
 
 use crate::{
     api::model::{ApiTokenView, DeviceList, DeviceView, StatusView, UserView},
+    service::CommandAnswer,
     store::{FleetSummary, Group, StatusWord},
 };
 use mdm_wire::{
@@ -192,6 +193,14 @@ pub(super) fn command(command: &Command) -> String {
     };
     if let Some(late) = &command.late_outcome {
         let _ = write!(text, "; the device said later: {late}");
+    }
+    text
+}
+
+pub(super) fn command_answer(answer: &CommandAnswer) -> String {
+    let mut text = command(&answer.command);
+    if let Some(notice) = &answer.notice {
+        let _ = write!(text, "\nnote: {notice}");
     }
     text
 }

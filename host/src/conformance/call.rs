@@ -3,20 +3,25 @@
 use super::situation::Situation;
 use crate::{
     change::Change,
-    plugin::{CallContext, Decided, Instance, Plugin, PluginError, Returned, comparable},
+    plugin::{Comparable, Instance, Plugin, PluginError},
 };
 use mdm_wire::{
-    decisions::{Refusal, Terms},
+    decisions::Terms,
     words::{Action, Outcome, ResetOptions},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::{thread, time::Duration};
 
 /// The id that the cases give to the command that a call sends.
 pub const SENT: &str = "0198c1de-0000-7000-8000-0000000000ff";
 
 /// How often a call may take too long before that is the plugin's fault.
-const TRIES: usize = 4;
+const TRIES: u32 = 8;
+
+/// How long a call that was too slow waits before its second try, for whatever keeps the machine busy; before each
+/// further one as much longer.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A call of one of the contract's functions. The secret and the command that a function takes are
 /// those of the situation.
@@ -83,14 +88,20 @@ impl Call {
         }
     }
 
-    /// Runs the call on a fresh instance. One that takes too long is tried again: the time is the wall's, and a
-    /// busy machine is no fault of the plugin's.
+    /// Runs the call on a fresh instance. One that takes too long, or finds no place, is tried again: the time is the
+    /// wall's, and a busy machine is no fault of the plugin's.
     pub fn run(&self, plugin: &Plugin, situation: &Situation) -> Result<Answer, PluginError> {
         let mut tries = 1..TRIES;
         loop {
-            match self.run_on(&mut plugin.instance()?, situation) {
-                Err(PluginError::TooSlow(_)) if tries.next().is_some() => {}
-                answer => return answer,
+            let instance = plugin.instance();
+            let answer = instance.and_then(|mut it| self.run_on(&mut it, situation));
+            let is_busy = matches!(
+                answer,
+                Err(PluginError::TooSlow(_) | PluginError::HostFailed(_))
+            );
+            match tries.next().filter(|_| is_busy) {
+                Some(number) => thread::sleep(PAUSE * number),
+                None => return answer,
             }
         }
     }
@@ -103,18 +114,18 @@ impl Call {
     ) -> Result<Answer, PluginError> {
         let context = situation.context(self.takes_secret());
         match self {
-            Self::Reset { options, terms } => result(instance.reset(context, *options, terms)),
-            Self::Remove { terms } => result(instance.remove(context, terms)),
+            Self::Reset { options, terms } => answer(&instance.reset(context, *options, terms)?),
+            Self::Remove { terms } => answer(&instance.remove(context, terms)?),
             Self::Outlook {
                 action,
                 options,
                 terms,
-            } => value(instance.outlook(context, *action, *options, terms)),
-            Self::Status => value(instance.status(context)),
-            Self::PolicyOverride => value(instance.policy_override(context)),
-            Self::Report { outcome } => result(instance.report(context, outcome)),
-            Self::Cancel => result(instance.cancel(context)),
-            Self::Expire => result(instance.expire(context)),
+            } => answer(&instance.outlook(context, *action, *options, terms)?),
+            Self::Status => answer(&instance.status(context)?),
+            Self::PolicyOverride => answer(&instance.policy_override(context)?),
+            Self::Report { outcome } => answer(&instance.report(context, outcome)?),
+            Self::Cancel => answer(&instance.cancel(context)?),
+            Self::Expire => answer(&instance.expire(context)?),
         }
     }
 
@@ -148,26 +159,13 @@ impl Call {
     }
 }
 
-fn result<T: Serialize>(decided: Decided<Result<T, Refusal>>) -> Result<Answer, PluginError> {
-    let (decision, mut context) = decided?;
-    if decision.is_err() {
-        // The host drops what a refused call has changed.
-        context.changes.clear();
-    }
-    answer(&Returned::from(decision), context)
-}
-
-fn value<T: Serialize>(decided: Decided<T>) -> Result<Answer, PluginError> {
-    let (decision, context) = decided?;
-    answer(&decision, context)
-}
-
-fn answer<T: Serialize>(returned: &T, context: CallContext) -> Result<Answer, PluginError> {
-    let (returned, effects) = comparable(returned, &context.changes, SENT)
-        .map_err(|error| PluginError::Breach(format!("what it returned can't be told: {error}")))?;
+fn answer(gave_back: &impl Comparable) -> Result<Answer, PluginError> {
+    let untellable =
+        |error| PluginError::HostFailed(format!("what it returned has no form: {error}"));
+    let (returned, effects) = gave_back.comparable(SENT).map_err(untellable)?;
     Ok(Answer {
         returned,
         effects,
-        changes: context.changes,
+        changes: gave_back.changes().to_vec(),
     })
 }

@@ -4,6 +4,7 @@
 use super::{call::Call, situation::Situation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
 const BASE: &str = include_str!("../../../tests/conformance/base.json");
@@ -94,6 +95,31 @@ impl From<Expected> for Vec<Expectation> {
 struct Base {
     situation: Value,
     command: Value,
+}
+
+impl Case {
+    /// The same case, for a device in these groups, too.
+    pub(super) fn in_groups(&self, groups: &[String]) -> Self {
+        let mut case = self.clone();
+        case.case = format!("{}, for a device in {}", case.case, groups.join(", "));
+        case.situation.device.groups.extend_from_slice(groups);
+        case
+    }
+}
+
+/// The version of the kit: that of this host, and a digest of the cases.
+pub fn version() -> String {
+    let mut digest = Sha256::new();
+    for file in [BASE].into_iter().chain(FILES) {
+        digest.update(file);
+    }
+    let digest: String = digest
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{}-{digest}", env!("CARGO_PKG_VERSION"))
 }
 
 /// The rules that the cases prove: their numbers and what they say.

@@ -1,8 +1,7 @@
 //! Whether what came back is what the contract requires.
 
 use super::{call::Answer, case::Expectation};
-use crate::change::Change;
-use mdm_wire::time::END_OF_CALENDAR;
+use crate::plugin::{Invariant, PluginError};
 use serde_json::{Value, json};
 
 /// Whether a value has what is expected of it: an object every field, with more allowed; a list a
@@ -54,23 +53,20 @@ pub(super) struct Breach {
     pub(super) got: Value,
 }
 
-/// Whatever a call sends expires after it is sent and within the calendar, or not at all; also where the
-/// plugin chooses.
-pub(super) fn expires_in_time(answer: &Answer) -> Result<(), Breach> {
-    let is_in_time = |change: &Change| match change {
-        Change::Send { command, .. } => command
-            .expires_at
-            .is_none_or(|end| end > command.requested_at && end < END_OF_CALENDAR),
-        _ => true,
+/// What the contract requires of every call, if the call failed because of that.
+pub(super) fn broken_invariant(error: &PluginError) -> Option<Breach> {
+    let invariant = error.invariant()?;
+    let rule = match invariant {
+        Invariant::OneInFlight => Some(11),
+        Invariant::OneOutcome => Some(2),
+        Invariant::Expiry => Some(10),
+        _ => None,
     };
-    match answer.changes.iter().all(is_in_time) {
-        true => Ok(()),
-        false => Err(Breach {
-            rule: Some(10),
-            expected: json!("an expiry to come and within the calendar, or none"),
-            got: json!({ "effects": answer.effects }),
-        }),
-    }
+    Some(Breach {
+        rule,
+        expected: json!(format!("in every call: {}", invariant.title())),
+        got: json!(error.to_string()),
+    })
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ const LONGEST_SHRINKING: u32 = 20_000;
 pub(super) fn find_mismatch(
     plugin: &Plugin,
     start: &Situation,
-    thoroughness: Thoroughness,
+    thoroughness: &Thoroughness,
 ) -> Option<Mismatch> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&thoroughness.seed.to_le_bytes());
@@ -114,15 +114,17 @@ fn make(plugin: &Plugin, world: &World, call: &Call) -> Result<World, Box<Mismat
         })
     };
     let answer = call.run(plugin, &world.situation).map_err(|error| {
-        let expected = json!({ "returns": must_return });
-        mismatch(
-            rule_of_call(world, call),
-            expected,
-            json!(error.to_string()),
-        )
+        let of_call = rule_of_call(world, call);
+        match judge::broken_invariant(&error) {
+            Some(breach) => mismatch(breach.rule.unwrap_or(of_call), breach.expected, breach.got),
+            None => mismatch(
+                of_call,
+                json!({ "returns": must_return }),
+                json!(error.to_string()),
+            ),
+        }
     })?;
     let breach = |it: Breach| mismatch(it.rule.unwrap_or(12), it.expected, it.got);
-    judge::expires_in_time(&answer).map_err(breach)?;
     if own_rule::is_applied(plugin, &world.situation, call, &answer, false).map_err(breach)? {
         return Ok(world.clone());
     }

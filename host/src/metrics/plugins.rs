@@ -1,7 +1,7 @@
 //! How calls of plugins go, and which limits they reach.
 
 use super::gauge;
-use crate::plugin::{Function, Limit, PluginError, Turn};
+use crate::plugin::{Function, Invariant, Limit, PluginError, Turn};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -32,6 +32,11 @@ struct Reached {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Broken {
+    invariant: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Turned {
     function: &'static str,
     to: &'static str,
@@ -43,6 +48,7 @@ pub struct PluginMetrics {
     /// The handles of what nearly every call is counted by: one for each function.
     usual: [(Counter, Histogram); Function::ALL.len()],
     limits: [Counter; Limit::ALL.len()],
+    invariants: [Counter; Invariant::ALL.len()],
     turns: Family<Turned, Counter>,
     out_of_service: Family<Of, Gauge>,
     /// Calls that wait for a place to run in.
@@ -56,6 +62,7 @@ impl PluginMetrics {
         let calls = Family::<Call, Counter>::default();
         let seconds = Family::<Of, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         let limits = Family::<Reached, Counter>::default();
+        let invariants = Family::<Broken, Counter>::default();
         let turns = Family::<Turned, Counter>::default();
         for function in Function::ALL {
             for turn in [Turn::OutOfService, Turn::BackInService] {
@@ -69,6 +76,8 @@ impl PluginMetrics {
         registry.register_with_unit("call", help, Unit::Seconds, seconds.clone());
         let help = "How often a plugin reached a limit";
         registry.register("limit_reached", help, limits.clone());
+        let help = "How often a plugin broke an invariant";
+        registry.register("invariants_broken", help, invariants.clone());
         let help = "How often a function of a plugin was put out of service, and back";
         registry.register("breaker_changes", help, Family::clone(&turns));
         let help = "Whether a function of the plugin that decides is out of service";
@@ -88,6 +97,11 @@ impl PluginMetrics {
             limits: Limit::ALL.map(|limit| {
                 limits.get_or_create_owned(&Reached {
                     limit: limit.word(),
+                })
+            }),
+            invariants: Invariant::ALL.map(|invariant| {
+                invariants.get_or_create_owned(&Broken {
+                    invariant: invariant.as_str(),
                 })
             }),
             calls,
@@ -121,6 +135,9 @@ impl PluginMetrics {
         self.calls.get_or_create(&call).inc();
         if let Some(limit) = failure.limit() {
             self.reached(limit);
+        }
+        if let Some(invariant) = failure.invariant() {
+            self.invariants[invariant as usize].inc();
         }
     }
 

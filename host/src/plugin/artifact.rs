@@ -1,4 +1,4 @@
-//! Compiled plugins, kept between starts of the host, or made ahead of time. Such an artifact is machine
+//! Compiled plugins, and which of them have passed the conformance kit, kept between starts of the host, or made ahead of time. Such an artifact is machine
 //! code: it is loaded only if this host made it, which a keyed digest over the whole of it shows. It holds
 //! the component that it was made from, too, so that another version of this host can compile that again.
 
@@ -124,14 +124,47 @@ impl Artifacts {
         }
     }
 
+    /// Whether this host noted that the plugin of this digest has passed this version of the conformance kit.
+    pub fn has_passed(&self, digest: &str, kit: &str) -> bool {
+        let Ok(note) = fs::read(self.note_path(digest)) else {
+            return false;
+        };
+        self.note_mac(digest, kit).verify_slice(&note).is_ok()
+    }
+
+    /// Notes that it has, for the next start.
+    pub fn note_passed(&self, digest: &str, kit: &str) {
+        let path = self.note_path(digest);
+        let note = self.note_mac(digest, kit).finalize().into_bytes();
+        if let Err(error) = fs::write(&path, note) {
+            tracing::warn!(%error, path = %path.display(), "the check of a plugin was not noted");
+        }
+    }
+
+    fn note_path(&self, digest: &str) -> PathBuf {
+        self.folder.join(digest).with_extension("passed")
+    }
+
+    fn note_mac(&self, digest: &str, kit: &str) -> Hmac<Sha256> {
+        let mut mac = self.keyed();
+        mac.update(b"passed\n");
+        mac.update(digest.as_bytes());
+        mac.update(kit.as_bytes());
+        mac
+    }
+
     fn path(&self, digest: &[u8; 32]) -> PathBuf {
         let name = hex(&digest[..16]);
         self.folder.join(name).with_extension("compiled")
     }
 
     #[allow(clippy::expect_used)]
+    fn keyed(&self) -> Hmac<Sha256> {
+        Hmac::new_from_slice(&self.key).expect("HMAC takes a key of any length")
+    }
+
     fn mac(&self, parts: &Parts<'_>) -> Hmac<Sha256> {
-        let mut mac = Hmac::new_from_slice(&self.key).expect("HMAC takes a key of any length");
+        let mut mac = self.keyed();
         mac.update(parts.engine);
         mac.update(parts.digest);
         mac.update(&length(parts.component));

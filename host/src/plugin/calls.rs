@@ -1,5 +1,5 @@
-//! Running calls: each takes a context, and gives it back together with the decision. A call that
-//! fails gives nothing back, so nothing of it can be committed.
+//! Running calls: each takes a context. A request gives back what was decided, with the changes to commit if it was
+//! accepted; a question gives back its answer. A call that fails or breaks an invariant gives back neither.
 
 use super::{
     CallContext, Function, Runtime,
@@ -12,9 +12,11 @@ use super::{
     grants::Import,
     health::{Health, HealthReport, Turn},
     imports::Guest,
+    invariant::{check_accepted, check_answered, check_returned, in_order},
     lanes::{Lanes, OnLane},
     limits::Limits,
-    returned::{in_calendar, sent},
+    outcome::CallOutcome,
+    returned::Returned,
 };
 use std::time::Duration;
 use wasmtime::{
@@ -91,6 +93,11 @@ impl Plugin {
         hex(&self.digest)
     }
 
+    /// Whether this is the SHA-256 digest of the component.
+    pub fn has_digest(&self, digest: &[u8; 32]) -> bool {
+        self.digest == *digest
+    }
+
     /// What it runs on.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
@@ -148,26 +155,24 @@ pub struct Instance {
     _lane: Option<OnLane>,
 }
 
-/// A decision, and the context with the changes that it made.
-pub type Decided<T> = Result<(T, CallContext), PluginError>;
-
 impl Instance {
     /// Compares the types of all functions with the contract's.
     pub(super) fn check_types(&mut self, indices: &PasswordPluginIndices) -> wasmtime::Result<()> {
         indices.load(&mut self.store, &self.instance).map(|_| ())
     }
 
+    /// Runs a call, and gives the context as the call has left it.
     fn run<T>(
         &mut self,
         context: CallContext,
         call: impl FnOnce(&mut Exports, &component::Instance, &mut Store<Guest>) -> wasmtime::Result<T>,
-    ) -> Decided<T> {
+    ) -> Result<(T, CallContext), PluginError> {
         self.store.data_mut().context = Some(context);
         self.store.set_epoch_deadline(self.limits.ticks());
-        let decision = call(&mut self.exports, &self.instance, &mut self.store);
+        let returned = call(&mut self.exports, &self.instance, &mut self.store);
         let context = self.store.data_mut().context.take();
-        match (decision, context) {
-            (Ok(decision), Some(context)) => Ok((decision, context)),
+        match (returned, context) {
+            (Ok(returned), Some(context)) => Ok((returned, context)),
             (Ok(_), None) => Err(PluginError::Crashed("its call context is gone".into())),
             (Err(error), _) => {
                 self.backtrace = backtrace(&error);
@@ -176,18 +181,53 @@ impl Instance {
         }
     }
 
+    /// Lets the plugin decide on a request.
+    fn decide<T: Returned>(
+        &mut self,
+        function: Function,
+        context: CallContext,
+        call: impl FnOnce(
+            &mut Exports,
+            &component::Instance,
+            &mut Store<Guest>,
+        ) -> wasmtime::Result<Result<T, Refusal>>,
+    ) -> Result<CallOutcome<T>, PluginError> {
+        match self.run(context, call)? {
+            (Ok(returned), context) => {
+                check_accepted(&context, function, &returned)?;
+                let changes = in_order(context.changes);
+                Ok(CallOutcome::Accepted { returned, changes })
+            }
+            (Err(refusal), _) => {
+                check_returned(&refusal)?;
+                Ok(CallOutcome::Refused(refusal))
+            }
+        }
+    }
+
+    /// Asks the plugin a question.
+    fn ask<T: Returned>(
+        &mut self,
+        function: Function,
+        context: CallContext,
+        call: impl FnOnce(&mut Exports, &component::Instance, &mut Store<Guest>) -> wasmtime::Result<T>,
+    ) -> Result<T, PluginError> {
+        let (returned, context) = self.run(context, call)?;
+        check_answered(&context, function.word(), &returned)?;
+        Ok(returned)
+    }
+
     /// Decides on a reset to the context's password.
     pub fn reset(
         &mut self,
         context: CallContext,
         options: ResetOptions,
         terms: &Terms,
-    ) -> Decided<Result<CommandId, Refusal>> {
-        let decided = self.run(context, |exports, instance, store| {
+    ) -> Result<CallOutcome<CommandId>, PluginError> {
+        self.decide(Function::Reset, context, |exports, instance, store| {
             let parameters = (secret(), options, terms.clone());
             exports.reset.call(instance, store, parameters)
-        });
-        sent(decided)
+        })
     }
 
     /// Decides on a remove.
@@ -195,11 +235,10 @@ impl Instance {
         &mut self,
         context: CallContext,
         terms: &Terms,
-    ) -> Decided<Result<CommandId, Refusal>> {
-        let decided = self.run(context, |exports, instance, store| {
+    ) -> Result<CallOutcome<CommandId>, PluginError> {
+        self.decide(Function::Remove, context, |exports, instance, store| {
             exports.remove.call(instance, store, (terms.clone(),))
-        });
-        sent(decided)
+        })
     }
 
     /// Foretells what a reset or a remove would come to.
@@ -209,27 +248,27 @@ impl Instance {
         action: Action,
         options: ResetOptions,
         terms: &Terms,
-    ) -> Decided<DeviceOutlook> {
+    ) -> Result<DeviceOutlook, PluginError> {
         let secret = context.password.is_some().then(secret);
-        let decided = self.run(context, |exports, instance, store| {
+        self.ask(Function::Outlook, context, |exports, instance, store| {
             let parameters = (action, secret, options, terms.clone());
             exports.outlook.call(instance, store, parameters)
-        });
-        in_calendar(decided)
+        })
     }
 
     /// What a device page shows.
-    pub fn status(&mut self, context: CallContext) -> Decided<DeviceStatus> {
-        in_calendar(self.run(context, |exports, instance, store| {
+    pub fn status(&mut self, context: CallContext) -> Result<DeviceStatus, PluginError> {
+        self.ask(Function::Status, context, |exports, instance, store| {
             exports.status.call(instance, store, ())
-        }))
+        })
     }
 
     /// Whether the applied policy is enforced.
-    pub fn policy_override(&mut self, context: CallContext) -> Decided<PolicyState> {
-        in_calendar(self.run(context, |exports, instance, store| {
+    pub fn policy_override(&mut self, context: CallContext) -> Result<PolicyState, PluginError> {
+        let function = Function::PolicyOverride;
+        self.ask(function, context, |exports, instance, store| {
             exports.policy_override.call(instance, store, ())
-        }))
+        })
     }
 
     /// Takes what an agent said of the context's command.
@@ -237,39 +276,39 @@ impl Instance {
         &mut self,
         context: CallContext,
         outcome: &Outcome,
-    ) -> Decided<Result<ReportEffect, Refusal>> {
+    ) -> Result<CallOutcome<ReportEffect>, PluginError> {
         let command = subject(&context)?;
-        self.run(context, |exports, instance, store| {
+        self.decide(Function::Report, context, |exports, instance, store| {
             let parameters = (command, outcome.clone());
             exports.report.call(instance, store, parameters)
         })
     }
 
     /// An admin takes the context's command back.
-    pub fn cancel(&mut self, context: CallContext) -> Decided<Result<(), Refusal>> {
+    pub fn cancel(&mut self, context: CallContext) -> Result<CallOutcome<()>, PluginError> {
         let command = subject(&context)?;
-        self.run(context, |exports, instance, store| {
+        self.decide(Function::Cancel, context, |exports, instance, store| {
             exports.cancel.call(instance, store, (command,))
         })
     }
 
     /// The time of the context's command is over.
-    pub fn expire(&mut self, context: CallContext) -> Decided<Result<(), Refusal>> {
+    pub fn expire(&mut self, context: CallContext) -> Result<CallOutcome<()>, PluginError> {
         let command = subject(&context)?;
-        self.run(context, |exports, instance, store| {
+        self.decide(Function::Expire, context, |exports, instance, store| {
             exports.expire.call(instance, store, (command,))
         })
     }
 
-    /// Calls a function of an interface that a later 1.x added to the contract, such as
-    /// `mdm:password/description@1.1.0`. None: this plugin doesn't have it, and the host does without.
+    /// Asks by a function of an interface that a later 1.x added to the contract, such as
+    /// `mdm:password/description@1.1.0`. Returns `None` if this plugin doesn't have it, and the host does without.
     pub fn optional<P, R>(
         &mut self,
         context: CallContext,
         interface: &str,
         function: &str,
         parameters: P,
-    ) -> Decided<Option<R>>
+    ) -> Result<Option<R>, PluginError>
     where
         P: ComponentNamedList + Lower,
         R: ComponentNamedList + Lift + 'static,
@@ -281,14 +320,15 @@ impl Instance {
             .get_export_index(&mut *store, None, interface)
             .and_then(|it| instance.get_export_index(&mut *store, Some(&it), function));
         let Some(export) = export else {
-            return Ok((None, context));
+            return Ok(None);
         };
-        let function = instance
+        let typed = instance
             .get_typed_func::<P, R>(&mut *store, &export)
             .map_err(|_| PluginError::OtherTypes(function.to_owned()))?;
-        self.run(context, |_, _, store| {
-            Ok(Some(function.call(store, parameters)?))
-        })
+        let (returned, context) = self.run(context, |_, _, store| typed.call(store, parameters))?;
+        // Of the types of a later contract this host knows no more than that.
+        check_answered(&context, function, &())?;
+        Ok(Some(returned))
     }
 
     /// Where in the plugin its call failed, for the host's log: names of functions and addresses, the names as the

@@ -3,11 +3,11 @@
 
 use super::{
     contract::*,
-    error::{Breach, Exhausted, PluginError},
+    error::Exhausted,
+    invariant::{check_late_outcome, check_override, check_send, check_settle},
     limits::MOST_CHANGES,
 };
 use crate::{change::Change, password::Password, text::storable};
-use mdm_wire::time;
 use std::mem;
 use uuid::Uuid;
 
@@ -67,23 +67,11 @@ impl CallContext {
     }
 
     /// The commands that the call has sent.
-    fn sent(&self) -> impl Iterator<Item = &Command> {
+    pub(super) fn sent(&self) -> impl Iterator<Item = &Command> {
         self.changes.iter().filter_map(|change| match change {
             Change::Send { command, .. } => Some(command),
             _ => None,
         })
-    }
-
-    /// Refuses what the call sent with an expiry that is over already, or that no calendar tells.
-    pub(crate) fn check_expiries(&self) -> Result<(), PluginError> {
-        let is_in_time = |end: &Timestamp| *end > self.now && *end < time::END_OF_CALENDAR;
-        let mut ends = self.sent().filter_map(|command| command.expires_at);
-        match ends.find(|end| !is_in_time(end)) {
-            None => Ok(()),
-            Some(end) => Err(PluginError::Breach(format!(
-                "it sent a command that expires at {end} ms, which is over already or past the calendar's end"
-            ))),
-        }
     }
 
     /// Whether the call has sent the command of this id.
@@ -92,7 +80,7 @@ impl CallContext {
     }
 
     /// The command of that id, among those of this device that the call knows of.
-    fn command(&self, id: &str) -> Option<&Command> {
+    pub(super) fn command(&self, id: &str) -> Option<&Command> {
         let before = [&self.subject, &self.pending, &self.latest];
         before
             .into_iter()
@@ -101,7 +89,8 @@ impl CallContext {
             .find(|command| command.id == id)
     }
 
-    fn is_pending(&self, command: &Command) -> bool {
+    /// Whether it has no outcome yet, as the call has left it so far.
+    pub(super) fn is_pending(&self, command: &Command) -> bool {
         let is_settled_now = self.changes.iter().any(
             |change| matches!(change, Change::Settle { command: id, .. } if *id == command.id),
         );
@@ -121,11 +110,7 @@ impl CallContext {
         new: NewCommand,
         has_secret: bool,
     ) -> wasmtime::Result<CommandId> {
-        let needs_secret = new.action == Action::Reset;
-        if needs_secret != has_secret {
-            let lack = if needs_secret { "without" } else { "with" };
-            return breach(format!("it sent a {} {lack} a secret", new.action));
-        }
+        check_send(self, &new, has_secret)?;
         let id = self.next_id();
         let command = Command {
             id: id.clone(),
@@ -158,49 +143,25 @@ impl CallContext {
         later.into_uuid().to_string()
     }
 
-    pub(super) fn settle(&mut self, id: CommandId, outcome: Outcome) -> wasmtime::Result<()> {
-        let outcome = kept(outcome)?;
-        match self.command(&id) {
-            None => breach(format!(
-                "it settled {id}, which is no command of this call's device"
-            )),
-            Some(command) if !self.is_pending(command) => {
-                breach(format!("it settled command {id} a second time"))
-            }
-            Some(_) => self.push(Change::Settle {
-                command: id,
-                outcome,
-            }),
-        }
+    pub(super) fn settle(&mut self, command: CommandId, outcome: Outcome) -> wasmtime::Result<()> {
+        let outcome = storable_outcome(outcome);
+        check_settle(self, &command, &outcome)?;
+        self.push(Change::Settle { command, outcome })
     }
 
     pub(super) fn keep_late_outcome(
         &mut self,
-        id: CommandId,
+        command: CommandId,
         outcome: Outcome,
     ) -> wasmtime::Result<()> {
-        let outcome = kept(outcome)?;
-        match self.command(&id) {
-            None => breach(format!(
-                "it kept an outcome of {id}, which is no command of this call's device"
-            )),
-            Some(command) if self.is_pending(command) => breach(format!(
-                "it kept a late outcome of command {id}, which is pending"
-            )),
-            Some(_) => self.push(Change::KeepLateOutcome {
-                command: id,
-                outcome,
-            }),
-        }
+        let outcome = storable_outcome(outcome);
+        check_late_outcome(self, &command, &outcome)?;
+        self.push(Change::KeepLateOutcome { command, outcome })
     }
 
     pub(super) fn set_policy_override(&mut self, id: Option<CommandId>) -> wasmtime::Result<()> {
-        if let Some(id) = &id
-            && self.command(id).is_none()
-        {
-            return breach(format!(
-                "it overrode the policy by {id}, which is no command of this call's device"
-            ));
+        if let Some(id) = &id {
+            check_override(self, id)?;
         }
         let since = self.now;
         let policy_override = id.map(|command| PolicyOverride { command, since });
@@ -209,26 +170,11 @@ impl CallContext {
     }
 }
 
-fn breach<T>(what: String) -> wasmtime::Result<T> {
-    Err(Breach(what).into())
-}
-
-/// What a plugin keeps of a command is read at every later call about the device.
-fn kept(mut outcome: Outcome) -> wasmtime::Result<Outcome> {
+fn storable_outcome(mut outcome: Outcome) -> Outcome {
     if let Outcome::Failed(Failure::Superseded(text) | Failure::Other(text)) = &mut outcome {
         *text = storable(mem::take(text));
     }
-    let text = match &outcome {
-        Outcome::Failed(failure) => failure.text().unwrap_or_default(),
-        Outcome::Success => "",
-    };
-    match text.len() {
-        0..=Failure::LONGEST_TEXT => Ok(outcome),
-        length => breach(format!(
-            "it gave an outcome of {length} bytes in its own words, where {} are allowed",
-            Failure::LONGEST_TEXT
-        )),
-    }
+    outcome
 }
 
 #[cfg(test)]
@@ -302,12 +248,21 @@ mod tests {
         assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
     }
 
+    /// With a pending reset.
+    fn with_pending() -> (CallContext, CommandId) {
+        let mut context = context();
+        context.send(RESET, true).unwrap();
+        let sent = context.sent().next().cloned();
+        context.pending = sent;
+        context.latest.clone_from(&context.pending);
+        context.changes.clear();
+        let id = context.pending.clone().unwrap().id;
+        (context, id)
+    }
+
     #[test]
     fn a_call_sees_its_own_changes() {
-        let mut context = context();
-        let first = context.send(RESET, true).unwrap();
-        assert_eq!(context.pending().unwrap().id, first);
-        assert_eq!(context.latest().unwrap().id, first);
+        let (mut context, first) = with_pending();
         let second = context.send(RESET, true).unwrap();
         assert_eq!(
             context.pending().unwrap().id,
@@ -316,10 +271,18 @@ mod tests {
         );
         assert_eq!(context.latest().unwrap().id, second);
         context
-            .settle(first, Outcome::Failed(Failure::Superseded(second.clone())))
+            .settle(
+                first.clone(),
+                Outcome::Failed(Failure::Superseded(second.clone())),
+            )
             .unwrap();
         assert_eq!(context.pending().unwrap().id, second);
-        context.settle(second.clone(), Outcome::Success).unwrap();
+        context
+            .keep_late_outcome(first, Outcome::Failed(Failure::UserLocked))
+            .unwrap();
+
+        let (mut context, first) = with_pending();
+        context.settle(first.clone(), Outcome::Success).unwrap();
         assert_eq!(context.pending(), None);
         let latest = context.latest().unwrap();
         assert_eq!(
@@ -327,17 +290,16 @@ mod tests {
             (Status::Success, Some(7))
         );
         context
-            .keep_late_outcome(second.clone(), Outcome::Failed(Failure::UserLocked))
+            .keep_late_outcome(first.clone(), Outcome::Failed(Failure::UserLocked))
             .unwrap();
         assert!(context.latest().unwrap().late_outcome.is_some());
-        context.set_policy_override(Some(second)).unwrap();
+        context.set_policy_override(Some(first)).unwrap();
         assert!(context.device.policy_override.is_some());
     }
 
     #[test]
-    fn no_command_is_settled_twice_and_none_of_another_device() {
-        let mut context = context();
-        let id = context.send(RESET, true).unwrap();
+    fn no_command_is_settled_twice_or_by_the_call_that_sent_it_and_none_of_another_device() {
+        let (mut context, id) = with_pending();
         assert!(
             context
                 .keep_late_outcome(id.clone(), Outcome::Success)
@@ -345,6 +307,8 @@ mod tests {
         );
         context.settle(id.clone(), Outcome::Success).unwrap();
         assert!(context.settle(id, Outcome::Success).is_err());
+        let sent = context.send(RESET, true).unwrap();
+        assert!(context.settle(sent, Outcome::Success).is_err());
         assert!(
             context
                 .settle("another's".into(), Outcome::Success)

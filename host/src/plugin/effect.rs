@@ -67,39 +67,3 @@ impl Effect {
         })
     }
 }
-
-/// A result in JSON: `{"ok": …}` or `{"err": …}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Returned<T> {
-    /// The call was accepted.
-    Ok(T),
-    /// It was refused, and changed nothing.
-    Err(Refusal),
-}
-
-impl<T> From<Result<T, Refusal>> for Returned<T> {
-    fn from(result: Result<T, Refusal>) -> Self {
-        match result {
-            Ok(value) => Self::Ok(value),
-            Err(refusal) => Self::Err(refusal),
-        }
-    }
-}
-
-/// What a call came to, in the form in which two of them can be compared: each host makes ids of its
-/// own for new commands, so they are all written as `sent_as`.
-pub fn comparable<T: Serialize>(
-    returned: &T,
-    changes: &[Change],
-    sent_as: &str,
-) -> serde_json::Result<(serde_json::Value, serde_json::Value)> {
-    let effects: Vec<Effect> = changes.iter().filter_map(Effect::of).collect();
-    let mut text = serde_json::to_string(&(returned, effects))?;
-    for change in changes {
-        if let Change::Send { command, .. } = change {
-            text = text.replace(&command.id, sent_as);
-        }
-    }
-    serde_json::from_str(&text)
-}

@@ -3,6 +3,7 @@
 use super::{
     Function,
     grants::Import,
+    invariant::{Invariant, Violation},
     limits::{Limit, Limits, MOST_CHANGES},
 };
 use crate::text::storable;
@@ -96,39 +97,33 @@ fn list(names: &[String]) -> String {
     names.join(", ")
 }
 
-/// Why a call came to nothing. Nothing was changed by it.
+/// Why a call came to nothing. It changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
     /// It took too long.
-    #[error("the plugin ran longer than {} ms and was stopped; nothing was changed", .0.as_millis())]
+    #[error("the plugin ran longer than {} ms and was stopped", .0.as_millis())]
     TooSlow(Duration),
     /// It wanted too much memory.
-    #[error("the plugin wanted more than {} MiB of memory and was stopped; nothing was changed", .0 >> 20)]
+    #[error("the plugin wanted more than {} MiB of memory and was stopped", .0 >> 20)]
     TooLarge(usize),
     /// It wanted too many elements in a table.
-    #[error(
-        "the plugin wanted more than {0} elements in a table and was stopped; nothing was changed"
-    )]
+    #[error("the plugin wanted more than {0} elements in a table and was stopped")]
     TableTooLarge(usize),
     /// It wanted too much stack.
-    #[error("the plugin wanted more than {} KiB of stack and was stopped; nothing was changed", .0 >> 10)]
+    #[error("the plugin wanted more than {} KiB of stack and was stopped", .0 >> 10)]
     TooDeep(usize),
     /// It wanted to hand over too much.
-    #[error("the plugin handed over more than {} KiB at one time and was stopped; nothing was changed", .0 >> 10)]
+    #[error("the plugin handed over more than {} KiB at one time and was stopped", .0 >> 10)]
     TooMuch(usize),
     /// It made too many changes.
-    #[error(
-        "the plugin made more than {0} changes in one call and was stopped; nothing was changed"
-    )]
+    #[error("the plugin made more than {0} changes in one call and was stopped")]
     TooManyChanges(usize),
     /// It lacks a function in the types that the host expects.
-    #[error(
-        "the plugin's function {0} has other types than this host expects; nothing was changed"
-    )]
+    #[error("the plugin's function {0} has other types than this host expects")]
     OtherTypes(String),
-    /// It broke a rule of the contract.
-    #[error("the plugin broke the contract: {0}; nothing was changed")]
-    Breach(String),
+    /// It broke an invariant.
+    #[error("the plugin broke the contract ({title}): {0}", title = .0.invariant().title())]
+    Breach(#[from] Violation),
     /// The function failed too often in a row.
     #[error(
         "the plugin's function {0} failed too often in a row and is out of service; it is tried again every 30 s. `mdm-host plugin show` says how it failed, and `mdm-host plugin roll-back` or `use` lets another decide"
@@ -141,14 +136,9 @@ pub enum PluginError {
     #[error("the call is about a command, and was given none")]
     NoSubject,
     /// It crashed.
-    #[error("the plugin crashed ({0}); nothing was changed")]
+    #[error("the plugin crashed ({0})")]
     Crashed(String),
 }
-
-/// A rule of the contract that an import saw broken: it traps the call.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Breach(pub(super) String);
 
 /// A guest wanted more of something than it may have.
 #[derive(Debug, thiserror::Error)]
@@ -186,6 +176,14 @@ impl PluginError {
         }
     }
 
+    /// The invariant that it broke, if it broke one.
+    pub fn invariant(&self) -> Option<Invariant> {
+        match self {
+            Self::Breach(violation) => Some(violation.invariant()),
+            _ => None,
+        }
+    }
+
     /// The limit that it broke, if it broke one.
     pub fn limit(&self) -> Option<Limit> {
         match self {
@@ -200,8 +198,8 @@ impl PluginError {
     }
 
     pub(super) fn from_trap(error: &wasmtime::Error, limits: &Limits) -> Self {
-        if let Some(Breach(what)) = error.downcast_ref() {
-            return Self::Breach(shortened(what.clone()));
+        if let Some(violation) = error.downcast_ref::<Violation>() {
+            return Self::Breach(violation.clone());
         }
         if error.is::<PoolConcurrencyLimitError>() {
             return Self::HostFailed("all places for instances are taken".into());

@@ -1,5 +1,6 @@
 //! The functions of the contract, by name.
 
+use mdm_wire::words::Action;
 use std::fmt;
 
 /// A function that a plugin exports.
@@ -50,9 +51,13 @@ impl Function {
         }
     }
 
-    /// Whether it asks for something that is to reach the device.
-    pub fn sends(self) -> bool {
-        matches!(self, Self::Reset | Self::Remove)
+    /// What it asks to be sent to the device; `None` if it sends nothing.
+    pub fn sends(self) -> Option<Action> {
+        match self {
+            Self::Reset => Some(Action::Reset),
+            Self::Remove => Some(Action::Remove),
+            _ => None,
+        }
     }
 
     /// Whether it decides, and does not only tell. Agents and pages that are looked at again and again make

@@ -5,7 +5,7 @@ use super::{
     context::{CallContext, Secret},
     contract::*,
     engine::Limiter,
-    error::Breach,
+    invariant::Violation,
     limits::Limits,
 };
 use wasmtime::{Result, component::Resource};
@@ -25,13 +25,14 @@ impl Guest {
     }
 
     pub(super) fn context(&mut self) -> Result<&mut CallContext> {
-        let outside = || Breach("it called an import while no call was running".into()).into();
-        self.context.as_mut().ok_or_else(outside)
+        self.context
+            .as_mut()
+            .ok_or_else(|| Violation::NoCall.into())
     }
 
     fn password(&mut self) -> Result<&crate::password::Password> {
-        let none = || Breach("it used a secret in a call that was given none".into()).into();
-        self.context()?.password.as_ref().ok_or_else(none)
+        let password = self.context()?.password.as_ref();
+        password.ok_or_else(|| Violation::NoSecret.into())
     }
 }
 

@@ -1,44 +1,127 @@
-//! What a plugin returned, judged where its type allows more than the contract does: a breach gives nothing
-//! back, as a trap does.
+//! What a plugin may return, as far as its type allows more than the contract does: times, texts, lists, and the id
+//! of what it sent.
 
-use super::{
-    calls::Decided,
-    contract::*,
-    error::{PluginError, shortened},
-};
-use mdm_wire::time;
+use super::contract::*;
+use std::iter::{empty, once};
 
-/// What tells times.
-pub(super) trait Times {
-    /// Each time that it tells.
-    fn times(&self) -> impl Iterator<Item = Timestamp>;
-}
-
-impl Times for Command {
+/// A value that a plugin returned.
+pub(super) trait Returned {
+    /// Each time in it.
     fn times(&self) -> impl Iterator<Item = Timestamp> {
-        let maybe = [self.settled_at, self.expires_at].into_iter().flatten();
-        maybe.chain([self.requested_at])
+        empty()
+    }
+
+    /// Each text and id in it.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        empty()
+    }
+
+    /// How long each list in it is.
+    fn lists(&self) -> impl Iterator<Item = usize> {
+        empty()
+    }
+
+    /// The command that it says it sent.
+    fn sent(&self) -> Option<&str> {
+        None
     }
 }
 
-impl Times for PolicyState {
-    fn times(&self) -> impl Iterator<Item = Timestamp> {
+impl Returned for () {}
+
+impl Returned for ReportEffect {}
+
+impl Returned for CommandId {
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        once(self.as_str())
+    }
+
+    fn sent(&self) -> Option<&str> {
+        Some(self)
+    }
+}
+
+impl Returned for Refusal {
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let (faults, texts) = match self {
+            Self::PasswordRefused(faults) => (faults.as_slice(), [None, None]),
+            Self::AgentTooOld(AgentTooOld {
+                agent_version,
+                required_version,
+            }) => (&[][..], [Some(agent_version), Some(required_version)]),
+            Self::Conflict(text)
+            | Self::NotPending(text)
+            | Self::NotExpired(text)
+            | Self::Other(text) => (&[][..], [Some(text), None]),
+            Self::NothingToRemove | Self::BadValidity => (&[][..], [None, None]),
+        };
+        let faults = faults.iter().filter_map(|fault| match fault {
+            PasswordFault::Other(text) => Some(text),
+            _ => None,
+        });
+        faults
+            .chain(texts.into_iter().flatten())
+            .map(String::as_str)
+    }
+
+    fn lists(&self) -> impl Iterator<Item = usize> {
         match self {
-            Self::Overridden(by) => Some(by.since),
-            Self::None | Self::Enforced => None,
+            Self::PasswordRefused(faults) => Some(faults.len()),
+            _ => None,
         }
         .into_iter()
     }
 }
 
-impl Times for DeviceStatus {
+impl Returned for Command {
     fn times(&self) -> impl Iterator<Item = Timestamp> {
-        let latest = self.latest.iter().flat_map(Times::times);
-        latest.chain(self.policy_state.times())
+        let maybe = [self.settled_at, self.expires_at].into_iter().flatten();
+        maybe.chain([self.requested_at])
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let status = match &self.status {
+            Status::Failed(failure) => failure.text(),
+            Status::Pending | Status::Success => None,
+        };
+        let late = match &self.late_outcome {
+            Some(Outcome::Failed(failure)) => failure.text(),
+            Some(Outcome::Success) | None => None,
+        };
+        [Some(self.id.as_str()), status, late].into_iter().flatten()
     }
 }
 
-impl Times for DeviceOutlook {
+impl Returned for PolicyState {
+    fn times(&self) -> impl Iterator<Item = Timestamp> {
+        overridden(self).map(|by| by.since).into_iter()
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        overridden(self).map(|by| by.command.as_str()).into_iter()
+    }
+}
+
+fn overridden(state: &PolicyState) -> Option<&PolicyOverride> {
+    match state {
+        PolicyState::Overridden(by) => Some(by),
+        PolicyState::None | PolicyState::Enforced => None,
+    }
+}
+
+impl Returned for DeviceStatus {
+    fn times(&self) -> impl Iterator<Item = Timestamp> {
+        let latest = self.latest.iter().flat_map(Returned::times);
+        latest.chain(self.policy_state.times())
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let latest = self.latest.iter().flat_map(Returned::texts);
+        latest.chain(self.policy_state.texts())
+    }
+}
+
+impl Returned for DeviceOutlook {
     fn times(&self) -> impl Iterator<Item = Timestamp> {
         let away = match self.verdict {
             Verdict::WillWait(Wait::DeviceAway(since)) => Some(since),
@@ -50,29 +133,29 @@ impl Times for DeviceOutlook {
         });
         notes.chain(away)
     }
-}
 
-/// Every time lies in the calendar: another has no form in JSON, so nobody could be told of it.
-pub(super) fn in_calendar<T: Times>(decided: Decided<T>) -> Decided<T> {
-    let (returned, context) = decided?;
-    let far = returned.times().find(|it| *it >= time::END_OF_CALENDAR);
-    match far {
-        None => Ok((returned, context)),
-        Some(far) => Err(PluginError::Breach(format!(
-            "it returned the time {far} ms, which is past the calendar's end"
-        ))),
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let failure = match &self.verdict {
+            Verdict::WillFail(failure) => failure.text(),
+            _ => None,
+        };
+        let notes = self.notes.iter().filter_map(|note| match note {
+            Note::Other(text) => Some(text.as_str()),
+            _ => None,
+        });
+        let refusal = foretold(self).into_iter().flat_map(Returned::texts);
+        notes.chain(failure).chain(refusal)
+    }
+
+    fn lists(&self) -> impl Iterator<Item = usize> {
+        let refusal = foretold(self).into_iter().flat_map(Returned::lists);
+        once(self.notes.len()).chain(refusal)
     }
 }
 
-/// The command that a request is accepted as must be one that it sent.
-pub(super) fn sent(
-    decided: Decided<Result<CommandId, Refusal>>,
-) -> Decided<Result<CommandId, Refusal>> {
-    let (returned, context) = decided?;
-    match &returned {
-        Ok(id) if !context.has_sent(id) => Err(PluginError::Breach(shortened(format!(
-            "it accepted the request as command {id:.64}, which it had not sent"
-        )))),
-        _ => Ok((returned, context)),
+fn foretold(outlook: &DeviceOutlook) -> Option<&Refusal> {
+    match &outlook.verdict {
+        Verdict::WouldBeRefused(refusal) => Some(refusal),
+        _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! What an agent does: it enrolls once, and syncs ever after.
 
-use super::{AuthenticatedAgent, Deed, Service, ServiceError, check_trusted};
+use super::{AuthenticatedAgent, Decided, Deed, Service, ServiceError, check_trusted};
 use crate::{
     access::Caller,
     bounds::check_device_name,
@@ -190,7 +190,7 @@ impl Service {
             ..Deed::new(&by, Function::Report).on(&report.command)
         };
         let reported = outcome.clone();
-        let effect = self
+        let Decided { answer: effect, .. } = self
             .decide(device, deed, move |plugin, context| {
                 plugin.report(context, &outcome)
             })

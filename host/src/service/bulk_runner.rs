@@ -255,7 +255,7 @@ impl Service {
             }
         };
         let error = match made {
-            Ok(command) => return Ok(Ok(command)),
+            Ok(decided) => return Ok(Ok(decided.answer)),
             Err(error) if is_answer(&error) => error,
             Err(error) => return Err(error),
         };

@@ -1,38 +1,43 @@
 //! Running one call: on the plugin in the slot, or on what decides in its place, with the candidate in the
 //! shadow beside it.
 
-use super::Service;
+use super::{
+    Service,
+    stand_in::{Decider, StandIn, WhenTrialFails},
+};
 use crate::{
     metrics::Counted,
     password::Password,
-    plugin::{CallContext, Decided, Function, Instance, Limit, Plugin, PluginError},
+    plugin::{CallContext, Comparable, Function, Instance, Limit, Plugin, PluginError},
     store::Snapshot,
     transport::Transport as _,
 };
 use mdm_wire::time;
-use serde::Serialize;
 use std::sync::Arc;
 use tracing::field::Empty;
 
 impl Service {
-    /// Runs a call on the active plugin, and says which that was. While it is on trial, the plugin
-    /// before it takes the calls that it fails: they have changed nothing. Where it is out of service, its
+    /// Runs a call on the active plugin, and says which plugin decided. While the active one is on trial, the plugin
+    /// before it takes the calls that it fails, unless the operator wants them to fail. Where it is out of service, its
     /// fallback takes them, if the host has one.
-    pub(super) async fn run<T: Serialize + Send + 'static>(
+    pub(super) async fn run<T: Comparable + Send + 'static>(
         &self,
         function: Function,
         context: CallContext,
-        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Clone + Send + 'static,
-    ) -> Result<(T, CallContext, String), PluginError> {
+        call: impl Fn(&mut Instance, CallContext) -> Result<T, PluginError> + Clone + Send + 'static,
+    ) -> Result<(T, Decider), PluginError> {
         let places = self.plugins.slot.places();
         let shadow = self.plugins.shadow();
-        let on_failure = places.substitute();
+        let on_failure = match self.plugins.when_trial_fails() {
+            WhenTrialFails::Previous => places.substitute(),
+            WhenTrialFails::Refuse => None,
+        };
         let out_of_service = on_failure.clone().or_else(|| self.plugins.fallback());
         let is_repeated = out_of_service.is_some() || shadow.is_some();
         let spare = is_repeated.then(|| context.clone());
-        let mut plugin = places.active.plugin;
-        let mut decided = match plugin.admits(function) {
-            true => self.run_on(&plugin, function, context, call.clone()).await,
+        let active = places.active.plugin;
+        let mut decided = match active.admits(function) {
+            true => self.run_on(&active, function, context, call.clone()).await,
             false => {
                 let out = PluginError::OutOfService(function);
                 self.metrics.plugins.failed(function, &out);
@@ -40,25 +45,37 @@ impl Service {
             }
         };
         let failure = decided.as_ref().err();
-        if let Some(end) = self.plugins.slot.note(&plugin, function, failure) {
-            self.end_trial(&plugin, end, failure).await;
+        if let Some(end) = self.plugins.slot.note(&active, function, failure) {
+            self.end_trial(&active, end, failure).await;
         }
         let substitute = match failure {
             Some(PluginError::OutOfService(_)) => out_of_service,
             Some(failure) if failure.is_the_plugins_fault() => on_failure,
             _ => None,
         };
-        if let (Some(substitute), Some(spare)) = (substitute, &spare) {
-            plugin = substitute;
+        let mut decider = Decider {
+            plugin: active.digest(),
+            stand_in: None,
+        };
+        if let (Some(failure), Some(substitute), Some(spare)) = (failure, substitute, &spare) {
+            let (device, by) = (spare.device.id.clone(), substitute.digest());
+            let stand_in = StandIn::new(function, active.digest(), by.clone(), failure);
             decided = self
-                .run_on(&plugin, function, spare.clone(), call.clone())
+                .run_on(&substitute, function, spare.clone(), call.clone())
                 .await;
+            if decided.is_ok() {
+                self.plugin_log.stood_in(&device, &stand_in);
+            }
+            decider = Decider {
+                plugin: by,
+                stand_in: Some(stand_in),
+            };
         }
-        let (answer, context) = decided?;
+        let gave_back = decided?;
         if let (Some(shadow), Some(spare)) = (shadow, spare) {
-            shadow.compare(function, (&answer, &context), spare, call);
+            shadow.compare(function, &gave_back, spare, call);
         }
-        Ok((answer, context, plugin.digest()))
+        Ok((gave_back, decider))
     }
 
     async fn run_on<T: Send + 'static>(
@@ -66,8 +83,8 @@ impl Service {
         plugin: &Arc<Plugin>,
         function: Function,
         context: CallContext,
-        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
-    ) -> Decided<T> {
+        call: impl Fn(&mut Instance, CallContext) -> Result<T, PluginError> + Send + 'static,
+    ) -> Result<T, PluginError> {
         let (metrics, log) = (Arc::clone(&self.metrics), Arc::clone(&self.plugin_log));
         let plugin = Arc::clone(plugin);
         let span = tracing::debug_span!(
@@ -102,7 +119,8 @@ impl Service {
                 tracing::error!(plugin = plugin.digest(), %function, ?turn, "the function's service");
             }
             if let Some(failure) = failure {
-                log.failed(function, failure, backtrace.as_deref());
+                let of = (device.as_str(), plugin.digest());
+                log.failed(function, of, failure, backtrace.as_deref());
             }
             decided
         });

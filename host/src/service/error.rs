@@ -184,12 +184,14 @@ pub enum ServiceError {
     NoPlugin(#[from] LoadError),
     /// The plugin does not do what the contract requires; the active one stays.
     #[error(
-        "this plugin does not conform to the contract: {failed} cases of the conformance kit failed, such as: {}. `mdm-host plugin check` shows them all",
+        "this plugin does not conform to the contract: {failed} of {cases} cases of the conformance kit failed, first: {}. `mdm-host plugin check` shows them all",
         first.join("; ")
     )]
     DoesNotConform {
         /// How many cases failed.
         failed: usize,
+        /// Of how many.
+        cases: usize,
         /// Some of them.
         first: Vec<String>,
     },
@@ -203,7 +205,7 @@ pub enum ServiceError {
     #[error("no plugin runs in the shadow: `mdm-host plugin shadow FILE` starts one")]
     NoShadow,
     /// The plugin failed.
-    #[error(transparent)]
+    #[error("{0}{end}", end = if .0.is_the_plugins_fault() { "; nothing was changed" } else { "" })]
     Plugin(#[from] PluginError),
     /// The store failed.
     #[error(transparent)]
@@ -304,6 +306,7 @@ impl ServiceError {
             Self::Store(StoreError::BulkOver) => "bulk-over",
             Self::Store(StoreError::BulkAnswered) => "bulk-answered",
             Self::Store(StoreError::IdempotencyKeyTaken) => "idempotency-key-taken",
+            Self::Store(StoreError::CommandPending(_)) => "command-pending",
             Self::Store(StoreError::Busy(_)) => "store-busy",
             Self::Store(StoreError::NotLeader) => "not-leader",
             Self::Store(

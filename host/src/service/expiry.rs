@@ -97,7 +97,8 @@ impl Service {
         let by = Caller::host();
         let deed = Deed::new(&by, Function::Expire).on(command);
         self.decide(device, deed, |plugin, context| plugin.expire(context))
-            .await
+            .await?;
+        Ok(())
     }
 }
 

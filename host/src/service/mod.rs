@@ -33,6 +33,7 @@ mod news;
 mod one_time_passwords;
 mod password;
 mod password_hasher;
+mod plugin_check;
 mod plugin_log;
 mod plugins;
 mod readiness;
@@ -41,6 +42,7 @@ mod sealed;
 mod seen;
 mod sessions;
 mod shadow;
+mod stand_in;
 mod tasks;
 mod tokens;
 mod users;
@@ -57,12 +59,13 @@ pub use fleet::DevicePage;
 pub use invitations::{FirstAdmin, Invitation};
 pub use news::Watcher;
 pub use one_time_passwords::NewTotp;
-pub use password::{Request, Reset};
+pub use password::{CommandAnswer, Request, Reset};
 pub use plugins::{PluginSettings, Plugins};
 pub use readiness::Readiness;
 pub use seen::{AsSeen, tag};
 pub use sessions::{SignIn, SignInError};
 pub use shadow::{Comparisons, Difference, ShadowReport};
+pub use stand_in::WhenTrialFails;
 pub use webhooks::{MadeWebhook, NewWebhook};
 
 use crate::{
@@ -73,7 +76,7 @@ use crate::{
     keys::HostKeys,
     metrics::{Metrics, Tally},
     password::Password,
-    plugin::{CallContext, Decided, Function, Instance, Returned, Threads},
+    plugin::{CallContext, CallOutcome, Comparable, Function, Instance, PluginError, Threads},
     public_url::PublicUrl,
     store::{Commit, Replicas, RequestRecord, Snapshot, Store, StoreError},
     supervisor::Supervisor,
@@ -85,7 +88,7 @@ use failed_logins::FailedLogins;
 use freshness::Freshness;
 use login_throttle::LoginThrottle;
 use mdm_wire::{
-    decisions::{PasswordRule, Refusal},
+    decisions::PasswordRule,
     sealing::{Binding, Payload},
     time::{self, Timestamp},
     words::{Action, CommandId},
@@ -95,7 +98,7 @@ use password_hasher::PasswordHasher;
 use plugin_log::PluginLog;
 use readiness::LastLook;
 use replicas::{Following, SharedLimits};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -183,6 +186,14 @@ impl<'a> Deed<'a> {
             ..self
         }
     }
+}
+
+/// What was decided and committed: the stored response of a request with an idempotency key.
+#[derive(Serialize, Deserialize)]
+struct Decided<T> {
+    answer: T,
+    /// What whoever asked is to know of how it was decided.
+    notice: Option<String>,
 }
 
 impl Service {
@@ -343,11 +354,11 @@ impl Service {
         &self,
         seen: impl Into<AsSeen<'_>>,
         mut deed: Deed<'_>,
-        call: impl Fn(&mut Instance, CallContext) -> Decided<Result<T, Refusal>>
+        call: impl Fn(&mut Instance, CallContext) -> Result<CallOutcome<T>, PluginError>
         + Clone
         + Send
         + 'static,
-    ) -> Result<T, ServiceError> {
+    ) -> Result<Decided<T>, ServiceError> {
         let seen = seen.into();
         let device = seen.device;
         let span = Span::current();
@@ -357,53 +368,47 @@ impl Service {
                 Some(snapshot) => seen.check(deed.by, snapshot)?,
                 None => self.reached_as_seen(deed.by, seen).await?,
             };
-            if deed.function.sends() {
+            if deed.function.sends().is_some() {
                 check_trusted(&snapshot)?;
             }
             let mut context = self.context(&snapshot, deed.password);
             if let Some(subject) = deed.subject {
                 context.subject = Some(self.command(device, subject).await?);
             }
-            let call = call.clone();
-            let (answer, context, plugin) = self
-                .run(deed.function, context, move |plugin, context| {
-                    let (result, mut context) = call(plugin, context)?;
-                    context.check_expiries()?;
-                    if result.is_err() {
-                        context.changes.clear();
-                    }
-                    Ok((Returned::from(result), context))
-                })
-                .await?;
+            let at = context.now;
+            let (outcome, decider) = self.run(deed.function, context, call.clone()).await?;
+            let (answer, mut changes) = match outcome {
+                CallOutcome::Accepted { returned, changes } => (returned, changes),
+                CallOutcome::Refused(refusal) => return Err(ServiceError::Refused(refusal)),
+            };
             tracing::trace!(
                 device,
                 actor = deed.by.name,
                 function = %deed.function,
-                changes = ?context.changes,
+                ?changes,
                 "decided"
             );
-            let answer = match answer {
-                Returned::Ok(answer) => answer,
-                Returned::Err(refusal) => return Err(ServiceError::Refused(refusal)),
-            };
-            let command = subject(&context);
+            let command = sent(&changes).or(deed.subject).cloned();
             span.record("command", &command);
             let audit = AuditEntry {
                 device: Some(device.to_owned()),
                 command,
-                detail: deed.detail.clone(),
-                plugin: Some(plugin),
-                ..AuditEntry::new(context.now, deed.by, deed.function.word())
+                detail: decider.detail(deed.detail.as_deref()),
+                plugin: Some(decider.plugin.clone()),
+                ..AuditEntry::new(at, deed.by, deed.function.word())
             };
-            let record = self.record(deed.by, audit, &answer)?;
-            let mut changes = context.changes;
+            let decided = Decided {
+                answer,
+                notice: decider.notice(),
+            };
+            let record = self.record(deed.by, audit, &decided)?;
             self.seal(&mut changes, &snapshot, deed.password)?;
             if self
-                .commit(&snapshot, context.now, changes, Some(record), deed.bulk)
+                .commit(&snapshot, at, changes, Some(record), deed.bulk)
                 .await?
             {
                 tracing::debug!(actor = deed.by.name, "committed");
-                return Ok(answer);
+                return Ok(decided);
             }
         }
         Err(StoreError::Conflict.into())
@@ -488,15 +493,15 @@ impl Service {
     }
 
     /// Asks the plugin about a device. Nothing changes.
-    async fn ask<T: Serialize + Send + 'static>(
+    async fn ask<T: Comparable + Send + 'static>(
         &self,
         function: Function,
         snapshot: &Snapshot,
         password: Option<&Password>,
-        call: impl Fn(&mut Instance, CallContext) -> Decided<T> + Clone + Send + 'static,
+        call: impl Fn(&mut Instance, CallContext) -> Result<T, PluginError> + Clone + Send + 'static,
     ) -> Result<T, ServiceError> {
         let context = self.context(snapshot, password);
-        let (answer, _, _) = self.run(function, context, call).await?;
+        let (answer, _) = self.run(function, context, call).await?;
         Ok(answer)
     }
 
@@ -551,11 +556,10 @@ fn check_trusted(snapshot: &Snapshot) -> Result<(), ServiceError> {
     }
 }
 
-/// The command that a call was about, or that it made.
-fn subject(context: &CallContext) -> Option<CommandId> {
-    let sent = context.changes.iter().find_map(|change| match change {
-        Change::Send { command, .. } => Some(command.id.clone()),
+/// The command that a call has sent.
+fn sent(changes: &[Change]) -> Option<&CommandId> {
+    changes.iter().find_map(|change| match change {
+        Change::Send { command, .. } => Some(&command.id),
         _ => None,
-    });
-    sent.or_else(|| context.subject.as_ref().map(|command| command.id.clone()))
+    })
 }

@@ -1,6 +1,6 @@
 //! What an admin does with a password: reset, remove, outlook, status, cancel.
 
-use super::{AsSeen, Deed, Service, ServiceError, check_trusted};
+use super::{AsSeen, Decided, Deed, Service, ServiceError, check_trusted};
 use crate::{
     access::Caller,
     bounds::{COMMAND_VALIDITY, MAX_REASON, is_longer},
@@ -12,7 +12,7 @@ use mdm_wire::{
     decisions::{Command, DeviceOutlook, DeviceStatus, Refusal, Terms},
     words::{Action, CommandId, ResetOptions},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The most commands of a device that are shown.
@@ -34,6 +34,17 @@ pub struct Reset {
     /// Why, for the audit trail.
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+/// A command, as the answer to who asked for it or took it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CommandAnswer {
+    /// The command.
+    #[serde(flatten)]
+    pub command: Command,
+    /// What to know of how it was decided: that another plugin than the active one did, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
 }
 
 /// A request as an admin has it in mind.
@@ -61,7 +72,7 @@ impl Service {
         by: &Caller,
         device: impl Into<AsSeen<'_>>,
         reset: &Reset,
-    ) -> Result<Command, ServiceError> {
+    ) -> Result<CommandAnswer, ServiceError> {
         let seen = device.into();
         let Reset { options, terms, .. } = reset.clone();
         check_validity(terms.valid_for)?;
@@ -74,8 +85,8 @@ impl Service {
         let reset = self.decide(seen, deed, move |plugin, context| {
             plugin.reset(context, options, &terms)
         });
-        let id = self.once(by, reset).await?;
-        self.command(seen.device, &id).await
+        let decided = self.once(by, reset).await?;
+        self.answer(seen.device, decided).await
     }
 
     /// Asks for a remove of the password of one device, for a reason that the audit trail keeps.
@@ -85,7 +96,7 @@ impl Service {
         device: impl Into<AsSeen<'_>>,
         terms: Terms,
         reason: Option<String>,
-    ) -> Result<Command, ServiceError> {
+    ) -> Result<CommandAnswer, ServiceError> {
         let seen = device.into();
         check_reason(reason.as_deref(), None)?;
         check_validity(terms.valid_for)?;
@@ -96,8 +107,8 @@ impl Service {
         let remove = self.decide(seen, deed, move |plugin, context| {
             plugin.remove(context, &terms)
         });
-        let id = self.once(by, remove).await?;
-        self.command(seen.device, &id).await
+        let decided = self.once(by, remove).await?;
+        self.answer(seen.device, decided).await
     }
 
     /// Foretells what a request would come to. Nothing changes.
@@ -154,11 +165,21 @@ impl Service {
         by: &Caller,
         device: &str,
         command: &CommandId,
-    ) -> Result<Command, ServiceError> {
+    ) -> Result<CommandAnswer, ServiceError> {
         let deed = Deed::new(by, Function::Cancel).on(command);
         let cancel = self.decide(device, deed, |plugin, context| plugin.cancel(context));
-        self.once(by, cancel).await?;
-        self.command(device, command).await
+        let Decided { notice, .. } = self.once(by, cancel).await?;
+        let command = self.command(device, command).await?;
+        Ok(CommandAnswer { command, notice })
+    }
+
+    async fn answer(
+        &self,
+        device: &str,
+        Decided { answer, notice }: Decided<CommandId>,
+    ) -> Result<CommandAnswer, ServiceError> {
+        let command = self.command(device, &answer).await?;
+        Ok(CommandAnswer { command, notice })
     }
 
     pub(super) async fn command(

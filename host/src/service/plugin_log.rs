@@ -2,6 +2,7 @@
 //! beginning of what the plugin said, and of where in it that was. A plugin that fails all the time fills no disk,
 //! and hides nobody else's lines.
 
+use super::stand_in::StandIn;
 use crate::{
     metrics::Metrics,
     plugin::{Function, Limit, PluginError, shortened},
@@ -25,12 +26,40 @@ impl PluginLog {
         }
     }
 
-    /// A call failed. The backtrace is for who maintains the plugin: who called is told the words alone.
-    pub(super) fn failed(&self, function: Function, error: &PluginError, backtrace: Option<&str>) {
+    /// A call about this device failed on this plugin. The backtrace is for who maintains the plugin: who called is
+    /// told the words alone.
+    pub(super) fn failed(
+        &self,
+        function: Function,
+        (device, plugin): (&str, String),
+        error: &PluginError,
+        backtrace: Option<&str>,
+    ) {
         if self.admits() {
             let error = shortened(error.to_string());
             // As text in quotes, in which control characters are escaped: the names in it are the plugin's.
-            tracing::warn!(%function, error, backtrace, "a plugin's call failed");
+            tracing::warn!(%function, device, plugin, error, backtrace, "a plugin's call failed");
+        }
+    }
+
+    /// Another plugin than the active one decided a call about this device.
+    pub(super) fn stood_in(&self, device: &str, stand_in: &StandIn) {
+        if self.admits() {
+            let StandIn {
+                function,
+                plugin,
+                decided_by,
+                failure,
+            } = stand_in;
+            let failure = failure.unwrap_or("out-of-service");
+            tracing::warn!(
+                %function,
+                device,
+                plugin,
+                decided_by,
+                failure,
+                "another plugin decided in place of the active one"
+            );
         }
     }
 

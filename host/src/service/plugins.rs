@@ -2,13 +2,13 @@
 //! the shadow. What is chosen is kept in the store; commands belong to the host and outlive any swap.
 
 use super::{
-    MOST_ROUNDS, Service, ServiceError,
+    MOST_ROUNDS, Service, ServiceError, plugin_check,
     shadow::{Shadow, ShadowReport},
+    stand_in::WhenTrialFails,
 };
 use crate::{
-    access::Caller,
+    access::{Caller, Reach},
     audit::AuditEntry,
-    conformance::{self, Thoroughness, Verdict},
     plugin::{
         Artifacts, Limits, LoadError, Places, Plugin, PluginError, Runtime, Slot, Slotted, Trial,
         TrialEnd, TrialTerms, Trust, component_of,
@@ -19,15 +19,8 @@ use crate::{
 use mdm_wire::time;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How thorough the check of a plugin is before it is used: the cases, and some sequences.
-const CHECK: Thoroughness = Thoroughness {
-    seed: 1,
-    sequences: 50,
-    shrink: false,
-};
-
-/// The most failed cases that a refusal names.
-const MOST_NAMED: usize = 5;
+/// The most groups that a plugin is checked for before it is used.
+const MAX_GROUPS: usize = 500;
 
 /// How a host deals with plugins.
 pub struct PluginSettings {
@@ -37,10 +30,27 @@ pub struct PluginSettings {
     pub artifacts: Option<Artifacts>,
     /// When a new plugin is taken out again.
     pub trial: TrialTerms,
+    /// What decides where the plugin on trial fails.
+    pub when_trial_fails: WhenTrialFails,
     /// What decides while the active plugin is out of service; none: nobody does.
     pub fallback: Option<Plugin>,
     /// Which plugins may be chosen.
     pub trust: Trust,
+    /// Whether the plugins that the host starts with have to pass the conformance kit. Those that an admin chooses
+    /// always have to.
+    pub checked_at_start: bool,
+}
+
+impl PluginSettings {
+    /// Errors with `DoesNotConform` if the host may not start with its default plugin.
+    pub fn check(&self) -> Result<(), ServiceError> {
+        let check = || plugin_check::check_at_start(&self.default, self.artifacts.as_ref());
+        if self.checked_at_start {
+            check()
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl From<Plugin> for PluginSettings {
@@ -50,8 +60,10 @@ impl From<Plugin> for PluginSettings {
             default,
             artifacts: None,
             trial: TrialTerms::default(),
+            when_trial_fails: WhenTrialFails::default(),
             fallback: None,
             trust: Trust::default(),
+            checked_at_start: true,
         }
     }
 }
@@ -61,8 +73,10 @@ pub struct Plugins {
     runtime: Runtime,
     artifacts: Option<Arc<Artifacts>>,
     trust: Trust,
+    checked_at_start: bool,
     default: Slotted,
     pub(super) slot: Slot,
+    when_trial_fails: WhenTrialFails,
     /// What decides while the active plugin is out of service; none: nobody does.
     fallback: Option<Arc<Plugin>>,
     shadow: Mutex<Option<Arc<Shadow>>>,
@@ -75,12 +89,15 @@ pub struct Plugins {
 impl Plugins {
     /// The plugins that were chosen before, or else the default one.
     pub async fn open(store: &dyn Store, settings: PluginSettings) -> Result<Self, ServiceError> {
+        let settings = off_the_threads(move || settings.check().map(|()| settings)).await?;
         let PluginSettings {
             default,
             artifacts,
             trial,
+            when_trial_fails,
             fallback,
             trust,
+            checked_at_start,
         } = settings;
         let runtime = default.runtime().clone();
         let default = Slotted {
@@ -94,10 +111,12 @@ impl Plugins {
         };
         let plugins = Self {
             slot: Slot::new(places, trial),
+            when_trial_fails,
             fallback: fallback.map(Arc::new),
             runtime,
             artifacts: artifacts.map(Arc::new),
             trust,
+            checked_at_start,
             default,
             shadow: Mutex::default(),
             choosing: tokio::sync::Mutex::default(),
@@ -157,16 +176,20 @@ impl Plugins {
         // What was trusted when it was chosen may not be any more.
         self.trust.check(&file.bytes, file.signature.as_deref())?;
         let (runtime, artifacts) = (self.runtime.clone(), self.artifacts.clone());
-        // It may have to be compiled first: off the threads that serve everyone else.
-        let loaded =
-            tokio::task::spawn_blocking(move || runtime.load(&file.bytes, artifacts.as_deref()));
-        let plugin = loaded
-            .await
-            .map_err(|error| LoadError::Engine(error.to_string()))??;
-        if plugin.digest() != digest {
-            let text = format!("the file of plugin {digest} is that of another one");
-            return Err(StoreError::Failed(text).into());
-        }
+        let is_checked = self.checked_at_start;
+        // It may have to be compiled and checked first: it was by the host that chose it, perhaps by an older kit.
+        let plugin = off_the_threads(move || {
+            let plugin = runtime.load(&file.bytes, artifacts.as_deref())?;
+            if plugin.digest() != digest {
+                let text = format!("the file of plugin {digest} is that of another one");
+                return Err(StoreError::Failed(text).into());
+            }
+            if is_checked {
+                plugin_check::check_at_start(&plugin, artifacts.as_deref())?;
+            }
+            Ok(plugin)
+        })
+        .await?;
         Ok(Slotted {
             plugin: Arc::new(plugin),
             is_default: false,
@@ -177,6 +200,10 @@ impl Plugins {
     /// What a call may use.
     pub(super) fn limits(&self) -> &Limits {
         self.runtime.limits()
+    }
+
+    pub(super) fn when_trial_fails(&self) -> WhenTrialFails {
+        self.when_trial_fails
     }
 
     pub(super) fn fallback(&self) -> Option<Arc<Plugin>> {
@@ -384,15 +411,17 @@ impl Service {
         Err(StoreError::Conflict.into())
     }
 
-    /// Loads a plugin that conforms. Compiling and checking one can take seconds: off the threads that
-    /// serve everyone else.
+    /// Loads a plugin that conforms, also for the devices in the groups that there are.
     async fn load_checked(self: &Arc<Self>, file: PluginFile) -> Result<Plugin, ServiceError> {
         let checking = &self.plugins.checking;
         let _checking = checking
             .try_lock()
             .map_err(|_| ServiceError::BusyChecking)?;
+        let groups = self.store.groups(&Reach::ALL).await?;
+        let groups = groups.into_iter().take(MAX_GROUPS);
+        let groups = groups.map(|group| group.name).collect();
         let service = Arc::clone(self);
-        let checked = tokio::task::spawn_blocking(move || {
+        let loaded = off_the_threads(move || {
             let Plugins {
                 runtime,
                 artifacts,
@@ -403,25 +432,10 @@ impl Service {
             let PluginFile { bytes, signature } = &file;
             trust.check(bytes, signature.as_deref())?;
             let plugin = runtime.load(bytes, artifacts.as_deref())?;
-            let conformance = conformance::check(&plugin, CHECK)
-                .map_err(|error| LoadError::Engine(error.to_string()))?;
-            let failed: Vec<String> = conformance
-                .findings
-                .into_iter()
-                .filter(|finding| finding.verdict == Verdict::Fail)
-                .map(|finding| finding.case)
-                .collect();
-            if failed.is_empty() {
-                return Ok(plugin);
-            }
-            Err(ServiceError::DoesNotConform {
-                failed: failed.len(),
-                first: failed.into_iter().take(MOST_NAMED).collect(),
-            })
-        });
-        let loaded = checked
-            .await
-            .map_err(|error| LoadError::Engine(error.to_string()))?;
+            plugin_check::check(&plugin, artifacts.as_deref(), groups)?;
+            Ok(plugin)
+        })
+        .await;
         if let Err(ServiceError::NoPlugin(LoadError::DoesNotStart(failure))) = &loaded
             && let Some(limit) = failure.limit()
         {
@@ -429,4 +443,13 @@ impl Service {
         }
         loaded
     }
+}
+
+/// Runs what takes seconds off the threads that serve everyone else.
+async fn off_the_threads<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
+) -> Result<T, ServiceError> {
+    let done = tokio::task::spawn_blocking(work);
+    done.await
+        .map_err(|error| LoadError::Engine(error.to_string()))?
 }

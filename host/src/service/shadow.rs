@@ -1,7 +1,7 @@
 //! A candidate in the shadow of the active plugin: it decides the same live calls, its changes are
 //! dropped, and where the two differ is noted.
 
-use crate::plugin::{CallContext, Decided, Function, Instance, Plugin, comparable};
+use crate::plugin::{CallContext, Comparable, Function, Instance, Plugin, PluginError};
 use mdm_wire::time::{self, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -98,15 +98,14 @@ impl Shadow {
     }
 
     /// Lets the candidate decide what the active plugin has just decided, in the background.
-    pub(super) fn compare<T: Serialize + Send + 'static>(
+    pub(super) fn compare<T: Comparable>(
         self: &Arc<Self>,
         function: Function,
-        decided: (&T, &CallContext),
+        decided: &T,
         context: CallContext,
-        call: impl FnOnce(&mut Instance, CallContext) -> Decided<T> + Send + 'static,
+        call: impl FnOnce(&mut Instance, CallContext) -> Result<T, PluginError> + Send + 'static,
     ) {
-        let (returned, changed) = decided;
-        let Ok(active) = comparable(returned, &changed.changes, SENT) else {
+        let Ok(active) = decided.comparable(SENT) else {
             return;
         };
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
@@ -122,9 +121,7 @@ impl Shadow {
                 .and_then(|mut instance| call(&mut instance, context));
             drop(place);
             let candidate = match &decided {
-                Ok((returned, changed)) => {
-                    comparable(returned, &changed.changes, SENT).map_err(|error| error.to_string())
-                }
+                Ok(decided) => decided.comparable(SENT).map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
             let is_same = candidate

@@ -63,6 +63,11 @@ pub enum StoreError {
         "another request with the same Idempotency-Key was executed at the same time: send it again"
     )]
     IdempotencyKeyTaken,
+    /// A device would have two pending commands.
+    #[error(
+        "device {0} has a pending command, and a device has one at most: nothing was written. Cancel or replace it"
+    )]
+    CommandPending(String),
     /// The store has more to do than it can: nothing is broken.
     #[error("the store is busy: {0}. Try again in a moment")]
     Busy(Busy),
@@ -131,6 +136,7 @@ impl StoreError {
             | Self::BulkOver
             | Self::BulkAnswered
             | Self::IdempotencyKeyTaken
+            | Self::CommandPending(_)
             | Self::NotLeader => "the store is in use",
         }
     }

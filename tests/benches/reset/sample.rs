@@ -2,11 +2,11 @@
 
 use mdm_host::{
     password::Password,
-    plugin::{CallContext, Limits, Plugin, REFERENCE, Runtime},
+    plugin::{CallContext, CallOutcome, Limits, Plugin, REFERENCE, Runtime},
 };
 use mdm_wire::{
     decisions::{Capabilities, Device, PasswordRule, Terms},
-    words::{Condition, ManagementMode, ResetOptions, TokenState},
+    words::{CommandId, Condition, ManagementMode, ResetOptions, TokenState},
 };
 use zeroize::Zeroizing;
 
@@ -22,12 +22,12 @@ pub(crate) fn password() -> Password {
 }
 
 /// A reset on an instance made for it: what the service does.
-pub(crate) fn fresh(plugin: &Plugin, context: CallContext) -> CallContext {
+pub(crate) fn fresh(plugin: &Plugin, context: CallContext) -> CallOutcome<CommandId> {
     let mut instance = plugin.instance().expect("an instance");
     let decided = instance.reset(context, ResetOptions::default(), &Terms::default());
-    let (decision, context) = decided.expect("a decision");
-    decision.expect("a command");
-    context
+    let outcome = decided.expect("a decision");
+    assert!(matches!(outcome, CallOutcome::Accepted { .. }));
+    outcome
 }
 
 /// What is known of the device.

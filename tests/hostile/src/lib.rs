@@ -112,8 +112,30 @@ impl Guest for Hostile {
                 black_box((device_store::get_device(), clock::now()));
             },
             26 => device_store::settle(&"x".repeat(100_000), &Outcome::Success),
+            // Leaves what is pending as it is.
+            27 => return Ok(sent),
+            28 => {
+                send(Some(secret));
+            }
+            29 => {
+                let replaced = pending();
+                device_store::settle(&replaced, &Outcome::Success);
+                device_store::settle(&replaced, &Outcome::Success);
+            }
+            30 => device_store::keep_late_outcome(&pending(), &Outcome::Success),
+            31 => device_store::keep_late_outcome("somebody-elses-command", &Outcome::Success),
+            32 => {
+                send_command(Action::Remove, Some(secret), None);
+            }
+            33 => return Err(Refusal::Other("x".repeat(1025))),
+            34 => return Err(Refusal::PasswordRefused(vec![PasswordFault::Guessable; 65])),
+            35 => {
+                supersede_pending(&sent);
+                return Ok(send_command(Action::Remove, None, None));
+            }
             _ => {}
         }
+        supersede_pending(&sent);
         Ok(sent)
     }
 
@@ -122,6 +144,7 @@ impl Guest for Hostile {
     }
 
     fn outlook(_: Action, _: Option<&Secret>, _: ResetOptions, _: Terms) -> DeviceOutlook {
+        changes_in_a_question();
         let verdict = match is_in_group(FAR_TIMES) {
             true => Verdict::WillWait(Wait::DeviceAway(FAR)),
             false => Verdict::WillSucceed,
@@ -134,6 +157,7 @@ impl Guest for Hostile {
     }
 
     fn status() -> DeviceStatus {
+        changes_in_a_question();
         DeviceStatus {
             latest: device_store::get_latest(),
             policy_state: policy_state(),
@@ -144,6 +168,7 @@ impl Guest for Hostile {
 
     fn policy_override() -> PolicyState {
         fails_in_group("fails-policy-override");
+        changes_in_a_question();
         policy_state()
     }
 
@@ -152,6 +177,11 @@ impl Guest for Hostile {
     }
 
     fn cancel(command: Command) -> Result<(), Refusal> {
+        if is_in_group("sends-in-cancel") {
+            device_store::settle(&command.id, &Outcome::Failed(Failure::Cancelled));
+            send_command(Action::Remove, None, None);
+            return Ok(());
+        }
         Err(Refusal::NotPending(command.id))
     }
 
@@ -206,11 +236,37 @@ fn spy(secret: &Secret) -> String {
     format!("found after {found:?}")
 }
 
+/// Settles what is pending, though nobody has asked for a change.
+fn changes_in_a_question() {
+    if is_in_group("changes-in-questions") {
+        device_store::settle(&pending(), &Outcome::Success);
+    }
+}
+
+/// The pending command; any text if there is none.
+fn pending() -> CommandId {
+    let pending = device_store::get_pending();
+    pending.map_or_else(|| "no command".into(), |command| command.id)
+}
+
+/// Does what a good plugin does with the command in flight.
+fn supersede_pending(sent: &str) {
+    let pending = pending();
+    if pending != sent {
+        let superseded = Outcome::Failed(Failure::Superseded(sent.to_owned()));
+        device_store::settle(&pending, &superseded);
+    }
+}
+
 fn send(secret: Option<&Secret>) -> CommandId {
     send_until(secret, None)
 }
 
 fn send_until(secret: Option<&Secret>, expires_at: Option<u64>) -> CommandId {
+    send_command(Action::Reset, secret, expires_at)
+}
+
+fn send_command(action: Action, secret: Option<&Secret>, expires_at: Option<u64>) -> CommandId {
     let options = ResetOptions {
         lock_now: false,
         require_entry: false,
@@ -218,7 +274,7 @@ fn send_until(secret: Option<&Secret>, expires_at: Option<u64>) -> CommandId {
     };
     transport::send(
         NewCommand {
-            action: Action::Reset,
+            action,
             options,
             expires_at,
         },

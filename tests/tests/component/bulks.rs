@@ -368,28 +368,35 @@ async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
     };
     let audit = || AuditEntry::new(0, &admin(), "test");
     store.add_bulk(late.clone(), audit().into()).await.unwrap();
-    let commit = async |id: &str| {
+    let commit = async |id: &str, settled: &[&str]| {
         let snapshot = store.snapshot(&agent.device).await.unwrap().unwrap();
+        let settle = |id: &&str| Change::Settle {
+            command: (*id).into(),
+            outcome: Outcome::Success,
+        };
+        let mut changes: Vec<Change> = settled.iter().map(settle).collect();
         let command = Command {
             id: id.into(),
             status: Status::Pending,
             ..first[0].clone()
         };
+        changes.push(Change::Send {
+            command,
+            sealed: None,
+        });
         let commit = Commit {
             device: agent.device.clone(),
             version: snapshot.version,
             at: 0,
-            changes: vec![Change::Send {
-                command,
-                sealed: None,
-            }],
+            changes,
             bulk: Some(late.id.clone()),
             audit: None,
         };
         store.commit(commit).await
     };
-    commit("one").await.unwrap();
-    assert!(matches!(commit("two").await, Err(StoreError::BulkAnswered)));
+    commit("one", &[]).await.unwrap();
+    let again = commit("two", &["one"]).await;
+    assert!(matches!(again, Err(StoreError::BulkAnswered)), "{again:?}");
     let why = NoCommand {
         kind: "conflict".into(),
         detail: "one is pending".into(),

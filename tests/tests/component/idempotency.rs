@@ -350,7 +350,9 @@ fn commit(device: &str, version: i64, command: &str, response: StoredResponse) -
 async fn a_response_and_what_its_request_made_are_committed_together_or_not_at_all() {
     let host = Host::new().await;
     let other = host.fleet.enroll(owner()).await;
+    let third = host.fleet.enroll(owner()).await;
     let (one, two) = (host.agent.device.as_str(), other.device.as_str());
+    let third = third.device.as_str();
     let store = database::open(host.fleet.folder()).await;
     let version = async |device| store.snapshot(device).await.unwrap().unwrap().version;
     let lines = async || store.audit_lines(0, 100).await.unwrap().0.len();
@@ -375,7 +377,7 @@ async fn a_response_and_what_its_request_made_are_committed_together_or_not_at_a
     // A taken key leaves nothing of its commit, also beside others in one transaction.
     let (before, written) = (version(two).await, lines().await);
     let taken = commit(two, before, "b", stored("k", 101));
-    let free = commit(one, version(one).await, "c", stored("another", 101));
+    let free = commit(third, version(third).await, "c", stored("another", 101));
     let (taken, free) = tokio::join!(store.commit(taken), store.commit(free));
     assert!(
         matches!(taken, Err(StoreError::IdempotencyKeyTaken)),

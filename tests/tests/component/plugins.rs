@@ -142,7 +142,7 @@ async fn hostile_with(fallback: Option<Plugin>) -> Fleet {
 }
 
 /// Asks the hostile plugin for this harm.
-async fn harm(fleet: &Fleet, agent: &Agent, which: u64) -> ServiceError {
+pub(crate) async fn harm(fleet: &Fleet, agent: &Agent, which: u64) -> ServiceError {
     let terms = Terms {
         replaces: None,
         valid_for: Some(which),
@@ -178,7 +178,7 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
             5,
             "settled somebody-elses-command, which is no command of this call's device",
         ),
-        (6, "a second time"),
+        (6, "which the same call sent"),
         (7, "sent a reset without a secret"),
         (8, "more than 16 changes"),
         (11, "overrode the policy by somebody-elses-command"),

@@ -388,7 +388,7 @@ async fn rule_11_a_pending_command_can_be_cancelled_once() {
         .cancel(&admin(), &agent.device, &reset.id)
         .await
         .unwrap();
-    assert_eq!(cancelled.status, failed(Failure::Cancelled));
+    assert_eq!(cancelled.command.status, failed(Failure::Cancelled));
     assert!(fleet.sync(&agent).await.commands.is_empty());
     let again = fleet
         .service

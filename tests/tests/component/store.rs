@@ -155,6 +155,34 @@ async fn of_two_decisions_on_one_version_only_the_first_is_committed() {
 }
 
 #[tokio::test]
+async fn a_device_never_has_two_pending_commands_whoever_asks() {
+    let (store, ids, _folder) = store_with(2).await;
+    let device = &ids[0];
+    let try_commit = async |changes| {
+        let version = store.snapshot(device).await.unwrap().unwrap().version;
+        store.commit(commit(device, version, changes)).await
+    };
+    try_commit(vec![send("a")]).await.unwrap();
+    for second in [vec![send("b")], vec![settle("a"), send("b"), send("c")]] {
+        let refused = try_commit(second).await.unwrap_err();
+        let is_said = matches!(&refused, StoreError::CommandPending(of) if of == device);
+        assert!(is_said, "{refused:?}");
+        assert!(refused.to_string().contains("one at most"), "{refused}");
+        let history = store.history(device, 10).await.unwrap();
+        assert_eq!(history.len(), 1);
+        assert_eq!(history[0].status, Status::Pending);
+    }
+    try_commit(vec![settle("a"), send("b")]).await.unwrap();
+    let waiting = store.outbox(device).await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].command.id, "b");
+    // Another device's command is in nobody's way.
+    let version = store.snapshot(&ids[1]).await.unwrap().unwrap().version;
+    let other = commit(&ids[1], version, vec![send("d")]);
+    store.commit(other).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_commit_is_written_as_a_whole_or_not_at_all() {
     let (store, ids, _folder) = store_with(1).await;
     let before = store.snapshot(&ids[0]).await.unwrap().unwrap();

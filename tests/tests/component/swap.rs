@@ -206,7 +206,6 @@ async fn a_plugin_is_on_trial_until_it_has_decided_enough_also_over_a_restart() 
 #[tokio::test]
 async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
     let fleet = Fleet::new().await;
-    let minefield = fleet.enroll_in(owner(), &["minefield"]).await;
     fleet
         .service
         .use_plugin(&admin(), unsigned(CORPORATE))
@@ -217,6 +216,7 @@ async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
         .use_plugin(&admin(), unsigned(breaking(CRASHES)))
         .await
         .unwrap();
+    let minefield = fleet.enroll_in(owner(), &["minefield"]).await;
     let reset = fleet.reset(&minefield, "1234").await.unwrap();
     let audit = fleet
         .service
@@ -380,12 +380,12 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
 #[tokio::test]
 async fn a_candidate_that_crashes_in_the_shadow_harms_nobody() {
     let fleet = Fleet::new().await;
-    let agent = fleet.enroll_in(owner(), &["minefield"]).await;
     fleet
         .service
         .start_shadow(&admin(), unsigned(breaking(CRASHES)))
         .await
         .unwrap();
+    let agent = fleet.enroll_in(owner(), &["minefield"]).await;
     fleet.reset(&agent, "1234").await.unwrap();
     let report = report_of(&fleet, "reset", 1).await;
     assert_eq!(report.functions["reset"].failed, 1);
@@ -470,7 +470,7 @@ fn a_function_that_a_later_contract_adds_is_called_where_a_plugin_has_it() {
             "describe",
             (),
         );
-        called.unwrap().0.map(|(text,)| text)
+        called.unwrap().map(|(text,)| text)
     };
     assert_eq!(describe(REFERENCE), None);
     assert_eq!(
@@ -496,4 +496,27 @@ async fn a_host_that_forgets_what_was_chosen_starts_with_its_own_plugin_and_noth
     fleet.service.use_plugin(&admin(), file).await.unwrap();
     fleet.service.roll_back_plugin(&admin()).await.unwrap();
     assert_eq!(active(&fleet), digest_of(REFERENCE));
+}
+
+#[tokio::test]
+async fn who_stands_in_for_a_plugin_that_fails_on_trial_is_told_in_answer_and_audit_trail() {
+    let fleet = Fleet::new().await;
+    let crashes = breaking(CRASHES);
+    let file = unsigned(&crashes);
+    fleet.service.use_plugin(&admin(), file).await.unwrap();
+    let agent = fleet.enroll_in(owner(), &["minefield"]).await;
+    fleet.reset(&agent, "1234").await.unwrap();
+    let by = admin();
+    let audit = fleet.service.device_audit(&by, &agent.device, 1).await;
+    let [line] = &audit.unwrap()[..] else {
+        panic!("not one line");
+    };
+    assert_eq!(line.plugin, Some(digest_of(REFERENCE)));
+    let detail = line.detail.clone().unwrap_or_default();
+    let (failed, decided_by) = (digest_of(&crashes), digest_of(REFERENCE));
+    let says = format!(
+        "plugin {failed} is on trial and failed in reset (plugin-crashed): plugin {decided_by}, which was active \
+         before it, decided"
+    );
+    assert_eq!(detail, says);
 }

@@ -9,6 +9,7 @@ mod fleet;
 mod forms;
 mod group_commit;
 mod idempotency;
+mod invariants;
 mod opening;
 mod permissions;
 mod plugins;

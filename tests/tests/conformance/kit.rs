@@ -5,7 +5,8 @@ use mdm_host::{
     plugin::{Limits, REFERENCE, Runtime},
 };
 use mdm_tests::plugins::{
-    BREACHES, CHOICES, CORPORATE, NEXT, REFUSES_ALL_BUT_RESETS, breaking, breaking_by,
+    BREACHES, CHOICES, CORPORATE, NEXT, REFUSES_ALL_BUT_RESETS, SKIPS_CONFLICTS_IN_VIP, breaking,
+    breaking_by,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, time::Duration};
@@ -14,13 +15,14 @@ const THOROUGH: Thoroughness = Thoroughness {
     seed: 7,
     sequences: 300,
     shrink: true,
+    groups: Vec::new(),
 };
 
 pub(crate) fn check(component: &[u8]) -> Conformance {
-    check_by(component, THOROUGH)
+    check_by(component, &THOROUGH)
 }
 
-fn check_by(component: &[u8], thoroughness: Thoroughness) -> Conformance {
+fn check_by(component: &[u8], thoroughness: &Thoroughness) -> Conformance {
     let limits = Limits {
         instances: 2,
         // The kit is about what a plugin decides, and not about how busy this machine is.
@@ -200,12 +202,40 @@ fn a_check_that_need_not_be_read_shrinks_nothing_and_finds_the_same() {
         shrink: false,
         ..THOROUGH
     };
-    let quick = check_by(&breaking(8), thoroughness);
+    let quick = check_by(&breaking(8), &thoroughness);
     let full = check(&breaking(8));
     let verdicts = |it: &Conformance| it.findings.iter().map(|it| it.verdict).collect::<Vec<_>>();
     assert_eq!(verdicts(&quick), verdicts(&full));
     let steps = |it: &Conformance| it.findings.last().unwrap().case.matches(", then ").count();
     assert!(steps(&quick) > steps(&full), "{:#?}", quick.findings.last());
+}
+
+#[test]
+fn a_plugin_that_breaks_a_rule_in_one_group_is_caught_if_the_kit_is_told_of_the_group() {
+    let wrong = breaking(SKIPS_CONFLICTS_IN_VIP);
+    let in_groups = |groups: &[&str]| {
+        let thoroughness = Thoroughness {
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            ..THOROUGH
+        };
+        check_by(&wrong, &thoroughness)
+    };
+    assert_conforms(&in_groups(&[]));
+    assert_conforms(&in_groups(&["sales"]));
+    let conformance = in_groups(&["sales", "vip"]);
+    let failures: Vec<&Finding> = conformance.failures().collect();
+    assert!(
+        failures
+            .iter()
+            .any(|it| it.case.ends_with("for a device in sales, vip")),
+        "{failures:#?}"
+    );
+    assert!(
+        failures.iter().all(|it| it.rule == Some(11)),
+        "{failures:#?}"
+    );
+    let sequence = conformance.findings.last().unwrap();
+    assert_eq!(sequence.verdict, Verdict::Fail, "{sequence:#?}");
 }
 
 #[test]

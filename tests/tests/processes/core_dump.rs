@@ -215,7 +215,17 @@ fn a_password_is_in_a_core_dump_while_the_plugin_decides_and_gone_once_it_was_st
     let plugin = folder.path().join("hostile.wasm");
     fs::write(&plugin, HOSTILE).unwrap();
     let plugin = plugin.to_str().unwrap();
-    let lab = Lab::with(&["--plugin", plugin, "--plugin-time", "3000"], "info").unwrap();
+    let lab = Lab::with(
+        &[
+            "--plugin",
+            plugin,
+            "--unchecked-plugin",
+            "--plugin-time",
+            "3000",
+        ],
+        "info",
+    )
+    .unwrap();
     let phone = lab.enroll(Make::default()).unwrap();
     let admin = Admin::new(&lab, http_client());
     let canary = Canary::new();

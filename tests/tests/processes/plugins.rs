@@ -1,8 +1,8 @@
 //! What a plugin's author and the admin who chooses one type: `mdm-host plugin …`.
 
 use mdm_tests::{
-    lab::{Device, Lab, http_client, program, text, wait_until},
-    plugins::{CORPORATE, FUNCTIONS, breaking},
+    lab::{Device, Lab, Make, http_client, program, text, wait_until},
+    plugins::{CORPORATE, CRASHES, FUNCTIONS, breaking},
     swaps::{self, GOOD_PASSWORD},
 };
 use serde_json::Value;
@@ -312,4 +312,103 @@ async fn a_candidate_in_the_shadow_is_compared_on_live_calls_and_the_summary_is_
         "the differences are printed: {page}"
     );
     assert!(!page.contains(GOOD_PASSWORD), "{page}");
+}
+
+/// A host on whose plugin on trial devices of the group `minefield` crash, and such a device.
+fn on_trial(serve_args: &[&str]) -> (Lab, Device) {
+    let lab = Lab::with(serve_args, "info").unwrap();
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "crashes.wasm", &breaking(CRASHES));
+    lab.ask(&["plugin", "use", file.to_str().unwrap()], "")
+        .unwrap();
+    let make = Make {
+        group: Some("minefield"),
+        ..Make::default()
+    };
+    let phone = lab.enroll(make).unwrap();
+    (lab, phone)
+}
+
+fn digest_of(component: &[u8]) -> String {
+    mdm_host::plugin::inspect(component).unwrap().digest
+}
+
+#[test]
+fn a_crash_on_trial_is_told_of_with_device_plugin_and_who_decided() {
+    let (lab, phone) = on_trial(&[]);
+    let reset = ["password", "reset", &phone.id, "--yes"];
+    let made = lab.ask(&reset, "1234").unwrap();
+    let (failed, decided_by) = (digest_of(&breaking(CRASHES)), digest_of(REFERENCE));
+    let notice = made["notice"].as_str().unwrap_or_default();
+    assert!(
+        notice.contains(&failed) && notice.contains(&decided_by),
+        "{made}"
+    );
+    let log = lab.host_log().unwrap();
+    let tells = |line: &&str| {
+        line.contains("WARN")
+            && [&phone.id, &failed, &decided_by]
+                .into_iter()
+                .all(|it| line.contains(it.as_str()))
+    };
+    assert!(log.lines().any(|line| tells(&line)), "{log}");
+    assert!(!log.contains("nothing was changed"), "{log}");
+}
+
+#[test]
+fn an_operator_can_have_calls_refused_that_a_plugin_on_trial_fails() {
+    let (lab, phone) = on_trial(&["--when-trial-fails", "refuse"]);
+    let reset = ["password", "reset", &phone.id, "--yes"];
+    let refused = lab.refused(&reset, "1234").unwrap();
+    assert_eq!(refused["type"], "plugin-crashed");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.ends_with("nothing was changed"), "{detail}");
+    let status = lab.ask(&["password", "status", &phone.id], "").unwrap();
+    assert_eq!(status["history"], serde_json::json!([]));
+}
+
+#[test]
+fn a_host_starts_with_no_plugin_that_does_not_conform_unless_it_is_told_to() {
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "wrong.wasm", &breaking(11));
+    let file = file.to_str().unwrap();
+    let error = match Lab::with(&["--plugin", file], "info") {
+        Ok(_) => panic!("it started"),
+        Err(error) => error.to_string(),
+    };
+    for says in [
+        "did not start",
+        "wrong.wasm",
+        "of the conformance kit failed, first: a reset that names the pending command replaces it",
+        "--unchecked-plugin",
+    ] {
+        assert!(error.contains(says), "no `{says}`: {error}");
+    }
+    Lab::with(&["--plugin", file, "--unchecked-plugin"], "info").unwrap();
+}
+
+#[test]
+fn a_plugin_that_has_passed_once_is_not_checked_at_the_next_start() {
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "corporate.wasm", CORPORATE);
+    let args = ["--plugin", file.to_str().unwrap(), RULE[0], RULE[1]];
+    let mut lab = Lab::with(&args, "info").unwrap();
+    let checks = |lab: &Lab| {
+        let log = lab.host_log().unwrap();
+        log.matches("checks the plugin against the contract")
+            .count()
+    };
+    assert_eq!(checks(&lab), 1);
+    lab.kill_host().unwrap();
+    lab.start_host().unwrap();
+    assert_eq!(checks(&lab), 1, "it has passed before");
+    // What somebody else has noted counts for nothing.
+    lab.kill_host().unwrap();
+    let note = lab
+        .folder()
+        .join("data/compiled")
+        .join(digest_of(CORPORATE));
+    fs::write(note.with_extension("passed"), [0; 32]).unwrap();
+    lab.start_host().unwrap();
+    assert_eq!(checks(&lab), 2);
 }

@@ -3,8 +3,9 @@
 //! last three characters with the number of the rule and a letter for the way, `a` for the first.
 //!
 //! Rule 0 is none: its ways are plugins that keep every rule, and choose otherwise than the reference where
-//! the contract lets them. The numbers from 90 stand beside the rules: 98 refuses in its own words what no
-//! plugin may refuse so; 99 keeps every rule, and crashes on devices of the group `minefield` all the same.
+//! the contract lets them. The numbers from 90 stand beside the rules: 97 keeps every rule but on devices of the
+//! group `vip`, where it looks for no conflict; 98 refuses in its own words what no plugin may refuse so; 99 keeps
+//! every rule, and crashes on devices of the group `minefield` all the same.
 
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 

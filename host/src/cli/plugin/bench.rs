@@ -4,7 +4,7 @@ use super::{runtime, size};
 use crate::{
     cli::{folder::Folder, out, terminal},
     conformance::{self, Situation},
-    plugin::{Artifacts, Instance, Plugin, REFERENCE, Runtime},
+    plugin::{Artifacts, CallOutcome, Instance, Plugin, REFERENCE, Runtime},
 };
 use anyhow::{Context as _, anyhow};
 use clap::Args;
@@ -111,9 +111,10 @@ fn cost(plugin: String, component: &[u8], artifacts: &Artifacts) -> anyhow::Resu
 /// One reset, as the service makes it: the context is made anew for each.
 fn reset(instance: &mut Instance, situation: &Situation) -> anyhow::Result<()> {
     let context = situation.context(true);
-    let (decision, _) = instance.reset(context, ResetOptions::default(), &Terms::default())?;
-    decision.map_err(|refusal| anyhow!("{refusal}"))?;
-    Ok(())
+    match instance.reset(context, ResetOptions::default(), &Terms::default())? {
+        CallOutcome::Accepted { .. } => Ok(()),
+        CallOutcome::Refused(refusal) => Err(anyhow!("{refusal}")),
+    }
 }
 
 fn memory(

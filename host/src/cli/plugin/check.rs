@@ -21,6 +21,10 @@ pub(in crate::cli) struct Check {
     /// Without it, another one each time.
     #[arg(long)]
     seed: Option<u64>,
+    /// A group of your devices: the cases are run for a device in it, too, because the kit can't know which groups a
+    /// plugin treats otherwise. Can be given more than once.
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
     /// List every case, also those that passed.
     #[arg(long)]
     all: bool,
@@ -42,8 +46,9 @@ impl Check {
             seed,
             sequences: self.sequences,
             shrink: true,
+            groups: self.group,
         };
-        let conformance = conformance::check(&plugin, thoroughness)?;
+        let conformance = conformance::check(&plugin, &thoroughness)?;
         if self.json {
             out::line(terminal::json(&conformance)?)?;
         } else {
@@ -150,14 +155,25 @@ fn as_far_as(expected: &Value, got: &Value) -> Value {
             Value::Object(asked.collect())
         }
         (Value::Array(expected), Value::Array(got)) if expected.len() == got.len() => {
-            let pairs = expected.iter().zip(got);
-            Value::Array(
-                pairs
-                    .map(|(expected, got)| as_far_as(expected, got))
-                    .collect(),
-            )
+            // In whatever order they came: each beside what is expected of its kind.
+            let mut left: Vec<&Value> = got.iter().collect();
+            let beside = expected.iter().map(|expected| {
+                let place = left.iter().position(|got| is_alike(expected, got));
+                as_far_as(expected, left.remove(place.unwrap_or(0)))
+            });
+            Value::Array(beside.collect())
         }
         _ => got.clone(),
+    }
+}
+
+/// Whether both are objects with a field of the same name.
+fn is_alike(expected: &Value, got: &Value) -> bool {
+    match (expected, got) {
+        (Value::Object(expected), Value::Object(got)) => {
+            expected.keys().any(|name| got.contains_key(name))
+        }
+        _ => false,
     }
 }
 

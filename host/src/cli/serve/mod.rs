@@ -45,12 +45,19 @@ pub(super) struct Serve {
     /// compiled. It decides unless `mdm-host plugin use` has chosen another.
     #[arg(long)]
     plugin: Option<PathBuf>,
+    /// Start with the plugin even if it does not pass the conformance kit. Without it, the kit is run when the host
+    /// starts with a plugin for the first time.
+    #[arg(long)]
+    unchecked_plugin: bool,
     /// Forget which plugin `mdm-host plugin use` chose.
     #[arg(long)]
     forget_chosen_plugin: bool,
     /// When a new plugin is taken out again: 3/100 means when 3 of its first 100 calls fail.
     #[arg(long, default_value = "3/100", value_parser = trial_terms)]
     trial: TrialTerms,
+    /// What to do in a call that a plugin on trial fails.
+    #[arg(long, value_enum, default_value = "previous")]
+    when_trial_fails: WhenTrialFails,
     /// A bulk of more devices than this waits until somebody else approves it.
     #[arg(long, value_name = "DEVICES")]
     approve_above: Option<u64>,
@@ -109,6 +116,24 @@ enum WhenPluginFails {
     Refuse,
     /// Let the reference plugin decide, whose rules may be other ones.
     Reference,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WhenTrialFails {
+    /// Let the plugin decide that was active before, whose rules may be other ones; answer, log and audit trail say
+    /// so.
+    Previous,
+    /// Refuse the request, and say so.
+    Refuse,
+}
+
+impl From<WhenTrialFails> for crate::service::WhenTrialFails {
+    fn from(when: WhenTrialFails) -> Self {
+        match when {
+            WhenTrialFails::Previous => Self::Previous,
+            WhenTrialFails::Refuse => Self::Refuse,
+        }
+    }
 }
 
 impl Serve {

@@ -20,7 +20,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use axum::Router;
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// A host before its store is open.
 pub(super) struct Wiring<'a> {
@@ -63,7 +63,13 @@ impl<'a> Wiring<'a> {
             wake_up: options.waking.connect(&supervisor)?,
             supervisor,
         };
-        wiring.plugins(&wiring.key)?;
+        wiring.plugins(&wiring.key)?.check().with_context(|| {
+            let file = options.plugin.as_deref().unwrap_or(Path::new("the plugin"));
+            format!(
+                "the host does not start with {}; --unchecked-plugin starts it all the same",
+                file.display()
+            )
+        })?;
         options.kept.postgres()?;
         Ok(wiring)
     }
@@ -85,7 +91,7 @@ impl<'a> Wiring<'a> {
             // What the store fails at, no option mends.
             Err(ServiceError::Store(error)) => return Err(error.into()),
             opened => opened.context(
-                "the plugin that was chosen can't be loaded: start with --forget-chosen-plugin",
+                "the host does not start with the plugin that was chosen: --forget-chosen-plugin starts it with its own",
             )?,
         };
         tokens::hand_out_admin_token(store.as_ref(), options.admin_token_file.as_deref()).await?;
@@ -159,8 +165,10 @@ impl<'a> Wiring<'a> {
             default,
             artifacts: Some(artifacts),
             trial: self.options.trial,
+            when_trial_fails: self.options.when_trial_fails.into(),
             fallback,
             trust: self.trust.clone(),
+            checked_at_start: !self.options.unchecked_plugin,
         })
     }
 }

@@ -145,7 +145,11 @@ fn insert_command(
                 bulk.map(str::to_owned),
             ],
         )
-        .or_if_there(StoreError::BulkAnswered),
+        .or_if_in(
+            "commands_pending",
+            StoreError::CommandPending(device.to_owned()),
+        )
+        .or_if_in("commands_by_bulk", StoreError::BulkAnswered),
     );
     // The latest is that with the greatest id, also if a clock went back in between.
     steps.push(Step::new(

@@ -117,8 +117,8 @@ pub(super) struct Step {
     values: Vec<Value>,
     /// What it means if no row was there for it.
     or: Option<StoreError>,
-    /// What it means if there is such a row already.
-    or_if_there: Option<StoreError>,
+    /// What it means if such a row is in one of these unique indexes already.
+    or_if_in: Vec<(&'static str, StoreError)>,
 }
 
 impl Step {
@@ -127,7 +127,7 @@ impl Step {
             sql,
             values,
             or: None,
-            or_if_there: None,
+            or_if_in: Vec::new(),
         }
     }
 
@@ -139,12 +139,10 @@ impl Step {
         }
     }
 
-    /// It errs so if there is such a row already.
-    pub(super) fn or_if_there(self, error: StoreError) -> Self {
-        Self {
-            or_if_there: Some(error),
-            ..self
-        }
+    /// It errs so if such a row is in this unique index already.
+    pub(super) fn or_if_in(mut self, index: &'static str, error: StoreError) -> Self {
+        self.or_if_in.push((index, error));
+        self
     }
 }
 
@@ -232,11 +230,15 @@ impl Ask for Connection {
         steps
             .into_iter()
             .zip(answers)
-            .map(|(step, answer)| match (answer, step.or, step.or_if_there) {
-                (Ok(0), Some(error), _) => Err(error),
-                (Ok(rows), ..) => Ok(rows),
-                (Err(error), _, Some(clash)) if is_clash(&error) => Err(clash),
-                (Err(error), ..) => Err(error.into()),
+            .map(|(step, answer)| match (answer, step.or) {
+                (Ok(0), Some(error)) => Err(error),
+                (Ok(rows), _) => Ok(rows),
+                (Err(error), _) => {
+                    let index = clash(&error);
+                    let mut known = step.or_if_in.into_iter();
+                    let clash = known.find(|(name, _)| index == Some(*name));
+                    Err(clash.map_or_else(|| error.into(), |(_, clash)| clash))
+                }
             })
             .collect()
     }
@@ -251,9 +253,10 @@ pub(super) fn described(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// Whether a row is there already that only one may be of.
-fn is_clash(error: &tokio_postgres::Error) -> bool {
-    error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+/// The unique index that has such a row already; `None` if it is another error.
+fn clash(error: &tokio_postgres::Error) -> Option<&str> {
+    let is_clash = error.code() == Some(&SqlState::UNIQUE_VIOLATION);
+    error.as_db_error().filter(|_| is_clash)?.constraint()
 }
 
 impl From<tokio_postgres::Error> for StoreError {

@@ -11,7 +11,7 @@ use mdm_wire::{
     time::Timestamp,
     words::Outcome,
 };
-use rusqlite::{Connection, ffi::SQLITE_CONSTRAINT_UNIQUE, params};
+use rusqlite::{Connection, Error, ffi::SQLITE_CONSTRAINT_UNIQUE, params};
 
 /// Compares the device's version and sets the next one, then writes the changes.
 pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), StoreError> {
@@ -130,9 +130,14 @@ fn insert_command(
             command.expires_at,
             bulk,
         ])
-        .map_err(|error| match error.sqlite_error() {
-            Some(clash) if clash.extended_code == SQLITE_CONSTRAINT_UNIQUE => {
-                StoreError::BulkAnswered
+        .map_err(|error| match &error {
+            Error::SqliteFailure(clash, Some(of))
+                if clash.extended_code == SQLITE_CONSTRAINT_UNIQUE =>
+            {
+                match of.ends_with(": commands.device") {
+                    true => StoreError::CommandPending(device.to_owned()),
+                    false => StoreError::BulkAnswered,
+                }
             }
             _ => error.into(),
         })?;

@@ -124,7 +124,8 @@ create table commands (
 create index commands_by_device on commands (device, id);
 create unique index commands_by_bulk on commands (bulk, device) where bulk is not null;
 create index commands_by_bulk_and_status on commands (bulk, status) where bulk is not null;
-create index commands_pending on commands (device, id) where is_pending;
+-- A device has one pending command at most.
+create unique index commands_pending on commands (device) where is_pending;
 -- Of a bulk that has just begun, no statistics tell: the planner is to assume that it has many commands, always.
 alter table commands alter column bulk set statistics 0;
 alter table bulk_refusals alter column bulk set statistics 0;

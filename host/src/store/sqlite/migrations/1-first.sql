@@ -120,7 +120,8 @@ create table commands (
 create index commands_by_device on commands (device, id);
 create unique index commands_by_bulk on commands (bulk, device) where bulk is not null;
 create index commands_by_bulk_and_status on commands (bulk, status) where bulk is not null;
-create index commands_pending on commands (device) where is_pending;
+-- A device has one pending command at most.
+create unique index commands_pending on commands (device) where is_pending;
 create index commands_expiring on commands (expires_at, id) where is_pending and expires_at is not null;
 
 -- Pending commands, with what is sealed for their devices. A row goes when its command has an outcome.

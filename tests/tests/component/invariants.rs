@@ -1,0 +1,176 @@
+//! What a host enforces, whatever the plugin does: a test for each invariant of `wit/README.md`, by its name.
+
+use crate::{
+    fleet::{Agent, Fleet, NO_OPTIONS, admin, owner},
+    plugins::{harm, hostile},
+};
+use mdm_host::service::{Request, ServiceError};
+use mdm_wire::{
+    decisions::{Command, Status, Terms},
+    words::{Action, Failure},
+};
+
+/// A host on which the hostile plugin decides, and a device with a pending command.
+async fn with_pending(groups: &[&str]) -> (Fleet, Agent, Command) {
+    let fleet = hostile().await;
+    let agent = fleet.enroll_in(owner(), groups).await;
+    let pending = fleet.reset(&agent, "1234").await.unwrap();
+    (fleet, agent, pending)
+}
+
+/// The call failed because the plugin broke this invariant.
+#[track_caller]
+fn assert_broken<T: std::fmt::Debug>(answer: Result<T, ServiceError>, invariant: &str, says: &str) {
+    let error = answer.unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.kind(), "plugin-broke-contract", "{text}");
+    assert!(text.contains(&format!("({invariant})")), "{text}");
+    assert!(text.contains(says), "no `{says}`: {text}");
+}
+
+/// The device has its one command, which is pending and waits for it.
+async fn assert_unchanged(fleet: &Fleet, agent: &Agent, pending: &Command) {
+    let by = admin();
+    let history = fleet.service.history(&by, &agent.device).await.unwrap();
+    assert_eq!(history, [pending.clone()]);
+    let delivered = fleet.sync(agent).await.commands;
+    let delivered: Vec<_> = delivered.iter().map(|it| &it.id).collect();
+    assert_eq!(delivered, [&pending.id]);
+}
+
+#[tokio::test]
+async fn invariant_1_at_most_one_command_is_in_flight() {
+    let (fleet, agent, pending) = with_pending(&[]).await;
+    let name = "one command in flight";
+    // It settles nothing; it sends two.
+    for (which, says) in [(27, "is pending"), (28, "2 commands")] {
+        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+        assert_broken(answer, name, says);
+        assert_unchanged(&fleet, &agent, &pending).await;
+    }
+    let second = fleet.reset(&agent, "1234").await.unwrap();
+    let replaced = fleet.command(&agent, &pending).await.status;
+    let superseded = Failure::Superseded(second.id.clone());
+    assert_eq!(replaced, Status::Failed(superseded), "and then it may");
+    assert_eq!(fleet.sync(&agent).await.commands[0].id, second.id);
+}
+
+#[tokio::test]
+async fn invariant_2_a_command_gets_one_outcome() {
+    let (fleet, agent, pending) = with_pending(&[]).await;
+    for (which, says) in [
+        (6, "the same call sent"),
+        (29, "a second time"),
+        (30, "which is pending"),
+    ] {
+        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+        assert_broken(answer, "one outcome", says);
+        assert_unchanged(&fleet, &agent, &pending).await;
+    }
+}
+
+#[tokio::test]
+async fn invariant_3_effects_name_only_this_devices_commands() {
+    let (fleet, agent, pending) = with_pending(&[]).await;
+    for (which, says) in [
+        (5, "settled somebody-elses-command"),
+        (11, "overrode the policy by somebody-elses-command"),
+        (31, "kept an outcome of somebody-elses-command"),
+    ] {
+        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+        assert_broken(answer, "its own device", says);
+        assert_unchanged(&fleet, &agent, &pending).await;
+    }
+}
+
+#[tokio::test]
+async fn invariant_4_a_secret_travels_with_every_reset_and_with_nothing_else() {
+    let (fleet, agent, pending) = with_pending(&[]).await;
+    for (which, says) in [
+        (7, "sent a reset without a secret"),
+        (32, "sent a remove with a secret"),
+    ] {
+        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+        assert_broken(answer, "a secret with every reset", says);
+        assert_unchanged(&fleet, &agent, &pending).await;
+    }
+}
+
+#[tokio::test]
+async fn invariant_5_an_expiry_lies_in_the_calendar_and_in_the_future() {
+    let (fleet, agent, pending) = with_pending(&[]).await;
+    for (which, says) in [(16, "past the calendar's end"), (19, "is over already")] {
+        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+        assert_broken(answer, "an expiry to come", says);
+        assert_unchanged(&fleet, &agent, &pending).await;
+    }
+}
+
+#[tokio::test]
+async fn invariant_6_texts_are_bounded() {
+    let (fleet, agent, pending) = with_pending(&[]).await;
+    for (which, says) in [
+        (18, "1025 bytes"),
+        (33, "1025 bytes"),
+        (34, "a list of 65"),
+    ] {
+        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+        assert_broken(answer, "bounded texts", says);
+        assert_unchanged(&fleet, &agent, &pending).await;
+    }
+}
+
+#[tokio::test]
+async fn invariant_7_a_call_sends_what_was_asked_for_and_names_it() {
+    let (fleet, agent, pending) = with_pending(&["sends-in-cancel"]).await;
+    let name = "what was asked for";
+    for (which, says) in [
+        (17, "which it had not sent"),
+        (35, "sent a remove in a call of reset"),
+    ] {
+        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+        assert_broken(answer, name, says);
+        assert_unchanged(&fleet, &agent, &pending).await;
+    }
+    let (by, device) = (admin(), &agent.device);
+    let answer = fleet.service.cancel(&by, device, &pending.id).await;
+    assert_broken(answer, name, "sent a remove in a call of cancel");
+    assert_unchanged(&fleet, &agent, &pending).await;
+}
+
+#[tokio::test]
+async fn invariant_8_a_question_changes_nothing() {
+    let (fleet, agent, pending) = with_pending(&["changes-in-questions"]).await;
+    let (by, device) = (admin(), &agent.device);
+    let request = Request {
+        action: Action::Remove,
+        password: None,
+        options: NO_OPTIONS,
+        terms: Terms::default(),
+    };
+    let outlook = fleet.service.outlook(&by, device, request).await;
+    assert_broken(outlook, "no change by a question", "outlook");
+    let status = fleet.service.status(&by, device).await;
+    assert_broken(status, "no change by a question", "status");
+    assert_unchanged(&fleet, &agent, &pending).await;
+}
+
+#[tokio::test]
+async fn a_broken_invariant_is_the_plugins_fault() {
+    let fleet = hostile().await;
+    let mut agents = Vec::new();
+    for _ in 0..3 {
+        let agent = fleet.enroll(owner()).await;
+        fleet.reset(&agent, "1234").await.unwrap();
+        agents.push(agent);
+    }
+    for agent in agents.iter().cycle().take(10) {
+        harm(&fleet, agent, 27).await;
+    }
+    let health = fleet.service.plugins().0.active.plugin.health();
+    assert_eq!(health.failures["plugin-broke-contract"], 10);
+    assert_eq!(health.out_of_service, ["reset"]);
+    let counted = fleet.service.metrics_text().await.unwrap();
+    let line = r#"mdm_plugin_invariants_broken_total{invariant="one-in-flight"} 10"#;
+    assert!(counted.contains(line), "{counted}");
+}
