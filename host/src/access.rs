@@ -277,6 +277,17 @@ pub enum Forbidden {
         "{0} is no user: somebody who signs in has to approve it, on the dashboard's page of the bulk"
     )]
     NoUser(String),
+    /// Who has asked for this has lost the right to.
+    #[error(
+        "{requested_by} has asked for this, and may no longer change passwords in group {group}: the user or the \
+         token was removed, or may do less now"
+    )]
+    Withdrawn {
+        /// Who has asked.
+        requested_by: String,
+        /// For which devices.
+        group: String,
+    },
     /// Only who has asked for it may do this.
     #[error("{requested_by} has asked for this, and only they may do that, not {who}")]
     OthersRequest {

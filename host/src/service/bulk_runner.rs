@@ -3,7 +3,7 @@
 
 use super::{Deed, Service, ServiceError};
 use crate::{
-    access::{Caller, Permission, Reach},
+    access::{Caller, Forbidden, Permission, Reach},
     password::Password,
     plugin::{Function, PluginError},
     store::{Bulk, BulkState, BulkTurn, Lead, NoCommand, Snapshot, StoreError},
@@ -149,7 +149,10 @@ impl Service {
                     went_on = true;
                 }
                 // It was cancelled meanwhile.
-                Err(ServiceError::Store(StoreError::BulkOver)) => {
+                Err(
+                    ServiceError::Store(StoreError::BulkOver)
+                    | ServiceError::Forbidden(Forbidden::Withdrawn { .. }),
+                ) => {
                     places.remove(&bulk.id);
                     went_on = true;
                 }
@@ -178,6 +181,10 @@ impl Service {
         let mut is_done = false;
         for _ in 0..PAGES {
             if making.failure.is_some() || self.closing.is_cancelled() {
+                break;
+            }
+            if let Err(error) = self.check_requester(bulk).await {
+                making.failure.get_or_insert(error);
                 break;
             }
             let page = match self.store.bulk_to_do(bulk, last.as_deref(), PAGE).await {
@@ -320,24 +327,32 @@ impl Service {
 
     /// Lets a bulk go on to a state in which no more commands are made, if it stands there still.
     pub(super) async fn end_bulk(&self, bulk: &Bulk, to: BulkState) -> Result<(), ServiceError> {
-        self.end_bulk_by(bulk, BulkTurn::new(bulk.state, to, time::now()))
+        self.end_bulk_by(bulk, BulkTurn::new(bulk.state, to, time::now()), None)
             .await
     }
 
-    /// The same by such a turn. Of a download that broke off, it may be that nobody was told the passwords of some
-    /// commands: all that are pending are taken back.
-    async fn end_bulk_by(&self, bulk: &Bulk, turn: BulkTurn) -> Result<(), ServiceError> {
+    /// The same by such a turn, and for a reason if it has one. Of a download that broke off, it may be that nobody was
+    /// told the passwords of some commands: all that are pending are taken back.
+    pub(super) async fn end_bulk_by(
+        &self,
+        bulk: &Bulk,
+        turn: BulkTurn,
+        why: Option<&Forbidden>,
+    ) -> Result<(), ServiceError> {
         let words = match turn.to {
             BulkState::WaitingForDevices => ("send-bulk", "sent"),
             BulkState::Done => ("end-bulk", "ended"),
             _ => ("cancel-bulk", "cancelled"),
         };
-        let breaks_off = turn.from == BulkState::Running && turn.to == BulkState::Cancelled;
+        let breaks_off = turn.from == BulkState::Running
+            && turn.to == BulkState::Cancelled
+            && bulk.different_passwords;
         let turn = BulkTurn {
             taken_back_by: breaks_off.then(|| bulk.requested_by.clone()),
             ..turn
         };
-        match self.turn_bulk(&Caller::host(), bulk, turn, words).await {
+        let by = Caller::host();
+        match self.turn_bulk_because(&by, bulk, turn, words, why).await {
             Ok(_) | Err(ServiceError::BulkState { .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -372,7 +387,7 @@ impl Service {
                 if_unheld: true,
                 ..BulkTurn::new(bulk.state, BulkState::Cancelled, time::now())
             };
-            self.end_bulk_by(&bulk, turn).await?;
+            self.end_bulk_by(&bulk, turn, None).await?;
         }
         Ok(())
     }

@@ -191,6 +191,7 @@ impl Service {
         let mut after: Option<String> = None;
         let mut patience = ALL_ANSWERS_WITHIN;
         loop {
+            self.check_requester(bulk).await?;
             let page = self.store.bulk_to_do(bulk, after.as_deref(), PAGE).await?;
             let Some(last) = page.last() else {
                 return is_at_its_end(pages).await.then_some(()).ok_or_else(over);

@@ -7,7 +7,7 @@ use super::{
     sealed,
 };
 use crate::{
-    access::{Caller, Permission, Reach},
+    access::{Caller, Forbidden, Permission, Reach},
     audit::AuditEntry,
     object,
     password::Password,
@@ -137,6 +137,9 @@ impl Service {
     async fn approve(&self, by: &Caller, id: &str) -> Result<(), ServiceError> {
         let bulk = self.bulk(by, id).await?;
         by.check_approval(&bulk.principal)?;
+        if bulk.state == BulkState::WaitingForApproval {
+            self.check_requester(&bulk).await?;
+        }
         let to = match bulk.different_passwords {
             true => BulkState::WaitingForDownload,
             false => BulkState::Running,
@@ -251,9 +254,25 @@ impl Service {
         by: &Caller,
         bulk: &Bulk,
         turn: BulkTurn,
-        (action, wanted): (&str, &'static str),
+        words: (&str, &'static str),
     ) -> Result<(), ServiceError> {
-        let audit = self.record(by, audit(bulk, by, action), &())?;
+        self.turn_bulk_because(by, bulk, turn, words, None).await
+    }
+
+    /// The same, where the line says why.
+    pub(super) async fn turn_bulk_because(
+        &self,
+        by: &Caller,
+        bulk: &Bulk,
+        turn: BulkTurn,
+        (action, wanted): (&str, &'static str),
+        why: Option<&Forbidden>,
+    ) -> Result<(), ServiceError> {
+        let mut line = audit(bulk, by, action);
+        if let (Some(detail), Some(why)) = (&mut line.detail, why) {
+            detail.push_str(&format!("; {why}"));
+        }
+        let audit = self.record(by, line, &())?;
         if !self.store.turn_bulk(&bulk.id, turn, audit).await? {
             let now = self.bulk(by, &bulk.id).await?;
             return Err(elsewhere(&now, wanted));

@@ -72,7 +72,8 @@ impl Service {
             }
             Ok(Some(Change::SetPolicy(policy.clone())))
         };
-        self.once(by, self.change(by, device, change, Some(audit)))
+        let seen = device.into();
+        self.once_on(by, seen.device, self.change(by, seen, change, Some(audit)))
             .await
     }
 
@@ -94,7 +95,7 @@ impl Service {
             let is_trusted = snapshot.revoked_at.is_none();
             Ok(is_trusted.then_some(Change::Revoke))
         };
-        self.once(by, self.change(by, seen, change, Some(audit)))
+        self.once_on(by, seen.device, self.change(by, seen, change, Some(audit)))
             .await?;
         let device = seen.device;
         let snapshot = self.snapshot(device).await?;

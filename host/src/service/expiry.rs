@@ -1,7 +1,11 @@
-//! The clock's use case: commands whose time is over.
+//! The clock's use cases: commands whose time is over, and stored responses that have expired.
 
 use super::{Deed, Service, ServiceError};
-use crate::{access::Caller, plugin::Function, store::Overdue};
+use crate::{
+    access::Caller,
+    plugin::Function,
+    store::{Overdue, RESPONSE_RETENTION},
+};
 use mdm_wire::{time, words::CommandId};
 use std::{
     collections::HashMap,
@@ -11,7 +15,10 @@ use std::{
 /// How often the store is asked for commands whose time is over.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// How many are read from the store at one time.
+/// How often stored responses that have expired are deleted: they may contain secrets.
+const RESPONSES_EVERY: Duration = Duration::from_secs(60);
+
+/// How many are read from the store, or deleted, at one time.
 const PAGE: u32 = 500;
 
 /// The longest that a command waits which the plugin did not end, before it is asked again.
@@ -42,15 +49,23 @@ impl Pauses {
 }
 
 impl Service {
-    /// Lets the plugin end every command whose time is over, again and again until the host closes.
+    /// Lets the plugin end every command whose time is over, and deletes expired responses, again and again until the
+    /// host closes.
     pub async fn watch_the_clock(&self) {
         let closing = &self.closing;
         let mut pauses = Pauses::default();
+        let mut responses_due = Instant::now();
         while !closing.is_cancelled() {
-            if let Some(lead) = self.lead()
-                && let Err(error) = lead.run(self.expire_overdue(&mut pauses)).await
-            {
-                tracing::warn!(%error, "commands whose time is over were not ended");
+            if let Some(lead) = self.lead() {
+                if let Err(error) = lead.run(self.expire_overdue(&mut pauses)).await {
+                    tracing::warn!(%error, "commands whose time is over were not ended");
+                }
+                if Instant::now() >= responses_due {
+                    responses_due = Instant::now() + RESPONSES_EVERY;
+                    if let Err(error) = lead.run(self.delete_expired_responses()).await {
+                        tracing::warn!(%error, "responses that have expired were not deleted");
+                    }
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
@@ -90,6 +105,12 @@ impl Service {
             after = Some(last);
         }
         *pauses = kept;
+        Ok(())
+    }
+
+    async fn delete_expired_responses(&self) -> Result<(), ServiceError> {
+        let before = time::now().saturating_sub(RESPONSE_RETENTION);
+        while self.store.delete_responses(before, PAGE).await? == u64::from(PAGE) {}
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 /// How long failures are counted before their number is written.
 const WINDOW: Duration = Duration::from_secs(600);
@@ -23,6 +23,9 @@ const MAX_NETWORKS: usize = 100;
 
 /// The pause before a line is tried again that the store did not take.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The longest that a host which stops waits for the store to take the last lines.
+const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A secret that was wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,8 +185,9 @@ fn line(failed: &FailedLogin, count: Count) -> AuditEntry {
 }
 
 impl Service {
-    /// Writes failed logins into the audit trail, until the host closes. It is a task of its own, so that the time of
-    /// an answer does not tell whether there is a user of the name that was typed.
+    /// Writes failed logins into the audit trail, until the host closes: what is counted from then on is written before
+    /// the store closes. It is a task of its own, so that the time of an answer does not tell whether there is a user of
+    /// the name that was typed.
     pub async fn audit_failed_logins(&self) {
         let closing = &self.closing;
         while !closing.is_cancelled() {
@@ -205,21 +209,31 @@ impl Service {
                 () = closing.cancelled() => {}
             }
         }
-        let rest = self.failed_logins.take_due(Instant::now() + WINDOW);
-        self.write_failed_logins(rest).await;
     }
 
-    /// Returns `false` if the store did not take all of them.
-    async fn write_failed_logins(&self, due: Vec<(FailedLogin, Count)>) -> bool {
-        let mut is_written = true;
-        for (failed, count) in due {
-            if let Err(error) = self.store.append_audit(line(&failed, count)).await {
-                tracing::warn!(%error, "failed logins are not in the audit trail yet: the host tries again");
-                self.failed_logins.put_back(failed, count);
-                is_written = false;
-            }
+    /// Writes what no line tells of yet, once nobody can sign in any more.
+    pub(super) async fn write_last_failed_logins(&self) {
+        let rest = self.failed_logins.take_due(Instant::now() + WINDOW);
+        let written = self.write_failed_logins(rest);
+        if !matches!(timeout(LAST_WRITE_TIMEOUT, written).await, Ok(true)) {
+            tracing::warn!("the last failed logins are not in the audit trail");
         }
-        is_written
+    }
+
+    /// Returns `false` if the store did not take them.
+    async fn write_failed_logins(&self, due: Vec<(FailedLogin, Count)>) -> bool {
+        if due.is_empty() {
+            return true;
+        }
+        let lines = due.iter().map(|(failed, count)| line(failed, *count));
+        let Err(error) = self.store.append_audit(lines.collect()).await else {
+            return true;
+        };
+        tracing::warn!(%error, "failed logins are not in the audit trail yet");
+        for (failed, count) in due {
+            self.failed_logins.put_back(failed, count);
+        }
+        false
     }
 }
 

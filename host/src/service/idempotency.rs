@@ -9,7 +9,7 @@ use crate::{
     access::Caller,
     audit::AuditEntry,
     idempotency::{IdempotencyKey, KeyOrigin},
-    store::{RESPONSE_RETENTION, RequestRecord, StoredResponse},
+    store::{RESPONSE_RETENTION, RequestRecord, StoreError, StoredResponse},
 };
 use mdm_wire::time;
 use serde::{Serialize, de::DeserializeOwned};
@@ -51,20 +51,24 @@ impl Service {
         if let Lookup::Replay(response) = self.look_up(key).await? {
             return Ok(response);
         }
-        let executed = use_case.await;
-        if executed.is_ok() {
-            return executed;
+        match use_case.await {
+            Ok(response) => Ok(response),
+            Err(error) => after_failure(error, self.look_up(key).await),
         }
-        // What it failed on may be what another request with its key has just made, or the loss of an answer of the
-        // store.
-        match self.look_up(key).await {
-            Ok(Lookup::Replay(response)) => Ok(response),
-            Ok(Lookup::Execute) => executed,
-            Err(error @ (ServiceError::KeyReused(_) | ServiceError::FormSentBefore { .. })) => {
-                Err(error)
-            }
-            Err(_) => executed,
+    }
+
+    /// The same for a use case about one device: its response is for a caller who is responsible for the device now.
+    pub(super) async fn once_on<T: DeserializeOwned>(
+        &self,
+        by: &Caller,
+        device: &str,
+        use_case: impl Future<Output = Result<T, ServiceError>>,
+    ) -> Result<T, ServiceError> {
+        // Without a key nothing is replayed, and the use case checks its caller itself.
+        if by.idempotency_key.is_some() {
+            self.reached(by, device).await?;
         }
+        self.once(by, use_case).await
     }
 
     /// What the transaction of a use case writes about its request: the line in the audit trail, and the response, if
@@ -129,7 +133,74 @@ impl Service {
     }
 }
 
+/// The outcome of a request that failed, by a second look at its key. What it failed on may be what another request with
+/// its key has just made, or the loss of an answer of the store.
+fn after_failure<T>(
+    error: ServiceError,
+    second_look: Result<Lookup<T>, ServiceError>,
+) -> Result<T, ServiceError> {
+    match second_look {
+        Ok(Lookup::Replay(response)) => Ok(response),
+        Err(other @ (ServiceError::KeyReused(_) | ServiceError::FormSentBefore { .. }))
+            if is_by_another(&error) =>
+        {
+            Err(other)
+        }
+        _ => Err(error),
+    }
+}
+
+/// Returns `true` for an error that a request of somebody else, just before this one, may have caused.
+fn is_by_another(error: &ServiceError) -> bool {
+    matches!(
+        error,
+        ServiceError::Store(StoreError::IdempotencyKeyTaken | StoreError::Conflict)
+            | ServiceError::Refused(_)
+            | ServiceError::NameTaken(_)
+            | ServiceError::DeviceChanged(_)
+            | ServiceError::BulkState { .. }
+    )
+}
+
 /// What a response is sealed for. No caller's name has a line break, nor has a key.
 fn owner(key: &IdempotencyKey) -> String {
     format!("{}\n{}", key.caller, key.key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mdm_wire::decisions::Refusal;
+
+    #[test]
+    fn that_a_key_was_reused_is_told_only_where_it_may_be_why_the_request_failed() {
+        let reused = || Err(ServiceError::KeyReused("k".into()));
+        let told = |error| after_failure::<()>(error, reused()).unwrap_err();
+        for of_its_own in [
+            ServiceError::Store(StoreError::Failed("the disk is full".into())),
+            ServiceError::BadReason("it is too long"),
+            ServiceError::Revoked("device".into()),
+        ] {
+            let kind = of_its_own.kind();
+            assert_eq!(told(of_its_own).kind(), kind);
+        }
+        for by_another in [
+            ServiceError::Store(StoreError::IdempotencyKeyTaken),
+            ServiceError::Store(StoreError::Conflict),
+            ServiceError::Refused(Refusal::NothingToRemove),
+            ServiceError::NameTaken("bob".into()),
+        ] {
+            assert_eq!(told(by_another).kind(), "idempotency-key-reused");
+        }
+    }
+
+    #[test]
+    fn a_request_whose_answer_was_lost_gets_its_response_whatever_it_failed_on() {
+        let failed = ServiceError::Store(StoreError::Failed("the connection broke".into()));
+        assert_eq!(after_failure(failed, Ok(Lookup::Replay(7))).ok(), Some(7));
+        let failed = ServiceError::BadReason("it is too long");
+        let unreadable = Err(ServiceError::StoredResponse("broken".into()));
+        let told = after_failure::<()>(failed, unreadable).unwrap_err();
+        assert_eq!(told.kind(), "bad-reason");
+    }
 }

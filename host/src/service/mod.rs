@@ -14,6 +14,7 @@ mod agent_rates;
 mod agents;
 mod audit;
 mod bulk_outlook;
+mod bulk_requesters;
 mod bulk_runner;
 mod bulk_sheet;
 mod bulks;
@@ -340,8 +341,9 @@ impl Service {
         }
     }
 
-    /// Closes the store, once nobody is served any more.
+    /// Writes the last failed logins, and closes the store, once nobody is served any more.
     pub async fn close_store(&self) {
+        self.write_last_failed_logins().await;
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "the store was not closed as it should be; nothing is lost");
         }

@@ -47,6 +47,18 @@ impl Service {
         code: &str,
         password: Zeroizing<String>,
     ) -> Result<(), ServiceError> {
+        self.once(by, self.prove_totp(by, user, sealed, code, password))
+            .await
+    }
+
+    async fn prove_totp(
+        &self,
+        by: &Caller,
+        user: &str,
+        sealed: Vec<u8>,
+        code: &str,
+        password: Zeroizing<String>,
+    ) -> Result<(), ServiceError> {
         self.check_guesses(user, by)?;
         let kept = self.user(user).await?;
         let secret = self.offered_totp(user, &sealed)?;
@@ -73,6 +85,10 @@ impl Service {
         user: &str,
         code: &str,
     ) -> Result<(), ServiceError> {
+        self.once(by, self.end_totp(by, user, code)).await
+    }
+
+    async fn end_totp(&self, by: &Caller, user: &str, code: &str) -> Result<(), ServiceError> {
         let kept = self.user(user).await?;
         let Some(sealed) = &kept.totp else {
             return Ok(());
@@ -104,7 +120,8 @@ impl Service {
             detail: Some(name.to_owned()),
             ..AuditEntry::new(time::now(), by, action)
         };
-        match self.store.set_totp(name, totp, audit.into()).await? {
+        let audit = self.record(by, audit, &())?;
+        match self.store.set_totp(name, totp, audit).await? {
             true => Ok(()),
             false => Err(ServiceError::UnknownUser(name.to_owned())),
         }

@@ -85,7 +85,7 @@ impl Service {
         let reset = self.decide(seen, deed, move |plugin, context| {
             plugin.reset(context, options, &terms)
         });
-        let decided = self.once(by, reset).await?;
+        let decided = self.once_on(by, seen.device, reset).await?;
         self.answer(seen.device, decided).await
     }
 
@@ -107,7 +107,7 @@ impl Service {
         let remove = self.decide(seen, deed, move |plugin, context| {
             plugin.remove(context, &terms)
         });
-        let decided = self.once(by, remove).await?;
+        let decided = self.once_on(by, seen.device, remove).await?;
         self.answer(seen.device, decided).await
     }
 
@@ -168,7 +168,7 @@ impl Service {
     ) -> Result<CommandAnswer, ServiceError> {
         let deed = Deed::new(by, Function::Cancel).on(command);
         let cancel = self.decide(device, deed, |plugin, context| plugin.cancel(context));
-        let Decided { notice, .. } = self.once(by, cancel).await?;
+        let Decided { notice, .. } = self.once_on(by, device, cancel).await?;
         let command = self.command(device, command).await?;
         Ok(CommandAnswer { command, notice })
     }

@@ -41,6 +41,9 @@ impl Service {
             let text = "a token is valid for 1 second to 10 years";
             return Err(ServiceError::BadRequest(text.into()));
         }
+        check_name(name)?;
+        check_reach(&reach)?;
+        by.check_grant(&permissions, &reach)?;
         self.once(by, self.make_token(by, name, permissions, reach, valid_for))
             .await
     }
@@ -74,9 +77,6 @@ impl Service {
         about: ApiToken,
     ) -> Result<(), ServiceError> {
         let name = about.name.clone();
-        check_name(&name)?;
-        check_reach(&about.reach)?;
-        by.check_grant(&about.permissions, &about.reach)?;
         let words: Vec<&str> = about.permissions.iter().map(|it| it.word()).collect();
         let audit = AuditEntry {
             detail: Some(format!("{name}: {}, {}", words.join(" "), about.reach)),
@@ -96,8 +96,14 @@ impl Service {
         name: &str,
         owner: &str,
     ) -> Result<ApiToken, ServiceError> {
-        let token = self.managed_token(by, name).await?;
+        self.managed_token(by, name).await?;
         self.managed_user(by, owner).await?;
+        self.once(by, self.change_owner(by, name, owner)).await?;
+        self.managed_token(by, name).await
+    }
+
+    async fn change_owner(&self, by: &Caller, name: &str, owner: &str) -> Result<(), ServiceError> {
+        let token = self.managed_token(by, name).await?;
         let audit = AuditEntry {
             detail: Some(match &token.owner {
                 Some(former) => format!("{name}: from {former} to {owner}"),
@@ -105,25 +111,24 @@ impl Service {
             }),
             ..AuditEntry::new(time::now(), by, "hand-over-token")
         };
-        let change = self
-            .store
-            .set_token_owner(name, owner, audit.into())
-            .await?;
-        changed(change, name, owner)?;
-        Ok(ApiToken {
-            owner: Some(owner.to_owned()),
-            ..token
-        })
+        let audit = self.record(by, audit, &())?;
+        let change = self.store.set_token_owner(name, owner, audit).await?;
+        changed(change, name, owner)
     }
 
     /// Takes a token back.
     pub async fn remove_token(&self, by: &Caller, name: &str) -> Result<(), ServiceError> {
+        self.once(by, self.take_token_back(by, name)).await
+    }
+
+    async fn take_token_back(&self, by: &Caller, name: &str) -> Result<(), ServiceError> {
         self.managed_token(by, name).await?;
         let audit = AuditEntry {
             detail: Some(name.to_owned()),
             ..AuditEntry::new(time::now(), by, "remove-token")
         };
-        match self.store.remove_api_token(name, audit.into()).await? {
+        let audit = self.record(by, audit, &())?;
+        match self.store.remove_api_token(name, audit).await? {
             true => Ok(()),
             false => Err(ServiceError::UnknownToken(name.to_owned())),
         }

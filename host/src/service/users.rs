@@ -103,22 +103,38 @@ impl Service {
         check_reach(&reach)?;
         by.check_grant(&role.permissions(), &reach)?;
         self.managed_user(by, name).await?;
+        self.once(by, self.set_role(by, name, role, reach)).await
+    }
+
+    async fn set_role(
+        &self,
+        by: &Caller,
+        name: &str,
+        role: Role,
+        reach: Reach,
+    ) -> Result<(), ServiceError> {
         let audit = AuditEntry {
             detail: Some(format!("{name}: {role}, {reach}")),
             ..AuditEntry::new(time::now(), by, "change-user")
         };
-        let changed_to = self.store.set_role(name, role, reach, audit.into());
+        let audit = self.record(by, audit, &())?;
+        let changed_to = self.store.set_role(name, role, reach, audit);
         changed(name, changed_to.await?)
     }
 
     /// Removes a user; their sessions end.
     pub async fn remove_user(&self, by: &Caller, name: &str) -> Result<(), ServiceError> {
+        self.once(by, self.end_user(by, name)).await
+    }
+
+    async fn end_user(&self, by: &Caller, name: &str) -> Result<(), ServiceError> {
         self.managed_user(by, name).await?;
         let audit = AuditEntry {
             detail: Some(name.to_owned()),
             ..AuditEntry::new(time::now(), by, "remove-user")
         };
-        changed(name, self.store.remove_user(name, audit.into()).await?)
+        let audit = self.record(by, audit, &())?;
+        changed(name, self.store.remove_user(name, audit).await?)
     }
 }
 

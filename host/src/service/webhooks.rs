@@ -160,12 +160,14 @@ impl Service {
 
     /// Pauses a webhook: it misses what happens until it is resumed.
     pub async fn pause_webhook(&self, by: &Caller, id: &str) -> Result<(), ServiceError> {
+        self.managed(by, id).await?;
         let paused = self.set_state(by, id, WebhookState::Paused, "pause-webhook");
         self.once(by, paused).await
     }
 
     /// Lets a webhook be told of what happens from now on, which was paused, or whose receiver was gone.
     pub async fn resume_webhook(&self, by: &Caller, id: &str) -> Result<(), ServiceError> {
+        self.managed(by, id).await?;
         let resumed = self.set_state(by, id, WebhookState::Active, "resume-webhook");
         self.once(by, resumed).await
     }
@@ -184,12 +186,18 @@ impl Service {
 
     /// Removes a webhook, with what has not been delivered to it.
     pub async fn remove_webhook(&self, by: &Caller, id: &str) -> Result<(), ServiceError> {
+        self.once(by, self.end_webhook(by, id)).await
+    }
+
+    async fn end_webhook(&self, by: &Caller, id: &str) -> Result<(), ServiceError> {
         let audit = audit(by, "remove-webhook", &self.managed(by, id).await?);
-        found(self.store.remove_webhook(id, audit.into()).await?, id)
+        let audit = self.record(by, audit, &())?;
+        found(self.store.remove_webhook(id, audit).await?, id)
     }
 
     /// Sends a message now that tells of nothing. If the receiver takes it, what waits for it is sent at once.
     pub async fn test_webhook(&self, by: &Caller, id: &str) -> Result<Attempt, ServiceError> {
+        self.managed(by, id).await?;
         self.once(by, self.send_test(by, id)).await
     }
 

@@ -25,8 +25,8 @@ pub struct AuditFilter {
 /// The audit trail.
 #[async_trait]
 pub trait AuditTrail: Send + Sync + 'static {
-    /// Adds a line about something that changed nothing.
-    async fn append_audit(&self, entry: AuditEntry) -> Result<(), StoreError>;
+    /// Adds lines about something that changed nothing: all of them, or none.
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError>;
 
     /// Up to `most` lines before the line `before`, latest first.
     async fn audit(

@@ -10,7 +10,7 @@ use mdm_wire::time::Timestamp;
 pub const RESPONSE_RETENTION: u64 = 24 * 3600 * 1000;
 
 /// How many expired responses each new one deletes at most: more than one, so that none piles up, and few, so that
-/// nobody waits for it.
+/// nobody waits for it. Those that no new one follows are deleted by the clock.
 pub(super) const EXPIRED_PER_INSERT: u32 = 16;
 
 /// The response of a request with an idempotency key.
@@ -67,4 +67,7 @@ pub trait IdempotencyKeys: Send + Sync + 'static {
 
     /// Stores the response of a request that had nothing to change.
     async fn store_response(&self, response: StoredResponse) -> Result<(), StoreError>;
+
+    /// Deletes up to `most` responses of requests from before this time, oldest first. Returns how many there were.
+    async fn delete_responses(&self, before: Timestamp, most: u32) -> Result<u64, StoreError>;
 }

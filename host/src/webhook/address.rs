@@ -6,10 +6,7 @@ use reqwest::{
     Url,
     dns::{Name, Resolve, Resolving},
 };
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Where the host may send to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,12 +39,13 @@ pub enum NoDestination {
          --webhooks-to-private-networks"
     )]
     NotPublic(String),
-    /// The name stands for an address that is not of the public Internet. It is not told which one.
+    /// The name has no address, or one that is not of the public Internet. It is not told which of both: whoever makes
+    /// a webhook could learn the names inside the host's network.
     #[error(
-        "{0} stands for an address that is not of the public Internet: the host sends there only if it runs with \
-         --webhooks-to-private-networks"
+        "{0} has no address of the public Internet, and the host sends to others only if it runs with \
+         --webhooks-to-private-networks. Its log says more"
     )]
-    InnerName(String),
+    NoPublicAddress(String),
 }
 
 impl Destinations {
@@ -101,19 +99,23 @@ impl Resolve for Destinations {
     fn resolve(&self, name: Name) -> Resolving {
         let destinations = *self;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let found: Vec<SocketAddr> = found.collect();
+            // Who made the webhook may not know the network that the host stands in: the operator does.
+            let name = name.as_str();
+            let no_address = || NoDestination::NoPublicAddress(name.to_owned());
+            let found: Vec<SocketAddr> = match tokio::net::lookup_host((name, 0)).await {
+                Ok(found) => found.collect(),
+                Err(error) => {
+                    tracing::info!(name, %error, "the name of a webhook's receiver was not found");
+                    return Err(no_address().into());
+                }
+            };
             if found.is_empty() {
-                let text = format!("{} has no address", name.as_str());
-                return Err(io::Error::new(io::ErrorKind::NotFound, text).into());
+                tracing::info!(name, "the name of a webhook's receiver has no address");
+                return Err(no_address().into());
             }
-            for address in &found {
-                destinations.check(address.ip()).map_err(|_| {
-                    // Who made the webhook may not know the network that the host stands in: the operator does.
-                    let (name, address) = (name.as_str(), address.ip());
-                    tracing::info!(name, %address, "a webhook's receiver has an inner address");
-                    NoDestination::InnerName(name.to_owned())
-                })?;
+            if let Some(inner) = found.iter().find(|it| destinations.check(it.ip()).is_err()) {
+                tracing::info!(name, address = %inner.ip(), "a webhook's receiver has an inner address");
+                return Err(no_address().into());
             }
             Ok(Box::new(found.into_iter()) as Box<_>)
         })
@@ -278,7 +280,21 @@ mod tests {
         };
         let refused = resolve(Destinations::Public).await.err().unwrap();
         let refused = refused.downcast_ref::<NoDestination>();
-        assert_eq!(refused, Some(&NoDestination::InnerName("localhost".into())));
+        assert_eq!(
+            refused,
+            Some(&NoDestination::NoPublicAddress("localhost".into()))
+        );
         assert!(resolve(Destinations::Private).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_whether_a_name_is_there_that_has_no_public_address() {
+        let told = async |name: &str| {
+            let name = name.parse::<Name>().unwrap();
+            let refused = Destinations::Public.resolve(name).await.err().unwrap();
+            refused.to_string()
+        };
+        let (inner, unknown) = (told("localhost").await, told("nowhere.invalid").await);
+        assert_eq!(inner.replace("localhost", "nowhere.invalid"), unknown);
     }
 }

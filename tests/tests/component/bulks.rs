@@ -85,6 +85,15 @@ async fn until(fleet: &Fleet, bulk: &Bulk, is_so: impl Fn(&Bulk, u64) -> bool) -
     panic!("it did not come about")
 }
 
+/// An admin of the group who can be looked up.
+async fn added(fleet: &Fleet, name: &str) -> Caller {
+    let reach = Reach(Some(["sales".to_owned()].into()));
+    let by = admin();
+    let made = fleet.service.add_user(&by, name, Role::Admin, reach);
+    made.await.unwrap();
+    someone(&format!("user {name}"), "sales")
+}
+
 /// Every command of it is made.
 async fn made(fleet: &Fleet, bulk: &Bulk) -> Bulk {
     until(fleet, bulk, |bulk, _| {
@@ -414,7 +423,7 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
     let fleet = Fleet::approving_above(2).await;
     let agents = enroll(&fleet, 3).await;
     let runner = fleet.runs_bulks();
-    let alice = someone("user alice", "sales");
+    let alice = added(&fleet, "alice").await;
     let bulk = fleet
         .service
         .start_bulk(&alice, reset("1234"))
@@ -601,7 +610,7 @@ async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_ask
     let fleet = Fleet::approving_above(2).await;
     let agents = enroll(&fleet, 40).await;
     let third = fleet.enroll_in(old(), &["sales"]).await;
-    let alice = someone("user alice", "sales");
+    let alice = added(&fleet, "alice").await;
     let bulk = fleet.service.start_bulk(&alice, different()).await.unwrap();
     let early = fleet.service.download_bulk_sheet(&alice, &bulk.id).await;
     assert!(matches!(early, Err(ServiceError::BulkState { .. })));

@@ -10,23 +10,24 @@ use futures_util::future::join_all;
 use mdm_host::access::{Reach, Role};
 use reqwest::{Response, StatusCode, header};
 
-const PASSWORD: &str = "seven walnuts under a bridge";
+pub(crate) const PASSWORD: &str = "seven walnuts under a bridge";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A user at the dashboard of a host.
-struct User<'a> {
+pub(crate) struct User<'a> {
     host: &'a Host,
     cookie: String,
 }
 
 /// A page as the user sees it, with the fields that they don't.
-struct Page {
+pub(crate) struct Page {
     path: String,
-    hidden: String,
+    pub(crate) hidden: String,
+    pub(crate) text: String,
 }
 
 impl<'a> User<'a> {
-    async fn new(host: &'a Host, name: &str) -> Self {
+    pub(crate) async fn new(host: &'a Host, name: &str) -> Self {
         let (service, by) = (&host.fleet.service, admin());
         let invited = service.add_user(&by, name, Role::Admin, Reach::ALL);
         let path = invited.await.unwrap().path();
@@ -40,13 +41,13 @@ impl<'a> User<'a> {
         }
     }
 
-    async fn opens(&self, path: &str) -> Page {
+    pub(crate) async fn opens(&self, path: &str) -> Page {
         let call = self.host.client.get(format!("{}{path}", self.host.url));
         let page = send(call.header(header::COOKIE, &self.cookie)).await;
         assert_eq!(page.status(), StatusCode::OK);
         let page = page.text().await.unwrap();
         // The form of the page is the last one: the first signs out.
-        let hidden = ["form_token", "key", "seen", "devices"].map(|name| {
+        let hidden = ["form_token", "key", "seen", "devices", "sealed"].map(|name| {
             let field = format!("type=\"hidden\" name=\"{name}\" value=\"");
             let value = page.rsplit_once(&field);
             value.map(|(_, rest)| format!("{name}={}", rest.split('"').next().unwrap()))
@@ -54,10 +55,11 @@ impl<'a> User<'a> {
         Page {
             path: path.to_owned(),
             hidden: hidden.into_iter().flatten().collect::<Vec<_>>().join("&"),
+            text: page,
         }
     }
 
-    async fn posts(&self, path: &str, form: &str) -> Response {
+    pub(crate) async fn posts(&self, path: &str, form: &str) -> Response {
         let call = self.host.client.post(format!("{}{path}", self.host.url));
         let call = call.header(header::CONTENT_TYPE, FORM);
         let call = call.header(header::COOKIE, &self.cookie);
@@ -132,6 +134,7 @@ async fn the_key_of_a_form_is_that_of_its_user_and_its_device() {
     let key = page.hidden.split('&').find(|it| it.starts_with("key="));
     let elsewhere = Page {
         path: seen.path.clone(),
+        text: String::new(),
         hidden: seen
             .hidden
             .split('&')
@@ -154,6 +157,7 @@ async fn the_key_of_a_form_is_that_of_its_user_and_its_device() {
     let seen = bea.opens(&format!("/devices/{}/reset", other.device)).await;
     let theirs = Page {
         path: seen.path.clone(),
+        text: String::new(),
         hidden: seen
             .hidden
             .split('&')

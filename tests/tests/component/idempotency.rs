@@ -3,7 +3,7 @@
 use crate::{
     calls::{Host, assert_problem, send},
     database,
-    fleet::{admin, is_stored, owner},
+    fleet::{Fleet, admin, is_stored, owner},
 };
 use futures_util::future::join_all;
 use mdm_host::{
@@ -118,10 +118,9 @@ async fn a_key_is_its_callers_own_and_a_response_is_for_who_may_have_it() {
     // A token that may less takes the name of the first.
     let service = &host.fleet.service;
     service.remove_token(&admin(), "one").await.unwrap();
-    let elsewhere = Reach(Some(["elsewhere".to_owned()].into()));
     let third = host
         .fleet
-        .token("one", Role::Helpdesk.permissions(), elsewhere);
+        .token("one", Role::Helpdesk.permissions(), Reach::ALL);
     host.token = third.await;
     let (_, is_replayed, answer) = host.keyed("k", "1234").await;
     assert!(!is_replayed);
@@ -425,4 +424,31 @@ async fn a_key_is_free_again_once_its_response_has_expired_and_expired_responses
     put("k", much_later).await.unwrap();
     let response = store.stored_response("token one", "k").await.unwrap();
     assert_eq!(response.unwrap().created_at, much_later);
+}
+
+#[tokio::test]
+async fn an_expired_response_goes_by_itself_when_no_other_is_stored() {
+    let fleet = Fleet::new().await;
+    let store = database::open(fleet.folder()).await;
+    for number in 0..40 {
+        let old = stored(&format!("old-{number}"), 1);
+        store.store_response(old).await.unwrap();
+    }
+    let now = mdm_wire::time::now();
+    store.store_response(stored("new", now)).await.unwrap();
+    let left = async || store.stored_response("token one", "old-39").await.unwrap();
+    assert!(left().await.is_some());
+    let service = std::sync::Arc::clone(&fleet.service);
+    let clock = tokio::spawn(async move { service.watch_the_clock().await });
+    let gone = async {
+        while left().await.is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let gone = tokio::time::timeout(std::time::Duration::from_secs(20), gone);
+    gone.await.expect("the expired response is still there");
+    let new = store.stored_response("token one", "new").await.unwrap();
+    assert!(new.is_some(), "what has not expired stays");
+    fleet.service.close();
+    clock.await.unwrap();
 }

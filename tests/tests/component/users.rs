@@ -1,9 +1,13 @@
 //! Who gets in, and what they may do then.
 
-use crate::fleet::{Fleet, admin, owner, password};
+use crate::{
+    database,
+    fleet::{Fleet, admin, owner, password},
+};
 use mdm_host::{
     access::{Caller, Permission, Reach, Role},
     service::{Invitation, ServiceError, SignIn, SignInError},
+    store::AuditFilter,
     token,
 };
 use totp_rs::Totp;
@@ -582,4 +586,34 @@ async fn of_two_admins_who_remove_each_other_at_once_one_stays() {
     );
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
     assert_eq!(fleet.service.users(&admin()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_login_that_fails_while_the_host_stops_is_in_the_audit_trail() {
+    let fleet = Fleet::new().await;
+    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let lines = async || {
+        let store = database::open(fleet.folder()).await;
+        let lines = store.audit(&AuditFilter::default(), None, 100).await;
+        let lines = lines.unwrap().into_iter().map(|it| it.entry);
+        lines
+            .filter(|it| it.action == "sign-in-refused")
+            .map(|it| it.detail.unwrap_or_default())
+            .collect::<Vec<_>>()
+    };
+    let wrong = async || sign_in(&fleet, "alice", "a guess", None).await.is_err();
+    let service = std::sync::Arc::clone(&fleet.service);
+    let task = tokio::spawn(async move { service.audit_failed_logins().await });
+    assert!(wrong().await);
+    while lines().await.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    // A call that is being served when the background tasks end.
+    fleet.service.close();
+    task.await.unwrap();
+    assert!(wrong().await && wrong().await);
+    fleet.service.close_store().await;
+    let told = lines().await;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("user alice: 2 failed tries"), "{told:?}");
 }

@@ -4,8 +4,8 @@ use super::otlp::{Collector, Exports, share};
 use crate::metrics::TraceMetrics;
 use anyhow::Context as _;
 use clap::Args;
-use mdm_wire::log_fields::EscapedFields;
-use std::io::{IsTerminal as _, stderr};
+use mdm_wire::{escape::Escaped, log_fields::EscapedFields, time};
+use std::io::{IsTerminal as _, Write as _, stderr};
 use tracing::Level;
 use tracing_subscriber::{
     EnvFilter, Layer as _, filter::Targets, fmt, layer::SubscriberExt as _,
@@ -60,8 +60,53 @@ impl LogOptions {
             .with(lines)
             .with(spans)
             .init();
-        // What a library quotes in a panic goes through the log, escaped like everything else.
-        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+        // A panic is told whatever the log leaves out. What a library quotes in it is escaped, as in the log.
+        std::panic::set_hook(Box::new(|panic| {
+            // Nobody reads it where this fails, and a panic in the hook would end the process.
+            let _ = stderr().write_all(panic_line(&panic.to_string()).as_bytes());
+        }));
         Ok(exports)
+    }
+}
+
+/// The line of a panic, as the log would write it.
+fn panic_line(text: &str) -> String {
+    let at = time::rfc3339(time::now()).unwrap_or_default();
+    format!("{at} ERROR {}\n", Escaped(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+    use std::{env, process::Command};
+
+    /// Set in the process that panics.
+    const PANICS: &str = "MDM_TEST_PANICS";
+
+    #[test]
+    fn a_panic_is_told_on_one_line_whatever_the_log_leaves_out() {
+        if env::var_os(PANICS).is_some() {
+            let options = LogOptions {
+                log: "off".into(),
+                otlp: None,
+                otlp_share: 1.0,
+            };
+            options.start(&Metrics::default().traces).unwrap();
+            panic!("somebody's name\nforged line \u{1b}[31m");
+        }
+        let (_, module) = module_path!().split_once("::").unwrap();
+        let test = format!("{module}::a_panic_is_told_on_one_line_whatever_the_log_leaves_out");
+        let panicked = Command::new(env::current_exe().unwrap())
+            .args(["--exact", &test, "--nocapture"])
+            .env(PANICS, "1")
+            .output()
+            .unwrap();
+        assert!(!panicked.status.success());
+        let said = String::from_utf8(panicked.stderr).unwrap();
+        let is_told =
+            |line: &str| line.contains("ERROR") && line.contains(r"name\nforged line \u{1b}");
+        assert!(said.lines().any(is_told), "{said}");
+        assert!(!said.contains('\u{1b}'), "{said}");
     }
 }

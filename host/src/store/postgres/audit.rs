@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     audit::{AuditEntry, AuditLine, Chain},
-    store::{AuditFilter, AuditTrail, StoreError},
+    store::{AuditFilter, AuditTrail, RequestRecord, StoreError},
 };
 use async_trait::async_trait;
 use tokio_postgres::{Row, types::ToSql};
@@ -103,9 +103,14 @@ fn line(row: &Row) -> Result<AuditLine, StoreError> {
 
 #[async_trait]
 impl AuditTrail for PostgresStore {
-    async fn append_audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
         self.writer
-            .run(move |batch| async move { batch.audit(entry.into()).await })
+            .run(move |batch| async move {
+                let records = entries.into_iter().map(RequestRecord::from);
+                let lines = records.flat_map(|record| batch.record(record)).collect();
+                batch.together(lines).await?;
+                Ok(())
+            })
             .await
     }
 

@@ -7,6 +7,11 @@ use super::{
 };
 use crate::store::{IdempotencyKeys, StoreError, StoredResponse, idempotency::EXPIRED_PER_INSERT};
 use async_trait::async_trait;
+use mdm_wire::time::Timestamp;
+
+/// Deletes the oldest responses of requests from before a time.
+const DELETE: &str = "delete from idempotency_keys where (caller, key) in (select caller, key from idempotency_keys \
+     where created_at < $1 order by created_at limit $2)";
 
 #[async_trait]
 impl IdempotencyKeys for PostgresStore {
@@ -43,6 +48,16 @@ impl IdempotencyKeys for PostgresStore {
             })
             .await
     }
+
+    async fn delete_responses(&self, before: Timestamp, most: u32) -> Result<u64, StoreError> {
+        self.writer
+            .run(move |batch| async move {
+                batch
+                    .write(DELETE, &[&signed(before), &i64::from(most)])
+                    .await
+            })
+            .await
+    }
 }
 
 /// The statements that store a response, and delete some that have expired. They err if its key is taken.
@@ -50,8 +65,7 @@ pub(super) fn insert(response: StoredResponse) -> [Step; 2] {
     let expired_before = signed(response.expired_before());
     [
         Step::new(
-            "delete from idempotency_keys where (caller, key) in (select caller, key from idempotency_keys \
-             where created_at < $1 order by created_at limit $2)",
+            DELETE,
             values![expired_before, i64::from(EXPIRED_PER_INSERT)],
         ),
         Step::new(

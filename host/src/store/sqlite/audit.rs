@@ -136,9 +136,12 @@ fn line(row: &Row<'_>) -> rusqlite::Result<AuditLine> {
 
 #[async_trait]
 impl AuditTrail for SqliteStore {
-    async fn append_audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
         self.writer
-            .run(move |connection| write(connection, &entry.into()))
+            .run(move |connection| {
+                let mut records = entries.into_iter().map(RequestRecord::from);
+                records.try_for_each(|record| write(connection, &record))
+            })
             .await
     }
 

@@ -3,6 +3,7 @@
 use super::SqliteStore;
 use crate::store::{IdempotencyKeys, StoreError, StoredResponse, idempotency::EXPIRED_PER_INSERT};
 use async_trait::async_trait;
+use mdm_wire::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 #[async_trait]
@@ -34,17 +35,28 @@ impl IdempotencyKeys for SqliteStore {
             .run(move |connection| insert(connection, &response))
             .await
     }
+
+    async fn delete_responses(&self, before: Timestamp, most: u32) -> Result<u64, StoreError> {
+        self.writer
+            .run(move |connection| delete(connection, before, most))
+            .await
+    }
+}
+
+fn delete(connection: &Connection, before: Timestamp, most: u32) -> Result<u64, StoreError> {
+    let deleted = connection
+        .prepare_cached(
+            "delete from idempotency_keys where (caller, key) in (select caller, key from idempotency_keys \
+             where created_at < ? order by created_at limit ?)",
+        )?
+        .execute(params![before, most])?;
+    Ok(deleted as u64)
 }
 
 /// Stores a response, and deletes some that have expired. Errors if its key is taken.
 pub(super) fn insert(connection: &Connection, response: &StoredResponse) -> Result<(), StoreError> {
     let expired_before = response.expired_before();
-    connection
-        .prepare_cached(
-            "delete from idempotency_keys where (caller, key) in (select caller, key from idempotency_keys \
-             where created_at < ? order by created_at limit ?)",
-        )?
-        .execute(params![expired_before, EXPIRED_PER_INSERT])?;
+    delete(connection, expired_before, EXPIRED_PER_INSERT)?;
     let inserted = connection
         .prepare_cached(
             "insert into idempotency_keys (caller, key, request, response, created_at) values (?1, ?2, ?3, ?4, ?5) \

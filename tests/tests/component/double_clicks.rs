@@ -1,0 +1,157 @@
+//! A double click on any button of the dashboard does what the button says once, and shows what came of it.
+
+use crate::{
+    calls::Host,
+    database,
+    fleet::{admin, owner},
+    forms::{PASSWORD, Page, User},
+};
+use mdm_host::{dashboard, store::PluginFile};
+use mdm_tests::plugins::CORPORATE;
+use reqwest::{Method, StatusCode, header};
+use std::collections::BTreeSet;
+use totp_rs::Totp;
+
+/// Pages that take a form without the key of a signed-in admin's form, or whose form changes nothing.
+const WITHOUT_KEY: [&str; 7] = [
+    "/sign-in",
+    "/sign-out",
+    "/invitation/{token}",
+    // Their answer is only shown.
+    "/devices/{device}/reset/outlook",
+    "/groups/{group}/{action}/outlook",
+    // Its passwords are told once.
+    "/bulks/{bulk}/sheet",
+    // A file, and a plugin that is active already stays active.
+    "/plugin/use",
+];
+
+/// Sends each form twice, and checks that the second gets the answer of the first.
+struct Clicks<'a> {
+    user: User<'a>,
+    routes: BTreeSet<String>,
+}
+
+impl Clicks<'_> {
+    /// `route` is the path as the dashboard has it, `path` the same with its variable parts filled in; the form is one
+    /// of the page `page`.
+    async fn twice(&mut self, route: &str, path: &str, page: &str, fields: &str) -> String {
+        let page = self.user.opens(page).await;
+        self.sends(route, path, &page, fields).await
+    }
+
+    async fn sends(&mut self, route: &str, path: &str, page: &Page, fields: &str) -> String {
+        let form = format!("{}&{fields}", page.hidden);
+        let mut answers = Vec::new();
+        for click in ["first", "second"] {
+            let answer = self.user.posts(path, &form).await;
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            let text = answer.text().await.unwrap();
+            let is_done = [StatusCode::OK, StatusCode::SEE_OTHER].contains(&status);
+            assert!(is_done, "{route}, {click}: {status} {text}");
+            let shown = text.rsplit_once("<code").map(|(_, rest)| rest.to_owned());
+            answers.push((status, headers.get(header::LOCATION).cloned(), shown));
+        }
+        assert_eq!(answers[0], answers[1], "{route}");
+        self.routes.insert(route.to_owned());
+        let to = answers.remove(0).1;
+        to.map_or_else(String::new, |to| to.to_str().unwrap().to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_double_click_on_any_form_is_one_click() {
+    let host = Host::new().await;
+    host.fleet.enroll_in(owner(), &["sales"]).await;
+    let service = &host.fleet.service;
+    let (by, device) = (admin(), &host.agent.device);
+    let _bea = User::new(&host, "bea").await;
+    let mut clicks = Clicks {
+        user: User::new(&host, "ada").await,
+        routes: BTreeSet::new(),
+    };
+    let of = |route: &str| route.replace("{device}", device);
+
+    let route = "/devices/{device}/reset";
+    let reset = of(route);
+    clicks.twice(route, &reset, &reset, "password=1234&reason=").await;
+    let pending = service.history(&by, device).await.unwrap().remove(0);
+    let route = "/devices/{device}/cancel";
+    let command = format!("command={}", pending.id);
+    clicks.twice(route, &of(route), &of("/devices/{device}"), &command).await;
+    let route = "/devices/{device}/policy";
+    let policy = "requirement=quality+numeric&minimum_length=4";
+    clicks.twice(route, &of(route), &of(route), policy).await;
+    let route = "/devices/{device}/remove";
+    clicks.twice(route, &of(route), &of(route), "reason=").await;
+    assert_eq!(host.commands().await, 2);
+
+    let group = "/groups/sales/reset";
+    let fields = "passwords=one&password=1234&reason=";
+    let bulk = clicks
+        .twice("/groups/{group}/{action}", group, group, fields)
+        .await;
+    // Bea is behind it, and wants somebody to approve it.
+    let waits = "update bulks set state = 'waiting-for-approval', requested_by = 'user bea', principal = 'user bea'";
+    database::told(host.fleet.folder(), waits);
+    for action in ["approve", "cancel"] {
+        let (route, path) = (format!("/bulks/{{bulk}}/{action}"), format!("{bulk}/{action}"));
+        clicks.twice(&route, &path, &bulk, "").await;
+    }
+
+    let user = "role=viewer&devices=all&groups=";
+    let new = format!("name=bob&{user}");
+    clicks.twice("/users", "/users", "/users", &new).await;
+    let bob = "/users/bob";
+    clicks.twice("/users/{user}", bob, bob, user).await;
+    let route = "/users/{user}/invitation";
+    clicks.twice(route, "/users/bob/invitation", bob, "").await;
+    let token = "name=nightly&see=&devices=all&groups=&valid_for=2592000";
+    clicks.twice("/tokens", "/tokens", "/tokens", token).await;
+    let route = "/tokens/{token}/owner";
+    let path = "/tokens/nightly/owner";
+    clicks.twice(route, path, "/tokens", "owner=bea").await;
+    let route = "/tokens/{token}/remove";
+    clicks.twice(route, "/tokens/nightly/remove", "/tokens", "").await;
+    let route = "/users/{user}/remove";
+    clicks.twice(route, "/users/bob/remove", bob, "").await;
+
+    let webhook = "url=https%3A%2F%2Fnowhere.invalid%2F&devices=all&groups=";
+    clicks.twice("/webhooks", "/webhooks", "/webhooks", webhook).await;
+    let webhook = service.webhooks(&by).await.unwrap().remove(0).id;
+    let page = format!("/webhooks/{webhook}");
+    for action in ["test", "secret", "pause", "resume", "remove"] {
+        let (route, path) = (format!("/webhooks/{{webhook}}/{action}"), format!("{page}/{action}"));
+        clicks.twice(&route, &path, &page, "").await;
+    }
+    assert!(service.webhooks(&by).await.unwrap().is_empty());
+
+    let account = clicks.user.opens("/account").await;
+    let (_, secret) = account.text.split_once("Secret: <code>").unwrap();
+    let secret = secret.split('<').next().unwrap();
+    let url = format!("otpauth://totp/mdm:ada?secret={secret}&issuer=mdm");
+    let totp = Totp::from_url(url.as_str()).unwrap();
+    let now = mdm_wire::time::now() / 1000;
+    let [current, next] = [now, now + 30].map(|at| totp.generate(at).to_string());
+    let fields = format!("code={current}&password={PASSWORD}");
+    let route = "/account/one-time-passwords";
+    clicks.sends(route, route, &account, &fields).await;
+    let route = "/account/one-time-passwords/clear";
+    let fields = format!("code={next}");
+    clicks.twice(route, route, "/account", &fields).await;
+
+    let corporate = PluginFile {
+        bytes: CORPORATE.to_vec(),
+        signature: None,
+    };
+    service.use_plugin(&by, corporate).await.unwrap();
+    for route in ["/plugin/roll-back", "/plugin/default"] {
+        clicks.twice(route, route, "/plugin", "").await;
+    }
+
+    let posts = dashboard::routes();
+    let posts = posts.iter().filter(|it| it.method == Method::POST);
+    let posts: BTreeSet<String> = posts.map(|it| it.path.to_owned()).collect();
+    let without = WITHOUT_KEY.map(str::to_owned);
+    assert_eq!(posts, &clicks.routes | &BTreeSet::from(without));
+}

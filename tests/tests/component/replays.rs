@@ -1,0 +1,140 @@
+//! A retry with an idempotency key is for who reaches the device at that moment.
+
+use crate::fleet::{Fleet, NO_OPTIONS, admin, client, owner, password};
+use mdm_host::{
+    access::{Caller, Forbidden, Reach},
+    idempotency::KeyOrigin,
+    service::{NewWebhook, Reset, ServiceError},
+};
+use mdm_wire::{
+    decisions::Terms,
+    words::{Policy, Quality, Requirement},
+};
+
+/// The same caller, with a key for one request.
+fn keyed(fleet: &Fleet, by: &Caller, key: &str) -> Caller {
+    let origin = KeyOrigin::Header;
+    let key = fleet
+        .service
+        .idempotency_key(&by.name, key.into(), &[key.as_bytes()], origin);
+    Caller {
+        idempotency_key: Some(key),
+        ..by.clone()
+    }
+}
+
+#[track_caller]
+fn is_forbidden<T>(what: &str, answer: Result<T, ServiceError>) {
+    match answer {
+        Err(ServiceError::Forbidden(Forbidden::Reach { .. } | Forbidden::Grant(_))) => {}
+        Err(error) => panic!("{what}: {error}"),
+        Ok(_) => panic!("{what}: it was let through"),
+    }
+}
+
+#[tokio::test]
+async fn a_retry_of_who_was_narrowed_to_other_groups_is_refused_like_a_new_call() {
+    let fleet = Fleet::new().await;
+    let agent = fleet.enroll_in(owner(), &["sales"]).await;
+    let (service, device) = (&fleet.service, &agent.device);
+    let wide = admin();
+    let narrow = Caller {
+        reach: Reach(Some(["elsewhere".to_owned()].into())),
+        ..admin()
+    };
+    let policy = Policy {
+        requirement: Requirement::Quality(Quality::Numeric),
+        minimum_length: 4,
+    };
+    let reset = Reset {
+        password: password("1234"),
+        options: NO_OPTIONS,
+        terms: Terms::default(),
+        reason: None,
+    };
+    let mut removed = None;
+    let mut command = None;
+    for by in [&wide, &wide, &narrow] {
+        let is_wide = by.reach == Reach::ALL;
+        let by = |key: &str| keyed(&fleet, by, key);
+        let answer = service.reset(&by("reset"), device, &reset).await;
+        match is_wide {
+            true => {
+                command.get_or_insert(answer.unwrap().command.id);
+            }
+            false => is_forbidden("reset", answer),
+        }
+        let subject = command.clone().unwrap();
+        let answer = service.cancel(&by("cancel"), device, &subject).await;
+        match is_wide {
+            true => drop(answer.unwrap()),
+            false => is_forbidden("cancel", answer),
+        }
+        let answer = service
+            .set_policy(&by("policy"), device, Some(policy.clone()))
+            .await;
+        match is_wide {
+            true => answer.unwrap(),
+            false => is_forbidden("policy", answer),
+        }
+        let answer = service
+            .remove(&by("remove"), device, Terms::default(), None)
+            .await;
+        match is_wide {
+            true => {
+                removed.get_or_insert(answer.unwrap().command.id);
+            }
+            false => is_forbidden("remove", answer),
+        }
+        let answer = service.revoke(&by("revoke"), device, None).await;
+        match is_wide {
+            true => answer.unwrap(),
+            false => is_forbidden("revoke", answer),
+        }
+    }
+    let history = service.history(&wide, device).await.unwrap();
+    assert_eq!(history.len(), 2, "a reset and a remove, each made once");
+}
+
+#[tokio::test]
+async fn a_retry_of_who_may_no_longer_manage_it_is_told_no_secret_and_changes_nothing() {
+    let fleet = Fleet::new().await;
+    // The test of a webhook makes a client, which takes the provider of this process.
+    let _ = client();
+    let service = &fleet.service;
+    let wide = admin();
+    let narrow = Caller {
+        reach: Reach(Some(["elsewhere".to_owned()].into())),
+        ..admin()
+    };
+    let new = NewWebhook {
+        url: "https://nowhere.invalid/".into(),
+        events: [].into(),
+        reach: Reach::ALL,
+    };
+    let webhook = service.add_webhook(&wide, new).await.unwrap().webhook.id;
+    for by in [&wide, &wide, &narrow] {
+        let is_wide = by.reach == Reach::ALL;
+        let by = |key: &str| keyed(&fleet, by, key);
+        let see = [mdm_host::access::Permission::See].into();
+        let made = service
+            .add_token(&by("token"), "nightly", see, Reach::ALL, None)
+            .await;
+        match made {
+            Ok(_) if is_wide => {}
+            made => is_forbidden("token", made),
+        }
+        for action in ["pause", "resume", "test"] {
+            let by = by(action);
+            let done = match action {
+                "pause" => service.pause_webhook(&by, &webhook).await,
+                "resume" => service.resume_webhook(&by, &webhook).await,
+                _ => service.test_webhook(&by, &webhook).await.map(drop),
+            };
+            match done {
+                Ok(()) if is_wide => {}
+                done => is_forbidden(action, done),
+            }
+        }
+    }
+}
