@@ -7,12 +7,15 @@ use mdm_wire::{
     broker::{BrokerError, BrokerUrl},
     sync::WakeUpAt,
 };
-use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS, SubAck, SubscribeReasonCode};
+use rumqttc::{AsyncClient, Event, EventLoop, Packet, QoS, SubAck, SubscribeReasonCode};
 use std::time::{Duration, Instant};
 use tokio::{sync::watch, task::AbortHandle, time::sleep};
 
 /// How soon after being told to sync the agent syncs when it is told again.
 const SOONEST: Duration = Duration::from_secs(2);
+
+/// Requests to the broker that wait for the connection.
+const MAX_WAITING_REQUESTS: usize = 10;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -105,21 +108,20 @@ impl Drop for Listening {
 
 /// Keeps listening, whatever becomes of the broker.
 async fn listen(at: WakeUpAt, authorities: Option<String>, heard: watch::Sender<Heard>) {
-    let (broker, options) = match options(&at, authorities.as_deref()) {
-        Ok(options) => options,
+    let (broker, client, mut events) = match client(&at, authorities.as_deref()) {
+        Ok(client) => client,
         Err(error) => {
             return tracing::warn!(
                 "the host has named a broker that this agent can't listen to: {error}. It waits for news at the host"
             );
         }
     };
-    let (client, mut events) = AsyncClient::new(options, 10);
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut trouble = None;
     loop {
         let lost = match events.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                let asked = client.try_subscribe(&at.topic, QoS::AtLeastOnce);
+                let asked = client.try_subscribe(at.topic.as_str(), QoS::AtLeastOnce);
                 asked.err().map(|error| error.to_string())
             }
             Ok(Event::Incoming(Packet::SubAck(answer))) if is_refusal(&answer) => {
@@ -157,13 +159,13 @@ async fn listen(at: WakeUpAt, authorities: Option<String>, heard: watch::Sender<
     }
 }
 
-fn options(
+fn client(
     at: &WakeUpAt,
     authorities: Option<&str>,
-) -> Result<(BrokerUrl, MqttOptions), BrokerError> {
+) -> Result<(BrokerUrl, AsyncClient, EventLoop), BrokerError> {
     let broker: BrokerUrl = at.url.parse()?;
-    let options = broker.options(authorities)?;
-    Ok((broker, options))
+    let (client, events) = broker.client(authorities, MAX_WAITING_REQUESTS)?;
+    Ok((broker, client, events))
 }
 
 fn is_refusal(answer: &SubAck) -> bool {

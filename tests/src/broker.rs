@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::{Context as _, bail, ensure};
 use mdm_wire::broker::BrokerUrl;
-use rumqttc::{AsyncClient, Event, EventLoop, Packet, QoS};
+use rumqttc::{AsyncClient, Event, EventLoop, Packet, PublishOptions, QoS};
 use std::{
     fs::{self, File},
     net::TcpStream,
@@ -205,7 +205,7 @@ impl Broker {
             while let Ok(event) = events.poll().await {
                 if let Event::Incoming(Packet::Publish(message)) = event {
                     lock(&noted).push(Message {
-                        topic: message.topic,
+                        topic: String::from_utf8_lossy(&message.topic).into_owned(),
                         payload: message.payload.to_vec(),
                     });
                 }
@@ -225,7 +225,7 @@ impl Broker {
             let said = async {
                 for _ in 0..times {
                     client
-                        .publish(topic, QoS::AtLeastOnce, false, payload)
+                        .publish(topic, payload.to_vec(), PublishOptions::at_least_once())
                         .await?;
                 }
                 std::future::pending::<anyhow::Result<()>>().await
@@ -258,7 +258,7 @@ impl Listener {
 
 fn client(url: &str) -> anyhow::Result<(AsyncClient, EventLoop)> {
     let broker: BrokerUrl = url.parse()?;
-    Ok(AsyncClient::new(broker.options(None)?, 100))
+    Ok(broker.client(None, 100)?)
 }
 
 async fn until(

@@ -1,9 +1,9 @@
 //! How a host and its agents reach a broker (MQTT): it carries "sync now", and nothing else.
 
 use percent_encoding::percent_decode_str;
-use rumqttc::{MqttOptions, TlsConfiguration, Transport};
+use rumqttc::{AsyncClient, ClientBuildError, EventLoop, MqttOptions, TlsConfiguration, Transport};
 use rustls_platform_verifier::BuilderVerifierExt as _;
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, str::FromStr, sync::Arc};
 use tokio_rustls::rustls::{
     self, ClientConfig, RootCertStore,
     crypto::ring,
@@ -12,8 +12,8 @@ use tokio_rustls::rustls::{
 use url::Url;
 use uuid::Uuid;
 
-/// How long a connection may be silent before each side asks whether the other is there.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Keep-alive interval of a connection, in seconds.
+const KEEP_ALIVE_SECONDS: u16 = 30;
 /// The largest message that is read, in bytes: "sync now" is its topic alone.
 const LARGEST_READ: usize = 1024;
 /// The largest message that is written, in bytes: that with the login.
@@ -38,6 +38,9 @@ pub enum BrokerError {
     /// TLS can't be had.
     #[error("TLS to the broker can't be set up: {0}")]
     Tls(#[from] rustls::Error),
+    /// The client library refuses the options.
+    #[error("the MQTT client can't be set up: {0}")]
+    Client(#[from] ClientBuildError),
 }
 
 impl FromStr for BrokerUrl {
@@ -92,13 +95,22 @@ impl BrokerUrl {
         self.0.port().unwrap_or(usual)
     }
 
-    /// What to connect with, as a client of a name that no other has. By TLS, the broker is vouched for by these
-    /// authorities, in PEM; none: by those that the system knows.
-    pub fn options(&self, authorities: Option<&str>) -> Result<MqttOptions, BrokerError> {
+    /// Returns an MQTT client with a unique client id, and the event loop that connects it. Up to `capacity` requests
+    /// wait for the event loop. `authorities` are the root certificates for TLS, in PEM; `None` uses the system's.
+    pub fn client(
+        &self,
+        authorities: Option<&str>,
+        capacity: usize,
+    ) -> Result<(AsyncClient, EventLoop), BrokerError> {
+        let builder = AsyncClient::builder(self.options(authorities)?);
+        Ok(builder.capacity(capacity).try_build()?)
+    }
+
+    fn options(&self, authorities: Option<&str>) -> Result<MqttOptions, BrokerError> {
         let host = self.0.host_str().unwrap_or_default();
-        let mut options = MqttOptions::new(client_name(), host, self.port());
+        let mut options = MqttOptions::new(client_name(), (host, self.port()));
         options
-            .set_keep_alive(KEEP_ALIVE)
+            .set_keep_alive(KEEP_ALIVE_SECONDS)
             .set_max_packet_size(LARGEST_READ, LARGEST_WRITTEN);
         let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
         if !self.0.username().is_empty() {
@@ -138,6 +150,7 @@ fn tls(authorities: Option<&str>) -> Result<ClientConfig, BrokerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rumqttc::ConnectAuth;
 
     #[test]
     fn a_broker_is_named_by_scheme_host_and_port_and_shown_without_its_login() {
@@ -162,14 +175,14 @@ mod tests {
     #[test]
     fn a_login_goes_to_the_broker_as_it_was_meant() {
         let url: BrokerUrl = "mqtt://an%40na:p%3Aq@broker".parse().unwrap();
-        let login = url.options(None).unwrap().credentials().unwrap();
-        assert_eq!(
-            (login.username.as_str(), login.password.as_str()),
-            ("an@na", "p:q")
-        );
+        let login = ConnectAuth::UsernamePassword {
+            username: "an@na".into(),
+            password: "p:q".into(),
+        };
+        assert_eq!(url.options(None).unwrap().auth(), &login);
         assert_eq!(url.without_login().whole(), "mqtt://broker");
         let url: BrokerUrl = "mqtt://broker".parse().unwrap();
-        assert!(url.options(None).unwrap().credentials().is_none());
+        assert_eq!(url.options(None).unwrap().auth(), &ConnectAuth::None);
     }
 
     #[test]

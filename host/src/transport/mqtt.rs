@@ -4,7 +4,7 @@ use super::{NotWoken, WakeUp};
 use crate::supervisor::Supervisor;
 use async_trait::async_trait;
 use mdm_wire::broker::{BrokerError, BrokerUrl};
-use rumqttc::{AsyncClient, Event, EventLoop, Packet, QoS};
+use rumqttc::{AsyncClient, Event, EventLoop, Packet, PublishOptions};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, watch},
@@ -36,8 +36,7 @@ impl Mqtt {
         authorities: Option<&str>,
         supervisor: &Supervisor,
     ) -> Result<Self, BrokerError> {
-        let options = broker.options(authorities)?;
-        let (client, events) = AsyncClient::new(options, MOST_WAITING);
+        let (client, events) = broker.client(authorities, MOST_WAITING)?;
         let not_yet = NotWoken(format!("the broker {broker} was not reached yet"));
         let (connection, seen) = watch::channel(Err(not_yet));
         let link = Arc::new(Link {
@@ -113,7 +112,7 @@ impl WakeUp for Mqtt {
         let mut connection = self.connection.clone();
         let closed = || NotWoken("the connection to the broker was closed".into());
         tokio::select! {
-            sent = self.client.publish(topic, QoS::AtLeastOnce, false, []) => sent.map_err(|_| closed()),
+            sent = self.client.publish(topic, Vec::new(), PublishOptions::at_least_once()) => sent.map_err(|_| closed()),
             lost = connection.wait_for(Result::is_err) => match lost {
                 Ok(now) => now.clone(),
                 Err(_) => Err(closed()),
