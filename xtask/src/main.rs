@@ -4,6 +4,7 @@
 mod attest;
 mod browser;
 mod debian;
+mod dependencies;
 mod examples;
 mod fuzz;
 mod reproduce;
@@ -34,9 +35,10 @@ cargo xtask <task>
   reproduce   builds the reference plugin in two folders, and compares the two
   attest      builds the reference plugin, and writes its bill of materials and its provenance
   ci          what CI runs: format, lints, documentation, dependencies, reproduce, attest, fuzz, tests
+  dependencies  advisories, bans, licenses and sources of what the lock files name, by cargo-deny
   programs    unpack the programs that the tests start: an OCI registry, an MQTT broker, PostgreSQL;
               `test` does it, too, and unpacks Chromium
-  setup       install what building the plugin needs; the other tasks do it, too";
+  setup       install what building the plugin and checking the dependencies need; the other tasks do it, too";
 
 fn main() -> ExitCode {
     if env::var_os(fuzz::AS_COMPILER).is_some() {
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
             _ => Err(anyhow::anyhow!("component <project> <file>")),
         },
         "ci" => ci(),
+        "dependencies" => dependencies::check(),
         "setup" => setup(),
         "programs" => debian::ensure_programs(),
         "help" | "--help" | "-h" => {
@@ -93,7 +96,7 @@ fn main() -> ExitCode {
 fn setup() -> anyhow::Result<()> {
     let toolchain = toolchain::ensure()?;
     println!("components are built with {toolchain:?}");
-    Ok(())
+    dependencies::ensure_deny()
 }
 
 fn demo() -> anyhow::Result<()> {
@@ -236,16 +239,7 @@ fn ci() -> anyhow::Result<()> {
     let mut doc = Command::new("cargo");
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run(doc.args(["doc", "--locked", "-j2", "--workspace", "--no-deps"]))?;
-    if Command::new("cargo")
-        .args(["deny", "--version"])
-        .output()?
-        .status
-        .success()
-    {
-        cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"])?;
-    } else {
-        println!("cargo-deny is not installed: the check of the dependencies is left out");
-    }
+    dependencies::check()?;
     reproduce::run()?;
     if attest::is_clean()? {
         attest::run()?;
