@@ -16,6 +16,8 @@ pub struct History {
     pub commands: BTreeMap<CommandId, Seen>,
     /// How the devices stood at the end, by their ids.
     pub devices: BTreeMap<String, AtTheEnd>,
+    /// Two commands of a device that one answer of the host showed as pending, with the device.
+    pub pending_together: Vec<(String, CommandId, CommandId)>,
     /// The audit trail at the end.
     pub audit: Audit,
 }
@@ -29,6 +31,8 @@ pub struct Request {
     pub wish: Wish,
     /// What it was answered.
     pub answer: Answer,
+    /// What later repeats of its idempotency key were answered.
+    pub repeats: Vec<Answer>,
 }
 
 /// What a client wants.

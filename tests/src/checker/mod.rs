@@ -29,6 +29,12 @@ pub enum Violation {
     /// A request was carried out twice.
     #[error("request {0} was made into two commands: {1} and {2}")]
     MadeTwice(usize, CommandId, CommandId),
+    /// An idempotency key was executed again.
+    #[error("the key of request {0} made command {1}, and its repeat was answered with {2:?}")]
+    KeyNotReplayed(usize, CommandId, Answer),
+    /// A device had two commands in flight.
+    #[error("commands {1} and {2} of device {0} were pending at the same time")]
+    TwoPending(String, CommandId, CommandId),
     /// An outcome was not for ever.
     #[error("command {0} was {1}, and then {2}")]
     TwoOutcomes(CommandId, String, String),
@@ -93,6 +99,14 @@ pub enum Violation {
 pub fn check(history: &History) -> Vec<Violation> {
     let mut found = Vec::new();
     requests(history, &mut found);
+    keys(history, &mut found);
+    for (device, one, other) in &history.pending_together {
+        found.push(Violation::TwoPending(
+            device.clone(),
+            one.clone(),
+            other.clone(),
+        ));
+    }
     commands(history, &mut found);
     origins(history, &mut found);
     for (id, device) in &history.devices {
@@ -145,6 +159,22 @@ fn requests(history: &History, found: &mut Vec<Violation>) {
                 said(&ended.status()),
             ));
         }
+    }
+}
+
+/// A repeat of a key is answered with the command that the key made, and with nothing else.
+fn keys(history: &History, found: &mut Vec<Violation>) {
+    for (number, request) in history.requests.iter().enumerate() {
+        let Answer::Accepted(made) = &request.answer else {
+            continue;
+        };
+        let others = request
+            .repeats
+            .iter()
+            .filter(|repeat| **repeat != request.answer);
+        found.extend(
+            others.map(|other| Violation::KeyNotReplayed(number, made.clone(), other.clone())),
+        );
     }
 }
 

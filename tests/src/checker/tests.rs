@@ -17,6 +17,7 @@ fn request(device: &str, wish: Wish, answer: Answer) -> Request {
         device: device.into(),
         wish,
         answer,
+        repeats: Vec::new(),
     }
 }
 
@@ -113,6 +114,7 @@ fn good() -> History {
             .into_iter()
             .map(|(id, end)| (id.to_owned(), end))
             .collect(),
+        pending_together: Vec::new(),
         audit: Audit {
             lines: lines.to_vec(),
             broken: None,
@@ -202,6 +204,28 @@ fn a_request_that_was_carried_out_twice_is_found() {
         history.device("phone").latest = Some("c5".into());
     };
     finds(twice, &[MadeTwice(4, "c4".into(), "c5".into())]);
+}
+
+#[test]
+fn a_key_that_was_executed_again_or_forgotten_is_found() {
+    let replayed = |history: &mut History| {
+        history.requests[4].repeats = vec![accepted("c4"), accepted("c4")];
+    };
+    finds(replayed, &[]);
+    for other in [accepted("c9"), Answer::Refused("conflict".into())] {
+        let found = KeyNotReplayed(4, "c4".into(), other.clone());
+        finds(
+            |history| history.requests[4].repeats = vec![accepted("c4"), other],
+            &[found],
+        );
+    }
+}
+
+#[test]
+fn two_commands_of_a_device_that_were_pending_at_the_same_time_are_found() {
+    let two = ("phone".to_owned(), "c3".to_owned(), "c4".to_owned());
+    let found = TwoPending("phone".into(), "c3".into(), "c4".into());
+    finds(|history| history.pending_together.push(two), &[found]);
 }
 
 #[test]

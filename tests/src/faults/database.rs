@@ -1,25 +1,12 @@
-//! PostgreSQL and two replicas of the host over it, behind a proxy that sends each connection to another of them: the
-//! database is killed or can't be written for a while, or one of the replicas is killed.
+//! PostgreSQL under two replicas is killed or can't be written for a while, or one of the replicas is killed.
 
-use super::{
-    Fault,
-    stage::{Setting, Stage},
-};
-use crate::{lab::Lab, postgres::Postgres, proxy::Proxy};
+use super::{Fault, fleet::Fleet, stage::Stage};
 
 /// SIGKILL of PostgreSQL, or an operator who makes it read-only.
 pub(super) struct Database(Fleet);
 
 /// SIGKILL of one replica, while the other goes on.
 pub(super) struct Replica(Fleet);
-
-/// What is beside the first host.
-struct Fleet {
-    // The hosts end before their database does.
-    second: Lab,
-    _road: Proxy,
-    postgres: Postgres,
-}
 
 impl Database {
     pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
@@ -32,29 +19,6 @@ impl Replica {
     pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
         let (stage, fleet) = Fleet::set_up(seed)?;
         Ok((stage, Box::new(Self(fleet))))
-    }
-}
-
-impl Fleet {
-    fn set_up(seed: u64) -> anyhow::Result<(Stage, Self)> {
-        let postgres = Postgres::start()?;
-        let url = postgres.database("mdm")?;
-        let lab = Lab::with(&["--store", &url], "info")?;
-        let second = Lab::replica_of(&lab)?;
-        let road = Proxy::start(vec![lab.address(), second.address()])?;
-        let setting = Setting {
-            agents_at: Some(&road.url()),
-            clients_at: Some(&road.url()),
-            is_store_remote: true,
-            ..Setting::default()
-        };
-        let stage = Stage::on(lab, seed, &setting)?;
-        let fleet = Self {
-            second,
-            _road: road,
-            postgres,
-        };
-        Ok((stage, fleet))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The load: clients that reset, remove, replace and cancel, all of them at once, in an order that a seed decides.
 
-use super::record::Record;
+use super::record::{KeyedRequest, Record};
 use crate::{
     checker::{Answer, History, Wish},
     lab::http_client,
@@ -73,6 +73,19 @@ impl Caller {
         Ok(response.await?.error_for_status()?.json().await?)
     }
 
+    /// Sends a request with a key again, once, and keeps the answer.
+    pub(super) async fn repeat(&self, record: &Record, request: &KeyedRequest) {
+        let KeyedRequest {
+            path, body, key, ..
+        } = request;
+        let answer = match self.post(path, body, Some(key)).await {
+            Some((status, _)) if status.is_server_error() => Answer::Lost,
+            Some((status, said)) => heard(record, status, &said),
+            None => Answer::Lost,
+        };
+        record.repeated(request.number, answer);
+    }
+
     /// What an answer says; none: it was lost.
     async fn post(
         &self,
@@ -136,6 +149,11 @@ impl Load {
 impl Client {
     async fn work(mut self) {
         while !self.is_over.load(Ordering::Relaxed) {
+            if self.random.u8(0..8) == 0 {
+                for request in self.record.some_keyed(&mut self.random, 1) {
+                    self.caller.repeat(&self.record, &request).await;
+                }
+            }
             let wish = self.wish();
             let ends = matches!(wish, Wish::Cancel(_));
             let answer = self.ask(wish).await;
@@ -193,7 +211,11 @@ impl Client {
             match self.caller.post(&path, &body, key.as_deref()).await {
                 // That the host can't serve now says nothing of what it did before.
                 Some((status, _)) if attempt > 0 && status.is_server_error() => {}
-                Some((status, said)) => answer = self.heard(status, &said),
+                Some((status, said)) => match self.heard(status, &said) {
+                    // The first request may be on its way still, and be executed after this refusal.
+                    Answer::Refused(_) if attempt > 0 => break,
+                    heard => answer = heard,
+                },
                 None => {}
             }
             if answer != Answer::Lost || key.is_none() {
@@ -202,22 +224,35 @@ impl Client {
             sleep(REPEATS_AFTER).await;
         }
         self.record.answered(number, answer.clone());
+        if let Some(key) = key {
+            self.record.keep_keyed(KeyedRequest {
+                number,
+                path,
+                body,
+                key,
+            });
+        }
         answer
     }
 
     /// What an answer comes to.
     fn heard(&mut self, status: StatusCode, said: &Value) -> Answer {
-        let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
-        if status.is_success() {
-            return Answer::Accepted(text("id"));
-        }
-        let kind = text("type");
-        if kind == "conflict" {
+        if said["type"] == "conflict" {
             self.pending = said["command"].as_str().map(str::to_owned);
         }
-        if self.record.is_uncertain(status) {
-            return Answer::Lost;
-        }
-        Answer::Refused(kind)
+        heard(&self.record, status, said)
+    }
+}
+
+/// What an answer comes to.
+fn heard(record: &Record, status: StatusCode, said: &Value) -> Answer {
+    let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
+    if status.is_success() {
+        return Answer::Accepted(text("id"));
+    }
+    // That the host can't serve now says nothing of what it did before.
+    match record.is_uncertain(status) {
+        true => Answer::Lost,
+        false => Answer::Refused(text("type")),
     }
 }

@@ -8,6 +8,9 @@ mod broker;
 mod clock;
 mod database;
 mod disk;
+mod fleet;
+mod frozen;
+mod keys;
 mod kills;
 mod load;
 mod network;
@@ -35,6 +38,8 @@ const ROUNDS_OF_STAGE: u32 = 25;
 pub enum Kind {
     /// SIGKILL of the host.
     Host,
+    /// SIGKILL of the host, and idempotency keys that are repeated afterwards.
+    Keys,
     /// SIGKILL of agents.
     Agent,
     /// SIGKILL of both.
@@ -43,6 +48,12 @@ pub enum Kind {
     Database,
     /// SIGKILL of one of two replicas.
     Replica,
+    /// SIGSTOP of one of two replicas.
+    FrozenReplica,
+    /// SIGSTOP of the leader of two replicas.
+    FrozenLeader,
+    /// SIGSTOP of PostgreSQL under two replicas.
+    SilentDatabase,
     /// SIGKILL of the MQTT broker.
     Broker,
     /// The disk of the database is full.
@@ -58,12 +69,16 @@ pub enum Kind {
 }
 
 /// All of them.
-pub const KINDS: [Kind; 11] = [
+pub const KINDS: [Kind; 15] = [
     Kind::Host,
+    Kind::Keys,
     Kind::Agent,
     Kind::Both,
     Kind::Database,
     Kind::Replica,
+    Kind::FrozenReplica,
+    Kind::FrozenLeader,
+    Kind::SilentDatabase,
     Kind::Broker,
     Kind::Disk,
     Kind::ReadOnly,
@@ -113,10 +128,14 @@ impl Kind {
     fn set_up(self, seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
         match self {
             Self::Host => Ok((Stage::new(seed)?, Box::new(kills::Host))),
+            Self::Keys => Ok((Stage::new(seed)?, Box::new(keys::Repeated))),
             Self::Agent => Ok((Stage::new(seed)?, Box::new(kills::Agents))),
             Self::Both => Ok((Stage::new(seed)?, Box::new(kills::Both))),
             Self::Database => database::Database::set_up(seed),
             Self::Replica => database::Replica::set_up(seed),
+            Self::FrozenReplica => frozen::Replica::set_up(seed),
+            Self::FrozenLeader => frozen::Leader::set_up(seed),
+            Self::SilentDatabase => frozen::Database::set_up(seed),
             Self::Broker => broker::Killed::set_up(seed),
             Self::Disk => disk::FullDisk::set_up(seed),
             Self::ReadOnly => read_only::ReadOnly::set_up(seed),
@@ -129,10 +148,14 @@ impl Kind {
     fn word(self) -> &'static str {
         match self {
             Self::Host => "host",
+            Self::Keys => "keys",
             Self::Agent => "agent",
             Self::Both => "both",
             Self::Database => "database",
             Self::Replica => "replica",
+            Self::FrozenReplica => "frozen-replica",
+            Self::FrozenLeader => "frozen-leader",
+            Self::SilentDatabase => "silent-database",
             Self::Broker => "broker",
             Self::Disk => "disk",
             Self::ReadOnly => "read-only",

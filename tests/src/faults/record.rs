@@ -6,6 +6,7 @@ use crate::{
     lab::{Device, Lab, text},
 };
 use anyhow::Context as _;
+use fastrand::Rng;
 use mdm_agent::state::Home;
 use mdm_wire::decisions::{Command, PolicyState, Status};
 use reqwest::StatusCode;
@@ -15,6 +16,16 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
+/// A request with an idempotency key, as it can be sent again.
+#[derive(Clone)]
+pub(super) struct KeyedRequest {
+    /// The number of the request in the history.
+    pub(super) number: usize,
+    pub(super) path: String,
+    pub(super) body: Value,
+    pub(super) key: String,
+}
+
 /// Everything that was seen so far. Copies share it.
 #[derive(Clone)]
 pub(super) struct Record(Arc<Inner>);
@@ -22,6 +33,8 @@ pub(super) struct Record(Arc<Inner>);
 struct Inner {
     devices: Vec<String>,
     history: Mutex<History>,
+    /// Requests with a key that were answered, or whose answer was lost.
+    keyed: Mutex<Vec<KeyedRequest>>,
     passwords: AtomicU32,
     /// Whether an answer of 500 and above may come of something that was done: the store was out of reach when it
     /// was to say so.
@@ -35,6 +48,7 @@ impl Record {
         Self(Arc::new(Inner {
             devices: devices.iter().map(|device| device.id.clone()).collect(),
             history: Mutex::default(),
+            keyed: Mutex::default(),
             passwords: AtomicU32::default(),
             is_store_remote,
             audit_read: Mutex::default(),
@@ -71,6 +85,7 @@ impl Record {
             device: device.to_owned(),
             wish,
             answer: Answer::Lost,
+            repeats: Vec::new(),
         });
         history.requests.len() - 1
     }
@@ -79,6 +94,45 @@ impl Record {
         if let Some(request) = self.history().requests.get_mut(number) {
             request.answer = answer;
         }
+    }
+
+    /// Keeps a request with a key for later repeats. A refusal keeps no key: its repeat is a new request.
+    pub(super) fn keep_keyed(&self, request: KeyedRequest) {
+        let answer = self
+            .history()
+            .requests
+            .get(request.number)
+            .map(|it| it.answer.clone());
+        if !matches!(answer, None | Some(Answer::Refused(_))) {
+            self.keyed().push(request);
+        }
+    }
+
+    /// Up to `most` of the requests with a key, by chance.
+    pub(super) fn some_keyed(&self, random: &mut Rng, most: usize) -> Vec<KeyedRequest> {
+        let keyed = self.keyed();
+        random.choose_multiple(keyed.iter().cloned(), most)
+    }
+
+    /// A request was repeated by its key, with this answer. Where the first answer was lost, this is the first.
+    pub(super) fn repeated(&self, number: usize, answer: Answer) {
+        if answer == Answer::Lost {
+            return;
+        }
+        let mut history = self.history();
+        let Some(request) = history.requests.get_mut(number) else {
+            return;
+        };
+        match (&request.answer, &answer) {
+            // The first request may be on its way still, and be executed after this refusal.
+            (Answer::Lost, Answer::Refused(_)) => {}
+            (Answer::Lost, _) => request.answer = answer,
+            _ => request.repeats.push(answer),
+        }
+    }
+
+    fn keyed(&self) -> MutexGuard<'_, Vec<KeyedRequest>> {
+        self.0.keyed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at a device's commands as the host shows them. Only one may look at a device at a time.
@@ -91,6 +145,11 @@ impl Record {
         let mut status = caller.get(&path).await?;
         let commands: Vec<Command> = serde_json::from_value(status["history"].take())?;
         let mut history = self.history();
+        let mut pending = commands.iter().filter(|it| it.status == Status::Pending);
+        if let (Some(one), Some(other)) = (pending.next(), pending.next()) {
+            let two = (device.to_owned(), one.id.clone(), other.id.clone());
+            history.pending_together.push(two);
+        }
         for command in commands {
             let seen = history.commands.entry(command.id).or_insert_with(|| Seen {
                 device: device.to_owned(),

@@ -16,7 +16,10 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::JoinSet,
+};
 
 /// How long it may take, once everything is healed, until every command has its outcome.
 const LONGEST_SETTLING: Duration = Duration::from_secs(60);
@@ -131,6 +134,19 @@ impl Stage {
             &self.record,
             &mut self.random,
         ));
+    }
+
+    /// Sends up to `most` of the requests with an idempotency key again, all at once.
+    pub(super) fn repeat_keys(&mut self, most: usize) {
+        let requests = self.record.some_keyed(&mut self.random, most);
+        self.runtime.block_on(async {
+            let mut repeats = JoinSet::new();
+            for request in requests {
+                let (caller, record) = (self.caller.clone(), self.record.clone());
+                repeats.spawn(async move { caller.repeat(&record, &request).await });
+            }
+            repeats.join_all().await;
+        });
     }
 
     /// How many requests were refused for this so far.

@@ -18,6 +18,26 @@ fn a_sigkill_of_the_host_loses_no_command_and_doubles_none() {
 }
 
 #[test]
+fn idempotency_keys_that_are_repeated_across_kills_execute_once() {
+    survives(Kind::Keys, 6);
+}
+
+#[test]
+fn a_frozen_replica_delays_no_call_to_another_replica_beyond_five_seconds() {
+    survives(Kind::FrozenReplica, 3);
+}
+
+#[test]
+fn a_frozen_leader_is_replaced_within_fifteen_seconds() {
+    survives(Kind::FrozenLeader, 3);
+}
+
+#[test]
+fn a_silent_database_keeps_no_call_waiting_beyond_its_limit() {
+    survives(Kind::SilentDatabase, 3);
+}
+
+#[test]
 fn a_sigkill_of_agents_loses_no_command_and_doubles_none() {
     survives(Kind::Agent, 6);
 }

@@ -1,0 +1,216 @@
+//! Processes that freeze (SIGSTOP) under load and continue later: one of two replicas, or PostgreSQL.
+
+use super::{Fault, fleet::Fleet, stage::Stage};
+use crate::lab::{Device, Lab, Make, http_client};
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+/// A frozen replica must not delay a call to another replica longer.
+const REPLICA_LIMIT: Duration = Duration::from_secs(5);
+
+/// A frozen leader is replaced within this time.
+const LEADER_LIMIT: Duration = Duration::from_secs(15);
+
+/// No call to a host waits longer for a silent database.
+const DATABASE_LIMIT: Duration = Duration::from_secs(10);
+
+/// One of two replicas freezes, and the other one serves.
+pub(super) struct Replica(Fleet);
+
+/// The leader of two replicas freezes, and the other one takes its work over.
+pub(super) struct Leader {
+    fleet: Fleet,
+    /// Never on, so that its commands stay pending until the leader expires them.
+    drawer: Device,
+}
+
+/// PostgreSQL freezes, and both replicas go on answering.
+pub(super) struct Database(Fleet);
+
+impl Replica {
+    pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
+        let (stage, fleet) = Fleet::set_up(seed)?;
+        Ok((stage, Box::new(Self(fleet))))
+    }
+}
+
+impl Leader {
+    pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
+        let (stage, fleet) = Fleet::set_up(seed)?;
+        let drawer = stage.lab.enroll(Make {
+            name: "drawer",
+            ..Make::default()
+        })?;
+        Ok((stage, Box::new(Self { fleet, drawer })))
+    }
+}
+
+impl Database {
+    pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
+        let (stage, fleet) = Fleet::set_up(seed)?;
+        Ok((stage, Box::new(Self(fleet))))
+    }
+}
+
+impl Fault for Replica {
+    fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
+        let time = Duration::from_millis(stage.random.u64(500..=8_000));
+        let [frozen, other] = match stage.random.bool() {
+            true => [&stage.lab, &self.0.second],
+            false => [&self.0.second, &stage.lab],
+        };
+        let _frozen = Frozen::one(frozen.host_process()?)?;
+        let begun = Instant::now();
+        while begun.elapsed() < time {
+            post(
+                stage,
+                other,
+                "/enrollment-tokens",
+                &json!({}),
+                REPLICA_LIMIT,
+            )
+            .context("beside a frozen replica")?;
+        }
+        Ok(())
+    }
+}
+
+impl Fault for Leader {
+    fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
+        // Whoever of the two leads: the other one must expire the command.
+        let [frozen, other] = match stage.random.bool() {
+            true => [&stage.lab, &self.fleet.second],
+            false => [&self.fleet.second, &stage.lab],
+        };
+        let _frozen = Frozen::one(frozen.host_process()?)?;
+        let device = &self.drawer.id;
+        let path = format!("/devices/{device}/password/reset");
+        let body = json!({"password": "4271", "terms": {"valid_for": 1}});
+        let command = post(stage, other, &path, &body, REPLICA_LIMIT)?;
+        let id = command["id"].as_str().context("a command has no id")?;
+        let expires = Instant::now() + Duration::from_secs(1);
+        loop {
+            let path = format!("/devices/{device}/password/status");
+            let status = get(stage, other, &path, REPLICA_LIMIT)?;
+            let history = status["history"].as_array().context("no history")?;
+            let command = history.iter().find(|it| it["id"] == id);
+            let status = &command.context("the command is gone")?["status"];
+            if status["failed"] == "expired" {
+                return Ok(());
+            }
+            ensure!(
+                *status == "pending" && Instant::now() < expires + LEADER_LIMIT,
+                "a frozen replica was not replaced as the leader: command {id} is {status}"
+            );
+        }
+    }
+}
+
+impl Fault for Database {
+    fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
+        let time = stage.random.u64(500..=12_000);
+        let frozen = Frozen::with_children(self.0.postgres.process()?)?;
+        let begun = Instant::now();
+        for lab in [&stage.lab, &self.0.second] {
+            for path in ["/ready", "/metrics", "/api/v1/devices"] {
+                let url = format!("{}{path}", lab.url());
+                let asked = Instant::now();
+                let request = http_client().get(&url).bearer_auth(lab.token()?);
+                let answer = stage
+                    .runtime
+                    .block_on(request.timeout(2 * DATABASE_LIMIT).send());
+                ensure!(
+                    answer.is_ok() && asked.elapsed() < DATABASE_LIMIT,
+                    "while the database was silent, {url} took {:?}: {answer:?}",
+                    asked.elapsed()
+                );
+            }
+        }
+        if let Some(rest) = Duration::from_millis(time).checked_sub(begun.elapsed()) {
+            std::thread::sleep(rest);
+        }
+        drop(frozen);
+        Ok(())
+    }
+}
+
+/// Asks a host for a change, which it must accept within the limit.
+fn post(
+    stage: &Stage,
+    lab: &Lab,
+    path: &str,
+    body: &Value,
+    limit: Duration,
+) -> anyhow::Result<Value> {
+    let request = http_client().post(format!("{}/api/v1{path}", lab.url()));
+    answer(stage, lab, request.json(body), limit).with_context(|| format!("POST {path}"))
+}
+
+/// Reads from a host, which must answer within the limit.
+fn get(stage: &Stage, lab: &Lab, path: &str, limit: Duration) -> anyhow::Result<Value> {
+    let request = http_client().get(format!("{}/api/v1{path}", lab.url()));
+    answer(stage, lab, request, limit).with_context(|| format!("GET {path}"))
+}
+
+fn answer(
+    stage: &Stage,
+    lab: &Lab,
+    request: reqwest::RequestBuilder,
+    limit: Duration,
+) -> anyhow::Result<Value> {
+    let request = request.bearer_auth(lab.token()?).timeout(limit);
+    stage.runtime.block_on(async {
+        let answer = request.send().await?.error_for_status()?;
+        Ok(answer.json().await?)
+    })
+}
+
+/// Processes that are frozen until this is dropped.
+struct Frozen(Vec<u32>);
+
+impl Frozen {
+    fn one(process: u32) -> anyhow::Result<Self> {
+        let frozen = Self(vec![process]);
+        frozen.signal("-STOP")?;
+        Ok(frozen)
+    }
+
+    /// The process first, so that it starts no more children.
+    fn with_children(process: u32) -> anyhow::Result<Self> {
+        let mut frozen = Self::one(process)?;
+        let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
+        for child in children.split_whitespace() {
+            let child = child.parse()?;
+            // A child that has just ended needs no signal.
+            if signal("-STOP", child).is_ok() {
+                frozen.0.push(child);
+            }
+        }
+        Ok(frozen)
+    }
+
+    fn signal(&self, signal_name: &str) -> anyhow::Result<()> {
+        self.0
+            .iter()
+            .try_for_each(|process| signal(signal_name, *process))
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let _ = self.signal("-CONT");
+    }
+}
+
+fn signal(name: &str, process: u32) -> anyhow::Result<()> {
+    let status = Command::new("kill")
+        .args([name, &process.to_string()])
+        .status()?;
+    ensure!(status.success(), "kill {name} {process}: {status}");
+    Ok(())
+}
