@@ -9,7 +9,8 @@ use crate::{
 };
 use mdm_wire::{
     signature::{AGENT, NEW},
-    sync::{KEYS_PATH, RotateKeysRequest, RotateKeysResponse},
+    succession::Succession,
+    sync::{KEYS_PATH, RotateKeysRequest, RotateKeysResponse, SUCCESSION_PATH, SuccessionRequest},
 };
 
 /// Makes new keys, and uses them once the host knows them. Should the host be out of reach, the running agent
@@ -42,17 +43,50 @@ pub async fn finish(home: &Home, power_cut: Option<RotationStep>) -> Result<(), 
         }
     }
     reached(RotationStep::Tell, power_cut)?;
+    let former = agent.keys.signing_key().map_err(AgentError::from)?;
+    let signing_key = next.signing_key().map_err(AgentError::from)?;
+    let succession = Succession::sign(
+        &agent.device,
+        &former,
+        next.public_key().map_err(AgentError::from)?,
+        signing_key.verifying_key().clone(),
+    );
+    let succession = succession.map_err(AgentError::from)?;
     home.agent
         .change(|changed| {
             if changed.next_keys.as_ref() == Some(next) {
-                changed.next_keys = None;
-                let before = std::mem::replace(&mut changed.keys, next.clone());
-                changed.earlier_keys.push(before);
+                changed.change_keys(next.clone(), succession.clone());
             }
         })
         .map_err(AgentError::from)?;
     tracing::info!("the device uses new keys");
     Ok(())
+}
+
+/// Shows how the device's keys followed on each other, to a host that may not know the latest. Whether that helped, the
+/// next sync tells.
+pub(crate) async fn prove(home: &Home) -> Result<(), CallError> {
+    let agent = home.agent.read().map_err(AgentError::from)?;
+    if agent.successions.is_empty() {
+        return Ok(());
+    }
+    let key = agent.keys.signing_key().map_err(AgentError::from)?;
+    let request = SuccessionRequest {
+        successions: agent.successions.clone(),
+    };
+    let http = http_client(&agent.host, agent.authorities.as_deref(), 0)?;
+    let proven = agent
+        .caller(&[(AGENT, &key)])
+        .post::<RotateKeysResponse>(&http, SUCCESSION_PATH, None, &request)
+        .await;
+    match proven {
+        Ok(_) => {
+            tracing::warn!("the host was shown how the device's keys followed on earlier ones");
+            Ok(())
+        }
+        Err(error @ CallError::Agent(_)) => Err(error),
+        Err(_) => Ok(()),
+    }
 }
 
 async fn tell(agent: &Agent, with: &DeviceKeys, next: &DeviceKeys) -> Result<(), CallError> {

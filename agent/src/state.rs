@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use mdm_wire::{
     sealing::{Binding, Payload, PublicKey, Sealed, SealingError},
     signing_key::VerifyingKey,
+    succession::{MOST_SUCCESSIONS, Succession},
     sync::{EnrollResponse, Report, ReportedOutcome, SealedCommand},
     time::{self, Timestamp},
     words::{CommandId, Policy},
@@ -45,6 +46,13 @@ pub struct Agent {
     pub next_keys: Option<DeviceKeys>,
     /// Those that it had before, for as long as there may be a command that was sealed to them.
     pub earlier_keys: Vec<DeviceKeys>,
+    /// How its keys followed on each other, the latest [`MOST_SUCCESSIONS`]: with that it gets in at a host that was
+    /// restored from a backup.
+    #[serde(default)]
+    pub successions: Vec<Succession>,
+    /// What the host gave it to keep, last.
+    #[serde(default)]
+    pub witness: Option<String>,
     /// What the reset token is wrapped with: the host has the other half.
     pub token_key: PublicKey,
     /// The agent's version.
@@ -118,6 +126,8 @@ impl Agent {
             keys,
             next_keys: None,
             earlier_keys: Vec::new(),
+            successions: Vec::new(),
+            witness: None,
             token_key: enrolled.token_key,
             agent_version: String::new(),
             direct_boot_aware: true,
@@ -163,6 +173,16 @@ impl Agent {
         if let Some(token) = &mut self.token {
             token.ciphertext.clear();
         }
+    }
+
+    /// The device uses these keys from now on; its former ones state that they follow.
+    pub fn change_keys(&mut self, next: DeviceKeys, succession: Succession) {
+        self.successions.push(succession);
+        let too_many = self.successions.len().saturating_sub(MOST_SUCCESSIONS);
+        self.successions.drain(..too_many);
+        self.next_keys = None;
+        let before = std::mem::replace(&mut self.keys, next);
+        self.earlier_keys.push(before);
     }
 
     /// A command has its outcome: it is remembered, to be reported, and nothing is left to do.

@@ -66,6 +66,10 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
             Err(CallError::Refused(problem)) if drop_report(home, &problem)? => {}
             Err(error @ CallError::Agent(_)) => return Err(error),
             Err(error) => {
+                if matches!(error, CallError::NotKnown { .. }) {
+                    // It may be restored from a backup, and know earlier keys.
+                    rotation::prove(home).await?;
+                }
                 let text = error.to_string();
                 if trouble.as_ref() != Some(&text) {
                     tracing::warn!("{text}; trying again");
@@ -120,6 +124,7 @@ pub(crate) async fn sync_once(
         holding: agent.holding.iter().map(|held| held.id.clone()).collect(),
         policy: agent.policy.clone(),
         wait_seconds: wait,
+        witness: agent.witness.clone(),
     };
     tracing::trace!(?request, "sync");
     let key = agent.keys.signing_key().map_err(AgentError::from)?;
@@ -180,6 +185,7 @@ pub fn take(home: &Home, request: &SyncRequest, response: SyncResponse) -> Resul
             agent.lifted_policy = None;
         }
         agent.policy = response.policy;
+        agent.witness = response.witness.or(agent.witness.take());
     });
     change.map_err(AgentError::from)?;
     let is_news = request.policy != policy;
@@ -310,12 +316,14 @@ mod tests {
             holding: Vec::new(),
             policy: agent.policy,
             wait_seconds: 0,
+            witness: None,
         };
         let response = SyncResponse {
             commands: commands.iter().map(|id| remove(home, id)).collect(),
             withdrawn: withdrawn.iter().map(|id| (*id).into()).collect(),
             policy,
             wake_up: None,
+            witness: None,
         };
         take(home, &request, response).unwrap();
         home.agent.read().unwrap()

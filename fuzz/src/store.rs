@@ -199,6 +199,7 @@ impl Devices for OneDevice {
         let pending = state.commands.iter();
         let pending = pending.filter(|(command, _)| command.status == Status::Pending);
         let delivery = |(command, sealed): &(Command, Option<Sealed>)| Delivery {
+            is_held: false,
             command: command.clone(),
             sealed: sealed.clone(),
         };
@@ -369,6 +370,34 @@ impl Enrollment for OneDevice {
 
     async fn replace_host_key(&self, _: VerifyingKey, _: RequestRecord) -> Result<()> {
         Ok(())
+    }
+}
+
+/// It is never restored.
+#[async_trait]
+impl Restores for OneDevice {
+    async fn restore_state(&self) -> Result<RestoreState> {
+        Ok(RestoreState {
+            epoch: 1,
+            undecided_since: None,
+            held: 0,
+        })
+    }
+
+    async fn begin_epoch(&self, _: u64, _: u64, _: AuditEntry) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn held_commands(&self, _: Option<&String>, _: u32) -> Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+
+    async fn release_held(&self, _: AuditEntry) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn end_restore(&self, _: AuditEntry) -> Result<bool> {
+        Ok(true)
     }
 }
 
@@ -583,10 +612,6 @@ impl Shared for OneDevice {
 
 #[async_trait]
 impl Lifecycle for OneDevice {
-    async fn note_restored(&self, _: AuditEntry) -> Result<()> {
-        Ok(())
-    }
-
     async fn close(&self) -> Result<()> {
         Ok(())
     }

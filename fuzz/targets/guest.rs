@@ -70,6 +70,7 @@ fn sync(told: Told, reports: Vec<Report>) -> Answer {
         holding: vec![],
         policy: None,
         wait_seconds: 0,
+        witness: None,
     };
     let body = serde_json::to_vec(&request).expect("it can be written");
     HOST.call(Method::POST, SYNC_PATH, &body)

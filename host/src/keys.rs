@@ -81,6 +81,21 @@ impl HostKeys {
         format!("mdm/{}", hex.collect::<String>())
     }
 
+    /// What shows that this host has made a witness.
+    pub fn witness_mac(&self, content: &[u8]) -> [u8; 32] {
+        *mac(&derive(&self.secret, "witnesses", 0), &[content])
+    }
+
+    /// Whether this host has made a witness, in a time that does not depend on how much of the MAC is right.
+    pub fn is_witness_mac(&self, content: &[u8], shown: &[u8; 32]) -> bool {
+        #[allow(clippy::expect_used)]
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(derive(&self.secret, "witnesses", 0).as_slice())
+                .expect("HMAC takes a key of any length");
+        mac.update(content);
+        mac.verify_slice(shown).is_ok()
+    }
+
     /// What vouches for compiled plugins.
     pub fn artifact_key(&self) -> [u8; 32] {
         *derive(&self.secret, "compiled plugins", 0)

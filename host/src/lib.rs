@@ -31,3 +31,4 @@ mod text;
 pub mod token;
 pub mod transport;
 pub mod webhook;
+pub mod witness;

@@ -142,6 +142,7 @@ impl Agent {
             holding: Vec::new(),
             policy: None,
             wait_seconds: 0,
+            witness: None,
         };
         serde_json::to_vec(&request).unwrap()
     }

@@ -140,6 +140,7 @@ async fn signed_row(
     serde_json::from_slice::<SyncRequest>(&body).unwrap();
     let body = serde_json::to_vec(&SyncResponse {
         wake_up: None,
+        witness: None,
         commands: Vec::new(),
         withdrawn: Vec::new(),
         policy: None,

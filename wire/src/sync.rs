@@ -5,10 +5,12 @@
 //! | `POST /agent/v1/enroll` | the new key (`new`), and `Authorization: Bearer <enrollment token>` | [`EnrollRequest`] | [`EnrollResponse`] |
 //! | `POST /agent/v1/sync` | the device's key (`agent`) | [`SyncRequest`] | [`SyncResponse`] |
 //! | `POST /agent/v1/keys` | the device's key (`agent`) and the new one (`new`) | [`RotateKeysRequest`] | [`RotateKeysResponse`] |
+//! | `POST /agent/v1/successions` | the device's key (`agent`) | [`SuccessionRequest`] | [`RotateKeysResponse`] |
 //!
 //! An error is answered with a [`Problem`]. The host signs every answer to a call whose signature it has verified, errors
 //! too; [`signature`](crate::signature) and [`answer`](crate::answer) say how. What is not signed may be anybody's word,
-//! so an agent only tries again later, and never gives up:
+//! so an agent only tries again later, and never gives up. A 401 that is not signed may come of a host that was restored from
+//! a backup, and knows the agent by earlier keys: an agent that has changed its keys shows then, too, how they followed:
 //!
 //! | answer | signed | what an agent does |
 //! | --- | --- | --- |
@@ -23,6 +25,7 @@ use crate::{
     decisions::Refusal,
     sealing::{PublicKey, Sealed},
     signing_key::VerifyingKey,
+    succession::Succession,
     time::{self, Timestamp},
     words::{Action, CommandId, Condition, Failure, ManagementMode, Outcome, Policy, ResetOptions},
 };
@@ -35,6 +38,8 @@ pub const ENROLL_PATH: &str = "/agent/v1/enroll";
 pub const SYNC_PATH: &str = "/agent/v1/sync";
 /// Where an agent tells the keys that it uses from then on.
 pub const KEYS_PATH: &str = "/agent/v1/keys";
+/// Where an agent proves that its keys followed on those that the host knows.
+pub const SUCCESSION_PATH: &str = "/agent/v1/successions";
 /// The longest that a host lets an agent wait for news, in seconds.
 pub const LONGEST_WAIT: u32 = 60;
 
@@ -92,6 +97,15 @@ pub struct RotateKeysRequest {
     pub signing_key: VerifyingKey,
 }
 
+/// An agent whose host knows only former keys of it, because its store was replaced by an older one, proves that the key
+/// that it signs with followed on them.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SuccessionRequest {
+    /// The statements of the agent's former keys, oldest first; at most
+    /// [`MOST_SUCCESSIONS`](crate::succession::MOST_SUCCESSIONS).
+    pub successions: Vec<Succession>,
+}
+
 /// The host knows the new keys, and takes no others any more.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RotateKeysResponse {}
@@ -114,6 +128,9 @@ pub struct SyncRequest {
     /// How long to wait for news if there is none, in seconds; at most [`LONGEST_WAIT`].
     #[serde(default)]
     pub wait_seconds: u32,
+    /// The witness that the host gave it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<String>,
 }
 
 /// What an agent says of a command that it carried out.
@@ -195,6 +212,10 @@ pub struct SyncResponse {
     /// Where the agent is told to sync, if not by waiting at the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wake_up: Option<WakeUpAt>,
+    /// What the agent keeps, and shows with its next sync: so the host notices if its store is replaced by an older one.
+    /// It is opaque: no agent reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<String>,
 }
 
 /// Where an agent is told "sync now", and nothing else. It need not wait for news at the host while it can listen

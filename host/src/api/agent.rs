@@ -7,7 +7,7 @@ use mdm_wire::{
     signature::{AGENT, NEW},
     sync::{
         Answered as _, EnrollRequest, EnrollResponse, RotateKeysRequest, RotateKeysResponse,
-        SyncResponse,
+        SuccessionRequest, SyncResponse,
     },
 };
 use std::sync::Arc;
@@ -46,4 +46,13 @@ pub(super) async fn rotate_keys(
     let request: RotateKeysRequest = call.json()?;
     call.by_new_key(&agent.device, &request.signing_key)?;
     Ok(Json(host.rotate_keys(&agent.device, request).await?))
+}
+
+pub(super) async fn succeed(
+    State(host): State<Arc<Service>>,
+    call: SignedCall,
+) -> Result<Json<RotateKeysResponse>, ApiError> {
+    let SuccessionRequest { successions } = call.json()?;
+    let (agent, keys) = call.by_successor(&host, &successions).await?;
+    Ok(Json(host.rotate_keys(&agent.device, keys).await?))
 }

@@ -15,6 +15,7 @@ pub mod document;
 mod fleet;
 mod follow;
 mod held;
+pub mod held_commands;
 mod host_header;
 mod idempotency;
 mod if_match;
@@ -48,7 +49,7 @@ use axum::{
     routing::post,
 };
 use body::BodyTime;
-use mdm_wire::sync::{ENROLL_PATH, KEYS_PATH, SYNC_PATH};
+use mdm_wire::sync::{ENROLL_PATH, KEYS_PATH, SUCCESSION_PATH, SYNC_PATH};
 use problem::ApiError;
 use rate::{Entrance, Meter};
 use std::{sync::Arc, time::Duration};
@@ -89,6 +90,7 @@ fn routes() -> OpenApiRouter<Arc<Service>> {
     let admin = needs(Permission::See, seen)
         .merge(needs(Permission::ChangePassword, passwords))
         .merge(needs(Permission::ManageDevices, devices))
+        .merge(needs(Permission::ManageDevices, held_commands::router()))
         .merge(bulks::router())
         .merge(needs(Permission::SeeAudit, audit::router()))
         .merge(needs(Permission::ManageUsers, users::router()))
@@ -121,6 +123,7 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
         .route(ENROLL_PATH, post(agent::enroll))
         .route(SYNC_PATH, post(agent::sync))
         .route(KEYS_PATH, post(agent::rotate_keys))
+        .route(SUCCESSION_PATH, post(agent::succeed))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&service),
             signed::sign_answers,

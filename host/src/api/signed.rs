@@ -20,6 +20,8 @@ use mdm_wire::{
         Signed,
     },
     signing_key::VerifyingKey,
+    succession::Succession,
+    sync::RotateKeysRequest,
     time,
 };
 use serde::de::DeserializeOwned;
@@ -86,6 +88,22 @@ impl SignedCall {
             meter.device(&agent.device)?;
         }
         Ok(agent)
+    }
+
+    /// The agent that makes this call, by a key that followed on the one that the host knows, and its keys.
+    pub(super) async fn by_successor(
+        &self,
+        service: &Service,
+        successions: &[Succession],
+    ) -> Result<(AuthenticatedAgent, RotateKeysRequest), ApiError> {
+        self.headers
+            .check_labels(&[AGENT])
+            .map_err(ServiceError::from)?;
+        let (signed, keys) = service
+            .verify_successor(&self.request(), &self.headers, successions)
+            .await?;
+        self.is_verified(AnswerKind::KeysChanged, AGENT, signed.signature());
+        Ok((service.admit_agent(signed).await?, keys))
     }
 
     /// Checks that a device that asks to be taken in has the other half of its key, and has signed just now.

@@ -79,6 +79,11 @@ impl Folder {
         Ok(path)
     }
 
+    /// What is kept outside of the store of how far it was: a restore shows by it.
+    pub(super) fn history_path(&self) -> PathBuf {
+        self.0.join("history.json")
+    }
+
     /// The compiled plugins, with the key that vouches for them.
     pub(super) fn artifacts(&self, keys: &HostKeys) -> anyhow::Result<Artifacts> {
         Artifacts::open(&self.0.join("compiled"), keys.artifact_key())

@@ -7,6 +7,7 @@ mod client;
 mod device;
 mod files;
 mod folder;
+mod held;
 mod host_key;
 mod limits;
 mod listening;
@@ -59,6 +60,9 @@ enum Command {
     /// List and show devices, and let new ones enroll.
     #[command(subcommand)]
     Device(device::Device),
+    /// Decide about commands from before a restore of the store.
+    #[command(subcommand)]
+    Held(held::Held),
     /// Reset, remove and look after passwords.
     #[command(subcommand)]
     Password(password::Password),
@@ -119,6 +123,7 @@ impl Cli {
                 Command::Audit(audit) => audit.run().await,
                 Command::Bulk(bulk) => bulk.run().await,
                 Command::Device(device) => device.run().await,
+                Command::Held(held) => held.run().await,
                 Command::Password(password) => password.run().await,
                 Command::Plugin(plugin) => plugin.run().await,
                 Command::Policy(policy) => policy.run().await,

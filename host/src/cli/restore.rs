@@ -104,11 +104,15 @@ async fn check_key(store: &SqliteStore, folder: &Folder) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Lets a restored store know that it was restored, before a host serves from it.
+/// Lets a restored store know that it was restored, before a host serves from it: its pending commands are held.
 async fn note_restored(store: &dyn Store, from: String) -> anyhow::Result<()> {
     let entry = AuditEntry {
         detail: Some(from),
         ..AuditEntry::new(time::now(), &Caller::host(), "restore")
     };
-    Ok(store.note_restored(entry).await?)
+    let state = store.restore_state().await?;
+    store
+        .begin_epoch(state.epoch, state.epoch + 1, entry)
+        .await?;
+    Ok(())
 }

@@ -52,7 +52,7 @@ impl Page<'_> {
                         button .quiet type="submit" { "Sign out" }
                     }
                 }
-                main #main tabindex="-1" { (content) }
+                main #main tabindex="-1" { (undecided_restore(signed_in)) (content) }
             },
         )
     }
@@ -75,6 +75,33 @@ pub(super) fn form_token(signed_in: &SignedIn) -> Markup {
     html! {
         input type="hidden" name=(TOKEN_FIELD) value=(signed_in.form_token());
         input type="hidden" name=(KEY_FIELD) value=(Uuid::now_v7());
+    }
+}
+
+/// The notice, for those who can decide, that commands from before a restore are held.
+fn undecided_restore(signed_in: &SignedIn) -> Markup {
+    let Some(state) = &signed_in.undecided_restore else {
+        return html! {};
+    };
+    if !signed_in.may(Permission::ManageDevices) {
+        return html! {};
+    }
+    html! {
+        section .notice aria-label="Restored database" {
+            p {
+                "The database was replaced by an older one. Pending commands from before (" (state.held)
+                ") are held: no device gets them until you decide. Each may have been cancelled, replaced or carried \
+                 out since."
+            }
+            form method="post" action="/held-commands/release" {
+                (form_token(signed_in))
+                button type="submit" { "Release them" }
+            }
+            form method="post" action="/held-commands/cancel" {
+                (form_token(signed_in))
+                button .danger type="submit" { "Cancel them" }
+            }
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod fleet_chart;
 mod form;
 mod frame;
 mod groups;
+mod held;
 mod history;
 mod invitation;
 mod live;
@@ -138,7 +139,9 @@ fn all() -> Vec<Pages> {
     let approvals = need(Permission::Approve).post("/bulks/{bulk}/approve", bulk::approve);
     let devices = need(Permission::ManageDevices)
         .get("/devices/{device}/policy", policy::page)
-        .post("/devices/{device}/policy", policy::apply);
+        .post("/devices/{device}/policy", policy::apply)
+        .post("/held-commands/release", held::release)
+        .post("/held-commands/cancel", held::cancel);
     let users = need(Permission::ManageUsers)
         .get("/users", users::page)
         .post("/users", users::add)

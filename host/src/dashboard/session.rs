@@ -7,7 +7,7 @@ use super::{Dashboard, error::PageError};
 use crate::{
     access::{Caller, Permission},
     api::auth::{address, admit},
-    store::User,
+    store::{RestoreState, User},
     token::{self, TokenDigest},
 };
 use axum::{
@@ -35,6 +35,8 @@ pub(super) struct SignedIn {
     pub(super) user: User,
     /// What they may do.
     pub(super) caller: Caller,
+    /// A restore of the store that somebody has to decide about.
+    pub(super) undecided_restore: Option<RestoreState>,
     form_token: String,
     /// Their session.
     session: TokenDigest,
@@ -132,6 +134,7 @@ impl FromRequestParts<Arc<Dashboard>> for SignedIn {
         Ok(Self {
             user,
             caller,
+            undecided_restore: dashboard.service.undecided_restore(),
             form_token: form_token(&token),
             session,
         })

@@ -14,6 +14,7 @@ use crate::{
 use mdm_wire::{
     signature::{AGENT, Headers, Request, Signed},
     signing_key::VerifyingKey,
+    succession::{MOST_SUCCESSIONS, Succession},
     sync::{RotateKeysRequest, RotateKeysResponse},
     time,
 };
@@ -57,6 +58,38 @@ impl Service {
         let key = key.ok_or(ServiceError::UnknownAgent)?;
         signed.verify(request, headers, &key.key)?;
         Ok(SignedByAgent { signed, key })
+    }
+
+    /// Checks that the agent of a device has signed this request by a key that followed on the one that the store knows.
+    pub async fn verify_successor(
+        &self,
+        request: &Request<'_>,
+        headers: &Headers,
+        successions: &[Succession],
+    ) -> Result<(SignedByAgent, RotateKeysRequest), ServiceError> {
+        let signed = Signed::of_request(headers, AGENT)?;
+        let unknown = || ServiceError::UnknownAgent;
+        let known = self.store.agent_key(&signed.device).await?;
+        let known = known.ok_or_else(unknown)?;
+        let latest = &successions[..successions.len().min(MOST_SUCCESSIONS)];
+        let last = match Succession::last(latest, &signed.device, &known.key)? {
+            Some(last) => last,
+            // An answer was lost: the host knows the last key by now.
+            None => latest
+                .last()
+                .filter(|last| last.signing_key == known.key)
+                .ok_or_else(unknown)?,
+        };
+        let key = AgentKey {
+            key: last.signing_key.clone(),
+            is_revoked: known.is_revoked,
+        };
+        signed.verify(request, headers, &key.key)?;
+        let keys = RotateKeysRequest {
+            public_key: last.public_key.clone(),
+            signing_key: last.signing_key.clone(),
+        };
+        Ok((SignedByAgent { signed, key }, keys))
     }
 
     /// The agent that has signed a call, if it did so just now, the call was never taken before, and its device is

@@ -77,6 +77,10 @@ impl Service {
     ) -> Result<SyncResponse, ServiceError> {
         self.metrics.syncs.inc();
         let device = agent.device.as_str();
+        if let Some(witness) = &request.witness {
+            // On the heap: most syncs show nothing new.
+            Box::pin(self.check_witness(witness)).await?;
+        }
         let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
         let mut contact = self.transport.contact(device, !wait.is_zero());
         let mut standing = self.standing(agent).await?;
@@ -208,7 +212,11 @@ impl Service {
         check_trusted(&snapshot)?;
         let now = time::now();
         let is_due = |delivery: &Delivery| delivery.command.expires_at.is_none_or(|end| now < end);
-        let is_pending = |id: &String| outbox.iter().any(|delivery| delivery.command.id == *id);
+        // What is held is given back: it comes again if an admin releases it.
+        let is_pending = |id: &String| {
+            let mut pending = outbox.iter().filter(|delivery| !delivery.is_held);
+            pending.any(|delivery| delivery.command.id == *id)
+        };
         let withdrawn = request
             .holding
             .iter()
@@ -222,22 +230,28 @@ impl Service {
         };
         let commands = outbox
             .into_iter()
-            .filter(|delivery| is_due(delivery) && !request.holding.contains(&delivery.command.id))
-            .filter_map(|Delivery { command, sealed }| {
-                Some(SealedCommand {
-                    id: command.id,
-                    action: command.action,
-                    options: command.options,
-                    expires_at: command.expires_at,
-                    sealed: sealed?,
-                })
-            })
+            .filter(|delivery| !delivery.is_held && is_due(delivery))
+            .filter(|delivery| !request.holding.contains(&delivery.command.id))
+            .filter_map(
+                |Delivery {
+                     command, sealed, ..
+                 }| {
+                    Some(SealedCommand {
+                        id: command.id,
+                        action: command.action,
+                        options: command.options,
+                        expires_at: command.expires_at,
+                        sealed: sealed?,
+                    })
+                },
+            )
             .collect();
         Ok(SyncResponse {
             commands,
             withdrawn,
             policy,
             wake_up: self.wake_up_at(&snapshot.device.id),
+            witness: self.history.witness(),
         })
     }
 

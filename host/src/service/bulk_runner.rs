@@ -115,6 +115,9 @@ impl Service {
     /// Does some pages of each bulk that does not stand still. Returns whether there was one, so that more is to be
     /// done at once.
     async fn run_bulks_once(self: &Arc<Self>, places: &mut Places) -> Result<bool, ServiceError> {
+        if self.undecided_restore().is_some() {
+            return Ok(false);
+        }
         self.end_forgotten_bulks().await?;
         self.end_answered_bulks().await?;
         let bulks = self.store.bulks_to_run(MOST_BULKS).await?;

@@ -85,8 +85,18 @@ impl Service {
         device: impl Into<AsSeen<'_>>,
         reason: Option<String>,
     ) -> Result<(), ServiceError> {
-        let seen = device.into();
         check_reason(reason.as_deref(), None)?;
+        self.revoke_as_seen(by, device.into(), reason).await?;
+        // A backup that is restored later must not make the device trusted again.
+        self.note_history().await
+    }
+
+    pub(super) async fn revoke_as_seen(
+        &self,
+        by: &Caller,
+        seen: AsSeen<'_>,
+        reason: Option<String>,
+    ) -> Result<(), ServiceError> {
         let audit = AuditEntry {
             detail: reason,
             ..AuditEntry::new(time::now(), by, "revoke")

@@ -27,6 +27,7 @@ mod expiry;
 mod failed_logins;
 mod fleet;
 mod freshness;
+mod history;
 mod idempotency;
 mod invitations;
 mod login_throttle;
@@ -39,6 +40,7 @@ mod plugin_log;
 mod plugins;
 mod readiness;
 mod replicas;
+mod restores;
 mod sealed;
 mod seen;
 mod sessions;
@@ -87,6 +89,7 @@ use crate::{
 use agent_rates::AgentRates;
 use failed_logins::FailedLogins;
 use freshness::Freshness;
+use history::History;
 use login_throttle::LoginThrottle;
 use mdm_wire::{
     decisions::PasswordRule,
@@ -100,7 +103,7 @@ use plugin_log::PluginLog;
 use readiness::LastLook;
 use replicas::{Following, SharedLimits};
 use serde::{Deserialize, Serialize};
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, field::Empty};
@@ -147,6 +150,7 @@ pub struct Service {
     last_look: LastLook,
     /// What agents are told to sync by; none: they wait at the host.
     wake_ups: Option<WakeUps>,
+    history: History,
     supervisor: Arc<Supervisor>,
     /// Cancelled when the host is told to stop: it serves on, and says that it is not ready.
     stopping: CancellationToken,
@@ -233,6 +237,7 @@ impl Service {
             bulks_to_run: Notify::new(),
             last_look: LastLook::default(),
             wake_ups: None,
+            history: History::default(),
             supervisor,
             stopping: CancellationToken::new(),
             closing,
@@ -281,6 +286,14 @@ impl Service {
     pub fn approving_above(self, devices: Option<u64>) -> Self {
         Self {
             approve_above: devices,
+            ..self
+        }
+    }
+
+    /// The same host, which keeps in this file, outside of its store, how far the store was.
+    pub fn with_history(self, file: PathBuf) -> Self {
+        Self {
+            history: History::in_file(file),
             ..self
         }
     }

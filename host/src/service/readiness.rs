@@ -106,6 +106,10 @@ impl Service {
         if let Some(Err(_)) = self.wake_up_connection() {
             degraded.push("the broker that wakes agents can't be reached".to_owned());
         }
+        if self.undecided_restore().is_some() {
+            let text = "the store was replaced by an older one: commands from before are held until an admin decides";
+            degraded.push(text.to_owned());
+        }
         if self.following.is_behind() {
             let text = "the plugin that another replica chose is not used here yet: the host's log says why";
             degraded.push(text.to_owned());

@@ -9,6 +9,7 @@ impl Service {
         self.supervise("expiry", |host| async move { host.watch_the_clock().await });
         self.supervise("webhooks", Self::deliver_webhooks);
         self.supervise("bulks", Self::run_bulks);
+        self.supervise("history", |host| async move { host.keep_history().await });
         self.supervise("failed-logins", |host| async move {
             host.audit_failed_logins().await;
         });

@@ -91,6 +91,8 @@ pub struct Delivery {
     pub command: Command,
     /// What the device is to open; none once the device was revoked.
     pub sealed: Option<Sealed>,
+    /// It is from before a restore, and delivered to no device until an admin decides.
+    pub is_held: bool,
 }
 
 /// Devices, their commands and what waits for them.

@@ -16,6 +16,7 @@ mod plugin_choices;
 mod postgres;
 mod probe;
 mod replicas;
+mod restores;
 mod schema;
 mod sqlite;
 mod tokens;
@@ -35,6 +36,7 @@ pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
 pub use postgres::{BadUrl, PostgresOptions, PostgresStore, PostgresUrl};
 pub use probe::Probe;
 pub use replicas::{CallCount, Changes, Heard, Lead, NotTaken, Replicas};
+pub use restores::{RestoreState, Restores};
 pub use sqlite::SqliteStore;
 pub use tokens::{ApiToken, TokenChange, Tokens};
 pub use wake_ups::{FIRST_PAUSE, LONGEST_PAUSE, WakeUps};
@@ -154,6 +156,7 @@ pub trait Store:
     + Lifecycle
     + PluginChoices
     + Probe
+    + Restores
     + Shared
     + Tokens
     + WakeUps
@@ -172,6 +175,7 @@ impl<S> Store for S where
         + Lifecycle
         + PluginChoices
         + Probe
+        + Restores
         + Shared
         + Tokens
         + WakeUps

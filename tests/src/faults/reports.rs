@@ -81,6 +81,7 @@ impl Agent {
             holding: agent.holding.into_iter().map(|held| held.id).collect(),
             policy: agent.policy,
             wait_seconds: 0,
+            witness: agent.witness,
         };
         let body: Value = serde_json::to_value(&request)?;
         let call = self.calls.signed(&body, now())?;

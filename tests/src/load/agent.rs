@@ -82,6 +82,7 @@ impl LightAgent {
             holding: Vec::new(),
             policy: None,
             wait_seconds,
+            witness: None,
         })?;
         let headers = sign(SYNC_PATH, &self.device, AGENT, &self.key, &body)?;
         signed_call(SYNC_PATH, &headers, body)

@@ -298,6 +298,7 @@ impl Fleet {
             holding: agent.holding.clone(),
             policy: None,
             wait_seconds: 0,
+            witness: None,
         };
         self.service.sync(&agent.authenticated(), request).await
     }

@@ -70,6 +70,7 @@ async fn a_sync_that_waits_ends_when_its_device_is_revoked() {
         holding: vec![],
         policy: None,
         wait_seconds: 60,
+        witness: None,
     };
     let (service, caller) = (Arc::clone(&fleet.service), agent.authenticated());
     let waiting = tokio::spawn(async move { service.sync(&caller, request).await });

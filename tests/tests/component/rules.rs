@@ -508,6 +508,7 @@ async fn rule_12_a_device_in_contact_will_succeed() {
         holding: vec![],
         policy: None,
         wait_seconds: 30,
+        witness: None,
     };
     let caller = agent.authenticated();
     let waiting = fleet.service.sync(&caller, request);

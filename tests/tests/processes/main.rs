@@ -30,6 +30,7 @@ mod pull;
 mod readiness;
 mod registry;
 mod replicas;
+mod restores;
 mod rotation;
 mod schema;
 mod secrets;

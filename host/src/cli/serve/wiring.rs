@@ -103,6 +103,7 @@ impl<'a> Wiring<'a> {
         let service = Service::new(store, plugins, options.password_rule.clone(), key.keys()?)
             .with_metrics(Arc::clone(&self.metrics))
             .supervised_by(Arc::clone(&self.supervisor))
+            .with_history(self.folder.history_path())
             .with_webhooks_to(destinations)
             .with_public_url(options.listening.public_url().cloned())
             .approving_above(options.approve_above);
@@ -111,6 +112,7 @@ impl<'a> Wiring<'a> {
             None => service,
         };
         let service = Arc::new(service);
+        service.open_history().await?;
         tokens::invite_first_admin(
             &service,
             url,

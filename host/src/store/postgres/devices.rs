@@ -50,7 +50,7 @@ impl Devices for PostgresStore {
 
     async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError> {
         let query = format!(
-            "select {COMMAND_COLUMNS}, sealed from outbox join commands on commands.id = outbox.command \
+            "select {COMMAND_COLUMNS}, sealed, is_held from outbox join commands on commands.id = outbox.command \
              where outbox.device = $1 order by outbox.command"
         );
         let rows = self.reader().await?.rows(&query, &[&device]).await?;

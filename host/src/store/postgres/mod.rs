@@ -18,6 +18,7 @@ mod plugins;
 mod pool;
 mod probe;
 mod replicas;
+mod restores;
 mod rows;
 mod schema;
 mod tls;

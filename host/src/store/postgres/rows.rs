@@ -92,6 +92,7 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
     Ok(Delivery {
         command: command(row)?,
         sealed: optional_json(row, "sealed")?,
+        is_held: row.try_get("is_held")?,
     })
 }
 

@@ -22,7 +22,7 @@ fn snapshot(connection: &Connection, device: &str) -> Result<Option<Snapshot>, S
 
 fn outbox(connection: &Connection, device: &str) -> Result<Vec<Delivery>, StoreError> {
     let query = format!(
-        "select {COMMAND_COLUMNS}, sealed from outbox \
+        "select {COMMAND_COLUMNS}, sealed, is_held from outbox \
          join commands on commands.id = outbox.command \
          where outbox.device = ? order by outbox.command"
     );

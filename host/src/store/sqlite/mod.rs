@@ -14,6 +14,7 @@ mod lifecycle;
 mod plugins;
 mod probe;
 mod readers;
+mod restores;
 mod rows;
 mod schema;
 mod tokens;

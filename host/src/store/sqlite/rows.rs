@@ -94,6 +94,7 @@ pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     Ok(Delivery {
         command: command(row)?,
         sealed: optional_json(row, "sealed")?,
+        is_held: row.get("is_held")?,
     })
 }
 

@@ -136,8 +136,10 @@ create table outbox (
     command text collate "C" primary key references commands (id),
     device text collate "C" not null references devices (id),
     sealed text,                               -- JSON
-    wake_at bigint not null                    -- the device is woken again then, if there is no outcome
+    wake_at bigint not null,                   -- the device is woken again then, if there is no outcome
+    is_held boolean not null default false     -- from before a restore: not delivered until an admin decides
 );
+create index outbox_held on outbox (command) where is_held;
 create index outbox_by_device on outbox (device, command);
 create index outbox_to_wake on outbox (wake_at) where sealed is not null;
 
@@ -198,7 +200,9 @@ create table enrollment_tokens (
 -- One row once a host has started: agents know the host by this key.
 create table host (
     one integer primary key check (one = 1),
-    verifying_key bytea not null
+    verifying_key bytea not null,
+    epoch bigint not null default 1,           -- grows with each restore that is noticed
+    undecided_since bigint                     -- a restore was noticed then, and an admin has not decided yet
 );
 
 -- Who signs in.

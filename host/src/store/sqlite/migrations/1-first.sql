@@ -129,8 +129,10 @@ create table outbox (
     command text primary key references commands (id),
     device text not null references devices (id),
     sealed text,                               -- JSON
-    wake_at integer not null                   -- the device is woken again then, if there is no outcome
+    wake_at integer not null,                  -- the device is woken again then, if there is no outcome
+    is_held integer not null default false     -- from before a restore: not delivered until an admin decides
 ) strict;
+create index outbox_held on outbox (command) where is_held;
 create index outbox_by_device on outbox (device, command);
 create index outbox_to_wake on outbox (wake_at) where sealed is not null;
 
@@ -179,6 +181,8 @@ create table enrollment_tokens (
 create table host (
     only integer primary key check (only = 1),
     verifying_key blob not null,
+    epoch integer not null default 1,          -- grows with each restore that is noticed
+    undecided_since integer,                   -- a restore was noticed then, and an admin has not decided yet
     probes integer not null default 0          -- how often it was tried whether this can be written
 ) strict;
 

@@ -1,0 +1,25 @@
+//! Deciding about the commands from before a restore; the notice is in the frame of each page.
+
+use super::{Host, error::PageError, form::Form};
+use axum::response::Redirect;
+use serde::Deserialize;
+
+/// A form with nothing but its token.
+#[derive(Deserialize)]
+pub(super) struct Decision {}
+
+pub(super) async fn release(
+    host: Host,
+    Form(signed_in, Decision {}): Form<Decision>,
+) -> Result<Redirect, PageError> {
+    host.service.release_held(&signed_in.caller).await?;
+    Ok(Redirect::to("/devices"))
+}
+
+pub(super) async fn cancel(
+    host: Host,
+    Form(signed_in, Decision {}): Form<Decision>,
+) -> Result<Redirect, PageError> {
+    host.service.cancel_held(&signed_in.caller).await?;
+    Ok(Redirect::to("/devices"))
+}
