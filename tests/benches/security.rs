@@ -212,6 +212,7 @@ async fn send(
 ) -> CommandId {
     let snapshot = host.store.snapshot(&agent.device).await.unwrap().unwrap();
     let password = Password::new(Zeroizing::new("1234".into()));
+    let at = time::now();
     let context = CallContext {
         device: snapshot.device.clone(),
         pending: snapshot.pending.clone(),
@@ -225,7 +226,7 @@ async fn send(
             expiry: true,
         },
         online: true,
-        now: time::now(),
+        now: at,
         password: Some(password.clone()),
         changes: Vec::new(),
     };
@@ -272,7 +273,6 @@ async fn send(
             });
         }
     }
-    let at = context.now;
     let audit = AuditEntry {
         device: Some(agent.device.clone()),
         command: Some(command.clone()),

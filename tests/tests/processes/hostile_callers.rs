@@ -305,6 +305,13 @@ fn a_host_that_may_open_few_files_has_a_place_for_those_who_ask_whether_it_lives
         "{:?}",
         began.elapsed()
     );
+    let is_open = |stream: &&TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        let read = stream.peek(&mut [0]);
+        read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    };
+    let open = crowd.iter().filter(is_open).count();
+    assert!(open >= 120, "of 128 connections, {open} were taken");
     drop(crowd);
     host.kill().unwrap();
     host.wait().unwrap();
