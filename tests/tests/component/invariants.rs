@@ -32,7 +32,7 @@ fn assert_broken<T: std::fmt::Debug>(answer: Result<T, ServiceError>, invariant:
 async fn assert_unchanged(fleet: &Fleet, agent: &Agent, pending: &Command) {
     let by = admin();
     let history = fleet.service.history(&by, &agent.device).await.unwrap();
-    assert_eq!(history, [pending.clone()]);
+    assert_eq!(history, std::slice::from_ref(pending));
     let delivered = fleet.sync(agent).await.commands;
     let delivered: Vec<_> = delivered.iter().map(|it| &it.id).collect();
     assert_eq!(delivered, [&pending.id]);
