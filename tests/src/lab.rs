@@ -368,6 +368,28 @@ impl Lab {
         run(command.args(store.unwrap_or_default()), "")
     }
 
+    /// Backs the store up into this file, while the host serves.
+    pub fn back_up(&self, file: &Path) -> anyhow::Result<()> {
+        self.on_folder("backup", file)
+    }
+
+    /// Restores the store from this file.
+    pub fn restore(&self, file: &Path) -> anyhow::Result<()> {
+        self.on_folder("restore", file)
+    }
+
+    fn on_folder(&self, command: &str, file: &Path) -> anyhow::Result<()> {
+        let mut program = Command::new(program("mdm-host")?);
+        program.arg(command).arg(file).arg("--data");
+        let output = run(program.arg(self.folder().join("data")), "")?;
+        ensure!(
+            output.status.success(),
+            "mdm-host {command}: {}",
+            text(&output)
+        );
+        Ok(())
+    }
+
     /// Makes a device and enrolls it. Its agent does not run yet.
     pub fn enroll(&self, make: Make<'_>) -> anyhow::Result<Device> {
         let mut device = Device {

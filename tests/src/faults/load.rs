@@ -5,6 +5,7 @@ use crate::{
     checker::{Answer, History, Wish},
     lab::http_client,
 };
+use anyhow::ensure;
 use fastrand::Rng;
 use mdm_wire::words::CommandId;
 use reqwest::StatusCode;
@@ -136,6 +137,35 @@ impl Load {
         Self { is_over, clients }
     }
 
+    /// Resets each device once, and waits until the host has accepted it.
+    pub(super) async fn reset_each(
+        caller: &Caller,
+        record: &Record,
+        random: &mut Rng,
+    ) -> anyhow::Result<()> {
+        for device in record.devices() {
+            let mut client = Client {
+                caller: caller.clone(),
+                record: record.clone(),
+                device,
+                random: random.fork(),
+                is_over: Arc::default(),
+                pending: None,
+            };
+            let reset = Wish::Reset {
+                password: record.new_password(),
+                replaces: None,
+            };
+            let answer = client.ask(reset).await;
+            ensure!(
+                matches!(answer, Answer::Accepted(_)),
+                "a reset of {} was answered with {answer:?}",
+                client.device
+            );
+        }
+        Ok(())
+    }
+
     /// Ends, once each client has its last answer, or will have none.
     pub(super) async fn end(self) -> anyhow::Result<()> {
         self.is_over.store(true, Ordering::Relaxed);
@@ -205,7 +235,7 @@ impl Client {
         };
         // Who has a key asks again; who has none will never know.
         let has_key = self.random.bool() && self.caller.has_keys;
-        let key = has_key.then(|| format!("request-{number}"));
+        let key = has_key.then(|| self.record.key(number));
         let mut answer = Answer::Lost;
         for attempt in 0..REPEATS {
             match self.caller.post(&path, &body, key.as_deref()).await {

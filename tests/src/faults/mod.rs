@@ -17,6 +17,7 @@ mod network;
 mod read_only;
 mod record;
 mod reports;
+mod restores;
 mod stage;
 
 use crate::{
@@ -60,6 +61,8 @@ pub enum Kind {
     Disk,
     /// The database can't be written.
     ReadOnly,
+    /// An older backup of the store is restored.
+    Restore,
     /// The clocks of host and agents step back and forward.
     Clock,
     /// The network is cut, half-cut, slow, or gone in the middle of an answer.
@@ -69,7 +72,7 @@ pub enum Kind {
 }
 
 /// All of them.
-pub const KINDS: [Kind; 15] = [
+pub const KINDS: [Kind; 16] = [
     Kind::Host,
     Kind::Keys,
     Kind::Agent,
@@ -82,6 +85,7 @@ pub const KINDS: [Kind; 15] = [
     Kind::Broker,
     Kind::Disk,
     Kind::ReadOnly,
+    Kind::Restore,
     Kind::Clock,
     Kind::Network,
     Kind::Reports,
@@ -139,6 +143,7 @@ impl Kind {
             Self::Broker => broker::Killed::set_up(seed),
             Self::Disk => disk::FullDisk::set_up(seed),
             Self::ReadOnly => read_only::ReadOnly::set_up(seed),
+            Self::Restore => Ok((Stage::new(seed)?, Box::new(restores::Older::default()))),
             Self::Clock => clock::Clocks::set_up(seed),
             Self::Network => network::Network::set_up(seed),
             Self::Reports => Ok((Stage::new(seed)?, Box::new(reports::Reports))),
@@ -159,6 +164,7 @@ impl Kind {
             Self::Broker => "broker",
             Self::Disk => "disk",
             Self::ReadOnly => "read-only",
+            Self::Restore => "restore",
             Self::Clock => "clock",
             Self::Network => "network",
             Self::Reports => "reports",

@@ -8,12 +8,18 @@ use crate::{
 use anyhow::Context as _;
 use fastrand::Rng;
 use mdm_agent::state::Home;
-use mdm_wire::decisions::{Command, PolicyState, Status};
+use mdm_wire::{
+    decisions::{Command, PolicyState, Status},
+    words::CommandId,
+};
 use reqwest::StatusCode;
 use serde_json::Value;
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 /// A request with an idempotency key, as it can be sent again.
@@ -35,6 +41,12 @@ struct Inner {
     history: Mutex<History>,
     /// Requests with a key that were answered, or whose answer was lost.
     keyed: Mutex<Vec<KeyedRequest>>,
+    /// Begins each idempotency key: no other record has it.
+    key_prefix: String,
+    /// Commands from before this record.
+    earlier: BTreeSet<CommandId>,
+    /// How many commands each device had applied before this record.
+    applied_earlier: BTreeMap<String, usize>,
     passwords: AtomicU32,
     /// Whether an answer of 500 and above may come of something that was done: the store was out of reach when it
     /// was to say so.
@@ -45,10 +57,42 @@ struct Inner {
 
 impl Record {
     pub(super) fn new(devices: &[Device], is_store_remote: bool) -> Self {
+        let devices = devices.iter().map(|device| device.id.clone()).collect();
+        Self::of(devices, is_store_remote, BTreeSet::new(), BTreeMap::new())
+    }
+
+    /// A new record, in which nothing of what happened so far counts.
+    pub(super) async fn renewed(
+        &self,
+        caller: &Caller,
+        lab: &Lab,
+        devices: &[Device],
+    ) -> anyhow::Result<Self> {
+        let (mut earlier, mut applied) = (BTreeSet::new(), BTreeMap::new());
+        for device in devices {
+            let path = format!("/devices/{}/password/status", device.id);
+            let mut status = caller.get(&path).await?;
+            let commands: Vec<Command> = serde_json::from_value(status["history"].take())?;
+            earlier.extend(commands.into_iter().map(|command| command.id));
+            applied.insert(device.id.clone(), self.applied(lab, device)?.len());
+        }
+        let devices = self.devices();
+        Ok(Self::of(devices, self.0.is_store_remote, earlier, applied))
+    }
+
+    fn of(
+        devices: Vec<String>,
+        is_store_remote: bool,
+        earlier: BTreeSet<CommandId>,
+        applied_earlier: BTreeMap<String, usize>,
+    ) -> Self {
         Self(Arc::new(Inner {
-            devices: devices.iter().map(|device| device.id.clone()).collect(),
+            devices,
             history: Mutex::default(),
             keyed: Mutex::default(),
+            key_prefix: format!("{:016x}", fastrand::u64(..)),
+            earlier,
+            applied_earlier,
             passwords: AtomicU32::default(),
             is_store_remote,
             audit_read: Mutex::default(),
@@ -94,6 +138,16 @@ impl Record {
         if let Some(request) = self.history().requests.get_mut(number) {
             request.answer = answer;
         }
+    }
+
+    /// The idempotency key of a request.
+    pub(super) fn key(&self, number: usize) -> String {
+        format!("{}-{number}", self.0.key_prefix)
+    }
+
+    /// The commands for which a device's password was changed, also from before this record.
+    pub(super) fn applied(&self, lab: &Lab, device: &Device) -> anyhow::Result<Vec<CommandId>> {
+        Ok(home(lab, device).device.read()?.changed_for)
     }
 
     /// Keeps a request with a key for later repeats. A refusal keeps no key: its repeat is a new request.
@@ -150,7 +204,10 @@ impl Record {
             let two = (device.to_owned(), one.id.clone(), other.id.clone());
             history.pending_together.push(two);
         }
-        for command in commands {
+        let new = commands
+            .into_iter()
+            .filter(|command| !self.0.earlier.contains(&command.id));
+        for command in new {
             let seen = history.commands.entry(command.id).or_insert_with(|| Seen {
                 device: device.to_owned(),
                 action: command.action,
@@ -229,7 +286,12 @@ impl Record {
                 .map_or(LockScreen::Unknown, |it| LockScreen::Password(it.clone())),
         };
         Ok(AtTheEnd {
-            applied: simulated.changed_for.clone(),
+            applied: simulated
+                .changed_for
+                .iter()
+                .skip(self.0.applied_earlier.get(&device.id).copied().unwrap_or(0))
+                .cloned()
+                .collect(),
             lock_screen,
             enforces_policy: simulated.policy.is_some(),
             has_policy,

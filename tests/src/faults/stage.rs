@@ -6,7 +6,7 @@ use super::{
     record::Record,
 };
 use crate::{
-    checker::{Answer, Violation, check},
+    checker::{Answer, History, Violation, check},
     lab::{Device, Lab, Make, PATIENCE, wait_until},
 };
 use anyhow::ensure;
@@ -167,11 +167,44 @@ impl Stage {
         self.refusals(kind) > before
     }
 
+    /// The clients end.
+    pub(super) fn end_load(&mut self) -> anyhow::Result<()> {
+        match self.load.take() {
+            Some(load) => self.runtime.block_on(load.end()),
+            None => Ok(()),
+        }
+    }
+
+    /// What was seen so far, with the host's latest word on each device.
+    pub(super) fn look(&self) -> anyhow::Result<History> {
+        self.look_at_devices()?;
+        Ok(self.record.history().clone())
+    }
+
+    /// Waits until every command has its outcome and no agent has anything to do or to report.
+    pub(super) fn wait_quiet(&self) -> anyhow::Result<()> {
+        let mut is_quiet = false;
+        wait_for(LONGEST_SETTLING, || {
+            self.look_at_devices()?;
+            is_quiet = self.record.is_quiet(&self.lab, &self.devices)?;
+            Ok(is_quiet)
+        })?;
+        ensure!(is_quiet, "commands or reports are left over");
+        Ok(())
+    }
+
+    /// Begins a new record, with a reset of each device, so that host and devices agree.
+    pub(super) fn start_over(&mut self) -> anyhow::Result<()> {
+        let renewed = self.record.renewed(&self.caller, &self.lab, &self.devices);
+        self.record = self.runtime.block_on(renewed)?;
+        let resets = Load::reset_each(&self.caller, &self.record, &mut self.random);
+        self.runtime.block_on(resets)?;
+        self.wait_quiet()
+    }
+
     /// The clients end, everything comes to rest, and the history is checked: what must not have happened.
     pub(super) fn settle(&mut self) -> anyhow::Result<Vec<Violation>> {
-        if let Some(load) = self.load.take() {
-            self.runtime.block_on(load.end())?;
-        }
+        self.end_load()?;
         for device in &mut self.devices {
             let is_on = device.is_on()?;
             ensure!(

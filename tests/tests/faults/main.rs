@@ -73,6 +73,11 @@ fn a_database_that_became_read_only_is_told_to_clients_and_loses_nothing() {
 }
 
 #[test]
+fn a_restore_of_an_older_backup_repeats_no_command_and_delivers_none_unasked() {
+    survives(Kind::Restore, 3);
+}
+
+#[test]
 fn clocks_that_step_back_and_forward_give_no_command_a_second_outcome() {
     survives(Kind::Clock, 5);
 }
