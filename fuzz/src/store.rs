@@ -1,7 +1,7 @@
 //! A store of one device, in memory, so that nothing of one input is left for the next. It panics at what no
 //! host may hand to its store, whoever sent what.
 
-use crate::{SIGNING_KEY, Situation};
+use crate::Situation;
 use async_trait::async_trait;
 use mdm_host::{
     access::{Permission, Reach, Role},
@@ -9,12 +9,13 @@ use mdm_host::{
     change::Change,
     event::Event,
     store::{
-        Accounts, AgentKey, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures,
-        BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet,
-        FleetSummary, Group, IdempotencyKeys, Lifecycle, NewDevice, NewInvitation, NoCommand,
-        Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe, Progress,
-        Replicas, RequestRecord, Session, Shared, Snapshot, StoreError, StoredResponse,
-        TokenChange, Tokens, User, UserChange, WakeUps, Webhook, WebhookState, Webhooks,
+        Accounts, AgentKey, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer,
+        BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices,
+        Enrollment, Fleet, FleetSummary, Group, IdempotencyKeys, Lifecycle, NewDevice,
+        NewInvitation, NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices,
+        PluginFile, Probe, Progress, Replicas, RequestRecord, RestoreState, Restores, Session,
+        Shared, Snapshot, StoreError, StoredResponse, TokenChange, Tokens, User, UserChange,
+        WakeUps, Webhook, WebhookState, Webhooks,
     },
     token::TokenDigest,
 };
@@ -263,8 +264,8 @@ impl Fleet for OneDevice {
 
 #[async_trait]
 impl AuditTrail for OneDevice {
-    async fn append_audit(&self, entry: AuditEntry) -> Result<()> {
-        self.lock().audit.push(entry);
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<()> {
+        self.lock().audit.extend(entries);
         Ok(())
     }
 
@@ -305,6 +306,10 @@ impl IdempotencyKeys for OneDevice {
 
     async fn store_response(&self, _: StoredResponse) -> Result<()> {
         Ok(())
+    }
+
+    async fn delete_responses(&self, _: Timestamp, _: u32) -> Result<u64> {
+        Ok(0)
     }
 }
 

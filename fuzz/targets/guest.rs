@@ -10,8 +10,7 @@ use mdm_fuzz::{Answer, DEVICE, GUEST, Host, PENDING, Situation};
 use mdm_host::{api::model::StatusView, plugin::Trust};
 use mdm_wire::{
     decisions::{Command, DeviceOutlook},
-    sync::{Problem, Report, SYNC_PATH, SyncRequest, SyncResponse, Told},
-    words::Outcome,
+    sync::{Problem, Report, ReportedOutcome, SYNC_PATH, SyncRequest, SyncResponse, Told},
 };
 use std::sync::LazyLock;
 

@@ -11,9 +11,9 @@ use libfuzzer_sys::fuzz_target;
 use mdm_fuzz::{DEVICE, Host, SIGNING_KEY};
 use mdm_host::plugin::{REFERENCE, Trust};
 use mdm_wire::{
+    answer::{Answer, AnswerKind},
     signature::{
-        AGENT, Answer, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, Signed,
-        Stamp, to_answer,
+        AGENT, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, Signed, Stamp,
     },
     sync::SYNC_PATH,
 };
@@ -28,6 +28,7 @@ const REQUEST: Request<'static> = Request {
     body: BODY,
 };
 const ANSWER: Answer<'static> = Answer {
+    kind: AnswerKind::Synced,
     status: 200,
     body: BODY,
     label: AGENT,
@@ -109,7 +110,7 @@ fn as_a_request(headers: &Headers) {
         if taken.is_ok() {
             let said = (&*signed.device, signed.created, &*signed.nonce);
             assert_eq!(said, (DEVICE, CREATED, NONCE), "{headers:?}");
-            assert!(to_answer(&headers.signature).is_some());
+            assert_eq!(signed.signature.len(), 64, "{headers:?}");
         }
         let other = Request {
             body: b"{}",
@@ -126,12 +127,18 @@ fn as_an_answer(headers: &Headers) {
     if let Ok(created) = taken {
         assert_eq!(created, CREATED, "{headers:?}");
     }
-    let other = Answer {
+    let other_status = Answer {
         status: 401,
         ..ANSWER
     };
-    let taken = other.verify(headers, SIGNING_KEY.verifying_key());
-    assert!(taken.is_err(), "{headers:?}");
+    let other_kind = Answer {
+        kind: AnswerKind::KeysChanged,
+        ..ANSWER
+    };
+    for other in [other_status, other_kind] {
+        let taken = other.verify(headers, SIGNING_KEY.verifying_key());
+        assert!(taken.is_err(), "{headers:?}");
+    }
 }
 
 /// True headers are taken for those of the request that was signed, and of no other: the lines are its method, its
@@ -159,6 +166,7 @@ fn another_answer(bytes: &[u8]) {
     };
     let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
     let answer = Answer {
+        kind: ANSWER.kind,
         status: u16::from_be_bytes(*status),
         request: lines.next().unwrap_or_default(),
         body: lines.next().unwrap_or_default(),

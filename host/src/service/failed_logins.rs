@@ -212,7 +212,7 @@ impl Service {
     }
 
     /// Writes what no line tells of yet, once nobody can sign in any more.
-    pub(super) async fn write_last_failed_logins(&self) {
+    pub async fn write_last_failed_logins(&self) {
         let rest = self.failed_logins.take_due(Instant::now() + WINDOW);
         let written = self.write_failed_logins(rest);
         if !matches!(timeout(LAST_WRITE_TIMEOUT, written).await, Ok(true)) {

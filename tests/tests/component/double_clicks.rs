@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use totp_rs::Totp;
 
 /// Pages that take a form without the key of a signed-in admin's form, or whose form changes nothing.
-const WITHOUT_KEY: [&str; 7] = [
+const WITHOUT_KEY: [&str; 9] = [
     "/sign-in",
     "/sign-out",
     "/invitation/{token}",
@@ -22,6 +22,9 @@ const WITHOUT_KEY: [&str; 7] = [
     "/groups/{group}/{action}/outlook",
     // Its passwords are told once.
     "/bulks/{bulk}/sheet",
+    // Once an admin has decided, nothing is held, and a second click changes nothing.
+    "/held-commands/cancel",
+    "/held-commands/release",
     // A file, and a plugin that is active already stays active.
     "/plugin/use",
 ];

@@ -433,6 +433,7 @@ async fn failed_logins_are_counted_in_the_audit_trail_and_what_nobody_is_called_
     sign_in(&fleet, "alice", "a guess", None).await.unwrap_err();
     fleet.service.close();
     telling.await.unwrap();
+    fleet.service.write_last_failed_logins().await;
     let last = refused().await.into_iter();
     let last: Vec<_> = last.filter(|line| line.contains(", after the first of ")).collect();
     assert!(last.len() == 1 && last[0].starts_with("user alice: 1 failed try,"), "{last:?}");
@@ -458,7 +459,7 @@ async fn guesses_in_a_session_are_limited_and_told_in_the_audit_trail() {
     }
     assert!(sign_in(&fleet, "alice", PASSWORD, None).await.is_ok());
     service.close();
-    service.audit_failed_logins().await;
+    service.write_last_failed_logins().await;
     let all = mdm_host::store::AuditFilter::default();
     let lines = service.audit(&admin(), &all, None, 1).await.unwrap();
     let entry = &lines[0].entry;
