@@ -60,11 +60,11 @@ impl Database {
 impl Fault for Replica {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         let time = Duration::from_millis(stage.random.u64(500..=8_000));
-        let [frozen, other] = match stage.random.bool() {
-            true => [&stage.lab, &self.0.second],
-            false => [&self.0.second, &stage.lab],
-        };
-        let _frozen = Frozen::one(frozen.host_process()?)?;
+        let is_first = stage.random.bool();
+        let frozen = [&self.0.second, &stage.lab][usize::from(is_first)].host_process()?;
+        let _frozen = Frozen::one(frozen)?;
+        end_load_soon(stage)?;
+        let other = [&stage.lab, &self.0.second][usize::from(is_first)];
         let begun = Instant::now();
         while begun.elapsed() < time {
             post(
@@ -83,11 +83,11 @@ impl Fault for Replica {
 impl Fault for Leader {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         // Whoever of the two leads: the other one must expire the command.
-        let [frozen, other] = match stage.random.bool() {
-            true => [&stage.lab, &self.fleet.second],
-            false => [&self.fleet.second, &stage.lab],
-        };
-        let _frozen = Frozen::one(frozen.host_process()?)?;
+        let is_first = stage.random.bool();
+        let frozen = [&self.fleet.second, &stage.lab][usize::from(is_first)].host_process()?;
+        let _frozen = Frozen::one(frozen)?;
+        end_load_soon(stage)?;
+        let other = [&stage.lab, &self.fleet.second][usize::from(is_first)];
         let device = &self.drawer.id;
         let path = format!("/devices/{device}/password/reset");
         let body = json!({"password": "4271", "terms": {"valid_for": 1}});
@@ -115,15 +115,15 @@ impl Fault for Database {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         let time = stage.random.u64(500..=12_000);
         let frozen = Frozen::with_children(self.0.postgres.process()?)?;
+        end_load_soon(stage)?;
         let begun = Instant::now();
         for lab in [&stage.lab, &self.0.second] {
             for path in ["/ready", "/metrics", "/api/v1/devices"] {
                 let url = format!("{}{path}", lab.url());
                 let asked = Instant::now();
                 let request = http_client().get(&url).bearer_auth(lab.token()?);
-                let answer = stage
-                    .runtime
-                    .block_on(request.timeout(2 * DATABASE_LIMIT).send());
+                let request = request.timeout(2 * DATABASE_LIMIT);
+                let answer = stage.runtime.block_on(async { request.send().await });
                 ensure!(
                     answer.is_ok() && asked.elapsed() < DATABASE_LIMIT,
                     "while the database was silent, {url} took {:?}: {answer:?}",
@@ -137,6 +137,13 @@ impl Fault for Database {
         drop(frozen);
         Ok(())
     }
+}
+
+/// Ends the load a moment after the freeze: agents that hang meanwhile report late, and a host shows the latest fifty
+/// commands of a device.
+fn end_load_soon(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.pass(50..=300);
+    stage.end_load()
 }
 
 /// Asks a host for a change, which it must accept within the limit.
