@@ -161,8 +161,8 @@ fn when_the_replica_that_runs_a_bulk_is_killed_the_other_goes_on_and_makes_no_se
         unreachable!()
     };
     let ask = |query: &str| server.ask("mdm", query).unwrap();
-    // The lead is a lock: this host has it, as there is no other yet.
-    let leaders = "select count(*) from pg_locks where locktype = 'advisory' and objid = x'6d646d03'::bigint and granted";
+    // This host holds the lease, as there is no other yet.
+    let leaders = "select count(*) from leadership where expires_at > clock_timestamp()";
     wait_until("the first replica leads", || Ok(ask(leaders) == "1")).unwrap();
     let second = Lab::replica_of(&fleet.lab).unwrap();
     let asked = ["bulk", "reset", EVERYBODY, "--yes"];
