@@ -115,7 +115,6 @@ impl Fault for Database {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         let time = stage.random.u64(500..=12_000);
         let frozen = Frozen::with_children(self.0.postgres.process()?)?;
-        end_load_soon(stage)?;
         let begun = Instant::now();
         for lab in [&stage.lab, &self.0.second] {
             for path in ["/ready", "/metrics", "/api/v1/devices"] {
