@@ -16,7 +16,7 @@ const SNAPSHOT: &str = "MDM_ADVISORY_DB";
 /// `db-path` in deny.toml.
 const DATABASES: &str = "target/advisory-db";
 
-/// The folder in `DATABASES` where this version of cargo-deny keeps https://github.com/rustsec/advisory-db.
+/// The folder in `DATABASES` where this version of cargo-deny keeps <https://github.com/rustsec/advisory-db>.
 const DATABASE: &str = "advisory-db-3157b0e258782691";
 
 /// The workspaces whose advisories count. `tests/extism` is another host to measure beside ours, with the wasmtime of
