@@ -1,9 +1,10 @@
-//! Files that appear whole, durable and under a free name, or not at all.
+//! Files that only their owner can read, and files that appear whole, durable and under a free name, or not at all.
 
 use anyhow::Context as _;
 use std::{
-    fs::File,
+    fs::{self, File},
     io::ErrorKind,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 use tempfile::{Builder, NamedTempFile};
@@ -29,6 +30,17 @@ pub(super) fn put_in_place(temporary: NamedTempFile, file: &Path) -> anyhow::Res
     }
     sync_folder(&folder_of(file))?;
     Ok(true)
+}
+
+/// Opens a file that only its owner can read.
+pub(super) fn private_file(path: &Path) -> anyhow::Result<File> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("the file {} can't be written", path.display()))
 }
 
 /// Makes the names of files that were made or renamed in a folder durable.

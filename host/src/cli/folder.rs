@@ -1,6 +1,9 @@
 //! The folder of a host's data: the database, the host's own key, compiled plugins, and a lock.
 
-use super::host_key::{self, HostKey};
+use super::{
+    files::private_file,
+    host_key::{self, HostKey},
+};
 use crate::{keys::HostKeys, plugin::Artifacts};
 use anyhow::{Context as _, bail};
 use std::{
@@ -99,15 +102,4 @@ impl Folder {
     pub(super) fn host_key(&self) -> anyhow::Result<HostKey> {
         HostKey::open(&self.0)
     }
-}
-
-/// Opens a file that only its owner can read.
-pub(super) fn private_file(path: &Path) -> anyhow::Result<File> {
-    fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("the file {} can't be written", path.display()))
 }

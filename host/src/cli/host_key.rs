@@ -1,6 +1,6 @@
 //! The file `host.key` in a host's folder: the secret that all keys of the host are derived from.
 
-use super::{files::sync_folder, folder::private_file};
+use super::files::{private_file, sync_folder};
 use crate::keys::HostKeys;
 use anyhow::{Context as _, bail};
 use std::{

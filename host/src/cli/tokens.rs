@@ -1,7 +1,7 @@
 //! The tokens that a host hands out when it starts, and the link of its first admin: to a terminal, or into a file that
 //! was asked for. What else standard output may be is kept, and others read it: a journal, or the log of a container.
 
-use super::{folder::private_file, out, store::StoreOptions};
+use super::{files::private_file, out, store::StoreOptions};
 use crate::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
