@@ -148,7 +148,7 @@ fn a_link_that_was_asked_for_is_in_a_file_that_only_its_owner_reads_and_not_made
     let left: i64 = database
         .unwrap()
         .query_row(
-            "select expires_at - unixepoch() * 1000 from invitations",
+            "select expires_at - cast(unixepoch('subsec') * 1000 as integer) from invitations",
             [],
             |row| row.get(0),
         )
