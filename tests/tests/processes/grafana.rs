@@ -1,6 +1,7 @@
 //! The dashboard and the alerts ask for metrics and labels that a host has.
 
 use mdm_tests::lab::{Lab, Make, http_client};
+use mdm_wire::sync::SYNC_PATH;
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 use tokio::runtime::Runtime;
@@ -21,12 +22,16 @@ fn told() -> Told {
     // One is refused: it shows by which label refusals are told apart.
     lab.refused(&["password", "reset", "nobody", "--yes"], "1234")
         .unwrap();
+    // An agent, too.
+    let unsigned = http_client().post(format!("{}{SYNC_PATH}", lab.url()));
     let request = http_client()
         .get(format!("{}/metrics", lab.url()))
         .bearer_auth(lab.token().unwrap());
-    let text = Runtime::new()
-        .unwrap()
-        .block_on(async { request.send().await.unwrap().text().await.unwrap() });
+    let text = Runtime::new().unwrap().block_on(async {
+        let refused = unsigned.body("{}").send().await.unwrap();
+        assert!(refused.status().is_client_error(), "{refused:?}");
+        request.send().await.unwrap().text().await.unwrap()
+    });
     let (mut metrics, mut labels) = (BTreeSet::new(), BTreeSet::new());
     for line in text.lines() {
         if let Some(kind) = line.strip_prefix("# TYPE ") {
