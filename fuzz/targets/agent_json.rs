@@ -45,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let synced = HOST.call(Method::POST, SYNC_PATH, body);
     assert!(!synced.status.is_server_error(), "{synced:?}");
-    let is_refused = synced.status == StatusCode::UNAUTHORIZED;
+    let is_refused = synced.status == StatusCode::CONFLICT;
     assert_eq!(is_refused, is_revoked, "{synced:?}");
     if is_refused {
         return;
