@@ -1,7 +1,5 @@
 //! Builds the plugin that hands over whatever bytes it is told to.
 
-#[path = "../xtask/src/toolchain.rs"]
-mod toolchain;
 
 use std::{env, error::Error, path::Path};
 
@@ -10,6 +8,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={input}");
     }
     let out = env::var("OUT_DIR")?;
-    toolchain::embed("mdm-fuzz-guest", Path::new("."), Path::new(&out))?;
+    mdm_toolchain::embed("mdm-fuzz-guest", Path::new("."), Path::new(&out))?;
     Ok(())
 }

@@ -1,8 +1,5 @@
 //! Builds the plugins that the tests load.
 
-#[path = "../xtask/src/toolchain.rs"]
-mod toolchain;
-
 use std::{env, error::Error, path::Path};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -15,12 +12,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         "../plugin/Cargo.toml",
         "../wit",
         "../Cargo.lock",
-        "../xtask/src/toolchain.rs",
     ] {
         println!("cargo::rerun-if-changed={input}");
     }
     for package in ["mdm-hostile", "mdm-wrong", "mdm-next", "corporate-plugin"] {
-        toolchain::embed(package, Path::new(".."), Path::new(&env::var("OUT_DIR")?))?;
+        mdm_toolchain::embed(package, Path::new(".."), Path::new(&env::var("OUT_DIR")?))?;
     }
     Ok(())
 }

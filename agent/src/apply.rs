@@ -9,11 +9,11 @@ use crate::{
     state::{Agent, Home, Journal, Step},
     token::{self, unwrap_token},
 };
-use mdm_wire::{
+use mdm_agent_protocol::{
     sealing::{Payload, PrivateKey},
     sync::{ReportedOutcome, SealedCommand},
-    words::{Action, Failure, Outcome},
 };
+use mdm_contract::words::{Action, Failure, Outcome};
 use zeroize::Zeroizing;
 
 /// Carries out the commands that the agent holds, oldest first. What must wait for the user stays

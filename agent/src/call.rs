@@ -3,7 +3,7 @@
 
 use crate::{error::AgentError, state::Agent};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use mdm_wire::{
+use mdm_agent_protocol::{
     answer::{Answer, AnswerKind},
     signature::{
         AGENT, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, SignatureError,
@@ -11,8 +11,8 @@ use mdm_wire::{
     },
     signing_key::{SigningKey, VerifyingKey},
     sync::{Answered, Problem},
-    time,
 };
+use mdm_contract::time;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;

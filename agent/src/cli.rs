@@ -10,12 +10,12 @@ use crate::{
 };
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use mdm_wire::{
+use mdm_agent_protocol::{
     escape::{self, Escaped},
     log_fields::EscapedFields,
     sync::LONGEST_WAIT,
-    words::{Complexity, ManagementMode, Policy, Quality, Requirement},
 };
+use mdm_contract::words::{Complexity, ManagementMode, Policy, Quality, Requirement};
 use std::{
     io::{BufRead as _, IsTerminal as _, stderr, stdin},
     path::PathBuf,

@@ -8,7 +8,7 @@ use crate::{
     sync::sync_once,
     token,
 };
-use mdm_wire::{
+use mdm_agent_protocol::{
     signature::NEW,
     sync::{ENROLL_PATH, EnrollRequest, EnrollResponse},
 };

@@ -4,7 +4,7 @@ use crate::{
     durable::DurableError,
     state::{RotationStep, Step},
 };
-use mdm_wire::{sealing::SealingError, signature::SignatureError, sync::HostsOutcome};
+use mdm_agent_protocol::{sealing::SealingError, signature::SignatureError, sync::HostsOutcome};
 
 /// Why the agent can't go on.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use crate::{
     state::Agent,
     token::{can_reach_token, token_state},
 };
-use mdm_wire::words::{Action, Failure, ManagementMode, TokenState};
+use mdm_contract::words::{Action, Failure, ManagementMode, TokenState};
 
 /// What the device is going to say.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The device's own keys. On a real device they lie in the hardware keystore and can't be read.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use mdm_wire::{
+use mdm_agent_protocol::{
     sealing::{PrivateKey, PublicKey, SealingError},
     signing_key::SigningKey,
 };

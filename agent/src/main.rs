@@ -2,7 +2,7 @@
 
 use clap::Parser as _;
 use mdm_agent::cli::Cli;
-use mdm_wire::escape::Escaped;
+use mdm_agent_protocol::escape::Escaped;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -7,7 +7,7 @@ use crate::{
     keys::DeviceKeys,
     state::{Agent, Home, RotationStep},
 };
-use mdm_wire::{
+use mdm_agent_protocol::{
     signature::{AGENT, NEW},
     succession::Succession,
     sync::{KEYS_PATH, RotateKeysRequest, RotateKeysResponse, SUCCESSION_PATH, SuccessionRequest},

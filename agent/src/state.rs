@@ -6,11 +6,13 @@ use crate::{
     keys::DeviceKeys,
 };
 use clap::ValueEnum;
-use mdm_wire::{
+use mdm_agent_protocol::{
     sealing::{Binding, Payload, PublicKey, Sealed, SealingError},
     signing_key::VerifyingKey,
     succession::{MOST_SUCCESSIONS, Succession},
     sync::{EnrollResponse, Report, ReportedOutcome, SealedCommand},
+};
+use mdm_contract::{
     time::{self, Timestamp},
     words::{CommandId, Policy},
 };

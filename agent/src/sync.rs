@@ -12,11 +12,11 @@ use crate::{
     token,
     wake_up::Listener,
 };
-use mdm_wire::{
+use mdm_agent_protocol::{
     signature::AGENT,
     sync::{MOST_REPORTS, Problem, SYNC_PATH, SyncRequest, SyncResponse, WakeUpAt},
-    words::TokenState,
 };
+use mdm_contract::words::TokenState;
 use std::time::Duration;
 
 /// How often a waiting agent looks whether its device has changed. On Android, broadcasts tell it.
@@ -250,12 +250,12 @@ fn read(home: &Home) -> Result<Agent, CallError> {
 mod tests {
     use super::*;
     use crate::{device::Device, keys::DeviceKeys};
-    use mdm_wire::{
+    use mdm_agent_protocol::{
         sealing::{Binding, Payload, PrivateKey},
         signing_key::SigningKey,
         sync::{EnrollResponse, Report, ReportedOutcome, SealedCommand},
-        words::{Action, Complexity, ManagementMode, Policy, Quality, Requirement},
     };
+    use mdm_contract::words::{Action, Complexity, ManagementMode, Policy, Quality, Requirement};
     use tempfile::TempDir;
 
     fn home(folder: &TempDir) -> Home {

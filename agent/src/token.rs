@@ -8,11 +8,11 @@ use crate::{
     error::AgentError,
     state::{Agent, Home},
 };
-use mdm_wire::{
+use mdm_agent_protocol::{
     sealing::{Binding, PrivateKey, Sealed, SealingError},
     sync::Told,
-    words::{Action, Condition, ResetOptions, TokenState},
 };
+use mdm_contract::words::{Action, Condition, ResetOptions, TokenState};
 use zeroize::Zeroizing;
 
 /// The token's length in bytes: Android's least.

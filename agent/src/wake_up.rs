@@ -3,7 +3,7 @@
 //! then it syncs all the same, only later.
 
 use crate::backoff::{Backoff, at_random};
-use mdm_wire::{
+use mdm_agent_protocol::{
     broker::{BrokerError, BrokerUrl},
     sync::WakeUpAt,
 };

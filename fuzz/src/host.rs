@@ -6,18 +6,11 @@ use axum::{
     body::{Body, to_bytes},
     http::{Method, Request, StatusCode, header},
 };
-use mdm_host::{
-    api::{Rates, Terms, TrustedProxies, router},
-    keys::HostKeys,
-    plugin::{Limits, Runtime, Trust},
-    service::{PluginSettings, Plugins, Service},
-};
-use mdm_wire::{
-    decisions::{Characters, PasswordRule},
-    signature::{self, AGENT, CONTENT_DIGEST, Headers, NEW, SIGNATURE, SIGNATURE_INPUT, Stamp},
-    sync::{ENROLL_PATH, Problem, SYNC_PATH},
-    time,
-};
+use mdm_password_host::{Limits, Runtime, Trust};
+use mdm_server_core::{keys::HostKeys, service::{PluginSettings, Plugins, Service}};
+use mdm_server_http::api::{Rates, Terms, TrustedProxies, router};
+use mdm_agent_protocol::{signature::{AGENT, CONTENT_DIGEST, Headers, NEW, SIGNATURE, SIGNATURE_INPUT, Stamp, self}, sync::{ENROLL_PATH, Problem, SYNC_PATH}};
+use mdm_contract::{decisions::{Characters, PasswordRule}, time};
 use serde::de::DeserializeOwned;
 use std::{
     num::NonZeroU32,

@@ -1,15 +1,8 @@
 //! What a device may be like when something is sent that is about it.
 
-use mdm_host::store::Snapshot;
-use mdm_wire::{
-    decisions::{Command, Device, PolicyOverride, Status},
-    sealing::PublicKey,
-    signing_key::SigningKey,
-    time,
-    words::{
-        Action, Condition, ManagementMode, Policy, Quality, Requirement, ResetOptions, TokenState,
-    },
-};
+use mdm_server_core::store::Snapshot;
+use mdm_agent_protocol::{sealing::PublicKey, signing_key::SigningKey};
+use mdm_contract::{decisions::{Command, Device, PolicyOverride, Status}, time, words::{Action, Condition, ManagementMode, Policy, Quality, Requirement, ResetOptions, TokenState}};
 use std::sync::LazyLock;
 
 /// The device's id.

@@ -3,30 +3,9 @@
 
 use crate::Situation;
 use async_trait::async_trait;
-use mdm_host::{
-    access::{Permission, Reach, Role},
-    audit::{AuditEntry, AuditLine, Chain},
-    change::Change,
-    event::Event,
-    store::{
-        Accounts, AgentKey, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer,
-        BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices,
-        Enrollment, Fleet, FleetSummary, Group, IdempotencyKeys, Lifecycle, NewDevice,
-        NewInvitation, NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices,
-        PluginFile, Probe, Progress, Replicas, RequestRecord, RestoreState, Restores, Session,
-        Shared, Snapshot, StoreError, StoredResponse, TokenChange, Tokens, User, UserChange,
-        WakeUps, Webhook, WebhookState, Webhooks,
-    },
-    token::TokenDigest,
-};
-use mdm_wire::{
-    decisions::{Command, Status},
-    sealing::Sealed,
-    signing_key::VerifyingKey,
-    sync::LONGEST_VERSION,
-    time::{END_OF_CALENDAR, Timestamp},
-    words::{Failure, Outcome},
-};
+use mdm_server_core::{access::{Permission, Reach, Role}, audit::{AuditEntry, AuditLine, Chain}, change::Change, event::Event, store::{Accounts, AgentKey, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet, FleetSummary, Group, IdempotencyKeys, Lifecycle, NewDevice, NewInvitation, NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe, Progress, Replicas, RequestRecord, RestoreState, Restores, Session, Shared, Snapshot, StoreError, StoredResponse, TokenChange, Tokens, User, UserChange, WakeUps, Webhook, WebhookState, Webhooks}, token::TokenDigest};
+use mdm_agent_protocol::{sealing::Sealed, signing_key::VerifyingKey, sync::LONGEST_VERSION};
+use mdm_contract::{decisions::{Command, Status}, time::{END_OF_CALENDAR, Timestamp}, words::{Failure, Outcome}};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Result<T> = std::result::Result<T, StoreError>;

@@ -5,12 +5,10 @@
 use axum::http::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use mdm_fuzz::{Answer, DEVICE, Host, SIGNING_KEY, Situation};
-use mdm_host::plugin::{REFERENCE, Trust};
-use mdm_wire::{
-    decisions::{Command, Status},
-    sync::{ENROLL_PATH, EnrollRequest, EnrollResponse, SYNC_PATH, SyncRequest, SyncResponse},
-    words::Outcome,
-};
+use mdm_password_component::REFERENCE;
+use mdm_password_host::Trust;
+use mdm_agent_protocol::sync::{ENROLL_PATH, EnrollRequest, EnrollResponse, SYNC_PATH, SyncRequest, SyncResponse};
+use mdm_contract::{decisions::{Command, Status}, words::Outcome};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::LazyLock;
 

@@ -6,16 +6,12 @@
 use axum::http::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use mdm_fuzz::{DEVICE, Host, PENDING, Situation};
-use mdm_host::{
-    api::model::{BulkView, DeviceView, EnrollmentTokenView},
-    password::Password,
-    plugin::{REFERENCE, Trust},
-    service::{Request, Reset},
-};
-use mdm_wire::{
-    decisions::{Command, DeviceOutlook, Status},
-    sync::Problem,
-};
+use mdm_password_component::REFERENCE;
+use mdm_password_host::{Trust, password::Password};
+use mdm_server_core::service::{Request, Reset};
+use mdm_server_http::api::model::{BulkView, DeviceView, EnrollmentTokenView};
+use mdm_agent_protocol::sync::Problem;
+use mdm_contract::decisions::{Command, DeviceOutlook, Status};
 use std::sync::LazyLock;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(REFERENCE, Trust::default()));

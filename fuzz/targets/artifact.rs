@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mdm_fuzz::GUEST;
-use mdm_host::plugin::{Artifacts, Limits, LoadError, Runtime, component_of};
+use mdm_password_host::{Artifacts, Limits, LoadError, Runtime, component_of};
 use std::sync::LazyLock;
 
 /// How long the mark is that a compiled plugin begins with.

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mdm_host::plugin::{Limits, Runtime, inspect};
+use mdm_password_host::{Limits, Runtime, inspect};
 use std::sync::LazyLock;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {

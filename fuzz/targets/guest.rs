@@ -7,11 +7,10 @@
 use axum::http::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use mdm_fuzz::{Answer, DEVICE, GUEST, Host, PENDING, Situation};
-use mdm_host::{api::model::StatusView, plugin::Trust};
-use mdm_wire::{
-    decisions::{Command, DeviceOutlook},
-    sync::{Problem, Report, ReportedOutcome, SYNC_PATH, SyncRequest, SyncResponse, Told},
-};
+use mdm_password_host::Trust;
+use mdm_server_http::api::model::StatusView;
+use mdm_agent_protocol::sync::{Problem, Report, ReportedOutcome, SYNC_PATH, SyncRequest, SyncResponse, Told};
+use mdm_contract::decisions::{Command, DeviceOutlook};
 use std::sync::LazyLock;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(GUEST, Trust::default()));

@@ -9,14 +9,9 @@ use axum::{
 };
 use libfuzzer_sys::fuzz_target;
 use mdm_fuzz::{DEVICE, Host, SIGNING_KEY};
-use mdm_host::plugin::{REFERENCE, Trust};
-use mdm_wire::{
-    answer::{Answer, AnswerKind},
-    signature::{
-        AGENT, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, Signed, Stamp,
-    },
-    sync::SYNC_PATH,
-};
+use mdm_password_component::REFERENCE;
+use mdm_password_host::Trust;
+use mdm_agent_protocol::{answer::{Answer, AnswerKind}, signature::{AGENT, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, Signed, Stamp}, sync::SYNC_PATH};
 use std::sync::LazyLock;
 
 const BODY: &[u8] = br#"{"told": {}}"#;

@@ -1,34 +1,50 @@
-//! The host of the password feature: it loads a plugin, fills each call from its store, commits what
-//! the call decided, and carries commands to devices and reports back.
-//!
-//! [`service`] is the heart: one function for each use case. Below it lie [`plugin`], [`store`],
-//! [`transport`] and [`webhook`], which know nothing of each other; above it [`api`], [`dashboard`] and [`cli`], which know
-//! nothing else. What passes between them lies beside: [`access`], [`change`], [`event`], [`audit`], [`password`], [`keys`],
-//! [`metrics`], [`public_url`], [`supervisor`].
+//! The plugin runtime: loads a component, checks it against the contract, and runs its calls, each
+//! with a call context of its own and within limits.
 
-pub mod access;
-pub mod api;
-pub mod audit;
-mod bounds;
-pub mod change;
-pub mod cli;
-pub mod conformance;
-pub mod dashboard;
-pub mod event;
-pub mod idempotency;
-pub mod keys;
-pub mod limiter;
-mod log;
-pub mod metrics;
-mod object;
+mod artifact;
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+mod bindings;
+mod breaker;
+mod calls;
+pub mod context;
+pub mod contract;
+mod digest;
+mod effect;
+mod engine;
+mod error;
+mod exports;
+mod function;
+mod grants;
+mod health;
+mod import_call;
+mod imports;
+mod inspect;
+mod invariant;
+mod lanes;
+mod limits;
+mod load;
+mod outcome;
 pub mod password;
-pub mod plugin;
-pub mod public_url;
-pub mod service;
-pub mod store;
-pub mod supervisor;
-mod text;
-pub mod token;
-pub mod transport;
-pub mod webhook;
-pub mod witness;
+mod returned;
+mod slot;
+mod threads;
+mod trust;
+mod wasi;
+
+pub use artifact::{Artifacts, component_of};
+pub use calls::{Instance, Plugin};
+pub use context::CallContext;
+pub use effect::Effect;
+pub use engine::Runtime;
+pub use error::{LoadError, PluginError, shortened};
+pub use function::Function;
+pub use grants::Import;
+pub use health::{HealthReport, Turn};
+pub use import_call::ImportCall;
+pub use inspect::{Inspection, inspect};
+pub use invariant::{Invariant, Violation};
+pub use limits::{Limit, Limits};
+pub use outcome::{CallOutcome, Comparable};
+pub use slot::{Places, Slot, Slotted, Trial, TrialEnd, TrialTerms};
+pub use threads::{NotRun, Threads};
+pub use trust::{Trust, TrustError};

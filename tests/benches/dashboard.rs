@@ -5,12 +5,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use axum::{Router, body::Bytes, http::header};
-use mdm_host::token;
+use mdm_agent_protocol::sealing::PrivateKey;
+use mdm_server_core::token;
 use mdm_tests::{
     lab::{Lab, http_client},
     told,
 };
-use mdm_wire::sealing::PrivateKey;
 use reqwest::{Client, Method, Request, StatusCode};
 use rusqlite::{Connection, params};
 use std::{
@@ -86,7 +86,7 @@ fn fill(lab: &Lab) -> rusqlite::Result<()> {
     let key = PrivateKey::generate().1.to_bytes();
     let condition = serde_json::to_string(&told::owner().condition).expect("JSON");
     let options = r#"{"lock_now":false,"require_entry":false,"no_credentials_on_boot":false}"#;
-    let now = mdm_wire::time::now();
+    let now = mdm_contract::time::now();
     for number in 0..DEVICES {
         let (id, name) = (device(number), format!("Phone {number} of sales"));
         // Every third device never had a command; of the others, few are pending and few have failed.

@@ -4,28 +4,31 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use mdm_host::{
-    access::Caller,
-    audit::AuditEntry,
-    change::Change,
-    keys::HostKeys,
-    password::Password,
-    plugin::{CallContext, CallOutcome, Limits, Plugin, REFERENCE, Runtime},
-    service::{AuthenticatedAgent, PluginSettings, Plugins, Service},
-    store::{Commit, SqliteStore, Store},
-    token,
-};
-use mdm_tests::told::owner;
-use mdm_wire::{
+use mdm_agent_protocol::{
     answer::{Answer, AnswerKind},
-    decisions::{Capabilities, PasswordRule, Terms},
     sealing::{Binding, Payload, PrivateKey, Sealed},
     signature::{AGENT, Headers, Request, Signed, Stamp},
     signing_key::SigningKey,
     sync::{EnrollRequest, Report, ReportedOutcome, SYNC_PATH, SyncRequest, Told},
+};
+use mdm_contract::{
+    decisions::{Capabilities, Command, PasswordRule, Terms},
     time,
     words::{CommandId, ResetOptions},
 };
+use mdm_password_component::REFERENCE;
+use mdm_password_host::{CallContext, CallOutcome, Limits, Plugin, Runtime, password::Password};
+use mdm_server_core::{
+    access::Caller,
+    audit::AuditEntry,
+    change::Change,
+    keys::HostKeys,
+    service::{AuthenticatedAgent, PluginSettings, Plugins, Service},
+    store::{Commit, Store},
+    token,
+};
+use mdm_server_sqlite::SqliteStore;
+use mdm_tests::told::owner;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -244,35 +247,33 @@ async fn send(
     let outcome = tokio::task::spawn_blocking(call).await.unwrap();
     let CallOutcome::Accepted {
         returned: command,
-        mut changes,
+        changes: effects,
     } = outcome
     else {
         panic!("it was refused");
     };
-    for change in &mut changes {
-        if let Change::Send { command, sealed } = change {
-            *sealed = Some(match sealing {
-                Security::Off => Sealed {
-                    key: vec![0; 65],
-                    ciphertext: b"1234".to_vec(),
-                },
-                Security::On => {
-                    let payload = Payload {
-                        token_key: host.service.keys().token_key(&agent.device),
-                        password: Zeroizing::new(password.expose().as_bytes().to_vec()),
-                    };
-                    let binding = Binding {
-                        device: &agent.device,
-                        command: &command.id,
-                        action: command.action,
-                        options: command.options,
-                        expires_at: command.expires_at,
-                    };
-                    payload.seal(&snapshot.public_key, &binding).unwrap()
-                }
-            });
+    let seal = |command: &Command| match sealing {
+        Security::Off => Ok(Sealed {
+            key: vec![0; 65],
+            ciphertext: b"1234".to_vec(),
+        }),
+        Security::On => {
+            let payload = Payload {
+                token_key: host.service.keys().token_key(&agent.device),
+                password: Zeroizing::new(password.expose().as_bytes().to_vec()),
+            };
+            let binding = Binding {
+                device: &agent.device,
+                command: &command.id,
+                action: command.action,
+                options: command.options,
+                expires_at: command.expires_at,
+            };
+            payload.seal(&snapshot.public_key, &binding)
         }
-    }
+    };
+    let changes = effects.into_iter().map(|effect| Change::of(effect, seal));
+    let changes = changes.collect::<Result<_, _>>().unwrap();
     let audit = AuditEntry {
         device: Some(agent.device.clone()),
         command: Some(command.clone()),

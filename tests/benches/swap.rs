@@ -10,7 +10,7 @@ use mdm_tests::{
 };
 use std::time::Duration;
 
-const REFERENCE: &[u8] = mdm_host::plugin::REFERENCE;
+const REFERENCE: &[u8] = mdm_password_component::REFERENCE;
 
 const DEVICES: usize = 4;
 const SWAPS: usize = 100;

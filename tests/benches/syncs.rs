@@ -4,6 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use axum::{Json, Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
+use mdm_agent_protocol::{
+    answer::{Answer, AnswerKind},
+    signature::{AGENT, CONTENT_DIGEST, Headers, Request, SIGNATURE, SIGNATURE_INPUT, Signed},
+    signing_key::{SigningKey, VerifyingKey},
+    sync::{SYNC_PATH, SyncRequest, SyncResponse},
+};
+use mdm_contract::time;
 use mdm_tests::{
     load::{
         agent::success,
@@ -13,13 +20,6 @@ use mdm_tests::{
         mix,
     },
     processor,
-};
-use mdm_wire::{
-    answer::{Answer, AnswerKind},
-    signature::{AGENT, CONTENT_DIGEST, Headers, Request, SIGNATURE, SIGNATURE_INPUT, Signed},
-    signing_key::{SigningKey, VerifyingKey},
-    sync::{SYNC_PATH, SyncRequest, SyncResponse},
-    time,
 };
 use rusqlite::{Connection as Sqlite, OpenFlags, OptionalExtension as _};
 use serde_json::{Value, json};

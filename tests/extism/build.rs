@@ -1,7 +1,5 @@
 //! Builds the plugin for Extism.
 
-#[path = "../../xtask/src/toolchain.rs"]
-mod toolchain;
 
 use std::{env, error::Error, path::Path};
 
@@ -10,11 +8,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         "guest",
         "../../plugin/src",
         "Cargo.lock",
-        "../../xtask/src/toolchain.rs",
     ] {
         println!("cargo::rerun-if-changed={input}");
     }
     let out = env::var("OUT_DIR")?;
-    toolchain::embed("mdm-extism-guest", Path::new("."), Path::new(&out))?;
+    mdm_toolchain::embed("mdm-extism-guest", Path::new("."), Path::new(&out))?;
     Ok(())
 }

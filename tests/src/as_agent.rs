@@ -3,12 +3,12 @@
 use crate::lab::{Device, Lab, http_client};
 use anyhow::Context as _;
 use mdm_agent::{keys::DeviceKeys, state::Home, token};
-use mdm_wire::{
+use mdm_agent_protocol::{
     signature::{AGENT, CONTENT_DIGEST, Headers, Request, SIGNATURE, SIGNATURE_INPUT, Stamp},
     signing_key::SigningKey,
     sync::SYNC_PATH,
-    time,
 };
+use mdm_contract::time;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -6,7 +6,7 @@ use crate::{
     lab::{PATIENCE, free_port},
 };
 use anyhow::{Context as _, bail, ensure};
-use mdm_wire::broker::BrokerUrl;
+use mdm_agent_protocol::broker::BrokerUrl;
 use rumqttc::{AsyncClient, Event, EventLoop, Packet, PublishOptions, QoS};
 use std::{
     fs::{self, File},

@@ -240,7 +240,7 @@ impl Lab {
 
     fn spawn_host(&self) -> anyhow::Result<Child> {
         let output = appended(&self.folder().join("host.log"))?;
-        let host = Command::new(program("mdm-host")?)
+        let host = Command::new(program("mdm-server")?)
             .args([
                 "serve",
                 "--listen",
@@ -323,9 +323,9 @@ impl Lab {
         Ok(fs::read_to_string(self.folder().join("host.log"))?)
     }
 
-    /// Runs `mdm-host` as an admin does, with this on its standard input.
+    /// Runs `mdm-server` as an admin does, with this on its standard input.
     pub fn admin(&self, args: &[&str], input: &str) -> anyhow::Result<Output> {
-        let mut command = Command::new(program("mdm-host")?);
+        let mut command = Command::new(program("mdm-server")?);
         command
             .args(args)
             .env("MDM_URL", self.url())
@@ -341,7 +341,7 @@ impl Lab {
         let output = self.admin(&[args, &["--json"]].concat(), input)?;
         ensure!(
             output.status.success(),
-            "mdm-host {}: {}",
+            "mdm-server {}: {}",
             args.join(" "),
             text(&output)
         );
@@ -353,15 +353,15 @@ impl Lab {
         let output = self.admin(&[args, &["--json"]].concat(), input)?;
         ensure!(
             !output.status.success(),
-            "mdm-host {} succeeded",
+            "mdm-server {} succeeded",
             args.join(" ")
         );
         serde_json::from_slice(&output.stdout).with_context(|| text(&output))
     }
 
-    /// Has the chain of the audit trail verified, by more arguments of `mdm-host audit verify`.
+    /// Has the chain of the audit trail verified, by more arguments of `mdm-server audit verify`.
     pub fn verify_audit(&self, args: &[&str]) -> anyhow::Result<Output> {
-        let mut command = Command::new(program("mdm-host")?);
+        let mut command = Command::new(program("mdm-server")?);
         command.args(["audit", "verify"]).args(args).arg("--data");
         command.arg(self.folder().join("data"));
         let store = self.serve_args.windows(2).find(|pair| pair[0] == "--store");
@@ -379,12 +379,12 @@ impl Lab {
     }
 
     fn on_folder(&self, command: &str, file: &Path) -> anyhow::Result<()> {
-        let mut program = Command::new(program("mdm-host")?);
+        let mut program = Command::new(program("mdm-server")?);
         program.arg(command).arg(file).arg("--data");
         let output = run(program.arg(self.folder().join("data")), "")?;
         ensure!(
             output.status.success(),
-            "mdm-host {command}: {}",
+            "mdm-server {command}: {}",
             text(&output)
         );
         Ok(())

@@ -1,9 +1,7 @@
 //! What a device tells the host of itself.
 
-use mdm_wire::{
-    sync::Told,
-    words::{Condition, ManagementMode, TokenState},
-};
+use mdm_agent_protocol::sync::Told;
+use mdm_contract::words::{Condition, ManagementMode, TokenState};
 
 /// A device owner on Android 14, on which everything succeeds.
 pub fn owner() -> Told {

@@ -1,4 +1,4 @@
-//! Builds the example plugins as a newcomer does: `mdm-host plugin new`, then the commands of the README
+//! Builds the example plugins as a newcomer does: `mdm-server plugin new`, then the commands of the README
 //! that it makes. What comes of it lies in `target/examples`, for the tests and the benches.
 
 use super::{run, tools};
@@ -94,7 +94,7 @@ pub(crate) fn build() -> anyhow::Result<()> {
 /// Measures what each example costs, beside the reference plugin.
 pub(crate) fn bench() -> anyhow::Result<()> {
     let files = EXAMPLES.map(|example| format!("{}.wasm", example.language));
-    let host = tools::target().join("release/mdm-host");
+    let host = tools::target().join("release/mdm-server");
     run(Command::new(host)
         .args(["plugin", "bench"])
         .args(files)
@@ -108,7 +108,7 @@ fn folder() -> PathBuf {
 
 impl Example {
     fn build(&self, folder: &Path) -> anyhow::Result<()> {
-        let host = tools::target().join("debug/mdm-host");
+        let host = tools::target().join("debug/mdm-server");
         let fresh = folder.join("new");
         remove(&fresh)?;
         fs::create_dir_all(&fresh)?;

@@ -10,7 +10,6 @@ mod fuzz;
 mod reproduce;
 mod schemathesis;
 mod testing;
-mod toolchain;
 mod tools;
 
 use anyhow::{Context as _, ensure};
@@ -94,26 +93,26 @@ fn main() -> ExitCode {
 }
 
 fn setup() -> anyhow::Result<()> {
-    let toolchain = toolchain::ensure()?;
+    let toolchain = mdm_toolchain::ensure()?;
     println!("components are built with {toolchain:?}");
     dependencies::ensure_deny()
 }
 
 fn demo() -> anyhow::Result<()> {
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     build(&["--bins"])?;
     program("debug/demo", &[])
 }
 
 fn screenshots() -> anyhow::Result<()> {
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     browser::ensure();
     build(&["--bins"])?;
     program("debug/screenshots", &[])
 }
 
 fn load(arguments: &[&str]) -> anyhow::Result<()> {
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     debian::ensure_programs()?;
     build(&["--release", "--bins"])?;
     let write = ["--write", "docs/BENCHMARKS.md"];
@@ -121,14 +120,14 @@ fn load(arguments: &[&str]) -> anyhow::Result<()> {
 }
 
 fn faults(arguments: &[&str]) -> anyhow::Result<()> {
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     debian::ensure_programs()?;
     build(&["--bins"])?;
     program("debug/faults", arguments)
 }
 
 fn schemathesis(arguments: &[&str]) -> anyhow::Result<()> {
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     build(&["--bins"])?;
     schemathesis::install()?;
     program("debug/schemathesis", arguments)
@@ -140,12 +139,12 @@ fn program(built: &str, arguments: &[&str]) -> anyhow::Result<()> {
 }
 
 fn examples() -> anyhow::Result<()> {
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     examples::build()
 }
 
 fn test(arguments: &[&str]) -> anyhow::Result<()> {
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     debian::ensure_programs()?;
     browser::ensure();
     // Together, so that both use the same features of what they depend on, and nothing is built twice.
@@ -179,7 +178,7 @@ fn bench(names: &[&str]) -> anyhow::Result<()> {
             BENCHES.join(", ")
         );
     }
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     // The benches start the programs that a user would start. One of them is built with these, so that all have the
     // same features of their dependencies.
     build(&["--release", "--bins", "--bench", "commits"])?;
@@ -209,22 +208,22 @@ fn bench_of_the_tests(name: &str) -> anyhow::Result<()> {
 }
 
 fn reproduce() -> anyhow::Result<()> {
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     reproduce::run()
 }
 
 fn attest() -> anyhow::Result<()> {
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     attest::run()
 }
 
 fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     fuzz::fuzz(arguments)
 }
 
 fn ci() -> anyhow::Result<()> {
-    toolchain::ensure()?;
+    mdm_toolchain::ensure()?;
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&[
         "clippy",

@@ -1,7 +1,7 @@
 //! Whether the reference plugin is the same whoever builds it: it is built from the files that git knows of, in
 //! two folders, with the crates in two other ones, and the two components are compared byte for byte.
 
-use crate::{run as run_command, toolchain};
+use crate::run as run_command;
 use anyhow::{Context as _, ensure};
 use std::{
     env, fs,
@@ -28,7 +28,7 @@ fn compare(project: &Path, scratch: &Path) -> anyhow::Result<usize> {
         let home = copy.with_extension("home");
         fs::create_dir_all(&home)?;
         std::os::unix::fs::symlink(
-            toolchain::cargo_home().join("registry"),
+            mdm_toolchain::cargo_home().join("registry"),
             home.join("registry"),
         )?;
         let component = copy.join("component.wasm");
@@ -55,7 +55,8 @@ fn compare(project: &Path, scratch: &Path) -> anyhow::Result<usize> {
 
 /// Builds the reference plugin of a project into a file.
 pub(crate) fn build(project: &Path, component: &Path) -> anyhow::Result<()> {
-    let built = toolchain::build_component("mdm-plugin", project, &project.join("target"))?;
+    let built =
+        mdm_toolchain::build_component("mdm-password-plugin", project, &project.join("target"))?;
     fs::copy(&built, component).with_context(|| built.display().to_string())?;
     Ok(())
 }

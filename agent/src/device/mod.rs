@@ -5,7 +5,7 @@ pub mod password;
 pub mod policy_manager;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use mdm_wire::words::{CommandId, ManagementMode, Policy};
+use mdm_contract::words::{CommandId, ManagementMode, Policy};
 use password::{Metrics, StoredPassword};
 use serde::{Deserialize, Serialize};
 
@@ -244,7 +244,7 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mdm_wire::words::{Quality, Requirement};
+    use mdm_contract::words::{Quality, Requirement};
 
     fn device() -> Device {
         Device::new(34, ManagementMode::DeviceOwner, [7; 32])

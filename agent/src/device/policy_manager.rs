@@ -5,7 +5,7 @@ use super::{
     Device, StoredToken,
     password::{Metrics, verifier},
 };
-use mdm_wire::words::{ManagementMode, Policy, Requirement, ResetOptions};
+use mdm_contract::words::{ManagementMode, Policy, Requirement, ResetOptions};
 
 /// Android takes no shorter reset token.
 const SHORTEST_TOKEN: usize = 32;
@@ -105,7 +105,7 @@ impl Device {
 mod tests {
     use super::*;
     use ManagementMode::{DeviceAdmin, DeviceOwner, ProfileOwner};
-    use mdm_wire::words::{Complexity, Quality};
+    use mdm_contract::words::{Complexity, Quality};
 
     const NO_OPTIONS: ResetOptions = ResetOptions {
         lock_now: false,

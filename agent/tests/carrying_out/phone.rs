@@ -8,12 +8,12 @@ use mdm_agent::{
     state::{Agent, Home, Step},
     token,
 };
-use mdm_wire::{
+use mdm_agent_protocol::{
     sealing::{Binding, Payload, PrivateKey},
     signing_key::SigningKey,
     sync::{EnrollResponse, SealedCommand},
-    words::{Action, Policy, Quality, Requirement, ResetOptions},
 };
+use mdm_contract::words::{Action, Policy, Quality, Requirement, ResetOptions};
 use std::path::PathBuf;
 use tempfile::TempDir;
 use zeroize::Zeroizing;

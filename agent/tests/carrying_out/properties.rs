@@ -7,7 +7,7 @@ use mdm_agent::{
     state::Step,
     token,
 };
-use mdm_wire::words::{Action, ManagementMode, Outcome, ResetOptions};
+use mdm_contract::words::{Action, ManagementMode, Outcome, ResetOptions};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]

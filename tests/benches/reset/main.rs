@@ -9,7 +9,7 @@ mod start;
 mod threads;
 mod turns;
 
-use mdm_wire::{decisions::Terms, words::ResetOptions};
+use mdm_contract::{decisions::Terms, words::ResetOptions};
 use native::Native;
 use std::{sync::Arc, time::Duration};
 use threads::{Job, Threads};

@@ -2,8 +2,8 @@
 //! what it knows, measures the password, and makes an id for the command.
 
 use crate::sample;
-use mdm_host::password::Password;
-use mdm_plugin::rules::{self, types};
+use mdm_password_host::password::Password;
+use mdm_password_plugin::rules::{self, types};
 use std::hint::black_box;
 
 /// What the host knows.

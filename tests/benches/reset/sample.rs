@@ -1,13 +1,11 @@
 //! A reset as any host has many: a device that will do, and a password that meets the rule.
 
-use mdm_host::{
-    password::Password,
-    plugin::{CallContext, CallOutcome, Limits, Plugin, REFERENCE, Runtime},
-};
-use mdm_wire::{
+use mdm_contract::{
     decisions::{Capabilities, Device, PasswordRule, Terms},
     words::{CommandId, Condition, ManagementMode, ResetOptions, TokenState},
 };
+use mdm_password_component::REFERENCE;
+use mdm_password_host::{CallContext, CallOutcome, Limits, Plugin, Runtime, password::Password};
 use zeroize::Zeroizing;
 
 /// The reference plugin.

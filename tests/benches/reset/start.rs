@@ -46,7 +46,7 @@ impl Drop for Running {
 }
 
 fn serve(folder: &TempDir, port: u16) -> Child {
-    Command::new(lab::program("mdm-host").expect("mdm-host is built"))
+    Command::new(lab::program("mdm-server").expect("mdm-server is built"))
         .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
         .arg(folder.path().join("data"))
         .stdout(Stdio::null())

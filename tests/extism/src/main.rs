@@ -16,7 +16,7 @@ mod turns;
 
 use extism::{Manifest, Wasm, convert::Json};
 use facts::{Asked, Decision};
-use mdm_host::password::Password;
+use mdm_password_host::password::Password;
 use std::time::Duration;
 
 const GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-extism-guest.wasm"));

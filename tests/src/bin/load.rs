@@ -106,7 +106,7 @@ async fn run(store: Store, devices: usize, mix: Mix) -> anyhow::Result<Run> {
     );
     fleet.lab.kill_host()?;
     mix::check(&fleet, &measured.accepted)?;
-    let verified = Command::new(program("mdm-host")?)
+    let verified = Command::new(program("mdm-server")?)
         .args(["audit", "verify"])
         .args(named)
         .arg("--data")

@@ -1,7 +1,7 @@
 //! What was seen of a host and its devices over some time: nothing but what clients, the API, the devices and
-//! `mdm-host audit verify` said.
+//! `mdm-server audit verify` said.
 
-use mdm_wire::{
+use mdm_contract::{
     decisions::{PolicyState, Status},
     words::{Action, CommandId, Outcome},
 };
@@ -111,7 +111,7 @@ pub enum LockScreen {
 pub struct Audit {
     /// Its lines that are about commands, in their order.
     pub lines: Vec<Line>,
-    /// What `mdm-host audit verify` found to be wrong.
+    /// What `mdm-server audit verify` found to be wrong.
     pub broken: Option<String>,
 }
 

@@ -8,7 +8,7 @@ mod tests;
 
 pub use history::{Answer, AtTheEnd, Audit, History, Line, LockScreen, Request, Seen, Wish};
 
-use mdm_wire::{
+use mdm_contract::{
     decisions::{PolicyState, Status},
     words::{Action, CommandId, Failure},
 };

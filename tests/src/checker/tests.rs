@@ -1,7 +1,7 @@
 //! The checker on a history that may happen, and on copies of it that were each broken in one way.
 
 use super::{Violation::*, *};
-use mdm_wire::{decisions::PolicyOverride, words::Outcome};
+use mdm_contract::{decisions::PolicyOverride, words::Outcome};
 
 const CANCELLED: Status = Status::Failed(Failure::Cancelled);
 

@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::ensure;
 use fastrand::Rng;
-use mdm_wire::words::CommandId;
+use mdm_contract::words::CommandId;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::{

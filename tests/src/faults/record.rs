@@ -8,7 +8,7 @@ use crate::{
 use anyhow::Context as _;
 use fastrand::Rng;
 use mdm_agent::state::Home;
-use mdm_wire::{
+use mdm_contract::{
     decisions::{Command, PolicyState, Status},
     words::CommandId,
 };

@@ -5,7 +5,7 @@ use super::{Fault, record::home, stage::Stage};
 use crate::as_agent::{AsAgent, Call, now};
 use anyhow::ensure;
 use mdm_agent::{apply, state::Home, sync, token};
-use mdm_wire::sync::{SyncRequest, SyncResponse};
+use mdm_agent_protocol::sync::{SyncRequest, SyncResponse};
 use serde_json::Value;
 
 /// For a while, this process is the agent of all devices.

@@ -6,7 +6,7 @@ use crate::{
     lab::{Device, wait_until},
 };
 use anyhow::{Context as _, ensure};
-use mdm_wire::{decisions::Status, words::CommandId};
+use mdm_contract::{decisions::Status, words::CommandId};
 use std::{fs, path::Path, thread, time::Duration};
 
 /// The file beside `host.key` that shows a restore is written within this time.

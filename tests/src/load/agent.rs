@@ -8,7 +8,7 @@ use hyper::{
     Method, Request,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST},
 };
-use mdm_wire::{
+use mdm_agent_protocol::{
     sealing::PrivateKey,
     signature::{
         AGENT, CONTENT_DIGEST, Headers, NEW, Request as Signed, SIGNATURE, SIGNATURE_INPUT, Stamp,
@@ -18,8 +18,8 @@ use mdm_wire::{
         ENROLL_PATH, EnrollRequest, EnrollResponse, Report, ReportedOutcome, SYNC_PATH,
         SealedCommand, SyncRequest, SyncResponse,
     },
-    time,
 };
+use mdm_contract::time;
 use serde_json::{Value, json};
 use std::sync::{
     Arc,

@@ -11,7 +11,7 @@ use super::{
 use crate::lab::Lab;
 use anyhow::ensure;
 use hyper::Method;
-use mdm_wire::decisions::Command;
+use mdm_contract::decisions::Command;
 
 /// How many devices have a group together; all of them are in [`EVERYBODY`], too.
 pub const GROUP: usize = 5000;

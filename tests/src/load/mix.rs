@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{lab::Lab, memory, processor};
 use anyhow::Context as _;
-use mdm_wire::decisions::Command;
+use mdm_contract::decisions::Command;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},

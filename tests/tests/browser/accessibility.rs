@@ -1,6 +1,6 @@
 //! Every page is looked through by axe-core, which knows what stops people who can't see, hear, or use a mouse.
 
-use mdm_host::dashboard::{PageRoute, routes};
+use mdm_server_http::dashboard::{PageRoute, routes};
 use mdm_tests::{
     browser::{Browser, Scheme},
     pages::PAGES,

@@ -1,12 +1,9 @@
 //! Who is taken for an agent, and what becomes of commands when it changes its keys.
 
 use crate::fleet::{Fleet, admin, owner, signed_sync};
-use mdm_host::service::ServiceError;
-use mdm_wire::{
-    signature::{Headers, LONGEST_AGE, MOST_AHEAD, SignatureError},
-    time,
-    words::{Outcome, TokenState},
-};
+use mdm_server_core::service::ServiceError;
+use mdm_agent_protocol::signature::{Headers, LONGEST_AGE, MOST_AHEAD, SignatureError};
+use mdm_contract::{time, words::{Outcome, TokenState}};
 
 async fn authenticate(fleet: &Fleet, headers: &Headers, body: &[u8]) -> Result<String, String> {
     let known = fleet

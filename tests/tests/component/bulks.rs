@@ -6,22 +6,10 @@ use crate::{
     plugins::hostile,
 };
 use futures_util::future::join_all;
-use mdm_host::{
-    access::{Caller, Forbidden, Permission, Reach, Role},
-    audit::AuditEntry,
-    change::Change,
-    plugin::REFERENCE,
-    service::{BulkRequest, Reset, ServiceError},
-    store::{
-        Bulk, BulkProgress, BulkState, BulkTerms, Commit, NoCommand, PluginFile, StoreError,
-    },
-    token,
-};
-use mdm_wire::{
-    decisions::{Characters, Command, PasswordRule, Refusal, Status, Terms},
-    sync::Told,
-    words::{Action, Failure, Outcome, ResetOptions},
-};
+use mdm_password_component::REFERENCE;
+use mdm_server_core::{access::{Caller, Forbidden, Permission, Reach, Role}, audit::AuditEntry, change::Change, service::{BulkRequest, Reset, ServiceError}, store::{Bulk, BulkProgress, BulkState, BulkTerms, Commit, NoCommand, PluginFile, StoreError}, token};
+use mdm_agent_protocol::sync::Told;
+use mdm_contract::{decisions::{Characters, Command, PasswordRule, Refusal, Status, Terms}, words::{Action, Failure, Outcome, ResetOptions}};
 use std::{collections::BTreeSet, time::Duration};
 
 fn reset(text: &str) -> BulkRequest {

@@ -4,8 +4,8 @@ use crate::{
     database,
     fleet::{Agent, Fleet, admin, client, owner},
 };
-use mdm_host::access::{Reach, Role};
-use mdm_wire::{decisions::PasswordRule, words::Outcome};
+use mdm_server_core::access::{Reach, Role};
+use mdm_contract::{decisions::PasswordRule, words::Outcome};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;

@@ -2,10 +2,7 @@
 //! refused, say so, and do nothing.
 
 use crate::fleet::{Fleet, admin, client, owner, password};
-use mdm_host::{
-    access::{Reach, Role},
-    token,
-};
+use mdm_server_core::{access::{Reach, Role}, token};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 

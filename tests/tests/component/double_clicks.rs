@@ -6,7 +6,8 @@ use crate::{
     fleet::{admin, owner},
     forms::{PASSWORD, Page, User},
 };
-use mdm_host::{dashboard, store::PluginFile};
+use mdm_server_core::store::PluginFile;
+use mdm_server_http::dashboard;
 use mdm_tests::plugins::CORPORATE;
 use reqwest::{Method, StatusCode, header};
 use std::collections::BTreeSet;
@@ -134,7 +135,7 @@ async fn a_double_click_on_any_form_is_one_click() {
     let secret = secret.split('<').next().unwrap();
     let url = format!("otpauth://totp/mdm:ada?secret={secret}&issuer=mdm");
     let totp = Totp::from_url(url.as_str()).unwrap();
-    let now = mdm_wire::time::now() / 1000;
+    let now = mdm_contract::time::now() / 1000;
     let [current, next] = [now, now + 30].map(|at| totp.generate(at).to_string());
     let fields = format!("code={current}&password={PASSWORD}");
     let route = "/account/one-time-passwords";

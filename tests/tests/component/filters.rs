@@ -4,22 +4,9 @@ use crate::{
     database,
     fleet::{Fleet, admin, owner},
 };
-use mdm_host::{
-    access::{Caller, Reach},
-    audit::AuditEntry,
-    change::Change,
-    store::{
-        Commit, DeviceFilter, FleetSummary, Group, NewDevice, Snapshot, StatusWord, Store,
-    },
-    token,
-};
-use mdm_wire::{
-    decisions::{Command, PolicyOverride, Status},
-    sealing::PrivateKey,
-    signing_key::SigningKey,
-    sync::Told,
-    words::{Action, Failure, ManagementMode, Outcome, ResetOptions},
-};
+use mdm_server_core::{access::{Caller, Reach}, audit::AuditEntry, change::Change, store::{Commit, DeviceFilter, FleetSummary, Group, NewDevice, Snapshot, StatusWord, Store}, token};
+use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey, sync::Told};
+use mdm_contract::{decisions::{Command, PolicyOverride, Status}, words::{Action, Failure, ManagementMode, Outcome, ResetOptions}};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use std::{collections::BTreeSet, sync::Arc};
 use tempfile::TempDir;

@@ -2,28 +2,12 @@
 
 use crate::database;
 pub(crate) use mdm_tests::told::owner;
-use mdm_host::{
-    access::{Caller, Permission, Reach},
-    api::{self, Rates, TrustedProxies},
-    dashboard,
-    keys::HostKeys,
-    password::Password,
-    plugin::{Limits, Plugin, REFERENCE, Runtime},
-    service::{AuthenticatedAgent, PluginSettings, Plugins, Request, Reset, Service, ServiceError},
-    token,
-    transport::WakeUp,
-};
-use mdm_wire::{
-    decisions::{Command, DeviceOutlook, PasswordRule, Refusal, Terms},
-    sealing::{Binding, Payload, PrivateKey, PublicKey},
-    signature::{AGENT, Headers, Stamp},
-    signing_key::SigningKey,
-    sync::{
-        EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest,
-        SyncResponse, Told,
-    },
-    words::{Action, Outcome, Policy, ResetOptions},
-};
+use mdm_password_component::REFERENCE;
+use mdm_password_host::{Limits, Plugin, Runtime, password::Password};
+use mdm_server_core::{access::{Caller, Permission, Reach}, keys::HostKeys, service::{AuthenticatedAgent, PluginSettings, Plugins, Request, Reset, Service, ServiceError}, token, transport::WakeUp};
+use mdm_server_http::{api::{Rates, TrustedProxies, self}, dashboard};
+use mdm_agent_protocol::{sealing::{Binding, Payload, PrivateKey, PublicKey}, signature::{AGENT, Headers, Stamp}, signing_key::SigningKey, sync::{EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest, SyncResponse, Told}};
+use mdm_contract::{decisions::{Command, DeviceOutlook, PasswordRule, Refusal, Terms}, words::{Action, Outcome, Policy, ResetOptions}};
 use reqwest::{Client, redirect};
 use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -369,8 +353,8 @@ impl Agent {
 }
 
 /// A sync with this body, as far as it is signed.
-pub(crate) fn signed_sync(body: &[u8]) -> mdm_wire::signature::Request<'_> {
-    mdm_wire::signature::Request {
+pub(crate) fn signed_sync(body: &[u8]) -> mdm_agent_protocol::signature::Request<'_> {
+    mdm_agent_protocol::signature::Request {
         method: "POST",
         path: SYNC_PATH,
         body,

@@ -4,14 +4,14 @@ use crate::{
     database,
     fleet::{Fleet, admin, host_keys, reference},
 };
-use mdm_host::{
+use mdm_contract::decisions::PasswordRule;
+use mdm_password_host::inspect;
+use mdm_server_core::{
     audit::AuditEntry,
-    plugin::inspect,
     service::{PluginSettings, Plugins, Service},
     store::{ChosenPlugin, PluginChoice, PluginFile},
 };
 use mdm_tests::plugins::CORPORATE;
-use mdm_wire::decisions::PasswordRule;
 use std::{sync::Arc, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(20);

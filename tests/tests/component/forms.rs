@@ -7,7 +7,7 @@ use crate::{
     fleet::{admin, owner},
 };
 use futures_util::future::join_all;
-use mdm_host::access::{Reach, Role};
+use mdm_server_core::access::{Reach, Role};
 use reqwest::{Response, StatusCode, header};
 
 pub(crate) const PASSWORD: &str = "seven walnuts under a bridge";

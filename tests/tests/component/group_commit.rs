@@ -2,15 +2,9 @@
 
 use crate::{database, fleet::owner};
 use futures_util::future::join_all;
-use mdm_host::{
-    access::Caller,
-    audit::AuditEntry,
-    change::Change,
-    metrics::Metrics,
-    store::{Commit, NewDevice, SqliteStore, Store, StoreError},
-    token,
-};
-use mdm_wire::{sealing::PrivateKey, signing_key::SigningKey};
+use mdm_server_core::{access::Caller, audit::AuditEntry, change::Change, metrics::Metrics, store::{Commit, NewDevice, Store, StoreError}, token};
+use mdm_server_sqlite::SqliteStore;
+use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey};
 use std::{num::NonZeroUsize, time::Duration};
 use tempfile::TempDir;
 

@@ -6,21 +6,10 @@ use crate::{
     fleet::{Fleet, admin, is_stored, owner},
 };
 use futures_util::future::join_all;
-use mdm_host::{
-    access::{Reach, Role},
-    api::document,
-    audit::AuditEntry,
-    change::Change,
-    store::{
-        Commit, PluginFile, RESPONSE_RETENTION, RequestRecord, Store, StoreError, StoredResponse,
-    },
-};
+use mdm_server_core::{access::{Reach, Role}, audit::AuditEntry, change::Change, store::{Commit, PluginFile, RESPONSE_RETENTION, RequestRecord, Store, StoreError, StoredResponse}};
+use mdm_server_http::api::document;
 use mdm_tests::plugins::CORPORATE;
-use mdm_wire::{
-    decisions::{Characters, Command, PasswordRule, Status},
-    time::Timestamp,
-    words::{Action, Outcome, ResetOptions},
-};
+use mdm_contract::{decisions::{Characters, Command, PasswordRule, Status}, time::Timestamp, words::{Action, Outcome, ResetOptions}};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -434,7 +423,7 @@ async fn an_expired_response_goes_by_itself_when_no_other_is_stored() {
         let old = stored(&format!("old-{number}"), 1);
         store.store_response(old).await.unwrap();
     }
-    let now = mdm_wire::time::now();
+    let now = mdm_contract::time::now();
     store.store_response(stored("new", now)).await.unwrap();
     let left = async || store.stored_response("token one", "old-39").await.unwrap();
     assert!(left().await.is_some());

@@ -4,11 +4,8 @@ use crate::{
     fleet::{Agent, Fleet, NO_OPTIONS, admin, owner},
     plugins::{harm, hostile},
 };
-use mdm_host::service::{Request, ServiceError};
-use mdm_wire::{
-    decisions::{Command, Status, Terms},
-    words::{Action, Failure},
-};
+use mdm_server_core::service::{Request, ServiceError};
+use mdm_contract::{decisions::{Command, Status, Terms}, words::{Action, Failure}};
 
 /// A host on which the hostile plugin decides, and a device with a pending command.
 async fn with_pending(groups: &[&str]) -> (Fleet, Agent, Command) {

@@ -1,7 +1,7 @@
 //! Which of those that open a store in PostgreSQL takes the lead, and what its lease lets it write.
 
 use crate::database;
-use mdm_host::store::{Lead, Replicas, StoreError};
+use mdm_server_core::store::{Lead, Replicas, StoreError};
 use std::{path::Path, sync::Arc, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,9 +1,8 @@
 //! The tests' stores are databases of one PostgreSQL server, which ends with them.
 
-use mdm_host::{
-    metrics::StoreMetrics,
-    store::{PostgresOptions, PostgresStore, SqliteStore, Store},
-};
+use mdm_server_core::{metrics::StoreMetrics, store::Store};
+use mdm_server_postgres::{PostgresOptions, PostgresStore};
+use mdm_server_sqlite::SqliteStore;
 use mdm_tests::postgres::{Held, Postgres};
 use std::{
     num::NonZeroUsize,

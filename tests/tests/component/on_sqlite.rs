@@ -1,9 +1,7 @@
 //! The tests' stores are SQLite files.
 
-use mdm_host::{
-    metrics::StoreMetrics,
-    store::{SqliteStore, Store},
-};
+use mdm_server_core::{metrics::StoreMetrics, store::Store};
+use mdm_server_sqlite::SqliteStore;
 use rusqlite::Connection;
 use std::{
     num::NonZeroUsize,

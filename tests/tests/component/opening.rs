@@ -2,7 +2,7 @@
 
 use crate::fleet::client;
 use axum::{Router, routing::get};
-use mdm_host::api::{NotOpen, Opening};
+use mdm_server_http::api::{NotOpen, Opening};
 use serde_json::Value;
 use std::{
     convert::Infallible,

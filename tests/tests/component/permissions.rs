@@ -3,11 +3,8 @@
 
 use crate::fleet::{Fleet, admin, client, owner, password};
 use axum::http::Method;
-use mdm_host::{
-    access::{Permission, Reach, Role},
-    dashboard::{self, Needs},
-    token,
-};
+use mdm_server_core::{access::{Permission, Reach, Role}, token};
+use mdm_server_http::dashboard::{Needs, self};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;

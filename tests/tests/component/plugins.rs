@@ -1,16 +1,12 @@
 //! What is refused as a plugin, and what a bad one can do: harm its own call, and nothing else.
 
 use crate::fleet::{Agent, Fleet, NO_OPTIONS, admin, owner, reference, refusal, small};
-use mdm_host::{
-    plugin::{Artifacts, Limits, LoadError, Plugin, PluginError, REFERENCE, Runtime},
-    service::{Request, ServiceError},
-};
+use mdm_password_component::REFERENCE;
+use mdm_password_host::{Artifacts, Limits, LoadError, Plugin, PluginError, Runtime};
+use mdm_server_core::service::{Request, ServiceError};
 use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, starting};
-use mdm_wire::{
-    decisions::{PasswordRule, Refusal, Status, Terms},
-    sync::{Report, ReportedOutcome},
-    words::{Action, Failure, Outcome, Policy, Quality, Requirement},
-};
+use mdm_agent_protocol::sync::{Report, ReportedOutcome};
+use mdm_contract::{decisions::{PasswordRule, Refusal, Status, Terms}, words::{Action, Failure, Outcome, Policy, Quality, Requirement}};
 use std::{
     fs,
     time::{Duration, Instant},

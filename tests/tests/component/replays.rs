@@ -1,15 +1,8 @@
 //! A retry with an idempotency key is for who reaches the device at that moment.
 
 use crate::fleet::{Fleet, NO_OPTIONS, admin, client, owner, password};
-use mdm_host::{
-    access::{Caller, Forbidden, Reach},
-    idempotency::KeyOrigin,
-    service::{NewWebhook, Reset, ServiceError},
-};
-use mdm_wire::{
-    decisions::Terms,
-    words::{Policy, Quality, Requirement},
-};
+use mdm_server_core::{access::{Caller, Forbidden, Reach}, idempotency::KeyOrigin, service::{NewWebhook, Reset, ServiceError}};
+use mdm_contract::{decisions::Terms, words::{Policy, Quality, Requirement}};
 
 /// The same caller, with a key for one request.
 fn keyed(fleet: &Fleet, by: &Caller, key: &str) -> Caller {
@@ -116,7 +109,7 @@ async fn a_retry_of_who_may_no_longer_manage_it_is_told_no_secret_and_changes_no
     for by in [&wide, &wide, &narrow] {
         let is_wide = by.reach == Reach::ALL;
         let by = |key: &str| keyed(&fleet, by, key);
-        let see = [mdm_host::access::Permission::See].into();
+        let see = [mdm_server_core::access::Permission::See].into();
         let made = service
             .add_token(&by("token"), "nightly", see, Reach::ALL, None)
             .await;

@@ -1,16 +1,9 @@
 //! A device that is trusted no more.
 
 use crate::fleet::{Fleet, admin, owner, signed_sync};
-use mdm_host::{
-    service::ServiceError,
-    store::{DeviceFilter, FleetSummary, StatusWord},
-};
-use mdm_wire::{
-    decisions::Status,
-    sync::SyncRequest,
-    time,
-    words::{Action, Failure, Outcome},
-};
+use mdm_server_core::{service::ServiceError, store::{DeviceFilter, FleetSummary, StatusWord}};
+use mdm_agent_protocol::sync::SyncRequest;
+use mdm_contract::{decisions::Status, time, words::{Action, Failure, Outcome}};
 use std::{sync::Arc, time::Duration};
 
 #[tokio::test]

@@ -1,19 +1,9 @@
 //! Each of the twelve rules of the feature, through the component.
 
 use crate::fleet::{Fleet, NO_OPTIONS, admin, owner, refusal};
-use mdm_host::service::{Request, ServiceError};
-use mdm_wire::{
-    decisions::{
-        AgentTooOld, Characters, Note, PasswordFault, PasswordRule, PolicyState, Refusal, Remedy,
-        Status, Terms, Verdict, Wait,
-    },
-    sync::Told,
-    time,
-    words::{
-        Action, Failure, ManagementMode, Outcome, Policy, Quality, Requirement, ResetOptions,
-        TokenState,
-    },
-};
+use mdm_server_core::service::{Request, ServiceError};
+use mdm_agent_protocol::sync::Told;
+use mdm_contract::{decisions::{AgentTooOld, Characters, Note, PasswordFault, PasswordRule, PolicyState, Refusal, Remedy, Status, Terms, Verdict, Wait}, time, words::{Action, Failure, ManagementMode, Outcome, Policy, Quality, Requirement, ResetOptions, TokenState}};
 use std::{sync::Arc, time::Duration};
 
 const LOCKED: Outcome = Outcome::Failed(Failure::UserLocked);
@@ -502,7 +492,7 @@ async fn rule_12_the_outlook_says_what_will_come_of_it_and_what_to_do() {
 async fn rule_12_a_device_in_contact_will_succeed() {
     let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
-    let request = mdm_wire::sync::SyncRequest {
+    let request = mdm_agent_protocol::sync::SyncRequest {
         told: agent.told.clone(),
         reports: vec![],
         holding: vec![],

@@ -4,23 +4,9 @@ use crate::{
     database,
     fleet::{Fleet, admin, is_in, is_stored, owner},
 };
-use mdm_host::{
-    access::{Permission, Reach, Role},
-    audit::AuditEntry,
-    change::Change,
-    store::{
-        ApiToken, AuditFilter, ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, NewInvitation, Overdue, PluginChoice,
-        PluginFile, RequestRecord, Store, StoreError, User,
-    },
-    token,
-};
-use mdm_wire::{
-    decisions::{Command, Status},
-    sealing::{PrivateKey, Sealed},
-    signing_key::SigningKey,
-    time::Timestamp,
-    words::{Action, Failure, Outcome, ResetOptions},
-};
+use mdm_server_core::{access::{Permission, Reach, Role}, audit::AuditEntry, change::Change, store::{ApiToken, AuditFilter, ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, NewInvitation, Overdue, PluginChoice, PluginFile, RequestRecord, Store, StoreError, User}, token};
+use mdm_agent_protocol::{sealing::{PrivateKey, Sealed}, signing_key::SigningKey};
+use mdm_contract::{decisions::{Command, Status}, time::Timestamp, words::{Action, Failure, Outcome, ResetOptions}};
 use std::sync::Arc;
 use tempfile::TempDir;
 

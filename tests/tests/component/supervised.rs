@@ -2,8 +2,8 @@
 
 use crate::fleet::{Fleet, owner};
 use async_trait::async_trait;
-use mdm_host::transport::{NotWoken, WakeUp};
-use mdm_wire::words::{Policy, Quality, Requirement};
+use mdm_server_core::transport::{NotWoken, WakeUp};
+use mdm_contract::words::{Policy, Quality, Requirement};
 use std::{
     sync::{
         Arc,

@@ -5,23 +5,17 @@ use crate::{
     database,
     fleet::{Agent, Fleet, NO_OPTIONS, admin, host_keys, owner, reference, small},
 };
-use mdm_host::{
-    audit::AuditEntry,
-    plugin::{Artifacts, REFERENCE, Runtime, Trial},
-    service::{Comparisons, PluginSettings, Plugins, Service, ServiceError, ShadowReport},
-    store::{ChosenPlugin, PluginChoice, PluginFile},
-};
+use mdm_password_component::REFERENCE;
+use mdm_password_host::{Artifacts, Runtime, Trial};
+use mdm_server_core::{audit::AuditEntry, service::{Comparisons, PluginSettings, Plugins, Service, ServiceError, ShadowReport}, store::{ChosenPlugin, PluginChoice, PluginFile}};
 use mdm_tests::plugins::{CORPORATE, CRASHES, NEXT, breaking};
-use mdm_wire::{
-    decisions::{PasswordRule, Status, Terms},
-    words::{Action, Outcome, Policy, Quality, Requirement},
-};
+use mdm_contract::{decisions::{PasswordRule, Status, Terms}, words::{Action, Outcome, Policy, Quality, Requirement}};
 use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 /// What the corporate plugin takes, and the reference, too.
 const BOTH_TAKE: PasswordRule = PasswordRule {
-    characters: mdm_wire::decisions::Characters::Alphanumeric,
+    characters: mdm_contract::decisions::Characters::Alphanumeric,
     minimum_length: 8,
     maximum_length: 16,
 };
@@ -39,7 +33,7 @@ fn active(fleet: &Fleet) -> String {
 }
 
 fn digest_of(component: &[u8]) -> String {
-    mdm_host::plugin::inspect(component).unwrap().digest
+    mdm_password_host::inspect(component).unwrap().digest
 }
 
 #[tokio::test]
@@ -461,7 +455,7 @@ fn a_function_that_a_later_contract_adds_is_called_where_a_plugin_has_it() {
     let runtime = Runtime::new(small()).unwrap();
     let describe = |component: &[u8]| {
         let plugin = runtime.load(component, None).unwrap();
-        let situation = mdm_host::conformance::base_situation().unwrap();
+        let situation = mdm_conformance::base_situation().unwrap();
         let context = situation.context(false);
         let interface = "mdm:password/description@1.1.0";
         let called = plugin.instance().unwrap().optional::<(), (String,)>(

@@ -1,21 +1,11 @@
 //! Texts that not every store can keep.
 
 use crate::fleet::{Fleet, admin, client, owner, password};
-use mdm_host::{
-    access::{Reach, Role},
-    plugin::{Limits, Runtime},
-    service::{BulkRequest, Reset, ServiceError},
-    store::{BulkState, BulkTerms},
-    token,
-};
+use mdm_password_host::{Limits, Runtime};
+use mdm_server_core::{access::{Reach, Role}, service::{BulkRequest, Reset, ServiceError}, store::{BulkState, BulkTerms}, token};
 use mdm_tests::plugins::{REFUSES_ALL_BUT_RESETS, breaking};
-use mdm_wire::{
-    decisions::{PasswordRule, Status},
-    sealing::PrivateKey,
-    signing_key::SigningKey,
-    sync::{EnrollRequest, Report, ReportedOutcome, Told},
-    words::{Action, Failure, Outcome, ResetOptions},
-};
+use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey, sync::{EnrollRequest, Report, ReportedOutcome, Told}};
+use mdm_contract::{decisions::{PasswordRule, Status}, words::{Action, Failure, Outcome, ResetOptions}};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;

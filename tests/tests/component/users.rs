@@ -4,12 +4,7 @@ use crate::{
     database,
     fleet::{Fleet, admin, owner, password},
 };
-use mdm_host::{
-    access::{Caller, Permission, Reach, Role},
-    service::{Invitation, ServiceError, SignIn, SignInError},
-    store::AuditFilter,
-    token,
-};
+use mdm_server_core::{access::{Caller, Permission, Reach, Role}, service::{Invitation, ServiceError, SignIn, SignInError}, store::AuditFilter, token};
 use totp_rs::Totp;
 use zeroize::Zeroizing;
 
@@ -90,7 +85,7 @@ async fn an_invitation_gives_a_password_once_and_lets_its_user_in() {
 async fn the_first_admin_is_invited_for_an_hour_and_not_twice_within_it() {
     let fleet = Fleet::new().await;
     let made = fleet.service.first_admin().await.unwrap().unwrap();
-    let left = made.expires_at.saturating_sub(mdm_wire::time::now());
+    let left = made.expires_at.saturating_sub(mdm_contract::time::now());
     assert!((3_500_000..=3_600_000).contains(&left), "{left} ms");
     assert!(fleet.service.first_admin().await.unwrap().is_none());
     let session = accepted(&fleet, &made).await;
@@ -384,7 +379,7 @@ async fn a_token_may_no_more_than_its_owner_at_that_moment_and_ends_with_them() 
     let late = service.add_token(&alice, "late", Permission::ALL.into(), Reach::ALL, None);
     assert!(matches!(late.await, Err(ServiceError::UnknownUser(_))));
 
-    let all = mdm_host::store::AuditFilter::default();
+    let all = mdm_server_core::store::AuditFilter::default();
     let lines = service.audit(&admin(), &all, None, 100).await.unwrap();
     let told = lines.iter().rev().filter_map(|line| {
         let is_it = line.entry.action.ends_with("-token");
@@ -412,7 +407,7 @@ async fn failed_logins_are_counted_in_the_audit_trail_and_what_nobody_is_called_
     let service = std::sync::Arc::clone(&fleet.service);
     let telling = tokio::spawn(async move { service.audit_failed_logins().await });
     let refused = async || {
-        let filter = mdm_host::store::AuditFilter {
+        let filter = mdm_server_core::store::AuditFilter {
             actions: vec!["sign-in-refused".into()],
             ..Default::default()
         };
@@ -460,7 +455,7 @@ async fn guesses_in_a_session_are_limited_and_told_in_the_audit_trail() {
     assert!(sign_in(&fleet, "alice", PASSWORD, None).await.is_ok());
     service.close();
     service.write_last_failed_logins().await;
-    let all = mdm_host::store::AuditFilter::default();
+    let all = mdm_server_core::store::AuditFilter::default();
     let lines = service.audit(&admin(), &all, None, 1).await.unwrap();
     let entry = &lines[0].entry;
     assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("user alice", "confirmation-refused"));
@@ -529,7 +524,7 @@ async fn whoever_changes_who_may_call_has_a_line_in_the_audit_trail() {
         .unwrap();
     let lines = fleet
         .service
-        .audit(&admin(), &mdm_host::store::AuditFilter::default(), None, 10)
+        .audit(&admin(), &mdm_server_core::store::AuditFilter::default(), None, 10)
         .await
         .unwrap();
     let told: Vec<String> = lines
@@ -558,7 +553,7 @@ async fn who_is_responsible_for_a_group_does_not_choose_the_plugin_of_all_device
         reach: groups(&["sales"]),
         ..admin()
     };
-    let file = || mdm_host::store::PluginFile {
+    let file = || mdm_server_core::store::PluginFile {
         bytes: Vec::new(),
         signature: None,
     };

@@ -4,13 +4,8 @@ use crate::{
     database,
     fleet::{Fleet, admin, owner},
 };
-use mdm_host::{
-    access::Reach,
-    change::Change,
-    service::NewWebhook,
-    store::{AttemptResult, Commit},
-};
-use mdm_wire::time;
+use mdm_server_core::{access::Reach, change::Change, service::NewWebhook, store::{AttemptResult, Commit}};
+use mdm_contract::time;
 use std::{sync::Arc, time::Duration};
 
 const FOUR_DAYS: u64 = 4 * 24 * 3600 * 1000;

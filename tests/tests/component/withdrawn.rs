@@ -4,13 +4,8 @@ use crate::{
     database,
     fleet::{Fleet, admin, owner, password},
 };
-use mdm_host::{
-    access::{Caller, Reach, Role},
-    service::{BulkRequest, ServiceError},
-    store::{AuditFilter, Bulk, BulkState, BulkTerms},
-    token,
-};
-use mdm_wire::words::{Action, ResetOptions};
+use mdm_server_core::{access::{Caller, Reach, Role}, service::{BulkRequest, ServiceError}, store::{AuditFilter, Bulk, BulkState, BulkTerms}, token};
+use mdm_contract::words::{Action, ResetOptions};
 use std::time::Duration;
 
 fn reset() -> BulkRequest {

@@ -1,7 +1,8 @@
 //! The contract outlives the host: the component that this host embeds, byte for byte, in hosts that share
 //! no code with it (`tests/foreign-hosts`).
 
-use mdm_host::plugin::{REFERENCE, inspect};
+use mdm_password_component::REFERENCE;
+use mdm_password_host::inspect;
 use mdm_tests::plugins::{CHOICES, breaking, breaking_by};
 use std::{
     fs,
@@ -43,7 +44,7 @@ fn counts(printed: &str) -> Vec<usize> {
 #[test]
 fn every_case_passes_in_other_hosts_with_the_very_same_component() {
     let digest = inspect(REFERENCE).unwrap().digest;
-    let cases = mdm_host::conformance::cases().unwrap();
+    let cases = mdm_conformance::cases().unwrap();
     let free = cases.iter().filter(|case| case.expect.is_empty()).count();
     for (host, command) in HOSTS {
         let (output, printed) = run(host, command, REFERENCE);

@@ -1,9 +1,8 @@
 //! The kit can fail: for each rule there is a plugin that breaks it and no other.
 
-use mdm_host::{
-    conformance::{self, Call, Conformance, Finding, Thoroughness, Verdict},
-    plugin::{Limits, REFERENCE, Runtime},
-};
+use mdm_conformance::{Call, Conformance, Finding, Thoroughness, Verdict};
+use mdm_password_component::REFERENCE;
+use mdm_password_host::{Limits, Runtime};
 use mdm_tests::plugins::{
     BREACHES, CHOICES, CORPORATE, NEXT, REFUSES_ALL_BUT_RESETS, SKIPS_CONFLICTS_IN_VIP, breaking,
     breaking_by,
@@ -30,7 +29,7 @@ fn check_by(component: &[u8], thoroughness: &Thoroughness) -> Conformance {
         ..Limits::default()
     };
     let plugin = Runtime::new(limits).unwrap().load(component, None).unwrap();
-    conformance::check(&plugin, thoroughness).unwrap()
+    mdm_conformance::check(&plugin, thoroughness).unwrap()
 }
 
 #[track_caller]
@@ -95,7 +94,7 @@ fn a_rule_of_its_own_that_is_asked_first_is_told_of_and_neither_passes_nor_fails
 #[test]
 fn a_plugin_that_breaks_a_rule_is_caught_by_the_cases_of_that_rule_and_no_others() {
     let broken = BREACHES.map(|(rule, _)| rule);
-    assert!(conformance::rules().unwrap().into_keys().eq(broken));
+    assert!(mdm_conformance::rules().unwrap().into_keys().eq(broken));
     for (rule, way) in BREACHES
         .into_iter()
         .flat_map(|(rule, ways)| ways.chars().map(move |way| (rule, way)))
@@ -121,7 +120,7 @@ fn in_its_own_words_a_plugin_may_refuse_a_reset_and_nothing_else() {
             Call::Remove { .. } | Call::Report { .. } | Call::Cancel | Call::Expire
         )
     };
-    let cases = conformance::cases().unwrap();
+    let cases = mdm_conformance::cases().unwrap();
     let must_fail: BTreeSet<&str> = cases
         .iter()
         .filter(|it| is_no_reset(&it.call) && !it.expect.is_empty())
@@ -147,7 +146,7 @@ fn a_rule_of_its_own_is_told_of_by_the_reset_and_its_outlook_alike() {
             12,
             'b',
             "API 34, device-owner: without a secure lock screen a reset will fail",
-            json!({"the reset returns": {"ok": conformance::SENT}}),
+            json!({"the reset returns": {"ok": mdm_conformance::SENT}}),
         ),
     ] {
         let conformance = check(&breaking_by(rule, way));

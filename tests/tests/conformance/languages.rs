@@ -2,11 +2,9 @@
 //! rule of its own that its README tells of.
 
 use crate::kit::{assert_conforms, check};
-use mdm_host::{
-    conformance::{self, Call, Situation},
-    plugin::{Limits, Plugin, Runtime, inspect},
-};
-use mdm_wire::words::Action;
+use mdm_conformance::{Call, Situation};
+use mdm_contract::words::Action;
+use mdm_password_host::{Limits, Plugin, Runtime, inspect};
 use serde_json::{Value, json};
 use std::{env, fs, path::PathBuf};
 
@@ -33,7 +31,7 @@ fn load(component: &[u8]) -> (Plugin, Situation) {
         ..Limits::default()
     };
     let plugin = Runtime::new(limits).unwrap().load(component, None).unwrap();
-    let situation = conformance::acceptable(&plugin).unwrap().unwrap();
+    let situation = mdm_conformance::acceptable(&plugin).unwrap().unwrap();
     (plugin, situation)
 }
 
@@ -105,7 +103,7 @@ fn python_a_school_refuses_runs_and_lets_a_reset_expire_after_a_week() {
     assert_conforms_and_is_in("Python", &component);
     let (plugin, mut situation) = load(&component);
     let told = Call::reset().run(&plugin, &situation).unwrap();
-    let week = mdm_wire::time::rfc3339(situation.now + 7 * 24 * 3600 * 1000);
+    let week = mdm_contract::time::rfc3339(situation.now + 7 * 24 * 3600 * 1000);
     assert_eq!(told.effects[0]["send"]["expires_at"], json!(week));
     for password in ["1239", "7779", "9642"] {
         situation.set_password(password);

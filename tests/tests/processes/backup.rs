@@ -19,7 +19,7 @@ fn data(lab: &Lab) -> PathBuf {
     lab.folder().join("data")
 }
 
-/// Runs `mdm-host backup` or `mdm-host restore` on a file, with the data of this host.
+/// Runs `mdm-server backup` or `mdm-server restore` on a file, with the data of this host.
 fn asked(lab: &Lab, command: &str, file: &Path) -> Output {
     let (file, data) = (file.to_str().unwrap(), data(lab));
     lab.admin(&[command, file, "--data", data.to_str().unwrap()], "")

@@ -351,7 +351,7 @@ fn a_file_that_is_no_plugin_does_not_start_a_host_and_says_why() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("plugin.wasm");
     let serve = || {
-        let host = mdm_tests::lab::program("mdm-host").unwrap();
+        let host = mdm_tests::lab::program("mdm-server").unwrap();
         let data = folder.path().join("data");
         let mut command = Command::new(host);
         command

@@ -1,10 +1,12 @@
 //! Bulks of a host that is killed in the middle of them, and of one with a large fleet.
 
-use mdm_host::{
+use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey};
+use mdm_server_core::{
     access::Caller,
     audit::AuditEntry,
-    store::{Enrollment as _, NewDevice, SqliteStore},
+    store::{Enrollment as _, NewDevice},
 };
+use mdm_server_sqlite::SqliteStore;
 use mdm_tests::{
     lab::{Lab, PATIENCE, text, wait_until},
     load::{
@@ -15,7 +17,6 @@ use mdm_tests::{
     postgres::Postgres,
     told::owner,
 };
-use mdm_wire::{sealing::PrivateKey, signing_key::SigningKey};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -31,7 +32,7 @@ fn database(lab: &Lab) -> PathBuf {
 async fn put_devices(database: &Path, devices: usize) {
     let store = SqliteStore::open(database).unwrap();
     let put = async |number: usize| {
-        let token = mdm_host::token::digest(&format!("enrollment {number}"));
+        let token = mdm_server_core::token::digest(&format!("enrollment {number}"));
         let audit = AuditEntry::new(1, &Caller::host(), "add-enrollment-token");
         let groups = vec!["sales".to_owned()];
         store

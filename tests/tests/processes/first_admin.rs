@@ -44,14 +44,14 @@ impl Host {
 
     /// Starts it anew, with its output in a file, as a journal has it.
     fn starts(&mut self, more: &[&str]) {
-        let mut command = Command::new(program("mdm-host").unwrap());
+        let mut command = Command::new(program("mdm-server").unwrap());
         command.args(self.args(more));
         self.starts_by(command);
     }
 
     /// Starts it anew on a terminal, whose output is in a file, too.
     fn starts_on_a_terminal(&mut self, more: &[&str]) {
-        let program = program("mdm-host").unwrap();
+        let program = program("mdm-server").unwrap();
         let line = format!("exec {} {}", program.display(), self.args(more).join(" "));
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);

@@ -1,7 +1,7 @@
 //! The dashboard and the alerts ask for metrics and labels that a host has.
 
+use mdm_agent_protocol::sync::SYNC_PATH;
 use mdm_tests::lab::{Lab, Make, http_client};
-use mdm_wire::sync::SYNC_PATH;
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 use tokio::runtime::Runtime;
@@ -97,7 +97,7 @@ fn file(name: &str) -> String {
 #[test]
 fn the_dashboard_and_the_alerts_ask_for_metrics_and_labels_that_a_host_has() {
     let told = told();
-    let dashboard: Value = serde_json::from_str(&file("mdm-host.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&file("mdm-server.json")).unwrap();
     let alerts = file("alerts.yml");
     let mut queries = Vec::new();
     fields(&dashboard, "expr", &mut queries);

@@ -278,7 +278,7 @@ fn a_host_that_may_open_few_files_has_a_place_for_those_who_ask_whether_it_lives
     let log = std::fs::File::create(folder.path().join("host.log")).unwrap();
     let mut host = Command::new("sh")
         .args(["-c", "ulimit -n 256; exec \"$@\"", "sh"])
-        .arg(program("mdm-host").unwrap())
+        .arg(program("mdm-server").unwrap())
         .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
         .arg(folder.path().join("data"))
         .stdin(Stdio::null())

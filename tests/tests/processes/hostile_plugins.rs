@@ -335,7 +335,7 @@ fn the_metrics_are_read_with_a_token_of_their_own_that_opens_nothing_else() {
     assert_eq!(counted.of(refused), 4);
 
     fs::write(&file, "short\n").unwrap();
-    let mut host = Command::new(mdm_tests::lab::program("mdm-host").unwrap());
+    let mut host = Command::new(mdm_tests::lab::program("mdm-server").unwrap());
     host.args(["serve", "--listen", "127.0.0.1:0", "--metrics-token-file"])
         .arg(&file);
     let output = host

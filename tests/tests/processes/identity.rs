@@ -194,7 +194,7 @@ fn a_second_host_on_a_folder_is_refused_until_the_first_is_gone_however_that_end
     let folder = folder.to_str().unwrap();
     let output = lab.folder().join("second.log");
     let log = fs::File::create(&output).unwrap();
-    let mut second = Command::new(program("mdm-host").unwrap())
+    let mut second = Command::new(program("mdm-server").unwrap())
         .args(["serve", "--data", folder, "--listen"])
         .arg(format!("127.0.0.1:{}", free_port().unwrap()))
         .stdout(log.try_clone().unwrap())

@@ -1,4 +1,4 @@
-//! Commands whose output nobody reads to its end, as in `mdm-host device list | head -1`.
+//! Commands whose output nobody reads to its end, as in `mdm-server device list | head -1`.
 
 use mdm_tests::lab::{Lab, program};
 use std::{
@@ -21,7 +21,7 @@ fn a_command_whose_reader_is_gone_ends_in_silence() {
     ] {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
-        let output = Command::new(program("mdm-host").unwrap())
+        let output = Command::new(program("mdm-server").unwrap())
             .args(args)
             .env("MDM_URL", lab.url())
             .env("MDM_TOKEN_FILE", lab.folder().join("admin.token"))

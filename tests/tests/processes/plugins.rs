@@ -1,4 +1,4 @@
-//! What a plugin's author and the admin who chooses one type: `mdm-host plugin …`.
+//! What a plugin's author and the admin who chooses one type: `mdm-server plugin …`.
 
 use mdm_tests::{
     lab::{Device, Lab, Make, http_client, program, text, wait_until},
@@ -14,13 +14,13 @@ use std::{
 };
 use tempfile::TempDir;
 
-const REFERENCE: &[u8] = mdm_host::plugin::REFERENCE;
+const REFERENCE: &[u8] = mdm_password_component::REFERENCE;
 
 /// Both the reference and the corporate plugin can work with this rule.
 const RULE: [&str; 2] = ["--password-rule", "alphanumeric:8-16"];
 
 fn plugin(args: &[&str], file: &Path) -> Output {
-    let mut host = Command::new(program("mdm-host").unwrap());
+    let mut host = Command::new(program("mdm-server").unwrap());
     host.arg("plugin").args(args).arg(file).output().unwrap()
 }
 
@@ -274,7 +274,7 @@ async fn a_candidate_in_the_shadow_is_compared_on_live_calls_and_the_summary_is_
     let shadow = async {
         let (url, token) = (lab.url(), lab.folder().join("admin.token"));
         tokio::task::spawn_blocking(move || {
-            Command::new(program("mdm-host").unwrap())
+            Command::new(program("mdm-server").unwrap())
                 .args(["plugin", "shadow", "--for", "2"])
                 .arg(file)
                 .env("MDM_URL", url)
@@ -330,7 +330,7 @@ fn on_trial(serve_args: &[&str]) -> (Lab, Device) {
 }
 
 fn digest_of(component: &[u8]) -> String {
-    mdm_host::plugin::inspect(component).unwrap().digest
+    mdm_password_host::inspect(component).unwrap().digest
 }
 
 #[test]

@@ -4,7 +4,8 @@ use super::{
     registry::{PASSWORD, Push, Registry, USER},
     tls::Certificates,
 };
-use mdm_host::plugin::{REFERENCE, inspect};
+use mdm_password_component::REFERENCE;
+use mdm_password_host::inspect;
 use mdm_tests::{
     lab::{Lab, program, text},
     plugins::CORPORATE,
@@ -33,7 +34,7 @@ impl Desk {
     }
 
     fn pull(&self, reference: &str, more: &[&str]) -> Command {
-        let mut command = Command::new(program("mdm-host").unwrap());
+        let mut command = Command::new(program("mdm-server").unwrap());
         command
             .args(["plugin", "pull", reference])
             .args(more)
@@ -93,7 +94,7 @@ fn what_is_pulled_is_what_was_pushed_and_can_be_pinned_and_used() {
     assert_eq!(desk.files(), ["corporate-plugin.wasm"], "and nothing else");
 
     let check = ["plugin", "check", "--sequences", "5"];
-    let mut check_it = Command::new(program("mdm-host").unwrap());
+    let mut check_it = Command::new(program("mdm-server").unwrap());
     let checked = check_it.args(check).arg(&file).output().unwrap();
     assert!(checked.status.success(), "{}", text(&checked));
     let pin = pulled["digest"].as_str().unwrap();

@@ -81,7 +81,7 @@ impl Host {
         // Where a file beyond the limit is to be an error, as on a full disk, it must be no signal.
         Command::new("sh")
             .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
-            .arg(program("mdm-host").unwrap())
+            .arg(program("mdm-server").unwrap())
             .args(["serve", "--listen", address, "--data"])
             .arg(folder.path().join("data"))
             .args(options)

@@ -278,7 +278,7 @@ fn a_host_with_another_key_is_no_replica_and_says_so() {
     let postgres = Postgres::start().unwrap();
     let url = postgres.database("mdm").unwrap();
     let first = Lab::with(&["--store", &url], "info").unwrap();
-    let started = std::process::Command::new(mdm_tests::lab::program("mdm-host").unwrap())
+    let started = std::process::Command::new(mdm_tests::lab::program("mdm-server").unwrap())
         .args(["audit", "verify", "--store", &url, "--data"])
         .arg(first.folder().join("data"))
         .output()
@@ -367,7 +367,7 @@ fn a_host_whose_connections_are_all_in_use_says_so_and_goes_on_when_they_are_fre
 #[test]
 fn an_address_that_is_none_is_refused_at_once_and_its_password_is_not_repeated() {
     let folder = tempfile::TempDir::new().unwrap();
-    let refused = std::process::Command::new(mdm_tests::lab::program("mdm-host").unwrap())
+    let refused = std::process::Command::new(mdm_tests::lab::program("mdm-server").unwrap())
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(folder.path())
         .args([
@@ -408,7 +408,7 @@ fn a_host_reaches_its_database_by_a_unix_socket() {
     let lab = Lab::with(&["--store", &url], "info").unwrap();
     let phone = lab.enroll(Make::default()).unwrap();
     let connected = "select bool_and(client_addr is null) from pg_stat_activity \
-        where application_name = 'mdm-host'";
+        where application_name = 'mdm-server'";
     assert_eq!(postgres.ask("mdm", connected).unwrap(), "t");
     lab.ask(&["device", "show", &phone.id], "").unwrap();
 }
@@ -416,7 +416,7 @@ fn a_host_reaches_its_database_by_a_unix_socket() {
 #[test]
 fn a_mode_of_tls_that_the_host_does_not_know_is_refused_with_those_that_it_knows() {
     let folder = tempfile::TempDir::new().unwrap();
-    let refused = std::process::Command::new(mdm_tests::lab::program("mdm-host").unwrap())
+    let refused = std::process::Command::new(mdm_tests::lab::program("mdm-server").unwrap())
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(folder.path())
         .args([

@@ -178,7 +178,7 @@ fn a_certificate_that_is_about_to_expire_is_in_the_log_and_the_metrics() {
         .lines()
         .find_map(|line| line.strip_prefix("mdm_tls_certificate_expires_seconds "))
         .unwrap_or_else(|| panic!("{text}"));
-    let now = mdm_wire::time::now() / 1000;
+    let now = mdm_contract::time::now() / 1000;
     let days = (expires.parse::<f64>().unwrap() - now as f64) / 86_400.0;
     assert!((9.0..=10.0).contains(&days), "{days}");
 }

@@ -1,15 +1,15 @@
 //! Words of agents and admins that would forge a line of the log, drive a terminal, look like other words, or be computed
 //! by a spreadsheet: the log, the command line and the tables show them, and do nothing that they say.
 
+use mdm_agent_protocol::escape::is_hidden;
 use mdm_tests::{
     as_agent::AsAgent,
     lab::{Device, Lab, Make, http_client, text, wait_until},
 };
-use mdm_wire::escape::is_hidden;
 use serde_json::json;
 
 /// A line that is not the host's.
-const FORGED: &str = "2026-01-01T00:00:00.000000Z  INFO mdm_host: signed in user=root";
+const FORGED: &str = "2026-01-01T00:00:00.000000Z  INFO mdm_server: signed in user=root";
 
 /// What a name says, with what drives a terminal in front and behind.
 fn words() -> String {

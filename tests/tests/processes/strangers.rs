@@ -1,17 +1,17 @@
 //! A stranger on the path between agents and their host, who may have an enrollment token of their own: what they can do
 //! makes no agent stop for good, and locks none out.
 
+use mdm_agent_protocol::{
+    sealing::PrivateKey,
+    signature::{AGENT, CONTENT_DIGEST, NEW, SIGNATURE, SIGNATURE_INPUT, Stamp},
+    signing_key::SigningKey,
+    sync::{ENROLL_PATH, KEYS_PATH, SYNC_PATH},
+};
 use mdm_tests::{
     as_agent::{AsAgent, Call, now},
     counted::Counted,
     lab::{Device, Lab, Make, text, wait_until},
     stranger::{HttpCall, Stranger},
-};
-use mdm_wire::{
-    sealing::PrivateKey,
-    signature::{AGENT, CONTENT_DIGEST, NEW, SIGNATURE, SIGNATURE_INPUT, Stamp},
-    signing_key::SigningKey,
-    sync::{ENROLL_PATH, KEYS_PATH, SYNC_PATH},
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -163,13 +163,13 @@ fn the_host_signs_no_answer_to_a_call_that_it_has_not_verified() {
     let input = signed.expect("a refusal of a call that was verified is signed");
     assert_eq!(status, 422);
     assert!(
-        input.signature_input.contains("mdm-host-problem"),
+        input.signature_input.contains("mdm-server-problem"),
         "{input:?}"
     );
     let (status, signed, _) = sync().send_for_headers().unwrap();
     let input = signed.expect("an answer is signed").signature_input;
     assert_eq!(status, 200);
-    assert!(input.contains("mdm-host-synced"), "{input}");
+    assert!(input.contains("mdm-server-synced"), "{input}");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn an_enrollment_has_one_signature_made_just_now() {
     assert_eq!(status, 201, "{enrolled}");
     let input = signed.expect("it is signed").signature_input;
     assert!(
-        input.contains("mdm-host-enrolled") && input.contains(r#"key="new""#),
+        input.contains("mdm-server-enrolled") && input.contains(r#"key="new""#),
         "{input}"
     );
 }

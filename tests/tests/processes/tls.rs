@@ -84,7 +84,7 @@ fn who_does_not_know_the_authority_tells_the_host_nothing() {
     let lab = lab(&certificates);
     let another = Certificates::new();
     for authority in [None, Some(another.path("authority"))] {
-        let mut list = Command::new(program("mdm-host").unwrap());
+        let mut list = Command::new(program("mdm-server").unwrap());
         list.args(["device", "list", "--url", &lab.url()])
             .env("MDM_TOKEN", lab.token().unwrap());
         if let Some(authority) = &authority {
@@ -149,7 +149,7 @@ fn plain_http_is_no_way_in_and_a_caller_who_dawdles_keeps_nobody_waiting() {
 }
 
 fn serve(args: &[&str], data: &Path) -> String {
-    let mut host = Command::new(program("mdm-host").unwrap());
+    let mut host = Command::new(program("mdm-server").unwrap());
     let output = host
         .arg("serve")
         .args(args)

@@ -1,6 +1,6 @@
 //! A host that is told which plugins to trust uses no others, whatever they decide.
 
-use mdm_host::plugin::inspect;
+use mdm_password_host::inspect;
 use mdm_tests::{
     lab::{Lab, program, text},
     plugins::{CORPORATE, NEXT},
@@ -107,7 +107,7 @@ fn a_host_does_not_start_with_a_plugin_that_it_does_not_trust() {
     let files = Files::new();
     let plugin = files.plugin("plugin", CORPORATE);
     let start = |more: &[&str]| {
-        let mut host = Command::new(program("mdm-host").unwrap());
+        let mut host = Command::new(program("mdm-server").unwrap());
         let data = files.folder.path().join("data");
         host.args(["serve", "--listen", "127.0.0.1:0", "--plugin"]);
         host.arg(&plugin).arg("--data").arg(data).args(more);

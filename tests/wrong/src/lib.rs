@@ -13,7 +13,7 @@ mod outlook;
 mod report;
 mod request;
 
-use mdm_plugin::{
+use mdm_password_plugin::{
     bindings::{
         exports::mdm::password::password::Guest,
         mdm::password::{
@@ -31,7 +31,7 @@ use std::hint::black_box;
 struct Wrong;
 
 #[cfg(target_family = "wasm")]
-mdm_plugin::bindings::export!(Wrong with_types_in mdm_plugin::bindings);
+mdm_password_plugin::bindings::export!(Wrong with_types_in mdm_password_plugin::bindings);
 
 /// The rule that this plugin breaks, and the way.
 fn breach() -> (u8, u8) {

@@ -4,7 +4,7 @@ use crate::{
     breach,
     request::{not_pending, own_refusal},
 };
-use mdm_plugin::{
+use mdm_password_plugin::{
     bindings::mdm::password::{
         secrets::Secret,
         types::{

@@ -1,7 +1,7 @@
 //! What reports come to, with a rule broken.
 
 use crate::breach;
-use mdm_plugin::{
+use mdm_password_plugin::{
     bindings::{
         exports::mdm::password::password::Guest as _,
         mdm::password::{

@@ -1,7 +1,7 @@
 //! Resets and removes, with a rule broken, or with a choice that is not the reference's.
 
 use crate::breach;
-use mdm_plugin::{
+use mdm_password_plugin::{
     bindings::mdm::password::{
         device_store,
         secrets::Secret,

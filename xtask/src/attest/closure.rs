@@ -1,7 +1,6 @@
 //! What a component is made of: the crates that cargo builds for it, with the digests that `Cargo.lock` has.
 
 use super::output;
-use crate::toolchain;
 use anyhow::{Context as _, ensure};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,7 +44,7 @@ impl Closure {
             Command::new("cargo")
                 .args(["tree", "--locked", "--package", package])
                 .args(["--edges", "normal,build", "--no-dedupe"])
-                .args(["--target", toolchain::TARGET])
+                .args(["--target", mdm_toolchain::TARGET])
                 .args(["--prefix", "depth", "--format", " {p}|{l}"]),
         )?;
         let lock = fs::read_to_string("Cargo.lock").context("Cargo.lock")?;

@@ -34,7 +34,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let component = folder.join("plugin.wasm");
     reproduce::build(&env::current_dir()?, &component)?;
     let digest = sha256(&fs::read(&component)?);
-    let closure = Closure::of("mdm-plugin")?;
+    let closure = Closure::of("mdm-password-plugin")?;
     let source = Source {
         uri: git(&["config", "remote.origin.url"]).unwrap_or_else(|_| "urn:mdm-password".into()),
         commit: git(&["rev-parse", "HEAD"])?,

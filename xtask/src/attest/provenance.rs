@@ -1,7 +1,6 @@
 //! The provenance of a build: an in-toto statement (v1) with SLSA's provenance (v1) as its predicate.
 
 use super::{Source, closure::Closure};
-use crate::toolchain;
 use serde_json::{Value, json};
 use std::env;
 
@@ -37,8 +36,8 @@ pub(super) fn of(
                     "package": closure.root.name,
                 },
                 "internalParameters": {
-                    "rustc": toolchain::compiler()?,
-                    "target": toolchain::TARGET,
+                    "rustc": mdm_toolchain::compiler()?,
+                    "target": mdm_toolchain::TARGET,
                     "command": "cargo xtask attest",
                 },
                 "resolvedDependencies": materials,

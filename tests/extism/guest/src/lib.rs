@@ -4,7 +4,7 @@ mod facts;
 
 use extism_pdk::{FnResult, Json, plugin_fn};
 use facts::{Asked, Decision};
-use mdm_plugin::rules::{self, Ending, Situation, types};
+use mdm_password_plugin::rules::{self, Ending, Situation, types};
 
 /// Decides on a reset.
 #[plugin_fn]

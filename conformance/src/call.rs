@@ -1,0 +1,169 @@
+//! A call as data, and what a plugin makes of it.
+
+use super::situation::Situation;
+use mdm_contract::{
+    decisions::Terms,
+    words::{Action, Outcome, ResetOptions},
+};
+use mdm_password_host::Effect;
+use mdm_password_host::{Comparable, Instance, Plugin, PluginError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{thread, time::Duration};
+
+/// The id that the cases give to the command that a call sends.
+pub const SENT: &str = "0198c1de-0000-7000-8000-0000000000ff";
+
+/// How often a call may take too long before that is the plugin's fault.
+const TRIES: u32 = 8;
+
+/// How long a call that was too slow waits before its second try, for whatever keeps the machine busy; before each
+/// further one as much longer.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A call of one of the contract's functions. The secret and the command that a function takes are
+/// those of the situation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Call {
+    /// `reset`, to the situation's password.
+    Reset {
+        /// What else to do.
+        #[serde(default)]
+        options: ResetOptions,
+        /// On which terms.
+        #[serde(default)]
+        terms: Terms,
+    },
+    /// `remove`.
+    Remove {
+        /// On which terms.
+        #[serde(default)]
+        terms: Terms,
+    },
+    /// `outlook`; with the situation's password, if it is of a reset.
+    Outlook {
+        /// Reset or remove.
+        action: Action,
+        /// What else a reset does.
+        #[serde(default)]
+        options: ResetOptions,
+        /// On which terms.
+        #[serde(default)]
+        terms: Terms,
+    },
+    /// `status`.
+    Status,
+    /// `policy-override`.
+    PolicyOverride,
+    /// `report`, on the situation's command.
+    Report {
+        /// What the agent said of it.
+        outcome: Outcome,
+    },
+    /// `cancel` of the situation's command.
+    Cancel,
+    /// `expire` of the situation's command.
+    Expire,
+}
+
+/// What a plugin made of a call.
+pub struct Answer {
+    /// What it returned; a result as `{"ok": …}` or `{"err": …}`.
+    pub returned: Value,
+    /// What it changed: a list of effects.
+    pub effects: Value,
+    /// The same, as the host would commit it.
+    pub changes: Vec<Effect>,
+}
+
+impl Call {
+    /// A reset as it is asked for most often.
+    pub fn reset() -> Self {
+        Self::Reset {
+            options: ResetOptions::default(),
+            terms: Terms::default(),
+        }
+    }
+
+    /// Runs the call on a fresh instance. One that takes too long, or finds no place, is tried again: the time is the
+    /// wall's, and a busy machine is no fault of the plugin's.
+    pub fn run(&self, plugin: &Plugin, situation: &Situation) -> Result<Answer, PluginError> {
+        let mut tries = 1..TRIES;
+        loop {
+            let instance = plugin.instance();
+            let answer = instance.and_then(|mut it| self.run_on(&mut it, situation));
+            let is_busy = matches!(
+                answer,
+                Err(PluginError::TooSlow(_) | PluginError::HostFailed(_))
+            );
+            match tries.next().filter(|_| is_busy) {
+                Some(number) => thread::sleep(PAUSE * number),
+                None => return answer,
+            }
+        }
+    }
+
+    /// Runs the call on this instance.
+    pub fn run_on(
+        &self,
+        instance: &mut Instance,
+        situation: &Situation,
+    ) -> Result<Answer, PluginError> {
+        let context = situation.context(self.takes_secret());
+        match self {
+            Self::Reset { options, terms } => answer(&instance.reset(context, *options, terms)?),
+            Self::Remove { terms } => answer(&instance.remove(context, terms)?),
+            Self::Outlook {
+                action,
+                options,
+                terms,
+            } => answer(&instance.outlook(context, *action, *options, terms)?),
+            Self::Status => answer(&instance.status(context)?),
+            Self::PolicyOverride => answer(&instance.policy_override(context)?),
+            Self::Report { outcome } => answer(&instance.report(context, outcome)?),
+            Self::Cancel => answer(&instance.cancel(context)?),
+            Self::Expire => answer(&instance.expire(context)?),
+        }
+    }
+
+    /// Of a reset its outlook, and of the outlook of a reset the reset.
+    pub(super) fn counterpart(&self) -> Option<Self> {
+        match self.clone() {
+            Self::Reset { options, terms } => Some(Self::Outlook {
+                action: Action::Reset,
+                options,
+                terms,
+            }),
+            Self::Outlook {
+                action: Action::Reset,
+                options,
+                terms,
+            } => Some(Self::Reset { options, terms }),
+            _ => None,
+        }
+    }
+
+    /// Whether the call takes a secret.
+    fn takes_secret(&self) -> bool {
+        matches!(
+            self,
+            Self::Reset { .. }
+                | Self::Outlook {
+                    action: Action::Reset,
+                    ..
+                }
+        )
+    }
+}
+
+fn answer(gave_back: &impl Comparable) -> Result<Answer, PluginError> {
+    let untellable =
+        |error| PluginError::HostFailed(format!("what it returned has no form: {error}"));
+    let (returned, effects) = gave_back.comparable(SENT).map_err(untellable)?;
+    Ok(Answer {
+        returned,
+        effects,
+        changes: gave_back.changes().to_vec(),
+    })
+}

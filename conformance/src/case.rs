@@ -1,0 +1,201 @@
+//! The cases: what is given, which call is made, and what the contract requires of it. They are data
+//! (`tests/conformance`), so that other hosts and other languages can use them, too.
+
+use super::{call::Call, situation::Situation};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+
+const BASE: &str = include_str!("../cases/base.json");
+const FILES: [&str; 12] = [
+    include_str!("../cases/rule-01.json"),
+    include_str!("../cases/rule-02.json"),
+    include_str!("../cases/rule-03.json"),
+    include_str!("../cases/rule-04.json"),
+    include_str!("../cases/rule-05.json"),
+    include_str!("../cases/rule-06.json"),
+    include_str!("../cases/rule-07.json"),
+    include_str!("../cases/rule-08.json"),
+    include_str!("../cases/rule-09.json"),
+    include_str!("../cases/rule-10.json"),
+    include_str!("../cases/rule-11.json"),
+    include_str!("../cases/rule-12.json"),
+];
+
+/// What the contract requires of a call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// What it returns, as far as that is required.
+    pub returns: Value,
+    /// What it changes, and no more.
+    #[serde(default)]
+    pub effects: Vec<Value>,
+    /// Notes that an outlook must not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_notes: Vec<Value>,
+}
+
+/// One case.
+#[derive(Clone)]
+pub struct Case {
+    /// The number of the rule that it proves.
+    pub rule: u8,
+    /// What it shows, in words.
+    pub case: String,
+    /// What is given.
+    pub situation: Situation,
+    /// Whether the case is about this very password, and not about any that the plugin takes.
+    pub names_password: bool,
+    /// Which call is made.
+    pub call: Call,
+    /// What is required of it: one of these. Empty: the implementation chooses.
+    pub expect: Vec<Expectation>,
+}
+
+/// The rule that the cases of a file prove.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseFile {
+    rule: u8,
+    title: String,
+    cases: Vec<Written>,
+}
+
+/// A case as it is written: what is given is what differs from the base.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    case: String,
+    #[serde(default)]
+    given: Map<String, Value>,
+    call: Call,
+    expect: Option<Expected>,
+}
+
+/// What is required: this; or one of these, where the contract allows more than one thing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Expected {
+    This(Expectation),
+    OneOf(Vec<Expectation>),
+}
+
+impl From<Expected> for Vec<Expectation> {
+    fn from(expected: Expected) -> Self {
+        match expected {
+            Expected::This(this) => vec![this],
+            Expected::OneOf(these) => these,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Base {
+    situation: Value,
+    command: Value,
+}
+
+impl Case {
+    /// The same case, for a device in these groups, too.
+    pub(super) fn in_groups(&self, groups: &[String]) -> Self {
+        let mut case = self.clone();
+        case.case = format!("{}, for a device in {}", case.case, groups.join(", "));
+        case.situation.device.groups.extend_from_slice(groups);
+        case
+    }
+}
+
+/// The version of the kit: that of this host, and a digest of the cases.
+pub fn version() -> String {
+    let mut digest = Sha256::new();
+    for file in [BASE].into_iter().chain(FILES) {
+        digest.update(file);
+    }
+    let digest: String = digest
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{}-{digest}", env!("CARGO_PKG_VERSION"))
+}
+
+/// The rules that the cases prove: their numbers and what they say.
+pub fn rules() -> serde_json::Result<BTreeMap<u8, String>> {
+    files()
+        .map(|file| file.map(|it| (it.rule, it.title)))
+        .collect()
+}
+
+fn files() -> impl Iterator<Item = serde_json::Result<CaseFile>> {
+    FILES.into_iter().map(serde_json::from_str)
+}
+
+/// Reads the cases.
+pub fn cases() -> serde_json::Result<Vec<Case>> {
+    let base = base()?;
+    let mut cases = Vec::new();
+    for file in files() {
+        let file = file?;
+        for written in file.cases {
+            cases.push(Case {
+                rule: file.rule,
+                names_password: written.given.contains_key("password"),
+                situation: base.situation_with(&written.given)?,
+                case: written.case,
+                call: written.call,
+                expect: written.expect.map(Vec::from).unwrap_or_default(),
+            });
+        }
+    }
+    Ok(cases)
+}
+
+/// The situation that all cases differ from: a device owner on Android 14, ready for a reset.
+pub fn base_situation() -> serde_json::Result<Situation> {
+    base()?.situation_with(&Map::new())
+}
+
+fn base() -> serde_json::Result<Base> {
+    serde_json::from_str(BASE)
+}
+
+impl Base {
+    fn situation_with(&self, given: &Map<String, Value>) -> serde_json::Result<Situation> {
+        let mut situation = self.situation.clone();
+        for (name, value) in given {
+            let is_command = matches!(name.as_str(), "pending" | "latest" | "command");
+            if is_command && value.is_object() {
+                situation[name] = self.command.clone();
+            }
+            merge(&mut situation[name], value);
+        }
+        let is_pending = situation["command"]["status"] == "pending";
+        if is_pending && !given.contains_key("pending") {
+            situation["pending"] = situation["command"].clone();
+        }
+        if !given.contains_key("latest") {
+            let other = if situation["pending"].is_null() {
+                "command"
+            } else {
+                "pending"
+            };
+            situation["latest"] = situation[other].clone();
+        }
+        serde_json::from_value(situation)
+    }
+}
+
+/// Objects are merged, everything else is replaced (RFC 7396, but null is kept).
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}

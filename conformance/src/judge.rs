@@ -1,0 +1,136 @@
+//! Whether what came back is what the contract requires.
+
+use super::{call::Answer, case::Expectation};
+use mdm_password_host::{Invariant, PluginError};
+use serde_json::{Value, json};
+
+/// Whether a value has what is expected of it: an object every field, with more allowed; a list a
+/// match for every element, in any order, with more allowed; anything else is equal.
+pub(super) fn matches(expected: &Value, found: &Value) -> bool {
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => expected
+            .iter()
+            .all(|(name, value)| found.get(name).is_some_and(|found| matches(value, found))),
+        (Value::Array(expected), Value::Array(found)) => unmatched(expected, found).is_some(),
+        _ => expected == found,
+    }
+}
+
+/// What is found beyond what is expected; none if something expected is missing.
+fn unmatched<'a>(expected: &[Value], found: &'a [Value]) -> Option<Vec<&'a Value>> {
+    let mut left: Vec<&Value> = found.iter().collect();
+    for pattern in expected {
+        let place = left.iter().position(|it| matches(pattern, it))?;
+        left.remove(place);
+    }
+    Some(left)
+}
+
+/// Whether a call did what is expected of it.
+pub(super) fn is_as_expected(expected: &Expectation, answer: &Answer) -> bool {
+    let notes = answer.returned.get("notes").and_then(Value::as_array);
+    let is_noted = |note: &Value| notes.is_some_and(|notes| notes.contains(note));
+    let effects = answer.effects.as_array().map_or(&[][..], Vec::as_slice);
+    matches(&expected.returns, &answer.returned)
+        && unmatched(&expected.effects, effects).is_some_and(|left| left.is_empty())
+        && !expected.without_notes.iter().any(is_noted)
+}
+
+/// What a call was refused by, or foretold to be.
+pub(super) fn refusal(returned: &Value) -> Option<&Value> {
+    returned
+        .get("err")
+        .or_else(|| returned.get("verdict")?.get("would-be-refused"))
+}
+
+/// Something else that the contract requires than what a case expects or the model foretells.
+pub(super) struct Breach {
+    /// The number of the rule that is broken, if it is another than the one the case is about.
+    pub(super) rule: Option<u8>,
+    /// What is required.
+    pub(super) expected: Value,
+    /// What came back.
+    pub(super) got: Value,
+}
+
+/// What the contract requires of every call, if the call failed because of that.
+pub(super) fn broken_invariant(error: &PluginError) -> Option<Breach> {
+    let invariant = error.invariant()?;
+    let rule = match invariant {
+        Invariant::OneInFlight => Some(11),
+        Invariant::OneOutcome => Some(2),
+        Invariant::Expiry => Some(10),
+        _ => None,
+    };
+    Some(Breach {
+        rule,
+        expected: json!(format!("in every call: {}", invariant.title())),
+        got: json!(error.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_expected_in_so_many_words_is_free() {
+        let found = json!({"verdict": {"will-fail": "user-locked"}, "remedy": "none", "notes": ["a", {"b": 1}]});
+        for expected in [
+            json!({}),
+            json!({"verdict": {"will-fail": "user-locked"}}),
+            json!({"notes": []}),
+            json!({"notes": [{"b": 1}]}),
+        ] {
+            assert!(matches(&expected, &found), "{expected}");
+        }
+        for expected in [
+            json!({"verdict": "will-fail"}),
+            json!({"notes": ["a", "a"]}),
+            json!({"notes": ["c"]}),
+            json!({"remedy": null}),
+            json!({"missing": null}),
+            json!("verdict"),
+            json!({"notes": {"b": 1}}),
+        ] {
+            assert!(!matches(&expected, &found), "{expected}");
+        }
+    }
+
+    #[test]
+    fn effects_are_those_expected_and_no_more() {
+        let expected = |effects: Value| Expectation {
+            returns: Value::Object(serde_json::Map::new()),
+            effects: serde_json::from_value(effects).unwrap(),
+            without_notes: vec![json!("no-expiry")],
+        };
+        let answer = |effects: Value, notes: Value| Answer {
+            returned: json!({ "notes": notes }),
+            effects,
+            changes: vec![],
+        };
+        let one = json!([{"settle": {"command": "a"}}]);
+        let two = json!([{"settle": {"command": "b"}}, {"settle": {"command": "a"}}]);
+        let quiet = json!([]);
+        assert!(is_as_expected(
+            &expected(one.clone()),
+            &answer(one.clone(), quiet.clone())
+        ));
+        assert!(!is_as_expected(
+            &expected(one.clone()),
+            &answer(two.clone(), quiet.clone())
+        ));
+        assert!(!is_as_expected(
+            &expected(two),
+            &answer(one.clone(), quiet.clone())
+        ));
+        assert!(!is_as_expected(
+            &expected(json!([])),
+            &answer(one.clone(), quiet)
+        ));
+        assert!(!is_as_expected(
+            &expected(one.clone()),
+            &answer(one, json!(["no-expiry"]))
+        ));
+    }
+}

@@ -1,0 +1,297 @@
+//! The conformance kit: whether a plugin does what the contract requires.
+//!
+//! The cases ([`cases`]) are data; each is one call in one situation. Random sequences of calls are held
+//! against a model of the rules. What the contract leaves to the implementation is not judged, but
+//! told: whoever chooses a plugin wants to know.
+
+mod call;
+mod case;
+mod judge;
+mod model;
+mod own_rule;
+mod sequence;
+mod situation;
+mod step;
+
+pub use call::{Answer, Call, SENT};
+pub use case::{Case, Expectation, base_situation, cases, rules, version};
+pub use situation::Situation;
+
+use self::judge::Breach;
+use mdm_contract::decisions::{Characters, PasswordRule};
+use mdm_password_host::{Plugin, password::Password};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// How thorough a check is.
+#[derive(Clone, Debug)]
+pub struct Thoroughness {
+    /// What the random sequences are made from: the same seed makes the same sequences.
+    pub seed: u64,
+    /// How many sequences. They are run whether or not a case has failed, and end with the first that
+    /// goes wrong.
+    pub sequences: u32,
+    /// Whether a sequence that went wrong is shrunk to a short one, for people to read. It takes up to
+    /// 20 s, and changes no verdict.
+    pub shrink: bool,
+    /// Groups of the deployment's devices. Every case is run again for a device in all of them, and the sequences are
+    /// about such a device: of groups that it is not told, the kit knows nothing.
+    pub groups: Vec<String>,
+}
+
+/// What became of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The plugin did what is required.
+    Pass,
+    /// It did something else.
+    Fail,
+    /// The plugin applied a rule of its own, as the contract allows.
+    OwnRule,
+    /// The contract leaves this to the plugin, and this is what it does.
+    Choice,
+}
+
+/// One line of a check.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// The number of the rule; none for the sequences, which are about all of them, if they pass.
+    pub rule: Option<u8>,
+    /// What was tried.
+    pub case: String,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// What the contract requires.
+    pub expected: Value,
+    /// What came back.
+    pub got: Value,
+}
+
+/// What the kit found out about a plugin.
+#[derive(Clone, Debug, Serialize)]
+pub struct Conformance {
+    /// SHA-256 of the component, in hex.
+    pub digest: String,
+    /// The version of the contract that it implements.
+    pub contract: String,
+    /// What the sequences were made from.
+    pub seed: u64,
+    /// A rule for passwords under which the plugin takes one: the cases were run by it.
+    pub password_rule: PasswordRule,
+    /// One for each case, and one for the sequences.
+    pub findings: Vec<Finding>,
+}
+
+impl Conformance {
+    /// Whether nothing failed.
+    pub fn is_conforming(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
+    /// What failed.
+    pub fn failures(&self) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .filter(|finding| finding.verdict == Verdict::Fail)
+    }
+}
+
+/// Rules for passwords, each with a password, from which the kit takes the first that the plugin
+/// accepts.
+const PASSWORDS: [(Characters, u32, u32, &str); 6] = [
+    (Characters::Digits, 4, 4, "7294"),
+    (Characters::Digits, 6, 6, "729418"),
+    (Characters::Digits, 8, 8, "72941863"),
+    (Characters::Digits, 16, 16, "7294186350417293"),
+    (Characters::Alphanumeric, 8, 16, "vE9kq0Lz"),
+    (Characters::Alphanumeric, 8, 16, "vE9#kq0LzP2w!xT7"),
+];
+
+/// Checks a plugin against the contract.
+pub fn check(plugin: &Plugin, thoroughness: &Thoroughness) -> serde_json::Result<Conformance> {
+    let mut base = base_situation()?;
+    let accepted = accepted_password(plugin, &base);
+    let mut findings = Vec::new();
+    if accepted.is_none() {
+        findings.push(Finding {
+            rule: Some(1),
+            case: "some password is accepted under some rule for passwords".into(),
+            verdict: Verdict::Fail,
+            expected: json!({"returns": {"ok": SENT}}),
+            got: outcome(
+                Call::reset()
+                    .run(plugin, &base)
+                    .as_ref()
+                    .map_err(ToString::to_string),
+            ),
+        });
+    }
+    let (password, password_rule) = accepted.unwrap_or_else(|| {
+        let (rule, password) = candidate(&PASSWORDS[0]);
+        (password, rule)
+    });
+    let mut in_groups = Vec::new();
+    for mut case in cases()? {
+        if !case.names_password {
+            case.situation.with_password(&password, &password_rule);
+        }
+        if !thoroughness.groups.is_empty() {
+            let case = case.in_groups(&thoroughness.groups);
+            in_groups.push(judge_case(plugin, case, (&password, &password_rule)));
+        }
+        findings.push(judge_case(plugin, case, (&password, &password_rule)));
+    }
+    findings.extend(failed_in_groups(in_groups, &thoroughness.groups));
+    base.with_password(&password, &password_rule);
+    base.device.groups.clone_from(&thoroughness.groups);
+    findings.push(sequences(plugin, &base, thoroughness));
+    Ok(Conformance {
+        digest: plugin.digest(),
+        contract: plugin.contract().to_owned(),
+        seed: thoroughness.seed,
+        password_rule,
+        findings,
+    })
+}
+
+fn candidate(
+    (characters, minimum_length, maximum_length, password): &(Characters, u32, u32, &str),
+) -> (PasswordRule, Password) {
+    let rule = PasswordRule {
+        characters: *characters,
+        minimum_length: *minimum_length,
+        maximum_length: *maximum_length,
+    };
+    (rule, situation::password(password))
+}
+
+fn accepted_password(plugin: &Plugin, base: &Situation) -> Option<(Password, PasswordRule)> {
+    PASSWORDS.iter().find_map(|it| {
+        let (rule, password) = candidate(it);
+        let mut situation = base.clone();
+        situation.with_password(&password, &rule);
+        let is_accepted = match Call::reset().run(plugin, &situation) {
+            Ok(answer) => answer.returned.get("ok").is_some(),
+            // It had no objection to the password; what it did then is for the cases to judge.
+            Err(error) => error.invariant().is_some(),
+        };
+        is_accepted.then_some((password, rule))
+    })
+}
+
+/// The base situation, with a rule for passwords and a password by it that the plugin accepts; none: it
+/// accepts none that the kit has.
+pub fn acceptable(plugin: &Plugin) -> serde_json::Result<Option<Situation>> {
+    let mut situation = base_situation()?;
+    let accepted = accepted_password(plugin, &situation);
+    Ok(accepted.map(|(password, rule)| {
+        situation.with_password(&password, &rule);
+        situation
+    }))
+}
+
+fn judge_case(plugin: &Plugin, case: Case, accepted: (&Password, &PasswordRule)) -> Finding {
+    let answer = case.call.run(plugin, &case.situation);
+    let expected = match case.expect.as_slice() {
+        [] => Value::Null,
+        [this] => json!(this),
+        these => json!(these),
+    };
+    let got = outcome(answer.as_ref().map_err(ToString::to_string));
+    let mut finding = Finding {
+        rule: Some(case.rule),
+        case: case.case.clone(),
+        verdict: Verdict::Fail,
+        expected,
+        got,
+    };
+    let breach = match answer.map(|it| verdict(plugin, &case, &it, accepted)) {
+        Ok(Ok(verdict)) => {
+            finding.verdict = verdict;
+            None
+        }
+        Ok(Err(breach)) => Some(breach),
+        Err(error) => judge::broken_invariant(&error),
+    };
+    if let Some(breach) = breach {
+        finding.rule = breach.rule.or(finding.rule);
+        (finding.expected, finding.got) = (breach.expected, breach.got);
+    }
+    finding
+}
+
+fn verdict(
+    plugin: &Plugin,
+    case: &Case,
+    answer: &Answer,
+    (password, rule): (&Password, &PasswordRule),
+) -> Result<Verdict, Breach> {
+    if case.expect.is_empty() {
+        return Ok(Verdict::Choice);
+    }
+    let is_met = |expected: &Expectation| judge::is_as_expected(expected, answer);
+    if case.expect.iter().any(is_met) {
+        return Ok(Verdict::Pass);
+    }
+    let is_accepted = |expected: &Expectation| judge::refusal(&expected.returns).is_none();
+    let may_refuse_password = case.names_password && case.expect.iter().all(is_accepted);
+    let mut situation = case.situation.clone();
+    if situation.password.is_none() {
+        situation.with_password(password, rule);
+    }
+    match own_rule::is_applied(plugin, &situation, &case.call, answer, may_refuse_password)? {
+        true => Ok(Verdict::OwnRule),
+        false => Ok(Verdict::Fail),
+    }
+}
+
+fn outcome(answer: Result<&Answer, String>) -> Value {
+    match answer {
+        Ok(answer) => json!({"returns": answer.returned, "effects": answer.effects}),
+        Err(error) => json!(error),
+    }
+}
+
+/// Of the cases that were run again in groups, those that failed; or one line, if none did.
+fn failed_in_groups(mut findings: Vec<Finding>, groups: &[String]) -> Vec<Finding> {
+    if findings.is_empty() {
+        return findings;
+    }
+    findings.retain(|finding| finding.verdict == Verdict::Fail);
+    if findings.is_empty() {
+        findings.push(Finding {
+            rule: None,
+            case: format!("all cases again, for a device in {}", groups.join(", ")),
+            verdict: Verdict::Pass,
+            expected: Value::Null,
+            got: Value::Null,
+        });
+    }
+    findings
+}
+
+fn sequences(plugin: &Plugin, start: &Situation, thoroughness: &Thoroughness) -> Finding {
+    let Thoroughness {
+        seed, sequences, ..
+    } = thoroughness;
+    match sequence::find_mismatch(plugin, start, thoroughness) {
+        None => Finding {
+            rule: None,
+            case: format!("{sequences} random sequences of calls, seed {seed}"),
+            verdict: Verdict::Pass,
+            expected: Value::Null,
+            got: Value::Null,
+        },
+        Some(mismatch) => Finding {
+            rule: Some(mismatch.rule),
+            case: format!(
+                "a random sequence, seed {seed}: {}",
+                mismatch.steps.join(", then ")
+            ),
+            verdict: Verdict::Fail,
+            expected: mismatch.expected,
+            got: mismatch.got,
+        },
+    }
+}

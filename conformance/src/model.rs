@@ -1,0 +1,304 @@
+//! A model of the rules, to hold random sequences of calls against: written anew from the contract,
+//! and not from any plugin.
+
+use super::{
+    call::{Call, SENT},
+    situation::Situation,
+};
+use mdm_contract::{
+    decisions::{Command, PasswordFault, PolicyOverride, PolicyState, Refusal, Status, Terms},
+    time::{END_OF_CALENDAR, Timestamp},
+    words::{Action, Failure, Outcome, ResetOptions},
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The lowest agent that will do, as the sequences have it.
+pub(super) const OLD_AGENT: &str = "6.8.9";
+
+/// A device over a sequence of calls, as a host's store would keep it.
+#[derive(Clone)]
+pub(super) struct World {
+    /// The device, the road, the time, and the password of the next call.
+    pub(super) situation: Situation,
+    /// All its commands, oldest first.
+    pub(super) commands: Vec<Command>,
+    /// Whether the password of the next call is one character too short.
+    pub(super) is_too_short: bool,
+}
+
+/// What the rules say of a call.
+pub(super) struct Prediction {
+    returns: Vec<Value>,
+    /// What the device may be afterwards: one of these, with the new command's id written as `SENT`. The
+    /// same as before, if the call is refused.
+    pub(super) may_be: Vec<World>,
+}
+
+impl Prediction {
+    fn new(returns: Value, after: World) -> Self {
+        Self {
+            returns: vec![returns],
+            may_be: vec![after],
+        }
+    }
+
+    /// What the call may return: one of these, with commands written as their names.
+    pub(super) fn returns(&self) -> Vec<Value> {
+        let after = self.may_be.iter().take(1);
+        after
+            .flat_map(|world| self.returns.iter().map(|it| world.with_names(it)))
+            .collect()
+    }
+}
+
+/// What a host keeps of a device, by what it is about.
+pub(super) type Facts = BTreeMap<String, Value>;
+
+impl World {
+    pub(super) fn pending(&self) -> Option<&Command> {
+        self.commands.iter().find(Situation::is_pending)
+    }
+
+    /// What a host keeps of a device's commands and its override, as far as the rules fix it.
+    /// Commands are named in the order in which they were made, because ids differ from run to run.
+    pub(super) fn facts(&self) -> Facts {
+        let policy_override = &self.situation.device.policy_override;
+        let by = policy_override.as_ref().map(|by| &by.command);
+        let mut facts = BTreeMap::from([("override".to_owned(), json!(by))]);
+        for (number, command) in self.commands.iter().enumerate() {
+            let fact = json!({
+                "action": command.action,
+                "options": command.options,
+                "status": command.status,
+                "late_outcome": command.late_outcome,
+                "expires_at": command.expires_at,
+            });
+            facts.insert(name(number), fact);
+        }
+        facts
+            .into_iter()
+            .map(|(of, fact)| (of, self.with_names(&fact)))
+            .collect()
+    }
+
+    /// The same value, with every id of a command written as its name.
+    pub(super) fn with_names(&self, value: &Value) -> Value {
+        let mut text = value.to_string();
+        for (number, command) in self.commands.iter().enumerate() {
+            text = text.replace(&command.id, &name(number));
+        }
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// What the rules say of a call.
+    pub(super) fn predict(&self, call: &Call) -> Prediction {
+        match call {
+            Call::Reset { options, terms } => self.request(Action::Reset, *options, terms),
+            Call::Remove { terms } => self.request(Action::Remove, ResetOptions::default(), terms),
+            Call::Outlook { action, terms, .. } => {
+                let refusals = self.refusals(*action, terms);
+                let returns = match refusals.is_empty() {
+                    true => vec![json!({"verdict": "will-succeed", "remedy": null})],
+                    false => refusals
+                        .iter()
+                        .map(|it| json!({"verdict": {"would-be-refused": it}}))
+                        .collect(),
+                };
+                self.unchanged(returns)
+            }
+            Call::Status => self.unchanged(vec![json!({
+                "latest": self.commands.last(),
+                "policy_state": self.policy_state(),
+                "remove_offered": self.remove_offered(),
+                "password_rule": self.situation.password_rule,
+            })]),
+            Call::PolicyOverride => self.unchanged(vec![json!(self.policy_state())]),
+            Call::Report { outcome } => self.report(outcome),
+            Call::Cancel => self.end(Failure::Cancelled, |_| None),
+            Call::Expire => {
+                let now = self.situation.now;
+                self.end(Failure::Expired, |command| {
+                    let is_over = command.expires_at.is_some_and(|end| end <= now);
+                    (!is_over).then(|| Refusal::NotExpired(command.id.clone()))
+                })
+            }
+        }
+    }
+
+    fn unchanged(&self, returns: Vec<Value>) -> Prediction {
+        Prediction {
+            returns,
+            may_be: vec![self.clone()],
+        }
+    }
+
+    fn refused(&self, refusals: &[Refusal]) -> Prediction {
+        self.unchanged(refusals.iter().map(|it| json!({"err": it})).collect())
+    }
+
+    /// Every reason there is to refuse a request. Which of them comes first is free.
+    fn refusals(&self, action: Action, terms: &Terms) -> Vec<Refusal> {
+        let situation = &self.situation;
+        let mut refusals = Vec::new();
+        if situation.device.agent_version == OLD_AGENT {
+            refusals.push(Refusal::AgentTooOld(mdm_contract::decisions::AgentTooOld {
+                agent_version: OLD_AGENT.to_owned(),
+                required_version: "6.9.0".to_owned(),
+            }));
+        }
+        if action == Action::Reset && self.is_too_short {
+            let least = situation.password_rule.minimum_length;
+            refusals.push(Refusal::PasswordRefused(vec![PasswordFault::TooShort(
+                least,
+            )]));
+        }
+        if action == Action::Remove && !self.remove_offered() {
+            refusals.push(Refusal::NothingToRemove);
+        }
+        if terms.valid_for.is_some() && self.expiry(terms).is_none() {
+            refusals.push(Refusal::BadValidity);
+        }
+        let names = |command: &Command| terms.replaces.as_ref() == Some(&command.id);
+        match (self.pending(), &terms.replaces) {
+            (None, Some(id)) => refusals.push(Refusal::NotPending(id.clone())),
+            (Some(pending), Some(id)) if !names(pending) => {
+                refusals.push(Refusal::Conflict(pending.id.clone()));
+                refusals.push(Refusal::NotPending(id.clone()));
+            }
+            (Some(pending), None) if !self.is_over(pending) => {
+                refusals.push(Refusal::Conflict(pending.id.clone()));
+            }
+            _ => {}
+        }
+        refusals
+    }
+
+    fn is_over(&self, command: &Command) -> bool {
+        let now = self.situation.now;
+        command.expires_at.is_some_and(|end| end <= now)
+    }
+
+    fn remove_offered(&self) -> bool {
+        let device = &self.situation.device;
+        device.policy.is_some() || device.policy_override.is_some()
+    }
+
+    fn policy_state(&self) -> PolicyState {
+        let device = &self.situation.device;
+        match &device.policy_override {
+            Some(by) => PolicyState::Overridden(by.clone()),
+            None if device.policy.is_some() => PolicyState::Enforced,
+            None => PolicyState::None,
+        }
+    }
+
+    fn request(&self, action: Action, options: ResetOptions, terms: &Terms) -> Prediction {
+        let refusals = self.refusals(action, terms);
+        if !refusals.is_empty() {
+            return self.refused(&refusals);
+        }
+        let overdue = self.pending().is_some_and(|pending| self.is_over(pending));
+        let superseded = Failure::Superseded(SENT.to_owned());
+        let endings = match (overdue, &terms.replaces) {
+            (true, Some(_)) => vec![Failure::Expired, superseded],
+            (true, None) => vec![Failure::Expired],
+            (false, _) => vec![superseded],
+        };
+        let sent = Command {
+            id: SENT.to_owned(),
+            action,
+            options,
+            status: Status::Pending,
+            requested_at: self.situation.now,
+            settled_at: None,
+            expires_at: self.expiry(terms),
+            late_outcome: None,
+        };
+        let after = |ending: Failure| {
+            let mut after = self.clone();
+            if let Some(pending) = after.pending_mut() {
+                settle(pending, Outcome::Failed(ending), self.situation.now);
+            }
+            after.commands.push(sent.clone());
+            after
+        };
+        Prediction {
+            returns: vec![json!({"ok": SENT})],
+            may_be: endings.into_iter().map(after).collect(),
+        }
+    }
+
+    /// When a command on these terms expires; none: they name no validity, or one that can't be met.
+    fn expiry(&self, terms: &Terms) -> Option<Timestamp> {
+        let now = self.situation.now;
+        let end = now.checked_add(terms.valid_for?.checked_mul(1000)?)?;
+        (end > now && end < END_OF_CALENDAR).then_some(end)
+    }
+
+    fn pending_mut(&mut self) -> Option<&mut Command> {
+        self.commands
+            .iter_mut()
+            .find(|command| command.status == Status::Pending)
+    }
+
+    /// The command that the call is about, as it will be after the call.
+    fn subject_mut(&mut self) -> Option<&mut Command> {
+        let id = self.situation.command.as_ref()?.id.clone();
+        self.commands.iter_mut().find(|command| command.id == id)
+    }
+
+    fn report(&self, outcome: &Outcome) -> Prediction {
+        let mut after = self.clone();
+        let now = self.situation.now;
+        let Some(command) = after.subject_mut() else {
+            return self.unchanged(Vec::new());
+        };
+        let told = Status::from(outcome.clone());
+        if command.status == told || command.late_outcome.as_ref() == Some(outcome) {
+            return self.unchanged(vec![json!({"ok": "repeated"})]);
+        }
+        let effect = if command.status == Status::Pending {
+            settle(command, outcome.clone(), now);
+            "settled"
+        } else {
+            command.late_outcome = Some(outcome.clone());
+            "late"
+        };
+        let (action, id) = (command.action, command.id.clone());
+        if *outcome == Outcome::Success {
+            after.situation.device.policy_override =
+                (action == Action::Reset).then_some(PolicyOverride {
+                    command: id,
+                    since: now,
+                });
+        }
+        Prediction::new(json!({ "ok": effect }), after)
+    }
+
+    fn end(&self, failure: Failure, refusal: impl Fn(&Command) -> Option<Refusal>) -> Prediction {
+        let mut after = self.clone();
+        let now = self.situation.now;
+        let Some(command) = after.subject_mut() else {
+            return self.unchanged(Vec::new());
+        };
+        if command.status != Status::Pending {
+            return self.refused(&[Refusal::NotPending(command.id.clone())]);
+        }
+        if let Some(refusal) = refusal(command) {
+            return self.refused(&[refusal]);
+        }
+        settle(command, Outcome::Failed(failure), now);
+        Prediction::new(json!({"ok": null}), after)
+    }
+}
+
+/// What a sequence calls its commands: the first is `#1`.
+pub(super) fn name(number: usize) -> String {
+    format!("#{}", number + 1)
+}
+
+pub(super) fn settle(command: &mut Command, outcome: Outcome, now: u64) {
+    command.status = Status::from(outcome);
+    command.settled_at = Some(now);
+}

@@ -1,0 +1,50 @@
+//! Rules of a plugin's own: what the contract allows it to refuse besides what it must.
+
+use super::{
+    call::{Answer, Call},
+    judge::{Breach, matches, refusal},
+    situation::Situation,
+};
+use mdm_password_host::Plugin;
+use serde_json::{Value, json};
+
+/// Whether an answer is a refusal by a rule of the plugin's own. It may refuse a reset, and nothing else:
+/// in its own words; or, if `may_refuse_password`, because it asks more of passwords than the deployment
+/// does. The outlook of the reset must foretell just that. The situation has a password, also where the
+/// call was made without one.
+pub(super) fn is_applied(
+    plugin: &Plugin,
+    situation: &Situation,
+    call: &Call,
+    answer: &Answer,
+    may_refuse_password: bool,
+) -> Result<bool, Breach> {
+    let is_own = |refusal: &&Value| {
+        let is_about_password = refusal.get("password-refused").is_some();
+        refusal.get("other").is_some() || (may_refuse_password && is_about_password)
+    };
+    let own = refusal(&answer.returned).filter(is_own);
+    let has_no_effect = answer.effects.as_array().is_some_and(Vec::is_empty);
+    let (Some(own), Some(other), true) = (own, call.counterpart(), has_no_effect) else {
+        return Ok(false);
+    };
+    let got = match other.run(plugin, situation) {
+        Ok(answer) if refusal(&answer.returned).is_some_and(|it| matches(own, it)) => {
+            return Ok(true);
+        }
+        Ok(answer) => answer.returned,
+        Err(error) => json!(error.to_string()),
+    };
+    let (name, expected) = match other {
+        Call::Reset { .. } => ("the reset returns", json!({ "err": own })),
+        _ => (
+            "its outlook returns",
+            json!({"verdict": {"would-be-refused": own}}),
+        ),
+    };
+    Err(Breach {
+        rule: None,
+        expected: json!({ name: expected }),
+        got: json!({ name: got }),
+    })
+}

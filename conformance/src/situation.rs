@@ -1,0 +1,73 @@
+//! What is known when a call is made.
+
+use mdm_contract::{
+    decisions::{Capabilities, Command, Device, PasswordRule, Status},
+    time::{self, Timestamp},
+};
+use mdm_password_host::{CallContext, password::Password};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+/// What is known when a call is made.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Situation {
+    /// The device.
+    pub device: Device,
+    /// Its command in flight.
+    pub pending: Option<Command>,
+    /// Its latest command.
+    pub latest: Option<Command>,
+    /// The command that the call is about.
+    pub command: Option<Command>,
+    /// What the deployment asks of passwords.
+    pub password_rule: PasswordRule,
+    /// What the road can do.
+    pub capabilities: Capabilities,
+    /// Whether the device is in contact.
+    pub online: bool,
+    /// The time of the call.
+    #[serde(with = "time")]
+    pub now: Timestamp,
+    /// The password of the call.
+    pub password: Option<Password>,
+}
+
+impl Situation {
+    /// Gives the plugin a password that it takes, with the rule that it takes it by.
+    pub(super) fn with_password(&mut self, password: &Password, rule: &PasswordRule) {
+        self.password = Some(password.clone());
+        self.password_rule = rule.clone();
+    }
+
+    /// Gives the next call another password.
+    pub fn set_password(&mut self, text: &str) {
+        self.password = Some(password(text));
+    }
+
+    /// The context of a call in this situation, with or without its password.
+    pub fn context(&self, takes_secret: bool) -> CallContext {
+        CallContext {
+            device: self.device.clone(),
+            pending: self.pending.clone(),
+            latest: self.latest.clone(),
+            subject: self.command.clone(),
+            password_rule: self.password_rule.clone(),
+            capabilities: self.capabilities,
+            online: self.online,
+            now: self.now,
+            password: self.password.clone().filter(|_| takes_secret),
+            changes: Vec::new(),
+        }
+    }
+
+    /// The command of a sequence that is in flight.
+    pub(super) fn is_pending(command: &&Command) -> bool {
+        command.status == Status::Pending
+    }
+}
+
+/// A password in plain sight: those of the kit are no secret.
+pub(super) fn password(text: &str) -> Password {
+    Password::new(Zeroizing::new(text.to_owned()))
+}

@@ -1,0 +1,249 @@
+//! What can go wrong with a plugin, in words for the admin who chose it.
+
+use super::{
+    Function,
+    grants::Import,
+    invariant::{Invariant, Violation},
+    limits::{Limit, Limits, MOST_CHANGES},
+};
+use mdm_contract::text::storable;
+use std::time::Duration;
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+
+/// Why a file was not accepted as a plugin. The one that is active stays.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It does not begin like WebAssembly.
+    #[error(
+        "this is no WebAssembly component: it doesn't begin with WebAssembly's magic number. Give a .wasm component"
+    )]
+    NotWasm,
+    /// A module, from before components.
+    #[error(
+        "this is a core WebAssembly module, not a component. Build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// It does not compile.
+    #[error(
+        "this component can't be compiled: {0}. If the file is complete, it uses something of WebAssembly that this host doesn't have"
+    )]
+    Broken(String),
+    /// It needs more of something than a plugin may have, before its first call.
+    #[error("this component needs more than a plugin may have: {0}")]
+    TooLarge(String),
+    /// It implements another version of the contract.
+    #[error(
+        "this component implements {found}, and this host supports {supported}. Build it against the contract in wit/"
+    )]
+    OtherVersion {
+        /// What it exports.
+        found: String,
+        /// What would do.
+        supported: &'static str,
+    },
+    /// It lacks the contract's interface.
+    #[error("this component doesn't implement the contract: it doesn't export {0}")]
+    MissingInterface(&'static str),
+    /// It lacks functions of the contract.
+    #[error("this component doesn't implement the contract: {interface} lacks {}", list(.functions))]
+    MissingFunctions {
+        /// The contract's interface.
+        interface: &'static str,
+        /// Each function that is missing.
+        functions: Vec<String>,
+    },
+    /// It has all names, and some type is wrong.
+    #[error("this component doesn't agree with the contract's types: {0}")]
+    OtherTypes(String),
+    /// It fails before its first call.
+    #[error("this component can't be started: {0}")]
+    DoesNotStart(PluginError),
+    /// It wants what no plugin gets.
+    #[error("this component wants more than a plugin is granted: {}. Build it without: `mdm-server plugin new` makes a project of each language that shows how", denied(.0))]
+    DeniedImports(Vec<Import>),
+    /// A compiled plugin that this host did not make, or not so.
+    #[error(
+        "this compiled plugin was altered, or another host made it: a host runs only machine code that it made itself. Give the component (.wasm), or compile it with `mdm-server plugin compile` and this host's data folder"
+    )]
+    Altered,
+    /// A compiled plugin of this host's, made by another version of it.
+    #[error(
+        "this compiled plugin was made by another version of mdm-server, or with other settings. Compile its component again with `mdm-server plugin compile`"
+    )]
+    OtherEngine,
+    /// It is not among those that this host trusts.
+    #[error(
+        "this host does not trust plugin sha256:{digest}: {why}. Pin its digest with `serve --trust-digest`, or sign it (`minisign -Sm FILE`) with a key of `serve --trust-key`"
+    )]
+    NotTrusted {
+        /// Which plugin.
+        digest: String,
+        /// What is missing.
+        why: String,
+    },
+    /// The engine itself could not be set up.
+    #[error("the WebAssembly engine can't be set up: {0}")]
+    Engine(String),
+}
+
+fn denied(imports: &[Import]) -> String {
+    let lines = imports
+        .iter()
+        .map(|import| format!("{} ({})", import.name, import.permission));
+    lines.collect::<Vec<_>>().join(", ")
+}
+
+fn list(names: &[String]) -> String {
+    names.join(", ")
+}
+
+/// Why a call came to nothing. It changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// It took too long.
+    #[error("the plugin ran longer than {} ms and was stopped", .0.as_millis())]
+    TooSlow(Duration),
+    /// It wanted too much memory.
+    #[error("the plugin wanted more than {} MiB of memory and was stopped", .0 >> 20)]
+    TooLarge(usize),
+    /// It wanted too many elements in a table.
+    #[error("the plugin wanted more than {0} elements in a table and was stopped")]
+    TableTooLarge(usize),
+    /// It wanted too much stack.
+    #[error("the plugin wanted more than {} KiB of stack and was stopped", .0 >> 10)]
+    TooDeep(usize),
+    /// It wanted to hand over too much.
+    #[error("the plugin handed over more than {} KiB at one time and was stopped", .0 >> 10)]
+    TooMuch(usize),
+    /// It made too many changes.
+    #[error("the plugin made more than {0} changes in one call and was stopped")]
+    TooManyChanges(usize),
+    /// It lacks a function in the types that the host expects.
+    #[error("the plugin's function {0} has other types than this host expects")]
+    OtherTypes(String),
+    /// It broke an invariant.
+    #[error("the plugin broke the contract ({title}): {0}", title = .0.invariant().title())]
+    Breach(#[from] Violation),
+    /// The function failed too often in a row.
+    #[error(
+        "the plugin's function {0} failed too often in a row and is out of service; it is tried again every 30 s. `mdm-server plugin show` says how it failed, and `mdm-server plugin roll-back` or `use` lets another decide"
+    )]
+    OutOfService(Function),
+    /// The host could not run it.
+    #[error("this host could not run the plugin ({0}); nothing was changed. Try again")]
+    HostFailed(String),
+    /// The host called it wrongly.
+    #[error("the call is about a command, and was given none")]
+    NoSubject,
+    /// It crashed.
+    #[error("the plugin crashed ({0})")]
+    Crashed(String),
+}
+
+/// A guest wanted more of something than it may have.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Exhausted {
+    #[error("out of memory")]
+    Memory,
+    #[error("out of table elements")]
+    Table,
+    #[error("out of changes")]
+    Changes,
+}
+
+impl PluginError {
+    /// Whether the plugin is to blame, and not its host.
+    pub fn is_the_plugins_fault(&self) -> bool {
+        !matches!(
+            self,
+            Self::NoSubject | Self::OutOfService(_) | Self::HostFailed(_)
+        )
+    }
+
+    /// In a word, for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::TooSlow(_) => "plugin-too-slow",
+            Self::TooLarge(_) => "plugin-too-large",
+            Self::TableTooLarge(_) => "plugin-table-too-large",
+            Self::TooDeep(_) => "plugin-too-deep",
+            Self::TooMuch(_) => "plugin-too-much",
+            Self::TooManyChanges(_) => "plugin-too-many-changes",
+            Self::Breach(_) => "plugin-broke-contract",
+            Self::OutOfService(_) => "plugin-out-of-service",
+            Self::HostFailed(_) => "host-failed",
+            Self::Crashed(_) | Self::OtherTypes(_) | Self::NoSubject => "plugin-crashed",
+        }
+    }
+
+    /// The invariant that it broke, if it broke one.
+    pub fn invariant(&self) -> Option<Invariant> {
+        match self {
+            Self::Breach(violation) => Some(violation.invariant()),
+            _ => None,
+        }
+    }
+
+    /// The limit that it broke, if it broke one.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooSlow(_) => Some(Limit::Time),
+            Self::TooLarge(_) => Some(Limit::Memory),
+            Self::TableTooLarge(_) => Some(Limit::Table),
+            Self::TooDeep(_) => Some(Limit::Stack),
+            Self::TooMuch(_) => Some(Limit::Handover),
+            Self::TooManyChanges(_) => Some(Limit::Changes),
+            _ => None,
+        }
+    }
+
+    pub(super) fn from_trap(error: &wasmtime::Error, limits: &Limits) -> Self {
+        if let Some(violation) = error.downcast_ref::<Violation>() {
+            return Self::Breach(violation.clone());
+        }
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Self::HostFailed("all places for instances are taken".into());
+        }
+        match error.downcast_ref() {
+            Some(Exhausted::Memory) => return Self::TooLarge(limits.memory),
+            Some(Exhausted::Table) => return Self::TableTooLarge(limits.table_elements),
+            Some(Exhausted::Changes) => return Self::TooManyChanges(MOST_CHANGES),
+            None => {}
+        }
+        // wasmtime keeps the type of this one to itself.
+        if error.root_cause().to_string().contains("too much data") {
+            return Self::TooMuch(limits.handover);
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::Interrupt) => Self::TooSlow(limits.time),
+            Some(Trap::StackOverflow) => Self::TooDeep(limits.stack),
+            Some(trap) => Self::Crashed(trap.to_string()),
+            None => Self::Crashed(shortened(error.root_cause().to_string())),
+        }
+    }
+}
+
+/// The most of a plugin's own words that an error or a line of the log repeats, in bytes.
+const LONGEST_WORDS: usize = 500;
+
+/// The most of a backtrace that a line of the log has, in bytes: its frames may have names of any length.
+const LONGEST_BACKTRACE: usize = 4 << 10;
+
+/// The beginning of a text that a plugin may have written.
+pub fn shortened(text: String) -> String {
+    cut(storable(text), LONGEST_WORDS)
+}
+
+/// Where in the plugin a call failed, in the engine's words.
+pub(super) fn backtrace(error: &wasmtime::Error) -> Option<String> {
+    let backtrace = error.downcast_ref::<WasmBacktrace>()?;
+    (!backtrace.frames().is_empty()).then(|| cut(backtrace.to_string(), LONGEST_BACKTRACE))
+}
+
+fn cut(mut text: String, longest: usize) -> String {
+    if text.len() > longest {
+        text.truncate(text.floor_char_boundary(longest));
+        text.push('…');
+    }
+    text
+}

@@ -1,0 +1,74 @@
+//! The functions of the contract, by name.
+
+use mdm_contract::words::Action;
+use std::fmt;
+
+/// A function that a plugin exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Function {
+    /// `reset`.
+    Reset,
+    /// `remove`.
+    Remove,
+    /// `outlook`.
+    Outlook,
+    /// `status`.
+    Status,
+    /// `policy-override`.
+    PolicyOverride,
+    /// `report`.
+    Report,
+    /// `cancel`.
+    Cancel,
+    /// `expire`.
+    Expire,
+}
+
+impl Function {
+    /// Each of them.
+    pub const ALL: [Self; 8] = [
+        Self::Reset,
+        Self::Remove,
+        Self::Outlook,
+        Self::Status,
+        Self::PolicyOverride,
+        Self::Report,
+        Self::Cancel,
+        Self::Expire,
+    ];
+
+    /// Its name in the contract.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Remove => "remove",
+            Self::Outlook => "outlook",
+            Self::Status => "status",
+            Self::PolicyOverride => "policy-override",
+            Self::Report => "report",
+            Self::Cancel => "cancel",
+            Self::Expire => "expire",
+        }
+    }
+
+    /// What it asks to be sent to the device; `None` if it sends nothing.
+    pub fn sends(self) -> Option<Action> {
+        match self {
+            Self::Reset => Some(Action::Reset),
+            Self::Remove => Some(Action::Remove),
+            _ => None,
+        }
+    }
+
+    /// Whether it decides, and does not only tell. Agents and pages that are looked at again and again make
+    /// most of the calls that only ask.
+    pub fn decides(self) -> bool {
+        !matches!(self, Self::Outlook | Self::Status | Self::PolicyOverride)
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}

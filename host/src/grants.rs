@@ -1,0 +1,122 @@
+//! What a plugin may import, in words for the admin who is to trust it. What is not listed as granted
+//! is denied.
+
+/// The contract's own interfaces, whatever their minor version: those of a later 1.x are those of 1.0
+/// and more.
+const CONTRACT: &str = "mdm:password/";
+
+/// What is granted: the beginning of an import's name, and what it lets a plugin do.
+const GRANTED: [(&str, &str); 10] = [
+    ("mdm:password/types@1.", "use the contract's words"),
+    (
+        "mdm:password/secrets@1.",
+        "measure the password that a call was given, never read it",
+    ),
+    (
+        "mdm:password/device-store@1.",
+        "read and change the one device that a call is about",
+    ),
+    (
+        "mdm:password/transport@1.",
+        "send commands to the device that a call is about",
+    ),
+    ("mdm:password/clock@1.", "tell the time"),
+    ("wasi:clocks/wall-clock@0.2.", "tell the time"),
+    ("wasi:clocks/monotonic-clock@0.2.", "measure time"),
+    ("wasi:random/random@0.2.", "get random numbers"),
+    ("wasi:random/insecure@0.2.", "get random numbers"),
+    ("wasi:random/insecure-seed@0.2.", "get random numbers"),
+];
+
+/// What no plugin gets: the beginning of an import's name, and what it would let a plugin do.
+const DENIED: [(&str, &str); 9] = [
+    ("wasi:filesystem/", "read and write files"),
+    ("wasi:sockets/", "use the network"),
+    ("wasi:http/", "make HTTP requests"),
+    ("wasi:cli/environment", "read the host's environment"),
+    ("wasi:cli/exit", "end the host's process"),
+    ("wasi:cli/", "use the host's terminal"),
+    ("wasi:io/", "read and write streams, and wait"),
+    ("wasi:clocks/", "tell the time of other zones, and wait"),
+    ("mdm:password/", "another version of the contract"),
+];
+
+/// An import of a component, and what it means to grant it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Import {
+    /// Its name, such as `wasi:random/random@0.2.6`.
+    pub name: String,
+    /// Whether a plugin gets it.
+    pub granted: bool,
+    /// What it lets a plugin do.
+    pub permission: &'static str,
+}
+
+impl Import {
+    pub(super) fn new(name: &str) -> Self {
+        let words = |list: &[(&str, &'static str)]| {
+            list.iter()
+                .find(|(start, _)| name.starts_with(start))
+                .map(|(_, permission)| *permission)
+        };
+        let granted = words(&GRANTED);
+        Self {
+            name: name.to_owned(),
+            granted: granted.is_some(),
+            permission: granted
+                .or_else(|| words(&DENIED))
+                .unwrap_or("something that is not of the contract"),
+        }
+    }
+
+    /// Whether it is the contract's, in a version that this host doesn't have.
+    pub(super) fn is_of_another_contract(&self) -> bool {
+        !self.granted && self.name.starts_with(CONTRACT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_granted_by_name_is_denied() {
+        for (name, granted) in [
+            ("mdm:password/transport@1.0.0", true),
+            ("mdm:password/transport@1.7.0", true),
+            ("mdm:password/transport@2.0.0", false),
+            ("mdm:password/passwords@1.0.0", false),
+            ("wasi:clocks/wall-clock@0.2.3", true),
+            ("wasi:clocks/timezone@0.2.6", false),
+            ("wasi:random/random@0.2.6", true),
+            ("wasi:filesystem/types@0.2.6", false),
+            ("acme:backdoor/door", false),
+            ("", false),
+        ] {
+            assert_eq!(Import::new(name).granted, granted, "{name}");
+        }
+    }
+
+    #[test]
+    fn security_md_lists_all_that_is_granted_and_denied_and_nothing_else() {
+        let text = include_str!("../../SECURITY.md");
+        let (_, section) = text.split_once("## What a plugin may import").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        let rows: Vec<(String, &str, bool)> = rows
+            .map(|row| {
+                let cells: Vec<_> = row.split('|').map(str::trim).collect();
+                let name = cells[1].trim_start_matches('`').split(['`', '…']).next();
+                let start = name.unwrap().trim_end_matches('x').to_owned();
+                (start, cells[2], cells[3].starts_with("granted"))
+            })
+            .collect();
+        let list = |list: &[(&str, &'static str)], granted: bool| {
+            let rows = list
+                .iter()
+                .map(|(start, permission)| ((*start).to_owned(), *permission, granted));
+            rows.collect::<Vec<_>>()
+        };
+        assert_eq!(rows, [list(&GRANTED, true), list(&DENIED, false)].concat());
+    }
+}

@@ -1,0 +1,112 @@
+//! How a plugin does: its calls, how many of them failed and why, and which of its functions are in service.
+
+use super::{Function, PluginError, breaker::Breaker};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How a plugin does, since this host loaded it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct HealthReport {
+    /// Its calls, whatever it decided.
+    pub calls: u64,
+    /// How long a call took on average, in microseconds.
+    pub average_time: u64,
+    /// How long the longest call took, in microseconds.
+    pub longest_time: u64,
+    /// Those that failed, by kind of failure.
+    pub failures: BTreeMap<String, u64>,
+    /// The functions that failed too often in a row: they are only tried now and then.
+    pub out_of_service: Vec<String>,
+}
+
+/// What a call turned: whether a function is in service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It failed too often in a row.
+    OutOfService,
+    /// It is well again.
+    BackInService,
+}
+
+/// The health of one plugin.
+#[derive(Debug, Default)]
+pub(super) struct Health(Mutex<Notes>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    calls: u64,
+    time: Duration,
+    longest: Duration,
+    failures: BTreeMap<&'static str, u64>,
+    breakers: BTreeMap<Function, Breaker>,
+}
+
+impl Health {
+    /// Whether a call of this function may be made now.
+    pub(super) fn admits(&self, function: Function) -> bool {
+        match self.lock().breakers.get_mut(&function) {
+            Some(breaker) => breaker.admits(Instant::now()),
+            None => true,
+        }
+    }
+
+    /// Takes note of how a call about a device ended, and says so if that put its function out of service, or
+    /// back.
+    pub(super) fn note(
+        &self,
+        function: Function,
+        device: &str,
+        failure: Option<&PluginError>,
+        time: Duration,
+    ) -> Option<Turn> {
+        let mut notes = self.lock();
+        notes.calls += 1;
+        notes.time += time;
+        notes.longest = notes.longest.max(time);
+        let breaker = notes.breakers.entry(function).or_default();
+        match failure {
+            None => {
+                let was_out = breaker.is_out();
+                breaker.decided();
+                was_out.then_some(Turn::BackInService)
+            }
+            Some(failure) if failure.is_the_plugins_fault() => {
+                let is_out = breaker.failed(device, Instant::now());
+                *notes.failures.entry(failure.kind()).or_default() += 1;
+                is_out.then_some(Turn::OutOfService)
+            }
+            Some(_) => None,
+        }
+    }
+
+    pub(super) fn report(&self) -> HealthReport {
+        let notes = self.lock();
+        let failures = notes.failures.iter();
+        let breakers = notes.breakers.iter();
+        HealthReport {
+            calls: notes.calls,
+            average_time: micros(notes.time) / notes.calls.max(1),
+            longest_time: micros(notes.longest),
+            failures: failures
+                .map(|(kind, count)| ((*kind).to_owned(), *count))
+                .collect(),
+            out_of_service: breakers
+                .filter(|(_, breaker)| breaker.is_out())
+                .map(|(function, _)| function.to_string())
+                .collect(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Notes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

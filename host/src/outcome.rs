@@ -1,0 +1,67 @@
+//! What a call came to: a decision, which has changes only if the request was accepted, or an answer, which has none.
+
+use super::{contract::*, effect::Effect, import_call::ImportCall};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+/// What a plugin decided on a request. In JSON: `{"ok": …}` or `{"err": …}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallOutcome<T> {
+    /// It accepted the request.
+    Accepted {
+        /// What it returned.
+        returned: T,
+        /// What is to be committed, all of it or nothing, in this order.
+        changes: Vec<Effect>,
+    },
+    /// It refused the request: whatever it did before, nothing changes.
+    Refused(Refusal),
+}
+
+impl<T: Serialize> Serialize for CallOutcome<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = "CallOutcome";
+        match self {
+            Self::Accepted { returned, .. } => {
+                serializer.serialize_newtype_variant(name, 0, "ok", returned)
+            }
+            Self::Refused(refusal) => serializer.serialize_newtype_variant(name, 1, "err", refusal),
+        }
+    }
+}
+
+/// What a plugin gave back, in the form in which that of two plugins can be compared.
+pub trait Comparable: Serialize {
+    /// What is to be committed.
+    fn changes(&self) -> &[Effect] {
+        &[]
+    }
+
+    /// What was returned, and the effects. Each host makes ids of its own for new commands, so they are all written
+    /// as `sent_as`.
+    fn comparable(&self, sent_as: &str) -> serde_json::Result<(Value, Value)> {
+        let effects: Vec<ImportCall> = self.changes().iter().map(ImportCall::of).collect();
+        let mut text = serde_json::to_string(&(self, effects))?;
+        for change in self.changes() {
+            if let Effect::Send(command) = change {
+                text = text.replace(&command.id, sent_as);
+            }
+        }
+        serde_json::from_str(&text)
+    }
+}
+
+impl<T: Serialize> Comparable for CallOutcome<T> {
+    fn changes(&self) -> &[Effect] {
+        match self {
+            Self::Accepted { changes, .. } => changes,
+            Self::Refused(_) => &[],
+        }
+    }
+}
+
+impl Comparable for DeviceOutlook {}
+
+impl Comparable for DeviceStatus {}
+
+impl Comparable for PolicyState {}

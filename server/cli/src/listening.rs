@@ -1,0 +1,214 @@
+//! Where a host listens, to how many at a time, and how patiently.
+
+use anyhow::{Context as _, bail};
+use axum::Router;
+use clap::Args;
+use ipnet::IpNet;
+use mdm_server_core::{metrics::Metrics, public_url::PublicUrl, supervisor::Supervisor};
+use mdm_server_http::api::{
+    ProxyHeader, TrustedProxies,
+    certificate::Certificate,
+    connections::{ConnectionLimits, LimitedListener, RESERVED_CONNECTIONS},
+    serving::{self, Times},
+    tls::{self, TlsListener},
+};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::net::TcpListener;
+
+/// The files that a host has open beside its connections: its database, and what its libraries open. If the system allows
+/// few files, a half of them.
+const OTHER_FILES: u64 = 256 + RESERVED_CONNECTIONS as u64;
+
+#[derive(Args)]
+pub(super) struct ListenOptions {
+    /// Where to listen. It leaves this machine only if you say so.
+    #[arg(long, default_value = "127.0.0.1:7878")]
+    listen: SocketAddr,
+    /// A PEM file with the host's certificate and its chain: listen by TLS.
+    #[arg(long, requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// A PEM file with the key of that certificate.
+    #[arg(long, requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Listen without TLS on an address that others can reach: only behind something that adds TLS.
+    #[arg(long)]
+    plain_http: bool,
+    /// A proxy in front, or a network of proxies, such as 10.0.0.5 or 10.0.0.0/8: the client's address is what it
+    /// appends to the header that --trusted-proxy-header names. Can be given more than once.
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    trusted_proxy: Vec<IpNet>,
+    /// The header to which trusted proxies append the address of their client. The other one is not read.
+    #[arg(
+        long,
+        value_name = "HEADER",
+        value_enum,
+        default_value = "x-forwarded-for",
+        requires = "trusted_proxy"
+    )]
+    trusted_proxy_header: ProxyHeader,
+    /// Where admins reach the host, such as https://mdm.example, if a proxy is in front: for links and cookies. With
+    /// https, browsers are told to come by TLS only.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<PublicUrl>,
+    /// How many connections there may be at one time. Each agent that waits for news has one.
+    #[arg(long, value_name = "NUMBER", default_value_t = ConnectionLimits::DEFAULT.most, value_parser = count)]
+    connections: usize,
+    /// How many of them one address may have. A trusted proxy may have all.
+    #[arg(long, value_name = "NUMBER", default_value_t = ConnectionLimits::DEFAULT.most_per_address, value_parser = count)]
+    connections_per_address: usize,
+    /// How long the head of a request may take, and a connection may be idle, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = ConnectionLimits::DEFAULT.head_time.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
+    head_time: u64,
+    /// How long the body of a request may take, and a caller may leave its answer unread, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = ConnectionLimits::DEFAULT.body_time.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
+    body_time: u64,
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address
+        .or_else(|_| text.parse())
+        .map_err(|_| "an address or a network is wanted, such as 10.0.0.5 or 10.0.0.0/8".into())
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a number from 1 on is wanted".into()),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// A host's door, before it is opened.
+pub(super) struct Door {
+    listener: TcpListener,
+    certificate: Option<Arc<Certificate>>,
+    limits: ConnectionLimits,
+    proxies: TrustedProxies,
+}
+
+impl ListenOptions {
+    /// What to listen with by TLS; none: by plain HTTP, and only where that harms nobody.
+    pub(super) fn certificate(&self) -> anyhow::Result<Option<Arc<Certificate>>> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(chain), Some(key)) => Ok(Some(Arc::new(Certificate::read(chain, key)?))),
+            _ if self.listen.ip().is_loopback() || self.plain_http => Ok(None),
+            _ => bail!(
+                "{} can be reached by others, and plain HTTP would show them every token and password: \
+                 give --tls-cert and --tls-key, or --plain-http if something in front adds TLS",
+                self.listen
+            ),
+        }
+    }
+
+    /// Whether admins come by TLS: the host's own, or that of something in front.
+    pub(super) fn is_secure(&self) -> bool {
+        let is_public = match &self.public_url {
+            Some(url) => url.is_secure(),
+            None => self.plain_http,
+        };
+        self.tls_cert.is_some() || is_public
+    }
+
+    /// Where admins reach the host. None: where it listens.
+    pub(super) fn public_url(&self) -> Option<&PublicUrl> {
+        self.public_url.as_ref()
+    }
+
+    /// The proxies whose word on a client's address is taken.
+    pub(super) fn trusted_proxies(&self) -> TrustedProxies {
+        TrustedProxies {
+            networks: self.trusted_proxy.clone(),
+            header: self.trusted_proxy_header,
+        }
+    }
+
+    /// Listens; nobody is served yet.
+    pub(super) async fn listen(
+        &self,
+        certificate: Option<Arc<Certificate>>,
+    ) -> anyhow::Result<Door> {
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .with_context(|| format!("can't listen on {}", self.listen))?;
+        Ok(Door {
+            listener,
+            certificate,
+            limits: ConnectionLimits {
+                most: with_files_for(self.connections),
+                most_per_address: self.connections_per_address,
+                head_time: Duration::from_secs(self.head_time),
+                body_time: self.body_time(),
+            },
+            proxies: self.trusted_proxies(),
+        })
+    }
+
+    /// How long the body of a request may take.
+    pub(super) fn body_time(&self) -> Duration {
+        Duration::from_secs(self.body_time)
+    }
+}
+
+/// Lets this process have as many files open as these connections need; else, there are fewer connections.
+fn with_files_for(connections: usize) -> usize {
+    let wanted = (connections as u64).saturating_add(OTHER_FILES);
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(files) if files < wanted => {
+            let fewer = files.saturating_sub(OTHER_FILES.min(files / 2)).max(1);
+            tracing::warn!(
+                wanted = connections,
+                connections = fewer,
+                "the system lets this process have {files} files open: raise that limit (ulimit -n), or lower --connections"
+            );
+            usize::try_from(fewer).unwrap_or(connections)
+        }
+        Ok(_) => connections,
+        Err(error) => {
+            tracing::warn!(%error, "the system does not say how many files this process may have open");
+            connections
+        }
+    }
+}
+
+impl Door {
+    /// Where it is.
+    pub(super) fn url(&self) -> anyhow::Result<String> {
+        let scheme = if self.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        Ok(format!("{scheme}://{}", self.listener.local_addr()?))
+    }
+
+    /// Serves whoever calls until it is told to stop. Calls that are under way then may take so long.
+    pub(super) async fn serve(
+        self,
+        router: Router,
+        metrics: &Arc<Metrics>,
+        supervisor: &Supervisor,
+        stop: impl Future<Output = ()>,
+        patience: Duration,
+    ) -> anyhow::Result<()> {
+        let listener = LimitedListener::new(self.listener, self.limits, self.proxies, metrics);
+        let times = Times {
+            head: self.limits.head_time,
+            shutdown: patience,
+        };
+        let metrics = &metrics.http;
+        match self.certificate {
+            Some(certificate) => {
+                let config = tls::server_config(certificate)?;
+                let listener = TlsListener::new(listener, config, supervisor)?;
+                serving::serve(listener, router, times, metrics, stop).await;
+            }
+            None => serving::serve(listener, router, times, metrics, stop).await,
+        }
+        Ok(())
+    }
+}

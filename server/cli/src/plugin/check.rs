@@ -1,0 +1,236 @@
+//! `mdm-server plugin check`.
+
+use crate::{out, terminal};
+use anyhow::{Context as _, bail};
+use clap::Args;
+use mdm_agent_protocol::escape;
+use mdm_conformance::{Conformance, Finding, Thoroughness, Verdict};
+use serde_json::Value;
+use std::{fmt::Write as _, path::PathBuf};
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// The component.
+    file: PathBuf,
+    /// How many random sequences of calls to try.
+    #[arg(long, default_value_t = 200)]
+    sequences: u32,
+    /// What the sequences are made from: the seed of a check that failed makes the same ones again.
+    /// Without it, another one each time.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A group of your devices: the cases are run for a device in it, too, because the kit can't know which groups a
+    /// plugin treats otherwise. Can be given more than once.
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+    /// List every case, also those that passed.
+    #[arg(long)]
+    all: bool,
+    /// Print JSON, for scripts.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => u64::from(getrandom::u32().context("the operating system gave no seed")?),
+        };
+        let plugin = super::runtime(1)?
+            .load(&super::read(&self.file)?, None)
+            .with_context(|| format!("{} is no plugin", self.file.display()))?;
+        let thoroughness = Thoroughness {
+            seed,
+            sequences: self.sequences,
+            shrink: true,
+            groups: self.group,
+        };
+        let conformance = mdm_conformance::check(&plugin, &thoroughness)?;
+        if self.json {
+            out::line(terminal::json(&conformance)?)?;
+        } else {
+            out::text(escape::page(&page(&conformance, self.all)?))?;
+        }
+        match conformance.failures().count() {
+            0 => Ok(()),
+            failed => bail!(
+                "{} does not conform: {failed} of {} cases failed",
+                self.file.display(),
+                conformance.findings.len()
+            ),
+        }
+    }
+}
+
+fn page(conformance: &Conformance, all: bool) -> anyhow::Result<String> {
+    let mut page = format!(
+        "plugin {} implements contract {}\nthe cases were run with passwords of {}\n\n",
+        &conformance.digest[..12],
+        conformance.contract,
+        conformance.password_rule
+    );
+    writeln!(page, "RULE  PASS  FAIL  OWN RULE")?;
+    for (number, title) in mdm_conformance::rules()? {
+        let count = |verdict: Verdict| {
+            let is = |it: &&Finding| it.rule == Some(number) && it.verdict == verdict;
+            conformance.findings.iter().filter(is).count()
+        };
+        writeln!(
+            page,
+            "{number:>4}  {:>4}  {:>4}  {:>8}  {title}",
+            count(Verdict::Pass),
+            count(Verdict::Fail),
+            count(Verdict::OwnRule)
+        )?;
+    }
+    writeln!(page)?;
+    for finding in &conformance.findings {
+        line(&mut page, finding, all)?;
+    }
+    let passed = conformance.is_conforming();
+    let verdict = if passed {
+        "it conforms"
+    } else {
+        "it does not conform"
+    };
+    writeln!(page, "\n{verdict}")?;
+    Ok(page)
+}
+
+fn line(page: &mut String, finding: &Finding, all: bool) -> std::fmt::Result {
+    let rule = finding.rule.map_or("all".into(), |rule| rule.to_string());
+    let case = &finding.case;
+    match finding.verdict {
+        Verdict::Pass if all || finding.rule.is_none() => {
+            writeln!(page, "pass      {rule:>3}  {case}")
+        }
+        Verdict::Pass => Ok(()),
+        Verdict::OwnRule => {
+            writeln!(page, "own rule  {rule:>3}  {case}")?;
+            writeln!(page, "               chose     {}", told(&finding.got))
+        }
+        Verdict::Choice => {
+            writeln!(page, "free      {rule:>3}  {case}")?;
+            writeln!(page, "               chose     {}", told(&finding.got))
+        }
+        Verdict::Fail => {
+            writeln!(page, "FAIL      {rule:>3}  {case}")?;
+            writeln!(page, "               expected  {}", told(&finding.expected))?;
+            writeln!(
+                page,
+                "               got       {}",
+                told(&relevant(&finding.expected, &finding.got))
+            )
+        }
+    }
+}
+
+/// What came back, as far as it matters: what anything is expected of, and the notes if some must not be
+/// there. Where one of several things is expected, the first says what matters.
+fn relevant(expected: &Value, got: &Value) -> Value {
+    let expected = expected.get(0).unwrap_or(expected);
+    let mut relevant = as_far_as(expected, got);
+    if expected.get("without_notes").is_some()
+        && let Some(notes) = got.pointer("/returns/notes")
+        && let Some(Value::Object(returns)) = relevant.get_mut("returns")
+    {
+        returns.insert("notes".to_owned(), notes.clone());
+    }
+    relevant
+}
+
+/// What came back, as far as anything is expected of it.
+fn as_far_as(expected: &Value, got: &Value) -> Value {
+    match (expected, got) {
+        (Value::Object(expected), Value::Object(got))
+            if expected.keys().any(|name| got.contains_key(name)) =>
+        {
+            let asked = got.iter().filter_map(|(name, got)| {
+                let expected = expected.get(name)?;
+                Some((name.clone(), as_far_as(expected, got)))
+            });
+            Value::Object(asked.collect())
+        }
+        (Value::Array(expected), Value::Array(got)) if expected.len() == got.len() => {
+            // In whatever order they came: each beside what is expected of its kind.
+            let mut left: Vec<&Value> = got.iter().collect();
+            let beside = expected.iter().map(|expected| {
+                let place = left.iter().position(|got| is_alike(expected, got));
+                as_far_as(expected, left.remove(place.unwrap_or(0)))
+            });
+            Value::Array(beside.collect())
+        }
+        _ => got.clone(),
+    }
+}
+
+/// Whether both are objects with a field of the same name.
+fn is_alike(expected: &Value, got: &Value) -> bool {
+    match (expected, got) {
+        (Value::Object(expected), Value::Object(got)) => {
+            expected.keys().any(|name| got.contains_key(name))
+        }
+        _ => false,
+    }
+}
+
+/// What was expected or came back, in one line: `returns …, effects …`.
+fn told(value: &Value) -> String {
+    let told = match value {
+        Value::String(text) => text.clone(),
+        Value::Array(any_of) => any_of.iter().map(told).collect::<Vec<_>>().join("; or "),
+        Value::Object(parts) => {
+            let told = parts.iter().map(|(name, value)| match value {
+                Value::Array(list) if list.is_empty() => format!("no {name}"),
+                value => format!("{name} {value}"),
+            });
+            // What is returned is what a reader looks for first.
+            let mut told: Vec<String> = told.collect();
+            told.sort_by_key(|part| !part.starts_with("returns"));
+            told.join(", ")
+        }
+        other => other.to_string(),
+    };
+    told.replace(mdm_conformance::SENT, "the new command")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_note_that_must_not_be_there_is_shown_though_nothing_else_is_expected_of_the_notes() {
+        let expected = json!({
+            "returns": {"verdict": "will-succeed"},
+            "effects": [],
+            "without_notes": ["no-expiry"],
+        });
+        let got = json!({
+            "returns": {"verdict": "will-succeed", "remedy": null, "notes": ["no-expiry"]},
+            "effects": [],
+        });
+        assert_eq!(
+            told(&relevant(&expected, &got)),
+            r#"returns {"notes":["no-expiry"],"verdict":"will-succeed"}, no effects"#
+        );
+    }
+
+    #[test]
+    fn where_one_of_several_things_is_expected_all_of_them_are_told() {
+        let expected = json!([
+            {"returns": {"err": "a"}, "effects": []},
+            {"returns": {"err": "b"}, "effects": []},
+        ]);
+        let got = json!({"returns": {"err": "c"}, "effects": []});
+        assert_eq!(
+            told(&expected),
+            r#"returns {"err":"a"}, no effects; or returns {"err":"b"}, no effects"#
+        );
+        assert_eq!(
+            told(&relevant(&expected, &got)),
+            r#"returns {"err":"c"}, no effects"#
+        );
+    }
+}

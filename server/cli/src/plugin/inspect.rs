@@ -1,0 +1,84 @@
+//! `mdm-server plugin inspect`.
+
+use super::size;
+use crate::{out, terminal};
+use anyhow::Context as _;
+use clap::Args;
+use mdm_agent_protocol::escape::Escaped;
+use mdm_password_host::{Inspection, inspect};
+use serde::Serialize;
+use std::{fmt::Write as _, path::PathBuf};
+
+#[derive(Args)]
+pub(crate) struct Inspect {
+    /// The component.
+    file: PathBuf,
+    /// Print JSON, for scripts.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the file says of itself, and what this host makes of it.
+#[derive(Serialize)]
+struct Inspected {
+    #[serde(flatten)]
+    inspection: Inspection,
+    /// Why this host would not load it.
+    refusal: Option<String>,
+}
+
+impl Inspect {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let bytes = super::read(&self.file)?;
+        let inspection =
+            inspect(&bytes).with_context(|| format!("{} is no plugin", self.file.display()))?;
+        let loaded = super::runtime(1)?.load(&bytes, None);
+        let inspected = Inspected {
+            inspection,
+            refusal: loaded.err().map(|error| error.to_string()),
+        };
+        if self.json {
+            out::line(terminal::json(&inspected)?)?;
+        } else {
+            out::text(page(&inspected)?)?;
+        }
+        Ok(())
+    }
+}
+
+fn page(inspected: &Inspected) -> Result<String, std::fmt::Error> {
+    let inspection = &inspected.inspection;
+    let mut page = String::new();
+    writeln!(page, "digest     sha256:{}", inspection.digest)?;
+    writeln!(page, "size       {}", size(inspection.size))?;
+    let contract = inspection.contract.as_deref();
+    let contract = contract.unwrap_or("none: it is no plugin");
+    writeln!(page, "contract   {}", Escaped(contract))?;
+    let language = inspection.language.as_deref();
+    writeln!(page, "language   {}", language.unwrap_or("it doesn't tell"))?;
+    writeln!(
+        page,
+        "made by    {}",
+        Escaped(&inspection.made_by.join(", "))
+    )?;
+    writeln!(page, "wants to")?;
+    for import in &inspection.imports {
+        let grant = if import.granted { "granted" } else { "DENIED" };
+        writeln!(
+            page,
+            "  {grant:8} {:57} {}",
+            import.permission,
+            Escaped(&import.name)
+        )?;
+    }
+    writeln!(
+        page,
+        "exports    {}",
+        Escaped(&inspection.exports.join(", "))
+    )?;
+    match &inspected.refusal {
+        None => writeln!(page, "this host  loads it"),
+        Some(refusal) => writeln!(page, "this host  refuses it: {}", Escaped(refusal)),
+    }?;
+    Ok(page)
+}

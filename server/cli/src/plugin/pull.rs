@@ -1,0 +1,287 @@
+//! `mdm-server plugin pull`: a plugin out of an OCI registry, in the form that the CNCF's TAG Runtime gave to
+//! WebAssembly there: a manifest with one layer, which is the component.
+
+use super::size;
+use crate::{out, terminal};
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use oci_client::{
+    Client, Reference, RegistryOperation,
+    client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol},
+    errors::OciDistributionError,
+    manifest::{OciDescriptor, OciManifest},
+    secrets::RegistryAuth,
+};
+use serde::Serialize;
+use std::{
+    env, fs,
+    io::{Cursor, Write as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
+
+/// What the configuration of a WebAssembly artifact is, by its media type.
+const CONFIG: &str = "application/vnd.wasm.config.v0+json";
+
+/// What its layer is.
+const LAYER: &str = "application/wasm";
+
+/// The largest plugin that is pulled, in MiB: ten times one that brings an interpreter along.
+const MOST: usize = 64;
+
+/// How long a registry may say nothing.
+const SILENCE: Duration = Duration::from_secs(30);
+
+#[derive(Args)]
+pub(crate) struct Pull {
+    /// The plugin: registry/name:tag, or registry/name@sha256:… for what has this digest and nothing else.
+    reference: String,
+    /// Where to write it. By default here, under the last word of its name, as `.wasm`.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Who asks, if the registry wants to know. The password is taken from MDM_REGISTRY_PASSWORD.
+    #[arg(long, env = "MDM_REGISTRY_USER")]
+    user: Option<String>,
+    /// A PEM file with the certificate of the authority that vouches for the registry, if the system doesn't
+    /// know it.
+    #[arg(long, env = "MDM_REGISTRY_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Ask without TLS: for a registry on this machine.
+    #[arg(long)]
+    plain_http: bool,
+    /// Print JSON, for scripts.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was pulled.
+#[derive(Serialize)]
+struct Pulled {
+    /// The file that it is in.
+    file: PathBuf,
+    /// Its size in bytes.
+    size: usize,
+    /// Its digest, by which a host can pin it.
+    digest: String,
+    /// The reference by which the same is pulled again, whatever becomes of the tag.
+    reference: String,
+}
+
+impl Pull {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let reference = self.reference()?;
+        let (client, auth) = (self.client()?, self.credentials()?);
+        let (component, digest, manifest) = pull(&client, &auth, &reference)
+            .await
+            .with_context(|| format!("{reference} can't be pulled"))?;
+        let file = self.output.unwrap_or_else(|| {
+            let name = reference.repository();
+            let (_, word) = name.rsplit_once('/').unwrap_or(("", name));
+            PathBuf::from(format!("{word}.wasm"))
+        });
+        write(&file, &component).with_context(|| format!("{} can't be written", file.display()))?;
+        let pulled = Pulled {
+            file,
+            size: component.len(),
+            digest,
+            reference: reference.clone_with_digest(manifest).to_string(),
+        };
+        if self.json {
+            out::line(terminal::json(&pulled)?)?;
+        } else {
+            out::text(page(&pulled))?;
+        }
+        Ok(())
+    }
+
+    fn reference(&self) -> anyhow::Result<Reference> {
+        let name = &self.reference;
+        let reference: Reference = name.parse().with_context(|| {
+            format!(
+                "`{name}` names no plugin: write it as registry/name:tag or registry/name@sha256:…"
+            )
+        })?;
+        // The library knows a registry for names that have none: not one that the admin chose.
+        ensure!(
+            name.starts_with(reference.registry()),
+            "`{name}` names no registry: write it as registry/name:tag, such as localhost:5000/{name}"
+        );
+        Ok(reference)
+    }
+
+    fn credentials(&self) -> anyhow::Result<RegistryAuth> {
+        let Some(user) = &self.user else {
+            return Ok(RegistryAuth::Anonymous);
+        };
+        let password = env::var("MDM_REGISTRY_PASSWORD").with_context(|| {
+            format!("no password for {user}: put it into MDM_REGISTRY_PASSWORD")
+        })?;
+        Ok(RegistryAuth::Basic(user.clone(), password))
+    }
+
+    fn client(&self) -> anyhow::Result<Client> {
+        let authorities = match &self.ca_file {
+            Some(file) => authorities(file)?,
+            None => Vec::new(),
+        };
+        let config = ClientConfig {
+            protocol: match self.plain_http {
+                true => ClientProtocol::Http,
+                false => ClientProtocol::Https,
+            },
+            tls_certs_only: authorities,
+            connect_timeout: Some(SILENCE),
+            read_timeout: Some(SILENCE),
+            // A plugin is the same for every platform.
+            platform_resolver: None,
+            ..ClientConfig::default()
+        };
+        // Not `new`: that one goes on with the defaults where the configuration will not do.
+        Client::try_from(config).context("TLS can't be set up")
+    }
+}
+
+/// The component of this reference, its digest, and that of its manifest. The library holds both against
+/// what came.
+async fn pull(
+    client: &Client,
+    auth: &RegistryAuth,
+    reference: &Reference,
+) -> anyhow::Result<(Vec<u8>, String, String)> {
+    // A pull signs in by itself, but doesn't say why it was refused.
+    let signed_in = client.auth(reference, auth, RegistryOperation::Pull).await;
+    signed_in.map_err(explained)?;
+    let manifest = client.pull_manifest(reference, auth).await;
+    let (manifest, manifest_digest) = manifest.map_err(explained)?;
+    let layer = component_of(&manifest)?;
+    let declared = usize::try_from(layer.size).unwrap_or(usize::MAX);
+    ensure!(
+        declared <= MOST << 20,
+        "it has {declared} bytes, and the limit is {MOST} MiB: leave out of it what a plugin doesn't need"
+    );
+    let mut component = vec![0; declared];
+    let mut space = Cursor::new(&mut component[..]);
+    // By the digest alone: a layer can name other places, which are not the registry that the admin named.
+    let digest = layer.digest.as_str();
+    let fetched = client.pull_blob(reference, digest, &mut space).await;
+    fetched.map_err(explained)?;
+    let came = space.position();
+    ensure!(
+        came == declared as u64,
+        "{came} bytes came, and its manifest says {declared}: ask who pushed it to do so again"
+    );
+    Ok((component, layer.digest.clone(), manifest_digest))
+}
+
+/// The one layer that a plugin's manifest has.
+fn component_of(manifest: &OciManifest) -> anyhow::Result<&OciDescriptor> {
+    const PUSH: &str =
+        "push the component with a tool for WebAssembly, such as `wkg oci push`, and pull that";
+    let manifest = match manifest {
+        OciManifest::Image(manifest) => manifest,
+        OciManifest::ImageIndex(_) => bail!(
+            "it is a list of artifacts for several platforms: name one of them by its digest, or {PUSH}"
+        ),
+    };
+    let kind = &manifest.config.media_type;
+    ensure!(
+        kind == CONFIG,
+        "it is of type {kind}, not {CONFIG}, so it is no WebAssembly: {PUSH}"
+    );
+    let [layer] = &manifest.layers[..] else {
+        bail!(
+            "it has {} layers, and a plugin has one: {PUSH}",
+            manifest.layers.len()
+        );
+    };
+    let kind = &layer.media_type;
+    ensure!(
+        kind == LAYER,
+        "its layer is of type {kind}, not {LAYER}, so it is no component: {PUSH}"
+    );
+    ensure!(
+        layer.digest.starts_with("sha256:"),
+        "its layer is named by {}, and plugins are known by SHA-256: {PUSH}",
+        layer.digest
+    );
+    Ok(layer)
+}
+
+/// What went wrong, and what to do about it.
+fn explained(error: OciDistributionError) -> anyhow::Error {
+    use OciDistributionError as Error;
+    let advice = match &error {
+        Error::RequestError(error) if error.is_connect() => {
+            "the registry can't be reached: check its name; --ca-file names an authority that the system \
+             doesn't know, --plain-http is for a registry without TLS"
+        }
+        Error::UnauthorizedError { .. } | Error::AuthenticationFailure(_) => {
+            "the registry lets nobody in like this: give --user, and the password in MDM_REGISTRY_PASSWORD"
+        }
+        Error::RegistryError { .. } => {
+            "the registry refuses: check the name and the tag, and whether you may read it"
+        }
+        Error::DigestError(_) => {
+            "what came is not what the digest says: it was damaged or altered, so nothing was written"
+        }
+        // Only the space for the component can fail, by being full.
+        Error::IoError(_) => {
+            "the registry sends more than its manifest says: ask who pushed it to do so again"
+        }
+        _ => "the registry does not answer as one does: is there one at this address?",
+    };
+    anyhow::Error::new(error).context(advice)
+}
+
+fn authorities(file: &Path) -> anyhow::Result<Vec<Certificate>> {
+    let certificates: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+    let certificates =
+        certificates.with_context(|| format!("the CA file {} can't be read", file.display()))?;
+    // With an empty list, the library would trust the system's authorities.
+    ensure!(
+        !certificates.is_empty(),
+        "{} holds no PEM certificate",
+        file.display()
+    );
+    let certificate = |der: CertificateDer<'_>| Certificate {
+        encoding: CertificateEncoding::Der,
+        data: der.to_vec(),
+    };
+    Ok(certificates.into_iter().map(certificate).collect())
+}
+
+/// Writes a file whole, or leaves what was there.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".{}.part", std::process::id()));
+    let part = PathBuf::from(part);
+    let write = || {
+        let mut file = fs::File::create_new(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    write().inspect_err(|_| {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&part);
+    })
+}
+
+fn page(pulled: &Pulled) -> String {
+    let file = pulled.file.display();
+    format!(
+        "file       {file}\n\
+         size       {}\n\
+         digest     {}\n\
+         pulled as  {}\n\
+         \n\
+         `mdm-server plugin inspect {file}` shows what it wants. A host that is to use no other plugin is\n\
+         started with `--trust-digest {}`.\n",
+        size(pulled.size),
+        pulled.digest,
+        pulled.reference,
+        pulled.digest
+    )
+}

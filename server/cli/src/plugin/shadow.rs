@@ -1,0 +1,100 @@
+//! `mdm-server plugin shadow`.
+
+use crate::{Client, Host, out, show, terminal};
+use clap::Args;
+use mdm_agent_protocol::escape::Escaped;
+use mdm_server_core::service::{Difference, ShadowReport};
+use std::{fmt::Write as _, path::PathBuf, time::Duration};
+use tokio::time::{Instant, sleep};
+
+/// How often the host is asked for new differences.
+const EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Args)]
+pub(crate) struct Shadow {
+    /// The candidate: a component, or one that this very host compiled.
+    file: PathBuf,
+    /// How long to watch, in seconds. Ctrl-C ends it before.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    r#for: u64,
+    #[command(flatten)]
+    host: Host,
+}
+
+impl Shadow {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let client = Client::new(&self.host)?;
+        let path = ["plugin", "shadow"];
+        let begun: ShadowReport = client
+            .put_plugin(&path, super::read_signed(&self.file)?)
+            .await?;
+        if !self.host.json {
+            out::line(format_args!(
+                "sha256:{} runs in the shadow for {} s, without effect",
+                Escaped(&begun.digest),
+                self.r#for
+            ))?;
+        }
+        let end = Instant::now() + Duration::from_secs(self.r#for);
+        let mut told = 0;
+        while Instant::now() < end {
+            tokio::select! {
+                () = sleep(EVERY.min(end - Instant::now())) => {}
+                _ = tokio::signal::ctrl_c() => break,
+            }
+            if !self.host.json {
+                let report: ShadowReport = client.get(&path).await?;
+                told = tell_new(&terminal::escaped(&report)?, told)?;
+            }
+        }
+        let report: ShadowReport = client.delete(&path).await?;
+        if !self.host.json {
+            tell_new(&terminal::escaped(&report)?, told)?;
+        }
+        client.print(&report, summary)
+    }
+}
+
+/// Prints the differences that are new since so many were there, and says how many there are now.
+fn tell_new(report: &ShadowReport, told: u64) -> anyhow::Result<u64> {
+    let found = report
+        .functions
+        .values()
+        .map(|it| it.different + it.failed)
+        .sum::<u64>();
+    let new = usize::try_from(found.saturating_sub(told)).unwrap_or(usize::MAX);
+    let kept = &report.differences;
+    for difference in &kept[kept.len().saturating_sub(new)..] {
+        out::text(page(difference))?;
+    }
+    Ok(found)
+}
+
+fn page(difference: &Difference) -> String {
+    format!(
+        "{}  {} of device {}\n  active     {}\n  candidate  {}\n",
+        show::time(difference.at),
+        difference.function,
+        difference.device,
+        difference.active,
+        difference.candidate
+    )
+}
+
+fn summary(report: &ShadowReport) -> String {
+    if report.functions.is_empty() {
+        return "there was no call to compare".into();
+    }
+    let mut page = format!(
+        "{:16} {:>8} {:>10} {:>8} {:>8}\n",
+        "FUNCTION", "SAME", "DIFFERENT", "FAILED", "SKIPPED"
+    );
+    for (function, it) in &report.functions {
+        let _ = writeln!(
+            page,
+            "{function:16} {:>8} {:>10} {:>8} {:>8}",
+            it.same, it.different, it.failed, it.skipped
+        );
+    }
+    page
+}

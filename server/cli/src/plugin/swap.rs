@@ -1,0 +1,118 @@
+//! `mdm-server plugin show`, `use` and `roll-back`.
+
+use crate::{Client, Host, show};
+use clap::Args;
+use mdm_server_http::api::model::{PluginView, PluginsView};
+use std::{fmt::Write as _, path::PathBuf};
+
+#[derive(Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    host: Host,
+}
+
+#[derive(Args)]
+pub(crate) struct Use {
+    /// A component, or one that this very host compiled.
+    #[arg(required_unless_present = "default")]
+    file: Option<PathBuf>,
+    /// The plugin that the host starts with: the reference plugin, or that of `serve --plugin`.
+    #[arg(long, conflicts_with = "file")]
+    default: bool,
+    #[command(flatten)]
+    host: Host,
+}
+
+#[derive(Args)]
+pub(crate) struct RollBack {
+    #[command(flatten)]
+    host: Host,
+}
+
+impl Show {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let client = Client::new(&self.host)?;
+        let plugins: PluginsView = client.get(&["plugin"]).await?;
+        client.print(&plugins, page)
+    }
+}
+
+impl Use {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let client = Client::new(&self.host)?;
+        let plugins: PluginsView = match self.file {
+            Some(file) => {
+                client
+                    .put_plugin(&["plugin"], super::read_signed(&file)?)
+                    .await?
+            }
+            None => client.delete(&["plugin"]).await?,
+        };
+        client.print(&plugins, page)
+    }
+}
+
+impl RollBack {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let client = Client::new(&self.host)?;
+        let plugins: PluginsView = client.post(&["plugin", "roll-back"], &()).await?;
+        client.print(&plugins, page)
+    }
+}
+
+fn page(plugins: &PluginsView) -> String {
+    let mut page = format!("active    {}\n", told(&plugins.active));
+    let health = &plugins.active.health;
+    let failures = health.failures.iter();
+    let failures: Vec<String> = failures
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    let _ = writeln!(
+        page,
+        "          {} calls; failed: {}{}",
+        health.calls,
+        if failures.is_empty() {
+            "none".to_owned()
+        } else {
+            failures.join(", ")
+        },
+        match &health.out_of_service[..] {
+            [] => String::new(),
+            functions => format!("; OUT OF SERVICE: {}", functions.join(", ")),
+        }
+    );
+    if let Some(trial) = &plugins.trial {
+        let _ = writeln!(
+            page,
+            "          on trial: {} of {} calls, {} failed; with {} the previous one is back",
+            trial.trial.calls, trial.terms.calls, trial.trial.failures, trial.terms.failures
+        );
+    }
+    let previous = plugins.previous.as_ref();
+    let _ = writeln!(page, "previous  {}", previous.map_or("none".into(), told));
+    for entry in &plugins.history {
+        let plugin = entry.plugin.as_deref().unwrap_or_default();
+        let detail = entry.detail.as_ref();
+        let _ = writeln!(
+            page,
+            "  {}  {:5} {:16} {}{}",
+            show::time(entry.at),
+            entry.actor,
+            entry.action,
+            plugin.get(..12).unwrap_or(plugin),
+            detail.map_or(String::new(), |detail| format!("  {detail}")),
+        );
+    }
+    page
+}
+
+fn told(plugin: &PluginView) -> String {
+    let default = match plugin.is_default {
+        true => ", which the host started with",
+        false => "",
+    };
+    format!(
+        "sha256:{} (contract {}){default}",
+        plugin.digest, plugin.contract
+    )
+}

@@ -1,0 +1,82 @@
+//! What options of `serve` are written as.
+
+use mdm_contract::decisions::{Characters, PasswordRule};
+use mdm_password_host::TrialTerms;
+
+/// When a new plugin is taken out again: `3/100`.
+pub(super) fn trial_terms(text: &str) -> Result<TrialTerms, String> {
+    let parsed = text.split_once('/').and_then(|(failures, calls)| {
+        Some(TrialTerms {
+            failures: failures.parse().ok()?,
+            calls: calls.parse().ok()?,
+        })
+    });
+    match parsed {
+        Some(terms) if terms.failures == 0 || terms.failures > terms.calls => Err(format!(
+            "no trial has {} failures of {} calls",
+            terms.failures, terms.calls
+        )),
+        Some(terms) => Ok(terms),
+        None => Err("a trial looks like 3/100: 3 failures of the first 100 calls".into()),
+    }
+}
+
+/// What a password has to be like: `digits:4`.
+pub(super) fn password_rule(text: &str) -> Result<PasswordRule, String> {
+    let parsed = text.split_once(':').and_then(|(characters, lengths)| {
+        let (least, most) = lengths.split_once('-').unwrap_or((lengths, lengths));
+        Some(PasswordRule {
+            characters: characters.parse::<Characters>().ok()?,
+            minimum_length: least.parse().ok()?,
+            maximum_length: most.parse().ok()?,
+        })
+    });
+    match parsed {
+        Some(rule) if rule.minimum_length == 0 || rule.minimum_length > rule.maximum_length => {
+            Err(format!(
+                "no password has {} to {} characters",
+                rule.minimum_length, rule.maximum_length
+            ))
+        }
+        // Android takes at least 16 characters on every device.
+        Some(rule) if rule.maximum_length > 16 => {
+            Err("Android takes no more than 16 characters everywhere".into())
+        }
+        Some(rule) => Ok(rule),
+        None => Err("a rule looks like digits:4, digits:6-12 or alphanumeric:8-16".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_is_written_as_failures_of_calls() {
+        assert_eq!(trial_terms("3/100"), Ok(TrialTerms::default()));
+        for bad in ["", "3", "0/5", "6/5", "a/b"] {
+            assert!(trial_terms(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_rule_is_written_in_one_word() {
+        assert_eq!(password_rule("digits:4"), Ok(PasswordRule::default()));
+        let rule = password_rule("alphanumeric:8-16").unwrap();
+        assert_eq!(
+            rule.to_string(),
+            "8 to 16 characters, with a letter and a digit"
+        );
+        for bad in [
+            "",
+            "digits",
+            "digits:",
+            "digits:0",
+            "digits:8-4",
+            "digits:4-17",
+            "letters:4",
+        ] {
+            assert!(password_rule(bad).is_err(), "{bad}");
+        }
+    }
+}

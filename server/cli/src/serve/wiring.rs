@@ -1,0 +1,191 @@
+//! From the options to a host: store, plugins, service and routes.
+
+use super::{Serve, WhenPluginFails};
+use crate::{
+    folder::{Folder, FolderLock},
+    host_key::HostKey,
+    plugin, tokens,
+};
+use anyhow::Context as _;
+use axum::Router;
+use mdm_password_component::REFERENCE;
+use mdm_password_host::{Runtime, Trust};
+use mdm_server_core::{
+    metrics::Metrics,
+    service::{PluginSettings, Plugins, Service, ServiceError},
+    store::{PluginFile, StoreError},
+    supervisor::Supervisor,
+    token::TokenDigest,
+    transport::WakeUp,
+    webhook::Destinations,
+};
+use mdm_server_http::{
+    api::{self, NotOpen, Rates},
+    dashboard,
+};
+use std::{path::Path, sync::Arc};
+
+/// A host before its store is open.
+pub(super) struct Wiring<'a> {
+    options: &'a Serve,
+    folder: Folder,
+    _lock: FolderLock,
+    /// The key at the start. Each try to open the store reads it anew.
+    key: HostKey,
+    runtime: Runtime,
+    /// The plugin to start with; none: the reference plugin.
+    plugin: Option<PluginFile>,
+    trust: Trust,
+    metrics_reader: Option<TokenDigest>,
+    metrics: Arc<Metrics>,
+    supervisor: Arc<Supervisor>,
+    wake_up: Option<Arc<dyn WakeUp>>,
+}
+
+impl<'a> Wiring<'a> {
+    /// Checks all that a host needs beside its store: what is wrong with it won't mend itself.
+    pub(super) fn new(
+        options: &'a Serve,
+        metrics: Arc<Metrics>,
+        supervisor: Arc<Supervisor>,
+    ) -> anyhow::Result<Self> {
+        let folder = options.kept.folder()?;
+        let lock = folder.lock()?;
+        let reader = options.metrics_token_file.as_deref();
+        let plugin = options.plugin.as_deref().map(plugin::read_signed);
+        let wiring = Self {
+            options,
+            _lock: lock,
+            key: folder.host_key()?,
+            folder,
+            runtime: Runtime::new(options.limits.limits())?,
+            plugin: plugin.transpose()?,
+            trust: trust(options)?,
+            metrics_reader: reader.map(tokens::metrics_token).transpose()?,
+            metrics,
+            wake_up: options.waking.connect(&supervisor)?,
+            supervisor,
+        };
+        wiring.plugins(&wiring.key)?.check().with_context(|| {
+            let file = options.plugin.as_deref().unwrap_or(Path::new("the plugin"));
+            format!(
+                "the host does not start with {}; --unchecked-plugin starts it all the same",
+                file.display()
+            )
+        })?;
+        options.kept.postgres()?;
+        Ok(wiring)
+    }
+
+    /// Opens the store, and makes a host over it that is reached at this URL.
+    pub(super) async fn open(&self, url: &str) -> anyhow::Result<(Arc<Service>, Router)> {
+        let options = self.options;
+        let (identity, kept) = (&options.identity, &options.kept);
+        let key = self.key.again()?;
+        identity.check_before_opening(&key, kept).await?;
+        let store = kept
+            .open(self.metrics.store.clone(), &self.supervisor)
+            .await?;
+        identity.claim(store.as_ref(), &key, kept).await?;
+        if options.forget_chosen_plugin {
+            store.forget_plugin_choice().await?;
+        }
+        let plugins = match Plugins::open(store.as_ref(), self.plugins(&key)?).await {
+            // What the store fails at, no option mends.
+            Err(ServiceError::Store(error)) => return Err(error.into()),
+            opened => opened.context(
+                "the host does not start with the plugin that was chosen: --forget-chosen-plugin starts it with its own",
+            )?,
+        };
+        tokens::hand_out_admin_token(store.as_ref(), options.admin_token_file.as_deref()).await?;
+
+        let destinations = match options.webhooks_to_private_networks {
+            true => Destinations::Private,
+            false => Destinations::Public,
+        };
+        let service = Service::new(store, plugins, options.password_rule.clone(), key.keys()?)
+            .with_metrics(Arc::clone(&self.metrics))
+            .supervised_by(Arc::clone(&self.supervisor))
+            .with_history(self.folder.history_path())
+            .with_webhooks_to(destinations)
+            .with_public_url(options.listening.public_url().cloned())
+            .approving_above(options.approve_above);
+        let service = match &self.wake_up {
+            Some(road) => service.with_wake_up(Arc::clone(road), options.waking.sync_every),
+            None => service,
+        };
+        let service = Arc::new(service);
+        service.open_history().await?;
+        tokens::invite_first_admin(
+            &service,
+            url,
+            options.invitation_file.as_deref(),
+            options.admin_token_file.is_some(),
+        )
+        .await?;
+        let terms = api::Terms {
+            rates: Rates {
+                address: options.rate_per_address,
+                device: options.rate_per_device,
+            },
+            body_time: options.listening.body_time(),
+            metrics_reader: self.metrics_reader,
+            trusted_proxies: options.listening.trusted_proxies(),
+        };
+        let pages = dashboard::router(Arc::clone(&service), options.listening.is_secure());
+        let router = api::router(Arc::clone(&service), terms, pages);
+        Ok((service, router))
+    }
+
+    /// What can be said of a host that did not open.
+    pub(super) fn not_open(&self, error: anyhow::Error) -> NotOpen<anyhow::Error> {
+        // What lies in the host's own folder does not mend itself; what others run may.
+        match self.options.kept.is_ours() {
+            true => NotOpen::Ever(error),
+            false => NotOpen::Yet {
+                reason: match error.downcast_ref::<StoreError>() {
+                    Some(error) => error.in_public(),
+                    None => "the host can't be opened: its log says why",
+                },
+                cause: format!("{error:#}"),
+            },
+        }
+    }
+
+    fn plugins(&self, key: &HostKey) -> anyhow::Result<PluginSettings> {
+        let artifacts = self.folder.artifacts(&key.keys()?)?;
+        let reference = || self.runtime.load(REFERENCE, Some(&artifacts));
+        let default = match &self.plugin {
+            Some(PluginFile { bytes, signature }) => {
+                self.trust.check(bytes, signature.as_deref())?;
+                self.runtime.load(bytes, Some(&artifacts))?
+            }
+            None => reference()?,
+        };
+        let fallback = match self.options.when_plugin_fails {
+            WhenPluginFails::Refuse => None,
+            WhenPluginFails::Reference => Some(reference()?),
+        };
+        Ok(PluginSettings {
+            default,
+            artifacts: Some(artifacts),
+            trial: self.options.trial,
+            when_trial_fails: self.options.when_trial_fails.into(),
+            fallback,
+            trust: self.trust.clone(),
+            checked_at_start: !self.options.unchecked_plugin,
+        })
+    }
+}
+
+/// Which plugins may be used: the reference plugin always may.
+fn trust(options: &Serve) -> anyhow::Result<Trust> {
+    let mut trust = Trust::default();
+    for digest in &options.trust_digest {
+        trust.pin(digest)?;
+    }
+    for key in &options.trust_key {
+        trust.add_key(key)?;
+    }
+    Ok(trust)
+}

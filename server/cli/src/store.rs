@@ -1,0 +1,141 @@
+//! Where a host keeps everything.
+
+use super::folder::Folder;
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use mdm_server_core::{metrics::StoreMetrics, store::Store, supervisor::Supervisor};
+use mdm_server_postgres::{PostgresOptions, PostgresStore, PostgresUrl};
+use mdm_server_sqlite::SqliteStore;
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use zeroize::Zeroizing;
+
+#[derive(Args)]
+pub(super) struct StoreOptions {
+    /// The folder of the host's key, of compiled plugins and, without --store, of the database. It is made if it
+    /// isn't there.
+    #[arg(long, default_value = "mdm-data")]
+    data: PathBuf,
+    /// Keep everything in this PostgreSQL database, which several hosts with the same host.key can share:
+    /// postgres://user:password@host/database?sslmode=require. Other users of the machine can see an option: the
+    /// environment hides it.
+    #[arg(long, value_name = "URL", env = "MDM_STORE", hide_env_values = true)]
+    store: Option<Zeroizing<String>>,
+    /// The certificates of the authorities that vouch for the PostgreSQL server (PEM); without it, those that the
+    /// system knows.
+    #[arg(long, value_name = "FILE", requires = "store")]
+    store_ca: Option<PathBuf>,
+    /// By how many connections the PostgreSQL server is asked at once; one more writes, and one listens.
+    #[arg(long, value_name = "NUMBER", default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
+    store_connections: u16,
+    /// How many calls may share one commit at most: those that come at the same time. Each is answered once its commit
+    /// is on the disk, so fewer answer sooner under load, and carry out less.
+    #[arg(long, value_name = "CALLS", default_value = "256")]
+    calls_per_commit: NonZeroUsize,
+}
+
+impl StoreOptions {
+    /// The host's folder.
+    pub(super) fn folder(&self) -> anyhow::Result<Folder> {
+        Folder::open(&self.data)
+    }
+
+    /// Opens the store, which counts its commits by these, and whose background tasks run under this supervisor.
+    pub(super) async fn open(
+        &self,
+        metrics: StoreMetrics,
+        supervisor: &Arc<Supervisor>,
+    ) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(match self.postgres()? {
+            Some(options) => {
+                Arc::new(PostgresStore::open_supervised(&options, metrics, supervisor).await?)
+            }
+            None => Arc::new(SqliteStore::open_supervised(
+                &self.folder()?.database()?,
+                self.calls_per_commit,
+                metrics,
+                supervisor,
+            )?),
+        })
+    }
+
+    /// Whether nothing was ever kept there. Nothing is made.
+    pub(super) async fn is_empty(&self) -> anyhow::Result<bool> {
+        Ok(match self.postgres()? {
+            Some(options) => PostgresStore::is_empty(&options).await?,
+            None => {
+                let file = self.folder()?.database_path().metadata();
+                file.map_or(true, |file| file.len() == 0)
+            }
+        })
+    }
+
+    /// Opens the store of a host that has been there before.
+    pub(super) async fn open_used(&self) -> anyhow::Result<Arc<dyn Store>> {
+        if self.is_ours() {
+            self.used_database()?;
+        }
+        self.open(StoreMetrics::default(), &Arc::default()).await
+    }
+
+    /// Opens the store of a host that has been there before, whatever was done to its tables, to look into it.
+    pub(super) fn open_as_is(&self) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(match self.postgres()? {
+            Some(options) => Arc::new(PostgresStore::open_as_is(&options)?),
+            None => Arc::new(SqliteStore::open_as_is(&self.used_database()?)?),
+        })
+    }
+
+    /// The database's file of a host that has been there before.
+    pub(super) fn used_database(&self) -> anyhow::Result<PathBuf> {
+        let database = self.data.join("mdm.db");
+        ensure!(
+            database.exists(),
+            "there is no host's data in {}: name its folder with --data",
+            self.data.display()
+        );
+        Ok(database)
+    }
+
+    /// Opens a store in this file.
+    pub(super) fn open_file(&self, file: &Path) -> anyhow::Result<SqliteStore> {
+        let metrics = StoreMetrics::default();
+        Ok(SqliteStore::open_with(
+            file,
+            self.calls_per_commit,
+            metrics,
+        )?)
+    }
+
+    /// Whether it is a file in the host's own folder.
+    pub(super) fn is_ours(&self) -> bool {
+        self.store.is_none()
+    }
+
+    /// The PostgreSQL database; none: it is a file in the host's own folder.
+    pub(super) fn postgres(&self) -> anyhow::Result<Option<PostgresOptions>> {
+        let Some(url) = &self.store else {
+            return Ok(None);
+        };
+        Ok(Some(PostgresOptions {
+            // What was typed may hold a password, and is not repeated.
+            url: url.parse::<PostgresUrl>().context("--store")?,
+            authorities: self.store_ca.clone(),
+            connections: self.store_connections.into(),
+            calls_per_commit: self.calls_per_commit,
+        }))
+    }
+}
+
+impl fmt::Display for StoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.store {
+            Some(_) => f.write_str("that --store names"),
+            None => write!(f, "{}", self.data.join("mdm.db").display()),
+        }
+    }
+}

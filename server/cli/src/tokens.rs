@@ -1,0 +1,191 @@
+//! The tokens that a host hands out when it starts, and the link of its first admin: to a terminal, or into a file that
+//! was asked for. What else standard output may be is kept, and others read it: a journal, or the log of a container.
+
+use super::{files::private_file, out, store::StoreOptions};
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use mdm_contract::time;
+use mdm_server_core::{
+    access::{Caller, Permission, Reach},
+    audit::AuditEntry,
+    service::{FirstAdmin, Service},
+    store::{ApiToken, RequestRecord, Store, TokenChange},
+    token::{self, TokenDigest},
+};
+use std::{
+    fs::{self, File, Permissions},
+    io::{IsTerminal as _, Write as _, stdout},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+/// The least that a token has, in bytes: those that a host makes have more.
+const SHORTEST: usize = 16;
+
+/// What the token of the first start is called.
+const NAME: &str = "admin";
+
+/// Makes the admin's token at the first start, and shows it this once. It is shown before it counts: a power cut in
+/// between costs nothing, and the next start shows another. Without a terminal and a file, no token is made.
+pub(super) async fn hand_out_admin_token(
+    store: &dyn Store,
+    file: Option<&Path>,
+) -> anyhow::Result<()> {
+    if !store.users().await?.is_empty() || !store.api_tokens().await?.is_empty() {
+        return Ok(());
+    }
+    if file.is_none() && !stdout().is_terminal() {
+        // A host starts also if nobody reads what it says.
+        let _ = out::line(format_args!(
+            "no admin's token was made: standard output is no terminal, and may be kept. Start with \
+             --admin-token-file FILE, or run `mdm-server new-admin-token` on this machine"
+        ));
+        return Ok(());
+    }
+    let token = shown(file)?;
+    let (about, audit) = (admin_token(), record("add-token"));
+    let added = store.add_api_token(token::digest(&token), about, audit);
+    ensure!(
+        added.await? == TokenChange::Done,
+        "there is a token `{NAME}` already"
+    );
+    Ok(())
+}
+
+/// Makes the link with which the first admin chooses a password, while no user can sign in, and shows it: in a file that
+/// was asked for, or on a terminal. Whoever asked for the admin's token in a file makes users by that.
+pub(super) async fn invite_first_admin(
+    service: &Service,
+    listening_on: &str,
+    file: Option<&Path>,
+    has_token_file: bool,
+) -> anyhow::Result<()> {
+    if file.is_none() && (has_token_file || !stdout().is_terminal()) {
+        return Ok(());
+    }
+    match service.first_admin_status().await? {
+        FirstAdmin::SignsIn => return Ok(()),
+        FirstAdmin::InvitedUntil(until) => {
+            return out::line(format_args!(
+                "the link with which the first admin chooses a password was made before, and is valid until {}: if it \
+                 is lost, start the host again after that, or run `mdm-server new-admin-token` on this machine",
+                time::rfc3339(until).unwrap_or_default()
+            ));
+        }
+        FirstAdmin::Missing => {}
+    }
+    // Whether it can be written is known before the link counts.
+    let file = file.map(|path| Ok::<_, anyhow::Error>((path, secret_file(path)?)));
+    let file = file.transpose()?;
+    let Some(invitation) = service.first_admin().await? else {
+        return Ok(());
+    };
+    let url = invitation
+        .url()
+        .unwrap_or_else(|| format!("{listening_on}{}", invitation.path()));
+    match file {
+        Some((path, file)) => {
+            write(file, &url)?;
+            out::line(format_args!(
+                "the link with which the first admin chooses a password is in {}, and valid for an hour",
+                path.display()
+            ))?;
+        }
+        None => out::line(format_args!(
+            "the first admin chooses a password here, once, within an hour: {url}"
+        ))?,
+    }
+    Ok(())
+}
+
+/// A token that may do everything.
+fn admin_token() -> ApiToken {
+    ApiToken {
+        name: NAME.to_owned(),
+        permissions: Permission::ALL.into(),
+        reach: Reach::ALL,
+        owner: None,
+        created_at: time::now(),
+        expires_at: None,
+    }
+}
+
+/// The record of a change of the admin's token.
+fn record(action: &str) -> RequestRecord {
+    let entry = AuditEntry {
+        detail: Some(NAME.to_owned()),
+        ..AuditEntry::new(time::now(), &Caller::host(), action)
+    };
+    entry.into()
+}
+
+/// A new admin's token, shown this once.
+fn shown(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
+    let token = token::new_token("admin")?;
+    match file {
+        Some(path) => {
+            write(secret_file(path)?, &token)?;
+            out::line(format_args!("the admin's token is in {}", path.display()))?;
+        }
+        None => out::line(format_args!(
+            "the admin's token, shown only now (put it into MDM_TOKEN): {}",
+            token.as_str()
+        ))?,
+    }
+    Ok(token)
+}
+
+#[derive(Args)]
+pub(super) struct NewAdminToken {
+    #[command(flatten)]
+    kept: StoreOptions,
+    /// Write the token into this file instead of showing it.
+    #[arg(long)]
+    admin_token_file: Option<PathBuf>,
+}
+
+impl NewAdminToken {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let store = self.kept.open_used().await?;
+        let token = shown(self.admin_token_file.as_deref())?;
+        let digest = token::digest(&token);
+        let (removed, added) = (record("remove-token"), record("add-token"));
+        store
+            .replace_api_token(digest, admin_token(), removed, added)
+            .await?;
+        Ok(())
+    }
+}
+
+/// The token that reads the metrics. It is made if the file isn't there.
+pub(super) fn metrics_token(path: &Path) -> anyhow::Result<TokenDigest> {
+    if !path.exists() {
+        write(secret_file(path)?, &token::new_token("metrics")?)?;
+    }
+    let text = fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .with_context(|| format!("the metrics' token in {} can't be read", path.display()))?;
+    let token = text.trim();
+    ensure!(
+        token.len() >= SHORTEST,
+        "the metrics' token in {} can be guessed: remove the file, and the host makes one",
+        path.display()
+    );
+    Ok(token::digest(token))
+}
+
+/// Opens a file for a secret. Nobody but its owner can read it, also if it was there before.
+fn secret_file(path: &Path) -> anyhow::Result<File> {
+    let file = private_file(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))
+        .with_context(|| format!("the mode of {} can't be set", path.display()))?;
+    Ok(file)
+}
+
+/// Writes a secret in place of what the file had before.
+fn write(mut file: File, secret: &str) -> anyhow::Result<()> {
+    file.set_len(0)?;
+    writeln!(file, "{secret}")?;
+    Ok(file.sync_all()?)
+}

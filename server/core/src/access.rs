@@ -1,0 +1,482 @@
+//! Who calls, and what they may do. A user has a role, a token has permissions of its own, and both may be
+//! limited to groups of devices; what a call is checked against is the same for both: a [`Caller`].
+
+use crate::idempotency::IdempotencyKey;
+use mdm_contract::decisions::Device;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr};
+use utoipa::ToSchema;
+
+/// One thing that a caller may do.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Permission {
+    /// See devices, their status, their history and what a request would come to.
+    See,
+    /// Reset and remove passwords, and cancel pending commands.
+    ChangePassword,
+    /// Approve what somebody else has asked for.
+    Approve,
+    /// Enroll and revoke devices, and apply policies.
+    ManageDevices,
+    /// Read the whole audit trail.
+    SeeAudit,
+    /// Read the metrics.
+    SeeMetrics,
+    /// Choose which plugin decides.
+    ManagePlugins,
+    /// Say who is told of changes.
+    ManageWebhooks,
+    /// Say who may call: users and tokens.
+    ManageUsers,
+}
+
+/// What a user is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Sees.
+    Viewer,
+    /// Sees, and resets and removes passwords.
+    Helpdesk,
+    /// May do everything.
+    Admin,
+}
+
+/// A word that is none of those expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not one of: {1}")]
+pub struct NoSuchWord(String, String);
+
+impl NoSuchWord {
+    /// The one of all these that is written so.
+    pub fn find<T: Copy>(
+        all: &[T],
+        word: impl Fn(T) -> &'static str,
+        text: &str,
+    ) -> Result<T, Self> {
+        let found = all.iter().copied().find(|it| word(*it) == text);
+        found.ok_or_else(|| {
+            let words: Vec<&str> = all.iter().map(|it| word(*it)).collect();
+            Self(text.to_owned(), words.join(", "))
+        })
+    }
+}
+
+impl Permission {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::See,
+        Self::ChangePassword,
+        Self::Approve,
+        Self::ManageDevices,
+        Self::SeeAudit,
+        Self::SeeMetrics,
+        Self::ManagePlugins,
+        Self::ManageWebhooks,
+        Self::ManageUsers,
+    ];
+
+    /// As JSON, scopes and texts call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::See => "see",
+            Self::ChangePassword => "change-password",
+            Self::Approve => "approve",
+            Self::ManageDevices => "manage-devices",
+            Self::SeeAudit => "see-audit",
+            Self::SeeMetrics => "see-metrics",
+            Self::ManagePlugins => "manage-plugins",
+            Self::ManageWebhooks => "manage-webhooks",
+            Self::ManageUsers => "manage-users",
+        }
+    }
+
+    /// What it allows, in plain words: «may …».
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::See => "see devices, their status and their history",
+            Self::ChangePassword => "reset and remove passwords, and cancel pending commands",
+            Self::Approve => "approve what somebody else has asked for",
+            Self::ManageDevices => "enroll and revoke devices, and apply policies",
+            Self::SeeAudit => "read the whole audit trail",
+            Self::SeeMetrics => "read the metrics",
+            Self::ManagePlugins => "choose which plugin decides",
+            Self::ManageWebhooks => "say who is told of changes",
+            Self::ManageUsers => "say who may call: users and tokens",
+        }
+    }
+}
+
+impl Role {
+    /// All of them, from the least to the most.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Helpdesk, Self::Admin];
+
+    /// As JSON and texts call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Helpdesk => "helpdesk",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// What it is there for, in plain words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Viewer => "sees devices and their history, and changes nothing",
+            Self::Helpdesk => "resets and removes passwords",
+            Self::Admin => "may do everything",
+        }
+    }
+
+    /// What it may do.
+    pub fn permissions(self) -> BTreeSet<Permission> {
+        match self {
+            Self::Viewer => [Permission::See].into(),
+            Self::Helpdesk => [Permission::See, Permission::ChangePassword].into(),
+            Self::Admin => Permission::ALL.into(),
+        }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Permission {
+    type Err = NoSuchWord;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchWord> {
+        NoSuchWord::find(&Self::ALL, Self::word, text)
+    }
+}
+
+impl FromStr for Role {
+    type Err = NoSuchWord;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchWord> {
+        NoSuchWord::find(&Self::ALL, Self::word, text)
+    }
+}
+
+/// Which devices somebody is responsible for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct Reach(
+    /// Those in any of these groups; none: all devices.
+    pub Option<BTreeSet<String>>,
+);
+
+impl Reach {
+    /// For `#[serde(deserialize_with = "Reach::present")]`: null means all devices, and so it has to be written; whoever
+    /// forgets it must not get more than they meant.
+    pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+
+    /// All devices.
+    pub const ALL: Self = Self(None);
+
+    /// The devices that are in both, by their groups.
+    pub fn intersection(&self, other: &Self) -> Self {
+        match (&self.0, &other.0) {
+            (None, _) => other.clone(),
+            (_, None) => self.clone(),
+            (Some(ours), Some(theirs)) => Self(Some(ours & theirs)),
+        }
+    }
+
+    /// Whether a device in these groups is among them.
+    pub fn includes(&self, groups: &[String]) -> bool {
+        match &self.0 {
+            None => true,
+            Some(ours) => groups.iter().any(|group| ours.contains(group)),
+        }
+    }
+
+    /// Whether all devices of this group are among them.
+    pub fn includes_group(&self, group: &str) -> bool {
+        self.0.as_ref().is_none_or(|ours| ours.contains(group))
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("all devices"),
+            Some(groups) if groups.is_empty() => f.write_str("no devices"),
+            Some(groups) => {
+                let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+                f.write_str(&groups.join(", "))
+            }
+        }
+    }
+}
+
+/// Who calls, from where, and what they may do.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// As the audit trail names them: `user alice`, `token backup`, `agent`, `host`.
+    pub name: String,
+    /// For whom the token acts that they call with; none: they are no token.
+    pub behind: Option<String>,
+    /// The address that the call comes from, where it comes by network.
+    pub address: Option<IpAddr>,
+    /// What they may do.
+    pub permissions: BTreeSet<Permission>,
+    /// To which devices.
+    pub reach: Reach,
+    /// The idempotency key of the request, if it has one.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// Why a call is not let through.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Forbidden {
+    /// The caller may not do this at all.
+    #[error("{who} may not {}: this needs the permission `{needed}`", needed.meaning())]
+    Permission {
+        /// The caller.
+        who: String,
+        /// What is missing.
+        needed: Permission,
+    },
+    /// The caller may do this, but not to this device.
+    #[error("{who} is not responsible for {what}, only for: {reach}")]
+    Reach {
+        /// The caller.
+        who: String,
+        /// To what.
+        what: String,
+        /// What the caller is responsible for.
+        reach: Reach,
+    },
+    /// Nobody can give what they don't have.
+    #[error(
+        "{0} can't give or take what {0} may not do, or for more devices than {0} is responsible for"
+    )]
+    Grant(String),
+    /// Nobody may approve what they have asked for themselves.
+    #[error(
+        "{0} has asked for this, or owns the token that has, so somebody else has to approve it"
+    )]
+    OwnRequest(String),
+    /// No program approves anything.
+    #[error(
+        "{0} is no user: somebody who signs in has to approve it, on the dashboard's page of the bulk"
+    )]
+    NoUser(String),
+    /// Who has asked for this has lost the right to.
+    #[error(
+        "{requested_by} has asked for this, and may no longer change passwords in group {group}: the user or the \
+         token was removed, or may do less now"
+    )]
+    Withdrawn {
+        /// Who has asked.
+        requested_by: String,
+        /// For which devices.
+        group: String,
+    },
+    /// Only who has asked for it may do this.
+    #[error("{requested_by} has asked for this, and only they may do that, not {who}")]
+    OthersRequest {
+        /// The caller.
+        who: String,
+        /// Who has asked.
+        requested_by: String,
+    },
+}
+
+impl Caller {
+    /// The host itself, where the clock makes it act.
+    pub fn host() -> Self {
+        Self::all_powerful("host")
+    }
+
+    /// What an agent is called.
+    pub const AGENT: &str = "agent";
+
+    /// An agent, on its own device: what it may do is decided by its key.
+    pub fn agent() -> Self {
+        Self::all_powerful(Self::AGENT)
+    }
+
+    fn all_powerful(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            behind: None,
+            address: None,
+            permissions: Permission::ALL.into(),
+            reach: Reach::ALL,
+            idempotency_key: None,
+        }
+    }
+
+    /// The same caller, by a request without an idempotency key: for what a use case does beside its one transaction.
+    pub fn without_key(&self) -> Self {
+        Self {
+            idempotency_key: None,
+            ..self.clone()
+        }
+    }
+
+    /// Who is behind the call: a token acts for its owner.
+    pub fn principal(&self) -> &str {
+        self.behind.as_ref().unwrap_or(&self.name)
+    }
+
+    /// The user who calls, or for whom the token acts. None: nobody who signs in is behind the call.
+    pub fn user(&self) -> Option<&str> {
+        self.principal().strip_prefix("user ")
+    }
+
+    /// Lets a call through by which a person approves what somebody else is behind.
+    pub fn check_approval(&self, principal: &str) -> Result<(), Forbidden> {
+        match self.name.starts_with("user ") {
+            false => Err(Forbidden::NoUser(self.name.clone())),
+            true if self.name == principal => Err(Forbidden::OwnRequest(self.name.clone())),
+            true => Ok(()),
+        }
+    }
+
+    /// Whether the caller may do this, to some device.
+    pub fn may(&self, needed: Permission) -> bool {
+        self.permissions.contains(&needed)
+    }
+
+    /// Lets a call through that needs this.
+    pub fn check(&self, needed: Permission) -> Result<(), Forbidden> {
+        match self.may(needed) {
+            true => Ok(()),
+            false => Err(Forbidden::Permission {
+                who: self.name.clone(),
+                needed,
+            }),
+        }
+    }
+
+    /// Lets a call through that is about this device.
+    pub fn check_device(&self, device: &Device) -> Result<(), Forbidden> {
+        match self.reach.includes(&device.groups) {
+            true => Ok(()),
+            false => Err(self.out_of_reach(format!("device {}", device.id))),
+        }
+    }
+
+    /// Lets a call through that is about all devices of this group.
+    pub fn check_group(&self, group: &str) -> Result<(), Forbidden> {
+        match self.reach.includes_group(group) {
+            true => Ok(()),
+            false => Err(self.out_of_reach(format!("group {group}"))),
+        }
+    }
+
+    /// Lets a call through that is about all devices.
+    pub fn check_all(&self) -> Result<(), Forbidden> {
+        match self.reach {
+            Reach(None) => Ok(()),
+            Reach(Some(_)) => Err(self.out_of_reach("all devices".into())),
+        }
+    }
+
+    /// Lets a call through that gives somebody all of this, or takes it.
+    pub fn check_grant(
+        &self,
+        permissions: &BTreeSet<Permission>,
+        reach: &Reach,
+    ) -> Result<(), Forbidden> {
+        let is_within = match (&self.reach.0, &reach.0) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(ours), Some(theirs)) => theirs.is_subset(ours),
+        };
+        match is_within && permissions.is_subset(&self.permissions) {
+            true => Ok(()),
+            false => Err(Forbidden::Grant(self.name.clone())),
+        }
+    }
+
+    fn out_of_reach(&self, what: String) -> Forbidden {
+        Forbidden::Reach {
+            who: self.name.clone(),
+            what,
+            reach: self.reach.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_may_do_what_a_lesser_one_may_and_more() {
+        for roles in Role::ALL.windows(2) {
+            let (less, more) = (roles[0].permissions(), roles[1].permissions());
+            assert!(less.is_subset(&more) && less != more, "{roles:?}");
+        }
+        assert_eq!(Role::Admin.permissions(), Permission::ALL.into());
+    }
+
+    #[test]
+    fn a_word_is_written_as_json_has_it() {
+        for permission in Permission::ALL {
+            assert_eq!(permission.word().parse(), Ok(permission));
+            let json = serde_json::to_value(permission).unwrap();
+            assert_eq!(json, permission.word());
+        }
+        for role in Role::ALL {
+            assert_eq!(role.word().parse(), Ok(role));
+            assert_eq!(serde_json::to_value(role).unwrap(), role.word());
+        }
+        assert!("root".parse::<Role>().is_err());
+    }
+
+    #[test]
+    fn nobody_can_give_more_than_they_have() {
+        let groups = |names: &[&str]| Reach(Some(names.iter().map(|it| (*it).into()).collect()));
+        let by = Caller {
+            permissions: [Permission::See, Permission::ManageUsers].into(),
+            reach: groups(&["a", "b"]),
+            ..Caller::host()
+        };
+        let see = [Permission::See].into();
+        assert!(by.check_grant(&see, &groups(&["a"])).is_ok());
+        assert!(by.check_grant(&see, &groups(&["c"])).is_err());
+        assert!(by.check_grant(&see, &Reach::ALL).is_err());
+        let reset = [Permission::ChangePassword].into();
+        assert!(by.check_grant(&reset, &groups(&["a"])).is_err());
+    }
+
+    #[test]
+    fn a_caller_reaches_the_devices_of_its_groups_and_no_others() {
+        let groups = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let reach = Reach(Some(["sales".to_owned()].into()));
+        assert!(reach.includes(&groups(&["it", "sales"])));
+        assert!(!reach.includes(&groups(&["it"])) && !reach.includes(&[]));
+        assert!(reach.includes_group("sales") && !reach.includes_group("it"));
+        assert!(Reach::ALL.includes(&[]) && Reach::ALL.includes_group("it"));
+        assert!(!Reach(Some(BTreeSet::new())).includes(&groups(&["sales"])));
+    }
+
+    #[test]
+    fn what_two_may_reach_together_is_what_each_of_them_may() {
+        let reach = |names: &[&str]| Reach(Some(names.iter().map(|it| (*it).into()).collect()));
+        let two = reach(&["sales", "it"]);
+        assert_eq!(Reach::ALL.intersection(&two), two);
+        assert_eq!(two.intersection(&Reach::ALL), two);
+        assert_eq!(two.intersection(&reach(&["it", "hr"])), reach(&["it"]));
+        assert_eq!(two.intersection(&reach(&["hr"])), reach(&[]), "no device");
+    }
+}

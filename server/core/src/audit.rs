@@ -1,0 +1,249 @@
+//! The audit trail: who did what to which device, when, by which plugin. Its lines are a chain: each has a digest of
+//! itself and of the line before, so one that was removed, changed or put in shows.
+
+use crate::access::Caller;
+use mdm_contract::{
+    time::{self, Timestamp},
+    words::CommandId,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+
+/// Who did what to which device, when, by which plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditEntry {
+    /// When.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Who: `user alice`, `token backup`, `agent` or `host`.
+    pub actor: String,
+    /// The address that the call came from.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`, `revoke`, `use-plugin`,
+    /// `roll-back-plugin`, `keep-plugin`, `sign-in`, `add-user` and so on.
+    pub action: String,
+    /// To which device; none: to the host itself.
+    pub device: Option<String>,
+    /// The command in question.
+    pub command: Option<CommandId>,
+    /// More about it, in words.
+    pub detail: Option<String>,
+    /// The SHA-256 digest of the plugin that decided it.
+    pub plugin: Option<String>,
+}
+
+impl AuditEntry {
+    /// This caller does this, to the host unless more is said.
+    pub fn new(at: Timestamp, by: &Caller, action: &str) -> Self {
+        Self {
+            at,
+            actor: by.name.clone(),
+            address: by.address.map(|address| address.to_string()),
+            action: action.to_owned(),
+            device: None,
+            command: None,
+            detail: None,
+            plugin: None,
+        }
+    }
+}
+
+/// The digest of a line and of all before it.
+pub type LineDigest = [u8; 32];
+
+/// What the first line is chained to.
+pub const BEGINNING: LineDigest = [0; 32];
+
+/// A line of the audit trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLine {
+    /// Its place in the trail, from 1, without gaps.
+    pub number: u64,
+    /// What it says.
+    pub entry: AuditEntry,
+    /// Its digest.
+    pub digest: LineDigest,
+}
+
+/// Where a chain breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BrokenChain {
+    /// Lines are missing, or are not in their order.
+    #[error("line {expected} of the audit trail is missing: line {found} stands in its place")]
+    Missing {
+        /// The number that follows the line before.
+        expected: u64,
+        /// The number that is there.
+        found: u64,
+    },
+    /// A line was changed, or one before it was.
+    #[error(
+        "line {0} of the audit trail, or the one before it, is not what it was when it was written"
+    )]
+    Changed(u64),
+    /// The last lines are missing.
+    #[error("the audit trail ends at line {found}, and {written} lines were written")]
+    CutOff {
+        /// The last line that there is.
+        found: u64,
+        /// The last line that was written.
+        written: u64,
+    },
+}
+
+/// Follows a chain from its beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// The last line so far.
+    pub number: u64,
+    /// Its digest. Whoever notes it elsewhere can tell later that nothing before it was changed.
+    pub digest: LineDigest,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self {
+            number: 0,
+            digest: BEGINNING,
+        }
+    }
+}
+
+impl Chain {
+    /// The line that follows with this entry.
+    pub fn next(&self, entry: AuditEntry) -> AuditLine {
+        let number = self.number + 1;
+        AuditLine {
+            digest: digest(&self.digest, number, &entry),
+            number,
+            entry,
+        }
+    }
+
+    /// Checks that this line follows, and goes on to it.
+    pub fn follow(&mut self, line: &AuditLine) -> Result<(), BrokenChain> {
+        let expected = self.number + 1;
+        if line.number != expected {
+            return Err(BrokenChain::Missing {
+                expected,
+                found: line.number,
+            });
+        }
+        if digest(&self.digest, line.number, &line.entry) != line.digest {
+            return Err(BrokenChain::Changed(line.number));
+        }
+        (self.number, self.digest) = (line.number, line.digest);
+        Ok(())
+    }
+
+    /// Checks that it ends where the last line was written.
+    pub fn ends_at(&self, written: u64) -> Result<(), BrokenChain> {
+        match self.number == written {
+            true => Ok(()),
+            false => Err(BrokenChain::CutOff {
+                found: self.number,
+                written,
+            }),
+        }
+    }
+}
+
+/// SHA-256 over the digest of the line before and every field, each with its length before it, so that no two
+/// lines have the same bytes.
+fn digest(before: &LineDigest, number: u64, entry: &AuditEntry) -> LineDigest {
+    let AuditEntry {
+        at,
+        actor,
+        address,
+        action,
+        device,
+        command,
+        detail,
+        plugin,
+    } = entry;
+    let mut sha = Sha256::new();
+    sha.update(before);
+    sha.update(number.to_be_bytes());
+    sha.update(at.to_be_bytes());
+    for field in [
+        Some(actor),
+        address.as_ref(),
+        Some(action),
+        device.as_ref(),
+        command.as_ref(),
+        detail.as_ref(),
+        plugin.as_ref(),
+    ] {
+        let length = field.map_or(u64::MAX, |field| field.len() as u64);
+        sha.update(length.to_be_bytes());
+        sha.update(field.map_or("", String::as_str));
+    }
+    sha.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entry(actor: String, detail: Option<String>) -> AuditEntry {
+        AuditEntry {
+            at: 1_700_000_000_000,
+            actor,
+            address: None,
+            action: "reset".into(),
+            device: Some("phone".into()),
+            command: None,
+            detail,
+            plugin: Some("abc".into()),
+        }
+    }
+
+    fn lines(entries: &[(String, Option<String>)]) -> Vec<AuditLine> {
+        let mut chain = Chain::default();
+        let mut line = |(actor, detail): &(String, Option<String>)| {
+            let line = chain.next(entry(actor.clone(), detail.clone()));
+            chain.follow(&line).unwrap();
+            line
+        };
+        entries.iter().map(&mut line).collect()
+    }
+
+    fn follow(lines: &[AuditLine], written: u64) -> Result<(), BrokenChain> {
+        let mut chain = Chain::default();
+        lines.iter().try_for_each(|line| chain.follow(line))?;
+        chain.ends_at(written)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_line_that_was_removed_changed_doubled_or_moved_shows(
+            entries in proptest::collection::vec((".{0,4}", proptest::option::of(".{0,4}")), 2..8),
+            at in any::<proptest::sample::Index>(),
+        ) {
+            let whole = lines(&entries);
+            let (at, written) = (at.index(whole.len()), whole.len() as u64);
+            prop_assert_eq!(follow(&whole, written), Ok(()));
+            let mut removed = whole.clone();
+            removed.remove(at);
+            prop_assert!(follow(&removed, written).is_err());
+            let mut changed = whole.clone();
+            changed[at].entry.actor.push('x');
+            prop_assert!(follow(&changed, written).is_err());
+            let mut moved_text = whole.clone();
+            let line = &mut moved_text[at].entry;
+            line.device = Some(format!("{}{}", line.actor, line.action));
+            prop_assert!(follow(&moved_text, written).is_err());
+            let mut doubled = whole.clone();
+            doubled.insert(at, whole[at].clone());
+            prop_assert!(follow(&doubled, written + 1).is_err());
+            let mut swapped = whole.clone();
+            swapped.swap(at, (at + 1) % whole.len());
+            prop_assert!(follow(&swapped, written).is_err());
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The bounds of what callers send: the code checks them here, and the document of the API is made from them.
+//! Lengths are in characters (Unicode scalar values), as JSON Schema counts them.
+
+use mdm_agent_protocol::escape::is_hidden;
+use std::ops::RangeInclusive;
+
+/// Something that a caller sent lies outside the bounds.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OutOfBounds(pub String);
+
+const DAY: u64 = 24 * 3600;
+
+/// The most things on a page of a list.
+pub const MAX_PAGE: u32 = 500;
+
+/// The longest name of a device.
+pub const MAX_DEVICE_NAME: usize = 100;
+
+/// The longest name of a group.
+pub const MAX_GROUP_NAME: usize = 64;
+
+/// The most groups of a device: every call about it reads them.
+pub const MAX_DEVICE_GROUPS: usize = 32;
+
+/// The most groups that a user, a token or a webhook is limited to.
+pub const MAX_SCOPE_GROUPS: usize = 100;
+
+/// The name of a user or a token: a word of ASCII, so that nobody's looks like another's.
+pub const NAME_PATTERN: &str = "^[a-z0-9._@-]{1,64}$";
+
+/// The longest reason that the audit trail keeps.
+pub const MAX_REASON: usize = 500;
+
+/// The longest URL of a webhook.
+pub const MAX_URL: usize = 2048;
+
+/// How long an enrollment token is valid, in seconds.
+pub const ENROLLMENT_VALIDITY: RangeInclusive<u64> = 1..=365 * DAY;
+
+/// How long a token is valid, in seconds.
+pub const TOKEN_VALIDITY: RangeInclusive<u64> = 1..=3650 * DAY;
+
+/// How long a command is valid, in seconds: plugins may allow less.
+pub const COMMAND_VALIDITY: RangeInclusive<u64> = 1..=3650 * DAY;
+
+/// Checks the number of a line of the audit trail: both stores count as far.
+pub fn check_line(number: Option<u64>) -> Result<(), OutOfBounds> {
+    match number.is_none_or(|number| i64::try_from(number).is_ok()) {
+        true => Ok(()),
+        false => Err(OutOfBounds(format!(
+            "no line has a number beyond {}",
+            i64::MAX
+        ))),
+    }
+}
+
+/// Checks the name of a group. Nothing in it is hidden, or two groups could look the same.
+pub fn check_group(group: &str) -> Result<(), OutOfBounds> {
+    match is_length(group, MAX_GROUP_NAME) && !group.contains(is_hidden) {
+        true => Ok(()),
+        false => Err(OutOfBounds(format!(
+            "`{group}` is no group: a group's name has 1 to {MAX_GROUP_NAME} characters, and none that is hidden, such \
+             as a line feed or a zero-width space"
+        ))),
+    }
+}
+
+/// The number of things on a page of a list; `usual` if none is asked for.
+pub fn page_size(limit: Option<u32>, usual: u32) -> Result<u32, OutOfBounds> {
+    match limit.unwrap_or(usual) {
+        size @ 1..=MAX_PAGE => Ok(size),
+        size => Err(OutOfBounds(format!(
+            "a page has 1 to {MAX_PAGE} entries, and not {size}: ask for a `limit` within that"
+        ))),
+    }
+}
+
+/// Checks the name that an agent gives its device. It is data of a stranger, which is escaped where it is shown.
+pub fn check_device_name(name: &str) -> Result<(), OutOfBounds> {
+    match is_length(name, MAX_DEVICE_NAME) && !name.trim().is_empty() && !name.contains('\0') {
+        true => Ok(()),
+        false => Err(OutOfBounds(format!(
+            "a device's name has 1 to {MAX_DEVICE_NAME} characters, and no NUL"
+        ))),
+    }
+}
+
+/// Returns `true` if a text has 1 to `most` characters.
+fn is_length(text: &str, most: usize) -> bool {
+    !text.is_empty() && !is_longer(text, most)
+}
+
+/// Returns `true` if a text has more characters than this.
+pub fn is_longer(text: &str, most: usize) -> bool {
+    text.chars().nth(most).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_named_by_what_can_be_seen() {
+        for good in ["sales", "Vertrieb Süd", "営業", &"é".repeat(64)] {
+            assert!(check_group(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "sa\u{200b}les",
+            "a\nb",
+            "a\u{202e}b",
+            "\u{e0041}a",
+            &"é".repeat(65),
+        ] {
+            assert!(check_group(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_device_is_named_by_1_to_100_characters() {
+        assert!(check_device_name(&"é".repeat(100)).is_ok());
+        assert!(check_device_name("a\nb").is_ok(), "it is escaped instead");
+        for bad in ["", " ", "a\0b", &"é".repeat(101)] {
+            assert!(check_device_name(bad).is_err(), "{bad:?}");
+        }
+    }
+}

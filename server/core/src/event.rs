@@ -1,0 +1,220 @@
+//! What is told of changes: each change of a status is an event, and who wants to know is told of it by a webhook.
+//! An event says what the API says of the same thing, and no secret is in it.
+
+use crate::{access::NoSuchWord, change::Change};
+use mdm_contract::{
+    decisions::{Command, PolicyOverride},
+    time::{self, Timestamp},
+    words::{Failure, Outcome, Policy},
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// What has happened.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
+pub enum EventKind {
+    /// A command was made.
+    #[serde(rename = "command.pending")]
+    CommandPending,
+    /// A command was carried out.
+    #[serde(rename = "command.success")]
+    CommandSuccess,
+    /// The device could not carry a command out.
+    #[serde(rename = "command.failed")]
+    CommandFailed,
+    /// An admin cancelled a command.
+    #[serde(rename = "command.cancelled")]
+    CommandCancelled,
+    /// The time of a command was over.
+    #[serde(rename = "command.expired")]
+    CommandExpired,
+    /// A later command replaced one.
+    #[serde(rename = "command.superseded")]
+    CommandSuperseded,
+    /// A device said what became of a command that had been settled otherwise.
+    #[serde(rename = "command.late-outcome")]
+    CommandLateOutcome,
+    /// The policy of a device is overridden from now on.
+    #[serde(rename = "policy.overridden")]
+    PolicyOverridden,
+    /// The override of a device's policy has ended.
+    #[serde(rename = "policy.enforced")]
+    PolicyEnforced,
+    /// A device enrolled.
+    #[serde(rename = "device.enrolled")]
+    DeviceEnrolled,
+    /// An admin revoked a device.
+    #[serde(rename = "device.revoked")]
+    DeviceRevoked,
+}
+
+impl EventKind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::CommandPending,
+        Self::CommandSuccess,
+        Self::CommandFailed,
+        Self::CommandCancelled,
+        Self::CommandExpired,
+        Self::CommandSuperseded,
+        Self::CommandLateOutcome,
+        Self::PolicyOverridden,
+        Self::PolicyEnforced,
+        Self::DeviceEnrolled,
+        Self::DeviceRevoked,
+    ];
+
+    /// As JSON and texts call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::CommandPending => "command.pending",
+            Self::CommandSuccess => "command.success",
+            Self::CommandFailed => "command.failed",
+            Self::CommandCancelled => "command.cancelled",
+            Self::CommandExpired => "command.expired",
+            Self::CommandSuperseded => "command.superseded",
+            Self::CommandLateOutcome => "command.late-outcome",
+            Self::PolicyOverridden => "policy.overridden",
+            Self::PolicyEnforced => "policy.enforced",
+            Self::DeviceEnrolled => "device.enrolled",
+            Self::DeviceRevoked => "device.revoked",
+        }
+    }
+
+    /// What has happened, in plain words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::CommandPending => "a reset or a remove was asked for",
+            Self::CommandSuccess => "a command was carried out",
+            Self::CommandFailed => "a device could not carry a command out",
+            Self::CommandCancelled => "a command was cancelled before its device answered",
+            Self::CommandExpired => "a command expired before its device answered",
+            Self::CommandSuperseded => "a command was replaced before its device answered",
+            Self::CommandLateOutcome => {
+                "a device said what became of a command that had been settled otherwise"
+            }
+            Self::PolicyOverridden => "a device’s policy is overridden from now on",
+            Self::PolicyEnforced => "the override of a device’s policy has ended",
+            Self::DeviceEnrolled => "a device enrolled",
+            Self::DeviceRevoked => "a device was revoked",
+        }
+    }
+
+    /// Of a change to a device; none: nobody is told of it.
+    pub fn of(change: &Change) -> Option<Self> {
+        match change {
+            Change::Send { .. } => Some(Self::CommandPending),
+            Change::Settle { outcome, .. } => Some(match outcome {
+                Outcome::Success => Self::CommandSuccess,
+                Outcome::Failed(Failure::Cancelled) => Self::CommandCancelled,
+                Outcome::Failed(Failure::Expired) => Self::CommandExpired,
+                Outcome::Failed(Failure::Superseded(_)) => Self::CommandSuperseded,
+                Outcome::Failed(_) => Self::CommandFailed,
+            }),
+            Change::KeepLateOutcome { .. } => Some(Self::CommandLateOutcome),
+            Change::SetPolicyOverride(Some(_)) => Some(Self::PolicyOverridden),
+            Change::SetPolicyOverride(None) => Some(Self::PolicyEnforced),
+            Change::Revoke => Some(Self::DeviceRevoked),
+            Change::SetPolicy(_) | Change::RotateKeys { .. } | Change::Tell(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for EventKind {
+    type Err = NoSuchWord;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchWord> {
+        NoSuchWord::find(&Self::ALL, Self::word, text)
+    }
+}
+
+/// Something that has happened to a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its place among the events of a store.
+    pub number: u64,
+    /// What receivers know it by, also if it comes twice.
+    pub id: String,
+    /// What has happened.
+    pub kind: EventKind,
+    /// When.
+    pub at: Timestamp,
+    /// To what.
+    pub about: About,
+}
+
+/// What an event is about, as it was right after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The device.
+    pub device: String,
+    /// What people call it.
+    pub name: String,
+    /// The groups that it is in.
+    pub groups: Vec<String>,
+    /// The command, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Command>,
+    /// The policy that is overridden or enforced, if one is applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+    /// The override that begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_override: Option<PolicyOverride>,
+}
+
+/// What is sent: the form that Standard Webhooks recommends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message<T> {
+    /// What has happened.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When.
+    #[serde(with = "time")]
+    pub timestamp: Timestamp,
+    /// To what.
+    pub data: T,
+}
+
+impl Event {
+    /// What is sent of it.
+    pub fn message(&self) -> Message<&About> {
+        Message {
+            kind: self.kind.word().to_owned(),
+            timestamp: self.at,
+            data: &self.about,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_written_as_json_has_it() {
+        for kind in EventKind::ALL {
+            assert_eq!(kind.word().parse(), Ok(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());
+        }
+        assert!("command.lost".parse::<EventKind>().is_err());
+    }
+}

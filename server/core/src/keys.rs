@@ -1,0 +1,157 @@
+//! The host's own keys. All of them are derived from one secret, the file `host.key`: whoever keeps that file
+//! keeps them all, and none of them is in the database.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use mdm_agent_protocol::{
+    sealing::{PrivateKey, SealingError},
+    signing_key::SigningKey,
+};
+use sha2::Sha256;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// What the host signs with, what opens the reset tokens of its devices, and what vouches for the plugins that it
+/// has compiled.
+pub struct HostKeys {
+    secret: Zeroizing<[u8; 32]>,
+    signing_key: SigningKey,
+}
+
+impl HostKeys {
+    /// Derives the keys from 32 random bytes.
+    pub fn new(secret: Zeroizing<[u8; 32]>) -> Result<Self, SealingError> {
+        let scalar = scalar(&secret, "answers to agents");
+        Ok(Self {
+            signing_key: SigningKey::from_bytes(&scalar.to_bytes())?,
+            secret,
+        })
+    }
+
+    /// What the host signs its answers to agents with.
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.signing_key
+    }
+
+    /// What opens the reset token of this device. It leaves the host only inside a sealed command.
+    pub fn token_key(&self, device: &str) -> PrivateKey {
+        scalar(&self.secret, &format!("reset token of {device}"))
+    }
+
+    /// What the secrets of one-time passwords are sealed with in the store.
+    pub fn totp_key(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.secret, "one-time passwords", 0)
+    }
+
+    /// What the secrets of webhooks are sealed with in the store.
+    pub fn webhook_key(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.secret, "webhooks", 0)
+    }
+
+    /// What the password of a bulk is sealed with in the store.
+    pub fn bulk_key(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.secret, "passwords of bulks", 0)
+    }
+
+    /// What the stored responses of requests with an idempotency key are sealed with.
+    pub fn response_key(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.secret, "stored responses", 0)
+    }
+
+    /// A digest of a request, by which only the host can tell whether another is the same: it may hold a password,
+    /// and of four digits there are too few to hide one in a plain digest.
+    pub fn request_digest(&self, request: &[&[u8]]) -> [u8; 32] {
+        *mac(&derive(&self.secret, "keyed requests", 0), request)
+    }
+
+    /// The id of a message that a request with an idempotency key sends: the same for each retry.
+    pub fn message_id(&self, request: &[u8; 32], key: &[u8]) -> Uuid {
+        let digest = mac(&derive(&self.secret, "ids of messages", 0), &[request, key]);
+        let (id, _) = digest.split_at(16);
+        Uuid::from_slice(id).unwrap_or_default()
+    }
+
+    /// What the agent of a device listens to at a broker. It tells nobody of which device it is, nor can anybody guess
+    /// it; who finds it out can make the agent sync.
+    pub fn wake_up_topic(&self, device: &str) -> String {
+        let digest = mac(
+            &derive(&self.secret, "topics of wake-ups", 0),
+            &[device.as_bytes()],
+        );
+        let hex = digest[..16].iter().map(|byte| format!("{byte:02x}"));
+        format!("mdm/{}", hex.collect::<String>())
+    }
+
+    /// What shows that this host has made a witness.
+    pub fn witness_mac(&self, content: &[u8]) -> [u8; 32] {
+        *mac(&derive(&self.secret, "witnesses", 0), &[content])
+    }
+
+    /// Whether this host has made a witness, in a time that does not depend on how much of the MAC is right.
+    pub fn is_witness_mac(&self, content: &[u8], shown: &[u8; 32]) -> bool {
+        #[allow(clippy::expect_used)]
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(derive(&self.secret, "witnesses", 0).as_slice())
+                .expect("HMAC takes a key of any length");
+        mac.update(content);
+        mac.verify_slice(shown).is_ok()
+    }
+
+    /// What vouches for compiled plugins.
+    pub fn artifact_key(&self) -> [u8; 32] {
+        *derive(&self.secret, "compiled plugins", 0)
+    }
+}
+
+/// The first derived value that is a scalar of P-256: all but one in four billion are.
+fn scalar(secret: &[u8; 32], purpose: &str) -> PrivateKey {
+    let mut counter = 0;
+    loop {
+        if let Ok(key) = PrivateKey::from_bytes(derive(secret, purpose, counter).as_slice()) {
+            return key;
+        }
+        counter += 1;
+    }
+}
+
+fn derive(secret: &[u8; 32], purpose: &str, counter: u32) -> Zeroizing<[u8; 32]> {
+    mac(secret, &[&counter.to_be_bytes(), purpose.as_bytes()])
+}
+
+fn mac(secret: &[u8; 32], parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+    #[allow(clippy::expect_used)]
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    for part in parts {
+        mac.update(part);
+    }
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_device_and_each_purpose_has_a_key_of_its_own_which_is_always_the_same() {
+        let keys = |byte| HostKeys::new(Zeroizing::new([byte; 32])).unwrap();
+        let token = |host: &HostKeys, device| host.token_key(device).to_bytes();
+        let (ours, theirs) = (keys(1), keys(2));
+        assert_eq!(token(&ours, "one"), token(&keys(1), "one"));
+        assert_ne!(token(&ours, "one"), token(&ours, "two"));
+        assert_ne!(token(&ours, "one"), token(&theirs, "one"));
+        assert_ne!(
+            ours.signing_key().verifying_key(),
+            theirs.signing_key().verifying_key()
+        );
+        assert_ne!(ours.artifact_key(), theirs.artifact_key());
+        let digest = |host: &HostKeys, text: &str| host.request_digest(&[text.as_bytes()]);
+        assert_eq!(digest(&ours, "1234"), digest(&keys(1), "1234"));
+        assert_ne!(digest(&ours, "1234"), digest(&ours, "1235"));
+        assert_ne!(digest(&ours, "1234"), digest(&theirs, "1234"));
+        let topic = |host: &HostKeys, device| host.wake_up_topic(device);
+        assert_eq!(topic(&ours, "one"), topic(&keys(1), "one"));
+        assert_ne!(topic(&ours, "one"), topic(&ours, "two"));
+        assert_ne!(topic(&ours, "one"), topic(&theirs, "one"));
+        assert_eq!(topic(&ours, "one").len(), "mdm/".len() + 32);
+        assert_ne!(ours.artifact_key()[..], *ours.signing_key().to_bytes());
+    }
+}

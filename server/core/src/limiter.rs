@@ -1,0 +1,141 @@
+//! How often somebody may call. Replicas of a host tell each other how often they were called, so that the limit is
+//! one for all of them, late by a moment.
+
+use crate::store::CallCount;
+use governor::{
+    Quota, RateLimiter, clock::DefaultClock, middleware::StateInformationMiddleware,
+    state::keyed::DefaultKeyedStateStore,
+};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+
+/// How many calls pass before callers that have long been quiet are forgotten.
+const FORGET_EVERY: u32 = 10_000;
+
+/// The network that one caller is likely to have all of: an address of IPv4, or 64 bits of IPv6.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        address => address,
+    }
+}
+
+/// A limit of calls, for each caller by itself.
+pub struct Limiter {
+    name: &'static str,
+    quota: Quota,
+    callers: RateLimiter<
+        String,
+        DefaultKeyedStateStore<String>,
+        DefaultClock,
+        StateInformationMiddleware,
+    >,
+    calls: AtomicU32,
+    /// Whether others are to be told.
+    is_shared: AtomicBool,
+    /// What they were not told of yet.
+    untold: Mutex<HashMap<String, u32>>,
+}
+
+impl Limiter {
+    /// A limit, by a name that is the same at all replicas.
+    pub fn new(name: &'static str, quota: Quota) -> Self {
+        Self {
+            name,
+            quota,
+            callers: RateLimiter::keyed(quota).with_middleware(),
+            calls: AtomicU32::new(0),
+            is_shared: AtomicBool::new(false),
+            untold: Mutex::default(),
+        }
+    }
+
+    /// The most calls at one moment.
+    pub fn burst(&self) -> NonZeroU32 {
+        self.quota.burst_size()
+    }
+
+    /// Counts a call: how many are left; none: it is one too many.
+    pub fn check(&self, caller: &str) -> Option<u32> {
+        let calls = self.calls.fetch_add(1, Ordering::Relaxed);
+        if calls.is_multiple_of(FORGET_EVERY) {
+            self.callers.retain_recent();
+        }
+        let caller = caller.to_owned();
+        let left = self.callers.check_key(&caller).ok()?;
+        if self.is_shared.load(Ordering::Relaxed) {
+            let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+            *untold.entry(caller).or_default() += 1;
+        }
+        Some(left.remaining_burst_capacity())
+    }
+
+    /// From now on, others are told.
+    pub fn share(&self) {
+        self.is_shared.store(true, Ordering::Relaxed);
+    }
+
+    /// What others were not told of yet.
+    pub fn untold(&self) -> Vec<CallCount> {
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = untold.drain().map(|(caller, calls)| CallCount {
+            limit: self.name.to_owned(),
+            caller,
+            calls,
+        });
+        counts.collect()
+    }
+
+    /// Counts calls that another replica has told of.
+    pub fn told(&self, count: &CallCount) {
+        if count.limit != self.name {
+            return;
+        }
+        let calls = count.calls.min(self.burst().get());
+        for _ in 0..calls {
+            if self.callers.check_key(&count.caller).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
+
+    #[test]
+    fn a_limit_is_one_for_all_replicas() {
+        let [one, two] = [0; 2].map(|_| Limiter::new("address", Quota::per_hour(THREE)));
+        one.share();
+        assert_eq!(one.check("a"), Some(2));
+        assert_eq!(one.check("a"), Some(1));
+        for count in one.untold() {
+            two.told(&count);
+        }
+        assert!(one.untold().is_empty(), "nothing is told twice");
+        assert_eq!(two.check("a"), Some(0));
+        assert_eq!(two.check("a"), None);
+        assert_eq!(two.check("b"), Some(2), "another caller");
+    }
+
+    #[test]
+    fn what_counts_for_one_limit_counts_for_no_other() {
+        let limiter = Limiter::new("address", Quota::per_hour(THREE));
+        limiter.told(&CallCount {
+            limit: "device".into(),
+            caller: "a".into(),
+            calls: 3,
+        });
+        assert_eq!(limiter.check("a"), Some(2));
+    }
+}

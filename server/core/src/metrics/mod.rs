@@ -1,0 +1,199 @@
+//! What a host counts, for Prometheus. `docs/METRICS.md` says what each metric means.
+//!
+//! A counter is an atomic number that its user holds: nothing is looked up where calls are many. The values of
+//! labels are words of the contract or of this program, and never what a caller sent: so there are few of them,
+//! and no secret is among them.
+
+mod commands;
+mod http;
+mod plugins;
+mod store;
+mod tasks;
+mod traces;
+mod wake_ups;
+mod webhooks;
+
+pub use commands::{CommandMetrics, Tally};
+pub use http::{Caller, HttpMetrics};
+pub use plugins::PluginMetrics;
+pub use store::StoreMetrics;
+pub use tasks::TaskMetrics;
+pub use traces::TraceMetrics;
+pub use wake_ups::WakeUpMetrics;
+pub use webhooks::WebhookMetrics;
+
+use mdm_contract::time;
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{counter::Counter, gauge::Gauge, info::Info},
+    registry::{Registry, Unit},
+};
+use std::fmt;
+
+/// The form that [`Metrics::text`] writes.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The metrics of one host.
+pub struct Metrics {
+    registry: Registry,
+    /// About plugins.
+    pub plugins: PluginMetrics,
+    /// About commands.
+    pub commands: CommandMetrics,
+    /// About calls by HTTP, and connections.
+    pub http: HttpMetrics,
+    /// About commits of the store.
+    pub store: StoreMetrics,
+    /// About background tasks.
+    pub tasks: TaskMetrics,
+    /// About the export of traces.
+    pub traces: TraceMetrics,
+    /// About webhooks.
+    pub webhooks: WebhookMetrics,
+    /// Whether the host could serve, when the metrics were last read: 0 or 1.
+    pub ready: Gauge,
+    /// When the TLS certificate expires, in seconds since 1970; 0 without TLS.
+    certificate_expires_at: Gauge,
+    /// Whether this host leads its replicas, when the metrics were last read: 0 or 1.
+    pub leader: Gauge,
+    /// About telling agents to sync.
+    pub wake_ups: WakeUpMetrics,
+    /// Syncs of agents that were let in.
+    pub syncs: Counter,
+    /// Syncs that wait for news.
+    pub syncs_waiting: Gauge,
+    /// Devices that enrolled.
+    pub enrollments: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("mdm");
+        let plugins = PluginMetrics::new(registry.sub_registry_with_prefix("plugin"));
+        let commands = CommandMetrics::new(&mut registry);
+        let http = HttpMetrics::new(&mut registry);
+        let store = StoreMetrics::new(registry.sub_registry_with_prefix("store"));
+        let tasks = TaskMetrics::new(registry.sub_registry_with_prefix("background_task"));
+        let traces = TraceMetrics::new(registry.sub_registry_with_prefix("trace"));
+        let webhooks = WebhookMetrics::new(registry.sub_registry_with_prefix("webhook"));
+        let wake_ups = WakeUpMetrics::new(registry.sub_registry_with_prefix("wake_up"));
+        let syncs = counter(&mut registry, "syncs", "Syncs of agents that were let in");
+        let syncs_waiting = gauge(&mut registry, "syncs_waiting", "Syncs that wait for news");
+        let ready = gauge(&mut registry, "ready", "Whether the host can serve");
+        let help = "Whether this host ends expired commands, runs bulks and delivers webhooks";
+        let leader = gauge(&mut registry, "leader", help);
+        let certificate_expires_at = Gauge::default();
+        registry.register_with_unit(
+            "tls_certificate_expires",
+            "When the TLS certificate expires, since 1970; 0 without TLS",
+            Unit::Seconds,
+            certificate_expires_at.clone(),
+        );
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which host this is", version);
+        let start = Gauge::<i64>::default();
+        start.set(i64::try_from(time::now() / 1000).unwrap_or_default());
+        let help = "When the host started, since 1970";
+        registry.register_with_unit("start_time", help, Unit::Seconds, start);
+        let enrollments = counter(&mut registry, "enrollments", "Devices that enrolled");
+        Self {
+            registry,
+            plugins,
+            commands,
+            http,
+            store,
+            tasks,
+            certificate_expires_at,
+            traces,
+            webhooks,
+            ready,
+            leader,
+            wake_ups,
+            syncs,
+            syncs_waiting,
+            enrollments,
+        }
+    }
+}
+
+impl Metrics {
+    /// The TLS certificate expires then, in seconds since 1970.
+    pub fn certificate_expires_at(&self, time: u64) {
+        self.certificate_expires_at
+            .set(i64::try_from(time).unwrap_or(i64::MAX));
+    }
+
+    /// All of them, as Prometheus reads them.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Something that a gauge counts for as long as it lives.
+pub struct Counted(Gauge);
+
+impl Counted {
+    /// One more.
+    pub fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
+    let counter = Counter::default();
+    registry.register(name, help, counter.clone());
+    counter
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
+    let gauge = Gauge::default();
+    registry.register(name, help, gauge.clone());
+    gauge
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mdm_password_host::{Function, Limit, PluginError};
+    use std::time::Duration;
+
+    #[test]
+    fn every_limit_stands_there_before_it_is_reached() {
+        let text = Metrics::default().text().unwrap();
+        for limit in Limit::ALL {
+            let line = format!(
+                "mdm_plugin_limit_reached_total{{limit=\"{}\"}} 0",
+                limit.word()
+            );
+            assert!(text.contains(&line), "no {line} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_call_counts_under_its_outcome_and_the_limit_that_it_broke() {
+        let metrics = Metrics::default();
+        let plugins = &metrics.plugins;
+        plugins.ended(Function::Reset, None, Duration::from_micros(20));
+        let slow = PluginError::TooSlow(Duration::from_millis(50));
+        plugins.ended(Function::Reset, Some(&slow), Duration::from_millis(51));
+        let text = metrics.text().unwrap();
+        for line in [
+            r#"mdm_plugin_calls_total{function="reset",outcome="decided"} 1"#,
+            r#"mdm_plugin_calls_total{function="reset",outcome="plugin-too-slow"} 1"#,
+            r#"mdm_plugin_limit_reached_total{limit="time"} 1"#,
+            r#"mdm_plugin_call_seconds_bucket{le="0.000025",function="reset"} 1"#,
+            r#"mdm_plugin_call_seconds_count{function="reset"} 2"#,
+        ] {
+            assert!(text.contains(line), "no {line} in {text}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! How calls of plugins go, and which limits they reach.
+
+use super::gauge;
+use mdm_password_host::{Function, Invariant, Limit, PluginError, Turn};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use std::time::Duration;
+
+/// In seconds: the reference plugin takes tens of microseconds, and a plugin may be granted ten seconds.
+const BUCKETS: [f64; 14] = [
+    10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3, 100e-3, 1.0,
+    10.0,
+];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    function: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    function: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reached {
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Broken {
+    invariant: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Turned {
+    function: &'static str,
+    to: &'static str,
+}
+
+/// What is counted of plugins' calls.
+pub struct PluginMetrics {
+    calls: Family<Call, Counter>,
+    /// The handles of what nearly every call is counted by: one for each function.
+    usual: [(Counter, Histogram); Function::ALL.len()],
+    limits: [Counter; Limit::ALL.len()],
+    invariants: [Counter; Invariant::ALL.len()],
+    turns: Family<Turned, Counter>,
+    out_of_service: Family<Of, Gauge>,
+    /// Calls that wait for a place to run in.
+    pub waiting: Gauge,
+    /// Calls that run now.
+    pub running: Gauge,
+}
+
+impl PluginMetrics {
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let calls = Family::<Call, Counter>::default();
+        let seconds = Family::<Of, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
+        let limits = Family::<Reached, Counter>::default();
+        let invariants = Family::<Broken, Counter>::default();
+        let turns = Family::<Turned, Counter>::default();
+        for function in Function::ALL {
+            for turn in [Turn::OutOfService, Turn::BackInService] {
+                drop(turns.get_or_create(&turned(function, turn)));
+            }
+        }
+        let out_of_service = Family::default();
+        let help = "Calls of the plugin that decides, by what came of them";
+        registry.register("calls", help, calls.clone());
+        let help = "How long calls of plugins ran, without the wait for a place";
+        registry.register_with_unit("call", help, Unit::Seconds, seconds.clone());
+        let help = "How often a plugin reached a limit";
+        registry.register("limit_reached", help, limits.clone());
+        let help = "How often a plugin broke an invariant";
+        registry.register("invariants_broken", help, invariants.clone());
+        let help = "How often a function of a plugin was put out of service, and back";
+        registry.register("breaker_changes", help, Family::clone(&turns));
+        let help = "Whether a function of the plugin that decides is out of service";
+        registry.register("out_of_service", help, Family::clone(&out_of_service));
+        Self {
+            usual: Function::ALL.map(|function| {
+                let function = function.word();
+                let decided = Call {
+                    function,
+                    outcome: "decided",
+                };
+                (
+                    calls.get_or_create_owned(&decided),
+                    seconds.get_or_create_owned(&Of { function }),
+                )
+            }),
+            limits: Limit::ALL.map(|limit| {
+                limits.get_or_create_owned(&Reached {
+                    limit: limit.word(),
+                })
+            }),
+            invariants: Invariant::ALL.map(|invariant| {
+                invariants.get_or_create_owned(&Broken {
+                    invariant: invariant.as_str(),
+                })
+            }),
+            calls,
+            turns,
+            out_of_service,
+            waiting: gauge(
+                registry,
+                "calls_waiting",
+                "Calls that wait for a place to run in",
+            ),
+            running: gauge(registry, "calls_running", "Calls that run now"),
+        }
+    }
+
+    /// A call has run.
+    pub fn ended(&self, function: Function, failure: Option<&PluginError>, took: Duration) {
+        let (decided, seconds) = &self.usual[function as usize];
+        seconds.observe(took.as_secs_f64());
+        match failure {
+            None => drop(decided.inc()),
+            Some(failure) => self.failed(function, failure),
+        }
+    }
+
+    /// A call failed, or was not made.
+    pub fn failed(&self, function: Function, failure: &PluginError) {
+        let call = Call {
+            function: function.word(),
+            outcome: failure.kind(),
+        };
+        self.calls.get_or_create(&call).inc();
+        if let Some(limit) = failure.limit() {
+            self.reached(limit);
+        }
+        if let Some(invariant) = failure.invariant() {
+            self.invariants[invariant as usize].inc();
+        }
+    }
+
+    /// A plugin reached a limit.
+    pub fn reached(&self, limit: Limit) {
+        self.limits[limit as usize].inc();
+    }
+
+    /// A function went out of service, or back.
+    pub fn turned(&self, function: Function, turn: Turn) {
+        self.turns.get_or_create(&turned(function, turn)).inc();
+    }
+
+    /// Which functions of the plugin that decides now are out of service.
+    pub fn set_out_of_service(&self, is_out: impl Fn(&str) -> bool) {
+        for function in Function::ALL.map(Function::word) {
+            self.out_of_service
+                .get_or_create(&Of { function })
+                .set(i64::from(is_out(function)));
+        }
+    }
+}
+
+fn turned(function: Function, turn: Turn) -> Turned {
+    Turned {
+        function: function.word(),
+        to: match turn {
+            Turn::OutOfService => "out-of-service",
+            Turn::BackInService => "in-service",
+        },
+    }
+}

@@ -1,0 +1,110 @@
+//! Random passwords that follow the deployment's rule.
+
+use crate::token::NoRandom;
+use mdm_contract::decisions::{Characters, Measure, PasswordRule};
+use mdm_password_host::password::Password;
+use zeroize::Zeroizing;
+
+/// A longer run of equal or evenly stepping characters, such as 1234 or 8642, is what is tried first.
+const LONGEST_SEQUENCE: u32 = 3;
+
+const DIGITS: &[u8] = b"0123456789";
+
+/// Without those that look like others.
+const LETTERS_AND_DIGITS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ0123456789";
+
+/// A random password of the shortest length that a rule allows, each that is fit as likely as the others.
+pub fn random_password(rule: &PasswordRule) -> Result<Password, NoRandom> {
+    let alphabet = match rule.characters {
+        Characters::Digits => DIGITS,
+        Characters::Alphanumeric => LETTERS_AND_DIGITS,
+    };
+    loop {
+        let mut text = Zeroizing::new(String::new());
+        for _ in 0..rule.minimum_length {
+            text.push(char::from(one_of(alphabet)?));
+        }
+        let password = Password::new(text);
+        if is_fit(&password, rule) {
+            return Ok(password);
+        }
+    }
+}
+
+/// Whether a random password is one that is not tried first, and that a spreadsheet shows as it is: 0123 would
+/// become 123 there, and 1e23 a larger number.
+fn is_fit(password: &Password, rule: &PasswordRule) -> bool {
+    let Measure {
+        length,
+        digits,
+        lower_case,
+        upper_case,
+        longest_sequence,
+        ..
+    } = password.measure();
+    let has_all = match rule.characters {
+        Characters::Digits => true,
+        // One character can't be both.
+        Characters::Alphanumeric => digits > 0 && (lower_case + upper_case > 0 || length < 2),
+    };
+    let is_shown_as_it_is = match rule.characters {
+        Characters::Digits => !password.expose().starts_with('0'),
+        Characters::Alphanumeric => password.expose().parse::<f64>().is_err() || length < 2,
+    };
+    let is_sequence = length > 2 && longest_sequence == length;
+    has_all && is_shown_as_it_is && !is_sequence && longest_sequence <= LONGEST_SEQUENCE
+}
+
+/// Each as likely as the others: what would favour some is drawn again.
+fn one_of(alphabet: &[u8]) -> Result<u8, NoRandom> {
+    let most = 256 - 256 % alphabet.len();
+    loop {
+        let mut drawn = [0];
+        getrandom::fill(&mut drawn).map_err(NoRandom::from)?;
+        if usize::from(drawn[0]) < most {
+            return Ok(alphabet[usize::from(drawn[0]) % alphabet.len()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_random_password_follows_the_rule_and_is_none_that_is_tried_first() {
+        let rule = |characters, minimum_length| PasswordRule {
+            characters,
+            minimum_length,
+            maximum_length: 16,
+        };
+        for rule in [
+            PasswordRule::default(),
+            rule(Characters::Digits, 1),
+            rule(Characters::Digits, 16),
+            rule(Characters::Alphanumeric, 1),
+            rule(Characters::Alphanumeric, 2),
+            rule(Characters::Alphanumeric, 8),
+        ] {
+            let mut firsts = std::collections::BTreeSet::new();
+            for _ in 0..500 {
+                let password = random_password(&rule).unwrap();
+                let measure = password.measure();
+                assert_eq!(measure.length, rule.minimum_length);
+                assert!(measure.longest_sequence <= 3);
+                if rule.characters == Characters::Digits {
+                    assert_eq!(measure.digits, measure.length);
+                    assert!(
+                        !password.expose().starts_with('0'),
+                        "a spreadsheet drops it"
+                    );
+                } else if measure.length > 1 {
+                    let letters = measure.lower_case + measure.upper_case;
+                    assert!(measure.digits > 0 && letters > 0);
+                }
+                firsts.insert(password.expose().chars().next());
+            }
+            assert!(firsts.len() >= 9, "{firsts:?}");
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! What an admin does with bulks: one request for all devices of a group, answered device by device. The commands
+//! are made by `bulk_runner`, or by `bulk_sheet` where each device gets a password of its own.
+
+use super::{
+    Service, ServiceError,
+    password::{check_reason, check_validity},
+    sealed,
+};
+use crate::{
+    access::{Caller, Forbidden, Permission, Reach},
+    audit::AuditEntry,
+    object,
+    store::{
+        Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTerms, BulkTurn, DeviceFilter,
+        Snapshot,
+    },
+};
+use mdm_contract::{
+    decisions::{Refusal, Terms, Verdict},
+    time,
+    words::{Action, ResetOptions},
+};
+use mdm_password_host::{Function, password::Password};
+use serde::Deserialize;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// The most reasons that a bulk's failures are grouped by.
+const MOST_REASONS: u32 = 20;
+
+/// A bulk as an admin asks for it.
+#[derive(Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkRequest {
+    /// Reset or remove.
+    pub action: Action,
+    /// For all devices of this group.
+    pub group: String,
+    /// The new password of all devices.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password)]
+    pub password: Option<Password>,
+    /// Each device gets a random password of its own instead.
+    #[serde(default)]
+    pub different_passwords: bool,
+    /// What else a reset does.
+    #[serde(default, deserialize_with = "object::only")]
+    pub options: ResetOptions,
+    /// On which terms.
+    #[serde(default, deserialize_with = "object::only")]
+    pub terms: BulkTerms,
+    /// Why, for the audit trail.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// How many devices are in the group as the admin has seen it: with another number, nothing is started.
+    #[serde(skip)]
+    pub expected_devices: Option<u64>,
+}
+
+impl BulkTerms {
+    /// The terms of the command for one device.
+    pub(super) fn on(self, pending: Option<&mdm_contract::decisions::Command>) -> Terms {
+        let replaced = pending.filter(|_| self.replace_pending);
+        Terms {
+            replaces: replaced.map(|command| command.id.clone()),
+            valid_for: self.valid_for,
+        }
+    }
+}
+
+impl Service {
+    /// Asks for a bulk. It runs by itself, unless it waits for somebody's approval, or for the download of its
+    /// passwords.
+    pub async fn start_bulk(
+        &self,
+        by: &Caller,
+        request: BulkRequest,
+    ) -> Result<Bulk, ServiceError> {
+        by.check_group(&request.group)?;
+        check_reason(request.reason.as_deref(), request.password.as_ref())?;
+        check_passwords(&request)?;
+        check_validity(request.terms.valid_for)?;
+        let id = self.once(by, self.add_bulk(by, request)).await?;
+        self.bulk(by, &id).await
+    }
+
+    async fn add_bulk(&self, by: &Caller, request: BulkRequest) -> Result<String, ServiceError> {
+        let devices = self.bulk_size(&request.group).await?;
+        if request.expected_devices.is_some_and(|it| it != devices) {
+            return Err(ServiceError::GroupChanged(request.group));
+        }
+        self.check_on_one_device(&request).await?;
+        let id = Uuid::now_v7().to_string();
+        let password = request.password.as_ref();
+        let seal = |it: &Password| sealed::seal(&self.keys.bulk_key(), &id, it.expose().as_bytes());
+        let at = time::now();
+        let state = match self.approve_above {
+            Some(most) if devices > most => BulkState::WaitingForApproval,
+            _ if request.different_passwords => BulkState::WaitingForDownload,
+            _ => BulkState::Running,
+        };
+        let bulk = Bulk {
+            sealed_password: password.map(seal).transpose()?,
+            action: request.action,
+            group: request.group,
+            devices,
+            different_passwords: request.different_passwords,
+            options: request.options,
+            terms: request.terms,
+            reason: request.reason,
+            requested_by: by.name.clone(),
+            principal: by.principal().to_owned(),
+            address: by.address.map(|it| it.to_string()),
+            requested_at: at,
+            approved_by: None,
+            state,
+            taken_back_by: None,
+            ended_at: None,
+            id,
+        };
+        let audit = audit(&bulk, by, "start-bulk");
+        let audit = self.record(by, audit, &bulk.id)?;
+        let id = bulk.id.clone();
+        self.store.add_bulk(bulk, audit).await?;
+        self.bulk_changed(&id);
+        Ok(id)
+    }
+
+    /// Lets a bulk go on that somebody else is behind. Only users approve.
+    pub async fn approve_bulk(&self, by: &Caller, id: &str) -> Result<Bulk, ServiceError> {
+        by.check(Permission::Approve)?;
+        self.once(by, self.approve(by, id)).await?;
+        self.bulk(by, id).await
+    }
+
+    async fn approve(&self, by: &Caller, id: &str) -> Result<(), ServiceError> {
+        let bulk = self.bulk(by, id).await?;
+        by.check_approval(&bulk.principal)?;
+        if bulk.state == BulkState::WaitingForApproval {
+            self.check_requester(&bulk).await?;
+        }
+        let to = match bulk.different_passwords {
+            true => BulkState::WaitingForDownload,
+            false => BulkState::Running,
+        };
+        let turn = BulkTurn {
+            approved_by: Some(by.name.clone()),
+            ..BulkTurn::new(BulkState::WaitingForApproval, to, time::now())
+        };
+        self.turn_bulk(by, &bulk, turn, ("approve-bulk", "approved"))
+            .await
+    }
+
+    /// Makes no more commands of a bulk; and cancels those that are pending, if that is wanted, too. They are in any
+    /// case where its passwords are just being downloaded, because some may have been told to nobody. Errs where
+    /// there is nothing to cancel.
+    pub async fn cancel_bulk(
+        &self,
+        by: &Caller,
+        id: &str,
+        also_commands: bool,
+    ) -> Result<Bulk, ServiceError> {
+        self.once(by, self.end_by_admin(by, id, also_commands))
+            .await?;
+        self.bulk(by, id).await
+    }
+
+    async fn end_by_admin(
+        &self,
+        by: &Caller,
+        id: &str,
+        also_commands: bool,
+    ) -> Result<(), ServiceError> {
+        loop {
+            let bulk = self.bulk(by, id).await?;
+            let is_nothing_left = match bulk.state {
+                BulkState::Done => true,
+                state => state.is_over() && !also_commands,
+            };
+            if is_nothing_left {
+                let wanted = match bulk.state {
+                    BulkState::WaitingForDevices => "cancelled without its pending commands",
+                    _ => "cancelled",
+                };
+                return Err(elsewhere(&bulk, wanted));
+            }
+            let breaks_off = bulk.state == BulkState::Running && bulk.different_passwords;
+            let turn = BulkTurn {
+                taken_back_by: (also_commands || breaks_off).then(|| by.name.clone()),
+                ..BulkTurn::new(bulk.state, BulkState::Cancelled, time::now())
+            };
+            let words = ("cancel-bulk", "cancelled");
+            match self.turn_bulk(by, &bulk, turn, words).await {
+                // It went on meanwhile, and it can't go far.
+                Err(ServiceError::BulkState { .. }) => {}
+                turned => return turned,
+            }
+        }
+    }
+
+    /// One bulk.
+    pub async fn bulk(&self, by: &Caller, id: &str) -> Result<Bulk, ServiceError> {
+        let bulk = self.store.bulk(id).await?;
+        let bulk = bulk.ok_or_else(|| ServiceError::UnknownBulk(id.to_owned()))?;
+        by.check_group(&bulk.group)?;
+        Ok(bulk)
+    }
+
+    /// Up to `most` bulks before this one, latest first, of the groups that the caller is responsible for.
+    pub async fn bulks(
+        &self,
+        by: &Caller,
+        before: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Bulk>, ServiceError> {
+        Ok(self.store.bulks(&by.reach, before, most).await?)
+    }
+
+    /// How far a bulk is.
+    pub async fn bulk_progress(&self, bulk: &Bulk) -> Result<BulkProgress, ServiceError> {
+        Ok(self.store.bulk_progress(&bulk.id).await?)
+    }
+
+    /// Why a bulk came to nothing on devices: the most frequent reasons.
+    pub async fn bulk_failures(&self, bulk: &Bulk) -> Result<Vec<BulkFailures>, ServiceError> {
+        Ok(self.store.bulk_failures(&bulk.id, MOST_REASONS).await?)
+    }
+
+    /// Up to `most` answers of a bulk after this device: all, or those of devices where it came to nothing.
+    pub async fn bulk_answers(
+        &self,
+        by: &Caller,
+        id: &str,
+        only_failures: bool,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<BulkAnswer>, ServiceError> {
+        self.bulk(by, id).await?;
+        Ok(self
+            .store
+            .bulk_answers(id, only_failures, after, most)
+            .await?)
+    }
+
+    /// Whether a bulk of so many devices has to be approved by somebody else.
+    pub fn needs_approval(&self, devices: u64) -> bool {
+        self.approve_above.is_some_and(|most| devices > most)
+    }
+
+    /// The turn of a bulk, with its line in the audit trail.
+    pub(super) async fn turn_bulk(
+        &self,
+        by: &Caller,
+        bulk: &Bulk,
+        turn: BulkTurn,
+        words: (&str, &'static str),
+    ) -> Result<(), ServiceError> {
+        self.turn_bulk_because(by, bulk, turn, words, None).await
+    }
+
+    /// The same, where the line says why.
+    pub(super) async fn turn_bulk_because(
+        &self,
+        by: &Caller,
+        bulk: &Bulk,
+        turn: BulkTurn,
+        (action, wanted): (&str, &'static str),
+        why: Option<&Forbidden>,
+    ) -> Result<(), ServiceError> {
+        let mut line = audit(bulk, by, action);
+        if let (Some(detail), Some(why)) = (&mut line.detail, why) {
+            detail.push_str(&format!("; {why}"));
+        }
+        let audit = self.record(by, line, &())?;
+        if !self.store.turn_bulk(&bulk.id, turn, audit).await? {
+            let now = self.bulk(by, &bulk.id).await?;
+            return Err(elsewhere(&now, wanted));
+        }
+        self.bulk_changed(&bulk.id);
+        Ok(())
+    }
+
+    /// The one password of a bulk's devices.
+    pub(super) fn bulk_password(&self, bulk: &Bulk) -> Result<Option<Password>, ServiceError> {
+        let Some(sealed) = &bulk.sealed_password else {
+            return Ok(None);
+        };
+        let opened = sealed::open(&self.keys.bulk_key(), &bulk.id, sealed)?;
+        let text = String::from_utf8_lossy(&opened).into_owned();
+        Ok(Some(Password::new(Zeroizing::new(text))))
+    }
+
+    /// Wakes the runner, and whoever looks.
+    fn bulk_changed(&self, bulk: &str) {
+        self.bulks_to_run.notify_one();
+        self.news.changed(bulk);
+    }
+
+    /// Asks the plugin about the first device, so that a password which none will get is refused at once.
+    async fn check_on_one_device(&self, request: &BulkRequest) -> Result<(), ServiceError> {
+        let first = self.bulk_devices(&request.group, 1).await?;
+        let first = first.first();
+        let first = first.ok_or_else(|| ServiceError::UnknownGroup(request.group.clone()))?;
+        match self.foretell_bulk(request, first).await?.verdict {
+            Verdict::WouldBeRefused(
+                refusal @ (Refusal::PasswordRefused(_) | Refusal::BadValidity),
+            ) => Err(ServiceError::Refused(refusal)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many devices are in a group.
+    pub(super) async fn bulk_size(&self, group: &str) -> Result<u64, ServiceError> {
+        let summary = self.store.summary(&Reach::ALL, &of_group(group)).await?;
+        Ok(summary.devices)
+    }
+
+    /// The first devices of a group.
+    pub(super) async fn bulk_devices(
+        &self,
+        group: &str,
+        most: u32,
+    ) -> Result<Vec<Snapshot>, ServiceError> {
+        let filter = of_group(group);
+        Ok(self.store.devices(&Reach::ALL, &filter, None, most).await?)
+    }
+
+    /// What a bulk would come to on one device.
+    pub(super) async fn foretell_bulk(
+        &self,
+        request: &BulkRequest,
+        snapshot: &Snapshot,
+    ) -> Result<mdm_contract::decisions::DeviceOutlook, ServiceError> {
+        let (action, options) = (request.action, request.options);
+        let terms = request.terms.on(snapshot.pending.as_ref());
+        self.ask(
+            Function::Outlook,
+            snapshot,
+            request.password.as_ref(),
+            move |plugin, context| plugin.outlook(context, action, options, &terms),
+        )
+        .await
+    }
+}
+
+fn of_group(group: &str) -> DeviceFilter {
+    DeviceFilter {
+        group: Some(group.to_owned()),
+        ..DeviceFilter::default()
+    }
+}
+
+fn check_passwords(request: &BulkRequest) -> Result<(), ServiceError> {
+    let text = match (
+        request.action,
+        &request.password,
+        request.different_passwords,
+    ) {
+        (Action::Reset, Some(_), false)
+        | (Action::Reset, None, true)
+        | (Action::Remove, None, false) => return Ok(()),
+        (Action::Reset, ..) => {
+            "name one password for all devices, or ask for different passwords, and not both"
+        }
+        (Action::Remove, ..) => "a remove has no password",
+    };
+    Err(ServiceError::BadRequest(text.into()))
+}
+
+fn elsewhere(bulk: &Bulk, wanted: &'static str) -> ServiceError {
+    ServiceError::BulkState {
+        bulk: bulk.id.clone(),
+        state: bulk.state,
+        wanted,
+    }
+}
+
+fn audit(bulk: &Bulk, by: &Caller, action: &str) -> AuditEntry {
+    let reason = bulk.reason.as_ref();
+    let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
+    AuditEntry {
+        detail: Some(format!(
+            "bulk {}: {} of {} devices of group {}{reason}",
+            bulk.id, bulk.action, bulk.devices, bulk.group
+        )),
+        ..AuditEntry::new(time::now(), by, action)
+    }
+}

@@ -1,0 +1,151 @@
+//! Who looks at what, and wants to know when it changes: the pages that are open. A page hears that something
+//! is new, not what: it asks again. So nothing queues up for a page that is slow, and a change costs a lookup
+//! where nobody looks.
+
+use mdm_contract::time;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+type Devices = Arc<Mutex<HashMap<String, watch::Sender<u64>>>>;
+
+/// What is new.
+pub(super) struct News {
+    /// Counts the changes of all devices.
+    fleet: watch::Sender<u64>,
+    /// The changes of those devices that somebody looks at.
+    devices: Devices,
+    closing: CancellationToken,
+}
+
+/// Somebody who looks at a device, or at all of them.
+pub struct Watcher {
+    stamp: watch::Receiver<u64>,
+    closing: CancellationToken,
+    device: Option<(String, Devices)>,
+}
+
+impl News {
+    pub(super) fn new(closing: CancellationToken) -> Self {
+        Self {
+            // Counted from the clock, so that a page which outlives a host's restart sees another stamp.
+            fleet: watch::Sender::new(time::now()),
+            devices: Devices::default(),
+            closing,
+        }
+    }
+
+    /// A device has changed.
+    pub(super) fn changed(&self, device: &str) {
+        let stamp = self.next_stamp();
+        if let Some(watched) = lock(&self.devices).get(device) {
+            watched.send_replace(stamp);
+        }
+    }
+
+    /// Counts a change of the fleet.
+    fn next_stamp(&self) -> u64 {
+        let mut stamp = 0;
+        self.fleet.send_modify(|count| {
+            *count += 1;
+            stamp = *count;
+        });
+        stamp
+    }
+
+    /// Anything may have changed.
+    pub(super) fn all_changed(&self) {
+        let stamp = self.next_stamp();
+        for watched in lock(&self.devices).values() {
+            watched.send_replace(stamp);
+        }
+    }
+
+    pub(super) fn watch(&self, device: Option<&str>) -> Watcher {
+        let stamp = match device {
+            None => self.fleet.subscribe(),
+            Some(device) => lock(&self.devices)
+                .entry(device.to_owned())
+                .or_insert_with(|| watch::Sender::new(*self.fleet.borrow()))
+                .subscribe(),
+        };
+        Watcher {
+            stamp,
+            closing: self.closing.clone(),
+            device: device.map(|device| (device.to_owned(), Arc::clone(&self.devices))),
+        }
+    }
+}
+
+impl Watcher {
+    /// A number that grows with every change of what is looked at, within one run of a host.
+    pub fn stamp(&mut self) -> u64 {
+        *self.stamp.borrow_and_update()
+    }
+
+    /// Waits for the next change. False: the host stops, and no more will come.
+    pub async fn changed(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            () = self.closing.cancelled() => false,
+            changed = self.stamp.changed() => changed.is_ok(),
+        }
+    }
+
+    /// Returns when the host stops.
+    pub async fn closed(&self) {
+        self.closing.cancelled().await;
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if let Some((device, devices)) = &self.device {
+            let mut devices = lock(devices);
+            // This one is still among the receivers.
+            if devices
+                .get(device)
+                .is_some_and(|it| it.receiver_count() == 1)
+            {
+                devices.remove(device);
+            }
+        }
+    }
+}
+
+fn lock(devices: &Devices) -> MutexGuard<'_, HashMap<String, watch::Sender<u64>>> {
+    devices.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn who_looks_at_a_device_hears_of_its_changes_and_of_no_others() {
+        let news = News::new(CancellationToken::new());
+        let (mut one, mut all) = (news.watch(Some("a")), news.watch(None));
+        let before = (one.stamp(), all.stamp());
+        news.changed("b");
+        assert!(all.changed().await && all.stamp() > before.1);
+        let waited = tokio::time::timeout(Duration::from_millis(20), one.changed()).await;
+        assert!(waited.is_err() && one.stamp() == before.0);
+        news.changed("a");
+        assert!(one.changed().await && one.stamp() > before.0);
+        drop(one);
+        assert!(lock(&news.devices).is_empty(), "nobody looks any more");
+    }
+
+    #[tokio::test]
+    async fn a_host_that_stops_lets_those_who_look_go() {
+        let closing = CancellationToken::new();
+        let mut watcher = News::new(closing.clone()).watch(Some("a"));
+        closing.cancel();
+        assert!(!watcher.changed().await);
+        watcher.closed().await;
+    }
+}

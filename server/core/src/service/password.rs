@@ -1,0 +1,233 @@
+//! What an admin does with a password: reset, remove, outlook, status, cancel.
+
+use super::{AsSeen, Decided, Deed, Service, ServiceError, check_trusted};
+use crate::{
+    access::Caller,
+    bounds::{COMMAND_VALIDITY, MAX_REASON, is_longer},
+    object,
+};
+use mdm_contract::{
+    decisions::{Command, DeviceOutlook, DeviceStatus, Refusal, Terms},
+    words::{Action, CommandId, ResetOptions},
+};
+use mdm_password_host::{Function, password::Password};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The most commands of a device that are shown.
+const MOST_HISTORY: u32 = 50;
+
+/// A reset as an admin asks for it.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {
+    /// The new password.
+    #[schema(value_type = String, format = Password)]
+    pub password: Password,
+    /// What else to do.
+    #[serde(default, deserialize_with = "object::only")]
+    pub options: ResetOptions,
+    /// On which terms.
+    #[serde(default, deserialize_with = "object::only")]
+    pub terms: Terms,
+    /// Why, for the audit trail.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// A command, as the answer to who asked for it or took it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CommandAnswer {
+    /// The command.
+    #[serde(flatten)]
+    pub command: Command,
+    /// What to know of how it was decided: that another plugin than the active one did, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
+}
+
+/// A request as an admin has it in mind.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Reset or remove.
+    pub action: Action,
+    /// The new password of a reset, if it is known yet.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password)]
+    pub password: Option<Password>,
+    /// What else a reset does.
+    #[serde(default, deserialize_with = "object::only")]
+    pub options: ResetOptions,
+    /// On which terms.
+    #[serde(default, deserialize_with = "object::only")]
+    pub terms: Terms,
+}
+
+impl Service {
+    /// Asks for a reset of one device.
+    pub async fn reset(
+        &self,
+        by: &Caller,
+        device: impl Into<AsSeen<'_>>,
+        reset: &Reset,
+    ) -> Result<CommandAnswer, ServiceError> {
+        let seen = device.into();
+        let Reset { options, terms, .. } = reset.clone();
+        check_validity(terms.valid_for)?;
+        check_reason(reset.reason.as_deref(), Some(&reset.password))?;
+        let deed = Deed {
+            password: Some(&reset.password),
+            detail: reset.reason.clone(),
+            ..Deed::new(by, Function::Reset)
+        };
+        let reset = self.decide(seen, deed, move |plugin, context| {
+            plugin.reset(context, options, &terms)
+        });
+        let decided = self.once_on(by, seen.device, reset).await?;
+        self.answer(seen.device, decided).await
+    }
+
+    /// Asks for a remove of the password of one device, for a reason that the audit trail keeps.
+    pub async fn remove(
+        &self,
+        by: &Caller,
+        device: impl Into<AsSeen<'_>>,
+        terms: Terms,
+        reason: Option<String>,
+    ) -> Result<CommandAnswer, ServiceError> {
+        let seen = device.into();
+        check_reason(reason.as_deref(), None)?;
+        check_validity(terms.valid_for)?;
+        let deed = Deed {
+            detail: reason,
+            ..Deed::new(by, Function::Remove)
+        };
+        let remove = self.decide(seen, deed, move |plugin, context| {
+            plugin.remove(context, &terms)
+        });
+        let decided = self.once_on(by, seen.device, remove).await?;
+        self.answer(seen.device, decided).await
+    }
+
+    /// Foretells what a request would come to. Nothing changes.
+    pub async fn outlook(
+        &self,
+        by: &Caller,
+        device: &str,
+        request: Request,
+    ) -> Result<DeviceOutlook, ServiceError> {
+        let snapshot = self.reached(by, device).await?;
+        check_trusted(&snapshot)?;
+        let Request {
+            action,
+            password,
+            options,
+            terms,
+        } = request;
+        check_validity(terms.valid_for)?;
+        self.ask(
+            Function::Outlook,
+            &snapshot,
+            password.as_ref(),
+            move |plugin, context| plugin.outlook(context, action, options, &terms),
+        )
+        .await
+    }
+
+    /// What the plugin says of the device's status, with the device's latest commands.
+    pub async fn status(
+        &self,
+        by: &Caller,
+        device: &str,
+    ) -> Result<(DeviceStatus, Vec<Command>), ServiceError> {
+        let snapshot = self.reached(by, device).await?;
+        let mut status = self
+            .ask(Function::Status, &snapshot, None, |plugin, context| {
+                plugin.status(context)
+            })
+            .await?;
+        // No plugin knows of it: nothing reaches the device any more.
+        status.remove_offered &= snapshot.revoked_at.is_none();
+        Ok((status, self.store.history(device, MOST_HISTORY).await?))
+    }
+
+    /// A device's latest commands, latest first.
+    pub async fn history(&self, by: &Caller, device: &str) -> Result<Vec<Command>, ServiceError> {
+        self.reached(by, device).await?;
+        Ok(self.store.history(device, MOST_HISTORY).await?)
+    }
+
+    /// Takes a pending command back.
+    pub async fn cancel(
+        &self,
+        by: &Caller,
+        device: &str,
+        command: &CommandId,
+    ) -> Result<CommandAnswer, ServiceError> {
+        let deed = Deed::new(by, Function::Cancel).on(command);
+        let cancel = self.decide(device, deed, |plugin, context| plugin.cancel(context));
+        let Decided { notice, .. } = self.once_on(by, device, cancel).await?;
+        let command = self.command(device, command).await?;
+        Ok(CommandAnswer { command, notice })
+    }
+
+    async fn answer(
+        &self,
+        device: &str,
+        Decided { answer, notice }: Decided<CommandId>,
+    ) -> Result<CommandAnswer, ServiceError> {
+        let command = self.command(device, &answer).await?;
+        Ok(CommandAnswer { command, notice })
+    }
+
+    pub(super) async fn command(
+        &self,
+        device: &str,
+        id: &CommandId,
+    ) -> Result<Command, ServiceError> {
+        let unknown = || ServiceError::UnknownCommand {
+            device: device.to_owned(),
+            command: id.clone(),
+        };
+        // An agent may say anything, and not every store can be asked for this.
+        if id.contains('\0') {
+            return Err(unknown());
+        }
+        self.store.command(device, id).await?.ok_or_else(unknown)
+    }
+}
+
+/// No command is valid for longer than the host keeps its promise, whatever the plugin allows.
+pub(super) fn check_validity(valid_for: Option<u64>) -> Result<(), ServiceError> {
+    match valid_for.is_none_or(|seconds| COMMAND_VALIDITY.contains(&seconds)) {
+        true => Ok(()),
+        false => Err(ServiceError::Refused(Refusal::BadValidity)),
+    }
+}
+
+/// A reason goes into the audit trail, where no password may ever be.
+pub(super) fn check_reason(
+    reason: Option<&str>,
+    password: Option<&Password>,
+) -> Result<(), ServiceError> {
+    let reason = reason.unwrap_or_default();
+    if is_longer(reason, MAX_REASON) {
+        return Err(ServiceError::BadReason(
+            "it is too long: 500 characters are kept",
+        ));
+    }
+    if reason.contains('\0') {
+        return Err(ServiceError::BadReason("the character NUL is in it"));
+    }
+    let is_in_it = |password: &Password| {
+        let password = password.expose();
+        !password.is_empty() && reason.contains(password)
+    };
+    match password.is_some_and(is_in_it) {
+        true => Err(ServiceError::BadReason(
+            "the password is in it, and the audit trail must not know it",
+        )),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,195 @@
+//! A candidate in the shadow of the active plugin: it decides the same live calls, its changes are
+//! dropped, and where the two differ is noted.
+
+use mdm_contract::time::{self, Timestamp};
+use mdm_password_host::{CallContext, Comparable, Function, Instance, Plugin, PluginError};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Semaphore;
+use utoipa::ToSchema;
+
+/// How many differences are kept: the latest.
+const MOST_DIFFERENCES: usize = 100;
+
+/// How much of each side of a difference is kept, in bytes of JSON: a hundred of them are to fit into memory,
+/// whatever a plugin returns.
+const LONGEST_SIDE: usize = 4 << 10;
+
+/// How many calls of the candidate run at one time. A live call that finds no place is not compared: the
+/// shadow must not slow down what it watches.
+const MOST_CALLS: usize = 2;
+
+/// What new commands are called in comparisons: each plugin's have ids of their own.
+const SENT: &str = "the new command";
+
+/// What is known of a candidate so far.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ShadowReport {
+    /// SHA-256 of the candidate's component, in hex.
+    pub digest: String,
+    /// The version of the contract that it implements.
+    pub contract: String,
+    /// Since when it has run in the shadow.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// For each function of the contract, how its live calls compared.
+    pub functions: BTreeMap<String, Comparisons>,
+    /// Where the two differed, latest last.
+    pub differences: Vec<Difference>,
+}
+
+/// How live calls of one function compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Comparisons {
+    /// Both decided the same.
+    pub same: u64,
+    /// The candidate decided otherwise.
+    pub different: u64,
+    /// The candidate failed.
+    pub failed: u64,
+    /// Not compared: the candidate was busy.
+    pub skipped: u64,
+}
+
+/// A live call that the candidate decided otherwise.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Difference {
+    /// When.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The device that the call was about.
+    pub device: String,
+    /// The contract's function.
+    pub function: String,
+    /// What the active plugin returned, and its effects.
+    pub active: Value,
+    /// What the candidate returned, and its effects; or how it failed.
+    pub candidate: Value,
+}
+
+/// A candidate in the shadow.
+pub(super) struct Shadow {
+    plugin: Arc<Plugin>,
+    since: Timestamp,
+    places: Arc<Semaphore>,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Default)]
+struct Notes {
+    functions: BTreeMap<Function, Comparisons>,
+    differences: VecDeque<Difference>,
+}
+
+impl Shadow {
+    pub(super) fn new(plugin: Plugin) -> Self {
+        Self {
+            plugin: Arc::new(plugin),
+            since: time::now(),
+            places: Arc::new(Semaphore::new(MOST_CALLS)),
+            notes: Mutex::default(),
+        }
+    }
+
+    /// Lets the candidate decide what the active plugin has just decided, in the background.
+    pub(super) fn compare<T: Comparable>(
+        self: &Arc<Self>,
+        function: Function,
+        decided: &T,
+        context: CallContext,
+        call: impl FnOnce(&mut Instance, CallContext) -> Result<T, PluginError> + Send + 'static,
+    ) {
+        let Ok(active) = decided.comparable(SENT) else {
+            return;
+        };
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            self.notes().functions.entry(function).or_default().skipped += 1;
+            return;
+        };
+        let shadow = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            let (device, at) = (context.device.id.clone(), context.now);
+            let decided = shadow
+                .plugin
+                .instance()
+                .and_then(|mut instance| call(&mut instance, context));
+            drop(place);
+            let candidate = match &decided {
+                Ok(decided) => decided.comparable(SENT).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            let is_same = candidate
+                .as_ref()
+                .is_ok_and(|candidate| *candidate == active);
+            let mut notes = shadow.notes();
+            let comparisons = notes.functions.entry(function).or_default();
+            match &candidate {
+                Ok(_) if is_same => comparisons.same += 1,
+                Ok(_) => comparisons.different += 1,
+                Err(_) => comparisons.failed += 1,
+            }
+            if is_same {
+                return;
+            }
+            if notes.differences.len() == MOST_DIFFERENCES {
+                notes.differences.pop_front();
+            }
+            notes.differences.push_back(Difference {
+                at,
+                device,
+                function: function.to_string(),
+                active: told(active),
+                candidate: candidate.map_or_else(Value::String, told),
+            });
+        });
+    }
+
+    pub(super) fn report(&self) -> ShadowReport {
+        let notes = self.notes();
+        let functions = notes.functions.iter();
+        ShadowReport {
+            digest: self.plugin.digest(),
+            contract: self.plugin.contract().to_owned(),
+            since: self.since,
+            functions: functions
+                .map(|(function, it)| (function.to_string(), *it))
+                .collect(),
+            differences: notes.differences.iter().cloned().collect(),
+        }
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one of the two made of a call: of a long list, say, only where its text begins.
+fn told((returned, effects): (Value, Value)) -> Value {
+    let told = json!({"returns": returned, "effects": effects});
+    let mut text = told.to_string();
+    if text.len() <= LONGEST_SIDE {
+        return told;
+    }
+    text.truncate(text.floor_char_boundary(LONGEST_SIDE));
+    json!(format!("{text}…"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_side_of_a_difference_takes_more_memory_than_a_few_kibibytes() {
+        let small = told((json!({"ok": "x"}), json!([])));
+        assert_eq!(small["returns"]["ok"], "x");
+        let large = told((json!("ä".repeat(100_000)), json!([])));
+        let text = large.as_str().unwrap();
+        assert!(text.starts_with("{") && text.len() < LONGEST_SIDE + 8);
+    }
+}

@@ -1,0 +1,43 @@
+//! The audit trail. What changes something writes its own line, in its own transaction; the others are appended here.
+
+use super::StoreError;
+use crate::audit::{AuditEntry, AuditLine};
+use async_trait::async_trait;
+use mdm_contract::time::Timestamp;
+
+/// Which lines of the audit trail are asked for: those to which all of this applies.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// About this device.
+    pub device: Option<String>,
+    /// By this actor.
+    pub actor: Option<String>,
+    /// With one of these actions; none: whatever was done.
+    pub actions: Vec<String>,
+    /// With this text in their detail, command or address.
+    pub text: Option<String>,
+    /// Not before this time.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// The audit trail.
+#[async_trait]
+pub trait AuditTrail: Send + Sync + 'static {
+    /// Adds lines about something that changed nothing: all of them, or none.
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError>;
+
+    /// Up to `most` lines before the line `before`, latest first.
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        most: u32,
+    ) -> Result<Vec<AuditLine>, StoreError>;
+
+    /// Up to `most` lines of the whole audit trail after the line `after`, oldest first, and the number of the last
+    /// line that was ever written.
+    async fn audit_lines(&self, after: u64, most: u32)
+    -> Result<(Vec<AuditLine>, u64), StoreError>;
+}

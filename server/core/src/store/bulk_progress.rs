@@ -1,0 +1,67 @@
+//! How far a bulk is, and why it came to nothing.
+
+use super::NoCommand;
+use mdm_contract::decisions::Status;
+use serde::{Deserialize, Serialize};
+
+/// The columns of a bulk's progress, over its commands; `commands` is how many there are. Statuses are JSON.
+pub const PROGRESS: &str = r#"count(*) as commands,
+    count(*) filter (where status = '"pending"') as pending,
+    count(*) filter (where status = '"success"') as success,
+    count(*) filter (where status = '{"failed":"cancelled"}') as cancelled,
+    count(*) filter (where status = '{"failed":"expired"}') as expired,
+    count(*) filter (where status like '{"failed":{"superseded":%') as superseded"#;
+
+/// What the failures of a bulk are grouped by: which command replaced one differs from device to device.
+pub const WHY: &str =
+    r#"case when status like '{"failed":{"superseded":%' then 'superseded' else status end"#;
+
+/// How far a bulk is: how many devices stand where. Those that no command was made for yet are in none of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BulkProgress {
+    /// Whose command has no outcome yet.
+    pub pending: u64,
+    /// That carried their command out.
+    pub success: u64,
+    /// That could not carry their command out.
+    pub failed: u64,
+    /// Whose command was cancelled.
+    pub cancelled: u64,
+    /// Whose command has expired.
+    pub expired: u64,
+    /// Whose command was replaced by a later one.
+    pub superseded: u64,
+    /// That get no command: it was refused.
+    pub refused: u64,
+}
+
+/// How many devices a bulk came to nothing on for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BulkFailures {
+    /// The outcome of their commands, or why they have none.
+    pub why: Result<Status, NoCommand>,
+    /// How many.
+    pub devices: u64,
+}
+
+impl BulkProgress {
+    /// The same, where of so many commands those that are not counted otherwise have failed.
+    pub fn of_commands(self, commands: u64) -> Self {
+        let counted = self.answered() - self.refused;
+        Self {
+            failed: commands.saturating_sub(counted),
+            ..self
+        }
+    }
+
+    /// Devices that have a command, or are known to get none.
+    pub fn answered(&self) -> u64 {
+        self.pending + self.settled()
+    }
+
+    /// Devices of which nothing more is to come: their command has its outcome, or they get none.
+    pub fn settled(&self) -> u64 {
+        let ended = self.cancelled + self.expired + self.superseded;
+        self.success + self.failed + ended + self.refused
+    }
+}

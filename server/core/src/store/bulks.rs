@@ -1,0 +1,287 @@
+//! Bulks: one request for all devices of a group. What it made is kept with the commands themselves, so a bulk that
+//! was interrupted goes on with the devices that have no answer yet.
+
+use super::{BulkFailures, BulkProgress, RequestRecord, Snapshot, StoreError};
+use crate::access::{Caller, Permission, Reach};
+use async_trait::async_trait;
+use mdm_contract::{
+    decisions::Command,
+    time::Timestamp,
+    words::{Action, CommandId, ResetOptions},
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// Where a bulk stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BulkState {
+    /// Somebody else has to approve it.
+    WaitingForApproval,
+    /// It begins when the one who asked for it downloads the sheet of its passwords.
+    WaitingForDownload,
+    /// Commands are made.
+    Running,
+    /// Each device has its command, or is known to get none; some commands are pending.
+    WaitingForDevices,
+    /// Every command has its outcome.
+    Done,
+    /// No more commands are made; those that were made may be pending.
+    Cancelled,
+}
+
+/// On which terms the commands of a bulk are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BulkTerms {
+    /// Whether a command that is pending on a device is replaced; otherwise there is a conflict on that device.
+    pub replace_pending: bool,
+    /// In seconds: after that, a command that was not carried out has expired.
+    pub valid_for: Option<u64>,
+}
+
+/// A request for all devices of a group.
+#[derive(Clone, Debug)]
+pub struct Bulk {
+    /// Its id: later ones sort after earlier ones.
+    pub id: String,
+    /// Reset or remove.
+    pub action: Action,
+    /// Of which group.
+    pub group: String,
+    /// How many devices were in the group when it was asked for.
+    pub devices: u64,
+    /// Whether each device gets a password of its own, which is kept nowhere.
+    pub different_passwords: bool,
+    /// The one password of all, sealed by the host, until the bulk has ended.
+    pub sealed_password: Option<Vec<u8>>,
+    /// What else a reset does.
+    pub options: ResetOptions,
+    /// On which terms.
+    pub terms: BulkTerms,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who asked for it, as the audit trail names them.
+    pub requested_by: String,
+    /// Who is behind it: who asked, or who made the token that did.
+    pub principal: String,
+    /// The address that the request came from.
+    pub address: Option<String>,
+    /// When.
+    pub requested_at: Timestamp,
+    /// Who approved it.
+    pub approved_by: Option<String>,
+    /// Where it stands.
+    pub state: BulkState,
+    /// Who wants its pending commands to be cancelled, until they are.
+    pub taken_back_by: Option<String>,
+    /// When it was done or cancelled: see [`BulkState::has_ended`].
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A bulk goes from one state to another.
+#[derive(Clone, Debug)]
+pub struct BulkTurn {
+    /// Only if it stands here.
+    pub from: BulkState,
+    /// From now on it stands here.
+    pub to: BulkState,
+    /// When.
+    pub at: Timestamp,
+    /// Who approved it, if that is the turn.
+    pub approved_by: Option<String>,
+    /// Who wants its pending commands to be cancelled.
+    pub taken_back_by: Option<String>,
+    /// Only if no host holds its download.
+    pub if_unheld: bool,
+}
+
+impl BulkTurn {
+    /// A turn of which there is no more to say.
+    pub fn new(from: BulkState, to: BulkState, at: Timestamp) -> Self {
+        Self {
+            from,
+            to,
+            at,
+            approved_by: None,
+            taken_back_by: None,
+            if_unheld: false,
+        }
+    }
+}
+
+/// Why a device has no command of a bulk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct NoCommand {
+    /// Which problem, in a word.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What happened, and what to do next.
+    pub detail: String,
+}
+
+/// What became of a bulk on one device.
+#[derive(Clone, Debug)]
+pub struct BulkAnswer {
+    /// The device.
+    pub device: String,
+    /// What people call it.
+    pub name: String,
+    /// The command, or why there is none.
+    pub answer: Result<Command, NoCommand>,
+}
+
+impl BulkState {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::WaitingForApproval,
+        Self::WaitingForDownload,
+        Self::Running,
+        Self::WaitingForDevices,
+        Self::Done,
+        Self::Cancelled,
+    ];
+
+    /// As JSON and the store call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::WaitingForApproval => "waiting-for-approval",
+            Self::WaitingForDownload => "waiting-for-download",
+            Self::Running => "running",
+            Self::WaitingForDevices => "waiting-for-devices",
+            Self::Done => "done",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether no more commands are made.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::WaitingForDevices | Self::Done | Self::Cancelled)
+    }
+
+    /// Whether it goes to no other state.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Done | Self::Cancelled)
+    }
+}
+
+impl fmt::Display for BulkState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A word that is no state of a bulk.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no state of a bulk")]
+pub struct NoSuchState(String);
+
+impl FromStr for BulkState {
+    type Err = NoSuchState;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchState> {
+        let found = Self::ALL.into_iter().find(|it| it.word() == text);
+        found.ok_or_else(|| NoSuchState(text.to_owned()))
+    }
+}
+
+impl Bulk {
+    /// Its commands are asked for by whoever asked for it, who may do nothing else by it.
+    pub fn caller(&self) -> Caller {
+        Caller {
+            name: self.requested_by.clone(),
+            behind: Some(self.principal.clone()),
+            address: self.address.as_ref().and_then(|it| it.parse().ok()),
+            permissions: [Permission::ChangePassword].into(),
+            reach: Reach(Some([self.group.clone()].into())),
+            idempotency_key: None,
+        }
+    }
+}
+
+/// Bulks, and what they made.
+#[async_trait]
+pub trait Bulks: Send + Sync + 'static {
+    /// Makes a bulk.
+    async fn add_bulk(&self, bulk: Bulk, audit: RequestRecord) -> Result<(), StoreError>;
+
+    /// One bulk.
+    async fn bulk(&self, id: &str) -> Result<Option<Bulk>, StoreError>;
+
+    /// Up to `most` bulks of groups within this reach, before the id `before`, latest first.
+    async fn bulks(
+        &self,
+        reach: &Reach,
+        before: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Bulk>, StoreError>;
+
+    /// Up to `most` bulks that have something to do by themselves, oldest first.
+    async fn bulks_to_run(&self, most: u32) -> Result<Vec<Bulk>, StoreError>;
+
+    /// Up to `most` bulks that wait for devices and have no pending command any more, oldest first.
+    async fn bulks_answered(&self, most: u32) -> Result<Vec<Bulk>, StoreError>;
+
+    /// Those that wait for somebody, and were asked for before this time.
+    async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError>;
+
+    /// Those with different passwords that are running, and that no host holds: nobody downloads their sheets any
+    /// more. A store that has one host knows of none that holds them.
+    async fn bulks_unheld(&self) -> Result<Vec<Bulk>, StoreError>;
+
+    /// Somebody downloads the sheet of a bulk from this host, for so many milliseconds at least: by the store's
+    /// clock, as those of hosts differ.
+    async fn hold_bulk(&self, id: &str, milliseconds: u32) -> Result<(), StoreError>;
+
+    /// Lets a bulk go on. Once it is over, its password is forgotten. False: it does not stand where the turn
+    /// begins.
+    async fn turn_bulk(
+        &self,
+        id: &str,
+        turn: BulkTurn,
+        audit: RequestRecord,
+    ) -> Result<bool, StoreError>;
+
+    /// Notes that the pending commands of a bulk have been cancelled.
+    async fn bulk_has_taken_back(&self, id: &str) -> Result<(), StoreError>;
+
+    /// Up to `most` devices of a bulk's group after the id `after` that have no answer of it yet, by id.
+    async fn bulk_to_do(
+        &self,
+        bulk: &Bulk,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Snapshot>, StoreError>;
+
+    /// Notes why a device has no command of a bulk, unless it has one.
+    async fn add_no_command(
+        &self,
+        bulk: &str,
+        device: &str,
+        why: NoCommand,
+    ) -> Result<(), StoreError>;
+
+    /// Up to `most` answers after the device `after`, by the device's id: all, or of those where it came to
+    /// nothing.
+    async fn bulk_answers(
+        &self,
+        bulk: &str,
+        only_failures: bool,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<BulkAnswer>, StoreError>;
+
+    /// Up to `most` pending commands of a bulk after the device `after`, by the device's id.
+    async fn bulk_pending(
+        &self,
+        bulk: &str,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<(String, CommandId)>, StoreError>;
+
+    /// How far a bulk is.
+    async fn bulk_progress(&self, bulk: &str) -> Result<BulkProgress, StoreError>;
+
+    /// The `most` frequent reasons why a bulk came to nothing on devices.
+    async fn bulk_failures(&self, bulk: &str, most: u32) -> Result<Vec<BulkFailures>, StoreError>;
+}

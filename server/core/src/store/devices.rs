@@ -1,0 +1,139 @@
+//! Devices and their commands: a call reads a [`Snapshot`] and writes one [`Commit`], guarded by the device's version.
+
+use super::{RequestRecord, StatusWord, StoreError};
+use crate::change::Change;
+use async_trait::async_trait;
+use mdm_agent_protocol::{
+    sealing::{PublicKey, Sealed},
+    signing_key::VerifyingKey,
+};
+use mdm_contract::{
+    decisions::{Command, Device},
+    time::Timestamp,
+    words::CommandId,
+};
+
+/// What the store knows of a device at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The device, as plugins see it.
+    pub device: Device,
+    /// What people call it.
+    pub name: String,
+    /// Passwords are sealed to this key.
+    pub public_key: PublicKey,
+    /// Its agent signs with the other half of this key, or did until the device was revoked.
+    pub signing_key: VerifyingKey,
+    /// When it enrolled.
+    pub enrolled_at: Timestamp,
+    /// When an admin revoked it; none: it is trusted.
+    pub revoked_at: Option<Timestamp>,
+    /// It grows with every change; a commit names the one that it was decided on.
+    pub version: i64,
+    /// Until when its agent waits for news at another replica of the host, as far as is known.
+    pub in_contact_until: Option<Timestamp>,
+    /// Its command in flight.
+    pub pending: Option<Command>,
+    /// Its latest command.
+    pub latest: Option<Command>,
+}
+
+impl Snapshot {
+    /// The status of the device: the same that lists and counts go by.
+    pub fn status(&self) -> StatusWord {
+        match (self.revoked_at, &self.latest) {
+            (Some(_), _) => StatusWord::Revoked,
+            (None, Some(latest)) => StatusWord::from(&latest.status),
+            (None, None) => StatusWord::None,
+        }
+    }
+}
+
+/// What one call decided: written as a whole or not at all.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Which device.
+    pub device: String,
+    /// The version of the snapshot that the decision rests on.
+    pub version: i64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What changes, in order.
+    pub changes: Vec<Change>,
+    /// The bulk that its command is part of.
+    pub bulk: Option<String>,
+    /// The record of the request; none for what an agent tells of its device.
+    pub audit: Option<RequestRecord>,
+}
+
+/// A pending command whose time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// Its device.
+    pub device: String,
+    /// The command.
+    pub command: CommandId,
+    /// When its time was over.
+    pub expires_at: Timestamp,
+}
+
+/// The commands that are pending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PendingCommands {
+    /// How many there are.
+    pub number: i64,
+    /// When the oldest of them was asked for.
+    pub oldest: Option<Timestamp>,
+}
+
+/// A pending command in the outbox.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The command.
+    pub command: Command,
+    /// What the device is to open; none once the device was revoked.
+    pub sealed: Option<Sealed>,
+    /// It is from before a restore, and delivered to no device until an admin decides.
+    pub is_held: bool,
+}
+
+/// Devices, their commands and what waits for them.
+#[async_trait]
+pub trait Devices: Send + Sync + 'static {
+    /// A device with its latest command and the one in flight.
+    async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>, StoreError>;
+
+    /// A device with what waits for it, oldest first: all that a sync looks at.
+    async fn snapshot_with_outbox(
+        &self,
+        device: &str,
+    ) -> Result<Option<(Snapshot, Vec<Delivery>)>, StoreError> {
+        let Some(snapshot) = self.snapshot(device).await? else {
+            return Ok(None);
+        };
+        Ok(Some((snapshot, self.outbox(device).await?)))
+    }
+
+    /// A command, if it is this device's.
+    async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError>;
+
+    /// The latest `most` commands of a device, latest first.
+    async fn history(&self, device: &str, most: u32) -> Result<Vec<Command>, StoreError>;
+
+    /// A device's pending commands, oldest first.
+    async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError>;
+
+    /// How many commands are pending, and since when.
+    async fn pending_commands(&self) -> Result<PendingCommands, StoreError>;
+
+    /// Up to `most` pending commands whose time is over at `now`, by when it was, after this one.
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        after: Option<&Overdue>,
+        most: u32,
+    ) -> Result<Vec<Overdue>, StoreError>;
+
+    /// Writes what a call decided, durably, or nothing.
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
+}

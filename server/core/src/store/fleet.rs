@@ -1,0 +1,237 @@
+//! All devices together: which of them somebody wants to see, and how many there are.
+
+use super::{Snapshot, StoreError};
+use crate::access::Reach;
+use async_trait::async_trait;
+use mdm_contract::{
+    decisions::Status,
+    time::Timestamp,
+    words::{Failure, ManagementMode},
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+use utoipa::ToSchema;
+
+/// The status of a device, without a reason: that of its latest command, unless the device was revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatusWord {
+    /// It never had a command.
+    None,
+    /// It is to carry it out.
+    Pending,
+    /// It did it.
+    Success,
+    /// The device could not do it.
+    Failed,
+    /// An admin took it back before the device answered.
+    Cancelled,
+    /// Its time was over before the device answered.
+    Expired,
+    /// Another command replaced it before the device answered.
+    Superseded,
+    /// An admin revoked the device: nothing reaches it any more.
+    Revoked,
+}
+
+impl StatusWord {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::None,
+        Self::Pending,
+        Self::Success,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Superseded,
+        Self::Revoked,
+    ];
+
+    /// As JSON and the store call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Pending => "pending",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl From<&Status> for StatusWord {
+    /// The host ends commands, too: that is no failure of the device.
+    fn from(status: &Status) -> Self {
+        match status {
+            Status::Pending => Self::Pending,
+            Status::Success => Self::Success,
+            Status::Failed(Failure::Cancelled) => Self::Cancelled,
+            Status::Failed(Failure::Expired) => Self::Expired,
+            Status::Failed(Failure::Superseded(_)) => Self::Superseded,
+            Status::Failed(_) => Self::Failed,
+        }
+    }
+}
+
+impl fmt::Display for StatusWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A word that is no status of a device.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no status of a device: it is none, pending, success, failed, cancelled, expired, superseded or revoked"
+)]
+pub struct NoStatus(String);
+
+impl FromStr for StatusWord {
+    type Err = NoStatus;
+
+    fn from_str(text: &str) -> Result<Self, NoStatus> {
+        let found = Self::ALL.into_iter().find(|it| it.word() == text);
+        found.ok_or_else(|| NoStatus(text.to_owned()))
+    }
+}
+
+/// Which devices are wanted: those that fit all that is said here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceFilter {
+    /// Part of the name or of the id, in capital or small letters.
+    pub search: Option<String>,
+    /// The status.
+    pub status: Option<StatusWord>,
+    /// Whether the policy is overridden.
+    pub is_overridden: Option<bool>,
+    /// A group that they are in.
+    pub group: Option<String>,
+    /// How they are managed.
+    pub management_mode: Option<ManagementMode>,
+    /// The last sync was then or later.
+    pub synced_since: Option<Timestamp>,
+    /// The last sync was earlier than this.
+    pub synced_before: Option<Timestamp>,
+    /// Whether they were revoked.
+    pub is_revoked: Option<bool>,
+}
+
+impl DeviceFilter {
+    /// By which name these devices are counted already, whoever reaches so far: that of a group, or '' for all. None:
+    /// they are not.
+    pub fn counted_by(&self, reach: &Reach) -> Option<String> {
+        let group_alone = Self {
+            group: self.group.clone(),
+            ..Self::default()
+        };
+        if *self != group_alone {
+            return None;
+        }
+        match (&self.group, &reach.0) {
+            (None, None) => Some(String::new()),
+            (Some(group), _) if reach.includes_group(group) => Some(group.clone()),
+            (None, Some(groups)) if groups.len() == 1 => groups.first().cloned(),
+            _ => None,
+        }
+    }
+}
+
+/// What a search for a device looks through.
+pub fn found_by(name: &str, id: &str) -> String {
+    format!("{name}\n{id}").to_lowercase()
+}
+
+/// How many devices there are. Each has one status; those that were revoked are counted as that alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FleetSummary {
+    /// In all.
+    pub devices: u64,
+    /// That never had a command.
+    pub none: u64,
+    /// Whose latest command is pending.
+    pub pending: u64,
+    /// Whose latest command has succeeded.
+    pub success: u64,
+    /// Whose latest command the device could not carry out.
+    pub failed: u64,
+    /// Whose latest command an admin cancelled.
+    pub cancelled: u64,
+    /// Whose latest command has expired.
+    pub expired: u64,
+    /// Whose latest command another one replaced.
+    pub superseded: u64,
+    /// That were revoked.
+    pub revoked: u64,
+    /// Whose policy is overridden.
+    pub overridden: u64,
+}
+
+impl FleetSummary {
+    /// How many have this status.
+    pub fn of(&self, status: StatusWord) -> u64 {
+        match status {
+            StatusWord::None => self.none,
+            StatusWord::Pending => self.pending,
+            StatusWord::Success => self.success,
+            StatusWord::Failed => self.failed,
+            StatusWord::Cancelled => self.cancelled,
+            StatusWord::Expired => self.expired,
+            StatusWord::Superseded => self.superseded,
+            StatusWord::Revoked => self.revoked,
+        }
+    }
+
+    /// Counts so many more of this kind.
+    pub fn add(&mut self, status: StatusWord, is_overridden: bool, devices: u64) {
+        self.devices += devices;
+        if is_overridden {
+            self.overridden += devices;
+        }
+        let count = match status {
+            StatusWord::None => &mut self.none,
+            StatusWord::Pending => &mut self.pending,
+            StatusWord::Success => &mut self.success,
+            StatusWord::Failed => &mut self.failed,
+            StatusWord::Cancelled => &mut self.cancelled,
+            StatusWord::Expired => &mut self.expired,
+            StatusWord::Superseded => &mut self.superseded,
+            StatusWord::Revoked => &mut self.revoked,
+        };
+        *count += devices;
+    }
+}
+
+/// A group of devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// How many devices are in it.
+    pub devices: u64,
+}
+
+/// All devices together. Whoever asks says how far it reaches: no device beyond that is told of or counted.
+#[async_trait]
+pub trait Fleet: Send + Sync + 'static {
+    /// Up to `most` devices after the id `after`, in the order of their ids.
+    async fn devices(
+        &self,
+        reach: &Reach,
+        filter: &DeviceFilter,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Snapshot>, StoreError>;
+
+    /// How many devices there are.
+    async fn summary(
+        &self,
+        reach: &Reach,
+        filter: &DeviceFilter,
+    ) -> Result<FleetSummary, StoreError>;
+
+    /// The groups that have devices, by their names.
+    async fn groups(&self, reach: &Reach) -> Result<Vec<Group>, StoreError>;
+}

@@ -1,0 +1,73 @@
+//! Stored responses of requests with an idempotency key. Each is written by the transaction of what its request made:
+//! both are there, or neither.
+
+use super::StoreError;
+use crate::audit::AuditEntry;
+use async_trait::async_trait;
+use mdm_contract::time::Timestamp;
+
+/// How long a response is stored, in milliseconds. After that, its key is free.
+pub const RESPONSE_RETENTION: u64 = 24 * 3600 * 1000;
+
+/// How many expired responses each new one deletes at most: more than one, so that none piles up, and few, so that
+/// nobody waits for it. Those that no new one follows are deleted by the clock.
+pub const EXPIRED_PER_INSERT: u32 = 16;
+
+/// The response of a request with an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredResponse {
+    /// The caller, as the audit trail names it.
+    pub caller: String,
+    /// The key, unique for the caller.
+    pub key: String,
+    /// A digest of the request, by a key of the host: the request may contain a password.
+    pub request: [u8; 32],
+    /// What the request made, sealed by the host: it may contain a secret.
+    pub response: Vec<u8>,
+    /// When the request was executed.
+    pub created_at: Timestamp,
+}
+
+impl StoredResponse {
+    /// A response under the same key from before this time has expired.
+    pub fn expired_before(&self) -> Timestamp {
+        self.created_at.saturating_sub(RESPONSE_RETENTION)
+    }
+}
+
+/// What a transaction writes about the request behind it.
+#[derive(Clone, Debug)]
+pub struct RequestRecord {
+    /// The line in the audit trail.
+    pub entry: AuditEntry,
+    /// The response, if the request has an idempotency key. Errors with [`StoreError::IdempotencyKeyTaken`] if there
+    /// is one under this key.
+    pub response: Option<StoredResponse>,
+}
+
+impl From<AuditEntry> for RequestRecord {
+    /// The record of a request without an idempotency key.
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            entry,
+            response: None,
+        }
+    }
+}
+
+/// Stored responses of requests with an idempotency key.
+#[async_trait]
+pub trait IdempotencyKeys: Send + Sync + 'static {
+    /// The response under this key of this caller. It may have expired.
+    async fn stored_response(
+        &self,
+        caller: &str,
+        key: &str,
+    ) -> Result<Option<StoredResponse>, StoreError>;
+
+    /// Stores the response of a request that had nothing to change.
+    async fn store_response(&self, response: StoredResponse) -> Result<(), StoreError>;
+
+    /// Deletes up to `most` responses of requests from before this time, oldest first. Returns how many there were.
+    async fn delete_responses(&self, before: Timestamp, most: u32) -> Result<u64, StoreError>;
+}

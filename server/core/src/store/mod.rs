@@ -1,0 +1,178 @@
+//! The store: devices, commands, the outbox, policies, the audit trail, and who may call.
+//!
+//! A call reads a [`Snapshot`] and writes one [`Commit`], guarded by the device's version. Nothing
+//! else writes to a device, so any database that can compare and set can be a store.
+
+mod accounts;
+mod audit_trail;
+pub mod bulk_progress;
+mod bulks;
+mod devices;
+mod enrollment;
+mod fleet;
+mod idempotency;
+mod lifecycle;
+mod plugin_choices;
+mod probe;
+mod replicas;
+mod restores;
+pub mod schema;
+mod tokens;
+mod wake_ups;
+mod webhooks;
+
+pub use accounts::{Accounts, NewInvitation, Session, User, UserChange, totp_cleared};
+pub use audit_trail::{AuditFilter, AuditTrail};
+pub use bulk_progress::{BulkFailures, BulkProgress};
+pub use bulks::{Bulk, BulkAnswer, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand};
+pub use devices::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot};
+pub use enrollment::{AgentKey, Enrollment, NewDevice};
+pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord, found_by};
+pub use idempotency::{
+    EXPIRED_PER_INSERT, IdempotencyKeys, RESPONSE_RETENTION, RequestRecord, StoredResponse,
+};
+pub use lifecycle::Lifecycle;
+pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
+pub use probe::Probe;
+pub use replicas::{CallCount, Changes, Heard, Lead, NotTaken, Replicas};
+pub use restores::{RestoreState, Restores};
+pub use tokens::{ApiToken, TokenChange, Tokens, not_made, token_ended};
+pub use wake_ups::{FIRST_PAUSE, LONGEST_PAUSE, WakeUps};
+pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webhooks};
+
+use std::sync::Arc;
+
+/// Why the store did not do as it was asked. Nothing was written then, unless it is `Failed`.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The device has changed since the snapshot was taken. Take another and decide again.
+    #[error("the device was changed by someone else at the same time")]
+    Conflict,
+    /// The bulk that a command was to be part of is not running.
+    #[error("the bulk was cancelled: no more commands of it are made")]
+    BulkOver,
+    /// The device has a command of the bulk already.
+    #[error("the device has a command of this bulk already, and gets no second one")]
+    BulkAnswered,
+    /// There is a response under the idempotency key of the request: another request with it was committed first.
+    #[error(
+        "another request with the same Idempotency-Key was executed at the same time: send it again"
+    )]
+    IdempotencyKeyTaken,
+    /// A device would have two pending commands.
+    #[error(
+        "device {0} has a pending command, and a device has one at most: nothing was written. Cancel or replace it"
+    )]
+    CommandPending(String),
+    /// The store has more to do than it can: nothing is broken.
+    #[error("the store is busy: {0}. Try again in a moment")]
+    Busy(Busy),
+    /// Another replica leads, so what this one was about to write as the leader was not written.
+    #[error("another replica leads now, and does what this one was about to do")]
+    NotLeader,
+    /// A newer host has made the tables.
+    #[error(
+        "the tables of the database have form {form}, and this host knows forms up to {known}: run a newer host"
+    )]
+    Newer {
+        /// Which form they have.
+        form: i64,
+        /// The newest form that this host knows.
+        known: usize,
+    },
+    /// The tables are not those that this version makes.
+    #[error(
+        "the tables of the database are not those that this version makes: {0}. Start the version that made them, restore \
+         a backup that this version made, or begin with a new and empty database"
+    )]
+    OtherSchema(String),
+    /// The database refused or failed. What was to be written may have been all the same, if only the answer to its
+    /// commit was lost: look again before it is done a second time.
+    #[error("the store failed: {0}. Check the database and its disk, then try again")]
+    Failed(String),
+}
+
+/// What a busy store is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Busy {
+    /// All connections to the database are in use.
+    #[error("all {0} connections to the database are in use")]
+    Connections(usize),
+    /// Another transaction holds a lock.
+    #[error("another transaction holds a lock that this one needs")]
+    Locked,
+}
+
+impl Busy {
+    fn in_public(self) -> &'static str {
+        match self {
+            Self::Connections(_) => "the store is busy: all connections to the database are in use",
+            Self::Locked => "the store is busy: another transaction holds its lock",
+        }
+    }
+}
+
+/// A store that several hosts may share.
+pub trait Shared: Send + Sync + 'static {
+    /// What its hosts share beside what it keeps; none: it has one host.
+    fn replicas(&self) -> Option<Arc<dyn Replicas>>;
+}
+
+impl StoreError {
+    /// What strangers may hear of it: no address, no name, no path.
+    pub fn in_public(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "the store can't be read or written: the host's log says why",
+            Self::Newer { .. } => "the database is that of a newer host",
+            Self::OtherSchema(_) => {
+                "the tables of the database are not those of this version: the host's log says which differ"
+            }
+            Self::Busy(busy) => busy.in_public(),
+            Self::Conflict
+            | Self::BulkOver
+            | Self::BulkAnswered
+            | Self::IdempotencyKeyTaken
+            | Self::CommandPending(_)
+            | Self::NotLeader => "the store is in use",
+        }
+    }
+}
+
+/// All that a host keeps.
+pub trait Store:
+    Accounts
+    + AuditTrail
+    + Bulks
+    + Devices
+    + Enrollment
+    + Fleet
+    + IdempotencyKeys
+    + Lifecycle
+    + PluginChoices
+    + Probe
+    + Restores
+    + Shared
+    + Tokens
+    + WakeUps
+    + Webhooks
+{
+}
+
+impl<S> Store for S where
+    S: Accounts
+        + AuditTrail
+        + Bulks
+        + Devices
+        + Enrollment
+        + Fleet
+        + IdempotencyKeys
+        + Lifecycle
+        + PluginChoices
+        + Probe
+        + Restores
+        + Shared
+        + Tokens
+        + WakeUps
+        + Webhooks
+{
+}

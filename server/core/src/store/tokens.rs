@@ -1,0 +1,111 @@
+//! Tokens: what programs call with.
+
+use super::{RequestRecord, StoreError};
+use crate::{
+    access::{Permission, Reach, Role},
+    audit::AuditEntry,
+    token::TokenDigest,
+};
+use async_trait::async_trait;
+use mdm_contract::time::Timestamp;
+use std::collections::BTreeSet;
+
+/// What a program calls with. The token itself is kept as a digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiToken {
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub permissions: BTreeSet<Permission>,
+    /// To which devices.
+    pub reach: Reach,
+    /// The user for whom it acts: it can do no more than they may, and ends with them. None: the host's own machine
+    /// made it, or a token without a user did.
+    pub owner: Option<String>,
+    /// Since when there is this token.
+    pub created_at: Timestamp,
+    /// Until when it counts; none: until it is taken back.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl ApiToken {
+    /// The same token, as far as a user of this role and reach may do what it can.
+    pub fn limited_to(mut self, role: Role, reach: &Reach) -> Self {
+        let theirs = role.permissions();
+        self.permissions.retain(|it| theirs.contains(it));
+        self.reach = self.reach.intersection(reach);
+        self
+    }
+}
+
+/// What came of a change of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenChange {
+    /// It was done.
+    Done,
+    /// There is no token of this name.
+    Unknown,
+    /// There is a token of this name already.
+    NameTaken,
+    /// There is no such user, who was to be its owner.
+    UnknownOwner,
+}
+
+/// What programs call with. What changes something has its line in the audit trail.
+#[async_trait]
+pub trait Tokens: Send + Sync + 'static {
+    /// All tokens, by name, with what they were made for.
+    async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError>;
+
+    /// What this token may do at this moment, if it counts: no more than its owner.
+    async fn api_token(
+        &self,
+        token: TokenDigest,
+        now: Timestamp,
+    ) -> Result<Option<ApiToken>, StoreError>;
+
+    /// Makes a token.
+    async fn add_api_token(
+        &self,
+        token: TokenDigest,
+        about: ApiToken,
+        audit: RequestRecord,
+    ) -> Result<TokenChange, StoreError>;
+
+    /// Makes a token in place of the one of its name, if there is one. Either both happen, or neither.
+    async fn replace_api_token(
+        &self,
+        token: TokenDigest,
+        about: ApiToken,
+        removed: RequestRecord,
+        added: RequestRecord,
+    ) -> Result<(), StoreError>;
+
+    /// Gives a token another owner.
+    async fn set_token_owner(
+        &self,
+        name: &str,
+        owner: &str,
+        audit: RequestRecord,
+    ) -> Result<TokenChange, StoreError>;
+
+    /// Takes a token back. Returns `false` if there is none of this name.
+    async fn remove_api_token(&self, name: &str, audit: RequestRecord) -> Result<bool, StoreError>;
+}
+
+/// The line in the audit trail of a token that ends with its owner.
+pub fn token_ended(token: &str, owner: &str, removed: &AuditEntry) -> AuditEntry {
+    AuditEntry {
+        action: "remove-token".to_owned(),
+        detail: Some(format!("{token}: its owner {owner} was removed")),
+        ..removed.clone()
+    }
+}
+
+/// A token whose digest another one has: its maker has to draw another.
+pub fn not_made(token: &ApiToken) -> StoreError {
+    let name = &token.name;
+    StoreError::Failed(format!(
+        "the token `{name}` was not made: there is one with the same digest"
+    ))
+}

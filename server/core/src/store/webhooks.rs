@@ -1,0 +1,211 @@
+//! Webhooks, the events that wait for them, and how far each of them is. An event is written once, in the
+//! transaction of its change and only where somebody wants to know; each webhook has its own place among them.
+
+use super::{RequestRecord, StoreError, StoredResponse};
+use crate::{
+    access::{NoSuchWord, Reach},
+    event::{Event, EventKind},
+};
+use async_trait::async_trait;
+use mdm_contract::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+/// Whether events are delivered to a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WebhookState {
+    /// They are.
+    Active,
+    /// An admin has paused it: it misses what happens meanwhile.
+    Paused,
+    /// Its receiver said that it is there no more (410).
+    Gone,
+}
+
+impl WebhookState {
+    const ALL: [Self; 3] = [Self::Active, Self::Paused, Self::Gone];
+
+    /// As JSON and texts call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+impl fmt::Display for WebhookState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for WebhookState {
+    type Err = NoSuchWord;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchWord> {
+        NoSuchWord::find(&Self::ALL, Self::word, text)
+    }
+}
+
+/// Who is told of what.
+#[derive(Clone)]
+pub struct Webhook {
+    /// Its id.
+    pub id: String,
+    /// Where events are sent to.
+    pub url: String,
+    /// Of which kinds; empty: of all.
+    pub events: BTreeSet<EventKind>,
+    /// About which devices.
+    pub reach: Reach,
+    /// What messages are signed with, sealed by the host.
+    pub secret: Vec<u8>,
+    /// The secret before, and until when messages are signed with it as well.
+    pub former_secret: Option<(Vec<u8>, Timestamp)>,
+    /// Since when there is this webhook.
+    pub created_at: Timestamp,
+    /// Whether events are delivered to it.
+    pub state: WebhookState,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// How far a webhook is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The number of the last event that it is done with.
+    pub done: u64,
+    /// How many attempts in a row have failed.
+    pub failures: u32,
+    /// When the first of them failed.
+    pub failing_since: Option<Timestamp>,
+    /// Nothing is sent before.
+    pub next_try: Timestamp,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttemptResult {
+    /// The receiver has taken the message.
+    Delivered,
+    /// It has not; the message is sent again.
+    Failed,
+    /// It has not for so long that the message is not sent again.
+    GivenUp,
+    /// The receiver said that it is there no more.
+    Gone,
+}
+
+impl AttemptResult {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Delivered, Self::Failed, Self::GivenUp, Self::Gone];
+
+    /// As JSON and texts call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::GivenUp => "given-up",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+impl fmt::Display for AttemptResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for AttemptResult {
+    type Err = NoSuchWord;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchWord> {
+        NoSuchWord::find(&Self::ALL, Self::word, text)
+    }
+}
+
+/// One attempt to deliver a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When.
+    pub at: Timestamp,
+    /// What receivers know the message by.
+    pub message: String,
+    /// What it told of.
+    pub kind: String,
+    /// What came of it.
+    pub result: AttemptResult,
+    /// The HTTP status of the answer; none: there was no answer.
+    pub status: Option<u16>,
+    /// Why it failed, in words.
+    pub error: Option<String>,
+    /// When it is tried again.
+    pub next_try: Option<Timestamp>,
+}
+
+/// Who is told of what. What an admin changes has its line in the audit trail.
+#[async_trait]
+pub trait Webhooks: Send + Sync + 'static {
+    /// All webhooks, oldest first.
+    async fn webhooks(&self) -> Result<Vec<Webhook>, StoreError>;
+
+    /// One webhook.
+    async fn webhook(&self, id: &str) -> Result<Option<Webhook>, StoreError>;
+
+    /// Makes a webhook: it is told of what happens from now on.
+    async fn add_webhook(&self, webhook: Webhook, audit: RequestRecord) -> Result<(), StoreError>;
+
+    /// Pauses a webhook, or lets it be told of what happens from now on. False: there is none of this id.
+    async fn set_webhook_state(
+        &self,
+        id: &str,
+        state: WebhookState,
+        audit: RequestRecord,
+    ) -> Result<bool, StoreError>;
+
+    /// Changes a webhook's secret; the one before counts until then. False: there is none of this id.
+    async fn set_webhook_secret(
+        &self,
+        id: &str,
+        secret: Vec<u8>,
+        former_until: Timestamp,
+        audit: RequestRecord,
+    ) -> Result<bool, StoreError>;
+
+    /// Removes a webhook. False: there is none of this id.
+    async fn remove_webhook(&self, id: &str, audit: RequestRecord) -> Result<bool, StoreError>;
+
+    /// Active webhooks that events wait for, and whose time has come, those that wait longest first.
+    async fn due_webhooks(&self, now: Timestamp) -> Result<Vec<String>, StoreError>;
+
+    /// Up to `most` events after this number, in their order.
+    async fn events(&self, after: u64, most: u32) -> Result<Vec<Event>, StoreError>;
+
+    /// Notes an attempt, if there was one, and how far the webhook is now; forgets the events that every active
+    /// webhook is done with. False: the webhook is not active any more, and nothing was noted.
+    async fn note_attempt(
+        &self,
+        webhook: &str,
+        attempt: Option<Attempt>,
+        progress: Progress,
+        state: WebhookState,
+    ) -> Result<bool, StoreError>;
+
+    /// Notes a message that was sent on request, with the response if that has an idempotency key, and when events are
+    /// to be sent again; none: as before.
+    async fn note_test(
+        &self,
+        webhook: &str,
+        attempt: Attempt,
+        next_try: Option<Timestamp>,
+        response: Option<StoredResponse>,
+    ) -> Result<(), StoreError>;
+
+    /// The latest `most` attempts, latest first.
+    async fn attempts(&self, webhook: &str, most: u32) -> Result<Vec<Attempt>, StoreError>;
+}

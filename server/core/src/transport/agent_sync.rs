@@ -1,0 +1,168 @@
+//! Agents that sync by long poll: a sync that finds no news waits here until there is some.
+
+use super::Transport;
+use mdm_contract::decisions::Capabilities;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+/// How long a device counts as in contact after a sync that waited was answered: it carries out what
+/// it got, and syncs again.
+pub const BETWEEN_SYNCS: Duration = Duration::from_secs(5);
+
+/// The devices in contact.
+#[derive(Default)]
+pub struct AgentSync {
+    devices: Arc<Mutex<HashMap<String, Presence>>>,
+}
+
+struct Presence {
+    /// Counts the news; its receivers are the syncs that wait.
+    news: watch::Sender<u64>,
+    /// How many of them are ready to wait for news, and so in contact for longer than a moment.
+    waiting: usize,
+    /// When one that was ready to wait got its answer: the agent comes back for more.
+    answered: Option<Instant>,
+}
+
+/// A sync that is under way.
+pub struct Contact {
+    device: String,
+    devices: Arc<Mutex<HashMap<String, Presence>>>,
+    news: watch::Receiver<u64>,
+    is_ready_to_wait: bool,
+    is_answered: bool,
+}
+
+impl AgentSync {
+    /// There may be news for any device.
+    pub fn wake_all(&self) {
+        for presence in lock(&self.devices).values() {
+            presence.news.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// A device syncs, and is ready to wait for news, or only passes by. News from this moment on will wake it.
+    pub fn contact(&self, device: &str, is_ready_to_wait: bool) -> Contact {
+        let mut devices = lock(&self.devices);
+        let presence = devices
+            .entry(device.to_owned())
+            .or_insert_with(|| Presence {
+                news: watch::Sender::new(0),
+                waiting: 0,
+                answered: None,
+            });
+        presence.waiting += usize::from(is_ready_to_wait);
+        Contact {
+            device: device.to_owned(),
+            devices: Arc::clone(&self.devices),
+            news: presence.news.subscribe(),
+            is_ready_to_wait,
+            is_answered: false,
+        }
+    }
+}
+
+impl Contact {
+    /// Returns when there has been news since this was called last, or since the sync began.
+    pub async fn news(&mut self) {
+        if self.news.changed().await.is_err() {
+            // No more news can come; the sync ends by its own time.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The sync is answered.
+    pub fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Contact {
+    fn drop(&mut self) {
+        let mut devices = lock(&self.devices);
+        if let Some(presence) = devices.get_mut(&self.device) {
+            if self.is_ready_to_wait {
+                presence.waiting -= 1;
+                presence.answered = self.is_answered.then(Instant::now);
+            }
+            // This sync is still among the receivers.
+            if presence.answered.is_none() && presence.news.receiver_count() == 1 {
+                devices.remove(&self.device);
+            }
+        }
+    }
+}
+
+impl Transport for AgentSync {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            lock_now: true,
+            require_entry: true,
+            no_credentials_on_boot: true,
+            expiry: true,
+        }
+    }
+
+    fn is_online(&self, device: &str) -> bool {
+        lock(&self.devices).get(device).is_some_and(|presence| {
+            presence.waiting > 0
+                || presence
+                    .answered
+                    .is_some_and(|at| at.elapsed() < BETWEEN_SYNCS)
+        })
+    }
+
+    fn wake(&self, device: &str) {
+        if let Some(presence) = lock(&self.devices).get(device) {
+            presence.news.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+fn lock(devices: &Mutex<HashMap<String, Presence>>) -> MutexGuard<'_, HashMap<String, Presence>> {
+    devices.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn news_that_comes_between_two_looks_is_not_missed() {
+        let transport = AgentSync::default();
+        let mut contact = transport.contact("a", true);
+        transport.wake("a");
+        contact.news().await;
+        let waited = tokio::time::timeout(Duration::from_millis(20), contact.news()).await;
+        assert!(waited.is_err(), "the same news came twice");
+    }
+
+    #[tokio::test]
+    async fn every_sync_of_a_device_is_woken_also_beside_one_that_nobody_reads_any_more() {
+        let transport = AgentSync::default();
+        let _stale = transport.contact("a", true);
+        let mut fresh = transport.contact("a", true);
+        transport.wake("a");
+        fresh.news().await;
+    }
+
+    #[test]
+    fn a_device_is_online_while_it_waits_and_shortly_after_an_answer_and_not_when_cut_off() {
+        let transport = AgentSync::default();
+        assert!(!transport.is_online("a"));
+        let contact = transport.contact("a", true);
+        assert!(transport.is_online("a"));
+        drop(contact);
+        assert!(!transport.is_online("a"));
+        let passing = transport.contact("a", false);
+        assert!(!transport.is_online("a"), "it only passes by");
+        passing.answered();
+        assert!(!transport.is_online("a"));
+        transport.contact("a", true).answered();
+        assert!(transport.is_online("a"));
+    }
+}

@@ -1,0 +1,278 @@
+//! The admin's routes about one device, or the devices of a group.
+
+use super::{
+    auth::By,
+    body::Body,
+    document::{DEVICES, PASSWORDS},
+    if_match::{IfMatch, Tagged, tagged},
+    model::{DeviceView, EnrollmentTokenView, StatusView},
+    parts::Path,
+    problem::ApiError,
+};
+use axum::{Json, extract::State, http::StatusCode};
+use mdm_contract::{
+    decisions::{DeviceOutlook, Terms},
+    words::Policy,
+};
+use mdm_server_core::{
+    access::Caller,
+    audit::AuditEntry,
+    service::{CommandAnswer, Request, Reset, Service, tag},
+};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+type Host = State<Arc<Service>>;
+type Answer<T> = Result<Json<T>, ApiError>;
+type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
+
+/// The most lines of the audit trail.
+const MOST: u32 = 500;
+/// An enrollment token's validity unless told otherwise, in seconds.
+const ONE_DAY: u64 = 24 * 3600;
+
+async fn device_view(host: &Service, by: &Caller, device: &str) -> Tagged<DeviceView> {
+    let (snapshot, is_online) = host.device(by, device).await?;
+    Ok(tagged(&tag(&snapshot), (snapshot, is_online).into()))
+}
+
+/// A device.
+#[utoipa::path(
+    get,
+    path = "/devices/{device}",
+    tag = DEVICES,
+    responses((status = 200, body = DeviceView)),
+)]
+pub(super) async fn device(
+    By(by): By,
+    host: Host,
+    Path(device): Path<String>,
+) -> Tagged<DeviceView> {
+    device_view(&host, &by, &device).await
+}
+
+/// Who did what to a device, latest first: at most 500 lines.
+#[utoipa::path(
+    get,
+    path = "/devices/{device}/audit",
+    tag = DEVICES,
+    responses((status = 200, body = Vec<AuditEntry>)),
+)]
+pub(super) async fn audit(
+    By(by): By,
+    host: Host,
+    Path(device): Path<String>,
+) -> Answer<Vec<AuditEntry>> {
+    Ok(Json(host.device_audit(&by, &device, MOST).await?))
+}
+
+/// Applies a policy to a device.
+#[utoipa::path(
+    put,
+    path = "/devices/{device}/policy",
+    tag = DEVICES,
+    request_body = Policy,
+    params(IfMatch),
+    responses((status = 200, body = DeviceView)),
+)]
+pub(super) async fn set_policy(
+    By(by): By,
+    host: Host,
+    Path(device): Path<String>,
+    if_match: IfMatch,
+    Body(policy): Body<Policy>,
+) -> Tagged<DeviceView> {
+    host.set_policy(&by, if_match.of(&device), Some(policy))
+        .await?;
+    device_view(&host, &by, &device).await
+}
+
+/// Clears the policy of a device.
+#[utoipa::path(
+    delete,
+    path = "/devices/{device}/policy",
+    tag = DEVICES,
+    params(IfMatch),
+    responses((status = 200, body = DeviceView)),
+)]
+pub(super) async fn clear_policy(
+    By(by): By,
+    host: Host,
+    Path(device): Path<String>,
+    if_match: IfMatch,
+) -> Tagged<DeviceView> {
+    host.set_policy(&by, if_match.of(&device), None).await?;
+    device_view(&host, &by, &device).await
+}
+
+/// How a device is revoked.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Revocation {
+    /// Why, for the audit trail.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// Trusts a device no more.
+///
+/// Its agent gets in no more, a pending command is taken back, and the sealed passwords that wait for it are destroyed.
+#[utoipa::path(
+    post,
+    path = "/devices/{device}/revoke",
+    tag = DEVICES,
+    request_body = Revocation,
+    params(IfMatch),
+    responses((status = 200, body = DeviceView)),
+)]
+pub(super) async fn revoke(
+    By(by): By,
+    host: Host,
+    Path(device): Path<String>,
+    if_match: IfMatch,
+    Body(revocation): Body<Revocation>,
+) -> Tagged<DeviceView> {
+    host.revoke(&by, if_match.of(&device), revocation.reason)
+        .await?;
+    device_view(&host, &by, &device).await
+}
+
+/// What the plugin says of a device, and its commands, latest first.
+#[utoipa::path(
+    get,
+    path = "/devices/{device}/password/status",
+    tag = PASSWORDS,
+    responses((status = 200, body = StatusView)),
+)]
+pub(super) async fn status(
+    By(by): By,
+    host: Host,
+    Path(device): Path<String>,
+) -> Tagged<StatusView> {
+    // The tag comes first: if the device changes meanwhile, the tag is too old, and never too new.
+    let (snapshot, _) = host.device(&by, &device).await?;
+    let (status, history) = host.status(&by, &device).await?;
+    let view = StatusView {
+        password_missing: snapshot.device.lacks_password(&status.policy_state)
+            && snapshot.revoked_at.is_none(),
+        revoked_at: snapshot.revoked_at,
+        status,
+        history,
+    };
+    Ok(tagged(&tag(&snapshot), view))
+}
+
+/// What a reset or a remove would come to. It changes nothing.
+#[utoipa::path(
+    post,
+    path = "/devices/{device}/password/outlook",
+    tag = PASSWORDS,
+    request_body = Request,
+    responses((status = 200, body = DeviceOutlook)),
+)]
+pub(super) async fn outlook(
+    By(by): By,
+    host: Host,
+    Path(device): Path<String>,
+    Body(request): Body<Request>,
+) -> Answer<DeviceOutlook> {
+    Ok(Json(host.outlook(&by, &device, request).await?))
+}
+
+/// Resets the password of a device.
+///
+/// The command is pending until the device has reported on it.
+#[utoipa::path(
+    post,
+    path = "/devices/{device}/password/reset",
+    tag = PASSWORDS,
+    request_body = Reset,
+    params(IfMatch),
+    responses((status = 201, body = CommandAnswer)),
+)]
+pub(super) async fn reset(
+    By(by): By,
+    host: Host,
+    Path(device): Path<String>,
+    if_match: IfMatch,
+    Body(reset): Body<Reset>,
+) -> Created<CommandAnswer> {
+    Ok((
+        StatusCode::CREATED,
+        Json(host.reset(&by, if_match.of(&device), &reset).await?),
+    ))
+}
+
+/// Removes the password of a device.
+///
+/// An applied policy is enforced again once the device has done it.
+#[utoipa::path(
+    post,
+    path = "/devices/{device}/password/remove",
+    tag = PASSWORDS,
+    request_body = Terms,
+    params(IfMatch),
+    responses((status = 201, body = CommandAnswer)),
+)]
+pub(super) async fn remove(
+    By(by): By,
+    host: Host,
+    Path(device): Path<String>,
+    if_match: IfMatch,
+    Body(terms): Body<Terms>,
+) -> Created<CommandAnswer> {
+    Ok((
+        StatusCode::CREATED,
+        Json(host.remove(&by, if_match.of(&device), terms, None).await?),
+    ))
+}
+
+/// Cancels a pending command.
+#[utoipa::path(
+    post,
+    path = "/devices/{device}/commands/{command}/cancel",
+    tag = PASSWORDS,
+    responses((status = 200, body = CommandAnswer)),
+)]
+pub(super) async fn cancel(
+    By(by): By,
+    host: Host,
+    Path((device, command)): Path<(String, String)>,
+) -> Answer<CommandAnswer> {
+    Ok(Json(host.cancel(&by, &device, &command).await?))
+}
+
+/// A token to enroll with.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewToken {
+    /// The groups that the device will be in.
+    #[serde(default)]
+    groups: Vec<String>,
+    /// In seconds; a day unless told otherwise.
+    valid_for: Option<u64>,
+}
+
+/// Makes a token that one device can enroll with, once.
+#[utoipa::path(
+    post,
+    path = "/enrollment-tokens",
+    tag = DEVICES,
+    request_body = NewToken,
+    responses((status = 201, body = EnrollmentTokenView)),
+)]
+pub(super) async fn enrollment_token(
+    By(by): By,
+    host: Host,
+    Body(new): Body<NewToken>,
+) -> Created<EnrollmentTokenView> {
+    let made = host
+        .enrollment_token(&by, new.groups, new.valid_for.unwrap_or(ONE_DAY))
+        .await?;
+    let view = EnrollmentTokenView {
+        token: made.token.to_string(),
+        expires_at: made.expires_at,
+    };
+    Ok((StatusCode::CREATED, Json(view)))
+}

@@ -1,0 +1,108 @@
+//! Who calls, by the token that comes with the call, and whether they may. An agent signs its calls instead:
+//! `signed`.
+
+pub(crate) use super::client_address::address;
+use super::{document, idempotency, problem::ApiError};
+use axum::{
+    Extension,
+    extract::FromRequestParts,
+    http::{Extensions, StatusCode, header, request::Parts},
+    middleware,
+};
+use mdm_server_core::{
+    access::{Caller, Permission},
+    service::Service,
+    token::{self, TokenDigest},
+};
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+
+/// What a route needs: an extension of each of its requests. Who asks for a caller on a route that doesn't say
+/// what it needs gets none, so a route can't be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Somebody whom the host knows.
+    Anybody,
+    /// Somebody who may do this.
+    Permission(Permission),
+}
+
+/// These routes need this permission, and the document of the API says so. Who may do it may name each of its
+/// calls by a key.
+pub(super) fn needs<S: Clone + Send + Sync + 'static>(
+    permission: Permission,
+    mut routes: OpenApiRouter<S>,
+) -> OpenApiRouter<S> {
+    document::note(permission, &mut routes);
+    routes
+        .layer(middleware::from_fn(idempotency::identify))
+        .layer(Extension(Needs::Permission(permission)))
+}
+
+/// Lets a caller through to the route that these extensions belong to.
+pub(crate) fn admit(caller: &Caller, route: &Extensions) -> Result<(), ApiError> {
+    match route.get() {
+        Some(Needs::Anybody) => Ok(()),
+        Some(Needs::Permission(permission)) => {
+            let denied = |error| ApiError::new(StatusCode::FORBIDDEN, "forbidden", error);
+            caller.check(*permission).map_err(denied)
+        }
+        None => Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "this route doesn't say what it needs, so nobody is let through: report this fault of the host",
+        )),
+    }
+}
+
+/// The program that calls. It may do what the route needs.
+pub(super) struct By(pub(super) Caller);
+
+/// The bearer token that came with a request, whatever it is for.
+pub(super) struct Bearer(pub(super) TokenDigest);
+
+impl FromRequestParts<Arc<Service>> for Bearer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Service>) -> Result<Self, ApiError> {
+        let header = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        match header.and_then(|value| value.split_once(' ')) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                Ok(Self(token::digest(token.trim())))
+            }
+            _ => Err(ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "this call needs a token: send `Authorization: Bearer <token>`",
+            )),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Service>> for By {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        service: &Arc<Service>,
+    ) -> Result<Self, ApiError> {
+        let Bearer(token) = Bearer::from_request_parts(parts, service).await?;
+        let caller = service.program(token, address(&parts.extensions)).await?;
+        let caller = caller.ok_or_else(|| {
+            ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "this token counts for nothing: use the one that the host showed at its first start, or one that \
+                 an admin has made",
+            )
+        })?;
+        admit(&caller, &parts.extensions)?;
+        Ok(Self(Caller {
+            idempotency_key: parts.extensions.get().cloned(),
+            ..caller
+        }))
+    }
+}

@@ -1,0 +1,226 @@
+//! Bulks: requests for all devices of a group.
+
+use super::{
+    auth::{By, needs},
+    body::Body,
+    document::PASSWORDS,
+    model::{BulkAnswerList, BulkList, BulkView},
+    parts::{Path, Query},
+    problem::ApiError,
+    table,
+};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
+use mdm_server_core::{
+    access::Permission,
+    bounds::page_size,
+    service::{BulkOutlook, BulkRequest, Service, ServiceError},
+    store::Bulk,
+};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+type Host = State<Arc<Service>>;
+type Answer<T> = Result<Json<T>, ApiError>;
+
+pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+    let seen = OpenApiRouter::new()
+        .routes(routes!(bulks))
+        .routes(routes!(outlook))
+        .routes(routes!(bulk))
+        .routes(routes!(answers))
+        .routes(routes!(report));
+    let asked = OpenApiRouter::new()
+        .routes(routes!(start))
+        .routes(routes!(cancel))
+        .routes(routes!(sheet));
+    // None approves: programs can't, and users do so on the dashboard.
+    needs(Permission::See, seen).merge(needs(Permission::ChangePassword, asked))
+}
+
+async fn view(host: &Service, bulk: Bulk) -> Result<BulkView, ServiceError> {
+    let progress = host.bulk_progress(&bulk).await?;
+    Ok((bulk, progress).into())
+}
+
+/// Asks for a bulk: a reset or a remove of each device of a group.
+///
+/// It goes on by itself, unless a user has to approve it on the dashboard, other than who asked for it or made the
+/// token that did; or each device gets a password of its own: then
+/// it begins when its sheet is downloaded.
+#[utoipa::path(
+    post,
+    path = "/bulks",
+    operation_id = "start_bulk",
+    tag = PASSWORDS,
+    request_body = BulkRequest,
+    responses((status = 202, body = BulkView)),
+)]
+async fn start(
+    By(by): By,
+    host: Host,
+    Body(request): Body<BulkRequest>,
+) -> Result<(StatusCode, Json<BulkView>), ApiError> {
+    let bulk = host.start_bulk(&by, request).await?;
+    Ok((StatusCode::ACCEPTED, Json(view(&host, bulk).await?)))
+}
+
+/// Foretells what a bulk would come to, on how many devices. Nothing is sent.
+#[utoipa::path(
+    post,
+    path = "/bulks/outlook",
+    operation_id = "bulk_outlook",
+    tag = PASSWORDS,
+    request_body = BulkRequest,
+    responses((status = 200, body = BulkOutlook)),
+)]
+async fn outlook(By(by): By, host: Host, Body(request): Body<BulkRequest>) -> Answer<BulkOutlook> {
+    Ok(Json(host.bulk_outlook(&by, &request).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Before {
+    /// `next` of the page before.
+    before: Option<String>,
+    /// At most so many; 50 unless told otherwise.
+    limit: Option<u32>,
+}
+
+/// The bulks, latest first.
+#[utoipa::path(
+    get,
+    path = "/bulks",
+    operation_id = "bulks",
+    tag = PASSWORDS,
+    params(Before),
+    responses((status = 200, body = BulkList)),
+)]
+async fn bulks(By(by): By, host: Host, Query(page): Query<Before>) -> Answer<BulkList> {
+    let limit = page_size(page.limit, 50)?;
+    let found = host.bulks(&by, page.before.as_deref(), limit).await?;
+    let is_full = found.len() == limit as usize;
+    let last = found.last().map(|bulk| bulk.id.clone());
+    let mut bulks = Vec::with_capacity(found.len());
+    for bulk in found {
+        bulks.push(view(&host, bulk).await?);
+    }
+    Ok(Json(BulkList {
+        bulks,
+        next: last.filter(|_| is_full),
+    }))
+}
+
+/// A bulk, and how far it is.
+#[utoipa::path(
+    get,
+    path = "/bulks/{bulk}",
+    operation_id = "bulk",
+    tag = PASSWORDS,
+    responses((status = 200, body = BulkView)),
+)]
+async fn bulk(By(by): By, host: Host, Path(bulk): Path<String>) -> Answer<BulkView> {
+    let bulk = host.bulk(&by, &bulk).await?;
+    Ok(Json(view(&host, bulk).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct After {
+    /// `next` of the page before.
+    after: Option<String>,
+    /// At most so many; 100 unless told otherwise.
+    limit: Option<u32>,
+    /// Whether to tell only of devices where it came to nothing.
+    #[serde(default)]
+    only_failures: bool,
+}
+
+/// What became of a bulk on each device: the command, or why there is none.
+#[utoipa::path(
+    get,
+    path = "/bulks/{bulk}/answers",
+    operation_id = "bulk_answers",
+    tag = PASSWORDS,
+    params(After),
+    responses((status = 200, body = BulkAnswerList)),
+)]
+async fn answers(
+    By(by): By,
+    host: Host,
+    Path(bulk): Path<String>,
+    Query(page): Query<After>,
+) -> Answer<BulkAnswerList> {
+    let limit = page_size(page.limit, 100)?;
+    let answers = host
+        .bulk_answers(&by, &bulk, page.only_failures, page.after.as_deref(), limit)
+        .await?;
+    let is_full = answers.len() == limit as usize;
+    let last = answers.last().map(|answer| answer.device.clone());
+    Ok(Json(BulkAnswerList {
+        answers: answers.into_iter().map(Into::into).collect(),
+        next: last.filter(|_| is_full),
+    }))
+}
+
+/// What became of a bulk on each device, as a table.
+#[utoipa::path(
+    get,
+    path = "/bulks/{bulk}/report.csv",
+    operation_id = "bulk_report",
+    tag = PASSWORDS,
+    responses((status = 200, content_type = "text/csv; charset=utf-8", body = String)),
+)]
+async fn report(By(by): By, host: Host, Path(bulk): Path<String>) -> Result<Response, ApiError> {
+    let bulk = host.bulk(&by, &bulk).await?;
+    Ok(table::bulk_report(Arc::clone(&host), by, &bulk))
+}
+
+/// How a bulk is cancelled.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Cancel {
+    /// Whether commands that are pending are cancelled, too.
+    #[serde(default)]
+    also_commands: bool,
+}
+
+/// Makes no more commands of a bulk, and takes back those that are pending, if that is wanted.
+#[utoipa::path(
+    post,
+    path = "/bulks/{bulk}/cancel",
+    operation_id = "cancel_bulk",
+    tag = PASSWORDS,
+    request_body = Cancel,
+    responses((status = 200, body = BulkView)),
+)]
+async fn cancel(
+    By(by): By,
+    host: Host,
+    Path(bulk): Path<String>,
+    Body(Cancel { also_commands }): Body<Cancel>,
+) -> Answer<BulkView> {
+    let bulk = host.cancel_bulk(&by, &bulk, also_commands).await?;
+    Ok(Json(view(&host, bulk).await?))
+}
+
+/// Starts a bulk with different passwords, and answers with a table of them, once.
+///
+/// A line has a password if its device has taken it (`success`), or may take it yet (`pending`): such a password
+/// counts only once the report of the bulk says `success`. A device whose command is refused, or that fails at once,
+/// has none.
+///
+/// If the download breaks off, no more commands are made, and those that are pending are cancelled: their passwords
+/// may have been told to nobody.
+#[utoipa::path(
+    post,
+    path = "/bulks/{bulk}/sheet.csv",
+    operation_id = "bulk_sheet",
+    tag = PASSWORDS,
+    responses((status = 200, content_type = "text/csv; charset=utf-8", body = String)),
+)]
+async fn sheet(By(by): By, host: Host, Path(bulk): Path<String>) -> Result<Response, ApiError> {
+    let lines = host.download_bulk_sheet(&by, &bulk).await?;
+    Ok(table::bulk_sheet(&bulk, lines))
+}

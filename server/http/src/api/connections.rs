@@ -1,0 +1,313 @@
+//! How many connections there may be, and how long one may keep its host waiting: so that no caller, whom nobody
+//! knows yet, takes the places of all others.
+
+use super::{client_address::TrustedProxies, held::Held};
+use axum::serve::Listener;
+use mdm_server_core::{
+    limiter::network,
+    metrics::{Counted, HttpMetrics, Metrics},
+};
+use prometheus_client::metrics::counter::Counter;
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::net::TcpListener;
+
+/// How many connections there may be, and how long each may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Connections at one time.
+    pub most: usize,
+    /// Of these, from one address; of IPv6, from one network of 64 bits. A trusted proxy may have all.
+    pub most_per_address: usize,
+    /// How long a request's head may take, from the moment that the host is ready for it: so this is also how
+    /// long a connection may be idle.
+    pub head_time: Duration,
+    /// How long a request's body may take, and how long a caller may read nothing of its answer.
+    pub body_time: Duration,
+}
+
+impl ConnectionLimits {
+    /// A connection for each of a fleet's agents, which wait for news; and time for slow networks.
+    pub const DEFAULT: Self = Self {
+        most: 10_000,
+        most_per_address: 2_000,
+        head_time: Duration::from_secs(15),
+        body_time: Duration::from_secs(30),
+    };
+}
+
+/// Connections beyond the limit on which the host says that it lives, so that a host in full use is not restarted.
+pub const RESERVED_CONNECTIONS: usize = 8;
+
+/// Of these, from one address.
+const RESERVED_PER_ADDRESS: usize = 2;
+
+/// Who calls on a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionPeer {
+    /// The address.
+    pub address: SocketAddr,
+    /// It is one of the [`RESERVED_CONNECTIONS`].
+    pub is_reserved: bool,
+}
+
+/// Counts the connections.
+pub(super) struct Places {
+    pub(super) limits: ConnectionLimits,
+    proxies: TrustedProxies,
+    taken: Mutex<Taken>,
+    reserved: Mutex<Taken>,
+    metrics: Arc<Metrics>,
+    refused: Counter,
+    refused_by_address: Counter,
+    pub(super) stalled: Counter,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// Which limit is reached.
+enum Full {
+    Connections,
+    Address,
+}
+
+impl Taken {
+    fn take(&mut self, address: IpAddr, most: usize, per_address: usize) -> Result<(), Full> {
+        if self.all >= most {
+            return Err(Full::Connections);
+        }
+        let of_address = self.by_address.entry(address).or_default();
+        if *of_address >= per_address {
+            return Err(Full::Address);
+        }
+        *of_address += 1;
+        self.all += 1;
+        Ok(())
+    }
+
+    fn give_back(&mut self, address: IpAddr) {
+        self.all -= 1;
+        if let Some(of_address) = self.by_address.get_mut(&address) {
+            *of_address -= 1;
+            if *of_address == 0 {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+}
+
+/// The place of one connection.
+pub(super) struct Place {
+    pub(super) places: Arc<Places>,
+    address: IpAddr,
+    pub(super) is_reserved: bool,
+    _open: Counted,
+}
+
+impl Places {
+    /// Returns `None` if there is no place, not even a reserved one.
+    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let is_proxy = self.proxies.includes(address);
+        let address = network(address);
+        let ConnectionLimits {
+            most,
+            most_per_address,
+            ..
+        } = self.limits;
+        let most_of_it = match is_proxy {
+            true => most,
+            false => most_per_address,
+        };
+        let taken = lock(&self.taken).take(address, most, most_of_it);
+        let is_reserved = taken.is_err();
+        if let Err(full) = taken {
+            match full {
+                Full::Connections => self.refused.inc(),
+                Full::Address => {
+                    self.refused_by_address.inc();
+                    return None;
+                }
+            };
+            let (most, per_address) = (RESERVED_CONNECTIONS, RESERVED_PER_ADDRESS);
+            lock(&self.reserved).take(address, most, per_address).ok()?;
+        }
+        Some(Place {
+            places: Arc::clone(self),
+            address,
+            is_reserved,
+            _open: Counted::new(&self.metrics.http.connections),
+        })
+    }
+}
+
+fn lock(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
+    taken.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let taken = match self.is_reserved {
+            true => &self.places.reserved,
+            false => &self.places.taken,
+        };
+        lock(taken).give_back(self.address);
+    }
+}
+
+/// A listener that closes what goes beyond the limits, before anything of it is read.
+pub struct LimitedListener {
+    listener: TcpListener,
+    places: Arc<Places>,
+}
+
+impl LimitedListener {
+    /// Holds a listener's connections to these limits.
+    pub fn new(
+        listener: TcpListener,
+        limits: ConnectionLimits,
+        proxies: TrustedProxies,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        let http: &HttpMetrics = &metrics.http;
+        let places = Places {
+            limits,
+            proxies,
+            taken: Mutex::default(),
+            reserved: Mutex::default(),
+            refused: http.limit("connections"),
+            refused_by_address: http.limit("connections-per-address"),
+            stalled: http.limit("answer-time"),
+            metrics: Arc::clone(metrics),
+        };
+        Self {
+            listener,
+            places: Arc::new(places),
+        }
+    }
+}
+
+impl Listener for LimitedListener {
+    type Io = Held;
+    type Addr = ConnectionPeer;
+
+    async fn accept(&mut self) -> (Held, ConnectionPeer) {
+        loop {
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            if let Some(place) = self.places.take(address.ip()) {
+                let peer = ConnectionPeer {
+                    address,
+                    is_reserved: place.is_reserved,
+                };
+                return (Held::new(stream, place), peer);
+            }
+            tracing::debug!(peer = %address, "a connection too many was closed");
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<ConnectionPeer> {
+        Ok(ConnectionPeer {
+            address: self.listener.local_addr()?,
+            is_reserved: false,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(most: usize, most_per_address: usize) -> Arc<Places> {
+        let metrics = Arc::new(Metrics::default());
+        Arc::new(Places {
+            limits: ConnectionLimits {
+                most,
+                most_per_address,
+                ..ConnectionLimits::DEFAULT
+            },
+            proxies: TrustedProxies {
+                networks: vec!["10.9.0.0/16".parse().unwrap()],
+                ..TrustedProxies::default()
+            },
+            taken: Mutex::default(),
+            reserved: Mutex::default(),
+            refused: Counter::default(),
+            refused_by_address: Counter::default(),
+            stalled: Counter::default(),
+            metrics,
+        })
+    }
+
+    #[test]
+    fn one_address_takes_no_more_than_its_places_and_gets_them_back() {
+        let places = places(3, 2);
+        let take = |address: &str| {
+            let place = places.take(address.parse().unwrap());
+            place.filter(|place| !place.is_reserved)
+        };
+        let (first, second) = (take("10.0.0.1"), take("::ffff:10.0.0.1"));
+        assert!(first.is_some() && second.is_some());
+        assert!(take("10.0.0.1").is_none(), "it has both of its places");
+        let other = take("10.0.0.2");
+        assert!(other.is_some());
+        assert!(take("10.0.0.3").is_none(), "all places are taken");
+        assert_eq!(
+            (places.refused.get(), places.refused_by_address.get()),
+            (1, 1)
+        );
+        drop(first);
+        assert!(take("10.0.0.1").is_some());
+        drop((second, other));
+        assert!(lock(&places.taken).by_address.is_empty());
+        assert!(lock(&places.reserved).by_address.is_empty());
+    }
+
+    #[test]
+    fn a_trusted_proxy_may_have_all_places() {
+        let places = places(3, 1);
+        let take = |address: &str| {
+            let place = places.take(address.parse().unwrap());
+            place.filter(|place| !place.is_reserved)
+        };
+        let taken = [0; 3].map(|_| take("10.9.0.1"));
+        assert!(taken.iter().all(Option::is_some));
+        assert!(take("10.9.0.1").is_none(), "all places are taken");
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_share_their_places() {
+        let places = places(9, 1);
+        let take = |address: &str| {
+            let place = places.take(address.parse().unwrap());
+            place.filter(|place| !place.is_reserved)
+        };
+        let first = take("2001:db8:0:1::1");
+        assert!(first.is_some() && take("2001:db8:0:1:ffff::2").is_none());
+        assert!(take("2001:db8:0:2::1").is_some());
+    }
+
+    #[test]
+    fn beyond_the_limit_some_places_are_reserved_of_which_no_address_takes_all() {
+        let places = places(1, 1);
+        let take = |address: &str| places.take(address.parse().unwrap());
+        let first = take("10.0.0.1").unwrap();
+        assert!(!first.is_reserved);
+        let mine = [take("10.0.0.1"), take("10.0.0.1")];
+        assert!(mine.iter().flatten().all(|place| place.is_reserved));
+        assert!(take("10.0.0.1").is_none());
+        let others: Vec<_> = (2..=20)
+            .filter_map(|it| take(&format!("10.0.0.{it}")))
+            .collect();
+        assert_eq!(others.len() + mine.len(), RESERVED_CONNECTIONS);
+        drop(first);
+        assert!(!take("10.0.0.1").unwrap().is_reserved);
+    }
+}

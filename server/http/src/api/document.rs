@@ -1,0 +1,238 @@
+//! The document of the API: OpenAPI 3.1, collected from the routes themselves. What all of them have in common is
+//! said here: who may call, and how errors are told.
+
+use super::{bounds, idempotency, problem::PROBLEM_JSON};
+use axum::{http::header, response::IntoResponse};
+use mdm_agent_protocol::sync::Problem;
+use mdm_server_core::access::Permission;
+use serde_json::Value;
+use std::sync::LazyLock;
+use utoipa::{
+    OpenApi as _, ToSchema as _,
+    openapi::{
+        Content, HttpMethod, ObjectBuilder, OpenApi, PathItem, Ref, Response, ResponseBuilder,
+        Type,
+        path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the security scheme is called.
+pub const TOKEN: &str = "token";
+
+/// Where the document is.
+pub const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(title = "Lock screens", description = include_str!("document.md")),
+    components(schemas(Problem)),
+    tags(
+        (name = DEVICES, description = "Devices, their policies, and how they enroll."),
+        (name = PASSWORDS, description = "What this is for: passwords of lock screens."),
+        (name = USERS, description = "Who may call."),
+        (name = PLUGINS, description = "Which plugin decides, and which one is tried in its shadow."),
+        (name = WEBHOOKS, description = "Who is told of changes."),
+        (name = HOST, description = "The host itself.")
+    )
+)]
+struct Common;
+
+pub(super) const DEVICES: &str = "devices";
+pub(super) const PASSWORDS: &str = "passwords";
+pub(super) const USERS: &str = "users and tokens";
+pub(super) const PLUGINS: &str = "plugins";
+pub(super) const WEBHOOKS: &str = "webhooks";
+pub(super) const HOST: &str = "host";
+
+static JSON: LazyLock<String> = LazyLock::new(|| json().to_string());
+
+/// The document, with the bounds of what callers send.
+pub fn json() -> Value {
+    // A document always has a form in JSON.
+    let mut json = serde_json::to_value(document()).unwrap_or_default();
+    bounds::write(&mut json);
+    json
+}
+
+/// The operations and types of the API, as the routes have them.
+pub fn document() -> OpenApi {
+    let mut document = Common::openapi();
+    document.merge(super::routes().into_openapi());
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "`Authorization: Bearer <token>`: the one that the host showed at its first start, or one that an \
+             admin has made. What it may do is said with each operation.",
+        ))
+        .build();
+    document
+        .components
+        .get_or_insert_default()
+        .add_security_scheme(TOKEN, SecurityScheme::Http(scheme));
+    for operation in document
+        .paths
+        .paths
+        .values_mut()
+        .flat_map(|item| operations_mut(item).map(|(_, operation)| operation))
+    {
+        for (status, what) in [
+            ("4XX", "It can't be done as asked: `type` says why."),
+            ("5XX", "The host failed: `type` says how."),
+        ] {
+            add_problem(operation, status, what);
+        }
+    }
+    document
+}
+
+/// The operations of a path.
+pub fn operations(item: &PathItem) -> impl Iterator<Item = (HttpMethod, &Operation)> {
+    [
+        (HttpMethod::Get, &item.get),
+        (HttpMethod::Put, &item.put),
+        (HttpMethod::Post, &item.post),
+        (HttpMethod::Delete, &item.delete),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+}
+
+fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
+    [
+        (HttpMethod::Get, &mut item.get),
+        (HttpMethod::Put, &mut item.put),
+        (HttpMethod::Post, &mut item.post),
+        (HttpMethod::Delete, &mut item.delete),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// Notes that these routes need this permission.
+pub(super) fn note<S>(permission: Permission, routes: &mut OpenApiRouter<S>)
+where
+    S: Clone + Send + Sync + 'static,
+{
+    for (path, item) in &mut routes.get_openapi_mut().paths.paths {
+        for (method, operation) in operations_mut(item) {
+            if idempotency::takes_key(method == HttpMethod::Post, path, permission) {
+                operation
+                    .parameters
+                    .get_or_insert_default()
+                    .push(key().into());
+                add_problem(
+                    operation,
+                    "422",
+                    "The body is not what this operation takes, or the Idempotency-Key was sent with another request.",
+                );
+            }
+            operation.security = Some(vec![SecurityRequirement::new(TOKEN, [permission.word()])]);
+            let needed = format!(
+                "The token lacks the permission `{permission}`, or is limited to other devices."
+            );
+            add_problem(
+                operation,
+                "401",
+                "No token came along, or one that counts for nothing.",
+            );
+            add_problem(operation, "403", &needed);
+        }
+    }
+}
+
+/// The header with an idempotency key.
+fn key() -> Parameter {
+    let word = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[!-~]{1,255}$"));
+    ParameterBuilder::new()
+        .name(idempotency::KEY.as_str())
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "Names this request: a retry with the same key gets the response of its first execution, and nothing is done \
+             twice.",
+        ))
+        .schema(Some(word))
+        .build()
+}
+
+fn add_problem(operation: &mut Operation, status: &str, what: &str) {
+    let problem = Content::builder().schema(Some(Ref::from_schema_name(Problem::name())));
+    let response: Response = ResponseBuilder::new()
+        .description(what)
+        .content(PROBLEM_JSON, problem.build())
+        .build();
+    let responses = &mut operation.responses.responses;
+    responses
+        .entry(status.to_owned())
+        .or_insert_with(|| response.into());
+}
+
+pub(super) fn router<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
+    OpenApiRouter::new()
+        .routes(routes!(read))
+        .routes(routes!(health))
+}
+
+/// This document.
+#[utoipa::path(
+    get,
+    path = DOCUMENT_PATH,
+    operation_id = "openapi",
+    tag = HOST,
+    responses((status = 200, content_type = "application/json", body = serde_json::Value)),
+)]
+async fn read() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], JSON.as_str())
+}
+
+/// That the host is there. It says `ok`.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = HOST,
+    responses((status = 200, content_type = "text/plain; charset=utf-8", body = String)),
+)]
+async fn health() -> &'static str {
+    "ok\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_operation_has_a_name_of_its_own_and_says_what_it_needs() {
+        let document = document();
+        let mut names = BTreeSet::new();
+        for (path, item) in &document.paths.paths {
+            for (_, operation) in operations(item) {
+                let name = operation.operation_id.clone().unwrap();
+                assert!(
+                    names.insert(name.clone()),
+                    "two operations are called {name}"
+                );
+                let is_open = operation.security.is_none();
+                assert_eq!(
+                    is_open,
+                    ["/health", "/ready", DOCUMENT_PATH].contains(&path.as_str()),
+                    "{path}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_document_refers_to_is_in_it() {
+        let json = json();
+        let text = json.to_string();
+        for name in text.split("#/components/schemas/").skip(1) {
+            let name = name.split('"').next().unwrap();
+            assert!(json["components"]["schemas"][name].is_object(), "{name}");
+        }
+    }
+}

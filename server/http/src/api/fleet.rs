@@ -1,0 +1,128 @@
+//! The routes about all devices together: lists, numbers and groups.
+
+use super::{
+    auth::By,
+    document::DEVICES,
+    model::{DeviceList, DeviceView},
+    parts::Query,
+    problem::ApiError,
+};
+use axum::{Json, extract::State};
+use mdm_contract::{
+    time::{self, Timestamp},
+    words::ManagementMode,
+};
+use mdm_server_core::{
+    bounds::page_size,
+    service::Service,
+    store::{DeviceFilter, FleetSummary, Group, StatusWord},
+};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+type Host = State<Arc<Service>>;
+type Answer<T> = Result<Json<T>, ApiError>;
+
+pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new()
+        .routes(routes!(devices))
+        .routes(routes!(summary))
+        .routes(routes!(groups))
+}
+
+/// Which devices: those that fit all of this. A parameter that is misspelt is refused, because without it a list
+/// would be longer than it was meant to be.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Asked {
+    /// Part of the name or of the id, in capital or small letters.
+    search: Option<String>,
+    /// The status: that of the latest command, or `revoked`.
+    #[param(inline)]
+    status: Option<StatusWord>,
+    /// Whether the policy is overridden.
+    overridden: Option<bool>,
+    /// A group that they are in.
+    group: Option<String>,
+    /// How they are managed.
+    #[param(inline)]
+    management_mode: Option<ManagementMode>,
+    /// The last sync was then or later.
+    #[serde(with = "time::bound", default)]
+    #[param(value_type = Option<String>, format = DateTime)]
+    synced_since: Option<Timestamp>,
+    /// The last sync was earlier.
+    #[serde(with = "time::bound", default)]
+    #[param(value_type = Option<String>, format = DateTime)]
+    synced_before: Option<Timestamp>,
+    /// Whether they were revoked.
+    revoked: Option<bool>,
+    /// `next` of the page before. No summary has pages.
+    after: Option<String>,
+    /// At most so many; 100 unless told otherwise.
+    limit: Option<u32>,
+}
+
+impl From<Asked> for DeviceFilter {
+    fn from(asked: Asked) -> Self {
+        Self {
+            search: asked.search,
+            status: asked.status,
+            is_overridden: asked.overridden,
+            group: asked.group,
+            management_mode: asked.management_mode,
+            synced_since: asked.synced_since,
+            synced_before: asked.synced_before,
+            is_revoked: asked.revoked,
+        }
+    }
+}
+
+/// The devices, page by page.
+#[utoipa::path(
+    get,
+    path = "/devices",
+    tag = DEVICES,
+    params(Asked),
+    responses((status = 200, body = DeviceList)),
+)]
+async fn devices(By(by): By, host: Host, Query(mut asked): Query<Asked>) -> Answer<DeviceList> {
+    let limit = page_size(asked.limit, 100)?;
+    let after = asked.after.take();
+    let page = host
+        .devices(&by, &asked.into(), after.as_deref(), limit)
+        .await?;
+    let devices = page.devices.into_iter().map(DeviceView::from).collect();
+    Ok(Json(DeviceList {
+        devices,
+        next: page.next,
+    }))
+}
+
+/// How many devices there are, by their status.
+#[utoipa::path(
+    get,
+    path = "/summary",
+    tag = DEVICES,
+    params(Asked),
+    responses((status = 200, body = FleetSummary)),
+)]
+async fn summary(By(by): By, host: Host, Query(asked): Query<Asked>) -> Answer<FleetSummary> {
+    // A summary has no pages, and what says so wrongly is refused as it is for a list.
+    page_size(asked.limit, 1)?;
+    Ok(Json(host.summary(&by, &asked.into()).await?))
+}
+
+/// The groups that have devices.
+#[utoipa::path(
+    get,
+    path = "/groups",
+    tag = DEVICES,
+    responses((status = 200, body = Vec<Group>)),
+)]
+async fn groups(By(by): By, host: Host) -> Answer<Vec<Group>> {
+    Ok(Json(host.groups(&by).await?))
+}

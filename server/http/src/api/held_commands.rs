@@ -1,0 +1,97 @@
+//! The commands from before a restore of the store: held until an admin releases or cancels them.
+
+use super::{auth::By, document::HOST, problem::ApiError};
+use axum::{Json, extract::State};
+use mdm_contract::{
+    time::{self, Timestamp},
+    words::CommandId,
+};
+use mdm_server_core::{service::Service, store::RestoreState};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+type Host = State<Arc<Service>>;
+type Answer<T> = Result<Json<T>, ApiError>;
+
+/// How many held commands are named.
+const MOST: u32 = 500;
+
+pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new()
+        .routes(routes!(held_commands))
+        .routes(routes!(release_held_commands))
+        .routes(routes!(cancel_held_commands))
+}
+
+/// Whether the store was restored, and what is held.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct HeldCommands {
+    /// When it was noticed that the store is older than it was; none: an admin has decided, or there was no restore.
+    #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub undecided_since: Option<Timestamp>,
+    /// How many commands are held.
+    pub held: u64,
+    /// The first 500 of them, oldest first.
+    pub commands: Vec<HeldCommand>,
+}
+
+/// A pending command that is delivered to no device for now.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct HeldCommand {
+    /// Its device.
+    pub device: String,
+    /// The command.
+    pub command: CommandId,
+}
+
+impl HeldCommands {
+    fn new(state: RestoreState, commands: Vec<(String, CommandId)>) -> Self {
+        Self {
+            undecided_since: state.undecided_since,
+            held: state.held,
+            commands: commands
+                .into_iter()
+                .map(|(device, command)| HeldCommand { device, command })
+                .collect(),
+        }
+    }
+}
+
+/// The commands from before a restore that are held.
+#[utoipa::path(
+    get,
+    path = "/held-commands",
+    tag = HOST,
+    responses((status = 200, body = HeldCommands)),
+)]
+async fn held_commands(By(by): By, host: Host) -> Answer<HeldCommands> {
+    let (state, commands) = host.held_commands(&by, MOST).await?;
+    Ok(Json(HeldCommands::new(state, commands)))
+}
+
+/// Lets the held commands be delivered, and running bulks go on.
+#[utoipa::path(
+    put,
+    path = "/held-commands/release",
+    tag = HOST,
+    responses((status = 200, body = HeldCommands)),
+)]
+async fn release_held_commands(By(by): By, host: Host) -> Answer<HeldCommands> {
+    let state = host.release_held(&by).await?;
+    Ok(Json(HeldCommands::new(state, Vec::new())))
+}
+
+/// Cancels the held commands, and the bulks that were running.
+#[utoipa::path(
+    put,
+    path = "/held-commands/cancel",
+    tag = HOST,
+    responses((status = 200, body = HeldCommands)),
+)]
+async fn cancel_held_commands(By(by): By, host: Host) -> Answer<HeldCommands> {
+    let state = host.cancel_held(&by).await?;
+    Ok(Json(HeldCommands::new(state, Vec::new())))
+}

@@ -1,0 +1,110 @@
+//! The header `Idempotency-Key`: a retry of a request gets the response of its first execution.
+
+use super::{
+    auth::{Bearer, By, Needs},
+    body,
+    problem::ApiError,
+};
+use axum::{
+    body::Body,
+    extract::{FromRequestParts as _, MatchedPath, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request::Parts},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use mdm_server_core::{
+    access::Permission,
+    idempotency::{IdempotencyKey, KeyOrigin},
+    service::Service,
+};
+use std::sync::Arc;
+
+/// The header with the key.
+pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Says of a response that its request was executed before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The route whose response is stored nowhere: passwords that are told once.
+const SHEET: &str = "/sheet.csv";
+
+/// The longest key, in bytes.
+const MAX_KEY_LENGTH: usize = 255;
+
+/// Whether the requests of a route may have a key.
+pub(super) fn takes_key(is_post: bool, path: &str, permission: Permission) -> bool {
+    is_post && permission != Permission::See && !path.ends_with(SHEET)
+}
+
+/// Hands the key of a request, if it has one, to the caller of its use case.
+pub(super) async fn identify(request: Request, next: Next) -> Response {
+    if !request.headers().contains_key(KEY) {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let extensions = &parts.extensions;
+    let (Some(Needs::Permission(permission)), Some(path), Some(service)) = (
+        extensions.get().copied(),
+        extensions.get::<MatchedPath>().cloned(),
+        extensions.get::<Arc<Service>>().cloned(),
+    ) else {
+        return next.run(Request::from_parts(parts, body)).await;
+    };
+    if path.as_str().ends_with(SHEET) {
+        let text = "the passwords of a sheet are kept nowhere, so it can't be sent again: send no Idempotency-Key";
+        return ApiError::new(StatusCode::BAD_REQUEST, "bad-idempotency-key", text).into_response();
+    }
+    if !takes_key(parts.method == Method::POST, path.as_str(), permission) {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    let (key, body) = match read(&service, &mut parts, path.as_str(), body).await {
+        Ok(read) => read,
+        Err(error) => return error.into_response(),
+    };
+    parts.extensions.insert(key.clone());
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if key.is_replayed() {
+        let headers = response.headers_mut();
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// The key of a request, and its body, which was read for that.
+async fn read(
+    service: &Arc<Service>,
+    parts: &mut Parts,
+    path: &str,
+    body: Body,
+) -> Result<(IdempotencyKey, Body), ApiError> {
+    let key = key(&parts.headers)?;
+    let By(by) = By::from_request_parts(parts, service).await?;
+    let Bearer(token) = Bearer::from_request_parts(parts, service).await?;
+    let body = body::read(Request::from_parts(parts.clone(), body), &()).await?;
+    let line = format!("{} {path} {}\n", parts.method, parts.uri);
+    // Another token of the same name may have other permissions: it gets no response of this one.
+    let request: [&[u8]; 3] = [&token, line.as_bytes(), &body];
+    let key = service.idempotency_key(&by.name, key, &request, KeyOrigin::Header);
+    Ok((key, Body::from(body)))
+}
+
+fn key(headers: &HeaderMap) -> Result<String, ApiError> {
+    let mut keys = headers.get_all(KEY).iter();
+    let is_visible = |key: &&str| key.bytes().all(|byte| byte.is_ascii_graphic());
+    match (
+        keys.next()
+            .and_then(|key| key.to_str().ok())
+            .filter(is_visible),
+        keys.next(),
+    ) {
+        (Some(key), None) if (1..=MAX_KEY_LENGTH).contains(&key.len()) => Ok(key.to_owned()),
+        _ => {
+            let text = "an Idempotency-Key is one word of 1 to 255 visible characters of ASCII";
+            Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "bad-idempotency-key",
+                text,
+            ))
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The metrics: every answer is counted, and who may reads what was counted.
+
+use super::{
+    auth::{Bearer, By},
+    document::HOST,
+    problem::{ApiError, Reason},
+};
+use axum::{
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{Method, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use mdm_server_core::{
+    metrics::{CONTENT_TYPE, Caller, Metrics},
+    service::{Service, ServiceError},
+    token::TokenDigest,
+};
+use std::{sync::Arc, time::Instant};
+
+/// Whose token may read the metrics and nothing else; none: only who has the permission reads them.
+#[derive(Clone, Copy)]
+pub(super) struct Reader(pub(super) Option<TokenDigest>);
+
+impl FromRequestParts<Arc<Service>> for Reader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        service: &Arc<Service>,
+    ) -> Result<Self, ApiError> {
+        let Bearer(token) = Bearer::from_request_parts(parts, service).await?;
+        match parts.extensions.get::<Self>() {
+            Some(Self(Some(reader))) if *reader == token => {}
+            _ => {
+                let By(by) = By::from_request_parts(parts, service).await?;
+                // They tell of all devices.
+                by.check_all().map_err(ServiceError::from)?;
+            }
+        }
+        Ok(Self(Some(token)))
+    }
+}
+
+/// The metrics, for Prometheus.
+///
+/// They are about all devices, so a token that is limited to groups may not read them. The metrics reader's own token
+/// may.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = HOST,
+    responses((status = 200, content_type = CONTENT_TYPE, body = String)),
+)]
+pub(super) async fn read(
+    _: Reader,
+    State(host): State<Arc<Service>>,
+) -> Result<impl IntoResponse, ApiError> {
+    let text = host.metrics_text().await?;
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
+}
+
+/// Counts an answer, by the template of its route: what a caller asked for may be anything.
+pub(super) async fn count(
+    State(metrics): State<Arc<Metrics>>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let method = word(request.method());
+    let began = Instant::now();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    metrics
+        .http
+        .answered(method, route, response.status().as_u16(), began.elapsed());
+    if response.status().is_client_error()
+        && let Some(Reason(reason)) = response.extensions().get()
+        && let Some(caller) = caller(route)
+    {
+        metrics.http.refused(caller, reason);
+    }
+    response
+}
+
+fn caller(route: &str) -> Option<Caller> {
+    match route {
+        _ if route.starts_with("/agent/") => Some(Caller::Agent),
+        _ if route.starts_with("/api/") || route == "/metrics" => Some(Caller::Admin),
+        _ => None,
+    }
+}
+
+pub(super) fn word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}

@@ -1,0 +1,354 @@
+//! What the admin's API answers with, in JSON.
+
+use mdm_contract::{
+    decisions::{Command, Device, DeviceStatus},
+    time::{self, Timestamp},
+    words::{Action, ResetOptions},
+};
+use mdm_password_host::{HealthReport, Slotted, Trial, TrialTerms};
+use mdm_server_core::{
+    access::{Permission, Reach, Role},
+    audit::AuditEntry,
+    service::Invitation,
+    store::{
+        ApiToken, Bulk, BulkAnswer, BulkProgress, BulkState, BulkTerms, NoCommand, Snapshot,
+        StatusWord, User,
+    },
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use utoipa::ToSchema;
+
+/// A device.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeviceView {
+    /// What people call it.
+    pub name: String,
+    /// What plugins see of it.
+    #[serde(flatten)]
+    pub device: Device,
+    /// Its status: that of its latest command, or `revoked`.
+    pub status: StatusWord,
+    /// Whether it is in contact now.
+    pub online: bool,
+    /// When it enrolled.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub enrolled_at: Timestamp,
+    /// When an admin revoked it.
+    #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Timestamp>,
+    /// Its latest command.
+    pub latest: Option<Command>,
+}
+
+impl From<(Snapshot, bool)> for DeviceView {
+    fn from((snapshot, online): (Snapshot, bool)) -> Self {
+        Self {
+            status: snapshot.status(),
+            name: snapshot.name,
+            device: snapshot.device,
+            online,
+            enrolled_at: snapshot.enrolled_at,
+            revoked_at: snapshot.revoked_at,
+            latest: snapshot.latest,
+        }
+    }
+}
+
+/// Part of the list of devices.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeviceList {
+    /// In the order of their ids.
+    pub devices: Vec<DeviceView>,
+    /// `after` of the next page; none: this is the last.
+    pub next: Option<String>,
+}
+
+/// The status of a device, and its history.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StatusView {
+    /// What the plugin says of it.
+    #[serde(flatten)]
+    pub status: DeviceStatus,
+    /// Whether the policy is enforced and asks for a password, and the device has none: its user is being asked to
+    /// set one.
+    pub password_missing: bool,
+    /// When an admin revoked the device: nothing reaches it any more.
+    #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Timestamp>,
+    /// Its commands, latest first.
+    pub history: Vec<Command>,
+}
+
+/// A bulk: a request for all devices of a group.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BulkView {
+    /// Its id.
+    pub id: String,
+    /// Reset or remove.
+    pub action: Action,
+    /// Of which group.
+    pub group: String,
+    /// How many devices were in the group when it was asked for.
+    pub devices: u64,
+    /// Whether each device gets a password of its own.
+    pub different_passwords: bool,
+    /// What else a reset does.
+    pub options: ResetOptions,
+    /// On which terms.
+    pub terms: BulkTerms,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// When.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub requested_at: Timestamp,
+    /// Who approved it.
+    pub approved_by: Option<String>,
+    /// Where it stands.
+    pub state: BulkState,
+    /// Whether nothing more is to come: no more commands are made, and every one has its outcome.
+    pub finished: bool,
+    /// Who wants its pending commands to be cancelled, until they are.
+    pub taken_back_by: Option<String>,
+    /// When it was done or cancelled.
+    #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// How far it is.
+    pub progress: BulkProgress,
+}
+
+impl From<(Bulk, BulkProgress)> for BulkView {
+    fn from((bulk, progress): (Bulk, BulkProgress)) -> Self {
+        Self {
+            id: bulk.id,
+            action: bulk.action,
+            group: bulk.group,
+            devices: bulk.devices,
+            different_passwords: bulk.different_passwords,
+            options: bulk.options,
+            terms: bulk.terms,
+            reason: bulk.reason,
+            requested_by: bulk.requested_by,
+            requested_at: bulk.requested_at,
+            approved_by: bulk.approved_by,
+            state: bulk.state,
+            finished: bulk.state.is_over() && progress.pending == 0,
+            taken_back_by: bulk.taken_back_by,
+            ended_at: bulk.ended_at,
+            progress,
+        }
+    }
+}
+
+/// Part of the list of bulks.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BulkList {
+    /// Latest first.
+    pub bulks: Vec<BulkView>,
+    /// `before` of the next page; none: this is the last.
+    pub next: Option<String>,
+}
+
+/// What became of a bulk on one device: the command, or why there is none.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BulkAnswerView {
+    /// The device.
+    pub device: String,
+    /// What people call it.
+    pub name: String,
+    /// The command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Command>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<NoCommand>,
+}
+
+impl From<BulkAnswer> for BulkAnswerView {
+    fn from(answer: BulkAnswer) -> Self {
+        let (command, problem) = match answer.answer {
+            Ok(command) => (Some(command), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        Self {
+            device: answer.device,
+            name: answer.name,
+            command,
+            problem,
+        }
+    }
+}
+
+/// Part of the answers of a bulk.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BulkAnswerList {
+    /// In the order of the devices' ids.
+    pub answers: Vec<BulkAnswerView>,
+    /// `after` of the next page; none: this is the last, so far.
+    pub next: Option<String>,
+}
+
+/// A token that one device can enroll with, once.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct EnrollmentTokenView {
+    /// The token.
+    pub token: String,
+    /// When its time is over.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// A plugin in the slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PluginView {
+    /// SHA-256 of the component, in hex.
+    pub digest: String,
+    /// The version of the contract that it implements.
+    pub contract: String,
+    /// Whether it is the one that the host started with.
+    pub is_default: bool,
+    /// How its calls went, since the host loaded it.
+    pub health: HealthReport,
+}
+
+impl From<&Slotted> for PluginView {
+    fn from(slotted: &Slotted) -> Self {
+        Self {
+            digest: slotted.plugin.digest(),
+            contract: slotted.plugin.contract().to_owned(),
+            is_default: slotted.is_default,
+            health: slotted.plugin.health(),
+        }
+    }
+}
+
+/// How far the trial of a new plugin is, and what ends it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TrialView {
+    /// So far.
+    #[serde(flatten)]
+    pub trial: Trial,
+    /// When the plugin is taken out again.
+    pub terms: TrialTerms,
+}
+
+/// The plugins of a host.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PluginsView {
+    /// The one that decides.
+    pub active: PluginView,
+    /// The one before it: a roll back puts it back.
+    pub previous: Option<PluginView>,
+    /// Set while the active one is new.
+    pub trial: Option<TrialView>,
+    /// Who changed it when, latest first.
+    pub history: Vec<AuditEntry>,
+}
+
+/// A user.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UserView {
+    /// What they sign in by.
+    pub name: String,
+    /// What they are there for.
+    pub role: Role,
+    /// Which devices they are responsible for: those of these groups; none: all.
+    pub groups: Reach,
+    /// Whether they have chosen a password, and so can sign in.
+    pub can_sign_in: bool,
+    /// Whether they sign in with one-time passwords, too.
+    pub one_time_passwords: bool,
+    /// Since when there is this user.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self {
+            name: user.name,
+            role: user.role,
+            groups: user.reach,
+            can_sign_in: user.password.is_some(),
+            one_time_passwords: user.totp.is_some(),
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// A link with which a user chooses a password, once.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct InvitationView {
+    /// Whose it is.
+    pub user: String,
+    /// The path of the page, on this host.
+    pub path: String,
+    /// The URL of the page; none: the host was not told where it is reached.
+    pub url: Option<String>,
+    /// When its time is over.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+impl From<Invitation> for InvitationView {
+    fn from(made: Invitation) -> Self {
+        Self {
+            path: made.path(),
+            url: made.url(),
+            user: made.user,
+            expires_at: made.expires_at,
+        }
+    }
+}
+
+/// What is known of a token.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ApiTokenView {
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub permissions: BTreeSet<Permission>,
+    /// To which devices: those of these groups; none: all.
+    pub groups: Reach,
+    /// The user for whom it acts: it does no more than they may, and ends with them. None: the host's own machine made
+    /// it.
+    pub owner: Option<String>,
+    /// Since when there is this token.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Until when it counts; none: until it is taken back.
+    #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl From<ApiToken> for ApiTokenView {
+    fn from(token: ApiToken) -> Self {
+        Self {
+            name: token.name,
+            permissions: token.permissions,
+            groups: token.reach,
+            owner: token.owner,
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+        }
+    }
+}
+
+/// A token, told this once.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct NewApiTokenView {
+    /// The token.
+    pub token: String,
+}

@@ -1,0 +1,182 @@
+//! The routes of plugins: which one decides, and which one is tried in the shadow.
+
+use super::{
+    auth::{By, needs},
+    document::PLUGINS,
+    model::{PluginView, PluginsView, TrialView},
+    problem::ApiError,
+};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, StatusCode},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use mdm_server_core::{
+    access::Permission,
+    service::{Service, ShadowReport},
+    store::PluginFile,
+};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The largest plugin, in bytes: room for one that brings an interpreter along, compiled.
+const LARGEST_PLUGIN: usize = 128 << 20;
+
+/// The header that a plugin's signature comes in: the text of minisign's file, in base64.
+pub const SIGNATURE_HEADER: &str = "plugin-signature";
+
+/// How much of the history of changes is shown.
+const MOST_HISTORY: u32 = 20;
+
+/// The bytes of a plugin's file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+struct PluginBytes(#[expect(dead_code, reason = "the document alone reads it")] Vec<u8>);
+
+type Host = State<Arc<Service>>;
+type Answer<T> = Result<Json<T>, ApiError>;
+
+pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+    let seen = OpenApiRouter::new()
+        .routes(routes!(show))
+        .routes(routes!(shadow));
+    let managed = OpenApiRouter::new()
+        .routes(routes!(use_plugin, use_default))
+        .routes(routes!(roll_back))
+        .routes(routes!(start_shadow, stop_shadow));
+    needs(Permission::See, seen)
+        .merge(needs(Permission::ManagePlugins, managed))
+        .layer(DefaultBodyLimit::max(LARGEST_PLUGIN))
+}
+
+/// The plugins of the host, and who changed them when.
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = PLUGINS,
+    operation_id = "plugin",
+    responses((status = 200, body = PluginsView)),
+)]
+async fn show(_: By, host: Host) -> Answer<PluginsView> {
+    view(&host).await
+}
+
+/// Puts a plugin in the place of the active one.
+#[utoipa::path(
+    put,
+    path = "/",
+    tag = PLUGINS,
+    params(("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64.")),
+    request_body(content = PluginBytes, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `plugin compile` made of it."),
+    responses((status = 200, body = PluginsView)),
+)]
+async fn use_plugin(
+    By(by): By,
+    host: Host,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer<PluginsView> {
+    host.use_plugin(&by, file(&headers, &bytes)?).await?;
+    view(&host).await
+}
+
+/// Puts the plugin back that the host starts with.
+#[utoipa::path(
+    delete,
+    path = "/",
+    tag = PLUGINS,
+    operation_id = "use_default_plugin",
+    responses((status = 200, body = PluginsView)),
+)]
+async fn use_default(By(by): By, host: Host) -> Answer<PluginsView> {
+    host.use_default_plugin(&by).await?;
+    view(&host).await
+}
+
+/// Puts the plugin before the active one back.
+#[utoipa::path(
+    post,
+    path = "/roll-back",
+    tag = PLUGINS,
+    operation_id = "roll_back_plugin",
+    responses((status = 200, body = PluginsView)),
+)]
+async fn roll_back(By(by): By, host: Host) -> Answer<PluginsView> {
+    host.roll_back_plugin(&by).await?;
+    view(&host).await
+}
+
+/// How the candidate in the shadow does.
+#[utoipa::path(
+    get,
+    path = "/shadow",
+    tag = PLUGINS,
+    responses((status = 200, body = ShadowReport)),
+)]
+async fn shadow(_: By, host: Host) -> Answer<ShadowReport> {
+    Ok(Json(host.shadow()?))
+}
+
+/// Tries a candidate in the shadow of the active plugin.
+///
+/// It decides the same live calls, its changes are dropped, and where the two differ is noted.
+#[utoipa::path(
+    put,
+    path = "/shadow",
+    tag = PLUGINS,
+    params(("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64.")),
+    request_body(content = PluginBytes, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `plugin compile` made of it."),
+    responses((status = 200, body = ShadowReport)),
+)]
+async fn start_shadow(
+    By(by): By,
+    host: Host,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer<ShadowReport> {
+    Ok(Json(host.start_shadow(&by, file(&headers, &bytes)?).await?))
+}
+
+/// Ends the trial in the shadow.
+#[utoipa::path(
+    delete,
+    path = "/shadow",
+    tag = PLUGINS,
+    responses((status = 200, body = ShadowReport)),
+)]
+async fn stop_shadow(By(by): By, host: Host) -> Answer<ShadowReport> {
+    Ok(Json(host.stop_shadow(&by)?))
+}
+
+/// The file of a plugin, with the signature that came along.
+fn file(headers: &HeaderMap, bytes: &Bytes) -> Result<PluginFile, ApiError> {
+    let bad = || {
+        let text = format!("{SIGNATURE_HEADER} is not the text of a signature, in base64");
+        ApiError::new(StatusCode::BAD_REQUEST, "bad-signature", text)
+    };
+    let signature = headers.get(SIGNATURE_HEADER).map(|value| {
+        let text = BASE64.decode(value).ok()?;
+        String::from_utf8(text).ok()
+    });
+    let signature = match signature {
+        Some(text) => Some(text.ok_or_else(bad)?),
+        None => None,
+    };
+    Ok(PluginFile {
+        bytes: bytes.to_vec(),
+        signature,
+    })
+}
+
+async fn view(host: &Service) -> Answer<PluginsView> {
+    let (places, trial, terms) = host.plugins();
+    Ok(Json(PluginsView {
+        active: PluginView::from(&places.active),
+        previous: places.previous.as_ref().map(PluginView::from),
+        trial: trial.map(|trial| TrialView { trial, terms }),
+        history: host.plugin_audit(MOST_HISTORY).await?,
+    }))
+}

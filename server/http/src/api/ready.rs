@@ -1,0 +1,39 @@
+//! Whether the host can serve, for whoever sends it its calls.
+
+use super::{
+    document::HOST,
+    opening::not_ready,
+    problem::{ApiError, PROBLEM_JSON},
+};
+use axum::{Json, extract::State};
+use mdm_agent_protocol::sync::Problem;
+use mdm_server_core::service::{Readiness, Service};
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// The host can serve.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Ready {
+    /// What doesn't work, though the host serves without it.
+    degraded: Vec<String>,
+}
+
+/// Whether the host can serve now.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    operation_id = "ready",
+    tag = HOST,
+    responses(
+        (status = 200, body = Ready),
+        (status = 503, content_type = PROBLEM_JSON, body = Problem, description = "It can't: `detail` says why."),
+    ),
+)]
+pub(super) async fn read(State(host): State<Arc<Service>>) -> Result<Json<Ready>, ApiError> {
+    let Readiness { failures, degraded } = host.readiness().await;
+    match failures.is_empty() {
+        true => Ok(Json(Ready { degraded })),
+        false => Err(not_ready(&failures.join("; "))),
+    }
+}

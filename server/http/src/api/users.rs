@@ -1,0 +1,227 @@
+//! Users and tokens: who may call.
+
+use super::{
+    auth::By,
+    body::Body,
+    document::USERS,
+    model::{ApiTokenView, InvitationView, NewApiTokenView, UserView},
+    parts::Path,
+    problem::ApiError,
+};
+use axum::{Json, extract::State, http::StatusCode};
+use mdm_server_core::{
+    access::{Permission, Reach, Role},
+    service::Service,
+};
+use serde::Deserialize;
+use std::{collections::BTreeSet, sync::Arc};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+type Host = State<Arc<Service>>;
+type Answer<T> = Result<Json<T>, ApiError>;
+type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
+
+pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new()
+        .routes(routes!(users, add_user))
+        .routes(routes!(change_user, remove_user))
+        .routes(routes!(invite_again))
+        .routes(routes!(tokens, add_token))
+        .routes(routes!(remove_token))
+        .routes(routes!(hand_over_token))
+}
+
+/// A new user.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewUser {
+    /// What they sign in by.
+    name: String,
+    /// What they are there for.
+    role: Role,
+    /// Names of groups; none: all devices.
+    #[serde(deserialize_with = "Reach::present")]
+    #[schema(required = true)]
+    groups: Reach,
+}
+
+/// What a user is there for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Task {
+    /// What they are there for.
+    role: Role,
+    /// Names of groups; none: all devices.
+    #[serde(deserialize_with = "Reach::present")]
+    #[schema(required = true)]
+    groups: Reach,
+}
+
+/// A new token.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewApiToken {
+    /// What people call it.
+    name: String,
+    /// What it may do.
+    permissions: BTreeSet<Permission>,
+    /// Names of groups; none: all devices.
+    #[serde(deserialize_with = "Reach::present")]
+    #[schema(required = true)]
+    groups: Reach,
+    /// In seconds; none: until it is taken back.
+    valid_for: Option<u64>,
+}
+
+/// Who is to own a token.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewOwner {
+    /// The name of a user.
+    owner: String,
+}
+
+/// The users.
+#[utoipa::path(
+    get,
+    path = "/users",
+    tag = USERS,
+    responses((status = 200, body = Vec<UserView>)),
+)]
+async fn users(By(by): By, host: Host) -> Answer<Vec<UserView>> {
+    let users = host.users(&by).await?;
+    Ok(Json(users.into_iter().map(UserView::from).collect()))
+}
+
+/// Adds a user, who chooses a password by the link of the answer.
+#[utoipa::path(
+    post,
+    path = "/users",
+    tag = USERS,
+    request_body = NewUser,
+    responses((status = 201, body = InvitationView)),
+)]
+async fn add_user(By(by): By, host: Host, Body(new): Body<NewUser>) -> Created<InvitationView> {
+    let made = host.add_user(&by, &new.name, new.role, new.groups).await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// Says what a user is there for.
+#[utoipa::path(
+    put,
+    path = "/users/{user}",
+    tag = USERS,
+    request_body = Task,
+    responses((status = 200, body = UserView)),
+)]
+async fn change_user(
+    By(by): By,
+    host: Host,
+    Path(user): Path<String>,
+    Body(Task { role, groups }): Body<Task>,
+) -> Answer<UserView> {
+    host.change_user(&by, &user, role, groups).await?;
+    Ok(Json(host.managed_user(&by, &user).await?.into()))
+}
+
+/// Removes a user, and the tokens that act for them.
+#[utoipa::path(
+    delete,
+    path = "/users/{user}",
+    tag = USERS,
+    responses((status = 204)),
+)]
+async fn remove_user(
+    By(by): By,
+    host: Host,
+    Path(user): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    host.remove_user(&by, &user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a user choose a password anew.
+#[utoipa::path(
+    post,
+    path = "/users/{user}/invitation",
+    tag = USERS,
+    responses((status = 201, body = InvitationView)),
+)]
+async fn invite_again(By(by): By, host: Host, Path(user): Path<String>) -> Created<InvitationView> {
+    let made = host.invite_again(&by, &user).await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// The tokens: what they may do, and not what they are.
+#[utoipa::path(
+    get,
+    path = "/tokens",
+    tag = USERS,
+    responses((status = 200, body = Vec<ApiTokenView>)),
+)]
+async fn tokens(By(by): By, host: Host) -> Answer<Vec<ApiTokenView>> {
+    let tokens = host.tokens(&by).await?;
+    Ok(Json(tokens.into_iter().map(ApiTokenView::from).collect()))
+}
+
+/// Makes a token. It is told this once.
+///
+/// It acts for the user who calls: it does no more than they may, and ends with them.
+#[utoipa::path(
+    post,
+    path = "/tokens",
+    tag = USERS,
+    request_body = NewApiToken,
+    responses((status = 201, body = NewApiTokenView)),
+)]
+async fn add_token(
+    By(by): By,
+    host: Host,
+    Body(new): Body<NewApiToken>,
+) -> Created<NewApiTokenView> {
+    let token = host
+        .add_token(&by, &new.name, new.permissions, new.groups, new.valid_for)
+        .await?;
+    let view = NewApiTokenView {
+        token: token.to_string(),
+    };
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// Hands a token over to another user.
+///
+/// From then on it acts for them: it does no more than they may, and ends with them.
+#[utoipa::path(
+    put,
+    path = "/tokens/{name}/owner",
+    tag = USERS,
+    request_body = NewOwner,
+    responses((status = 200, body = ApiTokenView)),
+)]
+async fn hand_over_token(
+    By(by): By,
+    host: Host,
+    Path(token): Path<String>,
+    Body(NewOwner { owner }): Body<NewOwner>,
+) -> Answer<ApiTokenView> {
+    Ok(Json(
+        host.hand_over_token(&by, &token, &owner).await?.into(),
+    ))
+}
+
+/// Takes a token back.
+#[utoipa::path(
+    delete,
+    path = "/tokens/{name}",
+    tag = USERS,
+    responses((status = 204)),
+)]
+async fn remove_token(
+    By(by): By,
+    host: Host,
+    Path(token): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    host.remove_token(&by, &token).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

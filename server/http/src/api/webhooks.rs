@@ -1,0 +1,260 @@
+//! Webhooks: who is told of changes.
+
+use super::{auth::By, body::Body, document::WEBHOOKS, parts::Path, problem::ApiError};
+use axum::{Json, extract::State, http::StatusCode};
+use mdm_contract::time::{self, Timestamp};
+use mdm_server_core::{
+    access::Reach,
+    event::EventKind,
+    service::{MadeWebhook, NewWebhook, Service},
+    store::{Attempt, AttemptResult, Webhook, WebhookState},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, sync::Arc};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+type Host = State<Arc<Service>>;
+type Answer<T> = Result<Json<T>, ApiError>;
+type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
+
+pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new()
+        .routes(routes!(webhooks, add))
+        .routes(routes!(webhook, remove))
+        .routes(routes!(test))
+        .routes(routes!(change_secret))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+}
+
+/// Who is told of what.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct WebhookView {
+    /// Its id.
+    pub id: String,
+    /// Where events are sent to.
+    pub url: String,
+    /// Of which kinds; empty: of all.
+    pub events: BTreeSet<EventKind>,
+    /// About the devices of these groups; none: about all devices.
+    pub groups: Reach,
+    /// Whether events are delivered to it.
+    pub state: WebhookState,
+    /// Since when nothing has been delivered, though it was tried.
+    #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub failing_since: Option<Timestamp>,
+    /// How many attempts in a row have failed.
+    pub failures: u32,
+    /// When it is tried again.
+    #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_try: Option<Timestamp>,
+    /// Since when there is this webhook.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+impl From<Webhook> for WebhookView {
+    fn from(webhook: Webhook) -> Self {
+        let progress = webhook.progress;
+        let is_again = progress.failures > 0 && webhook.state == WebhookState::Active;
+        Self {
+            id: webhook.id,
+            url: webhook.url,
+            events: webhook.events,
+            groups: webhook.reach,
+            state: webhook.state,
+            failing_since: progress.failing_since,
+            failures: progress.failures,
+            next_try: is_again.then_some(progress.next_try),
+            created_at: webhook.created_at,
+        }
+    }
+}
+
+/// A webhook with its new secret, told this once.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct NewWebhookView {
+    /// The webhook.
+    #[serde(flatten)]
+    pub webhook: WebhookView,
+    /// What its messages are signed with.
+    pub secret: String,
+}
+
+impl From<MadeWebhook> for NewWebhookView {
+    fn from(made: MadeWebhook) -> Self {
+        Self {
+            webhook: made.webhook.into(),
+            secret: made.secret.to_string(),
+        }
+    }
+}
+
+/// One attempt to deliver a message.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AttemptView {
+    /// When.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// What receivers know the message by: `webhook-id`.
+    pub message: String,
+    /// What it told of.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What came of it.
+    pub result: AttemptResult,
+    /// The HTTP status of the answer; none: there was no answer.
+    pub status: Option<u16>,
+    /// Why it failed, in words.
+    pub error: Option<String>,
+    /// When it is tried again.
+    #[serde(with = "time::option", default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_try: Option<Timestamp>,
+}
+
+impl From<Attempt> for AttemptView {
+    fn from(attempt: Attempt) -> Self {
+        Self {
+            at: attempt.at,
+            message: attempt.message,
+            kind: attempt.kind,
+            result: attempt.result,
+            status: attempt.status,
+            error: attempt.error,
+            next_try: attempt.next_try,
+        }
+    }
+}
+
+/// A webhook, and what came of the latest attempts.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct WebhookWithAttempts {
+    /// The webhook.
+    #[serde(flatten)]
+    pub webhook: WebhookView,
+    /// Latest first.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// The webhooks.
+#[utoipa::path(
+    get,
+    path = "/webhooks",
+    tag = WEBHOOKS,
+    responses((status = 200, body = Vec<WebhookView>)),
+)]
+async fn webhooks(By(by): By, host: Host) -> Answer<Vec<WebhookView>> {
+    let webhooks = host.webhooks(&by).await?;
+    Ok(Json(webhooks.into_iter().map(WebhookView::from).collect()))
+}
+
+/// A webhook, and what came of the latest attempts.
+#[utoipa::path(
+    get,
+    path = "/webhooks/{webhook}",
+    tag = WEBHOOKS,
+    responses((status = 200, body = WebhookWithAttempts)),
+)]
+async fn webhook(
+    By(by): By,
+    host: Host,
+    Path(webhook): Path<String>,
+) -> Answer<WebhookWithAttempts> {
+    let (webhook, attempts) = host.webhook(&by, &webhook).await?;
+    Ok(Json(WebhookWithAttempts {
+        webhook: webhook.into(),
+        attempts: attempts.into_iter().map(AttemptView::from).collect(),
+    }))
+}
+
+/// Adds a webhook, whose secret is told this once.
+#[utoipa::path(
+    post,
+    path = "/webhooks",
+    operation_id = "add_webhook",
+    tag = WEBHOOKS,
+    request_body = NewWebhook,
+    responses((status = 201, body = NewWebhookView)),
+)]
+async fn add(By(by): By, host: Host, Body(new): Body<NewWebhook>) -> Created<NewWebhookView> {
+    let made = host.add_webhook(&by, new).await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// Removes a webhook.
+#[utoipa::path(
+    delete,
+    path = "/webhooks/{webhook}",
+    operation_id = "remove_webhook",
+    tag = WEBHOOKS,
+    responses((status = 204)),
+)]
+async fn remove(
+    By(by): By,
+    host: Host,
+    Path(webhook): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    host.remove_webhook(&by, &webhook).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sends a message that tells of nothing, now.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{webhook}/test",
+    operation_id = "test_webhook",
+    tag = WEBHOOKS,
+    responses((status = 200, body = AttemptView)),
+)]
+async fn test(By(by): By, host: Host, Path(webhook): Path<String>) -> Answer<AttemptView> {
+    Ok(Json(host.test_webhook(&by, &webhook).await?.into()))
+}
+
+/// Signs with another secret, which is told this once; for a day, with the one before as well.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{webhook}/secret",
+    operation_id = "change_webhook_secret",
+    tag = WEBHOOKS,
+    responses((status = 201, body = NewWebhookView)),
+)]
+async fn change_secret(
+    By(by): By,
+    host: Host,
+    Path(webhook): Path<String>,
+) -> Created<NewWebhookView> {
+    let made = host.change_webhook_secret(&by, &webhook).await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// Delivers nothing until it is resumed.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{webhook}/pause",
+    operation_id = "pause_webhook",
+    tag = WEBHOOKS,
+    responses((status = 200, body = WebhookView)),
+)]
+async fn pause(By(by): By, host: Host, Path(webhook): Path<String>) -> Answer<WebhookView> {
+    host.pause_webhook(&by, &webhook).await?;
+    Ok(Json(host.webhook(&by, &webhook).await?.0.into()))
+}
+
+/// Delivers what happens from now on.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{webhook}/resume",
+    operation_id = "resume_webhook",
+    tag = WEBHOOKS,
+    responses((status = 200, body = WebhookView)),
+)]
+async fn resume(By(by): By, host: Host, Path(webhook): Path<String>) -> Answer<WebhookView> {
+    host.resume_webhook(&by, &webhook).await?;
+    Ok(Json(host.webhook(&by, &webhook).await?.0.into()))
+}

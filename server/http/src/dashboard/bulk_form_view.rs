@@ -1,0 +1,200 @@
+//! How the screen of a bulk looks before it is asked for.
+
+use super::{
+    bulk_form::Filled,
+    frame::{Page, form_token, sentence},
+    groups,
+    outlook::what_to_do,
+    reset_view::VALIDITIES,
+    session::SignedIn,
+    texts,
+};
+use maud::{Markup, html};
+use mdm_contract::{
+    decisions::{Characters, PasswordRule},
+    words::Action,
+};
+use mdm_server_core::service::{BulkOutlook, BulkVerdict};
+
+/// What the screen shows.
+pub(super) struct Screen<'a> {
+    /// The group.
+    pub(super) group: &'a str,
+    /// Reset or remove.
+    pub(super) action: Action,
+    /// What the form would come to.
+    pub(super) outlook: &'a BulkOutlook,
+    /// What a password has to be like.
+    pub(super) rule: &'a PasswordRule,
+    /// What was filled in.
+    pub(super) form: &'a Filled,
+    /// What is wrong with it.
+    pub(super) fault: Option<&'a str>,
+}
+
+/// The screen.
+pub(super) fn view(signed_in: &SignedIn, screen: &Screen<'_>) -> Markup {
+    let (group, action) = (screen.group, screen.action);
+    let title = texts::action(action);
+    let path = format!("{}/{action}", groups::path(group));
+    let is_reset = action == Action::Reset;
+    let page = Page {
+        title: &format!("{title} · {group}"),
+        place: "/groups",
+        live: None,
+    };
+    page.with(
+        signed_in,
+        html! {
+            p .trail { a href="/groups" { "Groups" } " / " (group) }
+            h1 { (title) " of " (screen.outlook.devices) " devices" }
+            @if let Some(fault) = screen.fault { p .fault role="alert" { (sentence(fault)) } }
+            form id=[is_reset.then_some("reset")] .card method="post" action=(path) data-outlook={ (path) "/outlook" } {
+                (form_token(signed_in))
+                input type="hidden" name="devices" value=(screen.outlook.devices);
+                @if is_reset { (passwords(screen)) } @else {
+                    p {
+                        "The password on each device is cleared. The override of its policy ends: an applied policy is "
+                        "enforced again, and the user is asked to set a password that meets it."
+                    }
+                }
+                label for="reason" { "Reason " span .quiet { "(optional, for the audit trail)" } }
+                input #reason type="text" name="reason" maxlength="200" value=(screen.form.reason);
+                (options(screen, is_reset))
+                section .outlook aria-labelledby="outlook-title" {
+                    h2 #outlook-title { "Outlook" }
+                    div #outlook aria-live="polite" { (outlook(screen.outlook)) }
+                }
+                div .buttons {
+                    button .primary type="submit" { "CONFIRM" }
+                    a .button href="/groups" { "Back" }
+                }
+            }
+        },
+    )
+}
+
+/// The rule stands above the field, before anything is typed.
+fn passwords(screen: &Screen<'_>) -> Markup {
+    let PasswordRule {
+        characters,
+        minimum_length,
+        maximum_length,
+    } = screen.rule;
+    let is_digits = *characters == Characters::Digits;
+    let is_different = screen.form.different_passwords();
+    html! {
+        fieldset {
+            legend { "New passwords" }
+            p #password-rule .help { "A password has to be " strong { (screen.rule) } "." }
+            label .check {
+                input type="radio" name="passwords" value="different" checked[is_different];
+                span {
+                    "A different password for each device (recommended)"
+                    small { "They are made at random, and told once, in a table that you download." }
+                }
+            }
+            label .check {
+                input type="radio" name="passwords" value="one" checked[!is_different];
+                span {
+                    "One password for all devices"
+                    small { "Who learns it from one user can unlock the devices of all." }
+                }
+            }
+            div .one-password {
+                label for="password" { "The one password" }
+                div .with-buttons {
+                    input #password type="password" name="password" autocomplete="off" autocapitalize="off"
+                        spellcheck="false" minlength=(minimum_length) maxlength=(maximum_length)
+                        inputmode=(if is_digits { "numeric" } else { "text" })
+                        pattern=[is_digits.then_some("[0-9]*")]
+                        title=[is_digits.then_some("Digits only")] aria-describedby="password-rule";
+                    button #show type="button" aria-pressed="false" aria-controls="password" hidden { "Show" }
+                    button #generate type="button" hidden data-characters=(characters) data-length=(minimum_length) {
+                        "Generate"
+                    }
+                }
+                p #generated .help role="status" hidden {
+                    "Tell it to the users in a safe way: it is not shown again after CONFIRM."
+                }
+            }
+        }
+    }
+}
+
+fn options(screen: &Screen<'_>, is_reset: bool) -> Markup {
+    let (options, terms) = (screen.form.options(), screen.form.terms());
+    html! {
+        fieldset {
+            legend { "Options" }
+            @if is_reset {
+                label .check {
+                    input type="checkbox" name="lock_now" checked[options.lock_now];
+                    span { "Lock now" small { "The devices’ screens are locked at once." } }
+                }
+                label .check {
+                    input type="checkbox" name="require_entry" checked[options.require_entry];
+                    span {
+                        "Require entry"
+                        small { "No other admin may change a password until its user has entered it." }
+                    }
+                }
+            }
+            label .check {
+                input type="checkbox" name="replace_pending" checked[terms.replace_pending];
+                span {
+                    "Replace pending commands"
+                    small { "Otherwise a device that has one gets no new one." }
+                }
+            }
+            label for="valid-for" { "The commands are valid" }
+            select #valid-for name="valid_for" {
+                @for (seconds, text) in VALIDITIES {
+                    option value=(seconds) selected[screen.form.valid_for.is(seconds)] { (text) }
+                }
+            }
+        }
+    }
+}
+
+/// What it would come to, on how many devices.
+pub(super) fn outlook(outlook: &BulkOutlook) -> Markup {
+    html! {
+        @if outlook.asked < outlook.devices {
+            p { "Of the first " (outlook.asked) " of " (outlook.devices) " devices:" }
+        }
+        @for told in &outlook.verdicts { (verdict(told)) }
+        @if !outlook.notes.is_empty() {
+            ul .notes {
+                @for (note, devices) in &outlook.notes { li { (devices) (if *devices == 1 { " device: " } else { " devices: " }) (sentence(note)) } }
+            }
+        }
+        @if outlook.needs_approval {
+            p .alert { "It is for so many devices that somebody else has to approve it." }
+        }
+    }
+}
+
+fn verdict(told: &BulkVerdict) -> Markup {
+    let badge = match told.verdict.as_str() {
+        "will-succeed" => texts::badge("success", "✓", "WILL SUCCEED"),
+        "will-wait" => texts::badge("pending", "◔", "WILL WAIT"),
+        "will-fail" => texts::badge("failed", "✕", "WILL FAIL"),
+        "would-be-refused" => texts::badge("failed", "⊘", "WOULD BE REFUSED"),
+        _ => texts::badge("unknown", "?", "NO OUTLOOK"),
+    };
+    html! {
+        p .verdict {
+            strong { (told.devices) } " " (badge)
+            @if let Some(why) = &told.why { " " (sentence(why)) }
+            small {
+                "Such as "
+                @for (number, (id, name)) in told.such_as.iter().enumerate() {
+                    @if number > 0 { ", " }
+                    a href={ "/devices/" (id) } { (name) }
+                }
+            }
+        }
+        @if let Some(remedy) = told.remedy { (what_to_do(remedy)) }
+    }
+}

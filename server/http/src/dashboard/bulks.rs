@@ -1,0 +1,77 @@
+//! The list of bulks.
+
+use super::{Host, error::PageError, frame::Page, session::SignedIn, texts};
+use axum::extract::Query;
+use maud::{Markup, html};
+use mdm_server_core::store::BulkState;
+use serde::Deserialize;
+
+/// How many bulks a page of the list has.
+const PAGE: u32 = 50;
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    before: Option<String>,
+}
+
+pub(super) async fn page(
+    signed_in: SignedIn,
+    host: Host,
+    Query(asked): Query<Asked>,
+) -> Result<Markup, PageError> {
+    let bulks = host
+        .service
+        .bulks(&signed_in.caller, asked.before.as_deref(), PAGE)
+        .await?;
+    let next = bulks.last().filter(|_| bulks.len() == PAGE as usize);
+    let page = Page {
+        title: "Bulks",
+        place: "/bulks",
+        live: Some("/live".into()),
+    };
+    let content = html! {
+        h1 { "Bulks" }
+        p .quiet { "What was asked for all devices of a " a href="/groups" { "group" } "." }
+        div #part-bulks data-part {
+            @if bulks.is_empty() {
+                p { "There is none yet." }
+            } @else {
+                section .card .scroll tabindex="0" aria-label="Bulks" {
+                    table .stacked {
+                        thead { tr { th { "Bulk" } th { "State" } th { "Devices" } th { "Asked for by" } th { "When" } } }
+                        tbody {
+                            @for bulk in &bulks {
+                                tr {
+                                    td {
+                                        a href={ "/bulks/" (bulk.id) } {
+                                            (texts::action(bulk.action)) " · " (bulk.group)
+                                        }
+                                    }
+                                    td data-head="State" { (state(bulk.state)) }
+                                    td data-head="Devices" { (bulk.devices) }
+                                    td data-head="Asked for by" { (bulk.requested_by) }
+                                    td data-head="When" { (texts::time(bulk.requested_at)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            @if let Some(last) = next { p { a href={ "/bulks?before=" (last.id) } { "Earlier ones" } } }
+        }
+    };
+    Ok(page.with(&signed_in, content))
+}
+
+/// Where a bulk stands.
+pub(super) fn state(state: BulkState) -> Markup {
+    match state {
+        BulkState::WaitingForApproval => texts::badge("pending", "✋", "WAITING FOR APPROVAL"),
+        BulkState::WaitingForDownload => texts::badge("pending", "⬇", "WAITING FOR DOWNLOAD"),
+        BulkState::Running => texts::badge("pending", "◔", "RUNNING"),
+        BulkState::WaitingForDevices => texts::badge("pending", "◔", "WAITING FOR DEVICES"),
+        // Whether it succeeded is what its devices say.
+        BulkState::Done => texts::badge("ended", "■", "DONE"),
+        BulkState::Cancelled => texts::badge("cancelled", "◌", "CANCELLED"),
+    }
+}

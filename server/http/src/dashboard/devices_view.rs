@@ -1,0 +1,177 @@
+//! How the list of devices looks.
+
+use super::{
+    devices::{Asked, Shown},
+    fleet_chart,
+    frame::Page,
+    session::SignedIn,
+    texts,
+};
+use maud::{Markup, html};
+use mdm_contract::words::ManagementMode;
+use mdm_server_core::{
+    access::Permission,
+    store::{Group, Snapshot, StatusWord},
+};
+
+/// With more groups than this, a group is typed and not chosen.
+const MOST_CHOICES: usize = 200;
+
+/// The page.
+pub(super) fn view(signed_in: &SignedIn, shown: &Shown) -> Markup {
+    let page = Page {
+        title: "Devices",
+        place: "/devices",
+        live: Some("/live".into()),
+    };
+    let content = html! {
+        h1 { "Devices" }
+        div #part-summary data-part { (fleet_chart::view(&shown.asked, &shown.summary)) }
+        (filters(&shown.asked, &shown.groups))
+        div #part-list data-part {
+            @if shown.list.devices.is_empty() { (nothing(signed_in, &shown.asked)) }
+            @else { (table(shown)) }
+            (pages(shown))
+        }
+    };
+    page.with(signed_in, content)
+}
+
+fn filters(asked: &Asked, groups: &[Group]) -> Markup {
+    let statuses = StatusWord::ALL.map(|it| (it.word(), texts::status_word(it)));
+    let modes = ManagementMode::ALL
+        .iter()
+        .map(|it| (it.word(), texts::mode(*it)));
+    let modes: Vec<_> = modes.collect();
+    html! {
+        form .card .filter method="get" action="/devices" role="search" aria-label="Filter the devices" {
+            div {
+                label for="search" { "Name or id" }
+                input #search type="search" name="search" value=(asked.search) autocapitalize="off"
+                    spellcheck="false";
+            }
+            (choice("status", "Status", &asked.status, &statuses))
+            (choice("policy", "Policy", &asked.policy, &[
+                ("overridden", "overridden"),
+                ("not-overridden", "not overridden"),
+            ]))
+            div {
+                label for="group" { "Group" }
+                @if groups.len() > MOST_CHOICES {
+                    input #group type="text" name="group" value=(asked.group) autocapitalize="off"
+                        spellcheck="false";
+                } @else {
+                    select #group name="group" {
+                        option value="" { "any" }
+                        // One that has no devices is chosen as well, if the address says so.
+                        @if !asked.group.is_empty() && groups.iter().all(|it| it.name != asked.group) {
+                            option selected { (asked.group) }
+                        }
+                        @for group in groups {
+                            option value=(group.name) selected[group.name == asked.group] {
+                                (group.name) " (" (group.devices) ")"
+                            }
+                        }
+                    }
+                }
+            }
+            (choice("mode", "Management mode", &asked.mode, &modes))
+            (choice("synced", "Last sync", &asked.synced, &[
+                ("day", "within a day"),
+                ("week", "within a week"),
+                ("longer", "longer ago"),
+            ]))
+            div .buttons {
+                button .primary type="submit" { "Filter" }
+                @if asked.is_filtered() { a .button href="/devices" { "Show all" } }
+            }
+        }
+    }
+}
+
+fn choice(name: &str, title: &str, chosen: &str, choices: &[(&str, &str)]) -> Markup {
+    html! {
+        div {
+            label for=(name) { (title) }
+            select id=(name) name=(name) {
+                option value="" { "any" }
+                @for (word, text) in choices {
+                    option value=(word) selected[*word == chosen] { (text) }
+                }
+            }
+        }
+    }
+}
+
+fn table(shown: &Shown) -> Markup {
+    html! {
+        section .card .scroll tabindex="0" aria-label="List of devices" {
+            table .stacked {
+                thead {
+                    tr {
+                        th { "Name" } th { "Status" } th { "Policy" } th { "Mode" } th { "Android" }
+                        th { "Last sync" } th { "Groups" }
+                    }
+                }
+                tbody { @for (snapshot, _) in &shown.list.devices { (row(snapshot)) } }
+            }
+        }
+    }
+}
+
+fn row(snapshot: &Snapshot) -> Markup {
+    let device = &snapshot.device;
+    html! {
+        tr {
+            td data-head="Name" { a href={ "/devices/" (device.id) } { (snapshot.name) } }
+            td data-head="Status" { (texts::status_badge(snapshot.status())) }
+            td data-head="Policy" {
+                @if snapshot.revoked_at.is_some() { "none" }
+                @else if device.policy_override.is_some() { (texts::badge("overridden", "‖", "OVERRIDDEN")) }
+                @else if device.policy.is_some() { "applied" }
+                @else { "none" }
+            }
+            td data-head="Mode" { (texts::mode(device.management_mode)) }
+            td data-head="Android" { (texts::android(device.api_level)) }
+            td data-head="Last sync" { (texts::time(device.last_sync)) }
+            td data-head="Groups" { (device.groups.join(", ")) }
+        }
+    }
+}
+
+fn pages(shown: &Shown) -> Markup {
+    let next = shown.list.next.as_ref().map(|after| Asked {
+        after: after.clone(),
+        ..shown.asked.clone()
+    });
+    let is_first = shown.asked.after.is_empty();
+    html! {
+        @if !is_first || next.is_some() {
+            nav .pages aria-label="Pages of the list" {
+                @if !is_first { a .button href=(shown.asked.first().path()) { "First page" } }
+                @if let Some(next) = next { a .button rel="next" href=(next.path()) { "Next page" } }
+            }
+        }
+    }
+}
+
+/// Why there is nothing, and what to do.
+fn nothing(signed_in: &SignedIn, asked: &Asked) -> Markup {
+    let is_limited = signed_in.caller.reach.0.is_some();
+    html! {
+        section .card {
+            @if !asked.after.is_empty() { p { "There are no more devices." } }
+            @else if asked.is_filtered() {
+                p { "No device fits all of this." }
+                p { a href="/devices" { "Show all devices" } }
+            }
+            @else if is_limited { p { "There is no device in your groups: " (signed_in.caller.reach) "." } }
+            @else {
+                p { "No device is enrolled yet." }
+                @if signed_in.may(Permission::ManageDevices) {
+                    p { code { "mdm-server device enroll" } " makes a token that one device can enroll with." }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The stream that tells an open page that it is old. It tells no more than that: the page asks again, and is let
+//! in or not as ever.
+
+use super::{Host, error::PageError, session::SignedIn};
+use axum::{
+    extract::Query,
+    http::Extensions,
+    response::sse::{Event, KeepAlive, Sse},
+};
+use futures_util::stream::{self, Stream};
+use mdm_server_core::service::Watcher;
+use serde::Deserialize;
+use std::{convert::Infallible, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// The shortest time between two events: a fleet that changes all the time is read now and then.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a line is sent where there is nothing to say, so that both sides notice when the other is gone.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How soon a stream ends after its session is over, or its user may not see what it is about any more.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+#[derive(Deserialize)]
+pub(super) struct Look {
+    device: Option<String>,
+}
+
+/// Somebody who may listen, as long as their session says so.
+struct Listener {
+    signed_in: SignedIn,
+    host: Host,
+    route: Extensions,
+    device: Option<String>,
+    watcher: Watcher,
+}
+
+/// A stamp at once, so that a page sees what it has missed, and then one for each change.
+pub(super) async fn stream(
+    signed_in: SignedIn,
+    host: Host,
+    Query(look): Query<Look>,
+    route: Extensions,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, PageError> {
+    if let Some(device) = &look.device {
+        host.service.device(&signed_in.caller, device).await?;
+    }
+    let listener = Listener {
+        watcher: host.service.watch(look.device.as_deref()),
+        signed_in,
+        host,
+        route,
+        device: look.device,
+    };
+    let events = stream::unfold((listener, true), async |(mut listener, is_first)| {
+        if !is_first && !listener.next().await {
+            return None;
+        }
+        let event = Event::default().data(listener.watcher.stamp().to_string());
+        Some((Ok(event), (listener, false)))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+impl Listener {
+    /// Waits for the next change. Returns `false` if the host stops, or nobody may listen any more.
+    async fn next(&mut self) -> bool {
+        if self.device.is_none() {
+            tokio::select! {
+                () = sleep(PAUSE) => {}
+                () = self.watcher.closed() => return false,
+            }
+        }
+        loop {
+            let changed = timeout(RECHECK_INTERVAL, self.watcher.changed()).await;
+            if changed == Ok(false) || !self.may_listen().await {
+                return false;
+            }
+            if changed.is_ok() {
+                return true;
+            }
+        }
+    }
+
+    async fn may_listen(&self) -> bool {
+        let Some(caller) = self.signed_in.still(&self.host, &self.route).await else {
+            return false;
+        };
+        match &self.device {
+            Some(device) => self.host.service.device(&caller, device).await.is_ok(),
+            None => true,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The plugin that decides: what it is, what it may do, how it does, and who changed it.
+
+use super::{
+    Host,
+    error::PageError,
+    form::{Form, check_token},
+    frame::{Page, form_token, sentence},
+    session::SignedIn,
+    sign_in::Nothing,
+    texts::{self, badge},
+};
+use axum::{
+    extract::Multipart,
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use maud::{Markup, html};
+use mdm_password_host::{HealthReport, Places, Plugin, Trial, TrialTerms};
+use mdm_server_core::{
+    access::Permission, audit::AuditEntry, service::ServiceError, store::PluginFile,
+};
+
+/// How many changes the page shows.
+const MOST_CHANGES: u32 = 20;
+
+/// The largest plugin that can be sent, in bytes.
+pub(super) const LARGEST: usize = 64 << 20;
+
+/// What the page shows.
+struct Shown {
+    places: Places,
+    trial: Option<Trial>,
+    terms: TrialTerms,
+    changes: Vec<AuditEntry>,
+}
+
+pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
+    view(&host, &signed_in, None).await
+}
+
+pub(super) async fn use_plugin(
+    signed_in: SignedIn,
+    host: Host,
+    form: Multipart,
+) -> Result<Response, PageError> {
+    let file = sent(&signed_in, form).await?;
+    let used = match file {
+        Some(file) => host.service.use_plugin(&signed_in.caller, file).await,
+        None => Err(ServiceError::BadRequest("choose a file first".into())),
+    };
+    answer(&host, &signed_in, used).await
+}
+
+pub(super) async fn use_default(
+    host: Host,
+    Form(signed_in, _): Form<Nothing>,
+) -> Result<Response, PageError> {
+    let used = host.service.use_default_plugin(&signed_in.caller).await;
+    answer(&host, &signed_in, used).await
+}
+
+pub(super) async fn roll_back(
+    host: Host,
+    Form(signed_in, _): Form<Nothing>,
+) -> Result<Response, PageError> {
+    let rolled_back = host.service.roll_back_plugin(&signed_in.caller).await;
+    answer(&host, &signed_in, rolled_back).await
+}
+
+async fn answer(
+    host: &Host,
+    signed_in: &SignedIn,
+    done: Result<(), ServiceError>,
+) -> Result<Response, PageError> {
+    let fault = match done {
+        Ok(()) => return Ok(Redirect::to("/plugin").into_response()),
+        Err(ServiceError::Store(error)) => return Err(ServiceError::Store(error).into()),
+        Err(error) => error.to_string(),
+    };
+    let again = view(host, signed_in, Some(&fault)).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
+}
+
+/// The file and its signature, if the form is this session's: its token comes before the files.
+async fn sent(signed_in: &SignedIn, mut form: Multipart) -> Result<Option<PluginFile>, PageError> {
+    let broken = |error: axum::extract::multipart::MultipartError| PageError::Failed {
+        status: error.status(),
+        detail: format!("the file did not arrive: {}", error.body_text()),
+    };
+    let (mut is_ours, mut bytes, mut signature) = (false, None, None);
+    while let Some(field) = form.next_field().await.map_err(broken)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        match name.as_str() {
+            "form_token" => {
+                check_token(signed_in, &field.text().await.map_err(broken)?)?;
+                is_ours = true;
+            }
+            _ if !is_ours => return Err(PageError::StrangeForm),
+            "component" => bytes = Some(field.bytes().await.map_err(broken)?),
+            "signature" => signature = Some(field.text().await.map_err(broken)?),
+            _ => {}
+        }
+    }
+    if !is_ours {
+        return Err(PageError::StrangeForm);
+    }
+    let bytes = bytes.filter(|bytes| !bytes.is_empty());
+    Ok(bytes.map(|bytes| PluginFile {
+        bytes: bytes.to_vec(),
+        signature: signature.filter(|text| !text.trim().is_empty()),
+    }))
+}
+
+async fn view(host: &Host, signed_in: &SignedIn, fault: Option<&str>) -> Result<Markup, PageError> {
+    let (places, trial, terms) = host.service.plugins();
+    let shown = Shown {
+        places,
+        trial,
+        terms,
+        changes: host.service.plugin_audit(MOST_CHANGES).await?,
+    };
+    let page = Page {
+        title: "Plugin",
+        place: "/plugin",
+        live: None,
+    };
+    let content = html! {
+        h1 { "Plugin" }
+        p .quiet { "It decides what is allowed, what is sent to a device, and what will come of it." }
+        @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
+        div .cards {
+            section .card .wide aria-labelledby="active-title" {
+                h2 #active-title { "It decides" }
+                (plugin(&shown.places.active.plugin, shown.places.active.is_default))
+                @if let Some(trial) = &shown.trial { (on_trial(trial, &shown.terms)) }
+            }
+            section .card aria-labelledby="may-title" {
+                h2 #may-title { "What it may do" }
+                (may(&shown.places.active.plugin))
+            }
+            section .card aria-labelledby="health-title" {
+                h2 #health-title { "How it does" }
+                (health(&shown.places.active.plugin.health()))
+            }
+            @if let Some(previous) = &shown.places.previous {
+                section .card .wide aria-labelledby="previous-title" {
+                    h2 #previous-title { "It decided before" }
+                    (plugin(&previous.plugin, previous.is_default))
+                }
+            }
+            section .card .wide aria-labelledby="changes-title" {
+                h2 #changes-title { "Changes" }
+                (changes(&shown.changes))
+            }
+        }
+        @if signed_in.may(Permission::ManagePlugins) { (manage(signed_in, &shown)) }
+    };
+    Ok(page.with(signed_in, content))
+}
+
+fn plugin(plugin: &Plugin, is_default: bool) -> Markup {
+    html! {
+        dl .facts {
+            div { dt { "Contract" } dd { (plugin.contract()) } }
+            div { dt { "From" } dd { @if is_default { "the host’s start" } @else { "an admin" } } }
+            div .wide { dt { "Digest" } dd { code { "sha256:" (plugin.digest()) } } }
+        }
+    }
+}
+
+fn on_trial(trial: &Trial, terms: &TrialTerms) -> Markup {
+    html! {
+        p .alert {
+            "On trial: it has decided " (trial.calls) " of " (terms.calls) " calls, and failed " (trial.failures)
+            ". After " (terms.failures) " failures, the one before decides again."
+        }
+    }
+}
+
+fn may(plugin: &Plugin) -> Markup {
+    let mut permissions: Vec<&str> = plugin.imports().iter().map(|it| it.permission).collect();
+    permissions.sort_unstable();
+    permissions.dedup();
+    html! {
+        ul .notes { @for it in permissions { li { (sentence(it)) } } }
+        p .quiet { "It gets no file, no network, no environment and no password." }
+    }
+}
+
+fn health(health: &HealthReport) -> Markup {
+    let milliseconds = |micros: u64| format!("{}.{:03} ms", micros / 1000, micros % 1000);
+    html! {
+        p {
+            @if !health.out_of_service.is_empty() {
+                (badge("failed", "✕", "OUT OF SERVICE")) " " (health.out_of_service.join(", "))
+            } @else if health.failures.is_empty() {
+                (badge("success", "✓", "WELL"))
+            } @else {
+                (badge("pending", "!", "SOME CALLS FAILED"))
+            }
+        }
+        dl .facts {
+            div { dt { "Calls" } dd { (health.calls) } }
+            div { dt { "A call takes" } dd { (milliseconds(health.average_time)) } }
+            div { dt { "The longest took" } dd { (milliseconds(health.longest_time)) } }
+            @for (kind, count) in &health.failures { div { dt { "Failed: " (kind) } dd { (count) } } }
+        }
+        p .quiet { "Since this host loaded it." }
+    }
+}
+
+fn changes(changes: &[AuditEntry]) -> Markup {
+    html! {
+        @if changes.is_empty() { p .quiet { "It was never changed." } }
+        ol .timeline {
+            @for entry in changes {
+                li {
+                    p {
+                        strong { (super::history::what(entry)) } " · " (texts::time(entry.at)) " by " (entry.actor)
+                    }
+                    @if let Some(digest) = &entry.plugin { p .quiet { code { "sha256:" (digest) } } }
+                }
+            }
+        }
+    }
+}
+
+fn manage(signed_in: &SignedIn, shown: &Shown) -> Markup {
+    html! {
+        form .card method="post" action="/plugin/use" enctype="multipart/form-data" {
+            (form_token(signed_in))
+            h2 { "Let another one decide" }
+            p { "It is checked against the contract first, and then on trial for its first calls." }
+            label for="component" { "Component " span .quiet { "(.wasm)" } }
+            input #component type="file" name="component" required accept=".wasm,application/wasm";
+            label for="signature" { "Signature " span .quiet { "(the text of its .minisig, if this host wants one)" } }
+            textarea #signature name="signature" rows="3" spellcheck="false" {}
+            div .buttons { button .primary type="submit" { "Check and use" } }
+        }
+        @if shown.places.previous.is_some() {
+            form .card method="post" action="/plugin/roll-back" {
+                (form_token(signed_in))
+                h2 { "Roll back" }
+                p { "The one before decides again, from the next call on." }
+                div .buttons { button type="submit" { "Roll back" } }
+            }
+        }
+        @if !shown.places.active.is_default {
+            form .card method="post" action="/plugin/default" {
+                (form_token(signed_in))
+                h2 { "The host’s own" }
+                p { "The one that the host started with decides, from the next call on." }
+                div .buttons { button type="submit" { "Use the host’s own" } }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Apply policy: which password rules a device is to enforce.
+
+use super::{
+    Host, device,
+    error::PageError,
+    form::Form,
+    frame::{Page, form_token, sentence},
+    session::SignedIn,
+};
+use axum::{
+    extract::Path,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use maud::{Markup, html};
+use mdm_contract::words::{Complexity, Policy, Quality, Requirement};
+use mdm_server_core::service::ServiceError;
+use serde::Deserialize;
+
+/// The form as it is sent: `quality numeric`, `complexity high`, or nothing to clear the policy.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Filled {
+    requirement: String,
+    minimum_length: String,
+}
+
+impl Filled {
+    fn of(policy: Option<&Policy>) -> Self {
+        let Some(policy) = policy else {
+            return Self::default();
+        };
+        let requirement = match policy.requirement {
+            Requirement::Quality(quality) => format!("quality {quality}"),
+            Requirement::Complexity(complexity) => format!("complexity {complexity}"),
+        };
+        Self {
+            requirement,
+            minimum_length: policy.minimum_length.to_string(),
+        }
+    }
+
+    /// The policy; none clears it.
+    fn policy(&self) -> Result<Option<Policy>, String> {
+        let requirement = match self.requirement.split_once(' ') {
+            Some(("quality", word)) => word.parse().map(Requirement::Quality),
+            Some(("complexity", word)) => word.parse().map(Requirement::Complexity),
+            _ => return Ok(None),
+        };
+        let minimum_length = match self.minimum_length.trim() {
+            "" => Ok(0),
+            text => text.parse(),
+        };
+        Ok(Some(Policy {
+            requirement: requirement.map_err(|error| error.to_string())?,
+            minimum_length: minimum_length
+                .map_err(|_| "the minimum length has to be a number".to_owned())?,
+        }))
+    }
+}
+
+pub(super) async fn page(
+    signed_in: SignedIn,
+    host: Host,
+    Path(device): Path<String>,
+) -> Result<Markup, PageError> {
+    let snapshot = host
+        .service
+        .trusted_device(&signed_in.caller, &device)
+        .await?;
+    let form = Filled::of(snapshot.device.policy.as_ref());
+    screen(&host, &signed_in, &device, &form, None).await
+}
+
+pub(super) async fn apply(
+    host: Host,
+    Path(device): Path<String>,
+    Form(signed_in, form): Form<Filled>,
+) -> Result<Response, PageError> {
+    let fault = match form.policy() {
+        Err(text) => text,
+        Ok(policy) => match host
+            .service
+            .set_policy(&signed_in.caller, &device, policy)
+            .await
+        {
+            Ok(()) => return Ok(device::to(&device).into_response()),
+            Err(ServiceError::BadRequest(text)) => text,
+            Err(error) => return Err(error.into()),
+        },
+    };
+    let again = screen(&host, &signed_in, &device, &form, Some(&fault)).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
+}
+
+async fn screen(
+    host: &Host,
+    signed_in: &SignedIn,
+    device: &str,
+    form: &Filled,
+    fault: Option<&str>,
+) -> Result<Markup, PageError> {
+    let snapshot = host
+        .service
+        .trusted_device(&signed_in.caller, device)
+        .await?;
+    let (id, name) = (&snapshot.device.id, &snapshot.name);
+    let choice = |kind: &str, word: &str| {
+        let value = format!("{kind} {word}");
+        html! { option value=(value) selected[form.requirement == value] { (word) } }
+    };
+    let page = Page {
+        title: &format!("Apply policy · {name}"),
+        place: "/devices",
+        live: None,
+    };
+    let content = html! {
+        p .trail { a href="/devices" { "Devices" } " / " a href={ "/devices/" (id) } { (name) } }
+        h1 { "Apply policy" }
+        form .card method="post" action={ "/devices/" (id) "/policy" } {
+            (form_token(signed_in))
+            @if snapshot.device.policy_override.is_some() {
+                p .alert { "The policy is overridden on this device: what is applied now is enforced once Remove \
+                    Password has succeeded." }
+            }
+            label for="requirement" { "What a password has to meet" }
+            select #requirement name="requirement" aria-describedby="policy-fault" {
+                option value="" { "nothing: no policy" }
+                optgroup label="Quality" {
+                    @for quality in Quality::ALL { (choice("quality", quality.word())) }
+                }
+                optgroup label="Complexity (Android 12 and later)" {
+                    @for complexity in Complexity::ALL { (choice("complexity", complexity.word())) }
+                }
+            }
+            label for="minimum-length" { "Minimum length " span .quiet { "(with a quality from numeric upward)" } }
+            input #minimum-length type="number" name="minimum_length" min="0" max="16" inputmode="numeric"
+                value=(form.minimum_length) aria-describedby="policy-fault";
+            div #policy-fault {
+                @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
+            }
+            div .buttons {
+                button .primary type="submit" { "Apply policy" }
+                a .button href={ "/devices/" (id) } { "Back" }
+            }
+        }
+    };
+    Ok(page.with(signed_in, content))
+}

@@ -1,0 +1,124 @@
+//! The page of a user: what they are there for, and what can be done.
+
+use super::{
+    Host,
+    error::PageError,
+    form::Form,
+    frame::{Page, form_token, sentence},
+    reach::Devices,
+    session::SignedIn,
+    sign_in::Nothing,
+    users::{faults, fields, invited},
+};
+use axum::{
+    extract::Path,
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use maud::{Markup, html};
+use mdm_server_core::access::NoSuchWord;
+use serde::Deserialize;
+
+/// The form as it is sent.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Filled {
+    role: String,
+    #[serde(flatten)]
+    devices: Devices,
+}
+
+pub(super) async fn page(
+    signed_in: SignedIn,
+    host: Host,
+    Path(name): Path<String>,
+) -> Result<Markup, PageError> {
+    let user = host.service.managed_user(&signed_in.caller, &name).await?;
+    let form = Filled {
+        role: user.role.word().to_owned(),
+        devices: Devices::of(&user.reach),
+    };
+    Ok(view(&signed_in, &name, &form, None))
+}
+
+pub(super) async fn change(
+    host: Host,
+    Path(name): Path<String>,
+    Form(signed_in, form): Form<Filled>,
+) -> Result<Response, PageError> {
+    let fault = match form.role.parse() {
+        Err(error) => NoSuchWord::to_string(&error),
+        Ok(role) => {
+            let changed = host
+                .service
+                .change_user(&signed_in.caller, &name, role, form.devices.reach())
+                .await;
+            match changed {
+                Ok(()) => return Ok(Redirect::to("/users").into_response()),
+                Err(error) => faults(error)?,
+            }
+        }
+    };
+    let again = view(&signed_in, &name, &form, Some(&fault));
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
+}
+
+pub(super) async fn invite_again(
+    host: Host,
+    Path(name): Path<String>,
+    Form(signed_in, _): Form<Nothing>,
+) -> Result<Markup, PageError> {
+    let invitation = host.service.invite_again(&signed_in.caller, &name).await?;
+    Ok(invited(&signed_in, &invitation))
+}
+
+pub(super) async fn remove(
+    host: Host,
+    Path(name): Path<String>,
+    Form(signed_in, _): Form<Nothing>,
+) -> Result<Redirect, PageError> {
+    host.service.remove_user(&signed_in.caller, &name).await?;
+    Ok(Redirect::to("/users"))
+}
+
+fn view(signed_in: &SignedIn, name: &str, form: &Filled, fault: Option<&str>) -> Markup {
+    let page = Page {
+        title: name,
+        place: "/users",
+        live: None,
+    };
+    let content = html! {
+        p .trail { a href="/users" { "Users" } }
+        h1 { (name) }
+        form .card method="post" action={ "/users/" (name) } {
+            (form_token(signed_in))
+            (fields(&form.role, &form.devices))
+            div #fault {
+                @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
+            }
+            div .buttons {
+                button .primary type="submit" { "Save" }
+                a .button href="/users" { "Back" }
+            }
+        }
+        form .card method="post" action={ "/users/" (name) "/invitation" } {
+            (form_token(signed_in))
+            h2 { "A new password" }
+            p {
+                "Makes a link with which " (name) " chooses a new password. Once it is used, the password and the "
+                "one-time passwords of before count no more."
+            }
+            div .buttons { button type="submit" { "Make a link" } }
+        }
+        form .card method="post" action={ "/users/" (name) "/remove" } {
+            (form_token(signed_in))
+            h2 { "Remove" }
+            p {
+                "Every session of " (name) " ends, and so does every token that acts for them: hand over what is still "
+                "needed, on the page " a href="/tokens" { "Tokens" } ". What was done stays in the audit trail."
+            }
+            div .buttons { button .danger type="submit" { "Remove " (name) } }
+        }
+    };
+    page.with(signed_in, content)
+}

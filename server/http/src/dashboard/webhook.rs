@@ -1,0 +1,168 @@
+//! The page of a webhook: how it stands, what came of the latest attempts, and what can be done.
+
+use super::{
+    Host,
+    error::PageError,
+    form::Form,
+    frame::{Page, form_token, sentence},
+    session::SignedIn,
+    sign_in::Nothing,
+    texts,
+    webhooks::{events, state, told},
+};
+use axum::{extract::Path, response::Redirect};
+use maud::{Markup, html};
+use mdm_server_core::store::{Attempt, AttemptResult, Webhook, WebhookState};
+
+pub(super) async fn page(
+    signed_in: SignedIn,
+    host: Host,
+    Path(id): Path<String>,
+) -> Result<Markup, PageError> {
+    let (webhook, attempts) = host.service.webhook(&signed_in.caller, &id).await?;
+    Ok(view(&signed_in, &webhook, &attempts))
+}
+
+pub(super) async fn test(
+    host: Host,
+    Path(id): Path<String>,
+    Form(signed_in, _): Form<Nothing>,
+) -> Result<Redirect, PageError> {
+    host.service.test_webhook(&signed_in.caller, &id).await?;
+    Ok(back(&id))
+}
+
+pub(super) async fn pause(
+    host: Host,
+    Path(id): Path<String>,
+    Form(signed_in, _): Form<Nothing>,
+) -> Result<Redirect, PageError> {
+    host.service.pause_webhook(&signed_in.caller, &id).await?;
+    Ok(back(&id))
+}
+
+pub(super) async fn resume(
+    host: Host,
+    Path(id): Path<String>,
+    Form(signed_in, _): Form<Nothing>,
+) -> Result<Redirect, PageError> {
+    host.service.resume_webhook(&signed_in.caller, &id).await?;
+    Ok(back(&id))
+}
+
+pub(super) async fn change_secret(
+    host: Host,
+    Path(id): Path<String>,
+    Form(signed_in, _): Form<Nothing>,
+) -> Result<Markup, PageError> {
+    let made = host
+        .service
+        .change_webhook_secret(&signed_in.caller, &id)
+        .await?;
+    Ok(told(&signed_in, &made))
+}
+
+pub(super) async fn remove(
+    host: Host,
+    Path(id): Path<String>,
+    Form(signed_in, _): Form<Nothing>,
+) -> Result<Redirect, PageError> {
+    host.service.remove_webhook(&signed_in.caller, &id).await?;
+    Ok(Redirect::to("/webhooks"))
+}
+
+fn back(id: &str) -> Redirect {
+    Redirect::to(&format!("/webhooks/{id}"))
+}
+
+fn view(signed_in: &SignedIn, webhook: &Webhook, attempts: &[Attempt]) -> Markup {
+    let page = Page {
+        title: "Webhook",
+        place: "/webhooks",
+        live: None,
+    };
+    let id = &webhook.id;
+    let content = html! {
+        p .trail { a href="/webhooks" { "Webhooks" } }
+        h1 { (webhook.url) }
+        p { (state(webhook)) " told of " (events(webhook)) "; devices: " (webhook.reach) }
+        @if let (Some(since), WebhookState::Active) = (webhook.progress.failing_since, webhook.state) {
+            p .alert role="alert" {
+                "Nothing has been delivered since " (texts::time(since)) ". What happens waits, each event for three \
+                days. The next try is at " (texts::time(webhook.progress.next_try)) "."
+            }
+        }
+        @if webhook.state == WebhookState::Gone {
+            p .alert role="alert" { "The receiver said that it is there no more (410), so nothing is sent to it." }
+        }
+        section .card .scroll tabindex="0" aria-label="Attempts" {
+            h2 { "Latest attempts" }
+            @if attempts.is_empty() { p { "Nothing was sent yet." } }
+            @else { (table(attempts)) }
+        }
+        form .card method="post" action={ "/webhooks/" (id) "/test" } {
+            (form_token(signed_in))
+            h2 { "Test" }
+            p { "Sends a message now that tells of nothing. If it is taken, what waits is sent at once." }
+            div .buttons { button .primary type="submit" { "Send a test" } }
+        }
+        form .card method="post" action={ "/webhooks/" (id) "/secret" } {
+            (form_token(signed_in))
+            h2 { "Another secret" }
+            p { "For a day, messages are signed with both, so that the receiver can change over." }
+            div .buttons { button type="submit" { "Change the secret" } }
+        }
+        @match webhook.state {
+            WebhookState::Active => form .card method="post" action={ "/webhooks/" (id) "/pause" } {
+                (form_token(signed_in))
+                h2 { "Pause" }
+                p { "What waits for it is dropped, and it misses what happens until it is resumed." }
+                div .buttons { button type="submit" { "Pause" } }
+            },
+            _ => form .card method="post" action={ "/webhooks/" (id) "/resume" } {
+                (form_token(signed_in))
+                h2 { "Resume" }
+                p { "It is told of what happens from now on." }
+                div .buttons { button type="submit" { "Resume" } }
+            },
+        }
+        form .card method="post" action={ "/webhooks/" (id) "/remove" } {
+            (form_token(signed_in))
+            h2 { "Remove" }
+            p { "What was not delivered to it is dropped." }
+            div .buttons { button .danger type="submit" { "Remove this webhook" } }
+        }
+    };
+    page.with(signed_in, content)
+}
+
+fn table(attempts: &[Attempt]) -> Markup {
+    html! {
+        table {
+            thead { tr { th { "Time" } th { "Event" } th { "Result" } th { "HTTP status" } th { "Next try" } } }
+            tbody {
+                @for attempt in attempts {
+                    tr {
+                        td { (texts::time(attempt.at)) }
+                        td { (attempt.kind) small { (attempt.message) } }
+                        td {
+                            (result(attempt.result))
+                            @if let Some(error) = &attempt.error { small { (sentence(error)) } }
+                        }
+                        td { @match attempt.status { Some(status) => (status), None => "none" } }
+                        td { @match attempt.next_try { Some(at) => (texts::time(at)), None => "–" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn result(result: AttemptResult) -> Markup {
+    match result {
+        AttemptResult::Delivered => texts::badge("success", "✓", "DELIVERED"),
+        AttemptResult::Failed => texts::badge("pending", "◔", "FAILED"),
+        AttemptResult::GivenUp => texts::badge("failed", "✕", "GIVEN UP"),
+        AttemptResult::Gone => texts::badge("failed", "✕", "GONE"),
+    }
+}

@@ -1,0 +1,166 @@
+//! The webhooks: who is told of changes.
+
+use super::{
+    Host,
+    error::PageError,
+    form::Form,
+    frame::{Page, form_token, sentence},
+    reach::Devices,
+    session::SignedIn,
+    texts,
+};
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use maud::{Markup, html};
+use mdm_server_core::{
+    event::EventKind,
+    service::{MadeWebhook, NewWebhook, ServiceError},
+    store::{Webhook, WebhookState},
+};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The form as it is sent: a kind of event that is ticked is a field of its name.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Filled {
+    url: String,
+    #[serde(flatten)]
+    devices: Devices,
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
+}
+
+impl Filled {
+    fn events(&self) -> BTreeSet<EventKind> {
+        let is_ticked = |it: &EventKind| self.others.contains_key(it.word());
+        EventKind::ALL.into_iter().filter(is_ticked).collect()
+    }
+}
+
+pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
+    view(&host, &signed_in, &Filled::default(), None).await
+}
+
+pub(super) async fn add(
+    host: Host,
+    Form(signed_in, form): Form<Filled>,
+) -> Result<Response, PageError> {
+    let new = NewWebhook {
+        url: form.url.clone(),
+        events: form.events(),
+        reach: form.devices.reach(),
+    };
+    let fault = match host.service.add_webhook(&signed_in.caller, new).await {
+        Ok(made) => return Ok(told(&signed_in, &made).into_response()),
+        Err(
+            error @ (ServiceError::NoDestination(_)
+            | ServiceError::BadRequest(_)
+            | ServiceError::Forbidden(_)),
+        ) => error.to_string(),
+        Err(error) => return Err(error.into()),
+    };
+    let again = view(&host, &signed_in, &form, Some(&fault)).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
+}
+
+/// The secret, which is shown this once.
+pub(super) fn told(signed_in: &SignedIn, made: &MadeWebhook) -> Markup {
+    let page = Page {
+        title: "Secret of a webhook",
+        place: "/webhooks",
+        live: None,
+    };
+    let content = html! {
+        p .trail { a href="/webhooks" { "Webhooks" } }
+        h1 { "Secret" }
+        section .card {
+            p { "Messages to " code { (made.webhook.url) } " are signed with this secret." }
+            p { "Copy it now: it is not shown again. The receiver checks the signatures with it." }
+            p { code #secret { (made.secret.as_str()) } }
+            div .buttons { a .button href={ "/webhooks/" (made.webhook.id) } { "To the webhook" } }
+        }
+    };
+    page.with(signed_in, content)
+}
+
+/// How a webhook stands.
+pub(super) fn state(webhook: &Webhook) -> Markup {
+    match (webhook.state, webhook.progress.failing_since) {
+        (WebhookState::Paused, _) => texts::badge("none", "‖", "PAUSED"),
+        (WebhookState::Gone, _) => texts::badge("failed", "✕", "GONE"),
+        (WebhookState::Active, Some(_)) => texts::badge("failed", "✕", "FAILING"),
+        (WebhookState::Active, None) => texts::badge("success", "✓", "ACTIVE"),
+    }
+}
+
+/// Of what it is told.
+pub(super) fn events(webhook: &Webhook) -> String {
+    if webhook.events.is_empty() {
+        return "everything".into();
+    }
+    let words: Vec<&str> = webhook.events.iter().map(|it| it.word()).collect();
+    words.join(", ")
+}
+
+async fn view(
+    host: &Host,
+    signed_in: &SignedIn,
+    form: &Filled,
+    fault: Option<&str>,
+) -> Result<Markup, PageError> {
+    let webhooks = host.service.webhooks(&signed_in.caller).await?;
+    let ticked = form.events();
+    let page = Page {
+        title: "Webhooks",
+        place: "/webhooks",
+        live: None,
+    };
+    let content = html! {
+        h1 { "Webhooks" }
+        p .quiet { "Other programs that are told of every change of a status, by signed messages." }
+        section .card .scroll tabindex="0" aria-label="Webhooks" {
+            @if webhooks.is_empty() {
+                p { "Nobody is told yet." }
+            } @else {
+                table {
+                    thead { tr { th { "Receiver" } th { "State" } th { "Told of" } th { "Devices" } } }
+                    tbody {
+                        @for webhook in &webhooks {
+                            tr {
+                                td { a href={ "/webhooks/" (webhook.id) } { (webhook.url) } }
+                                td { (state(webhook)) }
+                                td { (events(webhook)) }
+                                td { (webhook.reach) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        form .card method="post" action="/webhooks" {
+            (form_token(signed_in))
+            h2 { "Add a webhook" }
+            label for="url" { "URL " span .quiet { "(begins with https://)" } }
+            input #url type="url" name="url" required maxlength="2048" value=(form.url) autocapitalize="off"
+                spellcheck="false" aria-describedby="fault" aria-invalid=[fault.map(|_| "true")];
+            fieldset {
+                legend { "It is told when " span .quiet { "(nothing ticked: of everything)" } }
+                @for kind in EventKind::ALL {
+                    label .check {
+                        input type="checkbox" name=(kind) checked[ticked.contains(&kind)];
+                        span { (kind.meaning()) small { (kind) } }
+                    }
+                }
+            }
+            (form.devices.fields())
+            div #fault {
+                @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
+            }
+            div .buttons { button .primary type="submit" { "Add webhook" } }
+        }
+    };
+    Ok(page.with(signed_in, content))
+}

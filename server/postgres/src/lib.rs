@@ -1,0 +1,119 @@
+//! The store in PostgreSQL, which several hosts can share: replicas, of which any can be asked anything.
+
+mod accounts;
+mod audit;
+mod bulks;
+mod catalog;
+mod commands;
+mod commit;
+mod connection;
+mod devices;
+mod enrollment;
+mod fleet;
+mod idempotency;
+mod lease;
+mod lifecycle;
+mod messages;
+mod plugins;
+mod pool;
+mod probe;
+mod replicas;
+mod restores;
+mod rows;
+mod schema;
+mod tls;
+mod tokens;
+mod wake_ups;
+mod webhooks;
+mod writer;
+
+pub use pool::{BadUrl, PostgresOptions, PostgresUrl};
+
+use connection::Connection;
+use mdm_server_core::store::{Replicas, Shared, StoreError};
+use mdm_server_core::{metrics::StoreMetrics, supervisor::Supervisor};
+use pool::Pool;
+use replicas::Replica;
+use schema::Comparison;
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex},
+};
+use writer::Writer;
+
+/// A store in a PostgreSQL database.
+pub struct PostgresStore {
+    pool: Pool,
+    writer: Writer,
+    replica: Arc<Replica>,
+    /// The last comparison of the tables with what this version makes.
+    compared: Mutex<Option<Comparison>>,
+}
+
+impl PostgresStore {
+    /// Connects to the database, and brings its tables to the newest form.
+    pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
+        Self::open_counted(options, StoreMetrics::default()).await
+    }
+
+    /// The same, and counts its commits.
+    pub async fn open_counted(
+        options: &PostgresOptions,
+        metrics: StoreMetrics,
+    ) -> Result<Self, StoreError> {
+        Self::open_supervised(options, metrics, &Arc::default()).await
+    }
+
+    /// The same, and its background tasks run under this supervisor.
+    pub async fn open_supervised(
+        options: &PostgresOptions,
+        metrics: StoreMetrics,
+        supervisor: &Arc<Supervisor>,
+    ) -> Result<Self, StoreError> {
+        let pool = Pool::new(options)?;
+        pool.migrate().await?;
+        let calls = options.calls_per_commit;
+        Ok(Self::over(pool, calls, metrics, supervisor))
+    }
+
+    /// Opens a database that is there, to look into it: its tables are neither checked nor migrated.
+    pub fn open_as_is(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let (calls, metrics) = (options.calls_per_commit, StoreMetrics::default());
+        let pool = Pool::new(options)?;
+        Ok(Self::over(pool, calls, metrics, &Arc::default()))
+    }
+
+    fn over(
+        pool: Pool,
+        calls_per_commit: NonZeroUsize,
+        metrics: StoreMetrics,
+        supervisor: &Arc<Supervisor>,
+    ) -> Self {
+        let replica = Arc::new(Replica::new(pool.clone(), Arc::clone(supervisor)));
+        let told = Arc::clone(&replica);
+        Self {
+            writer: Writer::start(pool.clone(), told, calls_per_commit, metrics, supervisor),
+            replica,
+            pool,
+            compared: Mutex::default(),
+        }
+    }
+
+    /// Whether the database has no tables of a host yet. Nothing is made.
+    pub async fn is_empty(options: &PostgresOptions) -> Result<bool, StoreError> {
+        Pool::new(options)?.is_empty().await
+    }
+
+    /// A connection that reads, each statement on its own.
+    async fn reader(&self) -> Result<Connection, StoreError> {
+        self.pool.connection().await
+    }
+}
+
+impl Shared for PostgresStore {
+    fn replicas(&self) -> Option<Arc<dyn Replicas>> {
+        // Whoever only looks into the store, as some commands do, is none of them, and must not take the lead.
+        self.replica.join();
+        Some(Arc::clone(&self.replica) as _)
+    }
+}

@@ -1,0 +1,281 @@
+//! What replicas tell each other through PostgreSQL, and remember together.
+
+use super::{
+    connection::{Ask as _, silent},
+    lease::Lease,
+    messages::{self, Message, TELL},
+    pool::{Pool, SETTINGS},
+    rows::{number, signed},
+};
+use crate::connection::failed;
+use async_trait::async_trait;
+use futures_util::future::poll_fn;
+use mdm_agent_protocol::signature::{LONGEST_AGE, MOST_AHEAD};
+use mdm_contract::time::{self, Timestamp};
+use mdm_server_core::{
+    store::{CallCount, Changes, Heard, Lead, NotTaken, Replicas, StoreError},
+    supervisor::Supervisor,
+};
+use std::{
+    sync::{Arc, Once},
+    time::Duration,
+};
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::{sleep, timeout},
+};
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How often a replica renews its lease, or tries to take it, and sees that it is still connected.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How many rounds pass before what need not be remembered any more is forgotten.
+const FORGET_EVERY: u64 = 10;
+
+/// The longest wait for an answer: shorter than a lease, so that a leader connects anew before its own expires.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a signature is remembered, in seconds.
+const REMEMBERED: u64 = LONGEST_AGE + MOST_AHEAD + 1;
+
+/// This host among the replicas.
+pub(super) struct Replica {
+    pool: Pool,
+    /// What messages name it by.
+    id: String,
+    sender: mpsc::UnboundedSender<Heard>,
+    heard: Mutex<mpsc::UnboundedReceiver<Heard>>,
+    joined: Once,
+    lease: Arc<Lease>,
+    leaves: CancellationToken,
+    supervisor: Arc<Supervisor>,
+}
+
+impl Replica {
+    pub(super) fn new(pool: Pool, supervisor: Arc<Supervisor>) -> Self {
+        let (sender, heard) = mpsc::unbounded_channel();
+        let id = Uuid::now_v7().to_string();
+        Self {
+            pool,
+            lease: Arc::new(Lease::new(id.clone())),
+            id,
+            sender,
+            heard: Mutex::new(heard),
+            joined: Once::new(),
+            leaves: CancellationToken::new(),
+            supervisor,
+        }
+    }
+
+    /// From now on it is one of the replicas, and may take the lead.
+    pub(super) fn join(&self) {
+        self.joined.call_once(|| {
+            let member = Arc::new(Member {
+                pool: self.pool.clone(),
+                id: self.id.clone(),
+                heard: self.sender.clone(),
+                lease: Arc::clone(&self.lease),
+                leaves: self.leaves.clone(),
+            });
+            self.supervisor
+                .spawn("replica-lease", self.leaves.clone(), move |_| {
+                    let member = Arc::clone(&member);
+                    async move { member.listen().await }
+                });
+        });
+    }
+
+    /// It is not known whether a commit was made. If the database makes it after all, it does so soon.
+    pub(super) fn doubt(&self) {
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            sleep(EVERY).await;
+            // A host that nobody listens for is about to end.
+            let _ = sender.send(Heard::Missed);
+        });
+    }
+
+    /// What the other replicas are told of these changes.
+    pub(super) fn messages(&self, changes: &Changes) -> Vec<String> {
+        messages::of_changes(&self.id, changes)
+    }
+}
+
+/// The connection of a replica to all others: it hears what they do, and renews the lease.
+struct Member {
+    pool: Pool,
+    id: String,
+    heard: mpsc::UnboundedSender<Heard>,
+    lease: Arc<Lease>,
+    leaves: CancellationToken,
+}
+
+impl Member {
+    /// Stays connected until it leaves.
+    async fn listen(&self) {
+        while !self.leaves.is_cancelled() && !self.heard.is_closed() {
+            let end = match self.pool.listen().await {
+                Ok((client, connection)) => tokio::select! {
+                    () = self.drive(connection) => Ok(()),
+                    end = self.stay(&client) => end,
+                },
+                Err(error) => Err(error),
+            };
+            if let Err(error) = end {
+                tracing::warn!(%error, "nothing is heard of other replicas");
+            }
+            self.pause().await;
+        }
+    }
+
+    /// Hands on what is heard, until the connection ends.
+    async fn drive(&self, mut connection: Connection<Socket, super::tls::Stream>) {
+        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            let AsyncMessage::Notification(notification) = message else {
+                continue;
+            };
+            match serde_json::from_str::<Message<'_>>(notification.payload()) {
+                Ok(message) if message.from == self.id => {}
+                Ok(Message { changes, calls, .. }) => {
+                    let changes = changes.map(Heard::Changes);
+                    let calls = (!calls.is_empty()).then_some(Heard::Calls(calls));
+                    for it in changes.into_iter().chain(calls) {
+                        // A host that nobody listens for is about to end.
+                        let _ = self.heard.send(it);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "another replica said what this one can't read")
+                }
+            }
+        }
+    }
+
+    /// Renews the lease, or takes it when it is free, for as long as the database answers.
+    async fn stay(&self, client: &Client) -> Result<(), StoreError> {
+        in_time(async { Ok(client.batch_execute(SETTINGS).await.map_err(failed)?) }).await?;
+        in_time(async { Ok(client.batch_execute("listen mdm").await.map_err(failed)?) }).await?;
+        // What was said before nobody has heard.
+        let _ = self.heard.send(Heard::Missed);
+        for round in 0_u64.. {
+            if self.heard.is_closed() {
+                break;
+            }
+            if self.leaves.is_cancelled() {
+                return in_time(self.lease.release(client)).await;
+            }
+            in_time(self.lease.renew(client)).await?;
+            if self.lease.lead().is_some() && round.is_multiple_of(FORGET_EVERY) {
+                in_time(forget(client)).await?;
+            }
+            self.pause().await;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next round, or until it leaves.
+    async fn pause(&self) {
+        tokio::select! {
+            () = sleep(EVERY) => {}
+            () = self.leaves.cancelled() => {}
+        }
+    }
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let answer = timeout(PATIENCE, answer).await;
+    answer.unwrap_or_else(|_| Err(silent(PATIENCE)))
+}
+
+/// Forgets signatures that are too old to be taken, and agents that have gone.
+async fn forget(client: &Client) -> Result<(), StoreError> {
+    let now = time::now();
+    let oldest = signed((now / 1000).saturating_sub(REMEMBERED));
+    let old = "delete from seen_signatures where created < $1";
+    client.execute(old, &[&oldest]).await.map_err(failed)?;
+    let gone = "delete from contacts where until < $1";
+    client
+        .execute(gone, &[&signed(now)])
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.leaves.cancel();
+    }
+}
+
+#[async_trait]
+impl Replicas for Replica {
+    async fn hear(&self) -> Heard {
+        match self.heard.lock().await.recv().await {
+            Some(heard) => heard,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn lead(&self) -> Option<Lead> {
+        self.lease.lead()
+    }
+
+    fn leave(&self) {
+        self.leaves.cancel();
+    }
+
+    async fn take_signature(
+        &self,
+        device: &str,
+        nonce: &str,
+        created: u64,
+    ) -> Result<Result<(), NotTaken>, StoreError> {
+        let reader = self.pool.connection().await?;
+        let taken = async || {
+            let take = "insert into seen_signatures (device, nonce, created) select $1, $2, $3 \
+                        where $3 > (select since from remembers) on conflict do nothing";
+            let created = signed(created);
+            let rows = reader.write(take, &[&device, &nonce, &created]).await?;
+            Ok::<_, StoreError>(rows == 1)
+        };
+        if taken().await? {
+            return Ok(Ok(()));
+        }
+        // A crash of the database may have emptied the tables: what is signed from now on they remember. Agents may be
+        // ahead of it, so what was taken before may be of a time to come.
+        let begin = "insert into remembers values (1, extract(epoch from clock_timestamp())::bigint + $1) \
+                     on conflict do nothing";
+        let ahead = signed(MOST_AHEAD);
+        if reader.write(begin, &[&ahead]).await? == 1 && taken().await? {
+            return Ok(Ok(()));
+        }
+        let since = reader.row("select since from remembers", &[]).await?;
+        let since: u64 = number(&since, "since")?;
+        Ok(Err(match created > since {
+            true => NotTaken::Replayed,
+            false => NotTaken::Forgotten { sign_at: since + 1 },
+        }))
+    }
+
+    async fn note_contact(&self, device: &str, until: Timestamp) -> Result<(), StoreError> {
+        let reader = self.pool.connection().await?;
+        reader
+            .write(
+                "insert into contacts (device, until) values ($1, $2) \
+                 on conflict (device) do update set until = excluded.until",
+                &[&device, &signed(until)],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn tell_calls(&self, calls: Vec<CallCount>) -> Result<(), StoreError> {
+        let reader = self.pool.connection().await?;
+        for text in messages::of_calls(&self.id, &calls) {
+            reader.row(TELL, &[&text]).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! When devices are to be woken again, in PostgreSQL. Replicas share this work: what one claims, the others pass over.
+
+use super::{PostgresStore, connection::Ask as _, rows::signed};
+use crate::rows::Columns as _;
+use async_trait::async_trait;
+use mdm_contract::time::Timestamp;
+use mdm_server_core::store::{FIRST_PAUSE, LONGEST_PAUSE, StoreError, WakeUps};
+
+#[async_trait]
+impl WakeUps for PostgresStore {
+    async fn claim_wake_ups(&self, now: Timestamp, most: u32) -> Result<Vec<String>, StoreError> {
+        let connection = self.reader().await?;
+        let mut devices = Vec::new();
+        // Two questions, each in the order of the index: of one with `or`, all of the outbox would be read.
+        for due in [
+            "wake_at <= $1 order by wake_at",
+            // The clock has gone back since.
+            "wake_at > $1::bigint + $2 order by wake_at desc",
+        ] {
+            let query = format!(
+                "update outbox set wake_at = $1 + greatest($3, least($2, $1 - commands.requested_at)) \
+                 from commands where commands.id = outbox.command and outbox.command in \
+                 (select command from outbox where sealed is not null and {due} \
+                 limit $4 for update skip locked) returning outbox.device"
+            );
+            let rows = connection
+                .rows(
+                    &query,
+                    &[
+                        &signed(now),
+                        &signed(LONGEST_PAUSE),
+                        &signed(FIRST_PAUSE),
+                        &(i64::from(most) - devices.len() as i64),
+                    ],
+                )
+                .await?;
+            for row in rows {
+                devices.push(row.column("device")?);
+            }
+        }
+        Ok(devices)
+    }
+}

@@ -1,0 +1,153 @@
+//! The store in one SQLite file: write-ahead log, `synchronous=FULL`, one writer, many readers.
+
+mod accounts;
+mod audit;
+mod backup;
+mod bulks;
+mod catalog;
+mod commit;
+mod devices;
+mod enrollment;
+mod error;
+mod fleet;
+mod idempotency;
+mod lifecycle;
+mod plugins;
+mod probe;
+mod readers;
+mod restores;
+mod rows;
+mod schema;
+mod tokens;
+mod wake_ups;
+mod webhooks;
+mod writer;
+
+use error::Error;
+use mdm_server_core::store::{Replicas, Shared, StoreError};
+use mdm_server_core::{metrics::StoreMetrics, supervisor::Supervisor};
+use readers::Readers;
+use rusqlite::{Connection, OpenFlags};
+use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+use writer::Writer;
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Arc<Readers>,
+}
+
+impl SqliteStore {
+    /// How many calls share a commit at most.
+    pub const CALLS_PER_COMMIT: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+
+    /// Opens the file, which is made if it isn't there, and brings it to the newest form.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, Self::CALLS_PER_COMMIT, StoreMetrics::default())
+    }
+
+    /// The same, where at most so many calls share a commit, and commits are counted.
+    pub fn open_with(
+        path: &Path,
+        calls_per_commit: NonZeroUsize,
+        metrics: StoreMetrics,
+    ) -> Result<Self, StoreError> {
+        Self::open_supervised(path, calls_per_commit, metrics, &Supervisor::default())
+    }
+
+    /// The same, and its writer runs under this supervisor.
+    pub fn open_supervised(
+        path: &Path,
+        calls_per_commit: NonZeroUsize,
+        metrics: StoreMetrics,
+        supervisor: &Supervisor,
+    ) -> Result<Self, StoreError> {
+        let opened = Self::migrated(path).and_then(|connection| {
+            Self::over(connection, path, calls_per_commit, metrics, supervisor)
+        });
+        opened.map_err(|error| described(error.into(), path))
+    }
+
+    /// A connection to the file, with the tables of this version.
+    fn migrated(path: &Path) -> Result<Connection, Error> {
+        let mut connection = connect(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        )?;
+        let applied = schema::check(&connection)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        // What a job has changed before it errs is kept aside for each of them, and would be in a file.
+        connection.pragma_update(None, "temp_store", "memory")?;
+        // A sealed password is to be gone when its row is.
+        connection.pragma_update(None, "secure_delete", true)?;
+        schema::migrate(&mut connection, applied)?;
+        Ok(connection)
+    }
+
+    /// Opens a file that is there, to look into it: its tables are neither checked nor migrated.
+    pub fn open_as_is(path: &Path) -> Result<Self, StoreError> {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let metrics = StoreMetrics::default();
+        let (calls, supervisor) = (Self::CALLS_PER_COMMIT, Supervisor::default());
+        Ok(Self::over(connection, path, calls, metrics, &supervisor)?)
+    }
+
+    fn over(
+        connection: Connection,
+        path: &Path,
+        calls_per_commit: NonZeroUsize,
+        metrics: StoreMetrics,
+        supervisor: &Supervisor,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            writer: Writer::start(connection, calls_per_commit.get(), metrics, supervisor)?,
+            readers: Arc::new(Readers::new(path)),
+        })
+    }
+
+    /// Reads a few rows by their keys, right here: that takes as long as it would to hand it to another thread, and
+    /// readers wait for no writer.
+    fn look_up<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, StoreError> {
+        Ok(self.readers.read(read)?)
+    }
+
+    /// Reads on a connection of its own, off the async threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        let task = tokio::task::spawn_blocking(move || readers.read(read));
+        let read = task
+            .await
+            .map_err(|error| StoreError::Failed(error.to_string()))?;
+        Ok(read?)
+    }
+}
+
+impl Shared for SqliteStore {
+    fn replicas(&self) -> Option<Arc<dyn Replicas>> {
+        None
+    }
+}
+
+/// Which file failed, where the error does not say so.
+fn described(error: StoreError, path: &Path) -> StoreError {
+    match error {
+        StoreError::Failed(why) => StoreError::Failed(format!("{}: {why}", path.display())),
+        other => other,
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| described(Error::from(error).into(), path))?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
