@@ -4,7 +4,7 @@ use crate::{DEVICE, OneDevice, SIGNING_KEY, Situation};
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{Method, Request, StatusCode, header},
+    http::{HeaderValue, Method, Request, StatusCode, header},
 };
 use mdm_password_host::{Limits, Runtime, Trust};
 use mdm_server_core::{keys::HostKeys, service::{PluginSettings, Plugins, Service}};
@@ -140,8 +140,11 @@ impl Host {
         signed.expect("random bytes")
     }
 
-    /// Sends it this request. Whatever was sent, what it answers is well-formed.
-    pub fn send(&self, request: Request<Body>) -> Answer {
+    /// Sends this request, with the `Host` header that every client of HTTP/1.1 sends, and checks that the response is
+    /// well-formed.
+    pub fn send(&self, mut request: Request<Body>) -> Answer {
+        let host = HeaderValue::from_static("localhost");
+        request.headers_mut().entry(header::HOST).or_insert(host);
         let (status, body) = self.runtime.block_on(async {
             let response = self.router.clone().oneshot(request).await;
             let (parts, body) = response.expect("a router always answers").into_parts();
