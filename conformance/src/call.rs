@@ -164,6 +164,6 @@ fn answer(gave_back: &impl Comparable) -> Result<Answer, PluginError> {
     Ok(Answer {
         returned,
         effects,
-        changes: gave_back.changes().to_vec(),
+        changes: gave_back.effects().to_vec(),
     })
 }

@@ -57,7 +57,7 @@ impl Situation {
             online: self.online,
             now: self.now,
             password: self.password.clone().filter(|_| takes_secret),
-            changes: Vec::new(),
+            effects: Vec::new(),
         }
     }
 

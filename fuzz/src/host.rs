@@ -67,7 +67,7 @@ impl Host {
             .enable_time()
             .build()
             .expect("a runtime");
-        let plugins = runtime.block_on(Plugins::open(&*store, settings));
+        let plugins = runtime.block_on(Plugins::open(store.clone(), settings));
         let rule = PasswordRule {
             characters: Characters::Alphanumeric,
             minimum_length: 4,
@@ -75,7 +75,8 @@ impl Host {
         };
         let plugins = plugins.expect("no plugin was chosen");
         let keys = HostKeys::new(Zeroizing::new([7; 32])).expect("keys");
-        let service = Service::new(store.clone(), plugins, rule, keys);
+        let service = Service::new(store.clone(), plugins, rule, keys, Arc::default());
+        let service = service.expect("the plugin is loaded");
         // So no sync waits for news.
         service.close();
         let rates = Rates {

@@ -7,16 +7,16 @@ use super::{
     context::Secret,
     contract::*,
     digest::hex,
+    engine_shards::{EngineShards, ShardGuard},
     error::{PluginError, backtrace},
-    exports::{Exports, Places},
+    exports::{ExportIndices, Exports},
     grants::Import,
-    health::{Health, HealthReport, Turn},
-    imports::Guest,
+    health::{BreakerTransition, Health, HealthReport},
+    imports::HostState,
     invariant::{check_accepted, check_answered, check_returned, in_order},
-    lanes::{Lanes, OnLane},
     limits::Limits,
     outcome::CallOutcome,
-    returned::Returned,
+    plugin_result::PluginResult,
 };
 use std::time::Duration;
 use wasmtime::{
@@ -30,7 +30,7 @@ const MOST_HANDLES: usize = 64;
 /// A plugin that fits the contract, ready to run.
 pub struct Plugin {
     runtime: Runtime,
-    loaded: Lanes<Loaded>,
+    loaded: EngineShards<Loaded>,
     digest: [u8; 32],
     contract: String,
     imports: Vec<Import>,
@@ -47,7 +47,7 @@ impl Plugin {
     ) -> Self {
         Self {
             runtime,
-            loaded: Lanes::new(loaded),
+            loaded: EngineShards::new(loaded),
             digest,
             contract,
             imports,
@@ -69,7 +69,7 @@ impl Plugin {
         device: &str,
         failure: Option<&PluginError>,
         time: Duration,
-    ) -> Option<Turn> {
+    ) -> Option<BreakerTransition> {
         self.health.note(function, device, failure, time)
     }
 
@@ -107,26 +107,26 @@ impl Plugin {
     /// from one device's call to another's.
     pub fn instance(&self) -> Result<Instance, PluginError> {
         let limits = &self.runtime.limits;
-        let no_lane = || PluginError::HostFailed("it is loaded on no engine".into());
-        let (loaded, lane) = self.loaded.take().ok_or_else(no_lane)?;
+        let no_shard = || PluginError::HostFailed("it is loaded on no engine".into());
+        let (loaded, shard) = self.loaded.take().ok_or_else(no_shard)?;
         let mut instance = loaded
             .instantiate(limits)
             .map_err(|error| PluginError::from_trap(&error, limits))?;
-        instance._lane = Some(lane);
+        instance._shard = Some(shard);
         Ok(instance)
     }
 }
 
 /// A plugin on one engine.
 pub(super) struct Loaded {
-    pub(super) pre: InstancePre<Guest>,
-    pub(super) places: Places,
+    pub(super) pre: InstancePre<HostState>,
+    pub(super) indices: ExportIndices,
 }
 
 impl Loaded {
     /// Makes an instance.
     pub(super) fn instantiate(&self, limits: &Limits) -> wasmtime::Result<Instance> {
-        let mut store = Store::new(self.pre.engine(), Guest::new(limits));
+        let mut store = Store::new(self.pre.engine(), HostState::new(limits));
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(limits.ticks());
         store.set_hostcall_fuel(limits.handover);
@@ -135,24 +135,24 @@ impl Loaded {
         Ok(Instance {
             store,
             instance,
-            exports: Exports::new(&self.places),
+            exports: Exports::new(&self.indices),
             limits: *limits,
             backtrace: None,
-            _lane: None,
+            _shard: None,
         })
     }
 }
 
 /// An instance of a plugin. After an error it can't be used again.
 pub struct Instance {
-    store: Store<Guest>,
+    store: Store<HostState>,
     instance: component::Instance,
     exports: Exports,
     limits: Limits,
     /// Of the call that failed.
     backtrace: Option<String>,
     /// Left when the instance is gone.
-    _lane: Option<OnLane>,
+    _shard: Option<ShardGuard>,
 }
 
 impl Instance {
@@ -165,7 +165,11 @@ impl Instance {
     fn run<T>(
         &mut self,
         context: CallContext,
-        call: impl FnOnce(&mut Exports, &component::Instance, &mut Store<Guest>) -> wasmtime::Result<T>,
+        call: impl FnOnce(
+            &mut Exports,
+            &component::Instance,
+            &mut Store<HostState>,
+        ) -> wasmtime::Result<T>,
     ) -> Result<(T, CallContext), PluginError> {
         self.store.data_mut().context = Some(context);
         self.store.set_epoch_deadline(self.limits.ticks());
@@ -182,21 +186,21 @@ impl Instance {
     }
 
     /// Lets the plugin decide on a request.
-    fn decide<T: Returned>(
+    fn decide<T: PluginResult>(
         &mut self,
         function: Function,
         context: CallContext,
         call: impl FnOnce(
             &mut Exports,
             &component::Instance,
-            &mut Store<Guest>,
+            &mut Store<HostState>,
         ) -> wasmtime::Result<Result<T, Refusal>>,
     ) -> Result<CallOutcome<T>, PluginError> {
         match self.run(context, call)? {
             (Ok(returned), context) => {
                 check_accepted(&context, function, &returned)?;
-                let changes = in_order(context.changes);
-                Ok(CallOutcome::Accepted { returned, changes })
+                let effects = in_order(context.effects);
+                Ok(CallOutcome::Accepted { returned, effects })
             }
             (Err(refusal), _) => {
                 check_returned(&refusal)?;
@@ -206,11 +210,15 @@ impl Instance {
     }
 
     /// Asks the plugin a question.
-    fn ask<T: Returned>(
+    fn ask<T: PluginResult>(
         &mut self,
         function: Function,
         context: CallContext,
-        call: impl FnOnce(&mut Exports, &component::Instance, &mut Store<Guest>) -> wasmtime::Result<T>,
+        call: impl FnOnce(
+            &mut Exports,
+            &component::Instance,
+            &mut Store<HostState>,
+        ) -> wasmtime::Result<T>,
     ) -> Result<T, PluginError> {
         let (returned, context) = self.run(context, call)?;
         check_answered(&context, function.word(), &returned)?;

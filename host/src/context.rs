@@ -38,7 +38,7 @@ pub struct CallContext {
     /// The password that the call was given.
     pub password: Option<Password>,
     /// What the call has changed so far, in order.
-    pub changes: Vec<Effect>,
+    pub effects: Vec<Effect>,
 }
 
 impl CallContext {
@@ -53,7 +53,7 @@ impl CallContext {
     /// The latest command, as the call has left it so far.
     pub(super) fn latest(&self) -> Option<Command> {
         let mut latest = self.sent().last().or(self.latest.as_ref())?.clone();
-        for change in &self.changes {
+        for change in &self.effects {
             match change {
                 Effect::Settle { command, outcome } if *command == latest.id => {
                     latest.status = Status::from(outcome.clone());
@@ -70,7 +70,7 @@ impl CallContext {
 
     /// The commands that the call has sent.
     pub(super) fn sent(&self) -> impl Iterator<Item = &Command> {
-        self.changes.iter().filter_map(|change| match change {
+        self.effects.iter().filter_map(|change| match change {
             Effect::Send(command) => Some(command),
             _ => None,
         })
@@ -93,17 +93,17 @@ impl CallContext {
 
     /// Whether it has no outcome yet, as the call has left it so far.
     pub(super) fn is_pending(&self, command: &Command) -> bool {
-        let is_settled_now = self.changes.iter().any(
+        let is_settled_now = self.effects.iter().any(
             |change| matches!(change, Effect::Settle { command: id, .. } if *id == command.id),
         );
         command.status == Status::Pending && !is_settled_now
     }
 
     fn push(&mut self, effect: Effect) -> wasmtime::Result<()> {
-        if self.changes.len() == MOST_CHANGES {
+        if self.effects.len() == MOST_CHANGES {
             return Err(Exhausted::Changes.into());
         }
-        self.changes.push(effect);
+        self.effects.push(effect);
         Ok(())
     }
 
@@ -225,7 +225,7 @@ mod tests {
             online: true,
             now: 7,
             password: None,
-            changes: vec![],
+            effects: vec![],
         }
     }
 
@@ -240,7 +240,7 @@ mod tests {
         let sent = context.sent().next().cloned();
         context.latest = sent;
         context.latest.as_mut().unwrap().id = latest;
-        context.changes.clear();
+        context.effects.clear();
         for _ in 0..3 {
             ids.push(context.send(RESET, true).unwrap());
         }
@@ -254,7 +254,7 @@ mod tests {
         let sent = context.sent().next().cloned();
         context.pending = sent;
         context.latest.clone_from(&context.pending);
-        context.changes.clear();
+        context.effects.clear();
         let id = context.pending.clone().unwrap().id;
         (context, id)
     }
@@ -318,6 +318,6 @@ mod tests {
                 .set_policy_override(Some("another's".into()))
                 .is_err()
         );
-        assert_eq!(context.changes.len(), 2);
+        assert_eq!(context.effects.len(), 2);
     }
 }

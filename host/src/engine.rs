@@ -1,8 +1,8 @@
 //! The engines that compile and run plugins, and hold them to their limits.
 
 use super::{
+    engine_shards,
     error::{Exhausted, LoadError},
-    lanes,
     limits::{Limits, TICK},
 };
 use std::{sync::Arc, thread};
@@ -14,7 +14,7 @@ use wasmtime::{
 /// The WebAssembly engines that all plugins of a host share.
 #[derive(Clone)]
 pub struct Runtime {
-    /// One for each lane; they are alike.
+    /// One for each shard; they are alike.
     pub(super) engines: Arc<[Engine]>,
     pub(super) limits: Limits,
     /// The clock stops when the last runtime is gone.
@@ -42,9 +42,10 @@ impl Runtime {
 
     fn with(config: Config, limits: Limits) -> Result<Self, LoadError> {
         let engine = || Engine::new(&config).map_err(|e| LoadError::Engine(format!("{e:#}")));
-        let engines: Result<Arc<[Engine]>, LoadError> = (0..lanes::number(limits.instances))
-            .map(|_| engine())
-            .collect();
+        let engines: Result<Arc<[Engine]>, LoadError> =
+            (0..engine_shards::number(limits.instances))
+                .map(|_| engine())
+                .collect();
         let engines = engines?;
         let clock = Arc::new(());
         let weak_engines: Vec<EngineWeak> = engines.iter().map(Engine::weak).collect();

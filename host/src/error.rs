@@ -81,6 +81,9 @@ pub enum LoadError {
         /// What is missing.
         why: String,
     },
+    /// The builder of a host was given no plugin.
+    #[error("a host needs a plugin to begin with: give its component to the builder")]
+    NoPlugin,
     /// The engine itself could not be set up.
     #[error("the WebAssembly engine can't be set up: {0}")]
     Engine(String),

@@ -2,7 +2,7 @@
 //! with the contract's in each instance anew, which takes as long as a call of it; so only what is called is
 //! compared. That all of them fit, loading has seen.
 
-use super::{Function, context::Secret, contract::*, imports::Guest};
+use super::{Function, context::Secret, contract::*, imports::HostState};
 use wasmtime::{
     Store,
     component::{
@@ -12,17 +12,17 @@ use wasmtime::{
 };
 
 /// Where the functions lie in a component.
-pub(super) struct Places([ComponentExportIndex; Function::ALL.len()]);
+pub(super) struct ExportIndices([ComponentExportIndex; Function::ALL.len()]);
 
-impl Places {
+impl ExportIndices {
     /// Finds the functions in the component's interface of this name. None: there is one missing.
     pub(super) fn find(component: &Component, interface: &str) -> Option<Self> {
         let interface = component.get_export_index(None, interface)?;
-        let mut places = [interface; Function::ALL.len()];
-        for (place, function) in places.iter_mut().zip(Function::ALL) {
+        let mut indices = [interface; Function::ALL.len()];
+        for (place, function) in indices.iter_mut().zip(Function::ALL) {
             *place = component.get_export_index(Some(&interface), function.word())?;
         }
-        Some(Self(places))
+        Some(Self(indices))
     }
 }
 
@@ -38,9 +38,9 @@ where
     P: ComponentNamedList + Lower,
     R: Lift + 'static,
 {
-    fn new(places: &Places, function: Function) -> Self {
+    fn new(indices: &ExportIndices, function: Function) -> Self {
         Self {
-            place: places.0[function as usize],
+            place: indices.0[function as usize],
             function: None,
         }
     }
@@ -49,7 +49,7 @@ where
     pub(super) fn call(
         &mut self,
         instance: &Instance,
-        store: &mut Store<Guest>,
+        store: &mut Store<HostState>,
         parameters: P,
     ) -> wasmtime::Result<R> {
         let function = match self.function {
@@ -79,16 +79,16 @@ pub(super) struct Exports {
 }
 
 impl Exports {
-    pub(super) fn new(places: &Places) -> Self {
+    pub(super) fn new(indices: &ExportIndices) -> Self {
         Self {
-            reset: Export::new(places, Function::Reset),
-            remove: Export::new(places, Function::Remove),
-            outlook: Export::new(places, Function::Outlook),
-            status: Export::new(places, Function::Status),
-            policy_override: Export::new(places, Function::PolicyOverride),
-            report: Export::new(places, Function::Report),
-            cancel: Export::new(places, Function::Cancel),
-            expire: Export::new(places, Function::Expire),
+            reset: Export::new(indices, Function::Reset),
+            remove: Export::new(indices, Function::Remove),
+            outlook: Export::new(indices, Function::Outlook),
+            status: Export::new(indices, Function::Status),
+            policy_override: Export::new(indices, Function::PolicyOverride),
+            report: Export::new(indices, Function::Report),
+            cancel: Export::new(indices, Function::Cancel),
+            expire: Export::new(indices, Function::Expire),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! How a plugin does: its calls, how many of them failed and why, and which of its functions are in service.
 
 use super::{Function, PluginError, breaker::Breaker};
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -24,13 +24,13 @@ pub struct HealthReport {
     pub out_of_service: Vec<String>,
 }
 
-/// What a call turned: whether a function is in service.
+/// The transition of a circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum BreakerTransition {
     /// It failed too often in a row.
-    OutOfService,
+    Opened,
     /// It is well again.
-    BackInService,
+    Closed,
 }
 
 /// The health of one plugin.
@@ -63,7 +63,7 @@ impl Health {
         device: &str,
         failure: Option<&PluginError>,
         time: Duration,
-    ) -> Option<Turn> {
+    ) -> Option<BreakerTransition> {
         let mut notes = self.lock();
         notes.calls += 1;
         notes.time += time;
@@ -73,12 +73,12 @@ impl Health {
             None => {
                 let was_out = breaker.is_out();
                 breaker.decided();
-                was_out.then_some(Turn::BackInService)
+                was_out.then_some(BreakerTransition::Closed)
             }
             Some(failure) if failure.is_the_plugins_fault() => {
                 let is_out = breaker.failed(device, Instant::now());
                 *notes.failures.entry(failure.kind()).or_default() += 1;
-                is_out.then_some(Turn::OutOfService)
+                is_out.then_some(BreakerTransition::Opened)
             }
             Some(_) => None,
         }
@@ -103,7 +103,7 @@ impl Health {
     }
 
     fn lock(&self) -> MutexGuard<'_, Notes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -11,12 +11,12 @@ use super::{
 use wasmtime::{Result, component::Resource};
 
 /// What an instance has of its host: the context of the call that is running, if one is.
-pub(super) struct Guest {
+pub(super) struct HostState {
     pub(super) context: Option<CallContext>,
     pub(super) limiter: Limiter,
 }
 
-impl Guest {
+impl HostState {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             context: None,
@@ -36,9 +36,9 @@ impl Guest {
     }
 }
 
-impl secrets::Host for Guest {}
+impl secrets::Host for HostState {}
 
-impl secrets::HostSecret for Guest {
+impl secrets::HostSecret for HostState {
     fn measure(&mut self, _secret: Resource<Secret>) -> Result<Measure> {
         Ok(self.password()?.measure())
     }
@@ -52,7 +52,7 @@ impl secrets::HostSecret for Guest {
     }
 }
 
-impl device_store::Host for Guest {
+impl device_store::Host for HostState {
     fn get_device(&mut self) -> Result<Device> {
         Ok(self.context()?.device.clone())
     }
@@ -82,7 +82,7 @@ impl device_store::Host for Guest {
     }
 }
 
-impl transport::Host for Guest {
+impl transport::Host for HostState {
     fn get_capabilities(&mut self) -> Result<Capabilities> {
         Ok(self.context()?.capabilities)
     }
@@ -96,7 +96,7 @@ impl transport::Host for Guest {
     }
 }
 
-impl clock::Host for Guest {
+impl clock::Host for HostState {
     fn now(&mut self) -> Result<Timestamp> {
         Ok(self.context()?.now)
     }

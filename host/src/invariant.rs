@@ -1,7 +1,7 @@
 //! The invariants that a host enforces, whatever the plugin does: `wit/README.md` lists them. An effect is checked
 //! when the plugin makes it, a decision as a whole when the plugin has returned it.
 
-use super::{CallContext, Function, contract::*, error::shortened, returned::Returned};
+use super::{CallContext, Function, contract::*, error::shortened, plugin_result::PluginResult};
 use crate::effect::Effect;
 use mdm_contract::time;
 
@@ -12,7 +12,7 @@ const MAX_TEXT: usize = Failure::LONGEST_TEXT;
 const MAX_LIST: usize = 64;
 
 /// What must hold for every call. That a call which fails or refuses leaves nothing is not among them: the type
-/// [`CallOutcome`](super::CallOutcome) has no place for its changes.
+/// [`CallOutcome`](super::CallOutcome) has no place for its effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invariant {
     /// At most one command of a device is pending.
@@ -29,7 +29,7 @@ pub enum Invariant {
     BoundedTexts,
     /// A call sends what was asked for, and returns its id.
     AsAsked,
-    /// A question changes nothing.
+    /// A question effects nothing.
     Question,
 }
 
@@ -208,11 +208,11 @@ pub(super) fn check_override(context: &CallContext, id: &str) -> Checked {
     }
 }
 
-/// Checks a decision with its changes, before anybody may commit them.
+/// Checks a decision with its effects, before anybody may commit them.
 pub(super) fn check_accepted(
     context: &CallContext,
     function: Function,
-    returned: &impl Returned,
+    returned: &impl PluginResult,
 ) -> Checked {
     check_returned(returned)?;
     let sent: Vec<&Command> = context.sent().collect();
@@ -236,17 +236,17 @@ pub(super) fn check_accepted(
 pub(super) fn check_answered(
     context: &CallContext,
     question: &str,
-    returned: &impl Returned,
+    returned: &impl PluginResult,
 ) -> Checked {
     check_returned(returned)?;
-    match context.changes.as_slice() {
+    match context.effects.as_slice() {
         [] => Ok(()),
         _ => Err(Violation::QuestionChanged(named(question))),
     }
 }
 
 /// Checks what a call returned, by itself.
-pub(super) fn check_returned(returned: &impl Returned) -> Checked {
+pub(super) fn check_returned(returned: &impl PluginResult) -> Checked {
     if let Some(far) = returned.times().find(|it| *it >= time::END_OF_CALENDAR) {
         return Err(Violation::FarTime(far));
     }
@@ -282,9 +282,9 @@ fn named(id: &str) -> String {
     shortened(id.to_owned())
 }
 
-/// The changes in the order in which they are committed: what ends comes before what begins, so that at no moment two
+/// The effects in the order in which they are committed: what ends comes before what begins, so that at no moment two
 /// commands of a device are pending.
-pub(super) fn in_order(mut changes: Vec<Effect>) -> Vec<Effect> {
-    changes.sort_by_key(|change| matches!(change, Effect::Send(_)));
-    changes
+pub(super) fn in_order(mut effects: Vec<Effect>) -> Vec<Effect> {
+    effects.sort_by_key(|effect| matches!(effect, Effect::Send(_)));
+    effects
 }

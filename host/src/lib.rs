@@ -1,50 +1,101 @@
-//! The plugin runtime: loads a component, checks it against the contract, and runs its calls, each
-//! with a call context of its own and within limits.
+//! The embeddable host of `mdm:password` plugins.
+//!
+//! A platform implements two traits, [`DeviceStore`] and [`Transport`], and builds a [`Host`]:
+//!
+//! ```ignore
+//! let host = Host::builder(my_store, my_transport).plugin(component).build()?;
+//! let accepted = host.reset("device-7", ResetRequest::new(password), &context).await?;
+//! ```
+//!
+//! # What a host must guarantee
+//!
+//! | guarantee | kept by |
+//! | --- | --- |
+//! | A plugin gets the contract's imports, the clock and random numbers, and nothing else. | this crate |
+//! | Time, memory, stack, table elements, effects and log lines of a call are limited: [`Limits`]. | this crate |
+//! | Each call runs on an instance of its own, about one device. | this crate |
+//! | The invariants of the contract hold for each decision: [`Invariant`]. | this crate |
+//! | A plugin never reads a password: it gets a handle, and metrics. | this crate |
+//! | All effects of a call are committed in one transaction, guarded by the device's version, or none. | [`DeviceStore::commit`] |
+//! | A device has at most one pending command, also if two hosts commit at the same time. | the version in [`DeviceStore::commit`] |
+//! | A password is sealed to the device before it is stored. | [`Transport::seal`], which the host calls before the commit |
+//! | A command is delivered at least once, and applied once. | the platform's outbox, and the agent |
+//! | A report of a device reaches the plugin, also one that comes twice or late. | the platform calls [`Host::report`] |
+//! | A pending command ends when its expiry is over. | the platform calls [`Host::expire`] |
+//!
+//! # Plugins
+//!
+//! [`Rollout`] swaps plugins between two calls: a new plugin is a canary until it has decided some calls, and a candidate
+//! can decide the same calls in the shadow. [`Runtime`], [`Plugin`] and [`Instance`] run single calls, for tools.
 
 mod artifact;
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 mod bindings;
 mod breaker;
+mod builder;
 mod calls;
+mod clock;
 pub mod context;
 pub mod contract;
+mod deployments;
+mod device_store;
 mod digest;
 mod effect;
 mod engine;
+mod engine_shards;
 mod error;
 mod exports;
 mod function;
 mod grants;
 mod health;
+mod host;
+mod host_error;
 mod import_call;
 mod imports;
 mod inspect;
 mod invariant;
-mod lanes;
 mod limits;
 mod load;
+mod observer;
 mod outcome;
 pub mod password;
-mod returned;
-mod slot;
-mod threads;
+mod plugin_log;
+mod plugin_result;
+mod request;
+mod rollout;
+mod shadow;
+mod substitute;
+mod transport;
 mod trust;
 mod wasi;
+mod worker_pool;
 
 pub use artifact::{Artifacts, component_of};
+pub use builder::HostBuilder;
 pub use calls::{Instance, Plugin};
+pub use clock::{Clock, SystemClock};
 pub use context::CallContext;
+pub use deployments::{Canary, CanaryEnd, CanaryTerms, Deployment, Deployments};
+pub use device_store::{Commit, Decision, DeviceState, DeviceStore};
 pub use effect::Effect;
 pub use engine::Runtime;
 pub use error::{LoadError, PluginError, shortened};
 pub use function::Function;
 pub use grants::Import;
-pub use health::{HealthReport, Turn};
+pub use health::{BreakerTransition, HealthReport};
+pub use host::{Accepted, Host, Target};
+pub use host_error::HostError;
 pub use import_call::ImportCall;
 pub use inspect::{Inspection, inspect};
 pub use invariant::{Invariant, Violation};
 pub use limits::{Limit, Limits};
+pub use observer::Observer;
 pub use outcome::{CallOutcome, Comparable};
-pub use slot::{Places, Slot, Slotted, Trial, TrialEnd, TrialTerms};
-pub use threads::{NotRun, Threads};
+pub use plugin_log::PluginLog;
+pub use request::{PreviewRequest, RemoveRequest, ResetRequest};
+pub use rollout::{CanaryEnded, Rollout, RolloutStore};
+pub use shadow::{Comparisons, Difference, ShadowReport};
+pub use substitute::WhenCanaryFails;
+pub use transport::Transport;
 pub use trust::{Trust, TrustError};
+pub use worker_pool::{RunError, WorkerPool};

@@ -5,9 +5,9 @@ use super::{
     bindings::{PasswordPlugin, PasswordPluginIndices},
     calls::Loaded,
     error::{LoadError, PluginError},
-    exports::Places,
+    exports::ExportIndices,
     grants::Import,
-    imports::Guest,
+    imports::HostState,
     inspect::inspect,
     wasi,
 };
@@ -127,12 +127,12 @@ fn load_into(engine: &Engine, component: &Component, contract: &str) -> Result<L
     let linker = linker(engine).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
     let pre = linker.instantiate_pre(component).map_err(other_types)?;
     let interface = format!("{INTERFACE_NAME}{contract}");
-    let places =
-        Places::find(component, &interface).ok_or(LoadError::MissingInterface(INTERFACE))?;
-    Ok(Loaded { pre, places })
+    let indices =
+        ExportIndices::find(component, &interface).ok_or(LoadError::MissingInterface(INTERFACE))?;
+    Ok(Loaded { pre, indices })
 }
 
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     let mut linker = Linker::new(engine);
     PasswordPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
     wasi::add_to_linker(&mut linker)?;

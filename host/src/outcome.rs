@@ -12,7 +12,7 @@ pub enum CallOutcome<T> {
         /// What it returned.
         returned: T,
         /// What is to be committed, all of it or nothing, in this order.
-        changes: Vec<Effect>,
+        effects: Vec<Effect>,
     },
     /// It refused the request: whatever it did before, nothing changes.
     Refused(Refusal),
@@ -33,17 +33,17 @@ impl<T: Serialize> Serialize for CallOutcome<T> {
 /// What a plugin gave back, in the form in which that of two plugins can be compared.
 pub trait Comparable: Serialize {
     /// What is to be committed.
-    fn changes(&self) -> &[Effect] {
+    fn effects(&self) -> &[Effect] {
         &[]
     }
 
     /// What was returned, and the effects. Each host makes ids of its own for new commands, so they are all written
     /// as `sent_as`.
     fn comparable(&self, sent_as: &str) -> serde_json::Result<(Value, Value)> {
-        let effects: Vec<ImportCall> = self.changes().iter().map(ImportCall::of).collect();
+        let effects: Vec<ImportCall> = self.effects().iter().map(ImportCall::of).collect();
         let mut text = serde_json::to_string(&(self, effects))?;
-        for change in self.changes() {
-            if let Effect::Send(command) = change {
+        for effect in self.effects() {
+            if let Effect::Send(command) = effect {
                 text = text.replace(&command.id, sent_as);
             }
         }
@@ -52,9 +52,9 @@ pub trait Comparable: Serialize {
 }
 
 impl<T: Serialize> Comparable for CallOutcome<T> {
-    fn changes(&self) -> &[Effect] {
+    fn effects(&self) -> &[Effect] {
         match self {
-            Self::Accepted { changes, .. } => changes,
+            Self::Accepted { effects, .. } => effects,
             Self::Refused(_) => &[],
         }
     }

@@ -1,7 +1,7 @@
 //! What a plugin is granted of WASI, because languages other than Rust bring it along: clocks and random
 //! bytes. Nothing here blocks.
 
-use super::imports::Guest;
+use super::imports::HostState;
 use wasmtime::{
     Result, StoreContextMut,
     component::{ComponentType, Lift, Linker, Lower},
@@ -18,38 +18,47 @@ struct Datetime {
     nanoseconds: u32,
 }
 
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
+pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> Result<()> {
     // Time stands still during a call, on every clock.
     let mut clock = linker.instance("wasi:clocks/wall-clock@0.2.6")?;
-    clock.func_wrap("now", |mut store: StoreContextMut<'_, Guest>, (): ()| {
-        Ok((datetime(store.data_mut().context()?.now),))
-    })?;
-    clock.func_wrap("resolution", |_: StoreContextMut<'_, Guest>, (): ()| {
+    clock.func_wrap(
+        "now",
+        |mut store: StoreContextMut<'_, HostState>, (): ()| {
+            Ok((datetime(store.data_mut().context()?.now),))
+        },
+    )?;
+    clock.func_wrap("resolution", |_: StoreContextMut<'_, HostState>, (): ()| {
         Ok((datetime(1),))
     })?;
     let mut clock = linker.instance("wasi:clocks/monotonic-clock@0.2.6")?;
-    clock.func_wrap("now", |mut store: StoreContextMut<'_, Guest>, (): ()| {
-        Ok((store.data_mut().context()?.now.saturating_mul(1_000_000),))
-    })?;
-    clock.func_wrap("resolution", |_: StoreContextMut<'_, Guest>, (): ()| {
+    clock.func_wrap(
+        "now",
+        |mut store: StoreContextMut<'_, HostState>, (): ()| {
+            Ok((store.data_mut().context()?.now.saturating_mul(1_000_000),))
+        },
+    )?;
+    clock.func_wrap("resolution", |_: StoreContextMut<'_, HostState>, (): ()| {
         Ok((1_000_000u64,))
     })?;
     for (interface, prefix) in [("random", ""), ("insecure", "insecure-")] {
         let mut random = linker.instance(&format!("wasi:random/{interface}@0.2.6"))?;
         random.func_wrap(
             &format!("get-{prefix}random-bytes"),
-            |_: StoreContextMut<'_, Guest>, (length,): (u64,)| Ok((random_bytes(length)?,)),
+            |_: StoreContextMut<'_, HostState>, (length,): (u64,)| Ok((random_bytes(length)?,)),
         )?;
         random.func_wrap(
             &format!("get-{prefix}random-u64"),
-            |_: StoreContextMut<'_, Guest>, (): ()| Ok((getrandom::u64()?,)),
+            |_: StoreContextMut<'_, HostState>, (): ()| Ok((getrandom::u64()?,)),
         )?;
     }
     linker
         .instance("wasi:random/insecure-seed@0.2.6")?
-        .func_wrap("insecure-seed", |_: StoreContextMut<'_, Guest>, (): ()| {
-            Ok(((getrandom::u64()?, getrandom::u64()?),))
-        })?;
+        .func_wrap(
+            "insecure-seed",
+            |_: StoreContextMut<'_, HostState>, (): ()| {
+                Ok(((getrandom::u64()?, getrandom::u64()?),))
+            },
+        )?;
     Ok(())
 }
 

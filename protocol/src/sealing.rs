@@ -148,6 +148,9 @@ impl Payload {
     }
 }
 
+/// The length of an encapsulated key of P-256: an uncompressed point.
+const ENCAPSULATED_KEY_LENGTH: usize = 65;
+
 /// A sealed payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
@@ -157,6 +160,22 @@ pub struct Sealed {
     /// What was sealed, and a tag of 16 bytes.
     #[serde(with = "in_base64")]
     pub ciphertext: Vec<u8>,
+}
+
+impl Sealed {
+    /// The encapsulated key and the ciphertext, one after the other.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        [self.key.as_slice(), &self.ciphertext].concat()
+    }
+
+    /// Reads [`Sealed::to_bytes`]. Returns `None` if the bytes are too few.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (key, ciphertext) = bytes.split_at_checked(ENCAPSULATED_KEY_LENGTH)?;
+        Some(Self {
+            key: key.to_vec(),
+            ciphertext: ciphertext.to_vec(),
+        })
+    }
 }
 
 /// What a sealed password is bound to.

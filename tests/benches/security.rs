@@ -95,9 +95,11 @@ impl Host {
         let limited = Arc::new(load(Runtime::new(limits).unwrap()));
         let unlimited = Arc::new(load(Runtime::unlimited(limits.instances).unwrap()));
         let settings = PluginSettings::from(load(Runtime::new(Limits::default()).unwrap()));
-        let plugins = Plugins::open(store.as_ref(), settings).await.unwrap();
+        let plugins = Plugins::open(Arc::clone(&store), settings).await.unwrap();
         let keys = HostKeys::new(Zeroizing::new([7; 32])).unwrap();
-        let service = Service::new(Arc::clone(&store), plugins, PasswordRule::default(), keys);
+        let rule = PasswordRule::default();
+        let metrics = Arc::default();
+        let service = Service::new(Arc::clone(&store), plugins, rule, keys, metrics).unwrap();
         let service = Arc::new(service);
         let mut agents = Vec::new();
         for _ in 0..DEVICES {
@@ -231,7 +233,7 @@ async fn send(
         online: true,
         now: at,
         password: Some(password.clone()),
-        changes: Vec::new(),
+        effects: Vec::new(),
     };
     let terms = Terms {
         replaces: snapshot.pending.map(|pending| pending.id),
@@ -247,7 +249,7 @@ async fn send(
     let outcome = tokio::task::spawn_blocking(call).await.unwrap();
     let CallOutcome::Accepted {
         returned: command,
-        changes: effects,
+        effects,
     } = outcome
     else {
         panic!("it was refused");

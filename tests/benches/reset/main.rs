@@ -6,13 +6,13 @@
 mod native;
 mod sample;
 mod start;
-mod threads;
 mod turns;
+mod worker_pool;
 
 use mdm_contract::{decisions::Terms, words::ResetOptions};
 use native::Native;
 use std::{sync::Arc, time::Duration};
-use threads::{Job, Threads};
+use worker_pool::{Job, WorkerPool};
 
 /// How many calls a measurement on one thread is made of, and one on two threads.
 const CALLS: usize = 100;
@@ -61,7 +61,7 @@ fn calls() {
 }
 
 fn scaling() {
-    let threads = Threads::new();
+    let threads = WorkerPool::new();
     let plugin = sample::plugin();
     let rules = Native::new();
     let native: Job = Arc::new(move || turns::calls(CALLS_OF_A_THREAD, || (), |()| rules.reset()));

@@ -64,6 +64,6 @@ pub(crate) fn context() -> CallContext {
         online: true,
         now: 1_700_000_000_000,
         password: Some(password()),
-        changes: Vec::new(),
+        effects: Vec::new(),
     }
 }

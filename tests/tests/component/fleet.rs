@@ -72,18 +72,9 @@ impl Fleet {
     }
 
     pub(crate) async fn with_plugin(rule: PasswordRule, plugin: Plugin) -> Self {
-        Self::with_fallback(rule, plugin, None).await
-    }
-
-    /// The fallback decides while the plugin is out of service.
-    pub(crate) async fn with_fallback(
-        rule: PasswordRule,
-        plugin: Plugin,
-        fallback: Option<Plugin>,
-    ) -> Self {
         let folder = TempDir::new().unwrap();
         Self {
-            service: service(folder.path(), rule, plugin, fallback).await,
+            service: service(folder.path(), rule, plugin).await,
             folder,
         }
     }
@@ -158,7 +149,7 @@ impl Fleet {
         old.close();
         drop(old);
         Self {
-            service: service(folder.path(), PasswordRule::default(), reference(), None).await,
+            service: service(folder.path(), PasswordRule::default(), reference()).await,
             folder,
         }
     }
@@ -385,17 +376,16 @@ async fn service(
     folder: &Path,
     rule: PasswordRule,
     plugin: Plugin,
-    fallback: Option<Plugin>,
 ) -> Arc<Service> {
     let store = database::open(folder).await;
     let settings = PluginSettings {
-        fallback,
         // Many tests are about plugins that would not pass.
         checked_at_start: false,
         ..PluginSettings::from(plugin)
     };
-    let plugins = Plugins::open(store.as_ref(), settings).await.unwrap();
-    Arc::new(Service::new(store, plugins, rule, host_keys()))
+    let plugins = Plugins::open(Arc::clone(&store), settings).await.unwrap();
+    let service = Service::new(store, plugins, rule, host_keys(), Arc::default());
+    Arc::new(service.unwrap())
 }
 
 pub(crate) fn password(text: &str) -> Password {

@@ -18,9 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn replica(fleet: &Fleet) -> Arc<Service> {
     let store = database::open(fleet.folder()).await;
-    let plugins = Plugins::open(store.as_ref(), PluginSettings::from(reference())).await;
+    let plugins = Plugins::open(Arc::clone(&store), PluginSettings::from(reference())).await;
     let rule = PasswordRule::default();
-    let service = Arc::new(Service::new(store, plugins.unwrap(), rule, host_keys()));
+    let service = Service::new(store, plugins.unwrap(), rule, host_keys(), Arc::default());
+    let service = Arc::new(service.unwrap());
     tokio::spawn(Arc::clone(&service).hear_replicas());
     service
 }

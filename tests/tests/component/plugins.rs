@@ -1,8 +1,8 @@
 //! What is refused as a plugin, and what a bad one can do: harm its own call, and nothing else.
 
-use crate::fleet::{Agent, Fleet, NO_OPTIONS, admin, owner, reference, refusal, small};
+use crate::fleet::{Agent, Fleet, NO_OPTIONS, admin, owner, refusal, small};
 use mdm_password_component::REFERENCE;
-use mdm_password_host::{Artifacts, Limits, LoadError, Plugin, PluginError, Runtime};
+use mdm_password_host::{Artifacts, Limits, LoadError, PluginError, Runtime};
 use mdm_server_core::service::{Request, ServiceError};
 use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, starting};
 use mdm_agent_protocol::sync::{Report, ReportedOutcome};
@@ -124,17 +124,13 @@ fn a_component_that_breaks_a_limit_before_its_first_call_is_refused_and_the_limi
 }
 
 pub(crate) async fn hostile() -> Fleet {
-    hostile_with(None).await
-}
-
-async fn hostile_with(fallback: Option<Plugin>) -> Fleet {
     // Enough that even on a busy machine only what never ends runs out of it.
     let limits = Limits {
         time: Duration::from_millis(500),
         ..small()
     };
     let plugin = Runtime::new(limits).unwrap().load(HOSTILE, None).unwrap();
-    Fleet::with_fallback(PasswordRule::default(), plugin, fallback).await
+    Fleet::with_plugin(PasswordRule::default(), plugin).await
 }
 
 /// Asks the hostile plugin for this harm.
@@ -419,26 +415,4 @@ async fn three(fleet: &Fleet) -> [Agent; 3] {
         fleet.enroll(owner()).await,
         fleet.enroll(owner()).await,
     ]
-}
-
-#[tokio::test]
-async fn while_a_plugin_is_out_of_service_its_fallback_decides_if_there_is_one() {
-    let fleet = hostile_with(Some(reference())).await;
-    let agents = three(&fleet).await;
-    for agent in agents.iter().cycle().take(10) {
-        harm(&fleet, agent, 3).await;
-    }
-    let agent = &agents[0];
-    let reset = fleet.reset(agent, "1234").await.unwrap();
-    let audit = fleet
-        .service
-        .device_audit(&admin(), &agent.device, 1)
-        .await
-        .unwrap();
-    assert_eq!(audit[0].command, Some(reset.id));
-    assert_eq!(audit[0].plugin, Some(reference().digest()), "it is named");
-    assert!(
-        fleet.reset(agent, "12345").await.is_err(),
-        "its rules are applied"
-    );
 }

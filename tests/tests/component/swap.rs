@@ -6,8 +6,8 @@ use crate::{
     fleet::{Agent, Fleet, NO_OPTIONS, admin, host_keys, owner, reference, small},
 };
 use mdm_password_component::REFERENCE;
-use mdm_password_host::{Artifacts, Runtime, Trial};
-use mdm_server_core::{audit::AuditEntry, service::{Comparisons, PluginSettings, Plugins, Service, ServiceError, ShadowReport}, store::{ChosenPlugin, PluginChoice, PluginFile}};
+use mdm_password_host::{Artifacts, Canary, Comparisons, Runtime, ShadowReport};
+use mdm_server_core::{audit::AuditEntry, service::{PluginSettings, Plugins, Service, ServiceError}, store::{ChosenPlugin, PluginChoice, PluginFile}};
 use mdm_tests::plugins::{CORPORATE, CRASHES, NEXT, breaking};
 use mdm_contract::{decisions::{PasswordRule, Status, Terms}, words::{Action, Outcome, Policy, Quality, Requirement}};
 use std::{sync::Arc, time::Duration};
@@ -228,7 +228,7 @@ async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
     let (_, trial, _) = fleet.service.plugins();
     assert_eq!(
         trial,
-        Some(Trial::default()),
+        Some(Canary::default()),
         "one that has failed before is on trial again"
     );
 }
@@ -259,13 +259,14 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
             artifacts,
             ..PluginSettings::from(reference())
         };
-        let plugins = Plugins::open(store.as_ref(), settings).await?;
+        let plugins = Plugins::open(Arc::clone(&store), settings).await?;
         let service = Service::new(
             Arc::clone(&store),
             plugins,
             PasswordRule::default(),
             host_keys(),
-        );
+            Arc::default(),
+        )?;
         Ok::<_, ServiceError>(Arc::new(service))
     };
     let artifacts = |key| Artifacts::open(&folder.path().join("compiled"), key).unwrap();

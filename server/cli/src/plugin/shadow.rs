@@ -3,7 +3,7 @@
 use crate::{Client, Host, out, show, terminal};
 use clap::Args;
 use mdm_agent_protocol::escape::Escaped;
-use mdm_server_core::service::{Difference, ShadowReport};
+use mdm_password_host::{Difference, ShadowReport};
 use std::{fmt::Write as _, path::PathBuf, time::Duration};
 use tokio::time::{Instant, sleep};
 

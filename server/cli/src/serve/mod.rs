@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use identity::IdentityOptions;
 use logging::LogOptions;
 use mdm_contract::decisions::PasswordRule;
-use mdm_password_host::TrialTerms;
+use mdm_password_host::CanaryTerms;
 use mdm_server_core::{metrics::Metrics, service::Service, supervisor::Supervisor};
 use mdm_server_http::api::{Opening, Rates};
 use signals::{CertificateWatch, ShutdownOptions, StopSignals};
@@ -50,7 +50,7 @@ pub(super) struct Serve {
     forget_chosen_plugin: bool,
     /// When a new plugin is taken out again: 3/100 means when 3 of its first 100 calls fail.
     #[arg(long, default_value = "3/100", value_parser = trial_terms)]
-    trial: TrialTerms,
+    trial: CanaryTerms,
     /// What to do in a call that a plugin on trial fails.
     #[arg(long, value_enum, default_value = "previous")]
     when_trial_fails: WhenTrialFails,
@@ -70,9 +70,6 @@ pub(super) struct Serve {
     /// by a --trust-digest. Can be given more than once.
     #[arg(long, value_name = "KEY")]
     trust_key: Vec<String>,
-    /// What to do while a plugin is out of service because it failed too often in a row.
-    #[arg(long, value_enum, default_value = "refuse")]
-    when_plugin_fails: WhenPluginFails,
     /// Write the admin's token of the first start into this file, which only its owner can read. Without this option it
     /// is shown on a terminal, and else nowhere.
     #[arg(long)]
@@ -107,14 +104,6 @@ pub(super) struct Serve {
 const TASKS_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum WhenPluginFails {
-    /// Refuse every request, and say so.
-    Refuse,
-    /// Let the reference plugin decide, whose rules may be other ones.
-    Reference,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum WhenTrialFails {
     /// Let the plugin decide that was active before, whose rules may be other ones; answer, log and audit trail say
     /// so.
@@ -123,7 +112,7 @@ enum WhenTrialFails {
     Refuse,
 }
 
-impl From<WhenTrialFails> for mdm_server_core::service::WhenTrialFails {
+impl From<WhenTrialFails> for mdm_password_host::WhenCanaryFails {
     fn from(when: WhenTrialFails) -> Self {
         match when {
             WhenTrialFails::Previous => Self::Previous,

@@ -1,12 +1,12 @@
 //! What options of `serve` are written as.
 
 use mdm_contract::decisions::{Characters, PasswordRule};
-use mdm_password_host::TrialTerms;
+use mdm_password_host::CanaryTerms;
 
 /// When a new plugin is taken out again: `3/100`.
-pub(super) fn trial_terms(text: &str) -> Result<TrialTerms, String> {
+pub(super) fn trial_terms(text: &str) -> Result<CanaryTerms, String> {
     let parsed = text.split_once('/').and_then(|(failures, calls)| {
-        Some(TrialTerms {
+        Some(CanaryTerms {
             failures: failures.parse().ok()?,
             calls: calls.parse().ok()?,
         })
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_trial_is_written_as_failures_of_calls() {
-        assert_eq!(trial_terms("3/100"), Ok(TrialTerms::default()));
+        assert_eq!(trial_terms("3/100"), Ok(CanaryTerms::default()));
         for bad in ["", "3", "0/5", "6/5", "a/b"] {
             assert!(trial_terms(bad).is_err(), "{bad}");
         }

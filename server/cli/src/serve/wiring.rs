@@ -1,6 +1,6 @@
 //! From the options to a host: store, plugins, service and routes.
 
-use super::{Serve, WhenPluginFails};
+use super::Serve;
 use crate::{
     folder::{Folder, FolderLock},
     host_key::HostKey,
@@ -90,7 +90,7 @@ impl<'a> Wiring<'a> {
         if options.forget_chosen_plugin {
             store.forget_plugin_choice().await?;
         }
-        let plugins = match Plugins::open(store.as_ref(), self.plugins(&key)?).await {
+        let plugins = match Plugins::open(Arc::clone(&store), self.plugins(&key)?).await {
             // What the store fails at, no option mends.
             Err(ServiceError::Store(error)) => return Err(error.into()),
             opened => opened.context(
@@ -103,8 +103,8 @@ impl<'a> Wiring<'a> {
             true => Destinations::Private,
             false => Destinations::Public,
         };
-        let service = Service::new(store, plugins, options.password_rule.clone(), key.keys()?)
-            .with_metrics(Arc::clone(&self.metrics))
+        let (rule, metrics) = (options.password_rule.clone(), Arc::clone(&self.metrics));
+        let service = Service::new(store, plugins, rule, key.keys()?, metrics)?
             .supervised_by(Arc::clone(&self.supervisor))
             .with_history(self.folder.history_path())
             .with_webhooks_to(destinations)
@@ -154,24 +154,18 @@ impl<'a> Wiring<'a> {
 
     fn plugins(&self, key: &HostKey) -> anyhow::Result<PluginSettings> {
         let artifacts = self.folder.artifacts(&key.keys()?)?;
-        let reference = || self.runtime.load(REFERENCE, Some(&artifacts));
         let default = match &self.plugin {
             Some(PluginFile { bytes, signature }) => {
                 self.trust.check(bytes, signature.as_deref())?;
                 self.runtime.load(bytes, Some(&artifacts))?
             }
-            None => reference()?,
-        };
-        let fallback = match self.options.when_plugin_fails {
-            WhenPluginFails::Refuse => None,
-            WhenPluginFails::Reference => Some(reference()?),
+            None => self.runtime.load(REFERENCE, Some(&artifacts))?,
         };
         Ok(PluginSettings {
             default,
             artifacts: Some(artifacts),
-            trial: self.options.trial,
-            when_trial_fails: self.options.when_trial_fails.into(),
-            fallback,
+            canary_terms: self.options.trial,
+            when_canary_fails: self.options.when_trial_fails.into(),
             trust: self.trust.clone(),
             checked_at_start: !self.options.unchecked_plugin,
         })

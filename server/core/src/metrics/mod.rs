@@ -23,12 +23,13 @@ pub use wake_ups::WakeUpMetrics;
 pub use webhooks::WebhookMetrics;
 
 use mdm_contract::time;
+use mdm_password_host::{BreakerTransition, Function, Limit, Observer, PluginError};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, gauge::Gauge, info::Info},
     registry::{Registry, Unit},
 };
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// The form that [`Metrics::text`] writes.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -128,6 +129,32 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+impl Observer for Metrics {
+    fn waiting(&self, change: i64) {
+        self.plugins.waiting.inc_by(change);
+    }
+
+    fn running(&self, change: i64) {
+        self.plugins.running.inc_by(change);
+    }
+
+    fn ended(&self, function: Function, failure: Option<&PluginError>, time: Duration) {
+        self.plugins.ended(function, failure, time);
+    }
+
+    fn not_run(&self, function: Function, failure: &PluginError) {
+        self.plugins.failed(function, failure);
+    }
+
+    fn limit_reached(&self, limit: Limit) {
+        self.plugins.reached(limit);
+    }
+
+    fn breaker(&self, function: Function, transition: BreakerTransition) {
+        self.plugins.breaker(function, transition);
     }
 }
 

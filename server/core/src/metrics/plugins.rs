@@ -1,7 +1,7 @@
 //! How calls of plugins go, and which limits they reach.
 
 use super::gauge;
-use mdm_password_host::{Function, Invariant, Limit, PluginError, Turn};
+use mdm_password_host::{BreakerTransition, Function, Invariant, Limit, PluginError};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -37,7 +37,7 @@ struct Broken {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Turned {
+struct Transition {
     function: &'static str,
     to: &'static str,
 }
@@ -49,7 +49,7 @@ pub struct PluginMetrics {
     usual: [(Counter, Histogram); Function::ALL.len()],
     limits: [Counter; Limit::ALL.len()],
     invariants: [Counter; Invariant::ALL.len()],
-    turns: Family<Turned, Counter>,
+    transitions: Family<Transition, Counter>,
     out_of_service: Family<Of, Gauge>,
     /// Calls that wait for a place to run in.
     pub waiting: Gauge,
@@ -63,10 +63,10 @@ impl PluginMetrics {
         let seconds = Family::<Of, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         let limits = Family::<Reached, Counter>::default();
         let invariants = Family::<Broken, Counter>::default();
-        let turns = Family::<Turned, Counter>::default();
+        let transitions = Family::<Transition, Counter>::default();
         for function in Function::ALL {
-            for turn in [Turn::OutOfService, Turn::BackInService] {
-                drop(turns.get_or_create(&turned(function, turn)));
+            for to in [BreakerTransition::Opened, BreakerTransition::Closed] {
+                drop(transitions.get_or_create(&transition(function, to)));
             }
         }
         let out_of_service = Family::default();
@@ -79,7 +79,7 @@ impl PluginMetrics {
         let help = "How often a plugin broke an invariant";
         registry.register("invariants_broken", help, invariants.clone());
         let help = "How often a function of a plugin was put out of service, and back";
-        registry.register("breaker_changes", help, Family::clone(&turns));
+        registry.register("breaker_changes", help, Family::clone(&transitions));
         let help = "Whether a function of the plugin that decides is out of service";
         registry.register("out_of_service", help, Family::clone(&out_of_service));
         Self {
@@ -105,7 +105,7 @@ impl PluginMetrics {
                 })
             }),
             calls,
-            turns,
+            transitions,
             out_of_service,
             waiting: gauge(
                 registry,
@@ -147,8 +147,10 @@ impl PluginMetrics {
     }
 
     /// A function went out of service, or back.
-    pub fn turned(&self, function: Function, turn: Turn) {
-        self.turns.get_or_create(&turned(function, turn)).inc();
+    pub fn breaker(&self, function: Function, to: BreakerTransition) {
+        self.transitions
+            .get_or_create(&transition(function, to))
+            .inc();
     }
 
     /// Which functions of the plugin that decides now are out of service.
@@ -161,12 +163,12 @@ impl PluginMetrics {
     }
 }
 
-fn turned(function: Function, turn: Turn) -> Turned {
-    Turned {
+fn transition(function: Function, to: BreakerTransition) -> Transition {
+    Transition {
         function: function.word(),
-        to: match turn {
-            Turn::OutOfService => "out-of-service",
-            Turn::BackInService => "in-service",
+        to: match to {
+            BreakerTransition::Opened => "out-of-service",
+            BreakerTransition::Closed => "in-service",
         },
     }
 }

@@ -171,7 +171,7 @@ impl Service {
                 ..AuditEntry::new(at, &Caller::agent(), "rotate-keys")
             };
             if self
-                .commit(&snapshot, at, vec![change], Some(audit.into()), None)
+                .commit(&snapshot, at, vec![change], Some(audit.into()))
                 .await?
             {
                 tracing::info!(device, "the device changed its keys");

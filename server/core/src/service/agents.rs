@@ -1,6 +1,6 @@
 //! What an agent does: it enrolls once, and syncs ever after.
 
-use super::{AuthenticatedAgent, Decided, Deed, Service, ServiceError, check_trusted};
+use super::{AuthenticatedAgent, RequestContext, Service, ServiceError, check_trusted};
 use crate::{
     access::Caller,
     bounds::check_device_name,
@@ -20,7 +20,7 @@ use mdm_contract::{
     time,
     words::{Failure, Outcome, Policy},
 };
-use mdm_password_host::{Function, PluginError};
+use mdm_password_host::{DeviceState, PluginError};
 use std::{mem, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
@@ -55,8 +55,8 @@ impl Service {
             return Err(ServiceError::BadEnrollmentToken);
         }
         self.metrics.enrollments.inc();
-        self.news.changed(&id);
-        self.events.notify_one();
+        self.commits.news.changed(&id);
+        self.commits.events.notify_one();
         tracing::info!(device = id, "a device enrolled");
         Ok(EnrollResponse {
             host_key: self.keys.signing_key().verifying_key().clone(),
@@ -82,7 +82,7 @@ impl Service {
             Box::pin(self.check_witness(witness)).await?;
         }
         let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
-        let mut contact = self.transport.contact(device, !wait.is_zero());
+        let mut contact = self.transport.sync.contact(device, !wait.is_zero());
         let mut standing = self.standing(agent).await?;
         let has_news = !request.reports.is_empty() || !is_noted(&request.told, &standing.0);
         let request = Arc::new(request);
@@ -186,20 +186,18 @@ impl Service {
 
     #[tracing::instrument(level = "debug", skip_all, fields(device = device, command = report.command))]
     async fn report(&self, device: &str, report: &Report) -> Result<(), ServiceError> {
-        let reported = Outcome::from(report.outcome.clone());
-        let outcome = shortened(reported.clone());
-        let by = Caller::agent();
-        let deed = Deed {
+        let outcome = shortened(report.outcome.clone().into());
+        let context = RequestContext {
             detail: Some(outcome.to_string()),
-            ..Deed::new(&by, Function::Report).on(&report.command)
+            ..RequestContext::new(&Caller::agent())
         };
-        let reported = outcome.clone();
-        let Decided { answer: effect, .. } = self
-            .decide(device, deed, move |plugin, context| {
-                plugin.report(context, &outcome)
-            })
+        let command = &report.command;
+        let reported = self
+            .host
+            .report(device, command, outcome.clone(), &context)
             .await?;
-        tracing::info!(device, command = report.command, outcome = %reported, %effect, "report");
+        let effect = reported.returned;
+        tracing::info!(device, command = report.command, %outcome, %effect, "report");
         Ok(())
     }
 
@@ -260,14 +258,9 @@ impl Service {
         let Some(policy) = &snapshot.device.policy else {
             return Ok(None);
         };
-        let state = self
-            .ask(
-                Function::PolicyOverride,
-                snapshot,
-                None,
-                |plugin, context| plugin.policy_override(context),
-            )
-            .await?;
+        let context = RequestContext::new(&Caller::agent());
+        let target = DeviceState::from(snapshot.clone());
+        let state = self.host.policy_override(target, &context).await?;
         Ok(matches!(state, PolicyState::Enforced).then(|| policy.clone()))
     }
 }

@@ -1,7 +1,7 @@
 //! Makes the commands of bulks, device by device. What is made is in the store with the commands, so that after a
 //! restart of the host each bulk goes on with the devices that have no answer yet.
 
-use super::{Deed, Service, ServiceError};
+use super::{AsSeen, RequestContext, Service, ServiceError, check_trusted};
 use crate::{
     access::{Caller, Forbidden, Permission, Reach},
     store::{Bulk, BulkState, BulkTurn, Lead, NoCommand, Snapshot, StoreError},
@@ -12,7 +12,9 @@ use mdm_contract::{
     time,
     words::{Action, CommandId},
 };
-use mdm_password_host::{Function, PluginError, password::Password};
+use mdm_password_host::{
+    DeviceState, PluginError, RemoveRequest, ResetRequest, password::Password,
+};
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -239,32 +241,37 @@ impl Service {
             Some(reason) => format!("bulk {}: {reason}", bulk.id),
             None => format!("bulk {}", bulk.id),
         };
-        let deed = |function| Deed {
-            password,
+        let snapshot = AsSeen::from(&device).check(&by, snapshot)?;
+        check_trusted(&snapshot)?;
+        let context = RequestContext {
             detail: Some(detail),
-            bulk: Some(&bulk.id),
-            snapshot: Some(snapshot),
-            ..Deed::new(&by, function)
+            bulk: Some(bulk.id.clone()),
+            ..RequestContext::new(&by).sends((&device).into())
         };
-        let (terms, options) = (bulk.terms, bulk.options);
-        let made = match bulk.action {
-            Action::Reset => {
-                self.decide(&device, deed(Function::Reset), move |plugin, context| {
-                    let terms = terms.on(context.pending.as_ref());
-                    plugin.reset(context, options, &terms)
-                })
-                .await
+        let target = DeviceState::from(snapshot);
+        let (terms, replaces_pending) = bulk.terms.of_requests();
+        let made = match (bulk.action, password) {
+            (Action::Reset, Some(password)) => {
+                let request = ResetRequest {
+                    options: bulk.options,
+                    terms,
+                    replaces_pending,
+                    ..ResetRequest::new(password.clone())
+                };
+                self.host.reset(target, request, &context).await
             }
-            Action::Remove => {
-                self.decide(&device, deed(Function::Remove), move |plugin, context| {
-                    let terms = terms.on(context.pending.as_ref());
-                    plugin.remove(context, &terms)
-                })
-                .await
+            (Action::Reset, None) => return Err(ServiceError::NotSealed),
+            (Action::Remove, _) => {
+                let request = RemoveRequest {
+                    terms,
+                    replaces_pending,
+                };
+                self.host.remove(target, request, &context).await
             }
         };
+        let made = made.map_err(ServiceError::from);
         let error = match made {
-            Ok(decided) => return Ok(Ok(decided.answer)),
+            Ok(decided) => return Ok(Ok(decided.returned)),
             Err(error) if is_answer(&error) => error,
             Err(error) => return Err(error),
         };
@@ -275,7 +282,7 @@ impl Service {
         self.store
             .add_no_command(&bulk.id, &device, why.clone())
             .await?;
-        self.news.changed(&bulk.id);
+        self.commits.news.changed(&bulk.id);
         Ok(Err(why))
     }
 
@@ -297,7 +304,7 @@ impl Service {
         let page = self.store.bulk_pending(&bulk.id, after, PAGE).await?;
         let Some((last, _)) = page.last().cloned() else {
             self.store.bulk_has_taken_back(&bulk.id).await?;
-            self.news.changed(&bulk.id);
+            self.commits.news.changed(&bulk.id);
             return Ok(None);
         };
         let taken_back = stream::iter(page)

@@ -138,7 +138,7 @@ impl Service {
 
     /// Makes the command of one device, with a password of its own.
     async fn sheet_line(&self, bulk: &Bulk, snapshot: Snapshot) -> Result<SheetLine, ServiceError> {
-        let password = random_password(&self.password_rule)?;
+        let password = random_password(self.password_rule())?;
         let (device, name) = (snapshot.device.id.clone(), snapshot.name.clone());
         let (password, command) = match self.make_one(bulk, Some(&password), snapshot).await? {
             Ok(id) => (Some(password), Ok((id, Status::Pending))),

@@ -2,7 +2,7 @@
 //! are made by `bulk_runner`, or by `bulk_sheet` where each device gets a password of its own.
 
 use super::{
-    Service, ServiceError,
+    RequestContext, Service, ServiceError,
     password::{check_reason, check_validity},
     sealed,
 };
@@ -20,7 +20,7 @@ use mdm_contract::{
     time,
     words::{Action, ResetOptions},
 };
-use mdm_password_host::{Function, password::Password};
+use mdm_password_host::{DeviceState, PreviewRequest, password::Password};
 use serde::Deserialize;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -58,13 +58,13 @@ pub struct BulkRequest {
 }
 
 impl BulkTerms {
-    /// The terms of the command for one device.
-    pub(super) fn on(self, pending: Option<&mdm_contract::decisions::Command>) -> Terms {
-        let replaced = pending.filter(|_| self.replace_pending);
-        Terms {
-            replaces: replaced.map(|command| command.id.clone()),
+    /// The terms of each of its requests, and whether they replace a pending command.
+    pub(super) fn of_requests(self) -> (Terms, bool) {
+        let terms = Terms {
+            replaces: None,
             valid_for: self.valid_for,
-        }
+        };
+        (terms, self.replace_pending)
     }
 }
 
@@ -293,7 +293,7 @@ impl Service {
     /// Wakes the runner, and whoever looks.
     fn bulk_changed(&self, bulk: &str) {
         self.bulks_to_run.notify_one();
-        self.news.changed(bulk);
+        self.commits.news.changed(bulk);
     }
 
     /// Asks the plugin about the first device, so that a password which none will get is refused at once.
@@ -331,15 +331,17 @@ impl Service {
         request: &BulkRequest,
         snapshot: &Snapshot,
     ) -> Result<mdm_contract::decisions::DeviceOutlook, ServiceError> {
-        let (action, options) = (request.action, request.options);
-        let terms = request.terms.on(snapshot.pending.as_ref());
-        self.ask(
-            Function::Outlook,
-            snapshot,
-            request.password.as_ref(),
-            move |plugin, context| plugin.outlook(context, action, options, &terms),
-        )
-        .await
+        let (terms, replaces_pending) = request.terms.of_requests();
+        let preview = PreviewRequest {
+            action: request.action,
+            password: request.password.clone(),
+            options: request.options,
+            terms,
+            replaces_pending,
+        };
+        let target = DeviceState::from(snapshot.clone());
+        let context = RequestContext::new(&Caller::host());
+        Ok(self.host.preview(target, preview, &context).await?)
     }
 }
 

@@ -58,7 +58,7 @@ impl Service {
                     };
                     busy.remove(&turn);
                 }
-                () = self.events.notified() => {}
+                () = self.commits.events.notified() => {}
                 () = tokio::time::sleep(EVERY) => {}
                 () = closing.cancelled() => {}
             }

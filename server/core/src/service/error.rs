@@ -15,7 +15,7 @@ use mdm_contract::{
     time::{self, Timestamp},
     words::CommandId,
 };
-use mdm_password_host::{LoadError, PluginError};
+use mdm_password_host::{HostError, LoadError, PluginError};
 
 /// Why a use case came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -212,6 +212,9 @@ pub enum ServiceError {
     /// The password could not be sealed.
     #[error("the password could not be sealed: {0}. Enrol the device again")]
     Sealing(#[from] SealingError),
+    /// A command was decided without what its device is to open.
+    #[error("the command has nothing that its device could open: nothing was sent. Try again")]
+    NotSealed,
     /// No token could be made.
     #[error(transparent)]
     NoRandom(#[from] NoRandom),
@@ -311,7 +314,25 @@ impl ServiceError {
             Self::Store(
                 StoreError::Newer { .. } | StoreError::OtherSchema(_) | StoreError::Failed(_),
             ) => Self::STORE_FAILED,
-            Self::Sealing(_) | Self::Sealed(_) | Self::NoRandom(_) => "sealing-failed",
+            Self::Sealing(_) | Self::NotSealed | Self::Sealed(_) | Self::NoRandom(_) => {
+                "sealing-failed"
+            }
+        }
+    }
+}
+
+impl From<HostError<Self, SealingError>> for ServiceError {
+    fn from(error: HostError<Self, SealingError>) -> Self {
+        match error {
+            HostError::Refused(refusal) => Self::Refused(refusal),
+            HostError::UnknownDevice(device) => Self::UnknownDevice(device),
+            HostError::UnknownCommand { device, command } => {
+                Self::UnknownCommand { device, command }
+            }
+            HostError::Plugin(error) => error.into(),
+            HostError::Store(error) => error,
+            HostError::Transport(error) => error.into(),
+            HostError::Contended(_) => StoreError::Conflict.into(),
         }
     }
 }

@@ -1,12 +1,11 @@
 //! The clock's use cases: commands whose time is over, and stored responses that have expired.
 
-use super::{Deed, Service, ServiceError};
+use super::{RequestContext, Service, ServiceError};
 use crate::{
     access::Caller,
     store::{Overdue, RESPONSE_RETENTION},
 };
 use mdm_contract::{time, words::CommandId};
-use mdm_password_host::Function;
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
@@ -92,7 +91,10 @@ impl Service {
                         Ok(()) => tracing::info!(device, command, "expired"),
                         // A report may have come first, or the plugin may see it otherwise.
                         Err(error) => {
-                            self.plugin_log.did_not_expire(&device, &command, &error);
+                            self.host
+                                .rollout()
+                                .log()
+                                .did_not_expire(&device, &command, &error);
                             pauses.failed(command.clone(), Instant::now());
                         }
                     }
@@ -115,10 +117,8 @@ impl Service {
     }
 
     async fn expire(&self, device: &str, command: &CommandId) -> Result<(), ServiceError> {
-        let by = Caller::host();
-        let deed = Deed::new(&by, Function::Expire).on(command);
-        self.decide(device, deed, |plugin, context| plugin.expire(context))
-            .await?;
+        let context = RequestContext::new(&Caller::host());
+        self.host.expire(device, command, &context).await?;
         Ok(())
     }
 }

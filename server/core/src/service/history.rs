@@ -181,7 +181,7 @@ impl Service {
                  (`mdm-server held`)"
             );
             // What waits for news is told anew, and agents that hold a command from before give it back.
-            self.transport.wake_all();
+            self.transport.sync.wake_all();
         }
         self.look_at_history().await
     }

@@ -9,6 +9,7 @@ use crate::{
     access::Caller,
     audit::AuditEntry,
     idempotency::{IdempotencyKey, KeyOrigin},
+    keys::HostKeys,
     store::{RESPONSE_RETENTION, RequestRecord, StoreError, StoredResponse},
 };
 use mdm_contract::time;
@@ -71,38 +72,14 @@ impl Service {
         self.once(by, use_case).await
     }
 
-    /// What the transaction of a use case writes about its request: the line in the audit trail, and the response, if
-    /// the request has an idempotency key.
+    /// See [`record`].
     pub(super) fn record<T: Serialize>(
         &self,
         by: &Caller,
         entry: AuditEntry,
         response: &T,
     ) -> Result<RequestRecord, ServiceError> {
-        Ok(RequestRecord {
-            entry,
-            response: self.response(by, response)?,
-        })
-    }
-
-    /// The response as it is stored; `None` if the request has no idempotency key.
-    pub(super) fn response<T: Serialize>(
-        &self,
-        by: &Caller,
-        response: &T,
-    ) -> Result<Option<StoredResponse>, ServiceError> {
-        let Some(key) = &by.idempotency_key else {
-            return Ok(None);
-        };
-        let json = serde_json::to_vec(response).map(Zeroizing::new);
-        let json = json.map_err(|error| ServiceError::StoredResponse(error.to_string()))?;
-        Ok(Some(StoredResponse {
-            caller: key.caller.clone(),
-            key: key.key.clone(),
-            request: key.request,
-            response: sealed::seal(&self.keys.response_key(), &owner(key), &json)?,
-            created_at: time::now(),
-        }))
+        record(&self.keys, by, entry, response)
     }
 
     async fn look_up<T: DeserializeOwned>(
@@ -131,6 +108,40 @@ impl Service {
         key.replay();
         Ok(Lookup::Replay(response))
     }
+}
+
+/// What the transaction of a use case writes about its request: the line in the audit trail, and the response, if the
+/// request has an idempotency key.
+pub(super) fn record<T: Serialize>(
+    keys: &HostKeys,
+    by: &Caller,
+    entry: AuditEntry,
+    response: &T,
+) -> Result<RequestRecord, ServiceError> {
+    Ok(RequestRecord {
+        entry,
+        response: self::response(keys, by, response)?,
+    })
+}
+
+/// The response as it is stored; `None` if the request has no idempotency key.
+pub(super) fn response<T: Serialize>(
+    keys: &HostKeys,
+    by: &Caller,
+    response: &T,
+) -> Result<Option<StoredResponse>, ServiceError> {
+    let Some(key) = &by.idempotency_key else {
+        return Ok(None);
+    };
+    let json = serde_json::to_vec(response).map(Zeroizing::new);
+    let json = json.map_err(|error| ServiceError::StoredResponse(error.to_string()))?;
+    Ok(Some(StoredResponse {
+        caller: key.caller.clone(),
+        key: key.key.clone(),
+        request: key.request,
+        response: sealed::seal(&keys.response_key(), &owner(key), &json)?,
+        created_at: time::now(),
+    }))
 }
 
 /// The outcome of a request that failed, by a second look at its key. What it failed on may be what another request with

@@ -1,6 +1,6 @@
 //! What an admin does with a password: reset, remove, outlook, status, cancel.
 
-use super::{AsSeen, Decided, Deed, Service, ServiceError, check_trusted};
+use super::{AsSeen, RequestContext, Service, ServiceError, StoredDecision, check_trusted};
 use crate::{
     access::Caller,
     bounds::{COMMAND_VALIDITY, MAX_REASON, is_longer},
@@ -10,7 +10,9 @@ use mdm_contract::{
     decisions::{Command, DeviceOutlook, DeviceStatus, Refusal, Terms},
     words::{Action, CommandId, ResetOptions},
 };
-use mdm_password_host::{Function, password::Password};
+use mdm_password_host::{
+    DeviceState, PreviewRequest, RemoveRequest, ResetRequest, password::Password,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -76,14 +78,19 @@ impl Service {
         let Reset { options, terms, .. } = reset.clone();
         check_validity(terms.valid_for)?;
         check_reason(reset.reason.as_deref(), Some(&reset.password))?;
-        let deed = Deed {
-            password: Some(&reset.password),
+        let context = RequestContext {
             detail: reset.reason.clone(),
-            ..Deed::new(by, Function::Reset)
+            ..RequestContext::new(by).sends(seen)
         };
-        let reset = self.decide(seen, deed, move |plugin, context| {
-            plugin.reset(context, options, &terms)
-        });
+        let request = ResetRequest {
+            options,
+            terms,
+            ..ResetRequest::new(reset.password.clone())
+        };
+        let reset = async {
+            let reset = self.host.reset(seen.device, request, &context).await?;
+            Ok(StoredDecision::from(reset))
+        };
         let decided = self.once_on(by, seen.device, reset).await?;
         self.answer(seen.device, decided).await
     }
@@ -99,13 +106,15 @@ impl Service {
         let seen = device.into();
         check_reason(reason.as_deref(), None)?;
         check_validity(terms.valid_for)?;
-        let deed = Deed {
+        let context = RequestContext {
             detail: reason,
-            ..Deed::new(by, Function::Remove)
+            ..RequestContext::new(by).sends(seen)
         };
-        let remove = self.decide(seen, deed, move |plugin, context| {
-            plugin.remove(context, &terms)
-        });
+        let remove = async {
+            let request = RemoveRequest::new(terms);
+            let remove = self.host.remove(seen.device, request, &context).await?;
+            Ok(StoredDecision::from(remove))
+        };
         let decided = self.once_on(by, seen.device, remove).await?;
         self.answer(seen.device, decided).await
     }
@@ -126,13 +135,16 @@ impl Service {
             terms,
         } = request;
         check_validity(terms.valid_for)?;
-        self.ask(
-            Function::Outlook,
-            &snapshot,
-            password.as_ref(),
-            move |plugin, context| plugin.outlook(context, action, options, &terms),
-        )
-        .await
+        let request = PreviewRequest {
+            action,
+            password,
+            options,
+            terms,
+            replaces_pending: false,
+        };
+        let context = RequestContext::new(by);
+        let snapshot = DeviceState::from(snapshot);
+        Ok(self.host.preview(snapshot, request, &context).await?)
     }
 
     /// What the plugin says of the device's status, with the device's latest commands.
@@ -142,13 +154,11 @@ impl Service {
         device: &str,
     ) -> Result<(DeviceStatus, Vec<Command>), ServiceError> {
         let snapshot = self.reached(by, device).await?;
-        let mut status = self
-            .ask(Function::Status, &snapshot, None, |plugin, context| {
-                plugin.status(context)
-            })
-            .await?;
+        let is_trusted = snapshot.revoked_at.is_none();
+        let (snapshot, context) = (DeviceState::from(snapshot), RequestContext::new(by));
+        let mut status = self.host.status(snapshot, &context).await?;
         // No plugin knows of it: nothing reaches the device any more.
-        status.remove_offered &= snapshot.revoked_at.is_none();
+        status.remove_offered &= is_trusted;
         Ok((status, self.store.history(device, MOST_HISTORY).await?))
     }
 
@@ -165,9 +175,15 @@ impl Service {
         device: &str,
         command: &CommandId,
     ) -> Result<CommandAnswer, ServiceError> {
-        let deed = Deed::new(by, Function::Cancel).on(command);
-        let cancel = self.decide(device, deed, |plugin, context| plugin.cancel(context));
-        let Decided { notice, .. } = self.once_on(by, device, cancel).await?;
+        let context = RequestContext::new(by);
+        let cancel = async {
+            let cancel = self.host.cancel(device, command, &context).await?;
+            Ok(StoredDecision {
+                command: Some(command.clone()),
+                notice: cancel.notice,
+            })
+        };
+        let StoredDecision { notice, .. } = self.once_on(by, device, cancel).await?;
         let command = self.command(device, command).await?;
         Ok(CommandAnswer { command, notice })
     }
@@ -175,9 +191,9 @@ impl Service {
     async fn answer(
         &self,
         device: &str,
-        Decided { answer, notice }: Decided<CommandId>,
+        StoredDecision { command, notice }: StoredDecision,
     ) -> Result<CommandAnswer, ServiceError> {
-        let command = self.command(device, &answer).await?;
+        let command = self.command(device, &command.unwrap_or_default()).await?;
         Ok(CommandAnswer { command, notice })
     }
 

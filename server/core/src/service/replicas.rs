@@ -5,7 +5,6 @@ use crate::{
     limiter::Limiter,
     log::LogThrottle,
     store::{Changes, Heard, Lead},
-    transport::Transport as _,
 };
 use std::{
     sync::{
@@ -88,8 +87,8 @@ impl Service {
                     }
                 }
                 Heard::Missed => {
-                    self.news.all_changed();
-                    self.transport.wake_all();
+                    self.commits.news.all_changed();
+                    self.transport.sync.wake_all();
                     self.heard(&Changes {
                         plugin: true,
                         events: true,
@@ -103,17 +102,17 @@ impl Service {
 
     fn heard(&self, changes: &Changes) {
         for device in &changes.devices {
-            self.news.changed(device);
-            self.transport.wake(device);
+            self.commits.news.changed(device);
+            self.transport.sync.wake(device);
         }
         for bulk in &changes.bulks {
-            self.news.changed(bulk);
+            self.commits.news.changed(bulk);
         }
         if !changes.bulks.is_empty() {
             self.bulks_to_run.notify_one();
         }
         if changes.events {
-            self.events.notify_one();
+            self.commits.events.notify_one();
         }
         if changes.plugin {
             self.following.chosen.notify_one();
@@ -136,7 +135,7 @@ impl Service {
                 () = pause => {}
                 () = closing.cancelled() => return,
             }
-            let followed = self.plugins.follow(self.store.as_ref()).await;
+            let followed = self.plugins.follow(self.host.rollout()).await;
             let was_behind = following
                 .is_behind
                 .swap(followed.is_err(), Ordering::Relaxed);

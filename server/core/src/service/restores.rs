@@ -38,7 +38,7 @@ impl Service {
         tracing::info!(commands = devices.len(), "held commands are released");
         self.note_history().await?;
         for device in &devices {
-            self.news.changed(device);
+            self.commits.news.changed(device);
             self.wake(device, false);
         }
         self.bulks_to_run.notify_one();

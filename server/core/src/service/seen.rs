@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, Copy, Debug)]
 pub struct AsSeen<'a> {
     pub(super) device: &'a str,
-    tags: Option<&'a [String]>,
+    pub(super) tags: Option<&'a [String]>,
 }
 
 impl<'a> AsSeen<'a> {

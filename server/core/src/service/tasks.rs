@@ -17,7 +17,7 @@ impl Service {
             self.supervise("replica-changes", Self::hear_replicas);
             self.supervise("replica-calls", Self::tell_replicas);
         }
-        if self.wake_ups.is_some() {
+        if self.transport.wake_ups.get().is_some() {
             self.supervise("wake-ups", |host| async move { host.wake_devices().await });
         }
     }

@@ -6,7 +6,7 @@ use super::Service;
 use crate::{
     metrics::WakeUpMetrics,
     store::Snapshot,
-    transport::{NotWoken, Transport as _, WakeUp},
+    transport::{NotWoken, WakeUp},
 };
 use futures_util::{StreamExt as _, stream};
 use mdm_agent_protocol::sync::WakeUpAt;
@@ -52,32 +52,34 @@ impl WakeUps {
         }
     }
 
-    /// Whether a device can be told to sync now.
-    fn reaches(&self, snapshot: &Snapshot, now: Timestamp) -> bool {
+    /// Adds a device to those that are told to sync. If too many wait, the store says later that this one is due.
+    pub(super) fn add(&self, device: &str) {
+        let _ = self.news.try_send(device.to_owned());
+    }
+
+    /// Whether a device that synced at this time can be told to sync now.
+    pub(super) fn reaches(&self, last_sync: Timestamp, now: Timestamp) -> bool {
         let silence = u64::from(self.sync_every) * 1000 + LATENESS;
-        snapshot.revoked_at.is_none()
-            && now < snapshot.device.last_sync.saturating_add(silence)
-            && self.road.connection().is_ok()
+        now < last_sync.saturating_add(silence) && self.road.connection().is_ok()
     }
 }
 
 impl Service {
     /// The same host, whose agents are told to sync by this, and sync so often without being told, in seconds.
     pub fn with_wake_up(self, road: Arc<dyn WakeUp>, sync_every: u32) -> Self {
-        Self {
-            wake_ups: Some(WakeUps::new(road, sync_every)),
-            ..self
-        }
+        // It is set once, before anything is served.
+        let _ = self.transport.wake_ups.set(WakeUps::new(road, sync_every));
+        self
     }
 
     /// Whether agents can be told to sync now, or why not; none: they wait at the host.
     pub fn wake_up_connection(&self) -> Option<Result<(), NotWoken>> {
-        self.wake_ups.as_ref().map(|it| it.road.connection())
+        self.transport.wake_ups.get().map(|it| it.road.connection())
     }
 
     /// Tells agents to sync until the host closes.
     pub async fn wake_devices(&self) {
-        let Some(wake_ups) = &self.wake_ups else {
+        let Some(wake_ups) = self.transport.wake_ups.get() else {
             return;
         };
         let mut to_tell = wake_ups.to_tell.lock().await;
@@ -125,30 +127,19 @@ impl Service {
         self.metrics.wake_ups.ended(told.is_ok());
     }
 
-    /// There is news for a device: its sync hears of it, if it waits at the host, or else its agent is told to sync.
-    /// What the agent itself brought it hears of by the answer.
+    /// There is news for a device.
     pub(super) fn wake(&self, device: &str, is_by_agent: bool) {
-        self.transport.wake(device);
-        if let Some(wake_ups) = &self.wake_ups
-            && !is_by_agent
-        {
-            // If too many wait, the store says later that this one is to be told.
-            let _ = wake_ups.news.try_send(device.to_owned());
-        }
+        self.transport.wake(device, is_by_agent);
     }
 
     /// Whether a device is in contact: it waits at the host, here or at another replica, or it can be told to sync.
     pub(super) fn is_online(&self, snapshot: &Snapshot) -> bool {
-        let (now, until) = (time::now(), snapshot.in_contact_until);
-        let wake_ups = self.wake_ups.as_ref();
-        self.transport.is_online(&snapshot.device.id)
-            || until.is_some_and(|until| until > now)
-            || wake_ups.is_some_and(|it| it.reaches(snapshot, now))
+        self.transport.is_snapshot_online(snapshot)
     }
 
     /// Where a device's agent is told to sync.
     pub(super) fn wake_up_at(&self, device: &str) -> Option<WakeUpAt> {
-        self.wake_ups.as_ref().map(|wake_ups| WakeUpAt {
+        self.transport.wake_ups.get().map(|wake_ups| WakeUpAt {
             url: wake_ups.road.url().to_owned(),
             topic: self.keys.wake_up_topic(device),
             sync_every_seconds: wake_ups.sync_every,

@@ -1,7 +1,7 @@
 //! Webhooks, as an admin manages them. An admin who is responsible for some groups manages the webhooks that are
 //! told of these groups and of nothing else.
 
-use super::{Service, ServiceError, sealed, users::check_reach};
+use super::{Service, ServiceError, idempotency, sealed, users::check_reach};
 use crate::{
     access::{Caller, Reach},
     audit::AuditEntry,
@@ -239,11 +239,11 @@ impl Service {
             next_try: None,
         };
         let next_try = is_delivered.then_some(at);
-        let response = self.response(by, &attempt)?;
+        let response = idempotency::response(&self.keys, by, &attempt)?;
         self.store
             .note_test(id, attempt.clone(), next_try, response)
             .await?;
-        self.events.notify_one();
+        self.commits.events.notify_one();
         Ok(attempt)
     }
 

@@ -1,6 +1,5 @@
 //! Agents that sync by long poll: a sync that finds no news waits here until there is some.
 
-use super::Transport;
 use mdm_contract::decisions::Capabilities;
 use std::{
     collections::HashMap,
@@ -97,8 +96,9 @@ impl Drop for Contact {
     }
 }
 
-impl Transport for AgentSync {
-    fn capabilities(&self) -> Capabilities {
+impl AgentSync {
+    /// What commands can ask of a device that syncs.
+    pub fn capabilities(&self) -> Capabilities {
         Capabilities {
             lock_now: true,
             require_entry: true,
@@ -107,7 +107,8 @@ impl Transport for AgentSync {
         }
     }
 
-    fn is_online(&self, device: &str) -> bool {
+    /// Returns `true` if the device waits here, or was answered a moment ago.
+    pub fn is_online(&self, device: &str) -> bool {
         lock(&self.devices).get(device).is_some_and(|presence| {
             presence.waiting > 0
                 || presence
@@ -116,7 +117,8 @@ impl Transport for AgentSync {
         })
     }
 
-    fn wake(&self, device: &str) {
+    /// Answers the syncs of this device that wait here.
+    pub fn wake(&self, device: &str) {
         if let Some(presence) = lock(&self.devices).get(device) {
             presence.news.send_modify(|count| *count += 1);
         }

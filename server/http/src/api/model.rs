@@ -5,7 +5,7 @@ use mdm_contract::{
     time::{self, Timestamp},
     words::{Action, ResetOptions},
 };
-use mdm_password_host::{HealthReport, Slotted, Trial, TrialTerms};
+use mdm_password_host::{Canary, CanaryTerms, Deployment, HealthReport};
 use mdm_server_core::{
     access::{Permission, Reach, Role},
     audit::AuditEntry,
@@ -219,8 +219,8 @@ pub struct PluginView {
     pub health: HealthReport,
 }
 
-impl From<&Slotted> for PluginView {
-    fn from(slotted: &Slotted) -> Self {
+impl From<&Deployment> for PluginView {
+    fn from(slotted: &Deployment) -> Self {
         Self {
             digest: slotted.plugin.digest(),
             contract: slotted.plugin.contract().to_owned(),
@@ -235,9 +235,9 @@ impl From<&Slotted> for PluginView {
 pub struct TrialView {
     /// So far.
     #[serde(flatten)]
-    pub trial: Trial,
+    pub trial: Canary,
     /// When the plugin is taken out again.
-    pub terms: TrialTerms,
+    pub terms: CanaryTerms,
 }
 
 /// The plugins of a host.

@@ -13,11 +13,8 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use mdm_server_core::{
-    access::Permission,
-    service::{Service, ShadowReport},
-    store::PluginFile,
-};
+use mdm_password_host::ShadowReport;
+use mdm_server_core::{access::Permission, service::Service, store::PluginFile};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};

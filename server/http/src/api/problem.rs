@@ -107,6 +107,7 @@ impl From<ServiceError> for ApiError {
             ) => StatusCode::SERVICE_UNAVAILABLE,
             ServiceError::Credentials(_)
             | ServiceError::WebhookSecret(_)
+            | ServiceError::NotSealed
             | ServiceError::Sealing(_)
             | ServiceError::Sealed(_)
             | ServiceError::StoredResponse(_)

@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use maud::{Markup, html};
-use mdm_password_host::{HealthReport, Places, Plugin, Trial, TrialTerms};
+use mdm_password_host::{Canary, CanaryTerms, Deployments, HealthReport, Plugin};
 use mdm_server_core::{
     access::Permission, audit::AuditEntry, service::ServiceError, store::PluginFile,
 };
@@ -28,9 +28,9 @@ pub(super) const LARGEST: usize = 64 << 20;
 
 /// What the page shows.
 struct Shown {
-    places: Places,
-    trial: Option<Trial>,
-    terms: TrialTerms,
+    places: Deployments,
+    trial: Option<Canary>,
+    terms: CanaryTerms,
     changes: Vec<AuditEntry>,
 }
 
@@ -168,7 +168,7 @@ fn plugin(plugin: &Plugin, is_default: bool) -> Markup {
     }
 }
 
-fn on_trial(trial: &Trial, terms: &TrialTerms) -> Markup {
+fn on_trial(trial: &Canary, terms: &CanaryTerms) -> Markup {
     html! {
         p .alert {
             "On trial: it has decided " (trial.calls) " of " (terms.calls) " calls, and failed " (trial.failures)

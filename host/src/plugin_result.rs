@@ -5,7 +5,7 @@ use super::contract::*;
 use std::iter::{empty, once};
 
 /// A value that a plugin returned.
-pub(super) trait Returned {
+pub(super) trait PluginResult {
     /// Each time in it.
     fn times(&self) -> impl Iterator<Item = Timestamp> {
         empty()
@@ -27,11 +27,11 @@ pub(super) trait Returned {
     }
 }
 
-impl Returned for () {}
+impl PluginResult for () {}
 
-impl Returned for ReportEffect {}
+impl PluginResult for ReportEffect {}
 
-impl Returned for CommandId {
+impl PluginResult for CommandId {
     fn texts(&self) -> impl Iterator<Item = &str> {
         once(self.as_str())
     }
@@ -41,7 +41,7 @@ impl Returned for CommandId {
     }
 }
 
-impl Returned for Refusal {
+impl PluginResult for Refusal {
     fn texts(&self) -> impl Iterator<Item = &str> {
         let (faults, texts) = match self {
             Self::PasswordRefused(faults) => (faults.as_slice(), [None, None]),
@@ -73,7 +73,7 @@ impl Returned for Refusal {
     }
 }
 
-impl Returned for Command {
+impl PluginResult for Command {
     fn times(&self) -> impl Iterator<Item = Timestamp> {
         let maybe = [self.settled_at, self.expires_at].into_iter().flatten();
         maybe.chain([self.requested_at])
@@ -92,7 +92,7 @@ impl Returned for Command {
     }
 }
 
-impl Returned for PolicyState {
+impl PluginResult for PolicyState {
     fn times(&self) -> impl Iterator<Item = Timestamp> {
         overridden(self).map(|by| by.since).into_iter()
     }
@@ -109,19 +109,19 @@ fn overridden(state: &PolicyState) -> Option<&PolicyOverride> {
     }
 }
 
-impl Returned for DeviceStatus {
+impl PluginResult for DeviceStatus {
     fn times(&self) -> impl Iterator<Item = Timestamp> {
-        let latest = self.latest.iter().flat_map(Returned::times);
+        let latest = self.latest.iter().flat_map(PluginResult::times);
         latest.chain(self.policy_state.times())
     }
 
     fn texts(&self) -> impl Iterator<Item = &str> {
-        let latest = self.latest.iter().flat_map(Returned::texts);
+        let latest = self.latest.iter().flat_map(PluginResult::texts);
         latest.chain(self.policy_state.texts())
     }
 }
 
-impl Returned for DeviceOutlook {
+impl PluginResult for DeviceOutlook {
     fn times(&self) -> impl Iterator<Item = Timestamp> {
         let away = match self.verdict {
             Verdict::WillWait(Wait::DeviceAway(since)) => Some(since),
@@ -143,12 +143,12 @@ impl Returned for DeviceOutlook {
             Note::Other(text) => Some(text.as_str()),
             _ => None,
         });
-        let refusal = foretold(self).into_iter().flat_map(Returned::texts);
+        let refusal = foretold(self).into_iter().flat_map(PluginResult::texts);
         notes.chain(failure).chain(refusal)
     }
 
     fn lists(&self) -> impl Iterator<Item = usize> {
-        let refusal = foretold(self).into_iter().flat_map(Returned::lists);
+        let refusal = foretold(self).into_iter().flat_map(PluginResult::lists);
         once(self.notes.len()).chain(refusal)
     }
 }

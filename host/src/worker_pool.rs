@@ -2,10 +2,11 @@
 //! There is one for each instance that may run. While calls wait, a thread takes the next without going to sleep, so
 //! that of many calls none costs the way to a sleeping thread.
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
 };
 use tokio::sync::oneshot;
@@ -13,14 +14,14 @@ use tokio::sync::oneshot;
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads; they end with this, once they have done what was asked for.
-pub struct Threads {
+pub struct WorkerPool {
     shared: Arc<Shared>,
     most: usize,
 }
 
 /// A call that did not come to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum NotRun {
+pub enum RunError {
     /// The host itself failed in it.
     #[error("the host panicked in the call")]
     Panicked,
@@ -44,7 +45,7 @@ struct Queue {
     is_closed: bool,
 }
 
-impl Threads {
+impl WorkerPool {
     /// At most so many, each made when it is needed for the first time.
     pub fn new(most: u32) -> Self {
         Self {
@@ -59,7 +60,7 @@ impl Threads {
         &self,
         waits: impl FnOnce() -> W,
         call: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, NotRun> {
+    ) -> Result<T, RunError> {
         let (sender, answer) = oneshot::channel();
         self.add(waits, |waiting| {
             Box::new(move || {
@@ -71,8 +72,8 @@ impl Threads {
                 }
             })
         })
-        .map_err(NotRun::NoThread)?;
-        answer.await.map_err(|_| NotRun::Panicked)
+        .map_err(RunError::NoThread)?;
+        answer.await.map_err(|_| RunError::Panicked)
     }
 
     fn add<W>(
@@ -112,7 +113,7 @@ impl Threads {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     fn work(&self) {
@@ -126,15 +127,14 @@ impl Shared {
                 return;
             } else {
                 queue.asleep += 1;
-                let woken = self.more.wait(queue);
-                queue = woken.unwrap_or_else(PoisonError::into_inner);
+                self.more.wait(&mut queue);
                 queue.asleep -= 1;
             }
         }
     }
 }
 
-impl Drop for Threads {
+impl Drop for WorkerPool {
     fn drop(&mut self) {
         self.shared.lock().is_closed = true;
         self.shared.more.notify_all();
@@ -154,7 +154,7 @@ mod tests {
 
     #[tokio::test]
     async fn as_many_calls_run_at_once_as_there_are_threads_and_the_others_wait() {
-        let threads = Arc::new(Threads::new(2));
+        let threads = Arc::new(WorkerPool::new(2));
         let (waited, both) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(3)));
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let calls = (0..20).map(|number| {
@@ -190,15 +190,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_panics_harms_no_other_on_its_thread() {
-        let threads = Threads::new(1);
+        let threads = WorkerPool::new(1);
         let failed = threads.run(|| (), || -> u32 { panic!("as the test wants") });
-        assert!(matches!(failed.await, Err(NotRun::Panicked)));
+        assert!(matches!(failed.await, Err(RunError::Panicked)));
         assert_eq!(threads.run(|| (), || 7).await.unwrap(), 7);
     }
 
     #[tokio::test]
     async fn a_call_that_nobody_waits_for_any_more_is_not_begun() {
-        let threads = Arc::new(Threads::new(1));
+        let threads = Arc::new(WorkerPool::new(1));
         let (go, stay) = std::sync::mpsc::channel::<()>();
         let (told, has_begun) = oneshot::channel();
         let first = tokio::spawn({

@@ -1,16 +1,16 @@
 //! A candidate in the shadow of the active plugin: it decides the same live calls, its changes are
 //! dropped, and where the two differ is noted.
 
+use crate::{CallContext, Comparable, Function, Instance, Plugin, PluginError};
 use mdm_contract::time::{self, Timestamp};
-use mdm_password_host::{CallContext, Comparable, Function, Instance, Plugin, PluginError};
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 use tokio::sync::Semaphore;
-use utoipa::ToSchema;
 
 /// How many differences are kept: the latest.
 const MOST_DIFFERENCES: usize = 100;
@@ -27,7 +27,8 @@ const MOST_CALLS: usize = 2;
 const SENT: &str = "the new command";
 
 /// What is known of a candidate so far.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ShadowReport {
     /// SHA-256 of the candidate's component, in hex.
     pub digest: String,
@@ -35,7 +36,7 @@ pub struct ShadowReport {
     pub contract: String,
     /// Since when it has run in the shadow.
     #[serde(with = "time")]
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,
     /// For each function of the contract, how its live calls compared.
     pub functions: BTreeMap<String, Comparisons>,
@@ -44,7 +45,8 @@ pub struct ShadowReport {
 }
 
 /// How live calls of one function compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Comparisons {
     /// Both decided the same.
     pub same: u64,
@@ -57,11 +59,12 @@ pub struct Comparisons {
 }
 
 /// A live call that the candidate decided otherwise.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Difference {
     /// When.
     #[serde(with = "time")]
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
     /// The device that the call was about.
     pub device: String,
@@ -74,7 +77,7 @@ pub struct Difference {
 }
 
 /// A candidate in the shadow.
-pub(super) struct Shadow {
+pub(crate) struct Shadow {
     plugin: Arc<Plugin>,
     since: Timestamp,
     places: Arc<Semaphore>,
@@ -88,7 +91,7 @@ struct Notes {
 }
 
 impl Shadow {
-    pub(super) fn new(plugin: Plugin) -> Self {
+    pub(crate) fn new(plugin: Plugin) -> Self {
         Self {
             plugin: Arc::new(plugin),
             since: time::now(),
@@ -98,7 +101,7 @@ impl Shadow {
     }
 
     /// Lets the candidate decide what the active plugin has just decided, in the background.
-    pub(super) fn compare<T: Comparable>(
+    pub(crate) fn compare<T: Comparable>(
         self: &Arc<Self>,
         function: Function,
         decided: &T,
@@ -150,7 +153,7 @@ impl Shadow {
         });
     }
 
-    pub(super) fn report(&self) -> ShadowReport {
+    pub(crate) fn report(&self) -> ShadowReport {
         let notes = self.notes();
         let functions = notes.functions.iter();
         ShadowReport {
@@ -165,7 +168,7 @@ impl Shadow {
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.notes.lock()
     }
 }
 

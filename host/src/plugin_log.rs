@@ -1,32 +1,29 @@
-//! What the failures of plugins write into the host's log: so many lines a second, each with no more than the
-//! beginning of what the plugin said, and of where in it that was. A plugin that fails all the time fills no disk,
-//! and hides nobody else's lines.
+//! The log of plugins' failures: a limited number of lines a second, each with no more than the beginning of the plugin's
+//! words and of the backtrace. A plugin that fails all the time fills no disk, and hides no other line.
 
-use super::stand_in::StandIn;
-use crate::metrics::Metrics;
+use crate::{Function, Limit, Observer, PluginError, shortened, substitute::Substitute};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use mdm_password_host::{Function, Limit, PluginError, shortened};
 use std::{fmt::Display, num::NonZeroU32, sync::Arc};
 
-/// Writes those lines, as long as there are not too many.
-pub(super) struct PluginLog {
+/// Writes the lines within the limit.
+pub struct PluginLog {
     lines: DefaultDirectRateLimiter,
-    metrics: Arc<Metrics>,
+    observer: Arc<dyn Observer>,
 }
 
 impl PluginLog {
-    /// So many lines a second; for a moment, four times as many.
-    pub(super) fn new(lines: NonZeroU32, metrics: Arc<Metrics>) -> Self {
-        let at_once = lines.saturating_mul(const { NonZeroU32::new(4).unwrap() });
+    /// A log of so many lines a second; in a burst, four times as many.
+    pub(crate) fn new(lines: NonZeroU32, observer: Arc<dyn Observer>) -> Self {
+        let burst = lines.saturating_mul(const { NonZeroU32::new(4).unwrap() });
         Self {
-            lines: RateLimiter::direct(Quota::per_second(lines).allow_burst(at_once)),
-            metrics,
+            lines: RateLimiter::direct(Quota::per_second(lines).allow_burst(burst)),
+            observer,
         }
     }
 
-    /// A call about this device failed on this plugin. The backtrace is for who maintains the plugin: who called is
-    /// told the words alone.
-    pub(super) fn failed(
+    /// A call about this device failed on this plugin. The backtrace is for the plugin's maintainer; callers get the
+    /// error alone.
+    pub(crate) fn failed(
         &self,
         function: Function,
         (device, plugin): (&str, String),
@@ -41,14 +38,14 @@ impl PluginLog {
     }
 
     /// Another plugin than the active one decided a call about this device.
-    pub(super) fn stood_in(&self, device: &str, stand_in: &StandIn) {
+    pub(crate) fn substituted(&self, device: &str, substitute: &Substitute) {
         if self.admits() {
-            let StandIn {
+            let Substitute {
                 function,
                 plugin,
                 decided_by,
                 failure,
-            } = stand_in;
+            } = substitute;
             let failure = failure.unwrap_or("out-of-service");
             tracing::warn!(
                 %function,
@@ -61,8 +58,8 @@ impl PluginLog {
         }
     }
 
-    /// A command whose time is over did not end.
-    pub(super) fn did_not_expire(&self, device: &str, command: &str, error: &impl Display) {
+    /// The plugin did not end a command whose expiry is over.
+    pub fn did_not_expire(&self, device: &str, command: &str, error: &impl Display) {
         if self.admits() {
             let error = shortened(error.to_string());
             tracing::warn!(device, command, error, "did not expire");
@@ -72,7 +69,7 @@ impl PluginLog {
     fn admits(&self) -> bool {
         let admits = self.lines.check().is_ok();
         if !admits {
-            self.metrics.plugins.reached(Limit::Log);
+            self.observer.limit_reached(Limit::Log);
         }
         admits
     }

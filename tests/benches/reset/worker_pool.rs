@@ -14,14 +14,14 @@ use std::{
 pub(crate) type Job = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// Two threads that stay, and so keep what a thread has of its own.
-pub(crate) struct Threads([Worker; 2]);
+pub(crate) struct WorkerPool([Worker; 2]);
 
 struct Worker {
     jobs: Sender<(Job, Arc<AtomicUsize>)>,
     done: Receiver<Duration>,
 }
 
-impl Threads {
+impl WorkerPool {
     pub(crate) fn new() -> Self {
         Self(std::array::from_fn(|_| Worker::new()))
     }

@@ -1,21 +1,22 @@
 //! The place of the active plugin. Another one can take it between any two calls; a new one is on trial
 //! until it has decided some calls, and gives the place back if too many of them fail.
 
-use super::{Function, Plugin, PluginError};
+use super::{CanaryEnded, Function, Plugin, PluginError};
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// When a new plugin is taken out again: when this many of its first calls fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct TrialTerms {
+pub struct CanaryTerms {
     /// So many failed calls, of whatever function, end the trial.
     pub failures: u32,
     /// So many calls pass it. Those that only ask don't count: agents make a hundred of them in a second.
     pub calls: u32,
 }
 
-impl Default for TrialTerms {
+impl Default for CanaryTerms {
     fn default() -> Self {
         Self {
             failures: 3,
@@ -27,7 +28,7 @@ impl Default for TrialTerms {
 /// How far the trial of a new plugin is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Trial {
+pub struct Canary {
     /// Calls so far that decided something.
     pub calls: u32,
     /// Calls so far that failed.
@@ -36,42 +37,42 @@ pub struct Trial {
 
 /// How a trial ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrialEnd {
+pub enum CanaryEnd {
     /// The plugin stays.
-    Passed,
+    Promoted,
     /// Too many of its calls failed: the plugin before it is to be put back.
-    Failed,
+    RolledBack,
 }
 
 /// A plugin in the slot.
 #[derive(Clone)]
-pub struct Slotted {
+pub struct Deployment {
     /// The plugin.
     pub plugin: Arc<Plugin>,
     /// Whether it is the one that the host starts with, and not one that an admin chose.
     pub is_default: bool,
     /// Whether it has passed a trial, or needs none. Until then it is on trial whenever it is active.
-    pub is_proven: bool,
+    pub is_promoted: bool,
 }
 
 /// What is in the slot at one moment.
 #[derive(Clone)]
-pub struct Places {
+pub struct Deployments {
     /// The plugin that decides.
-    pub active: Slotted,
+    pub active: Deployment,
     /// The one that a roll back puts back. While the active one is on trial, it is a proven one.
-    pub previous: Option<Slotted>,
+    pub previous: Option<Deployment>,
 }
 
-impl Places {
-    /// The places once this plugin is active. The one that it replaces can be had back by a roll back; but
+impl Deployments {
+    /// The deployments once this plugin is active. The one that it replaces can be had back by a roll back; but
     /// an unproven one can't be what another unproven one falls back on.
-    pub fn with(&self, plugin: Slotted) -> Self {
-        let is_previous = |it: &&Slotted| it.plugin.digest() == plugin.plugin.digest();
+    pub fn with(&self, plugin: Deployment) -> Self {
+        let is_previous = |it: &&Deployment| it.plugin.digest() == plugin.plugin.digest();
         if self.previous.as_ref().filter(is_previous).is_some() {
             return self.rolled_back().unwrap_or_else(|| self.clone());
         }
-        let previous = match self.active.is_proven {
+        let previous = match self.active.is_promoted {
             true => Some(self.active.clone()),
             false => self.previous.clone(),
         };
@@ -81,7 +82,7 @@ impl Places {
         }
     }
 
-    /// The places once the previous plugin is active again; none: there is no such plugin.
+    /// The deployments once the previous plugin is active again; none: there is no such plugin.
     pub fn rolled_back(&self) -> Option<Self> {
         Some(Self {
             active: self.previous.clone()?,
@@ -89,86 +90,96 @@ impl Places {
         })
     }
 
-    /// The places once the active plugin has passed its trial.
-    pub fn proven(&self) -> Self {
-        let mut places = self.clone();
-        places.active.is_proven = true;
-        places
+    /// The deployments once the active plugin has passed its trial.
+    pub fn promoted(&self) -> Self {
+        let mut deployments = self.clone();
+        deployments.active.is_promoted = true;
+        deployments
     }
 
     /// What decides in place of the active plugin where that fails, while it is on trial.
     pub fn substitute(&self) -> Option<Arc<Plugin>> {
-        let proven = self.previous.as_ref().filter(|it| it.is_proven)?;
-        (!self.active.is_proven).then(|| Arc::clone(&proven.plugin))
+        let proven = self.previous.as_ref().filter(|it| it.is_promoted)?;
+        (!self.active.is_promoted).then(|| Arc::clone(&proven.plugin))
+    }
+
+    /// The deployments after the end of a canary; `None` if it is not active any more, as calls end beside each other and
+    /// an admin may have chosen another plugin meanwhile.
+    pub fn after(&self, ended: &CanaryEnded) -> Option<Self> {
+        match ended.end {
+            _ if !self.is_canary(&ended.plugin) => None,
+            CanaryEnd::Promoted => Some(self.promoted()),
+            CanaryEnd::RolledBack => self.rolled_back(),
+        }
     }
 
     /// Whether this plugin is the active one, and on trial.
-    pub fn is_on_trial(&self, plugin: &Arc<Plugin>) -> bool {
-        !self.active.is_proven && Arc::ptr_eq(&self.active.plugin, plugin)
+    pub fn is_canary(&self, plugin: &Arc<Plugin>) -> bool {
+        !self.active.is_promoted && Arc::ptr_eq(&self.active.plugin, plugin)
     }
 }
 
 /// The place of the active plugin.
-pub struct Slot {
-    terms: TrialTerms,
-    content: Mutex<(Places, Trial)>,
+pub(crate) struct Slot {
+    terms: CanaryTerms,
+    content: Mutex<(Deployments, Canary)>,
 }
 
 impl Slot {
     /// A slot with these plugins in it.
-    pub fn new(places: Places, terms: TrialTerms) -> Self {
+    pub(crate) fn new(deployments: Deployments, terms: CanaryTerms) -> Self {
         Self {
             terms,
-            content: Mutex::new((places, Trial::default())),
+            content: Mutex::new((deployments, Canary::default())),
         }
     }
 
     /// What is in it now.
-    pub fn places(&self) -> Places {
+    pub(crate) fn deployments(&self) -> Deployments {
         self.lock().0.clone()
     }
 
     /// How far the trial of the active plugin is; none: it is on none.
-    pub fn trial(&self) -> Option<Trial> {
-        let (places, trial) = &*self.lock();
-        (!places.active.is_proven).then_some(*trial)
+    pub(crate) fn canary(&self) -> Option<Canary> {
+        let (deployments, trial) = &*self.lock();
+        (!deployments.active.is_promoted).then_some(*trial)
     }
 
     /// When a new plugin is taken out again.
-    pub fn terms(&self) -> TrialTerms {
+    pub(crate) fn terms(&self) -> CanaryTerms {
         self.terms
     }
 
     /// Puts plugins in. A trial begins anew.
-    pub fn put(&self, places: Places) {
-        *self.lock() = (places, Trial::default());
+    pub(crate) fn put(&self, deployments: Deployments) {
+        *self.lock() = (deployments, Canary::default());
     }
 
     /// Takes note of how a call of this plugin ended, and says so if that ends its trial: whoever keeps
-    /// what was chosen then puts the places in that follow.
-    pub fn note(
+    /// what was chosen then puts the deployments in that follow.
+    pub(crate) fn note(
         &self,
         plugin: &Arc<Plugin>,
         function: Function,
         failure: Option<&PluginError>,
-    ) -> Option<TrialEnd> {
-        let (places, trial) = &mut *self.lock();
-        if !places.is_on_trial(plugin) {
+    ) -> Option<CanaryEnd> {
+        let (deployments, trial) = &mut *self.lock();
+        if !deployments.is_canary(plugin) {
             return None;
         }
         trial.calls += u32::from(function.decides());
         trial.failures += u32::from(failure.is_some_and(PluginError::is_the_plugins_fault));
         if trial.failures >= self.terms.failures {
-            Some(TrialEnd::Failed)
+            Some(CanaryEnd::RolledBack)
         } else if trial.calls >= self.terms.calls {
-            Some(TrialEnd::Passed)
+            Some(CanaryEnd::Promoted)
         } else {
             None
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Places, Trial)> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, (Deployments, Canary)> {
+        self.content.lock()
     }
 }
 
@@ -178,31 +189,35 @@ mod tests {
     use crate::{Limits, Runtime};
     use mdm_password_component::REFERENCE;
 
-    /// Plugins of one build are told apart by their places in memory.
-    fn plugin(is_proven: bool) -> Slotted {
+    /// Plugins of one build are told apart by their deployments in memory.
+    fn plugin(is_promoted: bool) -> Deployment {
         let limits = Limits {
             instances: 1,
             ..Limits::default()
         };
         let plugin = Runtime::new(limits).unwrap().load(REFERENCE, None).unwrap();
-        Slotted {
+        Deployment {
             plugin: Arc::new(plugin),
             is_default: false,
-            is_proven,
+            is_promoted,
         }
     }
 
-    fn on_trial(failures: u32, calls: u32) -> (Slot, Slotted, Slotted) {
+    fn on_trial(failures: u32, calls: u32) -> (Slot, Deployment, Deployment) {
         let (old, new) = (plugin(true), plugin(false));
-        let places = Places {
+        let deployments = Deployments {
             active: new.clone(),
             previous: Some(old.clone()),
         };
-        (Slot::new(places, TrialTerms { failures, calls }), old, new)
+        (
+            Slot::new(deployments, CanaryTerms { failures, calls }),
+            old,
+            new,
+        )
     }
 
-    fn is(places: &Slotted, plugin: &Slotted) -> bool {
-        Arc::ptr_eq(&places.plugin, &plugin.plugin)
+    fn is(deployments: &Deployment, plugin: &Deployment) -> bool {
+        Arc::ptr_eq(&deployments.plugin, &plugin.plugin)
     }
 
     fn crash() -> PluginError {
@@ -218,15 +233,18 @@ mod tests {
         assert_eq!(note(Function::Reset, None), None);
         let not_its_fault = PluginError::OutOfService(Function::Reset);
         assert_eq!(note(Function::Reset, Some(&not_its_fault)), None);
-        assert_eq!(note(Function::Report, Some(&crash)), Some(TrialEnd::Failed));
-        slot.put(slot.places().rolled_back().unwrap());
-        assert!(is(&slot.places().active, &old));
+        assert_eq!(
+            note(Function::Report, Some(&crash)),
+            Some(CanaryEnd::RolledBack)
+        );
+        slot.put(slot.deployments().rolled_back().unwrap());
+        assert!(is(&slot.deployments().active, &old));
         assert_eq!(
             slot.note(&new.plugin, Function::Reset, Some(&crash)),
             None,
             "a call that was under way says nothing of the plugin that is back"
         );
-        assert_eq!(slot.trial(), None);
+        assert_eq!(slot.canary(), None);
     }
 
     #[test]
@@ -238,10 +256,10 @@ mod tests {
         assert_eq!(slot.note(&new.plugin, Function::Reset, None), None);
         assert_eq!(
             slot.note(&new.plugin, Function::Report, None),
-            Some(TrialEnd::Passed)
+            Some(CanaryEnd::Promoted)
         );
-        slot.put(slot.places().proven());
-        assert_eq!(slot.trial(), None);
+        slot.put(slot.deployments().promoted());
+        assert_eq!(slot.canary(), None);
         assert_eq!(
             slot.note(&new.plugin, Function::Reset, Some(&crash())),
             None,
@@ -254,10 +272,10 @@ mod tests {
         let (slot, old, _) = on_trial(1, 2);
         let mut newer = plugin(false);
         // Of the same build as the others: `with` would take it for the previous one.
-        let places = slot.places();
-        assert!(Arc::ptr_eq(&places.substitute().unwrap(), &old.plugin));
+        let deployments = slot.deployments();
+        assert!(Arc::ptr_eq(&deployments.substitute().unwrap(), &old.plugin));
         newer.is_default = true;
-        let back = places.with(newer);
+        let back = deployments.with(newer);
         assert!(
             is(&back.active, &old),
             "the previous one was chosen by name"
@@ -265,7 +283,7 @@ mod tests {
         assert!(back.substitute().is_none(), "a proven one needs none");
         let again = back.rolled_back().unwrap();
         assert!(
-            !again.active.is_proven,
+            !again.active.is_promoted,
             "a plugin that never passed its trial is on trial again"
         );
     }

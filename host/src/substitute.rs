@@ -1,13 +1,13 @@
-//! Stand-ins: another plugin than the active one decides a call, where that one failed on trial or is out of service.
-//! Whoever reads the answer, the audit trail or the log is told.
+//! Substitutes: the plugin before a canary decides a call on which the canary failed. The response, the audit trail and
+//! the log say so.
 
-use mdm_password_host::{Function, PluginError};
+use crate::{Function, PluginError};
 use std::fmt;
 
-/// What the host does when the plugin on trial fails in a call.
+/// What becomes of a call that fails on a canary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenTrialFails {
-    /// The plugin before it decides, and whoever asked is told.
+pub enum WhenCanaryFails {
+    /// The plugin before it decides, and the response says so.
     #[default]
     Previous,
     /// The call fails, and changes nothing.
@@ -15,27 +15,27 @@ pub enum WhenTrialFails {
 }
 
 /// Which plugin decided a call.
-pub(super) struct Decider {
+pub(crate) struct Decider {
     /// Its digest.
-    pub(super) plugin: String,
+    pub(crate) plugin: String,
     /// `None` if it is the active one.
-    pub(super) stand_in: Option<StandIn>,
+    pub(crate) substitute: Option<Substitute>,
 }
 
 /// Why a plugin decided in place of the active one.
-pub(super) struct StandIn {
+pub(crate) struct Substitute {
     /// The function that was called.
-    pub(super) function: Function,
+    pub(crate) function: Function,
     /// The digest of the active plugin.
-    pub(super) plugin: String,
+    pub(crate) plugin: String,
     /// The digest of the one that decided.
-    pub(super) decided_by: String,
+    pub(crate) decided_by: String,
     /// How the active plugin failed; `None` if its function is out of service.
-    pub(super) failure: Option<&'static str>,
+    pub(crate) failure: Option<&'static str>,
 }
 
-impl StandIn {
-    pub(super) fn new(
+impl Substitute {
+    pub(crate) fn new(
         function: Function,
         plugin: String,
         decided_by: String,
@@ -51,7 +51,7 @@ impl StandIn {
     }
 }
 
-impl fmt::Display for StandIn {
+impl fmt::Display for Substitute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             function,
@@ -74,17 +74,8 @@ impl fmt::Display for StandIn {
 }
 
 impl Decider {
-    /// What the audit trail keeps: the reason that came with the request, and who stood in.
-    pub(super) fn detail(&self, reason: Option<&str>) -> Option<String> {
-        match (reason, &self.stand_in) {
-            (Some(reason), Some(stand_in)) => Some(format!("{reason} ({stand_in})")),
-            (None, Some(stand_in)) => Some(stand_in.to_string()),
-            (reason, None) => reason.map(str::to_owned),
-        }
-    }
-
-    /// What the answer says of it.
-    pub(super) fn notice(&self) -> Option<String> {
-        self.stand_in.as_ref().map(ToString::to_string)
+    /// What the response says of it.
+    pub(crate) fn notice(&self) -> Option<String> {
+        self.substitute.as_ref().map(ToString::to_string)
     }
 }

@@ -1,0 +1,132 @@
+//! The builder of a host.
+
+use crate::{
+    CanaryTerms, Clock, DeviceStore, Host, Limits, LoadError, Observer, Plugin, Rollout,
+    RolloutStore, Runtime, SystemClock, Transport, WhenCanaryFails,
+};
+use mdm_contract::decisions::PasswordRule;
+use std::sync::Arc;
+
+/// Builds a [`Host`]. All but the plugin has a default.
+pub struct HostBuilder<S, T> {
+    store: S,
+    transport: T,
+    plugin: Option<Source>,
+    limits: Limits,
+    password_rule: PasswordRule,
+    canary_terms: CanaryTerms,
+    when_canary_fails: WhenCanaryFails,
+    clock: Arc<dyn Clock>,
+    observer: Option<Arc<dyn Observer>>,
+    rollout_store: Option<Arc<dyn RolloutStore>>,
+}
+
+enum Source {
+    Bytes(Vec<u8>),
+    Loaded(Arc<Plugin>),
+}
+
+impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
+    pub(crate) fn new(store: S, transport: T) -> Self {
+        Self {
+            store,
+            transport,
+            plugin: None,
+            limits: Limits::default(),
+            password_rule: PasswordRule::default(),
+            canary_terms: CanaryTerms::default(),
+            when_canary_fails: WhenCanaryFails::default(),
+            clock: Arc::new(SystemClock),
+            observer: None,
+            rollout_store: None,
+        }
+    }
+
+    /// The component of the plugin that decides at first.
+    pub fn plugin(self, component: impl Into<Vec<u8>>) -> Self {
+        let plugin = Some(Source::Bytes(component.into()));
+        Self { plugin, ..self }
+    }
+
+    /// The same, loaded by a runtime of the platform's. Its limits are those of the runtime.
+    pub fn loaded_plugin(self, plugin: Arc<Plugin>) -> Self {
+        let plugin = Some(Source::Loaded(plugin));
+        Self { plugin, ..self }
+    }
+
+    /// What a call may use. By default one second, 64 MiB, and an instance for each processor: see [`Limits`].
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// What the deployment asks of passwords. By default exactly four digits.
+    pub fn password_rule(self, password_rule: PasswordRule) -> Self {
+        Self {
+            password_rule,
+            ..self
+        }
+    }
+
+    /// When a new plugin is promoted or rolled back.
+    pub fn canary_terms(self, canary_terms: CanaryTerms) -> Self {
+        Self {
+            canary_terms,
+            ..self
+        }
+    }
+
+    /// What becomes of a call that fails on a canary. By default the plugin before it takes the call.
+    pub fn when_canary_fails(self, when_canary_fails: WhenCanaryFails) -> Self {
+        Self {
+            when_canary_fails,
+            ..self
+        }
+    }
+
+    /// Another clock than the system's.
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Counts calls.
+    pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
+        let observer = Some(observer);
+        Self { observer, ..self }
+    }
+
+    /// Keeps the choice of plugins over a restart.
+    pub fn rollout_store(self, store: Arc<dyn RolloutStore>) -> Self {
+        let rollout_store = Some(store);
+        Self {
+            rollout_store,
+            ..self
+        }
+    }
+
+    /// Compiles the plugin, which takes some 100 ms, and starts the clock that stops calls which run too long.
+    ///
+    /// Errors if there is no plugin, or if it does not fit the contract.
+    pub fn build(self) -> Result<Host<S, T>, LoadError> {
+        let plugin = match self.plugin {
+            Some(Source::Loaded(plugin)) => plugin,
+            Some(Source::Bytes(component)) => {
+                Arc::new(Runtime::new(self.limits)?.load(&component, None)?)
+            }
+            None => return Err(LoadError::NoPlugin),
+        };
+        let mut rollout = Rollout::new(plugin, self.canary_terms, self.when_canary_fails);
+        if let Some(observer) = self.observer {
+            rollout = rollout.observed_by(observer);
+        }
+        if let Some(store) = self.rollout_store {
+            rollout = rollout.kept_by(store);
+        }
+        Ok(Host::new(
+            self.store,
+            self.transport,
+            self.password_rule,
+            self.clock,
+            rollout,
+        ))
+    }
+}

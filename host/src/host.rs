@@ -1,0 +1,391 @@
+//! The flow: a request becomes the decision of a plugin, and the decision one commit.
+
+use crate::{
+    CallContext, CallOutcome, Clock, Commit, Comparable, Decision, DeviceState, DeviceStore,
+    Effect, Function, HostBuilder, HostError, Instance, PluginError, PreviewRequest, RemoveRequest,
+    ResetRequest, Rollout, Transport, password::Password, request,
+};
+use mdm_contract::{
+    decisions::{Command, DeviceOutlook, DeviceStatus, PasswordRule, PolicyState, ReportEffect},
+    words::{CommandId, Outcome},
+};
+use std::sync::Arc;
+
+/// How often a request is decided again because the device changed meanwhile. Each attempt that is in vain means that
+/// another one was committed, so this many in a row need as many others at the same moment.
+const MAX_ATTEMPTS: usize = 32;
+
+/// The errors of a host over this store and this transport.
+type Error<S, T> =
+    HostError<<S as DeviceStore>::Error, <T as Transport<<S as DeviceStore>::Extra>>::Error>;
+
+/// The device of a request.
+pub enum Target<'a, X> {
+    /// The device with this id, which the host loads.
+    Id(&'a str),
+    /// A device that the platform has just loaded. The host loads it again if it changes before the commit.
+    Loaded(Box<DeviceState<X>>),
+}
+
+impl<'a, X> From<&'a str> for Target<'a, X> {
+    fn from(id: &'a str) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl<X> From<DeviceState<X>> for Target<'_, X> {
+    fn from(state: DeviceState<X>) -> Self {
+        Self::Loaded(Box::new(state))
+    }
+}
+
+/// The response to a request that the plugin accepted, after the commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted<R> {
+    /// What the plugin returned: the id of the new command, say.
+    pub returned: R,
+    /// Why another plugin than the active one decided, if one did.
+    pub notice: Option<String>,
+}
+
+/// A host: plugins over the devices of a platform.
+///
+/// Each request loads the device, lets the plugin decide, seals the password for the device, and commits all of it or
+/// nothing. If the device changes in between, the host decides again. To drop the future of a request before it ends
+/// leaves open what was committed.
+pub struct Host<S, T> {
+    store: S,
+    transport: T,
+    password_rule: PasswordRule,
+    clock: Arc<dyn Clock>,
+    rollout: Rollout,
+}
+
+impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
+    /// Begins a host over this store and this transport.
+    pub fn builder(store: S, transport: T) -> HostBuilder<S, T> {
+        HostBuilder::new(store, transport)
+    }
+
+    pub(crate) fn new(
+        store: S,
+        transport: T,
+        password_rule: PasswordRule,
+        clock: Arc<dyn Clock>,
+        rollout: Rollout,
+    ) -> Self {
+        Self {
+            store,
+            transport,
+            password_rule,
+            clock,
+            rollout,
+        }
+    }
+
+    /// The platform's store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The platform's transport.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// The plugins: the active one, the one before it, and a candidate in the shadow.
+    pub fn rollout(&self) -> &Rollout {
+        &self.rollout
+    }
+
+    /// What the deployment asks of passwords.
+    pub fn password_rule(&self) -> &PasswordRule {
+        &self.password_rule
+    }
+
+    /// Asks for a reset. Returns the id of the new command.
+    pub async fn reset(
+        &self,
+        device: impl Into<Target<'_, S::Extra>>,
+        request: ResetRequest,
+        context: &S::Context,
+    ) -> Result<Accepted<CommandId>, Error<S, T>> {
+        let ResetRequest {
+            password,
+            options,
+            terms,
+            replaces_pending,
+        } = request;
+        let call = Call::new(Function::Reset, context).with(Some(&password));
+        self.decide(device.into(), call, move |plugin, context| {
+            let terms = request::terms(&terms, replaces_pending, context.pending.as_ref());
+            plugin.reset(context, options, &terms)
+        })
+        .await
+    }
+
+    /// Asks for a remove. Returns the id of the new command.
+    pub async fn remove(
+        &self,
+        device: impl Into<Target<'_, S::Extra>>,
+        request: RemoveRequest,
+        context: &S::Context,
+    ) -> Result<Accepted<CommandId>, Error<S, T>> {
+        let RemoveRequest {
+            terms,
+            replaces_pending,
+        } = request;
+        let call = Call::new(Function::Remove, context);
+        self.decide(device.into(), call, move |plugin, context| {
+            let terms = request::terms(&terms, replaces_pending, context.pending.as_ref());
+            plugin.remove(context, &terms)
+        })
+        .await
+    }
+
+    /// Cancels a pending command.
+    pub async fn cancel(
+        &self,
+        device: impl Into<Target<'_, S::Extra>>,
+        command: &CommandId,
+        context: &S::Context,
+    ) -> Result<Accepted<()>, Error<S, T>> {
+        let call = Call::new(Function::Cancel, context).about(command);
+        self.decide(device.into(), call, |plugin, context| {
+            plugin.cancel(context)
+        })
+        .await
+    }
+
+    /// Ends a pending command whose expiry is over.
+    pub async fn expire(
+        &self,
+        device: impl Into<Target<'_, S::Extra>>,
+        command: &CommandId,
+        context: &S::Context,
+    ) -> Result<Accepted<()>, Error<S, T>> {
+        let call = Call::new(Function::Expire, context).about(command);
+        self.decide(device.into(), call, |plugin, context| {
+            plugin.expire(context)
+        })
+        .await
+    }
+
+    /// Takes the report of a device about a command.
+    pub async fn report(
+        &self,
+        device: impl Into<Target<'_, S::Extra>>,
+        command: &CommandId,
+        outcome: Outcome,
+        context: &S::Context,
+    ) -> Result<Accepted<ReportEffect>, Error<S, T>> {
+        let call = Call::new(Function::Report, context).about(command);
+        self.decide(device.into(), call, move |plugin, context| {
+            plugin.report(context, &outcome)
+        })
+        .await
+    }
+
+    /// Says what a request would come to. Nothing changes.
+    pub async fn preview(
+        &self,
+        device: impl Into<Target<'_, S::Extra>>,
+        request: PreviewRequest,
+        context: &S::Context,
+    ) -> Result<DeviceOutlook, Error<S, T>> {
+        let PreviewRequest {
+            action,
+            password,
+            options,
+            terms,
+            replaces_pending,
+        } = request;
+        let call = Call::new(Function::Outlook, context).with(password.as_ref());
+        self.ask(device.into(), call, move |plugin, context| {
+            let terms = request::terms(&terms, replaces_pending, context.pending.as_ref());
+            plugin.outlook(context, action, options, &terms)
+        })
+        .await
+    }
+
+    /// The status of a device, for its page. Nothing changes.
+    pub async fn status(
+        &self,
+        device: impl Into<Target<'_, S::Extra>>,
+        context: &S::Context,
+    ) -> Result<DeviceStatus, Error<S, T>> {
+        let call = Call::new(Function::Status, context);
+        self.ask(device.into(), call, |plugin, context| {
+            plugin.status(context)
+        })
+        .await
+    }
+
+    /// Says if the applied policy is overridden. While it is, a platform doesn't push it. Nothing changes.
+    pub async fn policy_override(
+        &self,
+        device: impl Into<Target<'_, S::Extra>>,
+        context: &S::Context,
+    ) -> Result<PolicyState, Error<S, T>> {
+        let call = Call::new(Function::PolicyOverride, context);
+        self.ask(device.into(), call, |plugin, context| {
+            plugin.policy_override(context)
+        })
+        .await
+    }
+
+    /// Lets the plugin decide, and commits the decision. Decides again if the device changed meanwhile.
+    #[tracing::instrument(level = "debug", skip_all, fields(function = %call.function, device = tracing::field::Empty, command = tracing::field::Empty))]
+    async fn decide<R: serde::Serialize + Send + 'static>(
+        &self,
+        target: Target<'_, S::Extra>,
+        call: Call<'_, S::Context>,
+        run: impl Fn(&mut Instance, CallContext) -> Result<CallOutcome<R>, PluginError>
+        + Clone
+        + Send
+        + 'static,
+    ) -> Result<Accepted<R>, Error<S, T>> {
+        let mut state = self.load(target, call.context).await?;
+        let device = state.device.id.clone();
+        let span = tracing::Span::current();
+        span.record("device", &device);
+        for attempt in 1.. {
+            let context = self.context(&state, &call).await?;
+            let at = context.now;
+            let (outcome, decider) = self
+                .rollout
+                .run(call.function, context, run.clone())
+                .await?;
+            let (returned, effects) = match outcome {
+                CallOutcome::Accepted { returned, effects } => (returned, effects),
+                CallOutcome::Refused(refusal) => return Err(HostError::Refused(refusal)),
+            };
+            tracing::trace!(device, function = %call.function, ?effects, "decided");
+            let sent = effects.iter().find_map(|effect| match effect {
+                Effect::Send(command) => Some(command),
+                _ => None,
+            });
+            let sealed = sent.map(|command| self.transport.seal(&state, command, call.password));
+            let decision = Decision {
+                function: call.function,
+                command: sent.map(|it| &it.id).or(call.subject).cloned(),
+                notice: decider.notice(),
+                plugin: decider.plugin,
+            };
+            span.record("command", &decision.command);
+            let has_effects = !effects.is_empty();
+            let commit = Commit {
+                before: &state,
+                at,
+                effects,
+                sealed: sealed.transpose().map_err(HostError::Transport)?,
+                decision: decision.clone(),
+            };
+            let committed = self.store.commit(commit, call.context).await;
+            if committed.map_err(HostError::Store)? {
+                tracing::debug!("committed");
+                if has_effects {
+                    self.transport.notify(&state, &decision);
+                }
+                let notice = decision.notice;
+                return Ok(Accepted { returned, notice });
+            }
+            if attempt == MAX_ATTEMPTS {
+                break;
+            }
+            state = self.load(Target::Id(&device), call.context).await?;
+        }
+        Err(HostError::Contended(device))
+    }
+
+    /// Asks the plugin. Nothing changes.
+    async fn ask<R: Comparable + Send + 'static>(
+        &self,
+        target: Target<'_, S::Extra>,
+        call: Call<'_, S::Context>,
+        run: impl Fn(&mut Instance, CallContext) -> Result<R, PluginError> + Clone + Send + 'static,
+    ) -> Result<R, Error<S, T>> {
+        let state = self.load(target, call.context).await?;
+        let context = self.context(&state, &call).await?;
+        let (answer, _) = self.rollout.run(call.function, context, run).await?;
+        Ok(answer)
+    }
+
+    async fn load(
+        &self,
+        target: Target<'_, S::Extra>,
+        context: &S::Context,
+    ) -> Result<DeviceState<S::Extra>, Error<S, T>> {
+        match target {
+            Target::Loaded(state) => Ok(*state),
+            Target::Id(id) => {
+                let state = self.store.load(id, context).await;
+                let unknown = || HostError::UnknownDevice(id.to_owned());
+                state.map_err(HostError::Store)?.ok_or_else(unknown)
+            }
+        }
+    }
+
+    async fn context(
+        &self,
+        state: &DeviceState<S::Extra>,
+        call: &Call<'_, S::Context>,
+    ) -> Result<CallContext, Error<S, T>> {
+        let subject = match call.subject {
+            Some(id) => Some(self.command(&state.device.id, id).await?),
+            None => None,
+        };
+        Ok(CallContext {
+            device: state.device.clone(),
+            pending: state.pending.clone(),
+            latest: state.latest.clone(),
+            subject,
+            password_rule: self.password_rule.clone(),
+            capabilities: self.transport.capabilities(state),
+            online: self.transport.is_online(state),
+            now: self.clock.now(),
+            password: call.password.cloned(),
+            effects: Vec::new(),
+        })
+    }
+
+    async fn command(&self, device: &str, id: &CommandId) -> Result<Command, Error<S, T>> {
+        let command = self.store.command(device, id).await;
+        let unknown = || HostError::UnknownCommand {
+            device: device.to_owned(),
+            command: id.clone(),
+        };
+        command.map_err(HostError::Store)?.ok_or_else(unknown)
+    }
+}
+
+/// A call of a function of the plugin.
+struct Call<'a, C> {
+    function: Function,
+    password: Option<&'a Password>,
+    /// The command that the call is about.
+    subject: Option<&'a CommandId>,
+    context: &'a C,
+}
+
+impl<'a, C> Call<'a, C> {
+    fn new(function: Function, context: &'a C) -> Self {
+        Self {
+            function,
+            password: None,
+            subject: None,
+            context,
+        }
+    }
+
+    fn with(self, password: Option<&'a Password>) -> Self {
+        Self { password, ..self }
+    }
+
+    fn about(self, subject: &'a CommandId) -> Self {
+        Self {
+            subject: Some(subject),
+            ..self
+        }
+    }
+}
