@@ -1,0 +1,52 @@
+//! A tiny MDM platform that embeds the host: one phone, one reset from request to success.
+
+mod phones;
+
+use anyhow::Context as _;
+use mdm_agent_protocol::sealing::{Payload, PrivateKey, Sealed};
+use mdm_contract::words::Outcome;
+use mdm_password_component::REFERENCE;
+use mdm_password_host::{Host, ResetRequest, password::Password};
+use phones::{Phone, Phones, Radio, binding};
+use tokio::sync::mpsc;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // What the platform has: a database, a phone with a key pair, and a way to tell the phone that there is news.
+    let (private_key, public_key) = PrivateKey::generate();
+    let phones = Phones::open_in_memory()?;
+    phones.add(&Phone {
+        device: serde_json::from_str(include_str!("phone.json"))?,
+        commands: Vec::new(),
+        sealed: None,
+        public_key,
+    })?;
+    let (news, mut inbox) = mpsc::unbounded_channel();
+
+    // The host over them, with the reference plugin.
+    let host = Host::builder(phones, Radio(news))
+        .plugin(REFERENCE)
+        .build()?;
+
+    // An admin asks for a reset. The context is what this platform wants to know in its commit: the actor.
+    let (admin, agent) = ("alice".to_owned(), "phone-1".to_owned());
+    let request = ResetRequest::new(Password::new("4711".to_owned().into()));
+    let reset = host.reset("phone-1", request, &admin).await?;
+    println!("{admin} asked for the reset {}", reset.returned);
+
+    // The phone hears that there is news, opens its command, sets the password, and reports.
+    let id = inbox.recv().await.context("no news")?;
+    let (phone, _) = host.store().get(&id)?.context("no phone")?;
+    let (command, sealed) = (phone.commands.last(), phone.sealed.as_deref());
+    let (command, sealed) = command.zip(sealed).context("no command")?;
+    let sealed = Sealed::from_bytes(sealed).context("it is not sealed")?;
+    let opened = Payload::open(&sealed, &private_key, &binding(&id, command))?;
+    println!("{id} sets a password of {} digits", opened.password.len());
+    let outcome = Outcome::Success;
+    host.report(id.as_str(), &command.id, outcome, &agent)
+        .await?;
+
+    let status = host.status("phone-1", &admin).await?;
+    println!("{}", serde_json::to_string_pretty(&status)?);
+    Ok(())
+}
