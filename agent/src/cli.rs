@@ -10,12 +10,13 @@ use crate::{
 };
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use mdm_agent_protocol::{
+use mdm_agent_protocol::sync::LONGEST_WAIT;
+use mdm_contract::words::{Complexity, ManagementMode, Policy, Quality, Requirement};
+use mdm_terminal::{
     escape::{self, Escaped},
     log_fields::EscapedFields,
-    sync::LONGEST_WAIT,
+    values,
 };
-use mdm_contract::words::{Complexity, ManagementMode, Policy, Quality, Requirement};
 use std::{
     io::{BufRead as _, IsTerminal as _, stderr, stdin},
     path::PathBuf,
@@ -254,7 +255,7 @@ impl Cli {
             Command::Show { state, json } => {
                 let view = View::of(&state.home()?)?;
                 if json {
-                    println!("{}", escape::json(&serde_json::to_string_pretty(&view)?));
+                    println!("{}", values::json(&view)?);
                 } else {
                     print!("{}", view.page());
                 }

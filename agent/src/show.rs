@@ -6,8 +6,8 @@ use crate::{
     state::{Agent, Home},
     token::token_state,
 };
-use mdm_agent_protocol::escape::Escaped;
 use mdm_contract::words::{ManagementMode, Policy, TokenState};
+use mdm_terminal::escape::Escaped;
 use serde::Serialize;
 use std::fmt::Write as _;
 

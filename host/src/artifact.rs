@@ -21,6 +21,9 @@ const DIGEST_LENGTH: usize = 32;
 const TAG_LENGTH: usize = 32;
 const LENGTH_LENGTH: usize = 8;
 
+/// What the key is for, in the derivation from a host's secret: a counter, then words.
+const KEY_PURPOSE: &[u8] = b"\0\0\0\0compiled plugins";
+
 /// A folder of compiled plugins, and the key that vouches for them.
 pub struct Artifacts {
     folder: PathBuf,
@@ -46,6 +49,15 @@ pub fn component_of(file: &[u8]) -> Result<&[u8], LoadError> {
 }
 
 impl Artifacts {
+    /// Derives the key that vouches for compiled plugins from the secret that a host has for all its keys.
+    #[allow(clippy::expect_used)]
+    pub fn key_of(host_secret: &[u8; 32]) -> [u8; 32] {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(host_secret).expect("HMAC takes a key of any length");
+        mac.update(KEY_PURPOSE);
+        mac.finalize().into_bytes().into()
+    }
+
     /// Opens a folder, which is made if it isn't there. `key` must be this host's own secret.
     pub fn open(folder: &Path, key: [u8; 32]) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
@@ -247,6 +259,13 @@ mod tests {
     use super::*;
     use crate::{Limits, Runtime};
     use mdm_password_component::REFERENCE;
+
+    #[test]
+    fn the_key_of_a_host_is_always_the_same_or_all_kept_plugins_would_be_void() {
+        let key = Artifacts::key_of(&[7; 32]);
+        let known = "7e884c8f4f27c4a6806e0faa5413d38abbcab2c23f6124c0ba0a1c201ab13c58";
+        assert_eq!(hex(&key), known);
+    }
 
     #[test]
     fn an_artifact_of_another_engine_is_refused_for_that_reason_even_if_this_host_made_it() {

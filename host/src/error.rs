@@ -59,21 +59,21 @@ pub enum LoadError {
     #[error("this component can't be started: {0}")]
     DoesNotStart(PluginError),
     /// It wants what no plugin gets.
-    #[error("this component wants more than a plugin is granted: {}. Build it without: `mdm-server plugin new` makes a project of each language that shows how", denied(.0))]
+    #[error("this component wants more than a plugin is granted: {}. Build it without these imports", denied(.0))]
     DeniedImports(Vec<Import>),
     /// A compiled plugin that this host did not make, or not so.
     #[error(
-        "this compiled plugin was altered, or another host made it: a host runs only machine code that it made itself. Give the component (.wasm), or compile it with `mdm-server plugin compile` and this host's data folder"
+        "this compiled plugin was altered, or another host made it: a host runs only machine code that it made itself. Give the component (.wasm), or compile it ahead of time with this host's key"
     )]
     Altered,
     /// A compiled plugin of this host's, made by another version of it.
     #[error(
-        "this compiled plugin was made by another version of mdm-server, or with other settings. Compile its component again with `mdm-server plugin compile`"
+        "this compiled plugin was made by another version of this host, or with other settings. Compile its component again"
     )]
     OtherEngine,
     /// It is not among those that this host trusts.
     #[error(
-        "this host does not trust plugin sha256:{digest}: {why}. Pin its digest with `serve --trust-digest`, or sign it (`minisign -Sm FILE`) with a key of `serve --trust-key`"
+        "this host does not trust plugin sha256:{digest}: {why}. Pin its digest, or sign it (`minisign -Sm FILE`) with a key that this host trusts"
     )]
     NotTrusted {
         /// Which plugin.
@@ -129,7 +129,7 @@ pub enum PluginError {
     Breach(#[from] Violation),
     /// The function failed too often in a row.
     #[error(
-        "the plugin's function {0} failed too often in a row and is out of service; it is tried again every 30 s. `mdm-server plugin show` says how it failed, and `mdm-server plugin roll-back` or `use` lets another decide"
+        "the plugin's function {0} failed too often in a row and is out of service; it is tried again every 30 s. Roll back, or let another plugin decide"
     )]
     OutOfService(Function),
     /// The host could not run it.

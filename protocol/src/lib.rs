@@ -1,15 +1,11 @@
 //! The agent protocol: the messages of [`sync`], the [`sealing`] that keeps a password between the server's memory and
 //! the device, the [`signature`] of each message by its sender's own key, and of each [`answer`]; [`succession`] proves
-//! that keys followed on others. With the feature `mqtt`, [`broker`] connects to what tells agents to sync. [`escape`]
-//! shows text that strangers have written.
+//! that keys followed on others. With the feature `mqtt`, [`broker`] connects to what tells agents to sync.
 
 pub mod answer;
 mod base_mode;
 #[cfg(feature = "mqtt")]
 pub mod broker;
-pub mod escape;
-#[cfg(feature = "log")]
-pub mod log_fields;
 pub mod sealing;
 pub mod signature;
 pub mod signing_key;

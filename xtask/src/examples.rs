@@ -1,4 +1,4 @@
-//! Builds the example plugins as a newcomer does: `mdm-server plugin new`, then the commands of the README
+//! Builds the example plugins as a newcomer does: `mdm-plugin new`, then the commands of the README
 //! that it makes. What comes of it lies in `target/examples`, for the tests and the benches.
 
 use super::{run, tools};
@@ -94,9 +94,9 @@ pub(crate) fn build() -> anyhow::Result<()> {
 /// Measures what each example costs, beside the reference plugin.
 pub(crate) fn bench() -> anyhow::Result<()> {
     let files = EXAMPLES.map(|example| format!("{}.wasm", example.language));
-    let host = tools::target().join("release/mdm-server");
-    run(Command::new(host)
-        .args(["plugin", "bench"])
+    let program = tools::target().join("release/mdm-plugin");
+    run(Command::new(program)
+        .arg("bench")
         .args(files)
         .current_dir(folder()))
 }
@@ -108,12 +108,12 @@ fn folder() -> PathBuf {
 
 impl Example {
     fn build(&self, folder: &Path) -> anyhow::Result<()> {
-        let host = tools::target().join("debug/mdm-server");
+        let program = tools::target().join("debug/mdm-plugin");
         let fresh = folder.join("new");
         remove(&fresh)?;
         fs::create_dir_all(&fresh)?;
-        run(Command::new(&host)
-            .args(["plugin", "new", "--lang", self.language, self.name])
+        run(Command::new(&program)
+            .args(["new", "--lang", self.language, self.name])
             .current_dir(&fresh))?;
         let component = folder.join(self.language).with_extension("wasm");
         let (made, built) = (fresh.join(self.name), folder.join(self.name));
@@ -127,7 +127,7 @@ impl Example {
             run(&mut self.in_project(command, &built)?)?;
         }
         let file = built.join(self.component);
-        run(Command::new(&host).args(["plugin", "check"]).arg(&file))?;
+        run(Command::new(&program).arg("check").arg(&file))?;
         fs::copy(&file, &component)?;
         Ok(())
     }

@@ -155,7 +155,7 @@ fn test(arguments: &[&str]) -> anyhow::Result<()> {
     testing::run(arguments)
 }
 
-/// What is measured, in turn: `languages` by the host itself, `extism` in a workspace of its own.
+/// What is measured, in turn: `languages` by `mdm-plugin`, `extism` in a workspace of its own.
 const BENCHES: [&str; 10] = [
     "languages",
     "swap",

@@ -1,9 +1,10 @@
 //! `mdm-server audit`.
 
-use super::{out, store::StoreOptions};
+use super::store::StoreOptions;
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;
 use mdm_server_core::audit::Chain;
+use mdm_terminal::out;
 
 /// How many lines are read at once.
 const PAGE: u32 = 1000;

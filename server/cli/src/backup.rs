@@ -1,9 +1,10 @@
 //! `mdm-server backup`: a copy of the store, which a host may be using.
 
-use super::{files, out, store::StoreOptions};
+use super::{files, store::StoreOptions};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use mdm_server_sqlite::SqliteStore;
+use mdm_terminal::out;
 use std::path::PathBuf;
 
 #[derive(Args)]

@@ -1,6 +1,6 @@
 //! `mdm-server bulk`: resets and removes for all devices of a group.
 
-use super::{Client, Host, password::Options, prompt, show_bulk, terminal};
+use super::{Client, Host, password::Options, prompt, show_bulk};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use mdm_contract::words::{Action, ResetOptions};
@@ -9,6 +9,7 @@ use mdm_server_core::{
     store::{BulkState, BulkTerms},
 };
 use mdm_server_http::api::model::{BulkAnswerList, BulkList, BulkView};
+use mdm_terminal::values;
 use reqwest::Method;
 use serde::Serialize;
 use std::{
@@ -234,7 +235,7 @@ async fn start(
 ) -> anyhow::Result<BulkView> {
     if !asked.yes {
         let outlook: BulkOutlook = client.post(&["bulks", "outlook"], body).await?;
-        eprint!("{}", show_bulk::bulk_outlook(&terminal::escaped(&outlook)?));
+        eprint!("{}", show_bulk::bulk_outlook(&values::escaped(&outlook)?));
     }
     let question = format!("{question} of every device of group {}?", asked.group);
     prompt::confirm(asked.yes, &question)?;

@@ -1,14 +1,16 @@
 //! Asking a host over its API.
 
-use super::{Host, out, terminal};
+use super::Host;
 use anyhow::{Context as _, anyhow, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use mdm_agent_protocol::{
-    escape::{self, Escaped},
-    sync::Problem,
-};
+use mdm_agent_protocol::sync::Problem;
 use mdm_server_core::store::PluginFile;
 use mdm_server_http::api::plugin::SIGNATURE_HEADER;
+use mdm_terminal::{
+    escape::{self, Escaped},
+    out::{self, OutputError},
+    values,
+};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use std::io::Write;
@@ -75,9 +77,9 @@ impl Client {
             .await
             .context("the host's answer did not arrive whole")?
         {
-            into.write_all(&bytes).map_err(out::not_written)?;
+            into.write_all(&bytes).map_err(OutputError::from)?;
         }
-        into.flush().map_err(out::not_written)
+        Ok(into.flush().map_err(OutputError::from)?)
     }
 
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<T> {
@@ -177,7 +179,7 @@ impl Client {
             Ok(problem) if self.json => {
                 match out::line(escape::json(&String::from_utf8_lossy(text))) {
                     Ok(()) => anyhow!("{}", Escaped(&problem.kind)),
-                    Err(error) => error,
+                    Err(error) => error.into(),
                 }
             }
             Ok(problem) => anyhow!("{} ({})", Escaped(&problem.detail), Escaped(&problem.kind)),
@@ -192,10 +194,11 @@ impl Client {
         page: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<()> {
         if self.json {
-            out::line(terminal::json(answer)?)
+            out::line(values::json(answer)?)?;
         } else {
-            out::line(page(&terminal::escaped(answer)?).trim_end())
+            out::line(page(&values::escaped(answer)?).trim_end())?;
         }
+        Ok(())
     }
 }
 

@@ -11,7 +11,6 @@ mod held;
 mod host_key;
 mod limits;
 mod listening;
-mod out;
 mod password;
 mod plugin;
 mod policy;
@@ -21,7 +20,6 @@ mod serve;
 mod show;
 mod show_bulk;
 mod store;
-mod terminal;
 mod token;
 mod tokens;
 mod user;
@@ -66,7 +64,7 @@ enum Command {
     /// Reset, remove and look after passwords.
     #[command(subcommand)]
     Password(password::Password),
-    /// Check, make and swap plugins.
+    /// Show and swap the plugin that decides.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// Say which programs may call.
@@ -134,9 +132,6 @@ impl Cli {
         });
         // What runs on still was cut off.
         threads.shutdown_timeout(Duration::from_secs(1));
-        match ended {
-            Err(error) if error.is::<out::ReaderGone>() => Ok(()),
-            ended => ended,
-        }
+        ended
     }
 }

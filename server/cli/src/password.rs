@@ -1,6 +1,6 @@
 //! `mdm-server password`. What a request would come to is shown before it is confirmed.
 
-use super::{Client, Host, prompt, show, terminal};
+use super::{Client, Host, prompt, show};
 use clap::{Args, Subcommand};
 use mdm_contract::{
     decisions::{DeviceOutlook, Terms},
@@ -8,6 +8,7 @@ use mdm_contract::{
 };
 use mdm_server_core::service::CommandAnswer;
 use mdm_server_http::api::model::StatusView;
+use mdm_terminal::values;
 use serde::Serialize;
 
 #[derive(Subcommand)]
@@ -247,7 +248,7 @@ async fn foretell(
     if !yes {
         let path = ["devices", device, "password", "outlook"];
         let outlook: DeviceOutlook = client.post(&path, question).await?;
-        eprint!("{}", show::outlook(&terminal::escaped(&outlook)?));
+        eprint!("{}", show::outlook(&values::escaped(&outlook)?));
     }
     Ok(())
 }

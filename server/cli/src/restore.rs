@@ -1,6 +1,6 @@
 //! `mdm-server restore`: puts a backup where a host finds it. It never replaces a store.
 
-use super::{files, folder::Folder, out, store::StoreOptions};
+use super::{files, folder::Folder, store::StoreOptions};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use mdm_contract::time;
@@ -10,6 +10,7 @@ use mdm_server_core::{
     store::{Enrollment as _, Lifecycle as _, Store},
 };
 use mdm_server_sqlite::SqliteStore;
+use mdm_terminal::out;
 use std::path::PathBuf;
 
 #[derive(Args)]

@@ -1,7 +1,7 @@
 //! The tokens that a host hands out when it starts, and the link of its first admin: to a terminal, or into a file that
 //! was asked for. What else standard output may be is kept, and others read it: a journal, or the log of a container.
 
-use super::{files::private_file, out, store::StoreOptions};
+use super::{files::private_file, store::StoreOptions};
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use mdm_contract::time;
@@ -12,6 +12,7 @@ use mdm_server_core::{
     store::{ApiToken, RequestRecord, Store, TokenChange},
     token::{self, TokenDigest},
 };
+use mdm_terminal::out;
 use std::{
     fs::{self, File, Permissions},
     io::{IsTerminal as _, Write as _, stdout},
@@ -67,11 +68,11 @@ pub(super) async fn invite_first_admin(
     match service.first_admin_status().await? {
         FirstAdmin::SignsIn => return Ok(()),
         FirstAdmin::InvitedUntil(until) => {
-            return out::line(format_args!(
+            return Ok(out::line(format_args!(
                 "the link with which the first admin chooses a password was made before, and is valid until {}: if it \
                  is lost, start the host again after that, or run `mdm-server new-admin-token` on this machine",
                 time::rfc3339(until).unwrap_or_default()
-            ));
+            ))?);
         }
         FirstAdmin::Missing => {}
     }

@@ -3,9 +3,9 @@
 use super::{Client, Host, show};
 use anyhow::bail;
 use clap::Subcommand;
-use mdm_agent_protocol::escape::Escaped;
 use mdm_server_core::{event::EventKind, store::AttemptResult};
 use mdm_server_http::api::webhooks::{AttemptView, NewWebhookView, WebhookView};
+use mdm_terminal::escape::Escaped;
 use serde_json::json;
 use std::fmt::Write as _;
 

@@ -1,7 +1,7 @@
 //! The bounds of what callers send: the code checks them here, and the document of the API is made from them.
 //! Lengths are in characters (Unicode scalar values), as JSON Schema counts them.
 
-use mdm_agent_protocol::escape::is_hidden;
+use mdm_terminal::escape::is_hidden;
 use std::ops::RangeInclusive;
 
 /// Something that a caller sent lies outside the bounds.

@@ -6,6 +6,7 @@ use mdm_agent_protocol::{
     sealing::{PrivateKey, SealingError},
     signing_key::SigningKey,
 };
+use mdm_password_host::Artifacts;
 use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -98,7 +99,7 @@ impl HostKeys {
 
     /// What vouches for compiled plugins.
     pub fn artifact_key(&self) -> [u8; 32] {
-        *derive(&self.secret, "compiled plugins", 0)
+        Artifacts::key_of(&self.secret)
     }
 }
 

@@ -1,7 +1,9 @@
-//! The conformance kit: that good plugins pass it, and that each bad one is caught by its own rule.
+//! The conformance kit: that good plugins pass it, and that each bad one is caught by its own rule. And what the host
+//! grants, beside what its documentation says.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod foreign_hosts;
 mod kit;
 mod languages;
+mod security_page;

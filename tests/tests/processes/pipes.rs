@@ -1,7 +1,9 @@
 //! Commands whose output nobody reads to its end, as in `mdm-server device list | head -1`.
 
+use mdm_password_component::REFERENCE;
 use mdm_tests::lab::{Lab, program};
 use std::{
+    fs,
     io::pipe,
     process::{Command, Stdio},
 };
@@ -11,17 +13,23 @@ fn a_command_whose_reader_is_gone_ends_in_silence() {
     let lab = Lab::start().unwrap();
     let data = lab.folder().join("data");
     let data = data.to_str().unwrap();
-    for (args, is_success) in [
-        (&["device", "list"][..], true),
-        (&["device", "list", "--json"], true),
-        (&["audit", "verify", "--data", data], true),
-        (&["token", "list"], true),
+    let plugin = lab.folder().join("plugin.wasm");
+    fs::write(&plugin, REFERENCE).unwrap();
+    let plugin = plugin.to_str().unwrap();
+    for (name, args, is_success) in [
+        ("mdm-server", &["device", "list"][..], true),
+        ("mdm-server", &["device", "list", "--json"], true),
+        ("mdm-server", &["audit", "verify", "--data", data], true),
+        ("mdm-server", &["token", "list"], true),
+        ("mdm-plugin", &["inspect", plugin], true),
+        ("mdm-plugin", &["inspect", plugin, "--json"], true),
         // What was refused is a failure, whoever reads it.
-        (&["device", "show", "nobody"], false),
+        ("mdm-server", &["device", "show", "nobody"], false),
+        ("mdm-plugin", &["inspect", data], false),
     ] {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
-        let output = Command::new(program("mdm-server").unwrap())
+        let output = Command::new(program(name).unwrap())
             .args(args)
             .env("MDM_URL", lab.url())
             .env("MDM_TOKEN_FILE", lab.folder().join("admin.token"))

@@ -1,4 +1,4 @@
-//! What a plugin's author and the admin who chooses one type: `mdm-server plugin …`.
+//! What a plugin's author types, `mdm-plugin …`, and the admin who chooses a plugin, `mdm-server plugin …`.
 
 use mdm_tests::{
     lab::{Device, Lab, Make, http_client, program, text, wait_until},
@@ -20,8 +20,8 @@ const REFERENCE: &[u8] = mdm_password_component::REFERENCE;
 const RULE: [&str; 2] = ["--password-rule", "alphanumeric:8-16"];
 
 fn plugin(args: &[&str], file: &Path) -> Output {
-    let mut host = Command::new(program("mdm-server").unwrap());
-    host.arg("plugin").args(args).arg(file).output().unwrap()
+    let mut command = Command::new(program("mdm-plugin").unwrap());
+    command.args(args).arg(file).output().unwrap()
 }
 
 fn written(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
@@ -165,7 +165,9 @@ fn a_compiled_plugin_is_for_the_host_that_compiled_it_and_an_altered_one_for_non
         assert!(made.status.success(), "{}", text(&made));
         output
     };
-    let theirs = compile(&folder.path().join("other-data"), "theirs");
+    let other = TempDir::new().unwrap();
+    fs::write(other.path().join("host.key"), [7; 32]).unwrap();
+    let theirs = compile(other.path(), "theirs");
     let ours = compile(&lab.folder().join("data"), "ours");
     let mut bytes = fs::read(&ours).unwrap();
     let last = bytes.len() - 1;
@@ -188,6 +190,25 @@ fn a_compiled_plugin_is_for_the_host_that_compiled_it_and_an_altered_one_for_non
     let inspected = plugin(&["inspect", "--json"], &component);
     let inspected: Value = serde_json::from_slice(&inspected.stdout).unwrap();
     assert_eq!(used["active"]["digest"], inspected["digest"]);
+}
+
+#[test]
+fn a_plugin_is_compiled_for_no_folder_without_the_key_of_a_server() {
+    let folder = TempDir::new().unwrap();
+    let component = written(&folder, "reference.wasm", REFERENCE);
+    let data = folder.path().join("data");
+    let compile = || {
+        let output = plugin(&["compile", "--data", data.to_str().unwrap()], &component);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        text(&output)
+    };
+    let said = compile();
+    assert!(said.contains("Start the server once"), "{said}");
+    assert!(!data.exists(), "it is the server's to make");
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("host.key"), [7; 31]).unwrap();
+    let said = compile();
+    assert!(said.contains("host.key is damaged"), "{said}");
 }
 
 #[test]

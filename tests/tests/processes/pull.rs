@@ -34,9 +34,9 @@ impl Desk {
     }
 
     fn pull(&self, reference: &str, more: &[&str]) -> Command {
-        let mut command = Command::new(program("mdm-server").unwrap());
+        let mut command = Command::new(program("mdm-plugin").unwrap());
         command
-            .args(["plugin", "pull", reference])
+            .args(["pull", reference])
             .args(more)
             .current_dir(self.folder.path());
         command
@@ -93,8 +93,8 @@ fn what_is_pulled_is_what_was_pushed_and_can_be_pinned_and_used() {
     assert!(fs::read(&file).unwrap() == CORPORATE);
     assert_eq!(desk.files(), ["corporate-plugin.wasm"], "and nothing else");
 
-    let check = ["plugin", "check", "--sequences", "5"];
-    let mut check_it = Command::new(program("mdm-server").unwrap());
+    let check = ["check", "--sequences", "5"];
+    let mut check_it = Command::new(program("mdm-plugin").unwrap());
     let checked = check_it.args(check).arg(&file).output().unwrap();
     assert!(checked.status.success(), "{}", text(&checked));
     let pin = pulled["digest"].as_str().unwrap();

@@ -1,7 +1,7 @@
 //! Words of agents and admins that would forge a line of the log, drive a terminal, look like other words, or be computed
 //! by a spreadsheet: the log, the command line and the tables show them, and do nothing that they say.
 
-use mdm_agent_protocol::escape::is_hidden;
+use mdm_terminal::escape::is_hidden;
 use mdm_tests::{
     as_agent::AsAgent,
     lab::{Device, Lab, Make, http_client, text, wait_until},

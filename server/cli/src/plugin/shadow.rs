@@ -1,9 +1,9 @@
 //! `mdm-server plugin shadow`.
 
-use crate::{Client, Host, out, show, terminal};
+use crate::{Client, Host, show};
 use clap::Args;
-use mdm_agent_protocol::escape::Escaped;
 use mdm_password_host::{Difference, ShadowReport};
+use mdm_terminal::{escape::Escaped, out, values};
 use std::{fmt::Write as _, path::PathBuf, time::Duration};
 use tokio::time::{Instant, sleep};
 
@@ -44,12 +44,12 @@ impl Shadow {
             }
             if !self.host.json {
                 let report: ShadowReport = client.get(&path).await?;
-                told = tell_new(&terminal::escaped(&report)?, told)?;
+                told = tell_new(&values::escaped(&report)?, told)?;
             }
         }
         let report: ShadowReport = client.delete(&path).await?;
         if !self.host.json {
-            tell_new(&terminal::escaped(&report)?, told)?;
+            tell_new(&values::escaped(&report)?, told)?;
         }
         client.print(&report, summary)
     }

@@ -3,9 +3,9 @@
 use super::otlp::{Collector, Exports, share};
 use anyhow::Context as _;
 use clap::Args;
-use mdm_agent_protocol::{escape::Escaped, log_fields::EscapedFields};
 use mdm_contract::time;
 use mdm_server_core::metrics::TraceMetrics;
+use mdm_terminal::{escape::Escaped, log_fields::EscapedFields};
 use std::io::{IsTerminal as _, Write as _, stderr};
 use tracing::Level;
 use tracing_subscriber::{

@@ -8,7 +8,7 @@ mod values;
 mod wiring;
 
 use super::{
-    limits::LimitOptions, listening::ListenOptions, out, store::StoreOptions, waking::WakeUpOptions,
+    limits::LimitOptions, listening::ListenOptions, store::StoreOptions, waking::WakeUpOptions,
 };
 use clap::{Args, ValueEnum};
 use identity::IdentityOptions;
@@ -17,6 +17,7 @@ use mdm_contract::decisions::PasswordRule;
 use mdm_password_host::CanaryTerms;
 use mdm_server_core::{metrics::Metrics, service::Service, supervisor::Supervisor};
 use mdm_server_http::api::{Opening, Rates};
+use mdm_terminal::out;
 use signals::{CertificateWatch, ShutdownOptions, StopSignals};
 use std::{
     num::NonZeroU32,

@@ -179,11 +179,11 @@ pub enum ServiceError {
     #[error("{0}")]
     Refused(Refusal),
     /// The file was not accepted as a plugin; the active one stays.
-    #[error(transparent)]
-    NoPlugin(#[from] LoadError),
+    #[error("{0}{hint}", hint = load_hint(.0))]
+    NoPlugin(LoadError),
     /// The plugin does not do what the contract requires; the active one stays.
     #[error(
-        "this plugin does not conform to the contract: {failed} of {cases} cases of the conformance kit failed, first: {}. `mdm-server plugin check` shows them all",
+        "this plugin does not conform to the contract: {failed} of {cases} cases of the conformance kit failed, first: {}. `mdm-plugin check` shows them all",
         first.join("; ")
     )]
     DoesNotConform {
@@ -204,7 +204,7 @@ pub enum ServiceError {
     #[error("no plugin runs in the shadow: `mdm-server plugin shadow FILE` starts one")]
     NoShadow,
     /// The plugin failed.
-    #[error("{0}{end}", end = if .0.is_the_plugins_fault() { "; nothing was changed" } else { "" })]
+    #[error("{0}{hint}", hint = call_hint(.0))]
     Plugin(#[from] PluginError),
     /// The store failed.
     #[error(transparent)]
@@ -218,6 +218,40 @@ pub enum ServiceError {
     /// No token could be made.
     #[error(transparent)]
     NoRandom(#[from] NoRandom),
+}
+
+/// The command that helps with a file that was not accepted as a plugin.
+fn load_hint(error: &LoadError) -> &'static str {
+    match error {
+        LoadError::DeniedImports(_) => {
+            ": `mdm-plugin new` makes a project of each language that shows how"
+        }
+        LoadError::Altered | LoadError::OtherEngine => {
+            ": `mdm-plugin compile` does that, with this server's data folder"
+        }
+        LoadError::NotTrusted { .. } => {
+            ": `mdm-server serve` has the options --trust-digest and --trust-key"
+        }
+        _ => "",
+    }
+}
+
+/// What a failed call has left, or the command that helps.
+fn call_hint(error: &PluginError) -> &'static str {
+    match error {
+        PluginError::OutOfService(_) => {
+            ": `mdm-server plugin show` says how it failed, `mdm-server plugin roll-back` and `use` change the plugin"
+        }
+        error if error.is_the_plugins_fault() => "; nothing was changed",
+        _ => "",
+    }
+}
+
+// By hand: as a source, it would be printed twice.
+impl From<LoadError> for ServiceError {
+    fn from(error: LoadError) -> Self {
+        Self::NoPlugin(error)
+    }
 }
 
 impl From<OutOfBounds> for ServiceError {

@@ -9,7 +9,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use mdm_agent_protocol::escape::cell;
 use mdm_contract::time::{self, Timestamp, rfc3339};
 use mdm_server_core::{
     access::Caller,
@@ -18,6 +17,7 @@ use mdm_server_core::{
     service::{Service, ServiceError},
     store::AuditFilter,
 };
+use mdm_terminal::escape::cell;
 use serde::{Deserialize, Serialize};
 use std::{fmt::Write as _, sync::Arc};
 use utoipa::{

@@ -1,12 +1,12 @@
 //! The bounds of what callers send, in the document of the API: from the same constants that the code checks by.
 
 use super::plugin::SIGNATURE_HEADER;
-use mdm_agent_protocol::escape::HIDDEN;
 use mdm_contract::words::Policy;
 use mdm_server_core::bounds::{
     COMMAND_VALIDITY, ENROLLMENT_VALIDITY, MAX_DEVICE_GROUPS, MAX_GROUP_NAME, MAX_PAGE, MAX_REASON,
     MAX_SCOPE_GROUPS, MAX_URL, NAME_PATTERN, TOKEN_VALIDITY,
 };
+use mdm_terminal::escape::HIDDEN;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeSet, ops::RangeInclusive};
 

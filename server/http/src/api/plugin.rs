@@ -67,7 +67,7 @@ async fn show(_: By, host: Host) -> Answer<PluginsView> {
     path = "/",
     tag = PLUGINS,
     params(("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64.")),
-    request_body(content = PluginBytes, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `plugin compile` made of it."),
+    request_body(content = PluginBytes, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `mdm-plugin compile` made of it."),
     responses((status = 200, body = PluginsView)),
 )]
 async fn use_plugin(
@@ -125,7 +125,7 @@ async fn shadow(_: By, host: Host) -> Answer<ShadowReport> {
     path = "/shadow",
     tag = PLUGINS,
     params(("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64.")),
-    request_body(content = PluginBytes, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `plugin compile` made of it."),
+    request_body(content = PluginBytes, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `mdm-plugin compile` made of it."),
     responses((status = 200, body = ShadowReport)),
 )]
 async fn start_shadow(

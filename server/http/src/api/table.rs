@@ -7,7 +7,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream::{self, TryStream};
-use mdm_agent_protocol::escape::cell;
 use mdm_contract::{decisions::Status, time};
 use mdm_password_host::password::Password;
 use mdm_server_core::{
@@ -15,6 +14,7 @@ use mdm_server_core::{
     service::{Service, ServiceError, SheetLine},
     store::{Bulk, BulkAnswer, StatusWord},
 };
+use mdm_terminal::escape::cell;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 

@@ -47,7 +47,7 @@ pub fn is_hidden(character: char) -> bool {
 /// A text on one line, with hidden characters written as in Rust: `\n`, `\u{1b}`.
 ///
 /// ```
-/// use crate::escape::Escaped;
+/// use mdm_terminal::escape::Escaped;
 /// assert_eq!(Escaped("pho\nne\u{202e}").to_string(), r"pho\nne\u{202e}");
 /// ```
 pub struct Escaped<'a>(pub &'a str);

@@ -1,11 +1,9 @@
-//! `mdm-server plugin inspect`.
+//! `mdm-plugin inspect`.
 
-use super::size;
-use crate::{out, terminal};
-use anyhow::Context as _;
+use crate::component::{self, size};
 use clap::Args;
-use mdm_agent_protocol::escape::Escaped;
 use mdm_password_host::{Inspection, inspect};
+use mdm_terminal::{escape::Escaped, out, values};
 use serde::Serialize;
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -29,16 +27,15 @@ struct Inspected {
 
 impl Inspect {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let bytes = super::read(&self.file)?;
-        let inspection =
-            inspect(&bytes).with_context(|| format!("{} is no plugin", self.file.display()))?;
-        let loaded = super::runtime(1)?.load(&bytes, None);
+        let bytes = component::read(&self.file)?;
+        let inspection = inspect(&bytes).map_err(|error| component::refused(&self.file, &error))?;
+        let loaded = component::runtime(1)?.load(&bytes, None);
         let inspected = Inspected {
             inspection,
-            refusal: loaded.err().map(|error| error.to_string()),
+            refusal: loaded.err().map(|error| component::explained(&error)),
         };
         if self.json {
-            out::line(terminal::json(&inspected)?)?;
+            out::line(values::json(&inspected)?)?;
         } else {
             out::text(page(&inspected)?)?;
         }

@@ -1,8 +1,8 @@
-//! `mdm-server plugin new`: a project that is complete, made from the example of its language.
+//! `mdm-plugin new`: a project that is complete, made from the example of its language.
 
-use crate::out;
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
+use mdm_terminal::out;
 use std::{fs, path::PathBuf};
 
 /// A file of a template: its path in the project, and what is in it.

@@ -1,10 +1,10 @@
-//! `mdm-server plugin check`.
+//! `mdm-plugin check`.
 
-use crate::{out, terminal};
+use crate::component;
 use anyhow::{Context as _, bail};
 use clap::Args;
-use mdm_agent_protocol::escape;
 use mdm_conformance::{Conformance, Finding, Thoroughness, Verdict};
+use mdm_terminal::{escape, out, values};
 use serde_json::Value;
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -37,9 +37,7 @@ impl Check {
             Some(seed) => seed,
             None => u64::from(getrandom::u32().context("the operating system gave no seed")?),
         };
-        let plugin = super::runtime(1)?
-            .load(&super::read(&self.file)?, None)
-            .with_context(|| format!("{} is no plugin", self.file.display()))?;
+        let plugin = component::load(&self.file)?;
         let thoroughness = Thoroughness {
             seed,
             sequences: self.sequences,
@@ -48,7 +46,7 @@ impl Check {
         };
         let conformance = mdm_conformance::check(&plugin, &thoroughness)?;
         if self.json {
-            out::line(terminal::json(&conformance)?)?;
+            out::line(values::json(&conformance)?)?;
         } else {
             out::text(escape::page(&page(&conformance, self.all)?))?;
         }

@@ -1,18 +1,18 @@
-//! Prints what others have written: escaped, so that it neither drives the terminal nor forges a line.
+//! Whole answers with texts of strangers, escaped: they neither drive the terminal nor forge a line.
 
-use mdm_agent_protocol::escape::{self, Escaped};
+use crate::escape::{self, Escaped};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// The same answer, with every text in it escaped: whatever a page shows of it is plain.
-pub(super) fn escaped<T: Serialize + DeserializeOwned>(answer: &T) -> serde_json::Result<T> {
+/// Escapes every text in an answer: whatever a page shows of it is plain.
+pub fn escaped<T: Serialize + DeserializeOwned>(answer: &T) -> serde_json::Result<T> {
     let mut value = serde_json::to_value(answer)?;
     escape_texts(&mut value);
     serde_json::from_value(value)
 }
 
-/// An answer as JSON for scripts, which a terminal can show, too.
-pub(super) fn json<T: Serialize + ?Sized>(answer: &T) -> serde_json::Result<String> {
+/// An answer as JSON for scripts, escaped: a terminal can show it, too.
+pub fn json<T: Serialize + ?Sized>(answer: &T) -> serde_json::Result<String> {
     Ok(escape::json(&serde_json::to_string_pretty(answer)?))
 }
 

@@ -1,4 +1,4 @@
-//! Lists the files of the examples, which are the templates of `plugin new`.
+//! Lists the templates of `mdm-plugin new`: the files of the examples, which the link `templates` leads to.
 
 use std::{
     env,
@@ -27,10 +27,11 @@ const NOT_SOURCE: [&str; 6] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let templates = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("templates");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut lists = String::new();
     for (folder, list) in EXAMPLES {
-        let root = fs::canonicalize(Path::new("../../examples").join(folder))?;
+        let root = templates.join(folder);
         writeln!(lists, "const {list}: &[File] = &[")?;
         list_files(&root, Path::new(""), &mut lists)?;
         writeln!(lists, "];")?;

@@ -1,13 +1,13 @@
-//! `mdm-server plugin bench`: what plugins cost, all measured in one run beside the reference plugin.
+//! `mdm-plugin bench`: what plugins cost, all measured in one run beside the reference plugin.
 
-use super::{runtime, size};
-use crate::{folder::Folder, out, terminal};
+use crate::component::{self, runtime, size};
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use mdm_conformance::Situation;
 use mdm_contract::{decisions::Terms, words::ResetOptions};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, CallOutcome, Instance, Plugin, Runtime};
+use mdm_terminal::{out, values};
 use serde::Serialize;
 use std::{
     fmt::Write as _,
@@ -15,6 +15,7 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
+use tempfile::TempDir;
 
 /// How long each kind of call is measured.
 const SPAN: Duration = Duration::from_millis(700);
@@ -54,14 +55,12 @@ struct Cost {
 
 impl Bench {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let scratch = std::env::temp_dir().join(format!("mdm-bench-{}", std::process::id()));
-        let folder = Folder::open(&scratch)?;
-        let artifacts = folder.artifacts(&folder.host_key()?.keys()?)?;
-        let costs = self.measure(&artifacts);
-        fs::remove_dir_all(&scratch)?;
-        let costs = costs?;
+        let scratch = TempDir::new().context("no scratch folder can be made")?;
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).context("the operating system gave no random bytes")?;
+        let costs = self.measure(&Artifacts::open(scratch.path(), key)?)?;
         if self.json {
-            out::line(terminal::json(&costs)?)?;
+            out::line(values::json(&costs)?)?;
         } else {
             out::text(page(&costs)?)?;
         }
@@ -72,7 +71,7 @@ impl Bench {
         let mut costs = vec![cost("reference".into(), REFERENCE, artifacts)?];
         for file in &self.files {
             let name = file.display().to_string();
-            let of = cost(name, &super::read(file)?, artifacts);
+            let of = cost(name, &component::read(file)?, artifacts);
             costs.push(of.with_context(|| format!("{} can't be measured", file.display()))?);
         }
         Ok(costs)
@@ -107,7 +106,7 @@ fn cost(plugin: String, component: &[u8], artifacts: &Artifacts) -> anyhow::Resu
     })
 }
 
-/// One reset, as the service makes it: the context is made anew for each.
+/// One reset, as a host makes it: the context is made anew for each.
 fn reset(instance: &mut Instance, situation: &Situation) -> anyhow::Result<()> {
     let context = situation.context(true);
     match instance.reset(context, ResetOptions::default(), &Terms::default())? {

@@ -1,10 +1,10 @@
-//! `mdm-server plugin pull`: a plugin out of an OCI registry, in the form that the CNCF's TAG Runtime gave to
+//! `mdm-plugin pull`: a plugin out of an OCI registry, in the form that the CNCF's TAG Runtime gave to
 //! WebAssembly there: a manifest with one layer, which is the component.
 
-use super::size;
-use crate::{out, terminal};
+use crate::component::size;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use mdm_terminal::{out, values};
 use oci_client::{
     Client, Reference, RegistryOperation,
     client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol},
@@ -19,7 +19,10 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use tokio_rustls::rustls::{
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 
 /// What the configuration of a WebAssembly artifact is, by its media type.
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
@@ -69,10 +72,22 @@ struct Pulled {
 }
 
 impl Pull {
-    pub(super) async fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        // The cryptography of TLS. A second provider can't be installed, and isn't.
+        let _ = ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let pulled = runtime.block_on(self.pull());
+        // The look-up of a name may still block a thread.
+        runtime.shutdown_background();
+        pulled
+    }
+
+    async fn pull(self) -> anyhow::Result<()> {
         let reference = self.reference()?;
         let (client, auth) = (self.client()?, self.credentials()?);
-        let (component, digest, manifest) = pull(&client, &auth, &reference)
+        let (component, digest, manifest) = fetch(&client, &auth, &reference)
             .await
             .with_context(|| format!("{reference} can't be pulled"))?;
         let file = self.output.unwrap_or_else(|| {
@@ -88,7 +103,7 @@ impl Pull {
             reference: reference.clone_with_digest(manifest).to_string(),
         };
         if self.json {
-            out::line(terminal::json(&pulled)?)?;
+            out::line(values::json(&pulled)?)?;
         } else {
             out::text(page(&pulled))?;
         }
@@ -144,7 +159,7 @@ impl Pull {
 
 /// The component of this reference, its digest, and that of its manifest. The library holds both against
 /// what came.
-async fn pull(
+async fn fetch(
     client: &Client,
     auth: &RegistryAuth,
     reference: &Reference,
@@ -164,8 +179,8 @@ async fn pull(
     let mut space = Cursor::new(&mut component[..]);
     // By the digest alone: a layer can name other places, which are not the registry that the admin named.
     let digest = layer.digest.as_str();
-    let fetched = client.pull_blob(reference, digest, &mut space).await;
-    fetched.map_err(explained)?;
+    let came_whole = client.pull_blob(reference, digest, &mut space).await;
+    came_whole.map_err(explained)?;
     let came = space.position();
     ensure!(
         came == declared as u64,
@@ -277,8 +292,8 @@ fn page(pulled: &Pulled) -> String {
          digest     {}\n\
          pulled as  {}\n\
          \n\
-         `mdm-server plugin inspect {file}` shows what it wants. A host that is to use no other plugin is\n\
-         started with `--trust-digest {}`.\n",
+         `mdm-plugin inspect {file}` shows what it wants. `mdm-server serve --trust-digest {}`\n\
+         uses no other plugin.\n",
         size(pulled.size),
         pulled.digest,
         pulled.reference,

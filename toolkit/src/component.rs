@@ -1,0 +1,51 @@
+//! Components in files: reading, loading, and why one is refused.
+
+use anyhow::{Context as _, anyhow};
+use mdm_password_host::{Limits, LoadError, Plugin, Runtime};
+use std::path::Path;
+
+/// Reads a file.
+pub(crate) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))
+}
+
+/// Loads the plugin in a file, for one instance at a time.
+pub(crate) fn load(file: &Path) -> anyhow::Result<Plugin> {
+    let bytes = read(file)?;
+    let loaded = runtime(1)?.load(&bytes, None);
+    loaded.map_err(|error| refused(file, &error))
+}
+
+/// An engine for some instances at a time, with the default limits of a call.
+pub(crate) fn runtime(instances: u32) -> anyhow::Result<Runtime> {
+    Ok(Runtime::new(Limits {
+        instances,
+        ..Limits::default()
+    })?)
+}
+
+/// The error of a file that is no plugin.
+pub(crate) fn refused(file: &Path, refusal: &LoadError) -> anyhow::Error {
+    anyhow!("{} is no plugin: {}", file.display(), explained(refusal))
+}
+
+/// A refusal, and the command of this program that helps.
+pub(crate) fn explained(refusal: &LoadError) -> String {
+    let hint = match refusal {
+        LoadError::DeniedImports(_) => {
+            ": `mdm-plugin new` makes a project of each language that shows how"
+        }
+        _ => "",
+    };
+    format!("{refusal}{hint}")
+}
+
+/// A size for people.
+pub(crate) fn size(bytes: usize) -> String {
+    let kibibytes = bytes as f64 / 1024.0;
+    if kibibytes < 1024.0 {
+        format!("{kibibytes:.1} KiB")
+    } else {
+        format!("{:.1} MiB", kibibytes / 1024.0)
+    }
+}

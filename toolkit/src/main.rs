@@ -1,0 +1,60 @@
+//! The `mdm-plugin` program, for plugin authors: it makes, checks, measures and distributes plugins. It works on files
+//! and asks registries, and needs no server.
+
+mod bench;
+mod check;
+mod compile;
+mod component;
+mod inspect;
+mod new;
+mod pull;
+
+use clap::{Parser, Subcommand};
+use mdm_terminal::out;
+use std::{alloc::System, process::ExitCode};
+use zeroizing_alloc::ZeroAlloc;
+
+/// Zeroizes freed memory, of all libraries: it may have held the password of a registry, or the secret of a server.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
+
+/// Makes, checks, measures and distributes plugins of the contract mdm:password.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a project for a plugin of your own.
+    New(new::New),
+    /// Check a plugin against the contract: its cases, and random sequences of calls.
+    Check(check::Check),
+    /// Show what a plugin is made of and what it wants.
+    Inspect(inspect::Inspect),
+    /// Measure what a plugin costs, beside the reference plugin.
+    Bench(bench::Bench),
+    /// Compile a plugin ahead of time, for one server.
+    Compile(compile::Compile),
+    /// Pull a plugin from an OCI registry into a file.
+    Pull(pull::Pull),
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::New(new) => new.run(),
+            Self::Check(check) => check.run(),
+            Self::Inspect(inspect) => inspect.run(),
+            Self::Bench(bench) => bench.run(),
+            Self::Compile(compile) => compile.run(),
+            Self::Pull(pull) => pull.run(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    out::exit_code("mdm-plugin", Cli::parse().command.run())
+}
