@@ -1,6 +1,6 @@
 //! The commands from before a restore of the store: held until an admin releases or cancels them.
 
-use super::{auth::By, document::HOST, problem::ApiError};
+use super::{auth::By, problem::ApiError, tags::HOST};
 use axum::{Json, extract::State};
 use mdm_contract::{
     time::{self, Timestamp},

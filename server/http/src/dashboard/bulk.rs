@@ -1,12 +1,14 @@
 //! The page of a bulk: how far it is, where it came to nothing, and what can be done with it.
 
 use super::{
-    Host, bulks,
+    bulks,
     error::PageError,
     form::Form,
-    frame::{Page, form_token, sentence},
+    frame::sentence,
+    page::{Page, form_token},
     session::SignedIn,
     sign_in::Nothing,
+    state::Host,
     texts,
 };
 use crate::api::table;

@@ -1,7 +1,7 @@
 //! What a form sends. It is taken only from whom the form was given to, and no error quotes it: it may be a
 //! password.
 
-use super::{Dashboard, error::PageError, session::SignedIn};
+use super::{error::PageError, session::SignedIn, state::Dashboard};
 use crate::api::body;
 use axum::{
     extract::{FromRequest, FromRequestParts as _, Request},

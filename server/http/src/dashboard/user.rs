@@ -1,13 +1,14 @@
 //! The page of a user: what they are there for, and what can be done.
 
 use super::{
-    Host,
     error::PageError,
     form::Form,
-    frame::{Page, form_token, sentence},
+    frame::sentence,
+    page::{Page, form_token},
     reach::Devices,
     session::SignedIn,
     sign_in::Nothing,
+    state::Host,
     users::{faults, fields, invited},
 };
 use axum::{
