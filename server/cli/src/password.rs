@@ -1,6 +1,6 @@
 //! `mdm-server password`. What a request would come to is shown before it is confirmed.
 
-use super::{Client, Host, prompt, show, terminal};
+use super::{client::Client, host::Host, prompt, show, terminal};
 use clap::{Args, Subcommand};
 use mdm_contract::{
     decisions::{DeviceOutlook, Terms},

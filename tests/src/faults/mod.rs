@@ -5,9 +5,11 @@
 //! same: a failure may need some runs of its seed to come again.
 
 mod broker;
+mod caller;
 mod clock;
 mod database;
 mod disk;
+mod fault;
 mod fleet;
 mod frozen;
 mod keys;
@@ -19,12 +21,13 @@ mod record;
 mod reports;
 mod restores;
 mod stage;
+mod tally;
 
-use crate::{
-    checker::{Answer, History, Violation},
-    lab::program,
-};
+pub use tally::Tally;
+
+use crate::{checker::Violation, lab::program};
 use anyhow::{bail, ensure};
+use fault::Fault;
 use stage::Stage;
 use std::{
     fmt::{self, Display, Formatter},
@@ -100,32 +103,6 @@ pub struct Plan {
     pub seed: u64,
     /// How often.
     pub rounds: u32,
-}
-
-/// How much was asked for, and what came of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Requests that were accepted.
-    pub accepted: usize,
-    /// That were refused.
-    pub refused: usize,
-    /// Whose answer was lost.
-    pub lost: usize,
-    /// Commands that there were.
-    pub commands: usize,
-    /// Commands that a device has carried out.
-    pub carried_out: usize,
-}
-
-/// One kind of fault.
-trait Fault {
-    /// Strikes at a random instant, and heals what it has broken.
-    fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()>;
-
-    /// Errs, once a stage ends, if what this was to strike at was never in use.
-    fn was_in_vain(&self, _: &Stage) -> anyhow::Result<()> {
-        Ok(())
-    }
 }
 
 impl Kind {
@@ -264,49 +241,4 @@ fn play(stage: &mut Stage, fault: &mut dyn Fault) -> anyhow::Result<Vec<Violatio
 fn in_words(violations: &[Violation]) -> String {
     let lines: Vec<String> = violations.iter().map(|it| format!("  {it}")).collect();
     lines.join("\n")
-}
-
-impl Tally {
-    fn of(history: &History) -> Self {
-        let count = |is: fn(&Answer) -> bool| {
-            let answers = history.requests.iter().map(|request| &request.answer);
-            answers.filter(|answer| is(answer)).count()
-        };
-        Self {
-            accepted: count(|it| matches!(it, Answer::Accepted(_))),
-            refused: count(|it| matches!(it, Answer::Refused(_))),
-            lost: count(|it| matches!(it, Answer::Lost)),
-            commands: history.commands.len(),
-            carried_out: history
-                .commands
-                .values()
-                .filter(|seen| seen.is_done())
-                .count(),
-        }
-    }
-}
-
-impl std::ops::Add for Tally {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            accepted: self.accepted + other.accepted,
-            refused: self.refused + other.refused,
-            lost: self.lost + other.lost,
-            commands: self.commands + other.commands,
-            carried_out: self.carried_out + other.carried_out,
-        }
-    }
-}
-
-impl Display for Tally {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} commands, {} of them carried out; of the requests, {} were accepted, {} refused, and of {} the answer \
-             was lost",
-            self.commands, self.carried_out, self.accepted, self.refused, self.lost
-        )
-    }
 }

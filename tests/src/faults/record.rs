@@ -1,6 +1,6 @@
 //! The record of a history while it happens.
 
-use super::load::Caller;
+use super::caller::Caller;
 use crate::{
     checker::{Answer, AtTheEnd, History, Line, LockScreen, Request, Seen, Wish},
     lab::{Device, Lab, text},

@@ -11,7 +11,8 @@ use mdm_tests::{
     lab::{Lab, PATIENCE, text, wait_until},
     load::{
         database::Database,
-        fleet::{EVERYBODY, Fleet, GROUP},
+        database::{EVERYBODY, GROUP},
+        fleet::Fleet,
     },
     memory,
     postgres::Postgres,

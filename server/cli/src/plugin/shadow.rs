@@ -1,6 +1,6 @@
 //! `mdm-server plugin shadow`.
 
-use crate::{Client, Host, out, show, terminal};
+use crate::{client::Client, host::Host, out, show, terminal};
 use clap::Args;
 use mdm_agent_protocol::escape::Escaped;
 use mdm_server_core::service::{Difference, ShadowReport};
