@@ -37,62 +37,43 @@ use std::{
 /// How many rounds have one stage: then another one is set up, with the next seed.
 const ROUNDS_OF_STAGE: u32 = 25;
 
-/// What strikes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// SIGKILL of the host.
-    Host,
-    /// SIGKILL of the host, and idempotency keys that are repeated afterwards.
-    Keys,
-    /// SIGKILL of agents.
-    Agent,
-    /// SIGKILL of both.
-    Both,
-    /// SIGKILL of PostgreSQL under two replicas, or it can't be written.
-    Database,
-    /// SIGKILL of one of two replicas.
-    Replica,
-    /// SIGSTOP of one of two replicas.
-    FrozenReplica,
-    /// SIGSTOP of the leader of two replicas.
-    FrozenLeader,
-    /// SIGSTOP of PostgreSQL under two replicas.
-    SilentDatabase,
-    /// SIGKILL of the MQTT broker.
-    Broker,
-    /// The disk of the database is full.
-    Disk,
-    /// The database can't be written.
-    ReadOnly,
-    /// An older backup of the store is restored.
-    Restore,
-    /// The clocks of host and agents step back and forward.
-    Clock,
-    /// The network is cut, half-cut, slow, or gone in the middle of an answer.
-    Network,
-    /// Reports come late, twice, and not in their order.
-    Reports,
+mdm_contract::words! {
+    /// What strikes.
+    Kind {
+        /// SIGKILL of the host.
+        Host = "host",
+        /// SIGKILL of the host, and idempotency keys that are repeated afterwards.
+        Keys = "keys",
+        /// SIGKILL of agents.
+        Agent = "agent",
+        /// SIGKILL of both.
+        Both = "both",
+        /// SIGKILL of PostgreSQL under two replicas, or it can't be written.
+        Database = "database",
+        /// SIGKILL of one of two replicas.
+        Replica = "replica",
+        /// SIGSTOP of one of two replicas.
+        FrozenReplica = "frozen-replica",
+        /// SIGSTOP of the leader of two replicas.
+        FrozenLeader = "frozen-leader",
+        /// SIGSTOP of PostgreSQL under two replicas.
+        SilentDatabase = "silent-database",
+        /// SIGKILL of the MQTT broker.
+        Broker = "broker",
+        /// The disk of the database is full.
+        Disk = "disk",
+        /// The database can't be written.
+        ReadOnly = "read-only",
+        /// An older backup of the store is restored.
+        Restore = "restore",
+        /// The clocks of host and agents step back and forward.
+        Clock = "clock",
+        /// The network is cut, half-cut, slow, or gone in the middle of an answer.
+        Network = "network",
+        /// Reports come late, twice, and not in their order.
+        Reports = "reports",
+    }
 }
-
-/// All of them.
-pub const KINDS: [Kind; 16] = [
-    Kind::Host,
-    Kind::Keys,
-    Kind::Agent,
-    Kind::Both,
-    Kind::Database,
-    Kind::Replica,
-    Kind::FrozenReplica,
-    Kind::FrozenLeader,
-    Kind::SilentDatabase,
-    Kind::Broker,
-    Kind::Disk,
-    Kind::ReadOnly,
-    Kind::Restore,
-    Kind::Clock,
-    Kind::Network,
-    Kind::Reports,
-];
 
 /// How often a kind of fault is to strike.
 #[derive(Clone, Copy, Debug)]
@@ -124,48 +105,6 @@ impl Kind {
             Self::Clock => clock::Clocks::set_up(seed),
             Self::Network => network::Network::set_up(seed),
             Self::Reports => Ok((Stage::new(seed)?, Box::new(reports::Reports))),
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Keys => "keys",
-            Self::Agent => "agent",
-            Self::Both => "both",
-            Self::Database => "database",
-            Self::Replica => "replica",
-            Self::FrozenReplica => "frozen-replica",
-            Self::FrozenLeader => "frozen-leader",
-            Self::SilentDatabase => "silent-database",
-            Self::Broker => "broker",
-            Self::Disk => "disk",
-            Self::ReadOnly => "read-only",
-            Self::Restore => "restore",
-            Self::Clock => "clock",
-            Self::Network => "network",
-            Self::Reports => "reports",
-        }
-    }
-}
-
-impl Display for Kind {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = anyhow::Error;
-
-    fn from_str(word: &str) -> anyhow::Result<Self> {
-        let mut kinds = KINDS.into_iter();
-        match kinds.find(|kind| kind.word() == word) {
-            Some(kind) => Ok(kind),
-            None => bail!(
-                "there is no kind `{word}`: {}",
-                KINDS.map(Kind::word).join(", ")
-            ),
         }
     }
 }

@@ -10,8 +10,7 @@ use mdm_server_sqlite::SqliteStore;
 use mdm_tests::{
     lab::{Lab, PATIENCE, text, wait_until},
     load::{
-        database::Database,
-        database::{EVERYBODY, GROUP},
+        database::{Database, EVERYBODY, GROUP},
         fleet::Fleet,
     },
     memory,

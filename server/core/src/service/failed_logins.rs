@@ -5,7 +5,7 @@
 //! typed a password there.
 
 use super::Service;
-use crate::{access::Caller, audit::AuditEntry, limiter::network};
+use crate::{access::Caller, actor::Actor, audit::AuditEntry, limiter::network};
 use mdm_contract::time::{self, Timestamp};
 use std::{
     collections::HashMap,
@@ -167,9 +167,9 @@ fn line(failed: &FailedLogin, count: Count) -> AuditEntry {
         false => None,
     };
     let by = Caller {
-        name: match (in_session, user) {
-            (true, Some(user)) => format!("user {user}"),
-            _ => "stranger".to_owned(),
+        actor: match (in_session, user) {
+            (true, Some(user)) => Actor::User(user.clone()),
+            _ => Actor::Stranger,
         },
         address: *address,
         ..Caller::host()

@@ -19,6 +19,7 @@ mod bulk_runner;
 mod bulk_sheet;
 mod bulks;
 mod call;
+mod callers;
 mod credentials;
 mod deliveries;
 mod devices;
@@ -73,6 +74,7 @@ pub use webhooks::{MadeWebhook, NewWebhook};
 
 use crate::{
     access::Caller,
+    actor::Actor,
     audit::AuditEntry,
     change::Change,
     event::EventKind,
@@ -400,7 +402,7 @@ impl Service {
             };
             tracing::trace!(
                 device,
-                actor = deed.by.name,
+                actor = %deed.by.actor,
                 function = %deed.function,
                 ?effects,
                 "decided"
@@ -424,7 +426,7 @@ impl Service {
                 .commit(&snapshot, at, changes, Some(record), deed.bulk)
                 .await?
             {
-                tracing::debug!(actor = deed.by.name, "committed");
+                tracing::debug!(actor = %deed.by.actor, "committed");
                 return Ok(decided);
             }
         }
@@ -479,7 +481,7 @@ impl Service {
         let is_news = audit.is_some();
         let is_by_agent = audit
             .as_ref()
-            .is_some_and(|it| it.entry.actor == Caller::AGENT);
+            .is_some_and(|it| it.entry.is_by(&Actor::Agent));
         let known = snapshot.pending.iter().chain(&snapshot.latest);
         let tally = Tally::of(&changes, known);
         let is_event = changes.iter().any(|it| EventKind::of(it).is_some());

@@ -383,7 +383,7 @@ impl Service {
             let plugin = places.active.plugin.digest();
             tracing::info!(
                 plugin,
-                actor = by.name,
+                actor = %by.actor,
                 action,
                 detail,
                 "the choice of the plugin"

@@ -46,14 +46,15 @@ pub struct HeldCommand {
     pub command: CommandId,
 }
 
-/// What becomes of the held commands.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-enum HeldDecision {
-    /// They are delivered.
-    Release,
-    /// They are cancelled.
-    Cancel,
+mdm_contract::words! {
+    /// What becomes of the held commands.
+    #[derive(ToSchema)]
+    HeldDecision {
+        /// They are delivered.
+        Release = "release",
+        /// They are cancelled.
+        Cancel = "cancel",
+    }
 }
 
 impl HeldCommands {

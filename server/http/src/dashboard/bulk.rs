@@ -110,7 +110,7 @@ fn counts(progress: &BulkProgress) -> Markup {
 
 /// What this user can do with it now.
 fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option<Markup> {
-    let is_own = bulk.requested_by == signed_in.caller.name;
+    let is_own = bulk.requested_by == signed_in.caller.actor;
     let is_over = bulk.state.is_over();
     let can_cancel = signed_in.may(Permission::ChangePassword)
         && (!is_over || progress.pending > 0)
@@ -133,7 +133,7 @@ fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option
     Some(html! {
         section .card .wide aria-labelledby="actions-title" {
             h2 #actions-title { "What can be done" }
-            @if waits && bulk.principal == signed_in.caller.name {
+            @if waits && bulk.principal == signed_in.caller.actor {
                 p { "Somebody else has to approve it, because it is for so many devices." }
             } @else if waits && signed_in.may(Permission::Approve) {
                 (post("approve", html! { button .primary type="submit" { "Approve" } }))
