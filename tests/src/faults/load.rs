@@ -4,10 +4,7 @@ use super::{
     caller::Caller,
     record::{KeyedRequest, Record},
 };
-use crate::{
-    checker::{Answer, History, Wish},
-    lab::http_client,
-};
+use crate::checker::{Answer, History, Wish};
 use anyhow::ensure;
 use fastrand::Rng;
 use mdm_contract::words::CommandId;

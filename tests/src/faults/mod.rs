@@ -29,10 +29,6 @@ use crate::{checker::Violation, lab::program};
 use anyhow::{bail, ensure};
 use fault::Fault;
 use stage::Stage;
-use std::{
-    fmt::{self, Display, Formatter},
-    str::FromStr,
-};
 
 /// How many rounds have one stage: then another one is set up, with the next seed.
 const ROUNDS_OF_STAGE: u32 = 25;
