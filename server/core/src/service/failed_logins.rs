@@ -7,10 +7,10 @@
 use super::Service;
 use crate::{access::Caller, actor::Actor, audit::AuditEntry, limiter::network};
 use mdm_contract::time::{self, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::{sync::Notify, time::timeout};
@@ -69,7 +69,7 @@ pub(super) struct FailedLogins {
 
 impl FailedLogins {
     fn lock(&self) -> MutexGuard<'_, HashMap<FailedLogin, Count>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock()
     }
 
     /// Counts a failure.

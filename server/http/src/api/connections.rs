@@ -6,11 +6,12 @@ use mdm_server_core::{
     limiter::network,
     metrics::{Counted, Metrics},
 };
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -142,7 +143,7 @@ impl ConnectionLimiter {
             true => most,
             false => most_per_address,
         };
-        let taken = lock(&self.taken).take(address, most, most_of_it);
+        let taken = self.taken.lock().take(address, most, most_of_it);
         let is_reserved = taken.is_err();
         if let Err(full) = taken {
             match full {
@@ -153,7 +154,7 @@ impl ConnectionLimiter {
                 }
             };
             let (most, per_address) = (RESERVED_CONNECTIONS, RESERVED_PER_ADDRESS);
-            lock(&self.reserved).take(address, most, per_address).ok()?;
+            self.reserved.lock().take(address, most, per_address).ok()?;
         }
         Some(Permit {
             limiter: Arc::clone(self),
@@ -164,17 +165,13 @@ impl ConnectionLimiter {
     }
 }
 
-fn lock(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
-    taken.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Drop for Permit {
     fn drop(&mut self) {
         let taken = match self.is_reserved {
             true => &self.limiter.reserved,
             false => &self.limiter.taken,
         };
-        lock(taken).give_back(self.address);
+        taken.lock().give_back(self.address);
     }
 }
 
@@ -215,8 +212,8 @@ mod tests {
         drop(first);
         assert!(take("10.0.0.1").is_some());
         drop((second, other));
-        assert!(lock(&limiter.taken).by_address.is_empty());
-        assert!(lock(&limiter.reserved).by_address.is_empty());
+        assert!(limiter.taken.lock().by_address.is_empty());
+        assert!(limiter.reserved.lock().by_address.is_empty());
     }
 
     #[test]
