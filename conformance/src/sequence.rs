@@ -2,13 +2,13 @@
 //! the model. A sequence that fails is shrunk to a short one that still does.
 
 use super::{
-    Thoroughness,
     call::{Answer, Call, SENT},
     judge::{self, Breach, matches, refusal},
     model::{Facts, World, name, settle},
     own_rule,
     situation::Situation,
     step::{Step, prepare, step},
+    thoroughness::Thoroughness,
 };
 use mdm_contract::{
     decisions::{Command, Status},

@@ -3,7 +3,7 @@
 
 use crate::{
     time::{self, Timestamp},
-    word::words,
+    word::contract_words,
     words::{Action, CommandId, Condition, Failure, ManagementMode, Outcome, Policy, ResetOptions},
 };
 use serde::{Deserialize, Serialize};
@@ -176,7 +176,7 @@ pub struct NewCommand {
     pub expires_at: Option<Timestamp>,
 }
 
-words! {
+contract_words! {
     /// The characters that a password rule asks for.
     Characters {
         /// Digits 0–9 and nothing else.
@@ -303,7 +303,7 @@ pub enum Refusal {
     Other(String),
 }
 
-words! {
+contract_words! {
     /// What the plugin made of a report.
     ReportEffect {
         /// The command got its outcome.
@@ -447,7 +447,7 @@ pub enum Note {
     Other(String),
 }
 
-words! {
+contract_words! {
     /// What to do about a verdict other than success.
     Remedy {
         /// Ask the user to unlock the device once.

@@ -1,28 +1,41 @@
-//! How a word of the contract is written: the same in Rust, in JSON and, with the feature `component`,
-//! in WIT.
+//! Enums without payload, and the text that each case is written as: the same in Rust, in JSON, in a store and on the
+//! command line.
 
-/// An enum of words without payload, written the same in JSON and in the contract.
+/// Defines enums without payload from their cases and texts. They get `ALL`, `word`, `Display` and `FromStr`, and are
+/// written as their texts in JSON. The crate that uses the macro needs `serde`.
+///
+/// ```
+/// mdm_contract::words! {
+///     /// Where a light stands.
+///     Light {
+///         /// Stop.
+///         Red = "red",
+///         /// Go.
+///         Green = "green",
+///     }
+/// }
+/// assert_eq!(Light::Green.to_string(), "green");
+/// assert_eq!("red".parse::<Light>().unwrap(), Light::Red);
+/// assert_eq!("blue".parse::<Light>().unwrap_err().to_string(), "`blue` is not one of: red, green");
+/// ```
+#[macro_export]
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$case_about:meta])* $case:ident = $word:tt,)* }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        #[cfg_attr(feature = "component", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(enum))]
-        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-        #[repr(u8)]
         pub enum $name {
             $(
                 $(#[$case_about])*
                 #[serde(rename = $word)]
-                #[cfg_attr(feature = "component", component(name = $word))]
                 $case,
             )*
         }
 
         impl $name {
-            /// All of them, in the contract's order.
-            pub const ALL: &[Self] = &[$(Self::$case),*];
+            /// All of them, in their order.
+            pub const ALL: [Self; [$(Self::$case),*].len()] = [$(Self::$case),*];
 
-            /// The word as the contract writes it.
+            /// Its text.
             pub fn word(self) -> &'static str {
                 match self {
                     $(Self::$case => $word,)*
@@ -51,14 +64,33 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
 
-/// A word that the contract does not know in this place.
-#[derive(Debug, thiserror::Error)]
-#[error("unknown word `{word}`: expected one of {known}")]
+/// Enums of the contract: with the feature `component`, they are written the same in WIT.
+macro_rules! contract_words {
+    ($(#[$about:meta])* $name:ident { $($(#[$case_about:meta])* $case:ident = $word:tt,)* }) => {
+        $crate::words! {
+            $(#[$about])*
+            #[cfg_attr(feature = "component", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(enum))]
+            #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+            #[repr(u8)]
+            $name {
+                $(
+                    $(#[$case_about])*
+                    #[cfg_attr(feature = "component", component(name = $word))]
+                    $case = $word,
+                )*
+            }
+        }
+    };
+}
+pub(crate) use contract_words;
+
+/// A text that is none of an enum's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{word}` is not one of: {known}")]
 pub struct UnknownWord {
-    /// What was given.
+    /// The text.
     pub word: String,
-    /// What would do, separated by commas.
+    /// The texts of the enum, separated by commas.
     pub known: String,
 }

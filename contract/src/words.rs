@@ -3,7 +3,7 @@
 //! their form as component-model types. A plugin that does not agree with them is refused when it is
 //! loaded.
 
-use crate::word::words;
+use crate::word::contract_words;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "component")]
 use wasmtime::component::{ComponentType, Lift, Lower};
@@ -11,7 +11,7 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 /// The id of a command: a UUID v7 in its hyphenated, lower-case form.
 pub type CommandId = String;
 
-words! {
+contract_words! {
     /// How the organisation manages the device.
     ManagementMode {
         /// The agent owns the whole device.
@@ -23,7 +23,7 @@ words! {
     }
 }
 
-words! {
+contract_words! {
     /// The state of the reset token that Android 8.0 (API 26) and later ask for.
     TokenState {
         /// Not set, or lost by a reboot before the user confirmed it.
@@ -37,7 +37,7 @@ words! {
     }
 }
 
-words! {
+contract_words! {
     /// Android's classes of password quality, weakest first.
     Quality {
         /// Any password, or none.
@@ -65,7 +65,7 @@ impl Quality {
     }
 }
 
-words! {
+contract_words! {
     /// Android's classes of password complexity (API 31 and later), weakest first.
     Complexity {
         /// No requirement.
@@ -79,7 +79,7 @@ words! {
     }
 }
 
-words! {
+contract_words! {
     /// What a command orders.
     Action {
         /// Set the password.

@@ -6,9 +6,3 @@ wit_bindgen::generate!({
     generate_all,
     pub_export_macro: true,
 });
-
-// Natively the crate serves tests and benches, which have no use for a component's exports.
-#[cfg(all(target_family = "wasm", feature = "export"))]
-export!(Plugin with_types_in self);
-#[cfg(all(target_family = "wasm", feature = "export"))]
-use crate::component::Plugin;

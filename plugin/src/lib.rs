@@ -11,3 +11,12 @@ pub mod component;
 mod memory;
 pub mod own_rule;
 pub mod rules;
+
+// Natively the crate serves tests and benches, which have no use for a component's exports.
+#[cfg(all(target_family = "wasm", feature = "export"))]
+#[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
+mod export {
+    use crate::component::Plugin;
+
+    crate::bindings::export!(Plugin with_types_in crate::bindings);
+}

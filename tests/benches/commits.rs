@@ -6,8 +6,8 @@
 use hyper::Method;
 use mdm_tests::load::{
     connection::{Connection, by_admin, send_all},
-    database::Database,
-    fleet::{Fleet, GROUP, reset},
+    database::{Database, GROUP},
+    fleet::{Fleet, reset},
     mix,
 };
 use rusqlite::{Connection as Sqlite, TransactionBehavior, params_from_iter, types::Value};

@@ -7,13 +7,14 @@ use crate::{
 };
 use anyhow::{Context as _, bail, ensure};
 use mdm_agent_protocol::broker::BrokerUrl;
+use parking_lot::Mutex;
 use rumqttc::{AsyncClient, Event, EventLoop, Packet, PublishOptions, QoS};
 use std::{
     fs::{self, File},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -204,7 +205,7 @@ impl Broker {
             let _client = client;
             while let Ok(event) = events.poll().await {
                 if let Event::Incoming(Packet::Publish(message)) = event {
-                    lock(&noted).push(Message {
+                    noted.lock().push(Message {
                         topic: String::from_utf8_lossy(&message.topic).into_owned(),
                         payload: message.payload.to_vec(),
                     });
@@ -252,7 +253,7 @@ impl Drop for Broker {
 impl Listener {
     /// What was heard so far.
     pub fn heard(&self) -> Vec<Message> {
-        lock(&self.heard).clone()
+        self.heard.lock().clone()
     }
 }
 
@@ -283,8 +284,4 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 fn shown(path: &Path) -> std::path::Display<'_> {
     path.display()
-}
-
-fn lock(heard: &Mutex<Vec<Message>>) -> std::sync::MutexGuard<'_, Vec<Message>> {
-    heard.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,22 +7,14 @@
 // Natively nothing calls a component.
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
+mod bindings;
 mod component;
 mod own_rule;
 #[allow(dead_code, unused_imports)]
 mod rules;
 
-mod bindings {
-    wit_bindgen::generate!({
-        path: "wit",
-        world: "password-plugin",
-        additional_derives: [PartialEq, Eq],
-        generate_all,
-    });
-
-    // Natively there is no host to export to.
-    #[cfg(target_family = "wasm")]
-    export!(Plugin with_types_in self);
-    #[cfg(target_family = "wasm")]
-    use crate::component::Plugin;
-}
+// Natively there is no host to export to.
+#[cfg(target_family = "wasm")]
+bindings::export!(Plugin with_types_in bindings);
+#[cfg(target_family = "wasm")]
+use component::Plugin;

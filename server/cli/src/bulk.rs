@@ -1,6 +1,6 @@
 //! `mdm-server bulk`: resets and removes for all devices of a group.
 
-use super::{Client, Host, password::Options, prompt, show_bulk};
+use super::{client::Client, host::Host, password::Options, prompt, show_bulk};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use mdm_contract::words::{Action, ResetOptions};

@@ -1,6 +1,6 @@
 //! Asking a host over its API.
 
-use super::Host;
+use super::host::Host;
 use anyhow::{Context as _, anyhow, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use mdm_agent_protocol::sync::Problem;

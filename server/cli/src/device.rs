@@ -1,6 +1,6 @@
 //! `mdm-server device`.
 
-use super::{Client, Host, show};
+use super::{client::Client, host::Host, show};
 use clap::{Args, Subcommand};
 use mdm_contract::words::ManagementMode;
 use mdm_server_core::store::{FleetSummary, Group, StatusWord};

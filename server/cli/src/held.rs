@@ -1,6 +1,6 @@
 //! `mdm-server held`: commands from before a restore.
 
-use super::{Client, Host};
+use super::{client::Client, host::Host};
 use clap::Subcommand;
 use mdm_contract::time;
 use mdm_server_http::api::held_commands::HeldCommands;

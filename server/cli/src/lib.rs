@@ -8,6 +8,7 @@ mod device;
 mod files;
 mod folder;
 mod held;
+mod host;
 mod host_key;
 mod limits;
 mod listening;
@@ -26,9 +27,8 @@ mod user;
 mod waking;
 mod webhook;
 
-use clap::{Args, Parser, Subcommand};
-use client::Client;
-use std::{path::PathBuf, time::Duration};
+use clap::{Parser, Subcommand};
+use std::time::Duration;
 
 /// Sets, resets and removes the lock-screen passwords of managed Android devices.
 #[derive(Parser)]
@@ -79,29 +79,6 @@ enum Command {
     /// Say who is told of changes.
     #[command(subcommand)]
     Webhook(webhook::Webhook),
-}
-
-/// Which host to ask, as whom, and how to print what it says.
-#[derive(Args, Clone)]
-struct Host {
-    /// The host's address.
-    #[arg(
-        long,
-        env = "MDM_URL",
-        default_value = "http://127.0.0.1:7878",
-        global = true
-    )]
-    url: String,
-    /// A file with the admin's token. Without it, the token is taken from MDM_TOKEN.
-    #[arg(long, env = "MDM_TOKEN_FILE", global = true)]
-    token_file: Option<PathBuf>,
-    /// A PEM file with the certificate of the authority that vouches for the host, if the system doesn't
-    /// know it.
-    #[arg(long, env = "MDM_CA_FILE", global = true)]
-    ca_file: Option<PathBuf>,
-    /// Print JSON, for scripts.
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 impl Cli {

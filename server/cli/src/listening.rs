@@ -6,9 +6,9 @@ use clap::Args;
 use ipnet::IpNet;
 use mdm_server_core::{metrics::Metrics, public_url::PublicUrl, supervisor::Supervisor};
 use mdm_server_http::api::{
-    ProxyHeader, TrustedProxies,
+    LimitedListener, ProxyHeader, TrustedProxies,
     certificate::Certificate,
-    connections::{ConnectionLimits, LimitedListener, RESERVED_CONNECTIONS},
+    connections::{ConnectionLimits, RESERVED_CONNECTIONS},
     serving::{self, Times},
     tls::{self, TlsListener},
 };

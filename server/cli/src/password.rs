@@ -1,6 +1,6 @@
 //! `mdm-server password`. What a request would come to is shown before it is confirmed.
 
-use super::{Client, Host, prompt, show};
+use super::{client::Client, host::Host, prompt, show};
 use clap::{Args, Subcommand};
 use mdm_contract::{
     decisions::{DeviceOutlook, Terms},

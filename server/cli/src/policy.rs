@@ -1,6 +1,6 @@
 //! `mdm-server policy`.
 
-use super::{Client, Host, show};
+use super::{client::Client, host::Host, show};
 use clap::{Args, Subcommand};
 use mdm_contract::words::{self, Complexity, Quality, Requirement};
 use mdm_server_http::api::model::DeviceView;

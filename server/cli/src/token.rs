@@ -1,6 +1,6 @@
 //! `mdm-server token`.
 
-use super::{Client, Host, show};
+use super::{client::Client, host::Host, show};
 use clap::Subcommand;
 use mdm_server_core::access::Permission;
 use mdm_server_http::api::model::{ApiTokenView, NewApiTokenView};

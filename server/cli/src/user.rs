@@ -1,6 +1,6 @@
 //! `mdm-server user`.
 
-use super::{Client, Host, show};
+use super::{client::Client, host::Host, show};
 use clap::{Args, Subcommand};
 use mdm_server_core::access::Role;
 use mdm_server_http::api::model::{InvitationView, UserView};

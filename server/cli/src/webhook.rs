@@ -1,6 +1,6 @@
 //! `mdm-server webhook`.
 
-use super::{Client, Host, show};
+use super::{client::Client, host::Host, show};
 use anyhow::bail;
 use clap::Subcommand;
 use mdm_server_core::{event::EventKind, store::AttemptResult};

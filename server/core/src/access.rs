@@ -1,99 +1,51 @@
 //! Who calls, and what they may do. A user has a role, a token has permissions of its own, and both may be
 //! limited to groups of devices; what a call is checked against is the same for both: a [`Caller`].
 
-use crate::idempotency::IdempotencyKey;
+use crate::{actor::Actor, idempotency::IdempotencyKey};
 use mdm_contract::decisions::Device;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
 use utoipa::ToSchema;
 
-/// One thing that a caller may do.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Permission {
-    /// See devices, their status, their history and what a request would come to.
-    See,
-    /// Reset and remove passwords, and cancel pending commands.
-    ChangePassword,
-    /// Approve what somebody else has asked for.
-    Approve,
-    /// Enroll and revoke devices, and apply policies.
-    ManageDevices,
-    /// Read the whole audit trail.
-    SeeAudit,
-    /// Read the metrics.
-    SeeMetrics,
-    /// Choose which plugin decides.
-    ManagePlugins,
-    /// Say who is told of changes.
-    ManageWebhooks,
-    /// Say who may call: users and tokens.
-    ManageUsers,
+mdm_contract::words! {
+    /// One thing that a caller may do.
+    #[derive(utoipa::ToSchema)]
+    Permission {
+        /// See devices, their status, their history and what a request would come to.
+        See = "see",
+        /// Reset and remove passwords, and cancel pending commands.
+        ChangePassword = "change-password",
+        /// Approve what somebody else has asked for.
+        Approve = "approve",
+        /// Enroll and revoke devices, and apply policies.
+        ManageDevices = "manage-devices",
+        /// Read the whole audit trail.
+        SeeAudit = "see-audit",
+        /// Read the metrics.
+        SeeMetrics = "see-metrics",
+        /// Choose which plugin decides.
+        ManagePlugins = "manage-plugins",
+        /// Say who is told of changes.
+        ManageWebhooks = "manage-webhooks",
+        /// Say who may call: users and tokens.
+        ManageUsers = "manage-users",
+    }
 }
 
-/// What a user is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Sees.
-    Viewer,
-    /// Sees, and resets and removes passwords.
-    Helpdesk,
-    /// May do everything.
-    Admin,
-}
-
-/// A word that is none of those expected.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not one of: {1}")]
-pub struct NoSuchWord(String, String);
-
-impl NoSuchWord {
-    /// The one of all these that is written so.
-    pub fn find<T: Copy>(
-        all: &[T],
-        word: impl Fn(T) -> &'static str,
-        text: &str,
-    ) -> Result<T, Self> {
-        let found = all.iter().copied().find(|it| word(*it) == text);
-        found.ok_or_else(|| {
-            let words: Vec<&str> = all.iter().map(|it| word(*it)).collect();
-            Self(text.to_owned(), words.join(", "))
-        })
+mdm_contract::words! {
+    /// What a user is there for.
+    #[derive(utoipa::ToSchema)]
+    Role {
+        /// Sees.
+        Viewer = "viewer",
+        /// Sees, and resets and removes passwords.
+        Helpdesk = "helpdesk",
+        /// May do everything.
+        Admin = "admin",
     }
 }
 
 impl Permission {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::See,
-        Self::ChangePassword,
-        Self::Approve,
-        Self::ManageDevices,
-        Self::SeeAudit,
-        Self::SeeMetrics,
-        Self::ManagePlugins,
-        Self::ManageWebhooks,
-        Self::ManageUsers,
-    ];
-
-    /// As JSON, scopes and texts call it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::See => "see",
-            Self::ChangePassword => "change-password",
-            Self::Approve => "approve",
-            Self::ManageDevices => "manage-devices",
-            Self::SeeAudit => "see-audit",
-            Self::SeeMetrics => "see-metrics",
-            Self::ManagePlugins => "manage-plugins",
-            Self::ManageWebhooks => "manage-webhooks",
-            Self::ManageUsers => "manage-users",
-        }
-    }
-
     /// What it allows, in plain words: «may …».
     pub fn meaning(self) -> &'static str {
         match self {
@@ -111,18 +63,6 @@ impl Permission {
 }
 
 impl Role {
-    /// All of them, from the least to the most.
-    pub const ALL: [Self; 3] = [Self::Viewer, Self::Helpdesk, Self::Admin];
-
-    /// As JSON and texts call it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Helpdesk => "helpdesk",
-            Self::Admin => "admin",
-        }
-    }
-
     /// What it is there for, in plain words.
     pub fn meaning(self) -> &'static str {
         match self {
@@ -139,34 +79,6 @@ impl Role {
             Self::Helpdesk => [Permission::See, Permission::ChangePassword].into(),
             Self::Admin => Permission::ALL.into(),
         }
-    }
-}
-
-impl fmt::Display for Permission {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl FromStr for Permission {
-    type Err = NoSuchWord;
-
-    fn from_str(text: &str) -> Result<Self, NoSuchWord> {
-        NoSuchWord::find(&Self::ALL, Self::word, text)
-    }
-}
-
-impl FromStr for Role {
-    type Err = NoSuchWord;
-
-    fn from_str(text: &str) -> Result<Self, NoSuchWord> {
-        NoSuchWord::find(&Self::ALL, Self::word, text)
     }
 }
 
@@ -227,10 +139,10 @@ impl fmt::Display for Reach {
 /// Who calls, from where, and what they may do.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// As the audit trail names them: `user alice`, `token backup`, `agent`, `host`.
-    pub name: String,
-    /// For whom the token acts that they call with; none: they are no token.
-    pub behind: Option<String>,
+    /// Who calls.
+    pub actor: Actor,
+    /// For whom a token acts. `None` if the caller acts for themselves.
+    pub on_behalf_of: Option<Actor>,
     /// The address that the call comes from, where it comes by network.
     pub address: Option<IpAddr>,
     /// What they may do.
@@ -248,7 +160,7 @@ pub enum Forbidden {
     #[error("{who} may not {}: this needs the permission `{needed}`", needed.meaning())]
     Permission {
         /// The caller.
-        who: String,
+        who: Actor,
         /// What is missing.
         needed: Permission,
     },
@@ -256,7 +168,7 @@ pub enum Forbidden {
     #[error("{who} is not responsible for {what}, only for: {reach}")]
     Reach {
         /// The caller.
-        who: String,
+        who: Actor,
         /// To what.
         what: String,
         /// What the caller is responsible for.
@@ -266,17 +178,17 @@ pub enum Forbidden {
     #[error(
         "{0} can't give or take what {0} may not do, or for more devices than {0} is responsible for"
     )]
-    Grant(String),
+    Grant(Actor),
     /// Nobody may approve what they have asked for themselves.
     #[error(
         "{0} has asked for this, or owns the token that has, so somebody else has to approve it"
     )]
-    OwnRequest(String),
+    OwnRequest(Actor),
     /// No program approves anything.
     #[error(
         "{0} is no user: somebody who signs in has to approve it, on the dashboard's page of the bulk"
     )]
-    NoUser(String),
+    NoUser(Actor),
     /// Who has asked for this has lost the right to.
     #[error(
         "{requested_by} has asked for this, and may no longer change passwords in group {group}: the user or the \
@@ -284,7 +196,7 @@ pub enum Forbidden {
     )]
     Withdrawn {
         /// Who has asked.
-        requested_by: String,
+        requested_by: Actor,
         /// For which devices.
         group: String,
     },
@@ -292,30 +204,27 @@ pub enum Forbidden {
     #[error("{requested_by} has asked for this, and only they may do that, not {who}")]
     OthersRequest {
         /// The caller.
-        who: String,
+        who: Actor,
         /// Who has asked.
-        requested_by: String,
+        requested_by: Actor,
     },
 }
 
 impl Caller {
-    /// The host itself, where the clock makes it act.
+    /// The server itself, where the clock makes it act.
     pub fn host() -> Self {
-        Self::all_powerful("host")
+        Self::all_powerful(Actor::System)
     }
-
-    /// What an agent is called.
-    pub const AGENT: &str = "agent";
 
     /// An agent, on its own device: what it may do is decided by its key.
     pub fn agent() -> Self {
-        Self::all_powerful(Self::AGENT)
+        Self::all_powerful(Actor::Agent)
     }
 
-    fn all_powerful(name: &str) -> Self {
+    fn all_powerful(actor: Actor) -> Self {
         Self {
-            name: name.to_owned(),
-            behind: None,
+            actor,
+            on_behalf_of: None,
             address: None,
             permissions: Permission::ALL.into(),
             reach: Reach::ALL,
@@ -332,21 +241,25 @@ impl Caller {
     }
 
     /// Who is behind the call: a token acts for its owner.
-    pub fn principal(&self) -> &str {
-        self.behind.as_ref().unwrap_or(&self.name)
+    pub fn principal(&self) -> &Actor {
+        self.on_behalf_of.as_ref().unwrap_or(&self.actor)
     }
 
-    /// The user who calls, or for whom the token acts. None: nobody who signs in is behind the call.
+    /// The user who calls, or for whom the token acts. Returns `None` if no user is behind the call.
     pub fn user(&self) -> Option<&str> {
-        self.principal().strip_prefix("user ")
+        self.principal().user()
     }
 
-    /// Lets a call through by which a person approves what somebody else is behind.
-    pub fn check_approval(&self, principal: &str) -> Result<(), Forbidden> {
-        match self.name.starts_with("user ") {
-            false => Err(Forbidden::NoUser(self.name.clone())),
-            true if self.name == principal => Err(Forbidden::OwnRequest(self.name.clone())),
-            true => Ok(()),
+    /// Checks that a person approves what somebody else is behind.
+    pub fn check_approval(&self, principal: &Actor) -> Result<(), Forbidden> {
+        match &self.actor {
+            Actor::User(_) if self.actor == *principal => {
+                Err(Forbidden::OwnRequest(self.actor.clone()))
+            }
+            Actor::User(_) => Ok(()),
+            Actor::Token(_) | Actor::Agent | Actor::System | Actor::Stranger => {
+                Err(Forbidden::NoUser(self.actor.clone()))
+            }
         }
     }
 
@@ -360,7 +273,7 @@ impl Caller {
         match self.may(needed) {
             true => Ok(()),
             false => Err(Forbidden::Permission {
-                who: self.name.clone(),
+                who: self.actor.clone(),
                 needed,
             }),
         }
@@ -403,13 +316,13 @@ impl Caller {
         };
         match is_within && permissions.is_subset(&self.permissions) {
             true => Ok(()),
-            false => Err(Forbidden::Grant(self.name.clone())),
+            false => Err(Forbidden::Grant(self.actor.clone())),
         }
     }
 
     fn out_of_reach(&self, what: String) -> Forbidden {
         Forbidden::Reach {
-            who: self.name.clone(),
+            who: self.actor.clone(),
             what,
             reach: self.reach.clone(),
         }

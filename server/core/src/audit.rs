@@ -1,7 +1,7 @@
 //! The audit trail: who did what to which device, when, by which plugin. Its lines are a chain: each has a digest of
 //! itself and of the line before, so one that was removed, changed or put in shows.
 
-use crate::access::Caller;
+use crate::{access::Caller, actor::Actor};
 use mdm_contract::{
     time::{self, Timestamp},
     words::CommandId,
@@ -40,7 +40,7 @@ impl AuditEntry {
     pub fn new(at: Timestamp, by: &Caller, action: &str) -> Self {
         Self {
             at,
-            actor: by.name.clone(),
+            actor: by.actor.to_string(),
             address: by.address.map(|address| address.to_string()),
             action: action.to_owned(),
             device: None,
@@ -48,6 +48,11 @@ impl AuditEntry {
             detail: None,
             plugin: None,
         }
+    }
+
+    /// Whether this actor did it.
+    pub fn is_by(&self, actor: &Actor) -> bool {
+        self.actor == actor.to_string()
     }
 }
 

@@ -1,98 +1,44 @@
 //! What is told of changes: each change of a status is an event, and who wants to know is told of it by a webhook.
 //! An event says what the API says of the same thing, and no secret is in it.
 
-use crate::{access::NoSuchWord, change::Change};
+use crate::change::Change;
 use mdm_contract::{
     decisions::{Command, PolicyOverride},
     time::{self, Timestamp},
     words::{Failure, Outcome, Policy},
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
-/// What has happened.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
-)]
-pub enum EventKind {
-    /// A command was made.
-    #[serde(rename = "command.pending")]
-    CommandPending,
-    /// A command was carried out.
-    #[serde(rename = "command.success")]
-    CommandSuccess,
-    /// The device could not carry a command out.
-    #[serde(rename = "command.failed")]
-    CommandFailed,
-    /// An admin cancelled a command.
-    #[serde(rename = "command.cancelled")]
-    CommandCancelled,
-    /// The time of a command was over.
-    #[serde(rename = "command.expired")]
-    CommandExpired,
-    /// A later command replaced one.
-    #[serde(rename = "command.superseded")]
-    CommandSuperseded,
-    /// A device said what became of a command that had been settled otherwise.
-    #[serde(rename = "command.late-outcome")]
-    CommandLateOutcome,
-    /// The policy of a device is overridden from now on.
-    #[serde(rename = "policy.overridden")]
-    PolicyOverridden,
-    /// The override of a device's policy has ended.
-    #[serde(rename = "policy.enforced")]
-    PolicyEnforced,
-    /// A device enrolled.
-    #[serde(rename = "device.enrolled")]
-    DeviceEnrolled,
-    /// An admin revoked a device.
-    #[serde(rename = "device.revoked")]
-    DeviceRevoked,
+mdm_contract::words! {
+    /// What has happened.
+    #[derive(utoipa::ToSchema)]
+    EventKind {
+        /// A command was made.
+        CommandPending = "command.pending",
+        /// A command was carried out.
+        CommandSuccess = "command.success",
+        /// The device could not carry a command out.
+        CommandFailed = "command.failed",
+        /// An admin cancelled a command.
+        CommandCancelled = "command.cancelled",
+        /// The time of a command was over.
+        CommandExpired = "command.expired",
+        /// A later command replaced one.
+        CommandSuperseded = "command.superseded",
+        /// A device said what became of a command that had been settled otherwise.
+        CommandLateOutcome = "command.late-outcome",
+        /// The policy of a device is overridden from now on.
+        PolicyOverridden = "policy.overridden",
+        /// The override of a device's policy has ended.
+        PolicyEnforced = "policy.enforced",
+        /// A device enrolled.
+        DeviceEnrolled = "device.enrolled",
+        /// An admin revoked a device.
+        DeviceRevoked = "device.revoked",
+    }
 }
 
 impl EventKind {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::CommandPending,
-        Self::CommandSuccess,
-        Self::CommandFailed,
-        Self::CommandCancelled,
-        Self::CommandExpired,
-        Self::CommandSuperseded,
-        Self::CommandLateOutcome,
-        Self::PolicyOverridden,
-        Self::PolicyEnforced,
-        Self::DeviceEnrolled,
-        Self::DeviceRevoked,
-    ];
-
-    /// As JSON and texts call it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::CommandPending => "command.pending",
-            Self::CommandSuccess => "command.success",
-            Self::CommandFailed => "command.failed",
-            Self::CommandCancelled => "command.cancelled",
-            Self::CommandExpired => "command.expired",
-            Self::CommandSuperseded => "command.superseded",
-            Self::CommandLateOutcome => "command.late-outcome",
-            Self::PolicyOverridden => "policy.overridden",
-            Self::PolicyEnforced => "policy.enforced",
-            Self::DeviceEnrolled => "device.enrolled",
-            Self::DeviceRevoked => "device.revoked",
-        }
-    }
-
     /// What has happened, in plain words.
     pub fn meaning(self) -> &'static str {
         match self {
@@ -129,20 +75,6 @@ impl EventKind {
             Change::Revoke => Some(Self::DeviceRevoked),
             Change::SetPolicy(_) | Change::RotateKeys { .. } | Change::Tell(_) => None,
         }
-    }
-}
-
-impl fmt::Display for EventKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl FromStr for EventKind {
-    type Err = NoSuchWord;
-
-    fn from_str(text: &str) -> Result<Self, NoSuchWord> {
-        NoSuchWord::find(&Self::ALL, Self::word, text)
     }
 }
 

@@ -31,9 +31,9 @@ pub struct IdempotencyKey {
 
 impl IdempotencyKey {
     /// A key of a request that was not looked up yet.
-    pub fn new(caller: &str, key: String, request: [u8; 32], origin: KeyOrigin) -> Self {
+    pub fn new(caller: String, key: String, request: [u8; 32], origin: KeyOrigin) -> Self {
         Self {
-            caller: caller.to_owned(),
+            caller,
             key,
             request,
             origin,

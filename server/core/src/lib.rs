@@ -4,6 +4,7 @@
 //! which know nothing of each other; above it the API, the dashboard and the command line, in crates of their own.
 
 pub mod access;
+pub mod actor;
 pub mod audit;
 pub mod bounds;
 pub mod change;

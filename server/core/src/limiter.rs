@@ -6,14 +6,12 @@ use governor::{
     Quota, RateLimiter, clock::DefaultClock, middleware::StateInformationMiddleware,
     state::keyed::DefaultKeyedStateStore,
 };
+use parking_lot::Mutex;
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 /// How many calls pass before callers that have long been quiet are forgotten.
@@ -71,7 +69,7 @@ impl Limiter {
         let caller = caller.to_owned();
         let left = self.callers.check_key(&caller).ok()?;
         if self.is_shared.load(Ordering::Relaxed) {
-            let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut untold = self.untold.lock();
             *untold.entry(caller).or_default() += 1;
         }
         Some(left.remaining_burst_capacity())
@@ -84,7 +82,7 @@ impl Limiter {
 
     /// What others were not told of yet.
     pub fn untold(&self) -> Vec<CallCount> {
-        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut untold = self.untold.lock();
         let counts = untold.drain().map(|(caller, calls)| CallCount {
             limit: self.name.to_owned(),
             caller,

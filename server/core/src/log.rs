@@ -1,9 +1,7 @@
 //! Keeps the log short where the same happens again and again.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use parking_lot::Mutex;
+use std::time::{Duration, Instant};
 
 /// Lets one line through in a while, and counts those that it holds back: a store that fails fails every call, and a line
 /// for each would fill the disk.
@@ -40,7 +38,7 @@ impl LogThrottle {
     }
 
     fn admit_at(&self, now: Instant) -> Option<u64> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if state.last.is_some_and(|last| now < last + self.interval) {
             state.held_back += 1;
             return None;

@@ -1,10 +1,11 @@
 //! Background tasks: the supervisor starts each again that panics or ends, and tells which of them keeps failing.
 
 use crate::metrics::TaskMetrics;
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -184,13 +185,13 @@ impl Supervisor {
     }
 
     fn tasks(&self) -> MutexGuard<'_, Vec<Task>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tasks.lock()
     }
 }
 
 impl Health {
     fn runs(&self) -> MutexGuard<'_, Runs> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.runs.lock()
     }
 
     fn starts(&self) {

@@ -4,10 +4,11 @@
 use deadpool_postgres::{ClientWrapper, Object};
 use futures_util::future::join_all;
 use mdm_server_core::store::{Busy, StoreError};
+use parking_lot::Mutex;
 use std::{
     error::Error as _,
     ops::Deref,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::time::timeout;
@@ -25,12 +26,12 @@ pub(super) struct Silence(Arc<Mutex<Option<Instant>>>);
 impl Silence {
     /// Whether a connection that was used at this time may hang.
     pub(super) fn covers(&self, used: Instant) -> bool {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.0.lock();
         last.is_some_and(|last| used <= last)
     }
 
     fn begin(&self) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.lock();
         *last = Some(Instant::now());
     }
 }

@@ -5,10 +5,8 @@ use super::{connection::Ask, rows::signed};
 use crate::connection::failed;
 use crate::rows::Columns as _;
 use mdm_server_core::store::{Lead, StoreError};
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 /// How long a lease lasts after its last renewal: a leader that froze is replaced that much later, and a second.
@@ -92,7 +90,7 @@ impl Lease {
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 }
 

@@ -35,10 +35,7 @@ use mdm_server_core::{metrics::StoreMetrics, supervisor::Supervisor};
 use pool::Pool;
 use replicas::Replica;
 use schema::Comparison;
-use std::{
-    num::NonZeroUsize,
-    sync::{Arc, Mutex},
-};
+use std::{num::NonZeroUsize, sync::Arc};
 use writer::Writer;
 
 /// A store in a PostgreSQL database.
@@ -47,7 +44,7 @@ pub struct PostgresStore {
     writer: Writer,
     replica: Arc<Replica>,
     /// The last comparison of the tables with what this version makes.
-    compared: Mutex<Option<Comparison>>,
+    compared: parking_lot::Mutex<Option<Comparison>>,
 }
 
 impl PostgresStore {
@@ -95,7 +92,7 @@ impl PostgresStore {
             writer: Writer::start(pool.clone(), told, calls_per_commit, metrics, supervisor),
             replica,
             pool,
-            compared: Mutex::default(),
+            compared: parking_lot::Mutex::default(),
         }
     }
 

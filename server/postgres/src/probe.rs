@@ -7,7 +7,7 @@ use super::{
 };
 use async_trait::async_trait;
 use mdm_server_core::store::{Probe, StoreError};
-use std::{sync::PoisonError, time::Duration};
+use std::time::Duration;
 
 /// The longest wait for a free connection: shorter than that of a call, so that the host can tell that its store is busy.
 const WAIT: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ impl PostgresStore {
             let last = last.as_ref().filter(|last| last.is_of(&tables));
             last.map(Comparison::result)
         };
-        if let Some(result) = known(&self.compared.lock().unwrap_or_else(PoisonError::into_inner)) {
+        if let Some(result) = known(&self.compared.lock()) {
             return result;
         }
         let comparison = match schema::is_kept(&reader, &tables).await? {
@@ -34,7 +34,7 @@ impl PostgresStore {
             }
         };
         let result = comparison.result();
-        let mut last = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.compared.lock();
         *last = Some(comparison);
         result
     }

@@ -19,10 +19,11 @@ use mdm_server_core::{
     store::{Changes, Lead, RequestRecord, StoreError},
     supervisor::Supervisor,
 };
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     num::NonZeroUsize,
     ops::Deref,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
@@ -83,7 +84,7 @@ impl Deref for Batch {
 
 impl Batch {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// What the other replicas are told of once it is durable.

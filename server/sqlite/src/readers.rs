@@ -3,11 +3,9 @@
 use super::connect;
 use crate::error::Error;
 use mdm_server_core::store::StoreError;
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, OpenFlags};
-use std::{
-    path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::path::{Path, PathBuf};
 
 /// A pool of read-only connections to one file, which grows with the calls that read at the same time.
 pub(super) struct Readers {
@@ -50,7 +48,7 @@ impl Readers {
     }
 
     fn idle(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock()
     }
 }
 

@@ -7,12 +7,10 @@
 
 use crate::error::Error;
 use mdm_server_core::{metrics::StoreMetrics, store::StoreError, supervisor::Supervisor};
+use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{Receiver, Sender, channel},
-    },
+    sync::mpsc::{Receiver, Sender, channel},
     time::Instant,
 };
 use tokio::sync::oneshot;
@@ -57,7 +55,7 @@ impl Writer {
         let ends = stop.clone();
         let open = Mutex::new((Some(connection), waiting));
         let task = move || {
-            let (kept, waiting) = &mut *open.lock().unwrap_or_else(PoisonError::into_inner);
+            let (kept, waiting) = &mut *open.lock();
             let Some(connection) = kept else {
                 return;
             };

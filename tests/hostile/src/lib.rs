@@ -4,15 +4,7 @@
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
 #[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
-mod bindings {
-    wit_bindgen::generate!({ path: "../../wit", world: "password-plugin", generate_all });
-
-    #[cfg(target_family = "wasm")]
-    export!(Hostile with_types_in self);
-    #[cfg(target_family = "wasm")]
-    use super::Hostile;
-}
-
+mod bindings;
 mod handles;
 mod memory;
 
@@ -35,6 +27,14 @@ use std::{
 };
 
 struct Hostile;
+
+#[cfg(target_family = "wasm")]
+#[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
+mod export {
+    use super::Hostile;
+
+    crate::bindings::export!(Hostile with_types_in crate::bindings);
+}
 
 /// The group of devices of which times are told that no calendar has.
 const FAR_TIMES: &str = "tells-far-times";

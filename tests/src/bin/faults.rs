@@ -1,7 +1,7 @@
 //! Faults, for as long as one likes: `cargo xtask faults [--kind KIND] [--seed SEED] [--rounds ROUNDS]`.
 
 use anyhow::Context as _;
-use mdm_tests::faults::{KINDS, Kind, Plan};
+use mdm_tests::faults::{Kind, Plan};
 use std::{env, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    let (mut kinds, mut seed, mut rounds) = (KINDS.to_vec(), fastrand::u64(..1_000_000), 300);
+    let (mut kinds, mut seed, mut rounds) = (Kind::ALL.to_vec(), fastrand::u64(..1_000_000), 300);
     let mut arguments = env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments

@@ -1,7 +1,7 @@
 //! SIGKILL of the MQTT broker by which agents are told to sync: it knows nothing, and nothing may hang on it.
 
 use super::{
-    Fault,
+    fault::Fault,
     stage::{Setting, Stage},
 };
 use crate::{broker::Broker, counted::Counted, lab::Lab};

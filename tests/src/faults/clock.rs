@@ -1,7 +1,7 @@
 //! Clocks that step back and forward under a host and its agents while they run.
 
 use super::{
-    Fault,
+    fault::Fault,
     stage::{Setting, Stage},
 };
 use crate::{lab::Lab, preload};

@@ -1,6 +1,6 @@
 //! PostgreSQL under two replicas is killed or can't be written for a while, or one of the replicas is killed.
 
-use super::{Fault, fleet::Fleet, stage::Stage};
+use super::{fault::Fault, fleet::Fleet, stage::Stage};
 
 /// SIGKILL of PostgreSQL, or an operator who makes it read-only.
 pub(super) struct Database(Fleet);

@@ -2,7 +2,7 @@
 //! may mount because it runs in a mount namespace of its own.
 
 use super::{
-    Fault,
+    fault::Fault,
     stage::{Setting, Stage},
 };
 use crate::lab::{Lab, text};

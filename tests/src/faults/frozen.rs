@@ -1,6 +1,6 @@
 //! Processes that freeze (SIGSTOP) under load and continue later: one of two replicas, or PostgreSQL.
 
-use super::{Fault, fleet::Fleet, stage::Stage};
+use super::{fault::Fault, fleet::Fleet, stage::Stage};
 use crate::lab::{Device, Lab, Make, http_client};
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};

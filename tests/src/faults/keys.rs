@@ -1,6 +1,6 @@
 //! Idempotency keys that are repeated across kills of the host, also after other admins have reset the device.
 
-use super::{Fault, stage::Stage};
+use super::{fault::Fault, stage::Stage};
 use anyhow::ensure;
 
 /// How many keys are repeated after each kill.

@@ -1,6 +1,6 @@
 //! SIGKILL of host and agents.
 
-use super::{Fault, stage::Stage};
+use super::{fault::Fault, stage::Stage};
 
 /// The host is killed, and starts again.
 pub(super) struct Host;

@@ -1,10 +1,10 @@
 //! The load: clients that reset, remove, replace and cancel, all of them at once, in an order that a seed decides.
 
-use super::record::{KeyedRequest, Record};
-use crate::{
-    checker::{Answer, History, Wish},
-    lab::http_client,
+use super::{
+    caller::Caller,
+    record::{KeyedRequest, Record},
 };
+use crate::checker::{Answer, History, Wish};
 use anyhow::ensure;
 use fastrand::Rng;
 use mdm_contract::words::CommandId;
@@ -22,25 +22,12 @@ use tokio::{runtime::Handle, task::JoinHandle, time::sleep};
 /// How many clients there are for each device: they get in each other's way.
 const CLIENTS: u64 = 2;
 
-/// The longest that a client waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(6);
-
 /// The longest that a client pauses between two requests, in milliseconds.
 const LONGEST_PAUSE: u64 = 60;
 
 /// How often a request with an idempotency key is sent again when its answer was lost, with so long a pause.
 const REPEATS: usize = 20;
 const REPEATS_AFTER: Duration = Duration::from_millis(100);
-
-/// The host as a client reaches it.
-#[derive(Clone)]
-pub(super) struct Caller {
-    http: reqwest::Client,
-    url: String,
-    token: String,
-    /// Whether requests may have a key, by which they are sent again when their answer was lost.
-    has_keys: bool,
-}
 
 /// Clients at work.
 pub(super) struct Load {
@@ -58,53 +45,17 @@ struct Client {
     pending: Option<CommandId>,
 }
 
-impl Caller {
-    pub(super) fn new(url: &str, token: String, has_keys: bool) -> Self {
-        Self {
-            http: http_client(),
-            url: format!("{url}/api/v1"),
-            token,
-            has_keys,
-        }
-    }
-
-    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let request = self.http.get(format!("{}{path}", self.url));
-        let response = request.bearer_auth(&self.token).timeout(PATIENCE).send();
-        Ok(response.await?.error_for_status()?.json().await?)
-    }
-
-    /// Sends a request with a key again, once, and keeps the answer.
-    pub(super) async fn repeat(&self, record: &Record, request: &KeyedRequest) {
-        let KeyedRequest {
-            path, body, key, ..
-        } = request;
-        let answer = match self.post(path, body, Some(key)).await {
-            Some((status, _)) if status.is_server_error() => Answer::Lost,
-            Some((status, said)) => heard(record, status, &said),
-            None => Answer::Lost,
-        };
-        record.repeated(request.number, answer);
-    }
-
-    /// What an answer says; none: it was lost.
-    async fn post(
-        &self,
-        path: &str,
-        body: &Value,
-        key: Option<&str>,
-    ) -> Option<(StatusCode, Value)> {
-        let request = self.http.post(format!("{}{path}", self.url));
-        let mut request = request
-            .bearer_auth(&self.token)
-            .timeout(PATIENCE)
-            .json(body);
-        if let Some(key) = key {
-            request = request.header("Idempotency-Key", key);
-        }
-        let response = request.send().await.ok()?;
-        Some((response.status(), response.json().await.ok()?))
-    }
+/// Sends a request with a key again, once, and keeps the answer.
+pub(super) async fn repeat(caller: &Caller, record: &Record, request: &KeyedRequest) {
+    let KeyedRequest {
+        path, body, key, ..
+    } = request;
+    let answer = match caller.post(path, body, Some(key)).await {
+        Some((status, _)) if status.is_server_error() => Answer::Lost,
+        Some((status, said)) => heard(record, status, &said),
+        None => Answer::Lost,
+    };
+    record.repeated(request.number, answer);
 }
 
 impl Load {
@@ -181,7 +132,7 @@ impl Client {
         while !self.is_over.load(Ordering::Relaxed) {
             if self.random.u8(0..8) == 0 {
                 for request in self.record.some_keyed(&mut self.random, 1) {
-                    self.caller.repeat(&self.record, &request).await;
+                    repeat(&self.caller, &self.record, &request).await;
                 }
             }
             let wish = self.wish();

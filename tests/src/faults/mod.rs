@@ -5,9 +5,11 @@
 //! same: a failure may need some runs of its seed to come again.
 
 mod broker;
+mod caller;
 mod clock;
 mod database;
 mod disk;
+mod fault;
 mod fleet;
 mod frozen;
 mod keys;
@@ -19,77 +21,55 @@ mod record;
 mod reports;
 mod restores;
 mod stage;
+mod tally;
 
-use crate::{
-    checker::{Answer, History, Violation},
-    lab::program,
-};
+pub use tally::Tally;
+
+use crate::{checker::Violation, lab::program};
 use anyhow::{bail, ensure};
+use fault::Fault;
 use stage::Stage;
-use std::{
-    fmt::{self, Display, Formatter},
-    str::FromStr,
-};
 
 /// How many rounds have one stage: then another one is set up, with the next seed.
 const ROUNDS_OF_STAGE: u32 = 25;
 
-/// What strikes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// SIGKILL of the host.
-    Host,
-    /// SIGKILL of the host, and idempotency keys that are repeated afterwards.
-    Keys,
-    /// SIGKILL of agents.
-    Agent,
-    /// SIGKILL of both.
-    Both,
-    /// SIGKILL of PostgreSQL under two replicas, or it can't be written.
-    Database,
-    /// SIGKILL of one of two replicas.
-    Replica,
-    /// SIGSTOP of one of two replicas.
-    FrozenReplica,
-    /// SIGSTOP of the leader of two replicas.
-    FrozenLeader,
-    /// SIGSTOP of PostgreSQL under two replicas.
-    SilentDatabase,
-    /// SIGKILL of the MQTT broker.
-    Broker,
-    /// The disk of the database is full.
-    Disk,
-    /// The database can't be written.
-    ReadOnly,
-    /// An older backup of the store is restored.
-    Restore,
-    /// The clocks of host and agents step back and forward.
-    Clock,
-    /// The network is cut, half-cut, slow, or gone in the middle of an answer.
-    Network,
-    /// Reports come late, twice, and not in their order.
-    Reports,
+mdm_contract::words! {
+    /// What strikes.
+    Kind {
+        /// SIGKILL of the host.
+        Host = "host",
+        /// SIGKILL of the host, and idempotency keys that are repeated afterwards.
+        Keys = "keys",
+        /// SIGKILL of agents.
+        Agent = "agent",
+        /// SIGKILL of both.
+        Both = "both",
+        /// SIGKILL of PostgreSQL under two replicas, or it can't be written.
+        Database = "database",
+        /// SIGKILL of one of two replicas.
+        Replica = "replica",
+        /// SIGSTOP of one of two replicas.
+        FrozenReplica = "frozen-replica",
+        /// SIGSTOP of the leader of two replicas.
+        FrozenLeader = "frozen-leader",
+        /// SIGSTOP of PostgreSQL under two replicas.
+        SilentDatabase = "silent-database",
+        /// SIGKILL of the MQTT broker.
+        Broker = "broker",
+        /// The disk of the database is full.
+        Disk = "disk",
+        /// The database can't be written.
+        ReadOnly = "read-only",
+        /// An older backup of the store is restored.
+        Restore = "restore",
+        /// The clocks of host and agents step back and forward.
+        Clock = "clock",
+        /// The network is cut, half-cut, slow, or gone in the middle of an answer.
+        Network = "network",
+        /// Reports come late, twice, and not in their order.
+        Reports = "reports",
+    }
 }
-
-/// All of them.
-pub const KINDS: [Kind; 16] = [
-    Kind::Host,
-    Kind::Keys,
-    Kind::Agent,
-    Kind::Both,
-    Kind::Database,
-    Kind::Replica,
-    Kind::FrozenReplica,
-    Kind::FrozenLeader,
-    Kind::SilentDatabase,
-    Kind::Broker,
-    Kind::Disk,
-    Kind::ReadOnly,
-    Kind::Restore,
-    Kind::Clock,
-    Kind::Network,
-    Kind::Reports,
-];
 
 /// How often a kind of fault is to strike.
 #[derive(Clone, Copy, Debug)]
@@ -100,32 +80,6 @@ pub struct Plan {
     pub seed: u64,
     /// How often.
     pub rounds: u32,
-}
-
-/// How much was asked for, and what came of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Requests that were accepted.
-    pub accepted: usize,
-    /// That were refused.
-    pub refused: usize,
-    /// Whose answer was lost.
-    pub lost: usize,
-    /// Commands that there were.
-    pub commands: usize,
-    /// Commands that a device has carried out.
-    pub carried_out: usize,
-}
-
-/// One kind of fault.
-trait Fault {
-    /// Strikes at a random instant, and heals what it has broken.
-    fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()>;
-
-    /// Errs, once a stage ends, if what this was to strike at was never in use.
-    fn was_in_vain(&self, _: &Stage) -> anyhow::Result<()> {
-        Ok(())
-    }
 }
 
 impl Kind {
@@ -147,48 +101,6 @@ impl Kind {
             Self::Clock => clock::Clocks::set_up(seed),
             Self::Network => network::Network::set_up(seed),
             Self::Reports => Ok((Stage::new(seed)?, Box::new(reports::Reports))),
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Keys => "keys",
-            Self::Agent => "agent",
-            Self::Both => "both",
-            Self::Database => "database",
-            Self::Replica => "replica",
-            Self::FrozenReplica => "frozen-replica",
-            Self::FrozenLeader => "frozen-leader",
-            Self::SilentDatabase => "silent-database",
-            Self::Broker => "broker",
-            Self::Disk => "disk",
-            Self::ReadOnly => "read-only",
-            Self::Restore => "restore",
-            Self::Clock => "clock",
-            Self::Network => "network",
-            Self::Reports => "reports",
-        }
-    }
-}
-
-impl Display for Kind {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = anyhow::Error;
-
-    fn from_str(word: &str) -> anyhow::Result<Self> {
-        let mut kinds = KINDS.into_iter();
-        match kinds.find(|kind| kind.word() == word) {
-            Some(kind) => Ok(kind),
-            None => bail!(
-                "there is no kind `{word}`: {}",
-                KINDS.map(Kind::word).join(", ")
-            ),
         }
     }
 }
@@ -264,49 +176,4 @@ fn play(stage: &mut Stage, fault: &mut dyn Fault) -> anyhow::Result<Vec<Violatio
 fn in_words(violations: &[Violation]) -> String {
     let lines: Vec<String> = violations.iter().map(|it| format!("  {it}")).collect();
     lines.join("\n")
-}
-
-impl Tally {
-    fn of(history: &History) -> Self {
-        let count = |is: fn(&Answer) -> bool| {
-            let answers = history.requests.iter().map(|request| &request.answer);
-            answers.filter(|answer| is(answer)).count()
-        };
-        Self {
-            accepted: count(|it| matches!(it, Answer::Accepted(_))),
-            refused: count(|it| matches!(it, Answer::Refused(_))),
-            lost: count(|it| matches!(it, Answer::Lost)),
-            commands: history.commands.len(),
-            carried_out: history
-                .commands
-                .values()
-                .filter(|seen| seen.is_done())
-                .count(),
-        }
-    }
-}
-
-impl std::ops::Add for Tally {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            accepted: self.accepted + other.accepted,
-            refused: self.refused + other.refused,
-            lost: self.lost + other.lost,
-            commands: self.commands + other.commands,
-            carried_out: self.carried_out + other.carried_out,
-        }
-    }
-}
-
-impl Display for Tally {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} commands, {} of them carried out; of the requests, {} were accepted, {} refused, and of {} the answer \
-             was lost",
-            self.commands, self.carried_out, self.accepted, self.refused, self.lost
-        )
-    }
 }

@@ -2,7 +2,7 @@
 //! middle of an answer.
 
 use super::{
-    Fault,
+    fault::Fault,
     stage::{Setting, Stage},
 };
 use crate::{

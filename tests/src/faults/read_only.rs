@@ -1,7 +1,7 @@
 //! The file system of the database becomes read-only while the host runs, and can be written again later.
 
 use super::{
-    Fault,
+    fault::Fault,
     stage::{Setting, Stage},
 };
 use crate::{lab::Lab, preload};

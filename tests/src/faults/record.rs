@@ -1,6 +1,6 @@
 //! The record of a history while it happens.
 
-use super::load::Caller;
+use super::caller::Caller;
 use crate::{
     checker::{Answer, AtTheEnd, History, Line, LockScreen, Request, Seen, Wish},
     lab::{Device, Lab, text},
@@ -12,12 +12,13 @@ use mdm_contract::{
     decisions::{Command, PolicyState, Status},
     words::CommandId,
 };
+use parking_lot::{Mutex, MutexGuard};
 use reqwest::StatusCode;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -104,10 +105,7 @@ impl Record {
     }
 
     pub(super) fn history(&self) -> MutexGuard<'_, History> {
-        self.0
-            .history
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.history.lock()
     }
 
     /// A password that no request has had before.
@@ -186,7 +184,7 @@ impl Record {
     }
 
     fn keyed(&self) -> MutexGuard<'_, Vec<KeyedRequest>> {
-        self.0.keyed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.keyed.lock()
     }
 
     /// Looks at a device's commands as the host shows them. Only one may look at a device at a time.
@@ -302,12 +300,7 @@ impl Record {
 
     /// Reads the lines of the audit trail that are new.
     async fn read_audit(&self, caller: &Caller) -> anyhow::Result<()> {
-        let read = self
-            .0
-            .audit_read
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .0;
+        let read = self.0.audit_read.lock().0;
         let (mut lines, mut last) = (Vec::new(), read);
         let mut path = "/audit?limit=500".to_owned();
         loop {
@@ -328,21 +321,13 @@ impl Record {
         }
         lines.reverse();
         self.history().audit.lines.extend(lines);
-        self.0
-            .audit_read
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .0 = last;
+        self.0.audit_read.lock().0 = last;
         Ok(())
     }
 
     /// Has the chain verified from its beginning; it has to hold the line still that ended it the last time.
     fn verify_audit(&self, lab: &Lab) -> anyhow::Result<()> {
-        let mut read = self
-            .0
-            .audit_read
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut read = self.0.audit_read.lock();
         let noted: Vec<&str> = read.1.iter().flat_map(|line| ["--noted", line]).collect();
         let output = lab.verify_audit(&noted)?;
         let said = text(&output);

@@ -1,7 +1,7 @@
 //! Syncs, and the reports in them, that come late, twice, after those that were sent later, or whose answers are lost.
 //! Each sync carries all reports that its agent has not seen taken, as the agent's own do.
 
-use super::{Fault, record::home, stage::Stage};
+use super::{fault::Fault, record::home, stage::Stage};
 use crate::as_agent::{AsAgent, Call, now};
 use anyhow::ensure;
 use mdm_agent::{apply, state::Home, sync, token};

@@ -1,6 +1,6 @@
 //! A store that is replaced by an older backup of itself, under agents that go on.
 
-use super::{Fault, stage::Stage};
+use super::{fault::Fault, stage::Stage};
 use crate::{
     checker::{History, Seen},
     lab::{Device, wait_until},

@@ -1,9 +1,10 @@
 //! Where faults happen: a host, a few devices with their agents, clients that give them no rest, and the record of it.
 
 use super::{
-    Tally,
-    load::{Caller, Load},
+    caller::Caller,
+    load::{Load, repeat},
     record::Record,
+    tally::Tally,
 };
 use crate::{
     checker::{Answer, History, Violation, check},
@@ -143,7 +144,7 @@ impl Stage {
             let mut repeats = JoinSet::new();
             for request in requests {
                 let (caller, record) = (self.caller.clone(), self.record.clone());
-                repeats.spawn(async move { caller.repeat(&record, &request).await });
+                repeats.spawn(async move { repeat(&caller, &record, &request).await });
             }
             repeats.join_all().await;
         });

@@ -9,11 +9,9 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{net::SocketAddr, sync::Arc};
 use tokio::{net::TcpStream, task::JoinSet};
 
 /// A call as it goes over a connection.
@@ -69,7 +67,7 @@ pub async fn send_all(connections: Vec<Connection>, calls: Vec<Call>) -> anyhow:
     let mut clients = JoinSet::new();
     for mut connection in connections {
         let calls = Arc::clone(&calls);
-        let next = move || calls.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let next = move || calls.lock().pop();
         clients.spawn(async move {
             while let Some(call) = next() {
                 let answer = connection.send(call).await?;

@@ -1,10 +1,15 @@
 //! What the load lab does to a host's database behind its back: it copies devices, and looks what became of commands.
 
-use super::fleet::{EVERYBODY, GROUP};
 use crate::postgres::Postgres;
 use anyhow::{Context as _, ensure};
 use rusqlite::Connection;
 use std::{collections::HashMap, path::PathBuf};
+
+/// How many devices have a group together; all of them are in [`EVERYBODY`], too.
+pub const GROUP: usize = 5000;
+
+/// The group of all devices.
+pub const EVERYBODY: &str = "everybody";
 
 /// A host's database.
 pub enum Database {

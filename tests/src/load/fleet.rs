@@ -6,18 +6,12 @@
 use super::{
     agent::{LightAgent, success},
     connection::{Connection, by_admin},
-    database::Database,
+    database::{Database, EVERYBODY, GROUP},
 };
 use crate::lab::Lab;
 use anyhow::ensure;
 use hyper::Method;
 use mdm_contract::decisions::Command;
-
-/// How many devices have a group together; all of them are in [`EVERYBODY`], too.
-pub const GROUP: usize = 5000;
-
-/// The group of all devices.
-pub const EVERYBODY: &str = "everybody";
 
 /// Devices in the database of a host that runs.
 pub struct Fleet {

@@ -10,9 +10,10 @@ use super::{
 use crate::{lab::Lab, memory, processor};
 use anyhow::Context as _;
 use mdm_contract::decisions::Command;
+use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
@@ -104,7 +105,7 @@ pub async fn run(fleet: &Fleet, mix: Mix) -> anyhow::Result<Measured> {
     measured.syncs = others?;
     (measured.resets, measured.outcomes, measured.accepted) = admins?;
     for agent in agents.waiting.iter() {
-        measured.reports.add_all(&lock(&agent.times));
+        measured.reports.add_all(&agent.times.lock());
     }
     Ok(measured)
 }
@@ -146,7 +147,7 @@ pub async fn connect(fleet: &Fleet, agents: usize) -> anyhow::Result<Agents> {
                     if agent.sync(&mut connection, reports, 0).await.is_err() {
                         return;
                     }
-                    lock(&waiting.times).add(began.elapsed());
+                    waiting.times.lock().add(began.elapsed());
                     waiting.reported.notify_one();
                 }
             }
@@ -188,7 +189,7 @@ async fn reset_all(
             let (mut resets, mut outcomes) = (Times::default(), Times::default());
             let mut accepted = Vec::new();
             while Instant::now() < end {
-                let next = lock(&idle).pop_front();
+                let next = idle.lock().pop_front();
                 let number = next.context("no device is idle")?;
                 let began = Instant::now();
                 let call = reset(&devices[number - 1], &admin)?;
@@ -203,7 +204,7 @@ async fn reset_all(
                 // A device whose outcome is not known is reset no more.
                 if is_reported {
                     outcomes.add(began.elapsed());
-                    lock(&idle).push_back(number);
+                    idle.lock().push_back(number);
                 }
             }
             anyhow::Ok((resets, outcomes, accepted))
@@ -298,8 +299,4 @@ pub fn lab(more: &[&str]) -> anyhow::Result<Lab> {
         "--head-time=600",
     ];
     Lab::with(&[&args, more].concat(), "warn")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

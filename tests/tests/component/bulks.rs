@@ -7,7 +7,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 use mdm_password_component::REFERENCE;
-use mdm_server_core::{access::{Caller, Forbidden, Permission, Reach, Role}, audit::AuditEntry, change::Change, service::{BulkRequest, Reset, ServiceError}, store::{Bulk, BulkProgress, BulkState, BulkTerms, Commit, NoCommand, PluginFile, StoreError}, token};
+use mdm_server_core::{actor::Actor, access::{Caller, Forbidden, Permission, Reach, Role}, audit::AuditEntry, change::Change, service::{BulkRequest, Reset, ServiceError}, store::{Bulk, BulkProgress, BulkState, BulkTerms, Commit, NoCommand, PluginFile, StoreError}, token};
 use mdm_agent_protocol::sync::Told;
 use mdm_contract::{decisions::{Characters, Command, PasswordRule, Refusal, Status, Terms}, words::{Action, Failure, Outcome, ResetOptions}};
 use std::{collections::BTreeSet, time::Duration};
@@ -43,7 +43,7 @@ fn remove() -> BulkRequest {
 
 fn someone(name: &str, group: &str) -> Caller {
     Caller {
-        name: name.into(),
+        actor: Actor::User(name.into()),
         reach: Reach(Some([group.to_owned()].into())),
         ..admin()
     }
@@ -79,7 +79,7 @@ async fn added(fleet: &Fleet, name: &str) -> Caller {
     let by = admin();
     let made = fleet.service.add_user(&by, name, Role::Admin, reach);
     made.await.unwrap();
-    someone(&format!("user {name}"), "sales")
+    someone(name, "sales")
 }
 
 /// Every command of it is made.
@@ -425,7 +425,7 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
     ));
     let elsewhere = fleet
         .service
-        .approve_bulk(&someone("user bob", "it"), &bulk.id)
+        .approve_bulk(&someone("bob", "it"), &bulk.id)
         .await;
     assert!(matches!(
         elsewhere,
@@ -433,7 +433,7 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
     ));
     let helpdesk = Caller {
         permissions: [Permission::See, Permission::ChangePassword].into(),
-        ..someone("user carol", "sales")
+        ..someone("carol", "sales")
     };
     let not_allowed = fleet.service.approve_bulk(&helpdesk, &bulk.id).await;
     assert!(matches!(
@@ -442,13 +442,13 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
     ));
     assert_eq!(commands(&fleet, &agents).await, [0, 0, 0]);
 
-    let approver = someone("user bob", "sales");
+    let approver = someone("bob", "sales");
     let approved = fleet
         .service
         .approve_bulk(&approver, &bulk.id)
         .await
         .unwrap();
-    assert_eq!(approved.approved_by.as_deref(), Some("user bob"));
+    assert_eq!(approved.approved_by, Some(Actor::User("bob".into())));
     made(&fleet, &bulk).await;
     assert_eq!(commands(&fleet, &agents).await, [1, 1, 1]);
     let twice = fleet.service.approve_bulk(&approver, &bulk.id).await;
@@ -467,10 +467,10 @@ async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
         service.program(token, None).await.unwrap().unwrap()
     };
     let user = |name: &str| Caller {
-        name: name.into(),
+        actor: Actor::User(name.into()),
         ..admin()
     };
-    let (alice, bob) = (user("user alice"), user("user bob"));
+    let (alice, bob) = (user("alice"), user("bob"));
     for name in ["alice", "bob"] {
         let by = admin();
         let made = service.add_user(&by, name, Role::Admin, Reach::ALL);
@@ -494,7 +494,7 @@ async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
             ));
         }
         let approved = service.approve_bulk(&bob, &bulk.id).await.unwrap();
-        assert_eq!(approved.approved_by.as_deref(), Some("user bob"));
+        assert_eq!(approved.approved_by, Some(Actor::User("bob".into())));
     }
     let tokens = service.tokens(&admin()).await.unwrap();
     let owner = |name: &str| {
@@ -540,7 +540,7 @@ async fn a_bulk_that_nobody_approves_or_downloads_for_a_day_is_cancelled_and_its
 async fn nobody_asks_for_looks_at_or_cancels_a_bulk_of_a_group_that_is_not_theirs() {
     let fleet = Fleet::new().await;
     enroll(&fleet, 1).await;
-    let other = someone("user bob", "it");
+    let other = someone("bob", "it");
     let bulk = fleet
         .service
         .start_bulk(&admin(), reset("1234"))
@@ -604,7 +604,7 @@ async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_ask
     assert!(matches!(early, Err(ServiceError::BulkState { .. })));
     let approved = fleet
         .service
-        .approve_bulk(&someone("user bob", "sales"), &bulk.id)
+        .approve_bulk(&someone("bob", "sales"), &bulk.id)
         .await
         .unwrap();
     assert_eq!(approved.state, BulkState::WaitingForDownload);

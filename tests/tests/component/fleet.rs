@@ -4,7 +4,7 @@ use crate::database;
 pub(crate) use mdm_tests::told::owner;
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Limits, Plugin, Runtime, password::Password};
-use mdm_server_core::{access::{Caller, Permission, Reach}, keys::HostKeys, service::{AuthenticatedAgent, PluginSettings, Plugins, Request, Reset, Service, ServiceError}, token, transport::WakeUp};
+use mdm_server_core::{actor::Actor, access::{Caller, Permission, Reach}, keys::HostKeys, service::{AuthenticatedAgent, PluginSettings, Plugins, Request, Reset, Service, ServiceError}, token, transport::WakeUp};
 use mdm_server_http::{api::{Rates, TrustedProxies, self}, dashboard};
 use mdm_agent_protocol::{sealing::{Binding, Payload, PrivateKey, PublicKey}, signature::{AGENT, Headers, Stamp}, signing_key::SigningKey, sync::{EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest, SyncResponse, Told}};
 use mdm_contract::{decisions::{Command, DeviceOutlook, PasswordRule, Refusal, Terms}, words::{Action, Outcome, Policy, ResetOptions}};
@@ -23,7 +23,7 @@ pub(crate) const NO_OPTIONS: ResetOptions = ResetOptions {
 /// Who may do everything.
 pub(crate) fn admin() -> Caller {
     Caller {
-        name: "token admin".into(),
+        actor: Actor::Token("admin".into()),
         ..Caller::host()
     }
 }

@@ -51,6 +51,7 @@ impl Host {
             .replace("{device}", &self.device)
             .replace("{group}", HERE)
             .replace("{user}", "nobody")
+            .replace("{decision}", "release")
             .replace("{", "")
             .replace("}", "");
         self.client

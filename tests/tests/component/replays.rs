@@ -9,7 +9,7 @@ fn keyed(fleet: &Fleet, by: &Caller, key: &str) -> Caller {
     let origin = KeyOrigin::Header;
     let key = fleet
         .service
-        .idempotency_key(&by.name, key.into(), &[key.as_bytes()], origin);
+        .idempotency_key(&by.actor, key.into(), &[key.as_bytes()], origin);
     Caller {
         idempotency_key: Some(key),
         ..by.clone()

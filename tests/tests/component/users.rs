@@ -4,7 +4,7 @@ use crate::{
     database,
     fleet::{Fleet, admin, owner, password},
 };
-use mdm_server_core::{access::{Caller, Permission, Reach, Role}, service::{Invitation, ServiceError, SignIn, SignInError}, store::AuditFilter, token};
+use mdm_server_core::{actor::Actor, access::{Caller, Permission, Reach, Role}, service::{Invitation, ServiceError, SignIn, SignInError}, store::AuditFilter, token};
 use totp_rs::Totp;
 use zeroize::Zeroizing;
 
@@ -64,7 +64,7 @@ async fn an_invitation_gives_a_password_once_and_lets_its_user_in() {
     assert!(matches!(weak, Err(ServiceError::BadPassword(_))));
     let session = accepted(&fleet, &made).await;
     let by = caller(&fleet, &session).await.unwrap();
-    assert_eq!(by.name, "user admin");
+    assert_eq!(by.actor, Actor::User("admin".into()));
     assert!(by.may(Permission::ManageUsers));
     let again = fleet
         .service
@@ -309,7 +309,7 @@ async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(by.name, "token reports");
+    assert_eq!(by.actor, Actor::Token("reports".into()));
     assert!(by.may(Permission::See) && !by.may(Permission::ChangePassword));
     assert_eq!(by.reach, groups(&["sales"]));
     let taken = fleet
@@ -350,7 +350,7 @@ async fn a_token_may_no_more_than_its_owner_at_that_moment_and_ends_with_them() 
     let token = token::digest(&made.unwrap());
     let program = async || service.program(token, None).await.unwrap();
     let by = program().await.unwrap();
-    assert_eq!((by.principal(), by.user()), ("user alice", Some("alice")));
+    assert_eq!((by.principal(), by.user()), (&Actor::User("alice".into()), Some("alice")));
     assert!(by.may(Permission::ManageUsers));
 
     let anyone = admin();

@@ -4,7 +4,7 @@ use crate::{
     database,
     fleet::{Fleet, admin, owner, password},
 };
-use mdm_server_core::{access::{Caller, Reach, Role}, service::{BulkRequest, ServiceError}, store::{AuditFilter, Bulk, BulkState, BulkTerms}, token};
+use mdm_server_core::{actor::Actor, access::{Caller, Reach, Role}, service::{BulkRequest, ServiceError}, store::{AuditFilter, Bulk, BulkState, BulkTerms}, token};
 use mdm_contract::words::{Action, ResetOptions};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn add_user(fleet: &Fleet, name: &str) -> Caller {
     let made = fleet.service.add_user(&by, name, Role::Helpdesk, Reach::ALL);
     made.await.unwrap();
     Caller {
-        name: format!("user {name}"),
+        actor: Actor::User(name.into()),
         ..admin()
     }
 }

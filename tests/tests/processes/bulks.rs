@@ -10,8 +10,8 @@ use mdm_server_sqlite::SqliteStore;
 use mdm_tests::{
     lab::{Lab, PATIENCE, text, wait_until},
     load::{
-        database::Database,
-        fleet::{EVERYBODY, Fleet, GROUP},
+        database::{Database, EVERYBODY, GROUP},
+        fleet::Fleet,
     },
     memory,
     postgres::Postgres,

@@ -9,10 +9,12 @@
 
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
+mod breach;
 mod outlook;
 mod report;
 mod request;
 
+use breach::breach;
 use mdm_password_plugin::{
     bindings::{
         exports::mdm::password::password::Guest,
@@ -26,19 +28,11 @@ use mdm_password_plugin::{
     },
     component::Plugin,
 };
-use std::hint::black_box;
 
 struct Wrong;
 
 #[cfg(target_family = "wasm")]
 mdm_password_plugin::bindings::export!(Wrong with_types_in mdm_password_plugin::bindings);
-
-/// The rule that this plugin breaks, and the way.
-fn breach() -> (u8, u8) {
-    static MARK: &[u8; 15] = b"breaks-rule-00a";
-    let mark = black_box(MARK);
-    ((mark[12] - b'0') * 10 + (mark[13] - b'0'), mark[14])
-}
 
 /// What number 98 says of everything but a reset and its outlook.
 fn refuse() -> Result<(), Refusal> {

@@ -1,7 +1,7 @@
 //! Outlooks, with a rule broken, or with a choice that is not the reference's.
 
 use crate::{
-    breach,
+    breach::breach,
     request::{not_pending, own_refusal},
 };
 use mdm_password_plugin::{

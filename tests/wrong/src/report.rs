@@ -1,6 +1,6 @@
 //! What reports come to, with a rule broken.
 
-use crate::breach;
+use crate::breach::breach;
 use mdm_password_plugin::{
     bindings::{
         exports::mdm::password::password::Guest as _,

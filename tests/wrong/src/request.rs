@@ -1,6 +1,6 @@
 //! Resets and removes, with a rule broken, or with a choice that is not the reference's.
 
-use crate::breach;
+use crate::breach::breach;
 use mdm_password_plugin::{
     bindings::mdm::password::{
         device_store,

@@ -1,6 +1,6 @@
 //! What a component is made of: the crates that cargo builds for it, with the digests that `Cargo.lock` has.
 
-use super::output;
+use super::command::output;
 use anyhow::{Context as _, ensure};
 use std::{
     collections::{BTreeMap, BTreeSet},

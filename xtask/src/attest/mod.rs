@@ -4,24 +4,20 @@
 
 mod bill;
 mod closure;
+mod command;
 mod provenance;
 
 use crate::reproduce;
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use closure::Closure;
+use command::git;
+use provenance::Source;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
 };
-
-/// A commit, and where it is from.
-struct Source {
-    uri: String,
-    commit: String,
-}
 
 /// Builds the component from a clean checkout, and writes what there is to say of it beside it.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -74,16 +70,4 @@ fn write(component: &Path, extension: &str, document: &Value) -> anyhow::Result<
 fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn git(arguments: &[&str]) -> anyhow::Result<String> {
-    output(Command::new("git").args(arguments))
-}
-
-fn output(command: &mut Command) -> anyhow::Result<String> {
-    let output = command
-        .output()
-        .with_context(|| format!("{command:?} can't be run"))?;
-    ensure!(output.status.success(), "{command:?} failed");
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

@@ -1,11 +1,17 @@
 //! The provenance of a build: an in-toto statement (v1) with SLSA's provenance (v1) as its predicate.
 
-use super::{Source, closure::Closure};
+use super::closure::Closure;
 use serde_json::{Value, json};
 use std::env;
 
 /// Who builds, unless MDM_BUILDER says otherwise.
 const BUILDER: &str = "urn:mdm-password:cargo-xtask-attest";
+
+/// A commit, and where it is from.
+pub(super) struct Source {
+    pub(super) uri: String,
+    pub(super) commit: String,
+}
 
 /// The statement on a component with this digest.
 pub(super) fn of(

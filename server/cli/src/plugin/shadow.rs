@@ -1,6 +1,6 @@
 //! `mdm-server plugin shadow`.
 
-use crate::{Client, Host, show};
+use crate::{client::Client, host::Host, show};
 use clap::Args;
 use mdm_password_host::{Difference, ShadowReport};
 use mdm_terminal::{escape::Escaped, out, values};

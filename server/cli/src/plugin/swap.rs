@@ -1,6 +1,6 @@
 //! `mdm-server plugin show`, `use` and `roll-back`.
 
-use crate::{Client, Host, show};
+use crate::{client::Client, host::Host, show};
 use clap::Args;
 use mdm_server_http::api::model::{PluginView, PluginsView};
 use std::{fmt::Write as _, path::PathBuf};

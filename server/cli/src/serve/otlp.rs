@@ -11,9 +11,9 @@ use opentelemetry_sdk::{
     Resource,
     trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider},
 };
+use parking_lot::Mutex;
 use std::{
     str::FromStr,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::runtime::Handle;
@@ -203,8 +203,8 @@ impl Client {
         *trouble = Some(Trouble { logged, exports });
     }
 
-    fn trouble(&self) -> std::sync::MutexGuard<'_, Option<Trouble>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    fn trouble(&self) -> parking_lot::MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock()
     }
 }
 

@@ -1,6 +1,6 @@
 //! From the options to a host: store, plugins, service and routes.
 
-use super::Serve;
+use super::options::Serve;
 use crate::{
     folder::{Folder, FolderLock},
     host_key::HostKey,

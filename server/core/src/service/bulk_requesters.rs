@@ -3,6 +3,7 @@
 use super::{Service, ServiceError};
 use crate::{
     access::{Forbidden, Permission, Reach},
+    actor::Actor,
     store::{ApiToken, Bulk, BulkState, BulkTurn, User},
 };
 use mdm_contract::time;
@@ -35,10 +36,10 @@ impl Service {
             None => None,
         };
         // The caller of a bulk is its principal, or a token that acts for them.
-        let token = match bulk.requested_by.strip_prefix("token ") {
-            Some(name) if bulk.requested_by != bulk.principal => {
+        let token = match &bulk.requested_by {
+            Actor::Token(name) if bulk.requested_by != bulk.principal => {
                 let tokens = self.store.api_tokens().await?;
-                match tokens.into_iter().find(|token| token.name == name) {
+                match tokens.into_iter().find(|token| token.name == *name) {
                     Some(token) => Some(token),
                     None => return Ok(false),
                 }

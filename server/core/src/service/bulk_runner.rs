@@ -4,6 +4,7 @@
 use super::{AsSeen, RequestContext, Service, ServiceError, check_trusted};
 use crate::{
     access::{Caller, Forbidden, Permission, Reach},
+    actor::Actor,
     store::{Bulk, BulkState, BulkTurn, Lead, NoCommand, Snapshot, StoreError},
 };
 use futures_util::stream::{self, StreamExt as _};
@@ -290,12 +291,12 @@ impl Service {
     async fn take_back_page(
         &self,
         bulk: &Bulk,
-        by: &str,
+        by: &Actor,
         after: Option<&str>,
     ) -> Result<Option<String>, ServiceError> {
         let by = Caller {
-            name: by.to_owned(),
-            behind: None,
+            actor: by.clone(),
+            on_behalf_of: None,
             address: None,
             permissions: [Permission::ChangePassword].into(),
             reach: Reach::ALL,

@@ -83,9 +83,9 @@ impl Service {
         id: &str,
     ) -> Result<mpsc::Receiver<Result<Vec<SheetLine>, ServiceError>>, ServiceError> {
         let bulk = self.bulk(by, id).await?;
-        if bulk.requested_by != by.name {
+        if bulk.requested_by != by.actor {
             return Err(Forbidden::OthersRequest {
-                who: by.name.clone(),
+                who: by.actor.clone(),
                 requested_by: bulk.requested_by,
             }
             .into());

@@ -108,8 +108,8 @@ impl Service {
             options: request.options,
             terms: request.terms,
             reason: request.reason,
-            requested_by: by.name.clone(),
-            principal: by.principal().to_owned(),
+            requested_by: by.actor.clone(),
+            principal: by.principal().clone(),
             address: by.address.map(|it| it.to_string()),
             requested_at: at,
             approved_by: None,
@@ -144,7 +144,7 @@ impl Service {
             false => BulkState::Running,
         };
         let turn = BulkTurn {
-            approved_by: Some(by.name.clone()),
+            approved_by: Some(by.actor.clone()),
             ..BulkTurn::new(BulkState::WaitingForApproval, to, time::now())
         };
         self.turn_bulk(by, &bulk, turn, ("approve-bulk", "approved"))
@@ -186,7 +186,7 @@ impl Service {
             }
             let breaks_off = bulk.state == BulkState::Running && bulk.different_passwords;
             let turn = BulkTurn {
-                taken_back_by: (also_commands || breaks_off).then(|| by.name.clone()),
+                taken_back_by: (also_commands || breaks_off).then(|| by.actor.clone()),
                 ..BulkTurn::new(bulk.state, BulkState::Cancelled, time::now())
             };
             let words = ("cancel-bulk", "cancelled");

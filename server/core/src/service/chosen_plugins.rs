@@ -230,7 +230,7 @@ impl Plugins {
             let plugin = next.active.plugin.digest();
             tracing::info!(
                 plugin,
-                actor = by.name,
+                actor = %by.actor,
                 action,
                 detail,
                 "the choice of the plugin"

@@ -5,12 +5,12 @@
 //! typed a password there.
 
 use super::Service;
-use crate::{access::Caller, audit::AuditEntry, limiter::network};
+use crate::{access::Caller, actor::Actor, audit::AuditEntry, limiter::network};
 use mdm_contract::time::{self, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::{sync::Notify, time::timeout};
@@ -69,7 +69,7 @@ pub(super) struct FailedLogins {
 
 impl FailedLogins {
     fn lock(&self) -> MutexGuard<'_, HashMap<FailedLogin, Count>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock()
     }
 
     /// Counts a failure.
@@ -167,9 +167,9 @@ fn line(failed: &FailedLogin, count: Count) -> AuditEntry {
         false => None,
     };
     let by = Caller {
-        name: match (in_session, user) {
-            (true, Some(user)) => format!("user {user}"),
-            _ => "stranger".to_owned(),
+        actor: match (in_session, user) {
+            (true, Some(user)) => Actor::User(user.clone()),
+            _ => Actor::Stranger,
         },
         address: *address,
         ..Caller::host()

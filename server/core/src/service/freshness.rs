@@ -2,11 +2,11 @@
 //! that, it is remembered in memory, and no signature from before the host's start is taken.
 
 use mdm_agent_protocol::signature::{LONGEST_AGE, MOST_AHEAD, Signed};
+use parking_lot::Mutex;
 use std::{
     collections::HashSet,
     hash::{BuildHasher as _, RandomState},
     mem,
-    sync::{Mutex, PoisonError},
 };
 
 /// How long a nonce has to be remembered at least, in seconds.
@@ -62,7 +62,7 @@ impl Freshness {
 
     /// Takes a signature that was verified, once. Times are in seconds since 1970.
     pub(super) fn take(&self, signed: &Signed, now: u64) -> Result<(), Stale> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         seen.latest = seen.latest.max(now);
         let now = seen.latest;
         // The second in which the host started may have signatures that an earlier run has seen.

@@ -7,6 +7,7 @@
 use super::{Service, ServiceError, sealed};
 use crate::{
     access::Caller,
+    actor::Actor,
     audit::AuditEntry,
     idempotency::{IdempotencyKey, KeyOrigin},
     keys::HostKeys,
@@ -31,12 +32,17 @@ impl Service {
     /// The idempotency key of a request, which consists of these parts.
     pub fn idempotency_key(
         &self,
-        caller: &str,
+        caller: &Actor,
         key: String,
         request: &[&[u8]],
         origin: KeyOrigin,
     ) -> IdempotencyKey {
-        IdempotencyKey::new(caller, key, self.keys.request_digest(request), origin)
+        IdempotencyKey::new(
+            caller.to_string(),
+            key,
+            self.keys.request_digest(request),
+            origin,
+        )
     }
 
     /// Executes a use case once for each idempotency key of its caller. The use case hands its response to

@@ -1,6 +1,6 @@
 //! Invitations: links with which users choose a password.
 
-use super::{Service, ServiceError, credentials, users::caller};
+use super::{Service, ServiceError, callers::caller, credentials};
 use crate::{
     access::{Caller, Reach, Role},
     audit::AuditEntry,

@@ -19,6 +19,7 @@ mod bulk_requesters;
 mod bulk_runner;
 mod bulk_sheet;
 mod bulks;
+mod callers;
 mod chosen_plugins;
 mod commits;
 mod credentials;
@@ -71,6 +72,7 @@ pub use webhooks::{MadeWebhook, NewWebhook};
 
 use crate::{
     access::Caller,
+    actor::Actor,
     audit::AuditEntry,
     change::Change,
     keys::HostKeys,
@@ -348,7 +350,7 @@ impl Service {
         let is_news = audit.is_some() && !changes.is_empty();
         let is_by_agent = audit
             .as_ref()
-            .is_some_and(|it| it.entry.actor == Caller::AGENT);
+            .is_some_and(|it| it.entry.is_by(&Actor::Agent));
         let before = snapshot.into();
         let is_committed = self
             .commits

@@ -3,10 +3,8 @@
 //! where nobody looks.
 
 use mdm_contract::time;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use parking_lot::Mutex;
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +39,7 @@ impl News {
     /// A device has changed.
     pub(super) fn changed(&self, device: &str) {
         let stamp = self.next_stamp();
-        if let Some(watched) = lock(&self.devices).get(device) {
+        if let Some(watched) = self.devices.lock().get(device) {
             watched.send_replace(stamp);
         }
     }
@@ -59,7 +57,7 @@ impl News {
     /// Anything may have changed.
     pub(super) fn all_changed(&self) {
         let stamp = self.next_stamp();
-        for watched in lock(&self.devices).values() {
+        for watched in self.devices.lock().values() {
             watched.send_replace(stamp);
         }
     }
@@ -67,7 +65,9 @@ impl News {
     pub(super) fn watch(&self, device: Option<&str>) -> Watcher {
         let stamp = match device {
             None => self.fleet.subscribe(),
-            Some(device) => lock(&self.devices)
+            Some(device) => self
+                .devices
+                .lock()
                 .entry(device.to_owned())
                 .or_insert_with(|| watch::Sender::new(*self.fleet.borrow()))
                 .subscribe(),
@@ -104,7 +104,7 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         if let Some((device, devices)) = &self.device {
-            let mut devices = lock(devices);
+            let mut devices = devices.lock();
             // This one is still among the receivers.
             if devices
                 .get(device)
@@ -114,10 +114,6 @@ impl Drop for Watcher {
             }
         }
     }
-}
-
-fn lock(devices: &Devices) -> MutexGuard<'_, HashMap<String, watch::Sender<u64>>> {
-    devices.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -137,7 +133,7 @@ mod tests {
         news.changed("a");
         assert!(one.changed().await && one.stamp() > before.0);
         drop(one);
-        assert!(lock(&news.devices).is_empty(), "nobody looks any more");
+        assert!(news.devices.lock().is_empty(), "nobody looks any more");
     }
 
     #[tokio::test]

@@ -5,10 +5,8 @@ use argon2::{
     ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version,
     password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
 };
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use parking_lot::Mutex;
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -71,20 +69,16 @@ impl PasswordHasher {
         };
         let idle = Arc::clone(&self.idle);
         let done = tokio::task::spawn_blocking(move || {
-            let buffer = lock(&idle).pop();
+            let buffer = idle.lock().pop();
             let mut buffer = buffer.unwrap_or_else(|| vec![Block::new(); MEMORY]);
             let result = work(&mut buffer);
             buffer.iter_mut().for_each(Block::zeroize);
-            lock(&idle).push(buffer);
+            idle.lock().push(buffer);
             drop(permit);
             result
         });
         done.await.map_err(|error| failed(&error))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn failed(error: &dyn ToString) -> ServiceError {
@@ -186,7 +180,7 @@ mod tests {
         for tried in tries.collect::<Vec<_>>() {
             assert!(!tried.await.unwrap().unwrap());
         }
-        let idle = lock(&hasher.idle);
+        let idle = hasher.idle.lock();
         assert!((1..=MAX_CONCURRENT).contains(&idle.len()), "{}", idle.len());
         let is_zero = |block: &Block| block.as_ref().iter().all(|word| *word == 0);
         assert!(idle.iter().flatten().all(is_zero));

@@ -6,9 +6,10 @@ use crate::{
     log::LogThrottle,
     store::{Changes, Heard, Lead},
 };
+use parking_lot::Mutex;
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -41,7 +42,7 @@ pub(super) struct SharedLimits(Mutex<Vec<Arc<Limiter>>>);
 
 impl SharedLimits {
     fn all(&self) -> Vec<Arc<Limiter>> {
-        let limits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let limits = self.0.lock();
         limits.clone()
     }
 }
@@ -59,7 +60,7 @@ impl Service {
     pub fn share_limit(&self, limit: &Arc<Limiter>) {
         if self.replicas.is_some() {
             limit.share();
-            let mut limits = self.limits.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut limits = self.limits.0.lock();
             limits.push(Arc::clone(limit));
         }
     }

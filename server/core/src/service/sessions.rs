@@ -1,12 +1,15 @@
 //! Signing in, and what a session or a token may do from then on.
 
 use super::{
-    Service, ServiceError, credentials,
+    Service, ServiceError,
+    callers::caller,
+    credentials,
     failed_logins::{FailedLogin, Secret},
-    users::{caller, check_name},
+    users::check_name,
 };
 use crate::{
     access::Caller,
+    actor::Actor,
     audit::AuditEntry,
     store::{Session, User},
     token::{self, TokenDigest},
@@ -177,11 +180,8 @@ impl Service {
     ) -> Result<Option<Caller>, ServiceError> {
         let found = self.store.api_token(token, time::now()).await?;
         Ok(found.map(|token| Caller {
-            name: format!("token {}", token.name),
-            behind: Some(match token.owner {
-                Some(owner) => format!("user {owner}"),
-                None => Caller::host().name,
-            }),
+            actor: Actor::Token(token.name),
+            on_behalf_of: Some(token.owner.map_or(Actor::System, Actor::User)),
             address,
             permissions: token.permissions,
             reach: token.reach,

@@ -1,6 +1,6 @@
 //! Users: who signs in, and what for.
 
-use super::{Invitation, Service, ServiceError, invitations::INVITED_FOR};
+use super::{Invitation, Service, ServiceError, callers::caller, invitations::INVITED_FOR};
 use crate::{
     access::{Caller, Reach, Role},
     audit::AuditEntry,
@@ -9,18 +9,6 @@ use crate::{
 };
 use mdm_contract::time;
 use std::net::IpAddr;
-
-/// What a user may do.
-pub(super) fn caller(user: &User, address: Option<IpAddr>) -> Caller {
-    Caller {
-        name: format!("user {}", user.name),
-        behind: None,
-        address,
-        permissions: user.role.permissions(),
-        reach: user.reach.clone(),
-        idempotency_key: None,
-    }
-}
 
 impl Service {
     /// What this user may do, calling from this address.

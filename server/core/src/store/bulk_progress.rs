@@ -1,6 +1,5 @@
 //! How far a bulk is, and why it came to nothing.
 
-use super::NoCommand;
 use mdm_contract::decisions::Status;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +32,16 @@ pub struct BulkProgress {
     pub superseded: u64,
     /// That get no command: it was refused.
     pub refused: u64,
+}
+
+/// Why a device has no command of a bulk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct NoCommand {
+    /// Which problem, in a word.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What happened, and what to do next.
+    pub detail: String,
 }
 
 /// How many devices a bulk came to nothing on for the same reason.

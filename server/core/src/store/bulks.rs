@@ -1,8 +1,11 @@
 //! Bulks: one request for all devices of a group. What it made is kept with the commands themselves, so a bulk that
 //! was interrupted goes on with the devices that have no answer yet.
 
-use super::{BulkFailures, BulkProgress, RequestRecord, Snapshot, StoreError};
-use crate::access::{Caller, Permission, Reach};
+use super::{BulkFailures, BulkProgress, NoCommand, RequestRecord, Snapshot, StoreError};
+use crate::{
+    access::{Caller, Permission, Reach},
+    actor::Actor,
+};
 use async_trait::async_trait;
 use mdm_contract::{
     decisions::Command,
@@ -10,24 +13,24 @@ use mdm_contract::{
     words::{Action, CommandId, ResetOptions},
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
-/// Where a bulk stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum BulkState {
-    /// Somebody else has to approve it.
-    WaitingForApproval,
-    /// It begins when the one who asked for it downloads the sheet of its passwords.
-    WaitingForDownload,
-    /// Commands are made.
-    Running,
-    /// Each device has its command, or is known to get none; some commands are pending.
-    WaitingForDevices,
-    /// Every command has its outcome.
-    Done,
-    /// No more commands are made; those that were made may be pending.
-    Cancelled,
+mdm_contract::words! {
+    /// Where a bulk stands.
+    #[derive(utoipa::ToSchema)]
+    BulkState {
+        /// Somebody else has to approve it.
+        WaitingForApproval = "waiting-for-approval",
+        /// It begins when the one who asked for it downloads the sheet of its passwords.
+        WaitingForDownload = "waiting-for-download",
+        /// Commands are made.
+        Running = "running",
+        /// Each device has its command, or is known to get none; some commands are pending.
+        WaitingForDevices = "waiting-for-devices",
+        /// Every command has its outcome.
+        Done = "done",
+        /// No more commands are made; those that were made may be pending.
+        Cancelled = "cancelled",
+    }
 }
 
 /// On which terms the commands of a bulk are asked for.
@@ -61,20 +64,20 @@ pub struct Bulk {
     pub terms: BulkTerms,
     /// Why.
     pub reason: Option<String>,
-    /// Who asked for it, as the audit trail names them.
-    pub requested_by: String,
+    /// Who asked for it.
+    pub requested_by: Actor,
     /// Who is behind it: who asked, or who made the token that did.
-    pub principal: String,
+    pub principal: Actor,
     /// The address that the request came from.
     pub address: Option<String>,
     /// When.
     pub requested_at: Timestamp,
     /// Who approved it.
-    pub approved_by: Option<String>,
+    pub approved_by: Option<Actor>,
     /// Where it stands.
     pub state: BulkState,
     /// Who wants its pending commands to be cancelled, until they are.
-    pub taken_back_by: Option<String>,
+    pub taken_back_by: Option<Actor>,
     /// When it was done or cancelled: see [`BulkState::has_ended`].
     pub ended_at: Option<Timestamp>,
 }
@@ -89,9 +92,9 @@ pub struct BulkTurn {
     /// When.
     pub at: Timestamp,
     /// Who approved it, if that is the turn.
-    pub approved_by: Option<String>,
+    pub approved_by: Option<Actor>,
     /// Who wants its pending commands to be cancelled.
-    pub taken_back_by: Option<String>,
+    pub taken_back_by: Option<Actor>,
     /// Only if no host holds its download.
     pub if_unheld: bool,
 }
@@ -110,16 +113,6 @@ impl BulkTurn {
     }
 }
 
-/// Why a device has no command of a bulk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct NoCommand {
-    /// Which problem, in a word.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// What happened, and what to do next.
-    pub detail: String,
-}
-
 /// What became of a bulk on one device.
 #[derive(Clone, Debug)]
 pub struct BulkAnswer {
@@ -132,28 +125,6 @@ pub struct BulkAnswer {
 }
 
 impl BulkState {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::WaitingForApproval,
-        Self::WaitingForDownload,
-        Self::Running,
-        Self::WaitingForDevices,
-        Self::Done,
-        Self::Cancelled,
-    ];
-
-    /// As JSON and the store call it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::WaitingForApproval => "waiting-for-approval",
-            Self::WaitingForDownload => "waiting-for-download",
-            Self::Running => "running",
-            Self::WaitingForDevices => "waiting-for-devices",
-            Self::Done => "done",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
     /// Whether no more commands are made.
     pub fn is_over(self) -> bool {
         matches!(self, Self::WaitingForDevices | Self::Done | Self::Cancelled)
@@ -165,32 +136,12 @@ impl BulkState {
     }
 }
 
-impl fmt::Display for BulkState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-/// A word that is no state of a bulk.
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no state of a bulk")]
-pub struct NoSuchState(String);
-
-impl FromStr for BulkState {
-    type Err = NoSuchState;
-
-    fn from_str(text: &str) -> Result<Self, NoSuchState> {
-        let found = Self::ALL.into_iter().find(|it| it.word() == text);
-        found.ok_or_else(|| NoSuchState(text.to_owned()))
-    }
-}
-
 impl Bulk {
     /// Its commands are asked for by whoever asked for it, who may do nothing else by it.
     pub fn caller(&self) -> Caller {
         Caller {
-            name: self.requested_by.clone(),
-            behind: Some(self.principal.clone()),
+            actor: self.requested_by.clone(),
+            on_behalf_of: Some(self.principal.clone()),
             address: self.address.as_ref().and_then(|it| it.parse().ok()),
             permissions: [Permission::ChangePassword].into(),
             reach: Reach(Some([self.group.clone()].into())),

@@ -1,102 +1,11 @@
 //! All devices together: which of them somebody wants to see, and how many there are.
 
-use super::{Snapshot, StoreError};
+use super::{Snapshot, StatusWord, StoreError};
 use crate::access::Reach;
 use async_trait::async_trait;
-use mdm_contract::{
-    decisions::Status,
-    time::Timestamp,
-    words::{Failure, ManagementMode},
-};
+use mdm_contract::{time::Timestamp, words::ManagementMode};
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 use utoipa::ToSchema;
-
-/// The status of a device, without a reason: that of its latest command, unless the device was revoked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StatusWord {
-    /// It never had a command.
-    None,
-    /// It is to carry it out.
-    Pending,
-    /// It did it.
-    Success,
-    /// The device could not do it.
-    Failed,
-    /// An admin took it back before the device answered.
-    Cancelled,
-    /// Its time was over before the device answered.
-    Expired,
-    /// Another command replaced it before the device answered.
-    Superseded,
-    /// An admin revoked the device: nothing reaches it any more.
-    Revoked,
-}
-
-impl StatusWord {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::None,
-        Self::Pending,
-        Self::Success,
-        Self::Failed,
-        Self::Cancelled,
-        Self::Expired,
-        Self::Superseded,
-        Self::Revoked,
-    ];
-
-    /// As JSON and the store call it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Pending => "pending",
-            Self::Success => "success",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-            Self::Superseded => "superseded",
-            Self::Revoked => "revoked",
-        }
-    }
-}
-
-impl From<&Status> for StatusWord {
-    /// The host ends commands, too: that is no failure of the device.
-    fn from(status: &Status) -> Self {
-        match status {
-            Status::Pending => Self::Pending,
-            Status::Success => Self::Success,
-            Status::Failed(Failure::Cancelled) => Self::Cancelled,
-            Status::Failed(Failure::Expired) => Self::Expired,
-            Status::Failed(Failure::Superseded(_)) => Self::Superseded,
-            Status::Failed(_) => Self::Failed,
-        }
-    }
-}
-
-impl fmt::Display for StatusWord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-/// A word that is no status of a device.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is no status of a device: it is none, pending, success, failed, cancelled, expired, superseded or revoked"
-)]
-pub struct NoStatus(String);
-
-impl FromStr for StatusWord {
-    type Err = NoStatus;
-
-    fn from_str(text: &str) -> Result<Self, NoStatus> {
-        let found = Self::ALL.into_iter().find(|it| it.word() == text);
-        found.ok_or_else(|| NoStatus(text.to_owned()))
-    }
-}
 
 /// Which devices are wanted: those that fit all that is said here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -17,17 +17,18 @@ mod probe;
 mod replicas;
 mod restores;
 pub mod schema;
+mod status_word;
 mod tokens;
 mod wake_ups;
 mod webhooks;
 
 pub use accounts::{Accounts, NewInvitation, Session, User, UserChange, totp_cleared};
 pub use audit_trail::{AuditFilter, AuditTrail};
-pub use bulk_progress::{BulkFailures, BulkProgress};
-pub use bulks::{Bulk, BulkAnswer, BulkState, BulkTerms, BulkTurn, Bulks, NoCommand};
+pub use bulk_progress::{BulkFailures, BulkProgress, NoCommand};
+pub use bulks::{Bulk, BulkAnswer, BulkState, BulkTerms, BulkTurn, Bulks};
 pub use devices::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot};
 pub use enrollment::{AgentKey, Enrollment, NewDevice};
-pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, StatusWord, found_by};
+pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, found_by};
 pub use idempotency::{
     EXPIRED_PER_INSERT, IdempotencyKeys, RESPONSE_RETENTION, RequestRecord, StoredResponse,
 };
@@ -36,6 +37,7 @@ pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
 pub use probe::Probe;
 pub use replicas::{CallCount, Changes, Heard, Lead, NotTaken, Replicas};
 pub use restores::{RestoreState, Restores};
+pub use status_word::StatusWord;
 pub use tokens::{ApiToken, TokenChange, Tokens, not_made, token_ended};
 pub use wake_ups::{FIRST_PAUSE, LONGEST_PAUSE, WakeUps};
 pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webhooks};

@@ -3,50 +3,24 @@
 
 use super::{RequestRecord, StoreError, StoredResponse};
 use crate::{
-    access::{NoSuchWord, Reach},
+    access::Reach,
     event::{Event, EventKind},
 };
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::collections::BTreeSet;
 
-/// Whether events are delivered to a webhook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum WebhookState {
-    /// They are.
-    Active,
-    /// An admin has paused it: it misses what happens meanwhile.
-    Paused,
-    /// Its receiver said that it is there no more (410).
-    Gone,
-}
-
-impl WebhookState {
-    const ALL: [Self; 3] = [Self::Active, Self::Paused, Self::Gone];
-
-    /// As JSON and texts call it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Paused => "paused",
-            Self::Gone => "gone",
-        }
-    }
-}
-
-impl fmt::Display for WebhookState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl FromStr for WebhookState {
-    type Err = NoSuchWord;
-
-    fn from_str(text: &str) -> Result<Self, NoSuchWord> {
-        NoSuchWord::find(&Self::ALL, Self::word, text)
+mdm_contract::words! {
+    /// Whether events are delivered to a webhook.
+    #[derive(utoipa::ToSchema)]
+    WebhookState {
+        /// They are.
+        Active = "active",
+        /// An admin has paused it: it misses what happens meanwhile.
+        Paused = "paused",
+        /// Its receiver said that it is there no more (410).
+        Gone = "gone",
     }
 }
 
@@ -86,46 +60,18 @@ pub struct Progress {
     pub next_try: Timestamp,
 }
 
-/// What came of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum AttemptResult {
-    /// The receiver has taken the message.
-    Delivered,
-    /// It has not; the message is sent again.
-    Failed,
-    /// It has not for so long that the message is not sent again.
-    GivenUp,
-    /// The receiver said that it is there no more.
-    Gone,
-}
-
-impl AttemptResult {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Delivered, Self::Failed, Self::GivenUp, Self::Gone];
-
-    /// As JSON and texts call it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::GivenUp => "given-up",
-            Self::Gone => "gone",
-        }
-    }
-}
-
-impl fmt::Display for AttemptResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl FromStr for AttemptResult {
-    type Err = NoSuchWord;
-
-    fn from_str(text: &str) -> Result<Self, NoSuchWord> {
-        NoSuchWord::find(&Self::ALL, Self::word, text)
+mdm_contract::words! {
+    /// What came of an attempt.
+    #[derive(utoipa::ToSchema)]
+    AttemptResult {
+        /// The receiver has taken the message.
+        Delivered = "delivered",
+        /// It has not; the message is sent again.
+        Failed = "failed",
+        /// It has not for so long that the message is not sent again.
+        GivenUp = "given-up",
+        /// The receiver said that it is there no more.
+        Gone = "gone",
     }
 }
 

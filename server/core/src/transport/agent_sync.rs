@@ -1,9 +1,10 @@
 //! Agents that sync by long poll: a sync that finds no news waits here until there is some.
 
 use mdm_contract::decisions::Capabilities;
+use parking_lot::Mutex;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -39,14 +40,14 @@ pub struct Contact {
 impl AgentSync {
     /// There may be news for any device.
     pub fn wake_all(&self) {
-        for presence in lock(&self.devices).values() {
+        for presence in self.devices.lock().values() {
             presence.news.send_modify(|count| *count += 1);
         }
     }
 
     /// A device syncs, and is ready to wait for news, or only passes by. News from this moment on will wake it.
     pub fn contact(&self, device: &str, is_ready_to_wait: bool) -> Contact {
-        let mut devices = lock(&self.devices);
+        let mut devices = self.devices.lock();
         let presence = devices
             .entry(device.to_owned())
             .or_insert_with(|| Presence {
@@ -82,7 +83,7 @@ impl Contact {
 
 impl Drop for Contact {
     fn drop(&mut self) {
-        let mut devices = lock(&self.devices);
+        let mut devices = self.devices.lock();
         if let Some(presence) = devices.get_mut(&self.device) {
             if self.is_ready_to_wait {
                 presence.waiting -= 1;
@@ -109,7 +110,7 @@ impl AgentSync {
 
     /// Returns `true` if the device waits here, or was answered a moment ago.
     pub fn is_online(&self, device: &str) -> bool {
-        lock(&self.devices).get(device).is_some_and(|presence| {
+        self.devices.lock().get(device).is_some_and(|presence| {
             presence.waiting > 0
                 || presence
                     .answered
@@ -119,14 +120,10 @@ impl AgentSync {
 
     /// Answers the syncs of this device that wait here.
     pub fn wake(&self, device: &str) {
-        if let Some(presence) = lock(&self.devices).get(device) {
+        if let Some(presence) = self.devices.lock().get(device) {
             presence.news.send_modify(|count| *count += 1);
         }
     }
-}
-
-fn lock(devices: &Mutex<HashMap<String, Presence>>) -> MutexGuard<'_, HashMap<String, Presence>> {
-    devices.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use super::{
     auth::By,
     body::Body,
-    document::{DEVICES, PASSWORDS},
     if_match::{IfMatch, Tagged, tagged},
     model::{DeviceView, EnrollmentTokenView, StatusView},
     parts::Path,
     problem::ApiError,
+    tags::{DEVICES, PASSWORDS},
 };
 use axum::{Json, extract::State, http::StatusCode};
 use mdm_contract::{

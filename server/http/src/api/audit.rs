@@ -1,6 +1,6 @@
 //! The audit trail: read by filter, page by page, or as a whole table to download.
 
-use super::{auth::By, document::HOST, parts::Query, problem::ApiError};
+use super::{auth::By, parts::Query, problem::ApiError, tags::HOST};
 use axum::{
     Json,
     body::{Body, Bytes},

@@ -2,12 +2,10 @@
 //! `signed`.
 
 pub(crate) use super::client_address::address;
-use super::{document, idempotency, problem::ApiError};
+use super::problem::ApiError;
 use axum::{
-    Extension,
     extract::FromRequestParts,
     http::{Extensions, StatusCode, header, request::Parts},
-    middleware,
 };
 use mdm_server_core::{
     access::{Caller, Permission},
@@ -15,7 +13,6 @@ use mdm_server_core::{
     token::{self, TokenDigest},
 };
 use std::sync::Arc;
-use utoipa_axum::router::OpenApiRouter;
 
 /// What a route needs: an extension of each of its requests. Who asks for a caller on a route that doesn't say
 /// what it needs gets none, so a route can't be forgotten.
@@ -25,18 +22,6 @@ pub enum Needs {
     Anybody,
     /// Somebody who may do this.
     Permission(Permission),
-}
-
-/// These routes need this permission, and the document of the API says so. Who may do it may name each of its
-/// calls by a key.
-pub(super) fn needs<S: Clone + Send + Sync + 'static>(
-    permission: Permission,
-    mut routes: OpenApiRouter<S>,
-) -> OpenApiRouter<S> {
-    document::note(permission, &mut routes);
-    routes
-        .layer(middleware::from_fn(idempotency::identify))
-        .layer(Extension(Needs::Permission(permission)))
 }
 
 /// Lets a caller through to the route that these extensions belong to.

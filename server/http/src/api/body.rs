@@ -2,7 +2,7 @@
 //! error tells where it is wrong and never what stands there. The bytes are wiped when they are freed
 //! (`main.rs`), and those that hyper has read when it reads on (`serving.rs`).
 
-use super::{LARGEST_BODY, problem::ApiError};
+use super::problem::ApiError;
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
@@ -12,6 +12,9 @@ use prometheus_client::metrics::counter::Counter;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use tokio::time::timeout;
+
+/// The largest body of a request, in bytes: more than any agent has to say.
+pub(super) const LARGEST_BODY: usize = 256 << 10;
 
 /// How long a body may take, and who counts those that take longer: an extension of each request.
 #[derive(Clone)]

@@ -1,13 +1,14 @@
 //! Bulks: requests for all devices of a group.
 
 use super::{
-    auth::{By, needs},
+    auth::By,
     body::Body,
-    document::PASSWORDS,
+    guard::require,
     model::{BulkAnswerList, BulkList, BulkView},
     parts::{Path, Query},
     problem::ApiError,
     table,
+    tags::PASSWORDS,
 };
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use mdm_server_core::{
@@ -36,7 +37,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(cancel))
         .routes(routes!(sheet));
     // None approves: programs can't, and users do so on the dashboard.
-    needs(Permission::See, seen).merge(needs(Permission::ChangePassword, asked))
+    require(Permission::See, seen).merge(require(Permission::ChangePassword, asked))
 }
 
 async fn view(host: &Service, bulk: Bulk) -> Result<BulkView, ServiceError> {

@@ -1,8 +1,9 @@
 //! The certificate that a host listens with: it is read anew on demand, and watched for its end.
 
+use parking_lot::RwLock;
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio_rustls::rustls::{
@@ -100,7 +101,7 @@ impl Certificate {
     /// certificate stays as it was.
     pub fn reload(&self) -> Result<(), TlsError> {
         let read = read(&self.chain_file, &self.key_file)?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = read;
+        *self.current.write() = read;
         Ok(())
     }
 
@@ -116,7 +117,7 @@ impl Certificate {
 
     fn current(&self) -> Current {
         let current = self.current.read();
-        current.unwrap_or_else(PoisonError::into_inner).clone()
+        current.clone()
     }
 }
 

@@ -1,21 +1,19 @@
 //! How many connections there may be, and how long one may keep its host waiting: so that no caller, whom nobody
 //! knows yet, takes the places of all others.
 
-use super::{client_address::TrustedProxies, held::Held};
-use axum::serve::Listener;
+use super::client_address::TrustedProxies;
 use mdm_server_core::{
     limiter::network,
-    metrics::{Counted, HttpMetrics, Metrics},
+    metrics::{Counted, Metrics},
 };
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use std::{
     collections::HashMap,
-    io,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
-use tokio::net::TcpListener;
 
 /// How many connections there may be, and how long each may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +54,8 @@ pub struct ConnectionPeer {
     pub is_reserved: bool,
 }
 
-/// Counts the connections.
-pub(super) struct Places {
+/// Connection limiter: hands out a [`Permit`] for each connection.
+pub(super) struct ConnectionLimiter {
     pub(super) limits: ConnectionLimits,
     proxies: TrustedProxies,
     taken: Mutex<Taken>,
@@ -105,17 +103,35 @@ impl Taken {
     }
 }
 
-/// The place of one connection.
-pub(super) struct Place {
-    pub(super) places: Arc<Places>,
+/// The permit of one connection, given back when it is dropped.
+pub(super) struct Permit {
+    pub(super) limiter: Arc<ConnectionLimiter>,
     address: IpAddr,
     pub(super) is_reserved: bool,
     _open: Counted,
 }
 
-impl Places {
-    /// Returns `None` if there is no place, not even a reserved one.
-    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+impl ConnectionLimiter {
+    pub(super) fn new(
+        limits: ConnectionLimits,
+        proxies: TrustedProxies,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        let http = &metrics.http;
+        Self {
+            limits,
+            proxies,
+            taken: Mutex::default(),
+            reserved: Mutex::default(),
+            refused: http.limit("connections"),
+            refused_by_address: http.limit("connections-per-address"),
+            stalled: http.limit("answer-time"),
+            metrics: Arc::clone(metrics),
+        }
+    }
+
+    /// Returns `None` if no connection is left for this address, not even a reserved one.
+    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
         let is_proxy = self.proxies.includes(address);
         let address = network(address);
         let ConnectionLimits {
@@ -127,7 +143,7 @@ impl Places {
             true => most,
             false => most_per_address,
         };
-        let taken = lock(&self.taken).take(address, most, most_of_it);
+        let taken = self.taken.lock().take(address, most, most_of_it);
         let is_reserved = taken.is_err();
         if let Err(full) = taken {
             match full {
@@ -138,10 +154,10 @@ impl Places {
                 }
             };
             let (most, per_address) = (RESERVED_CONNECTIONS, RESERVED_PER_ADDRESS);
-            lock(&self.reserved).take(address, most, per_address).ok()?;
+            self.reserved.lock().take(address, most, per_address).ok()?;
         }
-        Some(Place {
-            places: Arc::clone(self),
+        Some(Permit {
+            limiter: Arc::clone(self),
             address,
             is_reserved,
             _open: Counted::new(&self.metrics.http.connections),
@@ -149,75 +165,13 @@ impl Places {
     }
 }
 
-fn lock(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
-    taken.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         let taken = match self.is_reserved {
-            true => &self.places.reserved,
-            false => &self.places.taken,
+            true => &self.limiter.reserved,
+            false => &self.limiter.taken,
         };
-        lock(taken).give_back(self.address);
-    }
-}
-
-/// A listener that closes what goes beyond the limits, before anything of it is read.
-pub struct LimitedListener {
-    listener: TcpListener,
-    places: Arc<Places>,
-}
-
-impl LimitedListener {
-    /// Holds a listener's connections to these limits.
-    pub fn new(
-        listener: TcpListener,
-        limits: ConnectionLimits,
-        proxies: TrustedProxies,
-        metrics: &Arc<Metrics>,
-    ) -> Self {
-        let http: &HttpMetrics = &metrics.http;
-        let places = Places {
-            limits,
-            proxies,
-            taken: Mutex::default(),
-            reserved: Mutex::default(),
-            refused: http.limit("connections"),
-            refused_by_address: http.limit("connections-per-address"),
-            stalled: http.limit("answer-time"),
-            metrics: Arc::clone(metrics),
-        };
-        Self {
-            listener,
-            places: Arc::new(places),
-        }
-    }
-}
-
-impl Listener for LimitedListener {
-    type Io = Held;
-    type Addr = ConnectionPeer;
-
-    async fn accept(&mut self) -> (Held, ConnectionPeer) {
-        loop {
-            let (stream, address) = Listener::accept(&mut self.listener).await;
-            if let Some(place) = self.places.take(address.ip()) {
-                let peer = ConnectionPeer {
-                    address,
-                    is_reserved: place.is_reserved,
-                };
-                return (Held::new(stream, place), peer);
-            }
-            tracing::debug!(peer = %address, "a connection too many was closed");
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<ConnectionPeer> {
-        Ok(ConnectionPeer {
-            address: self.listener.local_addr()?,
-            is_reserved: false,
-        })
+        taken.lock().give_back(self.address);
     }
 }
 
@@ -225,33 +179,25 @@ impl Listener for LimitedListener {
 mod tests {
     use super::*;
 
-    fn places(most: usize, most_per_address: usize) -> Arc<Places> {
-        let metrics = Arc::new(Metrics::default());
-        Arc::new(Places {
-            limits: ConnectionLimits {
-                most,
-                most_per_address,
-                ..ConnectionLimits::DEFAULT
-            },
-            proxies: TrustedProxies {
-                networks: vec!["10.9.0.0/16".parse().unwrap()],
-                ..TrustedProxies::default()
-            },
-            taken: Mutex::default(),
-            reserved: Mutex::default(),
-            refused: Counter::default(),
-            refused_by_address: Counter::default(),
-            stalled: Counter::default(),
-            metrics,
-        })
+    fn limiter(most: usize, most_per_address: usize) -> Arc<ConnectionLimiter> {
+        let limits = ConnectionLimits {
+            most,
+            most_per_address,
+            ..ConnectionLimits::DEFAULT
+        };
+        let proxies = TrustedProxies {
+            networks: vec!["10.9.0.0/16".parse().unwrap()],
+            ..TrustedProxies::default()
+        };
+        Arc::new(ConnectionLimiter::new(limits, proxies, &Arc::default()))
     }
 
     #[test]
     fn one_address_takes_no_more_than_its_places_and_gets_them_back() {
-        let places = places(3, 2);
+        let limiter = limiter(3, 2);
         let take = |address: &str| {
-            let place = places.take(address.parse().unwrap());
-            place.filter(|place| !place.is_reserved)
+            let permit = limiter.take(address.parse().unwrap());
+            permit.filter(|permit| !permit.is_reserved)
         };
         let (first, second) = (take("10.0.0.1"), take("::ffff:10.0.0.1"));
         assert!(first.is_some() && second.is_some());
@@ -260,22 +206,22 @@ mod tests {
         assert!(other.is_some());
         assert!(take("10.0.0.3").is_none(), "all places are taken");
         assert_eq!(
-            (places.refused.get(), places.refused_by_address.get()),
+            (limiter.refused.get(), limiter.refused_by_address.get()),
             (1, 1)
         );
         drop(first);
         assert!(take("10.0.0.1").is_some());
         drop((second, other));
-        assert!(lock(&places.taken).by_address.is_empty());
-        assert!(lock(&places.reserved).by_address.is_empty());
+        assert!(limiter.taken.lock().by_address.is_empty());
+        assert!(limiter.reserved.lock().by_address.is_empty());
     }
 
     #[test]
     fn a_trusted_proxy_may_have_all_places() {
-        let places = places(3, 1);
+        let limiter = limiter(3, 1);
         let take = |address: &str| {
-            let place = places.take(address.parse().unwrap());
-            place.filter(|place| !place.is_reserved)
+            let permit = limiter.take(address.parse().unwrap());
+            permit.filter(|permit| !permit.is_reserved)
         };
         let taken = [0; 3].map(|_| take("10.9.0.1"));
         assert!(taken.iter().all(Option::is_some));
@@ -284,10 +230,10 @@ mod tests {
 
     #[test]
     fn the_addresses_of_one_ipv6_network_share_their_places() {
-        let places = places(9, 1);
+        let limiter = limiter(9, 1);
         let take = |address: &str| {
-            let place = places.take(address.parse().unwrap());
-            place.filter(|place| !place.is_reserved)
+            let permit = limiter.take(address.parse().unwrap());
+            permit.filter(|permit| !permit.is_reserved)
         };
         let first = take("2001:db8:0:1::1");
         assert!(first.is_some() && take("2001:db8:0:1:ffff::2").is_none());
@@ -296,12 +242,12 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_some_places_are_reserved_of_which_no_address_takes_all() {
-        let places = places(1, 1);
-        let take = |address: &str| places.take(address.parse().unwrap());
+        let limiter = limiter(1, 1);
+        let take = |address: &str| limiter.take(address.parse().unwrap());
         let first = take("10.0.0.1").unwrap();
         assert!(!first.is_reserved);
         let mine = [take("10.0.0.1"), take("10.0.0.1")];
-        assert!(mine.iter().flatten().all(|place| place.is_reserved));
+        assert!(mine.iter().flatten().all(|permit| permit.is_reserved));
         assert!(take("10.0.0.1").is_none());
         let others: Vec<_> = (2..=20)
             .filter_map(|it| take(&format!("10.0.0.{it}")))

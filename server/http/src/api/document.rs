@@ -1,25 +1,25 @@
 //! The document of the API: OpenAPI 3.1, collected from the routes themselves. What all of them have in common is
 //! said here: who may call, and how errors are told.
 
-use super::{bounds, idempotency, problem::PROBLEM_JSON};
+use super::{
+    bounds,
+    guard::SECURITY_SCHEME,
+    operations::{add_problem, operations_mut},
+    routes::routes,
+    tags::{DEVICES, HOST, PASSWORDS, PLUGINS, USERS, WEBHOOKS},
+};
 use axum::{http::header, response::IntoResponse};
 use mdm_agent_protocol::sync::Problem;
-use mdm_server_core::access::Permission;
 use serde_json::Value;
 use std::sync::LazyLock;
 use utoipa::{
-    OpenApi as _, ToSchema as _,
+    OpenApi as _,
     openapi::{
-        Content, HttpMethod, ObjectBuilder, OpenApi, PathItem, Ref, Response, ResponseBuilder,
-        Type,
-        path::{Operation, Parameter, ParameterBuilder, ParameterIn},
-        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+        OpenApi,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
-
-/// What the security scheme is called.
-pub const TOKEN: &str = "token";
+use utoipa_axum::router::OpenApiRouter;
 
 /// Where the document is.
 pub const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
@@ -39,13 +39,6 @@ pub const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
 )]
 struct Common;
 
-pub(super) const DEVICES: &str = "devices";
-pub(super) const PASSWORDS: &str = "passwords";
-pub(super) const USERS: &str = "users and tokens";
-pub(super) const PLUGINS: &str = "plugins";
-pub(super) const WEBHOOKS: &str = "webhooks";
-pub(super) const HOST: &str = "host";
-
 static JSON: LazyLock<String> = LazyLock::new(|| json().to_string());
 
 /// The document, with the bounds of what callers send.
@@ -59,7 +52,8 @@ pub fn json() -> Value {
 /// The operations and types of the API, as the routes have them.
 pub fn document() -> OpenApi {
     let mut document = Common::openapi();
-    document.merge(super::routes().into_openapi());
+    document.merge(routes().into_openapi());
+    document.merge(router::<()>().into_openapi());
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
@@ -71,7 +65,7 @@ pub fn document() -> OpenApi {
     document
         .components
         .get_or_insert_default()
-        .add_security_scheme(TOKEN, SecurityScheme::Http(scheme));
+        .add_security_scheme(SECURITY_SCHEME, SecurityScheme::Http(scheme));
     for operation in document
         .paths
         .paths
@@ -88,93 +82,10 @@ pub fn document() -> OpenApi {
     document
 }
 
-/// The operations of a path.
-pub fn operations(item: &PathItem) -> impl Iterator<Item = (HttpMethod, &Operation)> {
-    [
-        (HttpMethod::Get, &item.get),
-        (HttpMethod::Put, &item.put),
-        (HttpMethod::Post, &item.post),
-        (HttpMethod::Delete, &item.delete),
-    ]
-    .into_iter()
-    .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
-}
-
-fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
-    [
-        (HttpMethod::Get, &mut item.get),
-        (HttpMethod::Put, &mut item.put),
-        (HttpMethod::Post, &mut item.post),
-        (HttpMethod::Delete, &mut item.delete),
-    ]
-    .into_iter()
-    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
-}
-
-/// Notes that these routes need this permission.
-pub(super) fn note<S>(permission: Permission, routes: &mut OpenApiRouter<S>)
-where
-    S: Clone + Send + Sync + 'static,
-{
-    for (path, item) in &mut routes.get_openapi_mut().paths.paths {
-        for (method, operation) in operations_mut(item) {
-            if idempotency::takes_key(method == HttpMethod::Post, path, permission) {
-                operation
-                    .parameters
-                    .get_or_insert_default()
-                    .push(key().into());
-                add_problem(
-                    operation,
-                    "422",
-                    "The body is not what this operation takes, or the Idempotency-Key was sent with another request.",
-                );
-            }
-            operation.security = Some(vec![SecurityRequirement::new(TOKEN, [permission.word()])]);
-            let needed = format!(
-                "The token lacks the permission `{permission}`, or is limited to other devices."
-            );
-            add_problem(
-                operation,
-                "401",
-                "No token came along, or one that counts for nothing.",
-            );
-            add_problem(operation, "403", &needed);
-        }
-    }
-}
-
-/// The header with an idempotency key.
-fn key() -> Parameter {
-    let word = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .pattern(Some("^[!-~]{1,255}$"));
-    ParameterBuilder::new()
-        .name(idempotency::KEY.as_str())
-        .parameter_in(ParameterIn::Header)
-        .description(Some(
-            "Names this request: a retry with the same key gets the response of its first execution, and nothing is done \
-             twice.",
-        ))
-        .schema(Some(word))
-        .build()
-}
-
-fn add_problem(operation: &mut Operation, status: &str, what: &str) {
-    let problem = Content::builder().schema(Some(Ref::from_schema_name(Problem::name())));
-    let response: Response = ResponseBuilder::new()
-        .description(what)
-        .content(PROBLEM_JSON, problem.build())
-        .build();
-    let responses = &mut operation.responses.responses;
-    responses
-        .entry(status.to_owned())
-        .or_insert_with(|| response.into());
-}
-
 pub(super) fn router<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
     OpenApiRouter::new()
-        .routes(routes!(read))
-        .routes(routes!(health))
+        .routes(utoipa_axum::routes!(read))
+        .routes(utoipa_axum::routes!(health))
 }
 
 /// This document.
@@ -203,6 +114,7 @@ async fn health() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::operations::operations;
     use std::collections::BTreeSet;
 
     #[test]

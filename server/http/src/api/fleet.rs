@@ -2,10 +2,10 @@
 
 use super::{
     auth::By,
-    document::DEVICES,
     model::{DeviceList, DeviceView},
     parts::Query,
     problem::ApiError,
+    tags::DEVICES,
 };
 use axum::{Json, extract::State};
 use mdm_contract::{

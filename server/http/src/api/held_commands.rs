@@ -1,6 +1,6 @@
 //! The commands from before a restore of the store: held until an admin releases or cancels them.
 
-use super::{auth::By, document::HOST, problem::ApiError};
+use super::{auth::By, parts::Path, problem::ApiError, tags::HOST};
 use axum::{Json, extract::State};
 use mdm_contract::{
     time::{self, Timestamp},
@@ -21,8 +21,7 @@ const MOST: u32 = 500;
 pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(held_commands))
-        .routes(routes!(release_held_commands))
-        .routes(routes!(cancel_held_commands))
+        .routes(routes!(decide_held_commands))
 }
 
 /// Whether the store was restored, and what is held.
@@ -45,6 +44,17 @@ pub struct HeldCommand {
     pub device: String,
     /// The command.
     pub command: CommandId,
+}
+
+mdm_contract::words! {
+    /// What becomes of the held commands.
+    #[derive(ToSchema)]
+    HeldDecision {
+        /// They are delivered.
+        Release = "release",
+        /// They are cancelled.
+        Cancel = "cancel",
+    }
 }
 
 impl HeldCommands {
@@ -72,26 +82,24 @@ async fn held_commands(By(by): By, host: Host) -> Answer<HeldCommands> {
     Ok(Json(HeldCommands::new(state, commands)))
 }
 
-/// Lets the held commands be delivered, and running bulks go on.
+/// Decides about the held commands.
+///
+/// `release` lets them be delivered, and running bulks go on. `cancel` cancels them, and the bulks that were running.
 #[utoipa::path(
     put,
-    path = "/held-commands/release",
+    path = "/held-commands/{decision}",
     tag = HOST,
+    params(("decision" = HeldDecision, Path, description = "What becomes of the held commands.")),
     responses((status = 200, body = HeldCommands)),
 )]
-async fn release_held_commands(By(by): By, host: Host) -> Answer<HeldCommands> {
-    let state = host.release_held(&by).await?;
-    Ok(Json(HeldCommands::new(state, Vec::new())))
-}
-
-/// Cancels the held commands, and the bulks that were running.
-#[utoipa::path(
-    put,
-    path = "/held-commands/cancel",
-    tag = HOST,
-    responses((status = 200, body = HeldCommands)),
-)]
-async fn cancel_held_commands(By(by): By, host: Host) -> Answer<HeldCommands> {
-    let state = host.cancel_held(&by).await?;
+async fn decide_held_commands(
+    By(by): By,
+    host: Host,
+    Path(decision): Path<HeldDecision>,
+) -> Answer<HeldCommands> {
+    let state = match decision {
+        HeldDecision::Release => host.release_held(&by).await?,
+        HeldDecision::Cancel => host.cancel_held(&by).await?,
+    };
     Ok(Json(HeldCommands::new(state, Vec::new())))
 }

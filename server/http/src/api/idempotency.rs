@@ -84,7 +84,7 @@ async fn read(
     let line = format!("{} {path} {}\n", parts.method, parts.uri);
     // Another token of the same name may have other permissions: it gets no response of this one.
     let request: [&[u8]; 3] = [&token, line.as_bytes(), &body];
-    let key = service.idempotency_key(&by.name, key, &request, KeyOrigin::Header);
+    let key = service.idempotency_key(&by.actor, key, &request, KeyOrigin::Header);
     Ok((key, Body::from(body)))
 }
 

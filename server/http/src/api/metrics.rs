@@ -2,8 +2,8 @@
 
 use super::{
     auth::{Bearer, By},
-    document::HOST,
     problem::{ApiError, Reason},
+    tags::HOST,
 };
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},

@@ -8,56 +8,51 @@ pub(crate) mod auth;
 pub(crate) mod body;
 mod bounds;
 mod bulks;
+mod carry_out;
 pub mod certificate;
 mod client_address;
 pub mod connections;
 pub mod document;
 mod fleet;
 mod follow;
-mod held;
+mod guard;
 pub mod held_commands;
 mod host_header;
 mod idempotency;
 mod if_match;
+mod limited_listener;
 mod metrics;
 pub mod model;
 mod opening;
+mod operations;
 pub(crate) mod parts;
 pub mod plugin;
 pub(crate) mod problem;
 mod rate;
 mod ready;
+mod routes;
 pub mod serving;
 mod signed;
 pub(crate) mod table;
+mod tags;
+mod timeout_stream;
 pub mod tls;
 mod users;
 pub mod webhooks;
 
 pub use client_address::{ProxyHeader, TrustedProxies};
+pub use guard::SECURITY_SCHEME;
+pub use limited_listener::LimitedListener;
 pub use opening::{NotOpen, Opening};
 pub use rate::{Peer, Rates};
 
-use auth::needs;
-use axum::{
-    Extension, Router,
-    extract::Request,
-    http::StatusCode,
-    middleware::{self, Next},
-    response::{IntoResponse as _, Response},
-    routing::post,
-};
+use axum::{Extension, Router, middleware, routing::post};
 use body::BodyTime;
+use carry_out::carry_out;
 use mdm_agent_protocol::sync::{ENROLL_PATH, KEYS_PATH, SUCCESSION_PATH, SYNC_PATH};
-use mdm_server_core::{access::Permission, service::Service, token::TokenDigest};
-use problem::ApiError;
+use mdm_server_core::{service::Service, token::TokenDigest};
 use rate::{Entrance, Meter};
 use std::{sync::Arc, time::Duration};
-use tracing::Instrument as _;
-use utoipa_axum::{router::OpenApiRouter, routes};
-
-/// The largest body of a request, in bytes: more than any agent has to say.
-const LARGEST_BODY: usize = 256 << 10;
 
 /// What callers may do.
 pub struct Terms {
@@ -69,40 +64,6 @@ pub struct Terms {
     pub metrics_reader: Option<TokenDigest>,
     /// The proxies whose word on a client's address is taken.
     pub trusted_proxies: TrustedProxies,
-}
-
-/// What admins' programs call, and its documentation.
-fn routes() -> OpenApiRouter<Arc<Service>> {
-    let seen = OpenApiRouter::new()
-        .merge(fleet::router())
-        .routes(routes!(admin::device))
-        .routes(routes!(admin::audit))
-        .routes(routes!(admin::status))
-        .routes(routes!(admin::outlook));
-    let passwords = OpenApiRouter::new()
-        .routes(routes!(admin::reset))
-        .routes(routes!(admin::remove))
-        .routes(routes!(admin::cancel));
-    let devices = OpenApiRouter::new()
-        .routes(routes!(admin::revoke))
-        .routes(routes!(admin::set_policy, admin::clear_policy))
-        .routes(routes!(admin::enrollment_token));
-    let admin = needs(Permission::See, seen)
-        .merge(needs(Permission::ChangePassword, passwords))
-        .merge(needs(Permission::ManageDevices, devices))
-        .merge(needs(Permission::ManageDevices, held_commands::router()))
-        .merge(bulks::router())
-        .merge(needs(Permission::SeeAudit, audit::router()))
-        .merge(needs(Permission::ManageUsers, users::router()))
-        .merge(needs(Permission::ManageWebhooks, webhooks::router()))
-        .nest("/plugin", plugin::router())
-        .layer(middleware::from_fn(carry_out));
-    let metrics = OpenApiRouter::new().routes(routes!(metrics::read));
-    OpenApiRouter::new()
-        .nest("/api/v1", admin)
-        .merge(needs(Permission::SeeMetrics, metrics))
-        .merge(document::router())
-        .routes(routes!(ready::read))
 }
 
 /// All routes, and the pages of the dashboard under the same limits. Whoever serves them adds the [`Peer`] of the
@@ -128,7 +89,7 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
             Arc::clone(&service),
             signed::sign_answers,
         ));
-    Router::from(routes())
+    Router::from(routes::routes().merge(document::router()))
         .layer(Extension(Arc::clone(&service)))
         .layer(Extension(metrics::Reader(terms.metrics_reader)))
         .merge(agents)
@@ -140,19 +101,4 @@ pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
         .layer(middleware::from_fn_with_state(entrance, rate::limit))
         .layer(middleware::from_fn_with_state(metrics, metrics::count))
         .layer(middleware::from_fn(follow::follow))
-}
-
-/// Carries a request that may change something out to its end, also if its caller hangs up meanwhile.
-async fn carry_out(request: Request, next: Next) -> Response {
-    if request.method().is_safe() {
-        return next.run(request).await;
-    }
-    match tokio::spawn(next.run(request).in_current_span()).await {
-        Ok(response) => response,
-        Err(error) => {
-            tracing::error!(%error, "a request was not carried out");
-            let text = "the host failed while it carried the request out: its log says why";
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", text).into_response()
-        }
-    }
 }

@@ -8,8 +8,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use parking_lot::Mutex;
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 use tower_service::Service as _;
@@ -70,7 +71,7 @@ impl Opening {
                 }
                 Err(NotOpen::Ever(error)) => return Err(error),
                 Err(NotOpen::Yet { reason, cause }) => {
-                    *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+                    *self.reason.lock() = reason;
                     let seconds = pause.as_secs();
                     tracing::error!("not ready: {cause}; trying again in {seconds} s");
                 }
@@ -81,7 +82,7 @@ impl Opening {
     }
 
     fn not_yet(&self) -> Response {
-        let reason = *self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = *self.reason.lock();
         let mut response = not_ready(reason).into_response();
         let a_while = HeaderValue::from(FIRST_PAUSE.as_secs());
         response.headers_mut().insert(header::RETRY_AFTER, a_while);

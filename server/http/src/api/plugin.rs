@@ -1,10 +1,11 @@
 //! The routes of plugins: which one decides, and which one is tried in the shadow.
 
 use super::{
-    auth::{By, needs},
-    document::PLUGINS,
+    auth::By,
+    guard::require,
     model::{PluginView, PluginsView, TrialView},
     problem::ApiError,
+    tags::PLUGINS,
 };
 use axum::{
     Json,
@@ -44,8 +45,8 @@ pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(use_plugin, use_default))
         .routes(routes!(roll_back))
         .routes(routes!(start_shadow, stop_shadow));
-    needs(Permission::See, seen)
-        .merge(needs(Permission::ManagePlugins, managed))
+    require(Permission::See, seen)
+        .merge(require(Permission::ManagePlugins, managed))
         .layer(DefaultBodyLimit::max(LARGEST_PLUGIN))
 }
 

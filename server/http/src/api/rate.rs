@@ -2,8 +2,7 @@
 //! nobody else's turn.
 
 use super::{
-    LARGEST_BODY,
-    body::BodyTime,
+    body::{BodyTime, LARGEST_BODY},
     client_address::{ClientAddress, TrustedProxies},
     host_header,
     problem::ApiError,

@@ -1,9 +1,9 @@
 //! Whether the host can serve, for whoever sends it its calls.
 
 use super::{
-    document::HOST,
     opening::not_ready,
     problem::{ApiError, PROBLEM_JSON},
+    tags::HOST,
 };
 use axum::{Json, extract::State};
 use mdm_agent_protocol::sync::Problem;

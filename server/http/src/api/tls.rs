@@ -3,9 +3,10 @@
 
 use super::{
     certificate::{Certificate, TlsError},
-    connections::{ConnectionPeer, LimitedListener},
-    held::Held,
+    connections::ConnectionPeer,
+    limited_listener::LimitedListener,
     serving::Wiping,
+    timeout_stream::TimeoutStream,
 };
 use axum::serve::Listener;
 use mdm_server_core::supervisor::Supervisor;
@@ -28,7 +29,7 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 const MOST_HANDSHAKES: usize = 512;
 
 /// A connection whose handshake is done. rustls decrypts in the buffer that it reads into.
-type Secured = TlsStream<Wiping<Held>>;
+type Secured = TlsStream<Wiping<TimeoutStream>>;
 
 /// Listens with this certificate.
 pub fn server_config(certificate: Arc<Certificate>) -> Result<Arc<ServerConfig>, TlsError> {

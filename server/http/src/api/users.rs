@@ -3,10 +3,10 @@
 use super::{
     auth::By,
     body::Body,
-    document::USERS,
     model::{ApiTokenView, InvitationView, NewApiTokenView, UserView},
     parts::Path,
     problem::ApiError,
+    tags::USERS,
 };
 use axum::{Json, extract::State, http::StatusCode};
 use mdm_server_core::{

@@ -1,6 +1,6 @@
 //! Webhooks: who is told of changes.
 
-use super::{auth::By, body::Body, document::WEBHOOKS, parts::Path, problem::ApiError};
+use super::{auth::By, body::Body, parts::Path, problem::ApiError, tags::WEBHOOKS};
 use axum::{Json, extract::State, http::StatusCode};
 use mdm_contract::time::{self, Timestamp};
 use mdm_server_core::{

@@ -1,11 +1,12 @@
 //! One's own account: who one is, what one may do, and one-time passwords.
 
 use super::{
-    Host,
     error::PageError,
     form::Form,
-    frame::{Page, form_token, sentence},
+    frame::sentence,
+    page::{Page, form_token},
     session::SignedIn,
+    state::Host,
 };
 use axum::{
     http::StatusCode,

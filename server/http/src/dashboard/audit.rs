@@ -1,12 +1,12 @@
 //! The audit trail: who did what to which device, when, why, from where, decided by which plugin.
 
 use super::{
-    Host,
     error::PageError,
     form::{Number, filled},
-    frame::Page,
     history::what,
+    page::Page,
     session::SignedIn,
+    state::Host,
     texts,
 };
 use crate::api::audit::{AuditQuery, download};

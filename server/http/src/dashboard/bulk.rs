@@ -1,12 +1,14 @@
 //! The page of a bulk: how far it is, where it came to nothing, and what can be done with it.
 
 use super::{
-    Host, bulks,
+    bulks,
     error::PageError,
     form::Form,
-    frame::{Page, form_token, sentence},
+    frame::sentence,
+    page::{Page, form_token},
     session::SignedIn,
     sign_in::Nothing,
+    state::Host,
     texts,
 };
 use crate::api::table;
@@ -108,7 +110,7 @@ fn counts(progress: &BulkProgress) -> Markup {
 
 /// What this user can do with it now.
 fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option<Markup> {
-    let is_own = bulk.requested_by == signed_in.caller.name;
+    let is_own = bulk.requested_by == signed_in.caller.actor;
     let is_over = bulk.state.is_over();
     let can_cancel = signed_in.may(Permission::ChangePassword)
         && (!is_over || progress.pending > 0)
@@ -131,7 +133,7 @@ fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option
     Some(html! {
         section .card .wide aria-labelledby="actions-title" {
             h2 #actions-title { "What can be done" }
-            @if waits && bulk.principal == signed_in.caller.name {
+            @if waits && bulk.principal == signed_in.caller.actor {
                 p { "Somebody else has to approve it, because it is for so many devices." }
             } @else if waits && signed_in.may(Permission::Approve) {
                 (post("approve", html! { button .primary type="submit" { "Approve" } }))

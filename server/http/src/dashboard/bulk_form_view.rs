@@ -1,10 +1,11 @@
-//! How the screen of a bulk looks before it is asked for.
+//! How the screen of a bulk looks before it is asked for, and the form in it.
 
 use super::{
-    bulk_form::Filled,
-    frame::{Page, form_token, sentence},
+    form::{Number, filled},
+    frame::sentence,
     groups,
     outlook::what_to_do,
+    page::{Page, form_token},
     reset_view::VALIDITIES,
     session::SignedIn,
     texts,
@@ -12,9 +13,85 @@ use super::{
 use maud::{Markup, html};
 use mdm_contract::{
     decisions::{Characters, PasswordRule},
-    words::Action,
+    words::{Action, ResetOptions},
 };
-use mdm_server_core::service::{BulkOutlook, BulkVerdict};
+use mdm_password_host::password::Password;
+use mdm_server_core::{
+    service::{BulkOutlook, BulkRequest, BulkVerdict},
+    store::BulkTerms,
+};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+/// The form as it is sent. A box that is not ticked sends nothing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct BulkForm {
+    /// How many devices were in the group as the admin saw it.
+    devices: String,
+    /// `different` or `one`.
+    passwords: String,
+    password: Zeroizing<String>,
+    pub(super) reason: String,
+    lock_now: Option<String>,
+    require_entry: Option<String>,
+    replace_pending: Option<String>,
+    pub(super) valid_for: Number,
+}
+
+impl BulkForm {
+    /// The form before it is filled in.
+    pub(super) fn new() -> Self {
+        Self {
+            passwords: "different".into(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether each device gets a password of its own.
+    pub(super) fn different_passwords(&self) -> bool {
+        self.passwords != "one"
+    }
+
+    /// The options that were ticked.
+    pub(super) fn options(&self) -> ResetOptions {
+        ResetOptions {
+            lock_now: self.lock_now.is_some(),
+            require_entry: self.require_entry.is_some(),
+            no_credentials_on_boot: false,
+        }
+    }
+
+    /// The terms that were chosen.
+    pub(super) fn terms(&self) -> BulkTerms {
+        BulkTerms {
+            replace_pending: self.replace_pending.is_some(),
+            valid_for: self.valid_for.0,
+        }
+    }
+
+    /// What it asks for.
+    pub(super) fn request(&self, group: &str, action: Action) -> BulkRequest {
+        let is_reset = action == Action::Reset;
+        let different_passwords = is_reset && self.different_passwords();
+        let has_one = is_reset && !different_passwords && !self.password.is_empty();
+        BulkRequest {
+            action,
+            group: group.to_owned(),
+            password: has_one.then(|| Password::new(self.password.clone())),
+            different_passwords,
+            options: if is_reset {
+                self.options()
+            } else {
+                ResetOptions::default()
+            },
+            terms: self.terms(),
+            reason: filled(&self.reason).map(str::to_owned),
+            // A form without the number is none of a page's: no group has so many.
+            expected_devices: Some(self.devices.parse().unwrap_or(u64::MAX)),
+        }
+    }
+}
 
 /// What the screen shows.
 pub(super) struct Screen<'a> {
@@ -27,7 +104,7 @@ pub(super) struct Screen<'a> {
     /// What a password has to be like.
     pub(super) rule: &'a PasswordRule,
     /// What was filled in.
-    pub(super) form: &'a Filled,
+    pub(super) form: &'a BulkForm,
     /// What is wrong with it.
     pub(super) fault: Option<&'a str>,
 }

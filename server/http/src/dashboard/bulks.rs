@@ -1,6 +1,6 @@
 //! The list of bulks.
 
-use super::{Host, error::PageError, frame::Page, session::SignedIn, texts};
+use super::{error::PageError, page::Page, session::SignedIn, state::Host, texts};
 use axum::extract::Query;
 use maud::{Markup, html};
 use mdm_server_core::store::BulkState;

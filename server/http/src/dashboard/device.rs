@@ -1,30 +1,19 @@
 //! The page of a device: what is known of it, and what can be done.
 
-use super::{Host, device_view, error::PageError, form::Form, reset, session::SignedIn};
+use super::{
+    device_view::{self, DeviceView},
+    error::PageError,
+    form::Form,
+    reset_view::ResetForm,
+    session::SignedIn,
+    state::Host,
+};
 use axum::{extract::Path, response::Redirect};
 use maud::Markup;
-use mdm_contract::decisions::{Command, DeviceOutlook, DeviceStatus};
-use mdm_server_core::{audit::AuditEntry, service::ServiceError, store::Snapshot};
 use serde::Deserialize;
 
 /// How many lines of the audit trail a device's page shows.
 const MOST_AUDIT: u32 = 200;
-
-/// What the page shows. Where the plugin can't be asked, the page says so, and shows the rest.
-pub(super) struct Shown {
-    /// The device.
-    pub(super) snapshot: Snapshot,
-    /// Whether it is in contact.
-    pub(super) is_online: bool,
-    /// What the plugin says of it.
-    pub(super) status: Result<DeviceStatus, ServiceError>,
-    /// What a reset would come to now.
-    pub(super) outlook: Result<DeviceOutlook, ServiceError>,
-    /// Its commands.
-    pub(super) commands: Vec<Command>,
-    /// Its part of the audit trail.
-    pub(super) audit: Vec<AuditEntry>,
-}
 
 pub(super) async fn page(
     signed_in: SignedIn,
@@ -34,8 +23,8 @@ pub(super) async fn page(
     let service = &host.service;
     let (snapshot, is_online) = service.device(&signed_in.caller, &device).await?;
     // As the form of a reset foretells it when it is opened.
-    let request = reset::Filled::default().request();
-    let shown = Shown {
+    let request = ResetForm::default().request();
+    let shown = DeviceView {
         is_online,
         status: service
             .status(&signed_in.caller, &device)

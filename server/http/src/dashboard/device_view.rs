@@ -1,21 +1,42 @@
 //! How the page of a device looks.
 
 use super::{
-    device::Shown,
-    frame::{Page, form_token, sentence},
+    frame::sentence,
     history, outlook,
+    page::{Page, form_token},
     session::SignedIn,
     texts,
 };
 use maud::{Markup, html};
 use mdm_contract::{
-    decisions::{Command, PolicyState, Remedy, Status, Verdict},
+    decisions::{Command, DeviceOutlook, DeviceStatus, PolicyState, Remedy, Status, Verdict},
     words::Failure,
 };
-use mdm_server_core::{access::Permission, store::StatusWord};
+use mdm_server_core::{
+    access::Permission,
+    audit::AuditEntry,
+    service::ServiceError,
+    store::{Snapshot, StatusWord},
+};
+
+/// What the page shows. Where the plugin can't be asked, the page says so, and shows the rest.
+pub(super) struct DeviceView {
+    /// The device.
+    pub(super) snapshot: Snapshot,
+    /// Whether it is in contact.
+    pub(super) is_online: bool,
+    /// What the plugin says of it.
+    pub(super) status: Result<DeviceStatus, ServiceError>,
+    /// What a reset would come to now.
+    pub(super) outlook: Result<DeviceOutlook, ServiceError>,
+    /// Its commands.
+    pub(super) commands: Vec<Command>,
+    /// Its part of the audit trail.
+    pub(super) audit: Vec<AuditEntry>,
+}
 
 /// The page. What has `data-part` is brought up to date where it stands.
-pub(super) fn view(signed_in: &SignedIn, shown: &Shown) -> Markup {
+pub(super) fn view(signed_in: &SignedIn, shown: &DeviceView) -> Markup {
     let (id, name) = (&shown.snapshot.device.id, &shown.snapshot.name);
     let page = Page {
         title: name,
@@ -63,7 +84,7 @@ pub(super) fn view(signed_in: &SignedIn, shown: &Shown) -> Markup {
 }
 
 /// What can be done: nothing that the host would refuse, and Remove only where the plugin offers it.
-fn menu(signed_in: &SignedIn, shown: &Shown) -> Markup {
+fn menu(signed_in: &SignedIn, shown: &DeviceView) -> Markup {
     let id = &shown.snapshot.device.id;
     let path = |what: &str| format!("/devices/{id}/{what}");
     let remove_offered = shown.status.as_ref().is_ok_and(|it| it.remove_offered);
@@ -96,7 +117,7 @@ fn menu(signed_in: &SignedIn, shown: &Shown) -> Markup {
     }
 }
 
-fn status(shown: &Shown) -> Markup {
+fn status(shown: &DeviceView) -> Markup {
     if shown.snapshot.revoked_at.is_some() {
         return html! {
             p .verdict { (texts::status_badge(StatusWord::Revoked)) " Nothing reaches the device any more." }
@@ -131,7 +152,7 @@ fn status(shown: &Shown) -> Markup {
     }
 }
 
-fn waiting(shown: &Shown, pending: &Command) -> Markup {
+fn waiting(shown: &DeviceView, pending: &Command) -> Markup {
     html! {
         @match shown.is_online {
             true => "The device is in contact: it takes the command now. ",
@@ -142,7 +163,7 @@ fn waiting(shown: &Shown, pending: &Command) -> Markup {
 }
 
 /// What to do about a failure: what the plugin says of the device as it is now.
-fn what_to_do(shown: &Shown) -> Markup {
+fn what_to_do(shown: &DeviceView) -> Markup {
     let Ok(told) = &shown.outlook else {
         return html! {};
     };
@@ -158,7 +179,7 @@ fn advice(text: &str) -> Markup {
     html! { p .remedy { strong { "What to do: " } (text) } }
 }
 
-fn policy(shown: &Shown) -> Markup {
+fn policy(shown: &DeviceView) -> Markup {
     if shown.snapshot.revoked_at.is_some() {
         return html! { p { "The device was revoked: the host enforces nothing on it any more." } };
     }
@@ -195,7 +216,7 @@ fn policy(shown: &Shown) -> Markup {
     }
 }
 
-fn device(shown: &Shown) -> Markup {
+fn device(shown: &DeviceView) -> Markup {
     let device = &shown.snapshot.device;
     let condition = &device.condition;
     let yes_no = |is_so| if is_so { "yes" } else { "no" };

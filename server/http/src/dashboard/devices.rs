@@ -1,110 +1,25 @@
-//! The list of devices: which of them somebody wants to see, as the address of the page says it.
+//! The list of devices.
 
-use super::{Host, devices_view, error::PageError, form::filled, session::SignedIn};
+use super::{
+    devices_query::DevicesQuery,
+    devices_view::{self, DevicesView},
+    error::PageError,
+    form::filled,
+    session::SignedIn,
+    state::Host,
+};
 use axum::extract::Query;
 use maud::Markup;
-use mdm_contract::time::{self, Timestamp};
-use mdm_server_core::{
-    service::DevicePage,
-    store::{DeviceFilter, FleetSummary, Group, StatusWord},
-};
-use serde::{Deserialize, Serialize};
+use mdm_contract::time;
+use mdm_server_core::store::DeviceFilter;
 
 /// How many devices a page of the list has.
 const PAGE: u32 = 50;
 
-const DAY: Timestamp = 24 * 3600 * 1000;
-
-/// What is asked for, in the words of the form. Empty is all the same, and so is a word that the form doesn't have.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Asked {
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) search: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) status: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) policy: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) group: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) mode: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) synced: String,
-    /// The page is the one after this id.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) after: String,
-}
-
-/// What a page shows.
-pub(super) struct Shown {
-    pub(super) asked: Asked,
-    pub(super) list: DevicePage,
-    /// Of what is asked for, but for the status and the override: so the numbers say where each of them leads.
-    pub(super) summary: FleetSummary,
-    pub(super) groups: Vec<Group>,
-}
-
-impl Asked {
-    /// The path of the page.
-    pub(super) fn path(&self) -> String {
-        match serde_urlencoded::to_string(self) {
-            Ok(query) if !query.is_empty() => format!("/devices?{query}"),
-            _ => "/devices".to_owned(),
-        }
-    }
-
-    /// The first page of the same.
-    pub(super) fn first(&self) -> Self {
-        Self {
-            after: String::new(),
-            ..self.clone()
-        }
-    }
-
-    /// Whether it leaves anything out.
-    pub(super) fn is_filtered(&self) -> bool {
-        self.first() != Self::default()
-    }
-
-    fn filter(&self, now: Timestamp) -> DeviceFilter {
-        let week = now.saturating_sub(7 * DAY);
-        let (synced_since, synced_before) = match self.synced.as_str() {
-            "day" => (Some(now.saturating_sub(DAY)), None),
-            "week" => (Some(week), None),
-            "longer" => (None, Some(week)),
-            _ => (None, None),
-        };
-        DeviceFilter {
-            search: filled(&self.search).map(str::to_owned),
-            status: self.status.parse().ok(),
-            is_overridden: match self.policy.as_str() {
-                "overridden" => Some(true),
-                "not-overridden" => Some(false),
-                _ => None,
-            },
-            group: filled(&self.group).map(str::to_owned),
-            management_mode: self.mode.parse().ok(),
-            synced_since,
-            synced_before,
-            is_revoked: None,
-        }
-    }
-
-    /// The same with this status, or without it if it has it already.
-    pub(super) fn toggled(&self, status: StatusWord) -> Self {
-        let is_chosen = self.status == status.word();
-        Self {
-            status: if is_chosen { "" } else { status.word() }.to_owned(),
-            ..self.first()
-        }
-    }
-}
-
 pub(super) async fn page(
     signed_in: SignedIn,
     host: Host,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<DevicesQuery>,
 ) -> Result<Markup, PageError> {
     let by = &signed_in.caller;
     let filter = asked.filter(time::now());
@@ -113,7 +28,7 @@ pub(super) async fn page(
         is_overridden: None,
         ..filter.clone()
     };
-    let shown = Shown {
+    let shown = DevicesView {
         list: host
             .service
             .devices(by, &filter, filled(&asked.after), PAGE)
@@ -123,45 +38,4 @@ pub(super) async fn page(
         asked,
     };
     Ok(devices_view::view(&signed_in, &shown))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn asked(query: &str) -> Asked {
-        serde_urlencoded::from_str(query).unwrap()
-    }
-
-    #[test]
-    fn the_address_of_a_page_says_what_it_shows() {
-        let it = asked("search=a%26b&status=failed&policy=&synced=day");
-        assert_eq!(it.path(), "/devices?search=a%26b&status=failed&synced=day");
-        assert!(it.is_filtered());
-        let filter = it.filter(2 * DAY);
-        assert_eq!(filter.search.as_deref(), Some("a&b"));
-        assert_eq!(filter.status, Some(StatusWord::Failed));
-        assert_eq!(
-            (filter.synced_since, filter.synced_before),
-            (Some(DAY), None)
-        );
-    }
-
-    #[test]
-    fn what_is_left_empty_or_unknown_leaves_nothing_out() {
-        let it = asked("search=+&status=&policy=none&mode=all&synced=never&after=");
-        assert_eq!(it.filter(0), DeviceFilter::default());
-        assert_eq!(Asked::default().path(), "/devices");
-        assert!(!asked("after=x").is_filtered());
-    }
-
-    #[test]
-    fn a_status_is_chosen_and_let_go_on_the_first_page() {
-        let chosen = asked("group=it&after=x").toggled(StatusWord::Pending);
-        assert_eq!(chosen.path(), "/devices?status=pending&group=it");
-        assert_eq!(
-            chosen.toggled(StatusWord::Pending).path(),
-            "/devices?group=it"
-        );
-    }
 }

@@ -1,24 +1,28 @@
 //! How the list of devices looks.
 
-use super::{
-    devices::{Asked, Shown},
-    fleet_chart,
-    frame::Page,
-    session::SignedIn,
-    texts,
-};
+use super::{devices_query::DevicesQuery, fleet_chart, page::Page, session::SignedIn, texts};
 use maud::{Markup, html};
 use mdm_contract::words::ManagementMode;
 use mdm_server_core::{
     access::Permission,
-    store::{Group, Snapshot, StatusWord},
+    service::DevicePage,
+    store::{FleetSummary, Group, Snapshot, StatusWord},
 };
+
+/// What a page shows.
+pub(super) struct DevicesView {
+    pub(super) asked: DevicesQuery,
+    pub(super) list: DevicePage,
+    /// Of what is asked for, but for the status and the override: so the numbers say where each of them leads.
+    pub(super) summary: FleetSummary,
+    pub(super) groups: Vec<Group>,
+}
 
 /// With more groups than this, a group is typed and not chosen.
 const MOST_CHOICES: usize = 200;
 
 /// The page.
-pub(super) fn view(signed_in: &SignedIn, shown: &Shown) -> Markup {
+pub(super) fn view(signed_in: &SignedIn, shown: &DevicesView) -> Markup {
     let page = Page {
         title: "Devices",
         place: "/devices",
@@ -37,7 +41,7 @@ pub(super) fn view(signed_in: &SignedIn, shown: &Shown) -> Markup {
     page.with(signed_in, content)
 }
 
-fn filters(asked: &Asked, groups: &[Group]) -> Markup {
+fn filters(asked: &DevicesQuery, groups: &[Group]) -> Markup {
     let statuses = StatusWord::ALL.map(|it| (it.word(), texts::status_word(it)));
     let modes = ManagementMode::ALL
         .iter()
@@ -103,7 +107,7 @@ fn choice(name: &str, title: &str, chosen: &str, choices: &[(&str, &str)]) -> Ma
     }
 }
 
-fn table(shown: &Shown) -> Markup {
+fn table(shown: &DevicesView) -> Markup {
     html! {
         section .card .scroll tabindex="0" aria-label="List of devices" {
             table .stacked {
@@ -139,8 +143,8 @@ fn row(snapshot: &Snapshot) -> Markup {
     }
 }
 
-fn pages(shown: &Shown) -> Markup {
-    let next = shown.list.next.as_ref().map(|after| Asked {
+fn pages(shown: &DevicesView) -> Markup {
+    let next = shown.list.next.as_ref().map(|after| DevicesQuery {
         after: after.clone(),
         ..shown.asked.clone()
     });
@@ -156,7 +160,7 @@ fn pages(shown: &Shown) -> Markup {
 }
 
 /// Why there is nothing, and what to do.
-fn nothing(signed_in: &SignedIn, asked: &Asked) -> Markup {
+fn nothing(signed_in: &SignedIn, asked: &DevicesQuery) -> Markup {
     let is_limited = signed_in.caller.reach.0.is_some();
     html! {
         section .card {

@@ -1,7 +1,10 @@
 //! The API for people: what its document says, as a page.
 
 use super::frame::{bare, sentence};
-use crate::api::document::{self, DOCUMENT_PATH, TOKEN};
+use crate::api::{
+    SECURITY_SCHEME,
+    document::{self, DOCUMENT_PATH},
+};
 use axum::response::Html;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -55,7 +58,7 @@ fn part(document: &Value, tag: &Value) -> Markup {
 }
 
 fn card(method: &str, path: &str, operation: &Value) -> Markup {
-    let needed = items(&operation["security"]).flat_map(|it| items(&it[TOKEN]));
+    let needed = items(&operation["security"]).flat_map(|it| items(&it[SECURITY_SCHEME]));
     let needed: Vec<&str> = needed.map(word).collect();
     let body = &operation["requestBody"];
     html! {

@@ -1,7 +1,7 @@
 //! How many devices there are, by their status: a bar, and the same in words and numbers. Each part leads to its
 //! devices.
 
-use super::{devices::Asked, texts};
+use super::{devices_query::DevicesQuery, texts};
 use maud::{Markup, html};
 use mdm_server_core::store::{FleetSummary, StatusWord};
 
@@ -32,9 +32,9 @@ const WIDTH: u64 = 1000;
 const NARROWEST: u64 = 6;
 
 /// The chart of these devices.
-pub(super) fn view(asked: &Asked, summary: &FleetSummary) -> Markup {
+pub(super) fn view(asked: &DevicesQuery, summary: &FleetSummary) -> Markup {
     let is_overridden = asked.policy == "overridden";
-    let overridden = Asked {
+    let overridden = DevicesQuery {
         policy: if is_overridden { "" } else { "overridden" }.to_owned(),
         ..asked.first()
     };
@@ -60,12 +60,12 @@ pub(super) fn view(asked: &Asked, summary: &FleetSummary) -> Markup {
 }
 
 /// Those that are rare are shown where there are some, or where they are asked for.
-fn is_shown(asked: &Asked, summary: &FleetSummary, status: StatusWord) -> bool {
+fn is_shown(asked: &DevicesQuery, summary: &FleetSummary, status: StatusWord) -> bool {
     ALWAYS.contains(&status) || summary.of(status) > 0 || asked.status == status.word()
 }
 
 /// For eyes and pointers alone: the legend has the same links.
-fn bar(asked: &Asked, summary: &FleetSummary) -> Markup {
+fn bar(asked: &DevicesQuery, summary: &FleetSummary) -> Markup {
     let parts = parts(summary);
     html! {
         svg .chart viewBox={ "0 0 " (WIDTH) " 10" } preserveAspectRatio="none" aria-hidden="true" {

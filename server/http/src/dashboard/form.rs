@@ -1,7 +1,7 @@
 //! What a form sends. It is taken only from whom the form was given to, and no error quotes it: it may be a
 //! password.
 
-use super::{Dashboard, error::PageError, session::SignedIn};
+use super::{error::PageError, session::SignedIn, state::Dashboard};
 use crate::api::body;
 use axum::{
     extract::{FromRequest, FromRequestParts as _, Request},
@@ -45,10 +45,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<Dashboard>> for Form<T> {
             serde_urlencoded::from_bytes(&bytes).map_err(|_| PageError::StrangeForm)?;
         check_token(&signed_in, &form_token)?;
         if (1..=MAX_KEY_LENGTH).contains(&key.len()) {
-            let Caller { name, .. } = &signed_in.caller;
+            let Caller { actor, .. } = &signed_in.caller;
             let request: [&[u8]; 3] = [path.as_bytes(), b"\n", &bytes];
             let service = &dashboard.service;
-            let key = service.idempotency_key(name, key, &request, KeyOrigin::Form);
+            let key = service.idempotency_key(actor, key, &request, KeyOrigin::Form);
             signed_in.caller.idempotency_key = Some(key);
         }
         if bytes.contains(&0) || bytes.windows(3).any(|it| it == b"%00") {

@@ -1,62 +1,6 @@
-//! What all pages have in common.
+//! The HTML that all pages share, whether or not somebody is signed in.
 
-use super::{
-    form::{KEY_FIELD, TOKEN_FIELD},
-    session::SignedIn,
-};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use mdm_server_core::access::Permission;
-use uuid::Uuid;
-
-/// A page of somebody who is signed in.
-pub(super) struct Page<'a> {
-    /// Its title.
-    pub(super) title: &'a str,
-    /// The part of the navigation that it belongs to.
-    pub(super) place: &'a str,
-    /// Where it hears that it is old; none: it never is.
-    pub(super) live: Option<String>,
-}
-
-/// The parts of the dashboard, and what is needed to see them.
-const PLACES: [(&str, &str, Permission); 8] = [
-    ("/devices", "Devices", Permission::See),
-    ("/groups", "Groups", Permission::See),
-    ("/bulks", "Bulks", Permission::See),
-    ("/audit", "Audit", Permission::SeeAudit),
-    ("/plugin", "Plugin", Permission::See),
-    ("/users", "Users", Permission::ManageUsers),
-    ("/tokens", "Tokens", Permission::ManageUsers),
-    ("/webhooks", "Webhooks", Permission::ManageWebhooks),
-];
-
-impl Page<'_> {
-    /// The page with this content.
-    pub(super) fn with(&self, signed_in: &SignedIn, content: Markup) -> Markup {
-        document(
-            self.title,
-            self.live.as_deref(),
-            html! {
-                header .bar {
-                    a .brand href="/devices" { (logo()) "Lock screens" }
-                    nav aria-label="Main" {
-                        @for (path, name, _) in PLACES.into_iter().filter(|it| signed_in.may(it.2)) {
-                            a href=(path) aria-current=[(path == self.place).then_some("page")] { (name) }
-                        }
-                    }
-                    a .who href="/account" aria-current=[(self.place == "/account").then_some("page")] {
-                        (signed_in.user.name)
-                    }
-                    form method="post" action="/sign-out" {
-                        (form_token(signed_in))
-                        button .quiet type="submit" { "Sign out" }
-                    }
-                }
-                main #main tabindex="-1" { (undecided_restore(signed_in)) (content) }
-            },
-        )
-    }
-}
 
 /// A page of nobody.
 pub(super) fn bare(title: &str, content: Markup) -> Markup {
@@ -70,41 +14,6 @@ pub(super) fn bare(title: &str, content: Markup) -> Markup {
     )
 }
 
-/// The fields that every form has: the session's token, and an idempotency key.
-pub(super) fn form_token(signed_in: &SignedIn) -> Markup {
-    html! {
-        input type="hidden" name=(TOKEN_FIELD) value=(signed_in.form_token());
-        input type="hidden" name=(KEY_FIELD) value=(Uuid::now_v7());
-    }
-}
-
-/// The notice, for those who can decide, that commands from before a restore are held.
-fn undecided_restore(signed_in: &SignedIn) -> Markup {
-    let Some(state) = &signed_in.undecided_restore else {
-        return html! {};
-    };
-    if !signed_in.may(Permission::ManageDevices) {
-        return html! {};
-    }
-    html! {
-        section .notice aria-label="Restored database" {
-            p {
-                "The database was replaced by an older one. Pending commands from before (" (state.held)
-                ") are held: no device gets them until you decide. Each may have been cancelled, replaced or carried \
-                 out since."
-            }
-            form method="post" action="/held-commands/release" {
-                (form_token(signed_in))
-                button type="submit" { "Release them" }
-            }
-            form method="post" action="/held-commands/cancel" {
-                (form_token(signed_in))
-                button .danger type="submit" { "Cancel them" }
-            }
-        }
-    }
-}
-
 /// A text of the contract as a sentence: they begin small, and end without a full stop.
 pub(super) fn sentence(text: &str) -> String {
     let mut characters = text.chars();
@@ -116,7 +25,8 @@ pub(super) fn sentence(text: &str) -> String {
     }
 }
 
-fn document(title: &str, live: Option<&str>, body: Markup) -> Markup {
+/// A document of HTML. `live`: the path of the events that say that it is out of date.
+pub(super) fn document(title: &str, live: Option<&str>, body: Markup) -> Markup {
     let version = env!("CARGO_PKG_VERSION");
     html! {
         (DOCTYPE)
@@ -138,7 +48,8 @@ fn document(title: &str, live: Option<&str>, body: Markup) -> Markup {
     }
 }
 
-fn logo() -> Markup {
+/// The logo.
+pub(super) fn logo() -> Markup {
     PreEscaped(
         "<svg class=\"logo\" viewBox=\"0 0 24 24\" aria-hidden=\"true\"><rect x=\"4\" y=\"10\" width=\"16\" \
          height=\"11\" rx=\"2.5\" fill=\"currentColor\"/><path d=\"M7.5 10V7.5a4.5 4.5 0 0 1 9 0V10\" \

@@ -1,6 +1,6 @@
 //! The groups: how many devices are in each, and what can be asked for all of them.
 
-use super::{Host, error::PageError, frame::Page, session::SignedIn};
+use super::{error::PageError, page::Page, session::SignedIn, state::Host};
 use maud::{Markup, html};
 use mdm_server_core::access::Permission;
 

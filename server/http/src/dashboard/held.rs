@@ -1,6 +1,6 @@
 //! Deciding about the commands from before a restore; the notice is in the frame of each page.
 
-use super::{Host, error::PageError, form::Form};
+use super::{error::PageError, form::Form, state::Host};
 use axum::response::Redirect;
 use serde::Deserialize;
 

@@ -1,9 +1,9 @@
 //! Choosing a password by the link that an admin has sent, or that the host has shown to its first admin.
 
 use super::{
-    Host,
     error::PageError,
     frame::{self, sentence},
+    state::Host,
 };
 use crate::api::{auth::address, body};
 use axum::{

@@ -1,7 +1,7 @@
 //! The stream that tells an open page that it is old. It tells no more than that: the page asks again, and is let
 //! in or not as ever.
 
-use super::{Host, error::PageError, session::SignedIn};
+use super::{error::PageError, session::SignedIn, state::Host};
 use axum::{
     extract::Query,
     http::Extensions,

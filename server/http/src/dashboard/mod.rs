@@ -8,9 +8,11 @@ mod bulk;
 mod bulk_form;
 mod bulk_form_view;
 mod bulks;
+mod cookies;
 mod device;
 mod device_view;
 mod devices;
+mod devices_query;
 mod devices_view;
 mod docs;
 mod error;
@@ -23,6 +25,7 @@ mod history;
 mod invitation;
 mod live;
 mod outlook;
+mod page;
 mod pages;
 mod plugin;
 mod policy;
@@ -33,6 +36,7 @@ mod reset_view;
 mod same_origin;
 mod session;
 mod sign_in;
+mod state;
 mod texts;
 mod tokens;
 mod user;
@@ -51,10 +55,11 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse as _, Redirect, Response},
 };
+use cookies::Cookies;
 use error::PageError;
 use mdm_server_core::{access::Permission, service::Service};
 use pages::Pages;
-use session::Cookies;
+use state::{Dashboard, Host};
 use std::sync::Arc;
 
 /// What pages may do: nothing but what the host itself gives them, and be in no one else's frame.
@@ -62,14 +67,6 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
-
-/// What the pages are made from.
-struct Dashboard {
-    service: Arc<Service>,
-    cookies: Cookies,
-}
-
-type Host = axum::extract::State<Arc<Dashboard>>;
 
 /// All pages. `is_secure`: admins come by TLS, and their cookies must not go another way.
 pub fn router(service: Arc<Service>, is_secure: bool) -> Router {

@@ -1,7 +1,8 @@
 //! The routes of pages, each written down with what it needs: who adds a page says so in the same line, and a test
 //! goes through all of them.
 
-use super::{Dashboard, Needs};
+use super::state::Dashboard;
+use crate::api::auth::Needs;
 use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,

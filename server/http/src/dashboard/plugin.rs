@@ -1,12 +1,13 @@
 //! The plugin that decides: what it is, what it may do, how it does, and who changed it.
 
 use super::{
-    Host,
     error::PageError,
     form::{Form, check_token},
-    frame::{Page, form_token, sentence},
+    frame::sentence,
+    page::{Page, form_token},
     session::SignedIn,
     sign_in::Nothing,
+    state::Host,
     texts::{self, badge},
 };
 use axum::{

@@ -1,11 +1,13 @@
 //! Apply policy: which password rules a device is to enforce.
 
 use super::{
-    Host, device,
+    device,
     error::PageError,
     form::Form,
-    frame::{Page, form_token, sentence},
+    frame::sentence,
+    page::{Page, form_token},
     session::SignedIn,
+    state::Host,
 };
 use axum::{
     extract::Path,

@@ -1,12 +1,14 @@
 //! Remove Password: confirmed here, decided by the plugin.
 
 use super::{
-    Host, device,
+    device,
     error::PageError,
     form::{Form, filled},
-    frame::{Page, form_token, sentence},
+    frame::sentence,
     outlook,
+    page::{Page, form_token},
     session::SignedIn,
+    state::Host,
     texts,
 };
 use axum::{

@@ -1,11 +1,12 @@
 //! Reset Password: asked for here, decided by the plugin.
 
 use super::{
-    Host, device,
+    device,
     error::PageError,
-    form::{Form, Number, filled},
-    reset_view::{self, Fault, Screen},
+    form::Form,
+    reset_view::{self, Fault, ResetForm, Screen},
     session::SignedIn,
+    state::Host,
 };
 use axum::{
     extract::Path,
@@ -13,83 +14,23 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use maud::Markup;
-use mdm_contract::{
-    decisions::{Refusal, Terms},
-    words::{Action, ResetOptions},
-};
-use mdm_password_host::password::Password;
-use mdm_server_core::service::{AsSeen, Request, Reset, ServiceError, tag};
-use serde::Deserialize;
+use mdm_contract::decisions::Refusal;
+use mdm_server_core::service::{AsSeen, Request, ServiceError, tag};
 use std::slice;
-use zeroize::Zeroizing;
-
-/// The form as it is sent. A box that is not ticked sends nothing.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Filled {
-    seen: String,
-    password: Zeroizing<String>,
-    pub(super) reason: String,
-    lock_now: Option<String>,
-    require_entry: Option<String>,
-    pub(super) replaces: Option<String>,
-    pub(super) valid_for: Number,
-}
-
-impl Filled {
-    /// The options that were ticked.
-    pub(super) fn options(&self) -> ResetOptions {
-        ResetOptions {
-            lock_now: self.lock_now.is_some(),
-            require_entry: self.require_entry.is_some(),
-            no_credentials_on_boot: false,
-        }
-    }
-
-    fn terms(&self) -> Terms {
-        Terms {
-            replaces: self.replaces.clone(),
-            valid_for: self.valid_for.0,
-        }
-    }
-
-    fn password(&self) -> Password {
-        Password::new(self.password.clone())
-    }
-
-    fn reset(&self) -> Reset {
-        Reset {
-            password: self.password(),
-            options: self.options(),
-            terms: self.terms(),
-            reason: filled(&self.reason).map(str::to_owned),
-        }
-    }
-
-    /// What the form asks for, to be foretold.
-    pub(super) fn request(&self) -> Request {
-        Request {
-            action: Action::Reset,
-            password: (!self.password.is_empty()).then(|| self.password()),
-            options: self.options(),
-            terms: self.terms(),
-        }
-    }
-}
 
 pub(super) async fn page(
     signed_in: SignedIn,
     host: Host,
     Path(device): Path<String>,
 ) -> Result<Markup, PageError> {
-    screen(&host, &signed_in, &device, &Filled::default(), &[]).await
+    screen(&host, &signed_in, &device, &ResetForm::default(), &[]).await
 }
 
 /// What the form as it is filled in would come to: for the script, which shows it before CONFIRM.
 pub(super) async fn outlook(
     host: Host,
     Path(device): Path<String>,
-    Form(signed_in, form): Form<Filled>,
+    Form(signed_in, form): Form<ResetForm>,
 ) -> Markup {
     super::outlook::view(
         &host
@@ -102,7 +43,7 @@ pub(super) async fn outlook(
 pub(super) async fn reset(
     host: Host,
     Path(device): Path<String>,
-    Form(signed_in, form): Form<Filled>,
+    Form(signed_in, form): Form<ResetForm>,
 ) -> Result<Response, PageError> {
     let seen = AsSeen::new(&device, Some(slice::from_ref(&form.seen)));
     let reset = form.reset();
@@ -139,7 +80,7 @@ async fn screen(
     host: &Host,
     signed_in: &SignedIn,
     device: &str,
-    form: &Filled,
+    form: &ResetForm,
     faults: &[Fault],
 ) -> Result<Markup, PageError> {
     let service = &host.service;

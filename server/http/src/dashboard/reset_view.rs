@@ -1,15 +1,80 @@
-//! How the screen of a reset looks.
+//! How the screen of a reset looks, and the form in it.
 
 use super::{
-    frame::{Page, form_token, sentence},
+    form::{Number, filled},
+    frame::sentence,
     outlook,
-    reset::Filled,
+    page::{Page, form_token},
     session::SignedIn,
     texts,
 };
 use maud::{Markup, html};
-use mdm_contract::decisions::{Characters, Command, DeviceOutlook, PasswordRule};
-use mdm_server_core::{service::ServiceError, store::Snapshot};
+use mdm_contract::{
+    decisions::{Characters, Command, DeviceOutlook, PasswordRule, Terms},
+    words::{Action, ResetOptions},
+};
+use mdm_password_host::password::Password;
+use mdm_server_core::{
+    service::{Request, Reset, ServiceError},
+    store::Snapshot,
+};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+/// The form as it is sent. A box that is not ticked sends nothing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ResetForm {
+    pub(super) seen: String,
+    password: Zeroizing<String>,
+    pub(super) reason: String,
+    lock_now: Option<String>,
+    require_entry: Option<String>,
+    pub(super) replaces: Option<String>,
+    pub(super) valid_for: Number,
+}
+
+impl ResetForm {
+    /// The options that were ticked.
+    pub(super) fn options(&self) -> ResetOptions {
+        ResetOptions {
+            lock_now: self.lock_now.is_some(),
+            require_entry: self.require_entry.is_some(),
+            no_credentials_on_boot: false,
+        }
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            replaces: self.replaces.clone(),
+            valid_for: self.valid_for.0,
+        }
+    }
+
+    fn password(&self) -> Password {
+        Password::new(self.password.clone())
+    }
+
+    /// The reset that it asks for.
+    pub(super) fn reset(&self) -> Reset {
+        Reset {
+            password: self.password(),
+            options: self.options(),
+            terms: self.terms(),
+            reason: filled(&self.reason).map(str::to_owned),
+        }
+    }
+
+    /// What the form asks for, to be foretold.
+    pub(super) fn request(&self) -> Request {
+        Request {
+            action: Action::Reset,
+            password: (!self.password.is_empty()).then(|| self.password()),
+            options: self.options(),
+            terms: self.terms(),
+        }
+    }
+}
 
 /// What the screen shows.
 pub(super) struct Screen<'a> {
@@ -22,7 +87,7 @@ pub(super) struct Screen<'a> {
     /// The device.
     pub(super) snapshot: &'a Snapshot,
     /// What was filled in.
-    pub(super) form: &'a Filled,
+    pub(super) form: &'a ResetForm,
     /// What is wrong with it.
     pub(super) faults: &'a [Fault],
 }

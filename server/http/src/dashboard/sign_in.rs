@@ -1,10 +1,10 @@
 //! Signing in by name and password, and out again.
 
 use super::{
-    Host,
     error::PageError,
     form::{Form, filled},
     frame::{self, sentence},
+    state::Host,
 };
 use crate::api::{auth::address, body};
 use axum::{

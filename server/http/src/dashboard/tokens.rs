@@ -1,13 +1,14 @@
 //! The tokens: what programs call with.
 
 use super::{
-    Host,
     error::PageError,
     form::{Form, Number},
-    frame::{Page, form_token, sentence},
+    frame::sentence,
+    page::{Page, form_token},
     reach::Devices,
     session::SignedIn,
     sign_in::Nothing,
+    state::Host,
     texts,
     users::faults,
 };

@@ -1,13 +1,14 @@
 //! The page of a user: what they are there for, and what can be done.
 
 use super::{
-    Host,
     error::PageError,
     form::Form,
-    frame::{Page, form_token, sentence},
+    frame::sentence,
+    page::{Page, form_token},
     reach::Devices,
     session::SignedIn,
     sign_in::Nothing,
+    state::Host,
     users::{faults, fields, invited},
 };
 use axum::{
@@ -16,7 +17,6 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use maud::{Markup, html};
-use mdm_server_core::access::NoSuchWord;
 use serde::Deserialize;
 
 /// The form as it is sent.
@@ -47,7 +47,7 @@ pub(super) async fn change(
     Form(signed_in, form): Form<Filled>,
 ) -> Result<Response, PageError> {
     let fault = match form.role.parse() {
-        Err(error) => NoSuchWord::to_string(&error),
+        Err(error) => mdm_contract::word::UnknownWord::to_string(&error),
         Ok(role) => {
             let changed = host
                 .service

@@ -1,12 +1,13 @@
 //! The users: who there is, and making more.
 
 use super::{
-    Host,
     error::PageError,
     form::Form,
-    frame::{Page, form_token, sentence},
+    frame::sentence,
+    page::{Page, form_token},
     reach::Devices,
     session::SignedIn,
+    state::Host,
     texts,
 };
 use axum::{
@@ -15,7 +16,7 @@ use axum::{
 };
 use maud::{Markup, html};
 use mdm_server_core::{
-    access::{NoSuchWord, Role},
+    access::Role,
     service::{Invitation, ServiceError},
 };
 use serde::Deserialize;
@@ -43,7 +44,7 @@ pub(super) async fn add(
     Form(signed_in, form): Form<Filled>,
 ) -> Result<Response, PageError> {
     let fault = match form.role.parse() {
-        Err(error) => NoSuchWord::to_string(&error),
+        Err(error) => mdm_contract::word::UnknownWord::to_string(&error),
         Ok(role) => {
             let made = host
                 .service

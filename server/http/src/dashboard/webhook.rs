@@ -1,12 +1,13 @@
 //! The page of a webhook: how it stands, what came of the latest attempts, and what can be done.
 
 use super::{
-    Host,
     error::PageError,
     form::Form,
-    frame::{Page, form_token, sentence},
+    frame::sentence,
+    page::{Page, form_token},
     session::SignedIn,
     sign_in::Nothing,
+    state::Host,
     texts,
     webhooks::{events, state, told},
 };

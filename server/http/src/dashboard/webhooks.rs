@@ -1,12 +1,13 @@
 //! The webhooks: who is told of changes.
 
 use super::{
-    Host,
     error::PageError,
     form::Form,
-    frame::{Page, form_token, sentence},
+    frame::sentence,
+    page::{Page, form_token},
     reach::Devices,
     session::SignedIn,
+    state::Host,
     texts,
 };
 use axum::{

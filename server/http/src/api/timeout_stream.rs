@@ -1,6 +1,6 @@
-//! A connection that may keep its host waiting for so long and no longer.
+//! A connection with timeouts: it may keep its host waiting for so long and no longer.
 
-use super::connections::{Place, Places};
+use super::connections::{ConnectionLimiter, Permit};
 use std::{
     io,
     pin::Pin,
@@ -18,19 +18,19 @@ use zeroize::Zeroizing;
 /// not read, the system would take that answer back.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// A connection that has a place.
-pub struct Held {
+/// A connection that has a permit.
+pub struct TimeoutStream {
     stream: TcpStream,
-    place: Place,
+    permit: Permit,
     /// Until when it may go on as it does: read nothing, or send what nobody wants.
     waits: Option<Pin<Box<Sleep>>>,
 }
 
-impl Held {
-    pub(super) fn new(stream: TcpStream, place: Place) -> Self {
+impl TimeoutStream {
+    pub(super) fn new(stream: TcpStream, permit: Permit) -> Self {
         Self {
             stream,
-            place,
+            permit,
             waits: None,
         }
     }
@@ -45,9 +45,9 @@ impl Held {
             self.waits = None;
             return poll;
         }
-        let Places {
+        let ConnectionLimiter {
             limits, stalled, ..
-        } = &*self.place.places;
+        } = &*self.permit.limiter;
         let end = self
             .waits
             .get_or_insert_with(|| Box::pin(sleep(limits.body_time)));
@@ -57,7 +57,7 @@ impl Held {
     }
 }
 
-impl AsyncRead for Held {
+impl AsyncRead for TimeoutStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -67,7 +67,7 @@ impl AsyncRead for Held {
     }
 }
 
-impl AsyncWrite for Held {
+impl AsyncWrite for TimeoutStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,0 +1,8 @@
+//! Made from `wit/`: the contract's types, the imports, and the shape of the exports.
+
+wit_bindgen::generate!({
+    path: "wit",
+    world: "password-plugin",
+    additional_derives: [PartialEq, Eq],
+    generate_all,
+});

@@ -1,0 +1,105 @@
+//! The options of `mdm-server serve`.
+
+use super::{
+    identity::IdentityOptions,
+    logging::LogOptions,
+    signals::ShutdownOptions,
+    values::{password_rule, trial_terms},
+};
+use crate::{
+    limits::LimitOptions, listening::ListenOptions, store::StoreOptions, waking::WakeUpOptions,
+};
+use clap::{Args, ValueEnum};
+use mdm_contract::decisions::PasswordRule;
+use mdm_password_host::CanaryTerms;
+use mdm_server_http::api::Rates;
+use std::{num::NonZeroU32, path::PathBuf};
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(super) listening: ListenOptions,
+    #[command(flatten)]
+    pub(super) kept: StoreOptions,
+    #[command(flatten)]
+    pub(super) identity: IdentityOptions,
+    /// The plugin to start with, instead of the reference plugin: a component, or one that this host
+    /// compiled. It decides unless `mdm-server plugin use` has chosen another.
+    #[arg(long)]
+    pub(super) plugin: Option<PathBuf>,
+    /// Start with the plugin even if it does not pass the conformance kit. Without it, the kit is run when the host
+    /// starts with a plugin for the first time.
+    #[arg(long)]
+    pub(super) unchecked_plugin: bool,
+    /// Forget which plugin `mdm-server plugin use` chose.
+    #[arg(long)]
+    pub(super) forget_chosen_plugin: bool,
+    /// When a new plugin is taken out again: 3/100 means when 3 of its first 100 calls fail.
+    #[arg(long, default_value = "3/100", value_parser = trial_terms)]
+    pub(super) trial: CanaryTerms,
+    /// What to do in a call that a plugin on trial fails.
+    #[arg(long, value_enum, default_value = "previous")]
+    pub(super) when_trial_fails: WhenTrialFails,
+    /// A bulk of more devices than this waits until somebody else approves it.
+    #[arg(long, value_name = "DEVICES")]
+    pub(super) approve_above: Option<u64>,
+    /// What a password has to be like: digits:4, digits:6-12, alphanumeric:8-16.
+    #[arg(long, default_value = "digits:4", value_parser = password_rule)]
+    pub(super) password_rule: PasswordRule,
+    #[command(flatten)]
+    pub(super) limits: LimitOptions,
+    /// Use only plugins that are pinned by a digest such as sha256:3f…, or signed by a --trust-key. Can be
+    /// given more than once.
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) trust_digest: Vec<String>,
+    /// Use only plugins that are signed with this minisign key (the second line of its .pub file), or pinned
+    /// by a --trust-digest. Can be given more than once.
+    #[arg(long, value_name = "KEY")]
+    pub(super) trust_key: Vec<String>,
+    /// Write the admin's token of the first start into this file, which only its owner can read. Without this option it
+    /// is shown on a terminal, and else nowhere.
+    #[arg(long)]
+    pub(super) admin_token_file: Option<PathBuf>,
+    /// Write the link with which the first admin chooses a password into this file, which only its owner can read. It
+    /// is valid for an hour. Without this option it is shown on a terminal, and else nowhere.
+    #[arg(long, value_name = "FILE")]
+    pub(super) invitation_file: Option<PathBuf>,
+    /// A file with a token that may read the metrics at /metrics, and nothing else; it is made if it isn't
+    /// there. The admin's token may read them, too.
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics_token_file: Option<PathBuf>,
+    /// How many calls a second one address may make; for a moment, four times as many.
+    #[arg(long, value_name = "CALLS", default_value_t = Rates::DEFAULT.address)]
+    pub(super) rate_per_address: NonZeroU32,
+    /// How many syncs a second one device may make; for a moment, four times as many.
+    #[arg(long, value_name = "SYNCS", default_value_t = Rates::DEFAULT.device)]
+    pub(super) rate_per_device: NonZeroU32,
+    /// Let webhooks go to private networks and to this machine, too, to the latter also without TLS. Without it, who
+    /// may make webhooks could make the host call what only it can reach.
+    #[arg(long)]
+    pub(super) webhooks_to_private_networks: bool,
+    #[command(flatten)]
+    pub(super) logging: LogOptions,
+    #[command(flatten)]
+    pub(super) waking: WakeUpOptions,
+    #[command(flatten)]
+    pub(super) shutdown: ShutdownOptions,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum WhenTrialFails {
+    /// Let the plugin decide that was active before, whose rules may be other ones; answer, log and audit trail say
+    /// so.
+    Previous,
+    /// Refuse the request, and say so.
+    Refuse,
+}
+
+impl From<WhenTrialFails> for mdm_password_host::WhenCanaryFails {
+    fn from(when: WhenTrialFails) -> Self {
+        match when {
+            WhenTrialFails::Previous => Self::Previous,
+            WhenTrialFails::Refuse => Self::Refuse,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Who acts: a user, a program, an agent, or the server itself.
+
+use std::{fmt, str::FromStr};
+
+/// Who acts. The audit trail names an actor by its text: `user alice`, `token backup`, `agent`, `host`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// A user who is signed in, by name.
+    User(String),
+    /// A program, by the name of its API token.
+    Token(String),
+    /// An agent, on its own device: its key decides what it may do.
+    Agent,
+    /// The server itself: a command expires, a plugin fails its trial. Its own machine is behind its first token.
+    System,
+    /// Somebody who did not sign in.
+    Stranger,
+}
+
+impl Actor {
+    const AGENT: &str = "agent";
+    const SYSTEM: &str = "host";
+    const STRANGER: &str = "stranger";
+
+    /// The user's name, if it is a user.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::User(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(name) => write!(f, "user {name}"),
+            Self::Token(name) => write!(f, "token {name}"),
+            Self::Agent => f.write_str(Self::AGENT),
+            Self::System => f.write_str(Self::SYSTEM),
+            Self::Stranger => f.write_str(Self::STRANGER),
+        }
+    }
+}
+
+/// A text that names no actor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no actor")]
+pub struct UnknownActor(String);
+
+impl FromStr for Actor {
+    type Err = UnknownActor;
+
+    fn from_str(text: &str) -> Result<Self, UnknownActor> {
+        match (text, text.split_once(' ')) {
+            (_, Some(("user", name))) => Ok(Self::User(name.to_owned())),
+            (_, Some(("token", name))) => Ok(Self::Token(name.to_owned())),
+            (Self::AGENT, _) => Ok(Self::Agent),
+            (Self::SYSTEM, _) => Ok(Self::System),
+            (Self::STRANGER, _) => Ok(Self::Stranger),
+            _ => Err(UnknownActor(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_is_read_as_it_is_written_and_no_other_text_is_one() {
+        for (text, actor) in [
+            ("user alice", Actor::User("alice".into())),
+            ("token backup", Actor::Token("backup".into())),
+            ("agent", Actor::Agent),
+            ("host", Actor::System),
+            ("stranger", Actor::Stranger),
+        ] {
+            assert_eq!(actor.to_string(), text);
+            assert_eq!(text.parse(), Ok(actor));
+        }
+        for text in ["", "user", "User alice", "alice", "hosts", "agent x"] {
+            assert!(text.parse::<Actor>().is_err(), "{text}");
+        }
+    }
+}

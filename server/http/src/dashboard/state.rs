@@ -1,0 +1,14 @@
+//! The state of the pages, which each handler gets.
+
+use super::cookies::Cookies;
+use mdm_server_core::service::Service;
+use std::sync::Arc;
+
+/// What the pages are made from.
+pub(super) struct Dashboard {
+    pub(super) service: Arc<Service>,
+    pub(super) cookies: Cookies,
+}
+
+/// The extractor of the state.
+pub(super) type Host = axum::extract::State<Arc<Dashboard>>;
