@@ -26,7 +26,7 @@ impl Shadow {
         let client = Client::new(&self.host)?;
         let path = ["plugin", "shadow"];
         let begun: ShadowReport = client
-            .put_plugin(&path, super::read_signed(&self.file)?)
+            .put_plugin(&path, super::file::read_signed(&self.file)?)
             .await?;
         if !self.host.json {
             out::line(format_args!(

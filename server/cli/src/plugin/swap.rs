@@ -43,7 +43,7 @@ impl Use {
         let plugins: PluginsView = match self.file {
             Some(file) => {
                 client
-                    .put_plugin(&["plugin"], super::read_signed(&file)?)
+                    .put_plugin(&["plugin"], super::file::read_signed(&file)?)
                     .await?
             }
             None => client.delete(&["plugin"]).await?,

@@ -52,7 +52,7 @@ impl<'a> Wiring<'a> {
         let folder = options.kept.folder()?;
         let lock = folder.lock()?;
         let reader = options.metrics_token_file.as_deref();
-        let plugin = options.plugin.as_deref().map(plugin::read_signed);
+        let plugin = options.plugin.as_deref().map(plugin::file::read_signed);
         let wiring = Self {
             options,
             _lock: lock,
