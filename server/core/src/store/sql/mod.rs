@@ -1,0 +1,13 @@
+//! The parts of a store that are written once for all SQL databases: over an [`Engine`], which runs the statements of
+//! one database.
+//!
+//! A statement is one text where the dialects agree, and a pair of texts where they differ: see [`Dialect::choose`].
+//! What is on the path of each call (devices, commits, keys of agents, wake-ups) is no part of it: each store writes
+//! that by hand.
+
+mod engine;
+mod tokens;
+mod value;
+
+pub use engine::{Dialect, Engine, Job, Tx};
+pub use value::{FromValue, Row, Value};
