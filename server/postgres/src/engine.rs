@@ -2,7 +2,7 @@
 
 use super::{
     PostgresStore,
-    connection::{Ask, failed},
+    connection::{self, Ask, Step, failed},
     idempotency,
     writer::Batch,
 };
@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use bytes::BytesMut;
 use mdm_server_core::store::{
     Changes, RequestRecord, StoreError, StoredResponse,
-    sql::{Dialect, Engine, Job, Row, Tx, Value},
+    sql::{Dialect, Engine, Job, Row, Statement, Tx, Value},
 };
-use std::{error::Error, sync::Arc};
+use std::{borrow::Borrow, error::Error, fmt, sync::Arc};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, WrongType, to_sql_checked};
 
 impl Engine for PostgresStore {
@@ -40,6 +40,16 @@ impl Tx for Transaction {
     async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
         let values: Vec<_> = values.iter().map(Parameter).collect();
         self.0.write(sql, &borrowed(&values)).await
+    }
+
+    async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<(), StoreError> {
+        let boxed = |value| Box::new(Parameter(value)) as connection::Value;
+        let steps = statements.into_iter().map(|(sql, values)| {
+            let values = values.into_iter().map(boxed);
+            Step::new(sql, values.collect())
+        });
+        self.0.together(steps.collect()).await?;
+        Ok(())
     }
 
     async fn write_records(&mut self, records: Vec<RequestRecord>) -> Result<(), StoreError> {
@@ -79,22 +89,22 @@ async fn rows(client: &impl Ask, sql: &str, values: &[Value]) -> Result<Vec<Row>
     rows.collect()
 }
 
-fn borrowed<'a>(values: &'a [Parameter<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
+fn borrowed<'a>(values: &'a [Parameter<&Value>]) -> Vec<&'a (dyn ToSql + Sync)> {
     let values = values.iter();
     values.map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
 /// A value on its way into a statement.
 #[derive(Debug)]
-struct Parameter<'a>(&'a Value);
+struct Parameter<V>(V);
 
-impl ToSql for Parameter<'_> {
+impl<V: Borrow<Value> + fmt::Debug> ToSql for Parameter<V> {
     fn to_sql(
         &self,
         of: &Type,
         out: &mut BytesMut,
     ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        match self.0 {
+        match self.0.borrow() {
             Value::Null => Ok(IsNull::Yes),
             Value::Boolean(value) => value.to_sql_checked(of, out),
             Value::Integer(number) if *of == Type::INT4 => {

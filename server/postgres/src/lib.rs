@@ -1,6 +1,5 @@
 //! The store in PostgreSQL, which several hosts can share: replicas, of which any can be asked anything.
 
-mod accounts;
 mod audit;
 mod bulks;
 mod catalog;
@@ -10,6 +9,7 @@ mod connection;
 mod devices;
 mod engine;
 mod enrollment;
+mod events;
 mod fleet;
 mod idempotency;
 mod lease;
@@ -24,7 +24,6 @@ mod rows;
 mod schema;
 mod tls;
 mod wake_ups;
-mod webhooks;
 mod writer;
 
 pub use pool::{BadUrl, PostgresOptions, PostgresUrl};

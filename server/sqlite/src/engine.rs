@@ -7,10 +7,10 @@ use crate::error::Error;
 use async_trait::async_trait;
 use mdm_server_core::store::{
     Changes, RequestRecord, StoreError, StoredResponse,
-    sql::{Dialect, Engine, Job, Row, Tx, Value},
+    sql::{Dialect, Engine, Job, Row, Statement, Tx, Value},
 };
 use rusqlite::{
-    Connection, Statement,
+    Connection,
     types::{ToSqlOutput, ValueRef},
 };
 use std::{
@@ -67,6 +67,13 @@ impl Tx for Transaction<'_> {
         Ok(execute(self.connection, sql, values)?)
     }
 
+    async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<(), StoreError> {
+        for (sql, values) in &statements {
+            execute(self.connection, sql, values)?;
+        }
+        Ok(())
+    }
+
     async fn write_records(&mut self, records: Vec<RequestRecord>) -> Result<(), StoreError> {
         for record in &records {
             audit::write(self.connection, record)?;
@@ -105,7 +112,7 @@ fn execute(connection: &Connection, sql: &str, values: &[Value]) -> Result<u64, 
     Ok(statement.raw_execute()? as u64)
 }
 
-fn bind(statement: &mut Statement<'_>, values: &[Value]) -> Result<(), Error> {
+fn bind(statement: &mut rusqlite::Statement<'_>, values: &[Value]) -> Result<(), Error> {
     for (number, value) in (1..).zip(values) {
         let name = format!("${number}");
         let Some(index) = statement.parameter_index(&name)? else {

@@ -1,6 +1,5 @@
 //! The store in one SQLite file: write-ahead log, `synchronous=FULL`, one writer, many readers.
 
-mod accounts;
 mod audit;
 mod backup;
 mod bulks;
@@ -10,6 +9,7 @@ mod devices;
 mod engine;
 mod enrollment;
 mod error;
+mod events;
 mod fleet;
 mod idempotency;
 mod lifecycle;
@@ -20,7 +20,6 @@ mod restores;
 mod rows;
 mod schema;
 mod wake_ups;
-mod webhooks;
 mod writer;
 
 use error::Error;

@@ -108,7 +108,7 @@ fn choose_plugin(
     let digest = |chosen: &Option<ChosenPlugin>| chosen.as_ref().map(|it| it.digest.clone());
     let (active, previous) = (digest(&choice.active), digest(&choice.previous));
     connection.execute(
-        "insert or replace into plugin_choice (only, number, active, previous) values (1, ?, ?, ?)",
+        "insert or replace into plugin_choice (one, number, active, previous) values (1, ?, ?, ?)",
         params![choice.number, active, previous],
     )?;
     connection.execute(

@@ -75,6 +75,9 @@ impl<T, J> Job<T> for J where
 {
 }
 
+/// A statement with its values.
+pub type Statement = (&'static str, Vec<Value>);
+
 /// A transaction, as a job sees it.
 #[async_trait]
 pub trait Tx: Send {
@@ -83,6 +86,9 @@ pub trait Tx: Send {
 
     /// Runs a statement, and returns how many rows it has written.
     async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError>;
+
+    /// Runs statements that need no answer of each other, one after the other. They may travel together.
+    async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<(), StoreError>;
 
     /// Writes the records of requests: their lines in the audit trail, and their responses.
     async fn write_records(&mut self, records: Vec<RequestRecord>) -> Result<(), StoreError>;

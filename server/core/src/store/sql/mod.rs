@@ -5,9 +5,11 @@
 //! What is on the path of each call (devices, commits, keys of agents, wake-ups) is no part of it: each store writes
 //! that by hand.
 
+mod accounts;
 mod engine;
 mod tokens;
 mod value;
+mod webhooks;
 
-pub use engine::{Dialect, Engine, Job, Tx};
+pub use engine::{Dialect, Engine, Job, Statement, Tx};
 pub use value::{FromValue, Row, Value};

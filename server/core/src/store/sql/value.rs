@@ -2,10 +2,14 @@
 
 use crate::store::StoreError;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{fmt::Display, str::FromStr, sync::Arc};
+use std::{
+    fmt::{self, Display},
+    str::FromStr,
+    sync::Arc,
+};
 
 /// A value of a statement, or of a column in a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Value {
     /// No value.
     Null,
@@ -26,6 +30,20 @@ impl Value {
     pub fn json(record: &impl Serialize) -> Result<Self, StoreError> {
         let text = serde_json::to_string(record).map_err(unreadable)?;
         Ok(Self::Text(text))
+    }
+}
+
+impl fmt::Debug for Value {
+    /// Texts and bytes may be secrets, and are not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Boolean(value) => write!(f, "{value}"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Text(_) => f.write_str("text"),
+            Self::Bytes(_) => f.write_str("bytes"),
+            Self::Texts(_) => f.write_str("texts"),
+        }
     }
 }
 
