@@ -4,12 +4,13 @@ use super::{
     PostgresStore,
     connection::{self, Ask, Step, failed},
     idempotency,
+    rows::{self, SNAPSHOTS},
     writer::Batch,
 };
 use async_trait::async_trait;
 use bytes::BytesMut;
 use mdm_server_core::store::{
-    Changes, RequestRecord, StoreError, StoredResponse,
+    Changes, RequestRecord, Snapshot, StoreError, StoredResponse,
     sql::{Dialect, Engine, Job, Row, Statement, Tx, Value},
 };
 use std::{borrow::Borrow, error::Error, fmt, sync::Arc};
@@ -19,7 +20,14 @@ impl Engine for PostgresStore {
     const DIALECT: Dialect = Dialect::Postgres;
 
     async fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
-        rows(&self.reader().await?, sql, values).await
+        select(&self.reader().await?, sql, values).await
+    }
+
+    async fn snapshots(&self, ids: &str, values: &[Value]) -> Result<Vec<Snapshot>, StoreError> {
+        let sql = format!("{SNAPSHOTS} where d.id = any(array({ids})) order by d.id");
+        let values: Vec<_> = values.iter().map(Parameter).collect();
+        let found = self.reader().await?.rows(&sql, &borrowed(&values)).await?;
+        found.iter().map(rows::snapshot).collect()
     }
 
     async fn write<T: Send + 'static>(&self, job: impl Job<T>) -> Result<T, StoreError> {
@@ -34,7 +42,7 @@ struct Transaction(Arc<Batch>);
 #[async_trait]
 impl Tx for Transaction {
     async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
-        rows(&**self.0, sql, values).await
+        select(&**self.0, sql, values).await
     }
 
     async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
@@ -70,7 +78,7 @@ impl Tx for Transaction {
     }
 }
 
-async fn rows(client: &impl Ask, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+async fn select(client: &impl Ask, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
     let values: Vec<_> = values.iter().map(Parameter).collect();
     let found = client.rows(sql, &borrowed(&values)).await?;
     let Some(first) = found.first() else {

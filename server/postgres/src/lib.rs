@@ -1,7 +1,6 @@
 //! The store in PostgreSQL, which several hosts can share: replicas, of which any can be asked anything.
 
 mod audit;
-mod bulks;
 mod catalog;
 mod commands;
 mod commit;

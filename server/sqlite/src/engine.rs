@@ -2,11 +2,14 @@
 //!
 //! SQLite takes `$1` for the name of a parameter, so each value is bound by its name.
 
-use super::{SqliteStore, audit, idempotency};
+use super::{
+    SqliteStore, audit, idempotency,
+    rows::{self, DEVICE_COLUMNS},
+};
 use crate::error::Error;
 use async_trait::async_trait;
 use mdm_server_core::store::{
-    Changes, RequestRecord, StoreError, StoredResponse,
+    Changes, RequestRecord, Snapshot, StoreError, StoredResponse,
     sql::{Dialect, Engine, Job, Row, Statement, Tx, Value},
 };
 use rusqlite::{
@@ -24,12 +27,26 @@ impl Engine for SqliteStore {
 
     async fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
         let (sql, values) = (sql.to_owned(), values.to_vec());
-        self.read(move |connection| rows(connection, &sql, &values))
+        self.read(move |connection| select(connection, &sql, &values))
             .await
     }
 
     async fn look_up(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
-        SqliteStore::look_up(self, |connection| rows(connection, sql, values))
+        SqliteStore::look_up(self, |connection| select(connection, sql, values))
+    }
+
+    async fn snapshots(&self, ids: &str, values: &[Value]) -> Result<Vec<Snapshot>, StoreError> {
+        let sql = format!("select {DEVICE_COLUMNS} from devices where id in ({ids}) order by id");
+        let values = values.to_vec();
+        self.read(move |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let mut statement = transaction.prepare_cached(&sql)?;
+            bind(&mut statement, &values)?;
+            let devices = statement.raw_query().mapped(rows::device);
+            let snapshots = devices.map(|device| rows::with_commands(&transaction, device?));
+            Ok(snapshots.collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     async fn write<T: Send + 'static>(&self, job: impl Job<T>) -> Result<T, StoreError> {
@@ -60,7 +77,7 @@ struct Transaction<'c> {
 #[async_trait]
 impl Tx for Transaction<'_> {
     async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
-        Ok(rows(self.connection, sql, values)?)
+        Ok(select(self.connection, sql, values)?)
     }
 
     async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
@@ -89,7 +106,7 @@ impl Tx for Transaction<'_> {
     fn tell(&mut self, _: Changes) {}
 }
 
-fn rows(connection: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row>, Error> {
+fn select(connection: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row>, Error> {
     let mut statement = connection.prepare_cached(sql)?;
     bind(&mut statement, values)?;
     let columns: Arc<[String]> = statement
@@ -130,7 +147,7 @@ fn parameter(value: &Value) -> Result<ToSqlOutput<'_>, Error> {
         Value::Integer(number) => ToSqlOutput::Borrowed(ValueRef::Integer(*number)),
         Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
         Value::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
-        Value::Texts(texts) => ToSqlOutput::Owned(super::rows::to_json(texts)?.into()),
+        Value::Texts(texts) => ToSqlOutput::Owned(rows::to_json(texts)?.into()),
     })
 }
 
@@ -152,7 +169,7 @@ mod tests {
     fn values_are_bound_by_their_names_in_whatever_order_they_are_used() {
         let connection = Connection::open_in_memory().unwrap();
         let sql = "select $2 as second, $1 as first, $2 as again";
-        let rows = rows(&connection, sql, &["one".into(), 2_u32.into()]).unwrap();
+        let rows = select(&connection, sql, &["one".into(), 2_u32.into()]).unwrap();
         assert_eq!(rows[0].get::<String>("first").unwrap(), "one");
         assert_eq!(rows[0].get::<u64>("second").unwrap(), 2);
         assert_eq!(rows[0].get::<u64>("again").unwrap(), 2);

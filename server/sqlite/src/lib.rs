@@ -2,7 +2,6 @@
 
 mod audit;
 mod backup;
-mod bulks;
 mod catalog;
 mod commit;
 mod devices;

@@ -1,7 +1,7 @@
 //! What the shared parts of a store need of a database: to run a statement, alone or in a transaction.
 
 use super::value::{Row, Value};
-use crate::store::{Changes, RequestRecord, StoreError, StoredResponse};
+use crate::store::{Changes, RequestRecord, Snapshot, StoreError, StoredResponse};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
@@ -53,6 +53,13 @@ pub trait Engine: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send {
         self.query(sql, values)
     }
+
+    /// Reads devices with their commands, by id. `ids` is a query that finds their ids.
+    fn snapshots(
+        &self,
+        ids: &str,
+        values: &[Value],
+    ) -> impl Future<Output = Result<Vec<Snapshot>, StoreError>> + Send;
 
     /// Runs a job in the next transaction, and returns once that is durable. If the job errs, its changes are rolled
     /// back. A job awaits its transaction and nothing else.

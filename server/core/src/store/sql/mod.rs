@@ -6,6 +6,7 @@
 //! that by hand.
 
 mod accounts;
+mod bulks;
 mod engine;
 mod tokens;
 mod value;
