@@ -6,11 +6,18 @@
 //! that by hand.
 
 mod accounts;
+mod audit_trail;
 mod bulks;
+mod conditions;
 mod engine;
+mod idempotency;
+mod plugin_choices;
+mod restores;
 mod tokens;
 mod value;
 mod webhooks;
 
+pub use conditions::Conditions;
 pub use engine::{Dialect, Engine, Job, Statement, Tx};
+pub use idempotency::DELETE_RESPONSES;
 pub use value::{FromValue, Row, Value};
