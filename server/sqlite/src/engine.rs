@@ -123,6 +123,18 @@ fn select(connection: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Ro
     Ok(rows)
 }
 
+/// The texts of the first column.
+pub(super) fn texts(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value],
+) -> Result<Vec<String>, Error> {
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    let texts = statement.raw_query().mapped(|row| row.get(0));
+    Ok(texts.collect::<Result<_, _>>()?)
+}
+
 fn execute(connection: &Connection, sql: &str, values: &[Value]) -> Result<u64, Error> {
     let mut statement = connection.prepare_cached(sql)?;
     bind(&mut statement, values)?;

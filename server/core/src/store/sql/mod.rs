@@ -10,6 +10,7 @@ mod audit_trail;
 mod bulks;
 mod conditions;
 mod engine;
+pub mod fleet;
 mod idempotency;
 mod plugin_choices;
 mod restores;
