@@ -171,11 +171,11 @@ impl Pool {
     pub(super) async fn is_empty(&self) -> Result<bool, StoreError> {
         let client = self.connection().await?;
         let query = "select to_regclass('devices') is null";
-        Ok(client
+        client
             .query_one(query, &[])
             .await
             .map_err(failed)?
-            .column(0)?)
+            .column(0)
     }
 
     /// Closes the connections that nobody uses now; no others are made.

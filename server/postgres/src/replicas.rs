@@ -155,8 +155,8 @@ impl Member {
 
     /// Renews the lease, or takes it when it is free, for as long as the database answers.
     async fn stay(&self, client: &Client) -> Result<(), StoreError> {
-        in_time(async { Ok(client.batch_execute(SETTINGS).await.map_err(failed)?) }).await?;
-        in_time(async { Ok(client.batch_execute("listen mdm").await.map_err(failed)?) }).await?;
+        in_time(async { client.batch_execute(SETTINGS).await.map_err(failed) }).await?;
+        in_time(async { client.batch_execute("listen mdm").await.map_err(failed) }).await?;
         // What was said before nobody has heard.
         let _ = self.heard.send(Heard::Missed);
         for round in 0_u64.. {

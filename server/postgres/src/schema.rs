@@ -140,11 +140,11 @@ async fn version(client: &Client) -> Result<usize, StoreError> {
 
 async fn exists(client: &Client, table: &str) -> Result<bool, StoreError> {
     let exists = "select to_regclass($1) is not null";
-    Ok(client
+    client
         .query_one(exists, &[&table])
         .await
         .map_err(failed)?
-        .column(0)?)
+        .column(0)
 }
 
 async fn keep(client: &Client, tables: &Tables) -> Result<(), StoreError> {
