@@ -146,7 +146,7 @@ fn fill(lab: &Lab) -> rusqlite::Result<()> {
         }
     }
     transaction.execute(
-        "insert into sessions (token, user, began, used) values (?, 'admin', ?2, ?2)",
+        "insert into sessions (token, user_name, began, used) values (?, 'admin', ?2, ?2)",
         params![token::digest(SESSION), now],
     )?;
     transaction.commit()

@@ -2,8 +2,8 @@
 
 use super::{
     connection::{Ask as _, Step, values},
+    events,
     rows::{optional_signed, signed, to_json},
-    webhooks,
     writer::Batch,
 };
 use mdm_agent_protocol::sync::Told;
@@ -47,10 +47,10 @@ pub(super) async fn commit(batch: &Batch, commit: Commit) -> Result<(), StoreErr
         apply(&mut steps, &device, at, bulk.as_deref(), change)?;
     }
     steps.extend(audit.into_iter().flat_map(|record| batch.record(record)));
-    steps.push(webhooks::somebody_listens());
+    steps.push(events::somebody_listens());
     let rows = batch.together(steps).await?;
     if rows.last() == Some(&1) {
-        webhooks::write_events(batch, &device, at, &changes).await?;
+        events::write_events(batch, &device, at, &changes).await?;
     }
     batch.tell(|told| {
         told.devices.insert(device);

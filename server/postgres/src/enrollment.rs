@@ -3,8 +3,8 @@
 use super::{
     PostgresStore,
     connection::{Ask as _, Step, values},
+    events,
     rows::{self, signed},
-    webhooks,
     writer::Batch,
 };
 use crate::rows::Columns as _;
@@ -54,7 +54,7 @@ impl Enrollment for PostgresStore {
                 };
                 let groups: Vec<String> = rows::json(&spent, "groups")?;
                 insert_device(&batch, &device, groups).await?;
-                webhooks::write_enrolled(&batch, &device.id, device.at).await?;
+                events::write_enrolled(&batch, &device.id, device.at).await?;
                 batch.tell(|told| {
                     told.devices.insert(device.id.clone());
                 });

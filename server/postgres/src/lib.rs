@@ -1,30 +1,26 @@
 //! The store in PostgreSQL, which several hosts can share: replicas, of which any can be asked anything.
 
-mod accounts;
 mod audit;
-mod bulks;
 mod catalog;
 mod commands;
 mod commit;
 mod connection;
 mod devices;
+mod engine;
 mod enrollment;
+mod events;
 mod fleet;
 mod idempotency;
 mod lease;
 mod lifecycle;
 mod messages;
-mod plugins;
 mod pool;
 mod probe;
 mod replicas;
-mod restores;
 mod rows;
 mod schema;
 mod tls;
-mod tokens;
 mod wake_ups;
-mod webhooks;
 mod writer;
 
 pub use pool::{BadUrl, PostgresOptions, PostgresUrl};

@@ -6,10 +6,7 @@ use mdm_contract::{
     decisions::{Command, Device, PolicyOverride},
     words::{Action, ManagementMode},
 };
-use mdm_server_core::{
-    audit::AuditEntry,
-    store::{Delivery, Snapshot, StoreError},
-};
+use mdm_server_core::store::{Delivery, Snapshot, StoreError};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt::Display, str::FromStr};
 use tokio_postgres::{Row, row::RowIndex, types::FromSql};
@@ -111,19 +108,6 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         command: command(row)?,
         sealed: optional_json(row, "sealed")?,
         is_held: row.column("is_held")?,
-    })
-}
-
-pub(super) fn audit_entry(row: &Row) -> Result<AuditEntry, StoreError> {
-    Ok(AuditEntry {
-        at: number(row, "at")?,
-        actor: row.column("actor")?,
-        address: row.column("address")?,
-        action: row.column("action")?,
-        device: row.column("device")?,
-        command: row.column("command")?,
-        detail: row.column("detail")?,
-        plugin: row.column("plugin")?,
     })
 }
 

@@ -120,18 +120,6 @@ impl Batch {
         self.together(self.record(record)).await?;
         Ok(())
     }
-
-    /// Writes the record if rows were changed: something was done then.
-    pub(super) async fn audit_if_done(
-        &self,
-        rows: u64,
-        record: RequestRecord,
-    ) -> Result<bool, StoreError> {
-        if rows > 0 {
-            self.audit(record).await?;
-        }
-        Ok(rows > 0)
-    }
 }
 
 pub(super) struct Writer {

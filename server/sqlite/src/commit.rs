@@ -1,6 +1,6 @@
 //! Writing what a call decided.
 
-use super::{audit, rows::to_json, webhooks};
+use super::{audit, events, rows::to_json};
 use crate::error::Error;
 use mdm_agent_protocol::sync::Told;
 use mdm_contract::{
@@ -29,7 +29,7 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Err
     for change in &commit.changes {
         apply(connection, commit, change)?;
     }
-    webhooks::write_events(connection, &commit.device, commit.at, &commit.changes)?;
+    events::write_events(connection, &commit.device, commit.at, &commit.changes)?;
     if let Some(entry) = &commit.audit {
         audit::write(connection, entry)?;
     }

@@ -1,6 +1,6 @@
 //! How devices get in, in SQLite.
 
-use super::{SqliteStore, audit, rows, webhooks};
+use super::{SqliteStore, audit, events, rows};
 use crate::error::Error;
 use async_trait::async_trait;
 use mdm_agent_protocol::signing_key::VerifyingKey;
@@ -50,7 +50,7 @@ impl Enrollment for SqliteStore {
                 let groups: Vec<String> = serde_json::from_str(&groups)
                     .map_err(|error| StoreError::Failed(error.to_string()))?;
                 insert_device(connection, &device, &groups)?;
-                webhooks::write_enrolled(connection, &device.id, device.at)?;
+                events::write_enrolled(connection, &device.id, device.at)?;
                 let entry = AuditEntry {
                     device: Some(device.id),
                     detail: Some(device.name),
@@ -85,7 +85,7 @@ impl Enrollment for SqliteStore {
         self.writer
             .run(move |connection| {
                 connection.execute(
-                    "insert or ignore into host (only, verifying_key) values (1, ?)",
+                    "insert or ignore into host (one, verifying_key) values (1, ?)",
                     [ours.to_bytes()],
                 )?;
                 Ok(host_key(connection)?.unwrap_or(ours))
@@ -101,8 +101,8 @@ impl Enrollment for SqliteStore {
         self.writer
             .run(move |connection| {
                 connection.execute(
-                    "insert into host (only, verifying_key) values (1, ?) \
-                     on conflict (only) do update set verifying_key = excluded.verifying_key",
+                    "insert into host (one, verifying_key) values (1, ?) \
+                     on conflict (one) do update set verifying_key = excluded.verifying_key",
                     [ours.to_bytes()],
                 )?;
                 audit::write(connection, &audit)?;

@@ -4,16 +4,20 @@
 //! these ids. Which index is said here and not left to SQLite, which doesn't know how rare a status is.
 
 use super::{
-    SqliteStore,
+    SqliteStore, engine,
     rows::{self, DEVICE_COLUMNS},
 };
+use crate::error::Error;
 use async_trait::async_trait;
-use mdm_contract::time::Timestamp;
 use mdm_server_core::{
     access::Reach,
-    store::{DeviceFilter, Fleet, FleetSummary, Group, Snapshot, StatusWord, StoreError},
+    store::{
+        DeviceFilter, Fleet, FleetSummary, Group, Snapshot, StoreError,
+        sql::{Conditions, Dialect, Engine as _, fleet},
+    },
 };
-use rusqlite::{Connection, params_from_iter, types::Value};
+use rusqlite::Connection;
+use std::collections::BTreeSet;
 
 #[async_trait]
 impl Fleet for SqliteStore {
@@ -46,41 +50,32 @@ impl Fleet for SqliteStore {
         reach: &Reach,
         filter: &DeviceFilter,
     ) -> Result<FleetSummary, StoreError> {
-        let (reach, filter) = (reach.clone(), filter.clone());
-        self.read(move |connection| {
-            Ok(match filter.counted_by(&reach) {
-                Some(name) => add_up(
-                    connection,
-                    "select status, is_overridden, devices from fleet_counts where name = ?",
-                    vec![name.into()],
-                )?,
-                None => count(connection, &reach, &filter)?,
-            })
-        })
-        .await
+        if let Some(name) = filter.counted_by(reach) {
+            return fleet::counted(self, &name).await;
+        }
+        let mut fit = conditions(filter);
+        let mut index = index(filter);
+        if let Some(group) = &filter.group {
+            let members = "id in (select device from device_groups where name = ?)";
+            fit.and_with(members, group);
+            index = LISTED;
+        }
+        if let Some(reached) = &reach.0 {
+            let is_reached = "id in (select device from device_groups \
+                              where name in (select value from json_each(?)))";
+            fit.and_with(is_reached, list(reached));
+            index = LISTED;
+        }
+        let sql = format!(
+            "select status, is_overridden, count(*) as devices from devices indexed by {index} where {} \
+             group by status, is_overridden",
+            fit.text()
+        );
+        fleet::summary(&self.query(&sql, fit.values()).await?)
     }
 
     async fn groups(&self, reach: &Reach) -> Result<Vec<Group>, StoreError> {
-        let reach = reach.clone();
-        self.read(move |connection| {
-            let mut query = connection.prepare_cached(
-                "select name, sum(devices) as devices from fleet_counts where name <> '' \
-                 group by name having sum(devices) > 0 order by name",
-            )?;
-            let groups = query.query_map([], |row| {
-                Ok(Group {
-                    name: row.get("name")?,
-                    devices: row.get("devices")?,
-                })
-            })?;
-            let reached = groups.filter(|group| {
-                group
-                    .as_ref()
-                    .map_or(true, |group| reach.includes_group(&group.name))
-            });
-            Ok(reached.collect::<Result<_, _>>()?)
-        })
-        .await
+        fleet::groups(self, reach).await
     }
 }
 
@@ -91,42 +86,43 @@ fn ids(
     filter: &DeviceFilter,
     after: &str,
     most: u32,
-) -> rusqlite::Result<Vec<String>> {
-    let mut fit = Conditions::of(filter);
+) -> Result<Vec<String>, Error> {
+    let mut fit = conditions(filter);
     let groups: Vec<String> = match (&filter.group, &reach.0) {
         (None, None) => {
-            let query = format!(
-                "select id from devices indexed by {} where id > ?{} order by id limit {most}",
-                index(filter),
-                fit.text
+            let index = index(filter);
+            fit.and_with("id > ?", after);
+            let most = fit.place(most);
+            let sql = format!(
+                "select id from devices indexed by {index} where {} order by id limit {most}",
+                fit.text()
             );
-            return read_ids(connection, &query, None, after, fit.values);
+            return engine::texts(connection, &sql, fit.values());
         }
-        (None, Some(reached)) => reached.iter().cloned().collect(),
-        (Some(group), _) => {
+        (None, Some(reached)) => list(reached),
+        (Some(group), None) => vec![group.clone()],
+        (Some(group), Some(reached)) => {
             if !reach.includes_group(group) {
-                let reached = "exists (select 1 from device_groups as ours where ours.device = id \
-                               and ours.name in (select value from json_each(?)))";
-                fit.and(reached, rows::to_json(reach)?);
+                let is_reached = "exists (select 1 from device_groups as ours where ours.device = id \
+                                  and ours.name in (select value from json_each(?)))";
+                fit.and_with(is_reached, list(reached));
             }
             vec![group.clone()]
         }
     };
-    let query = format!(
-        "select id from device_groups cross join devices indexed by devices_listed on id = device \
-         where device_groups.name = ? and device > ?{} order by device limit {most}",
-        fit.text
-    );
     // What comes first in all groups together is among what comes first in each.
     let mut found = Vec::new();
     for group in groups {
-        found.extend(read_ids(
-            connection,
-            &query,
-            Some(group),
-            after,
-            fit.values.clone(),
-        )?);
+        let mut fit = fit.clone();
+        fit.and_with("device_groups.name = ?", group);
+        fit.and_with("device > ?", after);
+        let most = fit.place(most);
+        let sql = format!(
+            "select id from device_groups cross join devices indexed by {LISTED} on id = device \
+             where {} order by device limit {most}",
+            fit.text()
+        );
+        found.extend(engine::texts(connection, &sql, fit.values())?);
     }
     found.sort_unstable();
     found.dedup();
@@ -134,61 +130,15 @@ fn ids(
     Ok(found)
 }
 
-fn read_ids(
-    connection: &Connection,
-    query: &str,
-    group: Option<String>,
-    after: &str,
-    values: Vec<Value>,
-) -> rusqlite::Result<Vec<String>> {
-    let group = group.into_iter().map(Value::from);
-    let values = group.chain([after.to_owned().into()]).chain(values);
-    let mut query = connection.prepare_cached(query)?;
-    let ids = query.query_map(params_from_iter(values), |row| row.get(0))?;
-    ids.collect()
+fn list(groups: &BTreeSet<String>) -> Vec<String> {
+    groups.iter().cloned().collect()
 }
 
-/// Counts one by one.
-fn count(
-    connection: &Connection,
-    reach: &Reach,
-    filter: &DeviceFilter,
-) -> rusqlite::Result<FleetSummary> {
-    let mut fit = Conditions::of(filter);
-    let mut index = index(filter);
-    if let Some(group) = &filter.group {
-        let members = "id in (select device from device_groups where name = ?)";
-        fit.and(members, group.clone());
-        index = LISTED;
-    }
-    if reach.0.is_some() {
-        let reached = "id in (select device from device_groups \
-                       where name in (select value from json_each(?)))";
-        fit.and(reached, rows::to_json(reach)?);
-        index = LISTED;
-    }
-    let query = format!(
-        "select status, is_overridden, count(*) from devices indexed by {index} where true{} \
-         group by status, is_overridden",
-        fit.text
-    );
-    add_up(connection, &query, fit.values)
-}
-
-/// Adds up rows of a status, whether the policy is overridden, and a number.
-fn add_up(
-    connection: &Connection,
-    query: &str,
-    values: Vec<Value>,
-) -> rusqlite::Result<FleetSummary> {
-    let mut summary = FleetSummary::default();
-    let mut query = connection.prepare_cached(query)?;
-    let mut rows = query.query(params_from_iter(values))?;
-    while let Some(row) = rows.next()? {
-        let status = rows::word::<StatusWord>(row, "status")?;
-        summary.add(status, row.get(1)?, row.get(2)?);
-    }
-    Ok(summary)
+/// What has to be true of a device, but for its groups.
+fn conditions(filter: &DeviceFilter) -> Conditions {
+    let mut fit = Conditions::new(Dialect::Sqlite);
+    fit.and_fits(filter);
+    fit
 }
 
 const LISTED: &str = "devices_listed";
@@ -207,66 +157,5 @@ fn index(filter: &DeviceFilter) -> &'static str {
             ..
         } => "devices_overridden",
         _ => LISTED,
-    }
-}
-
-/// What has to be true of a device, and the values in it.
-struct Conditions {
-    text: String,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    /// All but those about groups.
-    fn of(filter: &DeviceFilter) -> Self {
-        let DeviceFilter {
-            search,
-            status,
-            is_overridden,
-            group: _,
-            management_mode,
-            synced_since,
-            synced_before,
-            is_revoked,
-        } = filter;
-        let mut fit = Self {
-            text: String::new(),
-            values: Vec::new(),
-        };
-        if let Some(search) = search {
-            fit.and("instr(found_by, ?) > 0", search.to_lowercase());
-        }
-        if let Some(status) = status {
-            fit.and("status = ?", status.word().to_owned());
-        }
-        if let Some(mode) = management_mode {
-            fit.and("management_mode = ?", mode.word().to_owned());
-        }
-        // SQLite's numbers have a sign; a time beyond them is beyond all syncs, too.
-        let signed = |time: Timestamp| i64::try_from(time).unwrap_or(i64::MAX);
-        if let Some(since) = synced_since {
-            fit.and("last_sync >= ?", signed(*since));
-        }
-        if let Some(before) = synced_before {
-            fit.and("last_sync < ?", signed(*before));
-        }
-        // Without a value, because only so an index of those that are overridden is known to have them.
-        fit.text += match is_overridden {
-            Some(true) => " and is_overridden",
-            Some(false) => " and not is_overridden",
-            None => "",
-        };
-        fit.text += match is_revoked {
-            Some(true) => " and revoked_at is not null",
-            Some(false) => " and revoked_at is null",
-            None => "",
-        };
-        fit
-    }
-
-    fn and(&mut self, condition: &str, value: impl Into<Value>) {
-        self.text += " and ";
-        self.text += condition;
-        self.values.push(value.into());
     }
 }

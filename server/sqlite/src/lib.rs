@@ -1,26 +1,22 @@
 //! The store in one SQLite file: write-ahead log, `synchronous=FULL`, one writer, many readers.
 
-mod accounts;
 mod audit;
 mod backup;
-mod bulks;
 mod catalog;
 mod commit;
 mod devices;
+mod engine;
 mod enrollment;
 mod error;
+mod events;
 mod fleet;
 mod idempotency;
 mod lifecycle;
-mod plugins;
 mod probe;
 mod readers;
-mod restores;
 mod rows;
 mod schema;
-mod tokens;
 mod wake_ups;
-mod webhooks;
 mod writer;
 
 use error::Error;

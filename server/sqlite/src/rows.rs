@@ -5,10 +5,7 @@ use mdm_contract::{
     decisions::{Command, Device, PolicyOverride},
     words::{Action, ManagementMode},
 };
-use mdm_server_core::{
-    audit::AuditEntry,
-    store::{Delivery, Snapshot},
-};
+use mdm_server_core::store::{Delivery, Snapshot};
 use rusqlite::{Connection, OptionalExtension as _, Row, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{error::Error, str::FromStr};
@@ -94,19 +91,6 @@ pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         command: command(row)?,
         sealed: optional_json(row, "sealed")?,
         is_held: row.get("is_held")?,
-    })
-}
-
-pub(super) fn audit_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
-    Ok(AuditEntry {
-        at: row.get("at")?,
-        actor: row.get("actor")?,
-        address: row.get("address")?,
-        action: row.get("action")?,
-        device: row.get("device")?,
-        command: row.get("command")?,
-        detail: row.get("detail")?,
-        plugin: row.get("plugin")?,
     })
 }
 

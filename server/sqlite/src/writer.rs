@@ -8,7 +8,7 @@
 use crate::error::Error;
 use mdm_server_core::{metrics::StoreMetrics, store::StoreError, supervisor::Supervisor};
 use parking_lot::Mutex;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
     time::Instant,
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Does its part of a transaction, and says whom to tell what once it is durable.
-type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
+type Job = Box<dyn FnOnce(&mut Connection) -> Done + Send>;
 
 /// Told whether the commit succeeded.
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -88,6 +88,14 @@ impl Writer {
         &self,
         job: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.run_exclusively(|connection| job(connection)).await
+    }
+
+    /// The same, for a job that nobody else can use the connection beside.
+    pub(super) async fn run_exclusively<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (sender, answer) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             let result = job(connection);
@@ -121,11 +129,7 @@ fn write(
     metrics: &StoreMetrics,
 ) -> Option<Closing> {
     // A job that panicked may have left its transaction open.
-    if !connection.is_autocommit()
-        && let Err(error) = connection.execute_batch("rollback")
-    {
-        tracing::error!(%error, "a transaction was not rolled back");
-    }
+    roll_back(connection);
     let mut closing = None;
     while closing.is_none()
         && let Ok(first) = waiting.recv()
@@ -181,19 +185,44 @@ fn commit(
     jobs: impl Iterator<Item = Job>,
     answers: &mut Vec<Answer>,
 ) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // A savepoint of rusqlite would be parsed anew for each job.
-    let run = |sql: &str| transaction.prepare_cached(sql)?.execute([]);
+    let committed = run_and_commit(connection, jobs, answers);
+    if committed.is_err() {
+        roll_back(connection);
+    }
+    committed
+}
+
+fn run_and_commit(
+    connection: &mut Connection,
+    jobs: impl Iterator<Item = Job>,
+    answers: &mut Vec<Answer>,
+) -> rusqlite::Result<()> {
+    run(connection, "begin immediate")?;
     for job in jobs {
-        run("savepoint job")?;
-        let done = job(&transaction);
+        run(connection, "savepoint job")?;
+        let done = job(connection);
         answers.push(done.answer);
         if !done.ok {
-            run("rollback to job")?;
+            run(connection, "rollback to job")?;
         }
-        run("release job")?;
+        run(connection, "release job")?;
     }
-    transaction.commit()
+    run(connection, "commit")?;
+    Ok(())
+}
+
+/// Statements are kept: one of rusqlite's own would be parsed anew for each job.
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
+    connection.prepare_cached(sql)?.execute([])
+}
+
+/// Ends a transaction that came to nothing, if one is open.
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit()
+        && let Err(error) = connection.execute_batch("rollback")
+    {
+        tracing::error!(%error, "a transaction was not rolled back");
+    }
 }
 
 #[cfg(test)]

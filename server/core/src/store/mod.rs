@@ -17,6 +17,7 @@ mod probe;
 mod replicas;
 mod restores;
 pub mod schema;
+pub mod sql;
 mod status_word;
 mod tokens;
 mod wake_ups;

@@ -165,7 +165,7 @@ create table plugins (
 
 -- One row once an admin has chosen. Null is the plugin that the host starts with.
 create table plugin_choice (
-    only integer primary key check (only = 1),
+    one integer primary key check (one = 1),
     number integer not null,                   -- grows with each choice
     active text references plugins (digest),
     previous text references plugins (digest)
@@ -179,7 +179,7 @@ create table enrollment_tokens (
 
 -- One row once a host has started: agents know the host by this key.
 create table host (
-    only integer primary key check (only = 1),
+    one integer primary key check (one = 1),
     verifying_key blob not null,
     epoch integer not null default 1,          -- grows with each restore that is noticed
     undecided_since integer,                   -- a restore was noticed then, and an admin has not decided yet
@@ -200,18 +200,18 @@ create table users (
 -- With such a token, its user chooses a password, once.
 create table invitations (
     token blob primary key,                    -- SHA-256
-    user text not null references users (name) on delete cascade,
+    user_name text not null references users (name) on delete cascade,
     expires_at integer not null
 ) strict, without rowid;
-create index invitations_by_user on invitations (user);
+create index invitations_by_user on invitations (user_name);
 
 create table sessions (
     token blob primary key,                    -- SHA-256
-    user text not null references users (name) on delete cascade,
+    user_name text not null references users (name) on delete cascade,
     began integer not null,
     used integer not null
 ) strict, without rowid;
-create index sessions_by_user on sessions (user);
+create index sessions_by_user on sessions (user_name);
 
 -- What programs call with.
 create table api_tokens (

@@ -1,0 +1,24 @@
+//! The parts of a store that are written once for all SQL databases: over an [`Engine`], which runs the statements of
+//! one database.
+//!
+//! A statement is one text where the dialects agree, and a pair of texts where they differ: see [`Dialect::choose`].
+//! What is on the path of each call (devices, commits, keys of agents, wake-ups) is no part of it: each store writes
+//! that by hand.
+
+mod accounts;
+mod audit_trail;
+mod bulks;
+mod conditions;
+mod engine;
+pub mod fleet;
+mod idempotency;
+mod plugin_choices;
+mod restores;
+mod tokens;
+mod value;
+mod webhooks;
+
+pub use conditions::Conditions;
+pub use engine::{Dialect, Engine, Job, Statement, Tx};
+pub use idempotency::DELETE_RESPONSES;
+pub use value::{FromValue, Row, Value};
