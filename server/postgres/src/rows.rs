@@ -171,15 +171,6 @@ pub(super) fn word<T: FromStr<Err: Display>>(row: &Row, column: &str) -> Result<
     text.parse().map_err(unreadable)
 }
 
-pub(super) fn optional_word<T: FromStr<Err: Display>>(
-    row: &Row,
-    column: &str,
-) -> Result<Option<T>, StoreError> {
-    let text: Option<&str> = row.column(column)?;
-    text.map(|text| text.parse().map_err(unreadable))
-        .transpose()
-}
-
 pub(super) fn unreadable(error: impl Display) -> StoreError {
     StoreError::Failed(error.to_string())
 }

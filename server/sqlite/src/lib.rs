@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod catalog;
 mod commit;
+mod connection;
 mod devices;
 mod engine;
 mod enrollment;
@@ -19,12 +20,16 @@ mod schema;
 mod wake_ups;
 mod writer;
 
+use connection::{connect, described};
 use error::Error;
-use mdm_server_core::store::{Replicas, Shared, StoreError};
-use mdm_server_core::{metrics::StoreMetrics, supervisor::Supervisor};
+use mdm_server_core::{
+    metrics::StoreMetrics,
+    store::{Replicas, Shared, StoreError},
+    supervisor::Supervisor,
+};
 use readers::Readers;
 use rusqlite::{Connection, OpenFlags};
-use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, path::Path, sync::Arc};
 use writer::Writer;
 
 /// A store in one SQLite file.
@@ -130,20 +135,4 @@ impl Shared for SqliteStore {
     fn replicas(&self) -> Option<Arc<dyn Replicas>> {
         None
     }
-}
-
-/// Which file failed, where the error does not say so.
-fn described(error: StoreError, path: &Path) -> StoreError {
-    match error {
-        StoreError::Failed(why) => StoreError::Failed(format!("{}: {why}", path.display())),
-        other => other,
-    }
-}
-
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(|error| described(Error::from(error).into(), path))?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
 }

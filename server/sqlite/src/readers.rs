@@ -1,7 +1,6 @@
 //! The connections that read. Each reads for one call at a time, and waits for no writer.
 
-use super::connect;
-use crate::error::Error;
+use crate::{connection::connect, error::Error};
 use mdm_server_core::store::StoreError;
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, OpenFlags};

@@ -125,15 +125,6 @@ pub(super) fn word<T: FromStr<Err: Error + Send + Sync + 'static>>(
     text.parse().map_err(unreadable)
 }
 
-pub(super) fn optional_word<T: FromStr<Err: Error + Send + Sync + 'static>>(
-    row: &Row<'_>,
-    column: &str,
-) -> rusqlite::Result<Option<T>> {
-    let text: Option<String> = row.get(column)?;
-    text.map(|text| text.parse().map_err(unreadable))
-        .transpose()
-}
-
 fn unreadable(error: impl Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
 }
