@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// All that this platform knows of a phone: a row has it as JSON.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Phone {
+pub(crate) struct Phone {
     pub device: Device,
     pub commands: Vec<Command>,
     /// What was sealed for the pending command.
@@ -21,10 +21,10 @@ pub struct Phone {
 }
 
 /// The phones, with a version each, and who did what.
-pub struct Phones(Mutex<Connection>);
+pub(crate) struct Phones(Mutex<Connection>);
 
 impl Phones {
-    pub fn open_in_memory() -> Result<Self> {
+    pub(crate) fn open_in_memory() -> Result<Self> {
         let connection = Connection::open_in_memory()?;
         connection.execute_batch(
             "create table phones (id text primary key, version integer, phone text);
@@ -33,13 +33,13 @@ impl Phones {
         Ok(Self(Mutex::new(connection)))
     }
 
-    pub fn add(&self, phone: &Phone) -> Result<()> {
+    pub(crate) fn add(&self, phone: &Phone) -> Result<()> {
         let row = params![phone.device.id, json(phone)?];
         self.with(|it| it.execute("insert into phones values (?, 0, ?)", row))?;
         Ok(())
     }
 
-    pub fn get(&self, id: &str) -> Result<Option<(Phone, i64)>> {
+    pub(crate) fn get(&self, id: &str) -> Result<Option<(Phone, i64)>> {
         let select = "select phone, version from phones where id = ?";
         let row = self.with(|it| {
             let row = it.query_row(select, [id], |row| Ok((row.get(0)?, row.get(1)?)));
@@ -131,7 +131,7 @@ impl DeviceStore for Phones {
 }
 
 /// The way to phones: a channel within the process.
-pub struct Radio(pub UnboundedSender<String>);
+pub(crate) struct Radio(pub(crate) UnboundedSender<String>);
 
 impl Transport<Phone> for Radio {
     type Error = SealingError;
@@ -176,7 +176,7 @@ impl Transport<Phone> for Radio {
 }
 
 /// What is sealed opens for this command only.
-pub fn binding<'a>(device: &'a str, command: &'a Command) -> Binding<'a> {
+pub(crate) fn binding<'a>(device: &'a str, command: &'a Command) -> Binding<'a> {
     Binding {
         device,
         command: &command.id,
