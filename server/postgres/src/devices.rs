@@ -3,13 +3,13 @@
 use super::{
     PostgresStore, commit,
     connection::Ask as _,
-    rows::{self, COMMAND_COLUMNS, SNAPSHOTS, number, optional_number, optional_signed, signed},
+    rows::{self, SNAPSHOTS, number, optional_number, optional_signed, signed},
 };
 use crate::rows::Columns as _;
 use async_trait::async_trait;
 use mdm_contract::{decisions::Command, time::Timestamp};
 use mdm_server_core::store::{
-    Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot, StoreError,
+    Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot, StoreError, sql::COMMAND_COLUMNS,
 };
 
 #[async_trait]

@@ -2,7 +2,7 @@
 
 use super::{
     connection::{Ask as _, Step, values},
-    rows::{self, COMMAND_COLUMNS, signed},
+    rows::{self, signed},
     writer::Batch,
 };
 use crate::rows::Columns as _;
@@ -10,7 +10,7 @@ use mdm_contract::{decisions::Command, time::Timestamp, words::Policy};
 use mdm_server_core::{
     change::Change,
     event::{About, EventKind},
-    store::StoreError,
+    store::{StoreError, sql::COMMAND_COLUMNS},
 };
 use uuid::Uuid;
 

@@ -45,10 +45,6 @@ pub(super) const SNAPSHOTS: &str = "select d.id, d.name, d.public_key, d.signing
     left join lateral (select * from commands where device = d.id and is_pending order by id desc limit 1) p \
     on true";
 
-/// Of the table `commands`.
-pub(super) const COMMAND_COLUMNS: &str = "commands.id, commands.action, commands.options, commands.status, \
-    commands.requested_at, commands.settled_at, commands.expires_at, commands.late_outcome";
-
 pub(super) fn snapshot(row: &Row) -> Result<Snapshot, StoreError> {
     let by: Option<String> = row.column("policy_override_command")?;
     let since = optional_number(row, "policy_override_since")?;

@@ -2,13 +2,13 @@
 
 use super::{
     SqliteStore, commit,
-    rows::{self, COMMAND_COLUMNS, DEVICE_COLUMNS},
+    rows::{self, DEVICE_COLUMNS},
 };
 use crate::error::Error;
 use async_trait::async_trait;
 use mdm_contract::{decisions::Command, time::Timestamp, words::CommandId};
 use mdm_server_core::store::{
-    Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot, StoreError,
+    Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot, StoreError, sql::COMMAND_COLUMNS,
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 

@@ -1,11 +1,12 @@
 //! Events for webhooks in SQLite, written with what happened.
 
-use super::rows::{self, COMMAND_COLUMNS};
+use super::rows;
 use crate::error::Error;
 use mdm_contract::{decisions::Command, time::Timestamp};
 use mdm_server_core::{
     change::Change,
     event::{About, EventKind},
+    store::sql::COMMAND_COLUMNS,
 };
 use rusqlite::{Connection, params};
 use uuid::Uuid;

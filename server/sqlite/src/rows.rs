@@ -5,7 +5,7 @@ use mdm_contract::{
     decisions::{Command, Device, PolicyOverride},
     words::{Action, ManagementMode},
 };
-use mdm_server_core::store::{Delivery, Snapshot};
+use mdm_server_core::store::{Delivery, Snapshot, sql::COMMAND_COLUMNS};
 use rusqlite::{Connection, OptionalExtension as _, Row, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{error::Error, str::FromStr};
@@ -14,9 +14,6 @@ pub(super) const DEVICE_COLUMNS: &str = "id, name, public_key, signing_key, api_
     management_mode, managed_profile, condition, policy, policy_override_command, \
     policy_override_since, enrolled_at, revoked_at, last_sync, version, \
     (select json_group_array(name) from device_groups where device = devices.id) as groups";
-
-pub(super) const COMMAND_COLUMNS: &str = "commands.id, commands.action, commands.options, commands.status, \
-    commands.requested_at, commands.settled_at, commands.expires_at, commands.late_outcome";
 
 /// A device without its commands.
 pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Snapshot> {

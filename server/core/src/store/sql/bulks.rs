@@ -1,6 +1,9 @@
 //! Bulks in SQL.
 
-use super::{Dialect, Engine, Row, Value};
+use super::{
+    Dialect, Engine, Value,
+    records::{BULK_COLUMNS, COMMAND_COLUMNS, bulk, command, no_command},
+};
 use crate::{
     access::Reach,
     store::{
@@ -10,13 +13,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
-use mdm_contract::{decisions::Command, time::Timestamp, words::CommandId};
-
-const COLUMNS: &str = "id, action, group_name, devices, different_passwords, sealed_password, \
-    options, terms, reason, requested_by, principal, address, requested_at, approved_by, state, taken_back_by, ended_at";
-
-const COMMAND_COLUMNS: &str = "commands.id, commands.action, commands.options, commands.status, \
-    commands.requested_at, commands.settled_at, commands.expires_at, commands.late_outcome";
+use mdm_contract::{time::Timestamp, words::CommandId};
 
 /// The statuses in which a command did not come to nothing, as they lie in the store.
 const NO_FAILURES: &str = "('\"pending\"', '\"success\"')";
@@ -38,7 +35,7 @@ impl<E: Engine> Bulks for E {
         self.write(move |tx| {
             Box::pin(async move {
                 let sql = format!(
-                    "insert into bulks ({COLUMNS}) values \
+                    "insert into bulks ({BULK_COLUMNS}) values \
                      ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
                 );
                 let values = [
@@ -330,7 +327,7 @@ async fn select(
     condition: &str,
     values: &[Value],
 ) -> Result<Vec<Bulk>, StoreError> {
-    let sql = format!("select {COLUMNS} from bulks where {condition}");
+    let sql = format!("select {BULK_COLUMNS} from bulks where {condition}");
     let rows = engine.query(&sql, values).await?;
     rows.iter().map(bulk).collect()
 }
@@ -341,50 +338,4 @@ fn changed(bulk: String) -> Changes {
         bulks: [bulk].into(),
         ..Changes::default()
     }
-}
-
-fn no_command(row: &Row) -> Result<Option<NoCommand>, StoreError> {
-    let kind: Option<String> = row.get("kind")?;
-    let why = kind.map(|kind| {
-        Ok(NoCommand {
-            kind,
-            detail: row.get("detail")?,
-        })
-    });
-    why.transpose()
-}
-
-fn command(row: &Row) -> Result<Command, StoreError> {
-    Ok(Command {
-        id: row.get("id")?,
-        action: row.word("action")?,
-        options: row.json("options")?,
-        status: row.json("status")?,
-        requested_at: row.get("requested_at")?,
-        settled_at: row.get("settled_at")?,
-        expires_at: row.get("expires_at")?,
-        late_outcome: row.optional_json("late_outcome")?,
-    })
-}
-
-fn bulk(row: &Row) -> Result<Bulk, StoreError> {
-    Ok(Bulk {
-        id: row.get("id")?,
-        action: row.word("action")?,
-        group: row.get("group_name")?,
-        devices: row.get("devices")?,
-        different_passwords: row.get("different_passwords")?,
-        sealed_password: row.get("sealed_password")?,
-        options: row.json("options")?,
-        terms: row.json("terms")?,
-        reason: row.get("reason")?,
-        requested_by: row.word("requested_by")?,
-        principal: row.word("principal")?,
-        address: row.get("address")?,
-        requested_at: row.get("requested_at")?,
-        approved_by: row.optional_word("approved_by")?,
-        state: row.word("state")?,
-        taken_back_by: row.optional_word("taken_back_by")?,
-        ended_at: row.get("ended_at")?,
-    })
 }

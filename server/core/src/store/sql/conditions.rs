@@ -61,3 +61,31 @@ impl Conditions {
         &self.values
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_has_a_place_of_its_own_and_each_dialect_its_text() {
+        let conditions = |dialect| {
+            let mut fit = Conditions::new(dialect);
+            fit.and_with("device = ?", "d");
+            fit.and("not is_pending");
+            fit.and_is_in("action", vec!["enroll".to_owned()]);
+            fit.and_contains("found_by", "ABC");
+            fit
+        };
+        let fit = conditions(Dialect::Postgres);
+        assert_eq!(
+            fit.text(),
+            "true and device = $1 and not is_pending and action = any($2) and strpos(found_by, $3) > 0"
+        );
+        assert!(fit.values().contains(&"abc".into()));
+        assert_eq!(
+            conditions(Dialect::Sqlite).text(),
+            "true and device = $1 and not is_pending and action in (select value from json_each($2)) \
+             and instr(found_by, $3) > 0"
+        );
+    }
+}
