@@ -11,6 +11,7 @@ mod bulks;
 mod clocks;
 mod core_dump;
 mod document;
+mod embedding;
 mod first_admin;
 mod following;
 mod frozen;
