@@ -54,7 +54,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
         Self { plugin, ..self }
     }
 
-    /// What a call may use. By default one second, 64 MiB, and an instance for each processor: see [`Limits`].
+    /// What a call may use. By default 50 ms, 64 MiB, and two instances for each processor: see [`Limits`].
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
