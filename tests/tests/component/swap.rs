@@ -418,7 +418,7 @@ async fn a_compiled_plugin_is_used_by_the_host_that_compiled_it_and_by_no_other(
         .use_plugin(&admin(), unsigned(compiled))
         .await
         .unwrap_err();
-    assert!(unknown.to_string().contains("compile it with"), "{unknown}");
+    assert!(unknown.to_string().contains("compile it ahead of time"), "{unknown}");
 }
 
 #[tokio::test]

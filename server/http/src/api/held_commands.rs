@@ -89,7 +89,7 @@ async fn held_commands(By(by): By, host: Host) -> Answer<HeldCommands> {
     put,
     path = "/held-commands/{decision}",
     tag = HOST,
-    params(("decision" = HeldDecision, Path, description = "What becomes of the held commands.")),
+    params(("decision" = inline(HeldDecision), Path, description = "What becomes of the held commands.")),
     responses((status = 200, body = HeldCommands)),
 )]
 async fn decide_held_commands(
