@@ -52,7 +52,7 @@ fn reset(lab: &Lab, phone: &Device) -> (HashMap<String, String>, Value) {
 
 #[test]
 fn one_reset_is_followed_by_its_command_through_the_log_from_request_to_report() {
-    let lab = Lab::with(&RULE, "mdm_server=debug").unwrap();
+    let lab = Lab::with(&RULE, "mdm=debug").unwrap();
     let mut phone = lab.enroll(Make::default()).unwrap();
     let (headers, command) = reset(&lab, &phone);
     assert_eq!(headers["x-request-id"], REQUEST);

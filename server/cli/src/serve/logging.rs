@@ -13,13 +13,16 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+/// What the targets of all crates of the server begin with.
+const OURS: &str = "mdm";
+
 /// At `debug`, the database's client would log all that is written: hashes of passwords, and what is sealed.
 const NO_ROWS: &str = "tokio_postgres=info";
 
 #[derive(Args)]
 pub(super) struct LogOptions {
-    /// What to log: error, warn, info, debug, trace, or a list such as mdm_server=debug,warn. With
-    /// mdm_server=debug, a command is followed by its id from the request to the report.
+    /// What to log: error, warn, info, debug, trace, or a list such as mdm=debug,warn. With
+    /// mdm=debug, a command is followed by its id from the request to the report.
     #[arg(long, env = "MDM_LOG", default_value = "info")]
     log: String,
     /// Send spans to this collector of traces, by OTLP over HTTP: http://collector:4318. What it wants to be
@@ -48,7 +51,7 @@ impl LogOptions {
             .map(|collector| collector.exports(self.otlp_share, metrics.clone()))
             .transpose()?;
         // Only what this program tells: others may say more than is known of them.
-        let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), Level::DEBUG);
+        let ours = Targets::new().with_target(OURS, Level::DEBUG);
         let spans = exports.as_ref().map(|exports| {
             tracing_opentelemetry::layer()
                 .with_tracer(exports.tracer())
