@@ -25,7 +25,7 @@ fn run(host: &str, command: &[&str], component: &[u8]) -> (Output, String) {
     let output = Command::new(command[0])
         .args(&command[1..])
         .arg(&file)
-        .arg(here.join("conformance"))
+        .arg(here.join("../conformance/cases"))
         .current_dir(here.join("foreign-hosts").join(host))
         .output()
         .unwrap_or_else(|error| panic!("{host}: {error}: set it up with `cargo xtask examples`"));
