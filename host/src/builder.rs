@@ -26,9 +26,10 @@ enum Source {
     Loaded(Arc<Plugin>),
 }
 
-impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
-    pub(crate) fn new(store: S, transport: T) -> Self {
-        Self {
+impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
+    /// Begins a host over this store and this transport.
+    pub fn builder(store: S, transport: T) -> HostBuilder<S, T> {
+        HostBuilder {
             store,
             transport,
             plugin: None,
@@ -41,7 +42,9 @@ impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
             rollout_store: None,
         }
     }
+}
 
+impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
     /// The component of the plugin that decides at first.
     pub fn plugin(self, component: impl Into<Vec<u8>>) -> Self {
         let plugin = Some(Source::Bytes(component.into()));

@@ -1,7 +1,7 @@
 //! The place of the active plugin. Another one can take it between any two calls; a new one is on trial
 //! until it has decided some calls, and gives the place back if too many of them fail.
 
-use super::{CanaryEnded, Function, Plugin, PluginError};
+use super::{Function, Plugin, PluginError};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -42,6 +42,16 @@ pub enum CanaryEnd {
     Promoted,
     /// Too many of its calls failed: the plugin before it is to be put back.
     RolledBack,
+}
+
+/// The end of a canary.
+pub struct CanaryEnded {
+    /// The plugin that was the canary.
+    pub plugin: Arc<Plugin>,
+    /// Promoted, or rolled back.
+    pub end: CanaryEnd,
+    /// The last failure of a canary that is rolled back.
+    pub failure: Option<String>,
 }
 
 /// A plugin in the slot.

@@ -44,7 +44,7 @@ pub struct Decision {
     /// The contract's function.
     pub function: Function,
     /// The command that was sent, or that the call was about.
-    pub command: Option<CommandId>,
+    pub command: CommandId,
     /// The SHA-256 digest of the plugin that decided, in hex.
     pub plugin: String,
     /// Why another plugin than the active one decided, if one did: a sentence for the caller and the audit trail.

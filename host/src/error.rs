@@ -5,8 +5,8 @@ use super::{
     grants::Import,
     invariant::{Invariant, Violation},
     limits::{Limit, Limits, MOST_CHANGES},
+    shortened::{cut, shortened},
 };
-use mdm_contract::text::storable;
 use std::time::Duration;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
@@ -226,27 +226,11 @@ impl PluginError {
     }
 }
 
-/// The most of a plugin's own words that an error or a line of the log repeats, in bytes.
-const LONGEST_WORDS: usize = 500;
-
 /// The most of a backtrace that a line of the log has, in bytes: its frames may have names of any length.
 const LONGEST_BACKTRACE: usize = 4 << 10;
-
-/// The beginning of a text that a plugin may have written.
-pub fn shortened(text: String) -> String {
-    cut(storable(text), LONGEST_WORDS)
-}
 
 /// Where in the plugin a call failed, in the engine's words.
 pub(super) fn backtrace(error: &wasmtime::Error) -> Option<String> {
     let backtrace = error.downcast_ref::<WasmBacktrace>()?;
     (!backtrace.frames().is_empty()).then(|| cut(backtrace.to_string(), LONGEST_BACKTRACE))
-}
-
-fn cut(mut text: String, longest: usize) -> String {
-    if text.len() > longest {
-        text.truncate(text.floor_char_boundary(longest));
-        text.push('…');
-    }
-    text
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     CallContext, CallOutcome, Clock, Commit, Comparable, Decision, DeviceState, DeviceStore,
-    Effect, Function, HostBuilder, HostError, Instance, PluginError, PreviewRequest, RemoveRequest,
+    Effect, Function, HostError, Instance, PluginError, PreviewRequest, RemoveRequest,
     ResetRequest, Rollout, Transport, password::Password, request,
 };
 use mdm_contract::{
@@ -24,7 +24,7 @@ pub enum Target<'a, X> {
     /// The device with this id, which the host loads.
     Id(&'a str),
     /// A device that the platform has just loaded. The host loads it again if it changes before the commit.
-    Loaded(Box<DeviceState<X>>),
+    Loaded(&'a DeviceState<X>),
 }
 
 impl<'a, X> From<&'a str> for Target<'a, X> {
@@ -33,9 +33,9 @@ impl<'a, X> From<&'a str> for Target<'a, X> {
     }
 }
 
-impl<X> From<DeviceState<X>> for Target<'_, X> {
-    fn from(state: DeviceState<X>) -> Self {
-        Self::Loaded(Box::new(state))
+impl<'a, X> From<&'a DeviceState<X>> for Target<'a, X> {
+    fn from(state: &'a DeviceState<X>) -> Self {
+        Self::Loaded(state)
     }
 }
 
@@ -62,11 +62,6 @@ pub struct Host<S, T> {
 }
 
 impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
-    /// Begins a host over this store and this transport.
-    pub fn builder(store: S, transport: T) -> HostBuilder<S, T> {
-        HostBuilder::new(store, transport)
-    }
-
     pub(crate) fn new(
         store: S,
         transport: T,
@@ -245,12 +240,19 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         + Send
         + 'static,
     ) -> Result<Accepted<R>, Error<S, T>> {
-        let mut state = self.load(target, call.context).await?;
+        let mut loaded;
+        let mut state = match target {
+            Target::Loaded(state) => state,
+            Target::Id(id) => {
+                loaded = self.load(id, call.context).await?;
+                &loaded
+            }
+        };
         let device = state.device.id.clone();
         let span = tracing::Span::current();
         span.record("device", &device);
         for attempt in 1.. {
-            let context = self.context(&state, &call).await?;
+            let context = self.context(state, &call).await?;
             let at = context.now;
             let (outcome, decider) = self
                 .rollout
@@ -265,17 +267,18 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
                 Effect::Send(command) => Some(command),
                 _ => None,
             });
-            let sealed = sent.map(|command| self.transport.seal(&state, command, call.password));
+            let sealed = sent.map(|command| self.transport.seal(state, command, call.password));
+            let command = sent.map(|it| &it.id).or(call.subject);
             let decision = Decision {
                 function: call.function,
-                command: sent.map(|it| &it.id).or(call.subject).cloned(),
+                command: command.ok_or(PluginError::NoSubject)?.clone(),
                 notice: decider.notice(),
                 plugin: decider.plugin,
             };
             span.record("command", &decision.command);
             let has_effects = !effects.is_empty();
             let commit = Commit {
-                before: &state,
+                before: state,
                 at,
                 effects,
                 sealed: sealed.transpose().map_err(HostError::Transport)?,
@@ -285,7 +288,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
             if committed.map_err(HostError::Store)? {
                 tracing::debug!("committed");
                 if has_effects {
-                    self.transport.notify(&state, &decision);
+                    self.transport.notify(state, &decision);
                 }
                 let notice = decision.notice;
                 return Ok(Accepted { returned, notice });
@@ -293,7 +296,8 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
             if attempt == MAX_ATTEMPTS {
                 break;
             }
-            state = self.load(Target::Id(&device), call.context).await?;
+            loaded = self.load(&device, call.context).await?;
+            state = &loaded;
         }
         Err(HostError::Contended(device))
     }
@@ -305,25 +309,25 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         call: Call<'_, S::Context>,
         run: impl Fn(&mut Instance, CallContext) -> Result<R, PluginError> + Clone + Send + 'static,
     ) -> Result<R, Error<S, T>> {
-        let state = self.load(target, call.context).await?;
-        let context = self.context(&state, &call).await?;
+        let context = match target {
+            Target::Loaded(state) => self.context(state, &call).await?,
+            Target::Id(id) => {
+                let state = self.load(id, call.context).await?;
+                self.context(&state, &call).await?
+            }
+        };
         let (answer, _) = self.rollout.run(call.function, context, run).await?;
         Ok(answer)
     }
 
     async fn load(
         &self,
-        target: Target<'_, S::Extra>,
+        device: &str,
         context: &S::Context,
     ) -> Result<DeviceState<S::Extra>, Error<S, T>> {
-        match target {
-            Target::Loaded(state) => Ok(*state),
-            Target::Id(id) => {
-                let state = self.store.load(id, context).await;
-                let unknown = || HostError::UnknownDevice(id.to_owned());
-                state.map_err(HostError::Store)?.ok_or_else(unknown)
-            }
-        }
+        let state = self.store.load(device, context).await;
+        let unknown = || HostError::UnknownDevice(device.to_owned());
+        state.map_err(HostError::Store)?.ok_or_else(unknown)
     }
 
     async fn context(

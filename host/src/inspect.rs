@@ -1,6 +1,6 @@
 //! What a component file says of itself. It is read, never run.
 
-use super::{LoadError, digest::hex, grants::Import, load};
+use super::{LoadError, digest::hex, grants::Import, interface::INTERFACE_NAME};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wasmparser::{KnownCustom, Parser, Payload};
@@ -38,7 +38,7 @@ const TELLING_TOOLS: [(&str, &str); 5] = [
 
 /// Reads what a component file says of itself.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
-    load::check_preamble(bytes)?;
+    check_preamble(bytes)?;
     let mut inspection = Inspection {
         digest: hex(&Sha256::digest(bytes)),
         size: bytes.len(),
@@ -54,12 +54,21 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     inspection.contract = inspection
         .exports
         .iter()
-        .find_map(|export| export.strip_prefix(load::INTERFACE_NAME))
+        .find_map(|export| export.strip_prefix(INTERFACE_NAME))
         .map(str::to_owned);
     let made_by = |tool: &str| inspection.made_by.iter().any(|it| it.starts_with(tool));
     let telling = TELLING_TOOLS.iter().find(|(tool, _)| made_by(tool));
     inspection.language = telling.map(|(_, language)| (*language).to_owned());
     Ok(inspection)
+}
+
+/// The first eight bytes tell a component from a module, and both from anything else.
+pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
+    match bytes {
+        [0, b'a', b's', b'm', _, _, 0, 0, ..] => Err(LoadError::CoreModule),
+        [0, b'a', b's', b'm', _, _, 1, 0, ..] => Ok(()),
+        _ => Err(LoadError::NotWasm),
+    }
 }
 
 impl Inspection {

@@ -1,8 +1,10 @@
 //! The invariants that a host enforces, whatever the plugin does: `wit/README.md` lists them. An effect is checked
 //! when the plugin makes it, a decision as a whole when the plugin has returned it.
 
-use super::{CallContext, Function, contract::*, error::shortened, plugin_result::PluginResult};
-use crate::effect::Effect;
+use crate::{
+    CallContext, Function, contract::*, effect::Effect, plugin_result::PluginResult,
+    shortened::shortened,
+};
 use mdm_contract::time;
 
 /// The most bytes of a text of a plugin's own words, or of an id that it names.

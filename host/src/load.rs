@@ -8,7 +8,8 @@ use super::{
     exports::ExportIndices,
     grants::Import,
     imports::HostState,
-    inspect::inspect,
+    inspect::{check_preamble, inspect},
+    interface::{COMPATIBLE, INTERFACE, INTERFACE_NAME},
     wasi,
 };
 use sha2::{Digest as _, Sha256};
@@ -16,13 +17,6 @@ use wasmtime::{
     Engine, Trap,
     component::{Component, HasSelf, Linker, types::ComponentItem},
 };
-
-/// The interface that a plugin exports, as this host knows it.
-pub(super) const INTERFACE: &str = "mdm:password/password@1.0.0";
-/// The same, without its version.
-pub(super) const INTERFACE_NAME: &str = "mdm:password/password@";
-/// What the name of the interface begins with in every version that this host can load.
-const COMPATIBLE: &str = "mdm:password/password@1.";
 
 /// The largest machine code, in bytes, that each engine gets a copy of. Larger is that of a language's own runtime, whose
 /// calls take so long that they gain little by it.
@@ -137,15 +131,6 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     PasswordPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
     wasi::add_to_linker(&mut linker)?;
     Ok(linker)
-}
-
-/// The first eight bytes tell a component from a module, and both from anything else.
-pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
-    match bytes {
-        [0, b'a', b's', b'm', _, _, 0, 0, ..] => Err(LoadError::CoreModule),
-        [0, b'a', b's', b'm', _, _, 1, 0, ..] => Ok(()),
-        _ => Err(LoadError::NotWasm),
-    }
 }
 
 fn check_imports(imports: &[Import]) -> Result<(), LoadError> {

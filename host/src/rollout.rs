@@ -2,7 +2,7 @@
 //! same calls in the shadow.
 
 use crate::{
-    CallContext, Canary, CanaryEnd, CanaryTerms, Comparable, Deployment, Deployments, Function,
+    CallContext, Canary, CanaryEnded, CanaryTerms, Comparable, Deployment, Deployments, Function,
     Instance, Limit, Limits, Observer, Plugin, PluginError, ShadowReport, WorkerPool,
     deployments::Slot,
     plugin_log::PluginLog,
@@ -12,16 +12,6 @@ use crate::{
 use parking_lot::Mutex;
 use std::{pin::Pin, sync::Arc};
 use tracing::field::Empty;
-
-/// The end of a canary.
-pub struct CanaryEnded {
-    /// The plugin that was the canary.
-    pub plugin: Arc<Plugin>,
-    /// Promoted, or rolled back.
-    pub end: CanaryEnd,
-    /// The last failure of a canary that is rolled back.
-    pub failure: Option<String>,
-}
 
 /// Where a platform keeps its choice of plugins.
 pub trait RolloutStore: Send + Sync + 'static {

@@ -33,7 +33,7 @@ mod tests {
     use proptest::prelude::*;
     use std::{
         io::{self, Write},
-        sync::{Arc, Mutex, PoisonError},
+        sync::{Arc, Mutex},
     };
 
     #[derive(Clone, Default)]
@@ -41,7 +41,7 @@ mod tests {
 
     impl Write for Log {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut log = self.0.lock().unwrap();
             log.write(bytes)
         }
 
@@ -66,7 +66,7 @@ mod tests {
             let error = &error as &dyn std::error::Error;
             span.in_scope(|| tracing::error!(name = text, shown = %text, debug = ?text, error, "said: {text}"));
         });
-        let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = log.0.lock().unwrap();
         String::from_utf8(bytes.clone()).unwrap()
     }
 

@@ -5,9 +5,9 @@ use mdm_contract::decisions::{Capabilities, Command, Device, Status};
 use mdm_password_host::{
     Commit, Decision, DeviceState, DeviceStore, Effect, Function, Transport, password::Password,
 };
+use parking_lot::Mutex;
 use rusqlite::{Connection, Error, OptionalExtension as _, Result, params};
 use serde::{Deserialize, Serialize};
-use std::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// All that this platform knows of a phone: a row has it as JSON.
@@ -56,12 +56,7 @@ impl Phones {
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        work(
-            &mut self
-                .0
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
+        work(&mut self.0.lock())
     }
 }
 

@@ -1,6 +1,9 @@
 //! What an agent does: it enrolls once, and syncs ever after.
 
-use super::{AuthenticatedAgent, RequestContext, Service, ServiceError, check_trusted};
+use super::{
+    AuthenticatedAgent, RequestContext, Service, ServiceError, check_trusted,
+    stored_devices::DeviceRecord,
+};
 use crate::{
     access::Caller,
     bounds::check_device_name,
@@ -14,9 +17,9 @@ use mdm_agent_protocol::sync::{
     EnrollRequest, EnrollResponse, LONGEST_VERSION, LONGEST_WAIT, MOST_REPORTS, Report,
     SealedCommand, SyncRequest, SyncResponse, Told,
 };
-use mdm_contract::text::storable;
 use mdm_contract::{
     decisions::PolicyState,
+    text::storable,
     time,
     words::{Failure, Outcome, Policy},
 };
@@ -208,6 +211,7 @@ impl Service {
     ) -> Result<SyncResponse, ServiceError> {
         // It may have been revoked while its agent waited.
         check_trusted(&snapshot)?;
+        let state = DeviceState::from(snapshot);
         let now = time::now();
         let is_due = |delivery: &Delivery| delivery.command.expires_at.is_none_or(|end| now < end);
         // What is held is given back: it comes again if an admin releases it.
@@ -222,7 +226,7 @@ impl Service {
             .cloned()
             .collect();
         // A plugin that fails here must not hold up what is to be delivered: the agent keeps what it has.
-        let policy = match self.enforced_policy(&snapshot).await {
+        let policy = match self.enforced_policy(&state).await {
             Err(ServiceError::Plugin(_)) => request.policy.clone(),
             policy => policy?,
         };
@@ -248,20 +252,22 @@ impl Service {
             commands,
             withdrawn,
             policy,
-            wake_up: self.wake_up_at(&snapshot.device.id),
+            wake_up: self.wake_up_at(&state.device.id),
             witness: self.history.witness(),
         })
     }
 
     /// The policy that the device is to enforce: the plugin says whether it is overridden.
-    async fn enforced_policy(&self, snapshot: &Snapshot) -> Result<Option<Policy>, ServiceError> {
-        let Some(policy) = &snapshot.device.policy else {
+    async fn enforced_policy(
+        &self,
+        state: &DeviceState<DeviceRecord>,
+    ) -> Result<Option<Policy>, ServiceError> {
+        let Some(policy) = &state.device.policy else {
             return Ok(None);
         };
         let context = RequestContext::new(&Caller::agent());
-        let target = DeviceState::from(snapshot.clone());
-        let state = self.host.policy_override(target, &context).await?;
-        Ok(matches!(state, PolicyState::Enforced).then(|| policy.clone()))
+        let policy_state = self.host.policy_override(state, &context).await?;
+        Ok(matches!(policy_state, PolicyState::Enforced).then(|| policy.clone()))
     }
 }
 

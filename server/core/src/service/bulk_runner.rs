@@ -249,7 +249,7 @@ impl Service {
             bulk: Some(bulk.id.clone()),
             ..RequestContext::new(&by).sends((&device).into())
         };
-        let target = DeviceState::from(snapshot);
+        let state = DeviceState::from(snapshot);
         let (terms, replaces_pending) = bulk.terms.of_requests();
         let made = match (bulk.action, password) {
             (Action::Reset, Some(password)) => {
@@ -259,7 +259,7 @@ impl Service {
                     replaces_pending,
                     ..ResetRequest::new(password.clone())
                 };
-                self.host.reset(target, request, &context).await
+                self.host.reset(&state, request, &context).await
             }
             (Action::Reset, None) => return Err(ServiceError::NotSealed),
             (Action::Remove, _) => {
@@ -267,7 +267,7 @@ impl Service {
                     terms,
                     replaces_pending,
                 };
-                self.host.remove(target, request, &context).await
+                self.host.remove(&state, request, &context).await
             }
         };
         let made = made.map_err(ServiceError::from);

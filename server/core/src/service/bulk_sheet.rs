@@ -198,7 +198,9 @@ impl Service {
                 return is_at_its_end(pages).await.then_some(()).ok_or_else(over);
             };
             let before = after.replace(last.device.id.clone());
-            let in_contact = page.iter().filter(|it| self.is_online(it));
+            let in_contact = page
+                .iter()
+                .filter(|it| self.transport.is_snapshot_online(it));
             let in_contact: BTreeSet<_> = in_contact.map(|it| it.device.id.clone()).collect();
             let lines = stream::iter(page)
                 .map(|snapshot| self.sheet_line(bulk, snapshot))

@@ -339,9 +339,9 @@ impl Service {
             terms,
             replaces_pending,
         };
-        let target = DeviceState::from(snapshot.clone());
+        let state = DeviceState::from(snapshot.clone());
         let context = RequestContext::new(&Caller::host());
-        Ok(self.host.preview(target, preview, &context).await?)
+        Ok(self.host.preview(&state, preview, &context).await?)
     }
 }
 

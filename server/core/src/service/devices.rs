@@ -36,7 +36,7 @@ impl Service {
         device: &str,
     ) -> Result<(Snapshot, bool), ServiceError> {
         let snapshot = self.reached(by, device).await?;
-        let is_online = self.is_online(&snapshot);
+        let is_online = self.transport.is_snapshot_online(&snapshot);
         Ok((snapshot, is_online))
     }
 

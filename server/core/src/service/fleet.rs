@@ -30,7 +30,7 @@ impl Service {
         snapshots.truncate(most as usize);
         let last = snapshots.last().map(|snapshot| snapshot.device.id.clone());
         let with_presence = |snapshot: Snapshot| {
-            let online = self.is_online(&snapshot);
+            let online = self.transport.is_snapshot_online(&snapshot);
             (snapshot, online)
         };
         Ok(DevicePage {

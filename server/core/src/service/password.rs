@@ -143,8 +143,8 @@ impl Service {
             replaces_pending: false,
         };
         let context = RequestContext::new(by);
-        let snapshot = DeviceState::from(snapshot);
-        Ok(self.host.preview(snapshot, request, &context).await?)
+        let state = DeviceState::from(snapshot);
+        Ok(self.host.preview(&state, request, &context).await?)
     }
 
     /// What the plugin says of the device's status, with the device's latest commands.
@@ -155,8 +155,8 @@ impl Service {
     ) -> Result<(DeviceStatus, Vec<Command>), ServiceError> {
         let snapshot = self.reached(by, device).await?;
         let is_trusted = snapshot.revoked_at.is_none();
-        let (snapshot, context) = (DeviceState::from(snapshot), RequestContext::new(by));
-        let mut status = self.host.status(snapshot, &context).await?;
+        let (state, context) = (DeviceState::from(snapshot), RequestContext::new(by));
+        let mut status = self.host.status(&state, &context).await?;
         // No plugin knows of it: nothing reaches the device any more.
         status.remove_offered &= is_trusted;
         Ok((status, self.store.history(device, MOST_HISTORY).await?))
@@ -179,7 +179,7 @@ impl Service {
         let cancel = async {
             let cancel = self.host.cancel(device, command, &context).await?;
             Ok(StoredDecision {
-                command: Some(command.clone()),
+                command: command.clone(),
                 notice: cancel.notice,
             })
         };
@@ -193,7 +193,7 @@ impl Service {
         device: &str,
         StoredDecision { command, notice }: StoredDecision,
     ) -> Result<CommandAnswer, ServiceError> {
-        let command = self.command(device, &command.unwrap_or_default()).await?;
+        let command = self.command(device, &command).await?;
         Ok(CommandAnswer { command, notice })
     }
 

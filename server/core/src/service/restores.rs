@@ -39,7 +39,7 @@ impl Service {
         self.note_history().await?;
         for device in &devices {
             self.commits.news.changed(device);
-            self.wake(device, false);
+            self.transport.wake(device, false);
         }
         self.bulks_to_run.notify_one();
         Ok(self.store.restore_state().await?)

@@ -61,7 +61,7 @@ impl RequestContext {
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredDecision {
     /// The command that was sent, or that the request was about.
-    pub(super) command: Option<CommandId>,
+    pub(super) command: CommandId,
     /// Why another plugin than the active one decided, if one did.
     pub(super) notice: Option<String>,
 }
@@ -69,7 +69,7 @@ pub(super) struct StoredDecision {
 impl From<Accepted<CommandId>> for StoredDecision {
     fn from(accepted: Accepted<CommandId>) -> Self {
         Self {
-            command: Some(accepted.returned),
+            command: accepted.returned,
             notice: accepted.notice,
         }
     }
@@ -134,7 +134,7 @@ impl DeviceStore for StoredDevices {
         } = commit;
         let entry = AuditEntry {
             device: Some(before.device.id.clone()),
-            command: decision.command.clone(),
+            command: Some(decision.command.clone()),
             detail: detail(context.detail.as_deref(), decision.notice.as_deref()),
             plugin: Some(decision.plugin),
             ..AuditEntry::new(at, &context.by, decision.function.word())

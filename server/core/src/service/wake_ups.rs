@@ -5,7 +5,6 @@
 use super::Service;
 use crate::{
     metrics::WakeUpMetrics,
-    store::Snapshot,
     transport::{NotWoken, WakeUp},
 };
 use futures_util::{StreamExt as _, stream};
@@ -125,16 +124,6 @@ impl Service {
             Err(error) => tracing::debug!(device, %error, "not told to sync"),
         }
         self.metrics.wake_ups.ended(told.is_ok());
-    }
-
-    /// There is news for a device.
-    pub(super) fn wake(&self, device: &str, is_by_agent: bool) {
-        self.transport.wake(device, is_by_agent);
-    }
-
-    /// Whether a device is in contact: it waits at the host, here or at another replica, or it can be told to sync.
-    pub(super) fn is_online(&self, snapshot: &Snapshot) -> bool {
-        self.transport.is_snapshot_online(snapshot)
     }
 
     /// Where a device's agent is told to sync.

@@ -1,0 +1,237 @@
+//! The effects of a call: each is checked against the invariants, and buffered in the call context.
+
+use crate::{
+    CallContext,
+    contract::*,
+    effect::Effect,
+    error::Exhausted,
+    invariant::{check_late_outcome, check_override, check_send, check_settle},
+    limits::MOST_CHANGES,
+};
+use mdm_contract::text::storable;
+use std::mem;
+use uuid::Uuid;
+
+impl CallContext {
+    fn push(&mut self, effect: Effect) -> wasmtime::Result<()> {
+        if self.effects.len() == MOST_CHANGES {
+            return Err(Exhausted::Changes.into());
+        }
+        self.effects.push(effect);
+        Ok(())
+    }
+
+    pub(super) fn send(
+        &mut self,
+        new: NewCommand,
+        has_secret: bool,
+    ) -> wasmtime::Result<CommandId> {
+        check_send(self, &new, has_secret)?;
+        let id = self.next_id();
+        let command = Command {
+            id: id.clone(),
+            action: new.action,
+            options: new.options,
+            status: Status::Pending,
+            requested_at: self.now,
+            settled_at: None,
+            expires_at: new.expires_at,
+            late_outcome: None,
+        };
+        self.push(Effect::Send(command))?;
+        Ok(id)
+    }
+
+    /// An id that comes after that of the device's latest command, also if the host's clock went back since, or another
+    /// host's is behind: the latest of a device is the one with the greatest id.
+    fn next_id(&self) -> CommandId {
+        let id = Uuid::now_v7();
+        let latest = self.latest().and_then(|it| Uuid::parse_str(&it.id).ok());
+        let Some(latest) = latest.filter(|latest| id <= *latest) else {
+            return id.to_string();
+        };
+        let millisecond = latest.as_u64_pair().0 >> 16;
+        let [_, _, _, _, _, _, random @ ..] = id.into_bytes();
+        let later = uuid::Builder::from_unix_timestamp_millis(millisecond + 1, &random);
+        later.into_uuid().to_string()
+    }
+
+    pub(super) fn settle(&mut self, command: CommandId, outcome: Outcome) -> wasmtime::Result<()> {
+        let outcome = storable_outcome(outcome);
+        check_settle(self, &command, &outcome)?;
+        self.push(Effect::Settle { command, outcome })
+    }
+
+    pub(super) fn keep_late_outcome(
+        &mut self,
+        command: CommandId,
+        outcome: Outcome,
+    ) -> wasmtime::Result<()> {
+        let outcome = storable_outcome(outcome);
+        check_late_outcome(self, &command, &outcome)?;
+        self.push(Effect::KeepLateOutcome { command, outcome })
+    }
+
+    pub(super) fn set_policy_override(&mut self, id: Option<CommandId>) -> wasmtime::Result<()> {
+        if let Some(id) = &id {
+            check_override(self, id)?;
+        }
+        let since = self.now;
+        let policy_override = id.map(|command| PolicyOverride { command, since });
+        self.device.policy_override = policy_override.clone();
+        self.push(Effect::SetPolicyOverride(policy_override))
+    }
+}
+
+fn storable_outcome(mut outcome: Outcome) -> Outcome {
+    if let Outcome::Failed(Failure::Superseded(text) | Failure::Other(text)) = &mut outcome {
+        *text = storable(mem::take(text));
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESET: NewCommand = NewCommand {
+        action: Action::Reset,
+        options: ResetOptions {
+            lock_now: false,
+            require_entry: false,
+            no_credentials_on_boot: false,
+        },
+        expires_at: None,
+    };
+
+    fn context() -> CallContext {
+        CallContext {
+            device: Device {
+                id: "device".into(),
+                api_level: 34,
+                agent_version: "6.9.0".into(),
+                management_mode: ManagementMode::DeviceOwner,
+                managed_profile: false,
+                groups: vec![],
+                condition: Condition {
+                    password_set: false,
+                    token: TokenState::Active,
+                    unlocked_since_boot: true,
+                    direct_boot_aware: true,
+                    secure_lock_screen: true,
+                    other_admin_entry_pending: false,
+                    other_admin_policy: None,
+                },
+                last_sync: 0,
+                policy: None,
+                policy_override: None,
+            },
+            pending: None,
+            latest: None,
+            subject: None,
+            password_rule: PasswordRule::default(),
+            capabilities: Capabilities {
+                lock_now: true,
+                require_entry: true,
+                no_credentials_on_boot: true,
+                expiry: true,
+            },
+            online: true,
+            now: 7,
+            password: None,
+            effects: vec![],
+        }
+    }
+
+    #[test]
+    fn a_command_comes_after_the_latest_one_also_if_the_clock_went_back_since() {
+        let mut context = context();
+        let in_the_year_2100 =
+            uuid::Builder::from_unix_timestamp_millis(4_102_444_800_000, &[255; 10]);
+        let latest = in_the_year_2100.into_uuid().to_string();
+        let mut ids = vec![latest.clone()];
+        context.send(RESET, true).unwrap();
+        let sent = context.sent().next().cloned();
+        context.latest = sent;
+        context.latest.as_mut().unwrap().id = latest;
+        context.effects.clear();
+        for _ in 0..3 {
+            ids.push(context.send(RESET, true).unwrap());
+        }
+        assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+    }
+
+    /// With a pending reset.
+    fn with_pending() -> (CallContext, CommandId) {
+        let mut context = context();
+        context.send(RESET, true).unwrap();
+        let sent = context.sent().next().cloned();
+        context.pending = sent;
+        context.latest.clone_from(&context.pending);
+        context.effects.clear();
+        let id = context.pending.clone().unwrap().id;
+        (context, id)
+    }
+
+    #[test]
+    fn a_call_sees_its_own_changes() {
+        let (mut context, first) = with_pending();
+        let second = context.send(RESET, true).unwrap();
+        assert_eq!(
+            context.pending().unwrap().id,
+            first,
+            "it is still in flight"
+        );
+        assert_eq!(context.latest().unwrap().id, second);
+        context
+            .settle(
+                first.clone(),
+                Outcome::Failed(Failure::Superseded(second.clone())),
+            )
+            .unwrap();
+        assert_eq!(context.pending().unwrap().id, second);
+        context
+            .keep_late_outcome(first, Outcome::Failed(Failure::UserLocked))
+            .unwrap();
+
+        let (mut context, first) = with_pending();
+        context.settle(first.clone(), Outcome::Success).unwrap();
+        assert_eq!(context.pending(), None);
+        let latest = context.latest().unwrap();
+        assert_eq!(
+            (latest.status, latest.settled_at),
+            (Status::Success, Some(7))
+        );
+        context
+            .keep_late_outcome(first.clone(), Outcome::Failed(Failure::UserLocked))
+            .unwrap();
+        assert!(context.latest().unwrap().late_outcome.is_some());
+        context.set_policy_override(Some(first)).unwrap();
+        assert!(context.device.policy_override.is_some());
+    }
+
+    #[test]
+    fn no_command_is_settled_twice_or_by_the_call_that_sent_it_and_none_of_another_device() {
+        let (mut context, id) = with_pending();
+        assert!(
+            context
+                .keep_late_outcome(id.clone(), Outcome::Success)
+                .is_err()
+        );
+        context.settle(id.clone(), Outcome::Success).unwrap();
+        assert!(context.settle(id, Outcome::Success).is_err());
+        let sent = context.send(RESET, true).unwrap();
+        assert!(context.settle(sent, Outcome::Success).is_err());
+        assert!(
+            context
+                .settle("another's".into(), Outcome::Success)
+                .is_err()
+        );
+        assert!(
+            context
+                .set_policy_override(Some("another's".into()))
+                .is_err()
+        );
+        assert_eq!(context.effects.len(), 2);
+    }
+}

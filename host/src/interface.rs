@@ -1,0 +1,8 @@
+//! The name of the interface that a plugin exports.
+
+/// The interface that a plugin exports, as this host knows it.
+pub(crate) const INTERFACE: &str = "mdm:password/password@1.0.0";
+/// The same, without its version.
+pub(crate) const INTERFACE_NAME: &str = "mdm:password/password@";
+/// What the name of the interface begins with in every version that this host can load.
+pub(crate) const COMPATIBLE: &str = "mdm:password/password@1.";
