@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderValue, Method, Request, StatusCode, header},
 };
 use mdm_password_host::{Limits, Runtime, Trust};
-use mdm_server_core::{keys::HostKeys, service::{PluginSettings, Plugins, Service}};
+use mdm_server_core::{keys::HostKeys, plugins::{PluginSettings, ChosenPlugins}, server::{Server, ServerSettings}};
 use mdm_server_http::api::{Rates, Terms, TrustedProxies, router};
 use mdm_agent_protocol::{signature::{AGENT, CONTENT_DIGEST, Headers, NEW, SIGNATURE, SIGNATURE_INPUT, Stamp, self}, sync::{ENROLL_PATH, Problem, SYNC_PATH}};
 use mdm_contract::{decisions::{Characters, PasswordRule}, time};
@@ -67,7 +67,7 @@ impl Host {
             .enable_time()
             .build()
             .expect("a runtime");
-        let plugins = runtime.block_on(Plugins::open(store.clone(), settings));
+        let plugins = runtime.block_on(ChosenPlugins::open(store.clone(), settings));
         let rule = PasswordRule {
             characters: Characters::Alphanumeric,
             minimum_length: 4,
@@ -75,10 +75,15 @@ impl Host {
         };
         let plugins = plugins.expect("no plugin was chosen");
         let keys = HostKeys::new(Zeroizing::new([7; 32])).expect("keys");
-        let service = Service::new(store.clone(), plugins, rule, keys, Arc::default());
-        let service = service.expect("the plugin is loaded");
+        let settings = ServerSettings {
+            password_rule: rule,
+            ..ServerSettings::default()
+        };
+        let (metrics, supervisor) = (Arc::default(), Arc::default());
+        let server = Server::new(store.clone(), plugins, keys, metrics, supervisor, settings);
+        let server = server.expect("the plugin is loaded");
         // So no sync waits for news.
-        service.close();
+        server.close();
         let rates = Rates {
             address: RATE,
             device: RATE,
@@ -86,7 +91,7 @@ impl Host {
         Self {
             runtime,
             router: router(
-                Arc::new(service),
+                Arc::new(server),
                 Terms {
                     rates,
                     body_time: TIME,

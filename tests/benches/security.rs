@@ -20,10 +20,12 @@ use mdm_password_component::REFERENCE;
 use mdm_password_host::{CallContext, CallOutcome, Limits, Plugin, Runtime, password::Password};
 use mdm_server_core::{
     access::Caller,
+    agents::AuthenticatedAgent,
     audit::AuditEntry,
     change::Change,
     keys::HostKeys,
-    service::{AuthenticatedAgent, PluginSettings, Plugins, Service},
+    plugins::{ChosenPlugins, PluginSettings},
+    server::{Server, ServerSettings},
     store::{Commit, Store},
     token,
 };
@@ -62,7 +64,7 @@ fn main() {
 
 /// A host twice over: as it is, and one whose plugin has no limits.
 struct Host {
-    service: Arc<Service>,
+    server: Arc<Server>,
     store: Arc<dyn Store>,
     limited: Arc<Plugin>,
     unlimited: Arc<Plugin>,
@@ -95,18 +97,21 @@ impl Host {
         let limited = Arc::new(load(Runtime::new(limits).unwrap()));
         let unlimited = Arc::new(load(Runtime::unlimited(limits.instances).unwrap()));
         let settings = PluginSettings::from(load(Runtime::new(Limits::default()).unwrap()));
-        let plugins = Plugins::open(Arc::clone(&store), settings).await.unwrap();
+        let plugins = ChosenPlugins::open(Arc::clone(&store), settings)
+            .await
+            .unwrap();
         let keys = HostKeys::new(Zeroizing::new([7; 32])).unwrap();
-        let rule = PasswordRule::default();
-        let metrics = Arc::default();
-        let service = Service::new(Arc::clone(&store), plugins, rule, keys, metrics).unwrap();
-        let service = Arc::new(service);
+        let (metrics, supervisor) = (Arc::default(), Arc::default());
+        let settings = ServerSettings::default();
+        let opened = Arc::clone(&store);
+        let server = Server::new(opened, plugins, keys, metrics, supervisor, settings).unwrap();
+        let server = Arc::new(server);
         let mut agents = Vec::new();
         for _ in 0..DEVICES {
-            agents.push(Arc::new(Agent::enroll(&service).await));
+            agents.push(Arc::new(Agent::enroll(&server).await));
         }
         Self {
-            service,
+            server,
             store,
             limited,
             unlimited,
@@ -117,9 +122,10 @@ impl Host {
 }
 
 impl Agent {
-    async fn enroll(service: &Service) -> Self {
-        let made = service
-            .enrollment_token(&Caller::host(), Vec::new(), 60)
+    async fn enroll(server: &Server) -> Self {
+        let made = server
+            .devices
+            .add_enrollment_token(&Caller::host(), Vec::new(), 60)
             .await
             .unwrap();
         let (_, public_key) = PrivateKey::generate();
@@ -132,7 +138,7 @@ impl Agent {
             told: told.clone(),
         };
         let token = token::digest(&made.token);
-        let device = service.enroll(token, request).await.unwrap().device;
+        let device = server.agents.enroll(token, request).await.unwrap().device;
         Self {
             device,
             signing_key,
@@ -183,12 +189,12 @@ async fn answer(host: &Host, security: Security, agent: &Agent, reports: Vec<Rep
         },
         Some(headers) => {
             let request = signed(&body);
-            let known = host.service.authenticate_agent(&request, headers).await;
+            let known = host.server.agents.authenticate(&request, headers).await;
             known.unwrap()
         }
     };
     let request = serde_json::from_slice(&body).unwrap();
-    let response = host.service.sync(&caller, request).await.unwrap();
+    let response = host.server.agents.sync(&caller, request).await.unwrap();
     let bytes = serde_json::to_vec(&response).unwrap();
     if let Some(headers) = &headers {
         let request = Signed::of_request(headers, AGENT).unwrap().signature;
@@ -199,7 +205,7 @@ async fn answer(host: &Host, security: Security, agent: &Agent, reports: Vec<Rep
             label: AGENT,
             request: &request,
         };
-        let key = host.service.keys().signing_key();
+        let key = host.server.agents.keys().signing_key();
         answer.sign(time::now() / 1000, key).unwrap();
     }
 }
@@ -208,7 +214,7 @@ async fn sync(host: Arc<Host>, agent: Arc<Agent>, security: Security) {
     answer(&host, security, &agent, Vec::new()).await;
 }
 
-/// A reset as the service makes it, of the same parts, with the password sealed or not.
+/// A reset as the server makes it, of the same parts, with the password sealed or not.
 async fn send(
     host: &Arc<Host>,
     agent: &Agent,
@@ -261,7 +267,7 @@ async fn send(
         }),
         Security::On => {
             let payload = Payload {
-                token_key: host.service.keys().token_key(&agent.device),
+                token_key: host.server.agents.keys().token_key(&agent.device),
                 password: Zeroizing::new(password.expose().as_bytes().to_vec()),
             };
             let binding = Binding {

@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use mdm_contract::words::{Action, ResetOptions};
 use mdm_server_core::{
-    service::BulkOutlook,
+    bulks::BulkOutlook,
     store::{BulkState, BulkTerms},
 };
 use mdm_server_http::api::model::{BulkAnswerList, BulkList, BulkView};

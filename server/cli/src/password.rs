@@ -6,7 +6,7 @@ use mdm_contract::{
     decisions::{DeviceOutlook, Terms},
     words::{Action, ResetOptions},
 };
-use mdm_server_core::service::CommandAnswer;
+use mdm_server_core::commands::CommandAnswer;
 use mdm_server_http::api::model::StatusView;
 use mdm_terminal::values;
 use serde::Serialize;

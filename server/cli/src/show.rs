@@ -6,7 +6,7 @@ use mdm_contract::{
     words::TokenState,
 };
 use mdm_server_core::{
-    service::CommandAnswer,
+    commands::CommandAnswer,
     store::{FleetSummary, Group, StatusWord},
 };
 use mdm_server_http::api::model::{ApiTokenView, DeviceList, DeviceView, StatusView, UserView};

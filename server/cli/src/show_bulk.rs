@@ -1,7 +1,7 @@
 //! Bulks as pages for people.
 
 use super::show::{command, line, time};
-use mdm_server_core::{service::BulkOutlook, store::BulkProgress};
+use mdm_server_core::{bulks::BulkOutlook, store::BulkProgress};
 use mdm_server_http::api::model::{BulkAnswerList, BulkList, BulkView};
 use std::fmt::Write as _;
 

@@ -8,7 +8,8 @@ use mdm_contract::time;
 use mdm_server_core::{
     access::{Caller, Permission, Reach},
     audit::AuditEntry,
-    service::{FirstAdmin, Service},
+    identity::FirstAdmin,
+    identity::Identity,
     store::{ApiToken, RequestRecord, Store, TokenChange},
     token::{self, TokenDigest},
 };
@@ -57,7 +58,7 @@ pub(super) async fn hand_out_admin_token(
 /// Makes the link with which the first admin chooses a password, while no user can sign in, and shows it: in a file that
 /// was asked for, or on a terminal. Whoever asked for the admin's token in a file makes users by that.
 pub(super) async fn invite_first_admin(
-    service: &Service,
+    identity: &Identity,
     listening_on: &str,
     file: Option<&Path>,
     has_token_file: bool,
@@ -65,7 +66,7 @@ pub(super) async fn invite_first_admin(
     if file.is_none() && (has_token_file || !stdout().is_terminal()) {
         return Ok(());
     }
-    match service.first_admin_status().await? {
+    match identity.first_admin_status().await? {
         FirstAdmin::SignsIn => return Ok(()),
         FirstAdmin::InvitedUntil(until) => {
             return Ok(out::line(format_args!(
@@ -79,7 +80,7 @@ pub(super) async fn invite_first_admin(
     // Whether it can be written is known before the link counts.
     let file = file.map(|path| Ok::<_, anyhow::Error>((path, secret_file(path)?)));
     let file = file.transpose()?;
-    let Some(invitation) = service.first_admin().await? else {
+    let Some(invitation) = identity.first_admin().await? else {
         return Ok(());
     };
     let url = invitation

@@ -1,26 +1,54 @@
-//! The use cases of the server, and what they need: stores, the transport to agents, webhooks.
+//! The server: its use cases, and what they need.
 //!
-//! [`service`] has one function for each use case. Below it lie the traits of [`store`], [`transport`] and [`webhook`],
-//! which know nothing of each other; above it the API, the dashboard and the command line, in crates of their own.
+//! A component has the use cases of one field, and holds only what it needs: [`devices`], [`commands`], [`bulks`],
+//! [`agents`], [`identity`], [`webhooks`], [`plugins`], [`restores`], [`audit_trail`], [`health`]. [`server`] wires them
+//! together and supervises their background tasks. [`platform`] is the device store and the transport of the embeddable
+//! host. Below lie the traits of [`store`], [`transport`] and [`webhook_client`]; above, in crates of their own, the API,
+//! the dashboard and the command line.
+//!
+//! A use case that changes something runs to its end: if its future is dropped half-way, it is undecided whether the
+//! change was committed, and who was notified.
 
 pub mod access;
 pub mod actor;
+pub mod agents;
 pub mod audit;
+pub mod audit_trail;
 pub mod bounds;
+pub mod bulks;
 pub mod change;
+pub mod cluster;
+pub mod commands;
+mod commits;
+mod device_records;
+pub mod devices;
+pub mod error;
 pub mod event;
+pub mod health;
+mod history;
 pub mod idempotency;
+pub mod identity;
 pub mod keys;
 pub mod limiter;
 mod log;
 pub mod metrics;
+pub mod notifier;
 pub mod object;
+mod platform;
+pub mod plugins;
+pub mod precondition;
 pub mod public_url;
 pub mod random_password;
-pub mod service;
+pub mod replica_listener;
+mod request_checks;
+pub mod restores;
+mod sealed;
+pub mod server;
 pub mod store;
+pub mod stored_responses;
 pub mod supervisor;
 pub mod token;
 pub mod transport;
-pub mod webhook;
+pub mod webhook_client;
+pub mod webhooks;
 pub mod witness;

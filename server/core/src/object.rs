@@ -29,7 +29,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
 
 #[cfg(test)]
 mod tests {
-    use crate::service::Reset;
+    use crate::commands::Reset;
 
     #[test]
     fn terms_and_options_are_objects_and_not_lists_of_what_their_fields_hold() {

@@ -1,17 +1,17 @@
 //! Who is taken for an agent, and what becomes of commands when it changes its keys.
 
 use crate::fleet::{Fleet, admin, owner, signed_sync};
-use mdm_server_core::service::ServiceError;
+use mdm_server_core::error::ServerError;
 use mdm_agent_protocol::signature::{Headers, LONGEST_AGE, MOST_AHEAD, SignatureError};
 use mdm_contract::{time, words::{Outcome, TokenState}};
 
 async fn authenticate(fleet: &Fleet, headers: &Headers, body: &[u8]) -> Result<String, String> {
     let known = fleet
-        .service
-        .authenticate_agent(&signed_sync(body), headers)
+        .server.agents
+        .authenticate(&signed_sync(body), headers)
         .await;
     known.map(|agent| agent.device).map_err(|error| match error {
-        ServiceError::NotSigned(error) => format!("{error:?}"),
+        ServerError::NotSigned(error) => format!("{error:?}"),
         other => format!("{other:?}"),
     })
 }
@@ -76,10 +76,10 @@ async fn a_signature_by_a_clock_that_is_off_is_refused_and_the_answer_says_when_
     ] {
         let headers = agent.sign(b"{}", created, "n");
         let known = fleet
-            .service
-            .authenticate_agent(&signed_sync(b"{}"), &headers)
+            .server.agents
+            .authenticate(&signed_sync(b"{}"), &headers)
             .await;
-        let Err(ServiceError::NotFresh { sign_at, .. }) = known else {
+        let Err(ServerError::NotFresh { sign_at, .. }) = known else {
             panic!("signed at {created}: {known:?}");
         };
         let headers = agent.sign(b"{}", sign_at, &created.to_string());
@@ -114,8 +114,8 @@ async fn after_a_rotation_the_old_key_counts_for_nothing_and_a_pending_command_s
     let sealed = fleet.sync(&agent).await.commands.remove(0);
     assert_eq!((&sealed.id, &*agent.open(&sealed)), (&next.id, "4321"));
     let audit = fleet
-        .service
-        .device_audit(&admin(), &agent.device, 10)
+        .server.audit_trail
+        .of_device(&admin(), &agent.device, 10)
         .await
         .unwrap();
     let rotations = audit.iter().filter(|line| line.action == "rotate-keys");

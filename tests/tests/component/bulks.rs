@@ -7,7 +7,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 use mdm_password_component::REFERENCE;
-use mdm_server_core::{actor::Actor, access::{Caller, Forbidden, Permission, Reach, Role}, audit::AuditEntry, change::Change, service::{BulkRequest, Reset, ServiceError}, store::{Bulk, BulkProgress, BulkState, BulkTerms, Commit, NoCommand, PluginFile, StoreError}, token};
+use mdm_server_core::{actor::Actor, access::{Caller, Forbidden, Permission, Reach, Role}, audit::AuditEntry, change::Change, bulks::BulkRequest, commands::Reset, error::ServerError, store::{Bulk, BulkProgress, BulkState, BulkTerms, Commit, NoCommand, PluginFile, StoreError}, token};
 use mdm_agent_protocol::sync::Told;
 use mdm_contract::{decisions::{Characters, Command, PasswordRule, Refusal, Status, Terms}, words::{Action, Failure, Outcome, ResetOptions}};
 use std::{collections::BTreeSet, time::Duration};
@@ -63,8 +63,8 @@ async fn enroll(fleet: &Fleet, devices: usize) -> Vec<Agent> {
 
 async fn until(fleet: &Fleet, bulk: &Bulk, is_so: impl Fn(&Bulk, u64) -> bool) -> Bulk {
     for _ in 0..4000 {
-        let now = fleet.service.bulk(&admin(), &bulk.id).await.unwrap();
-        let progress = fleet.service.bulk_progress(&now).await.unwrap();
+        let now = fleet.server.bulks.get(&admin(), &bulk.id).await.unwrap();
+        let progress = fleet.server.bulks.progress(&now).await.unwrap();
         if is_so(&now, progress.answered()) {
             return now;
         }
@@ -77,7 +77,7 @@ async fn until(fleet: &Fleet, bulk: &Bulk, is_so: impl Fn(&Bulk, u64) -> bool) -
 async fn added(fleet: &Fleet, name: &str) -> Caller {
     let reach = Reach(Some(["sales".to_owned()].into()));
     let by = admin();
-    let made = fleet.service.add_user(&by, name, Role::Admin, reach);
+    let made = fleet.server.identity.add_user(&by, name, Role::Admin, reach);
     made.await.unwrap();
     someone(name, "sales")
 }
@@ -104,7 +104,7 @@ async fn taken_back(fleet: &Fleet, bulk: &Bulk) -> Bulk {
 async fn commands(fleet: &Fleet, agents: &[Agent]) -> Vec<usize> {
     let mut counts = Vec::new();
     for agent in agents {
-        let history = fleet.service.history(&admin(), &agent.device).await;
+        let history = fleet.server.commands.history(&admin(), &agent.device).await;
         counts.push(history.unwrap().len());
     }
     counts
@@ -118,11 +118,11 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
     let third = fleet.enroll_in(old(), &["sales"]).await;
     let outsider = fleet.enroll_in(owner(), &["support"]).await;
     let runner = fleet.runs_bulks();
-    let bulk = fleet.service.start_bulk(&admin(), reset("1234")).await;
+    let bulk = fleet.server.bulks.start(&admin(), reset("1234")).await;
     let bulk = made(&fleet, &bulk.unwrap()).await;
     let answers = fleet
-        .service
-        .bulk_answers(&admin(), &bulk.id, false, None, 100)
+        .server.bulks
+        .answers(&admin(), &bulk.id, false, None, 100)
         .await
         .unwrap();
     let of = |device: &Agent| {
@@ -146,7 +146,7 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
     fleet
         .report(&two, &command, Outcome::Failed(Failure::UserLocked))
         .await;
-    let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
+    let progress = fleet.server.bulks.progress(&bulk).await.unwrap();
     let counts = (
         progress.pending,
         progress.success,
@@ -154,7 +154,7 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
         progress.refused,
     );
     assert_eq!(counts, (1, 0, 1, 1));
-    let failures = fleet.service.bulk_failures(&bulk).await.unwrap();
+    let failures = fleet.server.bulks.failures(&bulk).await.unwrap();
     let whys: Vec<_> = failures
         .iter()
         .map(|it| (it.why.clone(), it.devices))
@@ -164,8 +164,8 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
         "{whys:?}"
     );
     let failed = fleet
-        .service
-        .bulk_answers(&admin(), &bulk.id, true, None, 100)
+        .server.bulks
+        .answers(&admin(), &bulk.id, true, None, 100)
         .await
         .unwrap();
     assert_eq!(failed.len(), 2);
@@ -173,8 +173,8 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
         group: "nobody".into(),
         ..reset("1234")
     };
-    let unknown = fleet.service.start_bulk(&admin(), unknown).await;
-    assert!(matches!(unknown, Err(ServiceError::UnknownGroup(_))));
+    let unknown = fleet.server.bulks.start(&admin(), unknown).await;
+    assert!(matches!(unknown, Err(ServerError::UnknownGroup(_))));
     runner.stop(&fleet).await;
 }
 
@@ -182,10 +182,10 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
 async fn a_password_that_no_device_would_get_is_refused_at_once() {
     let fleet = Fleet::new().await;
     enroll(&fleet, 2).await;
-    let refused = fleet.service.start_bulk(&admin(), reset("123")).await;
+    let refused = fleet.server.bulks.start(&admin(), reset("123")).await;
     assert!(matches!(
         refused,
-        Err(ServiceError::Refused(Refusal::PasswordRefused(_)))
+        Err(ServerError::Refused(Refusal::PasswordRefused(_)))
     ));
     for bad in [
         BulkRequest {
@@ -201,17 +201,17 @@ async fn a_password_that_no_device_would_get_is_refused_at_once() {
             ..remove()
         },
     ] {
-        let refused = fleet.service.start_bulk(&admin(), bad).await;
-        assert!(matches!(refused, Err(ServiceError::BadRequest(_))));
+        let refused = fleet.server.bulks.start(&admin(), bad).await;
+        assert!(matches!(refused, Err(ServerError::BadRequest(_))));
     }
     let mut named = reset("1234");
     named.reason = Some("the code is 1234".into());
-    let refused = fleet.service.start_bulk(&admin(), named).await;
-    assert!(matches!(refused, Err(ServiceError::BadReason(_))));
+    let refused = fleet.server.bulks.start(&admin(), named).await;
+    assert!(matches!(refused, Err(ServerError::BadReason(_))));
     assert!(
         fleet
-            .service
-            .bulks(&admin(), None, 9)
+            .server.bulks
+            .list(&admin(), None, 9)
             .await
             .unwrap()
             .is_empty()
@@ -223,8 +223,8 @@ async fn a_bulk_that_is_interrupted_goes_on_and_no_device_gets_a_second_command_
     let fleet = Fleet::new().await;
     let agents = enroll(&fleet, 300).await;
     let bulk = fleet
-        .service
-        .start_bulk(&admin(), reset("1234"))
+        .server.bulks
+        .start(&admin(), reset("1234"))
         .await
         .unwrap();
     let mut fleet = fleet;
@@ -246,7 +246,7 @@ async fn a_bulk_that_is_interrupted_goes_on_and_no_device_gets_a_second_command_
     }
     assert!(interruptions > 0, "it was too fast to be interrupted");
     assert_eq!(commands(&fleet, &agents).await, vec![1; 300]);
-    let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
+    let progress = fleet.server.bulks.progress(&bulk).await.unwrap();
     assert_eq!((progress.pending, progress.refused), (300, 0));
 }
 
@@ -255,32 +255,32 @@ async fn after_a_cancel_no_more_commands_are_made_and_pending_ones_can_be_taken_
     let fleet = Fleet::new().await;
     let agents = enroll(&fleet, 300).await;
     let bulk = fleet
-        .service
-        .start_bulk(&admin(), reset("1234"))
+        .server.bulks
+        .start(&admin(), reset("1234"))
         .await
         .unwrap();
     let runner = fleet.runs_bulks();
     until(&fleet, &bulk, |_, answered| answered > 0).await;
     let cancelled = fleet
-        .service
-        .cancel_bulk(&admin(), &bulk.id, false)
+        .server.bulks
+        .cancel(&admin(), &bulk.id, false)
         .await
         .unwrap();
     assert_eq!(cancelled.state, BulkState::Cancelled);
-    let made = fleet.service.bulk_progress(&bulk).await.unwrap();
+    let made = fleet.server.bulks.progress(&bulk).await.unwrap();
     assert!(made.pending < 300, "it was too fast to be cancelled");
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(fleet.service.bulk_progress(&bulk).await.unwrap(), made);
-    let again = fleet.service.cancel_bulk(&admin(), &bulk.id, false).await;
-    assert!(matches!(again, Err(ServiceError::BulkState { .. })));
+    assert_eq!(fleet.server.bulks.progress(&bulk).await.unwrap(), made);
+    let again = fleet.server.bulks.cancel(&admin(), &bulk.id, false).await;
+    assert!(matches!(again, Err(ServerError::BulkState { .. })));
 
     fleet
-        .service
-        .cancel_bulk(&admin(), &bulk.id, true)
+        .server.bulks
+        .cancel(&admin(), &bulk.id, true)
         .await
         .unwrap();
     until(&fleet, &bulk, |bulk, _| bulk.taken_back_by.is_none()).await;
-    let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
+    let progress = fleet.server.bulks.progress(&bulk).await.unwrap();
     assert_eq!(
         (progress.pending, progress.cancelled, progress.failed),
         (0, made.pending, 0)
@@ -304,17 +304,17 @@ async fn while_the_plugin_fails_a_bulk_stands_still_and_keeps_no_other_one_from_
     let agents = enroll(&fleet, 20).await;
     let other = fleet.enroll_in(owner(), &["support"]).await;
     let runner = fleet.runs_bulks();
-    let service = &fleet.service;
-    let bulk = service.start_bulk(&admin(), crashing()).await.unwrap();
+    let server = &fleet.server;
+    let bulk = server.bulks.start(&admin(), crashing()).await.unwrap();
     let elsewhere = BulkRequest {
         group: "support".into(),
         ..remove()
     };
-    let elsewhere = service.start_bulk(&admin(), elsewhere).await.unwrap();
+    let elsewhere = server.bulks.start(&admin(), elsewhere).await.unwrap();
     made(&fleet, &elsewhere).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let now = service.bulk(&admin(), &bulk.id).await.unwrap();
-    let progress = service.bulk_progress(&bulk).await.unwrap();
+    let now = server.bulks.get(&admin(), &bulk.id).await.unwrap();
+    let progress = server.bulks.progress(&bulk).await.unwrap();
     assert_eq!((now.state, progress.answered()), (BulkState::Running, 0));
     assert!(fleet.sync(&other).await.commands.len() <= 1);
 
@@ -322,7 +322,7 @@ async fn while_the_plugin_fails_a_bulk_stands_still_and_keeps_no_other_one_from_
         bytes: REFERENCE.to_vec(),
         signature: None,
     };
-    service.use_plugin(&admin(), file).await.unwrap();
+    server.plugins.use_plugin(&admin(), file).await.unwrap();
     made(&fleet, &bulk).await;
     assert_eq!(commands(&fleet, &agents).await, vec![1; 20]);
     runner.stop(&fleet).await;
@@ -332,13 +332,13 @@ async fn while_the_plugin_fails_a_bulk_stands_still_and_keeps_no_other_one_from_
 async fn what_is_taken_back_while_a_bulk_runs_is_taken_back_from_its_beginning() {
     let fleet = Fleet::new().await;
     let agents = enroll(&fleet, 600).await;
-    let service = &fleet.service;
-    let bulk = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    let server = &fleet.server;
+    let bulk = server.bulks.start(&admin(), reset("1234")).await.unwrap();
     let runner = fleet.runs_bulks();
     until(&fleet, &bulk, |_, answered| answered >= 256).await;
-    service.cancel_bulk(&admin(), &bulk.id, true).await.unwrap();
+    server.bulks.cancel(&admin(), &bulk.id, true).await.unwrap();
     until(&fleet, &bulk, |bulk, _| bulk.taken_back_by.is_none()).await;
-    let progress = service.bulk_progress(&bulk).await.unwrap();
+    let progress = server.bulks.progress(&bulk).await.unwrap();
     assert_eq!(progress.pending, 0);
     assert!(progress.cancelled >= 256 && progress.cancelled <= agents.len() as u64);
     runner.stop(&fleet).await;
@@ -348,12 +348,12 @@ async fn what_is_taken_back_while_a_bulk_runs_is_taken_back_from_its_beginning()
 async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
     let fleet = Fleet::new().await;
     let agent = &enroll(&fleet, 1).await[0];
-    let service = &fleet.service;
-    let bulk = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    let server = &fleet.server;
+    let bulk = server.bulks.start(&admin(), reset("1234")).await.unwrap();
     let runner = fleet.runs_bulks();
     made(&fleet, &bulk).await;
     runner.stop(&fleet).await;
-    let first = service.history(&admin(), &agent.device).await.unwrap();
+    let first = server.commands.history(&admin(), &agent.device).await.unwrap();
     fleet.report(agent, &first[0], Outcome::Success).await;
 
     // A second host over the same store that is late, say.
@@ -413,46 +413,46 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
     let runner = fleet.runs_bulks();
     let alice = added(&fleet, "alice").await;
     let bulk = fleet
-        .service
-        .start_bulk(&alice, reset("1234"))
+        .server.bulks
+        .start(&alice, reset("1234"))
         .await
         .unwrap();
     assert_eq!(bulk.state, BulkState::WaitingForApproval);
-    let own = fleet.service.approve_bulk(&alice, &bulk.id).await;
+    let own = fleet.server.bulks.approve(&alice, &bulk.id).await;
     assert!(matches!(
         own,
-        Err(ServiceError::Forbidden(Forbidden::OwnRequest(_)))
+        Err(ServerError::Forbidden(Forbidden::OwnRequest(_)))
     ));
     let elsewhere = fleet
-        .service
-        .approve_bulk(&someone("bob", "it"), &bulk.id)
+        .server.bulks
+        .approve(&someone("bob", "it"), &bulk.id)
         .await;
     assert!(matches!(
         elsewhere,
-        Err(ServiceError::Forbidden(Forbidden::Reach { .. }))
+        Err(ServerError::Forbidden(Forbidden::Reach { .. }))
     ));
     let helpdesk = Caller {
         permissions: [Permission::See, Permission::ChangePassword].into(),
         ..someone("carol", "sales")
     };
-    let not_allowed = fleet.service.approve_bulk(&helpdesk, &bulk.id).await;
+    let not_allowed = fleet.server.bulks.approve(&helpdesk, &bulk.id).await;
     assert!(matches!(
         not_allowed,
-        Err(ServiceError::Forbidden(Forbidden::Permission { .. }))
+        Err(ServerError::Forbidden(Forbidden::Permission { .. }))
     ));
     assert_eq!(commands(&fleet, &agents).await, [0, 0, 0]);
 
     let approver = someone("bob", "sales");
     let approved = fleet
-        .service
-        .approve_bulk(&approver, &bulk.id)
+        .server.bulks
+        .approve(&approver, &bulk.id)
         .await
         .unwrap();
     assert_eq!(approved.approved_by, Some(Actor::User("bob".into())));
     made(&fleet, &bulk).await;
     assert_eq!(commands(&fleet, &agents).await, [1, 1, 1]);
-    let twice = fleet.service.approve_bulk(&approver, &bulk.id).await;
-    assert!(matches!(twice, Err(ServiceError::BulkState { .. })));
+    let twice = fleet.server.bulks.approve(&approver, &bulk.id).await;
+    assert!(matches!(twice, Err(ServerError::BulkState { .. })));
     runner.stop(&fleet).await;
 }
 
@@ -460,11 +460,11 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
 async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
     let fleet = Fleet::approving_above(0).await;
     enroll(&fleet, 1).await;
-    let service = &fleet.service;
+    let server = &fleet.server;
     let token = async |by: &Caller, name: &str| {
-        let made = service.add_token(by, name, Permission::ALL.into(), Reach::ALL, None);
+        let made = server.identity.add_token(by, name, Permission::ALL.into(), Reach::ALL, None);
         let token = token::digest(&made.await.unwrap());
-        service.program(token, None).await.unwrap().unwrap()
+        server.identity.program(token, None).await.unwrap().unwrap()
     };
     let user = |name: &str| Caller {
         actor: Actor::User(name.into()),
@@ -473,30 +473,30 @@ async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
     let (alice, bob) = (user("alice"), user("bob"));
     for name in ["alice", "bob"] {
         let by = admin();
-        let made = service.add_user(&by, name, Role::Admin, Reach::ALL);
+        let made = server.identity.add_user(&by, name, Role::Admin, Reach::ALL);
         made.await.unwrap();
     }
     let hers = token(&alice, "hers").await;
     let by_hers = token(&hers, "by-hers").await;
     for asking in [&alice, &hers, &by_hers] {
-        let bulk = service.start_bulk(asking, reset("1234")).await.unwrap();
-        let own = service.approve_bulk(&alice, &bulk.id).await;
+        let bulk = server.bulks.start(asking, reset("1234")).await.unwrap();
+        let own = server.bulks.approve(&alice, &bulk.id).await;
         assert!(
-            matches!(own, Err(ServiceError::Forbidden(Forbidden::OwnRequest(_)))),
+            matches!(own, Err(ServerError::Forbidden(Forbidden::OwnRequest(_)))),
             "{asking:?}"
         );
         let others = token(&bob, &format!("bobs-{}", bulk.id)).await;
         for program in [&hers, &by_hers, &others] {
-            let refused = service.approve_bulk(program, &bulk.id).await;
+            let refused = server.bulks.approve(program, &bulk.id).await;
             assert!(matches!(
                 refused,
-                Err(ServiceError::Forbidden(Forbidden::NoUser(_)))
+                Err(ServerError::Forbidden(Forbidden::NoUser(_)))
             ));
         }
-        let approved = service.approve_bulk(&bob, &bulk.id).await.unwrap();
+        let approved = server.bulks.approve(&bob, &bulk.id).await.unwrap();
         assert_eq!(approved.approved_by, Some(Actor::User("bob".into())));
     }
-    let tokens = service.tokens(&admin()).await.unwrap();
+    let tokens = server.identity.tokens(&admin()).await.unwrap();
     let owner = |name: &str| {
         let token = tokens.iter().find(|it| it.name == name).unwrap();
         token.owner.as_deref()
@@ -509,8 +509,8 @@ async fn a_bulk_that_nobody_approves_or_downloads_for_a_day_is_cancelled_and_its
  {
     let fleet = Fleet::approving_above(0).await;
     enroll(&fleet, 1).await;
-    let service = &fleet.service;
-    let fresh = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    let server = &fleet.server;
+    let fresh = server.bulks.start(&admin(), reset("1234")).await.unwrap();
     assert_eq!(fresh.state, BulkState::WaitingForApproval);
     let store = database::open(fleet.folder()).await;
     let mut old = Vec::new();
@@ -531,7 +531,7 @@ async fn a_bulk_that_nobody_approves_or_downloads_for_a_day_is_cancelled_and_its
         assert_eq!(ended.state, BulkState::Cancelled);
         assert_eq!(ended.sealed_password, None);
     }
-    let fresh = service.bulk(&admin(), &fresh.id).await.unwrap();
+    let fresh = server.bulks.get(&admin(), &fresh.id).await.unwrap();
     assert_eq!(fresh.state, BulkState::WaitingForApproval);
     runner.stop(&fleet).await;
 }
@@ -542,29 +542,29 @@ async fn nobody_asks_for_looks_at_or_cancels_a_bulk_of_a_group_that_is_not_their
     enroll(&fleet, 1).await;
     let other = someone("bob", "it");
     let bulk = fleet
-        .service
-        .start_bulk(&admin(), reset("1234"))
+        .server.bulks
+        .start(&admin(), reset("1234"))
         .await
         .unwrap();
-    let forbidden = |error: ServiceError| matches!(error, ServiceError::Forbidden(_));
-    let service = &fleet.service;
+    let forbidden = |error: ServerError| matches!(error, ServerError::Forbidden(_));
+    let server = &fleet.server;
     assert!(forbidden(
-        service.start_bulk(&other, reset("1234")).await.unwrap_err()
+        server.bulks.start(&other, reset("1234")).await.unwrap_err()
     ));
     assert!(forbidden(
-        service.bulk_outlook(&other, &remove()).await.unwrap_err()
+        server.bulks.preview(&other, &remove()).await.unwrap_err()
     ));
-    assert!(forbidden(service.bulk(&other, &bulk.id).await.unwrap_err()));
+    assert!(forbidden(server.bulks.get(&other, &bulk.id).await.unwrap_err()));
     assert!(forbidden(
-        service
-            .cancel_bulk(&other, &bulk.id, true)
+        server.bulks
+            .cancel(&other, &bulk.id, true)
             .await
             .unwrap_err()
     ));
-    let answers = service.bulk_answers(&other, &bulk.id, false, None, 9).await;
+    let answers = server.bulks.answers(&other, &bulk.id, false, None, 9).await;
     assert!(forbidden(answers.unwrap_err()));
-    assert!(service.bulks(&other, None, 9).await.unwrap().is_empty());
-    assert_eq!(service.bulks(&admin(), None, 9).await.unwrap().len(), 1);
+    assert!(server.bulks.list(&other, None, 9).await.unwrap().is_empty());
+    assert_eq!(server.bulks.list(&admin(), None, 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -577,8 +577,8 @@ async fn the_password_of_a_bulk_lies_nowhere_in_the_store_and_is_forgotten_when_
     let fleet = Fleet::with_rule(rule).await;
     let agents = enroll(&fleet, 2).await;
     let bulk = fleet
-        .service
-        .start_bulk(&admin(), reset("cAnArY7zQ9"))
+        .server.bulks
+        .start(&admin(), reset("cAnArY7zQ9"))
         .await
         .unwrap();
     assert!(bulk.sealed_password.is_some());
@@ -599,23 +599,23 @@ async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_ask
     let agents = enroll(&fleet, 40).await;
     let third = fleet.enroll_in(old(), &["sales"]).await;
     let alice = added(&fleet, "alice").await;
-    let bulk = fleet.service.start_bulk(&alice, different()).await.unwrap();
-    let early = fleet.service.download_bulk_sheet(&alice, &bulk.id).await;
-    assert!(matches!(early, Err(ServiceError::BulkState { .. })));
+    let bulk = fleet.server.bulks.start(&alice, different()).await.unwrap();
+    let early = fleet.server.password_exports.download(&alice, &bulk.id).await;
+    assert!(matches!(early, Err(ServerError::BulkState { .. })));
     let approved = fleet
-        .service
-        .approve_bulk(&someone("bob", "sales"), &bulk.id)
+        .server.bulks
+        .approve(&someone("bob", "sales"), &bulk.id)
         .await
         .unwrap();
     assert_eq!(approved.state, BulkState::WaitingForDownload);
-    let others = fleet.service.download_bulk_sheet(&admin(), &bulk.id).await;
+    let others = fleet.server.password_exports.download(&admin(), &bulk.id).await;
     assert!(matches!(
         others,
-        Err(ServiceError::Forbidden(Forbidden::OthersRequest { .. }))
+        Err(ServerError::Forbidden(Forbidden::OthersRequest { .. }))
     ));
     let mut pages = fleet
-        .service
-        .download_bulk_sheet(&alice, &bulk.id)
+        .server.password_exports
+        .download(&alice, &bulk.id)
         .await
         .unwrap();
     let mut lines = Vec::new();
@@ -645,8 +645,8 @@ async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_ask
             .is_err_and(|why| why.kind == "agent-too-old")
     );
     made(&fleet, &bulk).await;
-    let twice = fleet.service.download_bulk_sheet(&alice, &bulk.id).await;
-    assert!(matches!(twice, Err(ServiceError::BulkState { .. })));
+    let twice = fleet.server.password_exports.download(&alice, &bulk.id).await;
+    assert!(matches!(twice, Err(ServerError::BulkState { .. })));
 }
 
 #[tokio::test]
@@ -655,14 +655,14 @@ async fn a_download_that_breaks_off_ends_its_bulk_and_what_was_made_is_taken_bac
     let runner = fleet.runs_bulks();
     let agents = enroll(&fleet, 1200).await;
     let bulk = fleet
-        .service
-        .start_bulk(&admin(), different())
+        .server.bulks
+        .start(&admin(), different())
         .await
         .unwrap();
     assert_eq!(bulk.state, BulkState::WaitingForDownload);
     let mut pages = fleet
-        .service
-        .download_bulk_sheet(&admin(), &bulk.id)
+        .server.password_exports
+        .download(&admin(), &bulk.id)
         .await
         .unwrap();
     let first = pages.recv().await.unwrap().unwrap();
@@ -670,7 +670,7 @@ async fn a_download_that_breaks_off_ends_its_bulk_and_what_was_made_is_taken_bac
     drop(pages);
     let ended = taken_back(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);
-    let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
+    let progress = fleet.server.bulks.progress(&bulk).await.unwrap();
     let made = usize::try_from(progress.cancelled).unwrap();
     assert!(made >= first.len() && made < agents.len(), "{made}");
     assert_eq!(progress.pending, 0);
@@ -682,15 +682,15 @@ async fn a_download_of_which_nobody_takes_the_last_page_has_broken_off() {
     let fleet = Fleet::new().await;
     enroll(&fleet, 10).await;
     let runner = fleet.runs_bulks();
-    let service = &fleet.service;
-    let bulk = service.start_bulk(&admin(), different()).await.unwrap();
-    let download = service.download_bulk_sheet(&admin(), &bulk.id).await;
+    let server = &fleet.server;
+    let bulk = server.bulks.start(&admin(), different()).await.unwrap();
+    let download = server.password_exports.download(&admin(), &bulk.id).await;
     until(&fleet, &bulk, |_, answered| answered == 10).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     drop(download);
     let ended = taken_back(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);
-    let progress = service.bulk_progress(&bulk).await.unwrap();
+    let progress = server.bulks.progress(&bulk).await.unwrap();
     assert_eq!((progress.pending, progress.cancelled), (0, 10));
     runner.stop(&fleet).await;
 }
@@ -701,23 +701,23 @@ async fn who_cancels_a_bulk_during_its_download_or_stops_the_host_takes_its_pass
         let mut fleet = Fleet::new().await;
         enroll(&fleet, 600).await;
         let bulk = fleet
-            .service
-            .start_bulk(&admin(), different())
+            .server.bulks
+            .start(&admin(), different())
             .await
             .unwrap();
-        let download = fleet.service.download_bulk_sheet(&admin(), &bulk.id).await;
+        let download = fleet.server.password_exports.download(&admin(), &bulk.id).await;
         let mut download = download.unwrap();
         until(&fleet, &bulk, |_, answered| answered > 0).await;
         if is_restarted {
             fleet = fleet.restarted().await;
         } else {
-            let cancelled = fleet.service.cancel_bulk(&admin(), &bulk.id, false).await;
+            let cancelled = fleet.server.bulks.cancel(&admin(), &bulk.id, false).await;
             cancelled.unwrap();
         }
         let runner = fleet.runs_bulks();
         let ended = taken_back(&fleet, &bulk).await;
         assert_eq!(ended.state, BulkState::Cancelled);
-        let progress = fleet.service.bulk_progress(&bulk).await.unwrap();
+        let progress = fleet.server.bulks.progress(&bulk).await.unwrap();
         assert_eq!(progress.pending, 0, "{is_restarted}");
         runner.stop(&fleet).await;
         let mut last = download.recv().await.unwrap();
@@ -736,8 +736,8 @@ async fn the_outlook_of_a_bulk_says_on_how_many_devices_it_comes_to_what() {
     let pending = fleet.enroll_in(owner(), &["sales"]).await;
     fleet.reset(&pending, "1234").await.unwrap();
     let outlook = fleet
-        .service
-        .bulk_outlook(&admin(), &reset("1234"))
+        .server.bulks
+        .preview(&admin(), &reset("1234"))
         .await
         .unwrap();
     assert_eq!((outlook.devices, outlook.asked), (4, 4));
@@ -757,8 +757,8 @@ async fn the_outlook_of_a_bulk_says_on_how_many_devices_it_comes_to_what() {
     let mut replacing = reset("1234");
     replacing.terms.replace_pending = true;
     let outlook = fleet
-        .service
-        .bulk_outlook(&admin(), &replacing)
+        .server.bulks
+        .preview(&admin(), &replacing)
         .await
         .unwrap();
     assert_eq!(outlook.verdicts[0].devices, 3, "{outlook:?}");
@@ -772,7 +772,7 @@ async fn a_bulk_can_replace_what_is_pending() {
     let mut replacing = reset("5678");
     replacing.terms.replace_pending = true;
     let runner = fleet.runs_bulks();
-    let bulk = fleet.service.start_bulk(&admin(), replacing).await.unwrap();
+    let bulk = fleet.server.bulks.start(&admin(), replacing).await.unwrap();
     made(&fleet, &bulk).await;
     let status = fleet.command(&agents[0], &before).await.status;
     assert!(matches!(status, Status::Failed(Failure::Superseded(_))));
@@ -785,14 +785,14 @@ async fn a_bulk_can_replace_what_is_pending() {
 async fn a_bulk_ends_when_the_last_of_its_commands_has_an_outcome_however_it_came() {
     let fleet = Fleet::new().await;
     let agents = enroll(&fleet, 4).await;
-    let service = &fleet.service;
+    let server = &fleet.server;
     let runner = fleet.runs_bulks();
-    let bulk = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    let bulk = server.bulks.start(&admin(), reset("1234")).await.unwrap();
     let bulk = made(&fleet, &bulk).await;
     assert_eq!(bulk.sealed_password, None, "it is forgotten already");
     let mut commands = Vec::new();
     for agent in &agents {
-        let history = service.history(&admin(), &agent.device).await.unwrap();
+        let history = server.commands.history(&admin(), &agent.device).await.unwrap();
         commands.push(history[0].clone());
     }
     fleet.report(&agents[0], &commands[0], Outcome::Success).await;
@@ -808,23 +808,23 @@ async fn a_bulk_ends_when_the_last_of_its_commands_has_an_outcome_however_it_cam
         terms: replacing,
         reason: None,
     };
-    service
+    server.commands
         .reset(&admin(), agents[2].device.as_str(), &replacing)
         .await
         .unwrap();
     // The runner looks once a second.
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    let waiting = service.bulk(&admin(), &bulk.id).await.unwrap();
+    let waiting = server.bulks.get(&admin(), &bulk.id).await.unwrap();
     assert_eq!(
         (waiting.state, waiting.ended_at),
         (BulkState::WaitingForDevices, None),
         "one is pending"
     );
-    let alone = service.cancel_bulk(&admin(), &bulk.id, false).await;
-    assert!(matches!(alone, Err(ServiceError::BulkState { .. })));
+    let alone = server.bulks.cancel(&admin(), &bulk.id, false).await;
+    assert!(matches!(alone, Err(ServerError::BulkState { .. })));
 
     let last = &commands[3].id;
-    service.cancel(&admin(), &agents[3].device, last).await.unwrap();
+    server.commands.cancel(&admin(), &agents[3].device, last).await.unwrap();
     let ended = until(&fleet, &bulk, |bulk, _| bulk.state == BulkState::Done).await;
     assert!(ended.ended_at.is_some());
     let expected = BulkProgress {
@@ -834,9 +834,9 @@ async fn a_bulk_ends_when_the_last_of_its_commands_has_an_outcome_however_it_cam
         cancelled: 1,
         ..BulkProgress::default()
     };
-    assert_eq!(service.bulk_progress(&bulk).await.unwrap(), expected);
-    let over = service.cancel_bulk(&admin(), &bulk.id, true).await;
-    assert!(matches!(over, Err(ServiceError::BulkState { .. })));
+    assert_eq!(server.bulks.progress(&bulk).await.unwrap(), expected);
+    let over = server.bulks.cancel(&admin(), &bulk.id, true).await;
+    assert!(matches!(over, Err(ServerError::BulkState { .. })));
     runner.stop(&fleet).await;
 }
 
@@ -844,14 +844,14 @@ async fn a_bulk_ends_when_the_last_of_its_commands_has_an_outcome_however_it_cam
 async fn who_cancels_a_bulk_that_waits_for_devices_takes_its_commands_back() {
     let fleet = Fleet::new().await;
     enroll(&fleet, 3).await;
-    let service = &fleet.service;
+    let server = &fleet.server;
     let runner = fleet.runs_bulks();
-    let bulk = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    let bulk = server.bulks.start(&admin(), reset("1234")).await.unwrap();
     made(&fleet, &bulk).await;
-    service.cancel_bulk(&admin(), &bulk.id, true).await.unwrap();
+    server.bulks.cancel(&admin(), &bulk.id, true).await.unwrap();
     let ended = taken_back(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);
-    let progress = service.bulk_progress(&bulk).await.unwrap();
+    let progress = server.bulks.progress(&bulk).await.unwrap();
     assert_eq!((progress.pending, progress.cancelled), (0, 3));
     runner.stop(&fleet).await;
 }
@@ -860,15 +860,15 @@ async fn who_cancels_a_bulk_that_waits_for_devices_takes_its_commands_back() {
 async fn of_a_bulk_whose_commands_were_replaced_the_reason_is_told_once() {
     let fleet = Fleet::new().await;
     enroll(&fleet, 3).await;
-    let service = &fleet.service;
+    let server = &fleet.server;
     let runner = fleet.runs_bulks();
-    let bulk = service.start_bulk(&admin(), reset("1234")).await.unwrap();
+    let bulk = server.bulks.start(&admin(), reset("1234")).await.unwrap();
     made(&fleet, &bulk).await;
     let mut again = reset("5678");
     again.terms.replace_pending = true;
-    let again = service.start_bulk(&admin(), again).await.unwrap();
+    let again = server.bulks.start(&admin(), again).await.unwrap();
     made(&fleet, &again).await;
-    let failures = service.bulk_failures(&bulk).await.unwrap();
+    let failures = server.bulks.failures(&bulk).await.unwrap();
     let superseded = |why: &Result<Status, NoCommand>| {
         matches!(why, Ok(Status::Failed(Failure::Superseded(_))))
     };

@@ -82,7 +82,7 @@ impl Host {
 
     pub(crate) async fn commands(&self) -> usize {
         let (by, device) = (admin(), &self.agent.device);
-        let status = self.fleet.service.status(&by, device);
+        let status = self.fleet.server.commands.status(&by, device);
         status.await.unwrap().1.len()
     }
 }
@@ -126,8 +126,8 @@ async fn what_rests_on_an_old_look_at_a_device_is_refused_and_changes_nothing() 
     assert_eq!(host.commands().await, 1);
     let (device, _) = host
         .fleet
-        .service
-        .device(&admin(), &host.agent.device)
+        .server.devices
+        .get(&admin(), &host.agent.device)
         .await
         .unwrap();
     assert_eq!((device.device.policy, device.revoked_at), (None, None));

@@ -23,13 +23,13 @@ impl Host {
         let fleet = Fleet::new().await;
         let device = fleet.enroll_in(owner(), &["sales"]).await.device;
         let made = fleet
-            .service
+            .server.identity
             .add_user(&admin(), "anna", Role::Admin, Reach::ALL)
             .await;
         let invitation = token::digest(&made.unwrap().token);
         let chosen = password(PASSWORD);
         let session = fleet
-            .service
+            .server.identity
             .accept_invitation(invitation, chosen, None)
             .await
             .unwrap();
@@ -77,7 +77,7 @@ impl Host {
     }
 
     async fn commands(&self) -> usize {
-        let history = self.fleet.service.history(&admin(), &self.device).await;
+        let history = self.fleet.server.commands.history(&admin(), &self.device).await;
         history.unwrap().len()
     }
 }
@@ -99,7 +99,7 @@ async fn a_secret_that_was_changed_in_a_form_is_refused_as_the_forms_fault() {
         let said = answer.text().await.unwrap();
         assert!(said.contains("load the page again"), "{said}");
     }
-    let users = host.fleet.service.users(&admin()).await.unwrap();
+    let users = host.fleet.server.identity.users(&admin()).await.unwrap();
     assert!(users.iter().all(|user| user.totp.is_none()));
 }
 
@@ -122,10 +122,10 @@ async fn a_validity_that_cannot_be_read_is_an_error_and_not_for_ever() {
             .await;
         assert_eq!(answer.status(), 422, "{unreadable}");
     }
-    let tokens = host.fleet.service.tokens(&admin()).await.unwrap();
+    let tokens = host.fleet.server.identity.tokens(&admin()).await.unwrap();
     assert!(tokens.iter().all(|token| token.name != "nightly"));
     assert_eq!(host.commands().await, 0);
-    let bulks = host.fleet.service.bulks(&admin(), None, 10).await.unwrap();
+    let bulks = host.fleet.server.bulks.list(&admin(), None, 10).await.unwrap();
     assert_eq!(bulks.len(), 0);
     // The same forms, with a number, do what they are for.
     let fields = [("password", "7294"), ("valid_for", "3600")];

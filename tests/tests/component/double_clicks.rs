@@ -67,7 +67,7 @@ impl Clicks<'_> {
 async fn a_double_click_on_any_form_is_one_click() {
     let host = Host::new().await;
     host.fleet.enroll_in(owner(), &["sales"]).await;
-    let service = &host.fleet.service;
+    let server = &host.fleet.server;
     let (by, device) = (admin(), &host.agent.device);
     let _bea = User::new(&host, "bea").await;
     let mut clicks = Clicks {
@@ -79,7 +79,7 @@ async fn a_double_click_on_any_form_is_one_click() {
     let route = "/devices/{device}/reset";
     let reset = of(route);
     clicks.twice(route, &reset, &reset, "password=1234&reason=").await;
-    let pending = service.history(&by, device).await.unwrap().remove(0);
+    let pending = server.commands.history(&by, device).await.unwrap().remove(0);
     let route = "/devices/{device}/cancel";
     let command = format!("command={}", pending.id);
     clicks.twice(route, &of(route), &of("/devices/{device}"), &command).await;
@@ -122,13 +122,13 @@ async fn a_double_click_on_any_form_is_one_click() {
 
     let webhook = "url=https%3A%2F%2Fnowhere.invalid%2F&devices=all&groups=";
     clicks.twice("/webhooks", "/webhooks", "/webhooks", webhook).await;
-    let webhook = service.webhooks(&by).await.unwrap().remove(0).id;
+    let webhook = server.webhooks.list(&by).await.unwrap().remove(0).id;
     let page = format!("/webhooks/{webhook}");
     for action in ["test", "secret", "pause", "resume", "remove"] {
         let (route, path) = (format!("/webhooks/{{webhook}}/{action}"), format!("{page}/{action}"));
         clicks.twice(&route, &path, &page, "").await;
     }
-    assert!(service.webhooks(&by).await.unwrap().is_empty());
+    assert!(server.webhooks.list(&by).await.unwrap().is_empty());
 
     let account = clicks.user.opens("/account").await;
     let (_, secret) = account.text.split_once("Secret: <code>").unwrap();
@@ -148,7 +148,7 @@ async fn a_double_click_on_any_form_is_one_click() {
         bytes: CORPORATE.to_vec(),
         signature: None,
     };
-    service.use_plugin(&by, corporate).await.unwrap();
+    server.plugins.use_plugin(&by, corporate).await.unwrap();
     for route in ["/plugin/roll-back", "/plugin/default"] {
         clicks.twice(route, route, "/plugin", "").await;
     }

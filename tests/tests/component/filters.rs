@@ -387,13 +387,13 @@ async fn who_is_limited_to_a_group_gets_no_device_of_another_by_any_filter() {
         vec![],
     ];
     for (filter, expected) in filters.iter().zip(expected) {
-        let page = fleet.service.devices(&by, filter, None, 10).await.unwrap();
+        let page = fleet.server.devices.list(&by, filter, None, 10).await.unwrap();
         let found: BTreeSet<_> = page.devices.iter().map(|(it, _)| &it.device.id).collect();
         assert_eq!(found, expected.iter().copied().collect(), "{filter:?}");
-        let summary = fleet.service.summary(&by, filter).await.unwrap();
+        let summary = fleet.server.devices.summary(&by, filter).await.unwrap();
         assert_eq!(summary.devices, expected.len() as u64, "{filter:?}");
     }
-    let groups = fleet.service.groups(&by).await.unwrap();
+    let groups = fleet.server.devices.groups(&by).await.unwrap();
     assert_eq!(groups.len(), 1, "{groups:?}");
 }
 
@@ -407,7 +407,7 @@ async fn a_page_names_the_next_one_only_if_there_is_one() {
     let page = async |after: Option<String>, most| {
         let after = after.as_deref();
         let by = admin();
-        let page = fleet.service.devices(&by, &all, after, most).await;
+        let page = fleet.server.devices.list(&by, &all, after, most).await;
         page.unwrap()
     };
     let first = page(None, 2).await;

@@ -4,7 +4,7 @@ use crate::database;
 pub(crate) use mdm_tests::told::owner;
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Limits, Plugin, Runtime, password::Password};
-use mdm_server_core::{actor::Actor, access::{Caller, Permission, Reach}, keys::HostKeys, service::{AuthenticatedAgent, PluginSettings, Plugins, Request, Reset, Service, ServiceError}, token, transport::WakeUp};
+use mdm_server_core::{actor::Actor, access::{Caller, Permission, Reach}, keys::HostKeys, agents::AuthenticatedAgent, commands::{Request, Reset}, error::ServerError, plugins::{PluginSettings, ChosenPlugins}, server::{Server, ServerSettings}, store::Store, token, transport::WakeUp};
 use mdm_server_http::{api::{Rates, TrustedProxies, self}, dashboard};
 use mdm_agent_protocol::{sealing::{Binding, Payload, PrivateKey, PublicKey}, signature::{AGENT, Headers, Stamp}, signing_key::SigningKey, sync::{EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest, SyncResponse, Told}};
 use mdm_contract::{decisions::{Command, DeviceOutlook, PasswordRule, Refusal, Terms}, words::{Action, Outcome, Policy, ResetOptions}};
@@ -30,7 +30,7 @@ pub(crate) fn admin() -> Caller {
 
 /// A host over a store on disk.
 pub(crate) struct Fleet {
-    pub(crate) service: Arc<Service>,
+    pub(crate) server: Arc<Server>,
     folder: TempDir,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Runner(JoinHandle<()>);
 impl Runner {
     /// It ends with the host.
     pub(crate) async fn stop(self, fleet: &Fleet) {
-        fleet.service.close();
+        fleet.server.close();
         self.0.await.unwrap();
     }
 
@@ -74,27 +74,33 @@ impl Fleet {
     pub(crate) async fn with_plugin(rule: PasswordRule, plugin: Plugin) -> Self {
         let folder = TempDir::new().unwrap();
         Self {
-            service: service(folder.path(), rule, plugin).await,
+            server: server(folder.path(), of_rule(rule), plugin).await,
             folder,
         }
     }
 
     /// A bulk of more devices than this has to be approved.
     pub(crate) async fn approving_above(devices: u64) -> Self {
-        let Self { service, folder } = Self::new().await;
-        let service = Arc::into_inner(service).unwrap();
-        Self {
-            service: Arc::new(service.approving_above(Some(devices))),
-            folder,
-        }
+        Self::with_settings(ServerSettings {
+            approve_above: Some(devices),
+            ..ServerSettings::default()
+        })
+        .await
     }
 
     /// Its agents are woken by this.
-    pub(crate) fn woken_by(self, road: Arc<dyn WakeUp>) -> Self {
-        let Self { service, folder } = self;
-        let service = Arc::into_inner(service).unwrap();
+    pub(crate) async fn woken_by(channel: Arc<dyn WakeUp>) -> Self {
+        Self::with_settings(ServerSettings {
+            wake_up: Some((channel, 300)),
+            ..ServerSettings::default()
+        })
+        .await
+    }
+
+    async fn with_settings(settings: ServerSettings) -> Self {
+        let folder = TempDir::new().unwrap();
         Self {
-            service: Arc::new(service.with_wake_up(road, 300)),
+            server: server(folder.path(), settings, reference()).await,
             folder,
         }
     }
@@ -112,7 +118,7 @@ impl Fleet {
         reach: Reach,
     ) -> String {
         let made = self
-            .service
+            .server.identity
             .add_token(&admin(), name, permissions, reach, None)
             .await;
         made.unwrap().to_string()
@@ -126,8 +132,8 @@ impl Fleet {
             metrics_reader: None,
             trusted_proxies: TrustedProxies::default(),
         };
-        let pages = dashboard::router(Arc::clone(&self.service), false);
-        let router = api::router(Arc::clone(&self.service), terms, pages);
+        let pages = dashboard::router(Arc::clone(&self.server), false);
+        let router = api::router(Arc::clone(&self.server), terms, pages);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let serving = async move { axum::serve(listener, router).await };
@@ -136,20 +142,21 @@ impl Fleet {
 
     /// Bulks run until the runner is stopped.
     pub(crate) fn runs_bulks(&self) -> Runner {
-        let service = Arc::clone(&self.service);
-        Runner(tokio::spawn(service.run_bulks()))
+        let server = Arc::clone(&self.server);
+        let runner = Arc::clone(&server.tasks.bulk_runner);
+        Runner(tokio::spawn(async move { runner.run(server.closing()).await }))
     }
 
     /// The host stops and starts again.
     pub(crate) async fn restarted(self) -> Self {
         let Self {
-            service: old,
+            server: old,
             folder,
         } = self;
         old.close();
         drop(old);
         Self {
-            service: service(folder.path(), PasswordRule::default(), reference()).await,
+            server: server(folder.path(), ServerSettings::default(), reference()).await,
             folder,
         }
     }
@@ -161,8 +168,8 @@ impl Fleet {
     pub(crate) async fn enroll_in(&self, told: Told, groups: &[&str]) -> Agent {
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
         let made = self
-            .service
-            .enrollment_token(&admin(), groups, 60)
+            .server.devices
+            .add_enrollment_token(&admin(), groups, 60)
             .await
             .unwrap();
         let (key, public_key) = PrivateKey::generate();
@@ -174,7 +181,7 @@ impl Fleet {
             told: told.clone(),
         };
         let enrolled = self
-            .service
+            .server.agents
             .enroll(token::digest(&made.token), request)
             .await
             .unwrap();
@@ -192,7 +199,7 @@ impl Fleet {
         &self,
         agent: &Agent,
         password: &str,
-    ) -> Result<Command, ServiceError> {
+    ) -> Result<Command, ServerError> {
         self.reset_on(agent, password, NO_OPTIONS, Terms::default())
             .await
     }
@@ -203,27 +210,27 @@ impl Fleet {
         text: &str,
         options: ResetOptions,
         terms: Terms,
-    ) -> Result<Command, ServiceError> {
+    ) -> Result<Command, ServerError> {
         let reset = Reset {
             password: password(text),
             options,
             terms,
             reason: None,
         };
-        let made = self.service.reset(&admin(), &agent.device, &reset).await;
+        let made = self.server.commands.reset(&admin(), &agent.device, &reset).await;
         made.map(|answer| answer.command)
     }
 
-    pub(crate) async fn remove(&self, agent: &Agent) -> Result<Command, ServiceError> {
+    pub(crate) async fn remove(&self, agent: &Agent) -> Result<Command, ServerError> {
         let made = self
-            .service
+            .server.commands
             .remove(&admin(), &agent.device, Terms::default(), None)
             .await;
         made.map(|answer| answer.command)
     }
 
     pub(crate) async fn command(&self, agent: &Agent, command: &Command) -> Command {
-        let (_, history) = self.service.status(&admin(), &agent.device).await.unwrap();
+        let (_, history) = self.server.commands.status(&admin(), &agent.device).await.unwrap();
         history
             .into_iter()
             .find(|entry| entry.id == command.id)
@@ -231,7 +238,7 @@ impl Fleet {
     }
 
     pub(crate) async fn apply_policy(&self, agent: &Agent, policy: &Policy) {
-        self.service
+        self.server.devices
             .set_policy(&admin(), &agent.device, Some(policy.clone()))
             .await
             .unwrap();
@@ -244,8 +251,8 @@ impl Fleet {
             options: NO_OPTIONS,
             terms: Terms::default(),
         };
-        self.service
-            .outlook(&admin(), &agent.device, request)
+        self.server.commands
+            .preview(&admin(), &agent.device, request)
             .await
             .unwrap()
     }
@@ -266,7 +273,7 @@ impl Fleet {
         &self,
         agent: &Agent,
         reports: Vec<Report>,
-    ) -> Result<SyncResponse, ServiceError> {
+    ) -> Result<SyncResponse, ServerError> {
         let request = SyncRequest {
             told: agent.told.clone(),
             reports,
@@ -275,7 +282,7 @@ impl Fleet {
             wait_seconds: 0,
             witness: None,
         };
-        self.service.sync(&agent.authenticated(), request).await
+        self.server.agents.sync(&agent.authenticated(), request).await
     }
 }
 
@@ -334,7 +341,7 @@ impl Agent {
             signing_key: signing_key.verifying_key().clone(),
         };
         fleet
-            .service
+            .server.agents
             .rotate_keys(&self.device, request)
             .await
             .unwrap();
@@ -372,20 +379,38 @@ pub(crate) fn small() -> Limits {
     }
 }
 
-async fn service(
+async fn server(
     folder: &Path,
-    rule: PasswordRule,
+    settings: ServerSettings,
     plugin: Plugin,
-) -> Arc<Service> {
+) -> Arc<Server> {
     let store = database::open(folder).await;
-    let settings = PluginSettings {
+    let plugins = PluginSettings {
         // Many tests are about plugins that would not pass.
         checked_at_start: false,
         ..PluginSettings::from(plugin)
     };
-    let plugins = Plugins::open(Arc::clone(&store), settings).await.unwrap();
-    let service = Service::new(store, plugins, rule, host_keys(), Arc::default());
-    Arc::new(service.unwrap())
+    let plugins = ChosenPlugins::open(Arc::clone(&store), plugins).await.unwrap();
+    wired(store, plugins, settings).unwrap()
+}
+
+/// A server of these parts.
+pub(crate) fn wired(
+    store: Arc<dyn Store>,
+    plugins: ChosenPlugins,
+    settings: ServerSettings,
+) -> Result<Arc<Server>, ServerError> {
+    let (metrics, supervisor) = (Arc::default(), Arc::default());
+    let server = Server::new(store, plugins, host_keys(), metrics, supervisor, settings)?;
+    Ok(Arc::new(server))
+}
+
+/// The defaults, with this password rule.
+pub(crate) fn of_rule(password_rule: PasswordRule) -> ServerSettings {
+    ServerSettings {
+        password_rule,
+        ..ServerSettings::default()
+    }
 }
 
 pub(crate) fn password(text: &str) -> Password {
@@ -393,9 +418,9 @@ pub(crate) fn password(text: &str) -> Password {
 }
 
 #[track_caller]
-pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, ServiceError>) -> Refusal {
+pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, ServerError>) -> Refusal {
     match answer.unwrap_err() {
-        ServiceError::Refused(refusal) => refusal,
+        ServerError::Refused(refusal) => refusal,
         other => panic!("not refused, but: {other}"),
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::{
     database,
-    fleet::{Fleet, admin, host_keys, reference},
+    fleet::{Fleet, admin, reference, wired},
 };
-use mdm_contract::decisions::PasswordRule;
 use mdm_password_host::inspect;
 use mdm_server_core::{
     audit::AuditEntry,
-    service::{PluginSettings, Plugins, Service},
+    plugins::{ChosenPlugins, PluginSettings},
+    server::{Server, ServerSettings},
     store::{ChosenPlugin, PluginChoice, PluginFile},
 };
 use mdm_tests::plugins::CORPORATE;
@@ -16,21 +16,20 @@ use std::{sync::Arc, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn replica(fleet: &Fleet) -> Arc<Service> {
+async fn replica(fleet: &Fleet) -> Arc<Server> {
     let store = database::open(fleet.folder()).await;
-    let plugins = Plugins::open(Arc::clone(&store), PluginSettings::from(reference())).await;
-    let rule = PasswordRule::default();
-    let service = Service::new(store, plugins.unwrap(), rule, host_keys(), Arc::default());
-    let service = Arc::new(service.unwrap());
-    tokio::spawn(Arc::clone(&service).hear_replicas());
-    service
+    let plugins = ChosenPlugins::open(Arc::clone(&store), PluginSettings::from(reference())).await;
+    let server = wired(store, plugins.unwrap(), ServerSettings::default()).unwrap();
+    let (listener, closing) = (Arc::clone(&server.tasks.replica_listener), server.closing());
+    tokio::spawn(async move { listener.run(closing).await });
+    server
 }
 
-async fn until(service: &Service, is_so: impl Fn(&str, &[String]) -> bool) {
+async fn until(server: &Server, is_so: impl Fn(&str, &[String]) -> bool) {
     let seen = async {
         loop {
-            let active = service.plugins().0.active.plugin.digest();
-            if is_so(&active, &service.readiness().await.degraded) {
+            let active = server.plugins.deployments().0.active.plugin.digest();
+            if is_so(&active, &server.health.readiness().await.degraded) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -42,8 +41,8 @@ async fn until(service: &Service, is_so: impl Fn(&str, &[String]) -> bool) {
 #[tokio::test]
 async fn a_replica_that_can_not_use_the_chosen_plugin_says_so_and_tries_until_it_can() {
     let fleet = Fleet::new().await;
-    let service = replica(&fleet).await;
-    until(&service, |_, degraded| degraded.is_empty()).await;
+    let server = replica(&fleet).await;
+    until(&server, |_, degraded| degraded.is_empty()).await;
 
     let digest = inspect(CORPORATE).unwrap().digest;
     let broken = PluginFile {
@@ -64,7 +63,7 @@ async fn a_replica_that_can_not_use_the_chosen_plugin_says_so_and_tries_until_it
         .choose_plugin(choice, Some(broken), line.into())
         .await
         .unwrap();
-    until(&service, |active, degraded| {
+    until(&server, |active, degraded| {
         active != digest && degraded.iter().any(|it| it.contains("plugin"))
     })
     .await;
@@ -73,9 +72,9 @@ async fn a_replica_that_can_not_use_the_chosen_plugin_says_so_and_tries_until_it
         fleet.folder(),
         "update plugins set file = substring(file from 2)",
     );
-    until(&service, |active, degraded| {
+    until(&server, |active, degraded| {
         active == digest && degraded.is_empty()
     })
     .await;
-    service.close();
+    server.close();
 }

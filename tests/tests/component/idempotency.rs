@@ -72,7 +72,7 @@ async fn a_request_that_is_refused_stores_nothing_and_its_retry_is_executed() {
         assert_eq!((status, is_replayed), (StatusCode::CONFLICT, false));
     }
     let by = admin();
-    let pending = host.fleet.service.history(&by, &host.agent.device);
+    let pending = host.fleet.server.commands.history(&by, &host.agent.device);
     let pending = pending.await.unwrap().remove(0);
     host.fleet
         .report(&host.agent, &pending, Outcome::Success)
@@ -105,8 +105,8 @@ async fn a_key_is_its_callers_own_and_a_response_is_for_who_may_have_it() {
     assert_eq!((status, is_replayed), (StatusCode::CONFLICT, false));
 
     // A token that may less takes the name of the first.
-    let service = &host.fleet.service;
-    service.remove_token(&admin(), "one").await.unwrap();
+    let server = &host.fleet.server;
+    server.identity.remove_token(&admin(), "one").await.unwrap();
     let third = host
         .fleet
         .token("one", Role::Helpdesk.permissions(), Reach::ALL);
@@ -247,7 +247,7 @@ async fn each_operation_that_takes_a_key_stores_its_response() {
     let revoked = twice.send(revoke, &of(revoke), json!({})).await;
     assert!(revoked["revoked_at"].is_string(), "{revoked}");
     let by = admin();
-    let commands = twice.host.fleet.service.history(&by, &device);
+    let commands = twice.host.fleet.server.commands.history(&by, &device);
     let pending = |it: &Command| it.status == Status::Pending;
     assert!(!commands.await.unwrap().iter().any(pending));
 
@@ -281,8 +281,8 @@ async fn each_operation_that_takes_a_key_stores_its_response() {
         bytes: CORPORATE.to_vec(),
         signature: None,
     };
-    let service = &twice.host.fleet.service;
-    service.use_plugin(&admin(), corporate).await.unwrap();
+    let server = &twice.host.fleet.server;
+    server.plugins.use_plugin(&admin(), corporate).await.unwrap();
     let roll_back = "/plugin/roll-back";
     twice.send(roll_back, roll_back, json!({})).await;
 
@@ -427,8 +427,8 @@ async fn an_expired_response_goes_by_itself_when_no_other_is_stored() {
     store.store_response(stored("new", now)).await.unwrap();
     let left = async || store.stored_response("token one", "old-39").await.unwrap();
     assert!(left().await.is_some());
-    let service = std::sync::Arc::clone(&fleet.service);
-    let clock = tokio::spawn(async move { service.watch_the_clock().await });
+    let server = std::sync::Arc::clone(&fleet.server);
+    let clock = tokio::spawn(async move { server.tasks.expiry.run(server.closing()).await });
     let gone = async {
         while left().await.is_some() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -438,6 +438,6 @@ async fn an_expired_response_goes_by_itself_when_no_other_is_stored() {
     gone.await.expect("the expired response is still there");
     let new = store.stored_response("token one", "new").await.unwrap();
     assert!(new.is_some(), "what has not expired stays");
-    fleet.service.close();
+    fleet.server.close();
     clock.await.unwrap();
 }

@@ -4,7 +4,7 @@ use crate::{
     fleet::{Agent, Fleet, NO_OPTIONS, admin, owner},
     plugins::{harm, hostile},
 };
-use mdm_server_core::service::{Request, ServiceError};
+use mdm_server_core::{commands::Request, error::ServerError};
 use mdm_contract::{decisions::{Command, Status, Terms}, words::{Action, Failure}};
 
 /// A host on which the hostile plugin decides, and a device with a pending command.
@@ -17,7 +17,7 @@ async fn with_pending(groups: &[&str]) -> (Fleet, Agent, Command) {
 
 /// The call failed because the plugin broke this invariant.
 #[track_caller]
-fn assert_broken<T: std::fmt::Debug>(answer: Result<T, ServiceError>, invariant: &str, says: &str) {
+fn assert_broken<T: std::fmt::Debug>(answer: Result<T, ServerError>, invariant: &str, says: &str) {
     let error = answer.unwrap_err();
     let text = error.to_string();
     assert_eq!(error.kind(), "plugin-broke-contract", "{text}");
@@ -28,7 +28,7 @@ fn assert_broken<T: std::fmt::Debug>(answer: Result<T, ServiceError>, invariant:
 /// The device has its one command, which is pending and waits for it.
 async fn assert_unchanged(fleet: &Fleet, agent: &Agent, pending: &Command) {
     let by = admin();
-    let history = fleet.service.history(&by, &agent.device).await.unwrap();
+    let history = fleet.server.commands.history(&by, &agent.device).await.unwrap();
     assert_eq!(history, std::slice::from_ref(pending));
     let delivered = fleet.sync(agent).await.commands;
     let delivered: Vec<_> = delivered.iter().map(|it| &it.id).collect();
@@ -130,7 +130,7 @@ async fn invariant_7_a_call_sends_what_was_asked_for_and_names_it() {
         assert_unchanged(&fleet, &agent, &pending).await;
     }
     let (by, device) = (admin(), &agent.device);
-    let answer = fleet.service.cancel(&by, device, &pending.id).await;
+    let answer = fleet.server.commands.cancel(&by, device, &pending.id).await;
     assert_broken(answer, name, "sent a remove in a call of cancel");
     assert_unchanged(&fleet, &agent, &pending).await;
 }
@@ -145,9 +145,9 @@ async fn invariant_8_a_question_changes_nothing() {
         options: NO_OPTIONS,
         terms: Terms::default(),
     };
-    let outlook = fleet.service.outlook(&by, device, request).await;
+    let outlook = fleet.server.commands.preview(&by, device, request).await;
     assert_broken(outlook, "no change by a question", "outlook");
-    let status = fleet.service.status(&by, device).await;
+    let status = fleet.server.commands.status(&by, device).await;
     assert_broken(status, "no change by a question", "status");
     assert_unchanged(&fleet, &agent, &pending).await;
 }
@@ -164,10 +164,10 @@ async fn a_broken_invariant_is_the_plugins_fault() {
     for agent in agents.iter().cycle().take(10) {
         harm(&fleet, agent, 27).await;
     }
-    let health = fleet.service.plugins().0.active.plugin.health();
+    let health = fleet.server.plugins.deployments().0.active.plugin.health();
     assert_eq!(health.failures["plugin-broke-contract"], 10);
     assert_eq!(health.out_of_service, ["reset"]);
-    let counted = fleet.service.metrics_text().await.unwrap();
+    let counted = fleet.server.health.metrics_text().await.unwrap();
     let line = r#"mdm_plugin_invariants_broken_total{invariant="one-in-flight"} 10"#;
     assert!(counted.contains(line), "{counted}");
 }

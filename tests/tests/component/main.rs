@@ -1,4 +1,4 @@
-//! The rules of the feature through the component: the service, the reference plugin and a store on
+//! The rules of the feature through the component: the server, the reference plugin and a store on
 //! disk, without the programs around them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]

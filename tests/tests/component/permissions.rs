@@ -39,10 +39,10 @@ impl Host {
 
     /// The cookie of a new user's session.
     async fn user(&self, name: &str, role: Role, reach: Reach) -> String {
-        let service = &self.fleet.service;
-        let made = service.add_user(&admin(), name, role, reach).await.unwrap();
+        let server = &self.fleet.server;
+        let made = server.identity.add_user(&admin(), name, role, reach).await.unwrap();
         let (invitation, chosen) = (token::digest(&made.token), password("tulip-anvil-rainy-42"));
-        let session = service.accept_invitation(invitation, chosen, None).await;
+        let session = server.identity.accept_invitation(invitation, chosen, None).await;
         format!("mdm-session={}", session.unwrap().as_str())
     }
 
@@ -59,7 +59,7 @@ impl Host {
     }
 
     async fn commands(&self) -> usize {
-        let status = self.fleet.service.status(&admin(), &self.device).await;
+        let status = self.fleet.server.commands.status(&admin(), &self.device).await;
         status.unwrap().1.len()
     }
 }

@@ -3,7 +3,7 @@
 use crate::fleet::{Agent, Fleet, NO_OPTIONS, admin, owner, refusal, small};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, Limits, LoadError, PluginError, Runtime};
-use mdm_server_core::service::{Request, ServiceError};
+use mdm_server_core::{commands::Request, error::ServerError};
 use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, starting};
 use mdm_agent_protocol::sync::{Report, ReportedOutcome};
 use mdm_contract::{decisions::{PasswordRule, Refusal, Status, Terms}, words::{Action, Failure, Outcome, Policy, Quality, Requirement}};
@@ -134,7 +134,7 @@ pub(crate) async fn hostile() -> Fleet {
 }
 
 /// Asks the hostile plugin for this harm.
-pub(crate) async fn harm(fleet: &Fleet, agent: &Agent, which: u64) -> ServiceError {
+pub(crate) async fn harm(fleet: &Fleet, agent: &Agent, which: u64) -> ServerError {
     let terms = Terms {
         replaces: None,
         valid_for: Some(which),
@@ -146,7 +146,7 @@ pub(crate) async fn harm(fleet: &Fleet, agent: &Agent, which: u64) -> ServiceErr
 }
 
 async fn assert_unharmed(fleet: &Fleet, agent: &Agent, which: u64) {
-    let (status, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
+    let (status, history) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     assert!(
         status.latest.is_none() && history.is_empty(),
         "harm {which} left a command"
@@ -189,7 +189,7 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
         (26, "xxx…"),
     ] {
         let error = harm(&fleet, &agent, which).await;
-        assert!(matches!(error, ServiceError::Plugin(_)), "{which}: {error}");
+        assert!(matches!(error, ServerError::Plugin(_)), "{which}: {error}");
         assert!(error.to_string().contains(says), "{which}: {error}");
         assert_unharmed(&fleet, &agent, which).await;
     }
@@ -210,10 +210,10 @@ async fn a_time_past_the_calendars_end_is_a_breach_wherever_a_plugin_tells_it() 
         terms: Terms::default(),
     };
     let outlook = fleet
-        .service
-        .outlook(&admin(), &agent.device, request)
+        .server.commands
+        .preview(&admin(), &agent.device, request)
         .await;
-    let status = fleet.service.status(&admin(), &agent.device).await;
+    let status = fleet.server.commands.status(&admin(), &agent.device).await;
     for told in [outlook.map(|_| ()), status.map(|_| ())] {
         let error = told.unwrap_err().to_string();
         assert!(error.contains("past the calendar's end"), "{error}");
@@ -282,7 +282,7 @@ async fn law_7_a_plugin_that_runs_out_of_time_is_stopped_soon_and_blocks_nobody_
     for stopped in [one, two] {
         assert!(matches!(
             stopped,
-            ServiceError::Plugin(PluginError::TooSlow(_))
+            ServerError::Plugin(PluginError::TooSlow(_))
         ));
     }
     assert!(ok.is_ok());
@@ -346,12 +346,12 @@ async fn a_function_that_keeps_failing_is_out_of_service_and_costs_nobody_any_mo
     for agent in agents.iter().cycle().take(100) {
         let error = harm(&fleet, agent, 1).await;
         assert!(
-            matches!(error, ServiceError::Plugin(PluginError::OutOfService(_))),
+            matches!(error, ServerError::Plugin(PluginError::OutOfService(_))),
             "an endless loop was begun: {error}"
         );
     }
     assert!(began.elapsed() < Duration::from_secs(5));
-    let health = fleet.service.plugins().0.active.plugin.health();
+    let health = fleet.server.plugins.deployments().0.active.plugin.health();
     assert_eq!(health.out_of_service, ["reset"], "and no other function");
     assert_eq!(health.failures["plugin-crashed"], 10);
     for agent in &agents {

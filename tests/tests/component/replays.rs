@@ -1,15 +1,15 @@
 //! A retry with an idempotency key is for who reaches the device at that moment.
 
 use crate::fleet::{Fleet, NO_OPTIONS, admin, client, owner, password};
-use mdm_server_core::{access::{Caller, Forbidden, Reach}, idempotency::KeyOrigin, service::{NewWebhook, Reset, ServiceError}};
+use mdm_server_core::{access::{Caller, Forbidden, Reach}, idempotency::KeyOrigin, commands::Reset, error::ServerError, webhooks::NewWebhook};
 use mdm_contract::{decisions::Terms, words::{Policy, Quality, Requirement}};
 
 /// The same caller, with a key for one request.
 fn keyed(fleet: &Fleet, by: &Caller, key: &str) -> Caller {
     let origin = KeyOrigin::Header;
     let key = fleet
-        .service
-        .idempotency_key(&by.actor, key.into(), &[key.as_bytes()], origin);
+        .server.responses
+        .key(&by.actor, key.into(), &[key.as_bytes()], origin);
     Caller {
         idempotency_key: Some(key),
         ..by.clone()
@@ -17,9 +17,9 @@ fn keyed(fleet: &Fleet, by: &Caller, key: &str) -> Caller {
 }
 
 #[track_caller]
-fn is_forbidden<T>(what: &str, answer: Result<T, ServiceError>) {
+fn is_forbidden<T>(what: &str, answer: Result<T, ServerError>) {
     match answer {
-        Err(ServiceError::Forbidden(Forbidden::Reach { .. } | Forbidden::Grant(_))) => {}
+        Err(ServerError::Forbidden(Forbidden::Reach { .. } | Forbidden::Grant(_))) => {}
         Err(error) => panic!("{what}: {error}"),
         Ok(_) => panic!("{what}: it was let through"),
     }
@@ -29,7 +29,7 @@ fn is_forbidden<T>(what: &str, answer: Result<T, ServiceError>) {
 async fn a_retry_of_who_was_narrowed_to_other_groups_is_refused_like_a_new_call() {
     let fleet = Fleet::new().await;
     let agent = fleet.enroll_in(owner(), &["sales"]).await;
-    let (service, device) = (&fleet.service, &agent.device);
+    let (server, device) = (&fleet.server, &agent.device);
     let wide = admin();
     let narrow = Caller {
         reach: Reach(Some(["elsewhere".to_owned()].into())),
@@ -50,7 +50,7 @@ async fn a_retry_of_who_was_narrowed_to_other_groups_is_refused_like_a_new_call(
     for by in [&wide, &wide, &narrow] {
         let is_wide = by.reach == Reach::ALL;
         let by = |key: &str| keyed(&fleet, by, key);
-        let answer = service.reset(&by("reset"), device, &reset).await;
+        let answer = server.commands.reset(&by("reset"), device, &reset).await;
         match is_wide {
             true => {
                 command.get_or_insert(answer.unwrap().command.id);
@@ -58,19 +58,19 @@ async fn a_retry_of_who_was_narrowed_to_other_groups_is_refused_like_a_new_call(
             false => is_forbidden("reset", answer),
         }
         let subject = command.clone().unwrap();
-        let answer = service.cancel(&by("cancel"), device, &subject).await;
+        let answer = server.commands.cancel(&by("cancel"), device, &subject).await;
         match is_wide {
             true => drop(answer.unwrap()),
             false => is_forbidden("cancel", answer),
         }
-        let answer = service
+        let answer = server.devices
             .set_policy(&by("policy"), device, Some(policy.clone()))
             .await;
         match is_wide {
             true => answer.unwrap(),
             false => is_forbidden("policy", answer),
         }
-        let answer = service
+        let answer = server.commands
             .remove(&by("remove"), device, Terms::default(), None)
             .await;
         match is_wide {
@@ -79,13 +79,13 @@ async fn a_retry_of_who_was_narrowed_to_other_groups_is_refused_like_a_new_call(
             }
             false => is_forbidden("remove", answer),
         }
-        let answer = service.revoke(&by("revoke"), device, None).await;
+        let answer = server.devices.revoke(&by("revoke"), device, None).await;
         match is_wide {
             true => answer.unwrap(),
             false => is_forbidden("revoke", answer),
         }
     }
-    let history = service.history(&wide, device).await.unwrap();
+    let history = server.commands.history(&wide, device).await.unwrap();
     assert_eq!(history.len(), 2, "a reset and a remove, each made once");
 }
 
@@ -94,7 +94,7 @@ async fn a_retry_of_who_may_no_longer_manage_it_is_told_no_secret_and_changes_no
     let fleet = Fleet::new().await;
     // The test of a webhook makes a client, which takes the provider of this process.
     let _ = client();
-    let service = &fleet.service;
+    let server = &fleet.server;
     let wide = admin();
     let narrow = Caller {
         reach: Reach(Some(["elsewhere".to_owned()].into())),
@@ -105,12 +105,12 @@ async fn a_retry_of_who_may_no_longer_manage_it_is_told_no_secret_and_changes_no
         events: [].into(),
         reach: Reach::ALL,
     };
-    let webhook = service.add_webhook(&wide, new).await.unwrap().webhook.id;
+    let webhook = server.webhooks.add(&wide, new).await.unwrap().webhook.id;
     for by in [&wide, &wide, &narrow] {
         let is_wide = by.reach == Reach::ALL;
         let by = |key: &str| keyed(&fleet, by, key);
         let see = [mdm_server_core::access::Permission::See].into();
-        let made = service
+        let made = server.identity
             .add_token(&by("token"), "nightly", see, Reach::ALL, None)
             .await;
         match made {
@@ -120,9 +120,9 @@ async fn a_retry_of_who_may_no_longer_manage_it_is_told_no_secret_and_changes_no
         for action in ["pause", "resume", "test"] {
             let by = by(action);
             let done = match action {
-                "pause" => service.pause_webhook(&by, &webhook).await,
-                "resume" => service.resume_webhook(&by, &webhook).await,
-                _ => service.test_webhook(&by, &webhook).await.map(drop),
+                "pause" => server.webhooks.pause(&by, &webhook).await,
+                "resume" => server.webhooks.resume(&by, &webhook).await,
+                _ => server.webhooks.test(&by, &webhook).await.map(drop),
             };
             match done {
                 Ok(()) if is_wide => {}

@@ -1,7 +1,7 @@
 //! Each of the twelve rules of the feature, through the component.
 
 use crate::fleet::{Fleet, NO_OPTIONS, admin, owner, refusal};
-use mdm_server_core::service::{Request, ServiceError};
+use mdm_server_core::{commands::Request, error::ServerError};
 use mdm_agent_protocol::sync::Told;
 use mdm_contract::{decisions::{AgentTooOld, Characters, Note, PasswordFault, PasswordRule, PolicyState, Refusal, Remedy, Status, Terms, Verdict, Wait}, time, words::{Action, Failure, ManagementMode, Outcome, Policy, Quality, Requirement, ResetOptions, TokenState}};
 use std::{sync::Arc, time::Duration};
@@ -58,7 +58,7 @@ async fn rule_1_a_password_is_exactly_four_digits_unless_the_deployment_says_oth
         Refusal::PasswordRefused(faults)
     );
     assert!(fleet.reset(&agent, "correct7horse").await.is_ok());
-    let (status, _) = fleet.service.status(&admin(), &agent.device).await.unwrap();
+    let (status, _) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     assert_eq!(
         status.password_rule, rule,
         "it is shown before the admin types"
@@ -117,7 +117,7 @@ async fn rule_3_an_agent_below_6_9_0_is_refused_with_both_versions_and_no_comman
     });
     assert_eq!(refusal(fleet.reset(&agent, "1234").await), too_old);
     assert_eq!(refusal(fleet.remove(&agent).await), too_old);
-    let (status, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
+    let (status, history) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     assert!(status.latest.is_none() && history.is_empty());
 
     let mut updated = agent;
@@ -193,7 +193,7 @@ async fn rule_6_from_the_success_of_a_reset_the_policy_is_overridden_and_no_long
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     fleet.report(&agent, &reset, Outcome::Success).await;
     assert_eq!(fleet.sync(&agent).await.policy, None);
-    let (status, _) = fleet.service.status(&admin(), &agent.device).await.unwrap();
+    let (status, _) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     assert!(matches!(status.policy_state, PolicyState::Overridden(by) if by.command == reset.id));
 
     fleet.apply_policy(&agent, &strict()).await;
@@ -210,7 +210,7 @@ async fn rule_7_a_remove_is_accepted_only_after_a_reset_or_with_a_policy() {
     let agent = fleet.enroll(owner()).await;
     let is_offered = async || {
         fleet
-            .service
+            .server.commands
             .status(&admin(), &agent.device)
             .await
             .unwrap()
@@ -258,7 +258,7 @@ async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_push
     let remove = fleet.remove(&agent).await.unwrap();
     fleet.report(&agent, &remove, Outcome::Success).await;
     assert_eq!(fleet.sync(&agent).await.policy, Some(strict()));
-    let (status, _) = fleet.service.status(&admin(), &agent.device).await.unwrap();
+    let (status, _) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     assert_eq!(status.policy_state, PolicyState::Enforced);
 }
 
@@ -266,14 +266,14 @@ async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_push
 async fn rule_9_a_device_shows_its_last_command_with_time_and_reason_and_its_history() {
     let fleet = Fleet::new().await;
     let agent = fleet.enroll(owner()).await;
-    let (status, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
+    let (status, history) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     assert!(status.latest.is_none() && history.is_empty());
 
     let before = time::now();
     let first = fleet.reset(&agent, "1234").await.unwrap();
     fleet.report(&agent, &first, LOCKED).await;
     let second = fleet.reset(&agent, "4321").await.unwrap();
-    let (status, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
+    let (status, history) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     let latest = status.latest.unwrap();
     assert_eq!(
         (latest.id, latest.status),
@@ -327,8 +327,8 @@ async fn rule_10_what_the_device_cannot_do_is_said_before_the_admin_confirms() {
         terms: Terms::default(),
     };
     let outlook = fleet
-        .service
-        .outlook(&admin(), &agent.device, request)
+        .server.commands
+        .preview(&admin(), &agent.device, request)
         .await
         .unwrap();
     assert!(outlook.notes.contains(&Note::NoCredentialsOption));
@@ -374,14 +374,14 @@ async fn rule_11_a_pending_command_can_be_cancelled_once() {
     let agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     let cancelled = fleet
-        .service
+        .server.commands
         .cancel(&admin(), &agent.device, &reset.id)
         .await
         .unwrap();
     assert_eq!(cancelled.command.status, failed(Failure::Cancelled));
     assert!(fleet.sync(&agent).await.commands.is_empty());
     let again = fleet
-        .service
+        .server.commands
         .cancel(&admin(), &agent.device, &reset.id)
         .await;
     assert_eq!(refusal(again), Refusal::NotPending(reset.id));
@@ -403,12 +403,12 @@ async fn rule_11_a_command_expires_when_its_time_is_over() {
         .reset_on(&agent, "1234", NO_OPTIONS, terms)
         .await
         .unwrap();
-    let watched = fleet.service.watch_the_clock();
+    let watched = fleet.server.tasks.expiry.run(fleet.server.closing());
     let expired = async {
         while fleet.command(&agent, &reset).await.status == Status::Pending {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        fleet.service.close();
+        fleet.server.close();
     };
     tokio::time::timeout(Duration::from_secs(20), async {
         tokio::join!(watched, expired)
@@ -428,7 +428,7 @@ async fn rule_11_a_late_outcome_is_kept_in_the_history_and_the_devices_real_stat
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     fleet.sync(&agent).await;
     fleet
-        .service
+        .server.commands
         .cancel(&admin(), &agent.device, &reset.id)
         .await
         .unwrap();
@@ -459,8 +459,8 @@ async fn rule_12_the_outlook_says_what_will_come_of_it_and_what_to_do() {
     let fleet = Fleet::new().await;
     let mut agent = fleet.enroll(owner()).await;
     let last_sync = fleet
-        .service
-        .device(&admin(), &agent.device)
+        .server.devices
+        .get(&admin(), &agent.device)
         .await
         .unwrap()
         .0
@@ -481,7 +481,7 @@ async fn rule_12_the_outlook_says_what_will_come_of_it_and_what_to_do() {
         refused.verdict,
         Verdict::WouldBeRefused(Refusal::NothingToRemove)
     );
-    let (status, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
+    let (status, history) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     assert!(
         status.latest.is_none() && history.is_empty(),
         "an outlook sends nothing"
@@ -501,11 +501,11 @@ async fn rule_12_a_device_in_contact_will_succeed() {
         witness: None,
     };
     let caller = agent.authenticated();
-    let waiting = fleet.service.sync(&caller, request);
+    let waiting = fleet.server.agents.sync(&caller, request);
     let asked = async {
         while !fleet
-            .service
-            .device(&admin(), &agent.device)
+            .server.devices
+            .get(&admin(), &agent.device)
             .await
             .unwrap()
             .1
@@ -541,12 +541,12 @@ async fn law_3_of_many_resets_at_the_same_moment_one_is_accepted_and_the_rest_ar
     for reset in resets {
         match reset.await.unwrap() {
             Ok(command) => accepted.push(command.id),
-            Err(ServiceError::Refused(Refusal::Conflict(id))) => conflicts.push(id),
+            Err(ServerError::Refused(Refusal::Conflict(id))) => conflicts.push(id),
             Err(other) => panic!("{other}"),
         }
     }
     assert_eq!((accepted.len(), conflicts.len()), (1, 15));
     assert!(conflicts.iter().all(|named| *named == accepted[0]));
-    let (_, history) = fleet.service.status(&admin(), &agent.device).await.unwrap();
+    let (_, history) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     assert_eq!(history.len(), 1);
 }

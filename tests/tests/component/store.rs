@@ -356,8 +356,8 @@ async fn every_decision_leaves_a_line_in_the_audit_trail_with_the_plugins_digest
     let reset = fleet.reset(&agent, "7394").await.unwrap();
     fleet.report(&agent, &reset, Outcome::Success).await;
     let lines = fleet
-        .service
-        .device_audit(&admin(), &agent.device, 10)
+        .server.audit_trail
+        .of_device(&admin(), &agent.device, 10)
         .await
         .unwrap();
     let deeds: Vec<_> = lines

@@ -60,14 +60,14 @@ async fn until(fleet: &Fleet, is_so: impl AsyncFn() -> bool) {
 #[tokio::test]
 async fn a_background_task_that_keeps_panicking_makes_the_host_not_ready_until_it_runs() {
     let broken = Arc::new(Broken::default());
-    let fleet = Fleet::new().await.woken_by(broken.clone());
-    fleet.service.start();
-    let failures = async || fleet.service.readiness().await.failures;
+    let fleet = Fleet::woken_by(broken.clone()).await;
+    fleet.server.start();
+    let failures = async || fleet.server.health.readiness().await.failures;
     until(&fleet, async || {
         failures().await == ["the background task wake-ups keeps failing: the host's log says why"]
     })
     .await;
-    let text = fleet.service.metrics_text().await.unwrap();
+    let text = fleet.server.health.metrics_text().await.unwrap();
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix("mdm_background_task_failures_total{task=\"wake-ups\"} "));
@@ -77,5 +77,5 @@ async fn a_background_task_that_keeps_panicking_makes_the_host_not_ready_until_i
         failures().await.is_empty() && broken.woken.load(Ordering::Relaxed) > 0
     })
     .await;
-    fleet.service.close();
+    fleet.server.close();
 }

@@ -3,11 +3,11 @@
 
 use crate::{
     database,
-    fleet::{Agent, Fleet, NO_OPTIONS, admin, host_keys, owner, reference, small},
+    fleet::{Agent, Fleet, NO_OPTIONS, admin, owner, reference, small, wired},
 };
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, Canary, Comparisons, Runtime, ShadowReport};
-use mdm_server_core::{audit::AuditEntry, service::{PluginSettings, Plugins, Service, ServiceError}, store::{ChosenPlugin, PluginChoice, PluginFile}};
+use mdm_server_core::{audit::AuditEntry, error::ServerError, plugins::{PluginSettings, ChosenPlugins}, server::ServerSettings, store::{ChosenPlugin, PluginChoice, PluginFile}};
 use mdm_tests::plugins::{CORPORATE, CRASHES, NEXT, breaking};
 use mdm_contract::{decisions::{PasswordRule, Status, Terms}, words::{Action, Outcome, Policy, Quality, Requirement}};
 use std::{sync::Arc, time::Duration};
@@ -29,7 +29,7 @@ fn unsigned(component: impl AsRef<[u8]>) -> PluginFile {
 }
 
 fn active(fleet: &Fleet) -> String {
-    fleet.service.plugins().0.active.plugin.digest()
+    fleet.server.plugins.deployments().0.active.plugin.digest()
 }
 
 fn digest_of(component: &[u8]) -> String {
@@ -45,7 +45,7 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
     assert_eq!(reset.expires_at, None);
 
     fleet
-        .service
+        .server.plugins
         .use_plugin(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
@@ -60,7 +60,7 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
         "the corporate rule"
     );
 
-    fleet.service.use_default_plugin(&admin()).await.unwrap();
+    fleet.server.plugins.use_default(&admin()).await.unwrap();
     fleet.report(&agent, &reset, Outcome::Success).await;
     fleet.reset(&agent, guessable).await.unwrap();
 }
@@ -69,23 +69,23 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
 async fn what_was_chosen_is_active_after_a_restart_and_so_is_what_a_roll_back_put_back() {
     let fleet = Fleet::new().await;
     fleet
-        .service
+        .server.plugins
         .use_plugin(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
     let fleet = fleet.restarted().await;
     assert_eq!(active(&fleet), digest_of(CORPORATE));
-    fleet.service.roll_back_plugin(&admin()).await.unwrap();
+    fleet.server.plugins.roll_back(&admin()).await.unwrap();
     let fleet = fleet.restarted().await;
     assert_eq!(active(&fleet), digest_of(REFERENCE));
-    fleet.service.roll_back_plugin(&admin()).await.unwrap();
+    fleet.server.plugins.roll_back(&admin()).await.unwrap();
     assert_eq!(active(&fleet), digest_of(CORPORATE));
-    fleet.service.use_default_plugin(&admin()).await.unwrap();
+    fleet.server.plugins.use_default(&admin()).await.unwrap();
     let fleet = fleet.restarted().await;
     assert_eq!(active(&fleet), digest_of(REFERENCE));
     let told: Vec<_> = fleet
-        .service
-        .plugin_audit(10)
+        .server.plugins
+        .history(10)
         .await
         .unwrap()
         .into_iter()
@@ -108,12 +108,12 @@ async fn what_was_chosen_is_active_after_a_restart_and_so_is_what_a_roll_back_pu
 async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_stays() {
     let fleet = Fleet::new().await;
     let refused = fleet
-        .service
+        .server.plugins
         .use_plugin(&admin(), unsigned(b"no plugin"))
         .await;
-    assert!(matches!(refused, Err(ServiceError::NoPlugin(_))));
+    assert!(matches!(refused, Err(ServerError::NoPlugin(_))));
     let refused = fleet
-        .service
+        .server.plugins
         .use_plugin(&admin(), unsigned(breaking(8)))
         .await
         .unwrap_err();
@@ -123,21 +123,21 @@ async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_sta
         "it names what failed: {text}"
     );
     let refused = fleet
-        .service
+        .server.plugins
         .start_shadow(&admin(), unsigned(breaking(8)))
         .await;
-    assert!(matches!(refused, Err(ServiceError::DoesNotConform { .. })));
+    assert!(matches!(refused, Err(ServerError::DoesNotConform { .. })));
     assert_eq!(active(&fleet), digest_of(REFERENCE));
-    let nothing = fleet.service.roll_back_plugin(&admin()).await;
-    assert!(matches!(nothing, Err(ServiceError::NothingToRollBack)));
-    assert_eq!(fleet.service.plugin_audit(10).await.unwrap(), []);
+    let nothing = fleet.server.plugins.roll_back(&admin()).await;
+    assert!(matches!(nothing, Err(ServerError::NothingToRollBack)));
+    assert_eq!(fleet.server.plugins.history(10).await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails() {
     let fleet = Fleet::new().await;
     fleet
-        .service
+        .server.plugins
         .use_plugin(&admin(), unsigned(breaking(CRASHES)))
         .await
         .unwrap();
@@ -155,7 +155,7 @@ async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails(
         };
         assert_eq!(active(&fleet), expected, "after {} failures", number + 1);
     }
-    let audit = fleet.service.plugin_audit(10).await.unwrap();
+    let audit = fleet.server.plugins.history(10).await.unwrap();
     assert_eq!(
         (audit[0].actor.as_str(), audit[0].action.as_str()),
         ("host", "roll-back-plugin")
@@ -173,11 +173,11 @@ async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails(
 async fn a_plugin_is_on_trial_until_it_has_decided_enough_also_over_a_restart() {
     let fleet = Fleet::new().await;
     fleet
-        .service
+        .server.plugins
         .use_plugin(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
-    let is_on_trial = |fleet: &Fleet| fleet.service.plugins().1.is_some();
+    let is_on_trial = |fleet: &Fleet| fleet.server.plugins.deployments().1.is_some();
     let fleet = fleet.restarted().await;
     assert!(is_on_trial(&fleet), "a restart proves nothing");
     let agent = fleet.enroll(owner()).await;
@@ -190,7 +190,7 @@ async fn a_plugin_is_on_trial_until_it_has_decided_enough_also_over_a_restart() 
         fleet.reset(&agent, "1").await.unwrap_err();
     }
     assert!(!is_on_trial(&fleet));
-    let audit = fleet.service.plugin_audit(1).await.unwrap();
+    let audit = fleet.server.plugins.history(1).await.unwrap();
     assert_eq!(audit[0].action, "keep-plugin");
     let fleet = fleet.restarted().await;
     assert!(!is_on_trial(&fleet), "it stays proven");
@@ -201,20 +201,20 @@ async fn a_plugin_is_on_trial_until_it_has_decided_enough_also_over_a_restart() 
 async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
     let fleet = Fleet::new().await;
     fleet
-        .service
+        .server.plugins
         .use_plugin(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
     fleet
-        .service
+        .server.plugins
         .use_plugin(&admin(), unsigned(breaking(CRASHES)))
         .await
         .unwrap();
     let minefield = fleet.enroll_in(owner(), &["minefield"]).await;
     let reset = fleet.reset(&minefield, "1234").await.unwrap();
     let audit = fleet
-        .service
-        .device_audit(&admin(), &minefield.device, 1)
+        .server.audit_trail
+        .of_device(&admin(), &minefield.device, 1)
         .await
         .unwrap();
     assert_eq!(audit[0].command, Some(reset.id));
@@ -223,9 +223,9 @@ async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
         fleet.reset(&minefield, "1234").await.unwrap_err();
     }
     assert_eq!(active(&fleet), digest_of(REFERENCE));
-    fleet.service.roll_back_plugin(&admin()).await.unwrap();
+    fleet.server.plugins.roll_back(&admin()).await.unwrap();
     assert_eq!(active(&fleet), digest_of(&breaking(CRASHES)));
-    let (_, trial, _) = fleet.service.plugins();
+    let (_, trial, _) = fleet.server.plugins.deployments();
     assert_eq!(
         trial,
         Some(Canary::default()),
@@ -238,13 +238,13 @@ async fn plugins_are_checked_one_at_a_time() {
     let fleet = Fleet::new().await;
     let by = admin();
     let (first, second) = tokio::join!(
-        fleet.service.use_plugin(&by, unsigned(CORPORATE)),
-        fleet.service.start_shadow(&by, unsigned(NEXT)),
+        fleet.server.plugins.use_plugin(&by, unsigned(CORPORATE)),
+        fleet.server.plugins.start_shadow(&by, unsigned(NEXT)),
     );
     first.unwrap();
-    assert!(matches!(second, Err(ServiceError::BusyChecking)));
+    assert!(matches!(second, Err(ServerError::BusyChecking)));
     fleet
-        .service
+        .server.plugins
         .start_shadow(&admin(), unsigned(NEXT))
         .await
         .unwrap();
@@ -259,31 +259,24 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
             artifacts,
             ..PluginSettings::from(reference())
         };
-        let plugins = Plugins::open(Arc::clone(&store), settings).await?;
-        let service = Service::new(
-            Arc::clone(&store),
-            plugins,
-            PasswordRule::default(),
-            host_keys(),
-            Arc::default(),
-        )?;
-        Ok::<_, ServiceError>(Arc::new(service))
+        let plugins = ChosenPlugins::open(Arc::clone(&store), settings).await?;
+        wired(Arc::clone(&store), plugins, ServerSettings::default())
     };
     let artifacts = |key| Artifacts::open(&folder.path().join("compiled"), key).unwrap();
     let runtime = Runtime::new(small()).unwrap();
     let compiled = runtime
         .compile_ahead(CORPORATE, &artifacts([1; 32]))
         .unwrap();
-    let service = start(Some(artifacts([1; 32]))).await.unwrap();
-    service
+    let server = start(Some(artifacts([1; 32]))).await.unwrap();
+    server.plugins
         .use_plugin(&admin(), unsigned(compiled))
         .await
         .unwrap();
-    drop(service);
+    drop(server);
     for with in [Some(artifacts([2; 32])), None] {
-        let service = start(with).await.unwrap();
+        let server = start(with).await.unwrap();
         assert_eq!(
-            service.plugins().0.active.plugin.digest(),
+            server.plugins.deployments().0.active.plugin.digest(),
             digest_of(CORPORATE)
         );
     }
@@ -308,7 +301,7 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
 /// The report once the candidate has decided so many calls of a function.
 async fn report_of(fleet: &Fleet, function: &str, calls: u64) -> ShadowReport {
     for _ in 0..500 {
-        let report = fleet.service.shadow().unwrap();
+        let report = fleet.server.plugins.shadow().unwrap();
         let done = |it: &Comparisons| it.same + it.different + it.failed + it.skipped;
         if report.functions.get(function).map_or(0, done) >= calls {
             return report;
@@ -324,7 +317,7 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
     let fleet = Fleet::with_rule(BOTH_TAKE).await;
     let agent = fleet.enroll(owner()).await;
     fleet
-        .service
+        .server.plugins
         .start_shadow(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
@@ -365,10 +358,10 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
         Status::Pending,
         "the active plugin's decision stands"
     );
-    fleet.service.stop_shadow(&admin()).unwrap();
+    fleet.server.plugins.stop_shadow(&admin()).unwrap();
     assert!(matches!(
-        fleet.service.shadow(),
-        Err(ServiceError::NoShadow)
+        fleet.server.plugins.shadow(),
+        Err(ServerError::NoShadow)
     ));
 }
 
@@ -376,7 +369,7 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
 async fn a_candidate_that_crashes_in_the_shadow_harms_nobody() {
     let fleet = Fleet::new().await;
     fleet
-        .service
+        .server.plugins
         .start_shadow(&admin(), unsigned(breaking(CRASHES)))
         .await
         .unwrap();
@@ -414,7 +407,7 @@ async fn a_compiled_plugin_is_used_by_the_host_that_compiled_it_and_by_no_other(
     }
     let fleet = Fleet::new().await;
     let unknown = fleet
-        .service
+        .server.plugins
         .use_plugin(&admin(), unsigned(compiled))
         .await
         .unwrap_err();
@@ -431,11 +424,11 @@ async fn one_host_serves_plugins_of_contract_1_0_and_of_a_trial_1_1() {
     };
     for (component, contract) in [(REFERENCE, "1.0.0"), (NEXT, "1.1.0"), (REFERENCE, "1.0.0")] {
         fleet
-            .service
+            .server.plugins
             .use_plugin(&admin(), unsigned(component))
             .await
             .unwrap();
-        assert_eq!(fleet.service.plugins().0.active.plugin.contract(), contract);
+        assert_eq!(fleet.server.plugins.deployments().0.active.plugin.contract(), contract);
         whole_story(&fleet, &agent, &policy).await;
     }
 }
@@ -479,17 +472,17 @@ fn a_function_that_a_later_contract_adds_is_called_where_a_plugin_has_it() {
 async fn a_host_that_forgets_what_was_chosen_starts_with_its_own_plugin_and_nothing_to_roll_back_to() {
     let fleet = Fleet::new().await;
     let file = unsigned(CORPORATE);
-    fleet.service.use_plugin(&admin(), file).await.unwrap();
+    fleet.server.plugins.use_plugin(&admin(), file).await.unwrap();
     let store = database::open(fleet.folder()).await;
     store.forget_plugin_choice().await.unwrap();
     drop(store);
     let fleet = fleet.restarted().await;
     assert_eq!(active(&fleet), digest_of(REFERENCE));
-    let nothing = fleet.service.roll_back_plugin(&admin()).await;
-    assert!(matches!(nothing, Err(ServiceError::NothingToRollBack)));
+    let nothing = fleet.server.plugins.roll_back(&admin()).await;
+    assert!(matches!(nothing, Err(ServerError::NothingToRollBack)));
     let file = unsigned(CORPORATE);
-    fleet.service.use_plugin(&admin(), file).await.unwrap();
-    fleet.service.roll_back_plugin(&admin()).await.unwrap();
+    fleet.server.plugins.use_plugin(&admin(), file).await.unwrap();
+    fleet.server.plugins.roll_back(&admin()).await.unwrap();
     assert_eq!(active(&fleet), digest_of(REFERENCE));
 }
 
@@ -498,11 +491,11 @@ async fn who_stands_in_for_a_plugin_that_fails_on_trial_is_told_in_answer_and_au
     let fleet = Fleet::new().await;
     let crashes = breaking(CRASHES);
     let file = unsigned(&crashes);
-    fleet.service.use_plugin(&admin(), file).await.unwrap();
+    fleet.server.plugins.use_plugin(&admin(), file).await.unwrap();
     let agent = fleet.enroll_in(owner(), &["minefield"]).await;
     fleet.reset(&agent, "1234").await.unwrap();
     let by = admin();
-    let audit = fleet.service.device_audit(&by, &agent.device, 1).await;
+    let audit = fleet.server.audit_trail.of_device(&by, &agent.device, 1).await;
     let [line] = &audit.unwrap()[..] else {
         panic!("not one line");
     };

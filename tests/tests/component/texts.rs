@@ -2,7 +2,7 @@
 
 use crate::fleet::{Fleet, admin, client, owner, password};
 use mdm_password_host::{Limits, Runtime};
-use mdm_server_core::{access::{Reach, Role}, service::{BulkRequest, Reset, ServiceError}, store::{BulkState, BulkTerms}, token};
+use mdm_server_core::{access::{Reach, Role}, bulks::BulkRequest, commands::Reset, error::ServerError, store::{BulkState, BulkTerms}, token};
 use mdm_tests::plugins::{REFUSES_ALL_BUT_RESETS, breaking};
 use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey, sync::{EnrollRequest, Report, ReportedOutcome, Told}};
 use mdm_contract::{decisions::{PasswordRule, Status}, words::{Action, Failure, Outcome, ResetOptions}};
@@ -51,7 +51,7 @@ async fn an_agent_whose_words_have_a_nul_is_heard_all_the_same() {
     };
     let refused = fleet.try_sync(&agent, vec![of_no_command]).await;
     assert!(
-        matches!(refused, Err(ServiceError::UnknownCommand { .. })),
+        matches!(refused, Err(ServerError::UnknownCommand { .. })),
         "{refused:?}"
     );
 }
@@ -60,7 +60,7 @@ async fn an_agent_whose_words_have_a_nul_is_heard_all_the_same() {
 async fn what_an_agent_says_of_its_device_has_no_nul() {
     let fleet = Fleet::new().await;
     let enroll = async |name: &str, told: Told| {
-        let made = fleet.service.enrollment_token(&admin(), vec![], 60).await;
+        let made = fleet.server.devices.add_enrollment_token(&admin(), vec![], 60).await;
         let request = EnrollRequest {
             name: name.into(),
             public_key: PrivateKey::generate().1,
@@ -68,7 +68,7 @@ async fn what_an_agent_says_of_its_device_has_no_nul() {
             told,
         };
         let token = token::digest(&made.unwrap().token);
-        fleet.service.enroll(token, request).await.map(|_| ())
+        fleet.server.agents.enroll(token, request).await.map(|_| ())
     };
     enroll("phone", owner()).await.unwrap();
     for refused in [
@@ -76,7 +76,7 @@ async fn what_an_agent_says_of_its_device_has_no_nul() {
         enroll("phone", with_a_nul()).await,
     ] {
         assert!(
-            matches!(refused, Err(ServiceError::BadRequest(_))),
+            matches!(refused, Err(ServerError::BadRequest(_))),
             "{refused:?}"
         );
     }
@@ -84,7 +84,7 @@ async fn what_an_agent_says_of_its_device_has_no_nul() {
     agent.told = with_a_nul();
     let refused = fleet.try_sync(&agent, vec![]).await;
     assert!(
-        matches!(refused, Err(ServiceError::BadRequest(_))),
+        matches!(refused, Err(ServerError::BadRequest(_))),
         "{refused:?}"
     );
 }
@@ -99,9 +99,9 @@ async fn a_reason_has_no_nul() {
         terms: Default::default(),
         reason: Some("lost\0phone".into()),
     };
-    let refused = fleet.service.reset(&admin(), &agent.device, &reset).await;
+    let refused = fleet.server.commands.reset(&admin(), &agent.device, &reset).await;
     assert!(
-        matches!(refused, Err(ServiceError::BadReason(_))),
+        matches!(refused, Err(ServerError::BadReason(_))),
         "{refused:?}"
     );
 }
@@ -167,12 +167,12 @@ async fn a_bulk_goes_on_past_a_refusal_whose_words_have_a_nul() {
     let plugin = Runtime::new(Limits::default()).unwrap().load(&plugin, None);
     let fleet = Fleet::with_plugin(PasswordRule::default(), plugin.unwrap()).await;
     fleet.enroll_in(owner(), &["sales"]).await;
-    let service = &fleet.service;
-    let bulk = service.start_bulk(&admin(), bulk_of_removes()).await;
+    let server = &fleet.server;
+    let bulk = server.bulks.start(&admin(), bulk_of_removes()).await;
     let bulk = bulk.unwrap();
     let runner = fleet.runs_bulks();
     let done = async {
-        while service.bulk(&admin(), &bulk.id).await.unwrap().state != BulkState::Done {
+        while server.bulks.get(&admin(), &bulk.id).await.unwrap().state != BulkState::Done {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -4,7 +4,7 @@ use crate::{
     database,
     fleet::{Fleet, admin, owner, password},
 };
-use mdm_server_core::{actor::Actor, access::{Caller, Permission, Reach, Role}, service::{Invitation, ServiceError, SignIn, SignInError}, store::AuditFilter, token};
+use mdm_server_core::{actor::Actor, access::{Caller, Permission, Reach, Role}, error::ServerError, identity::{Invitation, SignIn, SignInError}, store::AuditFilter, token};
 use totp_rs::Totp;
 use zeroize::Zeroizing;
 
@@ -17,7 +17,7 @@ fn groups(names: &[&str]) -> Reach {
 async fn accepted(fleet: &Fleet, invitation: &Invitation) -> Zeroizing<String> {
     let token = token::digest(&invitation.token);
     fleet
-        .service
+        .server.identity
         .accept_invitation(token, password(PASSWORD), None)
         .await
         .unwrap()
@@ -34,17 +34,17 @@ async fn sign_in(
         password: Zeroizing::new(password.into()),
         code: code.map(str::to_owned),
     };
-    fleet.service.sign_in(sign_in, None).await
+    fleet.server.identity.sign_in(sign_in, None).await
 }
 
 /// The caller whose session this is.
 async fn caller(fleet: &Fleet, session: &str) -> Option<Caller> {
-    let user = fleet.service.session(token::digest(session)).await.unwrap();
-    user.map(|user| fleet.service.user_as_caller(&user, None))
+    let user = fleet.server.identity.session(token::digest(session)).await.unwrap();
+    user.map(|user| fleet.server.identity.caller(&user, None))
 }
 
 async fn user(fleet: &Fleet, name: &str, role: Role, reach: Reach) -> Caller {
-    let made = fleet.service.add_user(&admin(), name, role, reach).await;
+    let made = fleet.server.identity.add_user(&admin(), name, role, reach).await;
     let session = accepted(fleet, &made.unwrap()).await;
     caller(fleet, &session).await.unwrap()
 }
@@ -52,31 +52,31 @@ async fn user(fleet: &Fleet, name: &str, role: Role, reach: Reach) -> Caller {
 #[tokio::test]
 async fn an_invitation_gives_a_password_once_and_lets_its_user_in() {
     let fleet = Fleet::new().await;
-    let made = fleet.service.first_admin().await.unwrap().unwrap();
+    let made = fleet.server.identity.first_admin().await.unwrap().unwrap();
     let weak = fleet
-        .service
+        .server.identity
         .accept_invitation(
             token::digest(&made.token),
             password("passwordpassword"),
             None,
         )
         .await;
-    assert!(matches!(weak, Err(ServiceError::BadPassword(_))));
+    assert!(matches!(weak, Err(ServerError::BadPassword(_))));
     let session = accepted(&fleet, &made).await;
     let by = caller(&fleet, &session).await.unwrap();
     assert_eq!(by.actor, Actor::User("admin".into()));
     assert!(by.may(Permission::ManageUsers));
     let again = fleet
-        .service
+        .server.identity
         .accept_invitation(
             token::digest(&made.token),
             password("another-anvil-rainy-42"),
             None,
         )
         .await;
-    assert!(matches!(again, Err(ServiceError::BadInvitation)));
+    assert!(matches!(again, Err(ServerError::BadInvitation)));
     assert!(
-        fleet.service.first_admin().await.unwrap().is_none(),
+        fleet.server.identity.first_admin().await.unwrap().is_none(),
         "there is one who can sign in"
     );
 }
@@ -84,10 +84,10 @@ async fn an_invitation_gives_a_password_once_and_lets_its_user_in() {
 #[tokio::test]
 async fn the_first_admin_is_invited_for_an_hour_and_not_twice_within_it() {
     let fleet = Fleet::new().await;
-    let made = fleet.service.first_admin().await.unwrap().unwrap();
+    let made = fleet.server.identity.first_admin().await.unwrap().unwrap();
     let left = made.expires_at.saturating_sub(mdm_contract::time::now());
     assert!((3_500_000..=3_600_000).contains(&left), "{left} ms");
-    assert!(fleet.service.first_admin().await.unwrap().is_none());
+    assert!(fleet.server.identity.first_admin().await.unwrap().is_none());
     let session = accepted(&fleet, &made).await;
     assert!(caller(&fleet, &session).await.is_some());
 }
@@ -130,26 +130,26 @@ async fn who_guesses_passwords_is_told_to_wait() {
 async fn a_one_time_password_counts_once() {
     let fleet = Fleet::new().await;
     let by = user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
-    let new = fleet.service.new_totp("alice").unwrap();
+    let new = fleet.server.identity.new_totp("alice").unwrap();
     let totp = Totp::from_url(new.url.as_str()).unwrap();
     // The code before, which counts for half a minute more: the tests need three of them.
     let now = std::time::SystemTime::now();
     let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let [before, current, next] = [now - 30, now, now + 30].map(|at| totp.generate(at).to_string());
     let set = |code: String, password: &str| {
-        let (service, by, sealed) = (&fleet.service, &by, new.sealed.clone());
+        let (server, by, sealed) = (&fleet.server, &by, new.sealed.clone());
         let password = Zeroizing::new(password.to_owned());
-        async move { service.set_totp(by, "alice", sealed, &code, password).await }
+        async move { server.identity.set_totp(by, "alice", sealed, &code, password).await }
     };
     let wrong = set("000000".into(), PASSWORD).await.is_err()
         || set("000001".into(), PASSWORD).await.is_err();
     assert!(wrong, "a wrong code");
     let found_open = set(before.clone(), "a guess").await;
-    assert!(matches!(found_open, Err(ServiceError::NotProven)));
+    assert!(matches!(found_open, Err(ServerError::NotProven)));
     set(before.clone(), PASSWORD).await.unwrap();
     let replaced = set(current.clone(), PASSWORD).await;
     assert!(
-        matches!(replaced, Err(ServiceError::NotProven)),
+        matches!(replaced, Err(ServerError::NotProven)),
         "one is set"
     );
     let missing = sign_in(&fleet, "alice", PASSWORD, None).await;
@@ -170,9 +170,9 @@ async fn a_one_time_password_counts_once() {
     );
     let wrong_password = sign_in(&fleet, "alice", "wrong", Some(&next)).await;
     assert!(matches!(wrong_password, Err(SignInError::Wrong)));
-    let used = fleet.service.clear_totp(&by, "alice", &next).await;
-    assert!(matches!(used, Err(ServiceError::NotProven)));
-    let cleared = fleet.service.invite_again(&admin(), "alice").await.unwrap();
+    let used = fleet.server.identity.clear_totp(&by, "alice", &next).await;
+    assert!(matches!(used, Err(ServerError::NotProven)));
+    let cleared = fleet.server.identity.invite_again(&admin(), "alice").await.unwrap();
     accepted(&fleet, &cleared).await;
     assert!(sign_in(&fleet, "alice", PASSWORD, None).await.is_ok());
 }
@@ -183,7 +183,7 @@ async fn a_session_ends_with_its_user_with_a_new_password_and_when_they_sign_out
     user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
     let session = sign_in(&fleet, "alice", PASSWORD, None).await.unwrap();
     fleet
-        .service
+        .server.identity
         .sign_out(token::digest(&session))
         .await
         .unwrap();
@@ -195,14 +195,14 @@ async fn a_session_ends_with_its_user_with_a_new_password_and_when_they_sign_out
         caller(&fleet, &session).await.is_some(),
         "it outlives the host"
     );
-    let link = fleet.service.invite_again(&admin(), "alice").await.unwrap();
+    let link = fleet.server.identity.invite_again(&admin(), "alice").await.unwrap();
     assert!(
         caller(&fleet, &session).await.is_some(),
         "a link alone changes nothing"
     );
     let newer = accepted(&fleet, &link).await;
     assert!(caller(&fleet, &session).await.is_none());
-    fleet.service.remove_user(&admin(), "alice").await.unwrap();
+    fleet.server.identity.remove_user(&admin(), "alice").await.unwrap();
     assert!(caller(&fleet, &newer).await.is_none());
 }
 
@@ -213,7 +213,7 @@ async fn a_changed_role_counts_at_once() {
     user(&fleet, "bob", Role::Admin, Reach::ALL).await;
     let session = sign_in(&fleet, "alice", PASSWORD, None).await.unwrap();
     fleet
-        .service
+        .server.identity
         .change_user(&admin(), "alice", Role::Viewer, groups(&["sales"]))
         .await
         .unwrap();
@@ -227,23 +227,23 @@ async fn the_last_admin_stays_one() {
     let fleet = Fleet::new().await;
     user(&fleet, "alice", Role::Admin, Reach::ALL).await;
     let invited = fleet
-        .service
+        .server.identity
         .add_user(&admin(), "bob", Role::Admin, Reach::ALL)
         .await;
     invited.unwrap();
     for refused in [
-        fleet.service.remove_user(&admin(), "alice").await,
+        fleet.server.identity.remove_user(&admin(), "alice").await,
         fleet
-            .service
+            .server.identity
             .change_user(&admin(), "alice", Role::Helpdesk, Reach::ALL)
             .await,
         fleet
-            .service
+            .server.identity
             .change_user(&admin(), "alice", Role::Admin, groups(&["it"]))
             .await,
     ] {
         assert!(
-            matches!(refused, Err(ServiceError::LastAdmin(_))),
+            matches!(refused, Err(ServerError::LastAdmin(_))),
             "bob can't sign in yet"
         );
     }
@@ -255,40 +255,40 @@ async fn helpdesk_reaches_the_devices_of_its_groups_and_no_others() {
     let theirs = fleet.enroll_in(owner(), &["sales"]).await;
     let others = fleet.enroll_in(owner(), &["it"]).await;
     let by = user(&fleet, "alice", Role::Helpdesk, groups(&["sales"])).await;
-    assert!(fleet.service.device(&by, &theirs.device).await.is_ok());
+    assert!(fleet.server.devices.get(&by, &theirs.device).await.is_ok());
     for refused in [
-        fleet.service.device(&by, &others.device).await.err(),
-        fleet.service.status(&by, &others.device).await.err(),
-        fleet.service.history(&by, &others.device).await.err(),
+        fleet.server.devices.get(&by, &others.device).await.err(),
+        fleet.server.commands.status(&by, &others.device).await.err(),
+        fleet.server.commands.history(&by, &others.device).await.err(),
         fleet
-            .service
-            .device_audit(&by, &others.device, 1)
+            .server.audit_trail
+            .of_device(&by, &others.device, 1)
             .await
             .err(),
         fleet
-            .service
+            .server.devices
             .set_policy(&by, &others.device, None)
             .await
             .err(),
-        fleet.service.revoke(&by, &others.device, None).await.err(),
+        fleet.server.devices.revoke(&by, &others.device, None).await.err(),
         fleet
-            .service
+            .server.commands
             .cancel(&by, &others.device, &"x".to_owned())
             .await
             .err(),
         fleet
-            .service
-            .enrollment_token(&by, vec!["it".into()], 60)
+            .server.devices
+            .add_enrollment_token(&by, vec!["it".into()], 60)
             .await
             .err(),
         fleet
-            .service
-            .enrollment_token(&by, Vec::new(), 60)
+            .server.devices
+            .add_enrollment_token(&by, Vec::new(), 60)
             .await
             .err(),
     ] {
         assert!(
-            matches!(refused, Some(ServiceError::Forbidden(_))),
+            matches!(refused, Some(ServerError::Forbidden(_))),
             "{refused:?}"
         );
     }
@@ -299,12 +299,12 @@ async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
     let fleet = Fleet::new().await;
     let see = [Permission::See].into();
     let token = fleet
-        .service
+        .server.identity
         .add_token(&admin(), "reports", see, groups(&["sales"]), None)
         .await
         .unwrap();
     let by = fleet
-        .service
+        .server.identity
         .program(token::digest(&token), None)
         .await
         .unwrap()
@@ -313,7 +313,7 @@ async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
     assert!(by.may(Permission::See) && !by.may(Permission::ChangePassword));
     assert_eq!(by.reach, groups(&["sales"]));
     let taken = fleet
-        .service
+        .server.identity
         .add_token(
             &admin(),
             "reports",
@@ -322,15 +322,15 @@ async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
             None,
         )
         .await;
-    assert!(matches!(taken, Err(ServiceError::NameTaken(_))));
+    assert!(matches!(taken, Err(ServerError::NameTaken(_))));
     fleet
-        .service
+        .server.identity
         .remove_token(&admin(), "reports")
         .await
         .unwrap();
     assert!(
         fleet
-            .service
+            .server.identity
             .program(token::digest(&token), None)
             .await
             .unwrap()
@@ -343,44 +343,44 @@ async fn a_token_may_no_more_than_its_owner_at_that_moment_and_ends_with_them() 
     let fleet = Fleet::new().await;
     let alice = user(&fleet, "alice", Role::Admin, Reach::ALL).await;
     user(&fleet, "bob", Role::Admin, Reach::ALL).await;
-    let service = &fleet.service;
-    let made = service
+    let server = &fleet.server;
+    let made = server.identity
         .add_token(&alice, "ci", Permission::ALL.into(), groups(&["it", "sales"]), None)
         .await;
     let token = token::digest(&made.unwrap());
-    let program = async || service.program(token, None).await.unwrap();
+    let program = async || server.identity.program(token, None).await.unwrap();
     let by = program().await.unwrap();
     assert_eq!((by.principal(), by.user()), (&Actor::User("alice".into()), Some("alice")));
     assert!(by.may(Permission::ManageUsers));
 
     let anyone = admin();
-    let limited = service.change_user(&anyone, "alice", Role::Helpdesk, groups(&["sales", "hr"]));
+    let limited = server.identity.change_user(&anyone, "alice", Role::Helpdesk, groups(&["sales", "hr"]));
     limited.await.unwrap();
     let by = program().await.unwrap();
     assert_eq!(by.permissions, Role::Helpdesk.permissions());
     assert_eq!(by.reach, groups(&["sales"]), "of both");
-    let as_made = &service.tokens(&admin()).await.unwrap()[0];
+    let as_made = &server.identity.tokens(&admin()).await.unwrap()[0];
     assert_eq!(as_made.permissions, Permission::ALL.into());
 
-    let handed = service.hand_over_token(&by, "ci", "bob").await;
-    assert!(matches!(handed, Err(ServiceError::Forbidden(_))));
-    let unknown = service.hand_over_token(&admin(), "ci", "nobody").await;
-    assert!(matches!(unknown, Err(ServiceError::UnknownUser(_))));
-    let unknown = service.hand_over_token(&admin(), "none", "bob").await;
-    assert!(matches!(unknown, Err(ServiceError::UnknownToken(_))));
-    service.hand_over_token(&admin(), "ci", "bob").await.unwrap();
-    service.remove_user(&admin(), "alice").await.unwrap();
+    let handed = server.identity.hand_over_token(&by, "ci", "bob").await;
+    assert!(matches!(handed, Err(ServerError::Forbidden(_))));
+    let unknown = server.identity.hand_over_token(&admin(), "ci", "nobody").await;
+    assert!(matches!(unknown, Err(ServerError::UnknownUser(_))));
+    let unknown = server.identity.hand_over_token(&admin(), "none", "bob").await;
+    assert!(matches!(unknown, Err(ServerError::UnknownToken(_))));
+    server.identity.hand_over_token(&admin(), "ci", "bob").await.unwrap();
+    server.identity.remove_user(&admin(), "alice").await.unwrap();
     let by = program().await.unwrap();
     assert_eq!((by.user(), &by.reach), (Some("bob"), &groups(&["it", "sales"])));
     user(&fleet, "carol", Role::Admin, Reach::ALL).await;
-    service.remove_user(&admin(), "bob").await.unwrap();
+    server.identity.remove_user(&admin(), "bob").await.unwrap();
     assert!(program().await.is_none());
     // Who was removed while they made a token leaves none.
-    let late = service.add_token(&alice, "late", Permission::ALL.into(), Reach::ALL, None);
-    assert!(matches!(late.await, Err(ServiceError::UnknownUser(_))));
+    let late = server.identity.add_token(&alice, "late", Permission::ALL.into(), Reach::ALL, None);
+    assert!(matches!(late.await, Err(ServerError::UnknownUser(_))));
 
     let all = mdm_server_core::store::AuditFilter::default();
-    let lines = service.audit(&admin(), &all, None, 100).await.unwrap();
+    let lines = server.audit_trail.list(&admin(), &all, None, 100).await.unwrap();
     let told = lines.iter().rev().filter_map(|line| {
         let is_it = line.entry.action.ends_with("-token");
         is_it.then(|| format!("{} {}", line.entry.action, line.entry.detail.as_ref().unwrap()))
@@ -404,14 +404,14 @@ async fn failed_logins_are_counted_in_the_audit_trail_and_what_nobody_is_called_
             sign_in(&fleet, name, "a guess", None).await.unwrap_err();
         }
     }
-    let service = std::sync::Arc::clone(&fleet.service);
-    let telling = tokio::spawn(async move { service.audit_failed_logins().await });
+    let server = std::sync::Arc::clone(&fleet.server);
+    let telling = tokio::spawn(async move { server.tasks.failed_logins.run(server.closing()).await });
     let refused = async || {
         let filter = mdm_server_core::store::AuditFilter {
             actions: vec!["sign-in-refused".into()],
             ..Default::default()
         };
-        let lines = fleet.service.audit(&admin(), &filter, None, 100).await;
+        let lines = fleet.server.audit_trail.list(&admin(), &filter, None, 100).await;
         let lines = lines.unwrap().into_iter();
         lines.map(|line| line.entry.detail.unwrap()).collect::<Vec<_>>()
     };
@@ -426,9 +426,9 @@ async fn failed_logins_are_counted_in_the_audit_trail_and_what_nobody_is_called_
     assert_eq!(lines, told);
     // What was counted since is written when the host stops.
     sign_in(&fleet, "alice", "a guess", None).await.unwrap_err();
-    fleet.service.close();
+    fleet.server.close();
     telling.await.unwrap();
-    fleet.service.write_last_failed_logins().await;
+    fleet.server.tasks.failed_logins.write_last().await;
     let last = refused().await.into_iter();
     let last: Vec<_> = last.filter(|line| line.contains(", after the first of ")).collect();
     assert!(last.len() == 1 && last[0].starts_with("user alice: 1 failed try,"), "{last:?}");
@@ -438,25 +438,25 @@ async fn failed_logins_are_counted_in_the_audit_trail_and_what_nobody_is_called_
 async fn guesses_in_a_session_are_limited_and_told_in_the_audit_trail() {
     let fleet = Fleet::new().await;
     let by = user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
-    let service = &fleet.service;
-    let new = service.new_totp("alice").unwrap();
+    let server = &fleet.server;
+    let new = server.identity.new_totp("alice").unwrap();
     let guess = async || {
         let password = Zeroizing::new("a guess".to_owned());
-        service
+        server.identity
             .set_totp(&by, "alice", new.sealed.clone(), "123456", password)
             .await
     };
     for _ in 0..10 {
-        assert!(matches!(guess().await, Err(ServiceError::NotProven)));
+        assert!(matches!(guess().await, Err(ServerError::NotProven)));
     }
     for _ in 0..5 {
-        assert!(matches!(guess().await, Err(ServiceError::TooManyGuesses)));
+        assert!(matches!(guess().await, Err(ServerError::TooManyGuesses)));
     }
     assert!(sign_in(&fleet, "alice", PASSWORD, None).await.is_ok());
-    service.close();
-    service.write_last_failed_logins().await;
+    server.close();
+    server.tasks.failed_logins.write_last().await;
     let all = mdm_server_core::store::AuditFilter::default();
-    let lines = service.audit(&admin(), &all, None, 1).await.unwrap();
+    let lines = server.audit_trail.list(&admin(), &all, None, 1).await.unwrap();
     let entry = &lines[0].entry;
     assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("user alice", "confirmation-refused"));
     assert_eq!(entry.detail.as_deref(), Some("user alice: 15 failed tries"));
@@ -474,39 +474,39 @@ async fn nobody_makes_a_user_or_a_token_that_may_more_than_they() {
     let reset = [Permission::ChangePassword].into();
     let see = [Permission::See].into();
     fleet
-        .service
+        .server.identity
         .add_token(&admin(), "other", see, Reach::ALL, None)
         .await
         .unwrap();
-    assert!(fleet.service.tokens(&by).await.unwrap().is_empty());
-    assert!(fleet.service.users(&by).await.unwrap().is_empty());
+    assert!(fleet.server.identity.tokens(&by).await.unwrap().is_empty());
+    assert!(fleet.server.identity.users(&by).await.unwrap().is_empty());
     for refused in [
         fleet
-            .service
+            .server.identity
             .add_user(&by, "bob", Role::Viewer, Reach::ALL)
             .await
             .err(),
         fleet
-            .service
+            .server.identity
             .add_user(&by, "bob", Role::Helpdesk, groups(&["sales"]))
             .await
             .err(),
-        fleet.service.invite_again(&by, "alice").await.err(),
-        fleet.service.remove_user(&by, "alice").await.err(),
-        fleet.service.remove_token(&by, "other").await.err(),
+        fleet.server.identity.invite_again(&by, "alice").await.err(),
+        fleet.server.identity.remove_user(&by, "alice").await.err(),
+        fleet.server.identity.remove_token(&by, "other").await.err(),
         fleet
-            .service
+            .server.identity
             .add_token(&by, "t", reset, groups(&["sales"]), None)
             .await
             .err(),
     ] {
         assert!(
-            matches!(refused, Some(ServiceError::Forbidden(_))),
+            matches!(refused, Some(ServerError::Forbidden(_))),
             "{refused:?}"
         );
     }
     let allowed = fleet
-        .service
+        .server.identity
         .add_user(&by, "bob", Role::Viewer, groups(&["sales"]))
         .await;
     assert!(allowed.is_ok());
@@ -518,13 +518,13 @@ async fn whoever_changes_who_may_call_has_a_line_in_the_audit_trail() {
     user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
     let see = [Permission::See].into();
     let token = fleet
-        .service
+        .server.identity
         .add_token(&admin(), "reports", see, Reach::ALL, None)
         .await
         .unwrap();
     let lines = fleet
-        .service
-        .audit(&admin(), &mdm_server_core::store::AuditFilter::default(), None, 10)
+        .server.audit_trail
+        .list(&admin(), &mdm_server_core::store::AuditFilter::default(), None, 10)
         .await
         .unwrap();
     let told: Vec<String> = lines
@@ -558,14 +558,14 @@ async fn who_is_responsible_for_a_group_does_not_choose_the_plugin_of_all_device
         signature: None,
     };
     for refused in [
-        fleet.service.use_plugin(&by, file()).await.err(),
-        fleet.service.use_default_plugin(&by).await.err(),
-        fleet.service.roll_back_plugin(&by).await.err(),
-        fleet.service.start_shadow(&by, file()).await.err(),
-        fleet.service.stop_shadow(&by).err(),
+        fleet.server.plugins.use_plugin(&by, file()).await.err(),
+        fleet.server.plugins.use_default(&by).await.err(),
+        fleet.server.plugins.roll_back(&by).await.err(),
+        fleet.server.plugins.start_shadow(&by, file()).await.err(),
+        fleet.server.plugins.stop_shadow(&by).err(),
     ] {
         assert!(
-            matches!(refused, Some(ServiceError::Forbidden(_))),
+            matches!(refused, Some(ServerError::Forbidden(_))),
             "{refused:?}"
         );
     }
@@ -577,11 +577,11 @@ async fn of_two_admins_who_remove_each_other_at_once_one_stays() {
     let alice = user(&fleet, "alice", Role::Admin, Reach::ALL).await;
     let bob = user(&fleet, "bob", Role::Admin, Reach::ALL).await;
     let (one, two) = tokio::join!(
-        fleet.service.remove_user(&alice, "bob"),
-        fleet.service.remove_user(&bob, "alice"),
+        fleet.server.identity.remove_user(&alice, "bob"),
+        fleet.server.identity.remove_user(&bob, "alice"),
     );
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
-    assert_eq!(fleet.service.users(&admin()).await.unwrap().len(), 1);
+    assert_eq!(fleet.server.identity.users(&admin()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -598,17 +598,17 @@ async fn a_login_that_fails_while_the_host_stops_is_in_the_audit_trail() {
             .collect::<Vec<_>>()
     };
     let wrong = async || sign_in(&fleet, "alice", "a guess", None).await.is_err();
-    let service = std::sync::Arc::clone(&fleet.service);
-    let task = tokio::spawn(async move { service.audit_failed_logins().await });
+    let server = std::sync::Arc::clone(&fleet.server);
+    let task = tokio::spawn(async move { server.tasks.failed_logins.run(server.closing()).await });
     assert!(wrong().await);
     while lines().await.is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     // A call that is being served when the background tasks end.
-    fleet.service.close();
+    fleet.server.close();
     task.await.unwrap();
     assert!(wrong().await && wrong().await);
-    fleet.service.close_store().await;
+    fleet.server.close_store().await;
     let told = lines().await;
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].starts_with("user alice: 2 failed tries"), "{told:?}");

@@ -4,7 +4,7 @@ use crate::{
     database,
     fleet::{Fleet, admin, owner},
 };
-use mdm_server_core::{access::Reach, change::Change, service::NewWebhook, store::{AttemptResult, Commit}};
+use mdm_server_core::{access::Reach, change::Change, webhooks::NewWebhook, store::{AttemptResult, Commit}};
 use mdm_contract::time;
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ async fn what_is_given_up_for_a_receiver_that_is_away_is_given_up_with_all_that_
         events: Default::default(),
         reach: Reach::ALL,
     };
-    let made = fleet.service.add_webhook(&admin(), new).await.unwrap();
+    let made = fleet.server.webhooks.add(&admin(), new).await.unwrap();
     let store = database::open(fleet.folder()).await;
     let now = time::now();
     for at in [now - FOUR_DAYS; 50].into_iter().chain([now]) {
@@ -36,8 +36,9 @@ async fn what_is_given_up_for_a_receiver_that_is_away_is_given_up_with_all_that_
         };
         store.commit(commit).await.unwrap();
     }
-    let service = Arc::clone(&fleet.service);
-    let deliveries = tokio::spawn(service.deliver_webhooks());
+    let server = &fleet.server;
+    let deliveries = Arc::clone(&server.tasks.deliveries).run(server.closing());
+    let deliveries = tokio::spawn(deliveries);
     let given_up = async || {
         let attempts = store.attempts(&made.webhook.id, 100).await.unwrap();
         let results = attempts.iter().map(|it| it.result);
@@ -53,6 +54,6 @@ async fn what_is_given_up_for_a_receiver_that_is_away_is_given_up_with_all_that_
     let left = store.events(0, 100).await.unwrap();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(left[0].at, now);
-    fleet.service.close();
+    fleet.server.close();
     deliveries.await.unwrap();
 }

@@ -4,7 +4,7 @@ use crate::{
     database,
     fleet::{Fleet, admin, owner, password},
 };
-use mdm_server_core::{actor::Actor, access::{Caller, Reach, Role}, service::{BulkRequest, ServiceError}, store::{AuditFilter, Bulk, BulkState, BulkTerms}, token};
+use mdm_server_core::{actor::Actor, access::{Caller, Reach, Role}, bulks::BulkRequest, error::ServerError, store::{AuditFilter, Bulk, BulkState, BulkTerms}, token};
 use mdm_contract::words::{Action, ResetOptions};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn reset() -> BulkRequest {
 
 async fn add_user(fleet: &Fleet, name: &str) -> Caller {
     let by = admin();
-    let made = fleet.service.add_user(&by, name, Role::Helpdesk, Reach::ALL);
+    let made = fleet.server.identity.add_user(&by, name, Role::Helpdesk, Reach::ALL);
     made.await.unwrap();
     Caller {
         actor: Actor::User(name.into()),
@@ -46,17 +46,17 @@ const WITHDRAWALS: [Withdrawal; 3] = [
 ];
 
 async fn withdraw(fleet: &Fleet, how: Withdrawal) {
-    let (service, by) = (&fleet.service, admin());
+    let (server, by) = (&fleet.server, admin());
     let elsewhere = Reach(Some(["elsewhere".to_owned()].into()));
     match how {
-        Withdrawal::Removal => service.remove_user(&by, "alice").await,
+        Withdrawal::Removal => server.identity.remove_user(&by, "alice").await,
         Withdrawal::Demotion => {
-            service
+            server.identity
                 .change_user(&by, "alice", Role::Viewer, Reach::ALL)
                 .await
         }
         Withdrawal::OtherGroup => {
-            service
+            server.identity
                 .change_user(&by, "alice", Role::Helpdesk, elsewhere)
                 .await
         }
@@ -66,7 +66,7 @@ async fn withdraw(fleet: &Fleet, how: Withdrawal) {
 
 async fn over(fleet: &Fleet, bulk: &Bulk) -> Bulk {
     for _ in 0..4000 {
-        let now = fleet.service.bulk(&admin(), &bulk.id).await.unwrap();
+        let now = fleet.server.bulks.get(&admin(), &bulk.id).await.unwrap();
         if now.state.is_over() {
             return now;
         }
@@ -78,8 +78,8 @@ async fn over(fleet: &Fleet, bulk: &Bulk) -> Bulk {
 async fn commands(fleet: &Fleet, bulk: &Bulk) -> usize {
     let by = admin();
     let answers = fleet
-        .service
-        .bulk_answers(&by, &bulk.id, false, None, 500);
+        .server.bulks
+        .answers(&by, &bulk.id, false, None, 500);
     let answers = answers.await.unwrap();
     answers.iter().filter(|it| it.answer.is_ok()).count()
 }
@@ -109,13 +109,13 @@ async fn no_more_commands_of_a_bulk_are_made_once_who_asked_for_it_may_not_any_m
             if by_token {
                 let all = Role::Admin.permissions();
                 let made = fleet
-                    .service
+                    .server.identity
                     .add_token(&alice, "hers", all, Reach::ALL, None);
                 let digest = token::digest(&made.await.unwrap());
-                let program = fleet.service.program(digest, None).await;
+                let program = fleet.server.identity.program(digest, None).await;
                 alice = program.unwrap().unwrap();
             }
-            let bulk = fleet.service.start_bulk(&alice, reset()).await.unwrap();
+            let bulk = fleet.server.bulks.start(&alice, reset()).await.unwrap();
             withdraw(&fleet, how).await;
             let runner = fleet.runs_bulks();
             let ended = over(&fleet, &bulk).await;
@@ -134,13 +134,13 @@ async fn the_bulk_of_a_token_ends_with_the_token() {
     let alice = add_user(&fleet, "alice").await;
     let all = Role::Admin.permissions();
     let made = fleet
-        .service
+        .server.identity
         .add_token(&alice, "hers", all, Reach::ALL, None);
     let digest = token::digest(&made.await.unwrap());
-    let program = fleet.service.program(digest, None).await;
+    let program = fleet.server.identity.program(digest, None).await;
     let program = program.unwrap().unwrap();
-    let bulk = fleet.service.start_bulk(&program, reset()).await.unwrap();
-    fleet.service.remove_token(&alice, "hers").await.unwrap();
+    let bulk = fleet.server.bulks.start(&program, reset()).await.unwrap();
+    fleet.server.identity.remove_token(&alice, "hers").await.unwrap();
     let runner = fleet.runs_bulks();
     let ended = over(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);
@@ -155,12 +155,12 @@ async fn a_bulk_of_who_may_not_ask_for_it_any_more_is_not_approved_and_ends() {
         fleet.enroll_in(owner(), &["sales"]).await;
         let alice = add_user(&fleet, "alice").await;
         let bob = add_user(&fleet, "bob").await;
-        let bulk = fleet.service.start_bulk(&alice, reset()).await.unwrap();
+        let bulk = fleet.server.bulks.start(&alice, reset()).await.unwrap();
         assert_eq!(bulk.state, BulkState::WaitingForApproval);
         withdraw(&fleet, how).await;
-        let refused = fleet.service.approve_bulk(&bob, &bulk.id).await;
+        let refused = fleet.server.bulks.approve(&bob, &bulk.id).await;
         let refused = refused.map(|it| it.state);
-        let Err(ServiceError::Forbidden(why)) = refused else {
+        let Err(ServerError::Forbidden(why)) = refused else {
             panic!("{how:?}: {refused:?}")
         };
         let why = why.to_string();
@@ -184,10 +184,10 @@ async fn the_sheet_of_who_was_removed_after_it_began_makes_no_more_commands() {
         different_passwords: true,
         ..reset()
     };
-    let bulk = fleet.service.start_bulk(&alice, different).await.unwrap();
+    let bulk = fleet.server.bulks.start(&alice, different).await.unwrap();
     // Her request has been let through, and then she is removed.
     withdraw(&fleet, Withdrawal::Removal).await;
-    let sheet = fleet.service.download_bulk_sheet(&alice, &bulk.id).await;
+    let sheet = fleet.server.password_exports.download(&alice, &bulk.id).await;
     let mut pages = sheet.unwrap();
     while pages.recv().await.is_some_and(|page| page.is_ok()) {}
     let ended = over(&fleet, &bulk).await;

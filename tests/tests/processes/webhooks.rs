@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
 };
-use mdm_server_core::webhook::Secret;
+use mdm_server_core::webhook_client::Secret;
 use mdm_tests::{
     counted::Counted,
     lab::{Lab, Make, free_port, http_client, wait_until},

@@ -10,7 +10,7 @@ mod wiring;
 
 pub(super) use options::Serve;
 
-use mdm_server_core::{metrics::Metrics, service::Service, supervisor::Supervisor};
+use mdm_server_core::{metrics::Metrics, server::Server, supervisor::Supervisor};
 use mdm_server_http::api::Opening;
 use mdm_terminal::out;
 use signals::{CertificateWatch, StopSignals};
@@ -51,19 +51,19 @@ impl Serve {
         let door = self.listening.listen(certificate).await?;
         let url = door.url()?;
         let opening = Arc::new(Opening::default());
-        let opened = Arc::new(OnceLock::<Arc<Service>>::new());
+        let opened = Arc::new(OnceLock::<Arc<Server>>::new());
         let stop = {
             let opened = Arc::clone(&opened);
             let delay = self.shutdown.delay();
             async move {
                 signals.first().await;
                 tracing::info!("stopping");
-                if let Some(service) = opened.get() {
-                    service.stop_soon();
+                if let Some(server) = opened.get() {
+                    server.stop_soon();
                 }
                 sleep(delay).await;
-                if let Some(service) = opened.get() {
-                    service.close();
+                if let Some(server) = opened.get() {
+                    server.close();
                 }
             }
         };
@@ -75,8 +75,8 @@ impl Serve {
         tokio::select! {
             served = &mut serving => return served?,
             ready = opening.open_when_possible(async || {
-                let (service, router) = host.open(&url).await.map_err(|error| host.not_open(error))?;
-                opened.get_or_init(|| service).start();
+                let (server, router) = host.open(&url).await.map_err(|error| host.not_open(error))?;
+                opened.get_or_init(|| server).start();
                 Ok(router)
             }) => ready?,
         }
@@ -86,8 +86,8 @@ impl Serve {
         if timeout(TASKS_TIMEOUT, supervisor.stopped()).await.is_err() {
             tracing::warn!("a background task did not end in time");
         }
-        if let Some(service) = opened.get() {
-            service.close_store().await;
+        if let Some(server) = opened.get() {
+            server.close_store().await;
         }
         served
     }

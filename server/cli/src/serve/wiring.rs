@@ -1,4 +1,4 @@
-//! From the options to a host: store, plugins, service and routes.
+//! From the options to a server: store, plugins, components and routes.
 
 use super::options::Serve;
 use crate::{
@@ -11,13 +11,15 @@ use axum::Router;
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Runtime, Trust};
 use mdm_server_core::{
+    error::ServerError,
     metrics::Metrics,
-    service::{PluginSettings, Plugins, Service, ServiceError},
+    plugins::{ChosenPlugins, PluginSettings},
+    server::{Server, ServerSettings},
     store::{PluginFile, StoreError},
     supervisor::Supervisor,
     token::TokenDigest,
     transport::WakeUp,
-    webhook::Destinations,
+    webhook_client::Destinations,
 };
 use mdm_server_http::{
     api::{self, NotOpen, Rates},
@@ -78,7 +80,7 @@ impl<'a> Wiring<'a> {
     }
 
     /// Opens the store, and makes a host over it that is reached at this URL.
-    pub(super) async fn open(&self, url: &str) -> anyhow::Result<(Arc<Service>, Router)> {
+    pub(super) async fn open(&self, url: &str) -> anyhow::Result<(Arc<Server>, Router)> {
         let options = self.options;
         let (identity, kept) = (&options.identity, &options.kept);
         let key = self.key.again()?;
@@ -90,9 +92,9 @@ impl<'a> Wiring<'a> {
         if options.forget_chosen_plugin {
             store.forget_plugin_choice().await?;
         }
-        let plugins = match Plugins::open(Arc::clone(&store), self.plugins(&key)?).await {
+        let plugins = match ChosenPlugins::open(Arc::clone(&store), self.plugins(&key)?).await {
             // What the store fails at, no option mends.
-            Err(ServiceError::Store(error)) => return Err(error.into()),
+            Err(ServerError::Store(error)) => return Err(error.into()),
             opened => opened.context(
                 "the host does not start with the plugin that was chosen: --forget-chosen-plugin starts it with its own",
             )?,
@@ -103,21 +105,21 @@ impl<'a> Wiring<'a> {
             true => Destinations::Private,
             false => Destinations::Public,
         };
-        let (rule, metrics) = (options.password_rule.clone(), Arc::clone(&self.metrics));
-        let service = Service::new(store, plugins, rule, key.keys()?, metrics)?
-            .supervised_by(Arc::clone(&self.supervisor))
-            .with_history(self.folder.history_path())
-            .with_webhooks_to(destinations)
-            .with_public_url(options.listening.public_url().cloned())
-            .approving_above(options.approve_above);
-        let service = match &self.wake_up {
-            Some(road) => service.with_wake_up(Arc::clone(road), options.waking.sync_every),
-            None => service,
+        let wake_up = self.wake_up.clone();
+        let settings = ServerSettings {
+            password_rule: options.password_rule.clone(),
+            webhook_destinations: destinations,
+            public_url: options.listening.public_url().cloned(),
+            approve_above: options.approve_above,
+            history_file: Some(self.folder.history_path()),
+            wake_up: wake_up.map(|channel| (channel, options.waking.sync_every)),
         };
-        let service = Arc::new(service);
-        service.open_history().await?;
+        let (metrics, supervisor) = (Arc::clone(&self.metrics), Arc::clone(&self.supervisor));
+        let server = Server::new(store, plugins, key.keys()?, metrics, supervisor, settings)?;
+        let server = Arc::new(server);
+        server.open_history().await?;
         tokens::invite_first_admin(
-            &service,
+            &server.identity,
             url,
             options.invitation_file.as_deref(),
             options.admin_token_file.is_some(),
@@ -132,9 +134,9 @@ impl<'a> Wiring<'a> {
             metrics_reader: self.metrics_reader,
             trusted_proxies: options.listening.trusted_proxies(),
         };
-        let pages = dashboard::router(Arc::clone(&service), options.listening.is_secure());
-        let router = api::router(Arc::clone(&service), terms, pages);
-        Ok((service, router))
+        let pages = dashboard::router(Arc::clone(&server), options.listening.is_secure());
+        let router = api::router(Arc::clone(&server), terms, pages);
+        Ok((server, router))
     }
 
     /// What can be said of a host that did not open.

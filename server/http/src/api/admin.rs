@@ -17,13 +17,15 @@ use mdm_contract::{
 use mdm_server_core::{
     access::Caller,
     audit::AuditEntry,
-    service::{CommandAnswer, Request, Reset, Service, tag},
+    audit_trail::AuditTrailReader,
+    commands::{CommandAnswer, Commands, Request, Reset},
+    devices::Devices,
+    precondition::etag,
 };
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-type Host = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
 
@@ -32,9 +34,9 @@ const MOST: u32 = 500;
 /// An enrollment token's validity unless told otherwise, in seconds.
 const ONE_DAY: u64 = 24 * 3600;
 
-async fn device_view(host: &Service, by: &Caller, device: &str) -> Tagged<DeviceView> {
-    let (snapshot, is_online) = host.device(by, device).await?;
-    Ok(tagged(&tag(&snapshot), (snapshot, is_online).into()))
+async fn device_view(devices: &Devices, by: &Caller, device: &str) -> Tagged<DeviceView> {
+    let (snapshot, is_online) = devices.get(by, device).await?;
+    Ok(tagged(&etag(&snapshot), (snapshot, is_online).into()))
 }
 
 /// A device.
@@ -46,10 +48,10 @@ async fn device_view(host: &Service, by: &Caller, device: &str) -> Tagged<Device
 )]
 pub(super) async fn device(
     By(by): By,
-    host: Host,
+    State(devices): State<Arc<Devices>>,
     Path(device): Path<String>,
 ) -> Tagged<DeviceView> {
-    device_view(&host, &by, &device).await
+    device_view(&devices, &by, &device).await
 }
 
 /// Who did what to a device, latest first: at most 500 lines.
@@ -61,10 +63,10 @@ pub(super) async fn device(
 )]
 pub(super) async fn audit(
     By(by): By,
-    host: Host,
+    State(audit_trail): State<Arc<AuditTrailReader>>,
     Path(device): Path<String>,
 ) -> Answer<Vec<AuditEntry>> {
-    Ok(Json(host.device_audit(&by, &device, MOST).await?))
+    Ok(Json(audit_trail.of_device(&by, &device, MOST).await?))
 }
 
 /// Applies a policy to a device.
@@ -78,14 +80,15 @@ pub(super) async fn audit(
 )]
 pub(super) async fn set_policy(
     By(by): By,
-    host: Host,
+    State(devices): State<Arc<Devices>>,
     Path(device): Path<String>,
     if_match: IfMatch,
     Body(policy): Body<Policy>,
 ) -> Tagged<DeviceView> {
-    host.set_policy(&by, if_match.of(&device), Some(policy))
+    devices
+        .set_policy(&by, if_match.of(&device), Some(policy))
         .await?;
-    device_view(&host, &by, &device).await
+    device_view(&devices, &by, &device).await
 }
 
 /// Clears the policy of a device.
@@ -98,12 +101,12 @@ pub(super) async fn set_policy(
 )]
 pub(super) async fn clear_policy(
     By(by): By,
-    host: Host,
+    State(devices): State<Arc<Devices>>,
     Path(device): Path<String>,
     if_match: IfMatch,
 ) -> Tagged<DeviceView> {
-    host.set_policy(&by, if_match.of(&device), None).await?;
-    device_view(&host, &by, &device).await
+    devices.set_policy(&by, if_match.of(&device), None).await?;
+    device_view(&devices, &by, &device).await
 }
 
 /// How a device is revoked.
@@ -128,14 +131,15 @@ pub(super) struct Revocation {
 )]
 pub(super) async fn revoke(
     By(by): By,
-    host: Host,
+    State(devices): State<Arc<Devices>>,
     Path(device): Path<String>,
     if_match: IfMatch,
     Body(revocation): Body<Revocation>,
 ) -> Tagged<DeviceView> {
-    host.revoke(&by, if_match.of(&device), revocation.reason)
+    devices
+        .revoke(&by, if_match.of(&device), revocation.reason)
         .await?;
-    device_view(&host, &by, &device).await
+    device_view(&devices, &by, &device).await
 }
 
 /// What the plugin says of a device, and its commands, latest first.
@@ -147,12 +151,13 @@ pub(super) async fn revoke(
 )]
 pub(super) async fn status(
     By(by): By,
-    host: Host,
+    State(devices): State<Arc<Devices>>,
+    State(commands): State<Arc<Commands>>,
     Path(device): Path<String>,
 ) -> Tagged<StatusView> {
     // The tag comes first: if the device changes meanwhile, the tag is too old, and never too new.
-    let (snapshot, _) = host.device(&by, &device).await?;
-    let (status, history) = host.status(&by, &device).await?;
+    let (snapshot, _) = devices.get(&by, &device).await?;
+    let (status, history) = commands.status(&by, &device).await?;
     let view = StatusView {
         password_missing: snapshot.device.lacks_password(&status.policy_state)
             && snapshot.revoked_at.is_none(),
@@ -160,7 +165,7 @@ pub(super) async fn status(
         status,
         history,
     };
-    Ok(tagged(&tag(&snapshot), view))
+    Ok(tagged(&etag(&snapshot), view))
 }
 
 /// What a reset or a remove would come to. It changes nothing.
@@ -173,11 +178,11 @@ pub(super) async fn status(
 )]
 pub(super) async fn outlook(
     By(by): By,
-    host: Host,
+    State(commands): State<Arc<Commands>>,
     Path(device): Path<String>,
     Body(request): Body<Request>,
 ) -> Answer<DeviceOutlook> {
-    Ok(Json(host.outlook(&by, &device, request).await?))
+    Ok(Json(commands.preview(&by, &device, request).await?))
 }
 
 /// Resets the password of a device.
@@ -193,14 +198,14 @@ pub(super) async fn outlook(
 )]
 pub(super) async fn reset(
     By(by): By,
-    host: Host,
+    State(commands): State<Arc<Commands>>,
     Path(device): Path<String>,
     if_match: IfMatch,
     Body(reset): Body<Reset>,
 ) -> Created<CommandAnswer> {
     Ok((
         StatusCode::CREATED,
-        Json(host.reset(&by, if_match.of(&device), &reset).await?),
+        Json(commands.reset(&by, if_match.of(&device), &reset).await?),
     ))
 }
 
@@ -217,14 +222,18 @@ pub(super) async fn reset(
 )]
 pub(super) async fn remove(
     By(by): By,
-    host: Host,
+    State(commands): State<Arc<Commands>>,
     Path(device): Path<String>,
     if_match: IfMatch,
     Body(terms): Body<Terms>,
 ) -> Created<CommandAnswer> {
     Ok((
         StatusCode::CREATED,
-        Json(host.remove(&by, if_match.of(&device), terms, None).await?),
+        Json(
+            commands
+                .remove(&by, if_match.of(&device), terms, None)
+                .await?,
+        ),
     ))
 }
 
@@ -237,10 +246,10 @@ pub(super) async fn remove(
 )]
 pub(super) async fn cancel(
     By(by): By,
-    host: Host,
+    State(commands): State<Arc<Commands>>,
     Path((device, command)): Path<(String, String)>,
 ) -> Answer<CommandAnswer> {
-    Ok(Json(host.cancel(&by, &device, &command).await?))
+    Ok(Json(commands.cancel(&by, &device, &command).await?))
 }
 
 /// A token to enroll with.
@@ -264,11 +273,11 @@ pub(super) struct NewToken {
 )]
 pub(super) async fn enrollment_token(
     By(by): By,
-    host: Host,
+    State(devices): State<Arc<Devices>>,
     Body(new): Body<NewToken>,
 ) -> Created<EnrollmentTokenView> {
-    let made = host
-        .enrollment_token(&by, new.groups, new.valid_for.unwrap_or(ONE_DAY))
+    let made = devices
+        .add_enrollment_token(&by, new.groups, new.valid_for.unwrap_or(ONE_DAY))
         .await?;
     let view = EnrollmentTokenView {
         token: made.token.to_string(),

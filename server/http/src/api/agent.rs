@@ -9,12 +9,12 @@ use mdm_agent_protocol::{
         SuccessionRequest, SyncResponse,
     },
 };
-use mdm_server_core::service::Service;
+use mdm_server_core::agents::Agents;
 use std::sync::Arc;
 
 pub(super) async fn enroll(
     Bearer(token): Bearer,
-    State(host): State<Arc<Service>>,
+    State(agents): State<Arc<Agents>>,
     call: SignedCall,
 ) -> Result<(StatusCode, Json<EnrollResponse>), ApiError> {
     let request: EnrollRequest = call.json()?;
@@ -22,37 +22,37 @@ pub(super) async fn enroll(
     call.by_newcomer(&request.signing_key)?;
     Ok((
         StatusCode::CREATED,
-        Json(host.enroll(token, request).await?),
+        Json(agents.enroll(token, request).await?),
     ))
 }
 
 pub(super) async fn sync(
-    State(host): State<Arc<Service>>,
+    State(agents): State<Arc<Agents>>,
     call: SignedCall,
 ) -> Result<Json<SyncResponse>, ApiError> {
-    let agent = call.by_agent(&host, &[AGENT], SyncResponse::KIND).await?;
+    let agent = call.by_agent(&agents, &[AGENT], SyncResponse::KIND).await?;
     let request = call.json()?;
     // It holds what its connection was read into, and a sync may wait for a minute.
     drop(call);
-    Ok(Json(host.sync(&agent, request).await?))
+    Ok(Json(agents.sync(&agent, request).await?))
 }
 
 pub(super) async fn rotate_keys(
-    State(host): State<Arc<Service>>,
+    State(agents): State<Arc<Agents>>,
     call: SignedCall,
 ) -> Result<Json<RotateKeysResponse>, ApiError> {
     let kind = RotateKeysResponse::KIND;
-    let agent = call.by_agent(&host, &[AGENT, NEW], kind).await?;
+    let agent = call.by_agent(&agents, &[AGENT, NEW], kind).await?;
     let request: RotateKeysRequest = call.json()?;
     call.by_new_key(&agent.device, &request.signing_key)?;
-    Ok(Json(host.rotate_keys(&agent.device, request).await?))
+    Ok(Json(agents.rotate_keys(&agent.device, request).await?))
 }
 
 pub(super) async fn succeed(
-    State(host): State<Arc<Service>>,
+    State(agents): State<Arc<Agents>>,
     call: SignedCall,
 ) -> Result<Json<RotateKeysResponse>, ApiError> {
     let SuccessionRequest { successions } = call.json()?;
-    let (agent, keys) = call.by_successor(&host, &successions).await?;
-    Ok(Json(host.rotate_keys(&agent.device, keys).await?))
+    let (agent, keys) = call.by_successor(&agents, &successions).await?;
+    Ok(Json(agents.rotate_keys(&agent.device, keys).await?))
 }

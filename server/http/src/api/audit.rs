@@ -1,5 +1,6 @@
 //! The audit trail: read by filter, page by page, or as a whole table to download.
 
+use super::components::Components;
 use super::{auth::By, parts::Query, problem::ApiError, tags::HOST};
 use axum::{
     Json,
@@ -13,8 +14,9 @@ use mdm_contract::time::{self, Timestamp, rfc3339};
 use mdm_server_core::{
     access::Caller,
     audit::{AuditEntry, AuditLine},
+    audit_trail::AuditTrailReader,
     bounds::{check_line, page_size},
-    service::{Service, ServiceError},
+    error::ServerError,
     store::AuditFilter,
 };
 use mdm_terminal::escape::cell;
@@ -29,9 +31,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 /// How many lines are read at a time for a download.
 const AT_ONCE: u32 = 1000;
 
-type Host = State<Arc<Service>>;
+type AuditTrailReaderState = State<Arc<AuditTrailReader>>;
 
-pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+pub(super) fn router() -> OpenApiRouter<Components> {
     OpenApiRouter::new()
         .routes(routes!(page))
         .routes(routes!(table))
@@ -81,7 +83,7 @@ fn moment_schema() -> Schema {
 
 impl AuditQuery {
     /// The filter, or what is wrong with it.
-    pub(crate) fn filter(&self) -> Result<AuditFilter, ServiceError> {
+    pub(crate) fn filter(&self) -> Result<AuditFilter, ServerError> {
         Ok(AuditFilter {
             device: self.device.clone(),
             actor: self.actor.clone(),
@@ -101,13 +103,13 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// A time; of a day, so much later.
-fn moment(text: Option<&str>, of_a_day: u64) -> Result<Option<Timestamp>, ServiceError> {
+fn moment(text: Option<&str>, of_a_day: u64) -> Result<Option<Timestamp>, ServerError> {
     let Some(text) = text else {
         return Ok(None);
     };
     let time = time::parse(text).ok_or_else(|| {
         let text = format!("`{text}` is no time: write 2026-11-24 or 2026-11-24T10:00:00Z");
-        ServiceError::BadRequest(text)
+        ServerError::BadRequest(text)
     })?;
     let is_day = text.len() == "2026-11-24".len();
     Ok(Some(if is_day { time + of_a_day } else { time }))
@@ -159,13 +161,15 @@ impl From<AuditLine> for AuditLineView {
 )]
 async fn page(
     By(by): By,
-    host: Host,
+    audit_trail: AuditTrailReaderState,
     Query(query): Query<AuditQuery>,
     Query(part): Query<AuditPart>,
 ) -> Result<Json<AuditPage>, ApiError> {
     let most = page_size(part.limit, 100)?;
     check_line(part.before)?;
-    let lines = host.audit(&by, &query.filter()?, part.before, most).await?;
+    let lines = audit_trail
+        .list(&by, &query.filter()?, part.before, most)
+        .await?;
     let is_full = lines.len() == most as usize;
     Ok(Json(AuditPage {
         next: lines.last().filter(|_| is_full).map(|line| line.number),
@@ -184,34 +188,36 @@ async fn page(
 )]
 async fn table(
     By(by): By,
-    State(host): Host,
+    State(audit_trail): AuditTrailReaderState,
     Query(query): Query<AuditQuery>,
 ) -> Result<Response, ApiError> {
-    download(host, by, &query).await
+    download(audit_trail, by, &query).await
 }
 
 /// All lines that are asked for as a table, latest first. It is sent while it is read.
 pub(crate) async fn download(
-    host: Arc<Service>,
+    audit_trail: Arc<AuditTrailReader>,
     by: Caller,
     query: &AuditQuery,
 ) -> Result<Response, ApiError> {
     let filter = query.filter()?;
-    let first = host.audit(&by, &filter, None, AT_ONCE).await?;
-    let rest = (host, by, filter, Some((true, first)));
-    let rows = stream::try_unfold(rest, async |(host, by, filter, page)| {
+    let first = audit_trail.list(&by, &filter, None, AT_ONCE).await?;
+    let rest = (audit_trail, by, filter, Some((true, first)));
+    let rows = stream::try_unfold(rest, async |(audit_trail, by, filter, page)| {
         let Some((is_first, lines)) = page else {
             return Ok::<_, std::io::Error>(None);
         };
         let text = rows(&lines, is_first)?;
         let next = match lines.last() {
             Some(last) if lines.len() == AT_ONCE as usize => {
-                let next = host.audit(&by, &filter, Some(last.number), AT_ONCE).await;
+                let next = audit_trail
+                    .list(&by, &filter, Some(last.number), AT_ONCE)
+                    .await;
                 Some((false, next.map_err(std::io::Error::other)?))
             }
             _ => None,
         };
-        Ok(Some((text, (host, by, filter, next))))
+        Ok(Some((text, (audit_trail, by, filter, next))))
     });
     let headers = [
         (

@@ -2,17 +2,15 @@
 //! `signed`.
 
 pub(crate) use super::client_address::address;
-use super::problem::ApiError;
+use super::{components::Components, problem::ApiError};
 use axum::{
     extract::FromRequestParts,
     http::{Extensions, StatusCode, header, request::Parts},
 };
 use mdm_server_core::{
     access::{Caller, Permission},
-    service::Service,
     token::{self, TokenDigest},
 };
-use std::sync::Arc;
 
 /// What a route needs: an extension of each of its requests. Who asks for a caller on a route that doesn't say
 /// what it needs gets none, so a route can't be forgotten.
@@ -46,10 +44,10 @@ pub(super) struct By(pub(super) Caller);
 /// The bearer token that came with a request, whatever it is for.
 pub(super) struct Bearer(pub(super) TokenDigest);
 
-impl FromRequestParts<Arc<Service>> for Bearer {
+impl FromRequestParts<Components> for Bearer {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Service>) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &Components) -> Result<Self, ApiError> {
         let header = parts
             .headers
             .get(header::AUTHORIZATION)
@@ -67,15 +65,19 @@ impl FromRequestParts<Arc<Service>> for Bearer {
     }
 }
 
-impl FromRequestParts<Arc<Service>> for By {
+impl FromRequestParts<Components> for By {
     type Rejection = ApiError;
 
     async fn from_request_parts(
         parts: &mut Parts,
-        service: &Arc<Service>,
+        components: &Components,
     ) -> Result<Self, ApiError> {
-        let Bearer(token) = Bearer::from_request_parts(parts, service).await?;
-        let caller = service.program(token, address(&parts.extensions)).await?;
+        let Bearer(token) = Bearer::from_request_parts(parts, components).await?;
+        let caller = components
+            .0
+            .identity
+            .program(token, address(&parts.extensions))
+            .await?;
         let caller = caller.ok_or_else(|| {
             ApiError::new(
                 StatusCode::UNAUTHORIZED,

@@ -124,7 +124,7 @@ fn bad_json(error: &serde_json::Error) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mdm_server_core::service::Reset;
+    use mdm_server_core::commands::Reset;
 
     #[test]
     fn an_error_in_a_body_says_where_and_never_what() {

@@ -3,6 +3,7 @@
 use super::{
     auth::By,
     body::Body,
+    components::Components,
     guard::require,
     model::{BulkAnswerList, BulkList, BulkView},
     parts::{Path, Query},
@@ -14,7 +15,9 @@ use axum::{Json, extract::State, http::StatusCode, response::Response};
 use mdm_server_core::{
     access::Permission,
     bounds::page_size,
-    service::{BulkOutlook, BulkRequest, Service, ServiceError},
+    bulks::Bulks,
+    bulks::{BulkOutlook, BulkRequest, PasswordExports},
+    error::ServerError,
     store::Bulk,
 };
 use serde::Deserialize;
@@ -22,10 +25,10 @@ use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-type Host = State<Arc<Service>>;
+type BulksState = State<Arc<Bulks>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 
-pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+pub(super) fn router() -> OpenApiRouter<Components> {
     let seen = OpenApiRouter::new()
         .routes(routes!(bulks))
         .routes(routes!(outlook))
@@ -40,8 +43,8 @@ pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
     require(Permission::See, seen).merge(require(Permission::ChangePassword, asked))
 }
 
-async fn view(host: &Service, bulk: Bulk) -> Result<BulkView, ServiceError> {
-    let progress = host.bulk_progress(&bulk).await?;
+async fn view(bulks: &Bulks, bulk: Bulk) -> Result<BulkView, ServerError> {
+    let progress = bulks.progress(&bulk).await?;
     Ok((bulk, progress).into())
 }
 
@@ -60,11 +63,11 @@ async fn view(host: &Service, bulk: Bulk) -> Result<BulkView, ServiceError> {
 )]
 async fn start(
     By(by): By,
-    host: Host,
+    bulks: BulksState,
     Body(request): Body<BulkRequest>,
 ) -> Result<(StatusCode, Json<BulkView>), ApiError> {
-    let bulk = host.start_bulk(&by, request).await?;
-    Ok((StatusCode::ACCEPTED, Json(view(&host, bulk).await?)))
+    let bulk = bulks.start(&by, request).await?;
+    Ok((StatusCode::ACCEPTED, Json(view(&bulks, bulk).await?)))
 }
 
 /// Foretells what a bulk would come to, on how many devices. Nothing is sent.
@@ -76,8 +79,12 @@ async fn start(
     request_body = BulkRequest,
     responses((status = 200, body = BulkOutlook)),
 )]
-async fn outlook(By(by): By, host: Host, Body(request): Body<BulkRequest>) -> Answer<BulkOutlook> {
-    Ok(Json(host.bulk_outlook(&by, &request).await?))
+async fn outlook(
+    By(by): By,
+    bulks: BulksState,
+    Body(request): Body<BulkRequest>,
+) -> Answer<BulkOutlook> {
+    Ok(Json(bulks.preview(&by, &request).await?))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -98,17 +105,17 @@ struct Before {
     params(Before),
     responses((status = 200, body = BulkList)),
 )]
-async fn bulks(By(by): By, host: Host, Query(page): Query<Before>) -> Answer<BulkList> {
+async fn bulks(By(by): By, bulks: BulksState, Query(page): Query<Before>) -> Answer<BulkList> {
     let limit = page_size(page.limit, 50)?;
-    let found = host.bulks(&by, page.before.as_deref(), limit).await?;
+    let found = bulks.list(&by, page.before.as_deref(), limit).await?;
     let is_full = found.len() == limit as usize;
     let last = found.last().map(|bulk| bulk.id.clone());
-    let mut bulks = Vec::with_capacity(found.len());
+    let mut views = Vec::with_capacity(found.len());
     for bulk in found {
-        bulks.push(view(&host, bulk).await?);
+        views.push(view(&bulks, bulk).await?);
     }
     Ok(Json(BulkList {
-        bulks,
+        bulks: views,
         next: last.filter(|_| is_full),
     }))
 }
@@ -121,9 +128,9 @@ async fn bulks(By(by): By, host: Host, Query(page): Query<Before>) -> Answer<Bul
     tag = PASSWORDS,
     responses((status = 200, body = BulkView)),
 )]
-async fn bulk(By(by): By, host: Host, Path(bulk): Path<String>) -> Answer<BulkView> {
-    let bulk = host.bulk(&by, &bulk).await?;
-    Ok(Json(view(&host, bulk).await?))
+async fn bulk(By(by): By, bulks: BulksState, Path(bulk): Path<String>) -> Answer<BulkView> {
+    let bulk = bulks.get(&by, &bulk).await?;
+    Ok(Json(view(&bulks, bulk).await?))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -149,13 +156,13 @@ struct After {
 )]
 async fn answers(
     By(by): By,
-    host: Host,
+    bulks: BulksState,
     Path(bulk): Path<String>,
     Query(page): Query<After>,
 ) -> Answer<BulkAnswerList> {
     let limit = page_size(page.limit, 100)?;
-    let answers = host
-        .bulk_answers(&by, &bulk, page.only_failures, page.after.as_deref(), limit)
+    let answers = bulks
+        .answers(&by, &bulk, page.only_failures, page.after.as_deref(), limit)
         .await?;
     let is_full = answers.len() == limit as usize;
     let last = answers.last().map(|answer| answer.device.clone());
@@ -173,9 +180,13 @@ async fn answers(
     tag = PASSWORDS,
     responses((status = 200, content_type = "text/csv; charset=utf-8", body = String)),
 )]
-async fn report(By(by): By, host: Host, Path(bulk): Path<String>) -> Result<Response, ApiError> {
-    let bulk = host.bulk(&by, &bulk).await?;
-    Ok(table::bulk_report(Arc::clone(&host), by, &bulk))
+async fn report(
+    By(by): By,
+    bulks: BulksState,
+    Path(bulk): Path<String>,
+) -> Result<Response, ApiError> {
+    let bulk = bulks.get(&by, &bulk).await?;
+    Ok(table::bulk_report(Arc::clone(&bulks), by, &bulk))
 }
 
 /// How a bulk is cancelled.
@@ -198,12 +209,12 @@ struct Cancel {
 )]
 async fn cancel(
     By(by): By,
-    host: Host,
+    bulks: BulksState,
     Path(bulk): Path<String>,
     Body(Cancel { also_commands }): Body<Cancel>,
 ) -> Answer<BulkView> {
-    let bulk = host.cancel_bulk(&by, &bulk, also_commands).await?;
-    Ok(Json(view(&host, bulk).await?))
+    let bulk = bulks.cancel(&by, &bulk, also_commands).await?;
+    Ok(Json(view(&bulks, bulk).await?))
 }
 
 /// Starts a bulk with different passwords, and answers with a table of them, once.
@@ -221,7 +232,11 @@ async fn cancel(
     tag = PASSWORDS,
     responses((status = 200, content_type = "text/csv; charset=utf-8", body = String)),
 )]
-async fn sheet(By(by): By, host: Host, Path(bulk): Path<String>) -> Result<Response, ApiError> {
-    let lines = host.download_bulk_sheet(&by, &bulk).await?;
+async fn sheet(
+    By(by): By,
+    State(exports): State<Arc<PasswordExports>>,
+    Path(bulk): Path<String>,
+) -> Result<Response, ApiError> {
+    let lines = exports.download(&by, &bulk).await?;
     Ok(table::bulk_sheet(&bulk, lines))
 }

@@ -2,6 +2,7 @@
 
 use super::{
     auth::By,
+    components::Components,
     model::{DeviceList, DeviceView},
     parts::Query,
     problem::ApiError,
@@ -14,7 +15,7 @@ use mdm_contract::{
 };
 use mdm_server_core::{
     bounds::page_size,
-    service::Service,
+    devices::Devices,
     store::{DeviceFilter, FleetSummary, Group, StatusWord},
 };
 use serde::Deserialize;
@@ -22,10 +23,10 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-type Host = State<Arc<Service>>;
+type DevicesState = State<Arc<Devices>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 
-pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+pub(super) fn router() -> OpenApiRouter<Components> {
     OpenApiRouter::new()
         .routes(routes!(devices))
         .routes(routes!(summary))
@@ -89,11 +90,15 @@ impl From<Asked> for DeviceFilter {
     params(Asked),
     responses((status = 200, body = DeviceList)),
 )]
-async fn devices(By(by): By, host: Host, Query(mut asked): Query<Asked>) -> Answer<DeviceList> {
+async fn devices(
+    By(by): By,
+    devices: DevicesState,
+    Query(mut asked): Query<Asked>,
+) -> Answer<DeviceList> {
     let limit = page_size(asked.limit, 100)?;
     let after = asked.after.take();
-    let page = host
-        .devices(&by, &asked.into(), after.as_deref(), limit)
+    let page = devices
+        .list(&by, &asked.into(), after.as_deref(), limit)
         .await?;
     let devices = page.devices.into_iter().map(DeviceView::from).collect();
     Ok(Json(DeviceList {
@@ -110,10 +115,14 @@ async fn devices(By(by): By, host: Host, Query(mut asked): Query<Asked>) -> Answ
     params(Asked),
     responses((status = 200, body = FleetSummary)),
 )]
-async fn summary(By(by): By, host: Host, Query(asked): Query<Asked>) -> Answer<FleetSummary> {
+async fn summary(
+    By(by): By,
+    devices: DevicesState,
+    Query(asked): Query<Asked>,
+) -> Answer<FleetSummary> {
     // A summary has no pages, and what says so wrongly is refused as it is for a list.
     page_size(asked.limit, 1)?;
-    Ok(Json(host.summary(&by, &asked.into()).await?))
+    Ok(Json(devices.summary(&by, &asked.into()).await?))
 }
 
 /// The groups that have devices.
@@ -123,6 +132,6 @@ async fn summary(By(by): By, host: Host, Query(asked): Query<Asked>) -> Answer<F
     tag = DEVICES,
     responses((status = 200, body = Vec<Group>)),
 )]
-async fn groups(By(by): By, host: Host) -> Answer<Vec<Group>> {
-    Ok(Json(host.groups(&by).await?))
+async fn groups(By(by): By, devices: DevicesState) -> Answer<Vec<Group>> {
+    Ok(Json(devices.groups(&by).await?))
 }

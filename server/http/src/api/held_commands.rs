@@ -1,24 +1,25 @@
 //! The commands from before a restore of the store: held until an admin releases or cancels them.
 
+use super::components::Components;
 use super::{auth::By, parts::Path, problem::ApiError, tags::HOST};
 use axum::{Json, extract::State};
 use mdm_contract::{
     time::{self, Timestamp},
     words::CommandId,
 };
-use mdm_server_core::{service::Service, store::RestoreState};
+use mdm_server_core::{restores::Restores, store::RestoreState};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-type Host = State<Arc<Service>>;
+type RestoresState = State<Arc<Restores>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 
 /// How many held commands are named.
 const MOST: u32 = 500;
 
-pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+pub(super) fn router() -> OpenApiRouter<Components> {
     OpenApiRouter::new()
         .routes(routes!(held_commands))
         .routes(routes!(decide_held_commands))
@@ -77,8 +78,8 @@ impl HeldCommands {
     tag = HOST,
     responses((status = 200, body = HeldCommands)),
 )]
-async fn held_commands(By(by): By, host: Host) -> Answer<HeldCommands> {
-    let (state, commands) = host.held_commands(&by, MOST).await?;
+async fn held_commands(By(by): By, restores: RestoresState) -> Answer<HeldCommands> {
+    let (state, commands) = restores.held(&by, MOST).await?;
     Ok(Json(HeldCommands::new(state, commands)))
 }
 
@@ -94,12 +95,12 @@ async fn held_commands(By(by): By, host: Host) -> Answer<HeldCommands> {
 )]
 async fn decide_held_commands(
     By(by): By,
-    host: Host,
+    restores: RestoresState,
     Path(decision): Path<HeldDecision>,
 ) -> Answer<HeldCommands> {
     let state = match decision {
-        HeldDecision::Release => host.release_held(&by).await?,
-        HeldDecision::Cancel => host.cancel_held(&by).await?,
+        HeldDecision::Release => restores.release(&by).await?,
+        HeldDecision::Cancel => restores.cancel(&by).await?,
     };
     Ok(Json(HeldCommands::new(state, Vec::new())))
 }

@@ -3,6 +3,7 @@
 use super::{
     auth::{Bearer, By, Needs},
     body,
+    components::Components,
     problem::ApiError,
 };
 use axum::{
@@ -15,9 +16,7 @@ use axum::{
 use mdm_server_core::{
     access::Permission,
     idempotency::{IdempotencyKey, KeyOrigin},
-    service::Service,
 };
-use std::sync::Arc;
 
 /// The header with the key.
 pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -43,10 +42,10 @@ pub(super) async fn identify(request: Request, next: Next) -> Response {
     }
     let (mut parts, body) = request.into_parts();
     let extensions = &parts.extensions;
-    let (Some(Needs::Permission(permission)), Some(path), Some(service)) = (
+    let (Some(Needs::Permission(permission)), Some(path), Some(components)) = (
         extensions.get().copied(),
         extensions.get::<MatchedPath>().cloned(),
-        extensions.get::<Arc<Service>>().cloned(),
+        extensions.get::<Components>().cloned(),
     ) else {
         return next.run(Request::from_parts(parts, body)).await;
     };
@@ -57,7 +56,7 @@ pub(super) async fn identify(request: Request, next: Next) -> Response {
     if !takes_key(parts.method == Method::POST, path.as_str(), permission) {
         return next.run(Request::from_parts(parts, body)).await;
     }
-    let (key, body) = match read(&service, &mut parts, path.as_str(), body).await {
+    let (key, body) = match read(&components, &mut parts, path.as_str(), body).await {
         Ok(read) => read,
         Err(error) => return error.into_response(),
     };
@@ -72,19 +71,22 @@ pub(super) async fn identify(request: Request, next: Next) -> Response {
 
 /// The key of a request, and its body, which was read for that.
 async fn read(
-    service: &Arc<Service>,
+    components: &Components,
     parts: &mut Parts,
     path: &str,
     body: Body,
 ) -> Result<(IdempotencyKey, Body), ApiError> {
     let key = key(&parts.headers)?;
-    let By(by) = By::from_request_parts(parts, service).await?;
-    let Bearer(token) = Bearer::from_request_parts(parts, service).await?;
+    let By(by) = By::from_request_parts(parts, components).await?;
+    let Bearer(token) = Bearer::from_request_parts(parts, components).await?;
     let body = body::read(Request::from_parts(parts.clone(), body), &()).await?;
     let line = format!("{} {path} {}\n", parts.method, parts.uri);
     // Another token of the same name may have other permissions: it gets no response of this one.
     let request: [&[u8]; 3] = [&token, line.as_bytes(), &body];
-    let key = service.idempotency_key(&by.actor, key, &request, KeyOrigin::Header);
+    let key = components
+        .0
+        .responses
+        .key(&by.actor, key, &request, KeyOrigin::Header);
     Ok((key, Body::from(body)))
 }
 

@@ -10,7 +10,7 @@ use axum::{
         request::Parts,
     },
 };
-use mdm_server_core::service::AsSeen;
+use mdm_server_core::precondition::Precondition;
 use std::convert::Infallible;
 use utoipa::{
     IntoParams,
@@ -33,8 +33,8 @@ pub(super) struct IfMatch(Option<Vec<String>>);
 
 impl IfMatch {
     /// This device, as the caller has seen it.
-    pub(super) fn of<'a>(&'a self, device: &'a str) -> AsSeen<'a> {
-        AsSeen::new(device, self.0.as_deref())
+    pub(super) fn of<'a>(&'a self, device: &'a str) -> Precondition<'a> {
+        Precondition::new(device, self.0.as_deref())
     }
 }
 

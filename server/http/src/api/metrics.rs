@@ -2,6 +2,7 @@
 
 use super::{
     auth::{Bearer, By},
+    components::Components,
     problem::{ApiError, Reason},
     tags::HOST,
 };
@@ -12,8 +13,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mdm_server_core::{
+    error::ServerError,
+    health::Health,
     metrics::{CONTENT_TYPE, Caller, Metrics},
-    service::{Service, ServiceError},
     token::TokenDigest,
 };
 use std::{sync::Arc, time::Instant};
@@ -22,20 +24,20 @@ use std::{sync::Arc, time::Instant};
 #[derive(Clone, Copy)]
 pub(super) struct Reader(pub(super) Option<TokenDigest>);
 
-impl FromRequestParts<Arc<Service>> for Reader {
+impl FromRequestParts<Components> for Reader {
     type Rejection = ApiError;
 
     async fn from_request_parts(
         parts: &mut Parts,
-        service: &Arc<Service>,
+        components: &Components,
     ) -> Result<Self, ApiError> {
-        let Bearer(token) = Bearer::from_request_parts(parts, service).await?;
+        let Bearer(token) = Bearer::from_request_parts(parts, components).await?;
         match parts.extensions.get::<Self>() {
             Some(Self(Some(reader))) if *reader == token => {}
             _ => {
-                let By(by) = By::from_request_parts(parts, service).await?;
+                let By(by) = By::from_request_parts(parts, components).await?;
                 // They tell of all devices.
-                by.check_all().map_err(ServiceError::from)?;
+                by.check_all().map_err(ServerError::from)?;
             }
         }
         Ok(Self(Some(token)))
@@ -55,9 +57,9 @@ impl FromRequestParts<Arc<Service>> for Reader {
 )]
 pub(super) async fn read(
     _: Reader,
-    State(host): State<Arc<Service>>,
+    State(health): State<Arc<Health>>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let text = host.metrics_text().await?;
+    let text = health.metrics_text().await?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
 }
 

@@ -1,5 +1,5 @@
 //! The HTTP interface: what admins' programs and agents call. It turns requests into use cases of the
-//! [`Service`] and their results into JSON, and knows nothing else.
+//! [`Server`] and their results into JSON, and knows nothing else.
 
 mod admin;
 mod agent;
@@ -11,6 +11,7 @@ mod bulks;
 mod carry_out;
 pub mod certificate;
 mod client_address;
+mod components;
 pub mod connections;
 pub mod document;
 mod fleet;
@@ -49,8 +50,9 @@ pub use rate::{Peer, Rates};
 use axum::{Extension, Router, middleware, routing::post};
 use body::BodyTime;
 use carry_out::carry_out;
+use components::Components;
 use mdm_agent_protocol::sync::{ENROLL_PATH, KEYS_PATH, SUCCESSION_PATH, SYNC_PATH};
-use mdm_server_core::{service::Service, token::TokenDigest};
+use mdm_server_core::{server::Server, token::TokenDigest};
 use rate::{Entrance, Meter};
 use std::{sync::Arc, time::Duration};
 
@@ -68,34 +70,38 @@ pub struct Terms {
 
 /// All routes, and the pages of the dashboard under the same limits. Whoever serves them adds the [`Peer`] of the
 /// connection to each request: the calls of an address are counted by it.
-pub fn router(service: Arc<Service>, terms: Terms, pages: Router) -> Router {
-    let metrics = Arc::clone(service.metrics());
+pub fn router(server: Arc<Server>, terms: Terms, pages: Router) -> Router {
+    let metrics = Arc::clone(server.health.metrics());
     let body_time = BodyTime {
         time: terms.body_time,
         too_slow: metrics.http.limit("body-time"),
     };
     let entrance = Entrance {
-        meter: Arc::new(Meter::new(terms.rates, &service)),
+        meter: Arc::new(Meter::new(terms.rates, &server)),
         body_time,
         proxies: Arc::new(terms.trusted_proxies),
-        is_secure: service.public_url().is_some_and(|url| url.is_secure()),
+        is_secure: server
+            .identity
+            .public_url()
+            .is_some_and(|url| url.is_secure()),
     };
+    let components = Components(Arc::clone(&server));
     let agents = Router::new()
         .route(ENROLL_PATH, post(agent::enroll))
         .route(SYNC_PATH, post(agent::sync))
         .route(KEYS_PATH, post(agent::rotate_keys))
         .route(SUCCESSION_PATH, post(agent::succeed))
         .layer(middleware::from_fn_with_state(
-            Arc::clone(&service),
+            Arc::clone(&server.agents),
             signed::sign_answers,
         ));
     Router::from(routes::routes().merge(document::router()))
-        .layer(Extension(Arc::clone(&service)))
+        .layer(Extension(components.clone()))
         .layer(Extension(metrics::Reader(terms.metrics_reader)))
         .merge(agents)
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
-        .with_state(service)
+        .with_state(components)
         .merge(pages.layer(middleware::from_fn(carry_out)))
         // Each layer takes memory for as long as a call waits, so there are few.
         .layer(middleware::from_fn_with_state(entrance, rate::limit))

@@ -9,7 +9,7 @@ use mdm_password_host::{Canary, CanaryTerms, Deployment, HealthReport};
 use mdm_server_core::{
     access::{Permission, Reach, Role},
     audit::AuditEntry,
-    service::Invitation,
+    identity::Invitation,
     store::{
         ApiToken, Bulk, BulkAnswer, BulkProgress, BulkState, BulkTerms, NoCommand, Snapshot,
         StatusWord, User,

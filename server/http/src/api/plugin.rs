@@ -2,6 +2,7 @@
 
 use super::{
     auth::By,
+    components::Components,
     guard::require,
     model::{PluginView, PluginsView, TrialView},
     problem::ApiError,
@@ -15,7 +16,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use mdm_password_host::ShadowReport;
-use mdm_server_core::{access::Permission, service::Service, store::PluginFile};
+use mdm_server_core::{access::Permission, plugins::Plugins, store::PluginFile};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -34,10 +35,10 @@ const MOST_HISTORY: u32 = 20;
 #[schema(value_type = String, format = Binary)]
 struct PluginBytes(#[expect(dead_code, reason = "the document alone reads it")] Vec<u8>);
 
-type Host = State<Arc<Service>>;
+type PluginsState = State<Arc<Plugins>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 
-pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+pub(super) fn router() -> OpenApiRouter<Components> {
     let seen = OpenApiRouter::new()
         .routes(routes!(show))
         .routes(routes!(shadow));
@@ -58,8 +59,8 @@ pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
     operation_id = "plugin",
     responses((status = 200, body = PluginsView)),
 )]
-async fn show(_: By, host: Host) -> Answer<PluginsView> {
-    view(&host).await
+async fn show(_: By, plugins: PluginsState) -> Answer<PluginsView> {
+    view(&plugins).await
 }
 
 /// Puts a plugin in the place of the active one.
@@ -73,12 +74,12 @@ async fn show(_: By, host: Host) -> Answer<PluginsView> {
 )]
 async fn use_plugin(
     By(by): By,
-    host: Host,
+    plugins: PluginsState,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Answer<PluginsView> {
-    host.use_plugin(&by, file(&headers, &bytes)?).await?;
-    view(&host).await
+    plugins.use_plugin(&by, file(&headers, &bytes)?).await?;
+    view(&plugins).await
 }
 
 /// Puts the plugin back that the host starts with.
@@ -89,9 +90,9 @@ async fn use_plugin(
     operation_id = "use_default_plugin",
     responses((status = 200, body = PluginsView)),
 )]
-async fn use_default(By(by): By, host: Host) -> Answer<PluginsView> {
-    host.use_default_plugin(&by).await?;
-    view(&host).await
+async fn use_default(By(by): By, plugins: PluginsState) -> Answer<PluginsView> {
+    plugins.use_default(&by).await?;
+    view(&plugins).await
 }
 
 /// Puts the plugin before the active one back.
@@ -102,9 +103,9 @@ async fn use_default(By(by): By, host: Host) -> Answer<PluginsView> {
     operation_id = "roll_back_plugin",
     responses((status = 200, body = PluginsView)),
 )]
-async fn roll_back(By(by): By, host: Host) -> Answer<PluginsView> {
-    host.roll_back_plugin(&by).await?;
-    view(&host).await
+async fn roll_back(By(by): By, plugins: PluginsState) -> Answer<PluginsView> {
+    plugins.roll_back(&by).await?;
+    view(&plugins).await
 }
 
 /// How the candidate in the shadow does.
@@ -114,8 +115,8 @@ async fn roll_back(By(by): By, host: Host) -> Answer<PluginsView> {
     tag = PLUGINS,
     responses((status = 200, body = ShadowReport)),
 )]
-async fn shadow(_: By, host: Host) -> Answer<ShadowReport> {
-    Ok(Json(host.shadow()?))
+async fn shadow(_: By, plugins: PluginsState) -> Answer<ShadowReport> {
+    Ok(Json(plugins.shadow()?))
 }
 
 /// Tries a candidate in the shadow of the active plugin.
@@ -131,11 +132,13 @@ async fn shadow(_: By, host: Host) -> Answer<ShadowReport> {
 )]
 async fn start_shadow(
     By(by): By,
-    host: Host,
+    plugins: PluginsState,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Answer<ShadowReport> {
-    Ok(Json(host.start_shadow(&by, file(&headers, &bytes)?).await?))
+    Ok(Json(
+        plugins.start_shadow(&by, file(&headers, &bytes)?).await?,
+    ))
 }
 
 /// Ends the trial in the shadow.
@@ -145,8 +148,8 @@ async fn start_shadow(
     tag = PLUGINS,
     responses((status = 200, body = ShadowReport)),
 )]
-async fn stop_shadow(By(by): By, host: Host) -> Answer<ShadowReport> {
-    Ok(Json(host.stop_shadow(&by)?))
+async fn stop_shadow(By(by): By, plugins: PluginsState) -> Answer<ShadowReport> {
+    Ok(Json(plugins.stop_shadow(&by)?))
 }
 
 /// The file of a plugin, with the signature that came along.
@@ -169,12 +172,12 @@ fn file(headers: &HeaderMap, bytes: &Bytes) -> Result<PluginFile, ApiError> {
     })
 }
 
-async fn view(host: &Service) -> Answer<PluginsView> {
-    let (places, trial, terms) = host.plugins();
+async fn view(plugins: &Plugins) -> Answer<PluginsView> {
+    let (places, trial, terms) = plugins.deployments();
     Ok(Json(PluginsView {
         active: PluginView::from(&places.active),
         previous: places.previous.as_ref().map(PluginView::from),
         trial: trial.map(|trial| TrialView { trial, terms }),
-        history: host.plugin_audit(MOST_HISTORY).await?,
+        history: plugins.history(MOST_HISTORY).await?,
     }))
 }

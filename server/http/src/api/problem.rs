@@ -7,7 +7,7 @@ use axum::{
 };
 use mdm_agent_protocol::sync::Problem;
 use mdm_contract::decisions::Refusal;
-use mdm_server_core::{bounds::OutOfBounds, service::ServiceError, store::StoreError};
+use mdm_server_core::{bounds::OutOfBounds, error::ServerError, store::StoreError};
 
 /// What an error is sent as.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
@@ -40,84 +40,84 @@ impl ApiError {
 
 impl From<OutOfBounds> for ApiError {
     fn from(error: OutOfBounds) -> Self {
-        ServiceError::from(error).into()
+        ServerError::from(error).into()
     }
 }
 
-impl From<ServiceError> for ApiError {
-    fn from(error: ServiceError) -> Self {
+impl From<ServerError> for ApiError {
+    fn from(error: ServerError) -> Self {
         let status = match &error {
-            ServiceError::UnknownDevice(_)
-            | ServiceError::UnknownUser(_)
-            | ServiceError::UnknownToken(_)
-            | ServiceError::UnknownCommand { .. }
-            | ServiceError::UnknownGroup(_)
-            | ServiceError::UnknownBulk(_)
-            | ServiceError::UnknownWebhook(_)
-            | ServiceError::BadInvitation
-            | ServiceError::NoShadow => StatusCode::NOT_FOUND,
-            ServiceError::Forbidden(_) => StatusCode::FORBIDDEN,
-            ServiceError::DeviceChanged(_) => StatusCode::PRECONDITION_FAILED,
-            ServiceError::FormSentBefore { .. }
-            | ServiceError::NameTaken(_)
-            | ServiceError::TooManyWebhooks(_)
-            | ServiceError::LastAdmin(_)
-            | ServiceError::Revoked(_)
-            | ServiceError::BulkState { .. }
-            | ServiceError::BusyChecking
-            | ServiceError::NothingToRollBack
-            | ServiceError::Store(
+            ServerError::UnknownDevice(_)
+            | ServerError::UnknownUser(_)
+            | ServerError::UnknownToken(_)
+            | ServerError::UnknownCommand { .. }
+            | ServerError::UnknownGroup(_)
+            | ServerError::UnknownBulk(_)
+            | ServerError::UnknownWebhook(_)
+            | ServerError::BadInvitation
+            | ServerError::NoShadow => StatusCode::NOT_FOUND,
+            ServerError::Forbidden(_) => StatusCode::FORBIDDEN,
+            ServerError::DeviceChanged(_) => StatusCode::PRECONDITION_FAILED,
+            ServerError::FormSentBefore { .. }
+            | ServerError::NameTaken(_)
+            | ServerError::TooManyWebhooks(_)
+            | ServerError::LastAdmin(_)
+            | ServerError::Revoked(_)
+            | ServerError::BulkState { .. }
+            | ServerError::BusyChecking
+            | ServerError::NothingToRollBack
+            | ServerError::Store(
                 StoreError::Conflict
                 | StoreError::BulkOver
                 | StoreError::BulkAnswered
                 | StoreError::IdempotencyKeyTaken
                 | StoreError::CommandPending(_),
             ) => StatusCode::CONFLICT,
-            ServiceError::KeyReused(_)
-            | ServiceError::BadName(_)
-            | ServiceError::BadPassword(_)
-            | ServiceError::BadReason(_)
-            | ServiceError::NotProven
-            | ServiceError::BadRequest(_)
-            | ServiceError::GroupChanged(_)
-            | ServiceError::NoDestination(_)
-            | ServiceError::NoPlugin(_)
-            | ServiceError::DoesNotConform { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            ServiceError::BadEnrollmentToken
-            | ServiceError::UnknownAgent
-            | ServiceError::NotSigned(_)
-            | ServiceError::NotFresh { .. }
-            | ServiceError::KeysRotated(_)
-            | ServiceError::Replayed => StatusCode::UNAUTHORIZED,
-            ServiceError::Refused(Refusal::PasswordRefused(_) | Refusal::BadValidity) => {
+            ServerError::KeyReused(_)
+            | ServerError::BadName(_)
+            | ServerError::BadPassword(_)
+            | ServerError::BadReason(_)
+            | ServerError::NotProven
+            | ServerError::BadRequest(_)
+            | ServerError::GroupChanged(_)
+            | ServerError::NoDestination(_)
+            | ServerError::NoPlugin(_)
+            | ServerError::DoesNotConform { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            ServerError::BadEnrollmentToken
+            | ServerError::UnknownAgent
+            | ServerError::NotSigned(_)
+            | ServerError::NotFresh { .. }
+            | ServerError::KeysRotated(_)
+            | ServerError::Replayed => StatusCode::UNAUTHORIZED,
+            ServerError::Refused(Refusal::PasswordRefused(_) | Refusal::BadValidity) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            ServiceError::Refused(_) => StatusCode::CONFLICT,
-            ServiceError::TooManyGuesses
-            | ServiceError::TooManyUnknownReports(_)
-            | ServiceError::TooManyRotations(_) => StatusCode::TOO_MANY_REQUESTS,
-            ServiceError::BusySigningIn
-            | ServiceError::Plugin(_)
-            | ServiceError::Store(
+            ServerError::Refused(_) => StatusCode::CONFLICT,
+            ServerError::TooManyGuesses
+            | ServerError::TooManyUnknownReports(_)
+            | ServerError::TooManyRotations(_) => StatusCode::TOO_MANY_REQUESTS,
+            ServerError::BusySigningIn
+            | ServerError::Plugin(_)
+            | ServerError::Store(
                 StoreError::Busy(_)
                 | StoreError::NotLeader
                 | StoreError::Newer { .. }
                 | StoreError::OtherSchema(_)
                 | StoreError::Failed(_),
             ) => StatusCode::SERVICE_UNAVAILABLE,
-            ServiceError::Credentials(_)
-            | ServiceError::WebhookSecret(_)
-            | ServiceError::NotSealed
-            | ServiceError::Sealing(_)
-            | ServiceError::Sealed(_)
-            | ServiceError::StoredResponse(_)
-            | ServiceError::NoRandom(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            ServerError::Credentials(_)
+            | ServerError::WebhookSecret(_)
+            | ServerError::NotSealed
+            | ServerError::Sealing(_)
+            | ServerError::Sealed(_)
+            | ServerError::StoredResponse(_)
+            | ServerError::NoRandom(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut api_error = Self::new(status, error.kind(), error.in_public());
         match error {
-            ServiceError::NotFresh { sign_at, .. } => api_error.0.host_time = Some(sign_at),
-            ServiceError::UnknownCommand { command, .. } => api_error.0.command = Some(command),
-            ServiceError::Refused(refusal) => {
+            ServerError::NotFresh { sign_at, .. } => api_error.0.host_time = Some(sign_at),
+            ServerError::UnknownCommand { command, .. } => api_error.0.command = Some(command),
+            ServerError::Refused(refusal) => {
                 api_error.0.command = match &refusal {
                     Refusal::Conflict(id) | Refusal::NotPending(id) | Refusal::NotExpired(id) => {
                         Some(id.clone())

@@ -16,7 +16,7 @@ use axum::{
 use governor::Quota;
 use mdm_server_core::{
     limiter::{Limiter, network},
-    service::Service,
+    server::Server,
 };
 use prometheus_client::metrics::counter::Counter;
 use std::{
@@ -59,17 +59,17 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(rates: Rates, host: &Service) -> Self {
+    pub(super) fn new(rates: Rates, server: &Server) -> Self {
         let limit = |name, rate: NonZeroU32| {
             let quota = Quota::per_second(rate).allow_burst(rate.saturating_mul(AT_ONCE));
             let limit = Arc::new(Limiter::new(name, quota));
-            host.share_limit(&limit);
+            server.cluster.share_limit(&limit);
             limit
         };
         let addresses = limit("address", rates.address);
         let most = addresses.burst();
         let policy = HeaderValue::from_str(&format!("\"address\";q={most};w={AT_ONCE}"));
-        let metrics = &host.metrics().http;
+        let metrics = &server.health.metrics().http;
         Self {
             addresses,
             policy: policy.unwrap_or(HeaderValue::from_static("\"address\"")),

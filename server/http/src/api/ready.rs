@@ -7,7 +7,7 @@ use super::{
 };
 use axum::{Json, extract::State};
 use mdm_agent_protocol::sync::Problem;
-use mdm_server_core::service::{Readiness, Service};
+use mdm_server_core::{health::Health, health::Readiness};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -30,8 +30,8 @@ pub(super) struct Ready {
         (status = 503, content_type = PROBLEM_JSON, body = Problem, description = "It can't: `detail` says why."),
     ),
 )]
-pub(super) async fn read(State(host): State<Arc<Service>>) -> Result<Json<Ready>, ApiError> {
-    let Readiness { failures, degraded } = host.readiness().await;
+pub(super) async fn read(State(health): State<Arc<Health>>) -> Result<Json<Ready>, ApiError> {
+    let Readiness { failures, degraded } = health.readiness().await;
     match failures.is_empty() {
         true => Ok(Json(Ready { degraded })),
         false => Err(not_ready(&failures.join("; "))),

@@ -1,16 +1,15 @@
 //! The routes of the API for admins' programs, each with the permission that it requires.
 
 use super::{
-    admin, audit, bulks, carry_out, fleet, guard::require, held_commands, metrics, plugin, ready,
-    users, webhooks,
+    admin, audit, bulks, carry_out, components::Components, fleet, guard::require, held_commands,
+    metrics, plugin, ready, users, webhooks,
 };
 use axum::middleware;
-use mdm_server_core::{access::Permission, service::Service};
-use std::sync::Arc;
+use mdm_server_core::access::Permission;
 use utoipa_axum::router::OpenApiRouter;
 
 /// The routes, with their operations for the document.
-pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
+pub(super) fn routes() -> OpenApiRouter<Components> {
     let seen = OpenApiRouter::new()
         .merge(fleet::router())
         .routes(utoipa_axum::routes!(admin::device))

@@ -2,6 +2,7 @@
 
 use super::{
     body::{self, json},
+    components::Components,
     problem::ApiError,
     rate::Meter,
 };
@@ -23,7 +24,7 @@ use mdm_agent_protocol::{
     sync::RotateKeysRequest,
 };
 use mdm_contract::time;
-use mdm_server_core::service::{AuthenticatedAgent, Service, ServiceError};
+use mdm_server_core::{agents::Agents, agents::AuthenticatedAgent, error::ServerError};
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, OnceLock};
 
@@ -48,11 +49,11 @@ pub(super) struct SignedCall {
     verified: Verified,
 }
 
-impl FromRequest<Arc<Service>> for SignedCall {
+impl FromRequest<Components> for SignedCall {
     type Rejection = ApiError;
 
     /// Nothing is read of the body of a call that doesn't even say that it is signed.
-    async fn from_request(request: Request, service: &Arc<Service>) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, components: &Components) -> Result<Self, ApiError> {
         let headers = headers(request.headers())?;
         Ok(Self {
             method: request.method().clone(),
@@ -64,7 +65,7 @@ impl FromRequest<Arc<Service>> for SignedCall {
                 .get::<Verified>()
                 .cloned()
                 .unwrap_or_default(),
-            body: body::read(request, service).await?,
+            body: body::read(request, components).await?,
         })
     }
 }
@@ -74,16 +75,16 @@ impl SignedCall {
     /// this kind of answer if it succeeds.
     pub(super) async fn by_agent(
         &self,
-        service: &Service,
+        agents: &Agents,
         labels: &[&'static str],
         success: AnswerKind,
     ) -> Result<AuthenticatedAgent, ApiError> {
         self.headers
             .check_labels(labels)
-            .map_err(ServiceError::from)?;
-        let signed = service.verify_agent(&self.request(), &self.headers).await?;
+            .map_err(ServerError::from)?;
+        let signed = agents.verify(&self.request(), &self.headers).await?;
         self.is_verified(success, AGENT, signed.signature());
-        let agent = service.admit_agent(signed).await?;
+        let agent = agents.admit(signed).await?;
         if let Some(meter) = &self.meter {
             meter.device(&agent.device)?;
         }
@@ -93,27 +94,27 @@ impl SignedCall {
     /// The agent that makes this call, by a key that followed on the one that the host knows, and its keys.
     pub(super) async fn by_successor(
         &self,
-        service: &Service,
+        agents: &Agents,
         successions: &[Succession],
     ) -> Result<(AuthenticatedAgent, RotateKeysRequest), ApiError> {
         self.headers
             .check_labels(&[AGENT])
-            .map_err(ServiceError::from)?;
-        let (signed, keys) = service
+            .map_err(ServerError::from)?;
+        let (signed, keys) = agents
             .verify_successor(&self.request(), &self.headers, successions)
             .await?;
         self.is_verified(AnswerKind::KeysChanged, AGENT, signed.signature());
-        Ok((service.admit_agent(signed).await?, keys))
+        Ok((agents.admit(signed).await?, keys))
     }
 
     /// Checks that a device that asks to be taken in has the other half of its key, and has signed just now.
     pub(super) fn by_newcomer(&self, key: &VerifyingKey) -> Result<(), ApiError> {
         self.headers
             .check_labels(&[NEW])
-            .map_err(ServiceError::from)?;
+            .map_err(ServerError::from)?;
         let signed = self.by_new_key(NEW, key)?;
         self.is_verified(AnswerKind::Enrolled, NEW, &signed.signature);
-        Ok(Service::check_enrollment_time(&signed)?)
+        Ok(Agents::check_enrollment_time(&signed)?)
     }
 
     /// Checks that the caller has the other half of a new key of this device.
@@ -126,7 +127,7 @@ impl SignedCall {
                 false => Err(SignatureError::BadParameter("keyid")),
             }
         });
-        Ok(verified.map_err(ServiceError::from)?)
+        Ok(verified.map_err(ServerError::from)?)
     }
 
     /// The answer refers to this signature from now on, whatever it is.
@@ -173,7 +174,7 @@ fn headers(headers: &HeaderMap) -> Result<Headers, ApiError> {
 /// Signs the answer to a call whose signature was verified, and no other: a signature that refers to what was not
 /// verified could be shown to somebody else as the answer to their call.
 pub(super) async fn sign_answers(
-    State(service): State<Arc<Service>>,
+    State(agents): State<Arc<Agents>>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -182,12 +183,12 @@ pub(super) async fn sign_answers(
     let response = next.run(request).await;
     match verified.0.get() {
         // On the heap, so that a call takes no memory for it while it waits.
-        Some(subject) => Box::pin(sign(&service, response, subject)).await,
+        Some(subject) => Box::pin(sign(&agents, response, subject)).await,
         None => response,
     }
 }
 
-async fn sign(service: &Service, response: Response, subject: &Subject) -> Response {
+async fn sign(agents: &Agents, response: Response, subject: &Subject) -> Response {
     let (mut parts, body) = response.into_parts();
     let failed = |error: String| {
         let text = format!("the answer could not be signed: {error}");
@@ -205,7 +206,7 @@ async fn sign(service: &Service, response: Response, subject: &Subject) -> Respo
         label: subject.label,
         request: &subject.signature,
     };
-    let signed = match answer.sign(time::now() / 1000, service.keys().signing_key()) {
+    let signed = match answer.sign(time::now() / 1000, agents.keys().signing_key()) {
         Ok(signed) => signed,
         Err(error) => return failed(error.to_string()),
     };

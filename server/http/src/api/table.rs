@@ -11,7 +11,9 @@ use mdm_contract::{decisions::Status, time};
 use mdm_password_host::password::Password;
 use mdm_server_core::{
     access::Caller,
-    service::{Service, ServiceError, SheetLine},
+    bulks::Bulks,
+    bulks::SheetLine,
+    error::ServerError,
     store::{Bulk, BulkAnswer, StatusWord},
 };
 use mdm_terminal::escape::cell;
@@ -37,11 +39,11 @@ const SHEET: [&str; 6] = ["device", "name", "password", "status", "command", "wh
 const REFUSED: &str = "refused";
 
 /// What became of a bulk on each device.
-pub(crate) fn bulk_report(service: Arc<Service>, by: Caller, bulk: &Bulk) -> Response {
+pub(crate) fn bulk_report(bulks: Arc<Bulks>, by: Caller, bulk: &Bulk) -> Response {
     let pages = stream::try_unfold(Page::First, {
         let id = bulk.id.clone();
         move |page| {
-            let (service, by, id) = (Arc::clone(&service), by.clone(), id.clone());
+            let (bulks, by, id) = (Arc::clone(&bulks), by.clone(), id.clone());
             async move {
                 let after = match page {
                     Page::First => None,
@@ -49,8 +51,8 @@ pub(crate) fn bulk_report(service: Arc<Service>, by: Caller, bulk: &Bulk) -> Res
                     Page::None => return Ok(None),
                 };
                 let is_first = after.is_none();
-                let answers = service
-                    .bulk_answers(&by, &id, false, after.as_deref(), PAGE)
+                let answers = bulks
+                    .answers(&by, &id, false, after.as_deref(), PAGE)
                     .await?;
                 let next = match answers.last() {
                     Some(last) if answers.len() == PAGE as usize => {
@@ -60,7 +62,7 @@ pub(crate) fn bulk_report(service: Arc<Service>, by: Caller, bulk: &Bulk) -> Res
                 };
                 let head = is_first.then_some(REPORT.map(str::to_owned));
                 let rows = head.into_iter().chain(answers.iter().map(report_row));
-                Ok::<_, ServiceError>(Some((written(rows), next)))
+                Ok::<_, ServerError>(Some((written(rows), next)))
             }
         }
     });
@@ -70,7 +72,7 @@ pub(crate) fn bulk_report(service: Arc<Service>, by: Caller, bulk: &Bulk) -> Res
 /// The passwords of a bulk, as they are made.
 pub(crate) fn bulk_sheet(
     bulk: &str,
-    lines: mpsc::Receiver<Result<Vec<SheetLine>, ServiceError>>,
+    lines: mpsc::Receiver<Result<Vec<SheetLine>, ServerError>>,
 ) -> Response {
     let pages = stream::try_unfold((lines, true), |(mut lines, is_first)| async move {
         if is_first {
@@ -160,7 +162,7 @@ fn written<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> Bytes {
 
 fn download(
     name: &str,
-    pages: impl TryStream<Ok = Bytes, Error = ServiceError> + Send + 'static,
+    pages: impl TryStream<Ok = Bytes, Error = ServerError> + Send + 'static,
 ) -> Response {
     let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) else {
         let text = "the table has a name that no header can have";

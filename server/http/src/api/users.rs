@@ -3,6 +3,7 @@
 use super::{
     auth::By,
     body::Body,
+    components::Components,
     model::{ApiTokenView, InvitationView, NewApiTokenView, UserView},
     parts::Path,
     problem::ApiError,
@@ -11,18 +12,18 @@ use super::{
 use axum::{Json, extract::State, http::StatusCode};
 use mdm_server_core::{
     access::{Permission, Reach, Role},
-    service::Service,
+    identity::Identity,
 };
 use serde::Deserialize;
 use std::{collections::BTreeSet, sync::Arc};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-type Host = State<Arc<Service>>;
+type IdentityState = State<Arc<Identity>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
 
-pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+pub(super) fn router() -> OpenApiRouter<Components> {
     OpenApiRouter::new()
         .routes(routes!(users, add_user))
         .routes(routes!(change_user, remove_user))
@@ -89,8 +90,8 @@ struct NewOwner {
     tag = USERS,
     responses((status = 200, body = Vec<UserView>)),
 )]
-async fn users(By(by): By, host: Host) -> Answer<Vec<UserView>> {
-    let users = host.users(&by).await?;
+async fn users(By(by): By, identity: IdentityState) -> Answer<Vec<UserView>> {
+    let users = identity.users(&by).await?;
     Ok(Json(users.into_iter().map(UserView::from).collect()))
 }
 
@@ -102,8 +103,14 @@ async fn users(By(by): By, host: Host) -> Answer<Vec<UserView>> {
     request_body = NewUser,
     responses((status = 201, body = InvitationView)),
 )]
-async fn add_user(By(by): By, host: Host, Body(new): Body<NewUser>) -> Created<InvitationView> {
-    let made = host.add_user(&by, &new.name, new.role, new.groups).await?;
+async fn add_user(
+    By(by): By,
+    identity: IdentityState,
+    Body(new): Body<NewUser>,
+) -> Created<InvitationView> {
+    let made = identity
+        .add_user(&by, &new.name, new.role, new.groups)
+        .await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
@@ -117,12 +124,12 @@ async fn add_user(By(by): By, host: Host, Body(new): Body<NewUser>) -> Created<I
 )]
 async fn change_user(
     By(by): By,
-    host: Host,
+    identity: IdentityState,
     Path(user): Path<String>,
     Body(Task { role, groups }): Body<Task>,
 ) -> Answer<UserView> {
-    host.change_user(&by, &user, role, groups).await?;
-    Ok(Json(host.managed_user(&by, &user).await?.into()))
+    identity.change_user(&by, &user, role, groups).await?;
+    Ok(Json(identity.managed_user(&by, &user).await?.into()))
 }
 
 /// Removes a user, and the tokens that act for them.
@@ -134,10 +141,10 @@ async fn change_user(
 )]
 async fn remove_user(
     By(by): By,
-    host: Host,
+    identity: IdentityState,
     Path(user): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    host.remove_user(&by, &user).await?;
+    identity.remove_user(&by, &user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -148,8 +155,12 @@ async fn remove_user(
     tag = USERS,
     responses((status = 201, body = InvitationView)),
 )]
-async fn invite_again(By(by): By, host: Host, Path(user): Path<String>) -> Created<InvitationView> {
-    let made = host.invite_again(&by, &user).await?;
+async fn invite_again(
+    By(by): By,
+    identity: IdentityState,
+    Path(user): Path<String>,
+) -> Created<InvitationView> {
+    let made = identity.invite_again(&by, &user).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
@@ -160,8 +171,8 @@ async fn invite_again(By(by): By, host: Host, Path(user): Path<String>) -> Creat
     tag = USERS,
     responses((status = 200, body = Vec<ApiTokenView>)),
 )]
-async fn tokens(By(by): By, host: Host) -> Answer<Vec<ApiTokenView>> {
-    let tokens = host.tokens(&by).await?;
+async fn tokens(By(by): By, identity: IdentityState) -> Answer<Vec<ApiTokenView>> {
+    let tokens = identity.tokens(&by).await?;
     Ok(Json(tokens.into_iter().map(ApiTokenView::from).collect()))
 }
 
@@ -177,10 +188,10 @@ async fn tokens(By(by): By, host: Host) -> Answer<Vec<ApiTokenView>> {
 )]
 async fn add_token(
     By(by): By,
-    host: Host,
+    identity: IdentityState,
     Body(new): Body<NewApiToken>,
 ) -> Created<NewApiTokenView> {
-    let token = host
+    let token = identity
         .add_token(&by, &new.name, new.permissions, new.groups, new.valid_for)
         .await?;
     let view = NewApiTokenView {
@@ -201,12 +212,12 @@ async fn add_token(
 )]
 async fn hand_over_token(
     By(by): By,
-    host: Host,
+    identity: IdentityState,
     Path(token): Path<String>,
     Body(NewOwner { owner }): Body<NewOwner>,
 ) -> Answer<ApiTokenView> {
     Ok(Json(
-        host.hand_over_token(&by, &token, &owner).await?.into(),
+        identity.hand_over_token(&by, &token, &owner).await?.into(),
     ))
 }
 
@@ -219,9 +230,9 @@ async fn hand_over_token(
 )]
 async fn remove_token(
     By(by): By,
-    host: Host,
+    identity: IdentityState,
     Path(token): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    host.remove_token(&by, &token).await?;
+    identity.remove_token(&by, &token).await?;
     Ok(StatusCode::NO_CONTENT)
 }

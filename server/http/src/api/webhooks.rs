@@ -1,24 +1,26 @@
 //! Webhooks: who is told of changes.
 
+use super::components::Components;
 use super::{auth::By, body::Body, parts::Path, problem::ApiError, tags::WEBHOOKS};
 use axum::{Json, extract::State, http::StatusCode};
 use mdm_contract::time::{self, Timestamp};
 use mdm_server_core::{
     access::Reach,
     event::EventKind,
-    service::{MadeWebhook, NewWebhook, Service},
     store::{Attempt, AttemptResult, Webhook, WebhookState},
+    webhooks::Webhooks,
+    webhooks::{MadeWebhook, NewWebhook},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-type Host = State<Arc<Service>>;
+type WebhooksState = State<Arc<Webhooks>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
 
-pub(super) fn router() -> OpenApiRouter<Arc<Service>> {
+pub(super) fn router() -> OpenApiRouter<Components> {
     OpenApiRouter::new()
         .routes(routes!(webhooks, add))
         .routes(routes!(webhook, remove))
@@ -149,8 +151,8 @@ pub struct WebhookWithAttempts {
     tag = WEBHOOKS,
     responses((status = 200, body = Vec<WebhookView>)),
 )]
-async fn webhooks(By(by): By, host: Host) -> Answer<Vec<WebhookView>> {
-    let webhooks = host.webhooks(&by).await?;
+async fn webhooks(By(by): By, webhooks: WebhooksState) -> Answer<Vec<WebhookView>> {
+    let webhooks = webhooks.list(&by).await?;
     Ok(Json(webhooks.into_iter().map(WebhookView::from).collect()))
 }
 
@@ -163,10 +165,10 @@ async fn webhooks(By(by): By, host: Host) -> Answer<Vec<WebhookView>> {
 )]
 async fn webhook(
     By(by): By,
-    host: Host,
+    webhooks: WebhooksState,
     Path(webhook): Path<String>,
 ) -> Answer<WebhookWithAttempts> {
-    let (webhook, attempts) = host.webhook(&by, &webhook).await?;
+    let (webhook, attempts) = webhooks.get(&by, &webhook).await?;
     Ok(Json(WebhookWithAttempts {
         webhook: webhook.into(),
         attempts: attempts.into_iter().map(AttemptView::from).collect(),
@@ -182,8 +184,12 @@ async fn webhook(
     request_body = NewWebhook,
     responses((status = 201, body = NewWebhookView)),
 )]
-async fn add(By(by): By, host: Host, Body(new): Body<NewWebhook>) -> Created<NewWebhookView> {
-    let made = host.add_webhook(&by, new).await?;
+async fn add(
+    By(by): By,
+    webhooks: WebhooksState,
+    Body(new): Body<NewWebhook>,
+) -> Created<NewWebhookView> {
+    let made = webhooks.add(&by, new).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
@@ -197,10 +203,10 @@ async fn add(By(by): By, host: Host, Body(new): Body<NewWebhook>) -> Created<New
 )]
 async fn remove(
     By(by): By,
-    host: Host,
+    webhooks: WebhooksState,
     Path(webhook): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    host.remove_webhook(&by, &webhook).await?;
+    webhooks.remove(&by, &webhook).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -212,8 +218,12 @@ async fn remove(
     tag = WEBHOOKS,
     responses((status = 200, body = AttemptView)),
 )]
-async fn test(By(by): By, host: Host, Path(webhook): Path<String>) -> Answer<AttemptView> {
-    Ok(Json(host.test_webhook(&by, &webhook).await?.into()))
+async fn test(
+    By(by): By,
+    webhooks: WebhooksState,
+    Path(webhook): Path<String>,
+) -> Answer<AttemptView> {
+    Ok(Json(webhooks.test(&by, &webhook).await?.into()))
 }
 
 /// Signs with another secret, which is told this once; for a day, with the one before as well.
@@ -226,10 +236,10 @@ async fn test(By(by): By, host: Host, Path(webhook): Path<String>) -> Answer<Att
 )]
 async fn change_secret(
     By(by): By,
-    host: Host,
+    webhooks: WebhooksState,
     Path(webhook): Path<String>,
 ) -> Created<NewWebhookView> {
-    let made = host.change_webhook_secret(&by, &webhook).await?;
+    let made = webhooks.change_secret(&by, &webhook).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
@@ -241,9 +251,13 @@ async fn change_secret(
     tag = WEBHOOKS,
     responses((status = 200, body = WebhookView)),
 )]
-async fn pause(By(by): By, host: Host, Path(webhook): Path<String>) -> Answer<WebhookView> {
-    host.pause_webhook(&by, &webhook).await?;
-    Ok(Json(host.webhook(&by, &webhook).await?.0.into()))
+async fn pause(
+    By(by): By,
+    webhooks: WebhooksState,
+    Path(webhook): Path<String>,
+) -> Answer<WebhookView> {
+    webhooks.pause(&by, &webhook).await?;
+    Ok(Json(webhooks.get(&by, &webhook).await?.0.into()))
 }
 
 /// Delivers what happens from now on.
@@ -254,7 +268,11 @@ async fn pause(By(by): By, host: Host, Path(webhook): Path<String>) -> Answer<We
     tag = WEBHOOKS,
     responses((status = 200, body = WebhookView)),
 )]
-async fn resume(By(by): By, host: Host, Path(webhook): Path<String>) -> Answer<WebhookView> {
-    host.resume_webhook(&by, &webhook).await?;
-    Ok(Json(host.webhook(&by, &webhook).await?.0.into()))
+async fn resume(
+    By(by): By,
+    webhooks: WebhooksState,
+    Path(webhook): Path<String>,
+) -> Answer<WebhookView> {
+    webhooks.resume(&by, &webhook).await?;
+    Ok(Json(webhooks.get(&by, &webhook).await?.0.into()))
 }

@@ -14,7 +14,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use maud::{Markup, PreEscaped, html};
-use mdm_server_core::service::ServiceError;
+use mdm_server_core::error::ServerError;
 use qrcode::{QrCode, render::svg};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -37,7 +37,7 @@ pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, Page
     let setting_up = match signed_in.user.totp {
         Some(_) => None,
         None => {
-            let new = host.service.new_totp(&signed_in.user.name)?;
+            let new = host.server.identity.new_totp(&signed_in.user.name)?;
             Some((BASE64.encode(&new.sealed), new.url))
         }
     };
@@ -55,9 +55,10 @@ pub(super) async fn set_totp(
 ) -> Result<Response, PageError> {
     let name = &signed_in.user.name;
     let sealed = BASE64.decode(&form.sealed).unwrap_or_default();
-    let url = host.service.totp_url(name, &sealed)?;
+    let url = host.server.identity.totp_url(name, &sealed)?;
     let set = host
-        .service
+        .server
+        .identity
         .set_totp(&signed_in.caller, name, sealed, &form.code, form.password)
         .await;
     match set {
@@ -76,7 +77,8 @@ pub(super) async fn clear_totp(
 ) -> Result<Response, PageError> {
     let name = &signed_in.user.name;
     let cleared = host
-        .service
+        .server
+        .identity
         .clear_totp(&signed_in.caller, name, &form.code)
         .await;
     match cleared {
@@ -90,10 +92,10 @@ pub(super) async fn clear_totp(
 }
 
 /// What can be mended in the form, with the status of the page that says so.
-fn refused(error: ServiceError) -> Result<(StatusCode, String), PageError> {
+fn refused(error: ServerError) -> Result<(StatusCode, String), PageError> {
     match error {
-        ServiceError::NotProven => Ok((StatusCode::UNPROCESSABLE_ENTITY, error.to_string())),
-        ServiceError::TooManyGuesses => Ok((StatusCode::TOO_MANY_REQUESTS, error.to_string())),
+        ServerError::NotProven => Ok((StatusCode::UNPROCESSABLE_ENTITY, error.to_string())),
+        ServerError::TooManyGuesses => Ok((StatusCode::TOO_MANY_REQUESTS, error.to_string())),
         error => Err(error.into()),
     }
 }

@@ -53,8 +53,9 @@ pub(super) async fn page(
 ) -> Result<Markup, PageError> {
     let filter = form.query().filter()?;
     let lines = host
-        .service
-        .audit(&signed_in.caller, &filter, form.before.0, PAGE)
+        .server
+        .audit_trail
+        .list(&signed_in.caller, &filter, form.before.0, PAGE)
         .await?;
     Ok(view(&signed_in, &form, &lines))
 }
@@ -64,7 +65,12 @@ pub(super) async fn table(
     host: Host,
     Query(form): Query<Filled>,
 ) -> Result<Response, PageError> {
-    Ok(download(Arc::clone(&host.service), signed_in.caller, &form.query()).await?)
+    Ok(download(
+        Arc::clone(&host.server.audit_trail),
+        signed_in.caller,
+        &form.query(),
+    )
+    .await?)
 }
 
 fn view(signed_in: &SignedIn, form: &Filled, lines: &[AuditLine]) -> Markup {

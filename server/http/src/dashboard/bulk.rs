@@ -33,12 +33,13 @@ pub(super) async fn page(
     host: Host,
     Path(bulk): Path<String>,
 ) -> Result<Markup, PageError> {
-    let service = &host.service;
-    let bulk = service.bulk(&signed_in.caller, &bulk).await?;
-    let progress = service.bulk_progress(&bulk).await?;
-    let failures = service.bulk_failures(&bulk).await?;
-    let failed = service
-        .bulk_answers(&signed_in.caller, &bulk.id, true, None, MOST_FAILURES)
+    let server = &host.server;
+    let bulk = server.bulks.get(&signed_in.caller, &bulk).await?;
+    let progress = server.bulks.progress(&bulk).await?;
+    let failures = server.bulks.failures(&bulk).await?;
+    let failed = server
+        .bulks
+        .answers(&signed_in.caller, &bulk.id, true, None, MOST_FAILURES)
         .await?;
     let title = format!("{} · {}", texts::action(bulk.action), bulk.group);
     let page = Page {
@@ -229,9 +230,9 @@ pub(super) async fn report(
     host: Host,
     Path(bulk): Path<String>,
 ) -> Result<Response, PageError> {
-    let bulk = host.service.bulk(&signed_in.caller, &bulk).await?;
-    let service = Arc::clone(&host.service);
-    Ok(table::bulk_report(service, signed_in.caller, &bulk))
+    let bulk = host.server.bulks.get(&signed_in.caller, &bulk).await?;
+    let bulks = Arc::clone(&host.server.bulks);
+    Ok(table::bulk_report(bulks, signed_in.caller, &bulk))
 }
 
 /// The form as it is sent.
@@ -245,8 +246,9 @@ pub(super) async fn cancel(
     Path(bulk): Path<String>,
     Form(signed_in, form): Form<Cancel>,
 ) -> Result<Redirect, PageError> {
-    host.service
-        .cancel_bulk(&signed_in.caller, &bulk, form.also_commands.is_some())
+    host.server
+        .bulks
+        .cancel(&signed_in.caller, &bulk, form.also_commands.is_some())
         .await?;
     Ok(to(&bulk))
 }
@@ -256,7 +258,7 @@ pub(super) async fn approve(
     Path(bulk): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.service.approve_bulk(&signed_in.caller, &bulk).await?;
+    host.server.bulks.approve(&signed_in.caller, &bulk).await?;
     Ok(to(&bulk))
 }
 
@@ -266,8 +268,9 @@ pub(super) async fn sheet(
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Response, PageError> {
     let lines = host
-        .service
-        .download_bulk_sheet(&signed_in.caller, &bulk)
+        .server
+        .password_exports
+        .download(&signed_in.caller, &bulk)
         .await?;
     Ok(table::bulk_sheet(&bulk, lines))
 }

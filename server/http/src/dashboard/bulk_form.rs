@@ -15,7 +15,7 @@ use axum::{
 };
 use maud::Markup;
 use mdm_contract::words::Action;
-use mdm_server_core::service::{BulkRequest, ServiceError};
+use mdm_server_core::{bulks::BulkRequest, error::ServerError};
 
 pub(super) async fn page(
     signed_in: SignedIn,
@@ -34,8 +34,9 @@ pub(super) async fn outlook(
 ) -> Result<Markup, PageError> {
     let request = form.request(&group, known(&action)?);
     let outlook = host
-        .service
-        .bulk_outlook(&signed_in.caller, &request)
+        .server
+        .bulks
+        .preview(&signed_in.caller, &request)
         .await?;
     Ok(bulk_form_view::outlook(&outlook))
 }
@@ -47,14 +48,14 @@ pub(super) async fn start(
 ) -> Result<Response, PageError> {
     let action = known(&action)?;
     let request = form.request(&group, action);
-    let fault = match host.service.start_bulk(&signed_in.caller, request).await {
+    let fault = match host.server.bulks.start(&signed_in.caller, request).await {
         Ok(made) => return Ok(bulk::to(&made.id).into_response()),
         Err(
-            error @ (ServiceError::Refused(_)
-            | ServiceError::BadReason(_)
-            | ServiceError::BadRequest(_)
-            | ServiceError::GroupChanged(_)
-            | ServiceError::FormSentBefore { .. }),
+            error @ (ServerError::Refused(_)
+            | ServerError::BadReason(_)
+            | ServerError::BadRequest(_)
+            | ServerError::GroupChanged(_)
+            | ServerError::FormSentBefore { .. }),
         ) => error.to_string(),
         Err(error) => return Err(error.into()),
     };
@@ -82,14 +83,15 @@ async fn screen(
         ..form.request(group, action)
     };
     let outlook = host
-        .service
-        .bulk_outlook(&signed_in.caller, &request)
+        .server
+        .bulks
+        .preview(&signed_in.caller, &request)
         .await?;
     let screen = Screen {
         group,
         action,
         outlook: &outlook,
-        rule: host.service.password_rule(),
+        rule: host.server.commands.password_rule(),
         form,
         fault,
     };

@@ -17,7 +17,7 @@ use mdm_contract::{
 };
 use mdm_password_host::password::Password;
 use mdm_server_core::{
-    service::{BulkOutlook, BulkRequest, BulkVerdict},
+    bulks::{BulkOutlook, BulkRequest, BulkVerdict},
     store::BulkTerms,
 };
 use serde::Deserialize;

@@ -20,8 +20,9 @@ pub(super) async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Markup, PageError> {
     let bulks = host
-        .service
-        .bulks(&signed_in.caller, asked.before.as_deref(), PAGE)
+        .server
+        .bulks
+        .list(&signed_in.caller, asked.before.as_deref(), PAGE)
         .await?;
     let next = bulks.last().filter(|_| bulks.len() == PAGE as usize);
     let page = Page {

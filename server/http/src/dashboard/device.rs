@@ -20,20 +20,25 @@ pub(super) async fn page(
     host: Host,
     Path(device): Path<String>,
 ) -> Result<Markup, PageError> {
-    let service = &host.service;
-    let (snapshot, is_online) = service.device(&signed_in.caller, &device).await?;
+    let server = &host.server;
+    let (snapshot, is_online) = server.devices.get(&signed_in.caller, &device).await?;
     // As the form of a reset foretells it when it is opened.
     let request = ResetForm::default().request();
     let shown = DeviceView {
         is_online,
-        status: service
+        status: server
+            .commands
             .status(&signed_in.caller, &device)
             .await
             .map(|(status, _)| status),
-        outlook: service.outlook(&signed_in.caller, &device, request).await,
-        commands: service.history(&signed_in.caller, &device).await?,
-        audit: service
-            .device_audit(&signed_in.caller, &device, MOST_AUDIT)
+        outlook: server
+            .commands
+            .preview(&signed_in.caller, &device, request)
+            .await,
+        commands: server.commands.history(&signed_in.caller, &device).await?,
+        audit: server
+            .audit_trail
+            .of_device(&signed_in.caller, &device, MOST_AUDIT)
             .await?,
         snapshot,
     };
@@ -50,7 +55,8 @@ pub(super) async fn cancel(
     Path(device): Path<String>,
     Form(signed_in, Cancel { command }): Form<Cancel>,
 ) -> Result<Redirect, PageError> {
-    host.service
+    host.server
+        .commands
         .cancel(&signed_in.caller, &device, &command)
         .await?;
     Ok(to(&device))

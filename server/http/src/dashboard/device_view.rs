@@ -15,7 +15,7 @@ use mdm_contract::{
 use mdm_server_core::{
     access::Permission,
     audit::AuditEntry,
-    service::ServiceError,
+    error::ServerError,
     store::{Snapshot, StatusWord},
 };
 
@@ -26,9 +26,9 @@ pub(super) struct DeviceView {
     /// Whether it is in contact.
     pub(super) is_online: bool,
     /// What the plugin says of it.
-    pub(super) status: Result<DeviceStatus, ServiceError>,
+    pub(super) status: Result<DeviceStatus, ServerError>,
     /// What a reset would come to now.
-    pub(super) outlook: Result<DeviceOutlook, ServiceError>,
+    pub(super) outlook: Result<DeviceOutlook, ServerError>,
     /// Its commands.
     pub(super) commands: Vec<Command>,
     /// Its part of the audit trail.

@@ -30,11 +30,12 @@ pub(super) async fn page(
     };
     let shown = DevicesView {
         list: host
-            .service
-            .devices(by, &filter, filled(&asked.after), PAGE)
+            .server
+            .devices
+            .list(by, &filter, filled(&asked.after), PAGE)
             .await?,
-        summary: host.service.summary(by, &whole).await?,
-        groups: host.service.groups(by).await?,
+        summary: host.server.devices.summary(by, &whole).await?,
+        groups: host.server.devices.groups(by).await?,
         asked,
     };
     Ok(devices_view::view(&signed_in, &shown))

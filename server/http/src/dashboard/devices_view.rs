@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use mdm_contract::words::ManagementMode;
 use mdm_server_core::{
     access::Permission,
-    service::DevicePage,
+    devices::DevicePage,
     store::{FleetSummary, Group, Snapshot, StatusWord},
 };
 

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use maud::html;
-use mdm_server_core::service::ServiceError;
+use mdm_server_core::error::ServerError;
 
 /// Why a page can't be shown.
 pub(super) enum PageError {
@@ -19,8 +19,8 @@ pub(super) enum PageError {
     Failed { status: StatusCode, detail: String },
 }
 
-impl From<ServiceError> for PageError {
-    fn from(error: ServiceError) -> Self {
+impl From<ServerError> for PageError {
+    fn from(error: ServerError) -> Self {
         ApiError::from(error).into()
     }
 }

@@ -47,8 +47,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<Dashboard>> for Form<T> {
         if (1..=MAX_KEY_LENGTH).contains(&key.len()) {
             let Caller { actor, .. } = &signed_in.caller;
             let request: [&[u8]; 3] = [path.as_bytes(), b"\n", &bytes];
-            let service = &dashboard.service;
-            let key = service.idempotency_key(actor, key, &request, KeyOrigin::Form);
+            let key = dashboard
+                .server
+                .responses
+                .key(actor, key, &request, KeyOrigin::Form);
             signed_in.caller.idempotency_key = Some(key);
         }
         if bytes.contains(&0) || bytes.windows(3).any(|it| it == b"%00") {

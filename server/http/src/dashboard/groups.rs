@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use mdm_server_core::access::Permission;
 
 pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
-    let groups = host.service.groups(&signed_in.caller).await?;
+    let groups = host.server.devices.groups(&signed_in.caller).await?;
     let page = Page {
         title: "Groups",
         place: "/groups",

@@ -12,7 +12,7 @@ pub(super) async fn release(
     host: Host,
     Form(signed_in, Decision {}): Form<Decision>,
 ) -> Result<Redirect, PageError> {
-    host.service.release_held(&signed_in.caller).await?;
+    host.server.restores.release(&signed_in.caller).await?;
     Ok(Redirect::to("/devices"))
 }
 
@@ -20,6 +20,6 @@ pub(super) async fn cancel(
     host: Host,
     Form(signed_in, Decision {}): Form<Decision>,
 ) -> Result<Redirect, PageError> {
-    host.service.cancel_held(&signed_in.caller).await?;
+    host.server.restores.cancel(&signed_in.caller).await?;
     Ok(Redirect::to("/devices"))
 }

@@ -13,7 +13,7 @@ use axum::{
 };
 use maud::{Markup, html};
 use mdm_password_host::password::Password;
-use mdm_server_core::{service::ServiceError, token};
+use mdm_server_core::{error::ServerError, token};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -25,7 +25,7 @@ struct Filled {
 }
 
 pub(super) async fn page(host: Host, Path(token): Path<String>) -> Result<Markup, PageError> {
-    let user = host.service.invited(token::digest(&token)).await?;
+    let user = host.server.identity.invited(token::digest(&token)).await?;
     Ok(view(&token, &user, None))
 }
 
@@ -35,7 +35,7 @@ pub(super) async fn accept(
     request: Request,
 ) -> Result<Response, PageError> {
     let address = address(request.extensions());
-    let user = host.service.invited(token::digest(&token)).await?;
+    let user = host.server.identity.invited(token::digest(&token)).await?;
     let bytes = body::read(request, &()).await?;
     let form: Filled = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
     let fault = if form.password != form.again {
@@ -43,7 +43,8 @@ pub(super) async fn accept(
     } else {
         let password = Password::new(form.password);
         let accepted = host
-            .service
+            .server
+            .identity
             .accept_invitation(token::digest(&token), password, address)
             .await;
         match accepted {
@@ -52,7 +53,7 @@ pub(super) async fn accept(
                 let to = Redirect::to("/devices");
                 return Ok(([(header::SET_COOKIE, cookie)], to).into_response());
             }
-            Err(error @ ServiceError::BadPassword(_)) => error.to_string(),
+            Err(error @ ServerError::BadPassword(_)) => error.to_string(),
             Err(error) => return Err(error.into()),
         }
     };

@@ -8,7 +8,7 @@ use axum::{
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures_util::stream::{self, Stream};
-use mdm_server_core::service::Watcher;
+use mdm_server_core::notifier::Subscription;
 use serde::Deserialize;
 use std::{convert::Infallible, time::Duration};
 use tokio::time::{sleep, timeout};
@@ -33,7 +33,7 @@ struct Listener {
     host: Host,
     route: Extensions,
     device: Option<String>,
-    watcher: Watcher,
+    watcher: Subscription,
 }
 
 /// A stamp at once, so that a page sees what it has missed, and then one for each change.
@@ -44,10 +44,10 @@ pub(super) async fn stream(
     route: Extensions,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, PageError> {
     if let Some(device) = &look.device {
-        host.service.device(&signed_in.caller, device).await?;
+        host.server.devices.get(&signed_in.caller, device).await?;
     }
     let listener = Listener {
-        watcher: host.service.watch(look.device.as_deref()),
+        watcher: host.server.subscribe(look.device.as_deref()),
         signed_in,
         host,
         route,
@@ -88,7 +88,7 @@ impl Listener {
             return false;
         };
         match &self.device {
-            Some(device) => self.host.service.device(&caller, device).await.is_ok(),
+            Some(device) => self.host.server.devices.get(&caller, device).await.is_ok(),
             None => true,
         }
     }

@@ -1,5 +1,5 @@
 //! The dashboard: pages for admins, made here and complete without a script. A page is HTML from a function; the
-//! script brings it up to date and saves clicks. It knows the [`Service`] and nothing below it.
+//! script brings it up to date and saves clicks. It knows the [`Server`] and nothing below it.
 
 mod account;
 mod assets;
@@ -57,7 +57,7 @@ use axum::{
 };
 use cookies::Cookies;
 use error::PageError;
-use mdm_server_core::{access::Permission, service::Service};
+use mdm_server_core::{access::Permission, server::Server};
 use pages::Pages;
 use state::{Dashboard, Host};
 use std::sync::Arc;
@@ -69,9 +69,9 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// All pages. `is_secure`: admins come by TLS, and their cookies must not go another way.
-pub fn router(service: Arc<Service>, is_secure: bool) -> Router {
+pub fn router(server: Arc<Server>, is_secure: bool) -> Router {
     let dashboard = Dashboard {
-        service,
+        server,
         cookies: Cookies { is_secure },
     };
     let dashboard = Arc::new(dashboard);
@@ -167,7 +167,7 @@ fn all() -> Vec<Pages> {
 
 /// Refuses what comes from other sites. Says to the browser what a page may do, and that nobody keeps it.
 async fn guard(State(dashboard): Host, request: Request, next: Next) -> Response {
-    let public_url = dashboard.service.public_url();
+    let public_url = dashboard.server.identity.public_url();
     let checked = parts::check(request.uri()).map_err(PageError::from);
     let checked =
         checked.and_then(|()| same_origin::check(request.method(), request.headers(), public_url));

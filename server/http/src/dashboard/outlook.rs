@@ -3,13 +3,13 @@
 use super::{frame::sentence, texts::badge};
 use maud::{Markup, html};
 use mdm_contract::decisions::{DeviceOutlook, Note, Remedy, Verdict};
-use mdm_server_core::service::ServiceError;
+use mdm_server_core::error::ServerError;
 
 /// An outlook, or why there is none.
-pub(super) fn view(outlook: &Result<DeviceOutlook, ServiceError>) -> Markup {
+pub(super) fn view(outlook: &Result<DeviceOutlook, ServerError>) -> Markup {
     match outlook {
         Ok(outlook) => told(outlook),
-        Err(error @ ServiceError::Revoked(_)) => html! {
+        Err(error @ ServerError::Revoked(_)) => html! {
             p .verdict { (badge("failed", "⊘", "WOULD BE REFUSED")) " " (sentence(&error.in_public())) }
         },
         Err(error) => html! {
@@ -48,7 +48,7 @@ pub(super) fn what_to_do(remedy: Remedy) -> Markup {
 }
 
 /// Whether an outlook says that the policy will not be enforced after this.
-pub(super) fn overrides_policy(outlook: &Result<DeviceOutlook, ServiceError>) -> bool {
+pub(super) fn overrides_policy(outlook: &Result<DeviceOutlook, ServerError>) -> bool {
     outlook
         .as_ref()
         .is_ok_and(|outlook| outlook.notes.contains(&Note::OverridesPolicy))

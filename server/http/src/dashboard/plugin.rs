@@ -18,7 +18,7 @@ use axum::{
 use maud::{Markup, html};
 use mdm_password_host::{Canary, CanaryTerms, Deployments, HealthReport, Plugin};
 use mdm_server_core::{
-    access::Permission, audit::AuditEntry, service::ServiceError, store::PluginFile,
+    access::Permission, audit::AuditEntry, error::ServerError, store::PluginFile,
 };
 
 /// How many changes the page shows.
@@ -46,8 +46,13 @@ pub(super) async fn use_plugin(
 ) -> Result<Response, PageError> {
     let file = sent(&signed_in, form).await?;
     let used = match file {
-        Some(file) => host.service.use_plugin(&signed_in.caller, file).await,
-        None => Err(ServiceError::BadRequest("choose a file first".into())),
+        Some(file) => {
+            host.server
+                .plugins
+                .use_plugin(&signed_in.caller, file)
+                .await
+        }
+        None => Err(ServerError::BadRequest("choose a file first".into())),
     };
     answer(&host, &signed_in, used).await
 }
@@ -56,7 +61,7 @@ pub(super) async fn use_default(
     host: Host,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Response, PageError> {
-    let used = host.service.use_default_plugin(&signed_in.caller).await;
+    let used = host.server.plugins.use_default(&signed_in.caller).await;
     answer(&host, &signed_in, used).await
 }
 
@@ -64,18 +69,18 @@ pub(super) async fn roll_back(
     host: Host,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Response, PageError> {
-    let rolled_back = host.service.roll_back_plugin(&signed_in.caller).await;
+    let rolled_back = host.server.plugins.roll_back(&signed_in.caller).await;
     answer(&host, &signed_in, rolled_back).await
 }
 
 async fn answer(
     host: &Host,
     signed_in: &SignedIn,
-    done: Result<(), ServiceError>,
+    done: Result<(), ServerError>,
 ) -> Result<Response, PageError> {
     let fault = match done {
         Ok(()) => return Ok(Redirect::to("/plugin").into_response()),
-        Err(ServiceError::Store(error)) => return Err(ServiceError::Store(error).into()),
+        Err(ServerError::Store(error)) => return Err(ServerError::Store(error).into()),
         Err(error) => error.to_string(),
     };
     let again = view(host, signed_in, Some(&fault)).await?;
@@ -113,12 +118,12 @@ async fn sent(signed_in: &SignedIn, mut form: Multipart) -> Result<Option<Plugin
 }
 
 async fn view(host: &Host, signed_in: &SignedIn, fault: Option<&str>) -> Result<Markup, PageError> {
-    let (places, trial, terms) = host.service.plugins();
+    let (places, trial, terms) = host.server.plugins.deployments();
     let shown = Shown {
         places,
         trial,
         terms,
-        changes: host.service.plugin_audit(MOST_CHANGES).await?,
+        changes: host.server.plugins.history(MOST_CHANGES).await?,
     };
     let page = Page {
         title: "Plugin",

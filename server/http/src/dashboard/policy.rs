@@ -16,7 +16,7 @@ use axum::{
 };
 use maud::{Markup, html};
 use mdm_contract::words::{Complexity, Policy, Quality, Requirement};
-use mdm_server_core::service::ServiceError;
+use mdm_server_core::error::ServerError;
 use serde::Deserialize;
 
 /// The form as it is sent: `quality numeric`, `complexity high`, or nothing to clear the policy.
@@ -67,8 +67,9 @@ pub(super) async fn page(
     Path(device): Path<String>,
 ) -> Result<Markup, PageError> {
     let snapshot = host
-        .service
-        .trusted_device(&signed_in.caller, &device)
+        .server
+        .devices
+        .trusted(&signed_in.caller, &device)
         .await?;
     let form = Filled::of(snapshot.device.policy.as_ref());
     screen(&host, &signed_in, &device, &form, None).await
@@ -82,12 +83,13 @@ pub(super) async fn apply(
     let fault = match form.policy() {
         Err(text) => text,
         Ok(policy) => match host
-            .service
+            .server
+            .devices
             .set_policy(&signed_in.caller, &device, policy)
             .await
         {
             Ok(()) => return Ok(device::to(&device).into_response()),
-            Err(ServiceError::BadRequest(text)) => text,
+            Err(ServerError::BadRequest(text)) => text,
             Err(error) => return Err(error.into()),
         },
     };
@@ -103,8 +105,9 @@ async fn screen(
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
     let snapshot = host
-        .service
-        .trusted_device(&signed_in.caller, device)
+        .server
+        .devices
+        .trusted(&signed_in.caller, device)
         .await?;
     let (id, name) = (&snapshot.device.id, &snapshot.name);
     let choice = |kind: &str, word: &str| {

@@ -21,7 +21,11 @@ use mdm_contract::{
     decisions::Terms,
     words::{Action, ResetOptions},
 };
-use mdm_server_core::service::{AsSeen, Request, ServiceError, tag};
+use mdm_server_core::{
+    commands::Request,
+    error::ServerError,
+    precondition::{Precondition, etag},
+};
 use serde::Deserialize;
 use std::slice;
 
@@ -56,22 +60,23 @@ pub(super) async fn remove(
     Path(device): Path<String>,
     Form(signed_in, form): Form<Filled>,
 ) -> Result<Response, PageError> {
-    let seen = AsSeen::new(&device, Some(slice::from_ref(&form.seen)));
+    let seen = Precondition::new(&device, Some(slice::from_ref(&form.seen)));
     let reason = filled(&form.reason).map(str::to_owned);
     let made = host
-        .service
+        .server
+        .commands
         .remove(&signed_in.caller, seen, form.terms(), reason);
     let fault = match made.await {
         Ok(_) => return Ok(device::to(&device).into_response()),
-        Err(ServiceError::DeviceChanged(_)) => {
+        Err(ServerError::DeviceChanged(_)) => {
             "the device has changed since you opened this page: look at the outlook again, and confirm if you \
              still want to"
                 .to_owned()
         }
         Err(
-            error @ (ServiceError::Refused(_)
-            | ServiceError::BadReason(_)
-            | ServiceError::FormSentBefore { .. }),
+            error @ (ServerError::Refused(_)
+            | ServerError::BadReason(_)
+            | ServerError::FormSentBefore { .. }),
         ) => error.to_string(),
         Err(error) => return Err(error.into()),
     };
@@ -87,8 +92,9 @@ async fn screen(
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
     let snapshot = host
-        .service
-        .trusted_device(&signed_in.caller, device)
+        .server
+        .devices
+        .trusted(&signed_in.caller, device)
         .await?;
     let request = Request {
         action: Action::Remove,
@@ -97,8 +103,9 @@ async fn screen(
         terms: form.terms(),
     };
     let told = host
-        .service
-        .outlook(&signed_in.caller, device, request)
+        .server
+        .commands
+        .preview(&signed_in.caller, device, request)
         .await;
     let (id, name) = (&snapshot.device.id, &snapshot.name);
     let page = Page {
@@ -112,7 +119,7 @@ async fn screen(
         @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
         form .card method="post" action={ "/devices/" (id) "/remove" } {
             (form_token(signed_in))
-            input type="hidden" name="seen" value=(tag(&snapshot));
+            input type="hidden" name="seen" value=(etag(&snapshot));
             p {
                 "The password on the device is cleared. The override of the policy ends: an applied policy is "
                 "enforced again, and the user is asked to set a password that meets it."

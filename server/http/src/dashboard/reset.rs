@@ -15,7 +15,11 @@ use axum::{
 };
 use maud::Markup;
 use mdm_contract::decisions::Refusal;
-use mdm_server_core::service::{AsSeen, Request, ServiceError, tag};
+use mdm_server_core::{
+    commands::Request,
+    error::ServerError,
+    precondition::{Precondition, etag},
+};
 use std::slice;
 
 pub(super) async fn page(
@@ -34,8 +38,9 @@ pub(super) async fn outlook(
 ) -> Markup {
     super::outlook::view(
         &host
-            .service
-            .outlook(&signed_in.caller, &device, form.request())
+            .server
+            .commands
+            .preview(&signed_in.caller, &device, form.request())
             .await,
     )
 }
@@ -45,17 +50,21 @@ pub(super) async fn reset(
     Path(device): Path<String>,
     Form(signed_in, form): Form<ResetForm>,
 ) -> Result<Response, PageError> {
-    let seen = AsSeen::new(&device, Some(slice::from_ref(&form.seen)));
+    let seen = Precondition::new(&device, Some(slice::from_ref(&form.seen)));
     let reset = form.reset();
-    let made = host.service.reset(&signed_in.caller, seen, &reset).await;
+    let made = host
+        .server
+        .commands
+        .reset(&signed_in.caller, seen, &reset)
+        .await;
     let faults = match made {
         Ok(_) => return Ok(device::to(&device).into_response()),
-        Err(ServiceError::DeviceChanged(_)) => vec![Fault::Changed],
-        Err(ServiceError::Refused(refusal)) => faults(refusal),
-        Err(error @ ServiceError::BadReason(_)) => {
+        Err(ServerError::DeviceChanged(_)) => vec![Fault::Changed],
+        Err(ServerError::Refused(refusal)) => faults(refusal),
+        Err(error @ ServerError::BadReason(_)) => {
             vec![Fault::Reason(error.to_string())]
         }
-        Err(error @ ServiceError::FormSentBefore { .. }) => vec![Fault::Whole(error.to_string())],
+        Err(error @ ServerError::FormSentBefore { .. }) => vec![Fault::Whole(error.to_string())],
         Err(error) => return Err(error.into()),
     };
     let again = screen(&host, &signed_in, &device, &form, &faults).await?;
@@ -83,16 +92,19 @@ async fn screen(
     form: &ResetForm,
     faults: &[Fault],
 ) -> Result<Markup, PageError> {
-    let service = &host.service;
-    let snapshot = service.trusted_device(&signed_in.caller, device).await?;
+    let server = &host.server;
+    let snapshot = server.devices.trusted(&signed_in.caller, device).await?;
     let request = Request {
         password: None,
         ..form.request()
     };
     let screen = Screen {
-        seen: tag(&snapshot),
-        outlook: service.outlook(&signed_in.caller, device, request).await,
-        rule: service.password_rule(),
+        seen: etag(&snapshot),
+        outlook: server
+            .commands
+            .preview(&signed_in.caller, device, request)
+            .await,
+        rule: server.commands.password_rule(),
         snapshot: &snapshot,
         form,
         faults,

@@ -15,7 +15,8 @@ use mdm_contract::{
 };
 use mdm_password_host::password::Password;
 use mdm_server_core::{
-    service::{Request, Reset, ServiceError},
+    commands::{Request, Reset},
+    error::ServerError,
     store::Snapshot,
 };
 use serde::Deserialize;
@@ -81,7 +82,7 @@ pub(super) struct Screen<'a> {
     /// What the admin sees of the device by this.
     pub(super) seen: String,
     /// What the form would come to.
-    pub(super) outlook: Result<DeviceOutlook, ServiceError>,
+    pub(super) outlook: Result<DeviceOutlook, ServerError>,
     /// What a password has to be like.
     pub(super) rule: &'a PasswordRule,
     /// The device.

@@ -35,10 +35,11 @@ impl SignedIn {
     /// The caller as they are at this moment, for an answer that goes on after its request. None: the session is over,
     /// or the user may not see the route any more.
     pub(super) async fn still(&self, dashboard: &Dashboard, route: &Extensions) -> Option<Caller> {
-        let user = dashboard.service.session_user(self.session).await;
+        let user = dashboard.server.identity.session_user(self.session).await;
         let caller = dashboard
-            .service
-            .user_as_caller(&user.ok()??, self.caller.address);
+            .server
+            .identity
+            .caller(&user.ok()??, self.caller.address);
         admit(&caller, route).ok()?;
         Some(caller)
     }
@@ -71,15 +72,15 @@ impl FromRequestParts<Arc<Dashboard>> for SignedIn {
         let token = dashboard.cookies.token(&parts.headers);
         let token = token.ok_or_else(not_signed_in)?;
         let session = token::digest(&token);
-        let user = dashboard.service.session(session).await?;
+        let user = dashboard.server.identity.session(session).await?;
         let user = user.ok_or_else(not_signed_in)?;
         let address = address(&parts.extensions);
-        let caller = dashboard.service.user_as_caller(&user, address);
+        let caller = dashboard.server.identity.caller(&user, address);
         admit(&caller, &parts.extensions)?;
         Ok(Self {
             user,
             caller,
-            undecided_restore: dashboard.service.undecided_restore(),
+            undecided_restore: dashboard.server.restores.undecided(),
             form_token: form_token(&token),
             session,
         })

@@ -14,7 +14,7 @@ use axum::{
 };
 use maud::{Markup, html};
 use mdm_server_core::{
-    service::{SignIn, SignInError},
+    identity::{SignIn, SignInError},
     token,
 };
 use serde::Deserialize;
@@ -52,7 +52,7 @@ pub(super) async fn sign_in(host: Host, request: Request) -> Result<Response, Pa
         password: form.password.clone(),
         code: filled(&form.code).map(str::to_owned),
     };
-    let token = match host.service.sign_in(sign_in, address).await {
+    let token = match host.server.identity.sign_in(sign_in, address).await {
         Ok(token) => token,
         Err(SignInError::Failed(error)) => return Err(error.into()),
         Err(error) => {
@@ -77,7 +77,7 @@ pub(super) async fn sign_out(
     _: Form<Nothing>,
 ) -> Result<Response, PageError> {
     if let Some(token) = host.cookies.token(&headers) {
-        host.service.sign_out(token::digest(&token)).await?;
+        host.server.identity.sign_out(token::digest(&token)).await?;
     }
     let cookie = host.cookies.close();
     let to = Redirect::to("/sign-in");

@@ -1,12 +1,12 @@
 //! The state of the pages, which each handler gets.
 
 use super::cookies::Cookies;
-use mdm_server_core::service::Service;
+use mdm_server_core::server::Server;
 use std::sync::Arc;
 
 /// What the pages are made from.
 pub(super) struct Dashboard {
-    pub(super) service: Arc<Service>,
+    pub(super) server: Arc<Server>,
     pub(super) cookies: Cookies,
 }
 

@@ -66,7 +66,8 @@ pub(super) async fn add(
     Form(signed_in, form): Form<Filled>,
 ) -> Result<Response, PageError> {
     let made = host
-        .service
+        .server
+        .identity
         .add_token(
             &signed_in.caller,
             form.name.trim(),
@@ -88,7 +89,10 @@ pub(super) async fn remove(
     Path(token): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.service.remove_token(&signed_in.caller, &token).await?;
+    host.server
+        .identity
+        .remove_token(&signed_in.caller, &token)
+        .await?;
     Ok(Redirect::to("/tokens"))
 }
 
@@ -103,7 +107,8 @@ pub(super) async fn hand_over(
     Path(token): Path<String>,
     Form(signed_in, form): Form<NewOwner>,
 ) -> Result<Redirect, PageError> {
-    host.service
+    host.server
+        .identity
         .hand_over_token(&signed_in.caller, &token, form.owner.trim())
         .await?;
     Ok(Redirect::to("/tokens"))
@@ -133,7 +138,7 @@ async fn view(
     form: &Filled,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let tokens = host.service.tokens(&signed_in.caller).await?;
+    let tokens = host.server.identity.tokens(&signed_in.caller).await?;
     let permissions = form.permissions();
     let page = Page {
         title: "Tokens",

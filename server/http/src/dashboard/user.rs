@@ -33,7 +33,11 @@ pub(super) async fn page(
     host: Host,
     Path(name): Path<String>,
 ) -> Result<Markup, PageError> {
-    let user = host.service.managed_user(&signed_in.caller, &name).await?;
+    let user = host
+        .server
+        .identity
+        .managed_user(&signed_in.caller, &name)
+        .await?;
     let form = Filled {
         role: user.role.word().to_owned(),
         devices: Devices::of(&user.reach),
@@ -50,7 +54,8 @@ pub(super) async fn change(
         Err(error) => mdm_contract::word::UnknownWord::to_string(&error),
         Ok(role) => {
             let changed = host
-                .service
+                .server
+                .identity
                 .change_user(&signed_in.caller, &name, role, form.devices.reach())
                 .await;
             match changed {
@@ -68,7 +73,11 @@ pub(super) async fn invite_again(
     Path(name): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Markup, PageError> {
-    let invitation = host.service.invite_again(&signed_in.caller, &name).await?;
+    let invitation = host
+        .server
+        .identity
+        .invite_again(&signed_in.caller, &name)
+        .await?;
     Ok(invited(&signed_in, &invitation))
 }
 
@@ -77,7 +86,10 @@ pub(super) async fn remove(
     Path(name): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.service.remove_user(&signed_in.caller, &name).await?;
+    host.server
+        .identity
+        .remove_user(&signed_in.caller, &name)
+        .await?;
     Ok(Redirect::to("/users"))
 }
 

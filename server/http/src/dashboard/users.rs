@@ -15,10 +15,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use maud::{Markup, html};
-use mdm_server_core::{
-    access::Role,
-    service::{Invitation, ServiceError},
-};
+use mdm_server_core::{access::Role, error::ServerError, identity::Invitation};
 use serde::Deserialize;
 
 /// The form as it is sent.
@@ -47,7 +44,8 @@ pub(super) async fn add(
         Err(error) => mdm_contract::word::UnknownWord::to_string(&error),
         Ok(role) => {
             let made = host
-                .service
+                .server
+                .identity
                 .add_user(
                     &signed_in.caller,
                     form.name.trim(),
@@ -66,14 +64,14 @@ pub(super) async fn add(
 }
 
 /// What can be mended in the form.
-pub(super) fn faults(error: ServiceError) -> Result<String, PageError> {
+pub(super) fn faults(error: ServerError) -> Result<String, PageError> {
     match error {
-        ServiceError::NameTaken(_)
-        | ServiceError::BadName(_)
-        | ServiceError::BadRequest(_)
-        | ServiceError::UnknownUser(_)
-        | ServiceError::Forbidden(_)
-        | ServiceError::LastAdmin(_) => Ok(error.to_string()),
+        ServerError::NameTaken(_)
+        | ServerError::BadName(_)
+        | ServerError::BadRequest(_)
+        | ServerError::UnknownUser(_)
+        | ServerError::Forbidden(_)
+        | ServerError::LastAdmin(_) => Ok(error.to_string()),
         error => Err(error.into()),
     }
 }
@@ -125,7 +123,7 @@ async fn view(
     form: &Filled,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let users = host.service.users(&signed_in.caller).await?;
+    let users = host.server.identity.users(&signed_in.caller).await?;
     let page = Page {
         title: "Users",
         place: "/users",

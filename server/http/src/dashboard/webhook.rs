@@ -20,7 +20,7 @@ pub(super) async fn page(
     host: Host,
     Path(id): Path<String>,
 ) -> Result<Markup, PageError> {
-    let (webhook, attempts) = host.service.webhook(&signed_in.caller, &id).await?;
+    let (webhook, attempts) = host.server.webhooks.get(&signed_in.caller, &id).await?;
     Ok(view(&signed_in, &webhook, &attempts))
 }
 
@@ -29,7 +29,7 @@ pub(super) async fn test(
     Path(id): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.service.test_webhook(&signed_in.caller, &id).await?;
+    host.server.webhooks.test(&signed_in.caller, &id).await?;
     Ok(back(&id))
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn pause(
     Path(id): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.service.pause_webhook(&signed_in.caller, &id).await?;
+    host.server.webhooks.pause(&signed_in.caller, &id).await?;
     Ok(back(&id))
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn resume(
     Path(id): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.service.resume_webhook(&signed_in.caller, &id).await?;
+    host.server.webhooks.resume(&signed_in.caller, &id).await?;
     Ok(back(&id))
 }
 
@@ -57,8 +57,9 @@ pub(super) async fn change_secret(
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Markup, PageError> {
     let made = host
-        .service
-        .change_webhook_secret(&signed_in.caller, &id)
+        .server
+        .webhooks
+        .change_secret(&signed_in.caller, &id)
         .await?;
     Ok(told(&signed_in, &made))
 }
@@ -68,7 +69,7 @@ pub(super) async fn remove(
     Path(id): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.service.remove_webhook(&signed_in.caller, &id).await?;
+    host.server.webhooks.remove(&signed_in.caller, &id).await?;
     Ok(Redirect::to("/webhooks"))
 }
 

@@ -16,9 +16,10 @@ use axum::{
 };
 use maud::{Markup, html};
 use mdm_server_core::{
+    error::ServerError,
     event::EventKind,
-    service::{MadeWebhook, NewWebhook, ServiceError},
     store::{Webhook, WebhookState},
+    webhooks::{MadeWebhook, NewWebhook},
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,12 +55,12 @@ pub(super) async fn add(
         events: form.events(),
         reach: form.devices.reach(),
     };
-    let fault = match host.service.add_webhook(&signed_in.caller, new).await {
+    let fault = match host.server.webhooks.add(&signed_in.caller, new).await {
         Ok(made) => return Ok(told(&signed_in, &made).into_response()),
         Err(
-            error @ (ServiceError::NoDestination(_)
-            | ServiceError::BadRequest(_)
-            | ServiceError::Forbidden(_)),
+            error @ (ServerError::NoDestination(_)
+            | ServerError::BadRequest(_)
+            | ServerError::Forbidden(_)),
         ) => error.to_string(),
         Err(error) => return Err(error.into()),
     };
@@ -112,7 +113,7 @@ async fn view(
     form: &Filled,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let webhooks = host.service.webhooks(&signed_in.caller).await?;
+    let webhooks = host.server.webhooks.list(&signed_in.caller).await?;
     let ticked = form.events();
     let page = Page {
         title: "Webhooks",

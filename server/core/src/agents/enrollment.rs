@@ -1,0 +1,78 @@
+//! Enrollment of devices.
+
+use super::{rates::AgentRates, replay_guard::ReplayGuard};
+use crate::{
+    bounds::check_device_name,
+    device_records::DeviceRecords,
+    error::ServerError,
+    history::History,
+    keys::HostKeys,
+    metrics::Metrics,
+    platform::PasswordHost,
+    store::{NewDevice, Replicas, Store},
+    token::TokenDigest,
+};
+use mdm_agent_protocol::sync::{EnrollRequest, EnrollResponse, LONGEST_VERSION, Told};
+use mdm_contract::time;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// The agents of devices.
+pub struct Agents {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) host: Arc<PasswordHost>,
+    pub(crate) records: DeviceRecords,
+    pub(crate) keys: Arc<HostKeys>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) history: Arc<History>,
+    pub(crate) replicas: Option<Arc<dyn Replicas>>,
+    pub(crate) replay_guard: ReplayGuard,
+    pub(crate) rates: AgentRates,
+    /// Cancelled when the server stops: syncs that wait are answered.
+    pub(crate) closing: CancellationToken,
+}
+
+impl Agents {
+    /// Enrolls a device, and spends the token.
+    pub async fn enroll(
+        &self,
+        token: TokenDigest,
+        request: EnrollRequest,
+    ) -> Result<EnrollResponse, ServerError> {
+        check_device_name(&request.name)?;
+        check(&request.told)?;
+        let device = NewDevice {
+            id: Uuid::now_v7().to_string(),
+            name: request.name,
+            public_key: request.public_key,
+            signing_key: request.signing_key,
+            told: request.told,
+            at: time::now(),
+        };
+        let id = device.id.clone();
+        if !self.store.enroll(token, device).await? {
+            return Err(ServerError::BadEnrollmentToken);
+        }
+        self.metrics.enrollments.inc();
+        self.records.commits.changes.changed(&id);
+        self.records.commits.events.notify_one();
+        tracing::info!(device = id, "a device enrolled");
+        Ok(EnrollResponse {
+            host_key: self.keys.signing_key().verifying_key().clone(),
+            token_key: self.keys.token_key(&id).public_key(),
+            device: id,
+        })
+    }
+}
+
+/// Checks what later requests about the device read.
+pub(super) fn check(told: &Told) -> Result<(), ServerError> {
+    let version = &told.agent_version;
+    match version.len() > LONGEST_VERSION || version.contains('\0') {
+        false => Ok(()),
+        true => Err(ServerError::BadRequest(format!(
+            "an agent's version has {LONGEST_VERSION} bytes at most, and no NUL"
+        ))),
+    }
+}

@@ -1,0 +1,187 @@
+//! Who an agent is: the owner of the key that its device enrolled with, or has changed to since.
+
+use super::{
+    enrollment::Agents,
+    replay_guard::{ReplayError, check_time},
+};
+use crate::{
+    access::Caller,
+    audit::AuditEntry,
+    change::Change,
+    device_records::MAX_ATTEMPTS,
+    error::ServerError,
+    keys::HostKeys,
+    precondition::check_trusted,
+    store::{AgentKey, NotTaken, StoreError},
+};
+use mdm_agent_protocol::{
+    signature::{AGENT, Headers, Request, Signed},
+    signing_key::VerifyingKey,
+    succession::{MOST_SUCCESSIONS, Succession},
+    sync::{RotateKeysRequest, RotateKeysResponse},
+};
+use mdm_contract::time;
+
+/// The agent of a device, known by the key that it has signed a call with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthenticatedAgent {
+    /// Its device.
+    pub device: String,
+    /// What it signs with.
+    pub key: VerifyingKey,
+}
+
+/// A call that the agent of a device has signed, now or long ago.
+pub struct SignedByAgent {
+    signed: Signed,
+    key: AgentKey,
+}
+
+impl SignedByAgent {
+    /// The signature: an answer may refer to it.
+    pub fn signature(&self) -> &[u8] {
+        &self.signed.signature
+    }
+}
+
+impl Agents {
+    /// The keys that the host signs and seals with.
+    pub fn keys(&self) -> &HostKeys {
+        &self.keys
+    }
+
+    /// Checks that the agent of a device has signed this request, whenever that was.
+    pub async fn verify(
+        &self,
+        request: &Request<'_>,
+        headers: &Headers,
+    ) -> Result<SignedByAgent, ServerError> {
+        let signed = Signed::of_request(headers, AGENT)?;
+        let key = self.store.agent_key(&signed.device).await?;
+        let key = key.ok_or(ServerError::UnknownAgent)?;
+        signed.verify(request, headers, &key.key)?;
+        Ok(SignedByAgent { signed, key })
+    }
+
+    /// Checks that the agent of a device has signed this request by a key that followed on the one that the store knows.
+    pub async fn verify_successor(
+        &self,
+        request: &Request<'_>,
+        headers: &Headers,
+        successions: &[Succession],
+    ) -> Result<(SignedByAgent, RotateKeysRequest), ServerError> {
+        let signed = Signed::of_request(headers, AGENT)?;
+        let unknown = || ServerError::UnknownAgent;
+        let known = self.store.agent_key(&signed.device).await?;
+        let known = known.ok_or_else(unknown)?;
+        let latest = &successions[..successions.len().min(MOST_SUCCESSIONS)];
+        let last = match Succession::last(latest, &signed.device, &known.key)? {
+            Some(last) => last,
+            // An answer was lost: the host knows the last key by now.
+            None => latest
+                .last()
+                .filter(|last| last.signing_key == known.key)
+                .ok_or_else(unknown)?,
+        };
+        let key = AgentKey {
+            key: last.signing_key.clone(),
+            is_revoked: known.is_revoked,
+        };
+        signed.verify(request, headers, &key.key)?;
+        let keys = RotateKeysRequest {
+            public_key: last.public_key.clone(),
+            signing_key: last.signing_key.clone(),
+        };
+        Ok((SignedByAgent { signed, key }, keys))
+    }
+
+    /// The agent that has signed a call, if it did so just now, the call was never taken before, and its device is
+    /// trusted. Only the owner of a key can make the host remember anything.
+    pub async fn admit(
+        &self,
+        SignedByAgent { signed, key }: SignedByAgent,
+    ) -> Result<AuthenticatedAgent, ServerError> {
+        let mut taken = self.replay_guard.take(&signed, time::now() / 1000);
+        if let (Ok(()), Some(replicas)) = (taken, &self.replicas) {
+            let Signed {
+                device,
+                nonce,
+                created,
+                ..
+            } = &signed;
+            let shared = replicas.take_signature(device, nonce, *created).await?;
+            taken = shared.map_err(|not_taken| match not_taken {
+                NotTaken::Replayed => ReplayError::Replayed,
+                NotTaken::Forgotten { sign_at } => ReplayError::NotFresh { sign_at },
+            });
+        }
+        match taken {
+            Ok(()) if key.is_revoked => Err(ServerError::Revoked(signed.device)),
+            Ok(()) => Ok(AuthenticatedAgent {
+                device: signed.device,
+                key: key.key,
+            }),
+            Err(ReplayError::NotFresh { sign_at }) => Err(ServerError::NotFresh {
+                created: signed.created,
+                sign_at,
+            }),
+            Err(ReplayError::Replayed) => Err(ServerError::Replayed),
+        }
+    }
+
+    /// The agent that has signed this request, just now.
+    pub async fn authenticate(
+        &self,
+        request: &Request<'_>,
+        headers: &Headers,
+    ) -> Result<AuthenticatedAgent, ServerError> {
+        let signed = self.verify(request, headers).await?;
+        self.admit(signed).await
+    }
+
+    /// Checks that a device that asks to be taken in has signed that just now. Its token counts once, so nothing has to be
+    /// remembered.
+    pub fn check_enrollment_time(signed: &Signed) -> Result<(), ServerError> {
+        check_time(signed.created, time::now() / 1000).map_err(|sign_at| ServerError::NotFresh {
+            created: signed.created,
+            sign_at,
+        })
+    }
+
+    /// From now on, the agent signs with another key, and passwords are sealed to another. A pending command stays
+    /// pending, sealed to the key before. Asked again, it is done already.
+    pub async fn rotate_keys(
+        &self,
+        device: &str,
+        request: RotateKeysRequest,
+    ) -> Result<RotateKeysResponse, ServerError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let snapshot = self.records.snapshot(device).await?;
+            check_trusted(&snapshot)?;
+            let is_done = snapshot.public_key == request.public_key
+                && snapshot.signing_key == request.signing_key;
+            if is_done {
+                return Ok(RotateKeysResponse {});
+            }
+            self.rates.rotation(device)?;
+            let at = time::now();
+            let change = Change::RotateKeys {
+                public_key: request.public_key.clone(),
+                signing_key: request.signing_key.clone(),
+            };
+            let audit = AuditEntry {
+                device: Some(device.to_owned()),
+                ..AuditEntry::new(at, &Caller::agent(), "rotate-keys")
+            };
+            if self
+                .records
+                .commit(&snapshot, at, vec![change], Some(audit.into()))
+                .await?
+            {
+                tracing::info!(device, "the device changed its keys");
+                return Ok(RotateKeysResponse {});
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+}

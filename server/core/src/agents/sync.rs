@@ -1,0 +1,275 @@
+//! Syncs: an agent tells of its device, reports on commands, and gets new ones.
+
+use super::{
+    enrollment::{Agents, check},
+    keys::AuthenticatedAgent,
+};
+use crate::{
+    access::Caller,
+    change::Change,
+    error::ServerError,
+    metrics::Counted,
+    platform::{DeviceRecord, RequestContext},
+    precondition::check_trusted,
+    store::{Delivery, Snapshot},
+    transport::BETWEEN_SYNCS,
+};
+use mdm_agent_protocol::sync::{
+    LONGEST_WAIT, MOST_REPORTS, Report, SealedCommand, SyncRequest, SyncResponse, Told, WakeUpAt,
+};
+use mdm_contract::{
+    decisions::PolicyState,
+    text::storable,
+    time,
+    words::{Failure, Outcome, Policy},
+};
+use mdm_password_host::{DeviceState, PluginError};
+use std::{mem, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep_until};
+use tracing::Instrument as _;
+
+/// A sync that tells nothing new is noted only if the last one is older than this, in milliseconds: a
+/// fleet that has nothing to say writes nothing.
+const NOTED_EVERY: u64 = 30_000;
+
+/// A device, and the commands that wait for it.
+type DeviceWithOutbox = (Snapshot, Vec<Delivery>);
+
+impl Agents {
+    /// Takes what the agent tells and reports, and answers with what is new for its device. If there
+    /// is nothing, waits for it as long as the agent likes.
+    ///
+    /// Every report is taken even if one of them is refused; then that refusal is the answer, and the
+    /// agent syncs again without the report in question.
+    pub async fn sync(
+        self: &Arc<Self>,
+        agent: &AuthenticatedAgent,
+        request: SyncRequest,
+    ) -> Result<SyncResponse, ServerError> {
+        self.metrics.syncs.inc();
+        let device = agent.device.as_str();
+        if let Some(witness) = &request.witness {
+            // On the heap: most syncs show nothing new.
+            Box::pin(self.history.check_witness(witness)).await?;
+        }
+        let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
+        let mut contact = self.records.transport.sync.contact(device, !wait.is_zero());
+        let mut standing = self.standing(agent).await?;
+        let has_news = !request.reports.is_empty() || !is_noted(&request.told, &standing.0);
+        let request = Arc::new(request);
+        if !wait.is_zero() {
+            self.note_contact(device, wait);
+        }
+        if has_news {
+            // What it told is taken to the end even if the agent hangs up meanwhile.
+            let taken = tokio::spawn({
+                let (service, device) = (Arc::clone(self), device.to_owned());
+                let request = Arc::clone(&request);
+                async move { service.take(&device, &request).await }.in_current_span()
+            });
+            taken
+                .await
+                .map_err(|error| PluginError::HostFailed(error.to_string()))??;
+            standing = self.standing(agent).await?;
+        }
+        let deadline = Instant::now() + wait;
+        let closing = &self.closing;
+        let _waiting = Counted::new(&self.metrics.syncs_waiting);
+        loop {
+            // On the heap, so that a sync takes no memory for it while it waits.
+            let response = Box::pin(self.news(standing, &request)).await?;
+            let is_over = Instant::now() >= deadline || closing.is_cancelled();
+            if is_over || is_news(&response, &request) {
+                for command in &response.commands {
+                    tracing::debug_span!("deliver", device, command = command.id)
+                        .in_scope(|| tracing::debug!("delivered to the agent"));
+                }
+                contact.answered();
+                return Ok(response);
+            }
+            tokio::select! {
+                () = contact.news() => {}
+                () = sleep_until(deadline) => {}
+                () = closing.cancelled() => {}
+            }
+            standing = self.standing(agent).await?;
+        }
+    }
+
+    /// Lets other replicas know that the device can be reached. If its agent goes away before, it counts as in contact
+    /// there until then.
+    fn note_contact(self: &Arc<Self>, device: &str, wait: Duration) {
+        let Some(replicas) = self.replicas.clone() else {
+            return;
+        };
+        let until = time::now() + u64::try_from((wait + BETWEEN_SYNCS).as_millis()).unwrap_or(0);
+        let device = device.to_owned();
+        tokio::spawn(async move {
+            if let Err(error) = replicas.note_contact(&device, until).await {
+                tracing::warn!(device, %error, "other replicas don't know that it is in contact");
+            }
+        });
+    }
+
+    /// What the store knows of an agent's device. Errors if the agent has changed its keys since it was authenticated: whoever
+    /// has the earlier ones gets nothing any more.
+    async fn standing(&self, agent: &AuthenticatedAgent) -> Result<DeviceWithOutbox, ServerError> {
+        let device = &agent.device;
+        let unknown = || ServerError::UnknownDevice(device.clone());
+        let standing = self.store.snapshot_with_outbox(device).await?;
+        let standing = standing.ok_or_else(unknown)?;
+        match standing.0.signing_key == agent.key {
+            true => Ok(standing),
+            false => Err(ServerError::KeysRotated(device.clone())),
+        }
+    }
+
+    async fn take(&self, device: &str, request: &SyncRequest) -> Result<(), ServerError> {
+        check(&request.told)?;
+        if request.reports.len() > MOST_REPORTS {
+            return Err(ServerError::BadRequest(format!(
+                "a sync has {MOST_REPORTS} reports at most: hand the others over with the next"
+            )));
+        }
+        self.hear(device, &request.told).await?;
+        let mut refused = None;
+        for report in &request.reports {
+            let Err(error) = self.report(device, report).await else {
+                continue;
+            };
+            let is_unknown = matches!(error, ServerError::UnknownCommand { .. });
+            match is_unknown.then(|| self.rates.unknown_report(device)) {
+                // The others come with the next sync: each of them is looked up in vain, too.
+                Some(Err(too_many)) => return Err(refused.unwrap_or(too_many)),
+                _ => refused = refused.or(Some(error)),
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Notes what the agent told of its device, if that is new.
+    async fn hear(&self, device: &str, told: &Told) -> Result<(), ServerError> {
+        let change = |snapshot: &Snapshot, _| {
+            Ok((!is_noted(told, snapshot)).then(|| Change::Tell(told.clone())))
+        };
+        self.records
+            .change(&Caller::agent(), device, change, None)
+            .await
+    }
+
+    #[tracing::instrument(level = "debug", skip_all, fields(device = device, command = report.command))]
+    async fn report(&self, device: &str, report: &Report) -> Result<(), ServerError> {
+        let outcome = shortened(report.outcome.clone().into());
+        let context = RequestContext {
+            detail: Some(outcome.to_string()),
+            ..RequestContext::new(&Caller::agent())
+        };
+        let command = &report.command;
+        let reported = self
+            .host
+            .report(device, command, outcome.clone(), &context)
+            .await?;
+        let effect = reported.returned;
+        tracing::info!(device, command = report.command, %outcome, %effect, "report");
+        Ok(())
+    }
+
+    fn wake_up_address(&self, device: &str) -> Option<WakeUpAt> {
+        let wake_ups = self.records.transport.wake_ups.as_ref()?;
+        Some(wake_ups.address(device))
+    }
+
+    async fn news(
+        &self,
+        (snapshot, outbox): DeviceWithOutbox,
+        request: &SyncRequest,
+    ) -> Result<SyncResponse, ServerError> {
+        // It may have been revoked while its agent waited.
+        check_trusted(&snapshot)?;
+        let state = DeviceState::from(snapshot);
+        let now = time::now();
+        let is_due = |delivery: &Delivery| delivery.command.expires_at.is_none_or(|end| now < end);
+        // What is held is given back: it comes again if an admin releases it.
+        let is_pending = |id: &String| {
+            let mut pending = outbox.iter().filter(|delivery| !delivery.is_held);
+            pending.any(|delivery| delivery.command.id == *id)
+        };
+        let withdrawn = request
+            .holding
+            .iter()
+            .filter(|id| !is_pending(id))
+            .cloned()
+            .collect();
+        // A plugin that fails here must not hold up what is to be delivered: the agent keeps what it has.
+        let policy = match self.enforced_policy(&state).await {
+            Err(ServerError::Plugin(_)) => request.policy.clone(),
+            policy => policy?,
+        };
+        let commands = outbox
+            .into_iter()
+            .filter(|delivery| !delivery.is_held && is_due(delivery))
+            .filter(|delivery| !request.holding.contains(&delivery.command.id))
+            .filter_map(
+                |Delivery {
+                     command, sealed, ..
+                 }| {
+                    Some(SealedCommand {
+                        id: command.id,
+                        action: command.action,
+                        options: command.options,
+                        expires_at: command.expires_at,
+                        sealed: sealed?,
+                    })
+                },
+            )
+            .collect();
+        Ok(SyncResponse {
+            commands,
+            withdrawn,
+            policy,
+            wake_up: self.wake_up_address(&state.device.id),
+            witness: self.history.witness(),
+        })
+    }
+
+    /// The policy that the device is to enforce: the plugin says whether it is overridden.
+    async fn enforced_policy(
+        &self,
+        state: &DeviceState<DeviceRecord>,
+    ) -> Result<Option<Policy>, ServerError> {
+        let Some(policy) = &state.device.policy else {
+            return Ok(None);
+        };
+        let context = RequestContext::new(&Caller::agent());
+        let policy_state = self.host.policy_override(state, &context).await?;
+        Ok(matches!(policy_state, PolicyState::Enforced).then(|| policy.clone()))
+    }
+}
+
+/// The outcome with no more of the agent's own words than are kept: an agent may hand over all of what its
+/// system said, whatever that is, and its report must not be lost for that.
+fn shortened(mut outcome: Outcome) -> Outcome {
+    if let Outcome::Failed(Failure::Superseded(text) | Failure::Other(text)) = &mut outcome {
+        *text = storable(mem::take(text));
+        text.truncate(text.floor_char_boundary(Failure::LONGEST_TEXT));
+    }
+    outcome
+}
+
+/// Whether there is nothing in it that has to be written down.
+fn is_noted(told: &Told, snapshot: &Snapshot) -> bool {
+    let device = &snapshot.device;
+    let is_recent = time::now() < device.last_sync + NOTED_EVERY;
+    is_recent
+        && told.api_level == device.api_level
+        && told.agent_version == device.agent_version
+        && told.management_mode == device.management_mode
+        && told.managed_profile == device.managed_profile
+        && told.condition == device.condition
+}
+
+fn is_news(response: &SyncResponse, request: &SyncRequest) -> bool {
+    !response.commands.is_empty()
+        || !response.withdrawn.is_empty()
+        || response.policy != request.policy
+}

@@ -1,0 +1,125 @@
+//! The command of one device of a bulk, and the end of a bulk.
+
+use super::requests::Bulks;
+use crate::{
+    access::{Caller, Forbidden},
+    error::ServerError,
+    platform::RequestContext,
+    precondition::{Precondition, check_trusted},
+    store::{Bulk, BulkState, BulkTurn, NoCommand, Snapshot},
+};
+use mdm_contract::{
+    text::storable,
+    time,
+    words::{Action, CommandId},
+};
+use mdm_password_host::{DeviceState, RemoveRequest, ResetRequest, password::Password};
+
+impl Bulks {
+    /// Makes the command of one device, or notes why there is none. It errs if the device has no answer yet, or
+    /// had one before.
+    pub(super) async fn make_one(
+        &self,
+        bulk: &Bulk,
+        password: Option<&Password>,
+        snapshot: Snapshot,
+    ) -> Result<Result<CommandId, NoCommand>, ServerError> {
+        let by = bulk.caller();
+        let device = snapshot.device.id.clone();
+        let detail = match &bulk.reason {
+            Some(reason) => format!("bulk {}: {reason}", bulk.id),
+            None => format!("bulk {}", bulk.id),
+        };
+        let snapshot = Precondition::from(&device).check(&by, snapshot)?;
+        check_trusted(&snapshot)?;
+        let context = RequestContext {
+            detail: Some(detail),
+            bulk: Some(bulk.id.clone()),
+            ..RequestContext::new(&by).sends((&device).into())
+        };
+        let state = DeviceState::from(snapshot);
+        let (terms, replaces_pending) = bulk.terms.of_requests();
+        let made = match (bulk.action, password) {
+            (Action::Reset, Some(password)) => {
+                let request = ResetRequest {
+                    options: bulk.options,
+                    terms,
+                    replaces_pending,
+                    ..ResetRequest::new(password.clone())
+                };
+                self.host.reset(&state, request, &context).await
+            }
+            (Action::Reset, None) => return Err(ServerError::NotSealed),
+            (Action::Remove, _) => {
+                let request = RemoveRequest {
+                    terms,
+                    replaces_pending,
+                };
+                self.host.remove(&state, request, &context).await
+            }
+        };
+        let made = made.map_err(ServerError::from);
+        let error = match made {
+            Ok(decided) => return Ok(Ok(decided.returned)),
+            Err(error) if is_answer(&error) => error,
+            Err(error) => return Err(error),
+        };
+        let why = NoCommand {
+            kind: error.kind().to_owned(),
+            detail: storable(error.to_string()),
+        };
+        self.store
+            .add_no_command(&bulk.id, &device, why.clone())
+            .await?;
+        self.commits.changes.changed(&bulk.id);
+        Ok(Err(why))
+    }
+
+    /// Lets a bulk go on to a state in which no more commands are made, if it stands there still.
+    pub(super) async fn end(&self, bulk: &Bulk, to: BulkState) -> Result<(), ServerError> {
+        self.end_by(bulk, BulkTurn::new(bulk.state, to, time::now()), None)
+            .await
+    }
+
+    /// The same by such a turn, and for a reason if it has one. Of a download that broke off, it may be that nobody was
+    /// told the passwords of some commands: all that are pending are taken back.
+    pub(super) async fn end_by(
+        &self,
+        bulk: &Bulk,
+        turn: BulkTurn,
+        why: Option<&Forbidden>,
+    ) -> Result<(), ServerError> {
+        let words = match turn.to {
+            BulkState::WaitingForDevices => ("send-bulk", "sent"),
+            BulkState::Done => ("end-bulk", "ended"),
+            _ => ("cancel-bulk", "cancelled"),
+        };
+        let breaks_off = turn.from == BulkState::Running
+            && turn.to == BulkState::Cancelled
+            && bulk.different_passwords;
+        let turn = BulkTurn {
+            taken_back_by: breaks_off.then(|| bulk.requested_by.clone()),
+            ..turn
+        };
+        let by = Caller::host();
+        match self.turn_because(&by, bulk, turn, words, why).await {
+            Ok(_) | Err(ServerError::BulkState { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether an error is an answer about the device, which would be the same if it were asked again. Others pass: the
+/// plugin is out of service, say, or the disk is full.
+pub(super) fn is_answer(error: &ServerError) -> bool {
+    matches!(
+        error,
+        ServerError::Refused(_)
+            | ServerError::Revoked(_)
+            | ServerError::Forbidden(_)
+            | ServerError::BadRequest(_)
+            | ServerError::UnknownDevice(_)
+            | ServerError::UnknownCommand { .. }
+            | ServerError::Sealing(_)
+    )
+}

@@ -1,0 +1,160 @@
+//! What a bulk would come to, before it is asked for.
+
+use super::requests::{BulkRequest, Bulks};
+use crate::{access::Caller, error::ServerError, store::Snapshot};
+use futures_util::stream::{self, StreamExt as _};
+use mdm_contract::decisions::{DeviceOutlook, Note, Refusal, Remedy, Verdict, Wait};
+use serde::{Deserialize, Serialize};
+
+/// The most devices that are asked about.
+const MOST_ASKED: u32 = 1000;
+
+/// How many the plugin is asked about at once.
+const AT_ONCE: usize = 16;
+
+/// The most devices that are named for each verdict.
+const MOST_NAMED: usize = 5;
+
+/// The most verdicts that are told apart.
+const MOST_VERDICTS: usize = 50;
+
+/// What a bulk would come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BulkOutlook {
+    /// How many devices are in the group.
+    pub devices: u64,
+    /// How many of them the plugin was asked about: the first ones.
+    pub asked: u64,
+    /// Whether somebody else will have to approve it.
+    pub needs_approval: bool,
+    /// What it would come to, and on how many of those, the most frequent first.
+    pub verdicts: Vec<BulkVerdict>,
+    /// What to know before confirming, each with the number of devices.
+    pub notes: Vec<(String, u64)>,
+}
+
+/// What a bulk would come to on some devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BulkVerdict {
+    /// `will-succeed`, `will-wait`, `will-fail`, `would-be-refused`, or `no-outlook` where the plugin could not say.
+    pub verdict: String,
+    /// Why; none if it will succeed.
+    pub why: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<Remedy>,
+    /// How many devices.
+    pub devices: u64,
+    /// Some of them: id and name.
+    pub such_as: Vec<(String, String)>,
+}
+
+impl Bulks {
+    /// Foretells what a bulk would come to. Nothing changes.
+    pub async fn preview(
+        &self,
+        by: &Caller,
+        request: &BulkRequest,
+    ) -> Result<BulkOutlook, ServerError> {
+        by.check_group(&request.group)?;
+        let devices = self.group_size(&request.group).await?;
+        let page = self.group_devices(&request.group, MOST_ASKED).await?;
+        if page.is_empty() {
+            return Err(ServerError::UnknownGroup(request.group.clone()));
+        }
+        let mut outlook = BulkOutlook {
+            devices,
+            asked: page.len() as u64,
+            needs_approval: self.needs_approval(devices),
+            ..BulkOutlook::default()
+        };
+        let ask = async |snapshot: Snapshot| {
+            let told = match snapshot.revoked_at {
+                Some(_) => None,
+                None => Some(self.preview_device(request, &snapshot).await),
+            };
+            (snapshot, told)
+        };
+        let mut told = std::pin::pin!(stream::iter(page).map(ask).buffered(AT_ONCE));
+        while let Some((snapshot, told)) = told.next().await {
+            outlook.add(&snapshot, told);
+        }
+        outlook.verdicts.sort_by_key(|it| u64::MAX - it.devices);
+        Ok(outlook)
+    }
+}
+
+impl BulkOutlook {
+    /// None: the device was revoked.
+    fn add(&mut self, snapshot: &Snapshot, told: Option<Result<DeviceOutlook, ServerError>>) {
+        let (verdict, why, remedy) = match told {
+            None => {
+                let text = "the device was revoked: nothing reaches it any more";
+                ("would-be-refused", Some(text.to_owned()), None)
+            }
+            Some(Err(error)) => ("no-outlook", Some(error.to_string()), None),
+            Some(Ok(told)) => {
+                told.notes.iter().for_each(|note| self.note(note));
+                let (verdict, why) = words(&told.verdict);
+                (verdict, why, told.remedy)
+            }
+        };
+        let is_same = |it: &&mut BulkVerdict| it.verdict == verdict && it.why == why;
+        if let Some(found) = self.verdicts.iter_mut().find(is_same) {
+            found.devices += 1;
+            if found.such_as.len() < MOST_NAMED {
+                found.such_as.push(named(snapshot));
+            }
+        } else if self.verdicts.len() < MOST_VERDICTS {
+            self.verdicts.push(BulkVerdict {
+                verdict: verdict.to_owned(),
+                why,
+                remedy,
+                devices: 1,
+                such_as: vec![named(snapshot)],
+            });
+        } else if let Some(last) = self.verdicts.last_mut() {
+            // A plugin may give each device a text of its own.
+            "other".clone_into(&mut last.verdict);
+            last.why = Some("there are too many different answers to tell them all".into());
+            last.remedy = None;
+            last.devices += 1;
+        }
+    }
+
+    fn note(&mut self, note: &Note) {
+        let text = match note {
+            Note::DeviceAway(_) => return,
+            note => note.to_string(),
+        };
+        if let Some((_, devices)) = self.notes.iter_mut().find(|(it, _)| *it == text) {
+            *devices += 1;
+        } else if self.notes.len() < MOST_VERDICTS {
+            self.notes.push((text, 1));
+        }
+    }
+}
+
+fn named(snapshot: &Snapshot) -> (String, String) {
+    (snapshot.device.id.clone(), snapshot.name.clone())
+}
+
+/// A verdict as it is the same on many devices.
+fn words(verdict: &Verdict) -> (&'static str, Option<String>) {
+    match verdict {
+        Verdict::WillSucceed => ("will-succeed", None),
+        Verdict::WillWait(Wait::DeviceAway(_)) => (
+            "will-wait",
+            Some("the device is not in contact: it is carried out once it is".into()),
+        ),
+        Verdict::WillWait(wait) => ("will-wait", Some(wait.to_string())),
+        Verdict::WillFail(failure) => ("will-fail", Some(failure.to_string())),
+        Verdict::WouldBeRefused(Refusal::Conflict(_)) => (
+            "would-be-refused",
+            Some(
+                "another command is pending on the device: replace it, or wait for its outcome"
+                    .into(),
+            ),
+        ),
+        Verdict::WouldBeRefused(refusal) => ("would-be-refused", Some(refusal.to_string())),
+    }
+}

@@ -1,0 +1,60 @@
+//! Those who have asked for bulks: a bulk goes on only as long as they may ask for it.
+
+use super::requests::Bulks;
+use crate::{
+    access::{Forbidden, Permission, Reach},
+    actor::Actor,
+    error::ServerError,
+    store::{ApiToken, Bulk, BulkState, BulkTurn, User},
+};
+use mdm_contract::time;
+
+impl Bulks {
+    /// Errs if who has asked for a bulk was removed, or may not ask for it any more. The bulk is cancelled then, and the
+    /// audit trail says why.
+    pub(super) async fn check_requester(&self, bulk: &Bulk) -> Result<(), ServerError> {
+        if self.may_still_ask(bulk).await? {
+            return Ok(());
+        }
+        let withdrawn = Forbidden::Withdrawn {
+            requested_by: bulk.requested_by.clone(),
+            group: bulk.group.clone(),
+        };
+        let turn = BulkTurn::new(bulk.state, BulkState::Cancelled, time::now());
+        self.end_by(bulk, turn, Some(&withdrawn)).await?;
+        tracing::warn!(bulk = bulk.id, error = %withdrawn, "a bulk was cancelled");
+        Err(withdrawn.into())
+    }
+
+    async fn may_still_ask(&self, bulk: &Bulk) -> Result<bool, ServerError> {
+        let by = bulk.caller();
+        let user = match by.user() {
+            Some(name) => match self.store.user(name).await? {
+                Some(user) => Some(user),
+                None => return Ok(false),
+            },
+            // The host's own machine is behind it.
+            None => None,
+        };
+        // The caller of a bulk is its principal, or a token that acts for them.
+        let token = match &bulk.requested_by {
+            Actor::Token(name) if bulk.requested_by != bulk.principal => {
+                let tokens = self.store.api_tokens().await?;
+                match tokens.into_iter().find(|token| token.name == *name) {
+                    Some(token) => Some(token),
+                    None => return Ok(false),
+                }
+            }
+            _ => None,
+        };
+        Ok(allows(bulk, user.as_ref(), token.as_ref()))
+    }
+}
+
+/// Whether all of those who are behind a bulk may change the passwords of its group.
+fn allows(bulk: &Bulk, user: Option<&User>, token: Option<&ApiToken>) -> bool {
+    let needed = Permission::ChangePassword;
+    let may = |permits: bool, reach: &Reach| permits && reach.includes_group(&bulk.group);
+    user.is_none_or(|it| may(it.role.permissions().contains(&needed), &it.reach))
+        && token.is_none_or(|it| may(it.permissions.contains(&needed), &it.reach))
+}

@@ -1,0 +1,326 @@
+//! Makes the commands of bulks, device by device. What is made is in the store with the commands, so that after a
+//! restart of the host each bulk goes on with the devices that have no answer yet.
+
+use super::{members::is_answer, requests::Bulks};
+use crate::{
+    access::{Caller, Forbidden, Permission, Reach},
+    actor::Actor,
+    cluster::Cluster,
+    commands::Commands,
+    error::ServerError,
+    history::History,
+    store::{Bulk, BulkState, BulkTurn, Lead, NoCommand, Store, StoreError},
+};
+use futures_util::stream::{self, StreamExt as _};
+use mdm_contract::{time, words::CommandId};
+use mdm_password_host::PluginError;
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The most bulks that run by turns; the others wait. A bulk that stands still takes a cursor too, so there are many.
+const MAX_BULKS: u32 = 64;
+
+/// How many devices of a bulk are read at once.
+pub(super) const PAGE: u32 = 256;
+
+/// How many pages of a bulk are done before it is the next one's turn.
+const PAGES: usize = 8;
+
+/// How many devices are decided on at once: their commits are made durable together.
+pub(super) const AT_ONCE: usize = 128;
+
+/// How long a bulk stands still after a failure that is no answer about a device.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a bulk may wait for its approval and its download, in milliseconds: a day. After that it is cancelled,
+/// so that no password waits for ever.
+const LONGEST_WAIT: u64 = 24 * 3600 * 1000;
+
+/// How far a bulk is. What is lost with the host is found again in the store.
+#[derive(Default)]
+struct Cursor {
+    /// Its commands are taken back, and not made any more.
+    is_taken_back: bool,
+    /// The id of the last device that is done.
+    after: Option<String>,
+    /// It stands still until then.
+    rests_until: Option<Instant>,
+}
+
+/// The commands that are being made.
+#[derive(Default)]
+struct Making {
+    tasks: JoinSet<Result<Result<CommandId, NoCommand>, ServerError>>,
+    /// The first failure that is no answer about a device.
+    failure: Option<ServerError>,
+}
+
+impl Making {
+    async fn until_fewer_than(&mut self, most: usize) {
+        while self.tasks.len() >= most
+            && let Some(made) = self.tasks.join_next().await
+        {
+            let made = made.map_err(|error| PluginError::HostFailed(error.to_string()).into());
+            match made.flatten() {
+                Ok(_) | Err(ServerError::Store(StoreError::BulkAnswered)) => {}
+                Err(error) => {
+                    self.failure.get_or_insert(error);
+                }
+            }
+        }
+    }
+}
+
+/// How far each bulk is.
+type Cursors = HashMap<String, Cursor>;
+
+/// The background task that makes the commands of bulks.
+pub struct BulkRunner {
+    pub(crate) bulks: Arc<Bulks>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) commands: Arc<Commands>,
+    pub(crate) history: Arc<History>,
+    pub(crate) cluster: Arc<Cluster>,
+}
+
+impl BulkRunner {
+    /// Runs bulks until the server stops.
+    pub async fn run(&self, closing: CancellationToken) {
+        let mut cursors = Cursors::new();
+        let mut has_ended_downloads = false;
+        while !closing.is_cancelled() {
+            let Some(lead) = self.cluster.lead() else {
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => continue,
+                    () = closing.cancelled() => break,
+                }
+            };
+            if !has_ended_downloads || self.cluster.replicas().is_some() {
+                let ended = lead.run(self.end_old_downloads()).await;
+                has_ended_downloads = ended.is_ok();
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "bulks whose downloads broke off were not cancelled");
+                }
+            }
+            match lead.run(self.run_once(&mut cursors, &closing)).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "all bulks stand still"),
+            }
+            // Nobody tells when devices answer, or when downloads break off at other replicas.
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = self.bulks.to_run.notified() => {}
+                () = closing.cancelled() => {}
+            }
+        }
+    }
+
+    /// Does some pages of each bulk that does not stand still. Returns whether there was one, so that more is to be
+    /// done at once.
+    async fn run_once(
+        &self,
+        cursors: &mut Cursors,
+        closing: &CancellationToken,
+    ) -> Result<bool, ServerError> {
+        if self.history.undecided_restore().is_some() {
+            return Ok(false);
+        }
+        self.end_forgotten_bulks().await?;
+        self.end_answered_bulks().await?;
+        let bulks = self.store.bulks_to_run(MAX_BULKS).await?;
+        cursors.retain(|id, _| bulks.iter().any(|bulk| bulk.id == *id));
+        let mut went_on = false;
+        for bulk in bulks.into_iter().map(Arc::new) {
+            if closing.is_cancelled() {
+                break;
+            }
+            let cursor = cursors.entry(bulk.id.clone()).or_default();
+            let is_taken_back = bulk.taken_back_by.is_some();
+            if cursor.is_taken_back != is_taken_back {
+                // What is taken back was made from the beginning.
+                *cursor = Cursor {
+                    is_taken_back,
+                    ..Cursor::default()
+                };
+            }
+            let now = Instant::now();
+            if cursor.rests_until.is_some_and(|until| until > now) {
+                continue;
+            }
+            let after = cursor.after.as_deref();
+            let done = match &bulk.taken_back_by {
+                Some(by) => self.take_back_page(&bulk, by, after).await,
+                None => self.make_pages(&bulk, after, closing).await,
+            };
+            match done {
+                Ok(after) => {
+                    cursor.after = after;
+                    cursor.rests_until = None;
+                    went_on = true;
+                }
+                // It was cancelled meanwhile.
+                Err(
+                    ServerError::Store(StoreError::BulkOver)
+                    | ServerError::Forbidden(Forbidden::Withdrawn { .. }),
+                ) => {
+                    cursors.remove(&bulk.id);
+                    went_on = true;
+                }
+                // It keeps nobody from the other bulks.
+                Err(error) => {
+                    if cursor.rests_until.is_none() {
+                        tracing::warn!(bulk = bulk.id, %error, "a bulk stands still, and is tried again and again");
+                    }
+                    cursor.rests_until = Some(now + PAUSE);
+                }
+            }
+        }
+        Ok(went_on)
+    }
+
+    /// Makes the commands of the next pages, and says which device was the last; none: the bulk is done. While the
+    /// last of a page are made, the next one is read. After a failure, what was begun is carried out to its end.
+    async fn make_pages(
+        &self,
+        bulk: &Arc<Bulk>,
+        after: Option<&str>,
+        closing: &CancellationToken,
+    ) -> Result<Option<String>, ServerError> {
+        let password = self.bulks.password(bulk)?;
+        let mut making = Making::default();
+        let mut last = after.map(str::to_owned);
+        let mut is_done = false;
+        for _ in 0..PAGES {
+            if making.failure.is_some() || closing.is_cancelled() {
+                break;
+            }
+            if let Err(error) = self.bulks.check_requester(bulk).await {
+                making.failure.get_or_insert(error);
+                break;
+            }
+            let page = match self.store.bulk_to_do(bulk, last.as_deref(), PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    making.failure.get_or_insert(error.into());
+                    break;
+                }
+            };
+            let Some(end) = page.last() else {
+                is_done = true;
+                break;
+            };
+            last = Some(end.device.id.clone());
+            for snapshot in page {
+                making.until_fewer_than(AT_ONCE).await;
+                if making.failure.is_some() {
+                    break;
+                }
+                let (bulks, bulk) = (Arc::clone(&self.bulks), Arc::clone(bulk));
+                let password = password.clone();
+                // A task of its own, so that all processors take part.
+                making.tasks.spawn(
+                    Lead::current().run(async move {
+                        bulks.make_one(&bulk, password.as_ref(), snapshot).await
+                    }),
+                );
+            }
+        }
+        making.until_fewer_than(1).await;
+        if let Some(error) = making.failure {
+            return Err(error);
+        }
+        if is_done {
+            self.bulks.end(bulk, BulkState::WaitingForDevices).await?;
+            return Ok(None);
+        }
+        Ok(last)
+    }
+
+    /// Cancels the next pending commands of a bulk, and says which device was the last; none: that is done.
+    async fn take_back_page(
+        &self,
+        bulk: &Bulk,
+        by: &Actor,
+        after: Option<&str>,
+    ) -> Result<Option<String>, ServerError> {
+        let by = Caller {
+            actor: by.clone(),
+            on_behalf_of: None,
+            address: None,
+            permissions: [Permission::ChangePassword].into(),
+            reach: Reach::ALL,
+            idempotency_key: None,
+        };
+        let page = self.store.bulk_pending(&bulk.id, after, PAGE).await?;
+        let Some((last, _)) = page.last().cloned() else {
+            self.store.bulk_has_taken_back(&bulk.id).await?;
+            self.bulks.commits.changes.changed(&bulk.id);
+            return Ok(None);
+        };
+        let taken_back = stream::iter(page)
+            .map(|(device, command)| self.take_back(&by, device, command))
+            .buffer_unordered(AT_ONCE)
+            .collect::<Vec<_>>()
+            .await;
+        taken_back.into_iter().collect::<Result<(), _>>()?;
+        Ok(Some(last))
+    }
+
+    /// Cancels a command. It errs if that has to be tried again.
+    async fn take_back(
+        &self,
+        by: &Caller,
+        device: String,
+        command: CommandId,
+    ) -> Result<(), ServerError> {
+        match self.commands.cancel(by, &device, &command).await {
+            Ok(_) => Ok(()),
+            // Its outcome may have come first.
+            Err(error) if is_answer(&error) => {
+                tracing::info!(device, command, %error, "was not taken back");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends the bulks of which every command has its outcome.
+    async fn end_answered_bulks(&self) -> Result<(), ServerError> {
+        for bulk in self.store.bulks_answered(MAX_BULKS).await? {
+            if let Err(error) = self.bulks.end(&bulk, BulkState::Done).await {
+                tracing::warn!(bulk = bulk.id, %error, "a bulk whose devices have answered was not ended");
+            }
+        }
+        Ok(())
+    }
+
+    /// Cancels the bulks that nobody has approved or downloaded for too long.
+    async fn end_forgotten_bulks(&self) -> Result<(), ServerError> {
+        let asked_before = time::now().saturating_sub(LONGEST_WAIT);
+        for bulk in self.store.bulks_waiting(asked_before).await? {
+            if let Err(error) = self.bulks.end(&bulk, BulkState::Cancelled).await {
+                tracing::warn!(bulk = bulk.id, %error, "a bulk that waits for too long was not cancelled");
+            }
+        }
+        Ok(())
+    }
+
+    /// Cancels the bulks whose passwords were being downloaded when the host went down: of a host alone, all that
+    /// there are when it starts.
+    async fn end_old_downloads(&self) -> Result<(), ServerError> {
+        for bulk in self.store.bulks_unheld().await? {
+            let turn = BulkTurn {
+                if_unheld: true,
+                ..BulkTurn::new(bulk.state, BulkState::Cancelled, time::now())
+            };
+            self.bulks.end_by(&bulk, turn, None).await?;
+        }
+        Ok(())
+    }
+}

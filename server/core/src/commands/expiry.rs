@@ -1,0 +1,155 @@
+//! Expiry of commands, and of stored responses.
+
+use crate::{
+    access::Caller,
+    cluster::Cluster,
+    error::ServerError,
+    platform::{PasswordHost, RequestContext},
+    store::{Overdue, RESPONSE_RETENTION, Store},
+};
+use mdm_contract::{time, words::CommandId};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How often the store is asked for commands whose time is over.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How often stored responses that have expired are deleted: they may contain secrets.
+const RESPONSES_EVERY: Duration = Duration::from_secs(60);
+
+/// How many are read from the store, or deleted, at one time.
+const PAGE: u32 = 500;
+
+/// The longest that a command waits which the plugin did not end, before it is asked again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// The commands that the plugin did not end when it was asked to: each is tried again after a pause, which
+/// grows, so that they keep nobody from those that it will end.
+#[derive(Default)]
+struct Pauses(HashMap<CommandId, Pause>);
+
+#[derive(Clone, Copy)]
+struct Pause {
+    until: Instant,
+    length: Duration,
+}
+
+impl Pauses {
+    fn is_over(&self, command: &CommandId, now: Instant) -> bool {
+        self.0.get(command).is_none_or(|pause| pause.until <= now)
+    }
+
+    fn failed(&mut self, command: CommandId, now: Instant) {
+        let longer = |pause: &Pause| (pause.length * 2).min(LONGEST_PAUSE);
+        let length = self.0.get(&command).map_or(EVERY, longer);
+        let until = now + length;
+        self.0.insert(command, Pause { until, length });
+    }
+}
+
+/// The background task that ends expired commands and deletes expired responses.
+pub struct Expiry {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) host: Arc<PasswordHost>,
+    pub(crate) cluster: Arc<Cluster>,
+}
+
+impl Expiry {
+    /// Lets the plugin end each command whose expiry is over, until the server stops.
+    pub async fn run(&self, closing: CancellationToken) {
+        let mut pauses = Pauses::default();
+        let mut responses_due = Instant::now();
+        while !closing.is_cancelled() {
+            if let Some(lead) = self.cluster.lead() {
+                if let Err(error) = lead.run(self.expire_overdue(&mut pauses)).await {
+                    tracing::warn!(%error, "commands whose time is over were not ended");
+                }
+                if Instant::now() >= responses_due {
+                    responses_due = Instant::now() + RESPONSES_EVERY;
+                    if let Err(error) = lead.run(self.delete_expired_responses()).await {
+                        tracing::warn!(%error, "responses that have expired were not deleted");
+                    }
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = closing.cancelled() => {}
+            }
+        }
+    }
+
+    async fn expire_overdue(&self, pauses: &mut Pauses) -> Result<(), ServerError> {
+        let now = time::now();
+        let mut kept = Pauses::default();
+        let mut after: Option<Overdue> = None;
+        loop {
+            let page = self.store.overdue(now, after.as_ref(), PAGE).await?;
+            let Some(last) = page.last().cloned() else {
+                break;
+            };
+            for Overdue {
+                device, command, ..
+            } in page
+            {
+                if pauses.is_over(&command, Instant::now()) {
+                    match self.expire(&device, &command).await {
+                        Ok(()) => tracing::info!(device, command, "expired"),
+                        // A report may have come first, or the plugin may see it otherwise.
+                        Err(error) => {
+                            self.host
+                                .rollout()
+                                .log()
+                                .did_not_expire(&device, &command, &error);
+                            pauses.failed(command.clone(), Instant::now());
+                        }
+                    }
+                }
+                // Pauses of commands that have ended otherwise are forgotten.
+                if let Some(pause) = pauses.0.remove(&command) {
+                    kept.0.insert(command, pause);
+                }
+            }
+            after = Some(last);
+        }
+        *pauses = kept;
+        Ok(())
+    }
+
+    async fn delete_expired_responses(&self) -> Result<(), ServerError> {
+        let before = time::now().saturating_sub(RESPONSE_RETENTION);
+        while self.store.delete_responses(before, PAGE).await? == u64::from(PAGE) {}
+        Ok(())
+    }
+
+    async fn expire(&self, device: &str, command: &CommandId) -> Result<(), ServerError> {
+        let context = RequestContext::new(&Caller::host());
+        self.host.expire(device, command, &context).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_did_not_expire_is_asked_for_again_ever_less_often() {
+        let begin = Instant::now();
+        let mut pauses = Pauses::default();
+        let command = || "command".to_owned();
+        assert!(pauses.is_over(&command(), begin));
+        pauses.failed(command(), begin);
+        assert!(!pauses.is_over(&command(), begin));
+        assert!(pauses.is_over(&command(), begin + EVERY));
+        assert!(pauses.is_over(&"another".into(), begin));
+        for _ in 0..100 {
+            pauses.failed(command(), begin);
+        }
+        assert!(!pauses.is_over(&command(), begin + LONGEST_PAUSE / 2));
+        assert!(pauses.is_over(&command(), begin + LONGEST_PAUSE));
+    }
+}

@@ -1,0 +1,232 @@
+//! What an admin asks of a device: reset, remove, preview, status, cancel.
+
+use crate::{
+    access::Caller,
+    device_records::DeviceRecords,
+    error::ServerError,
+    object,
+    platform::{PasswordHost, RequestContext, StoredDecision},
+    precondition::{Precondition, check_trusted},
+    request_checks::{check_reason, check_validity},
+    store::Store,
+};
+use mdm_contract::{
+    decisions::{Command, DeviceOutlook, DeviceStatus, PasswordRule, Terms},
+    words::{Action, CommandId, ResetOptions},
+};
+use mdm_password_host::{
+    DeviceState, PreviewRequest, RemoveRequest, ResetRequest, password::Password,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// The most commands of a device that are shown.
+const MAX_HISTORY: u32 = 50;
+
+/// A reset as an admin asks for it.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {
+    /// The new password.
+    #[schema(value_type = String, format = Password)]
+    pub password: Password,
+    /// What else to do.
+    #[serde(default, deserialize_with = "object::only")]
+    pub options: ResetOptions,
+    /// On which terms.
+    #[serde(default, deserialize_with = "object::only")]
+    pub terms: Terms,
+    /// Why, for the audit trail.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// A command, as the answer to who asked for it or took it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CommandAnswer {
+    /// The command.
+    #[serde(flatten)]
+    pub command: Command,
+    /// What to know of how it was decided: that another plugin than the active one did, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
+}
+
+/// A request as an admin has it in mind.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Reset or remove.
+    pub action: Action,
+    /// The new password of a reset, if it is known yet.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password)]
+    pub password: Option<Password>,
+    /// What else a reset does.
+    #[serde(default, deserialize_with = "object::only")]
+    pub options: ResetOptions,
+    /// On which terms.
+    #[serde(default, deserialize_with = "object::only")]
+    pub terms: Terms,
+}
+
+/// The commands to devices.
+pub struct Commands {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) host: Arc<PasswordHost>,
+    pub(crate) records: DeviceRecords,
+}
+
+impl Commands {
+    /// The password rule of the deployment.
+    pub fn password_rule(&self) -> &PasswordRule {
+        self.host.password_rule()
+    }
+
+    /// Asks for a reset of one device.
+    pub async fn reset(
+        &self,
+        by: &Caller,
+        device: impl Into<Precondition<'_>>,
+        reset: &Reset,
+    ) -> Result<CommandAnswer, ServerError> {
+        let seen = device.into();
+        let Reset { options, terms, .. } = reset.clone();
+        check_validity(terms.valid_for)?;
+        check_reason(reset.reason.as_deref(), Some(&reset.password))?;
+        let context = RequestContext {
+            detail: reset.reason.clone(),
+            ..RequestContext::new(by).sends(seen)
+        };
+        let request = ResetRequest {
+            options,
+            terms,
+            ..ResetRequest::new(reset.password.clone())
+        };
+        let reset = async {
+            let reset = self.host.reset(seen.device, request, &context).await?;
+            Ok(StoredDecision::from(reset))
+        };
+        let decided = self.records.once(by, seen.device, reset).await?;
+        self.answer(seen.device, decided).await
+    }
+
+    /// Asks for a remove of the password of one device, for a reason that the audit trail keeps.
+    pub async fn remove(
+        &self,
+        by: &Caller,
+        device: impl Into<Precondition<'_>>,
+        terms: Terms,
+        reason: Option<String>,
+    ) -> Result<CommandAnswer, ServerError> {
+        let seen = device.into();
+        check_reason(reason.as_deref(), None)?;
+        check_validity(terms.valid_for)?;
+        let context = RequestContext {
+            detail: reason,
+            ..RequestContext::new(by).sends(seen)
+        };
+        let remove = async {
+            let request = RemoveRequest::new(terms);
+            let remove = self.host.remove(seen.device, request, &context).await?;
+            Ok(StoredDecision::from(remove))
+        };
+        let decided = self.records.once(by, seen.device, remove).await?;
+        self.answer(seen.device, decided).await
+    }
+
+    /// Says what a request would come to. Nothing changes.
+    pub async fn preview(
+        &self,
+        by: &Caller,
+        device: &str,
+        request: Request,
+    ) -> Result<DeviceOutlook, ServerError> {
+        let snapshot = self.records.load(by, device).await?;
+        check_trusted(&snapshot)?;
+        let Request {
+            action,
+            password,
+            options,
+            terms,
+        } = request;
+        check_validity(terms.valid_for)?;
+        let request = PreviewRequest {
+            action,
+            password,
+            options,
+            terms,
+            replaces_pending: false,
+        };
+        let context = RequestContext::new(by);
+        let state = DeviceState::from(snapshot);
+        Ok(self.host.preview(&state, request, &context).await?)
+    }
+
+    /// What the plugin says of the device's status, with the device's latest commands.
+    pub async fn status(
+        &self,
+        by: &Caller,
+        device: &str,
+    ) -> Result<(DeviceStatus, Vec<Command>), ServerError> {
+        let snapshot = self.records.load(by, device).await?;
+        let is_trusted = snapshot.revoked_at.is_none();
+        let (state, context) = (DeviceState::from(snapshot), RequestContext::new(by));
+        let mut status = self.host.status(&state, &context).await?;
+        // No plugin knows of it: nothing reaches the device any more.
+        status.remove_offered &= is_trusted;
+        Ok((status, self.store.history(device, MAX_HISTORY).await?))
+    }
+
+    /// A device's latest commands, latest first.
+    pub async fn history(&self, by: &Caller, device: &str) -> Result<Vec<Command>, ServerError> {
+        self.records.load(by, device).await?;
+        Ok(self.store.history(device, MAX_HISTORY).await?)
+    }
+
+    /// Cancels a pending command.
+    pub async fn cancel(
+        &self,
+        by: &Caller,
+        device: &str,
+        command: &CommandId,
+    ) -> Result<CommandAnswer, ServerError> {
+        let context = RequestContext::new(by);
+        let cancel = async {
+            let cancel = self.host.cancel(device, command, &context).await?;
+            Ok(StoredDecision {
+                command: command.clone(),
+                notice: cancel.notice,
+            })
+        };
+        let StoredDecision { notice, .. } = self.records.once(by, device, cancel).await?;
+        let command = self.command(device, command).await?;
+        Ok(CommandAnswer { command, notice })
+    }
+
+    async fn answer(
+        &self,
+        device: &str,
+        StoredDecision { command, notice }: StoredDecision,
+    ) -> Result<CommandAnswer, ServerError> {
+        let command = self.command(device, &command).await?;
+        Ok(CommandAnswer { command, notice })
+    }
+
+    pub(crate) async fn command(
+        &self,
+        device: &str,
+        id: &CommandId,
+    ) -> Result<Command, ServerError> {
+        let unknown = || ServerError::UnknownCommand {
+            device: device.to_owned(),
+            command: id.clone(),
+        };
+        // An agent may say anything, and not every store can be asked for this.
+        if id.contains('\0') {
+            return Err(unknown());
+        }
+        self.store.command(device, id).await?.ok_or_else(unknown)
+    }
+}

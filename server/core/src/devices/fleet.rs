@@ -1,0 +1,60 @@
+//! All devices together, as far as a caller reaches: lists, numbers and groups.
+
+use super::administration::Devices;
+use crate::{
+    access::Caller,
+    error::ServerError,
+    store::{DeviceFilter, FleetSummary, Group, Snapshot},
+};
+
+/// Part of the list of devices.
+pub struct DevicePage {
+    /// In the order of their ids, each with whether it is in contact.
+    pub devices: Vec<(Snapshot, bool)>,
+    /// The id to ask for the next page after; none: this is the last.
+    pub next: Option<String>,
+}
+
+impl Devices {
+    /// Up to `most` of the caller's devices after the id `after`.
+    pub async fn list(
+        &self,
+        by: &Caller,
+        filter: &DeviceFilter,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<DevicePage, ServerError> {
+        // One more than is shown says whether there is a next page.
+        let asked = most.saturating_add(1);
+        let mut snapshots = self
+            .records
+            .store
+            .devices(&by.reach, filter, after, asked)
+            .await?;
+        let is_last = snapshots.len() <= most as usize;
+        snapshots.truncate(most as usize);
+        let last = snapshots.last().map(|snapshot| snapshot.device.id.clone());
+        let with_presence = |snapshot: Snapshot| {
+            let online = self.records.transport.is_snapshot_online(&snapshot);
+            (snapshot, online)
+        };
+        Ok(DevicePage {
+            devices: snapshots.into_iter().map(with_presence).collect(),
+            next: last.filter(|_| !is_last),
+        })
+    }
+
+    /// How many of the caller's devices there are.
+    pub async fn summary(
+        &self,
+        by: &Caller,
+        filter: &DeviceFilter,
+    ) -> Result<FleetSummary, ServerError> {
+        Ok(self.records.store.summary(&by.reach, filter).await?)
+    }
+
+    /// The caller's groups that have devices, by their names.
+    pub async fn groups(&self, by: &Caller) -> Result<Vec<Group>, ServerError> {
+        Ok(self.records.store.groups(&by.reach).await?)
+    }
+}

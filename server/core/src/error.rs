@@ -1,0 +1,372 @@
+//! Why a use case came to nothing. Nothing was changed then, unless the store failed: see [`StoreError`].
+
+use crate::{
+    access::Forbidden,
+    bounds::OutOfBounds,
+    log::LogThrottle,
+    sealed::SealedError,
+    store::{BulkState, StoreError},
+    token::NoRandom,
+    webhook_client::NoDestination,
+};
+use mdm_agent_protocol::{sealing::SealingError, signature::SignatureError};
+use mdm_contract::{
+    decisions::Refusal,
+    time::{self, Timestamp},
+    words::CommandId,
+};
+use mdm_password_host::{HostError, LoadError, PluginError};
+
+/// Why a use case came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// There is no such device.
+    #[error("there is no device {0}: `mdm-server device list` shows those that there are")]
+    UnknownDevice(String),
+    /// The caller may not do this.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// An admin revoked the device.
+    #[error(
+        "device {0} was revoked: nothing reaches it any more. Enroll it again if it is to be managed"
+    )]
+    Revoked(String),
+    /// The agent has changed its keys while this sync waited.
+    #[error(
+        "the keys of device {0} were changed while this sync waited: sync again, signed with the new key"
+    )]
+    KeysRotated(String),
+    /// The agent reports on too many commands that its device does not have.
+    #[error("device {0} reports on too many commands that it does not have: wait a second")]
+    TooManyUnknownReports(String),
+    /// The agent changes its keys too often.
+    #[error("device {0} changes its keys too often: wait a minute")]
+    TooManyRotations(String),
+    /// The device is not as the caller has seen it.
+    #[error(
+        "device {0} has changed since you looked at it: look again, and ask again if you still want to"
+    )]
+    DeviceChanged(String),
+    /// The device has no such command.
+    #[error("device {device} has no command {command}: its history shows those that it has")]
+    UnknownCommand {
+        /// The device.
+        device: String,
+        /// What was asked for.
+        command: CommandId,
+    },
+    /// No device is in the group.
+    #[error(
+        "no device is in group {0}: a device's groups are named when its enrollment token is made"
+    )]
+    UnknownGroup(String),
+    /// There is no such bulk.
+    #[error("there is no bulk {0}: the page Bulks shows those that there are")]
+    UnknownBulk(String),
+    /// A bulk is not where this can be done.
+    #[error("bulk {bulk} is {state}: it can't be {wanted}")]
+    BulkState {
+        /// The bulk.
+        bulk: String,
+        /// Where it stands.
+        state: BulkState,
+        /// What was to be done with it.
+        wanted: &'static str,
+    },
+    /// A secret that the host keeps could not be sealed or opened.
+    #[error("a secret that the host keeps could not be sealed or opened: {0}")]
+    Sealed(#[from] SealedError),
+    /// The caller has given this key to another request.
+    #[error(
+        "the Idempotency-Key {0} was sent with another request, or another token: choose a new one for each request"
+    )]
+    KeyReused(String),
+    /// A form comes again that was executed before, with other content, or too late for a double click.
+    #[error(
+        "this form was sent before, at {}, and done as it was filled in then. Nothing was done now: look at what \
+         was made, and send the form that you see now if you want more",
+        time::rfc3339(*at).unwrap_or_default()
+    )]
+    FormSentBefore {
+        /// When it was executed.
+        at: Timestamp,
+    },
+    /// The response of a request with an idempotency key could not be written or read.
+    #[error("the response of a request with an Idempotency-Key could not be written or read: {0}")]
+    StoredResponse(String),
+    /// The group of a bulk has other devices than its admin has seen.
+    #[error(
+        "group {0} has changed since you opened this page: look at the outlook again, type the password again, and \
+         confirm if you still want to"
+    )]
+    GroupChanged(String),
+    /// There is no such user.
+    #[error("there is no user {0}: the page Users shows those that there are")]
+    UnknownUser(String),
+    /// There is no such token.
+    #[error("there is no token {0}: the page Tokens shows those that there are")]
+    UnknownToken(String),
+    /// There is no such webhook.
+    #[error("there is no webhook {0}: `mdm-server webhook list` shows those that there are")]
+    UnknownWebhook(String),
+    /// There are so many webhooks already.
+    #[error("a host has {0} webhooks at most: remove one first")]
+    TooManyWebhooks(usize),
+    /// The host doesn't send there.
+    #[error(transparent)]
+    NoDestination(#[from] NoDestination),
+    /// The secret of a webhook could not be made, or is not to be read.
+    #[error("the host could not make or open the secret of a webhook: {0}")]
+    WebhookSecret(String),
+    /// There is a user or a token of this name.
+    #[error("{0} is taken: choose another name")]
+    NameTaken(String),
+    /// This is no name.
+    #[error(
+        "`{0}` is no name: a name has 1 to 64 characters, which are small letters, digits or one of . - _ @"
+    )]
+    BadName(String),
+    /// Others would guess this password.
+    #[error("the password can't be used: {0}")]
+    BadPassword(&'static str),
+    /// A password or a code that was asked for once more is wrong.
+    #[error("that is wrong: type your password again, and the code that the app shows now")]
+    NotProven,
+    /// A secret was guessed too often in a session.
+    #[error("there were too many tries: wait a minute")]
+    TooManyGuesses,
+    /// Nobody could let others in any more.
+    #[error("{0} is the last admin who can sign in: make another one first")]
+    LastAdmin(String),
+    /// The link is unknown, was used, or is too old.
+    #[error("this link was used already, or is too old: ask an admin for a new one")]
+    BadInvitation,
+    /// Too many sign in at once.
+    #[error("too many sign in at this moment: try again in some seconds")]
+    BusySigningIn,
+    /// A user's password or one-time password could not be dealt with.
+    #[error("the host could not check or keep a user's credentials: {0}")]
+    Credentials(String),
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The reason that came with a request can't be kept.
+    #[error("the reason can't be kept: {0}")]
+    BadReason(&'static str),
+    /// The enrollment token is unknown, spent or too old.
+    #[error("the enrollment token is unknown, spent or too old: ask the admin for a new one")]
+    BadEnrollmentToken,
+    /// The caller claims to be the agent of a device that is not enrolled, or was revoked.
+    #[error("no device that is enrolled here has this id, or it was revoked: enroll it again")]
+    UnknownAgent,
+    /// The caller is not the agent that it claims to be.
+    #[error("{0}")]
+    NotSigned(#[from] SignatureError),
+    /// The signature is too old, or from the future.
+    #[error(
+        "the call was signed at {created}, in seconds since 1970, and the host takes what is signed now: sign it again with the time {sign_at}"
+    )]
+    NotFresh {
+        /// When it says that it was signed.
+        created: u64,
+        /// When to sign, in seconds since 1970.
+        sign_at: u64,
+    },
+    /// The very same call was made before.
+    #[error("this very call was made before: sign each call with a new nonce")]
+    Replayed,
+    /// The plugin refused.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The file was not accepted as a plugin; the active one stays.
+    #[error("{0}{hint}", hint = load_hint(.0))]
+    NoPlugin(LoadError),
+    /// The plugin does not do what the contract requires; the active one stays.
+    #[error(
+        "this plugin does not conform to the contract: {failed} of {cases} cases of the conformance kit failed, first: {}. `mdm-plugin check` shows them all",
+        first.join("; ")
+    )]
+    DoesNotConform {
+        /// How many cases failed.
+        failed: usize,
+        /// Of how many.
+        cases: usize,
+        /// Some of them.
+        first: Vec<String>,
+    },
+    /// Another plugin is being checked.
+    #[error("another plugin is being checked: try again when that is done")]
+    BusyChecking,
+    /// No plugin was active before.
+    #[error("there is no plugin to roll back to: no other was active before")]
+    NothingToRollBack,
+    /// No candidate runs in the shadow.
+    #[error("no plugin runs in the shadow: `mdm-server plugin shadow FILE` starts one")]
+    NoShadow,
+    /// The plugin failed.
+    #[error("{0}{hint}", hint = call_hint(.0))]
+    Plugin(#[from] PluginError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The password could not be sealed.
+    #[error("the password could not be sealed: {0}. Enrol the device again")]
+    Sealing(#[from] SealingError),
+    /// A command was decided without what its device is to open.
+    #[error("the command has nothing that its device could open: nothing was sent. Try again")]
+    NotSealed,
+    /// No token could be made.
+    #[error(transparent)]
+    NoRandom(#[from] NoRandom),
+}
+
+/// The command that helps with a file that was not accepted as a plugin.
+fn load_hint(error: &LoadError) -> &'static str {
+    match error {
+        LoadError::DeniedImports(_) => {
+            ": `mdm-plugin new` makes a project of each language that shows how"
+        }
+        LoadError::Altered | LoadError::OtherEngine => {
+            ": `mdm-plugin compile` does that, with this server's data folder"
+        }
+        LoadError::NotTrusted { .. } => {
+            ": `mdm-server serve` has the options --trust-digest and --trust-key"
+        }
+        _ => "",
+    }
+}
+
+/// What a failed call has left, or the command that helps.
+fn call_hint(error: &PluginError) -> &'static str {
+    match error {
+        PluginError::OutOfService(_) => {
+            ": `mdm-server plugin show` says how it failed, `mdm-server plugin roll-back` and `use` change the plugin"
+        }
+        error if error.is_the_plugins_fault() => "; nothing was changed",
+        _ => "",
+    }
+}
+
+// By hand: as a source, it would be printed twice.
+impl From<LoadError> for ServerError {
+    fn from(error: LoadError) -> Self {
+        Self::NoPlugin(error)
+    }
+}
+
+impl From<OutOfBounds> for ServerError {
+    fn from(error: OutOfBounds) -> Self {
+        Self::BadRequest(error.0)
+    }
+}
+
+/// Calls that the store failed.
+static STORE_FAILURES: LogThrottle = LogThrottle::every_second();
+
+impl ServerError {
+    /// The word of the API for a store that failed: it may have kept what was asked for all the same.
+    pub const STORE_FAILED: &str = "store-failed";
+
+    /// What its caller hears of it, who may be a stranger: what a database says of itself goes to the log alone.
+    pub fn in_public(&self) -> String {
+        match self {
+            Self::Store(
+                error @ (StoreError::Newer { .. }
+                | StoreError::OtherSchema(_)
+                | StoreError::Failed(_)),
+            ) => {
+                if let Some(held_back) = STORE_FAILURES.admit() {
+                    tracing::warn!(%error, held_back, "what was asked for came to nothing");
+                }
+                error.in_public().to_owned()
+            }
+            _ => self.to_string(),
+        }
+    }
+
+    /// Which error it is, in the word of the API.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownDevice(_) => "unknown-device",
+            Self::Forbidden(_) => "forbidden",
+            Self::KeyReused(_) => "idempotency-key-reused",
+            Self::FormSentBefore { .. } => "form-sent-before",
+            Self::StoredResponse(_) => "stored-response-failed",
+            Self::GroupChanged(_) => "group-changed",
+            Self::UnknownUser(_) => "unknown-user",
+            Self::UnknownToken(_) => "unknown-token",
+            Self::UnknownWebhook(_) => "unknown-webhook",
+            Self::TooManyWebhooks(_) => "too-many-webhooks",
+            Self::NoDestination(_) => "bad-url",
+            Self::WebhookSecret(_) => "webhook-secret-failed",
+            Self::NameTaken(_) => "name-taken",
+            Self::BadName(_) => "bad-name",
+            Self::BadPassword(_) => "bad-password",
+            Self::LastAdmin(_) => "last-admin",
+            Self::NotProven => "not-proven",
+            Self::TooManyGuesses => "too-many-guesses",
+            Self::BusySigningIn => "busy-signing-in",
+            Self::BadInvitation => "bad-invitation",
+            Self::Credentials(_) => "credentials-failed",
+            Self::Revoked(_) => "device-revoked",
+            Self::KeysRotated(_) => "keys-rotated",
+            Self::TooManyUnknownReports(_) => "too-many-unknown-reports",
+            Self::TooManyRotations(_) => "too-many-rotations",
+            Self::UnknownCommand { .. } => "unknown-command",
+            Self::UnknownGroup(_) => "unknown-group",
+            Self::UnknownBulk(_) => "unknown-bulk",
+            Self::BulkState { .. } => "bulk-state",
+            Self::BadReason(_) => "bad-reason",
+            Self::BadRequest(_) => "bad-request",
+            Self::BadEnrollmentToken => "bad-enrollment-token",
+            Self::UnknownAgent | Self::NotSigned(_) => "unauthorized",
+            Self::NotFresh { .. } => "signature-not-fresh",
+            Self::Replayed => "replayed",
+            Self::Refused(refusal) => match refusal {
+                Refusal::PasswordRefused(_) => "password-refused",
+                Refusal::BadValidity => "bad-validity",
+                Refusal::AgentTooOld(_) => "agent-too-old",
+                Refusal::Conflict(_) => "conflict",
+                Refusal::NotPending(_) => "not-pending",
+                Refusal::NothingToRemove => "nothing-to-remove",
+                Refusal::NotExpired(_) => "not-expired",
+                Refusal::Other(_) => "refused",
+            },
+            Self::NoPlugin(_) => "no-plugin",
+            Self::DoesNotConform { .. } => "plugin-does-not-conform",
+            Self::BusyChecking => "busy-checking",
+            Self::NothingToRollBack => "nothing-to-roll-back",
+            Self::NoShadow => "no-shadow",
+            Self::Plugin(error) => error.kind(),
+            Self::DeviceChanged(_) | Self::Store(StoreError::Conflict) => "device-changed",
+            Self::Store(StoreError::BulkOver) => "bulk-over",
+            Self::Store(StoreError::BulkAnswered) => "bulk-answered",
+            Self::Store(StoreError::IdempotencyKeyTaken) => "idempotency-key-taken",
+            Self::Store(StoreError::CommandPending(_)) => "command-pending",
+            Self::Store(StoreError::Busy(_)) => "store-busy",
+            Self::Store(StoreError::NotLeader) => "not-leader",
+            Self::Store(
+                StoreError::Newer { .. } | StoreError::OtherSchema(_) | StoreError::Failed(_),
+            ) => Self::STORE_FAILED,
+            Self::Sealing(_) | Self::NotSealed | Self::Sealed(_) | Self::NoRandom(_) => {
+                "sealing-failed"
+            }
+        }
+    }
+}
+
+impl From<HostError<Self, SealingError>> for ServerError {
+    fn from(error: HostError<Self, SealingError>) -> Self {
+        match error {
+            HostError::Refused(refusal) => Self::Refused(refusal),
+            HostError::UnknownDevice(device) => Self::UnknownDevice(device),
+            HostError::UnknownCommand { device, command } => {
+                Self::UnknownCommand { device, command }
+            }
+            HostError::Plugin(error) => error.into(),
+            HostError::Store(error) => error,
+            HostError::Transport(error) => error.into(),
+            HostError::Contended(_) => StoreError::Conflict.into(),
+        }
+    }
+}

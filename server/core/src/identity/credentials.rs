@@ -1,0 +1,141 @@
+//! The rules of users' passwords, and one-time passwords (RFC 6238), whose secrets are sealed by the host's key.
+
+use crate::{error::ServerError, keys::HostKeys, sealed};
+use mdm_contract::time;
+use mdm_password_host::password::Password;
+use totp_rs::{Builder, Totp};
+use zeroize::Zeroizing;
+
+/// The shortest password of a user, in characters.
+const SHORTEST: usize = 12;
+
+/// The longest, in bytes.
+const LONGEST: usize = 256;
+
+/// How guessable a password may be, from 0 (at once) to 4 (very unguessable).
+const LEAST_UNGUESSABLE: u8 = 3;
+
+/// The length of a new secret, in bytes (RFC 4226 recommends 20).
+const TOTP_SECRET: usize = 20;
+
+/// Who the one-time passwords are for, as authenticator apps show it.
+const ISSUER: &str = "Lock screens";
+
+/// Refuses a password that others would guess.
+pub(super) fn check_password(password: &Password) -> Result<(), ServerError> {
+    let text = password.expose();
+    let fault = match text.chars().count() {
+        0..SHORTEST => "it is too short: use 12 characters or more, several words for instance",
+        _ if text.len() > LONGEST => "it is too long: 256 bytes are enough",
+        _ if password.guessability() < LEAST_UNGUESSABLE => {
+            "it is easily guessed: use several words that don't belong together"
+        }
+        _ => return Ok(()),
+    };
+    Err(ServerError::BadPassword(fault))
+}
+
+/// A new secret of one-time passwords.
+pub(super) fn new_totp() -> Result<Zeroizing<Vec<u8>>, ServerError> {
+    let mut secret = Zeroizing::new(vec![0; TOTP_SECRET]);
+    getrandom::fill(&mut secret).map_err(|error| ServerError::Credentials(error.to_string()))?;
+    Ok(secret)
+}
+
+/// Where an authenticator app reads a secret from: `otpauth://totp/…`.
+pub(super) fn totp_url(user: &str, secret: &[u8]) -> Result<Zeroizing<String>, ServerError> {
+    let url = totp(user, secret)?.to_url();
+    url.map(Zeroizing::new)
+        .map_err(|error| ServerError::Credentials(error.to_string()))
+}
+
+/// The number of the time that a one-time password belongs to; none: it is wrong.
+pub(super) fn check_totp(
+    user: &str,
+    secret: &[u8],
+    code: &str,
+) -> Result<Option<u64>, ServerError> {
+    let code: String = code.chars().filter(|it| !it.is_whitespace()).collect();
+    Ok(totp(user, secret)?.check(&code, time::now() / 1000))
+}
+
+fn totp(user: &str, secret: &[u8]) -> Result<Totp, ServerError> {
+    Builder::new()
+        .with_secret(secret.to_vec())
+        .with_account_name(user)
+        .with_issuer(Some(ISSUER))
+        .build()
+        .map_err(|error| ServerError::Credentials(error.to_string()))
+}
+
+/// Seals a secret, for this user and no other.
+pub(super) fn seal_totp(
+    keys: &HostKeys,
+    user: &str,
+    secret: &[u8],
+) -> Result<Vec<u8>, ServerError> {
+    Ok(sealed::seal(&keys.totp_key(), user, secret)?)
+}
+
+/// Opens a secret that was sealed for this user.
+pub(super) fn open_totp(
+    keys: &HostKeys,
+    user: &str,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, ServerError> {
+    Ok(sealed::open(&keys.totp_key(), user, sealed)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_that_others_would_guess_is_refused() {
+        let check = |text: &str| check_password(&Password::new(Zeroizing::new(text.into())));
+        for bad in [
+            "short",
+            "passwordpassword",
+            "123456789012",
+            &"a long one ".repeat(50),
+        ] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+        assert!(check("tulip-anvil-rainy-42").is_ok());
+    }
+
+    #[test]
+    fn a_secret_of_one_time_passwords_opens_for_its_user_on_its_host_only() {
+        let keys = |byte| HostKeys::new(Zeroizing::new([byte; 32])).unwrap();
+        let secret = new_totp().unwrap();
+        let sealed = seal_totp(&keys(1), "alice", &secret).unwrap();
+        assert!(
+            !sealed
+                .windows(secret.len())
+                .any(|it| it == secret.as_slice())
+        );
+        assert_eq!(open_totp(&keys(1), "alice", &sealed).unwrap(), secret);
+        assert!(open_totp(&keys(1), "bob", &sealed).is_err());
+        assert!(open_totp(&keys(2), "alice", &sealed).is_err());
+        assert!(open_totp(&keys(1), "alice", &[1, 2]).is_err());
+    }
+
+    #[test]
+    fn a_one_time_password_is_that_of_now() {
+        let secret = new_totp().unwrap();
+        let now = time::now() / 1000;
+        let code = totp("alice", &secret).unwrap().generate(now).to_string();
+        assert!(check_totp("alice", &secret, &code).unwrap().is_some());
+        let old = totp("alice", &secret).unwrap().generate(now - 300);
+        assert_eq!(
+            check_totp("alice", &secret, &old.to_string()).unwrap(),
+            None
+        );
+        let url = totp_url("alice", &secret).unwrap();
+        assert!(
+            url.starts_with("otpauth://totp/Lock%20screens:alice?"),
+            "{}",
+            *url
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! Tells agents to sync. Whoever commits news hands the device over here, and waits for nothing. That is told at once,
+//! and need not be told for certain: a command is told of again, at a time that was committed with it, until it has its
+//! outcome, whoever was killed meanwhile; and every agent syncs now and then by itself.
+
+use crate::{
+    keys::HostKeys,
+    metrics::Metrics,
+    store::Store,
+    transport::{NotWoken, WakeUp},
+};
+use futures_util::{StreamExt as _, stream};
+use mdm_agent_protocol::sync::WakeUpAt;
+use mdm_contract::time::{self, Timestamp};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How often the store is asked whom to wake again.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How many are claimed from the store, or taken of the news, at one time.
+const PAGE: u32 = 500;
+
+/// How many are told at one time.
+const MOST_AT_ONCE: usize = 64;
+
+/// How much news may wait. What is beyond that is told when the store says so.
+const MOST_NEWS: usize = 10_000;
+
+/// How late an agent's sync may be, and be noted, before its device counts as out of reach, in milliseconds.
+const LATENESS: u64 = 60_000;
+
+/// What agents are woken by.
+pub(crate) struct WakeUps {
+    channel: Arc<dyn WakeUp>,
+    keys: Arc<HostKeys>,
+    /// How often they sync without being told, in seconds.
+    sync_every: u32,
+    news: mpsc::Sender<String>,
+    to_tell: Mutex<mpsc::Receiver<String>>,
+}
+
+impl WakeUps {
+    /// Wakes agents by this. They sync so often without being woken, in seconds.
+    pub(crate) fn new(channel: Arc<dyn WakeUp>, keys: Arc<HostKeys>, sync_every: u32) -> Self {
+        let (news, to_tell) = mpsc::channel(MOST_NEWS);
+        Self {
+            channel,
+            keys,
+            sync_every,
+            news,
+            to_tell: Mutex::new(to_tell),
+        }
+    }
+
+    /// Adds a device to those that are told to sync. If too many wait, the store says later that this one is due.
+    pub(crate) fn add(&self, device: &str) {
+        let _ = self.news.try_send(device.to_owned());
+    }
+
+    /// Returns an error if agents can't be woken now.
+    pub(crate) fn connection(&self) -> Result<(), NotWoken> {
+        self.channel.connection()
+    }
+
+    /// Where a device's agent is woken.
+    pub(crate) fn address(&self, device: &str) -> WakeUpAt {
+        WakeUpAt {
+            url: self.channel.url().to_owned(),
+            topic: self.keys.wake_up_topic(device),
+            sync_every_seconds: self.sync_every,
+        }
+    }
+
+    async fn wake(&self, device: &str) -> Result<(), NotWoken> {
+        self.channel.wake(&self.keys.wake_up_topic(device)).await
+    }
+
+    /// Whether a device that synced at this time can be told to sync now.
+    pub(crate) fn reaches(&self, last_sync: Timestamp, now: Timestamp) -> bool {
+        let silence = u64::from(self.sync_every) * 1000 + LATENESS;
+        now < last_sync.saturating_add(silence) && self.channel.connection().is_ok()
+    }
+}
+
+/// The background task that wakes agents.
+pub(crate) struct WakeUpTask {
+    pub(crate) wake_ups: Arc<WakeUps>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl WakeUpTask {
+    /// Wakes agents until the server stops.
+    pub(crate) async fn run(&self, closing: CancellationToken) {
+        let mut to_tell = self.wake_ups.to_tell.lock().await;
+        let mut clock = interval(EVERY);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut devices = Vec::new();
+        while !closing.is_cancelled() {
+            tokio::select! {
+                _ = to_tell.recv_many(&mut devices, PAGE as usize) => {}
+                _ = clock.tick() => {
+                    devices = self.due().await;
+                    if devices.len() == PAGE as usize {
+                        clock.reset_immediately();
+                    }
+                }
+                () = closing.cancelled() => {}
+            }
+            devices.sort_unstable();
+            devices.dedup();
+            stream::iter(devices.drain(..))
+                .for_each_concurrent(MOST_AT_ONCE, |device| self.tell(device))
+                .await;
+        }
+    }
+
+    /// Whom to wake again. While that can't be done, nobody is claimed: they would be due ever later.
+    async fn due(&self) -> Vec<String> {
+        if self.wake_ups.connection().is_err() {
+            return Vec::new();
+        }
+        let due = self.store.claim_wake_ups(time::now(), PAGE).await;
+        due.unwrap_or_else(|error| {
+            tracing::warn!(%error, "agents were not told again to sync");
+            Vec::new()
+        })
+    }
+
+    async fn tell(&self, device: String) {
+        let told = self.wake_ups.wake(&device).await;
+        match &told {
+            Ok(()) => tracing::debug!(device, "told to sync"),
+            Err(error) => tracing::debug!(device, %error, "not told to sync"),
+        }
+        self.metrics.wake_ups.ended(told.is_ok());
+    }
+}

@@ -1,0 +1,180 @@
+//! Plugins as an admin manages them: which one decides, which one did before, and which one is a candidate in the shadow.
+
+use super::{
+    chosen_plugins::{ChosenPlugins, off_the_threads},
+    plugin_check,
+};
+use crate::{
+    access::{Caller, Reach},
+    audit::AuditEntry,
+    error::ServerError,
+    metrics::Metrics,
+    platform::PasswordHost,
+    store::{AuditFilter, PluginFile, Store},
+    stored_responses::StoredResponses,
+};
+use mdm_contract::text::storable;
+use mdm_password_host::{
+    Canary, CanaryTerms, Deployment, Deployments, LoadError, Plugin, ShadowReport, component_of,
+};
+use std::sync::Arc;
+
+/// The most groups that a plugin is checked for before it is used.
+const MAX_GROUPS: usize = 500;
+
+/// The plugins, as an admin manages them.
+pub struct Plugins {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) host: Arc<PasswordHost>,
+    pub(crate) chosen: Arc<ChosenPlugins>,
+    pub(crate) responses: StoredResponses,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// What is done with plugins, as the audit trail names it.
+const PLUGIN_ACTIONS: [&str; 3] = ["use-plugin", "roll-back-plugin", "keep-plugin"];
+
+impl Plugins {
+    /// The latest lines of the audit trail about the choice of the plugin, latest first.
+    pub async fn history(&self, most: u32) -> Result<Vec<AuditEntry>, ServerError> {
+        let filter = AuditFilter {
+            actions: PLUGIN_ACTIONS.map(str::to_owned).to_vec(),
+            ..AuditFilter::default()
+        };
+        let lines = self.store.audit(&filter, None, most).await?;
+        Ok(lines.into_iter().map(|line| line.entry).collect())
+    }
+
+    /// The active plugin and the one before it, how far a canary is, and when it ends.
+    pub fn deployments(&self) -> (Deployments, Option<Canary>, CanaryTerms) {
+        let rollout = self.host.rollout();
+        let (canary, terms) = (rollout.canary(), rollout.canary_terms());
+        (rollout.deployments(), canary, terms)
+    }
+
+    /// Checks a plugin against the contract, and lets it decide from the next call on.
+    pub async fn use_plugin(&self, by: &Caller, file: PluginFile) -> Result<(), ServerError> {
+        // It decides about every device.
+        by.check_all()?;
+        let kept = PluginFile {
+            bytes: component_of(&file.bytes)?.to_vec(),
+            signature: file.signature.clone().map(storable),
+        };
+        let plugin = self.load_checked(file).await?;
+        let new = Deployment {
+            plugin: Arc::new(plugin),
+            is_default: false,
+            is_promoted: false,
+        };
+        self.responses
+            .once(by, self.swap(by, new, Some(kept)))
+            .await
+    }
+
+    /// Lets the plugin decide that the host started with.
+    pub async fn use_default(&self, by: &Caller) -> Result<(), ServerError> {
+        by.check_all()?;
+        self.responses
+            .once(by, self.swap(by, self.chosen.default.clone(), None))
+            .await
+    }
+
+    async fn swap(
+        &self,
+        by: &Caller,
+        new: Deployment,
+        file: Option<PluginFile>,
+    ) -> Result<(), ServerError> {
+        let next = |now: &Deployments| {
+            let is_active = now.active.plugin.digest() == new.plugin.digest();
+            (!is_active).then(|| now.with(new.clone()))
+        };
+        self.choose(by, "use-plugin", file, next).await?;
+        Ok(())
+    }
+
+    /// Lets the plugin decide that did before the active one.
+    pub async fn roll_back(&self, by: &Caller) -> Result<(), ServerError> {
+        by.check_all()?;
+        self.responses.once(by, self.choose_previous(by)).await
+    }
+
+    async fn choose_previous(&self, by: &Caller) -> Result<(), ServerError> {
+        let next = Deployments::rolled_back;
+        match self.choose(by, "roll-back-plugin", None, next).await? {
+            true => Ok(()),
+            false => Err(ServerError::NothingToRollBack),
+        }
+    }
+
+    /// Lets a candidate decide the same calls as the active plugin, without effect.
+    pub async fn start_shadow(
+        &self,
+        by: &Caller,
+        file: PluginFile,
+    ) -> Result<ShadowReport, ServerError> {
+        by.check_all()?;
+        let candidate = self.load_checked(file).await?;
+        tracing::info!(plugin = candidate.digest(), "a plugin runs in the shadow");
+        Ok(self.host.rollout().start_shadow(candidate))
+    }
+
+    /// What is known of the candidate in the shadow.
+    pub fn shadow(&self) -> Result<ShadowReport, ServerError> {
+        let shadow = self.host.rollout().shadow();
+        shadow.ok_or(ServerError::NoShadow)
+    }
+
+    /// Takes the candidate out of the shadow, and says what is known of it.
+    pub fn stop_shadow(&self, by: &Caller) -> Result<ShadowReport, ServerError> {
+        by.check_all()?;
+        let shadow = self.host.rollout().stop_shadow();
+        shadow.ok_or(ServerError::NoShadow)
+    }
+
+    /// Changes which plugins decide, for an admin.
+    async fn choose(
+        &self,
+        by: &Caller,
+        action: &str,
+        file: Option<PluginFile>,
+        next: impl Fn(&Deployments) -> Option<Deployments>,
+    ) -> Result<bool, ServerError> {
+        let record = |entry| self.responses.record(by, entry, &());
+        let rollout = self.host.rollout();
+        self.chosen
+            .choose(rollout, (by, action, None), file, next, record)
+            .await
+    }
+
+    /// Loads a plugin that conforms, also for the devices in the groups that there are.
+    async fn load_checked(&self, file: PluginFile) -> Result<Plugin, ServerError> {
+        let checking = &self.chosen.checking;
+        let _checking = checking.try_lock().map_err(|_| ServerError::BusyChecking)?;
+        let groups = self.store.groups(&Reach::ALL).await?;
+        let groups = groups.into_iter().take(MAX_GROUPS);
+        let groups = groups.map(|group| group.name).collect();
+        let chosen = Arc::clone(&self.chosen);
+        let loaded = off_the_threads(move || {
+            let ChosenPlugins {
+                runtime,
+                artifacts,
+                trust,
+                ..
+            } = &*chosen;
+            // Nothing of it is compiled or run before it is trusted.
+            let PluginFile { bytes, signature } = &file;
+            trust.check(bytes, signature.as_deref())?;
+            let plugin = runtime.load(bytes, artifacts.as_deref())?;
+            plugin_check::check(&plugin, artifacts.as_deref(), groups)?;
+            Ok(plugin)
+        })
+        .await;
+        if let Err(ServerError::NoPlugin(LoadError::DoesNotStart(failure))) = &loaded
+            && let Some(limit) = failure.limit()
+        {
+            self.metrics.plugins.reached(limit);
+        }
+        loaded
+    }
+}

@@ -1,0 +1,319 @@
+//! The choice of plugins: kept in the store, followed by each replica, and applied to the host's rollout.
+
+use super::plugin_check;
+use crate::{
+    access::Caller,
+    audit::AuditEntry,
+    device_records::MAX_ATTEMPTS,
+    error::ServerError,
+    platform::{AgentTransport, PasswordHost, StoredDevices},
+    store::{ChosenPlugin, PluginChoice, PluginFile, RequestRecord, Store, StoreError},
+};
+use mdm_contract::time;
+use mdm_password_host::{
+    Artifacts, CanaryEnd, CanaryEnded, CanaryTerms, Deployment, Deployments, HostBuilder,
+    LoadError, Plugin, Rollout, RolloutStore, Runtime, Trust, WhenCanaryFails,
+};
+use std::{pin::Pin, sync::Arc};
+
+/// How a server deals with plugins.
+pub struct PluginSettings {
+    /// The plugin that decides unless another one was chosen.
+    pub default: Plugin,
+    /// The folder of compiled plugins.
+    pub artifacts: Option<Artifacts>,
+    /// When a new plugin is promoted or rolled back.
+    pub canary_terms: CanaryTerms,
+    /// What becomes of a call that fails on a canary.
+    pub when_canary_fails: WhenCanaryFails,
+    /// Which plugins may be chosen.
+    pub trust: Trust,
+    /// Whether the plugins that the server starts with have to pass the conformance kit. Those that an admin chooses
+    /// always have to.
+    pub checked_at_start: bool,
+}
+
+impl PluginSettings {
+    /// Errors with `DoesNotConform` if the server may not start with its default plugin.
+    pub fn check(&self) -> Result<(), ServerError> {
+        match self.checked_at_start {
+            true => plugin_check::check_at_start(&self.default, self.artifacts.as_ref()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl From<Plugin> for PluginSettings {
+    /// This plugin, and otherwise the defaults.
+    fn from(default: Plugin) -> Self {
+        Self {
+            default,
+            artifacts: None,
+            canary_terms: CanaryTerms::default(),
+            when_canary_fails: WhenCanaryFails::default(),
+            trust: Trust::default(),
+            checked_at_start: true,
+        }
+    }
+}
+
+/// The plugins that were chosen, as the store keeps the choice.
+pub struct ChosenPlugins {
+    store: Arc<dyn Store>,
+    pub(super) runtime: Runtime,
+    pub(super) artifacts: Option<Arc<Artifacts>>,
+    pub(super) trust: Trust,
+    checked_at_start: bool,
+    pub(super) default: Deployment,
+    canary_terms: CanaryTerms,
+    when_canary_fails: WhenCanaryFails,
+    /// The plugins that were chosen when the store was opened.
+    at_start: Deployments,
+    /// The number of the choice that is applied; held while it changes.
+    choosing: tokio::sync::Mutex<u64>,
+    /// Held while a plugin is compiled and checked: that takes memory and a processor.
+    pub(super) checking: tokio::sync::Mutex<()>,
+}
+
+impl ChosenPlugins {
+    /// The plugins that were chosen before, or else the default one.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        settings: PluginSettings,
+    ) -> Result<Self, ServerError> {
+        let settings = off_the_threads(move || settings.check().map(|()| settings)).await?;
+        let default = Deployment {
+            plugin: Arc::new(settings.default),
+            is_default: true,
+            is_promoted: true,
+        };
+        let mut plugins = Self {
+            store,
+            runtime: default.plugin.runtime().clone(),
+            artifacts: settings.artifacts.map(Arc::new),
+            trust: settings.trust,
+            checked_at_start: settings.checked_at_start,
+            canary_terms: settings.canary_terms,
+            when_canary_fails: settings.when_canary_fails,
+            at_start: Deployments {
+                active: default.clone(),
+                previous: None,
+            },
+            default,
+            choosing: tokio::sync::Mutex::default(),
+            checking: tokio::sync::Mutex::default(),
+        };
+        if let Some((number, deployments)) = plugins.newer_than(0, &plugins.at_start).await? {
+            plugins.at_start = deployments;
+            plugins.choosing = tokio::sync::Mutex::new(number);
+        }
+        Ok(plugins)
+    }
+
+    /// The host with these plugins.
+    pub(crate) fn of_host(
+        self: &Arc<Self>,
+        host: HostBuilder<StoredDevices, AgentTransport>,
+    ) -> Result<PasswordHost, ServerError> {
+        let host = host
+            .loaded_plugin(Arc::clone(&self.default.plugin))
+            .canary_terms(self.canary_terms)
+            .when_canary_fails(self.when_canary_fails)
+            .rollout_store(Arc::clone(self) as _)
+            .build()?;
+        host.rollout().put(self.at_start.clone());
+        Ok(host)
+    }
+
+    /// Applies what was chosen, here or at another replica.
+    pub(crate) async fn follow(&self, rollout: &Rollout) -> Result<(), ServerError> {
+        let mut choosing = self.choosing.lock().await;
+        self.catch_up(rollout, &mut choosing).await
+    }
+
+    async fn catch_up(&self, rollout: &Rollout, at: &mut u64) -> Result<(), ServerError> {
+        if let Some((number, next)) = self.newer_than(*at, &rollout.deployments()).await? {
+            rollout.put(next);
+            *at = number;
+        }
+        Ok(())
+    }
+
+    /// The choice in the store, if it has another number than this one.
+    async fn newer_than(
+        &self,
+        at: u64,
+        now: &Deployments,
+    ) -> Result<Option<(u64, Deployments)>, ServerError> {
+        let (number, active, previous) = match self.store.plugin_choice().await? {
+            None => (0, None, None),
+            Some(choice) => (choice.number, choice.active, choice.previous),
+        };
+        if number == at {
+            return Ok(None);
+        }
+        let is_none_before = active == previous;
+        let active = self.chosen(active, now).await?;
+        let previous = match is_none_before {
+            true => None,
+            // Nobody waits for the previous one: it can be chosen anew.
+            false => self
+                .chosen(previous, now)
+                .await
+                .inspect_err(|error| tracing::warn!(%error, "the previous plugin can't be loaded"))
+                .ok(),
+        };
+        Ok(Some((number, Deployments { active, previous })))
+    }
+
+    /// A plugin that was chosen; `None` is the one that the server starts with.
+    async fn chosen(
+        &self,
+        chosen: Option<ChosenPlugin>,
+        now: &Deployments,
+    ) -> Result<Deployment, ServerError> {
+        let Some(ChosenPlugin { digest, is_proven }) = chosen else {
+            return Ok(self.default.clone());
+        };
+        let known = [Some(&now.active), now.previous.as_ref()];
+        let mut known = known.into_iter().flatten().filter(|it| !it.is_default);
+        if let Some(known) = known.find(|it| it.plugin.digest() == digest) {
+            return Ok(Deployment {
+                is_promoted: is_proven,
+                ..known.clone()
+            });
+        }
+        let lost = || StoreError::Failed(format!("the file of plugin {digest} is gone"));
+        let file = self.store.plugin_file(&digest).await?.ok_or_else(lost)?;
+        // What was trusted when it was chosen may not be any more.
+        self.trust.check(&file.bytes, file.signature.as_deref())?;
+        let (runtime, artifacts) = (self.runtime.clone(), self.artifacts.clone());
+        let is_checked = self.checked_at_start;
+        // It may have to be compiled and checked first: it was by the host that chose it, perhaps by an older kit.
+        let plugin = off_the_threads(move || {
+            let plugin = runtime.load(&file.bytes, artifacts.as_deref())?;
+            if plugin.digest() != digest {
+                let text = format!("the file of plugin {digest} is that of another one");
+                return Err(StoreError::Failed(text).into());
+            }
+            if is_checked {
+                plugin_check::check_at_start(&plugin, artifacts.as_deref())?;
+            }
+            Ok(plugin)
+        })
+        .await?;
+        Ok(Deployment {
+            plugin: Arc::new(plugin),
+            is_default: false,
+            is_promoted: is_proven,
+        })
+    }
+
+    /// Changes which plugins decide. Returns `false` if there is nothing to change. The choice is kept, with its line in
+    /// the audit trail, before it counts: a server that stops in between starts with what was chosen.
+    pub(super) async fn choose(
+        &self,
+        rollout: &Rollout,
+        (by, action, detail): (&Caller, &str, Option<String>),
+        file: Option<PluginFile>,
+        next: impl Fn(&Deployments) -> Option<Deployments>,
+        record: impl Fn(AuditEntry) -> Result<RequestRecord, ServerError>,
+    ) -> Result<bool, ServerError> {
+        let mut choosing = self.choosing.lock().await;
+        for _ in 0..MAX_ATTEMPTS {
+            let Some(next) = next(&rollout.deployments()) else {
+                return Ok(false);
+            };
+            let choice = PluginChoice {
+                number: *choosing + 1,
+                active: as_chosen(&next.active),
+                previous: next.previous.as_ref().and_then(as_chosen),
+            };
+            let plugin = next.active.plugin.digest();
+            tracing::info!(
+                plugin,
+                actor = %by.actor,
+                action,
+                detail,
+                "the choice of the plugin"
+            );
+            let audit = AuditEntry {
+                detail: detail.clone(),
+                plugin: Some(plugin),
+                ..AuditEntry::new(time::now(), by, action)
+            };
+            let audit = record(audit)?;
+            match self.store.choose_plugin(choice, file.clone(), audit).await {
+                Ok(()) => {
+                    rollout.put(next);
+                    *choosing += 1;
+                    return Ok(true);
+                }
+                // Another replica was first: what follows its choice is to be found anew.
+                Err(StoreError::Conflict) => self.catch_up(rollout, &mut choosing).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn end_canary(
+        &self,
+        rollout: &Rollout,
+        ended: &CanaryEnded,
+    ) -> Result<bool, ServerError> {
+        let (terms, digest) = (rollout.canary_terms(), ended.plugin.digest());
+        let (action, detail) = match ended.end {
+            CanaryEnd::Promoted => (
+                "keep-plugin",
+                format!(
+                    "plugin {digest} has passed its trial of {} calls",
+                    terms.calls
+                ),
+            ),
+            CanaryEnd::RolledBack => {
+                let last = ended.failure.as_deref().unwrap_or_default();
+                let text = format!(
+                    "plugin {digest} failed {} times on trial; at last: {last}",
+                    terms.failures
+                );
+                ("roll-back-plugin", text)
+            }
+        };
+        let by = (&Caller::host(), action, Some(detail));
+        let next = |now: &Deployments| now.after(ended);
+        self.choose(rollout, by, None, next, |entry| Ok(entry.into()))
+            .await
+    }
+}
+
+impl RolloutStore for ChosenPlugins {
+    fn canary_ended<'a>(
+        &'a self,
+        rollout: &'a Rollout,
+        ended: &'a CanaryEnded,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(async {
+            if let Err(error) = self.end_canary(rollout, ended).await {
+                tracing::error!(%error, "the choice of the plugin was not kept");
+            }
+        })
+    }
+}
+
+/// A plugin as the store keeps its choice; `None` if it is the default one.
+fn as_chosen(deployment: &Deployment) -> Option<ChosenPlugin> {
+    (!deployment.is_default).then(|| ChosenPlugin {
+        digest: deployment.plugin.digest(),
+        is_proven: deployment.is_promoted,
+    })
+}
+
+/// Runs work that takes seconds off the threads that serve everyone else.
+pub(super) async fn off_the_threads<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ServerError> + Send + 'static,
+) -> Result<T, ServerError> {
+    let done = tokio::task::spawn_blocking(work);
+    done.await
+        .map_err(|error| LoadError::Engine(error.to_string()))?
+}

@@ -1,0 +1,10 @@
+//! Plugins: which one decides, and who chose it.
+
+mod admin;
+mod chosen_plugins;
+mod follower;
+mod plugin_check;
+
+pub use admin::Plugins;
+pub use chosen_plugins::{ChosenPlugins, PluginSettings};
+pub(crate) use follower::PluginFollower;

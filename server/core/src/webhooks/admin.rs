@@ -1,0 +1,313 @@
+//! Webhooks, as an admin manages them. An admin who is responsible for some groups manages the webhooks that are
+//! told of these groups and of nothing else.
+
+use crate::{
+    access::{Caller, Reach},
+    audit::AuditEntry,
+    commits::Commits,
+    error::ServerError,
+    event::{EventKind, Message},
+    keys::HostKeys,
+    request_checks::check_reach,
+    sealed,
+    store::{Attempt, AttemptResult, Store, Webhook, WebhookState},
+    stored_responses::{self, StoredResponses},
+    webhook_client::{BadSecret, Outgoing, Secret, Sender},
+};
+use mdm_contract::time;
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::{collections::BTreeSet, sync::Arc};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// The most webhooks of a host.
+const MOST: usize = 100;
+
+/// How long messages are signed with the former secret as well, in milliseconds.
+const FORMER_COUNTS: u64 = 24 * 3600 * 1000;
+
+/// How many attempts are shown.
+const ATTEMPTS: u32 = 50;
+
+/// What the message of a test is called.
+const TEST: &str = "webhook.test";
+
+/// A webhook to be made.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewWebhook {
+    /// Where events are sent to.
+    pub url: String,
+    /// Of which kinds; empty: of all.
+    #[serde(default)]
+    pub events: BTreeSet<EventKind>,
+    /// About the devices of these groups; none: about all devices.
+    #[serde(rename = "groups", deserialize_with = "Reach::present")]
+    #[schema(required = true)]
+    pub reach: Reach,
+}
+
+/// The new secret of a webhook: what the response of its request is made from.
+#[derive(Serialize, Deserialize)]
+struct ToldOnce {
+    id: String,
+    secret: Zeroizing<String>,
+}
+
+/// A webhook with its new secret, which is told once.
+pub struct MadeWebhook {
+    /// The webhook.
+    pub webhook: Webhook,
+    /// What its messages are signed with.
+    pub secret: Zeroizing<String>,
+}
+
+impl From<BadSecret> for ServerError {
+    fn from(error: BadSecret) -> Self {
+        Self::WebhookSecret(error.to_string())
+    }
+}
+
+/// The webhooks.
+pub struct Webhooks {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keys: Arc<HostKeys>,
+    pub(crate) responses: StoredResponses,
+    pub(crate) sender: Sender,
+    pub(crate) commits: Arc<Commits>,
+}
+
+impl Webhooks {
+    /// The webhooks that this caller manages, oldest first.
+    pub async fn list(&self, by: &Caller) -> Result<Vec<Webhook>, ServerError> {
+        let mut webhooks = self.store.webhooks().await?;
+        webhooks.retain(|webhook| check_managed(by, &webhook.reach).is_ok());
+        Ok(webhooks)
+    }
+
+    /// A webhook, and the latest attempts to deliver something to it, latest first.
+    pub async fn get(&self, by: &Caller, id: &str) -> Result<(Webhook, Vec<Attempt>), ServerError> {
+        let webhook = self.managed(by, id).await?;
+        Ok((webhook, self.store.attempts(id, ATTEMPTS).await?))
+    }
+
+    /// Makes a webhook: it is told of what happens from now on.
+    pub async fn add(&self, by: &Caller, new: NewWebhook) -> Result<MadeWebhook, ServerError> {
+        let NewWebhook { url, events, reach } = new;
+        let url = self.sender.destinations().read(url.trim())?;
+        check_reach(&reach)?;
+        check_managed(by, &reach)?;
+        let made = self
+            .responses
+            .once(by, self.make_webhook(by, url, events, reach));
+        self.told(by, made.await?).await
+    }
+
+    async fn make_webhook(
+        &self,
+        by: &Caller,
+        url: Url,
+        events: BTreeSet<EventKind>,
+        reach: Reach,
+    ) -> Result<ToldOnce, ServerError> {
+        if self.store.webhooks().await?.len() >= MOST {
+            return Err(ServerError::TooManyWebhooks(MOST));
+        }
+        let id = Uuid::now_v7().to_string();
+        let secret = Secret::random()?.text();
+        let webhook = Webhook {
+            secret: self.seal_secret(&id, &secret)?,
+            url: url.into(),
+            events,
+            reach,
+            former_secret: None,
+            created_at: time::now(),
+            state: WebhookState::Active,
+            progress: Default::default(),
+            id: id.clone(),
+        };
+        let made = ToldOnce { id, secret };
+        let audit = self
+            .responses
+            .record(by, audit(by, "add-webhook", &webhook), &made)?;
+        self.store.add_webhook(webhook, audit).await?;
+        Ok(made)
+    }
+
+    /// Gives a webhook another secret. For a day, messages are signed with both.
+    pub async fn change_secret(&self, by: &Caller, id: &str) -> Result<MadeWebhook, ServerError> {
+        let made = self.responses.once(by, self.new_secret(by, id)).await?;
+        self.told(by, made).await
+    }
+
+    async fn new_secret(&self, by: &Caller, id: &str) -> Result<ToldOnce, ServerError> {
+        let webhook = self.managed(by, id).await?;
+        let secret = Secret::random()?.text();
+        let sealed = self.seal_secret(id, &secret)?;
+        let until = time::now() + FORMER_COUNTS;
+        let id = id.to_owned();
+        let made = ToldOnce { id, secret };
+        let audit =
+            self.responses
+                .record(by, audit(by, "change-webhook-secret", &webhook), &made)?;
+        let changed = self
+            .store
+            .set_webhook_secret(&made.id, sealed, until, audit);
+        found(changed.await?, &made.id)?;
+        Ok(made)
+    }
+
+    /// The webhook, as it is now, with its secret.
+    async fn told(&self, by: &Caller, made: ToldOnce) -> Result<MadeWebhook, ServerError> {
+        let ToldOnce { id, secret } = made;
+        let webhook = self.managed(by, &id).await?;
+        Ok(MadeWebhook { webhook, secret })
+    }
+
+    /// Pauses a webhook: it misses what happens until it is resumed.
+    pub async fn pause(&self, by: &Caller, id: &str) -> Result<(), ServerError> {
+        self.managed(by, id).await?;
+        let paused = self.set_state(by, id, WebhookState::Paused, "pause-webhook");
+        self.responses.once(by, paused).await
+    }
+
+    /// Lets a webhook be told of what happens from now on, which was paused, or whose receiver was gone.
+    pub async fn resume(&self, by: &Caller, id: &str) -> Result<(), ServerError> {
+        self.managed(by, id).await?;
+        let resumed = self.set_state(by, id, WebhookState::Active, "resume-webhook");
+        self.responses.once(by, resumed).await
+    }
+
+    async fn set_state(
+        &self,
+        by: &Caller,
+        id: &str,
+        state: WebhookState,
+        action: &str,
+    ) -> Result<(), ServerError> {
+        let audit = audit(by, action, &self.managed(by, id).await?);
+        let audit = self.responses.record(by, audit, &())?;
+        found(self.store.set_webhook_state(id, state, audit).await?, id)
+    }
+
+    /// Removes a webhook, with what has not been delivered to it.
+    pub async fn remove(&self, by: &Caller, id: &str) -> Result<(), ServerError> {
+        self.responses.once(by, self.end_webhook(by, id)).await
+    }
+
+    async fn end_webhook(&self, by: &Caller, id: &str) -> Result<(), ServerError> {
+        let audit = audit(by, "remove-webhook", &self.managed(by, id).await?);
+        let audit = self.responses.record(by, audit, &())?;
+        found(self.store.remove_webhook(id, audit).await?, id)
+    }
+
+    /// Sends a message now that tells of nothing. If the receiver takes it, what waits for it is sent at once.
+    pub async fn test(&self, by: &Caller, id: &str) -> Result<Attempt, ServerError> {
+        self.managed(by, id).await?;
+        self.responses.once(by, self.send_test(by, id)).await
+    }
+
+    async fn send_test(&self, by: &Caller, id: &str) -> Result<Attempt, ServerError> {
+        let webhook = self.managed(by, id).await?;
+        let at = time::now();
+        // A receiver knows a message by its id: a retry after a crash in the middle sends the same one.
+        let unique = match &by.idempotency_key {
+            Some(key) => self.keys.message_id(&key.request, key.key.as_bytes()),
+            None => Uuid::now_v7(),
+        };
+        let message = format!("msg_{}", unique.simple());
+        let body = json_body(&Message {
+            kind: TEST.to_owned(),
+            timestamp: at,
+            data: json!({"webhook": id}),
+        })?;
+        let secrets = self.secrets(&webhook)?;
+        let outgoing = Outgoing {
+            id: &message,
+            timestamp: at / 1000,
+            body,
+            secrets: &secrets,
+        };
+        let sent = self.sender.send(&webhook.url, outgoing).await;
+        let is_delivered = sent.is_ok();
+        let attempt = Attempt {
+            at,
+            message,
+            kind: TEST.to_owned(),
+            result: match is_delivered {
+                true => AttemptResult::Delivered,
+                false => AttemptResult::Failed,
+            },
+            status: sent
+                .as_ref()
+                .map_or_else(|error| error.status(), |it| Some(*it)),
+            error: sent.err().map(|error| error.to_string()),
+            next_try: None,
+        };
+        let next_try = is_delivered.then_some(at);
+        let response = stored_responses::response(&self.keys, by, &attempt)?;
+        self.store
+            .note_test(id, attempt.clone(), next_try, response)
+            .await?;
+        self.commits.events.notify_one();
+        Ok(attempt)
+    }
+
+    /// What messages to a webhook are signed with now, newest first.
+    pub(super) fn secrets(&self, webhook: &Webhook) -> Result<Vec<Secret>, ServerError> {
+        let former = webhook.former_secret.iter();
+        let former = former.filter(|(_, until)| time::now() < *until);
+        let sealed = std::iter::once(&webhook.secret).chain(former.map(|(secret, _)| secret));
+        let open = |sealed: &Vec<u8>| {
+            let text = sealed::open(&self.keys.webhook_key(), &webhook.id, sealed)?;
+            let text = std::str::from_utf8(&text).map_err(|_| BadSecret::Form)?;
+            Ok(Secret::read(text)?)
+        };
+        sealed.map(open).collect()
+    }
+
+    fn seal_secret(&self, id: &str, secret: &str) -> Result<Vec<u8>, ServerError> {
+        Ok(sealed::seal(
+            &self.keys.webhook_key(),
+            id,
+            secret.as_bytes(),
+        )?)
+    }
+
+    /// A webhook that this caller manages.
+    async fn managed(&self, by: &Caller, id: &str) -> Result<Webhook, ServerError> {
+        let webhook = self.store.webhook(id).await?;
+        let webhook = webhook.ok_or_else(|| ServerError::UnknownWebhook(id.to_owned()))?;
+        check_managed(by, &webhook.reach)?;
+        Ok(webhook)
+    }
+}
+
+/// What is sent of a message.
+pub(super) fn json_body(message: &impl serde::Serialize) -> Result<Vec<u8>, ServerError> {
+    serde_json::to_vec(message).map_err(|error| ServerError::BadRequest(error.to_string()))
+}
+
+/// Lets nobody be told of more devices than the caller is responsible for.
+fn check_managed(by: &Caller, reach: &Reach) -> Result<(), ServerError> {
+    Ok(by.check_grant(&BTreeSet::new(), reach)?)
+}
+
+fn found(is_found: bool, id: &str) -> Result<(), ServerError> {
+    match is_found {
+        true => Ok(()),
+        false => Err(ServerError::UnknownWebhook(id.to_owned())),
+    }
+}
+
+/// The line of the audit trail: it names the receiver's machine, and not its whole URL, which may have a key in it.
+fn audit(by: &Caller, action: &str, webhook: &Webhook) -> AuditEntry {
+    let url = reqwest::Url::parse(&webhook.url).ok();
+    let receiver = url.map_or_else(String::new, |it| it.origin().ascii_serialization());
+    AuditEntry {
+        detail: Some(format!("{}: {receiver}, {}", webhook.id, webhook.reach)),
+        ..AuditEntry::new(time::now(), by, action)
+    }
+}

@@ -1,0 +1,318 @@
+//! Tells webhooks what has happened: to each its events one after the other, in their order, until its receiver has
+//! taken them. How far each is lies in the store, and moves on only after an answer: so a message can come twice,
+//! and none is lost, whoever is killed when.
+
+use super::admin::{Webhooks, json_body};
+use crate::{
+    cluster::Cluster,
+    error::ServerError,
+    event::Event,
+    metrics::Metrics,
+    store::{Attempt, AttemptResult, Progress, Store, Webhook, WebhookState},
+    webhook_client::{GIVEN_UP_AFTER, NotDelivered, Outgoing, Secret, pause_after},
+};
+use mdm_contract::time::{self, Timestamp};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::task::{Id, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// How often the store is asked for messages whose next try has come.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// To how many webhooks something is sent at one time.
+const MOST_AT_ONCE: usize = 16;
+
+/// How many events one webhook gets before it is another's turn.
+const TURN: u32 = 100;
+
+/// The background task that delivers events to webhooks.
+pub struct Deliveries {
+    pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Deliveries {
+    /// Delivers until the server stops.
+    pub async fn run(self: Arc<Self>, closing: CancellationToken) {
+        let mut turns = JoinSet::new();
+        let mut busy: HashMap<Id, String> = HashMap::new();
+        while !closing.is_cancelled() {
+            let lead = self.cluster.lead();
+            let due = match lead {
+                Some(_) => self.store.due_webhooks(time::now()).await,
+                None => Ok(Vec::new()),
+            };
+            let lead = lead.unwrap_or_default();
+            match due {
+                Ok(due) => {
+                    for id in due {
+                        if busy.len() < MOST_AT_ONCE && !busy.values().any(|it| *it == id) {
+                            let (deliveries, webhook) = (Arc::clone(&self), id.clone());
+                            let turn = turns
+                                .spawn(lead.run(async move { deliveries.turn(&webhook).await }));
+                            busy.insert(turn.id(), id);
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "webhooks were not told of events"),
+            }
+            tokio::select! {
+                Some(ended) = turns.join_next_with_id() => {
+                    let turn = match ended {
+                        Ok((turn, ())) => turn,
+                        Err(error) => {
+                            tracing::error!(%error, "a delivery to a webhook failed");
+                            error.id()
+                        }
+                    };
+                    busy.remove(&turn);
+                }
+                () = self.webhooks.commits.events.notified() => {}
+                () = tokio::time::sleep(EVERY) => {}
+                () = closing.cancelled() => {}
+            }
+        }
+    }
+
+    async fn turn(&self, webhook: &str) {
+        if let Err(error) = self.deliver(webhook).await {
+            tracing::warn!(webhook, %error, "a webhook was not told of events");
+            // What fails here fails without a pause of its own.
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    /// Delivers what waits for a webhook, up to the first message that its receiver does not take.
+    async fn deliver(&self, id: &str) -> Result<(), ServerError> {
+        let Some(webhook) = self.store.webhook(id).await? else {
+            return Ok(());
+        };
+        let secrets = self.webhooks.secrets(&webhook)?;
+        let mut progress = webhook.progress.clone();
+        let mut is_noted = true;
+        for event in self.store.events(progress.done, TURN).await? {
+            if !is_wanted(&webhook, &event) {
+                progress.done = event.number;
+                is_noted = false;
+                continue;
+            }
+            let attempt = self
+                .attempt(&webhook, &event, &secrets, &mut progress)
+                .await?;
+            let state = match attempt.result {
+                AttemptResult::Gone => WebhookState::Gone,
+                _ => webhook.state,
+            };
+            let is_delivered = attempt.result == AttemptResult::Delivered;
+            let is_active = self
+                .store
+                .note_attempt(id, Some(attempt), progress.clone(), state)
+                .await?;
+            if !is_active || !is_delivered {
+                return Ok(());
+            }
+            is_noted = true;
+        }
+        if !is_noted {
+            self.store
+                .note_attempt(id, None, progress, webhook.state)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Sends an event once, and says what follows from what came of it.
+    async fn attempt(
+        &self,
+        webhook: &Webhook,
+        event: &Event,
+        secrets: &[Secret],
+        progress: &mut Progress,
+    ) -> Result<Attempt, ServerError> {
+        let outgoing = Outgoing {
+            id: &event.id,
+            timestamp: time::now() / 1000,
+            body: json_body(&event.message())?,
+            secrets,
+        };
+        let sent = self.webhooks.sender.send(&webhook.url, outgoing).await;
+        let at = time::now();
+        let share = getrandom::u32().unwrap_or(u32::MAX);
+        let result = follow(progress, event, at, share, sent.as_ref().err());
+        if result == AttemptResult::GivenUp {
+            self.give_up_as_old(at, progress).await?;
+        }
+        let (id, kind) = (&webhook.id, event.kind);
+        match &sent {
+            Ok(_) => tracing::debug!(webhook = id, event = event.id, %kind, "delivered"),
+            Err(error) => {
+                tracing::warn!(webhook = id, event = event.id, %kind, %error, %result, "not delivered");
+            }
+        }
+        self.metrics.webhooks.ended(result);
+        let is_again = result == AttemptResult::Failed;
+        Ok(Attempt {
+            at,
+            message: event.id.clone(),
+            kind: kind.word().to_owned(),
+            result,
+            status: sent
+                .as_ref()
+                .map_or_else(NotDelivered::status, |it| Some(*it)),
+            error: sent.err().map(|error| error.to_string()),
+            next_try: is_again.then_some(progress.next_try),
+        })
+    }
+
+    /// Passes the next events that are too old as well: one after each pause, they would be given up more slowly
+    /// than others may come.
+    async fn give_up_as_old(
+        &self,
+        at: Timestamp,
+        progress: &mut Progress,
+    ) -> Result<(), ServerError> {
+        loop {
+            let next = self.store.events(progress.done, TURN).await?;
+            let old = next.iter().take_while(|event| is_too_old(event, at));
+            match old.last() {
+                Some(last) => progress.done = last.number,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Whether a message that is not taken is not sent again.
+fn is_too_old(event: &Event, at: Timestamp) -> bool {
+    at > event.at + millis(GIVEN_UP_AFTER)
+}
+
+/// Whether a webhook is told of this.
+fn is_wanted(webhook: &Webhook, event: &Event) -> bool {
+    let is_kind = webhook.events.is_empty() || webhook.events.contains(&event.kind);
+    is_kind && webhook.reach.includes(&event.about.groups)
+}
+
+/// How far a webhook is after an attempt, and what came of it.
+fn follow(
+    progress: &mut Progress,
+    event: &Event,
+    at: Timestamp,
+    share: u32,
+    error: Option<&NotDelivered>,
+) -> AttemptResult {
+    let Some(error) = error else {
+        *progress = Progress {
+            done: event.number,
+            ..Progress::default()
+        };
+        return AttemptResult::Delivered;
+    };
+    progress.failures = progress.failures.saturating_add(1);
+    progress.failing_since.get_or_insert(at);
+    progress.next_try = at + millis(pause_after(progress.failures, share));
+    if error.is_gone() {
+        return AttemptResult::Gone;
+    }
+    if is_too_old(event, at) {
+        progress.done = event.number;
+        return AttemptResult::GivenUp;
+    }
+    AttemptResult::Failed
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        access::Reach,
+        event::{About, EventKind},
+    };
+
+    fn event() -> Event {
+        Event {
+            number: 7,
+            id: "msg_7".into(),
+            kind: EventKind::CommandFailed,
+            at: 1_000_000,
+            about: About {
+                device: "phone".into(),
+                name: "phone".into(),
+                groups: vec!["sales".into()],
+                command: None,
+                policy: None,
+                policy_override: None,
+            },
+        }
+    }
+
+    fn failed() -> NotDelivered {
+        NotDelivered::NoAnswer("nobody is there".into())
+    }
+
+    #[test]
+    fn a_message_that_is_not_taken_is_tried_again_until_its_event_is_three_days_old() {
+        let mut progress = Progress {
+            done: 6,
+            ..Progress::default()
+        };
+        let event = event();
+        let mut tries = 0;
+        let mut at = event.at;
+        while follow(&mut progress, &event, at, u32::MAX, Some(&failed())) == AttemptResult::Failed
+        {
+            assert_eq!(
+                progress.done, 6,
+                "nothing overtakes a message that is not taken"
+            );
+            assert!(progress.next_try > at);
+            at = progress.next_try;
+            tries += 1;
+        }
+        assert!((50..100).contains(&tries), "{tries} tries");
+        assert_eq!(progress.done, 7);
+        assert_eq!(progress.failing_since, Some(event.at));
+        let taken = follow(&mut progress, &event, at, 0, None);
+        assert_eq!(taken, AttemptResult::Delivered);
+        assert_eq!((progress.failures, progress.failing_since), (0, None));
+    }
+
+    #[test]
+    fn an_event_that_is_old_already_is_sent_once() {
+        let mut progress = Progress::default();
+        let late = event().at + 10 * millis(GIVEN_UP_AFTER);
+        let result = follow(&mut progress, &event(), late, 0, Some(&failed()));
+        assert_eq!(result, AttemptResult::GivenUp);
+    }
+
+    #[test]
+    fn a_webhook_is_told_of_its_kinds_of_events_about_devices_in_its_reach() {
+        let webhook = |events: &[EventKind], groups: Option<&str>| Webhook {
+            id: "hook".into(),
+            url: String::new(),
+            events: events.iter().copied().collect(),
+            reach: Reach(groups.map(|it| [it.to_owned()].into())),
+            secret: Vec::new(),
+            former_secret: None,
+            created_at: 0,
+            state: WebhookState::Active,
+            progress: Progress::default(),
+        };
+        assert!(is_wanted(&webhook(&[], None), &event()));
+        assert!(is_wanted(
+            &webhook(&[EventKind::CommandFailed], Some("sales")),
+            &event()
+        ));
+        assert!(!is_wanted(
+            &webhook(&[EventKind::CommandSuccess], None),
+            &event()
+        ));
+        assert!(!is_wanted(&webhook(&[], Some("it")), &event()));
+    }
+}
