@@ -1,15 +1,17 @@
-//! The host's own keys. All of them are derived from one secret, the file `host.key`: whoever keeps that file
-//! keeps them all, and none of them is in the database.
+//! The server's own keys. HKDF (RFC 5869) derives all of them from one secret, the file `host.key`. None of them is in the
+//! database.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use mdm_agent_protocol::{
     sealing::{PrivateKey, SealingError},
     signing_key::SigningKey,
 };
 use mdm_password_host::Artifacts;
-use sha2::Sha256;
+use ring::{hkdf, hmac};
 use uuid::Uuid;
 use zeroize::Zeroizing;
+
+/// Separates these keys from those that others derive from the same secret (RFC 5869, 3.1).
+const SALT: &[u8] = b"mdm-server";
 
 /// What the host signs with, what opens the reset tokens of its devices, and what vouches for the plugins that it
 /// has compiled.
@@ -61,7 +63,7 @@ impl HostKeys {
     /// A digest of a request, by which only the host can tell whether another is the same: it may hold a password,
     /// and of four digits there are too few to hide one in a plain digest.
     pub fn request_digest(&self, request: &[&[u8]]) -> [u8; 32] {
-        *mac(&derive(&self.secret, "keyed requests", 0), request)
+        mac(&derive(&self.secret, "keyed requests", 0), request)
     }
 
     /// The id of a message that a request with an idempotency key sends: the same for each retry.
@@ -84,17 +86,18 @@ impl HostKeys {
 
     /// What shows that this host has made a witness.
     pub fn witness_mac(&self, content: &[u8]) -> [u8; 32] {
-        *mac(&derive(&self.secret, "witnesses", 0), &[content])
+        mac(&derive(&self.secret, "witnesses", 0), &[content])
     }
 
     /// Whether this host has made a witness, in a time that does not depend on how much of the MAC is right.
     pub fn is_witness_mac(&self, content: &[u8], shown: &[u8; 32]) -> bool {
-        #[allow(clippy::expect_used)]
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(derive(&self.secret, "witnesses", 0).as_slice())
-                .expect("HMAC takes a key of any length");
-        mac.update(content);
-        mac.verify_slice(shown).is_ok()
+        let key = derive(&self.secret, "witnesses", 0);
+        hmac::verify(
+            &hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()),
+            content,
+            shown,
+        )
+        .is_ok()
     }
 
     /// What vouches for compiled plugins.
@@ -115,16 +118,24 @@ fn scalar(secret: &[u8; 32], purpose: &str) -> PrivateKey {
 }
 
 fn derive(secret: &[u8; 32], purpose: &str, counter: u32) -> Zeroizing<[u8; 32]> {
-    mac(secret, &[&counter.to_be_bytes(), purpose.as_bytes()])
+    let key = hkdf::Salt::new(hkdf::HKDF_SHA256, SALT).extract(secret);
+    let mut derived = Zeroizing::new([0; 32]);
+    #[allow(clippy::expect_used)]
+    key.expand(
+        &[purpose.as_bytes(), &counter.to_be_bytes()],
+        hkdf::HKDF_SHA256,
+    )
+    .and_then(|it| it.fill(derived.as_mut_slice()))
+    .expect("HKDF gives as many bytes as its hash has");
+    derived
 }
 
-fn mac(secret: &[u8; 32], parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
-    #[allow(clippy::expect_used)]
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
-    for part in parts {
-        mac.update(part);
-    }
-    Zeroizing::new(mac.finalize().into_bytes().into())
+fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    parts.iter().for_each(|part| mac.update(part));
+    let mut tag = [0; 32];
+    tag.copy_from_slice(mac.sign().as_ref());
+    tag
 }
 
 #[cfg(test)]
