@@ -3,7 +3,7 @@
 
 use crate::Situation;
 use async_trait::async_trait;
-use mdm_server_core::{access::{Permission, Reach, Role}, audit::{AuditEntry, AuditLine, Chain}, change::Change, event::Event, store::{Accounts, AgentKey, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet, FleetSummary, Group, IdempotencyKeys, Lifecycle, NewDevice, NewInvitation, NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe, Progress, Replicas, RequestRecord, RestoreState, Restores, Session, Shared, Snapshot, StoreError, StoredResponse, TokenChange, Tokens, User, UserChange, WakeUps, Webhook, WebhookState, Webhooks}, token::TokenDigest};
+use mdm_server_core::{access::{Permission, Reach, Role}, audit::{AuditEntry, AuditLine, Chain}, change::Change, event::Event, store::{Accounts, AgentKey, AgentKeys, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet, FleetSummary, Group, IdempotencyKeys, Lifecycle, NewDevice, NewInvitation, NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe, Progress, Replicas, RequestRecord, RestoreState, Restores, Session, Shared, Snapshot, StoreError, StoredResponse, TokenChange, Tokens, User, UserChange, WakeUps, Webhook, WebhookState, Webhooks}, token::TokenDigest};
 use mdm_agent_protocol::{sealing::Sealed, signing_key::VerifyingKey, sync::LONGEST_VERSION};
 use mdm_contract::{decisions::{Command, Status}, time::{END_OF_CALENDAR, Timestamp}, words::{Failure, Outcome}};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -317,6 +317,17 @@ impl PluginChoices for OneDevice {
 }
 
 #[async_trait]
+impl AgentKeys for OneDevice {
+    async fn agent_key(&self, device: &str) -> Result<Option<AgentKey>> {
+        let state = self.lock();
+        Ok(state.is(device).then(|| AgentKey {
+            key: state.snapshot.signing_key.clone(),
+            is_revoked: state.snapshot.revoked_at.is_some(),
+        }))
+    }
+}
+
+#[async_trait]
 impl Enrollment for OneDevice {
     async fn add_enrollment_token(
         &self,
@@ -334,14 +345,6 @@ impl Enrollment for OneDevice {
         assert!((1..=100).contains(&device.name.len()));
         assert!(device.told.agent_version.len() <= LONGEST_VERSION);
         Ok(true)
-    }
-
-    async fn agent_key(&self, device: &str) -> Result<Option<AgentKey>> {
-        let state = self.lock();
-        Ok(state.is(device).then(|| AgentKey {
-            key: state.snapshot.signing_key.clone(),
-            is_revoked: state.snapshot.revoked_at.is_some(),
-        }))
     }
 
     async fn host_key(&self) -> Result<Option<VerifyingKey>> {

@@ -1,8 +1,8 @@
 //! Writing what a call decided.
 
 use super::{
-    connection::{Ask as _, Step, values},
-    events,
+    connection::{Step, values},
+    engine::Transaction,
     rows::{optional_signed, signed, to_json},
     writer::Batch,
 };
@@ -14,12 +14,19 @@ use mdm_contract::{
 };
 use mdm_server_core::{
     change::Change,
-    store::{Commit, FIRST_PAUSE, StatusWord, StoreError},
+    store::{
+        Commit, FIRST_PAUSE, StatusWord, StoreError,
+        sql::{
+            Dialect,
+            events::{ACTIVE_WEBHOOK, write_events},
+        },
+    },
 };
+use std::sync::Arc;
 
 /// Compares the device's version and sets the next one, and writes the changes. All of it travels together: if one
 /// statement does not come to what it has to, the whole job is rolled back.
-pub(super) async fn commit(batch: &Batch, commit: Commit) -> Result<(), StoreError> {
+pub(super) async fn commit(batch: &Arc<Batch>, commit: Commit) -> Result<(), StoreError> {
     let Commit {
         device,
         version,
@@ -47,10 +54,11 @@ pub(super) async fn commit(batch: &Batch, commit: Commit) -> Result<(), StoreErr
         apply(&mut steps, &device, at, bulk.as_deref(), change)?;
     }
     steps.extend(audit.into_iter().flat_map(|record| batch.record(record)));
-    steps.push(events::somebody_listens());
+    steps.push(Step::new(ACTIVE_WEBHOOK, values![]));
     let rows = batch.together(steps).await?;
     if rows.last() == Some(&1) {
-        events::write_events(batch, &device, at, &changes).await?;
+        let mut tx = Transaction(Arc::clone(batch));
+        write_events(&mut tx, Dialect::Postgres, &device, at, &changes).await?;
     }
     batch.tell(|told| {
         told.devices.insert(device);

@@ -37,7 +37,8 @@ impl Engine for PostgresStore {
     }
 }
 
-struct Transaction(Arc<Batch>);
+/// The transaction of a job.
+pub(super) struct Transaction(pub(super) Arc<Batch>);
 
 #[async_trait]
 impl Tx for Transaction {

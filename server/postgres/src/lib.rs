@@ -1,5 +1,6 @@
 //! The store in PostgreSQL, which several hosts can share: replicas, of which any can be asked anything.
 
+mod agent_keys;
 mod audit;
 mod catalog;
 mod commands;
@@ -7,8 +8,6 @@ mod commit;
 mod connection;
 mod devices;
 mod engine;
-mod enrollment;
-mod events;
 mod fleet;
 mod idempotency;
 mod lease;

@@ -1,6 +1,10 @@
 //! Writing what a call decided.
 
-use super::{audit, events, rows::to_json};
+use super::{
+    audit,
+    engine::{Transaction, at_once},
+    rows::to_json,
+};
 use crate::error::Error;
 use mdm_agent_protocol::sync::Told;
 use mdm_contract::{
@@ -10,12 +14,18 @@ use mdm_contract::{
 };
 use mdm_server_core::{
     change::Change,
-    store::{Commit, FIRST_PAUSE, StatusWord, StoreError},
+    store::{
+        Commit, FIRST_PAUSE, StatusWord, StoreError,
+        sql::{
+            Dialect,
+            events::{ACTIVE_WEBHOOK, write_events},
+        },
+    },
 };
 use rusqlite::{Connection, ffi::SQLITE_CONSTRAINT_UNIQUE, params};
 
 /// Compares the device's version and sets the next one, then writes the changes.
-pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Error> {
+pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> Result<(), Error> {
     let is_current = connection
         .prepare_cached("update devices set version = version + 1 where id = ? and version = ?")?
         .execute(params![commit.device, commit.version])?
@@ -29,7 +39,17 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Err
     for change in &commit.changes {
         apply(connection, commit, change)?;
     }
-    events::write_events(connection, &commit.device, commit.at, &commit.changes)?;
+    if connection.prepare_cached(ACTIVE_WEBHOOK)?.exists([])? {
+        let (device, at) = (&commit.device, commit.at);
+        let mut tx = Transaction { connection };
+        at_once(write_events(
+            &mut tx,
+            Dialect::Sqlite,
+            device,
+            at,
+            &commit.changes,
+        ))??;
+    }
     if let Some(entry) = &commit.audit {
         audit::write(connection, entry)?;
     }

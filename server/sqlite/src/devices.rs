@@ -134,7 +134,7 @@ impl Devices for SqliteStore {
 
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         self.writer
-            .run(move |connection| commit::commit(connection, &commit))
+            .run_exclusively(move |connection| commit::commit(connection, &commit))
             .await
     }
 }

@@ -60,7 +60,7 @@ impl Engine for SqliteStore {
 }
 
 /// The result of a future that waits for nothing but SQLite, which answers before it returns.
-fn at_once<T>(future: impl Future<Output = T>) -> Result<T, StoreError> {
+pub(super) fn at_once<T>(future: impl Future<Output = T>) -> Result<T, StoreError> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => Ok(result),
         Poll::Pending => Err(StoreError::Failed(
@@ -69,9 +69,10 @@ fn at_once<T>(future: impl Future<Output = T>) -> Result<T, StoreError> {
     }
 }
 
-struct Transaction<'c> {
+/// The transaction of a job.
+pub(super) struct Transaction<'c> {
     /// Nobody else has it meanwhile, so a job may be sent with it, although a connection can't be shared by threads.
-    connection: &'c mut Connection,
+    pub(super) connection: &'c mut Connection,
 }
 
 #[async_trait]

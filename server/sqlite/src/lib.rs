@@ -1,5 +1,6 @@
 //! The store in one SQLite file: write-ahead log, `synchronous=FULL`, one writer, many readers.
 
+mod agent_keys;
 mod audit;
 mod backup;
 mod catalog;
@@ -7,9 +8,7 @@ mod commit;
 mod connection;
 mod devices;
 mod engine;
-mod enrollment;
 mod error;
-mod events;
 mod fleet;
 mod idempotency;
 mod lifecycle;

@@ -4,7 +4,7 @@ use crate::database;
 pub(crate) use mdm_tests::told::owner;
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Limits, Plugin, Runtime, password::Password};
-use mdm_server_core::{actor::Actor, access::{Caller, Permission, Reach}, keys::HostKeys, agents::AuthenticatedAgent, commands::{Request, Reset}, error::ServerError, plugins::{PluginSettings, ChosenPlugins}, server::{Server, ServerSettings}, store::Store, token, transport::WakeUp};
+use mdm_server_core::{actor::Actor, access::{Caller, Permission, Reach}, keys::HostKeys, metrics::Metrics, supervisor::Supervisor, agents::AuthenticatedAgent, commands::{Request, Reset}, error::ServerError, plugins::{PluginSettings, ChosenPlugins}, server::{Server, ServerSettings}, store::Store, token, transport::WakeUp};
 use mdm_server_http::{api::{Rates, TrustedProxies, self}, dashboard};
 use mdm_agent_protocol::{sealing::{Binding, Payload, PrivateKey, PublicKey}, signature::{AGENT, Headers, Stamp}, signing_key::SigningKey, sync::{EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest, SyncResponse, Told}};
 use mdm_contract::{decisions::{Command, DeviceOutlook, PasswordRule, Refusal, Terms}, words::{Action, Outcome, Policy, ResetOptions}};
@@ -400,7 +400,8 @@ pub(crate) fn wired(
     plugins: ChosenPlugins,
     settings: ServerSettings,
 ) -> Result<Arc<Server>, ServerError> {
-    let (metrics, supervisor) = (Arc::default(), Arc::default());
+    let metrics = Arc::<Metrics>::default();
+    let supervisor = Arc::new(Supervisor::new(metrics.tasks.clone()));
     let server = Server::new(store, plugins, host_keys(), metrics, supervisor, settings)?;
     Ok(Arc::new(server))
 }

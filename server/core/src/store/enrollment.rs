@@ -1,4 +1,4 @@
-//! How devices get in: enrollment tokens, and the keys that agents and the host are known by.
+//! Enrollment: tokens, new devices, and the key by which agents know the server.
 
 use super::{RequestRecord, StoreError};
 use crate::token::TokenDigest;
@@ -21,16 +21,7 @@ pub struct NewDevice {
     pub at: Timestamp,
 }
 
-/// What tells the signatures of a device's agent from others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentKey {
-    /// The key.
-    pub key: VerifyingKey,
-    /// An admin has revoked the device: its agent is told so, and nothing else.
-    pub is_revoked: bool,
-}
-
-/// Who is let in as an agent, and what tells it from others.
+/// Enrollment tokens, new devices, and the key of the server.
 #[async_trait]
 pub trait Enrollment: Send + Sync + 'static {
     /// Notes a single-use token, with the groups that its device will be in, and its line in the audit trail.
@@ -44,9 +35,6 @@ pub trait Enrollment: Send + Sync + 'static {
 
     /// Takes a device in and spends the token. False: the token is unknown, spent or too old.
     async fn enroll(&self, token: TokenDigest, device: NewDevice) -> Result<bool, StoreError>;
-
-    /// The key of this device's agent. Returns `None` if there is no such device.
-    async fn agent_key(&self, device: &str) -> Result<Option<AgentKey>, StoreError>;
 
     /// The key by which agents know the host of this store; `None` if no host has served from it yet.
     async fn host_key(&self) -> Result<Option<VerifyingKey>, StoreError>;

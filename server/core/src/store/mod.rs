@@ -4,6 +4,7 @@
 //! else writes to a device, so any database that can compare and set can be a store.
 
 mod accounts;
+mod agent_keys;
 mod audit_trail;
 pub mod bulk_progress;
 mod bulks;
@@ -24,11 +25,12 @@ mod wake_ups;
 mod webhooks;
 
 pub use accounts::{Accounts, NewInvitation, Session, User, UserChange, totp_cleared};
+pub use agent_keys::{AgentKey, AgentKeys};
 pub use audit_trail::{AuditFilter, AuditTrail};
 pub use bulk_progress::{BulkFailures, BulkProgress, NoCommand};
 pub use bulks::{Bulk, BulkAnswer, BulkState, BulkTerms, BulkTurn, Bulks};
 pub use devices::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot};
-pub use enrollment::{AgentKey, Enrollment, NewDevice};
+pub use enrollment::{Enrollment, NewDevice};
 pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, found_by};
 pub use idempotency::{
     EXPIRED_PER_INSERT, IdempotencyKeys, RESPONSE_RETENTION, RequestRecord, StoredResponse,
@@ -144,6 +146,7 @@ impl StoreError {
 /// All that a host keeps.
 pub trait Store:
     Accounts
+    + AgentKeys
     + AuditTrail
     + Bulks
     + Devices
@@ -163,6 +166,7 @@ pub trait Store:
 
 impl<S> Store for S where
     S: Accounts
+        + AgentKeys
         + AuditTrail
         + Bulks
         + Devices

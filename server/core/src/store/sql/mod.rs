@@ -10,6 +10,8 @@ mod audit_trail;
 mod bulks;
 mod conditions;
 mod engine;
+mod enrollment;
+pub mod events;
 pub mod fleet;
 mod idempotency;
 mod plugin_choices;
