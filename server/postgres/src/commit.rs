@@ -1,7 +1,7 @@
 //! Writing what a call decided.
 
 use super::{
-    connection::{Step, values},
+    connection::{Ask as _, Step, values},
     engine::Transaction,
     rows::{optional_signed, signed, to_json},
     writer::Batch,

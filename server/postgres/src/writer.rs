@@ -114,12 +114,6 @@ impl Batch {
         };
         audit::insert(line)
     }
-
-    /// Writes the record of a request.
-    pub(super) async fn audit(&self, record: RequestRecord) -> Result<(), StoreError> {
-        self.together(self.record(record)).await?;
-        Ok(())
-    }
 }
 
 pub(super) struct Writer {
