@@ -2,7 +2,7 @@
 //!
 //! A component has the use cases of one field, and holds only what it needs: [`devices`], [`commands`], [`bulks`],
 //! [`agents`], [`identity`], [`webhooks`], [`plugins`], [`restores`], [`audit_trail`], [`health`]. [`server`] wires them
-//! together and supervises their background tasks. [`platform`] is the device store and the transport of the embeddable
+//! together and supervises their background tasks. `platform` is the device store and the transport of the embeddable
 //! host. Below lie the traits of [`store`], [`transport`] and [`webhook_client`]; above, in crates of their own, the API,
 //! the dashboard and the command line.
 //!
