@@ -1,5 +1,6 @@
 //! Who wants to know is told of every change: in order, signed, and also after one side was away.
 
+use super::secrets::EVERYTHING;
 use axum::{
     Router,
     body::Bytes,
@@ -196,7 +197,7 @@ fn get(lab: &Lab, webhook: &str) -> Value {
 #[test]
 fn each_change_arrives_once_in_order_and_signed_and_no_secret_is_kept_or_told() {
     let args = ["--password-rule", "alphanumeric:8-16", PRIVATE];
-    let lab = Lab::with(&args, "trace").unwrap();
+    let lab = Lab::with(&args, EVERYTHING).unwrap();
     let receiver = Receiver::start();
     let (webhook, secret) = add(&lab, &receiver, &[]);
     let mut phone = lab.enroll(Make::default()).unwrap();
