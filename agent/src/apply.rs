@@ -5,7 +5,7 @@
 use crate::{
     device::{Device, password::Metrics},
     error::AgentError,
-    foresee::{Foreseen, foresee},
+    preflight::{Preflight, preflight},
     state::{Agent, Home, Journal, Step},
     token::{self, unwrap_token},
 };
@@ -13,7 +13,7 @@ use mdm_agent_protocol::{
     sealing::{Payload, PrivateKey},
     sync::{ReportedOutcome, SealedCommand},
 };
-use mdm_contract::words::{Action, Failure, Outcome};
+use mdm_contract::types::{Action, Failure, Outcome};
 use zeroize::Zeroizing;
 
 /// Carries out the commands that the agent holds, oldest first. What must wait for the user stays
@@ -134,20 +134,20 @@ fn prepare(agent: &Agent, device: &Device, command: &SealedCommand) -> Prepared 
     let Some((password, token_key)) = opened.ok().and_then(|payload| read(command, payload)) else {
         return Prepared::Fails(Failure::PasswordUnreadable);
     };
-    match foresee(agent, device, command.action, &Metrics::of(&password)) {
-        Foreseen::Yes if !device.has_reset_tokens() => Prepared::Ready {
+    match preflight(agent, device, command.action, &Metrics::of(&password)) {
+        Preflight::Yes if !device.has_reset_tokens() => Prepared::Ready {
             password,
             token: None,
         },
-        Foreseen::Yes => match unwrap_token(agent, &token_key) {
+        Preflight::Yes => match unwrap_token(agent, &token_key) {
             Ok(token) => Prepared::Ready {
                 password,
                 token: Some(token),
             },
             Err(_) => Prepared::TokenUnreadable,
         },
-        Foreseen::AfterUnlock => Prepared::Waits,
-        Foreseen::No(failure) => Prepared::Fails(failure),
+        Preflight::AfterUnlock => Prepared::Waits,
+        Preflight::No(failure) => Prepared::Fails(failure),
     }
 }
 
@@ -161,7 +161,7 @@ fn read(command: &SealedCommand, payload: Payload) -> Option<(Zeroizing<String>,
     Some((Zeroizing::new(password.to_owned()), payload.token_key))
 }
 
-/// The reason by elimination, when Android says no to what was foreseen to be a yes.
+/// The reason by elimination, when Android says no to what was preflight to be a yes.
 fn unforeseen(home: &Home, device: &Device) -> Result<Failure, AgentError> {
     if !device.has_reset_tokens() {
         return Ok(Failure::Other(

@@ -4,7 +4,7 @@
 use crate::{error::AgentError, state::Agent};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use mdm_agent_protocol::{
-    answer::{Answer, AnswerKind},
+    answer::{Answer, ResponseKind},
     signature::{
         AGENT, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, SignatureError,
         Signed, Stamp,
@@ -84,7 +84,7 @@ pub(crate) struct Caller<'a> {
 }
 
 /// The longest answer that is read, in bytes.
-const LONGEST_ANSWER: usize = 4 << 20;
+const MAX_RESPONSE_BYTES: usize = 4 << 20;
 
 /// What the host answered.
 pub(crate) struct HostAnswer<T> {
@@ -156,11 +156,11 @@ impl Caller<'_> {
         let mut bytes = Vec::new();
         while let Some(part) = response.chunk().await.map_err(unreachable)? {
             bytes.extend_from_slice(&part);
-            if bytes.len() > LONGEST_ANSWER {
+            if bytes.len() > MAX_RESPONSE_BYTES {
                 return Err(not_understood("more than 4 MiB"));
             }
         }
-        let kind = AnswerKind::of(T::KIND, status.as_u16());
+        let kind = ResponseKind::of(T::KIND, status.as_u16());
         let host_clock_ahead = match self.host_key {
             None => 0,
             Some(key) => {

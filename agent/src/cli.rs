@@ -10,8 +10,8 @@ use crate::{
 };
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use mdm_agent_protocol::sync::LONGEST_WAIT;
-use mdm_contract::words::{Complexity, ManagementMode, Policy, Quality, Requirement};
+use mdm_agent_protocol::sync::MAX_WAIT;
+use mdm_contract::types::{Complexity, ManagementMode, Policy, Quality, Requirement};
 use mdm_terminal::{
     escape::{self, Escaped},
     log_fields::EscapedFields,
@@ -92,7 +92,7 @@ enum Command {
         #[arg(
             long,
             default_value_t = 30,
-            value_parser = clap::value_parser!(u32).range(1..=i64::from(LONGEST_WAIT))
+            value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_WAIT))
         )]
         wait: u32,
         /// Cut the device's power right after this step of the next command.

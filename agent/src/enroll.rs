@@ -38,7 +38,7 @@ pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<
         name: enrollment.name,
         public_key: keys.public_key().map_err(AgentError::from)?,
         signing_key: signing_key.verifying_key().clone(),
-        told: token::told_before_enrollment(
+        device_info: token::device_info_before_enrollment(
             &device,
             enrollment.agent_version.clone(),
             enrollment.direct_boot_aware,
@@ -61,7 +61,7 @@ pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<
     agent.direct_boot_aware = enrollment.direct_boot_aware;
     home.agent.create(&agent).map_err(AgentError::from)?;
     token::provision(home)?;
-    // The host is to know of the token before it foretells anything.
+    // The host is to know of the token before it previews anything.
     match sync_once(home, &http, 0).await {
         Ok(_) => {}
         Err(error @ CallError::Agent(_)) => return Err(error),

@@ -6,7 +6,7 @@ use crate::{
     state::{Agent, Home},
     token::token_state,
 };
-use mdm_contract::words::{ManagementMode, Policy, TokenState};
+use mdm_contract::types::{ManagementMode, Policy, TokenState};
 use mdm_terminal::escape::Escaped;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -115,7 +115,7 @@ impl View {
         line("unlocked since boot", yes(self.unlocked_since_boot));
         line("policy enforced", &policy(&self.policy));
         line("other admin's policy", &policy(&self.other_admin_policy));
-        line("reset token", self.token.word());
+        line("reset token", self.token.as_str());
         line("commands held", &self.holding.len().to_string());
         line("reports to hand over", &self.unreported.to_string());
         if self.prompted {

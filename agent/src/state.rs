@@ -9,12 +9,12 @@ use clap::ValueEnum;
 use mdm_agent_protocol::{
     sealing::{Binding, Payload, PublicKey, Sealed, SealingError},
     signing_key::VerifyingKey,
-    succession::{MOST_SUCCESSIONS, Succession},
+    succession::{MAX_SUCCESSIONS, Succession},
     sync::{EnrollResponse, Report, ReportedOutcome, SealedCommand},
 };
 use mdm_contract::{
     time::{self, Timestamp},
-    words::{CommandId, Policy},
+    types::{CommandId, Policy},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -26,7 +26,7 @@ use std::{
 };
 
 /// How many outcomes are remembered, the latest. A host asks for one again only until it has it.
-const MOST_OUTCOMES: usize = 1000;
+const MAX_OUTCOMES: usize = 1000;
 
 /// What the agent knows.
 #[derive(Clone, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub struct Agent {
     pub next_keys: Option<DeviceKeys>,
     /// Those that it had before, for as long as there may be a command that was sealed to them.
     pub earlier_keys: Vec<DeviceKeys>,
-    /// How its keys followed on each other, the latest [`MOST_SUCCESSIONS`]: with that it gets in at a host that was
+    /// How its keys followed on each other, the latest [`MAX_SUCCESSIONS`]: with that it gets in at a host that was
     /// restored from a backup.
     #[serde(default)]
     pub successions: Vec<Succession>,
@@ -180,7 +180,7 @@ impl Agent {
     /// The device uses these keys from now on; its former ones state that they follow.
     pub fn change_keys(&mut self, next: DeviceKeys, succession: Succession) {
         self.successions.push(succession);
-        let too_many = self.successions.len().saturating_sub(MOST_SUCCESSIONS);
+        let too_many = self.successions.len().saturating_sub(MAX_SUCCESSIONS);
         self.successions.drain(..too_many);
         self.next_keys = None;
         let before = std::mem::replace(&mut self.keys, next);
@@ -196,7 +196,7 @@ impl Agent {
             outcome: outcome.clone(),
         });
         self.outcomes.insert(command.to_owned(), outcome);
-        while self.outcomes.len() > MOST_OUTCOMES {
+        while self.outcomes.len() > MAX_OUTCOMES {
             self.outcomes.pop_first();
         }
     }

@@ -14,17 +14,17 @@ use crate::{
 };
 use mdm_agent_protocol::{
     signature::AGENT,
-    sync::{MOST_REPORTS, Problem, SYNC_PATH, SyncRequest, SyncResponse, WakeUpAt},
+    sync::{MAX_REPORTS, Problem, SYNC_PATH, SyncRequest, SyncResponse, WakeUpAt},
 };
-use mdm_contract::words::TokenState;
+use mdm_contract::types::TokenState;
 use std::time::Duration;
 
 /// How often a waiting agent looks whether its device has changed. On Android, broadcasts tell it.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How far the host's clock may drift from what the agent knows of it, in seconds, before that is noted.
-const MOST_DRIFT: u64 = 2;
+const MAX_DRIFT: u64 = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
 /// Syncs until told to stop by dropping the future. Ends by itself only when nothing can help: the host has signed that
 /// an admin revoked the device, the agent's files are damaged, or the simulated power is cut. All else may mend itself,
@@ -35,7 +35,7 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
     apply::recover(home)?;
     token::provision(home)?;
     let mut seen = act(home, power_cut)?;
-    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+    let mut backoff = Backoff::new(FIRST_PAUSE, MAX_BACKOFF);
     let mut trouble = None;
     let mut listener = Listener::default();
     // The first sync tells the host at once that the device is back.
@@ -114,13 +114,8 @@ pub(crate) async fn sync_once(
     let agent = read(home)?;
     let device = home.device.read().map_err(AgentError::from)?;
     let request = SyncRequest {
-        told: token::told(&agent, &device),
-        reports: agent
-            .unreported
-            .iter()
-            .take(MOST_REPORTS)
-            .cloned()
-            .collect(),
+        device_info: token::device_info(&agent, &device),
+        reports: agent.unreported.iter().take(MAX_REPORTS).cloned().collect(),
         holding: agent.holding.iter().map(|held| held.id.clone()).collect(),
         policy: agent.policy.clone(),
         wait_seconds: wait,
@@ -134,7 +129,7 @@ pub(crate) async fn sync_once(
         .await?;
     let response = answered.body;
     tracing::trace!(?response, "synced");
-    if answered.host_clock_ahead.abs_diff(agent.host_clock_ahead) > MOST_DRIFT {
+    if answered.host_clock_ahead.abs_diff(agent.host_clock_ahead) > MAX_DRIFT {
         let ahead = answered.host_clock_ahead;
         home.agent
             .change(|agent| agent.host_clock_ahead = ahead)
@@ -220,7 +215,7 @@ fn provision_if_lost(home: &Home) -> Result<(), CallError> {
 
 async fn device_changes(home: &Home, seen: Option<Version>) {
     while home.device.version() == seen {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -255,7 +250,7 @@ mod tests {
         signing_key::SigningKey,
         sync::{EnrollResponse, Report, ReportedOutcome, SealedCommand},
     };
-    use mdm_contract::words::{Action, Complexity, ManagementMode, Policy, Quality, Requirement};
+    use mdm_contract::types::{Action, Complexity, ManagementMode, Policy, Quality, Requirement};
     use tempfile::TempDir;
 
     fn home(folder: &TempDir) -> Home {
@@ -311,7 +306,7 @@ mod tests {
     fn takes(home: &Home, commands: &[&str], withdrawn: &[&str], policy: Option<Policy>) -> Agent {
         let (agent, device) = (home.agent.read().unwrap(), home.device.read().unwrap());
         let request = SyncRequest {
-            told: token::told(&agent, &device),
+            device_info: token::device_info(&agent, &device),
             reports: agent.unreported,
             holding: Vec::new(),
             policy: agent.policy,
@@ -425,7 +420,7 @@ mod tests {
     async fn what_the_user_does_while_the_agent_acts_or_syncs_is_noticed() {
         let folder = TempDir::new().unwrap();
         let home = home(&folder);
-        let noticed = |seen| tokio::time::timeout(LOOK_EVERY, device_changes(&home, seen));
+        let noticed = |seen| tokio::time::timeout(POLL_INTERVAL, device_changes(&home, seen));
         let seen = act(&home, None).unwrap();
         assert!(noticed(seen).await.is_ok(), "its own token is a change");
         let seen = act(&home, None).unwrap();

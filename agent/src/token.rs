@@ -10,9 +10,9 @@ use crate::{
 };
 use mdm_agent_protocol::{
     sealing::{Binding, PrivateKey, Sealed, SealingError},
-    sync::Told,
+    sync::DeviceInfo,
 };
-use mdm_contract::words::{Action, Condition, ResetOptions, TokenState};
+use mdm_contract::types::{Action, Condition, ResetOptions, TokenState};
 use zeroize::Zeroizing;
 
 /// The token's length in bytes: Android's least.
@@ -21,20 +21,20 @@ const LENGTH: usize = 32;
 const WRAPPED_LENGTH: usize = LENGTH + 16;
 
 /// What the agent tells of its device.
-pub fn told(agent: &Agent, device: &Device) -> Told {
-    let mut told =
-        told_before_enrollment(device, agent.agent_version.clone(), agent.direct_boot_aware);
-    told.condition.token = token_state(agent, device);
-    told
+pub fn device_info(agent: &Agent, device: &Device) -> DeviceInfo {
+    let mut device_info =
+        device_info_before_enrollment(device, agent.agent_version.clone(), agent.direct_boot_aware);
+    device_info.condition.token = token_state(agent, device);
+    device_info
 }
 
 /// The same, while there is no token yet.
-pub fn told_before_enrollment(
+pub fn device_info_before_enrollment(
     device: &Device,
     agent_version: String,
     direct_boot_aware: bool,
-) -> Told {
-    Told {
+) -> DeviceInfo {
+    DeviceInfo {
         api_level: device.api_level,
         agent_version,
         management_mode: device.management_mode,

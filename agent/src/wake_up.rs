@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use tokio::{sync::watch, task::AbortHandle, time::sleep};
 
 /// How soon after being told to sync the agent syncs when it is told again.
-const SOONEST: Duration = Duration::from_secs(2);
+const MIN_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Requests to the broker that wait for the connection.
 const MAX_WAITING_REQUESTS: usize = 10;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
 /// An agent that waits to be told.
 #[derive(Default)]
@@ -93,7 +93,7 @@ impl Listening {
             return false;
         }
         if let Some(obeyed) = self.obeyed {
-            sleep(SOONEST.saturating_sub(obeyed.elapsed())).await;
+            sleep(MIN_INTERVAL.saturating_sub(obeyed.elapsed())).await;
         }
         self.obeyed = Some(Instant::now());
         true
@@ -116,7 +116,7 @@ async fn listen(at: WakeUpAt, authorities: Option<String>, heard: watch::Sender<
             );
         }
     };
-    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+    let mut backoff = Backoff::new(FIRST_PAUSE, MAX_BACKOFF);
     let mut trouble = None;
     loop {
         let lost = match events.poll().await {
@@ -203,7 +203,7 @@ mod tests {
     }
 
     async fn at_once(listener: &mut Listener) -> Option<bool> {
-        let told = tokio::time::timeout(SOONEST / 4, listener.is_told());
+        let told = tokio::time::timeout(MIN_INTERVAL / 4, listener.is_told());
         told.await.ok()
     }
 
@@ -233,7 +233,7 @@ mod tests {
             listener.is_told().await,
             "said while the sync was under way"
         );
-        assert!(begin.elapsed() > SOONEST / 2, "not so soon again");
+        assert!(begin.elapsed() > MIN_INTERVAL / 2, "not so soon again");
     }
 
     #[tokio::test]

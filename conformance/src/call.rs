@@ -3,7 +3,7 @@
 use super::situation::Situation;
 use mdm_contract::{
     decisions::Terms,
-    words::{Action, Outcome, ResetOptions},
+    types::{Action, Outcome, ResetOptions},
 };
 use mdm_password_host::Effect;
 use mdm_password_host::{Comparable, Instance, Plugin, PluginError};
@@ -41,8 +41,8 @@ pub enum Call {
         #[serde(default)]
         terms: Terms,
     },
-    /// `outlook`; with the situation's password, if it is of a reset.
-    Outlook {
+    /// `preview`; with the situation's password, if it is of a reset.
+    Preview {
         /// Reset or remove.
         action: Action,
         /// What else a reset does.
@@ -114,11 +114,11 @@ impl Call {
         match self {
             Self::Reset { options, terms } => answer(&instance.reset(context, *options, terms)?),
             Self::Remove { terms } => answer(&instance.remove(context, terms)?),
-            Self::Outlook {
+            Self::Preview {
                 action,
                 options,
                 terms,
-            } => answer(&instance.outlook(context, *action, *options, terms)?),
+            } => answer(&instance.preview(context, *action, *options, terms)?),
             Self::Status => answer(&instance.status(context)?),
             Self::PolicyOverride => answer(&instance.policy_override(context)?),
             Self::Report { outcome } => answer(&instance.report(context, outcome)?),
@@ -127,15 +127,15 @@ impl Call {
         }
     }
 
-    /// Of a reset its outlook, and of the outlook of a reset the reset.
+    /// Of a reset its preview, and of the preview of a reset the reset.
     pub(super) fn counterpart(&self) -> Option<Self> {
         match self.clone() {
-            Self::Reset { options, terms } => Some(Self::Outlook {
+            Self::Reset { options, terms } => Some(Self::Preview {
                 action: Action::Reset,
                 options,
                 terms,
             }),
-            Self::Outlook {
+            Self::Preview {
                 action: Action::Reset,
                 options,
                 terms,
@@ -149,7 +149,7 @@ impl Call {
         matches!(
             self,
             Self::Reset { .. }
-                | Self::Outlook {
+                | Self::Preview {
                     action: Action::Reset,
                     ..
                 }

@@ -32,7 +32,7 @@ pub struct Expectation {
     /// What it changes, and no more.
     #[serde(default)]
     pub effects: Vec<Value>,
-    /// Notes that an outlook must not have.
+    /// Notes that a preview must not have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_notes: Vec<Value>,
 }

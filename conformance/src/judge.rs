@@ -36,14 +36,14 @@ pub(super) fn is_as_expected(expected: &Expectation, answer: &Answer) -> bool {
         && !expected.without_notes.iter().any(is_noted)
 }
 
-/// What a call was refused by, or foretold to be.
+/// What a call was refused by, or previewed to be.
 pub(super) fn refusal(returned: &Value) -> Option<&Value> {
     returned
         .get("err")
         .or_else(|| returned.get("verdict")?.get("would-be-refused"))
 }
 
-/// Something else that the contract requires than what a case expects or the model foretells.
+/// Something else that the contract requires than what a case expects or the model previews.
 pub(super) struct Breach {
     /// The number of the rule that is broken, if it is another than the one the case is about.
     pub(super) rule: Option<u8>,
@@ -109,8 +109,8 @@ mod tests {
             effects,
             changes: vec![],
         };
-        let one = json!([{"settle": {"command": "a"}}]);
-        let two = json!([{"settle": {"command": "b"}}, {"settle": {"command": "a"}}]);
+        let one = json!([{"complete": {"command": "a"}}]);
+        let two = json!([{"complete": {"command": "b"}}, {"complete": {"command": "a"}}]);
         let quiet = json!([]);
         assert!(is_as_expected(
             &expected(one.clone()),

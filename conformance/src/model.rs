@@ -8,7 +8,7 @@ use super::{
 use mdm_contract::{
     decisions::{Command, PasswordFault, PolicyOverride, PolicyState, Refusal, Status, Terms},
     time::{END_OF_CALENDAR, Timestamp},
-    words::{Action, Failure, Outcome, ResetOptions},
+    types::{Action, Failure, Outcome, ResetOptions},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub(super) const OLD_AGENT: &str = "6.8.9";
 /// A device over a sequence of calls, as a host's store would keep it.
 #[derive(Clone)]
 pub(super) struct World {
-    /// The device, the road, the time, and the password of the next call.
+    /// The device, the channel, the time, and the password of the next call.
     pub(super) situation: Situation,
     /// All its commands, oldest first.
     pub(super) commands: Vec<Command>,
@@ -96,7 +96,7 @@ impl World {
         match call {
             Call::Reset { options, terms } => self.request(Action::Reset, *options, terms),
             Call::Remove { terms } => self.request(Action::Remove, ResetOptions::default(), terms),
-            Call::Outlook { action, terms, .. } => {
+            Call::Preview { action, terms, .. } => {
                 let refusals = self.refusals(*action, terms);
                 let returns = match refusals.is_empty() {
                     true => vec![json!({"verdict": "will-succeed", "remedy": null})],
@@ -211,14 +211,14 @@ impl World {
             options,
             status: Status::Pending,
             requested_at: self.situation.now,
-            settled_at: None,
+            completed_at: None,
             expires_at: self.expiry(terms),
             late_outcome: None,
         };
         let after = |ending: Failure| {
             let mut after = self.clone();
             if let Some(pending) = after.pending_mut() {
-                settle(pending, Outcome::Failed(ending), self.situation.now);
+                complete(pending, Outcome::Failed(ending), self.situation.now);
             }
             after.commands.push(sent.clone());
             after
@@ -259,8 +259,8 @@ impl World {
             return self.unchanged(vec![json!({"ok": "repeated"})]);
         }
         let effect = if command.status == Status::Pending {
-            settle(command, outcome.clone(), now);
-            "settled"
+            complete(command, outcome.clone(), now);
+            "completed"
         } else {
             command.late_outcome = Some(outcome.clone());
             "late"
@@ -288,7 +288,7 @@ impl World {
         if let Some(refusal) = refusal(command) {
             return self.refused(&[refusal]);
         }
-        settle(command, Outcome::Failed(failure), now);
+        complete(command, Outcome::Failed(failure), now);
         Prediction::new(json!({"ok": null}), after)
     }
 }
@@ -298,7 +298,7 @@ pub(super) fn name(number: usize) -> String {
     format!("#{}", number + 1)
 }
 
-pub(super) fn settle(command: &mut Command, outcome: Outcome, now: u64) {
+pub(super) fn complete(command: &mut Command, outcome: Outcome, now: u64) {
     command.status = Status::from(outcome);
-    command.settled_at = Some(now);
+    command.completed_at = Some(now);
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// Whether an answer is a refusal by a rule of the plugin's own. It may refuse a reset, and nothing else:
 /// in its own words; or, if `may_refuse_password`, because it asks more of passwords than the deployment
-/// does. The outlook of the reset must foretell just that. The situation has a password, also where the
+/// does. The preview of the reset must preview just that. The situation has a password, also where the
 /// call was made without one.
 pub(super) fn is_applied(
     plugin: &Plugin,
@@ -38,7 +38,7 @@ pub(super) fn is_applied(
     let (name, expected) = match other {
         Call::Reset { .. } => ("the reset returns", json!({ "err": own })),
         _ => (
-            "its outlook returns",
+            "its preview returns",
             json!({"verdict": {"would-be-refused": own}}),
         ),
     };

@@ -4,7 +4,7 @@
 use super::{
     call::{Answer, Call, SENT},
     judge::{self, Breach, matches, refusal},
-    model::{Facts, World, name, settle},
+    model::{Facts, World, complete, name},
     own_rule,
     situation::Situation,
     step::{Step, prepare, step},
@@ -12,7 +12,7 @@ use super::{
 };
 use mdm_contract::{
     decisions::{Command, Status},
-    words::{Action, Failure},
+    types::{Action, Failure},
 };
 use mdm_password_host::Effect;
 use mdm_password_host::Plugin;
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 
 /// The longest sequence.
-const LONGEST: usize = 24;
+const MAX_STEPS: usize = 24;
 
 /// A sequence after which a plugin did not do what the rules say.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub(super) struct Mismatch {
 
 /// How long a sequence is shrunk at most, in milliseconds: calls that use up their time would else make it
 /// take hours.
-const LONGEST_SHRINKING: u32 = 20_000;
+const SHRINKING_TIMEOUT: u32 = 20_000;
 
 /// Runs sequences from a situation whose password the plugin takes.
 pub(super) fn find_mismatch(
@@ -55,7 +55,7 @@ pub(super) fn find_mismatch(
         cases: thoroughness.sequences,
         // By default shrinking is cut off early, with a line on the terminal.
         max_shrink_iters: if thoroughness.shrink { 10_000 } else { 0 },
-        max_shrink_time: LONGEST_SHRINKING,
+        max_shrink_time: SHRINKING_TIMEOUT,
         failure_persistence: None,
         ..Config::default()
     };
@@ -69,7 +69,7 @@ pub(super) fn find_mismatch(
             Err(TestCaseError::fail("mismatch"))
         }
     };
-    match runner.run(&collection::vec(step(), 1..=LONGEST), run) {
+    match runner.run(&collection::vec(step(), 1..=MAX_STEPS), run) {
         Err(TestError::Fail(_, steps)) => self::run(plugin, start, &steps).or(latest.into_inner()),
         _ => None,
     }
@@ -206,9 +206,9 @@ fn applied(world: &World, answer: &Answer) -> World {
     for change in &answer.changes {
         match change {
             Effect::Send(command) => after.commands.push(command.clone()),
-            Effect::Settle { command, outcome } => {
+            Effect::Complete { command, outcome } => {
                 if let Some(it) = after.commands.iter_mut().find(|it| it.id == *command) {
-                    settle(it, outcome.clone(), now);
+                    complete(it, outcome.clone(), now);
                 }
             }
             Effect::KeepLateOutcome { command, outcome } => {
@@ -249,7 +249,7 @@ fn rule_of_call(world: &World, call: &Call) -> u8 {
     let subject = world.situation.command.as_ref();
     match call {
         Call::Reset { .. } | Call::Remove { .. } => 2,
-        Call::Outlook { .. } => 12,
+        Call::Preview { .. } => 12,
         Call::Status => 9,
         Call::PolicyOverride => 6,
         Call::Report { outcome } => {

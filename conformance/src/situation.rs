@@ -22,9 +22,9 @@ pub struct Situation {
     pub command: Option<Command>,
     /// What the deployment asks of passwords.
     pub password_rule: PasswordRule,
-    /// What the road can do.
+    /// What the channel can do.
     pub capabilities: Capabilities,
-    /// Whether the device is in contact.
+    /// Whether the device is online.
     pub online: bool,
     /// The time of the call.
     #[serde(with = "time")]

@@ -8,7 +8,7 @@ use super::{
 };
 use mdm_contract::{
     decisions::Terms,
-    words::{Action, Failure, Outcome, Policy, Quality, Requirement, ResetOptions},
+    types::{Action, Failure, Outcome, Policy, Quality, Requirement, ResetOptions},
 };
 use proptest::prelude::*;
 use std::fmt;
@@ -26,7 +26,7 @@ pub(super) enum Step {
         replaces: Replaces,
         valid_for: Option<u64>,
     },
-    Outlook {
+    Preview {
         action: Action,
         options: ResetOptions,
         replaces: Replaces,
@@ -62,20 +62,20 @@ impl fmt::Display for Step {
                 if *too_short {
                     f.write_str(" to a password that is too short")?;
                 }
-                write!(f, "{}{}", With(*options), Asked(*replaces, *valid_for))
+                write!(f, "{}{}", With(*options), TermsText(*replaces, *valid_for))
             }
             Self::Remove {
                 replaces,
                 valid_for,
-            } => write!(f, "a remove{}", Asked(*replaces, *valid_for)),
-            Self::Outlook {
+            } => write!(f, "a remove{}", TermsText(*replaces, *valid_for)),
+            Self::Preview {
                 action,
                 options,
                 replaces,
                 valid_for,
             } => {
-                let (with, asked) = (With(*options), Asked(*replaces, *valid_for));
-                write!(f, "the outlook of a {action}{with}{asked}")
+                let (with, asked) = (With(*options), TermsText(*replaces, *valid_for));
+                write!(f, "the preview of a {action}{with}{asked}")
             }
             Self::Status => f.write_str("the status"),
             Self::PolicyOverride => f.write_str("the policy override"),
@@ -111,9 +111,9 @@ impl fmt::Display for With {
 }
 
 /// The terms of a request, in words.
-struct Asked(Replaces, Option<u64>);
+struct TermsText(Replaces, Option<u64>);
 
-impl fmt::Display for Asked {
+impl fmt::Display for TermsText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Replaces::Nothing => {}
@@ -180,7 +180,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (0..3usize).prop_map(Step::Cancel),
         2 => (0..3usize).prop_map(Step::Expire),
         2 => (action, options(), replaces(), valid_for()).prop_map(
-            |(action, options, replaces, valid_for)| Step::Outlook {
+            |(action, options, replaces, valid_for)| Step::Preview {
                 action,
                 options,
                 replaces,
@@ -235,12 +235,12 @@ pub(super) fn prepare(world: &mut World, start: &Situation, step: &Step) -> Opti
         } => Call::Remove {
             terms: terms(world, replaces, valid_for),
         },
-        Step::Outlook {
+        Step::Preview {
             action,
             options,
             replaces,
             valid_for,
-        } => Call::Outlook {
+        } => Call::Preview {
             action,
             options,
             terms: terms(world, replaces, valid_for),

@@ -2,9 +2,9 @@
 //! host hands to a plugin and gives to admins as JSON. `wit/types.wit` says what each of them means.
 
 use crate::{
+    text_enum::contract_enum,
     time::{self, Timestamp},
-    word::contract_words,
-    words::{Action, CommandId, Condition, Failure, ManagementMode, Outcome, Policy, ResetOptions},
+    types::{Action, CommandId, Condition, Failure, ManagementMode, Outcome, Policy, ResetOptions},
 };
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "component")]
@@ -146,14 +146,14 @@ pub struct Command {
     /// When its status left `pending`.
     #[serde(with = "time::option", default)]
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
-    #[cfg_attr(feature = "component", component(name = "settled-at"))]
-    pub settled_at: Option<Timestamp>,
+    #[cfg_attr(feature = "component", component(name = "completed-at"))]
+    pub completed_at: Option<Timestamp>,
     /// When its time is over.
     #[serde(with = "time::option", default)]
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
     #[cfg_attr(feature = "component", component(name = "expires-at"))]
     pub expires_at: Option<Timestamp>,
-    /// What the device said after the status had been settled otherwise.
+    /// What the device said after the status had been completed otherwise.
     #[serde(default)]
     #[cfg_attr(feature = "component", component(name = "late-outcome"))]
     pub late_outcome: Option<Outcome>,
@@ -176,7 +176,7 @@ pub struct NewCommand {
     pub expires_at: Option<Timestamp>,
 }
 
-contract_words! {
+contract_enum! {
     /// The characters that a password rule asks for.
     Characters {
         /// Digits 0–9 and nothing else.
@@ -303,11 +303,11 @@ pub enum Refusal {
     Other(String),
 }
 
-contract_words! {
+contract_enum! {
     /// What the plugin made of a report.
     ReportEffect {
         /// The command got its outcome.
-        Settled = "settled",
+        Completed = "completed",
         /// The outcome was known already.
         Repeated = "repeated",
         /// The command had ended otherwise; what the device said is kept.
@@ -358,7 +358,7 @@ pub struct DeviceStatus {
     pub password_rule: PasswordRule,
 }
 
-/// Why a command will wait. JSON: `{"device-away": "<time>"}`.
+/// Why a command will wait. JSON: `{"device-offline": "<time>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -368,10 +368,10 @@ pub struct DeviceStatus {
     component(variant)
 )]
 pub enum Wait {
-    /// The device is not in contact; it was last heard of at this time.
-    #[cfg_attr(feature = "component", component(name = "device-away"))]
+    /// The device is offline; it was last heard of at this time.
+    #[cfg_attr(feature = "component", component(name = "device-offline"))]
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
-    DeviceAway(#[serde(with = "time")] Timestamp),
+    DeviceOffline(#[serde(with = "time")] Timestamp),
     /// The user must unlock the device once after its boot.
     #[cfg_attr(feature = "component", component(name = "user-must-unlock"))]
     UserMustUnlock,
@@ -438,16 +438,16 @@ pub enum Note {
     /// Another admin enforces this policy.
     #[cfg_attr(feature = "component", component(name = "other-admin-policy"))]
     OtherAdminPolicy(Policy),
-    /// The device is not in contact; it was last heard of at this time.
-    #[cfg_attr(feature = "component", component(name = "device-away"))]
+    /// The device is offline; it was last heard of at this time.
+    #[cfg_attr(feature = "component", component(name = "device-offline"))]
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
-    DeviceAway(#[serde(with = "time")] Timestamp),
+    DeviceOffline(#[serde(with = "time")] Timestamp),
     /// Anything else, in words for the admin.
     #[cfg_attr(feature = "component", component(name = "other"))]
     Other(String),
 }
 
-contract_words! {
+contract_enum! {
     /// What to do about a verdict other than success.
     Remedy {
         /// Ask the user to unlock the device once.
@@ -467,7 +467,7 @@ contract_words! {
         /// Update the agent.
         UpdateAgent = "update-agent",
         /// Wait for the pending command, cancel it, or replace it.
-        SettlePending = "settle-pending",
+        ResolvePending = "resolve-pending",
         /// Switch the device on, and connect it to the network.
         ConnectDevice = "connect-device",
         /// Choose a password that the rule allows.
@@ -485,7 +485,7 @@ contract_words! {
     derive(ComponentType, Lift, Lower),
     component(record)
 )]
-pub struct DeviceOutlook {
+pub struct DevicePreview {
     /// What it would come to.
     pub verdict: Verdict,
     /// What to do about it; none if it will succeed.
@@ -502,7 +502,7 @@ pub struct DeviceOutlook {
     derive(ComponentType, Lift, Lower),
     component(record)
 )]
-pub struct Measure {
+pub struct PasswordMetrics {
     /// In characters (Unicode scalar values).
     pub length: u32,
     /// How many of them are digits 0–9.

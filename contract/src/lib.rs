@@ -6,8 +6,8 @@
 //! Features: `component` derives the component model's types, for hosts; `schema` derives OpenAPI schemas, for servers.
 
 pub mod decisions;
-mod sentences;
+mod display;
 pub mod text;
+pub mod text_enum;
 pub mod time;
-pub mod word;
-pub mod words;
+pub mod types;

@@ -13,13 +13,13 @@ from wit_world.imports.types import (
     Action, Condition, Device, Failure, Failure_ExistingPassword, Failure_MayNotClear,
     Failure_NoSecureLockScreen, Failure_NotSupported, Failure_OtherAdminEntryPending,
     Failure_PolicyViolation, Failure_TokenInvalid, Failure_TokenNotActive, Failure_UserLocked,
-    ManagementMode, Measure, TokenState, Verdict, Verdict_WillFail, Verdict_WillSucceed, Verdict_WillWait,
+    ManagementMode, PasswordMetrics, TokenState, Verdict, Verdict_WillFail, Verdict_WillSucceed, Verdict_WillWait,
     Wait_UserMustUnlock,
 )
 
 
-def answer(device: Device, action: Action, password: Measure) -> Verdict:
-    """The verdict on a reset to this password, or on a remove, if the device is in contact."""
+def answer(device: Device, action: Action, password: PasswordMetrics) -> Verdict:
+    """The verdict on a reset to this password, or on a remove, if the device is online."""
     failure = obstacle(device, action)
     if failure:
         return Verdict_WillFail(failure)
@@ -77,7 +77,7 @@ def waits_for_unlock(condition: Condition) -> bool:
     return not condition.unlocked_since_boot and not condition.direct_boot_aware
 
 
-def violates_policy(condition: Condition, action: Action, password: Measure) -> bool:
+def violates_policy(condition: Condition, action: Action, password: PasswordMetrics) -> bool:
     """Only another admin's policy can be violated: the agent can't lift it."""
     policy = condition.other_admin_policy
     if not policy:

@@ -4,14 +4,14 @@ from typing import Optional
 
 import own_rule
 from outcome import EXPIRED, OverrideChange, cancel, expire, override_change, report_effect, superseded_by
-from outlook import Road, Wanted, foretell
+from preview import Channel, Wanted, preview
 from policy import policy_state, remove_offered
 from request import Sending, Situation, remove, reset
 from wit_world import exports
 from wit_world.imports import clock, device_store, transport
 from wit_world.imports.secrets import Secret
 from wit_world.imports.types import (
-    Action, Command, DeviceOutlook, DeviceStatus, Outcome, PolicyState, ReportEffect, ResetOptions, Terms,
+    Action, Command, DevicePreview, DeviceStatus, Outcome, PolicyState, ReportEffect, ResetOptions, Terms,
 )
 
 
@@ -19,17 +19,17 @@ class Password(exports.Password):
     """The interface `password` of the contract. A refusal is raised, as `Err`."""
 
     def reset(self, secret: Secret, options: ResetOptions, terms: Terms) -> str:
-        return carry_out(reset(situation(), secret.measure(), options, own_rule.terms(terms)), secret)
+        return carry_out(reset(situation(), secret.metrics(), options, own_rule.terms(terms)), secret)
 
     def remove(self, terms: Terms) -> str:
         return carry_out(remove(situation(), terms), None)
 
-    def outlook(
+    def preview(
         self, action: Action, secret: Optional[Secret], options: ResetOptions, terms: Terms
-    ) -> DeviceOutlook:
-        road = Road(transport.get_capabilities(), transport.is_online())
-        wanted = Wanted(action, secret.measure() if secret else None, options)
-        return foretell(situation(), road, wanted, terms)
+    ) -> DevicePreview:
+        channel = Channel(transport.get_capabilities(), transport.is_online())
+        wanted = Wanted(action, secret.metrics() if secret else None, options)
+        return preview(situation(), channel, wanted, terms)
 
     def status(self) -> DeviceStatus:
         device = device_store.get_device()
@@ -46,8 +46,8 @@ class Password(exports.Password):
     def report(self, command: Command, outcome: Outcome) -> ReportEffect:
         effect = report_effect(command, outcome)
         match effect:
-            case ReportEffect.SETTLED:
-                device_store.settle(command.id, outcome)
+            case ReportEffect.COMPLETED:
+                device_store.complete(command.id, outcome)
             case ReportEffect.LATE:
                 device_store.keep_late_outcome(command.id, outcome)
             case ReportEffect.REPEATED:
@@ -60,10 +60,10 @@ class Password(exports.Password):
         return effect
 
     def cancel(self, command: Command) -> None:
-        device_store.settle(command.id, cancel(command))
+        device_store.complete(command.id, cancel(command))
 
     def expire(self, command: Command) -> None:
-        device_store.settle(command.id, expire(command, clock.now()))
+        device_store.complete(command.id, expire(command, clock.now()))
 
 
 def situation() -> Situation:
@@ -81,5 +81,5 @@ def carry_out(sending: Sending, secret: Optional[Secret]) -> str:
     command = transport.send(sending.command, secret)
     if sending.ends:
         outcome = EXPIRED if sending.ends_expired else superseded_by(command)
-        device_store.settle(sending.ends, outcome)
+        device_store.complete(sending.ends, outcome)
     return command

@@ -28,17 +28,17 @@ def superseded_by(command: str) -> Outcome:
 
 def report_effect(command: Command, outcome: Outcome) -> ReportEffect:
     """
-    What to make of a report: the first outcome settles the command, the same again changes nothing, and
+    What to make of a report: the first outcome completes the command, the same again changes nothing, and
     another one comes too late.
     """
     match command.status:
         case Status_Pending():
-            return ReportEffect.SETTLED
+            return ReportEffect.COMPLETED
         case Status_Failed(failure):
-            settled: Outcome = Outcome_Failed(failure)
+            completed: Outcome = Outcome_Failed(failure)
         case _:
-            settled = Outcome_Success()
-    is_known = outcome in (settled, command.late_outcome)
+            completed = Outcome_Success()
+    is_known = outcome in (completed, command.late_outcome)
     return ReportEffect.REPEATED if is_known else ReportEffect.LATE
 
 

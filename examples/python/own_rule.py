@@ -8,13 +8,13 @@ a week.
 
 from dataclasses import replace
 
-from wit_world.imports.types import Measure, PasswordFault, PasswordFault_Other, Terms
+from wit_world.imports.types import PasswordMetrics, PasswordFault, PasswordFault_Other, Terms
 
 SHORTEST_RUN = 3
 ONE_WEEK = 7 * 24 * 3600
 
 
-def faults(password: Measure) -> list[PasswordFault]:
+def faults(password: PasswordMetrics) -> list[PasswordFault]:
     """What is wrong with a password besides what the deployment's rule finds."""
     if password.longest_sequence >= SHORTEST_RUN:
         return [PasswordFault_Other("no runs such as 123 or 777")]

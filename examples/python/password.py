@@ -3,20 +3,20 @@
 import own_rule
 from componentize_py_types import Err
 from wit_world.imports.types import (
-    Characters, Measure, PasswordFault, PasswordFault_NeedsDigit, PasswordFault_NeedsLetter,
+    Characters, PasswordMetrics, PasswordFault, PasswordFault_NeedsDigit, PasswordFault_NeedsLetter,
     PasswordFault_NotOnlyDigits, PasswordFault_TooLong, PasswordFault_TooShort, PasswordRule,
     Refusal_PasswordRefused,
 )
 
 
-def check_password(rule: PasswordRule, password: Measure) -> None:
+def check_password(rule: PasswordRule, password: PasswordMetrics) -> None:
     """Refuses a password with anything wrong about it, and names everything that is."""
     faults = rule_faults(rule, password) + own_rule.faults(password)
     if faults:
         raise Err(Refusal_PasswordRefused(faults))
 
 
-def rule_faults(rule: PasswordRule, password: Measure) -> list[PasswordFault]:
+def rule_faults(rule: PasswordRule, password: PasswordMetrics) -> list[PasswordFault]:
     """What is wrong with a password by the deployment's rule."""
     faults: list[PasswordFault] = []
     if password.length < rule.minimum_length:
@@ -35,11 +35,11 @@ def rule_faults(rule: PasswordRule, password: Measure) -> list[PasswordFault]:
     return faults
 
 
-def strongest(rule: PasswordRule) -> Measure:
+def strongest(rule: PasswordRule) -> PasswordMetrics:
     """The strongest password that a rule allows: what it can't meet, no password of the rule can."""
     length = rule.maximum_length
     one_each = 1 if rule.characters == Characters.ALPHANUMERIC else 0
-    return Measure(
+    return PasswordMetrics(
         length=length,
         digits=max(length - 2 * one_each, 0),
         lower_case=one_each,

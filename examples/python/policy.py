@@ -1,12 +1,12 @@
 """Rules 6 to 8: when a policy is enforced, what there is to remove, and whether a password meets a policy."""
 
 from wit_world.imports.types import (
-    Complexity, Device, Measure, Policy, PolicyState, PolicyState_Enforced, PolicyState_None_,
+    Complexity, Device, PasswordMetrics, Policy, PolicyState, PolicyState_Enforced, PolicyState_None_,
     PolicyState_Overridden, Quality, Requirement_Quality,
 )
 
 # Digits in a row that are a sequence too long for `numeric-complex` and for a PIN of a complexity.
-LONGEST_SEQUENCE = 3
+MAX_SEQUENCE = 3
 
 
 def policy_state(device: Device) -> PolicyState:
@@ -26,7 +26,7 @@ def asks_for_password(policy: Policy) -> bool:
     return policy.requirement.value not in (Quality.UNSPECIFIED, Complexity.NONE)
 
 
-def is_met(policy: Policy, password: Measure) -> bool:
+def is_met(policy: Policy, password: PasswordMetrics) -> bool:
     """Whether a password meets the policy, as Android measures it."""
     requirement = policy.requirement
     if isinstance(requirement, Requirement_Quality):
@@ -34,7 +34,7 @@ def is_met(policy: Policy, password: Measure) -> bool:
     return is_of_complexity(requirement.value, password)
 
 
-def is_of_quality(quality: Quality, minimum_length: int, password: Measure) -> bool:
+def is_of_quality(quality: Quality, minimum_length: int, password: PasswordMetrics) -> bool:
     has_letter = password.lower_case + password.upper_case > 0
     has_digit = password.digits > 0
     # To Android, whatever is neither a letter a–z nor a digit is a symbol.
@@ -57,7 +57,7 @@ def is_of_quality(quality: Quality, minimum_length: int, password: Measure) -> b
             return is_long_enough and has_letter and has_digit and has_symbol
 
 
-def is_of_complexity(complexity: Complexity, password: Measure) -> bool:
+def is_of_complexity(complexity: Complexity, password: PasswordMetrics) -> bool:
     match complexity:
         case Complexity.NONE:
             return True
@@ -69,9 +69,9 @@ def is_of_complexity(complexity: Complexity, password: Measure) -> bool:
             return password.length >= (8 if is_pin(password) else 6) and not is_sequence(password)
 
 
-def is_pin(password: Measure) -> bool:
+def is_pin(password: PasswordMetrics) -> bool:
     return 0 < password.length == password.digits
 
 
-def is_sequence(password: Measure) -> bool:
-    return is_pin(password) and password.longest_sequence > LONGEST_SEQUENCE
+def is_sequence(password: PasswordMetrics) -> bool:
+    return is_pin(password) and password.longest_sequence > MAX_SEQUENCE

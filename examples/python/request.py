@@ -9,7 +9,7 @@ from password import check_password
 from policy import remove_offered
 from version import check_agent
 from wit_world.imports.types import (
-    Action, Command, Device, Measure, NewCommand, PasswordRule, Refusal_BadValidity, Refusal_Conflict,
+    Action, Command, Device, PasswordMetrics, NewCommand, PasswordRule, Refusal_BadValidity, Refusal_Conflict,
     Refusal_NotPending, Refusal_NothingToRemove, ResetOptions, Terms,
 )
 
@@ -40,7 +40,7 @@ class Sending:
 
 
 def reset(
-    situation: Situation, password: Optional[Measure], options: ResetOptions, terms: Terms
+    situation: Situation, password: Optional[PasswordMetrics], options: ResetOptions, terms: Terms
 ) -> Sending:
     """Decides on a reset. Without a password it is judged for one that meets the rule."""
     check_agent(situation.device.agent_version)

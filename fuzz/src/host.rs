@@ -30,7 +30,7 @@ const TIME: Duration = Duration::from_secs(20);
 const RATE: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
 
 /// More than any answer has.
-const LONGEST_ANSWER: usize = 16 << 20;
+const MAX_RESPONSE_BYTES: usize = 16 << 20;
 
 /// A host with one device.
 pub struct Host {
@@ -154,7 +154,7 @@ impl Host {
         let (status, body) = self.runtime.block_on(async {
             let response = self.router.clone().oneshot(request).await;
             let (parts, body) = response.expect("a router always answers").into_parts();
-            let body = to_bytes(body, LONGEST_ANSWER).await;
+            let body = to_bytes(body, MAX_RESPONSE_BYTES).await;
             (parts.status, body.expect("an answer of a few MiB"))
         });
         let answer = Answer {

@@ -2,7 +2,7 @@
 
 use mdm_server_core::store::Snapshot;
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::SigningKey};
-use mdm_contract::{decisions::{Command, Device, PolicyOverride, Status}, time, words::{Action, Condition, ManagementMode, Policy, Quality, Requirement, ResetOptions, TokenState}};
+use mdm_contract::{decisions::{Command, Device, PolicyOverride, Status}, time, types::{Action, Condition, ManagementMode, Policy, Quality, Requirement, ResetOptions, TokenState}};
 use std::sync::LazyLock;
 
 /// The device's id.
@@ -10,7 +10,7 @@ pub const DEVICE: &str = "0198c1de-0000-7000-8000-000000000001";
 /// The group that it is in.
 pub const GROUP: &str = "sales";
 /// Its reset that has succeeded.
-pub const SETTLED: &str = "0198c1de-0000-7000-8000-0000000000c1";
+pub const COMPLETED: &str = "0198c1de-0000-7000-8000-0000000000c1";
 /// Its reset that is pending, if one is.
 pub const PENDING: &str = "0198c1de-0000-7000-8000-0000000000c2";
 
@@ -42,10 +42,10 @@ impl Situation {
             minimum_length: 6,
         };
         let policy_override = PolicyOverride {
-            command: SETTLED.into(),
+            command: COMPLETED.into(),
             since: now - 2000,
         };
-        let mut commands = vec![reset(SETTLED, Status::Success, now - 3000)];
+        let mut commands = vec![reset(COMPLETED, Status::Success, now - 3000)];
         if is(0) {
             commands.push(Command {
                 // One whose time is over, and one that has time left.
@@ -85,7 +85,7 @@ impl Situation {
                 enrolled_at: now - 10_000,
                 revoked_at: is(7).then_some(now - 100),
                 version: 0,
-                in_contact_until: None,
+                online_until: None,
                 pending: None,
                 latest: None,
             },
@@ -99,7 +99,7 @@ fn reset(id: &str, status: Status, requested_at: u64) -> Command {
         id: id.into(),
         action: Action::Reset,
         options: ResetOptions::default(),
-        settled_at: (status != Status::Pending).then_some(requested_at + 500),
+        completed_at: (status != Status::Pending).then_some(requested_at + 500),
         status,
         requested_at,
         expires_at: None,

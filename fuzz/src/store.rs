@@ -3,9 +3,9 @@
 
 use crate::Situation;
 use async_trait::async_trait;
-use mdm_server_core::{access::{Permission, Reach, Role}, audit::{AuditEntry, AuditLine, Chain}, change::Change, event::Event, store::{Accounts, AgentKey, AgentKeys, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkTurn, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet, FleetSummary, Group, IdempotencyKeys, Lifecycle, NewDevice, NewInvitation, NoCommand, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe, Progress, Replicas, RequestRecord, RestoreState, Restores, Session, Shared, Snapshot, StoreError, StoredResponse, TokenChange, Tokens, User, UserChange, WakeUps, Webhook, WebhookState, Webhooks}, token::TokenDigest};
-use mdm_agent_protocol::{sealing::Sealed, signing_key::VerifyingKey, sync::LONGEST_VERSION};
-use mdm_contract::{decisions::{Command, Status}, time::{END_OF_CALENDAR, Timestamp}, words::{Failure, Outcome}};
+use mdm_server_core::{access::{Permission, DeviceScope, Role}, audit::{AuditEntry, AuditLine, Chain}, change::Change, event::Event, store::{Accounts, AgentKey, AgentKeys, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkTransition, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet, FleetSummary, Group, IdempotencyKeys, Lifecycle, NewDevice, NewInvitation, DeviceError, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe, Progress, Replicas, RequestRecord, RestoreState, Restores, Session, Shared, Snapshot, StoreError, StoredResponse, TokenChange, Tokens, User, UserChange, WakeUps, Webhook, WebhookState, Webhooks}, token::TokenDigest};
+use mdm_agent_protocol::{sealing::Sealed, signing_key::VerifyingKey, sync::MAX_VERSION_LENGTH};
+use mdm_contract::{decisions::{Command, Status}, time::{END_OF_CALENDAR, Timestamp}, types::{Failure, Outcome}};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -95,12 +95,12 @@ impl State {
                 assert!(sealed.is_some(), "law 5: it is sealed");
                 self.commands.push((command, sealed));
             }
-            Change::Settle { command, outcome } => {
+            Change::Complete { command, outcome } => {
                 assert_short(&outcome);
                 let (command, sealed) = self.command(&command);
                 assert_eq!(command.status, Status::Pending, "law 6: one outcome");
                 command.status = outcome.into();
-                command.settled_at = Some(at);
+                command.completed_at = Some(at);
                 *sealed = None;
             }
             Change::KeepLateOutcome { command, outcome } => {
@@ -121,14 +121,14 @@ impl State {
                 self.snapshot.revoked_at = Some(at);
                 self.commands.iter_mut().for_each(|(_, it)| *it = None);
             }
-            Change::Tell(told) => {
-                assert!(told.agent_version.len() <= LONGEST_VERSION, "it is cut");
+            Change::SetDeviceInfo(device_info) => {
+                assert!(device_info.agent_version.len() <= MAX_VERSION_LENGTH, "it is cut");
                 let device = &mut self.snapshot.device;
-                device.api_level = told.api_level;
-                device.agent_version = told.agent_version;
-                device.management_mode = told.management_mode;
-                device.managed_profile = told.managed_profile;
-                device.condition = told.condition;
+                device.api_level = device_info.api_level;
+                device.agent_version = device_info.agent_version;
+                device.management_mode = device_info.management_mode;
+                device.managed_profile = device_info.managed_profile;
+                device.condition = device_info.condition;
                 device.last_sync = at;
             }
         }
@@ -138,7 +138,7 @@ impl State {
 /// Every later call about the device reads it.
 fn assert_short(outcome: &Outcome) {
     if let Outcome::Failed(failure) = outcome {
-        assert!(failure.text().unwrap_or_default().len() <= Failure::LONGEST_TEXT);
+        assert!(failure.text().unwrap_or_default().len() <= Failure::MAX_TEXT_BYTES);
     }
 }
 
@@ -213,7 +213,7 @@ impl Devices for OneDevice {
 impl Fleet for OneDevice {
     async fn devices(
         &self,
-        reach: &Reach,
+        scope: &DeviceScope,
         filter: &DeviceFilter,
         after: Option<&str>,
         most: u32,
@@ -222,19 +222,19 @@ impl Fleet for OneDevice {
         let groups = &snapshot.device.groups;
         let is_in = filter.group.as_ref().is_none_or(|it| groups.contains(it));
         let is_after = after.is_none_or(|after| snapshot.device.id.as_str() > after);
-        let is_wanted = reach.includes(groups) && is_in && is_after && most > 0;
+        let is_wanted = scope.includes(groups) && is_in && is_after && most > 0;
         Ok(is_wanted.then_some(snapshot).into_iter().collect())
     }
 
-    async fn summary(&self, reach: &Reach, filter: &DeviceFilter) -> Result<FleetSummary> {
-        let devices = self.devices(reach, filter, None, 1).await?;
+    async fn summary(&self, scope: &DeviceScope, filter: &DeviceFilter) -> Result<FleetSummary> {
+        let devices = self.devices(scope, filter, None, 1).await?;
         Ok(FleetSummary {
             devices: devices.len() as u64,
             ..FleetSummary::default()
         })
     }
 
-    async fn groups(&self, _: &Reach) -> Result<Vec<Group>> {
+    async fn groups(&self, _: &DeviceScope) -> Result<Vec<Group>> {
         let groups = self.lock().snapshot().device.groups;
         let group = |name| Group { name, devices: 1 };
         Ok(groups.into_iter().map(group).collect())
@@ -343,7 +343,7 @@ impl Enrollment for OneDevice {
 
     async fn enroll(&self, _token: TokenDigest, device: NewDevice) -> Result<bool> {
         assert!((1..=100).contains(&device.name.len()));
-        assert!(device.told.agent_version.len() <= LONGEST_VERSION);
+        assert!(device.device_info.agent_version.len() <= MAX_VERSION_LENGTH);
         Ok(true)
     }
 
@@ -404,7 +404,7 @@ impl Accounts for OneDevice {
         Ok(true)
     }
 
-    async fn set_role(&self, _: &str, _: Role, _: Reach, _: RequestRecord) -> Result<UserChange> {
+    async fn set_role(&self, _: &str, _: Role, _: DeviceScope, _: RequestRecord) -> Result<UserChange> {
         Ok(UserChange::Unknown)
     }
 
@@ -480,7 +480,7 @@ impl Tokens for OneDevice {
         Ok(Some(ApiToken {
             name: "admin".into(),
             permissions: Permission::ALL.into(),
-            reach: Reach::ALL,
+            scope: DeviceScope::ALL,
             owner: None,
             created_at: 0,
             expires_at: None,
@@ -517,7 +517,7 @@ impl Tokens for OneDevice {
     }
 }
 
-/// Nobody is told of anything.
+/// Nobody is device_info of anything.
 #[async_trait]
 impl WakeUps for OneDevice {
     async fn claim_wake_ups(&self, _: Timestamp, _: u32) -> Result<Vec<String>> {
@@ -616,7 +616,7 @@ impl Bulks for OneDevice {
         Ok(None)
     }
 
-    async fn bulks(&self, _: &Reach, _: Option<&str>, _: u32) -> Result<Vec<Bulk>> {
+    async fn bulks(&self, _: &DeviceScope, _: Option<&str>, _: u32) -> Result<Vec<Bulk>> {
         Ok(Vec::new())
     }
 
@@ -632,15 +632,15 @@ impl Bulks for OneDevice {
         Ok(Vec::new())
     }
 
-    async fn hold_bulk(&self, _: &str, _: u32) -> Result<()> {
+    async fn renew_lease(&self, _: &str, _: u32) -> Result<()> {
         Ok(())
     }
 
-    async fn bulks_unheld(&self) -> Result<Vec<Bulk>> {
+    async fn bulks_with_expired_lease(&self) -> Result<Vec<Bulk>> {
         Ok(Vec::new())
     }
 
-    async fn turn_bulk(&self, _: &str, _: BulkTurn, _: RequestRecord) -> Result<bool> {
+    async fn turn_bulk(&self, _: &str, _: BulkTransition, _: RequestRecord) -> Result<bool> {
         Ok(false)
     }
 
@@ -652,7 +652,7 @@ impl Bulks for OneDevice {
         Ok(Vec::new())
     }
 
-    async fn add_no_command(&self, _: &str, _: &str, _: NoCommand) -> Result<()> {
+    async fn add_no_command(&self, _: &str, _: &str, _: DeviceError) -> Result<()> {
         Ok(())
     }
 

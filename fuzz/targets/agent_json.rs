@@ -8,7 +8,7 @@ use mdm_fuzz::{Answer, DEVICE, Host, SIGNING_KEY, Situation};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::Trust;
 use mdm_agent_protocol::sync::{ENROLL_PATH, EnrollRequest, EnrollResponse, SYNC_PATH, SyncRequest, SyncResponse};
-use mdm_contract::{decisions::{Command, Status}, words::Outcome};
+use mdm_contract::{decisions::{Command, Status}, types::Outcome};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::LazyLock;
 
@@ -79,7 +79,7 @@ fn check(request: &SyncRequest, answer: &Answer) {
 }
 
 fn outcomes() -> Vec<(Status, Option<u64>, Option<Outcome>)> {
-    let outcome = |it: Command| (it.status, it.settled_at, it.late_outcome);
+    let outcome = |it: Command| (it.status, it.completed_at, it.late_outcome);
     HOST.store().commands().into_iter().map(outcome).collect()
 }
 

@@ -11,7 +11,7 @@ use mdm_password_host::{Trust, password::Password};
 use mdm_server_core::{commands::{Request, Reset}};
 use mdm_server_http::api::model::{BulkView, DeviceView, EnrollmentTokenView};
 use mdm_agent_protocol::sync::Problem;
-use mdm_contract::decisions::{Command, DeviceOutlook, Status};
+use mdm_contract::decisions::{Command, DevicePreview, Status};
 use std::sync::LazyLock;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(REFERENCE, Trust::default()));
@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
     let device = format!("/api/v1/devices/{DEVICE}");
     let (method, path) = match route % 8 {
         0 => (Method::POST, format!("{device}/password/reset")),
-        1 => (Method::POST, format!("{device}/password/outlook")),
+        1 => (Method::POST, format!("{device}/password/preview")),
         2 => (Method::POST, format!("{device}/password/remove")),
         3 => (Method::PUT, format!("{device}/policy")),
         4 => (Method::POST, format!("{device}/revoke")),
@@ -40,7 +40,7 @@ fuzz_target!(|bytes: &[u8]| {
     if answer.status.is_success() {
         match route % 8 {
             0 | 2 => assert_eq!(answer.read::<Command>().status, Status::Pending),
-            1 => drop(answer.read::<DeviceOutlook>()),
+            1 => drop(answer.read::<DevicePreview>()),
             3 | 4 => drop(answer.read::<DeviceView>()),
             5 => drop(answer.read::<EnrollmentTokenView>()),
             6 => drop(answer.read::<BulkView>()),
@@ -56,7 +56,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some(password) = password(body) else {
         return;
     };
-    measure(&password);
+    metrics(&password);
     // It takes ten times as long as all the rest.
     if situation == 0 {
         assert!(password.guessability() <= 4);
@@ -78,15 +78,15 @@ fn password(body: &[u8]) -> Option<Password> {
     reset.ok().or_else(request)
 }
 
-fn measure(password: &Password) {
-    let measure = password.measure();
+fn metrics(password: &Password) {
+    let metrics = password.metrics();
     let classes = [
-        measure.digits,
-        measure.lower_case,
-        measure.upper_case,
-        measure.symbols,
-        measure.others,
+        metrics.digits,
+        metrics.lower_case,
+        metrics.upper_case,
+        metrics.symbols,
+        metrics.others,
     ];
-    assert_eq!(classes.iter().sum::<u32>(), measure.length);
-    assert!(measure.longest_sequence <= measure.length);
+    assert_eq!(classes.iter().sum::<u32>(), metrics.length);
+    assert!(metrics.longest_sequence <= metrics.length);
 }

@@ -9,14 +9,14 @@ use libfuzzer_sys::fuzz_target;
 use mdm_fuzz::{Answer, DEVICE, GUEST, Host, PENDING, Situation};
 use mdm_password_host::Trust;
 use mdm_server_http::api::model::StatusView;
-use mdm_agent_protocol::sync::{Problem, Report, ReportedOutcome, SYNC_PATH, SyncRequest, SyncResponse, Told};
-use mdm_contract::decisions::{Command, DeviceOutlook};
+use mdm_agent_protocol::sync::{Problem, Report, ReportedOutcome, SYNC_PATH, SyncRequest, SyncResponse, DeviceInfo};
+use mdm_contract::decisions::{Command, DevicePreview};
 use std::sync::LazyLock;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(GUEST, Trust::default()));
 
 const RESET: &[u8] = br#"{"password": "7294"}"#;
-const OUTLOOK: &[u8] = br#"{"action": "reset", "password": "7294"}"#;
+const PREVIEW: &[u8] = br#"{"action": "reset", "password": "7294"}"#;
 
 fuzz_target!(|bytes: &[u8]| {
     let &[function, situation, ref does @ ..] = bytes else {
@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
     let is_revoked = situation.snapshot.revoked_at.is_some();
     let device = &mut situation.snapshot.device;
     device.groups = vec![does.iter().copied().map(char::from).collect()];
-    let told = Told {
+    let device_info = DeviceInfo {
         api_level: device.api_level,
         agent_version: device.agent_version.clone(),
         management_mode: device.management_mode,
@@ -39,19 +39,19 @@ fuzz_target!(|bytes: &[u8]| {
     match function % 7 {
         0 => judge::<Command>(&post("/password/reset", RESET)),
         1 => judge::<Command>(&post("/password/remove", b"{}")),
-        2 => judge::<DeviceOutlook>(&post("/password/outlook", OUTLOOK)),
+        2 => judge::<DevicePreview>(&post("/password/preview", PREVIEW)),
         3 => {
             let path = format!("{path}/password/status");
             judge::<StatusView>(&HOST.call(Method::GET, &path, &[]));
         }
         4 => judge::<Command>(&post(&format!("/commands/{PENDING}/cancel"), &[])),
-        5 => judge_sync(&sync(told, vec![]), is_revoked),
+        5 => judge_sync(&sync(device_info, vec![]), is_revoked),
         _ => {
             let report = Report {
                 command: PENDING.into(),
                 outcome: ReportedOutcome::SUCCESS,
             };
-            judge_sync(&sync(told, vec![report]), is_revoked);
+            judge_sync(&sync(device_info, vec![report]), is_revoked);
         }
     }
     // Whatever it did, the device can still be shown.
@@ -61,9 +61,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-fn sync(told: Told, reports: Vec<Report>) -> Answer {
+fn sync(device_info: DeviceInfo, reports: Vec<Report>) -> Answer {
     let request = SyncRequest {
-        told,
+        device_info,
         reports,
         holding: vec![],
         policy: None,

@@ -11,10 +11,10 @@ use libfuzzer_sys::fuzz_target;
 use mdm_fuzz::{DEVICE, Host, SIGNING_KEY};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::Trust;
-use mdm_agent_protocol::{answer::{Answer, AnswerKind}, signature::{AGENT, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, Signed, Stamp}, sync::SYNC_PATH};
+use mdm_agent_protocol::{answer::{Answer, ResponseKind}, signature::{AGENT, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, Signed, Stamp}, sync::SYNC_PATH};
 use std::sync::LazyLock;
 
-const BODY: &[u8] = br#"{"told": {}}"#;
+const BODY: &[u8] = br#"{"device_info": {}}"#;
 const CREATED: u64 = 1_800_000_000;
 const NONCE: &str = "once";
 const REQUEST: Request<'static> = Request {
@@ -23,7 +23,7 @@ const REQUEST: Request<'static> = Request {
     body: BODY,
 };
 const ANSWER: Answer<'static> = Answer {
-    kind: AnswerKind::Synced,
+    kind: ResponseKind::Synced,
     status: 200,
     body: BODY,
     label: AGENT,
@@ -127,7 +127,7 @@ fn as_an_answer(headers: &Headers) {
         ..ANSWER
     };
     let other_kind = Answer {
-        kind: AnswerKind::KeysChanged,
+        kind: ResponseKind::KeysChanged,
         ..ANSWER
     };
     for other in [other_status, other_kind] {

@@ -8,11 +8,11 @@ use std::{
 
 /// So many failed calls in a row put a function out of service. Calls that it decides, by whatever decision,
 /// count as none.
-const MOST_FAILURES: u32 = 10;
+const MAX_FAILURES: u32 = 10;
 
 /// They must have been about so many devices: nothing that one device's agent tells may take the plugin away
 /// from all the others.
-const LEAST_DEVICES: usize = 3;
+const MIN_DEVICES: usize = 3;
 
 /// How long a function is out of service before a call tries it again.
 const REST: Duration = Duration::from_secs(30);
@@ -47,10 +47,10 @@ impl Breaker {
     /// Takes note of a call about a device that failed. True: that put the function out of service.
     pub(super) fn failed(&mut self, device: &str, now: Instant) -> bool {
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-        if self.devices.len() < LEAST_DEVICES {
+        if self.devices.len() < MIN_DEVICES {
             self.devices.insert(device.to_owned());
         }
-        if self.failures_in_a_row < MOST_FAILURES || self.devices.len() < LEAST_DEVICES {
+        if self.failures_in_a_row < MAX_FAILURES || self.devices.len() < MIN_DEVICES {
             return false;
         }
         self.out_since.replace(now).is_none()
@@ -66,7 +66,7 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    const DEVICES: [&str; LEAST_DEVICES] = ["a", "b", "c"];
+    const DEVICES: [&str; MIN_DEVICES] = ["a", "b", "c"];
 
     /// Fails for one device after the other; true: that put the function out of service.
     fn fail(breaker: &mut Breaker, times: u32, devices: &[&str], now: Instant) -> bool {
@@ -81,11 +81,11 @@ mod tests {
         let now = Instant::now();
         let mut breaker = Breaker::default();
         for _ in 0..5 {
-            assert!(!fail(&mut breaker, MOST_FAILURES - 1, &DEVICES, now));
+            assert!(!fail(&mut breaker, MAX_FAILURES - 1, &DEVICES, now));
             breaker.decided();
         }
         assert!(!breaker.is_out() && breaker.admits(now));
-        assert!(fail(&mut breaker, MOST_FAILURES, &DEVICES, now));
+        assert!(fail(&mut breaker, MAX_FAILURES, &DEVICES, now));
         assert!(breaker.is_out() && !breaker.admits(now));
     }
 
@@ -93,12 +93,7 @@ mod tests {
     fn what_fails_for_one_device_is_not_taken_from_the_others() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
-        assert!(!fail(
-            &mut breaker,
-            1000,
-            &DEVICES[..LEAST_DEVICES - 1],
-            now
-        ));
+        assert!(!fail(&mut breaker, 1000, &DEVICES[..MIN_DEVICES - 1], now));
         assert!(breaker.admits(now));
         assert!(breaker.failed("c", now), "now it fails for enough of them");
     }
@@ -107,7 +102,7 @@ mod tests {
     fn after_a_rest_one_call_tries_and_its_success_puts_the_function_back() {
         let begin = Instant::now();
         let mut breaker = Breaker::default();
-        fail(&mut breaker, MOST_FAILURES, &DEVICES, begin);
+        fail(&mut breaker, MAX_FAILURES, &DEVICES, begin);
         let later = begin + REST;
         assert!(breaker.admits(later));
         assert!(!breaker.admits(later), "one call, and not all that wait");

@@ -5,8 +5,8 @@ use crate::{
     contract::*,
     effect::Effect,
     error::Exhausted,
-    invariant::{check_late_outcome, check_override, check_send, check_settle},
-    limits::MOST_CHANGES,
+    invariant::{check_complete, check_late_outcome, check_override, check_send},
+    limits::MAX_CHANGES,
 };
 use mdm_contract::text::storable;
 use std::mem;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 impl CallContext {
     fn push(&mut self, effect: Effect) -> wasmtime::Result<()> {
-        if self.effects.len() == MOST_CHANGES {
+        if self.effects.len() == MAX_CHANGES {
             return Err(Exhausted::Changes.into());
         }
         self.effects.push(effect);
@@ -34,7 +34,7 @@ impl CallContext {
             options: new.options,
             status: Status::Pending,
             requested_at: self.now,
-            settled_at: None,
+            completed_at: None,
             expires_at: new.expires_at,
             late_outcome: None,
         };
@@ -56,10 +56,14 @@ impl CallContext {
         later.into_uuid().to_string()
     }
 
-    pub(super) fn settle(&mut self, command: CommandId, outcome: Outcome) -> wasmtime::Result<()> {
+    pub(super) fn complete(
+        &mut self,
+        command: CommandId,
+        outcome: Outcome,
+    ) -> wasmtime::Result<()> {
         let outcome = storable_outcome(outcome);
-        check_settle(self, &command, &outcome)?;
-        self.push(Effect::Settle { command, outcome })
+        check_complete(self, &command, &outcome)?;
+        self.push(Effect::Complete { command, outcome })
     }
 
     pub(super) fn keep_late_outcome(
@@ -184,7 +188,7 @@ mod tests {
         );
         assert_eq!(context.latest().unwrap().id, second);
         context
-            .settle(
+            .complete(
                 first.clone(),
                 Outcome::Failed(Failure::Superseded(second.clone())),
             )
@@ -195,11 +199,11 @@ mod tests {
             .unwrap();
 
         let (mut context, first) = with_pending();
-        context.settle(first.clone(), Outcome::Success).unwrap();
+        context.complete(first.clone(), Outcome::Success).unwrap();
         assert_eq!(context.pending(), None);
         let latest = context.latest().unwrap();
         assert_eq!(
-            (latest.status, latest.settled_at),
+            (latest.status, latest.completed_at),
             (Status::Success, Some(7))
         );
         context
@@ -211,20 +215,20 @@ mod tests {
     }
 
     #[test]
-    fn no_command_is_settled_twice_or_by_the_call_that_sent_it_and_none_of_another_device() {
+    fn no_command_is_completed_twice_or_by_the_call_that_sent_it_and_none_of_another_device() {
         let (mut context, id) = with_pending();
         assert!(
             context
                 .keep_late_outcome(id.clone(), Outcome::Success)
                 .is_err()
         );
-        context.settle(id.clone(), Outcome::Success).unwrap();
-        assert!(context.settle(id, Outcome::Success).is_err());
+        context.complete(id.clone(), Outcome::Success).unwrap();
+        assert!(context.complete(id, Outcome::Success).is_err());
         let sent = context.send(RESET, true).unwrap();
-        assert!(context.settle(sent, Outcome::Success).is_err());
+        assert!(context.complete(sent, Outcome::Success).is_err());
         assert!(
             context
-                .settle("another's".into(), Outcome::Success)
+                .complete("another's".into(), Outcome::Success)
                 .is_err()
         );
         assert!(

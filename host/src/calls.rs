@@ -25,7 +25,7 @@ use wasmtime::{
 };
 
 /// The most handles that an instance can hold at one time: a call is given one secret.
-const MOST_HANDLES: usize = 64;
+const MAX_HANDLES: usize = 64;
 
 /// A plugin that fits the contract, ready to run.
 pub struct Plugin {
@@ -129,8 +129,8 @@ impl Loaded {
         let mut store = Store::new(self.pre.engine(), HostState::new(limits));
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(limits.ticks());
-        store.set_hostcall_fuel(limits.handover);
-        store.set_max_component_handles(MOST_HANDLES);
+        store.set_hostcall_fuel(limits.hostcall_bytes);
+        store.set_max_component_handles(MAX_HANDLES);
         let instance = self.pre.instantiate(&mut store)?;
         Ok(Instance {
             store,
@@ -221,7 +221,7 @@ impl Instance {
         ) -> wasmtime::Result<T>,
     ) -> Result<T, PluginError> {
         let (returned, context) = self.run(context, call)?;
-        check_answered(&context, function.word(), &returned)?;
+        check_answered(&context, function.as_str(), &returned)?;
         Ok(returned)
     }
 
@@ -249,18 +249,18 @@ impl Instance {
         })
     }
 
-    /// Foretells what a reset or a remove would come to.
-    pub fn outlook(
+    /// Previews what a reset or a remove would come to.
+    pub fn preview(
         &mut self,
         context: CallContext,
         action: Action,
         options: ResetOptions,
         terms: &Terms,
-    ) -> Result<DeviceOutlook, PluginError> {
+    ) -> Result<DevicePreview, PluginError> {
         let secret = context.password.is_some().then(secret);
-        self.ask(Function::Outlook, context, |exports, instance, store| {
+        self.ask(Function::Preview, context, |exports, instance, store| {
             let parameters = (action, secret, options, terms.clone());
-            exports.outlook.call(instance, store, parameters)
+            exports.preview.call(instance, store, parameters)
         })
     }
 

@@ -19,9 +19,9 @@ pub struct CallContext {
     pub subject: Option<Command>,
     /// What the deployment asks of passwords.
     pub password_rule: PasswordRule,
-    /// What the road to the device can do.
+    /// What the channel to the device can do.
     pub capabilities: Capabilities,
-    /// Whether the device is in contact.
+    /// Whether the device is online.
     pub online: bool,
     /// The time of the call. It stands still while the call runs.
     pub now: Timestamp,
@@ -33,7 +33,7 @@ pub struct CallContext {
 
 impl CallContext {
     /// The command in flight, as the call has left it so far. While a call replaces a command, that is
-    /// the old one until it is settled.
+    /// the old one until it is completed.
     pub(super) fn pending(&self) -> Option<Command> {
         let mut candidates = self.pending.iter().chain(self.sent());
         let is_pending = |command: &&Command| self.is_pending(command);
@@ -45,9 +45,9 @@ impl CallContext {
         let mut latest = self.sent().last().or(self.latest.as_ref())?.clone();
         for change in &self.effects {
             match change {
-                Effect::Settle { command, outcome } if *command == latest.id => {
+                Effect::Complete { command, outcome } if *command == latest.id => {
                     latest.status = Status::from(outcome.clone());
-                    latest.settled_at = Some(self.now);
+                    latest.completed_at = Some(self.now);
                 }
                 Effect::KeepLateOutcome { command, outcome } if *command == latest.id => {
                     latest.late_outcome = Some(outcome.clone());
@@ -83,9 +83,9 @@ impl CallContext {
 
     /// Whether it has no outcome yet, as the call has left it so far.
     pub(super) fn is_pending(&self, command: &Command) -> bool {
-        let is_settled_now = self.effects.iter().any(
-            |change| matches!(change, Effect::Settle { command: id, .. } if *id == command.id),
+        let is_completed_now = self.effects.iter().any(
+            |change| matches!(change, Effect::Complete { command: id, .. } if *id == command.id),
         );
-        command.status == Status::Pending && !is_settled_now
+        command.status == Status::Pending && !is_completed_now
     }
 }

@@ -1,4 +1,4 @@
-//! The place of the active plugin. Another one can take it between any two calls; a new one is on trial
+//! The place of the active plugin. Another one can take it between any two calls; a new one is a canary
 //! until it has decided some calls, and gives the place back if too many of them fail.
 
 use super::{Function, Plugin, PluginError};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CanaryTerms {
-    /// So many failed calls, of whatever function, end the trial.
+    /// So many failed calls, of whatever function, end the canary.
     pub failures: u32,
     /// So many calls pass it. Those that only ask don't count: agents make a hundred of them in a second.
     pub calls: u32,
@@ -25,7 +25,7 @@ impl Default for CanaryTerms {
     }
 }
 
-/// How far the trial of a new plugin is.
+/// How far the canary of a new plugin is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Canary {
@@ -35,7 +35,7 @@ pub struct Canary {
     pub failures: u32,
 }
 
-/// How a trial ends.
+/// How a canary ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CanaryEnd {
     /// The plugin stays.
@@ -61,7 +61,7 @@ pub struct Deployment {
     pub plugin: Arc<Plugin>,
     /// Whether it is the one that the host starts with, and not one that an admin chose.
     pub is_default: bool,
-    /// Whether it has passed a trial, or needs none. Until then it is on trial whenever it is active.
+    /// Whether it has passed a canary, or needs none. Until then it is a canary whenever it is active.
     pub is_promoted: bool,
 }
 
@@ -70,7 +70,7 @@ pub struct Deployment {
 pub struct Deployments {
     /// The plugin that decides.
     pub active: Deployment,
-    /// The one that a roll back puts back. While the active one is on trial, it is a proven one.
+    /// The one that a roll back puts back. While the active one is a canary, it is a proven one.
     pub previous: Option<Deployment>,
 }
 
@@ -100,14 +100,14 @@ impl Deployments {
         })
     }
 
-    /// The deployments once the active plugin has passed its trial.
+    /// The deployments once the active plugin was promoted.
     pub fn promoted(&self) -> Self {
         let mut deployments = self.clone();
         deployments.active.is_promoted = true;
         deployments
     }
 
-    /// What decides in place of the active plugin where that fails, while it is on trial.
+    /// What decides in place of the active plugin where that fails, while it is a canary.
     pub fn substitute(&self) -> Option<Arc<Plugin>> {
         let proven = self.previous.as_ref().filter(|it| it.is_promoted)?;
         (!self.active.is_promoted).then(|| Arc::clone(&proven.plugin))
@@ -123,7 +123,7 @@ impl Deployments {
         }
     }
 
-    /// Whether this plugin is the active one, and on trial.
+    /// Whether this plugin is the active one, and a canary.
     pub fn is_canary(&self, plugin: &Arc<Plugin>) -> bool {
         !self.active.is_promoted && Arc::ptr_eq(&self.active.plugin, plugin)
     }
@@ -149,10 +149,10 @@ impl Slot {
         self.lock().0.clone()
     }
 
-    /// How far the trial of the active plugin is; none: it is on none.
+    /// How far the canary of the active plugin is; none: it is on none.
     pub(crate) fn canary(&self) -> Option<Canary> {
-        let (deployments, trial) = &*self.lock();
-        (!deployments.active.is_promoted).then_some(*trial)
+        let (deployments, canary) = &*self.lock();
+        (!deployments.active.is_promoted).then_some(*canary)
     }
 
     /// When a new plugin is taken out again.
@@ -160,12 +160,12 @@ impl Slot {
         self.terms
     }
 
-    /// Puts plugins in. A trial begins anew.
+    /// Puts plugins in. A canary begins anew.
     pub(crate) fn put(&self, deployments: Deployments) {
         *self.lock() = (deployments, Canary::default());
     }
 
-    /// Takes note of how a call of this plugin ended, and says so if that ends its trial: whoever keeps
+    /// Takes note of how a call of this plugin ended, and says so if that ends its canary: whoever keeps
     /// what was chosen then puts the deployments in that follow.
     pub(crate) fn note(
         &self,
@@ -173,15 +173,15 @@ impl Slot {
         function: Function,
         failure: Option<&PluginError>,
     ) -> Option<CanaryEnd> {
-        let (deployments, trial) = &mut *self.lock();
+        let (deployments, canary) = &mut *self.lock();
         if !deployments.is_canary(plugin) {
             return None;
         }
-        trial.calls += u32::from(function.decides());
-        trial.failures += u32::from(failure.is_some_and(PluginError::is_the_plugins_fault));
-        if trial.failures >= self.terms.failures {
+        canary.calls += u32::from(function.decides());
+        canary.failures += u32::from(failure.is_some_and(PluginError::is_the_plugins_fault));
+        if canary.failures >= self.terms.failures {
             Some(CanaryEnd::RolledBack)
-        } else if trial.calls >= self.terms.calls {
+        } else if canary.calls >= self.terms.calls {
             Some(CanaryEnd::Promoted)
         } else {
             None
@@ -213,7 +213,7 @@ mod tests {
         }
     }
 
-    fn on_trial(failures: u32, calls: u32) -> (Slot, Deployment, Deployment) {
+    fn canary_progress(failures: u32, calls: u32) -> (Slot, Deployment, Deployment) {
         let (old, new) = (plugin(true), plugin(false));
         let deployments = Deployments {
             active: new.clone(),
@@ -236,12 +236,12 @@ mod tests {
 
     #[test]
     fn too_many_failures_of_whatever_function_end_a_trial() {
-        let (slot, old, new) = on_trial(2, 10);
+        let (slot, old, new) = canary_progress(2, 10);
         let crash = crash();
         let note = |function, failure| slot.note(&new.plugin, function, failure);
         assert_eq!(note(Function::Status, Some(&crash)), None);
         assert_eq!(note(Function::Reset, None), None);
-        let not_its_fault = PluginError::OutOfService(Function::Reset);
+        let not_its_fault = PluginError::BreakerOpen(Function::Reset);
         assert_eq!(note(Function::Reset, Some(&not_its_fault)), None);
         assert_eq!(
             note(Function::Report, Some(&crash)),
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn calls_that_only_ask_pass_no_trial() {
-        let (slot, _, new) = on_trial(1, 2);
+        let (slot, _, new) = canary_progress(1, 2);
         for _ in 0..1000 {
             assert_eq!(slot.note(&new.plugin, Function::PolicyOverride, None), None);
         }
@@ -278,8 +278,8 @@ mod tests {
     }
 
     #[test]
-    fn a_plugin_on_trial_falls_back_on_a_proven_one_and_on_no_other() {
-        let (slot, old, _) = on_trial(1, 2);
+    fn a_plugin_that_is_a_canary_falls_back_on_a_proven_one_and_on_no_other() {
+        let (slot, old, _) = canary_progress(1, 2);
         let mut newer = plugin(false);
         // Of the same build as the others: `with` would take it for the previous one.
         let deployments = slot.deployments();
@@ -294,7 +294,7 @@ mod tests {
         let again = back.rolled_back().unwrap();
         assert!(
             !again.active.is_promoted,
-            "a plugin that never passed its trial is on trial again"
+            "a plugin that never was promoted is a canary again"
         );
     }
 }

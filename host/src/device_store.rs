@@ -4,7 +4,7 @@ use crate::{Effect, Function};
 use mdm_contract::{
     decisions::{Command, Device},
     time::Timestamp,
-    words::CommandId,
+    types::CommandId,
 };
 use std::error::Error;
 

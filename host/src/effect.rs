@@ -9,7 +9,7 @@ pub enum Effect {
     /// A new pending command goes into the outbox.
     Send(Command),
     /// A pending command gets its outcome, and leaves the outbox.
-    Settle {
+    Complete {
         /// The command's id.
         command: CommandId,
         /// Success, or the reason of the failure.

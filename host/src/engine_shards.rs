@@ -12,12 +12,12 @@ use std::{
 };
 
 /// More engine_shards than this are not worth the memory: each has a copy of a plugin's machine code.
-const MOST: usize = 8;
+const MAX_SHARDS: usize = 8;
 
 /// How many engine_shards a host has for so many instances at one time.
 pub(super) fn number(instances: u32) -> usize {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    processors.min(MOST).min(instances as usize).max(1)
+    processors.min(MAX_SHARDS).min(instances as usize).max(1)
 }
 
 thread_local! {

@@ -4,7 +4,7 @@ use super::{
     Function,
     grants::Import,
     invariant::{Invariant, Violation},
-    limits::{Limit, Limits, MOST_CHANGES},
+    limits::{Limit, Limits, MAX_CHANGES},
     shortened::{cut, shortened},
 };
 use std::time::Duration;
@@ -131,7 +131,7 @@ pub enum PluginError {
     #[error(
         "the plugin's function {0} failed too often in a row and is out of service; it is tried again every 30 s. Roll back, or let another plugin decide"
     )]
-    OutOfService(Function),
+    BreakerOpen(Function),
     /// The host could not run it.
     #[error("this host could not run the plugin ({0}); nothing was changed. Try again")]
     HostFailed(String),
@@ -159,7 +159,7 @@ impl PluginError {
     pub fn is_the_plugins_fault(&self) -> bool {
         !matches!(
             self,
-            Self::NoSubject | Self::OutOfService(_) | Self::HostFailed(_)
+            Self::NoSubject | Self::BreakerOpen(_) | Self::HostFailed(_)
         )
     }
 
@@ -173,7 +173,7 @@ impl PluginError {
             Self::TooMuch(_) => "plugin-too-much",
             Self::TooManyChanges(_) => "plugin-too-many-changes",
             Self::Breach(_) => "plugin-broke-contract",
-            Self::OutOfService(_) => "plugin-out-of-service",
+            Self::BreakerOpen(_) => "plugin-out-of-service",
             Self::HostFailed(_) => "host-failed",
             Self::Crashed(_) | Self::OtherTypes(_) | Self::NoSubject => "plugin-crashed",
         }
@@ -194,7 +194,7 @@ impl PluginError {
             Self::TooLarge(_) => Some(Limit::Memory),
             Self::TableTooLarge(_) => Some(Limit::Table),
             Self::TooDeep(_) => Some(Limit::Stack),
-            Self::TooMuch(_) => Some(Limit::Handover),
+            Self::TooMuch(_) => Some(Limit::HostcallBytes),
             Self::TooManyChanges(_) => Some(Limit::Changes),
             _ => None,
         }
@@ -210,12 +210,12 @@ impl PluginError {
         match error.downcast_ref() {
             Some(Exhausted::Memory) => return Self::TooLarge(limits.memory),
             Some(Exhausted::Table) => return Self::TableTooLarge(limits.table_elements),
-            Some(Exhausted::Changes) => return Self::TooManyChanges(MOST_CHANGES),
+            Some(Exhausted::Changes) => return Self::TooManyChanges(MAX_CHANGES),
             None => {}
         }
         // wasmtime keeps the type of this one to itself.
         if error.root_cause().to_string().contains("too much data") {
-            return Self::TooMuch(limits.handover);
+            return Self::TooMuch(limits.hostcall_bytes);
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::Interrupt) => Self::TooSlow(limits.time),
@@ -227,10 +227,10 @@ impl PluginError {
 }
 
 /// The most of a backtrace that a line of the log has, in bytes: its frames may have names of any length.
-const LONGEST_BACKTRACE: usize = 4 << 10;
+const MAX_BACKTRACE: usize = 4 << 10;
 
 /// Where in the plugin a call failed, in the engine's words.
 pub(super) fn backtrace(error: &wasmtime::Error) -> Option<String> {
     let backtrace = error.downcast_ref::<WasmBacktrace>()?;
-    (!backtrace.frames().is_empty()).then(|| cut(backtrace.to_string(), LONGEST_BACKTRACE))
+    (!backtrace.frames().is_empty()).then(|| cut(backtrace.to_string(), MAX_BACKTRACE))
 }

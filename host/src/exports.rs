@@ -20,7 +20,7 @@ impl ExportIndices {
         let interface = component.get_export_index(None, interface)?;
         let mut indices = [interface; Function::ALL.len()];
         for (place, function) in indices.iter_mut().zip(Function::ALL) {
-            *place = component.get_export_index(Some(&interface), function.word())?;
+            *place = component.get_export_index(Some(&interface), function.as_str())?;
         }
         Some(Self(indices))
     }
@@ -63,14 +63,14 @@ where
     }
 }
 
-/// What an outlook is asked of.
-type Asked = (Action, Option<Resource<Secret>>, ResetOptions, Terms);
+/// What a preview is asked of.
+type PreviewArgs = (Action, Option<Resource<Secret>>, ResetOptions, Terms);
 
 /// The functions of an instance.
 pub(super) struct Exports {
     pub(super) reset: Export<(Resource<Secret>, ResetOptions, Terms), Result<CommandId, Refusal>>,
     pub(super) remove: Export<(Terms,), Result<CommandId, Refusal>>,
-    pub(super) outlook: Export<Asked, DeviceOutlook>,
+    pub(super) preview: Export<PreviewArgs, DevicePreview>,
     pub(super) status: Export<(), DeviceStatus>,
     pub(super) policy_override: Export<(), PolicyState>,
     pub(super) report: Export<(Command, Outcome), Result<ReportEffect, Refusal>>,
@@ -83,7 +83,7 @@ impl Exports {
         Self {
             reset: Export::new(indices, Function::Reset),
             remove: Export::new(indices, Function::Remove),
-            outlook: Export::new(indices, Function::Outlook),
+            preview: Export::new(indices, Function::Preview),
             status: Export::new(indices, Function::Status),
             policy_override: Export::new(indices, Function::PolicyOverride),
             report: Export::new(indices, Function::Report),

@@ -1,6 +1,6 @@
 //! The functions of the contract, by name.
 
-use mdm_contract::words::Action;
+use mdm_contract::types::Action;
 use std::fmt;
 
 /// A function that a plugin exports.
@@ -10,8 +10,8 @@ pub enum Function {
     Reset,
     /// `remove`.
     Remove,
-    /// `outlook`.
-    Outlook,
+    /// `preview`.
+    Preview,
     /// `status`.
     Status,
     /// `policy-override`.
@@ -29,7 +29,7 @@ impl Function {
     pub const ALL: [Self; 8] = [
         Self::Reset,
         Self::Remove,
-        Self::Outlook,
+        Self::Preview,
         Self::Status,
         Self::PolicyOverride,
         Self::Report,
@@ -38,11 +38,11 @@ impl Function {
     ];
 
     /// Its name in the contract.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Reset => "reset",
             Self::Remove => "remove",
-            Self::Outlook => "outlook",
+            Self::Preview => "preview",
             Self::Status => "status",
             Self::PolicyOverride => "policy-override",
             Self::Report => "report",
@@ -63,12 +63,12 @@ impl Function {
     /// Whether it decides, and does not only tell. Agents and pages that are looked at again and again make
     /// most of the calls that only ask.
     pub fn decides(self) -> bool {
-        !matches!(self, Self::Outlook | Self::Status | Self::PolicyOverride)
+        !matches!(self, Self::Preview | Self::Status | Self::PolicyOverride)
     }
 }
 
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(self.as_str())
     }
 }

@@ -21,7 +21,7 @@ pub struct HealthReport {
     /// Those that failed, by kind of failure.
     pub failures: BTreeMap<String, u64>,
     /// The functions that failed too often in a row: they are only tried now and then.
-    pub out_of_service: Vec<String>,
+    pub open_breakers: Vec<String>,
 }
 
 /// The transition of a circuit breaker.
@@ -95,7 +95,7 @@ impl Health {
             failures: failures
                 .map(|(kind, count)| ((*kind).to_owned(), *count))
                 .collect(),
-            out_of_service: breakers
+            open_breakers: breakers
                 .filter(|(_, breaker)| breaker.is_out())
                 .map(|(function, _)| function.to_string())
                 .collect(),

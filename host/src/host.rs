@@ -6,8 +6,8 @@ use crate::{
     ResetRequest, Rollout, Transport, password::Password, request,
 };
 use mdm_contract::{
-    decisions::{Command, DeviceOutlook, DeviceStatus, PasswordRule, PolicyState, ReportEffect},
-    words::{CommandId, Outcome},
+    decisions::{Command, DevicePreview, DeviceStatus, PasswordRule, PolicyState, ReportEffect},
+    types::{CommandId, Outcome},
 };
 use std::sync::Arc;
 
@@ -187,7 +187,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         device: impl Into<Target<'_, S::Extra>>,
         request: PreviewRequest,
         context: &S::Context,
-    ) -> Result<DeviceOutlook, Error<S, T>> {
+    ) -> Result<DevicePreview, Error<S, T>> {
         let PreviewRequest {
             action,
             password,
@@ -195,10 +195,10 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
             terms,
             replaces_pending,
         } = request;
-        let call = Call::new(Function::Outlook, context).with(password.as_ref());
+        let call = Call::new(Function::Preview, context).with(password.as_ref());
         self.ask(device.into(), call, move |plugin, context| {
             let terms = request::terms(&terms, replaces_pending, context.pending.as_ref());
-            plugin.outlook(context, action, options, &terms)
+            plugin.preview(context, action, options, &terms)
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Why a request to the host failed. Nothing has changed then.
 
 use crate::PluginError;
-use mdm_contract::{decisions::Refusal, words::CommandId};
+use mdm_contract::{decisions::Refusal, types::CommandId};
 
 /// The error of a request. `S` is the error of the device store, `T` that of the transport.
 #[derive(Debug, thiserror::Error)]

@@ -19,8 +19,8 @@ pub enum ImportCall {
         #[serde(with = "time::option")]
         expires_at: Option<Timestamp>,
     },
-    /// `device-store.settle`.
-    Settle {
+    /// `device-store.complete`.
+    Complete {
         /// Which command.
         command: CommandId,
         /// What became of it.
@@ -49,7 +49,7 @@ impl ImportCall {
                 options: command.options,
                 expires_at: command.expires_at,
             },
-            Effect::Settle { command, outcome } => Self::Settle {
+            Effect::Complete { command, outcome } => Self::Complete {
                 command: command.clone(),
                 outcome: outcome.clone(),
             },

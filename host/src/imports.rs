@@ -39,8 +39,8 @@ impl HostState {
 impl secrets::Host for HostState {}
 
 impl secrets::HostSecret for HostState {
-    fn measure(&mut self, _secret: Resource<Secret>) -> Result<Measure> {
-        Ok(self.password()?.measure())
+    fn metrics(&mut self, _secret: Resource<Secret>) -> Result<PasswordMetrics> {
+        Ok(self.password()?.metrics())
     }
 
     fn guessability(&mut self, _secret: Resource<Secret>) -> Result<u8> {
@@ -69,8 +69,8 @@ impl device_store::Host for HostState {
         Ok(self.context()?.password_rule.clone())
     }
 
-    fn settle(&mut self, command: CommandId, outcome: Outcome) -> Result<()> {
-        self.context()?.settle(command, outcome)
+    fn complete(&mut self, command: CommandId, outcome: Outcome) -> Result<()> {
+        self.context()?.complete(command, outcome)
     }
 
     fn keep_late_outcome(&mut self, command: CommandId, outcome: Outcome) -> Result<()> {

@@ -8,7 +8,7 @@ use crate::{
 use mdm_contract::time;
 
 /// The most bytes of a text of a plugin's own words, or of an id that it names.
-const MAX_TEXT: usize = Failure::LONGEST_TEXT;
+const MAX_TEXT: usize = Failure::MAX_TEXT_BYTES;
 
 /// The most elements of a list that a plugin returns.
 const MAX_LIST: usize = 64;
@@ -81,17 +81,17 @@ impl Invariant {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// Of [`Invariant::OneInFlight`].
-    #[error("it sent a command while {0} is pending, and did not settle it")]
+    #[error("it sent a command while {0} is pending, and did not complete it")]
     StillPending(CommandId),
     /// Of [`Invariant::OneInFlight`].
     #[error("it sent {0} commands in one call")]
     SentSeveral(usize),
     /// Of [`Invariant::OneOutcome`].
-    #[error("it settled command {0} a second time")]
-    SettledTwice(CommandId),
+    #[error("it completed command {0} a second time")]
+    CompletedTwice(CommandId),
     /// Of [`Invariant::OneOutcome`].
-    #[error("it settled command {0}, which the same call sent")]
-    SettledSent(CommandId),
+    #[error("it completed command {0}, which the same call sent")]
+    CompletedSent(CommandId),
     /// Of [`Invariant::OneOutcome`].
     #[error("it kept a late outcome of command {0}, which is pending")]
     LateButPending(CommandId),
@@ -152,7 +152,7 @@ impl Violation {
     pub fn invariant(&self) -> Invariant {
         match self {
             Self::StillPending(_) | Self::SentSeveral(_) => Invariant::OneInFlight,
-            Self::SettledTwice(_) | Self::SettledSent(_) | Self::LateButPending(_) => {
+            Self::CompletedTwice(_) | Self::CompletedSent(_) | Self::LateButPending(_) => {
                 Invariant::OneOutcome
             }
             Self::OtherDevice { .. } => Invariant::OwnDevice,
@@ -182,12 +182,12 @@ pub(super) fn check_send(context: &CallContext, new: &NewCommand, has_secret: bo
 }
 
 /// Checks an outcome that a command is about to get.
-pub(super) fn check_settle(context: &CallContext, id: &str, outcome: &Outcome) -> Checked {
+pub(super) fn check_complete(context: &CallContext, id: &str, outcome: &Outcome) -> Checked {
     check_outcome(outcome)?;
     match context.command(id) {
-        None => other_device("settled", id),
-        Some(_) if context.has_sent(id) => Err(Violation::SettledSent(named(id))),
-        Some(command) if !context.is_pending(command) => Err(Violation::SettledTwice(named(id))),
+        None => other_device("completed", id),
+        Some(_) if context.has_sent(id) => Err(Violation::CompletedSent(named(id))),
+        Some(command) if !context.is_pending(command) => Err(Violation::CompletedTwice(named(id))),
         Some(_) => Ok(()),
     }
 }

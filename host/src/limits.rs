@@ -6,7 +6,7 @@ use std::{num::NonZeroU32, thread, time::Duration};
 pub(super) const TICK: Duration = Duration::from_millis(5);
 
 /// More changes than any decision needs: a plugin that makes more is broken or hostile.
-pub(super) const MOST_CHANGES: usize = 16;
+pub(super) const MAX_CHANGES: usize = 16;
 
 /// What is limited, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Limit {
     /// Stack.
     Stack,
     /// Bytes handed over at one time.
-    Handover,
+    HostcallBytes,
     /// Changes in one call.
     Changes,
     /// Instances at one time.
@@ -36,20 +36,20 @@ impl Limit {
         Self::Memory,
         Self::Table,
         Self::Stack,
-        Self::Handover,
+        Self::HostcallBytes,
         Self::Changes,
         Self::Instances,
         Self::Log,
     ];
 
     /// Its name.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Time => "time",
             Self::Memory => "memory",
             Self::Table => "table",
             Self::Stack => "stack",
-            Self::Handover => "handover",
+            Self::HostcallBytes => "hostcall_bytes",
             Self::Changes => "changes",
             Self::Instances => "instances",
             Self::Log => "log",
@@ -70,7 +70,7 @@ pub struct Limits {
     pub stack: usize,
     /// What it hands over to the host at one time, as parameters of an import or as its decision, in bytes of
     /// the host's memory.
-    pub handover: usize,
+    pub hostcall_bytes: usize,
     /// Instances at one time; further calls wait, which is not counted as their time.
     pub instances: u32,
     /// How many lines a second the failures of plugins may write into the host's log; for a moment, four times
@@ -88,7 +88,7 @@ impl Default for Limits {
             memory: 64 << 20,
             table_elements: 100_000,
             stack: 512 << 10,
-            handover: 256 << 10,
+            hostcall_bytes: 256 << 10,
             instances: 2 * thread::available_parallelism().map_or(2, |it| it.get() as u32),
             log: const { NonZeroU32::new(10).unwrap() },
         }

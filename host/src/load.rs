@@ -177,7 +177,7 @@ fn check_exports(engine: &Engine, component: &Component) -> Result<String, LoadE
     let exported: Vec<&str> = instance.exports(engine).map(|(name, _)| name).collect();
     let missing: Vec<String> = Function::ALL
         .into_iter()
-        .map(Function::word)
+        .map(Function::as_str)
         .filter(|function| !exported.contains(function))
         .map(str::to_owned)
         .collect();

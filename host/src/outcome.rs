@@ -60,7 +60,7 @@ impl<T: Serialize> Comparable for CallOutcome<T> {
     }
 }
 
-impl Comparable for DeviceOutlook {}
+impl Comparable for DevicePreview {}
 
 impl Comparable for DeviceStatus {}
 

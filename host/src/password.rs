@@ -1,6 +1,6 @@
 //! A password in the host's memory: from the request that brought it to its sealing.
 
-use mdm_contract::decisions::Measure;
+use mdm_contract::decisions::PasswordMetrics;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
@@ -21,8 +21,8 @@ impl Password {
     }
 
     /// What a plugin may learn of it.
-    pub fn measure(&self) -> Measure {
-        let mut measure = Measure {
+    pub fn metrics(&self) -> PasswordMetrics {
+        let mut metrics = PasswordMetrics {
             length: 0,
             digits: 0,
             lower_case: 0,
@@ -32,16 +32,16 @@ impl Password {
             longest_sequence: longest_sequence(self.0.chars()),
         };
         for character in self.0.chars() {
-            measure.length += 1;
+            metrics.length += 1;
             *match character {
-                '0'..='9' => &mut measure.digits,
-                'a'..='z' => &mut measure.lower_case,
-                'A'..='Z' => &mut measure.upper_case,
-                ' '..='~' => &mut measure.symbols,
-                _ => &mut measure.others,
+                '0'..='9' => &mut metrics.digits,
+                'a'..='z' => &mut metrics.lower_case,
+                'A'..='Z' => &mut metrics.upper_case,
+                ' '..='~' => &mut metrics.symbols,
+                _ => &mut metrics.others,
             } += 1;
         }
-        measure
+        metrics
     }
 
     /// How guessable it is, from 0 (at once) to 4 (very unguessable).
@@ -91,8 +91,8 @@ mod tests {
     #[test]
     fn a_password_is_measured_by_its_characters() {
         assert_eq!(
-            password("aB3! é1").measure(),
-            Measure {
+            password("aB3! é1").metrics(),
+            PasswordMetrics {
                 length: 7,
                 digits: 2,
                 lower_case: 1,
@@ -118,7 +118,7 @@ mod tests {
             ("991234", 4),
             ("abcd", 4),
         ] {
-            assert_eq!(password(text).measure().longest_sequence, longest, "{text}");
+            assert_eq!(password(text).metrics().longest_sequence, longest, "{text}");
         }
     }
 

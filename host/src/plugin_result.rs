@@ -75,7 +75,7 @@ impl PluginResult for Refusal {
 
 impl PluginResult for Command {
     fn times(&self) -> impl Iterator<Item = Timestamp> {
-        let maybe = [self.settled_at, self.expires_at].into_iter().flatten();
+        let maybe = [self.completed_at, self.expires_at].into_iter().flatten();
         maybe.chain([self.requested_at])
     }
 
@@ -121,14 +121,14 @@ impl PluginResult for DeviceStatus {
     }
 }
 
-impl PluginResult for DeviceOutlook {
+impl PluginResult for DevicePreview {
     fn times(&self) -> impl Iterator<Item = Timestamp> {
         let away = match self.verdict {
-            Verdict::WillWait(Wait::DeviceAway(since)) => Some(since),
+            Verdict::WillWait(Wait::DeviceOffline(since)) => Some(since),
             _ => None,
         };
         let notes = self.notes.iter().filter_map(|note| match note {
-            Note::DeviceAway(since) => Some(*since),
+            Note::DeviceOffline(since) => Some(*since),
             _ => None,
         });
         notes.chain(away)
@@ -143,18 +143,18 @@ impl PluginResult for DeviceOutlook {
             Note::Other(text) => Some(text.as_str()),
             _ => None,
         });
-        let refusal = foretold(self).into_iter().flat_map(PluginResult::texts);
+        let refusal = previewed(self).into_iter().flat_map(PluginResult::texts);
         notes.chain(failure).chain(refusal)
     }
 
     fn lists(&self) -> impl Iterator<Item = usize> {
-        let refusal = foretold(self).into_iter().flat_map(PluginResult::lists);
+        let refusal = previewed(self).into_iter().flat_map(PluginResult::lists);
         once(self.notes.len()).chain(refusal)
     }
 }
 
-fn foretold(outlook: &DeviceOutlook) -> Option<&Refusal> {
-    match &outlook.verdict {
+fn previewed(preview: &DevicePreview) -> Option<&Refusal> {
+    match &preview.verdict {
         Verdict::WouldBeRefused(refusal) => Some(refusal),
         _ => None,
     }

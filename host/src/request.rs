@@ -3,7 +3,7 @@
 use crate::password::Password;
 use mdm_contract::{
     decisions::{Command, Terms},
-    words::{Action, ResetOptions},
+    types::{Action, ResetOptions},
 };
 
 /// A reset.

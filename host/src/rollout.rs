@@ -183,7 +183,7 @@ impl Rollout {
         let mut decided = match active.admits(function) {
             true => self.run_on(&active, function, context, call.clone()).await,
             false => {
-                let out = PluginError::OutOfService(function);
+                let out = PluginError::BreakerOpen(function);
                 self.observer.not_run(function, &out);
                 Err(out)
             }
@@ -198,7 +198,7 @@ impl Rollout {
             self.store.canary_ended(self, &ended).await;
         }
         let is_substituted = |failure: &&PluginError| {
-            failure.is_the_plugins_fault() || matches!(failure, PluginError::OutOfService(_))
+            failure.is_the_plugins_fault() || matches!(failure, PluginError::BreakerOpen(_))
         };
         let mut decider = Decider {
             plugin: active.digest(),

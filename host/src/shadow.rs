@@ -13,15 +13,15 @@ use std::{
 use tokio::sync::Semaphore;
 
 /// How many differences are kept: the latest.
-const MOST_DIFFERENCES: usize = 100;
+const MAX_DIFFERENCES: usize = 100;
 
 /// How much of each side of a difference is kept, in bytes of JSON: a hundred of them are to fit into memory,
 /// whatever a plugin returns.
-const LONGEST_SIDE: usize = 4 << 10;
+const MAX_SIDE: usize = 4 << 10;
 
 /// How many calls of the candidate run at one time. A live call that finds no place is not compared: the
 /// shadow must not slow down what it watches.
-const MOST_CALLS: usize = 2;
+const MAX_CALLS: usize = 2;
 
 /// What new commands are called in comparisons: each plugin's have ids of their own.
 const SENT: &str = "the new command";
@@ -95,7 +95,7 @@ impl Shadow {
         Self {
             plugin: Arc::new(plugin),
             since: time::now(),
-            places: Arc::new(Semaphore::new(MOST_CALLS)),
+            places: Arc::new(Semaphore::new(MAX_CALLS)),
             notes: Mutex::default(),
         }
     }
@@ -140,7 +140,7 @@ impl Shadow {
             if is_same {
                 return;
             }
-            if notes.differences.len() == MOST_DIFFERENCES {
+            if notes.differences.len() == MAX_DIFFERENCES {
                 notes.differences.pop_front();
             }
             notes.differences.push_back(Difference {
@@ -176,10 +176,10 @@ impl Shadow {
 fn told((returned, effects): (Value, Value)) -> Value {
     let told = json!({"returns": returned, "effects": effects});
     let mut text = told.to_string();
-    if text.len() <= LONGEST_SIDE {
+    if text.len() <= MAX_SIDE {
         return told;
     }
-    text.truncate(text.floor_char_boundary(LONGEST_SIDE));
+    text.truncate(text.floor_char_boundary(MAX_SIDE));
     json!(format!("{text}…"))
 }
 
@@ -193,6 +193,6 @@ mod tests {
         assert_eq!(small["returns"]["ok"], "x");
         let large = told((json!("ä".repeat(100_000)), json!([])));
         let text = large.as_str().unwrap();
-        assert!(text.starts_with("{") && text.len() < LONGEST_SIDE + 8);
+        assert!(text.starts_with("{") && text.len() < MAX_SIDE + 8);
     }
 }

@@ -3,11 +3,11 @@
 use mdm_contract::text::storable;
 
 /// The most of a plugin's own words that an error or a line of the log repeats, in bytes.
-const LONGEST_WORDS: usize = 500;
+const MAX_WORDS: usize = 500;
 
 /// The beginning of a text that a plugin may have written.
 pub fn shortened(text: String) -> String {
-    cut(storable(text), LONGEST_WORDS)
+    cut(storable(text), MAX_WORDS)
 }
 
 /// The beginning of a text, of so many bytes.

@@ -41,7 +41,7 @@ impl Substitute {
         decided_by: String,
         failure: &PluginError,
     ) -> Self {
-        let is_out = matches!(failure, PluginError::OutOfService(_));
+        let is_out = matches!(failure, PluginError::BreakerOpen(_));
         Self {
             function,
             plugin,
@@ -62,7 +62,7 @@ impl fmt::Display for Substitute {
         match failure {
             Some(failure) => write!(
                 f,
-                "plugin {plugin} is on trial and failed in {function} ({failure}): plugin {decided_by}, which was \
+                "plugin {plugin} is a canary and failed in {function} ({failure}): plugin {decided_by}, which was \
                  active before it, decided"
             ),
             None => write!(

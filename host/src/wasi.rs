@@ -8,7 +8,7 @@ use wasmtime::{
 };
 
 /// The most random bytes that one call of an import hands out.
-const MOST_BYTES: u64 = 4096;
+const MAX_BYTES: u64 = 4096;
 
 /// WASI's time of day.
 #[derive(ComponentType, Lift, Lower)]
@@ -70,8 +70,8 @@ fn datetime(milliseconds: u64) -> Datetime {
 }
 
 fn random_bytes(length: u64) -> Result<Vec<u8>> {
-    if length > MOST_BYTES {
-        wasmtime::bail!("a plugin gets at most {MOST_BYTES} random bytes at a time");
+    if length > MAX_BYTES {
+        wasmtime::bail!("a plugin gets at most {MAX_BYTES} random bytes at a time");
     }
     let mut bytes = vec![0; length as usize];
     getrandom::fill(&mut bytes)?;

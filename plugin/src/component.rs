@@ -8,7 +8,7 @@ use crate::{
             secrets::Secret,
             transport,
             types::{
-                Action, Command, CommandId, DeviceOutlook, DeviceStatus, Outcome, PolicyState,
+                Action, Command, CommandId, DevicePreview, DeviceStatus, Outcome, PolicyState,
                 Refusal, ReportEffect, ResetOptions, Terms,
             },
         },
@@ -23,9 +23,9 @@ pub struct Plugin;
 impl Guest for Plugin {
     fn reset(secret: &Secret, options: ResetOptions, terms: Terms) -> Result<CommandId, Refusal> {
         let situation = request();
-        let measure = secret.measure();
-        let sending = rules::reset(&situation, &measure, options, &own_rule::terms(terms))?;
-        match own_rule::refusal(&situation, &measure, || secret.guessability()) {
+        let metrics = secret.metrics();
+        let sending = rules::reset(&situation, &metrics, options, &own_rule::terms(terms))?;
+        match own_rule::refusal(&situation, &metrics, || secret.guessability()) {
             Some(refusal) => Err(refusal),
             None => Ok(send(sending, Some(secret))),
         }
@@ -38,13 +38,13 @@ impl Guest for Plugin {
         ))
     }
 
-    fn outlook(
+    fn preview(
         action: Action,
         secret: Option<&Secret>,
         options: ResetOptions,
         terms: Terms,
-    ) -> DeviceOutlook {
-        foretell(&request(), action, secret, options, &terms)
+    ) -> DevicePreview {
+        preview(&request(), action, secret, options, &terms)
     }
 
     fn status() -> DeviceStatus {
@@ -64,7 +64,7 @@ impl Guest for Plugin {
     fn report(command: Command, outcome: Outcome) -> Result<ReportEffect, Refusal> {
         let effect = rules::report_effect(&command, &outcome);
         match effect {
-            ReportEffect::Settled => device_store::settle(&command.id, &outcome),
+            ReportEffect::Completed => device_store::complete(&command.id, &outcome),
             ReportEffect::Late => device_store::keep_late_outcome(&command.id, &outcome),
             ReportEffect::Repeated => return Ok(effect),
         }
@@ -78,13 +78,13 @@ impl Guest for Plugin {
 
     fn cancel(command: Command) -> Result<(), Refusal> {
         let outcome = rules::cancel(&command)?;
-        device_store::settle(&command.id, &outcome);
+        device_store::complete(&command.id, &outcome);
         Ok(())
     }
 
     fn expire(command: Command) -> Result<(), Refusal> {
         let outcome = rules::expire(&command, clock::now())?;
-        device_store::settle(&command.id, &outcome);
+        device_store::complete(&command.id, &outcome);
         Ok(())
     }
 }
@@ -99,30 +99,30 @@ pub fn request() -> Situation {
     }
 }
 
-/// Foretells what a request would come to in this situation, on the road as it is now.
-pub fn foretell(
+/// Previews what a request would come to in this situation, on the channel as it is now.
+pub fn preview(
     situation: &Situation,
     action: Action,
     secret: Option<&Secret>,
     options: ResetOptions,
     terms: &Terms,
-) -> DeviceOutlook {
-    let road = rules::Road {
+) -> DevicePreview {
+    let channel = rules::Channel {
         capabilities: transport::get_capabilities(),
         online: transport::is_online(),
     };
-    let measure = secret.map(Secret::measure);
-    let own_refusal = match (action, secret, &measure) {
-        (Action::Reset, Some(secret), Some(measure)) => {
-            own_rule::refusal(situation, measure, || secret.guessability())
+    let metrics = secret.map(Secret::metrics);
+    let own_refusal = match (action, secret, &metrics) {
+        (Action::Reset, Some(secret), Some(metrics)) => {
+            own_rule::refusal(situation, metrics, || secret.guessability())
         }
         _ => None,
     };
     let wanted = match action {
-        Action::Reset => rules::Wanted::Reset(measure, options),
+        Action::Reset => rules::Wanted::Reset(metrics, options),
         Action::Remove => rules::Wanted::Remove,
     };
-    rules::outlook(situation, &road, &wanted, terms, own_refusal)
+    rules::preview(situation, &channel, &wanted, terms, own_refusal)
 }
 
 /// Carries an accepted request out.
@@ -130,10 +130,10 @@ pub fn send(sending: Sending, secret: Option<&Secret>) -> CommandId {
     let id = transport::send(sending.command, secret);
     match sending.ends {
         Some(Ending::Expired(pending)) => {
-            device_store::settle(&pending, &rules::EXPIRED);
+            device_store::complete(&pending, &rules::EXPIRED);
         }
         Some(Ending::Superseded(pending)) => {
-            device_store::settle(&pending, &rules::superseded_by(&id));
+            device_store::complete(&pending, &rules::superseded_by(&id));
         }
         None => {}
     }

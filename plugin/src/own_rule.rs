@@ -2,14 +2,14 @@
 
 use crate::rules::{
     Situation,
-    types::{Measure, Refusal, Terms},
+    types::{PasswordMetrics, Refusal, Terms},
 };
 
 /// Why a reset that the contract allows is refused all the same: a password that is too weak for this
 /// implementation, or any other rule, in its own words. `guessability` asks the host for the secret's.
 pub fn refusal(
     _situation: &Situation,
-    _password: &Measure,
+    _password: &PasswordMetrics,
     _guessability: impl FnOnce() -> u8,
 ) -> Option<Refusal> {
     None

@@ -14,7 +14,7 @@ const HOST: &str = "host";
 
 /// What a signed answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AnswerKind {
+pub enum ResponseKind {
     /// An [`EnrollResponse`](crate::sync::EnrollResponse).
     Enrolled,
     /// A [`SyncResponse`](crate::sync::SyncResponse).
@@ -25,7 +25,7 @@ pub enum AnswerKind {
     Problem,
 }
 
-impl AnswerKind {
+impl ResponseKind {
     /// The kind of an answer with this status to a call that is answered with `success` if it succeeds.
     pub fn of(success: Self, status: u16) -> Self {
         match success.status() == Some(status) {
@@ -57,7 +57,7 @@ impl AnswerKind {
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
     /// What it is.
-    pub kind: AnswerKind,
+    pub kind: ResponseKind,
     /// Its HTTP status.
     pub status: u16,
     /// Its body.
@@ -117,7 +117,7 @@ mod tests {
     use crate::signature::AGENT;
 
     const SYNCED: Answer<'_> = Answer {
-        kind: AnswerKind::Synced,
+        kind: ResponseKind::Synced,
         status: 200,
         body: b"{}",
         label: AGENT,
@@ -148,10 +148,10 @@ mod tests {
     fn an_answer_of_one_kind_is_none_of_another() {
         let host = SigningKey::generate().unwrap();
         let kinds = [
-            AnswerKind::Enrolled,
-            AnswerKind::Synced,
-            AnswerKind::KeysChanged,
-            AnswerKind::Problem,
+            ResponseKind::Enrolled,
+            ResponseKind::Synced,
+            ResponseKind::KeysChanged,
+            ResponseKind::Problem,
         ];
         for signed in kinds {
             let headers = Answer {
@@ -170,14 +170,14 @@ mod tests {
     #[test]
     fn a_success_has_exactly_its_status_and_all_else_is_a_problem() {
         for (success, status) in [
-            (AnswerKind::Enrolled, 201),
-            (AnswerKind::Synced, 200),
-            (AnswerKind::KeysChanged, 200),
+            (ResponseKind::Enrolled, 201),
+            (ResponseKind::Synced, 200),
+            (ResponseKind::KeysChanged, 200),
         ] {
             for answered in [200, 201, 202, 204, 401, 503] {
-                let kind = AnswerKind::of(success, answered);
+                let kind = ResponseKind::of(success, answered);
                 assert_eq!(kind == success, answered == status);
-                assert_eq!(kind == AnswerKind::Problem, answered != status);
+                assert_eq!(kind == ResponseKind::Problem, answered != status);
             }
         }
     }

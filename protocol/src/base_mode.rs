@@ -1,7 +1,7 @@
 //! HPKE (RFC 9180) in base mode with the one suite that is used here, as two functions. They leave nothing of
 //! the plaintext on the stack.
 //!
-//! Opening is by the crate `hpke`. Sealing is by ring, in the steps of the RFC: a host seals for each reset, and
+//! StartupGate is by the crate `hpke`. Sealing is by ring, in the steps of the RFC: a host seals for each reset, and
 //! ring's curve takes a quarter of the time. The tests open by the crate what was sealed here.
 
 use hpke::{

@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hpke::{Deserializable, Kem as _, Serializable};
 use mdm_contract::{
     time::Timestamp,
-    words::{Action, ResetOptions},
+    types::{Action, ResetOptions},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use zeroize::Zeroizing;

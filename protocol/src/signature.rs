@@ -5,10 +5,10 @@
 //! | --- | --- | --- | --- | --- |
 //! | `agent` | a request | the device's key | `"@method" "@path" "content-digest"` | `created`, `nonce`, `keyid` (the device's id), `tag="mdm-agent"` |
 //! | `new` | a request that brings a new key | that key: it shows that the agent has it | the same | the same; at enrollment `keyid` is `"new"` |
-//! | `host` | an answer | the host's key | `"@status" "content-digest" "signature";req;key="agent"` (at enrollment `key="new"`) | `created`, `keyid="host"`, `tag`: the [kind of the answer](crate::answer::AnswerKind) |
+//! | `host` | an answer | the host's key | `"@status" "content-digest" "signature";req;key="agent"` (at enrollment `key="new"`) | `created`, `keyid="host"`, `tag`: the [kind of the answer](crate::answer::ResponseKind) |
 //!
 //! `alg` may be left out. A request has the signatures that its call needs, and no others. A host takes a signature
-//! whose `created` is at most [`LONGEST_AGE`] seconds old, and each nonce of a device once.
+//! whose `created` is at most [`MAX_AGE`] seconds old, and each nonce of a device once.
 
 use crate::signing_key::{SigningKey, VerifyingKey};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -25,11 +25,11 @@ pub const AGENT: &str = "agent";
 /// The label of the signature by a new key; at enrollment it is also the name of that key.
 pub const NEW: &str = "new";
 /// How old a signature may be, in seconds.
-pub const LONGEST_AGE: u64 = 60;
+pub const MAX_AGE: u64 = 60;
 /// How far ahead of the host's an agent's clock may be, in seconds.
-pub const MOST_AHEAD: u64 = 5;
+pub const MAX_AHEAD: u64 = 5;
 /// The longest nonce, in bytes.
-pub const LONGEST_NONCE: usize = 64;
+pub const MAX_NONCE_LENGTH: usize = 64;
 
 const REQUEST_TAG: &str = "mdm-agent";
 const ALGORITHM: &str = "ecdsa-p256-sha256";
@@ -161,7 +161,7 @@ impl Signed {
     pub fn of_request(headers: &Headers, label: &'static str) -> Result<Self, SignatureError> {
         let signed = Self::read(headers, label, REQUEST_COVERS, REQUEST_TAG)?;
         match signed.nonce.len() {
-            1..=LONGEST_NONCE => Ok(signed),
+            1..=MAX_NONCE_LENGTH => Ok(signed),
             _ => Err(SignatureError::BadParameter("nonce")),
         }
     }

@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 
 /// The most statements that an agent keeps and a host reads: the latest.
-pub const MOST_SUCCESSIONS: usize = 16;
+pub const MAX_SUCCESSIONS: usize = 16;
 
 /// The statement of a key that another key takes its place, for one device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,7 +21,7 @@
 //! | `device-revoked` | yes | ends: an admin has revoked the device |
 
 use crate::{
-    answer::AnswerKind,
+    answer::ResponseKind,
     sealing::{PublicKey, Sealed},
     signing_key::VerifyingKey,
     succession::Succession,
@@ -29,7 +29,7 @@ use crate::{
 use mdm_contract::{
     decisions::Refusal,
     time::{self, Timestamp},
-    words::{Action, CommandId, Condition, Failure, ManagementMode, Outcome, Policy, ResetOptions},
+    types::{Action, CommandId, Condition, Failure, ManagementMode, Outcome, Policy, ResetOptions},
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -43,19 +43,19 @@ pub const KEYS_PATH: &str = "/agent/v1/keys";
 /// Where an agent proves that its keys followed on those that the host knows.
 pub const SUCCESSION_PATH: &str = "/agent/v1/successions";
 /// The longest that a host lets an agent wait for news, in seconds.
-pub const LONGEST_WAIT: u32 = 60;
+pub const MAX_WAIT: u32 = 60;
 
 /// The most reports in one sync: an agent that has more hands the rest over with the next.
-pub const MOST_REPORTS: usize = 100;
+pub const MAX_REPORTS: usize = 100;
 /// The longest version of an agent, in bytes.
-pub const LONGEST_VERSION: usize = 64;
+pub const MAX_VERSION_LENGTH: usize = 64;
 
 /// What an agent tells of its device, at enrollment and at each sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct DeviceInfo {
     /// `Build.VERSION.SDK_INT`.
     pub api_level: u32,
-    /// The agent's version, as semantic versioning writes it; at most [`LONGEST_VERSION`] bytes.
+    /// The agent's version, as semantic versioning writes it; at most [`MAX_VERSION_LENGTH`] bytes.
     pub agent_version: String,
     /// How the device is managed.
     pub management_mode: ManagementMode,
@@ -75,7 +75,7 @@ pub struct EnrollRequest {
     /// The agent will sign with the other half of this key, and has signed this call with it.
     pub signing_key: VerifyingKey,
     /// What the agent knows of its device.
-    pub told: Told,
+    pub device_info: DeviceInfo,
 }
 
 /// The host took the device in.
@@ -104,7 +104,7 @@ pub struct RotateKeysRequest {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SuccessionRequest {
     /// The statements of the agent's former keys, oldest first; at most
-    /// [`MOST_SUCCESSIONS`](crate::succession::MOST_SUCCESSIONS).
+    /// [`MAX_SUCCESSIONS`](crate::succession::MAX_SUCCESSIONS).
     pub successions: Vec<Succession>,
 }
 
@@ -116,9 +116,9 @@ pub struct RotateKeysResponse {}
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SyncRequest {
     /// What the agent knows of its device.
-    pub told: Told,
-    /// What became of commands, at most [`MOST_REPORTS`]; each is sent again until a sync has succeeded. The
-    /// host keeps no more than [`LONGEST_TEXT`](mdm_contract::words::Failure::LONGEST_TEXT) bytes of the agent's own words.
+    pub device_info: DeviceInfo,
+    /// What became of commands, at most [`MAX_REPORTS`]; each is sent again until a sync has succeeded. The
+    /// host keeps no more than [`MAX_TEXT_BYTES`](mdm_contract::types::Failure::MAX_TEXT_BYTES) bytes of the agent's own words.
     #[serde(default)]
     pub reports: Vec<Report>,
     /// The commands that the agent holds and has not carried out yet.
@@ -127,7 +127,7 @@ pub struct SyncRequest {
     /// The policy that a sync last gave it to enforce.
     #[serde(default)]
     pub policy: Option<Policy>,
-    /// How long to wait for news if there is none, in seconds; at most [`LONGEST_WAIT`].
+    /// How long to wait for news if there is none, in seconds; at most [`MAX_WAIT`].
     #[serde(default)]
     pub wait_seconds: u32,
     /// The witness that the host gave it last.
@@ -166,7 +166,7 @@ impl TryFrom<Outcome> for ReportedOutcome {
         match &outcome {
             Outcome::Failed(
                 failure @ (Failure::Expired | Failure::Cancelled | Failure::Superseded(_)),
-            ) => Err(HostsOutcome(failure.word())),
+            ) => Err(HostsOutcome(failure.as_str())),
             _ => Ok(Self(outcome)),
         }
     }
@@ -187,19 +187,19 @@ impl From<ReportedOutcome> for Outcome {
 /// What a call is answered with if it succeeds.
 pub trait Answered {
     /// The kind of the signed answer.
-    const KIND: AnswerKind;
+    const KIND: ResponseKind;
 }
 
 impl Answered for EnrollResponse {
-    const KIND: AnswerKind = AnswerKind::Enrolled;
+    const KIND: ResponseKind = ResponseKind::Enrolled;
 }
 
 impl Answered for SyncResponse {
-    const KIND: AnswerKind = AnswerKind::Synced;
+    const KIND: ResponseKind = ResponseKind::Synced;
 }
 
 impl Answered for RotateKeysResponse {
-    const KIND: AnswerKind = AnswerKind::KeysChanged;
+    const KIND: ResponseKind = ResponseKind::KeysChanged;
 }
 
 /// What is new for a device.

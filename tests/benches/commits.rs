@@ -64,9 +64,9 @@ fn on_a_slow_disk() {
 }
 
 async fn fleet(devices: usize, more: &[&str]) -> Fleet {
-    let lab = mix::lab(more).unwrap();
-    let database = Database::Sqlite(file(lab.folder()));
-    Fleet::new(lab, database, devices).await.unwrap()
+    let env = mix::env(more).unwrap();
+    let database = Database::Sqlite(file(env.folder()));
+    Fleet::new(env, database, devices).await.unwrap()
 }
 
 fn file(folder: &Path) -> PathBuf {
@@ -77,8 +77,8 @@ fn file(folder: &Path) -> PathBuf {
 /// database as it was before.
 async fn bulk() {
     let fleet = fleet(GROUP * (ROUNDS + 1), &[]).await;
-    let host = Sqlite::open(file(fleet.lab.folder())).unwrap();
-    let copy = fleet.lab.folder().join("raw.db");
+    let host = Sqlite::open(file(fleet.env.folder())).unwrap();
+    let copy = fleet.env.folder().join("raw.db");
     host.execute("vacuum into ?", [copy.to_str().unwrap()])
         .unwrap();
     let mut raw = Raw::open(&copy);
@@ -105,15 +105,15 @@ async fn bulk() {
 }
 
 async fn run_bulk(fleet: &Fleet, group: &str) -> (String, Duration) {
-    let admin = fleet.lab.token().unwrap();
-    let mut connection = Connection::open(fleet.lab.address()).await.unwrap();
+    let admin = fleet.env.token().unwrap();
+    let mut connection = Connection::open(fleet.env.address()).await.unwrap();
     let body = json!({"action": "reset", "group": group, "password": "7394"}).to_string();
     let call = by_admin(Method::POST, "/api/v1/bulks", &admin, body).unwrap();
     let began = Instant::now();
     let bulk: Json = connection.send(call).await.unwrap().json().unwrap();
     let id = bulk["id"].as_str().unwrap().to_owned();
     // Asking for the bulk counts its commands, so the database is asked instead, and seldom.
-    let database = Sqlite::open(file(fleet.lab.folder())).unwrap();
+    let database = Sqlite::open(file(fleet.env.folder())).unwrap();
     let mut state = database
         .prepare("select state from bulks where id = ?")
         .unwrap();
@@ -241,13 +241,13 @@ async fn one_by_one(resets: usize) {
 }
 
 async fn ask(fleet: &Fleet, round: usize, resets: usize) -> Duration {
-    let admin = fleet.lab.token().unwrap();
+    let admin = fleet.env.token().unwrap();
     let numbers = round * resets + 1..(round + 1) * resets + 1;
     let calls = numbers.map(|it| reset(&fleet.device(it), &admin).unwrap());
     let calls = calls.collect();
     let mut connections = Vec::new();
     for _ in 0..CLIENTS {
-        connections.push(Connection::open(fleet.lab.address()).await.unwrap());
+        connections.push(Connection::open(fleet.env.address()).await.unwrap());
     }
     let began = Instant::now();
     send_all(connections, calls).await.unwrap();

@@ -43,10 +43,10 @@ async fn bare() {
 }
 
 async fn compare() {
-    let lab = mix::lab(&[]).unwrap();
-    let database = Database::Sqlite(lab.folder().join("data/mdm.db"));
-    let fleet = Fleet::new(lab, database, DEVICES).await.unwrap();
-    let host = fleet.lab.host_process().unwrap();
+    let env = mix::env(&[]).unwrap();
+    let database = Database::Sqlite(env.folder().join("data/mdm.db"));
+    let fleet = Fleet::new(env, database, DEVICES).await.unwrap();
+    let host = fleet.env.host_process().unwrap();
     let before = memory::resident(host).unwrap();
     let agents = mix::connect(&fleet, AGENTS).await.unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;

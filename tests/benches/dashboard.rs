@@ -8,8 +8,8 @@ use axum::{Router, body::Bytes, http::header};
 use mdm_agent_protocol::sealing::PrivateKey;
 use mdm_server_core::token;
 use mdm_tests::{
-    lab::{Lab, http_client},
-    told,
+    device_info,
+    test_environment::{TestEnvironment, http_client},
 };
 use reqwest::{Client, Method, Request, StatusCode};
 use rusqlite::{Connection, params};
@@ -29,7 +29,7 @@ use tokio::{
 
 const DEVICES: usize = 100_000;
 /// How many requests are under way at a time.
-const AT_ONCE: usize = 8;
+const CONCURRENCY: usize = 8;
 /// How often the host and the bare server are measured, in turns, and with how many requests each time.
 const ROUNDS: usize = 5;
 const REQUESTS: usize = 400;
@@ -44,9 +44,9 @@ fn main() {
     if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
         return;
     }
-    let lab = Lab::with(&["--rate-per-address", "1000000"], "warn").expect("a host");
+    let env = TestEnvironment::with(&["--rate-per-address", "1000000"], "warn").expect("a host");
     let began = Instant::now();
-    fill(&lab).expect("devices");
+    fill(&env).expect("devices");
     println!(
         "\n{DEVICES} devices, made in {:.1} s",
         began.elapsed().as_secs_f64()
@@ -54,13 +54,13 @@ fn main() {
     let threads = tokio::runtime::Runtime::new().expect("a runtime");
     threads.block_on(async {
         println!(
-            "{AT_ONCE} requests at a time, {ROUNDS} rounds of {REQUESTS}, the host and a bare server in turns"
+            "{CONCURRENCY} requests at a time, {ROUNDS} rounds of {REQUESTS}, the host and a bare server in turns"
         );
         println!(
             "| what | bytes | p50 | p99 | a second | bare p50 | bare p99 | bare a second | p50 to bare |\n\
              | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
         );
-        let caller = Caller::new(&lab);
+        let caller = Caller::new(&env);
         for (what, path) in [
             ("page: the list", "/devices"),
             ("page: the list, in the middle", "/devices?after=device-050000"),
@@ -75,16 +75,16 @@ fn main() {
             compare(what, &caller, |caller, _| caller.get(path)).await;
         }
         compare("API: a reset, durable", &caller, |caller, number| caller.reset(number)).await;
-        live(&caller, &lab).await;
+        live(&caller, &env).await;
     });
 }
 
 /// The devices, as enrolled and used for a while, straight into the database.
-fn fill(lab: &Lab) -> rusqlite::Result<()> {
-    let mut connection = Connection::open(lab.folder().join("data/mdm.db"))?;
+fn fill(env: &TestEnvironment) -> rusqlite::Result<()> {
+    let mut connection = Connection::open(env.folder().join("data/mdm.db"))?;
     let transaction = connection.transaction()?;
     let key = PrivateKey::generate().1.to_bytes();
-    let condition = serde_json::to_string(&told::owner().condition).expect("JSON");
+    let condition = serde_json::to_string(&device_info::owner().condition).expect("JSON");
     let options = r#"{"lock_now":false,"require_entry":false,"no_credentials_on_boot":false}"#;
     let now = mdm_contract::time::now();
     for number in 0..DEVICES {
@@ -102,7 +102,7 @@ fn fill(lab: &Lab) -> rusqlite::Result<()> {
             .prepare_cached(
                 "insert into devices (id, name, public_key, api_level, agent_version, management_mode, \
                  managed_profile, condition, policy_override_command, policy_override_since, enrolled_at, \
-                 last_sync, version, found_by, latest_command, status) \
+                 last_sync, version, search_text, latest_command, status) \
                  values (?, ?, ?, 34, '6.9.0', 'device-owner', false, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
             )?
             .execute(params![
@@ -128,7 +128,7 @@ fn fill(lab: &Lab) -> rusqlite::Result<()> {
         transaction
             .prepare_cached(
                 "insert into commands (id, device, action, options, status, is_pending, requested_at, \
-                 settled_at) values (?, ?, 'reset', ?, ?, ?, ?, ?)",
+                 completed_at) values (?, ?, 'reset', ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 command,
@@ -165,11 +165,11 @@ struct Caller {
 }
 
 impl Caller {
-    fn new(lab: &Lab) -> Self {
+    fn new(env: &TestEnvironment) -> Self {
         Self {
             http: http_client(),
-            host: lab.url(),
-            token: lab.token().unwrap(),
+            host: env.url(),
+            token: env.token().unwrap(),
         }
     }
 
@@ -242,7 +242,7 @@ impl Times {
         let waiting = Arc::new(std::sync::Mutex::new(requests));
         let began = Instant::now();
         let mut callers = JoinSet::new();
-        for _ in 0..AT_ONCE {
+        for _ in 0..CONCURRENCY {
             let (caller, waiting) = (caller.clone(), Arc::clone(&waiting));
             callers.spawn(async move {
                 let mut times = Vec::new();
@@ -280,11 +280,11 @@ struct Heard {
 }
 
 /// Opens the list on many screens, and changes a device now and then.
-async fn live(caller: &Caller, lab: &Lab) {
+async fn live(caller: &Caller, env: &TestEnvironment) {
     let heard = Arc::new(Heard::default());
     let mut pages = JoinSet::new();
     for _ in 0..PAGES {
-        let address = lab.url().replace("http://", "");
+        let address = env.url().replace("http://", "");
         pages.spawn(listen(address, Arc::clone(&heard)));
     }
     // Each page hears the state of things at once.

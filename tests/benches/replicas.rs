@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mdm_tests::{
-    lab::Lab,
     load::{
         connection::{Call, Connection, send_all},
         database::Database,
@@ -14,6 +13,7 @@ use mdm_tests::{
     },
     postgres::Postgres,
     processor,
+    test_environment::TestEnvironment,
 };
 use std::{
     fs, io,
@@ -44,12 +44,12 @@ async fn measure() {
     let postgres = Postgres::start().unwrap();
     let server = postgres.process().unwrap();
     let url = postgres.database("mdm").unwrap();
-    let lab = mix::lab(&["--store", &url]).unwrap();
+    let env = mix::env(&["--store", &url]).unwrap();
     let database = Database::Postgres(postgres, "mdm");
-    let fleet = Fleet::new(lab, database, DEVICES).await.unwrap();
-    let other = Lab::replica_of(&fleet.lab).unwrap();
+    let fleet = Fleet::new(env, database, DEVICES).await.unwrap();
+    let other = TestEnvironment::replica_of(&fleet.env).unwrap();
     let mut bench = Bench {
-        hosts: [&fleet.lab, &other],
+        hosts: [&fleet.env, &other],
         server,
         fleet: &fleet,
         next: 0,
@@ -78,7 +78,7 @@ async fn measure() {
 }
 
 struct Bench<'a> {
-    hosts: [&'a Lab; 2],
+    hosts: [&'a TestEnvironment; 2],
     /// The process of the database's server.
     server: u32,
     fleet: &'a Fleet,
@@ -141,7 +141,7 @@ impl Bench<'_> {
     }
 
     fn resets(&mut self) -> Vec<Call> {
-        let admin = self.fleet.lab.token().unwrap();
+        let admin = self.fleet.env.token().unwrap();
         let numbers = self.next + 1..=self.next + CALLS;
         self.next += CALLS;
         numbers

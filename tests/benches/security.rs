@@ -5,16 +5,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mdm_agent_protocol::{
-    answer::{Answer, AnswerKind},
+    answer::{Answer, ResponseKind},
     sealing::{Binding, Payload, PrivateKey, Sealed},
     signature::{AGENT, Headers, Request, Signed, Stamp},
     signing_key::SigningKey,
-    sync::{EnrollRequest, Report, ReportedOutcome, SYNC_PATH, SyncRequest, Told},
+    sync::{DeviceInfo, EnrollRequest, Report, ReportedOutcome, SYNC_PATH, SyncRequest},
 };
 use mdm_contract::{
     decisions::{Capabilities, Command, PasswordRule, Terms},
     time,
-    words::{CommandId, ResetOptions},
+    types::{CommandId, ResetOptions},
 };
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{CallContext, CallOutcome, Limits, Plugin, Runtime, password::Password};
@@ -30,7 +30,7 @@ use mdm_server_core::{
     token,
 };
 use mdm_server_sqlite::SqliteStore;
-use mdm_tests::told::owner;
+use mdm_tests::device_info::owner;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -75,7 +75,7 @@ struct Host {
 struct Agent {
     device: String,
     signing_key: SigningKey,
-    told: Told,
+    device_info: DeviceInfo,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,20 +135,20 @@ impl Agent {
             name: "phone".into(),
             public_key,
             signing_key: signing_key.verifying_key().clone(),
-            told: told.clone(),
+            device_info: told.clone(),
         };
         let token = token::digest(&made.token);
         let device = server.agents.enroll(token, request).await.unwrap().device;
         Self {
             device,
             signing_key,
-            told,
+            device_info: told,
         }
     }
 
     fn body(&self, reports: Vec<Report>) -> Vec<u8> {
         let request = SyncRequest {
-            told: self.told.clone(),
+            device_info: self.device_info.clone(),
             reports,
             holding: Vec::new(),
             policy: None,
@@ -199,7 +199,7 @@ async fn answer(host: &Host, security: Security, agent: &Agent, reports: Vec<Rep
     if let Some(headers) = &headers {
         let request = Signed::of_request(headers, AGENT).unwrap().signature;
         let answer = Answer {
-            kind: AnswerKind::Synced,
+            kind: ResponseKind::Synced,
             status: 200,
             body: &bytes,
             label: AGENT,

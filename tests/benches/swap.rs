@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mdm_tests::{
-    lab::Lab,
     plugins::CORPORATE,
     swaps::{self, Seen},
+    test_environment::TestEnvironment,
 };
 use std::time::Duration;
 
@@ -25,11 +25,11 @@ fn main() {
     }
     let threads = tokio::runtime::Runtime::new().expect("a runtime");
     let rule = ["--password-rule", "alphanumeric:8-16"];
-    let lab = Lab::with(&rule, "warn").expect("a host");
-    let devices = swaps::fleet(&lab, DEVICES).expect("devices");
+    let env = TestEnvironment::with(&rule, "warn").expect("a host");
+    let devices = swaps::fleet(&env, DEVICES).expect("devices");
     let run = |swaps, at_least| {
         let plugins = [CORPORATE, REFERENCE];
-        let seen = swaps::run(&lab, &devices, &plugins, swaps, at_least);
+        let seen = swaps::run(&env, &devices, &plugins, swaps, at_least);
         threads.block_on(seen).expect("no request fails")
     };
     let swapping = run(SWAPS, Duration::ZERO);

@@ -5,7 +5,7 @@
 
 use axum::{Json, Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
 use mdm_agent_protocol::{
-    answer::{Answer, AnswerKind},
+    answer::{Answer, ResponseKind},
     signature::{AGENT, CONTENT_DIGEST, Headers, Request, SIGNATURE, SIGNATURE_INPUT, Signed},
     signing_key::{SigningKey, VerifyingKey},
     sync::{SYNC_PATH, SyncRequest, SyncResponse},
@@ -59,9 +59,9 @@ fn main() {
 }
 
 async fn fleet(devices: usize) -> Fleet {
-    let lab = mix::lab(&[]).unwrap();
-    let database = Database::Sqlite(lab.folder().join("data/mdm.db"));
-    Fleet::new(lab, database, devices).await.unwrap()
+    let env = mix::env(&[]).unwrap();
+    let database = Database::Sqlite(env.folder().join("data/mdm.db"));
+    Fleet::new(env, database, devices).await.unwrap()
 }
 
 /// A bare server of axum: it reads one row of SQLite, as directly as one can.
@@ -147,7 +147,7 @@ async fn signed_row(
     });
     let body = body.unwrap();
     let answer = Answer {
-        kind: AnswerKind::Synced,
+        kind: ResponseKind::Synced,
         status: 200,
         body: &body,
         label: AGENT,
@@ -194,13 +194,13 @@ impl Drop for BareProcess {
 
 async fn beside_bare() {
     let fleet = fleet(10_000).await;
-    let bare = BareProcess::start(&fleet.lab.folder().join("data/mdm.db"));
-    let host = fleet.lab.host_process().unwrap();
+    let bare = BareProcess::start(&fleet.env.folder().join("data/mdm.db"));
+    let host = fleet.env.host_process().unwrap();
     let mut all = [const { Vec::new() }; 3];
     let mut used = [Duration::ZERO; 3];
     for round in 0..=ROUNDS {
         let servers = [
-            (fleet.lab.address(), host, ""),
+            (fleet.env.address(), host, ""),
             (bare.address, bare.process.id(), "/row/"),
             (bare.address, bare.process.id(), "/signed/"),
         ];
@@ -299,7 +299,7 @@ async fn by_size() {
 
 /// Devices all over the fleet are reset, fetch it, report, and sync once more: the median time of each.
 async fn chains(fleet: &Fleet, round: usize) -> [Duration; 4] {
-    let admin = Arc::new(fleet.lab.token().unwrap());
+    let admin = Arc::new(fleet.env.token().unwrap());
     let all = Arc::new(Mutex::new([const { Vec::new() }; 4]));
     let mut clients = JoinSet::new();
     for client in 0..8 {
@@ -307,7 +307,7 @@ async fn chains(fleet: &Fleet, round: usize) -> [Duration; 4] {
         // A prime, so that no two are near each other, and none is taken twice in a round.
         let number = |it: usize| (round * CHAINS + it) * 7919 % fleet.devices() + 1;
         let agents: Vec<_> = own.map(|it| fleet.agent(number(it))).collect();
-        let mut connection = Connection::open(fleet.lab.address()).await.unwrap();
+        let mut connection = Connection::open(fleet.env.address()).await.unwrap();
         let (admin, all) = (Arc::clone(&admin), Arc::clone(&all));
         clients.spawn(async move {
             for agent in agents {

@@ -2,7 +2,7 @@
 
 import schemathesis
 
-# What no schema can foretell: the host refuses a call that its document allows, by this `type` of problem.
+# What no schema can preview: the host refuses a call that its document allows, by this `type` of problem.
 REFUSALS = {
     "agent-too-old": "the deployment's minimum version of agents",
     "bad-reason": "the reason contains the password of the same call",
@@ -15,7 +15,7 @@ REFUSALS = {
 # The same, by operation: the `type` is one that other calls use, too.
 REFUSALS_OF = {
     ("POST /api/v1/bulks", "bad-request"): "a reset has one password or different ones, and a remove has none",
-    ("POST /api/v1/bulks/outlook", "bad-request"): "a reset has one password or different ones, and a remove has none",
+    ("POST /api/v1/bulks/preview", "bad-request"): "a reset has one password or different ones, and a remove has none",
     ("PUT /api/v1/devices/{device}/policy", "bad-request"): "what the Android version of the device takes",
     ("POST /api/v1/webhooks", "bad-url"): "the host calls https, and public addresses only",
     ("PUT /api/v1/plugin", "bad-signature"): "base64 of what is no text",

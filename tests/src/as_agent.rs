@@ -1,6 +1,6 @@
 //! What the agent of a device could say and doesn't: calls that are made by hand with its keys.
 
-use crate::lab::{Device, Lab, http_client};
+use crate::test_environment::{Device, TestEnvironment, http_client};
 use anyhow::Context as _;
 use mdm_agent::{keys::DeviceKeys, state::Home, token};
 use mdm_agent_protocol::{
@@ -20,7 +20,7 @@ pub struct AsAgent {
     /// What it signs with.
     pub keys: DeviceKeys,
     /// What it tells of its device.
-    pub told: Value,
+    pub device_info: Value,
     calls: AtomicU64,
 }
 
@@ -38,15 +38,15 @@ pub struct Call {
 
 impl AsAgent {
     /// Takes the keys of this device's agent.
-    pub fn of(lab: &Lab, device: &Device) -> anyhow::Result<Self> {
-        let home = Home::at(&lab.folder().join(&device.name));
+    pub fn of(env: &TestEnvironment, device: &Device) -> anyhow::Result<Self> {
+        let home = Home::at(&env.folder().join(&device.name));
         let agent = home.agent.read()?;
-        let told = token::told(&agent, &home.device.read()?);
+        let device_info = token::device_info(&agent, &home.device.read()?);
         Ok(Self {
-            url: format!("{}{SYNC_PATH}", lab.url()),
+            url: format!("{}{SYNC_PATH}", env.url()),
             keys: agent.keys,
             device: agent.device,
-            told: serde_json::to_value(told)?,
+            device_info: serde_json::to_value(device_info)?,
             calls: AtomicU64::new(0),
         })
     }
@@ -54,7 +54,7 @@ impl AsAgent {
     /// Syncs now, and reports this.
     pub fn report(&self, command: &Value, outcome: &Value) -> anyhow::Result<(u16, Value)> {
         let reports = json!([{"command": command, "outcome": outcome}]);
-        self.sync(&json!({"told": self.told, "reports": reports}))
+        self.sync(&json!({"device_info": self.device_info, "reports": reports}))
     }
 
     /// Syncs now.
@@ -101,9 +101,9 @@ impl Call {
     }
 
     /// The same, for another host.
-    pub fn at(&self, lab: &Lab) -> Self {
+    pub fn at(&self, env: &TestEnvironment) -> Self {
         Self {
-            url: format!("{}{SYNC_PATH}", lab.url()),
+            url: format!("{}{SYNC_PATH}", env.url()),
             ..self.clone()
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::{
     debian,
-    lab::{PATIENCE, free_port},
+    test_environment::{TIMEOUT, free_port},
 };
 use anyhow::{Context as _, bail, ensure};
 use mdm_agent_protocol::broker::BrokerUrl;
@@ -141,7 +141,7 @@ impl Broker {
             .spawn()
             .with_context(|| format!("{PROGRAM}: `cargo xtask programs` sets it up"))?;
         self.process = Some(process);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             let ended = self
                 .process

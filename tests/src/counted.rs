@@ -1,6 +1,6 @@
 //! What a host has counted, as Prometheus would read it.
 
-use crate::lab::{Lab, http_client};
+use crate::test_environment::{TestEnvironment, http_client};
 use std::collections::HashMap;
 
 /// The metrics of a host at one moment.
@@ -8,10 +8,10 @@ pub struct Counted(HashMap<String, u64>);
 
 impl Counted {
     /// Reads them, with the admin's token.
-    pub fn read(lab: &Lab) -> anyhow::Result<Self> {
+    pub fn read(env: &TestEnvironment) -> anyhow::Result<Self> {
         let request = http_client()
-            .get(format!("{}/metrics", lab.url()))
-            .bearer_auth(lab.token()?);
+            .get(format!("{}/metrics", env.url()))
+            .bearer_auth(env.token()?);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

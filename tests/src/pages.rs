@@ -6,10 +6,10 @@ use crate::{
 };
 
 /// Goes to a page.
-pub type Reach = fn(&Browser, &Scene) -> anyhow::Result<()>;
+pub type DeviceScope = fn(&Browser, &Scene) -> anyhow::Result<()>;
 
 /// The pages, each by the name that its pictures have: a new page is a line here.
-pub const PAGES: &[(&str, Reach)] = &[
+pub const PAGES: &[(&str, DeviceScope)] = &[
     ("sign-in", |it, _| it.open("/sign-in")),
     ("sign-in-refused", |it, _| {
         it.open("/sign-in")?;

@@ -6,7 +6,7 @@ pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-hostile
 /// The Rust example: passwords of 8 or more that can't be guessed, and an expiry after a day.
 pub const CORPORATE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corporate-plugin.wasm"));
 
-/// The reference plugin, built against a trial 1.1 of the contract (`tests/next`).
+/// The reference plugin, built against a draft 1.1 of the contract (`tests/next`).
 pub const NEXT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-next.wasm"));
 
 /// The reference plugin with a mark in it that says which rule to break (`tests/wrong`).
@@ -94,7 +94,7 @@ pub fn starting(interface: &str, functions: &[&str], start: &str) -> String {
 pub const FUNCTIONS: [&str; 8] = [
     "reset",
     "remove",
-    "outlook",
+    "preview",
     "status",
     "policy-override",
     "report",

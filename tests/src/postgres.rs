@@ -1,6 +1,6 @@
 //! A PostgreSQL server of Debian's, in a folder of its own, on a free port of the loopback, as an unprivileged user.
 
-use crate::{debian, lab::free_port};
+use crate::{debian, test_environment::free_port};
 use anyhow::{Context as _, ensure};
 use std::{
     fs,
@@ -15,7 +15,7 @@ use std::{
 use tempfile::TempDir;
 
 /// How long to wait for what has to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// PostgreSQL does not run as root: as this user it runs then, `nobody` on every Linux.
 const NOBODY: u32 = 65_534;
@@ -116,7 +116,7 @@ impl Postgres {
 
     /// Starts the server that was stopped or killed, and waits until it can be asked.
     pub fn start_again(&mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         self.order("start")?;
         while !self.answers()? {
             ensure!(

@@ -1,6 +1,6 @@
 //! Libraries in C that change what a process sees of its machine, for whoever starts it with `LD_PRELOAD`.
 
-use crate::lab::text;
+use crate::test_environment::text;
 use anyhow::ensure;
 use std::{
     path::{Path, PathBuf},

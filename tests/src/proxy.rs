@@ -1,4 +1,4 @@
-//! The road between agents or clients and their hosts, as a proxy for TCP: it can be cut, held up in one direction,
+//! The channel between agents or clients and their hosts, as a proxy for TCP: it can be cut, held up in one direction,
 //! slow, or end in the middle of an answer. Connections go to the hosts in turn.
 
 use anyhow::Context as _;
@@ -21,16 +21,16 @@ use tokio::{
     time::sleep,
 };
 
-/// How the road is.
+/// How the channel is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Road {
+pub enum Channel {
     /// Everything passes.
     Open,
     /// What is connected is cut off, and nobody gets through.
     Cut,
-    /// What is sent to hosts is held up, and passes once the road is open again.
+    /// What is sent to hosts is held up, and passes once the channel is open again.
     HoldsCalls,
-    /// What hosts answer is held up, and passes once the road is open again.
+    /// What hosts answer is held up, and passes once the channel is open again.
     HoldsAnswers,
     /// Each part of a call or an answer takes this long.
     Slow(Duration),
@@ -41,7 +41,7 @@ pub enum Road {
 /// A proxy, for as long as it is kept.
 pub struct Proxy {
     at: SocketAddr,
-    road: watch::Sender<Road>,
+    channel: watch::Sender<Channel>,
     _runtime: Runtime,
 }
 
@@ -59,7 +59,7 @@ impl Proxy {
             .worker_threads(1)
             .enable_all()
             .build()?;
-        let (road, look) = watch::channel(Road::Open);
+        let (channel, look) = watch::channel(Channel::Open);
         let listener = runtime
             .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .context("the proxy can't listen")?;
@@ -67,7 +67,7 @@ impl Proxy {
         runtime.spawn(accept(listener, hosts.into(), look));
         Ok(Self {
             at,
-            road,
+            channel,
             _runtime: runtime,
         })
     }
@@ -77,20 +77,24 @@ impl Proxy {
         format!("http://{}", self.at)
     }
 
-    /// The road is like this from now on.
-    pub fn set(&self, road: Road) {
-        self.road.send_replace(road);
+    /// The channel is like this from now on.
+    pub fn set(&self, channel: Channel) {
+        self.channel.send_replace(channel);
     }
 }
 
-async fn accept(listener: TcpListener, hosts: Arc<[SocketAddr]>, road: watch::Receiver<Road>) {
+async fn accept(
+    listener: TcpListener,
+    hosts: Arc<[SocketAddr]>,
+    channel: watch::Receiver<Channel>,
+) {
     let turns = AtomicUsize::new(0);
     while let Ok((caller, _)) = listener.accept().await {
-        if *road.borrow() == Road::Cut {
+        if *channel.borrow() == Channel::Cut {
             continue;
         }
         let turn = turns.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(connect(caller, turn, Arc::clone(&hosts), road.clone()));
+        tokio::spawn(connect(caller, turn, Arc::clone(&hosts), channel.clone()));
     }
 }
 
@@ -99,7 +103,7 @@ async fn connect(
     caller: TcpStream,
     turn: usize,
     hosts: Arc<[SocketAddr]>,
-    road: watch::Receiver<Road>,
+    channel: watch::Receiver<Channel>,
 ) {
     for offset in 0..hosts.len() {
         let Ok(host) = TcpStream::connect(hosts[(turn + offset) % hosts.len()]).await else {
@@ -109,8 +113,8 @@ async fn connect(
         let (from_host, to_host) = host.into_split();
         // The one that ends first ends both.
         tokio::select! {
-            () = pass(from_caller, to_host, Sent::Calls, road.clone()) => {}
-            () = pass(from_host, to_caller, Sent::Answers, road.clone()) => {}
+            () = pass(from_caller, to_host, Sent::Calls, channel.clone()) => {}
+            () = pass(from_host, to_caller, Sent::Answers, channel.clone()) => {}
         }
         return;
     }
@@ -120,7 +124,7 @@ async fn pass(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     sent: Sent,
-    mut road: watch::Receiver<Road>,
+    mut channel: watch::Receiver<Channel>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     let mut passed = 0;
@@ -128,27 +132,27 @@ async fn pass(
         let length = tokio::select! {
             read = from.read(&mut buffer) => read.unwrap_or(0),
             // In the middle of waiting for news, too.
-            _ = road.wait_for(|road| *road == Road::Cut) => 0,
+            _ = channel.wait_for(|channel| *channel == Channel::Cut) => 0,
         };
         if length == 0 {
             return;
         }
-        let is_open = |road: &Road| match road {
-            Road::HoldsCalls => sent != Sent::Calls,
-            Road::HoldsAnswers => sent != Sent::Answers,
+        let is_open = |channel: &Channel| match channel {
+            Channel::HoldsCalls => sent != Sent::Calls,
+            Channel::HoldsAnswers => sent != Sent::Answers,
             _ => true,
         };
-        let now = match road.wait_for(is_open).await {
-            Ok(road) => *road,
+        let now = match channel.wait_for(is_open).await {
+            Ok(channel) => *channel,
             Err(_) => return,
         };
         let passes = match now {
-            Road::Cut => return,
-            Road::Slow(delay) => {
+            Channel::Cut => return,
+            Channel::Slow(delay) => {
                 sleep(delay).await;
                 length
             }
-            Road::CutsAnswersAfter(most) if sent == Sent::Answers => {
+            Channel::CutsAnswersAfter(most) if sent == Sent::Answers => {
                 length.min(most - passed.min(most))
             }
             _ => length,

@@ -1,6 +1,6 @@
 //! A host with a small fleet, in which each state that a page can show is there to be seen, and some who look after it.
 
-use crate::lab::{Device, Lab, Make, wait_until};
+use crate::test_environment::{Device, Make, TestEnvironment, wait_until};
 use anyhow::Context as _;
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ pub const WEBHOOK: &str = "https://tickets.example/hook";
 /// The host and the fleet.
 pub struct Scene {
     /// The host.
-    pub lab: Lab,
+    pub env: TestEnvironment,
     devices: Vec<Device>,
     bulk: String,
 }
@@ -19,7 +19,7 @@ impl Scene {
     /// Sets it up.
     pub fn set() -> anyhow::Result<Self> {
         let mut scene = Self {
-            lab: Lab::start()?,
+            env: TestEnvironment::start()?,
             devices: Vec::new(),
             bulk: String::new(),
         };
@@ -70,7 +70,7 @@ impl Scene {
         self.apply_policy(&device)?;
         device.must(&["user-sets-password"], "194736")?;
         wait_until("the host knows of the password", || {
-            let shown = self.lab.ask(&["device", "show", &device.id], "")?;
+            let shown = self.env.ask(&["device", "show", &device.id], "")?;
             Ok(shown["condition"]["password_set"] == true)
         })?;
         self.devices.push(device);
@@ -111,22 +111,22 @@ impl Scene {
         device.switch_off()?;
         let reset = ["password", "reset", &device.id, "--yes"];
         let options = ["--lock-now", "--valid-for", "604800"];
-        self.lab.ask(&[&reset[..], &options].concat(), "2580")?;
+        self.env.ask(&[&reset[..], &options].concat(), "2580")?;
         self.devices.push(device);
         Ok(())
     }
 
     fn cancelled(&mut self) -> anyhow::Result<()> {
-        let device = self.lab.enroll(Make {
+        let device = self.env.enroll(Make {
             name: "warehouse-scanner-08",
             api_level: 30,
             group: Some("warehouse"),
             ..Make::default()
         })?;
         let reset = ["password", "reset", &device.id, "--yes"];
-        let reset = self.lab.ask(&reset, "2580")?;
+        let reset = self.env.ask(&reset, "2580")?;
         let command = reset["id"].as_str().context("a command without an id")?;
-        self.lab
+        self.env
             .ask(&["password", "cancel", &device.id, command], "")?;
         self.devices.push(device);
         Ok(())
@@ -140,7 +140,7 @@ impl Scene {
         })?;
         self.reset(&device, &[])?;
         let revoke = ["device", "revoke", &device.id, "--reason", "Stolen"];
-        self.lab.ask(&revoke, "")?;
+        self.env.ask(&revoke, "")?;
         self.devices.push(device);
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Scene {
             };
             let device = match on {
                 true => self.make(make)?,
-                false => self.lab.enroll(make)?,
+                false => self.env.enroll(make)?,
             };
             self.devices.push(device);
         }
@@ -190,36 +190,36 @@ impl Scene {
             "--reason",
             "A lost notebook",
         ];
-        self.bulk = self.lab.ask(&reset, "2580")?["id"]
+        self.bulk = self.env.ask(&reset, "2580")?["id"]
             .as_str()
             .context("a bulk without an id")?
             .to_owned();
         wait_until("the bulk's commands are made", || {
-            Ok(self.lab.ask(&["bulk", "show", &self.bulk], "")?["state"] == "waiting-for-devices")
+            Ok(self.env.ask(&["bulk", "show", &self.bulk], "")?["state"] == "waiting-for-devices")
         })
     }
 
     fn people(&self) -> anyhow::Result<()> {
         let user = ["user", "add", "anna", "--role", "helpdesk", "--group"];
-        self.lab.ask(&[&user[..], &["sales"]].concat(), "")?;
+        self.env.ask(&[&user[..], &["sales"]].concat(), "")?;
         let token = ["token", "add", "nightly-report", "--may", "see"];
-        self.lab.ask(&token, "")?;
+        self.env.ask(&token, "")?;
         let webhook = ["webhook", "add", WEBHOOK, "--event", "command.failed"];
-        self.lab.ask(&webhook, "")?;
+        self.env.ask(&webhook, "")?;
         Ok(())
     }
 
     fn make(&self, make: Make<'_>) -> anyhow::Result<Device> {
-        let mut device = self.lab.enroll(make)?;
+        let mut device = self.env.enroll(make)?;
         device.switch_on()?;
-        self.lab.wait_online(&device)?;
+        self.env.wait_online(&device)?;
         Ok(device)
     }
 
     fn apply_policy(&self, device: &Device) -> anyhow::Result<()> {
         let policy = ["--quality", "numeric-complex", "--minimum-length", "6"];
         let set = ["policy", "set", &device.id];
-        self.lab.ask(&[&set[..], &policy].concat(), "")?;
+        self.env.ask(&[&set[..], &policy].concat(), "")?;
         wait_until("the policy is enforced", || {
             Ok(!device.show()?["policy"].is_null())
         })
@@ -227,7 +227,7 @@ impl Scene {
 
     fn reset(&self, device: &Device, options: &[&str]) -> anyhow::Result<Value> {
         let reset = ["password", "reset", &device.id, "--yes"];
-        let reset = self.lab.ask(&[&reset[..], options].concat(), "2580")?;
-        self.lab.outcome(device, &reset)
+        let reset = self.env.ask(&[&reset[..], options].concat(), "2580")?;
+        self.env.outcome(device, &reset)
     }
 }

@@ -1,7 +1,7 @@
 //! Schemathesis: makes up calls from the document of the API, valid ones and others, and holds every answer against it.
 //! Each failure counts that is not on the list in `tests/schemathesis/accepted.py`. `cargo xtask` installs it.
 
-use crate::lab::{Device, Lab, Make};
+use crate::test_environment::{Device, Make, TestEnvironment};
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use std::{
@@ -25,15 +25,15 @@ fn program() -> anyhow::Result<PathBuf> {
 
 /// Calls a host of its own with up to so many cases of each operation in each phase, and gives the summary.
 pub fn run(cases_per_operation: u32, seed: u32) -> anyhow::Result<String> {
-    let lab = Lab::with(&["--rate-per-address", "100000"], "warn")?;
-    fs::write(lab.folder().join("accepted.py"), ACCEPTED)?;
-    fs::write(lab.folder().join("schemathesis.toml"), known(&lab)?)?;
+    let env = TestEnvironment::with(&["--rate-per-address", "100000"], "warn")?;
+    fs::write(env.folder().join("accepted.py"), ACCEPTED)?;
+    fs::write(env.folder().join("schemathesis.toml"), known(&env)?)?;
     let output = Command::new(program()?)
         .arg("run")
-        .arg(format!("{}/api/v1/openapi.json", lab.url()))
+        .arg(format!("{}/api/v1/openapi.json", env.url()))
         .args([
             "--header",
-            &format!("Authorization: Bearer {}", lab.token()?),
+            &format!("Authorization: Bearer {}", env.token()?),
         ])
         .args(["--checks", "all", "--mode", "all"])
         .args(["--phases", "examples,coverage,fuzzing,stateful"])
@@ -47,8 +47,8 @@ pub fn run(cases_per_operation: u32, seed: u32) -> anyhow::Result<String> {
             "off",
         ])
         .env("SCHEMATHESIS_HOOKS", "accepted")
-        .env("PYTHONPATH", lab.folder())
-        .current_dir(lab.folder())
+        .env("PYTHONPATH", env.folder())
+        .current_dir(env.folder())
         .stdin(Stdio::null())
         .output()
         .context("Schemathesis can't be run")?;
@@ -57,7 +57,7 @@ pub fn run(cases_per_operation: u32, seed: u32) -> anyhow::Result<String> {
         output.status.success(),
         "{said}{}\nthe host's log:\n{}",
         String::from_utf8_lossy(&output.stderr),
-        lab.host_log()?
+        env.host_log()?
     );
     let summary = said.split_once("SUMMARY").map(|(_, summary)| summary);
     Ok(summary
@@ -69,17 +69,17 @@ pub fn run(cases_per_operation: u32, seed: u32) -> anyhow::Result<String> {
 
 /// What there is to ask for, so that calls get further than `404`. What calls make and remove,
 /// such as users, Schemathesis follows by itself.
-fn known(lab: &Lab) -> anyhow::Result<String> {
+fn known(env: &TestEnvironment) -> anyhow::Result<String> {
     let enroll = |name| {
         let make = Make {
             name,
             group: Some("sales"),
             ..Make::default()
         };
-        lab.enroll(make)
+        env.enroll(make)
     };
     let (device, revoked): (Device, Device) = (enroll("phone")?, enroll("stolen")?);
-    let bulk = lab.ask(&["bulk", "remove", "sales", "--yes"], "")?;
+    let bulk = env.ask(&["bulk", "remove", "sales", "--yes"], "")?;
     let id = |of: &Value| of["id"].as_str().map(str::to_owned).context("no id");
     // TOML writes texts as JSON does.
     let revoke = "/api/v1/devices/{device}/revoke";

@@ -1,24 +1,28 @@
-//! What the demo tells: resets and a remove on three devices, with their outlooks, which come true.
+//! What the demo tells: resets and a remove on three devices, with their previews, which come true.
 
-use crate::lab::{Device, Lab, Make, wait_until};
+use crate::test_environment::{Device, Make, TestEnvironment, wait_until};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use std::{fmt::Display, io::Write, time::Instant};
 
 /// What happens between any two steps of the story: nothing in the demo, a SIGKILL in a test.
-pub type Between<'a> = &'a mut dyn FnMut(&mut Lab) -> anyhow::Result<()>;
+pub type Between<'a> = &'a mut dyn FnMut(&mut TestEnvironment) -> anyhow::Result<()>;
 
 struct Teller<'a> {
-    lab: Lab,
+    env: TestEnvironment,
     began: Instant,
     transcript: &'a mut dyn Write,
     between: Between<'a>,
 }
 
 /// Tells the story. An error: something did not come out as told.
-pub fn tell(lab: Lab, transcript: &mut dyn Write, between: Between<'_>) -> anyhow::Result<()> {
+pub fn tell(
+    env: TestEnvironment,
+    transcript: &mut dyn Write,
+    between: Between<'_>,
+) -> anyhow::Result<()> {
     let mut teller = Teller {
-        lab,
+        env,
         began: Instant::now(),
         transcript,
         between,
@@ -60,7 +64,7 @@ pub fn tell(lab: Lab, transcript: &mut dyn Write, between: Between<'_>) -> anyho
 
 impl Teller<'_> {
     fn enroll(&mut self, make: Make<'_>, what: &str) -> anyhow::Result<Device> {
-        let device = self.lab.enroll(make)?;
+        let device = self.env.enroll(make)?;
         self.says(&device.name, format!("enrolled: {what}"))?;
         self.next()?;
         Ok(device)
@@ -77,7 +81,7 @@ impl Teller<'_> {
             "--minimum-length",
             "6",
         ];
-        self.lab.ask(&policy, "")?;
+        self.env.ask(&policy, "")?;
         self.says(
             "admin",
             "applies a policy: numeric-complex, 6 digits or more",
@@ -103,13 +107,13 @@ impl Teller<'_> {
 
     fn reset_succeeds(&mut self, phone: &Device) -> anyhow::Result<()> {
         self.chapter("A reset of the phone")?;
-        self.outlook(phone, "reset", "will-succeed", None)?;
+        self.preview(phone, "reset", "will-succeed", None)?;
         let reset = self.reset(phone, "1234")?;
         self.next()?;
         let outcome = self.outcome(phone, &reset)?;
         ensure!(
             outcome["status"] == "success",
-            "the outlook did not come true: {outcome}"
+            "the preview did not come true: {outcome}"
         );
         self.next()?;
         for (password, opens) in [("4321", false), ("135246", false), ("1234", true)] {
@@ -127,7 +131,7 @@ impl Teller<'_> {
             phone.show()?["agent_resets"] == 1,
             "the reset was not applied exactly once"
         );
-        let status = self.lab.ask(&["password", "status", &phone.id], "")?;
+        let status = self.env.ask(&["password", "status", &phone.id], "")?;
         ensure!(
             !status["policy_state"]["overridden"].is_null(),
             "not overridden: {status}"
@@ -147,13 +151,13 @@ impl Teller<'_> {
 
     fn reset_fails(&mut self, tablet: &Device) -> anyhow::Result<()> {
         self.chapter("A reset of the tablet")?;
-        self.outlook(tablet, "reset", "will-fail", Some("existing-password"))?;
+        self.preview(tablet, "reset", "will-fail", Some("existing-password"))?;
         let reset = self.reset(tablet, "1234")?;
         self.next()?;
         let outcome = self.outcome(tablet, &reset)?;
         ensure!(
             outcome["status"]["failed"] == "existing-password",
-            "the outlook did not come true: {outcome}"
+            "the preview did not come true: {outcome}"
         );
         ensure!(tablet.opens_with("8642")?, "the user's password was lost");
         ensure!(
@@ -170,13 +174,13 @@ impl Teller<'_> {
 
     fn reset_waits(&mut self, scanner: &mut Device) -> anyhow::Result<()> {
         self.chapter("A reset of the scanner, which is switched off")?;
-        self.outlook(scanner, "reset", "will-wait", None)?;
+        self.preview(scanner, "reset", "will-wait", None)?;
         let reset = self.reset(scanner, "2580")?;
         self.next()?;
-        let status = self.lab.ask(&["password", "status", &scanner.id], "")?;
+        let status = self.env.ask(&["password", "status", &scanner.id], "")?;
         ensure!(
             status["latest"]["status"] == "pending",
-            "the outlook did not come true: {status}"
+            "the preview did not come true: {status}"
         );
         self.says("host", "still says: pending")?;
         scanner.switch_on()?;
@@ -185,7 +189,7 @@ impl Teller<'_> {
         let outcome = self.outcome(scanner, &reset)?;
         ensure!(
             outcome["status"] == "success",
-            "the outlook did not come true: {outcome}"
+            "the preview did not come true: {outcome}"
         );
         ensure!(scanner.opens_with("2580")?, "the scanner does not open");
         ensure!(
@@ -198,9 +202,9 @@ impl Teller<'_> {
 
     fn remove_ends_the_override(&mut self, phone: &Device) -> anyhow::Result<()> {
         self.chapter("The password of the phone is removed")?;
-        self.outlook(phone, "remove", "will-succeed", None)?;
+        self.preview(phone, "remove", "will-succeed", None)?;
         let remove = self
-            .lab
+            .env
             .ask(&["password", "remove", &phone.id, "--yes"], "")?;
         self.says(
             "admin",
@@ -210,9 +214,9 @@ impl Teller<'_> {
         let outcome = self.outcome(phone, &remove)?;
         ensure!(
             outcome["status"] == "success",
-            "the outlook did not come true: {outcome}"
+            "the preview did not come true: {outcome}"
         );
-        let status = self.lab.ask(&["password", "status", &phone.id], "")?;
+        let status = self.env.ask(&["password", "status", &phone.id], "")?;
         ensure!(
             status["policy_state"] == "enforced",
             "not enforced: {status}"
@@ -243,7 +247,7 @@ impl Teller<'_> {
         self.says("user", "sets 739154: the prompt is gone")
     }
 
-    fn outlook(
+    fn preview(
         &mut self,
         device: &Device,
         action: &str,
@@ -251,16 +255,16 @@ impl Teller<'_> {
         reason: Option<&str>,
     ) -> anyhow::Result<()> {
         if verdict == "will-succeed" || reason.is_some() {
-            self.lab.wait_online(device)?;
+            self.env.wait_online(device)?;
         }
-        let outlook = ["password", "outlook", &device.id, action];
-        let told = self.lab.ask(&outlook, "")?;
+        let preview = ["password", "preview", &device.id, action];
+        let told = self.env.ask(&preview, "")?;
         let is_told = match reason {
             Some(reason) => told["verdict"][verdict] == reason,
             None => told["verdict"] == verdict || told["verdict"].get(verdict).is_some(),
         };
-        ensure!(is_told, "another outlook than {verdict}: {told}");
-        let page = self.lab.admin(&outlook, "")?;
+        ensure!(is_told, "another preview than {verdict}: {told}");
+        let page = self.env.admin(&preview, "")?;
         for line in String::from_utf8(page.stdout)?.lines() {
             self.says(
                 "host",
@@ -272,7 +276,7 @@ impl Teller<'_> {
 
     fn reset(&mut self, device: &Device, password: &str) -> anyhow::Result<Value> {
         let reset = self
-            .lab
+            .env
             .ask(&["password", "reset", &device.id, "--yes"], password)?;
         ensure!(
             reset["status"] == "pending",
@@ -289,7 +293,7 @@ impl Teller<'_> {
     }
 
     fn outcome(&mut self, device: &Device, command: &Value) -> anyhow::Result<Value> {
-        let outcome = self.lab.outcome(device, command)?;
+        let outcome = self.env.outcome(device, command)?;
         let told = match outcome["status"]["failed"].as_str() {
             Some(reason) => format!("reports: failed ({reason})"),
             None => format!("reports: {}", word(&outcome["status"])),
@@ -309,7 +313,7 @@ impl Teller<'_> {
     }
 
     fn next(&mut self) -> anyhow::Result<()> {
-        (self.between)(&mut self.lab)
+        (self.between)(&mut self.env)
     }
 }
 

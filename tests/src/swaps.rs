@@ -1,6 +1,6 @@
 //! A steady load of resets and reports, while the plugin is swapped under it.
 
-use crate::lab::{Device, Lab, Make, http_client};
+use crate::test_environment::{Device, Make, TestEnvironment, http_client};
 use anyhow::{Context as _, ensure};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 pub const GOOD_PASSWORD: &str = "vE9#kq0LzP2w!xT7";
 
 /// How often a caller looks whether its reset has come to something.
-const LOOKS_EVERY: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// What callers saw.
 #[derive(Default)]
@@ -31,16 +31,16 @@ pub struct Seen {
 }
 
 /// Enrolls so many devices, and switches them on.
-pub fn fleet(lab: &Lab, size: usize) -> anyhow::Result<Vec<Device>> {
+pub fn fleet(env: &TestEnvironment, size: usize) -> anyhow::Result<Vec<Device>> {
     let mut devices = Vec::new();
     for number in 0..size {
         let make = Make {
             name: &format!("device-{number}"),
             ..Make::default()
         };
-        let mut device = lab.enroll(make)?;
+        let mut device = env.enroll(make)?;
         device.switch_on()?;
-        lab.wait_online(&device)?;
+        env.wait_online(&device)?;
         devices.push(device);
     }
     Ok(devices)
@@ -50,7 +50,7 @@ pub fn fleet(lab: &Lab, size: usize) -> anyhow::Result<Vec<Device>> {
 /// swaps between the plugins are done, or, if there are none to do, for `at_least`. Fails if any
 /// request fails, or any reset does not succeed.
 pub async fn run(
-    lab: &Lab,
+    env: &TestEnvironment,
     devices: &[Device],
     plugins: &[&'static [u8]],
     swaps: usize,
@@ -58,8 +58,8 @@ pub async fn run(
 ) -> anyhow::Result<Seen> {
     let host = Host {
         http: http_client(),
-        url: format!("{}/api/v1", lab.url()),
-        token: lab.token()?,
+        url: format!("{}/api/v1", env.url()),
+        token: env.token()?,
     };
     let is_over = Arc::new(AtomicBool::new(false));
     let mut resetting = JoinSet::new();
@@ -135,12 +135,12 @@ impl Host {
             let latest = &status["latest"];
             ensure!(latest["id"] == command["id"], "another command: {status}");
             match &latest["status"] {
-                it if it == "pending" => tokio::time::sleep(LOOKS_EVERY).await,
+                it if it == "pending" => tokio::time::sleep(POLL_INTERVAL).await,
                 it if it == "success" => return Ok(answered),
                 it => anyhow::bail!("command {} came to {it}", command["id"]),
             }
             ensure!(
-                begun.elapsed() < crate::lab::PATIENCE,
+                begun.elapsed() < crate::test_environment::TIMEOUT,
                 "no outcome: {status}"
             );
         }

@@ -4,7 +4,7 @@ use crate::component::{self, runtime, size};
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use mdm_conformance::Situation;
-use mdm_contract::{decisions::Terms, words::ResetOptions};
+use mdm_contract::{decisions::Terms, types::ResetOptions};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, CallOutcome, Instance, Plugin, Runtime};
 use mdm_terminal::{out, values};

@@ -31,7 +31,7 @@ const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 const LAYER: &str = "application/wasm";
 
 /// The largest plugin that is pulled, in MiB: ten times one that brings an interpreter along.
-const MOST: usize = 64;
+const MAX_BYTES: usize = 64;
 
 /// How long a registry may say nothing.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -172,8 +172,8 @@ async fn fetch(
     let layer = component_of(&manifest)?;
     let declared = usize::try_from(layer.size).unwrap_or(usize::MAX);
     ensure!(
-        declared <= MOST << 20,
-        "it has {declared} bytes, and the limit is {MOST} MiB: leave out of it what a plugin doesn't need"
+        declared <= MAX_BYTES << 20,
+        "it has {declared} bytes, and the limit is {MAX_BYTES} MiB: leave out of it what a plugin doesn't need"
     );
     let mut component = vec![0; declared];
     let mut space = Cursor::new(&mut component[..]);

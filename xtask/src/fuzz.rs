@@ -16,18 +16,18 @@ const TARGETS: [&str; 7] = [
 ];
 
 /// How often each target is run unless told otherwise: some seconds.
-const BRIEFLY: &str = "20000";
+const DEFAULT_RUNS: &str = "20000";
 
 /// The fuzzer's tool, as a crate.
 const TOOL: &str = "cargo-fuzz";
 const VERSION: &str = "0.13.2";
 
 /// The longest that one input may take, in seconds.
-const SLOW: u32 = 10;
+const INPUT_TIMEOUT: u32 = 10;
 
 /// Runs a target, or each of them, so often: first with the stored corpus, then with what comes of it.
 pub(crate) fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
-    let (mut targets, mut runs) = (TARGETS.to_vec(), BRIEFLY);
+    let (mut targets, mut runs) = (TARGETS.to_vec(), DEFAULT_RUNS);
     for option in arguments.chunks(2) {
         match option {
             ["--target", target] => targets = vec![*target],
@@ -60,7 +60,7 @@ pub(crate) fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
             .args([grown, stored])
             .args(["--", "-print_final_stats=1"])
             .arg(format!("-runs={runs}"))
-            .arg(format!("-timeout={SLOW}"))
+            .arg(format!("-timeout={INPUT_TIMEOUT}"))
             .env("CARGO_BUILD_JOBS", "2")
             .env("RUSTC_WRAPPER", env::current_exe()?)
             .env(AS_COMPILER, "1")

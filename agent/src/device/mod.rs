@@ -5,7 +5,7 @@ pub mod password;
 pub mod policy_manager;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use mdm_contract::words::{CommandId, ManagementMode, Policy};
+use mdm_contract::types::{CommandId, ManagementMode, Policy};
 use password::{Metrics, StoredPassword};
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,7 @@ pub struct Device {
 }
 
 /// How many commands the device lists.
-const MOST_CHANGED_FOR: usize = 10_000;
+const MAX_CHANGED_FOR: usize = 10_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct StoredToken {
@@ -106,7 +106,7 @@ impl Device {
     /// The agent has changed the password for this command.
     pub fn list_change_for(&mut self, command: &CommandId) {
         self.changed_for.push(command.clone());
-        if self.changed_for.len() > MOST_CHANGED_FOR {
+        if self.changed_for.len() > MAX_CHANGED_FOR {
             self.changed_for.remove(0);
         }
     }
@@ -244,7 +244,7 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mdm_contract::words::{Quality, Requirement};
+    use mdm_contract::types::{Quality, Requirement};
 
     fn device() -> Device {
         Device::new(34, ManagementMode::DeviceOwner, [7; 32])

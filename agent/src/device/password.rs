@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use mdm_contract::words::{Complexity, Policy, Quality, Requirement};
+use mdm_contract::types::{Complexity, Policy, Quality, Requirement};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 

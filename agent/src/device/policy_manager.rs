@@ -5,10 +5,10 @@ use super::{
     Device, StoredToken,
     password::{Metrics, verifier},
 };
-use mdm_contract::words::{ManagementMode, Policy, Requirement, ResetOptions};
+use mdm_contract::types::{ManagementMode, Policy, Requirement, ResetOptions};
 
 /// Android takes no shorter reset token.
-const SHORTEST_TOKEN: usize = 32;
+const MIN_TOKEN_LENGTH: usize = 32;
 
 impl Device {
     /// `setPasswordQuality`, `setPasswordMinimumLength` and `setRequiredPasswordComplexity`; none
@@ -28,7 +28,7 @@ impl Device {
     /// `setResetPasswordToken`: active at once if no password is set, else when the user has confirmed
     /// it by unlocking the device.
     pub fn set_reset_password_token(&mut self, token: &[u8]) -> bool {
-        let is_taken = self.has_reset_tokens() && token.len() >= SHORTEST_TOKEN;
+        let is_taken = self.has_reset_tokens() && token.len() >= MIN_TOKEN_LENGTH;
         if is_taken {
             self.token = Some(StoredToken {
                 verifier: verifier(self.lock_key.as_bytes(), token),
@@ -105,7 +105,7 @@ impl Device {
 mod tests {
     use super::*;
     use ManagementMode::{DeviceAdmin, DeviceOwner, ProfileOwner};
-    use mdm_contract::words::{Complexity, Quality};
+    use mdm_contract::types::{Complexity, Quality};
 
     const NO_OPTIONS: ResetOptions = ResetOptions {
         lock_now: false,

@@ -7,7 +7,7 @@ use mdm_agent::{
     error::AgentError,
     state::{Home, Step},
 };
-use mdm_contract::words::{Action, Failure, ManagementMode, Outcome, ResetOptions};
+use mdm_contract::types::{Action, Failure, ManagementMode, Outcome, ResetOptions};
 
 const STEPS: [Step; 5] = [
     Step::Journal,

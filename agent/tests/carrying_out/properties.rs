@@ -3,11 +3,11 @@
 use crate::phone::{Phone, policy, token_key};
 use mdm_agent::{
     device::{Device, password::Metrics},
-    foresee::{Foreseen, foresee},
+    preflight::{Preflight, preflight},
     state::Step,
     token,
 };
-use mdm_contract::words::{Action, ManagementMode, Outcome, ResetOptions};
+use mdm_contract::types::{Action, ManagementMode, Outcome, ResetOptions};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -130,7 +130,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn what_the_agent_foresees_is_what_android_answers(
+    fn what_the_preflight_says_is_what_android_answers(
         (api_level, mode, managed) in (21u32..=36, mode(), any::<bool>()),
         action in action(),
         secure_lock_screen in prop::bool::weighted(0.9),
@@ -159,13 +159,13 @@ proptest! {
         }).unwrap();
         let (agent, mut device) = (phone.agent(), phone.device());
         let password = if action == Action::Reset { "1234" } else { "" };
-        let foreseen = foresee(&agent, &device, action, &Metrics::of(password));
+        let preflight = preflight(&agent, &device, action, &Metrics::of(password));
         let token = token::unwrap_token(&agent, &token_key()).unwrap_or_default();
         let says = if device.has_reset_tokens() {
             device.reset_password_with_token(password, &token, ResetOptions::default())
         } else {
             device.reset_password(password, ResetOptions::default())
         };
-        prop_assert_eq!(foreseen == Foreseen::Yes, says, "foreseen: {:?}", foreseen);
+        prop_assert_eq!(preflight == Preflight::Yes, says, "preflight: {:?}", preflight);
     }
 }

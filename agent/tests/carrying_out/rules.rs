@@ -3,7 +3,7 @@
 use crate::phone::{Phone, token_key};
 use mdm_agent::{device::Device, keys::DeviceKeys, state::Agent, token};
 use mdm_agent_protocol::sealing::PrivateKey;
-use mdm_contract::words::{Action, Failure, ManagementMode, Outcome, ResetOptions, TokenState};
+use mdm_contract::types::{Action, Failure, ManagementMode, Outcome, ResetOptions, TokenState};
 
 #[test]
 fn a_command_whose_time_is_over_is_not_carried_out() {

@@ -65,7 +65,7 @@ static mdm_verdict_t answer_to_any(const mdm_device_t *device, mdm_action_t acti
 
 /* Only another admin's policy can be violated: the agent can't lift it. */
 static bool violates_policy(const mdm_device_t *device, mdm_action_t action,
-                            const mdm_measure_t *password) {
+                            const mdm_password_metrics_t *password) {
   const mdm_option_policy_t *policy = &device->condition.other_admin_policy;
   if (!policy->is_some) {
     return false;
@@ -75,7 +75,7 @@ static bool violates_policy(const mdm_device_t *device, mdm_action_t action,
 }
 
 mdm_verdict_t answer(const mdm_device_t *device, mdm_action_t action,
-                     const mdm_measure_t *password) {
+                     const mdm_password_metrics_t *password) {
   mdm_verdict_t to_any = answer_to_any(device, action);
   if (to_any.tag == MDM_VERDICT_WILL_SUCCEED && violates_policy(device, action, password)) {
     return fails(MDM_FAILURE_POLICY_VIOLATION);

@@ -9,6 +9,6 @@
 
 #include "mdm.h"
 
-/* What a device in contact makes of a reset to this password, or of a remove. */
+/* What a device online makes of a reset to this password, or of a remove. */
 mdm_verdict_t answer(const mdm_device_t *device, mdm_action_t action,
-                     const mdm_measure_t *password);
+                     const mdm_password_metrics_t *password);

@@ -39,15 +39,15 @@ static bool same_outcome(const mdm_outcome_t *one, const mdm_outcome_t *other) {
 
 mdm_report_effect_t report_effect(const mdm_command_t *command, const mdm_outcome_t *outcome) {
   if (command->status.tag == MDM_STATUS_PENDING) {
-    return MDM_REPORT_EFFECT_SETTLED;
+    return MDM_REPORT_EFFECT_COMPLETED;
   }
-  mdm_outcome_t settled = {.tag = MDM_OUTCOME_SUCCESS};
+  mdm_outcome_t completed = {.tag = MDM_OUTCOME_SUCCESS};
   if (command->status.tag == MDM_STATUS_FAILED) {
-    settled = (mdm_outcome_t){.tag = MDM_OUTCOME_FAILED, .val.failed = command->status.val.failed};
+    completed = (mdm_outcome_t){.tag = MDM_OUTCOME_FAILED, .val.failed = command->status.val.failed};
   }
   const mdm_option_outcome_t *late = &command->late_outcome;
   bool is_known =
-      same_outcome(outcome, &settled) || (late->is_some && same_outcome(outcome, &late->val));
+      same_outcome(outcome, &completed) || (late->is_some && same_outcome(outcome, &late->val));
   return is_known ? MDM_REPORT_EFFECT_REPEATED : MDM_REPORT_EFFECT_LATE;
 }
 

@@ -23,7 +23,7 @@ extern const mdm_outcome_t CANCELLED;
 mdm_outcome_t superseded_by(mdm_command_id_t command);
 
 /*
- * What to make of a report: the first outcome settles the command, the same again changes nothing,
+ * What to make of a report: the first outcome completes the command, the same again changes nothing,
  * and another one comes too late.
  */
 mdm_report_effect_t report_effect(const mdm_command_t *command, const mdm_outcome_t *outcome);

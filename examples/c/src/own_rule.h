@@ -3,7 +3,7 @@
 
 #include "request.h"
 
-/* What the outlook advises about a reset that the own rule refuses. */
+/* What the preview advises about a reset that the own rule refuses. */
 #define OWN_RULE_REMEDY MDM_REMEDY_CONNECT_DEVICE
 
 /* Whether the own rule has nothing against a reset. If it has, `refusal` says what. */

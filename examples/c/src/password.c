@@ -7,7 +7,7 @@ static void add_fault(mdm_list_password_fault_t *faults, mdm_password_fault_t fa
   faults->ptr[faults->len++] = fault;
 }
 
-bool check_password(const mdm_password_rule_t *rule, const mdm_measure_t *password,
+bool check_password(const mdm_password_rule_t *rule, const mdm_password_metrics_t *password,
                     mdm_refusal_t *refusal) {
   mdm_list_password_fault_t faults = {0};
   if (password->length < rule->minimum_length) {
@@ -40,10 +40,10 @@ bool check_password(const mdm_password_rule_t *rule, const mdm_measure_t *passwo
   return false;
 }
 
-mdm_measure_t strongest_password(const mdm_password_rule_t *rule) {
+mdm_password_metrics_t strongest_password(const mdm_password_rule_t *rule) {
   uint32_t length = rule->maximum_length;
   uint32_t one_each = rule->characters == MDM_CHARACTERS_ALPHANUMERIC;
-  return (mdm_measure_t){
+  return (mdm_password_metrics_t){
       .length = length,
       .lower_case = one_each,
       .symbols = one_each,

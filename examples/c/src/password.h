@@ -4,8 +4,8 @@
 #include "mdm.h"
 
 /* Refuses a password that breaks the deployment's rule, and names every fault. */
-bool check_password(const mdm_password_rule_t *rule, const mdm_measure_t *password,
+bool check_password(const mdm_password_rule_t *rule, const mdm_password_metrics_t *password,
                     mdm_refusal_t *refusal);
 
 /* The strongest password that a rule allows: what it can't meet, no password of the rule can. */
-mdm_measure_t strongest_password(const mdm_password_rule_t *rule);
+mdm_password_metrics_t strongest_password(const mdm_password_rule_t *rule);

@@ -6,7 +6,7 @@
  * the bindings, once the host has read it: it must hold copies, and nothing of the former.
  */
 #include "outcome.h"
-#include "outlook.h"
+#include "preview.h"
 #include "policy.h"
 #include "request.h"
 
@@ -32,7 +32,7 @@ static mdm_command_id_t carry_out(struct sending *sending, struct situation *sit
   transport_send(&sending->command, secret, &id);
   if (sending->pending_ends != ENDS_NOTHING) {
     mdm_outcome_t outcome = sending->pending_ends == ENDS_EXPIRED ? EXPIRED : superseded_by(id);
-    device_store_settle(&situation->pending.val.id, &outcome);
+    device_store_complete(&situation->pending.val.id, &outcome);
   }
   return id;
 }
@@ -40,8 +40,8 @@ static mdm_command_id_t carry_out(struct sending *sending, struct situation *sit
 bool exports_password_reset(secrets_borrow_secret_t secret, mdm_reset_options_t *options,
                             mdm_terms_t *terms, mdm_command_id_t *ret, mdm_refusal_t *err) {
   struct situation situation = read_situation();
-  mdm_measure_t password;
-  secrets_method_secret_measure(secret, &password);
+  mdm_password_metrics_t password;
+  secrets_method_secret_metrics(secret, &password);
   struct sending sending;
   bool accepted = accept_reset(&situation, &password, options, terms, &sending, err);
   if (accepted) {
@@ -64,19 +64,19 @@ bool exports_password_remove(mdm_terms_t *terms, mdm_command_id_t *ret, mdm_refu
   return accepted;
 }
 
-void exports_password_outlook(mdm_action_t action, secrets_borrow_secret_t *maybe_secret,
+void exports_password_preview(mdm_action_t action, secrets_borrow_secret_t *maybe_secret,
                               mdm_reset_options_t *options, mdm_terms_t *terms,
-                              mdm_device_outlook_t *ret) {
+                              mdm_device_preview_t *ret) {
   struct situation situation = read_situation();
-  struct road road = {.online = transport_is_online()};
-  transport_get_capabilities(&road.capabilities);
+  struct channel channel = {.online = transport_is_online()};
+  transport_get_capabilities(&channel.capabilities);
   struct wanted wanted = {.action = action, .options = options};
-  mdm_measure_t password;
+  mdm_password_metrics_t password;
   if (maybe_secret != NULL) {
-    secrets_method_secret_measure(*maybe_secret, &password);
+    secrets_method_secret_metrics(*maybe_secret, &password);
     wanted.password = &password;
   }
-  *ret = foretell(&situation, &road, &wanted, terms);
+  *ret = preview(&situation, &channel, &wanted, terms);
   free_situation(&situation);
   mdm_terms_free(terms);
 }
@@ -117,8 +117,8 @@ bool exports_password_report(mdm_command_t *command, mdm_outcome_t *outcome,
   (void)err;
   *ret = report_effect(command, outcome);
   switch (*ret) {
-  case MDM_REPORT_EFFECT_SETTLED:
-    device_store_settle(&command->id, outcome);
+  case MDM_REPORT_EFFECT_COMPLETED:
+    device_store_complete(&command->id, outcome);
     change_override(command, outcome);
     break;
   case MDM_REPORT_EFFECT_LATE:
@@ -135,7 +135,7 @@ bool exports_password_cancel(mdm_command_t *command, mdm_refusal_t *err) {
   bool accepted = check_pending(command, err);
   if (accepted) {
     mdm_outcome_t outcome = CANCELLED;
-    device_store_settle(&command->id, &outcome);
+    device_store_complete(&command->id, &outcome);
   }
   mdm_command_free(command);
   return accepted;
@@ -145,7 +145,7 @@ bool exports_password_expire(mdm_command_t *command, mdm_refusal_t *err) {
   bool accepted = check_expired(command, clock_now(), err);
   if (accepted) {
     mdm_outcome_t outcome = EXPIRED;
-    device_store_settle(&command->id, &outcome);
+    device_store_complete(&command->id, &outcome);
   }
   mdm_command_free(command);
   return accepted;

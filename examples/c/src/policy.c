@@ -3,7 +3,7 @@
 #include "values.h"
 
 /* The longest sequence that `numeric-complex` and, of a PIN, a complexity allow. */
-#define LONGEST_SEQUENCE 3
+#define MAX_SEQUENCE 3
 
 mdm_policy_state_t policy_state(const mdm_device_t *device) {
   if (device->policy_override.is_some) {
@@ -28,16 +28,16 @@ bool asks_for_password(const mdm_policy_t *policy) {
              : policy->requirement.val.complexity != MDM_COMPLEXITY_NONE;
 }
 
-static bool is_pin(const mdm_measure_t *password) {
+static bool is_pin(const mdm_password_metrics_t *password) {
   return password->length > 0 && password->digits == password->length;
 }
 
 /* Only a PIN can be one: sequences of letters are allowed. */
-static bool is_sequence(const mdm_measure_t *password) {
-  return is_pin(password) && password->longest_sequence > LONGEST_SEQUENCE;
+static bool is_sequence(const mdm_password_metrics_t *password) {
+  return is_pin(password) && password->longest_sequence > MAX_SEQUENCE;
 }
 
-static bool is_of_quality(mdm_quality_t quality, const mdm_measure_t *password) {
+static bool is_of_quality(mdm_quality_t quality, const mdm_password_metrics_t *password) {
   bool has_letter = password->lower_case + password->upper_case > 0;
   bool has_digit = password->digits > 0;
   /* To Android, whatever is neither a letter a–z nor a digit is a symbol. */
@@ -59,7 +59,7 @@ static bool is_of_quality(mdm_quality_t quality, const mdm_measure_t *password) 
   }
 }
 
-static bool is_of_complexity(mdm_complexity_t complexity, const mdm_measure_t *password) {
+static bool is_of_complexity(mdm_complexity_t complexity, const mdm_password_metrics_t *password) {
   switch (complexity) {
   case MDM_COMPLEXITY_LOW:
     return password->length > 0;
@@ -72,7 +72,7 @@ static bool is_of_complexity(mdm_complexity_t complexity, const mdm_measure_t *p
   }
 }
 
-bool is_met(const mdm_policy_t *policy, const mdm_measure_t *password) {
+bool is_met(const mdm_policy_t *policy, const mdm_password_metrics_t *password) {
   if (policy->requirement.tag == MDM_REQUIREMENT_COMPLEXITY) {
     return is_of_complexity(policy->requirement.val.complexity, password);
   }

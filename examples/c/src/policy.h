@@ -17,4 +17,4 @@ bool remove_offered(const mdm_device_t *device);
 bool asks_for_password(const mdm_policy_t *policy);
 
 /* Whether a password meets the policy. */
-bool is_met(const mdm_policy_t *policy, const mdm_measure_t *password);
+bool is_met(const mdm_policy_t *policy, const mdm_password_metrics_t *password);

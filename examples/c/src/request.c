@@ -62,7 +62,7 @@ static bool accept_terms(const struct situation *situation, const mdm_terms_t *t
          find_expiry(situation->now, &terms->valid_for, &sending->command.expires_at, refusal);
 }
 
-bool accept_reset(const struct situation *situation, const mdm_measure_t *password,
+bool accept_reset(const struct situation *situation, const mdm_password_metrics_t *password,
                   const mdm_reset_options_t *options, const mdm_terms_t *terms,
                   struct sending *sending, mdm_refusal_t *refusal) {
   sending->command = (mdm_new_command_t){.action = MDM_ACTION_RESET, .options = *options};

@@ -34,7 +34,7 @@ struct sending {
  * Decides on a reset: true with what to send, or false with the refusal. Without a password (NULL),
  * it is judged for one that meets the rule.
  */
-bool accept_reset(const struct situation *situation, const mdm_measure_t *password,
+bool accept_reset(const struct situation *situation, const mdm_password_metrics_t *password,
                   const mdm_reset_options_t *options, const mdm_terms_t *terms,
                   struct sending *sending, mdm_refusal_t *refusal);
 

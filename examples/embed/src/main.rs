@@ -4,7 +4,7 @@ mod phones;
 
 use anyhow::Context as _;
 use mdm_agent_protocol::sealing::{Payload, PrivateKey, Sealed};
-use mdm_contract::words::Outcome;
+use mdm_contract::types::Outcome;
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Host, ResetRequest, password::Password};
 use phones::{Phone, Phones, Radio, binding};

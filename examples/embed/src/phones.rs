@@ -95,10 +95,10 @@ impl DeviceStore for Phones {
                     phone.commands.push(command);
                     phone.sealed.clone_from(&commit.sealed);
                 }
-                Effect::Settle { command, outcome } => {
+                Effect::Complete { command, outcome } => {
                     if let Some(it) = of(&command, &phone.commands) {
                         phone.commands[it].status = outcome.into();
-                        phone.commands[it].settled_at = Some(commit.at);
+                        phone.commands[it].completed_at = Some(commit.at);
                     }
                 }
                 Effect::KeepLateOutcome { command, outcome } => {

@@ -6,7 +6,7 @@
 
 import { asksForPassword, isMet } from "./policy.js";
 
-/** The verdict on a reset to this password, or on a remove, if the device is in contact. */
+/** The verdict on a reset to this password, or on a remove, if the device is online. */
 export function answer(device, action, password) {
   const obstacle = obstacleTo(device, action);
   if (obstacle) {

@@ -9,23 +9,23 @@ export function supersededBy(id) {
 }
 
 /**
- * What to make of a report: the first outcome settles the command, the same again changes nothing,
+ * What to make of a report: the first outcome completes the command, the same again changes nothing,
  * and another one comes too late.
  */
 export function reportEffect(command, outcome) {
   if (command.status.tag === "pending") {
-    return "settled";
+    return "completed";
   }
   const isKnown = isSame(command.status, outcome)
     || (command.lateOutcome && isSame(command.lateOutcome, outcome));
   return isKnown ? "repeated" : "late";
 }
 
-/** A settled status has the shape of its outcome. */
-function isSame(settled, outcome) {
-  return settled.tag === outcome.tag
-    && settled.val?.tag === outcome.val?.tag
-    && settled.val?.val === outcome.val?.val;
+/** A completed status has the shape of its outcome. */
+function isSame(completed, outcome) {
+  return completed.tag === outcome.tag
+    && completed.val?.tag === outcome.val?.tag
+    && completed.val?.val === outcome.val?.val;
 }
 
 /**

@@ -12,7 +12,7 @@ const MILLISECONDS_PER_HOUR = 3_600_000;
 
 /**
  * Refuses a reset by throwing a refusal, or returns if the rule has nothing against it. It is asked
- * last, once the contract has nothing against the reset either, and for an outlook as for a reset.
+ * last, once the contract has nothing against the reset either, and for a preview as for a reset.
  *
  * @param situation what is known: `device`, `pending`, `passwordRule`, and `now` in milliseconds
  */

@@ -6,28 +6,28 @@
 
 import { now as clockNow } from "mdm:password/clock@1.0.0";
 import {
-  getDevice, getLatest, getPasswordRule, getPending, keepLateOutcome, setPolicyOverride, settle,
+  getDevice, getLatest, getPasswordRule, getPending, keepLateOutcome, setPolicyOverride, complete,
 } from "mdm:password/device-store@1.0.0";
 import { getCapabilities, isOnline, send } from "mdm:password/transport@1.0.0";
 import { EXPIRED, cancel, expire, overrideChange, reportEffect, supersededBy } from "./outcome.js";
-import { foretell } from "./outlook.js";
+import { preview } from "./preview.js";
 import { policyState, removeOffered } from "./policy.js";
 import { remove, reset } from "./request.js";
 
 /** The interface `password` of the contract. */
 export const password = {
   reset(secret, options, terms) {
-    return carryOut(reset(situation(), secret.measure(), options, terms), secret);
+    return carryOut(reset(situation(), secret.metrics(), options, terms), secret);
   },
 
   remove(terms) {
     return carryOut(remove(situation(), terms));
   },
 
-  outlook(action, secret, options, terms) {
-    const road = { capabilities: getCapabilities(), online: isOnline() };
-    const wanted = { action, password: secret?.measure(), options };
-    return foretell(situation(), road, wanted, terms);
+  preview(action, secret, options, terms) {
+    const channel = { capabilities: getCapabilities(), online: isOnline() };
+    const wanted = { action, password: secret?.metrics(), options };
+    return preview(situation(), channel, wanted, terms);
   },
 
   status() {
@@ -47,8 +47,8 @@ export const password = {
   report(command, outcome) {
     const effect = reportEffect(command, outcome);
     switch (effect) {
-      case "settled":
-        settle(command.id, outcome);
+      case "completed":
+        complete(command.id, outcome);
         break;
       case "late":
         keepLateOutcome(command.id, outcome);
@@ -68,11 +68,11 @@ export const password = {
   },
 
   cancel(command) {
-    settle(command.id, cancel(command));
+    complete(command.id, cancel(command));
   },
 
   expire(command) {
-    settle(command.id, expire(command, now()));
+    complete(command.id, expire(command, now()));
   },
 };
 
@@ -95,7 +95,7 @@ function now() {
 function carryOut({ command, ends }, secret) {
   const id = send(command, secret);
   if (ends) {
-    settle(ends.id, ends.isExpired ? EXPIRED : supersededBy(id));
+    complete(ends.id, ends.isExpired ? EXPIRED : supersededBy(id));
   }
   return id;
 }

@@ -2,7 +2,7 @@
 // policy (by Android's `DevicePolicyManager.setPasswordQuality` and `setRequiredPasswordComplexity`).
 
 /** Digits in a row that are a sequence too long for `numeric-complex` and for a PIN of a complexity. */
-const LONGEST_SEQUENCE = 3;
+const MAX_SEQUENCE = 3;
 
 /** Rule 6: from the success of a reset until that of a remove, the policy is overridden. */
 export function policyState(device) {
@@ -71,5 +71,5 @@ function isPin(password) {
 }
 
 function isSequence(password) {
-  return isPin(password) && password.longestSequence > LONGEST_SEQUENCE;
+  return isPin(password) && password.longestSequence > MAX_SEQUENCE;
 }

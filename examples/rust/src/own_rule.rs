@@ -5,15 +5,15 @@
 
 use crate::rules::{
     Situation,
-    types::{Measure, PasswordFault, Refusal, Terms},
+    types::{PasswordFault, PasswordMetrics, Refusal, Terms},
 };
 
 /// The least number of characters.
-const LEAST: u32 = 8;
+const MIN_LENGTH: u32 = 8;
 
 /// The least guessability, as zxcvbn has it: 3 is "safely unguessable". Passwords that are known from
 /// breaches are below it.
-const LEAST_GUESSABILITY: u8 = 3;
+const MIN_GUESSABILITY: u8 = 3;
 
 /// How long a command stays valid unless the admin says otherwise, in seconds.
 const ONE_DAY: u64 = 24 * 3600;
@@ -22,12 +22,12 @@ const ONE_DAY: u64 = 24 * 3600;
 /// the password has passed so far: it takes a host most of a millisecond.
 pub fn refusal(
     _situation: &Situation,
-    password: &Measure,
+    password: &PasswordMetrics,
     guessability: impl FnOnce() -> u8,
 ) -> Option<Refusal> {
     let mut faults = Vec::new();
-    if password.length < LEAST {
-        faults.push(PasswordFault::TooShort(LEAST));
+    if password.length < MIN_LENGTH {
+        faults.push(PasswordFault::TooShort(MIN_LENGTH));
     }
     if password.lower_case + password.upper_case == 0 {
         faults.push(PasswordFault::NeedsLetter);
@@ -35,7 +35,7 @@ pub fn refusal(
     if password.digits == 0 {
         faults.push(PasswordFault::NeedsDigit);
     }
-    if faults.is_empty() && guessability() < LEAST_GUESSABILITY {
+    if faults.is_empty() && guessability() < MIN_GUESSABILITY {
         faults.push(PasswordFault::Guessable);
     }
     (!faults.is_empty()).then_some(Refusal::PasswordRefused(faults))

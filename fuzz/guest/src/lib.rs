@@ -19,17 +19,17 @@ use bindings::mdm::password::device_store::get_device;
 /// Where what is returned lies: at the far end of the stack, which nothing here reaches.
 const RETURNED: usize = 256;
 /// How much may lie there.
-const MOST_RETURNED: usize = 16 << 10;
+const MAX_RETURNED: usize = 16 << 10;
 /// How many imports are called at most: more than the host lets a call change things.
-const MOST_CALLS: u8 = 20;
+const MAX_CALLS: u8 = 20;
 
 /// The contract's imports, as WebAssembly has them.
 #[cfg(target_family = "wasm")]
 mod raw {
     #[link(wasm_import_module = "mdm:password/device-store@1.0.0")]
     unsafe extern "C" {
-        #[link_name = "settle"]
-        pub(crate) safe fn settle(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
+        #[link_name = "complete"]
+        pub(crate) safe fn complete(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
         #[link_name = "keep-late-outcome"]
         pub(crate) safe fn keep_late_outcome(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
         #[link_name = "set-policy-override"]
@@ -59,8 +59,8 @@ mod raw {
 
     #[link(wasm_import_module = "mdm:password/secrets@1.0.0")]
     unsafe extern "C" {
-        #[link_name = "[method]secret.measure"]
-        pub(crate) safe fn measure(secret: i32, to: i32);
+        #[link_name = "[method]secret.metrics"]
+        pub(crate) safe fn metrics(secret: i32, to: i32);
         #[link_name = "[method]secret.guessability"]
         pub(crate) safe fn guessability(secret: i32) -> i32;
         #[link_name = "[resource-drop]secret"]
@@ -83,14 +83,14 @@ impl Bytes {
     }
 
     fn words<const N: usize>(&mut self) -> [i32; N] {
-        std::array::from_fn(|_| self.word())
+        std::array::from_fn(|_| self.as_str())
     }
 
     fn call_an_import(&mut self) {
         match self.byte() % 9 {
             0 => {
                 let [a, b, c, d, e, f] = self.words();
-                raw::settle(a, b, c, d, e, f);
+                raw::complete(a, b, c, d, e, f);
             }
             1 => {
                 let [a, b, c, d, e, f] = self.words();
@@ -106,16 +106,16 @@ impl Bytes {
                 let [has_secret, secret, to] = self.words();
                 raw::send(a, b, c, d, e, expires_at, has_secret, secret, to);
             }
-            4 => raw::get_pending(self.word()),
-            5 => raw::get_latest(self.word()),
+            4 => raw::get_pending(self.as_str()),
+            5 => raw::get_latest(self.as_str()),
             6 => {
                 let [secret, to] = self.words();
-                raw::measure(secret, to);
+                raw::metrics(secret, to);
             }
             7 => {
-                raw::guessability(self.word());
+                raw::guessability(self.as_str());
             }
-            _ => raw::drop_secret(self.word()),
+            _ => raw::drop_secret(self.as_str()),
         }
     }
 }
@@ -127,11 +127,11 @@ fn obey() -> usize {
     let group = get_device().groups.swap_remove(0);
     let bytes: Vec<u8> = group.chars().map(|it| it as u8).collect();
     let mut bytes = Bytes(bytes.into_iter());
-    let calls = bytes.byte().min(MOST_CALLS);
+    let calls = bytes.byte().min(MAX_CALLS);
     for _ in 0..calls {
         bytes.call_an_import();
     }
-    for (at, byte) in bytes.0.take(MOST_RETURNED).enumerate() {
+    for (at, byte) in bytes.0.take(MAX_RETURNED).enumerate() {
         let to = core::ptr::with_exposed_provenance_mut::<u8>(RETURNED + at);
         // SAFETY: it lies in the stack's 64 KiB, at the end that is used last.
         unsafe { to.write_volatile(byte) };
@@ -171,8 +171,8 @@ mod exports {
         obey()
     }
 
-    #[unsafe(export_name = "mdm:password/password@1.0.0#outlook")]
-    extern "C" fn outlook(
+    #[unsafe(export_name = "mdm:password/password@1.0.0#preview")]
+    extern "C" fn preview(
         _action: i32,
         _has_secret: i32,
         _secret: i32,

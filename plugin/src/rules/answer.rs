@@ -6,7 +6,7 @@
 
 use super::{
     asks_for_password, is_met,
-    types::{Action, Device, Failure, ManagementMode, Measure, TokenState},
+    types::{Action, Device, Failure, ManagementMode, PasswordMetrics, TokenState},
 };
 
 /// What a device will say.
@@ -21,7 +21,7 @@ pub enum Answer {
 }
 
 /// The answer to a reset to this password, or to a remove.
-pub fn answer(device: &Device, action: Action, password: &Measure) -> Answer {
+pub fn answer(device: &Device, action: Action, password: &PasswordMetrics) -> Answer {
     match obstacle(device, action) {
         None if violates_policy(device, action, password) => {
             Answer::Fails(Failure::PolicyViolation)
@@ -77,7 +77,7 @@ fn token_obstacle(device: &Device) -> Option<Answer> {
 }
 
 /// Only another admin's policy can be violated: the agent can't lift it.
-fn violates_policy(device: &Device, action: Action, password: &Measure) -> bool {
+fn violates_policy(device: &Device, action: Action, password: &PasswordMetrics) -> bool {
     let Some(policy) = &device.condition.other_admin_policy else {
         return false;
     };
@@ -91,7 +91,7 @@ fn violates_policy(device: &Device, action: Action, password: &Measure) -> bool 
 mod tests {
     use super::*;
     use crate::rules::{
-        samples::{device, measure, quality},
+        samples::{device, metrics, quality},
         types::Quality,
     };
     use Action::{Remove, Reset};
@@ -120,7 +120,7 @@ mod tests {
     fn all_answer(devices: &[Device], actions: &[Action], expected: &Answer) {
         for device in devices {
             for action in actions {
-                let said = answer(device, *action, &measure("1234"));
+                let said = answer(device, *action, &metrics("1234"));
                 assert_eq!(said, *expected, "{action:?} on {device:?}");
             }
         }

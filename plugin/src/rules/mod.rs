@@ -2,9 +2,9 @@
 
 mod answer;
 mod outcome;
-mod outlook;
 mod password;
 mod policy;
+mod preview;
 mod request;
 mod version;
 
@@ -12,9 +12,9 @@ pub use answer::{Answer, answer};
 pub use outcome::{
     EXPIRED, OverrideChange, cancel, expire, override_change, report_effect, superseded_by,
 };
-pub use outlook::{Road, Wanted, outlook};
 pub use password::{faults, strongest};
 pub use policy::{asks_for_password, is_met, policy_state, remove_offered};
+pub use preview::{Channel, Wanted, preview};
 pub use request::{Ending, Sending, Situation, remove, reset};
 pub use version::{REQUIRED_AGENT, check_agent};
 

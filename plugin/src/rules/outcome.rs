@@ -23,15 +23,15 @@ pub enum OverrideChange {
     None,
 }
 
-/// What to make of a report: the first outcome settles the command, the same again changes nothing,
+/// What to make of a report: the first outcome completes the command, the same again changes nothing,
 /// and another one comes too late.
 pub fn report_effect(command: &Command, outcome: &Outcome) -> ReportEffect {
-    let settled = match &command.status {
-        Status::Pending => return ReportEffect::Settled,
+    let completed = match &command.status {
+        Status::Pending => return ReportEffect::Completed,
         Status::Success => Outcome::Success,
         Status::Failed(failure) => Outcome::Failed(failure.clone()),
     };
-    if *outcome == settled || Some(outcome) == command.late_outcome.as_ref() {
+    if *outcome == completed || Some(outcome) == command.late_outcome.as_ref() {
         ReportEffect::Repeated
     } else {
         ReportEffect::Late
@@ -85,10 +85,10 @@ mod tests {
     }
 
     #[test]
-    fn rule_2_the_first_outcome_settles_a_command_and_it_is_the_last() {
+    fn rule_2_the_first_outcome_completes_a_command_and_it_is_the_last() {
         assert_eq!(
             report_effect(&command("a"), &Outcome::Success),
-            ReportEffect::Settled
+            ReportEffect::Completed
         );
         let done = with_status(Status::Success);
         assert_eq!(

@@ -1,9 +1,9 @@
 //! Rule 1: what a password set from the dashboard has to be like.
 
-use super::types::{Characters, Measure, PasswordFault, PasswordRule};
+use super::types::{Characters, PasswordFault, PasswordMetrics, PasswordRule};
 
 /// Everything that is wrong with a password, by the deployment's rule. Empty: it will do.
-pub fn faults(rule: &PasswordRule, password: &Measure) -> Vec<PasswordFault> {
+pub fn faults(rule: &PasswordRule, password: &PasswordMetrics) -> Vec<PasswordFault> {
     let mut faults = Vec::new();
     if password.length < rule.minimum_length {
         faults.push(PasswordFault::TooShort(rule.minimum_length));
@@ -30,10 +30,10 @@ pub fn faults(rule: &PasswordRule, password: &Measure) -> Vec<PasswordFault> {
 }
 
 /// The strongest password that a rule allows: what it can't meet, no password of the rule can.
-pub fn strongest(rule: &PasswordRule) -> Measure {
+pub fn strongest(rule: &PasswordRule) -> PasswordMetrics {
     let length = rule.maximum_length;
     let one_each = u32::from(rule.characters == Characters::Alphanumeric);
-    Measure {
+    PasswordMetrics {
         length,
         lower_case: one_each,
         upper_case: 0,
@@ -47,30 +47,30 @@ pub fn strongest(rule: &PasswordRule) -> Measure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::samples::{FOUR_DIGITS, measure};
+    use crate::rules::samples::{FOUR_DIGITS, metrics};
 
     #[test]
     fn rule_1_four_digits_are_the_default_and_nothing_else_will_do() {
-        assert_eq!(faults(&FOUR_DIGITS, &measure("1234")), []);
+        assert_eq!(faults(&FOUR_DIGITS, &metrics("1234")), []);
         assert_eq!(
-            faults(&FOUR_DIGITS, &measure("123")),
+            faults(&FOUR_DIGITS, &metrics("123")),
             [PasswordFault::TooShort(4)]
         );
         assert_eq!(
-            faults(&FOUR_DIGITS, &measure("12345")),
+            faults(&FOUR_DIGITS, &metrics("12345")),
             [PasswordFault::TooLong(4)]
         );
         assert_eq!(
-            faults(&FOUR_DIGITS, &measure("12a4")),
+            faults(&FOUR_DIGITS, &metrics("12a4")),
             [PasswordFault::NotOnlyDigits]
         );
         assert_eq!(
-            faults(&FOUR_DIGITS, &measure("")),
+            faults(&FOUR_DIGITS, &metrics("")),
             [PasswordFault::TooShort(4)],
             "an empty password is no reset"
         );
         assert_eq!(
-            faults(&FOUR_DIGITS, &measure("١٢٣٤")),
+            faults(&FOUR_DIGITS, &metrics("١٢٣٤")),
             [PasswordFault::NotOnlyDigits],
             "digits of other scripts are none that a lock screen's PIN pad has"
         );
@@ -84,10 +84,10 @@ mod tests {
             ..FOUR_DIGITS
         };
         assert_eq!(
-            faults(&rule, &measure("1234")),
+            faults(&rule, &metrics("1234")),
             [PasswordFault::TooShort(6)]
         );
-        assert_eq!(faults(&rule, &measure("1234567")), []);
+        assert_eq!(faults(&rule, &metrics("1234567")), []);
     }
 
     #[test]
@@ -97,17 +97,17 @@ mod tests {
             minimum_length: 8,
             maximum_length: 16,
         };
-        assert_eq!(faults(&rule, &measure("correct7horse!")), []);
+        assert_eq!(faults(&rule, &metrics("correct7horse!")), []);
         assert_eq!(
-            faults(&rule, &measure("correcthorse")),
+            faults(&rule, &metrics("correcthorse")),
             [PasswordFault::NeedsDigit]
         );
         assert_eq!(
-            faults(&rule, &measure("12345678")),
+            faults(&rule, &metrics("12345678")),
             [PasswordFault::NeedsLetter]
         );
         assert_eq!(
-            faults(&rule, &measure("--")),
+            faults(&rule, &metrics("--")),
             [
                 PasswordFault::TooShort(8),
                 PasswordFault::NeedsLetter,

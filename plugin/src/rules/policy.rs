@@ -2,10 +2,12 @@
 //! policy (by Android's `DevicePolicyManager.setPasswordQuality` and
 //! `setRequiredPasswordComplexity`).
 
-use super::types::{Complexity, Device, Measure, Policy, PolicyState, Quality, Requirement};
+use super::types::{
+    Complexity, Device, PasswordMetrics, Policy, PolicyState, Quality, Requirement,
+};
 
 /// Digits in a row that are a sequence too long for `numeric-complex` and for a PIN of a complexity.
-const LONGEST_SEQUENCE: u32 = 3;
+const MAX_SEQUENCE: u32 = 3;
 
 /// Rule 6: from the success of a reset until that of a remove, the policy is overridden.
 pub fn policy_state(device: &Device) -> PolicyState {
@@ -30,7 +32,7 @@ pub fn asks_for_password(policy: &Policy) -> bool {
 }
 
 /// Whether a password meets the policy.
-pub fn is_met(policy: &Policy, password: &Measure) -> bool {
+pub fn is_met(policy: &Policy, password: &PasswordMetrics) -> bool {
     if !asks_for_password(policy) {
         return true;
     }
@@ -38,7 +40,7 @@ pub fn is_met(policy: &Policy, password: &Measure) -> bool {
     // To Android, whatever is neither a letter a–z nor a digit is a symbol.
     let symbols = password.symbols + password.others;
     let is_pin = password.length > 0 && password.digits == password.length;
-    let is_sequence = is_pin && password.longest_sequence > LONGEST_SEQUENCE;
+    let is_sequence = is_pin && password.longest_sequence > MAX_SEQUENCE;
     let at_least = |length| password.length >= length;
     match policy.requirement {
         Requirement::Quality(quality) => {
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
     use crate::{
         bindings::mdm::password::types::PolicyOverride,
-        rules::samples::{complexity, device, measure, quality},
+        rules::samples::{complexity, device, metrics, quality},
     };
 
     #[test]
@@ -130,11 +132,11 @@ mod tests {
             ),
         ] {
             for password in meets {
-                assert!(is_met(&policy, &measure(password)), "{password} {policy:?}");
+                assert!(is_met(&policy, &metrics(password)), "{password} {policy:?}");
             }
             for password in fails {
                 assert!(
-                    !is_met(&policy, &measure(password)),
+                    !is_met(&policy, &metrics(password)),
                     "{password} {policy:?}"
                 );
             }
@@ -158,11 +160,11 @@ mod tests {
             ),
         ] {
             for password in meets {
-                assert!(is_met(&policy, &measure(password)), "{password} {policy:?}");
+                assert!(is_met(&policy, &metrics(password)), "{password} {policy:?}");
             }
             for password in fails {
                 assert!(
-                    !is_met(&policy, &measure(password)),
+                    !is_met(&policy, &metrics(password)),
                     "{password} {policy:?}"
                 );
             }

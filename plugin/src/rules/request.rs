@@ -3,7 +3,7 @@
 use super::{
     check_agent, faults, remove_offered,
     types::{
-        Action, Command, CommandId, Device, Measure, NewCommand, PasswordRule, Refusal,
+        Action, Command, CommandId, Device, NewCommand, PasswordMetrics, PasswordRule, Refusal,
         ResetOptions, Terms, Timestamp,
     },
 };
@@ -41,7 +41,7 @@ pub enum Ending {
 /// Decides on a reset.
 pub fn reset(
     situation: &Situation,
-    password: &Measure,
+    password: &PasswordMetrics,
     options: ResetOptions,
     terms: &Terms,
 ) -> Result<Sending, Refusal> {
@@ -128,10 +128,10 @@ fn expiry(now: Timestamp, valid_for: Option<u64>) -> Result<Option<Timestamp>, R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::samples::{NO_OPTIONS, NO_TERMS, command, measure, situation};
+    use crate::rules::samples::{NO_OPTIONS, NO_TERMS, command, metrics, situation};
 
     fn ask(situation: &Situation, terms: &Terms) -> Result<Sending, Refusal> {
-        reset(situation, &measure("1234"), NO_OPTIONS, terms)
+        reset(situation, &metrics("1234"), NO_OPTIONS, terms)
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
             replaces: None,
             valid_for: Some(60),
         };
-        let sending = reset(&situation(), &measure("1234"), options, &terms).unwrap();
+        let sending = reset(&situation(), &metrics("1234"), options, &terms).unwrap();
         assert!(sending.command.options.lock_now);
         assert_eq!(sending.command.expires_at, Some(situation().now + 60_000));
     }

@@ -3,8 +3,9 @@
 use super::{
     Situation,
     types::{
-        Action, Characters, Command, Complexity, Condition, Device, ManagementMode, Measure,
-        PasswordRule, Policy, Quality, Requirement, ResetOptions, Status, Terms, TokenState,
+        Action, Characters, Command, Complexity, Condition, Device, ManagementMode,
+        PasswordMetrics, PasswordRule, Policy, Quality, Requirement, ResetOptions, Status, Terms,
+        TokenState,
     },
 };
 
@@ -64,7 +65,7 @@ pub(crate) fn command(id: &str) -> Command {
         options: NO_OPTIONS,
         status: Status::Pending,
         requested_at: 0,
-        settled_at: None,
+        completed_at: None,
         expires_at: None,
         late_outcome: None,
     }
@@ -85,7 +86,7 @@ pub(crate) fn complexity(complexity: Complexity) -> Policy {
 }
 
 /// Measures an ASCII password as a host does.
-pub(crate) fn measure(password: &str) -> Measure {
+pub(crate) fn metrics(password: &str) -> PasswordMetrics {
     let count = |is: fn(&char) -> bool| password.chars().filter(is).count() as u32;
     let steps: Vec<i32> = password
         .chars()
@@ -101,7 +102,7 @@ pub(crate) fn measure(password: &str) -> Measure {
                 + 1
         })
         .max();
-    Measure {
+    PasswordMetrics {
         length: password.chars().count() as u32,
         digits: count(char::is_ascii_digit),
         lower_case: count(char::is_ascii_lowercase),

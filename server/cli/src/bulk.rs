@@ -3,9 +3,9 @@
 use super::{client::Client, host::Host, password::Options, prompt, show_bulk};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use mdm_contract::words::{Action, ResetOptions};
+use mdm_contract::types::{Action, ResetOptions};
 use mdm_server_core::{
-    bulks::BulkOutlook,
+    bulks::BulkPreview,
     store::{BulkState, BulkTerms},
 };
 use mdm_server_http::api::model::{BulkAnswerList, BulkList, BulkView};
@@ -25,17 +25,17 @@ pub(super) enum Bulk {
     /// line of standard input.
     Reset {
         #[command(flatten)]
-        asked: Asked,
+        asked: BulkArgs,
         #[command(flatten)]
         options: Options,
         /// Give each device a random password of its own, and write them into this new file.
         #[arg(long, value_name = "FILE")]
-        different_passwords: Option<PathBuf>,
+        unique_passwords: Option<PathBuf>,
     },
     /// Remove the password of each device of a group; their policies are enforced again then.
     Remove {
         #[command(flatten)]
-        asked: Asked,
+        asked: BulkArgs,
     },
     /// List the bulks, latest first.
     List {
@@ -69,7 +69,7 @@ pub(super) enum Bulk {
         #[command(flatten)]
         host: Host,
     },
-    /// Start a bulk with different passwords that was approved, and write the passwords into a new file.
+    /// Start a bulk with unique passwords that was approved, and write the passwords into a new file.
     Sheet {
         /// The bulk's id.
         bulk: String,
@@ -92,7 +92,7 @@ pub(super) enum Bulk {
 
 /// What a bulk is asked for with.
 #[derive(Args)]
-pub(super) struct Asked {
+pub(super) struct BulkArgs {
     /// The group.
     group: String,
     /// Replace commands that are pending.
@@ -117,7 +117,7 @@ struct Body<'a> {
     action: Action,
     group: &'a str,
     password: Option<&'a str>,
-    different_passwords: bool,
+    unique_passwords: bool,
     options: ResetOptions,
     terms: BulkTerms,
     reason: Option<&'a str>,
@@ -129,8 +129,8 @@ impl Bulk {
             Self::Reset {
                 asked,
                 options,
-                different_passwords,
-            } => reset(&asked, options.into(), different_passwords.as_deref()).await,
+                unique_passwords,
+            } => reset(&asked, options.into(), unique_passwords.as_deref()).await,
             Self::Remove { asked } => {
                 let client = Client::new(&asked.host)?;
                 let body = asked.body(Action::Remove, ResetOptions::default());
@@ -164,7 +164,7 @@ impl Bulk {
             }
             Self::Sheet { bulk, file, host } => {
                 let client = Client::new(&host)?;
-                sheet(&client, &bulk, &mut new_file(&file)?).await
+                export(&client, &bulk, &mut new_file(&file)?).await
             }
             Self::Cancel {
                 bulk,
@@ -180,13 +180,13 @@ impl Bulk {
     }
 }
 
-impl Asked {
+impl BulkArgs {
     fn body(&self, action: Action, options: ResetOptions) -> Body<'_> {
         Body {
             action,
             group: &self.group,
             password: None,
-            different_passwords: false,
+            unique_passwords: false,
             options,
             terms: BulkTerms {
                 replace_pending: self.replace_pending,
@@ -197,7 +197,7 @@ impl Asked {
     }
 }
 
-async fn reset(asked: &Asked, options: ResetOptions, file: Option<&Path>) -> anyhow::Result<()> {
+async fn reset(asked: &BulkArgs, options: ResetOptions, file: Option<&Path>) -> anyhow::Result<()> {
     let client = Client::new(&asked.host)?;
     let mut body = asked.body(Action::Reset, options);
     let question = "Reset the password";
@@ -207,7 +207,7 @@ async fn reset(asked: &Asked, options: ResetOptions, file: Option<&Path>) -> any
         let bulk = start(&client, asked, &body, question).await?;
         return client.print(&bulk, show_bulk::bulk);
     };
-    body.different_passwords = true;
+    body.unique_passwords = true;
     // A file that can't be written must not be found out when the passwords are made.
     let mut lines = new_file(file)?;
     let bulk = start(&client, asked, &body, question).await?;
@@ -216,12 +216,12 @@ async fn reset(asked: &Asked, options: ResetOptions, file: Option<&Path>) -> any
         std::fs::remove_file(file)?;
         client.print(&bulk, show_bulk::bulk)?;
         bail!(
-            "the bulk is {}: once another user has approved it on the dashboard, run `mdm-server bulk sheet {} FILE`",
+            "the bulk is {}: once another user has approved it on the dashboard, run `mdm-server bulk export {} FILE`",
             bulk.state,
             bulk.id
         );
     }
-    sheet(&client, &bulk.id, &mut lines).await?;
+    export(&client, &bulk.id, &mut lines).await?;
     let bulk: BulkView = client.get(&["bulks", &bulk.id]).await?;
     client.print(&bulk, show_bulk::bulk)
 }
@@ -229,25 +229,25 @@ async fn reset(asked: &Asked, options: ResetOptions, file: Option<&Path>) -> any
 /// Shows what it would come to, to a person who is about to confirm it, and asks for it.
 async fn start(
     client: &Client,
-    asked: &Asked,
+    asked: &BulkArgs,
     body: &Body<'_>,
     question: &str,
 ) -> anyhow::Result<BulkView> {
     if !asked.yes {
-        let outlook: BulkOutlook = client.post(&["bulks", "outlook"], body).await?;
-        eprint!("{}", show_bulk::bulk_outlook(&values::escaped(&outlook)?));
+        let preview: BulkPreview = client.post(&["bulks", "preview"], body).await?;
+        eprint!("{}", show_bulk::bulk_preview(&values::escaped(&preview)?));
     }
     let question = format!("{question} of every device of group {}?", asked.group);
     prompt::confirm(asked.yes, &question)?;
     client.post(&["bulks"], body).await
 }
 
-async fn sheet(client: &Client, bulk: &str, file: &mut impl Write) -> anyhow::Result<()> {
-    let path = ["bulks", bulk, "sheet.csv"];
+async fn export(client: &Client, bulk: &str, file: &mut impl Write) -> anyhow::Result<()> {
+    let path = ["bulks", bulk, "passwords.csv"];
     let downloaded = client.download(Method::POST, &path, file).await;
     downloaded.context(
-        "the sheet is not whole: what is pending of the bulk is cancelled, and the rest is not made. Only devices that \
-         were faster than that have their new passwords: keep the sheet, and see `mdm-server bulk show`",
+        "the password export is not whole: what is pending of the bulk is cancelled, and the rest is not made. Only devices that \
+         were faster than that have their new passwords: keep the file, and see `mdm-server bulk show`",
     )
 }
 

@@ -2,8 +2,8 @@
 
 use super::{client::Client, host::Host, show};
 use clap::{Args, Subcommand};
-use mdm_contract::words::ManagementMode;
-use mdm_server_core::store::{FleetSummary, Group, StatusWord};
+use mdm_contract::types::ManagementMode;
+use mdm_server_core::store::{FleetSummary, Group, StatusKind};
 use mdm_server_http::api::model::{DeviceList, DeviceView, EnrollmentTokenView};
 use serde_json::json;
 
@@ -67,7 +67,7 @@ pub(super) struct Wanted {
     search: Option<String>,
     /// The status: none, pending, success, failed, cancelled, expired, superseded or revoked.
     #[arg(long)]
-    status: Option<StatusWord>,
+    status: Option<StatusKind>,
     /// Whether the policy is overridden.
     #[arg(long)]
     overridden: Option<bool>,

@@ -20,7 +20,7 @@ pub(super) struct LimitOptions {
     plugin_stack: u64,
     /// How much a plugin may hand over to the host at one time, in KiB.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
-    plugin_handover: u64,
+    plugin_hostcall_bytes: u64,
     /// How many calls of plugins may run at one time; further ones wait. By default, two for each processor.
     #[arg(long, default_value_t = Limits::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
     plugin_instances: u32,
@@ -37,7 +37,7 @@ impl LimitOptions {
         Limits {
             time: Duration::from_millis(self.plugin_time),
             memory: bytes(self.plugin_memory, 20),
-            handover: bytes(self.plugin_handover, 10),
+            hostcall_bytes: bytes(self.plugin_hostcall_bytes, 10),
             table_elements: usize::try_from(self.plugin_table).unwrap_or(usize::MAX),
             stack: bytes(self.plugin_stack, 10),
             instances: self.plugin_instances,

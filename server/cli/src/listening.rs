@@ -84,7 +84,7 @@ fn count(text: &str) -> Result<usize, String> {
 }
 
 /// A host's door, before it is opened.
-pub(super) struct Door {
+pub(super) struct BoundListener {
     listener: TcpListener,
     certificate: Option<Arc<Certificate>>,
     limits: ConnectionLimits,
@@ -131,11 +131,11 @@ impl ListenOptions {
     pub(super) async fn listen(
         &self,
         certificate: Option<Arc<Certificate>>,
-    ) -> anyhow::Result<Door> {
+    ) -> anyhow::Result<BoundListener> {
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("can't listen on {}", self.listen))?;
-        Ok(Door {
+        Ok(BoundListener {
             listener,
             certificate,
             limits: ConnectionLimits {
@@ -175,7 +175,7 @@ fn with_files_for(connections: usize) -> usize {
     }
 }
 
-impl Door {
+impl BoundListener {
     /// Where it is.
     pub(super) fn url(&self) -> anyhow::Result<String> {
         let scheme = if self.certificate.is_some() {

@@ -3,8 +3,8 @@
 use super::{client::Client, host::Host, prompt, show};
 use clap::{Args, Subcommand};
 use mdm_contract::{
-    decisions::{DeviceOutlook, Terms},
-    words::{Action, ResetOptions},
+    decisions::{DevicePreview, Terms},
+    types::{Action, ResetOptions},
 };
 use mdm_server_core::commands::CommandAnswer;
 use mdm_server_http::api::model::StatusView;
@@ -40,8 +40,8 @@ pub(super) enum Password {
         #[command(flatten)]
         host: Host,
     },
-    /// Foretell what a reset or a remove would come to. Nothing is sent.
-    Outlook {
+    /// Preview what a reset or a remove would come to. Nothing is sent.
+    Preview {
         /// The device's id.
         device: String,
         /// reset or remove.
@@ -122,9 +122,9 @@ struct ResetBody<'a> {
     terms: Terms,
 }
 
-/// The body of a question for the outlook.
+/// The body of a question for the preview.
 #[derive(Serialize)]
-struct OutlookBody<'a> {
+struct PreviewBody<'a> {
     action: Action,
     password: Option<&'a str>,
     options: ResetOptions,
@@ -158,20 +158,20 @@ impl Password {
             } => {
                 let client = Client::new(&host)?;
                 let terms = Terms::from(terms);
-                let question = OutlookBody {
+                let question = PreviewBody {
                     action: Action::Remove,
                     password: None,
                     options: ResetOptions::default(),
                     terms: terms.clone(),
                 };
-                foretell(&client, &device, &question, yes).await?;
+                preview(&client, &device, &question, yes).await?;
                 prompt::confirm(yes, "Remove the password?")?;
                 let sent: CommandAnswer = client
                     .post(&["devices", &device, "password", "remove"], &terms)
                     .await?;
                 client.print(&sent, show::command_answer)
             }
-            Self::Outlook {
+            Self::Preview {
                 device,
                 action,
                 options,
@@ -180,15 +180,15 @@ impl Password {
             } => {
                 let client = Client::new(&host)?;
                 let (options, terms) = (options.into(), terms.into());
-                let question = OutlookBody {
+                let question = PreviewBody {
                     action,
                     password: None,
                     options,
                     terms,
                 };
-                let path = ["devices", &device, "password", "outlook"];
-                let outlook: DeviceOutlook = client.post(&path, &question).await?;
-                client.print(&outlook, show::outlook)
+                let path = ["devices", &device, "password", "preview"];
+                let preview: DevicePreview = client.post(&path, &question).await?;
+                client.print(&preview, show::preview)
             }
             Self::Status { device, host } => {
                 let client = Client::new(&host)?;
@@ -219,13 +219,13 @@ async fn reset(
     client: &Client,
 ) -> anyhow::Result<()> {
     let password = prompt::password()?;
-    let question = OutlookBody {
+    let question = PreviewBody {
         action: Action::Reset,
         password: Some(&password),
         options,
         terms: terms.clone(),
     };
-    foretell(client, device, &question, yes).await?;
+    preview(client, device, &question, yes).await?;
     prompt::confirm(yes, "Reset the password?")?;
     let body = ResetBody {
         password: &password,
@@ -239,16 +239,16 @@ async fn reset(
 }
 
 /// Shows what the request would come to, to a person who is about to confirm it.
-async fn foretell(
+async fn preview(
     client: &Client,
     device: &str,
-    question: &OutlookBody<'_>,
+    question: &PreviewBody<'_>,
     yes: bool,
 ) -> anyhow::Result<()> {
     if !yes {
-        let path = ["devices", device, "password", "outlook"];
-        let outlook: DeviceOutlook = client.post(&path, question).await?;
-        eprint!("{}", show::outlook(&values::escaped(&outlook)?));
+        let path = ["devices", device, "password", "preview"];
+        let preview: DevicePreview = client.post(&path, question).await?;
+        eprint!("{}", show::preview(&values::escaped(&preview)?));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `mdm-server restore`: puts a backup where a host finds it. It never replaces a store.
 
-use super::{files, folder::Folder, store::StoreOptions};
+use super::{data_dir::DataDir, files, store::StoreOptions};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use mdm_contract::time;
@@ -76,7 +76,7 @@ impl Restore {
 }
 
 /// A database that is there already is somebody's, and a log that is left of one would be read as part of the next.
-fn refuse_to_replace(folder: &Folder) -> anyhow::Result<()> {
+fn refuse_to_replace(folder: &DataDir) -> anyhow::Result<()> {
     let database = folder.database_path();
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut path = database.clone().into_os_string();
@@ -92,7 +92,7 @@ fn refuse_to_replace(folder: &Folder) -> anyhow::Result<()> {
 }
 
 /// A backup that belongs to another host.key than the folder's would be refused when the host starts.
-async fn check_key(store: &SqliteStore, folder: &Folder) -> anyhow::Result<()> {
+async fn check_key(store: &SqliteStore, folder: &DataDir) -> anyhow::Result<()> {
     let key = folder.host_key()?;
     if let Some(theirs) = store.host_key().await?
         && key.is_in_place()

@@ -1,13 +1,13 @@
 //! Answers as pages for people.
 
 use mdm_contract::{
-    decisions::{Command, DeviceOutlook},
+    decisions::{Command, DevicePreview},
     time::{Timestamp, rfc3339},
-    words::TokenState,
+    types::TokenState,
 };
 use mdm_server_core::{
     commands::CommandAnswer,
-    store::{FleetSummary, Group, StatusWord},
+    store::{FleetSummary, Group, StatusKind},
 };
 use mdm_server_http::api::model::{ApiTokenView, DeviceList, DeviceView, StatusView, UserView};
 use std::fmt::Write as _;
@@ -42,7 +42,7 @@ pub(super) fn devices(list: &DeviceList) -> String {
             device.id,
             view.name,
             device.api_level,
-            device.management_mode.word(),
+            device.management_mode.as_str(),
             if view.online { "online" } else { "away" },
             latest(view),
         );
@@ -73,7 +73,7 @@ pub(super) fn users(users: &[UserView]) -> String {
             (true, false) => "a password",
             (true, true) => "a password and a code",
         };
-        let (name, role) = (&user.name, user.role.word());
+        let (name, role) = (&user.name, user.role.as_str());
         line!(
             page,
             "{name:20}  {role:8}  {signs_in_with:20}  {}",
@@ -91,7 +91,7 @@ pub(super) fn tokens(tokens: &[ApiTokenView]) -> String {
     for token in tokens {
         let owner = token.owner.as_deref().unwrap_or("the host's machine");
         let until = token.expires_at.map_or("taken back".into(), time);
-        let may: Vec<&str> = token.permissions.iter().map(|it| it.word()).collect();
+        let may: Vec<&str> = token.permissions.iter().map(|it| it.as_str()).collect();
         let devices = token.groups.to_string();
         line!(
             page,
@@ -105,8 +105,8 @@ pub(super) fn tokens(tokens: &[ApiTokenView]) -> String {
 
 pub(super) fn summary(summary: &FleetSummary) -> String {
     let mut page = format!("{} devices\n", summary.devices);
-    for status in StatusWord::ALL {
-        line!(page, "  {:10}  {}", status.word(), summary.of(status));
+    for status in StatusKind::ALL {
+        line!(page, "  {:10}  {}", status.as_str(), summary.of(status));
     }
     line!(page, "  {:10}  {}", "overridden", summary.overridden);
     page
@@ -187,7 +187,7 @@ pub(super) fn device(view: &DeviceView) -> String {
 
 pub(super) fn command(command: &Command) -> String {
     let mut text = format!("{} {}: {}", command.action, command.id, command.status);
-    let _ = match (command.settled_at, command.expires_at) {
+    let _ = match (command.completed_at, command.expires_at) {
         (Some(at), _) => write!(text, " ({})", time(at)),
         (None, Some(end)) => write!(text, " (expires {})", time(end)),
         (None, None) => write!(text, " (since {})", time(command.requested_at)),
@@ -242,12 +242,12 @@ pub(super) fn status(view: &StatusView) -> String {
     page
 }
 
-pub(super) fn outlook(outlook: &DeviceOutlook) -> String {
-    let mut page = format!("outlook: {}\n", outlook.verdict);
-    if let Some(remedy) = outlook.remedy {
+pub(super) fn preview(preview: &DevicePreview) -> String {
+    let mut page = format!("preview: {}\n", preview.verdict);
+    if let Some(remedy) = preview.remedy {
         line!(page, "  what to do: {}", remedy.sentence());
     }
-    for note in &outlook.notes {
+    for note in &preview.notes {
         line!(page, "  note: {note}");
     }
     page
@@ -261,7 +261,7 @@ mod tests {
             Device, DeviceStatus, Note, PasswordRule, PolicyOverride, PolicyState, Remedy, Status,
             Verdict,
         },
-        words::{
+        types::{
             Action, Condition, Failure, ManagementMode, Outcome, Policy, Quality, Requirement,
             ResetOptions,
         },
@@ -270,14 +270,14 @@ mod tests {
     const NOON: Timestamp = 1_700_000_000_000;
 
     fn reset(number: u8, status: Status) -> Command {
-        let is_settled = status != Status::Pending;
+        let is_completed = status != Status::Pending;
         Command {
             id: format!("0198c1de-0000-7000-8000-00000000000{number}"),
             action: Action::Reset,
             options: ResetOptions::default(),
             status,
             requested_at: NOON,
-            settled_at: is_settled.then_some(NOON + 60_000),
+            completed_at: is_completed.then_some(NOON + 60_000),
             expires_at: None,
             late_outcome: None,
         }
@@ -287,7 +287,7 @@ mod tests {
         let command = "0198c1de-0000-7000-8000-000000000001".to_owned();
         DeviceView {
             name: "phone".into(),
-            status: StatusWord::Success,
+            status: StatusKind::Success,
             device: Device {
                 id: "0198c1de-0000-7000-8000-0000000000aa".into(),
                 api_level: 34,
@@ -368,16 +368,16 @@ mod tests {
     }
 
     #[test]
-    fn an_outlook_shows_the_verdict_what_to_do_and_what_to_know() {
-        let told = DeviceOutlook {
+    fn an_preview_shows_the_verdict_what_to_do_and_what_to_know() {
+        let told = DevicePreview {
             verdict: Verdict::WillFail(Failure::TokenNotActive),
             remedy: Some(Remedy::UserUnlocksOnce),
             notes: vec![
                 Note::BestEffort,
                 Note::OverridesPolicy,
-                Note::DeviceAway(NOON),
+                Note::DeviceOffline(NOON),
             ],
         };
-        insta::assert_snapshot!("outlook", outlook(&told));
+        insta::assert_snapshot!("preview", preview(&told));
     }
 }

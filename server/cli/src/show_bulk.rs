@@ -1,7 +1,7 @@
 //! Bulks as pages for people.
 
 use super::show::{command, line, time};
-use mdm_server_core::{bulks::BulkOutlook, store::BulkProgress};
+use mdm_server_core::{bulks::BulkPreview, store::BulkProgress};
 use mdm_server_http::api::model::{BulkAnswerList, BulkList, BulkView};
 use std::fmt::Write as _;
 
@@ -46,18 +46,18 @@ pub(super) fn bulk(bulk: &BulkView) -> String {
     line!(
         page,
         "  so far        {} of {all} devices have an outcome: {}",
-        progress.settled(),
+        progress.completed(),
         counts(progress)
     );
-    if bulk.different_passwords && progress.pending > 0 {
+    if bulk.unique_passwords && progress.pending > 0 {
         line!(
             page,
-            "  the sheet's passwords of devices that are pending count once their status is success: see \
+            "  the exported passwords of devices that are pending count once their status is success: see \
              `mdm-server bulk report {}`",
             bulk.id
         );
     }
-    if let Some(by) = &bulk.taken_back_by {
+    if let Some(by) = &bulk.cancel_requested_by {
         line!(page, "  its pending commands are being cancelled, for {by}");
     }
     page
@@ -100,23 +100,23 @@ pub(super) fn bulk_answers(list: &BulkAnswerList) -> String {
     page
 }
 
-pub(super) fn bulk_outlook(outlook: &BulkOutlook) -> String {
-    let mut page = match outlook.asked == outlook.devices {
-        true => format!("outlook for {} devices:\n", outlook.devices),
+pub(super) fn bulk_preview(preview: &BulkPreview) -> String {
+    let mut page = match preview.asked == preview.devices {
+        true => format!("preview for {} devices:\n", preview.devices),
         false => format!(
-            "outlook for the first {} of {} devices:\n",
-            outlook.asked, outlook.devices
+            "preview for the first {} of {} devices:\n",
+            preview.asked, preview.devices
         ),
     };
-    for told in &outlook.verdicts {
+    for told in &preview.verdicts {
         let why = told.why.as_ref();
         let why = why.map_or(String::new(), |why| format!(": {why}"));
         line!(page, "  {:>6}  {}{why}", told.devices, told.verdict);
     }
-    for (note, devices) in &outlook.notes {
+    for (note, devices) in &preview.notes {
         line!(page, "  {devices:>6}  note: {note}");
     }
-    if outlook.needs_approval {
+    if preview.needs_approval {
         line!(page, "  somebody else will have to approve it");
     }
     page
@@ -125,7 +125,7 @@ pub(super) fn bulk_outlook(outlook: &BulkOutlook) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mdm_contract::words::{Action, ResetOptions};
+    use mdm_contract::types::{Action, ResetOptions};
     use mdm_server_core::store::{BulkState, BulkTerms};
 
     const NOON: u64 = 1_700_000_000_000;
@@ -144,7 +144,7 @@ mod tests {
             action: Action::Reset,
             group: "sales".into(),
             devices: 8,
-            different_passwords: true,
+            unique_passwords: true,
             options: ResetOptions::default(),
             terms: BulkTerms::default(),
             reason: None,
@@ -153,7 +153,7 @@ mod tests {
             approved_by: None,
             state: BulkState::WaitingForDevices,
             finished: false,
-            taken_back_by: None,
+            cancel_requested_by: None,
             ended_at: None,
             progress,
         };

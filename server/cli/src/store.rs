@@ -1,6 +1,6 @@
 //! Where a host keeps everything.
 
-use super::folder::Folder;
+use super::data_dir::DataDir;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use mdm_server_core::{metrics::StoreMetrics, store::Store, supervisor::Supervisor};
@@ -40,8 +40,8 @@ pub(super) struct StoreOptions {
 
 impl StoreOptions {
     /// The host's folder.
-    pub(super) fn folder(&self) -> anyhow::Result<Folder> {
-        Folder::open(&self.data)
+    pub(super) fn folder(&self) -> anyhow::Result<DataDir> {
+        DataDir::open(&self.data)
     }
 
     /// Opens the store, which counts its commits by these, and whose background tasks run under this supervisor.

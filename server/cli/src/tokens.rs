@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use mdm_contract::time;
 use mdm_server_core::{
-    access::{Caller, Permission, Reach},
+    access::{Caller, DeviceScope, Permission},
     audit::AuditEntry,
     identity::FirstAdmin,
     identity::Identity,
@@ -23,7 +23,7 @@ use std::{
 use zeroize::Zeroizing;
 
 /// The least that a token has, in bytes: those that a host makes have more.
-const SHORTEST: usize = 16;
+const MIN_TOKEN_LENGTH: usize = 16;
 
 /// What the token of the first start is called.
 const NAME: &str = "admin";
@@ -106,7 +106,7 @@ fn admin_token() -> ApiToken {
     ApiToken {
         name: NAME.to_owned(),
         permissions: Permission::ALL.into(),
-        reach: Reach::ALL,
+        scope: DeviceScope::ALL,
         owner: None,
         created_at: time::now(),
         expires_at: None,
@@ -170,7 +170,7 @@ pub(super) fn metrics_token(path: &Path) -> anyhow::Result<TokenDigest> {
         .with_context(|| format!("the metrics' token in {} can't be read", path.display()))?;
     let token = text.trim();
     ensure!(
-        token.len() >= SHORTEST,
+        token.len() >= MIN_TOKEN_LENGTH,
         "the metrics' token in {} can be guessed: remove the file, and the host makes one",
         path.display()
     );

@@ -100,7 +100,7 @@ fn list(webhooks: &[WebhookView]) -> String {
     for webhook in webhooks {
         let state = match webhook.next_try {
             Some(_) => "failing",
-            None => webhook.state.word(),
+            None => webhook.state.as_str(),
         };
         let _ = writeln!(page, "{:36}  {state:8}  {}", webhook.id, webhook.url);
         if let (Some(since), Some(next)) = (webhook.failing_since, webhook.next_try) {

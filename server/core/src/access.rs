@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::{collections::BTreeSet, fmt, net::IpAddr};
 use utoipa::ToSchema;
 
-mdm_contract::words! {
+mdm_contract::text_enum! {
     /// One thing that a caller may do.
     #[derive(utoipa::ToSchema)]
     Permission {
@@ -32,7 +32,7 @@ mdm_contract::words! {
     }
 }
 
-mdm_contract::words! {
+mdm_contract::text_enum! {
     /// What a user is there for.
     #[derive(utoipa::ToSchema)]
     Role {
@@ -85,13 +85,13 @@ impl Role {
 /// Which devices somebody is responsible for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-pub struct Reach(
+pub struct DeviceScope(
     /// Those in any of these groups; none: all devices.
     pub Option<BTreeSet<String>>,
 );
 
-impl Reach {
-    /// For `#[serde(deserialize_with = "Reach::present")]`: null means all devices, and so it has to be written; whoever
+impl DeviceScope {
+    /// For `#[serde(deserialize_with = "DeviceScope::present")]`: null means all devices, and so it has to be written; whoever
     /// forgets it must not get more than they meant.
     pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)
@@ -123,7 +123,7 @@ impl Reach {
     }
 }
 
-impl fmt::Display for Reach {
+impl fmt::Display for DeviceScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             None => f.write_str("all devices"),
@@ -148,7 +148,7 @@ pub struct Caller {
     /// What they may do.
     pub permissions: BTreeSet<Permission>,
     /// To which devices.
-    pub reach: Reach,
+    pub scope: DeviceScope,
     /// The idempotency key of the request, if it has one.
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -165,14 +165,14 @@ pub enum Forbidden {
         needed: Permission,
     },
     /// The caller may do this, but not to this device.
-    #[error("{who} is not responsible for {what}, only for: {reach}")]
-    Reach {
+    #[error("{who} is not responsible for {what}, only for: {scope}")]
+    DeviceScope {
         /// The caller.
         who: Actor,
         /// To what.
         what: String,
         /// What the caller is responsible for.
-        reach: Reach,
+        scope: DeviceScope,
     },
     /// Nobody can give what they don't have.
     #[error(
@@ -227,7 +227,7 @@ impl Caller {
             on_behalf_of: None,
             address: None,
             permissions: Permission::ALL.into(),
-            reach: Reach::ALL,
+            scope: DeviceScope::ALL,
             idempotency_key: None,
         }
     }
@@ -281,7 +281,7 @@ impl Caller {
 
     /// Lets a call through that is about this device.
     pub fn check_device(&self, device: &Device) -> Result<(), Forbidden> {
-        match self.reach.includes(&device.groups) {
+        match self.scope.includes(&device.groups) {
             true => Ok(()),
             false => Err(self.out_of_reach(format!("device {}", device.id))),
         }
@@ -289,7 +289,7 @@ impl Caller {
 
     /// Lets a call through that is about all devices of this group.
     pub fn check_group(&self, group: &str) -> Result<(), Forbidden> {
-        match self.reach.includes_group(group) {
+        match self.scope.includes_group(group) {
             true => Ok(()),
             false => Err(self.out_of_reach(format!("group {group}"))),
         }
@@ -297,9 +297,9 @@ impl Caller {
 
     /// Lets a call through that is about all devices.
     pub fn check_all(&self) -> Result<(), Forbidden> {
-        match self.reach {
-            Reach(None) => Ok(()),
-            Reach(Some(_)) => Err(self.out_of_reach("all devices".into())),
+        match self.scope {
+            DeviceScope(None) => Ok(()),
+            DeviceScope(Some(_)) => Err(self.out_of_reach("all devices".into())),
         }
     }
 
@@ -307,9 +307,9 @@ impl Caller {
     pub fn check_grant(
         &self,
         permissions: &BTreeSet<Permission>,
-        reach: &Reach,
+        scope: &DeviceScope,
     ) -> Result<(), Forbidden> {
-        let is_within = match (&self.reach.0, &reach.0) {
+        let is_within = match (&self.scope.0, &scope.0) {
             (None, _) => true,
             (Some(_), None) => false,
             (Some(ours), Some(theirs)) => theirs.is_subset(ours),
@@ -321,10 +321,10 @@ impl Caller {
     }
 
     fn out_of_reach(&self, what: String) -> Forbidden {
-        Forbidden::Reach {
+        Forbidden::DeviceScope {
             who: self.actor.clone(),
             what,
-            reach: self.reach.clone(),
+            scope: self.scope.clone(),
         }
     }
 }
@@ -345,29 +345,30 @@ mod tests {
     #[test]
     fn a_word_is_written_as_json_has_it() {
         for permission in Permission::ALL {
-            assert_eq!(permission.word().parse(), Ok(permission));
+            assert_eq!(permission.as_str().parse(), Ok(permission));
             let json = serde_json::to_value(permission).unwrap();
-            assert_eq!(json, permission.word());
+            assert_eq!(json, permission.as_str());
         }
         for role in Role::ALL {
-            assert_eq!(role.word().parse(), Ok(role));
-            assert_eq!(serde_json::to_value(role).unwrap(), role.word());
+            assert_eq!(role.as_str().parse(), Ok(role));
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
         }
         assert!("root".parse::<Role>().is_err());
     }
 
     #[test]
     fn nobody_can_give_more_than_they_have() {
-        let groups = |names: &[&str]| Reach(Some(names.iter().map(|it| (*it).into()).collect()));
+        let groups =
+            |names: &[&str]| DeviceScope(Some(names.iter().map(|it| (*it).into()).collect()));
         let by = Caller {
             permissions: [Permission::See, Permission::ManageUsers].into(),
-            reach: groups(&["a", "b"]),
+            scope: groups(&["a", "b"]),
             ..Caller::host()
         };
         let see = [Permission::See].into();
         assert!(by.check_grant(&see, &groups(&["a"])).is_ok());
         assert!(by.check_grant(&see, &groups(&["c"])).is_err());
-        assert!(by.check_grant(&see, &Reach::ALL).is_err());
+        assert!(by.check_grant(&see, &DeviceScope::ALL).is_err());
         let reset = [Permission::ChangePassword].into();
         assert!(by.check_grant(&reset, &groups(&["a"])).is_err());
     }
@@ -375,21 +376,22 @@ mod tests {
     #[test]
     fn a_caller_reaches_the_devices_of_its_groups_and_no_others() {
         let groups = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
-        let reach = Reach(Some(["sales".to_owned()].into()));
-        assert!(reach.includes(&groups(&["it", "sales"])));
-        assert!(!reach.includes(&groups(&["it"])) && !reach.includes(&[]));
-        assert!(reach.includes_group("sales") && !reach.includes_group("it"));
-        assert!(Reach::ALL.includes(&[]) && Reach::ALL.includes_group("it"));
-        assert!(!Reach(Some(BTreeSet::new())).includes(&groups(&["sales"])));
+        let scope = DeviceScope(Some(["sales".to_owned()].into()));
+        assert!(scope.includes(&groups(&["it", "sales"])));
+        assert!(!scope.includes(&groups(&["it"])) && !scope.includes(&[]));
+        assert!(scope.includes_group("sales") && !scope.includes_group("it"));
+        assert!(DeviceScope::ALL.includes(&[]) && DeviceScope::ALL.includes_group("it"));
+        assert!(!DeviceScope(Some(BTreeSet::new())).includes(&groups(&["sales"])));
     }
 
     #[test]
     fn what_two_may_reach_together_is_what_each_of_them_may() {
-        let reach = |names: &[&str]| Reach(Some(names.iter().map(|it| (*it).into()).collect()));
-        let two = reach(&["sales", "it"]);
-        assert_eq!(Reach::ALL.intersection(&two), two);
-        assert_eq!(two.intersection(&Reach::ALL), two);
-        assert_eq!(two.intersection(&reach(&["it", "hr"])), reach(&["it"]));
-        assert_eq!(two.intersection(&reach(&["hr"])), reach(&[]), "no device");
+        let scope =
+            |names: &[&str]| DeviceScope(Some(names.iter().map(|it| (*it).into()).collect()));
+        let two = scope(&["sales", "it"]);
+        assert_eq!(DeviceScope::ALL.intersection(&two), two);
+        assert_eq!(two.intersection(&DeviceScope::ALL), two);
+        assert_eq!(two.intersection(&scope(&["it", "hr"])), scope(&["it"]));
+        assert_eq!(two.intersection(&scope(&["hr"])), scope(&[]), "no device");
     }
 }

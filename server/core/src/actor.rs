@@ -11,7 +11,7 @@ pub enum Actor {
     Token(String),
     /// An agent, on its own device: its key decides what it may do.
     Agent,
-    /// The server itself: a command expires, a plugin fails its trial. Its own machine is behind its first token.
+    /// The server itself: a command expires, a plugin fails as a canary. Its own machine is behind its first token.
     System,
     /// Somebody who did not sign in.
     Stranger,

@@ -4,7 +4,7 @@
 use crate::{access::Caller, actor::Actor};
 use mdm_contract::{
     time::{self, Timestamp},
-    words::CommandId,
+    types::CommandId,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

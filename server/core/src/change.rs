@@ -4,11 +4,11 @@
 use mdm_agent_protocol::{
     sealing::{PublicKey, Sealed},
     signing_key::VerifyingKey,
-    sync::Told,
+    sync::DeviceInfo,
 };
 use mdm_contract::{
     decisions::{Command, PolicyOverride},
-    words::{CommandId, Outcome, Policy},
+    types::{CommandId, Outcome, Policy},
 };
 use mdm_password_host::Effect;
 
@@ -23,13 +23,13 @@ pub enum Change {
         sealed: Option<Sealed>,
     },
     /// A pending command gets its outcome, and leaves the outbox.
-    Settle {
+    Complete {
         /// Which command.
         command: CommandId,
         /// What became of it.
         outcome: Outcome,
     },
-    /// What the device said of a command that had been settled otherwise.
+    /// What the device said of a command that had been completed otherwise.
     KeepLateOutcome {
         /// Which command.
         command: CommandId,
@@ -51,7 +51,7 @@ pub enum Change {
     /// passwords that wait for it are destroyed.
     Revoke,
     /// The host's own: what the agent told at a sync.
-    Tell(Told),
+    SetDeviceInfo(DeviceInfo),
 }
 
 impl Change {
@@ -65,7 +65,7 @@ impl Change {
                 sealed: Some(seal(&command)?),
                 command,
             },
-            Effect::Settle { command, outcome } => Self::Settle { command, outcome },
+            Effect::Complete { command, outcome } => Self::Complete { command, outcome },
             Effect::KeepLateOutcome { command, outcome } => {
                 Self::KeepLateOutcome { command, outcome }
             }

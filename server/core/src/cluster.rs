@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How often replicas tell each other who called.
-const TELL_EVERY: Duration = Duration::from_millis(200);
+const SHARE_INTERVAL: Duration = Duration::from_millis(200);
 
 /// This replica among the others.
 #[derive(Default)]
@@ -43,9 +43,9 @@ impl Cluster {
     }
 
     /// Gives up the lead, so that another replica need not wait for it.
-    pub(crate) fn leave(&self) {
+    pub(crate) fn resign(&self) {
         if let Some(replicas) = &self.replicas {
-            replicas.leave();
+            replicas.resign();
         }
     }
 
@@ -68,7 +68,7 @@ impl Cluster {
         };
         let failures = LogThrottle::every_second();
         while !closing.is_cancelled() {
-            tokio::time::sleep(TELL_EVERY).await;
+            tokio::time::sleep(SHARE_INTERVAL).await;
             let limits = self.limits();
             let counts: Vec<_> = limits.iter().flat_map(|limit| limit.untold()).collect();
             if !counts.is_empty()

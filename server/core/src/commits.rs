@@ -4,7 +4,7 @@ use crate::{
     change::Change,
     error::ServerError,
     event::EventKind,
-    metrics::{Metrics, Tally},
+    metrics::{CommandCounts, Metrics},
     notifier::ChangeNotifier,
     store::{Commit, RequestRecord, Snapshot, Store, StoreError},
 };
@@ -68,7 +68,7 @@ impl Commits {
         }
         let device = before.device;
         let known = before.known.into_iter().flatten();
-        let tally = Tally::of(&changes, known);
+        let tally = CommandCounts::of(&changes, known);
         let is_event = changes.iter().any(|it| EventKind::of(it).is_some());
         let commit = Commit {
             device: device.to_owned(),

@@ -13,7 +13,7 @@ use mdm_agent_protocol::{sealing::SealingError, signature::SignatureError};
 use mdm_contract::{
     decisions::Refusal,
     time::{self, Timestamp},
-    words::CommandId,
+    types::CommandId,
 };
 use mdm_password_host::{HostError, LoadError, PluginError};
 
@@ -96,7 +96,7 @@ pub enum ServerError {
     StoredResponse(String),
     /// The group of a bulk has other devices than its admin has seen.
     #[error(
-        "group {0} has changed since you opened this page: look at the outlook again, type the password again, and \
+        "group {0} has changed since you opened this page: look at the preview again, type the password again, and \
          confirm if you still want to"
     )]
     GroupChanged(String),
@@ -239,7 +239,7 @@ fn load_hint(error: &LoadError) -> &'static str {
 /// What a failed call has left, or the command that helps.
 fn call_hint(error: &PluginError) -> &'static str {
     match error {
-        PluginError::OutOfService(_) => {
+        PluginError::BreakerOpen(_) => {
             ": `mdm-server plugin show` says how it failed, `mdm-server plugin roll-back` and `use` change the plugin"
         }
         error if error.is_the_plugins_fault() => "; nothing was changed",
@@ -271,7 +271,7 @@ impl ServerError {
     pub fn in_public(&self) -> String {
         match self {
             Self::Store(
-                error @ (StoreError::Newer { .. }
+                error @ (StoreError::NewerSchema { .. }
                 | StoreError::OtherSchema(_)
                 | StoreError::Failed(_)),
             ) => {
@@ -346,7 +346,7 @@ impl ServerError {
             Self::Store(StoreError::Busy(_)) => "store-busy",
             Self::Store(StoreError::NotLeader) => "not-leader",
             Self::Store(
-                StoreError::Newer { .. } | StoreError::OtherSchema(_) | StoreError::Failed(_),
+                StoreError::NewerSchema { .. } | StoreError::OtherSchema(_) | StoreError::Failed(_),
             ) => Self::STORE_FAILED,
             Self::Sealing(_) | Self::NotSealed | Self::Sealed(_) | Self::NoRandom(_) => {
                 "sealing-failed"

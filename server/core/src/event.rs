@@ -5,11 +5,11 @@ use crate::change::Change;
 use mdm_contract::{
     decisions::{Command, PolicyOverride},
     time::{self, Timestamp},
-    words::{Failure, Outcome, Policy},
+    types::{Failure, Outcome, Policy},
 };
 use serde::{Deserialize, Serialize};
 
-mdm_contract::words! {
+mdm_contract::text_enum! {
     /// What has happened.
     #[derive(utoipa::ToSchema)]
     EventKind {
@@ -25,7 +25,7 @@ mdm_contract::words! {
         CommandExpired = "command.expired",
         /// A later command replaced one.
         CommandSuperseded = "command.superseded",
-        /// A device said what became of a command that had been settled otherwise.
+        /// A device said what became of a command that had been completed otherwise.
         CommandLateOutcome = "command.late-outcome",
         /// The policy of a device is overridden from now on.
         PolicyOverridden = "policy.overridden",
@@ -49,7 +49,7 @@ impl EventKind {
             Self::CommandExpired => "a command expired before its device answered",
             Self::CommandSuperseded => "a command was replaced before its device answered",
             Self::CommandLateOutcome => {
-                "a device said what became of a command that had been settled otherwise"
+                "a device said what became of a command that had been completed otherwise"
             }
             Self::PolicyOverridden => "a device’s policy is overridden from now on",
             Self::PolicyEnforced => "the override of a device’s policy has ended",
@@ -62,7 +62,7 @@ impl EventKind {
     pub fn of(change: &Change) -> Option<Self> {
         match change {
             Change::Send { .. } => Some(Self::CommandPending),
-            Change::Settle { outcome, .. } => Some(match outcome {
+            Change::Complete { outcome, .. } => Some(match outcome {
                 Outcome::Success => Self::CommandSuccess,
                 Outcome::Failed(Failure::Cancelled) => Self::CommandCancelled,
                 Outcome::Failed(Failure::Expired) => Self::CommandExpired,
@@ -73,7 +73,7 @@ impl EventKind {
             Change::SetPolicyOverride(Some(_)) => Some(Self::PolicyOverridden),
             Change::SetPolicyOverride(None) => Some(Self::PolicyEnforced),
             Change::Revoke => Some(Self::DeviceRevoked),
-            Change::SetPolicy(_) | Change::RotateKeys { .. } | Change::Tell(_) => None,
+            Change::SetPolicy(_) | Change::RotateKeys { .. } | Change::SetDeviceInfo(_) => None,
         }
     }
 }
@@ -130,7 +130,7 @@ impl Event {
     /// What is sent of it.
     pub fn message(&self) -> Message<&About> {
         Message {
-            kind: self.kind.word().to_owned(),
+            kind: self.kind.as_str().to_owned(),
             timestamp: self.at,
             data: &self.about,
         }
@@ -144,8 +144,8 @@ mod tests {
     #[test]
     fn a_kind_is_written_as_json_has_it() {
         for kind in EventKind::ALL {
-            assert_eq!(kind.word().parse(), Ok(kind));
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
         assert!("command.lost".parse::<EventKind>().is_err());
     }

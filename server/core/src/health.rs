@@ -20,10 +20,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// How long the store may take to say that it can serve.
-const LONGEST: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The host looks no more often than this, however often it is asked: strangers may ask, and a look writes.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const CACHE_TIME: Duration = Duration::from_secs(1);
 
 /// The longest that the metrics wait for a number of the store: they show the one before then.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -107,7 +107,7 @@ impl Health {
         let health = self.host.rollout().deployments().active.plugin.health();
         self.metrics
             .plugins
-            .set_out_of_service(|function| health.out_of_service.iter().any(|it| it == function));
+            .set_open(|function| health.open_breakers.iter().any(|it| it == function));
         let is_connected = self
             .wake_ups
             .as_ref()
@@ -127,7 +127,7 @@ impl Health {
         }
         let mut last = self.cache.last.lock().await;
         let before = match &*last {
-            Some((at, look)) if at.elapsed() < LOOK_EVERY => return look.readiness.clone(),
+            Some((at, look)) if at.elapsed() < CACHE_TIME => return look.readiness.clone(),
             Some((_, look)) => look.clone(),
             None => Look::default(),
         };
@@ -153,7 +153,7 @@ impl Health {
     async fn look(&self) -> Look {
         let mut failures = Vec::new();
         let mut store = None;
-        match timeout(LONGEST, self.store.probe()).await {
+        match timeout(PROBE_TIMEOUT, self.store.probe()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 failures.push(error.in_public().to_owned());
@@ -161,7 +161,7 @@ impl Health {
             }
             Err(_) => failures.push(format!(
                 "the store did not answer within {} s",
-                LONGEST.as_secs()
+                PROBE_TIMEOUT.as_secs()
             )),
         }
         for task in self.supervisor.failing() {

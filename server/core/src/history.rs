@@ -10,7 +10,7 @@ use crate::{
     keys::HostKeys,
     store::{AuditFilter, RestoreState, Store, StoreError},
     transport::AgentSync,
-    witness::{MOST_REVOKED, Mark, Witness},
+    witness::{MAX_REVOKED, Mark, Witness},
 };
 use mdm_contract::time;
 use parking_lot::{Mutex, MutexGuard};
@@ -27,13 +27,13 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 /// How often the host looks how far its store is.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How many lines of the audit trail are read at once.
 const PAGE: u32 = 500;
 
 /// How many witnesses are remembered as checked: a fleet that syncs shows few different ones.
-const MOST_CHECKED: usize = 4096;
+const MAX_CHECKED: usize = 4096;
 
 /// What the server knows of its store's past. Nothing, until it has looked for the first time.
 pub(crate) struct History {
@@ -136,7 +136,7 @@ impl History {
             }
             has_failed = noted.is_err();
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
                 () = closing.cancelled() => {}
             }
         }
@@ -169,7 +169,7 @@ impl History {
         let revoked: Vec<_> = opened.revoked.iter().map(ToString::to_string).collect();
         self.revoke_again(&revoked, "an agent").await?;
         if let Some(known) = &mut *self.known() {
-            if known.checked.len() >= MOST_CHECKED {
+            if known.checked.len() >= MAX_CHECKED {
                 known.checked.clear();
             }
             known.checked.insert(witness.to_owned());
@@ -275,7 +275,7 @@ impl History {
             .filter_map(|device| device.parse().ok());
         let witness = Witness {
             mark,
-            revoked: latest.take(MOST_REVOKED).collect(),
+            revoked: latest.take(MAX_REVOKED).collect(),
         };
         let kept = Kept {
             mark: Some(mark),

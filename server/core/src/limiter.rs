@@ -15,7 +15,7 @@ use std::{
 };
 
 /// How many calls pass before callers that have long been quiet are forgotten.
-const FORGET_EVERY: u32 = 10_000;
+const CLEANUP_INTERVAL: u32 = 10_000;
 
 /// The network that one caller is likely to have all of: an address of IPv4, or 64 bits of IPv6.
 pub fn network(address: IpAddr) -> IpAddr {
@@ -63,7 +63,7 @@ impl Limiter {
     /// Counts a call: how many are left; none: it is one too many.
     pub fn check(&self, caller: &str) -> Option<u32> {
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
-        if calls.is_multiple_of(FORGET_EVERY) {
+        if calls.is_multiple_of(CLEANUP_INTERVAL) {
             self.callers.retain_recent();
         }
         let caller = caller.to_owned();

@@ -1,12 +1,12 @@
 //! Random passwords that follow the deployment's rule.
 
 use crate::token::NoRandom;
-use mdm_contract::decisions::{Characters, Measure, PasswordRule};
+use mdm_contract::decisions::{Characters, PasswordMetrics, PasswordRule};
 use mdm_password_host::password::Password;
 use zeroize::Zeroizing;
 
 /// A longer run of equal or evenly stepping characters, such as 1234 or 8642, is what is tried first.
-const LONGEST_SEQUENCE: u32 = 3;
+const MAX_SEQUENCE: u32 = 3;
 
 const DIGITS: &[u8] = b"0123456789";
 
@@ -34,14 +34,14 @@ pub fn random_password(rule: &PasswordRule) -> Result<Password, NoRandom> {
 /// Whether a random password is one that is not tried first, and that a spreadsheet shows as it is: 0123 would
 /// become 123 there, and 1e23 a larger number.
 fn is_fit(password: &Password, rule: &PasswordRule) -> bool {
-    let Measure {
+    let PasswordMetrics {
         length,
         digits,
         lower_case,
         upper_case,
         longest_sequence,
         ..
-    } = password.measure();
+    } = password.metrics();
     let has_all = match rule.characters {
         Characters::Digits => true,
         // One character can't be both.
@@ -52,7 +52,7 @@ fn is_fit(password: &Password, rule: &PasswordRule) -> bool {
         Characters::Alphanumeric => password.expose().parse::<f64>().is_err() || length < 2,
     };
     let is_sequence = length > 2 && longest_sequence == length;
-    has_all && is_shown_as_it_is && !is_sequence && longest_sequence <= LONGEST_SEQUENCE
+    has_all && is_shown_as_it_is && !is_sequence && longest_sequence <= MAX_SEQUENCE
 }
 
 /// Each as likely as the others: what would favour some is drawn again.
@@ -89,18 +89,18 @@ mod tests {
             let mut firsts = std::collections::BTreeSet::new();
             for _ in 0..500 {
                 let password = random_password(&rule).unwrap();
-                let measure = password.measure();
-                assert_eq!(measure.length, rule.minimum_length);
-                assert!(measure.longest_sequence <= 3);
+                let metrics = password.metrics();
+                assert_eq!(metrics.length, rule.minimum_length);
+                assert!(metrics.longest_sequence <= 3);
                 if rule.characters == Characters::Digits {
-                    assert_eq!(measure.digits, measure.length);
+                    assert_eq!(metrics.digits, metrics.length);
                     assert!(
                         !password.expose().starts_with('0'),
                         "a spreadsheet drops it"
                     );
-                } else if measure.length > 1 {
-                    let letters = measure.lower_case + measure.upper_case;
-                    assert!(measure.digits > 0 && letters > 0);
+                } else if metrics.length > 1 {
+                    let letters = metrics.lower_case + metrics.upper_case;
+                    assert!(metrics.digits > 0 && letters > 0);
                 }
                 firsts.insert(password.expose().chars().next());
             }

@@ -6,13 +6,13 @@ use crate::{
     commits::Commits,
     platform::{AgentTransport, PasswordHost},
     plugins::{ChosenPlugins, PluginFollower},
-    store::{Changes, Heard},
+    store::{Changes, ReplicaEvent},
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How often a replica tries to use the plugin that another one chose.
-const TRY_EVERY: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The background task that listens to other replicas.
 pub struct ReplicaListener {
@@ -37,17 +37,17 @@ impl ReplicaListener {
         };
         while !closing.is_cancelled() {
             let heard = tokio::select! {
-                heard = replicas.hear() => heard,
+                heard = replicas.recv() => heard,
                 () = closing.cancelled() => return,
             };
             match heard {
-                Heard::Changes(changes) => self.heard(&changes),
-                Heard::Calls(counts) => {
+                ReplicaEvent::Changes(changes) => self.heard(&changes),
+                ReplicaEvent::Calls(counts) => {
                     for limit in self.cluster.limits() {
                         counts.iter().for_each(|count| limit.told(count));
                     }
                 }
-                Heard::Missed => {
+                ReplicaEvent::Lagged => {
                     self.commits.changes.all_changed();
                     self.transport.sync.wake_all();
                     self.heard(&Changes {
@@ -87,7 +87,7 @@ impl ReplicaListener {
             let following = &self.following;
             let pause = async {
                 match following.is_behind() {
-                    true => tokio::time::sleep(TRY_EVERY).await,
+                    true => tokio::time::sleep(RETRY_INTERVAL).await,
                     false => following.chosen.notified().await,
                 }
             };

@@ -1,7 +1,7 @@
 //! Checks that requests have in common.
 
 use crate::{
-    access::Reach,
+    access::DeviceScope,
     bounds::{COMMAND_VALIDITY, MAX_REASON, MAX_SCOPE_GROUPS, check_group, is_longer},
     error::ServerError,
 };
@@ -51,8 +51,8 @@ pub(crate) fn check_name(name: &str) -> Result<(), ServerError> {
     }
 }
 
-pub(crate) fn check_reach(reach: &Reach) -> Result<(), ServerError> {
-    let Some(groups) = &reach.0 else {
+pub(crate) fn check_scope(scope: &DeviceScope) -> Result<(), ServerError> {
+    let Some(groups) = &scope.0 else {
         return Ok(());
     };
     groups.iter().try_for_each(|group| check_group(group))?;

@@ -11,7 +11,7 @@ use crate::{
     platform::AgentTransport,
     store::{BulkState, RestoreState, Store},
 };
-use mdm_contract::{time, words::CommandId};
+use mdm_contract::{time, types::CommandId};
 use std::sync::Arc;
 
 /// How many held commands, or bulks, are read at once.

@@ -389,7 +389,7 @@ impl Server {
     pub fn close(&self) {
         self.stopping.cancel();
         self.closing.cancel();
-        self.cluster.leave();
+        self.cluster.resign();
     }
 
     /// Writes the last failed logins and closes the store, once no request is served any more.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// How many devices a witness names: those that were revoked last.
-pub const MOST_REVOKED: usize = 8;
+pub const MAX_REVOKED: usize = 8;
 
 const MAC: usize = 32;
 const MARK: usize = 8 + 8 + 32;
@@ -43,7 +43,7 @@ impl Mark {
 pub struct Witness {
     /// How far the store was.
     pub mark: Mark,
-    /// The devices that were revoked last, at most [`MOST_REVOKED`].
+    /// The devices that were revoked last, at most [`MAX_REVOKED`].
     pub revoked: Vec<Uuid>,
 }
 

@@ -1,6 +1,6 @@
 //! The keys of agents in PostgreSQL.
 
-use super::{PostgresStore, connection::Ask as _, rows};
+use super::{PostgresStore, connection::Executor as _, rows};
 use crate::rows::Columns as _;
 use async_trait::async_trait;
 use mdm_server_core::store::{AgentKey, AgentKeys, StoreError};

@@ -1,7 +1,7 @@
 //! The audit trail in PostgreSQL: only one transaction at a time adds to it, so each line knows the one before.
 
 use super::{
-    connection::{Ask, Step, values},
+    connection::{Executor, Step, values},
     rows::{self, number, signed},
 };
 use mdm_server_core::{
@@ -10,7 +10,7 @@ use mdm_server_core::{
 };
 
 /// How far the trail is.
-pub(super) async fn end(client: &impl Ask) -> Result<Chain, StoreError> {
+pub(super) async fn end(client: &impl Executor) -> Result<Chain, StoreError> {
     let last = "select number, digest from audit order by number desc limit 1";
     match client.row_if_any(last, &[]).await? {
         None => Ok(Chain::default()),

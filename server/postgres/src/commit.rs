@@ -1,21 +1,21 @@
 //! Writing what a call decided.
 
 use super::{
-    connection::{Ask as _, Step, values},
+    connection::{Executor as _, Step, values},
     engine::Transaction,
     rows::{optional_signed, signed, to_json},
     writer::Batch,
 };
-use mdm_agent_protocol::sync::Told;
+use mdm_agent_protocol::sync::DeviceInfo;
 use mdm_contract::{
     decisions::{Command, PolicyOverride, Status},
     time::Timestamp,
-    words::Outcome,
+    types::Outcome,
 };
 use mdm_server_core::{
     change::Change,
     store::{
-        Commit, FIRST_PAUSE, StatusWord, StoreError,
+        Commit, FIRST_PAUSE, StatusKind, StoreError,
         sql::{
             Dialect,
             events::{ACTIVE_WEBHOOK, write_events},
@@ -60,9 +60,9 @@ pub(super) async fn commit(batch: &Arc<Batch>, commit: Commit) -> Result<(), Sto
         let mut tx = Transaction(Arc::clone(batch));
         write_events(&mut tx, Dialect::Postgres, &device, at, &changes).await?;
     }
-    batch.tell(|told| {
-        told.devices.insert(device);
-        told.bulks.extend(bulk);
+    batch.tell(|device_info| {
+        device_info.devices.insert(device);
+        device_info.bulks.extend(bulk);
     });
     Ok(())
 }
@@ -84,7 +84,7 @@ fn apply(
                 values![command.id.clone(), id, sealed, signed(at + FIRST_PAUSE)],
             ));
         }
-        Change::Settle { command, outcome } => settle(steps, device, at, command, outcome)?,
+        Change::Complete { command, outcome } => complete(steps, device, at, command, outcome)?,
         Change::KeepLateOutcome { command, outcome } => steps.push(Step::new(
             "update commands set late_outcome = $1 where id = $2 and device = $3",
             values![to_json(outcome)?, command.clone(), id],
@@ -127,7 +127,7 @@ fn apply(
                 values![id],
             ));
         }
-        Change::Tell(told) => steps.push(tell(device, at, told)?),
+        Change::SetDeviceInfo(device_info) => steps.push(tell(device, at, device_info)?),
     }
     Ok(())
 }
@@ -145,7 +145,7 @@ fn insert_command(
             values![
                 command.id.clone(),
                 device.to_owned(),
-                command.action.word(),
+                command.action.as_str(),
                 to_json(&command.options)?,
                 to_json(&command.status)?,
                 signed(command.requested_at),
@@ -165,7 +165,7 @@ fn insert_command(
          where id = $3 and (latest_command is null or latest_command < $1)",
         values![
             command.id.clone(),
-            StatusWord::from(&command.status).word(),
+            StatusKind::from(&command.status).as_str(),
             device.to_owned()
         ],
     ));
@@ -173,7 +173,7 @@ fn insert_command(
 }
 
 /// An outcome is for ever: only a pending command takes one, whoever asks.
-fn settle(
+fn complete(
     steps: &mut Vec<Step>,
     device: &str,
     at: Timestamp,
@@ -184,7 +184,7 @@ fn settle(
     let (device, command) = (device.to_owned(), command.to_owned());
     steps.push(
         Step::new(
-            "update commands set status = $1, is_pending = false, settled_at = $2 \
+            "update commands set status = $1, is_pending = false, completed_at = $2 \
              where id = $3 and device = $4 and is_pending",
             values![
                 to_json(&status)?,
@@ -198,7 +198,7 @@ fn settle(
     // A device has the status of its latest command, and this may be an earlier one; or it is revoked.
     steps.push(Step::new(
         "update devices set status = $1 where id = $2 and latest_command = $3 and revoked_at is null",
-        values![StatusWord::from(&status).word(), device, command.clone()],
+        values![StatusKind::from(&status).as_str(), device, command.clone()],
     ));
     steps.push(Step::new(
         "delete from outbox where command = $1",
@@ -207,16 +207,16 @@ fn settle(
     Ok(())
 }
 
-fn tell(device: &str, at: Timestamp, told: &Told) -> Result<Step, StoreError> {
+fn tell(device: &str, at: Timestamp, device_info: &DeviceInfo) -> Result<Step, StoreError> {
     Ok(Step::new(
         "update devices set api_level = $1, agent_version = $2, management_mode = $3, managed_profile = $4, \
          condition = $5, last_sync = $6 where id = $7",
         values![
-            i64::from(told.api_level),
-            told.agent_version.clone(),
-            told.management_mode.word(),
-            told.managed_profile,
-            to_json(&told.condition)?,
+            i64::from(device_info.api_level),
+            device_info.agent_version.clone(),
+            device_info.management_mode.as_str(),
+            device_info.managed_profile,
+            to_json(&device_info.condition)?,
             signed(at),
             device.to_owned(),
         ],

@@ -148,7 +148,7 @@ impl Step {
 }
 
 /// Asking on a connection.
-pub(super) trait Ask {
+pub(super) trait Executor {
     async fn rows(&self, sql: &str, values: &[&(dyn ToSql + Sync)])
     -> Result<Vec<Row>, StoreError>;
 
@@ -169,7 +169,7 @@ pub(super) trait Ask {
     async fn together(&self, steps: Vec<Step>) -> Result<Vec<u64>, StoreError>;
 }
 
-impl Ask for Connection {
+impl Executor for Connection {
     async fn rows(
         &self,
         sql: &str,

@@ -2,7 +2,7 @@
 
 use super::{
     PostgresStore, commit,
-    connection::Ask as _,
+    connection::Executor as _,
     rows::{self, SNAPSHOTS, number, optional_number, optional_signed, signed},
 };
 use crate::rows::Columns as _;

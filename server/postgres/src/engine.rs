@@ -2,7 +2,7 @@
 
 use super::{
     PostgresStore,
-    connection::{self, Ask, Step, failed},
+    connection::{self, Executor, Step, failed},
     idempotency,
     rows::{self, SNAPSHOTS},
     writer::Batch,
@@ -79,7 +79,11 @@ impl Tx for Transaction {
     }
 }
 
-async fn select(client: &impl Ask, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+async fn select(
+    client: &impl Executor,
+    sql: &str,
+    values: &[Value],
+) -> Result<Vec<Row>, StoreError> {
     let values: Vec<_> = values.iter().map(Parameter).collect();
     let found = client.rows(sql, &borrowed(&values)).await?;
     let Some(first) = found.first() else {

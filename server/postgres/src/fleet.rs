@@ -3,7 +3,7 @@
 use super::PostgresStore;
 use async_trait::async_trait;
 use mdm_server_core::{
-    access::Reach,
+    access::DeviceScope,
     store::{
         DeviceFilter, Fleet, FleetSummary, Group, Snapshot, StoreError,
         sql::{Conditions, Dialect, Engine as _, fleet},
@@ -14,12 +14,12 @@ use mdm_server_core::{
 impl Fleet for PostgresStore {
     async fn devices(
         &self,
-        reach: &Reach,
+        scope: &DeviceScope,
         filter: &DeviceFilter,
         after: Option<&str>,
         most: u32,
     ) -> Result<Vec<Snapshot>, StoreError> {
-        let mut fit = conditions(reach, filter);
+        let mut fit = conditions(scope, filter);
         fit.and_with("d.id > ?", after.unwrap_or_default());
         let most = fit.place(most);
         // The ids first: commands are looked up only for devices that are on the page.
@@ -32,13 +32,13 @@ impl Fleet for PostgresStore {
 
     async fn summary(
         &self,
-        reach: &Reach,
+        scope: &DeviceScope,
         filter: &DeviceFilter,
     ) -> Result<FleetSummary, StoreError> {
-        if let Some(name) = filter.counted_by(reach) {
+        if let Some(name) = filter.counted_by(scope) {
             return fleet::counted(self, &name).await;
         }
-        let fit = conditions(reach, filter);
+        let fit = conditions(scope, filter);
         let sql = format!(
             "select status, is_overridden, count(*) as devices from devices d where {} \
              group by status, is_overridden",
@@ -47,19 +47,19 @@ impl Fleet for PostgresStore {
         fleet::summary(&self.query(&sql, fit.values()).await?)
     }
 
-    async fn groups(&self, reach: &Reach) -> Result<Vec<Group>, StoreError> {
-        fleet::groups(self, reach).await
+    async fn groups(&self, scope: &DeviceScope) -> Result<Vec<Group>, StoreError> {
+        fleet::groups(self, scope).await
     }
 }
 
 /// What has to be true of a device `d`.
-fn conditions(reach: &Reach, filter: &DeviceFilter) -> Conditions {
+fn conditions(scope: &DeviceScope, filter: &DeviceFilter) -> Conditions {
     let mut fit = Conditions::new(Dialect::Postgres);
     if let Some(group) = &filter.group {
         let is_in = "exists (select 1 from device_groups where device = d.id and name = ?)";
         fit.and_with(is_in, group);
     }
-    if let Some(reached) = &reach.0 {
+    if let Some(reached) = &scope.0 {
         let is_reached =
             "exists (select 1 from device_groups where device = d.id and name = any(?))";
         fit.and_with(is_reached, reached.iter().cloned().collect::<Vec<_>>());

@@ -1,7 +1,7 @@
 //! The lease of the replica that leads. It is granted, renewed and compared by the database's clock, so the clocks of hosts
 //! may differ.
 
-use super::{connection::Ask, rows::signed};
+use super::{connection::Executor, rows::signed};
 use crate::connection::failed;
 use crate::rows::Columns as _;
 use mdm_server_core::store::{Lead, StoreError};
@@ -105,7 +105,7 @@ impl Fence {
     pub(super) async fn lets(
         &mut self,
         lead: Lead,
-        transaction: &impl Ask,
+        transaction: &impl Executor,
     ) -> Result<bool, StoreError> {
         let Some(term) = lead.term() else {
             return Ok(true);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const TELL: &str = "select pg_notify('mdm', $1)";
 
 /// A message of PostgreSQL has fewer than 8,000 bytes.
-const LONGEST: usize = 7_000;
+const MAX_MESSAGE_BYTES: usize = 7_000;
 
 /// How many callers are told of in one message.
 const CALLERS: usize = 50;
@@ -38,7 +38,7 @@ pub(super) fn of_changes(replica: &str, changes: &Changes) -> Vec<String> {
     let devices = changes.devices.iter().map(|id| (id, false));
     let bulks = changes.bulks.iter().map(|id| (id, true));
     for (id, is_bulk) in devices.chain(bulks) {
-        if length + id.len() > LONGEST {
+        if length + id.len() > MAX_MESSAGE_BYTES {
             messages.extend(text(replica, Some(std::mem::take(&mut part)), Vec::new()));
             length = 0;
         }

@@ -2,7 +2,7 @@
 
 use super::{
     PostgresStore,
-    connection::{Ask as _, Connection},
+    connection::{Connection, Executor as _},
     schema::{self, Comparison},
 };
 use async_trait::async_trait;

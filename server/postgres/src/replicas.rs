@@ -1,7 +1,7 @@
 //! What replicas tell each other through PostgreSQL, and remember together.
 
 use super::{
-    connection::{Ask as _, silent},
+    connection::{Executor as _, silent},
     lease::Lease,
     messages::{self, Message, TELL},
     pool::{Pool, SETTINGS},
@@ -10,10 +10,10 @@ use super::{
 use crate::connection::failed;
 use async_trait::async_trait;
 use futures_util::future::poll_fn;
-use mdm_agent_protocol::signature::{LONGEST_AGE, MOST_AHEAD};
+use mdm_agent_protocol::signature::{MAX_AGE, MAX_AHEAD};
 use mdm_contract::time::{self, Timestamp};
 use mdm_server_core::{
-    store::{CallCount, Changes, Heard, Lead, NotTaken, Replicas, StoreError},
+    store::{CallCount, Changes, Lead, NotTaken, ReplicaEvent, Replicas, StoreError},
     supervisor::Supervisor,
 };
 use std::{
@@ -29,24 +29,24 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// How often a replica renews its lease, or tries to take it, and sees that it is still connected.
-const EVERY: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How many rounds pass before what need not be remembered any more is forgotten.
-const FORGET_EVERY: u64 = 10;
+const CLEANUP_INTERVAL: u64 = 10;
 
 /// The longest wait for an answer: shorter than a lease, so that a leader connects anew before its own expires.
-const PATIENCE: Duration = Duration::from_secs(3);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a signature is remembered, in seconds.
-const REMEMBERED: u64 = LONGEST_AGE + MOST_AHEAD + 1;
+const REMEMBERED: u64 = MAX_AGE + MAX_AHEAD + 1;
 
 /// This host among the replicas.
 pub(super) struct Replica {
     pool: Pool,
     /// What messages name it by.
     id: String,
-    sender: mpsc::UnboundedSender<Heard>,
-    heard: Mutex<mpsc::UnboundedReceiver<Heard>>,
+    sender: mpsc::UnboundedSender<ReplicaEvent>,
+    heard: Mutex<mpsc::UnboundedReceiver<ReplicaEvent>>,
     joined: Once,
     lease: Arc<Lease>,
     leaves: CancellationToken,
@@ -91,9 +91,9 @@ impl Replica {
     pub(super) fn doubt(&self) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
-            sleep(EVERY).await;
+            sleep(RETRY_INTERVAL).await;
             // A host that nobody listens for is about to end.
-            let _ = sender.send(Heard::Missed);
+            let _ = sender.send(ReplicaEvent::Lagged);
         });
     }
 
@@ -107,7 +107,7 @@ impl Replica {
 struct Member {
     pool: Pool,
     id: String,
-    heard: mpsc::UnboundedSender<Heard>,
+    heard: mpsc::UnboundedSender<ReplicaEvent>,
     lease: Arc<Lease>,
     leaves: CancellationToken,
 }
@@ -139,8 +139,8 @@ impl Member {
             match serde_json::from_str::<Message<'_>>(notification.payload()) {
                 Ok(message) if message.from == self.id => {}
                 Ok(Message { changes, calls, .. }) => {
-                    let changes = changes.map(Heard::Changes);
-                    let calls = (!calls.is_empty()).then_some(Heard::Calls(calls));
+                    let changes = changes.map(ReplicaEvent::Changes);
+                    let calls = (!calls.is_empty()).then_some(ReplicaEvent::Calls(calls));
                     for it in changes.into_iter().chain(calls) {
                         // A host that nobody listens for is about to end.
                         let _ = self.heard.send(it);
@@ -158,7 +158,7 @@ impl Member {
         in_time(async { client.batch_execute(SETTINGS).await.map_err(failed) }).await?;
         in_time(async { client.batch_execute("listen mdm").await.map_err(failed) }).await?;
         // What was said before nobody has heard.
-        let _ = self.heard.send(Heard::Missed);
+        let _ = self.heard.send(ReplicaEvent::Lagged);
         for round in 0_u64.. {
             if self.heard.is_closed() {
                 break;
@@ -167,7 +167,7 @@ impl Member {
                 return in_time(self.lease.release(client)).await;
             }
             in_time(self.lease.renew(client)).await?;
-            if self.lease.lead().is_some() && round.is_multiple_of(FORGET_EVERY) {
+            if self.lease.lead().is_some() && round.is_multiple_of(CLEANUP_INTERVAL) {
                 in_time(forget(client)).await?;
             }
             self.pause().await;
@@ -178,15 +178,15 @@ impl Member {
     /// Waits for the next round, or until it leaves.
     async fn pause(&self) {
         tokio::select! {
-            () = sleep(EVERY) => {}
+            () = sleep(RETRY_INTERVAL) => {}
             () = self.leaves.cancelled() => {}
         }
     }
 }
 
 async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let answer = timeout(PATIENCE, answer).await;
-    answer.unwrap_or_else(|_| Err(silent(PATIENCE)))
+    let answer = timeout(STATEMENT_TIMEOUT, answer).await;
+    answer.unwrap_or_else(|_| Err(silent(STATEMENT_TIMEOUT)))
 }
 
 /// Forgets signatures that are too old to be taken, and agents that have gone.
@@ -195,7 +195,7 @@ async fn forget(client: &Client) -> Result<(), StoreError> {
     let oldest = signed((now / 1000).saturating_sub(REMEMBERED));
     let old = "delete from seen_signatures where created < $1";
     client.execute(old, &[&oldest]).await.map_err(failed)?;
-    let gone = "delete from contacts where until < $1";
+    let gone = "delete from presence where until < $1";
     client
         .execute(gone, &[&signed(now)])
         .await
@@ -211,7 +211,7 @@ impl Drop for Replica {
 
 #[async_trait]
 impl Replicas for Replica {
-    async fn hear(&self) -> Heard {
+    async fn recv(&self) -> ReplicaEvent {
         match self.heard.lock().await.recv().await {
             Some(heard) => heard,
             None => std::future::pending().await,
@@ -222,7 +222,7 @@ impl Replicas for Replica {
         self.lease.lead()
     }
 
-    fn leave(&self) {
+    fn resign(&self) {
         self.leaves.cancel();
     }
 
@@ -235,7 +235,7 @@ impl Replicas for Replica {
         let reader = self.pool.connection().await?;
         let taken = async || {
             let take = "insert into seen_signatures (device, nonce, created) select $1, $2, $3 \
-                        where $3 > (select since from remembers) on conflict do nothing";
+                        where $3 > (select since from nonce_epoch) on conflict do nothing";
             let created = signed(created);
             let rows = reader.write(take, &[&device, &nonce, &created]).await?;
             Ok::<_, StoreError>(rows == 1)
@@ -245,13 +245,13 @@ impl Replicas for Replica {
         }
         // A crash of the database may have emptied the tables: what is signed from now on they remember. Agents may be
         // ahead of it, so what was taken before may be of a time to come.
-        let begin = "insert into remembers values (1, extract(epoch from clock_timestamp())::bigint + $1) \
+        let begin = "insert into nonce_epoch values (1, extract(epoch from clock_timestamp())::bigint + $1) \
                      on conflict do nothing";
-        let ahead = signed(MOST_AHEAD);
+        let ahead = signed(MAX_AHEAD);
         if reader.write(begin, &[&ahead]).await? == 1 && taken().await? {
             return Ok(Ok(()));
         }
-        let since = reader.row("select since from remembers", &[]).await?;
+        let since = reader.row("select since from nonce_epoch", &[]).await?;
         let since: u64 = number(&since, "since")?;
         Ok(Err(match created > since {
             true => NotTaken::Replayed,
@@ -259,11 +259,11 @@ impl Replicas for Replica {
         }))
     }
 
-    async fn note_contact(&self, device: &str, until: Timestamp) -> Result<(), StoreError> {
+    async fn note_presence(&self, device: &str, until: Timestamp) -> Result<(), StoreError> {
         let reader = self.pool.connection().await?;
         reader
             .write(
-                "insert into contacts (device, until) values ($1, $2) \
+                "insert into presence (device, until) values ($1, $2) \
                  on conflict (device) do update set until = excluded.until",
                 &[&device, &signed(until)],
             )

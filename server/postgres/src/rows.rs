@@ -4,7 +4,7 @@ use crate::connection::failed;
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::VerifyingKey};
 use mdm_contract::{
     decisions::{Command, Device, PolicyOverride},
-    words::{Action, ManagementMode},
+    types::{Action, ManagementMode},
 };
 use mdm_server_core::store::{Delivery, Snapshot, StoreError};
 use serde::{Serialize, de::DeserializeOwned};
@@ -34,12 +34,12 @@ pub(super) const SNAPSHOTS: &str = "select d.id, d.name, d.public_key, d.signing
     d.management_mode, d.managed_profile, d.condition, d.policy, d.policy_override_command, \
     d.policy_override_since, d.enrolled_at, d.revoked_at, d.last_sync, d.version, \
     array(select name from device_groups where device = d.id order by name) as groups, \
-    (select until from contacts where device = d.id) as in_contact_until, \
+    (select until from presence where device = d.id) as online_until, \
     l.id as latest_id, l.action as latest_action, l.options as latest_options, l.status as latest_status, \
-    l.requested_at as latest_requested_at, l.settled_at as latest_settled_at, \
+    l.requested_at as latest_requested_at, l.completed_at as latest_completed_at, \
     l.expires_at as latest_expires_at, l.late_outcome as latest_late_outcome, \
     p.id as pending_id, p.action as pending_action, p.options as pending_options, \
-    p.status as pending_status, p.requested_at as pending_requested_at, p.settled_at as pending_settled_at, \
+    p.status as pending_status, p.requested_at as pending_requested_at, p.completed_at as pending_completed_at, \
     p.expires_at as pending_expires_at, p.late_outcome as pending_late_outcome \
     from devices d left join commands l on l.id = d.latest_command \
     left join lateral (select * from commands where device = d.id and is_pending order by id desc limit 1) p \
@@ -70,7 +70,7 @@ pub(super) fn snapshot(row: &Row) -> Result<Snapshot, StoreError> {
         enrolled_at: number(row, "enrolled_at")?,
         revoked_at: optional_number(row, "revoked_at")?,
         version: row.column("version")?,
-        in_contact_until: optional_number(row, "in_contact_until")?,
+        online_until: optional_number(row, "online_until")?,
         pending: command_if_any(row, "pending_")?,
         latest: command_if_any(row, "latest_")?,
     })
@@ -93,7 +93,7 @@ fn command_as(row: &Row, prefix: &str) -> Result<Command, StoreError> {
         options: json(row, &column("options"))?,
         status: json(row, &column("status"))?,
         requested_at: number(row, &column("requested_at"))?,
-        settled_at: optional_number(row, &column("settled_at"))?,
+        completed_at: optional_number(row, &column("completed_at"))?,
         expires_at: optional_number(row, &column("expires_at"))?,
         late_outcome: optional_json(row, &column("late_outcome"))?,
     })

@@ -1,10 +1,10 @@
 //! When devices are to be woken again, in PostgreSQL. Replicas share this work: what one claims, the others pass over.
 
-use super::{PostgresStore, connection::Ask as _, rows::signed};
+use super::{PostgresStore, connection::Executor as _, rows::signed};
 use crate::rows::Columns as _;
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
-use mdm_server_core::store::{FIRST_PAUSE, LONGEST_PAUSE, StoreError, WakeUps};
+use mdm_server_core::store::{FIRST_PAUSE, MAX_BACKOFF, StoreError, WakeUps};
 
 #[async_trait]
 impl WakeUps for PostgresStore {
@@ -28,7 +28,7 @@ impl WakeUps for PostgresStore {
                     &query,
                     &[
                         &signed(now),
-                        &signed(LONGEST_PAUSE),
+                        &signed(MAX_BACKOFF),
                         &signed(FIRST_PAUSE),
                         &(i64::from(most) - devices.len() as i64),
                     ],

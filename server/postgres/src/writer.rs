@@ -4,7 +4,7 @@
 
 use super::{
     audit,
-    connection::{Ask as _, Connection, Step, silent, values},
+    connection::{Connection, Executor as _, Step, silent, values},
     idempotency,
     lease::Fence,
     messages::TELL,
@@ -52,12 +52,12 @@ struct Job {
 /// Does its part of a transaction, if there is one, and says whom to tell what once it is durable.
 type Run = Box<dyn FnOnce(Result<Arc<Batch>, StoreError>) -> BoxFuture<'static, Done> + Send>;
 
-/// Told whether the commit succeeded.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// DeviceInfo whether the commit succeeded.
+type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 struct Done {
     ok: bool,
-    answer: Answer,
+    answer: Reply,
 }
 
 /// A transaction, as a job sees it.
@@ -274,7 +274,7 @@ async fn commit(
     batch: Arc<Batch>,
     replica: &Replica,
     jobs: impl Iterator<Item = Job>,
-    answers: &mut Vec<Answer>,
+    answers: &mut Vec<Reply>,
 ) -> Result<Connection, StoreError> {
     let mut next = "savepoint job";
     let mut changes = Changes::default();

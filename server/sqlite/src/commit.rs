@@ -6,16 +6,16 @@ use super::{
     rows::to_json,
 };
 use crate::error::Error;
-use mdm_agent_protocol::sync::Told;
+use mdm_agent_protocol::sync::DeviceInfo;
 use mdm_contract::{
     decisions::{Command, PolicyOverride, Status},
     time::Timestamp,
-    words::Outcome,
+    types::Outcome,
 };
 use mdm_server_core::{
     change::Change,
     store::{
-        Commit, FIRST_PAUSE, StatusWord, StoreError,
+        Commit, FIRST_PAUSE, StatusKind, StoreError,
         sql::{
             Dialect,
             events::{ACTIVE_WEBHOOK, write_events},
@@ -79,7 +79,9 @@ fn apply(connection: &Connection, commit: &Commit, change: &Change) -> Result<()
                 )?
                 .execute(params![command.id, device, sealed, at + FIRST_PAUSE])?;
         }
-        Change::Settle { command, outcome } => settle(connection, device, at, command, outcome)?,
+        Change::Complete { command, outcome } => {
+            complete(connection, device, at, command, outcome)?
+        }
         Change::KeepLateOutcome { command, outcome } => {
             connection
                 .prepare_cached("update commands set late_outcome = ? where id = ? and device = ?")?
@@ -125,7 +127,7 @@ fn apply(connection: &Connection, commit: &Commit, change: &Change) -> Result<()
                 .prepare_cached("update outbox set sealed = null where device = ?")?
                 .execute([device])?;
         }
-        Change::Tell(told) => tell(connection, device, at, told)?,
+        Change::SetDeviceInfo(device_info) => tell(connection, device, at, device_info)?,
     }
     Ok(())
 }
@@ -144,7 +146,7 @@ fn insert_command(
         .execute(params![
             command.id,
             device,
-            command.action.word(),
+            command.action.as_str(),
             to_json(&command.options)?,
             to_json(&command.status)?,
             command.requested_at,
@@ -170,14 +172,14 @@ fn insert_command(
         )?
         .execute(params![
             command.id,
-            StatusWord::from(&command.status).word(),
+            StatusKind::from(&command.status).as_str(),
             device
         ])?;
     Ok(())
 }
 
 /// An outcome is for ever: only a pending command takes one, whoever asks.
-fn settle(
+fn complete(
     connection: &Connection,
     device: &str,
     at: Timestamp,
@@ -187,7 +189,7 @@ fn settle(
     let status = Status::from(outcome.clone());
     let was_pending = connection
         .prepare_cached(
-            "update commands set status = ?, is_pending = false, settled_at = ? \
+            "update commands set status = ?, is_pending = false, completed_at = ? \
              where id = ? and device = ? and is_pending",
         )?
         .execute(params![to_json(&status)?, at, command, device])?
@@ -200,25 +202,30 @@ fn settle(
         .prepare_cached(
             "update devices set status = ? where id = ? and latest_command = ? and revoked_at is null",
         )?
-        .execute(params![StatusWord::from(&status).word(), device, command])?;
+        .execute(params![StatusKind::from(&status).as_str(), device, command])?;
     connection
         .prepare_cached("delete from outbox where command = ?")?
         .execute([command])?;
     Ok(())
 }
 
-fn tell(connection: &Connection, device: &str, at: Timestamp, told: &Told) -> Result<(), Error> {
+fn tell(
+    connection: &Connection,
+    device: &str,
+    at: Timestamp,
+    device_info: &DeviceInfo,
+) -> Result<(), Error> {
     connection
         .prepare_cached(
             "update devices set api_level = ?, agent_version = ?, management_mode = ?, \
              managed_profile = ?, condition = ?, last_sync = ? where id = ?",
         )?
         .execute(params![
-            told.api_level,
-            told.agent_version,
-            told.management_mode.word(),
-            told.managed_profile,
-            to_json(&told.condition)?,
+            device_info.api_level,
+            device_info.agent_version,
+            device_info.management_mode.as_str(),
+            device_info.managed_profile,
+            to_json(&device_info.condition)?,
             at,
             device,
         ])?;

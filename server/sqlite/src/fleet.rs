@@ -10,7 +10,7 @@ use super::{
 use crate::error::Error;
 use async_trait::async_trait;
 use mdm_server_core::{
-    access::Reach,
+    access::DeviceScope,
     store::{
         DeviceFilter, Fleet, FleetSummary, Group, Snapshot, StoreError,
         sql::{Conditions, Dialect, Engine as _, fleet},
@@ -23,18 +23,18 @@ use std::collections::BTreeSet;
 impl Fleet for SqliteStore {
     async fn devices(
         &self,
-        reach: &Reach,
+        scope: &DeviceScope,
         filter: &DeviceFilter,
         after: Option<&str>,
         most: u32,
     ) -> Result<Vec<Snapshot>, StoreError> {
-        let (reach, filter) = (reach.clone(), filter.clone());
+        let (scope, filter) = (scope.clone(), filter.clone());
         let after = after.unwrap_or_default().to_owned();
         self.read(move |connection| {
             let transaction = connection.unchecked_transaction()?;
             let query = format!("select {DEVICE_COLUMNS} from devices where id = ?");
             let mut query = transaction.prepare_cached(&query)?;
-            ids(&transaction, &reach, &filter, &after, most)?
+            ids(&transaction, &scope, &filter, &after, most)?
                 .into_iter()
                 .map(|id| {
                     let device = query.query_row([id], rows::device)?;
@@ -47,10 +47,10 @@ impl Fleet for SqliteStore {
 
     async fn summary(
         &self,
-        reach: &Reach,
+        scope: &DeviceScope,
         filter: &DeviceFilter,
     ) -> Result<FleetSummary, StoreError> {
-        if let Some(name) = filter.counted_by(reach) {
+        if let Some(name) = filter.counted_by(scope) {
             return fleet::counted(self, &name).await;
         }
         let mut fit = conditions(filter);
@@ -60,7 +60,7 @@ impl Fleet for SqliteStore {
             fit.and_with(members, group);
             index = LISTED;
         }
-        if let Some(reached) = &reach.0 {
+        if let Some(reached) = &scope.0 {
             let is_reached = "id in (select device from device_groups \
                               where name in (select value from json_each(?)))";
             fit.and_with(is_reached, list(reached));
@@ -74,21 +74,21 @@ impl Fleet for SqliteStore {
         fleet::summary(&self.query(&sql, fit.values()).await?)
     }
 
-    async fn groups(&self, reach: &Reach) -> Result<Vec<Group>, StoreError> {
-        fleet::groups(self, reach).await
+    async fn groups(&self, scope: &DeviceScope) -> Result<Vec<Group>, StoreError> {
+        fleet::groups(self, scope).await
     }
 }
 
 /// The ids of the first `most` devices after the id `after`.
 fn ids(
     connection: &Connection,
-    reach: &Reach,
+    scope: &DeviceScope,
     filter: &DeviceFilter,
     after: &str,
     most: u32,
 ) -> Result<Vec<String>, Error> {
     let mut fit = conditions(filter);
-    let groups: Vec<String> = match (&filter.group, &reach.0) {
+    let groups: Vec<String> = match (&filter.group, &scope.0) {
         (None, None) => {
             let index = index(filter);
             fit.and_with("id > ?", after);
@@ -102,7 +102,7 @@ fn ids(
         (None, Some(reached)) => list(reached),
         (Some(group), None) => vec![group.clone()],
         (Some(group), Some(reached)) => {
-            if !reach.includes_group(group) {
+            if !scope.includes_group(group) {
                 let is_reached = "exists (select 1 from device_groups as ours where ours.device = id \
                                   and ours.name in (select value from json_each(?)))";
                 fit.and_with(is_reached, list(reached));

@@ -3,7 +3,7 @@
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::VerifyingKey};
 use mdm_contract::{
     decisions::{Command, Device, PolicyOverride},
-    words::{Action, ManagementMode},
+    types::{Action, ManagementMode},
 };
 use mdm_server_core::store::{Delivery, Snapshot, sql::COMMAND_COLUMNS};
 use rusqlite::{Connection, OptionalExtension as _, Row, types::Type};
@@ -41,7 +41,7 @@ pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         enrolled_at: row.get("enrolled_at")?,
         revoked_at: row.get("revoked_at")?,
         version: row.get("version")?,
-        in_contact_until: None,
+        online_until: None,
         pending: None,
         latest: None,
     })
@@ -77,7 +77,7 @@ pub(super) fn command(row: &Row<'_>) -> rusqlite::Result<Command> {
         options: json(row, "options")?,
         status: json(row, "status")?,
         requested_at: row.get("requested_at")?,
-        settled_at: row.get("settled_at")?,
+        completed_at: row.get("completed_at")?,
         expires_at: row.get("expires_at")?,
         late_outcome: optional_json(row, "late_outcome")?,
     })

@@ -4,7 +4,7 @@ use super::SqliteStore;
 use crate::error::Error;
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
-use mdm_server_core::store::{FIRST_PAUSE, LONGEST_PAUSE, StoreError, WakeUps};
+use mdm_server_core::store::{FIRST_PAUSE, MAX_BACKOFF, StoreError, WakeUps};
 use rusqlite::{Connection, params};
 
 #[async_trait]
@@ -29,7 +29,7 @@ const DUE: &str = "select command from outbox where sealed is not null and wake_
 
 fn is_any_due(connection: &Connection, now: Timestamp) -> Result<bool, Error> {
     let mut query = connection.prepare_cached(DUE)?;
-    Ok(query.exists(params![now, LONGEST_PAUSE])?)
+    Ok(query.exists(params![now, MAX_BACKOFF])?)
 }
 
 fn claim(connection: &Connection, now: Timestamp, most: u32) -> Result<Vec<String>, Error> {
@@ -39,7 +39,7 @@ fn claim(connection: &Connection, now: Timestamp, most: u32) -> Result<Vec<Strin
          where command in ({DUE} limit ?4) returning device"
     );
     let mut query = connection.prepare_cached(&query)?;
-    let claim = params![now, LONGEST_PAUSE, FIRST_PAUSE, most];
+    let claim = params![now, MAX_BACKOFF, FIRST_PAUSE, most];
     let devices = query.query_map(claim, |row| row.get(0))?;
     Ok(devices.collect::<Result<_, _>>()?)
 }

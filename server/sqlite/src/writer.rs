@@ -19,15 +19,15 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// Does its part of a transaction, and says whom to tell what once it is durable.
 type Job = Box<dyn FnOnce(&mut Connection) -> Done + Send>;
 
-/// Told whether the commit succeeded.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// DeviceInfo whether the commit succeeded.
+type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 struct Done {
     ok: bool,
-    answer: Answer,
+    answer: Reply,
 }
 
-/// Told how the end of the writer's thread went.
+/// DeviceInfo how the end of the writer's thread went.
 type Closing = oneshot::Sender<Result<(), StoreError>>;
 
 /// What the writer's thread is sent.
@@ -183,7 +183,7 @@ fn close(connection: Connection) -> Result<(), Error> {
 fn commit(
     connection: &mut Connection,
     jobs: impl Iterator<Item = Job>,
-    answers: &mut Vec<Answer>,
+    answers: &mut Vec<Reply>,
 ) -> rusqlite::Result<()> {
     let committed = run_and_commit(connection, jobs, answers);
     if committed.is_err() {
@@ -195,7 +195,7 @@ fn commit(
 fn run_and_commit(
     connection: &mut Connection,
     jobs: impl Iterator<Item = Job>,
-    answers: &mut Vec<Answer>,
+    answers: &mut Vec<Reply>,
 ) -> rusqlite::Result<()> {
     run(connection, "begin immediate")?;
     for job in jobs {

@@ -28,8 +28,8 @@ impl Native {
             password_rule: self.known.password_rule,
             now: self.known.now,
         };
-        let measured = self.password.measure();
-        let measure = types::Measure {
+        let measured = self.password.metrics();
+        let metrics = types::PasswordMetrics {
             length: measured.length,
             digits: measured.digits,
             lower_case: measured.lower_case,
@@ -47,7 +47,7 @@ impl Native {
             replaces: None,
             valid_for: None,
         };
-        let sending = rules::reset(black_box(&situation), &measure, options, &terms);
+        let sending = rules::reset(black_box(&situation), &metrics, options, &terms);
         let id = uuid::Uuid::now_v7().to_string();
         (sending.expect("a command"), id)
     }

@@ -2,7 +2,7 @@
 
 use mdm_contract::{
     decisions::{Capabilities, Device, PasswordRule, Terms},
-    words::{CommandId, Condition, ManagementMode, ResetOptions, TokenState},
+    types::{CommandId, Condition, ManagementMode, ResetOptions, TokenState},
 };
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{CallContext, CallOutcome, Limits, Plugin, Runtime, password::Password};

@@ -2,7 +2,7 @@
 //! from an earlier start.
 
 use crate::turns;
-use mdm_tests::lab;
+use mdm_tests::test_environment;
 use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
@@ -46,7 +46,7 @@ impl Drop for Running {
 }
 
 fn serve(folder: &TempDir, port: u16) -> Child {
-    Command::new(lab::program("mdm-server").expect("mdm-server is built"))
+    Command::new(test_environment::program("mdm-server").expect("mdm-server is built"))
         .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
         .arg(folder.path().join("data"))
         .stdout(Stdio::null())

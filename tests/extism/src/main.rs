@@ -42,7 +42,7 @@ fn main() {
     };
     let [fresh, reused] = turns::medians([&mut fresh, &mut reused]);
 
-    println!("\n| measure | against | goal | measured |\n| --- | --- | --- | --- |");
+    println!("\n| metrics | against | goal | measured |\n| --- | --- | --- | --- |");
     println!(
         "| reset, fresh instance per call: {fresh:.1} µs | Extism 1.30 on a reused instance, JSON: {reused:.1} µs | ≤ 0.6× | {:.2}× |",
         fresh / reused
@@ -56,7 +56,7 @@ fn per_call(time: Duration) -> f64 {
 
 /// A reset by Extism's plugin: the command, and its id.
 fn reset(plugin: &mut extism::Plugin, password: &Password, now: u64) -> (Decision, String) {
-    let measured = password.measure();
+    let measured = password.metrics();
     let asked = Asked {
         device: facts::Device {
             id: "0198c1de-0000-7000-8000-000000000001".into(),
@@ -81,7 +81,7 @@ fn reset(plugin: &mut extism::Plugin, password: &Password, now: u64) -> (Decisio
             maximum_length: 4,
         },
         now,
-        password: facts::Measure {
+        password: facts::PasswordMetrics {
             length: measured.length,
             digits: measured.digits,
             lower_case: measured.lower_case,

@@ -15,7 +15,7 @@ class Secret {
     this.#password = password;
   }
 
-  measure() {
+  metrics() {
     const characters = [...this.#password];
     const count = (pattern) => characters.filter((it) => pattern.test(it)).length;
     return {
@@ -59,11 +59,11 @@ export function hostFor(situation) {
       getPending: () => pending,
       getLatest: () => fromJson(situation.latest),
       getPasswordRule: () => fromJson(situation.password_rule),
-      settle(command, outcome) {
+      complete(command, outcome) {
         if (command === pending?.id) {
           pending = undefined;
         }
-        note("settle", { command, outcome });
+        note("complete", { command, outcome });
       },
       keepLateOutcome: (command, outcome) => note("keep-late-outcome", { command, outcome }),
       setPolicyOverride: (command) => note("set-policy-override", { command }),

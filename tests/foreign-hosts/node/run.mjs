@@ -51,9 +51,9 @@ async function run(instance, { situation, call }) {
       return result(effects, () => password.reset(secret, options, terms));
     case "remove":
       return result(effects, () => password.remove(terms));
-    case "outlook": {
+    case "preview": {
       const given = parameters.action === "reset" ? secret : undefined;
-      return { returns: toJson(password.outlook(parameters.action, given, options, terms)), effects };
+      return { returns: toJson(password.preview(parameters.action, given, options, terms)), effects };
     }
     case "status":
       return { returns: toJson(password.status()), effects };

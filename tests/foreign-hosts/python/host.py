@@ -106,7 +106,7 @@ class Host:
                 return {"now": lambda: given["now"]}
             case "secrets":
                 return {
-                    "[method]secret.measure": lambda _: measure(given["password"]),
+                    "[method]secret.metrics": lambda _: measure(given["password"]),
                     "[method]secret.guessability": lambda _: zxcvbn(given["password"])["score"],
                 }
             case "device-store":
@@ -115,7 +115,7 @@ class Host:
                     "get-pending": lambda: self.pending,
                     "get-latest": lambda: given["latest"],
                     "get-password-rule": lambda: given["password_rule"],
-                    "settle": self.settle,
+                    "complete": self.complete,
                     "keep-late-outcome": lambda command, outcome: self.note(
                         "keep-late-outcome", command=command, outcome=outcome
                     ),
@@ -133,10 +133,10 @@ class Host:
     def note(self, name: str, **parameters: Any) -> None:
         self.effects.append({name: parameters})
 
-    def settle(self, command: str, outcome: Any) -> None:
+    def complete(self, command: str, outcome: Any) -> None:
         if self.pending and self.pending["id"] == command:
             self.pending = None
-        self.note("settle", command=command, outcome=outcome)
+        self.note("complete", command=command, outcome=outcome)
 
     def send(self, command: dict[str, Any], secret: Optional[ResourceAny]) -> str:
         if (command["action"] == "reset") != isinstance(secret, ResourceAny):

@@ -30,7 +30,7 @@ def run(plugin: Plugin, case: dict[str, Any]) -> tuple[Any, list[Any]]:
             arguments = [SecretArgument, options, terms]
         case "remove":
             arguments = [terms]
-        case "outlook":
+        case "preview":
             action = parameters["action"]
             has_secret = action == "reset" and situation["password"] is not None
             arguments = [action, SecretArgument if has_secret else None, options, terms]

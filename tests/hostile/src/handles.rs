@@ -15,7 +15,7 @@ pub(crate) fn keep(secret: &Secret) -> String {
         0 => "nothing was kept".into(),
         kept => {
             let stolen = stolen(kept);
-            let length = stolen.measure().length;
+            let length = stolen.metrics().length;
             forget(stolen);
             format!("a secret of {length} was kept")
         }

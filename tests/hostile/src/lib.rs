@@ -15,7 +15,7 @@ use bindings::{
         secrets::Secret,
         transport,
         types::{
-            Action, Command, CommandId, DeviceOutlook, DeviceStatus, Failure, NewCommand, Outcome,
+            Action, Command, CommandId, DevicePreview, DeviceStatus, Failure, NewCommand, Outcome,
             PasswordFault, PolicyOverride, PolicyState, Refusal, ReportEffect, ResetOptions, Terms,
             Verdict, Wait,
         },
@@ -59,10 +59,10 @@ impl Guest for Hostile {
             }
             3 => panic!("as asked"),
             4 => deeper(calls),
-            5 => device_store::settle("somebody-elses-command", &Outcome::Success),
+            5 => device_store::complete("somebody-elses-command", &Outcome::Success),
             6 => {
-                device_store::settle(&sent, &Outcome::Success);
-                device_store::settle(&sent, &Outcome::Success);
+                device_store::complete(&sent, &Outcome::Success);
+                device_store::complete(&sent, &Outcome::Success);
             }
             7 => {
                 send(None);
@@ -86,7 +86,7 @@ impl Guest for Hostile {
             }
             14 => {
                 let outcome = Outcome::Failed(Failure::Other("x".repeat(10 << 20)));
-                device_store::settle(&sent, &outcome);
+                device_store::complete(&sent, &outcome);
             }
             15 => {
                 let faults = vec![PasswordFault::Guessable; 2_000_000];
@@ -98,7 +98,7 @@ impl Guest for Hostile {
             17 => return Ok("a-command-that-was-never-sent".into()),
             18 => {
                 let outcome = Outcome::Failed(Failure::Other("x".repeat(1025)));
-                device_store::settle(&sent, &outcome);
+                device_store::complete(&sent, &outcome);
             }
             19 => {
                 send_until(Some(secret), Some(1));
@@ -111,7 +111,7 @@ impl Guest for Hostile {
             25 => loop {
                 black_box((device_store::get_device(), clock::now()));
             },
-            26 => device_store::settle(&"x".repeat(100_000), &Outcome::Success),
+            26 => device_store::complete(&"x".repeat(100_000), &Outcome::Success),
             // Leaves what is pending as it is.
             27 => return Ok(sent),
             28 => {
@@ -119,8 +119,8 @@ impl Guest for Hostile {
             }
             29 => {
                 let replaced = pending();
-                device_store::settle(&replaced, &Outcome::Success);
-                device_store::settle(&replaced, &Outcome::Success);
+                device_store::complete(&replaced, &Outcome::Success);
+                device_store::complete(&replaced, &Outcome::Success);
             }
             30 => device_store::keep_late_outcome(&pending(), &Outcome::Success),
             31 => device_store::keep_late_outcome("somebody-elses-command", &Outcome::Success),
@@ -143,13 +143,13 @@ impl Guest for Hostile {
         Err(Refusal::NothingToRemove)
     }
 
-    fn outlook(_: Action, _: Option<&Secret>, _: ResetOptions, _: Terms) -> DeviceOutlook {
+    fn preview(_: Action, _: Option<&Secret>, _: ResetOptions, _: Terms) -> DevicePreview {
         changes_in_a_question();
         let verdict = match is_in_group(FAR_TIMES) {
-            true => Verdict::WillWait(Wait::DeviceAway(FAR)),
+            true => Verdict::WillWait(Wait::DeviceOffline(FAR)),
             false => Verdict::WillSucceed,
         };
-        DeviceOutlook {
+        DevicePreview {
             verdict,
             remedy: None,
             notes: vec![],
@@ -178,7 +178,7 @@ impl Guest for Hostile {
 
     fn cancel(command: Command) -> Result<(), Refusal> {
         if is_in_group("sends-in-cancel") {
-            device_store::settle(&command.id, &Outcome::Failed(Failure::Cancelled));
+            device_store::complete(&command.id, &Outcome::Failed(Failure::Cancelled));
             send_command(Action::Remove, None, None);
             return Ok(());
         }
@@ -220,8 +220,8 @@ fn spy(secret: &Secret) -> String {
         }
     };
     look("transport.send");
-    secret.measure();
-    look("secret.measure");
+    secret.metrics();
+    look("secret.metrics");
     secret.guessability();
     look("secret.guessability");
     transport::get_capabilities();
@@ -236,10 +236,10 @@ fn spy(secret: &Secret) -> String {
     format!("found after {found:?}")
 }
 
-/// Settles what is pending, though nobody has asked for a change.
+/// Completes what is pending, though nobody has asked for a change.
 fn changes_in_a_question() {
     if is_in_group("changes-in-questions") {
-        device_store::settle(&pending(), &Outcome::Success);
+        device_store::complete(&pending(), &Outcome::Success);
     }
 }
 
@@ -254,7 +254,7 @@ fn supersede_pending(sent: &str) {
     let pending = pending();
     if pending != sent {
         let superseded = Outcome::Failed(Failure::Superseded(sent.to_owned()));
-        device_store::settle(&pending, &superseded);
+        device_store::complete(&pending, &superseded);
     }
 }
 

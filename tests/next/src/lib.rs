@@ -1,4 +1,4 @@
-//! The reference plugin, built against a trial version 1.1 of the contract, which adds an interface.
+//! The reference plugin, built against a draft version 1.1 of the contract, which adds an interface.
 
 // Natively nothing calls a component.
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]

@@ -1,12 +1,13 @@
 //! The demo: a host, three agents, and the story of a reset. Ends with status 0 only if everything came
 //! out as told.
 
-use mdm_tests::{lab::Lab, story};
+use mdm_tests::{story, test_environment::TestEnvironment};
 use std::{io::stdout, process::ExitCode};
 
 fn main() -> ExitCode {
     println!("A host, three agents, and the story of a reset\n");
-    let told = Lab::start().and_then(|lab| story::tell(lab, &mut stdout(), &mut |_| Ok(())));
+    let told =
+        TestEnvironment::start().and_then(|env| story::tell(env, &mut stdout(), &mut |_| Ok(())));
     match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,10 +1,9 @@
-//! The load lab: fleets of several sizes, one after the other, each on a host of its own. Ends with status 0 only if
+//! The load env: fleets of several sizes, one after the other, each on a host of its own. Ends with status 0 only if
 //! every accepted command has its outcome, or waits for it. `cargo xtask load` runs it.
 
 use anyhow::ensure;
 use clap::{Parser, ValueEnum};
 use mdm_tests::{
-    lab::program,
     load::{
         database::Database,
         document::{self, Run},
@@ -12,6 +11,7 @@ use mdm_tests::{
         mix::{self, Mix},
     },
     postgres::Postgres,
+    test_environment::program,
 };
 use std::{path::PathBuf, process::Command, time::Duration};
 
@@ -76,21 +76,21 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn run(store: Store, devices: usize, mix: Mix) -> anyhow::Result<Run> {
-    let (lab, database, named) = match store {
+    let (env, database, named) = match store {
         Store::Sqlite => {
-            let lab = mix::lab(&[])?;
-            let file = lab.folder().join("data/mdm.db");
-            (lab, Database::Sqlite(file), Vec::new())
+            let env = mix::env(&[])?;
+            let file = env.folder().join("data/mdm.db");
+            (env, Database::Sqlite(file), Vec::new())
         }
         Store::Postgres => {
             let server = Postgres::start()?;
             let named = vec!["--store".to_owned(), server.database("load")?];
-            let lab = mix::lab(&[&named[0], &named[1]])?;
-            (lab, Database::Postgres(server, "load"), named)
+            let env = mix::env(&[&named[0], &named[1]])?;
+            (env, Database::Postgres(server, "load"), named)
         }
     };
     let began = std::time::Instant::now();
-    let mut fleet = Fleet::new(lab, database, devices).await?;
+    let mut fleet = Fleet::new(env, database, devices).await?;
     println!(
         "{devices} devices, made in {:.1} s",
         began.elapsed().as_secs_f64()
@@ -104,13 +104,13 @@ async fn run(store: Store, devices: usize, mix: Mix) -> anyhow::Result<Run> {
         measured.outcomes.count(),
         measured.syncs.count()
     );
-    fleet.lab.kill_host()?;
+    fleet.env.kill_host()?;
     mix::check(&fleet, &measured.accepted)?;
     let verified = Command::new(program("mdm-server")?)
         .args(["audit", "verify"])
         .args(named)
         .arg("--data")
-        .arg(fleet.lab.folder().join("data"))
+        .arg(fleet.env.folder().join("data"))
         .status()?;
     ensure!(verified.success(), "the audit trail is broken");
     ensure!(measured.resets.count() > 0, "nothing was reset");

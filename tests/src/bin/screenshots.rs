@@ -34,12 +34,12 @@ fn main() -> ExitCode {
 fn take(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
     let scene = Scene::set()?;
-    let browser = Browser::start(&scene.lab)?;
-    browser.sign_in(&scene.lab)?;
-    for (name, reach) in PAGES {
+    let browser = Browser::start(&scene.env)?;
+    browser.sign_in(&scene.env)?;
+    for (name, scope) in PAGES {
         for (look, width, scheme) in LOOKS {
             browser.look(width, scheme)?;
-            reach(&browser, &scene)?;
+            scope(&browser, &scene)?;
             let path = folder.join(format!("{name}{look}.png"));
             fs::write(&path, browser.picture()?)?;
             println!("{}", path.display());

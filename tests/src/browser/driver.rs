@@ -1,6 +1,6 @@
 //! The process that starts the browser and tells it what to do.
 
-use crate::lab::PATIENCE;
+use crate::test_environment::TIMEOUT;
 use anyhow::{Context as _, ensure};
 use fantoccini::wd::WebDriverCompatibleCommand;
 use reqwest::{Method, Url};
@@ -72,10 +72,10 @@ impl Driver {
     /// Asks it to end its browser and then itself: killed, it would leave the browser behind.
     fn end(&mut self) -> anyhow::Result<()> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         stream.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")?;
         let _ = stream.read(&mut [0; 512])?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.process.try_wait()?.is_none() {
             ensure!(Instant::now() < deadline, "chromedriver does not end");
             thread::sleep(Duration::from_millis(10));

@@ -2,7 +2,7 @@
 
 mod driver;
 
-use crate::lab::{ADMIN, Lab, wait_until};
+use crate::test_environment::{ADMIN, TestEnvironment, wait_until};
 use anyhow::{Context as _, bail};
 use driver::{Driver, ForDeveloper};
 use fantoccini::{
@@ -42,19 +42,19 @@ pub enum Scheme {
 
 impl Browser {
     /// Starts a browser for the pages of this host.
-    pub fn start(lab: &Lab) -> anyhow::Result<Self> {
-        Self::with(lab, json!({}))
+    pub fn start(env: &TestEnvironment) -> anyhow::Result<Self> {
+        Self::with(env, json!({}))
     }
 
     /// Starts one that runs no script of a page.
-    pub fn without_script(lab: &Lab) -> anyhow::Result<Self> {
+    pub fn without_script(env: &TestEnvironment) -> anyhow::Result<Self> {
         Self::with(
-            lab,
+            env,
             json!({ "profile.managed_default_content_settings.javascript": 2 }),
         )
     }
 
-    fn with(lab: &Lab, preferences: Value) -> anyhow::Result<Self> {
+    fn with(env: &TestEnvironment, preferences: Value) -> anyhow::Result<Self> {
         let driver = Driver::start()?;
         let profile = TempDir::new()?;
         let capabilities = driver::capabilities(profile.path(), preferences);
@@ -69,7 +69,7 @@ impl Browser {
         let browser = Self {
             runtime,
             client,
-            host: lab.url(),
+            host: env.url(),
             _driver: driver,
             _profile: profile,
         };
@@ -78,8 +78,8 @@ impl Browser {
     }
 
     /// Signs in as the first admin, whose password is chosen at the first time.
-    pub fn sign_in(&self, lab: &Lab) -> anyhow::Result<()> {
-        let users = lab.ask(&["user", "list"], "")?;
+    pub fn sign_in(&self, env: &TestEnvironment) -> anyhow::Result<()> {
+        let users = env.ask(&["user", "list"], "")?;
         let mut users = users.as_array().into_iter().flatten();
         if users.any(|user| user["name"] == ADMIN && user["can_sign_in"] == true) {
             self.open("/sign-in")?;
@@ -87,7 +87,7 @@ impl Browser {
             self.fill("Password", PASSWORD)?;
             self.click("Sign in")?;
         } else {
-            self.open(&lab.first_invitation()?)?;
+            self.open(&env.first_invitation()?)?;
             self.fill("Password", PASSWORD)?;
             self.fill("Once more", PASSWORD)?;
             self.click("Choose this password")?;

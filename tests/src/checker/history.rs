@@ -3,7 +3,7 @@
 
 use mdm_contract::{
     decisions::{PolicyState, Status},
-    words::{Action, CommandId, Outcome},
+    types::{Action, CommandId, Outcome},
 };
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub struct Request {
     /// Of which device.
     pub device: String,
     /// What for.
-    pub wish: Wish,
+    pub operation: Operation,
     /// What it was answered.
     pub answer: Answer,
     /// What later repeats of its idempotency key were answered.
@@ -37,7 +37,7 @@ pub struct Request {
 
 /// What a client wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Operation {
     /// A new password, in place of this pending command.
     Reset {
         /// The password, which no other request for the device has.
@@ -136,7 +136,7 @@ impl History {
     pub fn request_of(&self, command: &str) -> Option<(usize, &Request)> {
         let accepted =
             |request: &Request| matches!(&request.answer, Answer::Accepted(id) if id == command);
-        let is_wanted = |request: &Request| !matches!(request.wish, Wish::Cancel(_));
+        let is_wanted = |request: &Request| !matches!(request.operation, Operation::Cancel(_));
         let answered = self
             .requests
             .iter()
@@ -156,18 +156,18 @@ impl History {
 impl Request {
     /// What its command does; none: it makes none.
     pub fn action(&self) -> Option<Action> {
-        match self.wish {
-            Wish::Reset { .. } => Some(Action::Reset),
-            Wish::Remove { .. } => Some(Action::Remove),
-            Wish::Cancel(_) => None,
+        match self.operation {
+            Operation::Reset { .. } => Some(Action::Reset),
+            Operation::Remove { .. } => Some(Action::Remove),
+            Operation::Cancel(_) => None,
         }
     }
 
     /// The command that it ends.
     pub fn ends(&self) -> Option<&CommandId> {
-        match &self.wish {
-            Wish::Reset { replaces, .. } | Wish::Remove { replaces } => replaces.as_ref(),
-            Wish::Cancel(command) => Some(command),
+        match &self.operation {
+            Operation::Reset { replaces, .. } | Operation::Remove { replaces } => replaces.as_ref(),
+            Operation::Cancel(command) => Some(command),
         }
     }
 }

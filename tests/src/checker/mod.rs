@@ -6,11 +6,11 @@ mod history;
 #[cfg(test)]
 mod tests;
 
-pub use history::{Answer, AtTheEnd, Audit, History, Line, LockScreen, Request, Seen, Wish};
+pub use history::{Answer, AtTheEnd, Audit, History, Line, LockScreen, Operation, Request, Seen};
 
 use mdm_contract::{
     decisions::{PolicyState, Status},
-    words::{Action, CommandId, Failure},
+    types::{Action, CommandId, Failure},
 };
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -148,8 +148,8 @@ fn requests(history: &History, found: &mut Vec<Violation>) {
         else {
             continue;
         };
-        let expected = match request.wish {
-            Wish::Cancel(_) => Status::Failed(Failure::Cancelled),
+        let expected = match request.operation {
+            Operation::Cancel(_) => Status::Failed(Failure::Cancelled),
             _ => Status::Failed(Failure::Superseded(made.clone())),
         };
         if ended.status() != Some(&expected) {
@@ -260,13 +260,13 @@ fn applications(history: &History, id: &str, device: &AtTheEnd, found: &mut Vec<
 /// The lock screen, the policy and what the host says of it are as the last command that was applied has left them.
 fn beliefs(history: &History, id: &str, device: &AtTheEnd, found: &mut Vec<Violation>) {
     let last = device.applied.last();
-    let wish = last
+    let operation = last
         .and_then(|last| history.request_of(last))
-        .map(|(_, request)| &request.wish);
+        .map(|(_, request)| &request.operation);
     let name = || last.map_or("none".to_owned(), Clone::clone);
     let action = last.and_then(|last| Some(history.commands.get(last)?.action));
-    let expected = match (wish, action) {
-        (Some(Wish::Reset { password, .. }), _) => LockScreen::Password(password.clone()),
+    let expected = match (operation, action) {
+        (Some(Operation::Reset { password, .. }), _) => LockScreen::Password(password.clone()),
         (None, Some(Action::Reset)) => LockScreen::Unknown,
         _ => LockScreen::Open,
     };

@@ -1,21 +1,21 @@
 //! The checker on a history that may happen, and on copies of it that were each broken in one way.
 
 use super::{Violation::*, *};
-use mdm_contract::{decisions::PolicyOverride, words::Outcome};
+use mdm_contract::{decisions::PolicyOverride, types::Outcome};
 
 const CANCELLED: Status = Status::Failed(Failure::Cancelled);
 
-fn reset(password: &str, replaces: Option<&str>) -> Wish {
-    Wish::Reset {
+fn reset(password: &str, replaces: Option<&str>) -> Operation {
+    Operation::Reset {
         password: password.into(),
         replaces: replaces.map(str::to_owned),
     }
 }
 
-fn request(device: &str, wish: Wish, answer: Answer) -> Request {
+fn request(device: &str, operation: Operation, answer: Answer) -> Request {
     Request {
         device: device.into(),
-        wish,
+        operation,
         answer,
         repeats: Vec::new(),
     }
@@ -101,9 +101,9 @@ fn good() -> History {
             ),
             request("phone", reset("0003", Some("c2")), accepted("c3")),
             request("phone", reset("0004", None), accepted("c4")),
-            request("phone", Wish::Cancel("c4".into()), accepted("c4")),
+            request("phone", Operation::Cancel("c4".into()), accepted("c4")),
             request("tablet", reset("0006", None), accepted("d1")),
-            request("tablet", Wish::Remove { replaces: None }, Answer::Lost),
+            request("tablet", Operation::Remove { replaces: None }, Answer::Lost),
             request("tablet", reset("0008", None), Answer::Lost),
         ],
         commands: commands

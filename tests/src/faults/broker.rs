@@ -4,11 +4,11 @@ use super::{
     fault::Fault,
     stage::{Setting, Stage},
 };
-use crate::{broker::Broker, counted::Counted, lab::Lab};
+use crate::{broker::Broker, counted::Counted, test_environment::TestEnvironment};
 use anyhow::ensure;
 
 /// In seconds.
-const SYNC_EVERY: &str = "10";
+const SYNC_INTERVAL: &str = "10";
 
 /// The broker is killed, sometimes together with the host, and starts again.
 pub(super) struct Killed {
@@ -23,9 +23,9 @@ impl Killed {
     pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
         let broker = Broker::start()?;
         // What a broker that was killed has not carried, an agent hears when it syncs by itself.
-        let args = ["--wake-up", &broker.url(), "--sync-every", SYNC_EVERY];
-        let lab = Lab::with(&args, "info")?;
-        let stage = Stage::on(lab, seed, &Setting::default())?;
+        let args = ["--wake-up", &broker.url(), "--sync-every", SYNC_INTERVAL];
+        let env = TestEnvironment::with(&args, "info")?;
+        let stage = Stage::on(env, seed, &Setting::default())?;
         let fault = Self {
             broker,
             sent_before: sent(&stage)?,
@@ -41,8 +41,8 @@ impl Fault for Killed {
         self.broker.kill()?;
         stage.pass(0..=500);
         if stage.random.u8(0..3) == 0 {
-            stage.lab.kill_host()?;
-            stage.lab.start_host()?;
+            stage.env.kill_host()?;
+            stage.env.start_host()?;
             // It counts anew.
             self.sent_before = 0;
         }
@@ -61,5 +61,5 @@ impl Fault for Killed {
 /// How often this host has told agents to sync.
 fn sent(stage: &Stage) -> anyhow::Result<u64> {
     let sent = "mdm_wake_up_attempts_total{result=\"sent\"}";
-    Ok(Counted::read(&stage.lab)?.of(sent))
+    Ok(Counted::read(&stage.env)?.of(sent))
 }

@@ -1,12 +1,12 @@
 //! The host as a client reaches it.
 
-use crate::lab::http_client;
+use crate::test_environment::http_client;
 use reqwest::StatusCode;
 use serde_json::Value;
 use std::time::Duration;
 
 /// The longest that a client waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(6);
+const TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The host as a client reaches it.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl Caller {
 
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let request = self.http.get(format!("{}{path}", self.url));
-        let response = request.bearer_auth(&self.token).timeout(PATIENCE).send();
+        let response = request.bearer_auth(&self.token).timeout(TIMEOUT).send();
         Ok(response.await?.error_for_status()?.json().await?)
     }
 
@@ -42,10 +42,7 @@ impl Caller {
         key: Option<&str>,
     ) -> Option<(StatusCode, Value)> {
         let request = self.http.post(format!("{}{path}", self.url));
-        let mut request = request
-            .bearer_auth(&self.token)
-            .timeout(PATIENCE)
-            .json(body);
+        let mut request = request.bearer_auth(&self.token).timeout(TIMEOUT).json(body);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }

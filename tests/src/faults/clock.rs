@@ -4,7 +4,7 @@ use super::{
     fault::Fault,
     stage::{Setting, Stage},
 };
-use crate::{lab::Lab, preload};
+use crate::{preload, test_environment::TestEnvironment};
 use anyhow::Context as _;
 use std::{
     fs,
@@ -12,7 +12,7 @@ use std::{
 };
 
 /// How far a clock is off at most, in seconds.
-const MOST_OFF: i64 = 400 * 24 * 3600;
+const MAX_OFF: i64 = 400 * 24 * 3600;
 
 /// The files that say how far the clocks are off: the host's, and that of all agents.
 pub(super) struct Clocks {
@@ -22,26 +22,26 @@ pub(super) struct Clocks {
 
 impl Clocks {
     pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
-        let mut lab = Lab::start()?;
-        let library = preload::compile("clocks", lab.folder())?;
+        let mut env = TestEnvironment::start()?;
+        let library = preload::compile("clocks", env.folder())?;
         let library = library.to_str().context("no UTF-8")?;
         let clocks = Self {
-            host: lab.folder().join("host.clock"),
-            agents: lab.folder().join("agents.clock"),
+            host: env.folder().join("host.clock"),
+            agents: env.folder().join("agents.clock"),
         };
         set(&clocks.host, 0)?;
         set(&clocks.agents, 0)?;
-        lab.kill_host()?;
+        env.kill_host()?;
         for (name, value) in variables(library, &clocks.host)? {
-            lab.set_for_host(&name, &value);
+            env.set_for_host(&name, &value);
         }
-        lab.start_host()?;
+        env.start_host()?;
         let setting = Setting {
             agent_variables: variables(library, &clocks.agents)?,
             is_clock_unsteady: true,
             ..Setting::default()
         };
-        let stage = Stage::on(lab, seed, &setting)?;
+        let stage = Stage::on(env, seed, &setting)?;
         Ok((stage, Box::new(clocks)))
     }
 }
@@ -53,15 +53,15 @@ impl Fault for Clocks {
                 // Within the time for which a signature is fresh, out of it, and far away.
                 0 => stage.random.i64(-60..=60),
                 1 => stage.random.i64(-7200..=7200),
-                _ => stage.random.i64(-MOST_OFF..=MOST_OFF),
+                _ => stage.random.i64(-MAX_OFF..=MAX_OFF),
             };
             match stage.random.bool() {
                 true => set(&self.host, off)?,
                 false => set(&self.agents, off)?,
             }
             if stage.random.u8(0..4) == 0 {
-                stage.lab.kill_host()?;
-                stage.lab.start_host()?;
+                stage.env.kill_host()?;
+                stage.env.start_host()?;
             }
             stage.pass(50..=400);
         }

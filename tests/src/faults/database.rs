@@ -44,14 +44,14 @@ impl Fault for Replica {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         let is_first = stage.random.bool();
         let killed = if is_first {
-            &mut stage.lab
+            &mut stage.env
         } else {
             &mut self.0.second
         };
         killed.kill_host()?;
         stage.pass(0..=500);
         let killed = if is_first {
-            &mut stage.lab
+            &mut stage.env
         } else {
             &mut self.0.second
         };

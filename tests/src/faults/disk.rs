@@ -5,7 +5,7 @@ use super::{
     fault::Fault,
     stage::{Setting, Stage},
 };
-use crate::lab::{Lab, text};
+use crate::test_environment::{TestEnvironment, text};
 use anyhow::{Context as _, ensure};
 use std::{
     env, fs,
@@ -30,17 +30,17 @@ pub(super) struct FullDisk {
 
 impl FullDisk {
     pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
-        let mut lab = Lab::start()?;
-        lab.kill_host()?;
-        let (data, kept) = (lab.folder().join("data"), lab.folder().join("kept"));
+        let mut env = TestEnvironment::start()?;
+        env.kill_host()?;
+        let (data, kept) = (env.folder().join("data"), env.folder().join("kept"));
         fs::rename(&data, &kept)?;
         fs::create_dir(&data)?;
         run(Command::new("mount")
             .args(["-t", "tmpfs", "-o", ROOM, "tmpfs"])
             .arg(&data))?;
         run(Command::new("cp").arg("-a").arg(kept.join(".")).arg(&data))?;
-        lab.start_host()?;
-        let stage = Stage::on(lab, seed, &Setting::default())?;
+        env.start_host()?;
+        let stage = Stage::on(env, seed, &Setting::default())?;
         let filler = data.join("filler");
         let was_told = false;
         Ok((stage, Box::new(Self { filler, was_told })))

@@ -1,7 +1,7 @@
 //! Processes that freeze (SIGSTOP) under load and continue later: one of two replicas, or PostgreSQL.
 
 use super::{fault::Fault, fleet::Fleet, stage::Stage};
-use crate::lab::{Device, Lab, Make, http_client};
+use crate::test_environment::{Device, Make, TestEnvironment, http_client};
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use std::{
@@ -43,7 +43,7 @@ impl Replica {
 impl Leader {
     pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
         let (stage, fleet) = Fleet::set_up(seed)?;
-        let drawer = stage.lab.enroll(Make {
+        let drawer = stage.env.enroll(Make {
             name: "drawer",
             ..Make::default()
         })?;
@@ -62,10 +62,10 @@ impl Fault for Replica {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         let time = Duration::from_millis(stage.random.u64(500..=8_000));
         let is_first = stage.random.bool();
-        let frozen = [&self.0.second, &stage.lab][usize::from(is_first)].host_process()?;
+        let frozen = [&self.0.second, &stage.env][usize::from(is_first)].host_process()?;
         let _frozen = Frozen::one(frozen)?;
         end_load_soon(stage)?;
-        let other = [&stage.lab, &self.0.second][usize::from(is_first)];
+        let other = [&stage.env, &self.0.second][usize::from(is_first)];
         let begun = Instant::now();
         while begun.elapsed() < time {
             post(
@@ -85,10 +85,10 @@ impl Fault for Leader {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         // Whoever of the two leads: the other one must expire the command.
         let is_first = stage.random.bool();
-        let frozen = [&self.fleet.second, &stage.lab][usize::from(is_first)].host_process()?;
+        let frozen = [&self.fleet.second, &stage.env][usize::from(is_first)].host_process()?;
         let _frozen = Frozen::one(frozen)?;
         end_load_soon(stage)?;
-        let other = [&stage.lab, &self.fleet.second][usize::from(is_first)];
+        let other = [&stage.env, &self.fleet.second][usize::from(is_first)];
         let device = &self.drawer.id;
         let path = format!("/devices/{device}/password/reset");
         let body = json!({"password": "4271", "terms": {"valid_for": 1}});
@@ -118,10 +118,10 @@ impl Fault for Database {
         let frozen = Frozen::with_children(self.0.postgres.process()?)?;
         let begun = Instant::now();
         let mut requests = Vec::new();
-        for lab in [&stage.lab, &self.0.second] {
+        for env in [&stage.env, &self.0.second] {
             for path in ["/ready", "/metrics", "/api/v1/devices"] {
-                let request = http_client().get(format!("{}{path}", lab.url()));
-                requests.push((path, request.bearer_auth(lab.token()?)));
+                let request = http_client().get(format!("{}{path}", env.url()));
+                requests.push((path, request.bearer_auth(env.token()?)));
             }
         }
         stage.runtime.block_on(async {
@@ -155,28 +155,28 @@ fn end_load_soon(stage: &mut Stage) -> anyhow::Result<()> {
 /// Asks a host for a change, which it must accept within the limit.
 fn post(
     stage: &Stage,
-    lab: &Lab,
+    env: &TestEnvironment,
     path: &str,
     body: &Value,
     limit: Duration,
 ) -> anyhow::Result<Value> {
-    let request = http_client().post(format!("{}/api/v1{path}", lab.url()));
-    answer(stage, lab, request.json(body), limit).with_context(|| format!("POST {path}"))
+    let request = http_client().post(format!("{}/api/v1{path}", env.url()));
+    answer(stage, env, request.json(body), limit).with_context(|| format!("POST {path}"))
 }
 
 /// Reads from a host, which must answer within the limit.
-fn get(stage: &Stage, lab: &Lab, path: &str, limit: Duration) -> anyhow::Result<Value> {
-    let request = http_client().get(format!("{}/api/v1{path}", lab.url()));
-    answer(stage, lab, request, limit).with_context(|| format!("GET {path}"))
+fn get(stage: &Stage, env: &TestEnvironment, path: &str, limit: Duration) -> anyhow::Result<Value> {
+    let request = http_client().get(format!("{}/api/v1{path}", env.url()));
+    answer(stage, env, request, limit).with_context(|| format!("GET {path}"))
 }
 
 fn answer(
     stage: &Stage,
-    lab: &Lab,
+    env: &TestEnvironment,
     request: reqwest::RequestBuilder,
     limit: Duration,
 ) -> anyhow::Result<Value> {
-    let request = request.bearer_auth(lab.token()?).timeout(limit);
+    let request = request.bearer_auth(env.token()?).timeout(limit);
     stage.runtime.block_on(async {
         let answer = request.send().await?.error_for_status()?;
         Ok(answer.json().await?)

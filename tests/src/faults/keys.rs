@@ -11,9 +11,9 @@ pub(super) struct Repeated;
 
 impl Fault for Repeated {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
-        stage.lab.kill_host()?;
+        stage.env.kill_host()?;
         stage.pass(0..=100);
-        stage.lab.start_host()?;
+        stage.env.start_host()?;
         stage.repeat_keys(REPEATS);
         stage.pass(0..=200);
         stage.repeat_keys(REPEATS);

@@ -13,9 +13,9 @@ pub(super) struct Both;
 
 impl Fault for Host {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
-        stage.lab.kill_host()?;
+        stage.env.kill_host()?;
         stage.pass(0..=200);
-        stage.lab.start_host()
+        stage.env.start_host()
     }
 }
 
@@ -36,7 +36,7 @@ impl Fault for Both {
         let devices = some_devices(stage);
         let is_host_first = stage.random.bool();
         if is_host_first {
-            stage.lab.kill_host()?;
+            stage.env.kill_host()?;
             stage.pass(0..=50);
         }
         for number in &devices {
@@ -44,11 +44,11 @@ impl Fault for Both {
         }
         if !is_host_first {
             stage.pass(0..=50);
-            stage.lab.kill_host()?;
+            stage.env.kill_host()?;
         }
         let is_host_back_first = stage.random.bool();
         if is_host_back_first {
-            stage.lab.start_host()?;
+            stage.env.start_host()?;
             stage.pass(0..=50);
         }
         for number in devices {
@@ -56,7 +56,7 @@ impl Fault for Both {
         }
         if !is_host_back_first {
             stage.pass(0..=50);
-            stage.lab.start_host()?;
+            stage.env.start_host()?;
         }
         Ok(())
     }

@@ -4,10 +4,10 @@ use super::{
     caller::Caller,
     record::{KeyedRequest, Record},
 };
-use crate::checker::{Answer, History, Wish};
+use crate::checker::{Answer, History, Operation};
 use anyhow::ensure;
 use fastrand::Rng;
-use mdm_contract::words::CommandId;
+use mdm_contract::types::CommandId;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::{
@@ -23,7 +23,7 @@ use tokio::{runtime::Handle, task::JoinHandle, time::sleep};
 const CLIENTS: u64 = 2;
 
 /// The longest that a client pauses between two requests, in milliseconds.
-const LONGEST_PAUSE: u64 = 60;
+const MAX_BACKOFF: u64 = 60;
 
 /// How often a request with an idempotency key is sent again when its answer was lost, with so long a pause.
 const REPEATS: usize = 20;
@@ -103,7 +103,7 @@ impl Load {
                 is_over: Arc::default(),
                 pending: None,
             };
-            let reset = Wish::Reset {
+            let reset = Operation::Reset {
                 password: record.new_password(),
                 replaces: None,
             };
@@ -135,38 +135,40 @@ impl Client {
                     repeat(&self.caller, &self.record, &request).await;
                 }
             }
-            let wish = self.wish();
-            let ends = matches!(wish, Wish::Cancel(_));
-            let answer = self.ask(wish).await;
+            let operation = self.wish();
+            let ends = matches!(operation, Operation::Cancel(_));
+            let answer = self.ask(operation).await;
             match answer {
                 Answer::Accepted(command) if !ends => self.pending = Some(command),
                 Answer::Lost => {}
                 _ if ends => self.pending = None,
                 _ => {}
             }
-            let pause = self.random.u64(0..LONGEST_PAUSE);
+            let pause = self.random.u64(0..MAX_BACKOFF);
             sleep(Duration::from_millis(pause)).await;
         }
     }
 
-    fn wish(&mut self) -> Wish {
+    fn wish(&mut self) -> Operation {
         let replaces = self.pending.clone().filter(|_| self.random.u8(0..3) == 0);
         match self.random.u8(0..10) {
-            0..2 => Wish::Remove { replaces },
-            2..4 if self.pending.is_some() => Wish::Cancel(self.pending.take().unwrap_or_default()),
-            _ => Wish::Reset {
+            0..2 => Operation::Remove { replaces },
+            2..4 if self.pending.is_some() => {
+                Operation::Cancel(self.pending.take().unwrap_or_default())
+            }
+            _ => Operation::Reset {
                 password: self.record.new_password(),
                 replaces,
             },
         }
     }
 
-    async fn ask(&mut self, wish: Wish) -> Answer {
+    async fn ask(&mut self, operation: Operation) -> Answer {
         let device = &self.device;
-        let number = self.record.asks(device, wish.clone());
+        let number = self.record.asks(device, operation.clone());
         let terms = |replaces| json!({"replaces": replaces});
-        let (path, body) = match wish {
-            Wish::Reset { password, replaces } => (
+        let (path, body) = match operation {
+            Operation::Reset { password, replaces } => (
                 format!("/devices/{device}/password/reset"),
                 json!({
                     "password": password,
@@ -175,11 +177,11 @@ impl Client {
                     "reason": History::reason(number),
                 }),
             ),
-            Wish::Remove { replaces } => (
+            Operation::Remove { replaces } => (
                 format!("/devices/{device}/password/remove"),
                 terms(replaces),
             ),
-            Wish::Cancel(command) => (
+            Operation::Cancel(command) => (
                 format!("/devices/{device}/commands/{command}/cancel"),
                 json!({}),
             ),

@@ -23,9 +23,9 @@ mod restores;
 mod stage;
 mod tally;
 
-pub use tally::Tally;
+pub use tally::CommandCounts;
 
-use crate::{checker::Violation, lab::program};
+use crate::{checker::Violation, test_environment::program};
 use anyhow::{bail, ensure};
 use fault::Fault;
 use stage::Stage;
@@ -33,7 +33,7 @@ use stage::Stage;
 /// How many rounds have one stage: then another one is set up, with the next seed.
 const ROUNDS_OF_STAGE: u32 = 25;
 
-mdm_contract::words! {
+mdm_contract::text_enum! {
     /// What strikes.
     Kind {
         /// SIGKILL of the host.
@@ -114,7 +114,7 @@ impl Plan {
             return self.run_inside();
         }
         println!("{kind}: {rounds} rounds from seed {seed}");
-        let (mut tally, mut left, mut seed) = (Tally::default(), rounds, seed);
+        let (mut tally, mut left, mut seed) = (CommandCounts::default(), rounds, seed);
         while left > 0 {
             let here = left.min(ROUNDS_OF_STAGE);
             let (mut stage, mut fault) = kind.set_up(seed)?;
@@ -124,7 +124,7 @@ impl Plan {
                     Ok(violations) => in_words(&violations),
                     Err(error) => format!("{error:#}"),
                 };
-                let folder = stage.lab.keep_folder().display();
+                let folder = stage.env.keep_folder().display();
                 bail!(
                     "{kind}, seed {seed}, round {round}:\n{failure}\nthe files of host and devices are kept in \
                      {folder}; again: cargo xtask faults --kind {kind} --seed {seed} --rounds {ROUNDS_OF_STAGE}",
@@ -170,7 +170,7 @@ fn play(stage: &mut Stage, fault: &mut dyn Fault) -> anyhow::Result<Vec<Violatio
     stage.pass(20..=400);
     fault.strike(stage)?;
     stage.pass(20..=200);
-    stage.settle()
+    stage.complete()
 }
 
 fn in_words(violations: &[Violation]) -> String {

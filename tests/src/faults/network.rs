@@ -6,12 +6,12 @@ use super::{
     stage::{Setting, Stage},
 };
 use crate::{
-    lab::Lab,
-    proxy::{Proxy, Road},
+    proxy::{Channel, Proxy},
+    test_environment::TestEnvironment,
 };
 use std::time::Duration;
 
-/// The agents' road, and the clients'.
+/// The agents' channel, and the clients'.
 pub(super) struct Network {
     agents: Proxy,
     clients: Proxy,
@@ -19,8 +19,8 @@ pub(super) struct Network {
 
 impl Network {
     pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
-        let lab = Lab::start()?;
-        let host = vec![lab.address()];
+        let env = TestEnvironment::start()?;
+        let host = vec![env.address()];
         let network = Self {
             agents: Proxy::start(host.clone())?,
             clients: Proxy::start(host)?,
@@ -30,7 +30,7 @@ impl Network {
             clients_at: Some(&network.clients.url()),
             ..Setting::default()
         };
-        let stage = Stage::on(lab, seed, &setting)?;
+        let stage = Stage::on(env, seed, &setting)?;
         Ok((stage, Box::new(network)))
     }
 }
@@ -38,29 +38,29 @@ impl Network {
 impl Fault for Network {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         for _ in 0..stage.random.u8(1..=3) {
-            let road = match stage.random.u8(0..5) {
-                0 => Road::Cut,
-                1 => Road::HoldsCalls,
-                2 => Road::HoldsAnswers,
-                3 => Road::Slow(Duration::from_millis(stage.random.u64(1..=150))),
+            let channel = match stage.random.u8(0..5) {
+                0 => Channel::Cut,
+                1 => Channel::HoldsCalls,
+                2 => Channel::HoldsAnswers,
+                3 => Channel::Slow(Duration::from_millis(stage.random.u64(1..=150))),
                 // The head of an answer has some hundred bytes, an answer with a command a thousand or two.
-                _ => Road::CutsAnswersAfter(stage.random.usize(0..=1500)),
+                _ => Channel::CutsAnswersAfter(stage.random.usize(0..=1500)),
             };
-            // The agents' road suffers every time, the clients' sometimes.
+            // The agents' channel suffers every time, the clients' sometimes.
             let both = stage.random.u8(0..3) == 0;
-            self.agents.set(road);
+            self.agents.set(channel);
             if both {
-                self.clients.set(road);
+                self.clients.set(channel);
             }
             stage.pass(50..=800);
         }
         // What was held up is lost, or comes late.
         if stage.random.bool() {
-            self.agents.set(Road::Cut);
+            self.agents.set(Channel::Cut);
         }
-        self.clients.set(Road::Open);
+        self.clients.set(Channel::Open);
         stage.pass(0..=50);
-        self.agents.set(Road::Open);
+        self.agents.set(Channel::Open);
         Ok(())
     }
 }

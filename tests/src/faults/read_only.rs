@@ -4,7 +4,7 @@ use super::{
     fault::Fault,
     stage::{Setting, Stage},
 };
-use crate::{lab::Lab, preload};
+use crate::{preload, test_environment::TestEnvironment};
 use anyhow::{Context as _, ensure};
 use std::{fs, path::PathBuf};
 
@@ -13,20 +13,20 @@ pub(super) struct ReadOnly(PathBuf);
 
 impl ReadOnly {
     pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
-        let mut lab = Lab::start()?;
-        let library = preload::compile("read_only", lab.folder())?;
-        let flag = lab.folder().join("read-only");
-        let data = lab.folder().join("data");
-        lab.kill_host()?;
+        let mut env = TestEnvironment::start()?;
+        let library = preload::compile("read_only", env.folder())?;
+        let flag = env.folder().join("read-only");
+        let data = env.folder().join("data");
+        env.kill_host()?;
         for (name, path) in [
             ("LD_PRELOAD", &library),
             ("READ_ONLY", &flag),
             ("READ_ONLY_FOLDER", &data),
         ] {
-            lab.set_for_host(name, path.to_str().context("no UTF-8")?);
+            env.set_for_host(name, path.to_str().context("no UTF-8")?);
         }
-        lab.start_host()?;
-        let stage = Stage::on(lab, seed, &Setting::default())?;
+        env.start_host()?;
+        let stage = Stage::on(env, seed, &Setting::default())?;
         Ok((stage, Box::new(Self(flag))))
     }
 }

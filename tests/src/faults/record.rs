@@ -2,15 +2,15 @@
 
 use super::caller::Caller;
 use crate::{
-    checker::{Answer, AtTheEnd, History, Line, LockScreen, Request, Seen, Wish},
-    lab::{Device, Lab, text},
+    checker::{Answer, AtTheEnd, History, Line, LockScreen, Operation, Request, Seen},
+    test_environment::{Device, TestEnvironment, text},
 };
 use anyhow::Context as _;
 use fastrand::Rng;
 use mdm_agent::state::Home;
 use mdm_contract::{
     decisions::{Command, PolicyState, Status},
-    words::CommandId,
+    types::CommandId,
 };
 use parking_lot::{Mutex, MutexGuard};
 use reqwest::StatusCode;
@@ -66,7 +66,7 @@ impl Record {
     pub(super) async fn renewed(
         &self,
         caller: &Caller,
-        lab: &Lab,
+        env: &TestEnvironment,
         devices: &[Device],
     ) -> anyhow::Result<Self> {
         let (mut earlier, mut applied) = (BTreeSet::new(), BTreeMap::new());
@@ -75,7 +75,7 @@ impl Record {
             let mut status = caller.get(&path).await?;
             let commands: Vec<Command> = serde_json::from_value(status["history"].take())?;
             earlier.extend(commands.into_iter().map(|command| command.id));
-            applied.insert(device.id.clone(), self.applied(lab, device)?.len());
+            applied.insert(device.id.clone(), self.applied(env, device)?.len());
         }
         let devices = self.devices();
         Ok(Self::of(devices, self.0.is_store_remote, earlier, applied))
@@ -121,11 +121,11 @@ impl Record {
     }
 
     /// A client asks for this: the number of its request.
-    pub(super) fn asks(&self, device: &str, wish: Wish) -> usize {
+    pub(super) fn asks(&self, device: &str, operation: Operation) -> usize {
         let mut history = self.history();
         history.requests.push(Request {
             device: device.to_owned(),
-            wish,
+            operation,
             answer: Answer::Lost,
             repeats: Vec::new(),
         });
@@ -144,8 +144,12 @@ impl Record {
     }
 
     /// The commands for which a device's password was changed, also from before this record.
-    pub(super) fn applied(&self, lab: &Lab, device: &Device) -> anyhow::Result<Vec<CommandId>> {
-        Ok(home(lab, device).device.read()?.changed_for)
+    pub(super) fn applied(
+        &self,
+        env: &TestEnvironment,
+        device: &Device,
+    ) -> anyhow::Result<Vec<CommandId>> {
+        Ok(home(env, device).device.read()?.changed_for)
     }
 
     /// Keeps a request with a key for later repeats. A refusal keeps no key: its repeat is a new request.
@@ -221,9 +225,13 @@ impl Record {
     }
 
     /// Whether there is nothing to come any more.
-    pub(super) fn is_quiet(&self, lab: &Lab, devices: &[Device]) -> anyhow::Result<bool> {
+    pub(super) fn is_quiet(
+        &self,
+        env: &TestEnvironment,
+        devices: &[Device],
+    ) -> anyhow::Result<bool> {
         for device in devices {
-            let agent = home(lab, device).agent.read()?;
+            let agent = home(env, device).agent.read()?;
             if !agent.holding.is_empty() || !agent.unreported.is_empty() {
                 return Ok(false);
             }
@@ -242,7 +250,7 @@ impl Record {
     pub(super) async fn look_at_all(
         &self,
         caller: &Caller,
-        lab: &Lab,
+        env: &TestEnvironment,
         devices: &[Device],
     ) -> anyhow::Result<()> {
         for device in devices {
@@ -250,22 +258,22 @@ impl Record {
             let shown = caller.get(&format!("/devices/{}", device.id)).await?;
             let has_policy = !shown["policy"].is_null();
             let latest = shown["latest"]["id"].as_str().map(str::to_owned);
-            let mut end = self.end_of(lab, device, has_policy, policy_state)?;
+            let mut end = self.end_of(env, device, has_policy, policy_state)?;
             end.latest = latest;
             self.history().devices.insert(device.id.clone(), end);
         }
         self.read_audit(caller).await?;
-        self.verify_audit(lab)
+        self.verify_audit(env)
     }
 
     fn end_of(
         &self,
-        lab: &Lab,
+        env: &TestEnvironment,
         device: &Device,
         has_policy: bool,
         policy_state: PolicyState,
     ) -> anyhow::Result<AtTheEnd> {
-        let simulated = home(lab, device).device.read()?;
+        let simulated = home(env, device).device.read()?;
         let opens = |password: &str| {
             let mut copy = simulated.clone();
             copy.lock();
@@ -273,8 +281,8 @@ impl Record {
         };
         let history = self.history();
         let sent = history.requests.iter().rev();
-        let mut sent = sent.filter_map(|request| match &request.wish {
-            Wish::Reset { password, .. } if request.device == device.id => Some(password),
+        let mut sent = sent.filter_map(|request| match &request.operation {
+            Operation::Reset { password, .. } if request.device == device.id => Some(password),
             _ => None,
         });
         let lock_screen = match simulated.is_password_set() {
@@ -326,10 +334,10 @@ impl Record {
     }
 
     /// Has the chain verified from its beginning; it has to hold the line still that ended it the last time.
-    fn verify_audit(&self, lab: &Lab) -> anyhow::Result<()> {
+    fn verify_audit(&self, env: &TestEnvironment) -> anyhow::Result<()> {
         let mut read = self.0.audit_read.lock();
         let noted: Vec<&str> = read.1.iter().flat_map(|line| ["--noted", line]).collect();
-        let output = lab.verify_audit(&noted)?;
+        let output = env.verify_audit(&noted)?;
         let said = text(&output);
         self.history().audit.broken = (!output.status.success()).then(|| said.clone());
         if output.status.success() {
@@ -348,6 +356,6 @@ fn about_a_command(line: &Value) -> Option<Line> {
 }
 
 /// Where a device and its agent keep their state.
-pub(super) fn home(lab: &Lab, device: &Device) -> Home {
-    Home::at(&lab.folder().join(&device.name))
+pub(super) fn home(env: &TestEnvironment, device: &Device) -> Home {
+    Home::at(&env.folder().join(&device.name))
 }

@@ -26,8 +26,8 @@ impl Fault for Reports {
             stage.devices[number].switch_off()?;
             let device = &stage.devices[number];
             let agent = Agent {
-                home: home(&stage.lab, device),
-                calls: AsAgent::of(&stage.lab, device)?,
+                home: home(&stage.env, device),
+                calls: AsAgent::of(&stage.env, device)?,
                 under_way: Vec::new(),
             };
             apply::recover(&agent.home)?;
@@ -76,7 +76,7 @@ impl Agent {
     fn next_sync(&self) -> anyhow::Result<(SyncRequest, Call)> {
         let (agent, device) = (self.home.agent.read()?, self.home.device.read()?);
         let request = SyncRequest {
-            told: token::told(&agent, &device),
+            device_info: token::device_info(&agent, &device),
             reports: agent.unreported,
             holding: agent.holding.into_iter().map(|held| held.id).collect(),
             policy: agent.policy,

@@ -3,10 +3,10 @@
 use super::{fault::Fault, stage::Stage};
 use crate::{
     checker::{History, Seen},
-    lab::{Device, wait_until},
+    test_environment::{Device, wait_until},
 };
 use anyhow::{Context as _, ensure};
-use mdm_contract::{decisions::Status, words::CommandId};
+use mdm_contract::{decisions::Status, types::CommandId};
 use std::{fs, path::Path, thread, time::Duration};
 
 /// The file beside `host.key` that shows a restore is written within this time.
@@ -21,28 +21,28 @@ pub(super) struct Older {
 impl Fault for Older {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         self.rounds += 1;
-        let backup = stage.lab.folder().join(format!("{}.backup", self.rounds));
-        stage.lab.back_up(&backup)?;
+        let backup = stage.env.folder().join(format!("{}.backup", self.rounds));
+        stage.env.back_up(&backup)?;
         // There is something that the backup does not know, whatever the clients do.
-        stage.lab.ask(&["device", "enroll"], "")?;
+        stage.env.ask(&["device", "enroll"], "")?;
         stage.pass(20..=600);
         stage.end_load()?;
         thread::sleep(EVIDENCE_TIME);
         let before = stage.look()?;
 
-        stage.lab.kill_host()?;
+        stage.env.kill_host()?;
         // What an agent has already received, it applies.
         stage.pass(300..=600);
         let applied = applied(stage)?;
-        let data = stage.lab.folder().join("data");
+        let data = stage.env.folder().join("data");
         put_away(&data, self.rounds)?;
         match stage.random.bool() {
-            true => stage.lab.restore(&backup)?,
+            true => stage.env.restore(&backup)?,
             false => drop(fs::copy(&backup, data.join("mdm.db"))?),
         }
-        stage.lab.start_host()?;
+        stage.env.start_host()?;
         wait_until("the restore is noticed", || {
-            let held = stage.lab.ask(&["held", "list"], "")?;
+            let held = stage.env.ask(&["held", "list"], "")?;
             Ok(held["undecided_since"].is_string())
         })?;
         stage.pass(0..=300);
@@ -53,7 +53,7 @@ impl Fault for Older {
         );
         let is_cancelled = stage.random.bool();
         let decision = if is_cancelled { "cancel" } else { "release" };
-        stage.lab.ask(&["held", decision], "")?;
+        stage.env.ask(&["held", decision], "")?;
         stage.wait_quiet()?;
         let after = self::applied(stage)?;
         for (device, (before_restore, now)) in applied.iter().zip(&after).enumerate() {
@@ -70,7 +70,7 @@ impl Fault for Older {
 fn applied(stage: &Stage) -> anyhow::Result<Vec<Vec<CommandId>>> {
     let devices = stage.devices.iter();
     devices
-        .map(|device| stage.record.applied(&stage.lab, device))
+        .map(|device| stage.record.applied(&stage.env, device))
         .collect()
 }
 

@@ -4,11 +4,11 @@ use super::{
     caller::Caller,
     load::{Load, repeat},
     record::Record,
-    tally::Tally,
+    tally::CommandCounts,
 };
 use crate::{
     checker::{Answer, History, Violation, check},
-    lab::{Device, Lab, Make, PATIENCE, wait_until},
+    test_environment::{Device, Make, TIMEOUT, TestEnvironment, wait_until},
 };
 use anyhow::ensure;
 use fastrand::Rng;
@@ -23,15 +23,15 @@ use tokio::{
 };
 
 /// How long it may take, once everything is healed, until every command has its outcome.
-const LONGEST_SETTLING: Duration = Duration::from_secs(60);
+const MAX_COMPLETING: Duration = Duration::from_secs(60);
 /// And how long until every device does what the host says.
-const LONGEST_AGREEING: Duration = Duration::from_secs(10);
+const MAX_AGREEING: Duration = Duration::from_secs(10);
 
 /// How long an agent's sync waits for news, in seconds: whoever is cut off notices within a few more.
 const WAIT: &str = "3";
 
 pub(super) struct Stage {
-    pub(super) lab: Lab,
+    pub(super) env: TestEnvironment,
     pub(super) devices: Vec<Device>,
     pub(super) record: Record,
     pub(super) random: Rng,
@@ -60,18 +60,22 @@ pub(super) struct Setting<'a> {
 
 impl Stage {
     pub(super) fn new(seed: u64) -> anyhow::Result<Self> {
-        Self::on(Lab::start()?, seed, &Setting::default())
+        Self::on(TestEnvironment::start()?, seed, &Setting::default())
     }
 
-    /// Enrolls the devices at the host of this lab, and switches them on.
-    pub(super) fn on(lab: Lab, seed: u64, setting: &Setting<'_>) -> anyhow::Result<Self> {
+    /// Enrolls the devices at the host of this env, and switches them on.
+    pub(super) fn on(
+        env: TestEnvironment,
+        seed: u64,
+        setting: &Setting<'_>,
+    ) -> anyhow::Result<Self> {
         let mut devices = Vec::new();
         for (name, api_level, mode) in [
             ("phone", 34, "device-owner"),
             ("work-phone", 30, "profile-owner"),
             ("scanner", 22, "device-admin"),
         ] {
-            devices.push(lab.enroll(Make {
+            devices.push(env.enroll(Make {
                 name,
                 api_level,
                 mode,
@@ -80,11 +84,11 @@ impl Stage {
             })?);
         }
         let policy = ["--quality", "numeric", "--minimum-length", "6"];
-        lab.ask(
+        env.ask(
             &[&["policy", "set", &devices[1].id], &policy[..]].concat(),
             "",
         )?;
-        let url = lab.url();
+        let url = env.url();
         let mut stage = Self {
             record: Record::new(&devices, setting.is_store_remote),
             random: Rng::with_seed(seed),
@@ -94,19 +98,19 @@ impl Stage {
                 .build()?,
             caller: Caller::new(
                 setting.clients_at.unwrap_or(&url),
-                lab.token()?,
+                env.token()?,
                 !setting.is_clock_unsteady,
             ),
             load: None,
             agent_variables: setting.agent_variables.clone(),
-            lab,
+            env,
             devices,
         };
         for number in 0..stage.devices.len() {
             stage.switch_on(number)?;
         }
         for device in &stage.devices {
-            stage.lab.wait_online(device)?;
+            stage.env.wait_online(device)?;
         }
         Ok(stage)
     }
@@ -161,7 +165,7 @@ impl Stage {
 
     /// Whether, within the patience of a client, another request is refused for this.
     pub(super) fn is_refused_for(&self, kind: &str, before: usize) -> bool {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.refusals(kind) == before && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(20));
         }
@@ -185,9 +189,9 @@ impl Stage {
     /// Waits until every command has its outcome and no agent has anything to do or to report.
     pub(super) fn wait_quiet(&self) -> anyhow::Result<()> {
         let mut is_quiet = false;
-        wait_for(LONGEST_SETTLING, || {
+        wait_for(MAX_COMPLETING, || {
             self.look_at_devices()?;
-            is_quiet = self.record.is_quiet(&self.lab, &self.devices)?;
+            is_quiet = self.record.is_quiet(&self.env, &self.devices)?;
             Ok(is_quiet)
         })?;
         ensure!(is_quiet, "commands or reports are left over");
@@ -196,7 +200,7 @@ impl Stage {
 
     /// Begins a new record, with a reset of each device, so that host and devices agree.
     pub(super) fn start_over(&mut self) -> anyhow::Result<()> {
-        let renewed = self.record.renewed(&self.caller, &self.lab, &self.devices);
+        let renewed = self.record.renewed(&self.caller, &self.env, &self.devices);
         self.record = self.runtime.block_on(renewed)?;
         let resets = Load::reset_each(&self.caller, &self.record, &mut self.random);
         self.runtime.block_on(resets)?;
@@ -204,7 +208,7 @@ impl Stage {
     }
 
     /// The clients end, everything comes to rest, and the history is checked: what must not have happened.
-    pub(super) fn settle(&mut self) -> anyhow::Result<Vec<Violation>> {
+    pub(super) fn complete(&mut self) -> anyhow::Result<Vec<Violation>> {
         self.end_load()?;
         for device in &mut self.devices {
             let is_on = device.is_on()?;
@@ -217,16 +221,16 @@ impl Stage {
         }
         wait_until("the host answers", || self.look_at_devices().map(|()| true))?;
         // A command that is pending still may have a command that replaces it on its way.
-        let _ = wait_for(LONGEST_SETTLING, || {
+        let _ = wait_for(MAX_COMPLETING, || {
             self.look_at_devices()?;
-            self.record.is_quiet(&self.lab, &self.devices)
+            self.record.is_quiet(&self.env, &self.devices)
         });
         let mut violations = Vec::new();
         // A device may have one sync to go until it enforces what it should.
-        let agreed = wait_for(LONGEST_AGREEING, || {
+        let agreed = wait_for(MAX_AGREEING, || {
             self.runtime.block_on(self.record.look_at_all(
                 &self.caller,
-                &self.lab,
+                &self.env,
                 &self.devices,
             ))?;
             violations = check(&self.record.history());
@@ -239,8 +243,8 @@ impl Stage {
     }
 
     /// How much was asked for so far, and what came of it.
-    pub(super) fn tally(&self) -> Tally {
-        Tally::of(&self.record.history())
+    pub(super) fn tally(&self) -> CommandCounts {
+        CommandCounts::of(&self.record.history())
     }
 
     fn look_at_devices(&self) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 
 /// How much was asked for, and what came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct CommandCounts {
     /// Requests that were accepted.
     pub accepted: usize,
     /// That were refused.
@@ -18,7 +18,7 @@ pub struct Tally {
     pub carried_out: usize,
 }
 
-impl Tally {
+impl CommandCounts {
     /// The counts of this history.
     pub(super) fn of(history: &History) -> Self {
         let count = |is: fn(&Answer) -> bool| {
@@ -39,7 +39,7 @@ impl Tally {
     }
 }
 
-impl std::ops::Add for Tally {
+impl std::ops::Add for CommandCounts {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -53,7 +53,7 @@ impl std::ops::Add for Tally {
     }
 }
 
-impl Display for Tally {
+impl Display for CommandCounts {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(
             f,

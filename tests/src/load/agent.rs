@@ -2,7 +2,7 @@
 //! are; it carries nothing out, and believes every answer.
 
 use super::connection::{Call, Connection, by_admin};
-use crate::told::owner;
+use crate::device_info::owner;
 use http_body_util::Full;
 use hyper::{
     Method, Request,
@@ -48,7 +48,7 @@ impl LightAgent {
             name: "phone".into(),
             public_key: PrivateKey::generate().1,
             signing_key: key.verifying_key().clone(),
-            told: owner(),
+            device_info: owner(),
         })?;
         let headers = sign(ENROLL_PATH, NEW, NEW, &key, &body)?;
         let mut call = signed_call(ENROLL_PATH, &headers, body)?;
@@ -77,7 +77,7 @@ impl LightAgent {
     /// A sync, signed now.
     pub fn call(&self, reports: Vec<Report>, wait_seconds: u32) -> anyhow::Result<Call> {
         let body = serde_json::to_vec(&SyncRequest {
-            told: owner(),
+            device_info: owner(),
             reports,
             holding: Vec::new(),
             policy: None,

@@ -1,4 +1,4 @@
-//! What the load lab does to a host's database behind its back: it copies devices, and looks what became of commands.
+//! What the load env does to a host's database behind its back: it copies devices, and looks what became of commands.
 
 use crate::postgres::Postgres;
 use anyhow::{Context as _, ensure};
@@ -33,7 +33,7 @@ pub struct Stands {
 const DEVICE: &[(&str, &str)] = &[
     ("id", "{id}"),
     ("name", "'phone ' || i"),
-    ("found_by", "'phone ' || i || '\n' || {id}"),
+    ("search_text", "'phone ' || i || '\n' || {id}"),
     ("latest_command", "{command}"),
     ("policy_override_command", "{command}"),
 ];

@@ -8,7 +8,7 @@ use super::{
     connection::{Connection, by_admin},
     database::{Database, EVERYBODY, GROUP},
 };
-use crate::lab::Lab;
+use crate::test_environment::TestEnvironment;
 use anyhow::ensure;
 use hyper::Method;
 use mdm_contract::decisions::Command;
@@ -16,7 +16,7 @@ use mdm_contract::decisions::Command;
 /// Devices in the database of a host that runs.
 pub struct Fleet {
     /// The host.
-    pub lab: Lab,
+    pub env: TestEnvironment,
     /// Where its rows are.
     pub database: Database,
     first: LightAgent,
@@ -25,13 +25,17 @@ pub struct Fleet {
 
 impl Fleet {
     /// Starts a host with a fleet of so many devices.
-    pub async fn new(mut lab: Lab, database: Database, devices: usize) -> anyhow::Result<Self> {
-        let first = first(&lab).await?;
-        lab.kill_host()?;
+    pub async fn new(
+        mut env: TestEnvironment,
+        database: Database,
+        devices: usize,
+    ) -> anyhow::Result<Self> {
+        let first = first(&env).await?;
+        env.kill_host()?;
         database.copy(first.device(), devices)?;
-        lab.start_host()?;
+        env.start_host()?;
         Ok(Self {
-            lab,
+            env,
             database,
             first,
             devices,
@@ -60,9 +64,9 @@ impl Fleet {
 }
 
 /// The device that all others are copies of: it was reset, and so its policy is overridden.
-async fn first(lab: &Lab) -> anyhow::Result<LightAgent> {
-    let mut connection = Connection::open(lab.address()).await?;
-    let admin = lab.token()?;
+async fn first(env: &TestEnvironment) -> anyhow::Result<LightAgent> {
+    let mut connection = Connection::open(env.address()).await?;
+    let admin = env.token()?;
     let agent = LightAgent::enroll(&mut connection, &admin, &[EVERYBODY]).await?;
     let call = reset(agent.device(), &admin)?;
     connection.send(call).await?.json::<Command>()?;

@@ -7,7 +7,7 @@ use super::{
     fleet::{Fleet, reset},
     times::Times,
 };
-use crate::{lab::Lab, memory, processor};
+use crate::{memory, processor, test_environment::TestEnvironment};
 use anyhow::Context as _;
 use mdm_contract::decisions::Command;
 use parking_lot::Mutex;
@@ -32,7 +32,7 @@ const CONNECTING: usize = 64;
 const EACH: usize = 64;
 
 /// How long the outcome of a reset may take before its admin goes on to the next device.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much of it there is.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ pub async fn run(fleet: &Fleet, mix: Mix) -> anyhow::Result<Measured> {
         connected: began.elapsed(),
         ..Measured::default()
     };
-    let host = fleet.lab.host_process()?;
+    let host = fleet.env.host_process()?;
     let (began, before) = (Instant::now(), processor::used(host)?);
     let end = began + mix.time;
     let admins = reset_all(fleet, &agents, mix.resets, end);
@@ -124,7 +124,7 @@ pub async fn connect(fleet: &Fleet, agents: usize) -> anyhow::Result<Agents> {
     let (connected, mut count) = watch::channel(0);
     let connected = Arc::new(connected);
     let mut tasks = JoinSet::new();
-    let address = fleet.lab.address();
+    let address = fleet.env.address();
     for number in 1..=agents {
         let (agent, turns) = (fleet.agent(number), Arc::clone(&turns));
         let (waiting, connected) = (Arc::clone(&waiting), Arc::clone(&connected));
@@ -174,7 +174,7 @@ async fn reset_all(
 ) -> anyhow::Result<Resets> {
     let idle: VecDeque<usize> = (1..=agents.waiting.len()).collect();
     let idle = Arc::new(Mutex::new(idle));
-    let admin = Arc::new(fleet.lab.token()?);
+    let admin = Arc::new(fleet.env.token()?);
     let devices: Arc<Vec<String>> = Arc::new(
         (1..=agents.waiting.len())
             .map(|it| fleet.device(it))
@@ -182,7 +182,7 @@ async fn reset_all(
     );
     let mut admins = JoinSet::new();
     for _ in 0..at_once.min(devices.len()) {
-        let mut connection = Connection::open(fleet.lab.address()).await?;
+        let mut connection = Connection::open(fleet.env.address()).await?;
         let (idle, admin) = (Arc::clone(&idle), Arc::clone(&admin));
         let (devices, waiting) = (Arc::clone(&devices), Arc::clone(&agents.waiting));
         admins.spawn(async move {
@@ -196,7 +196,7 @@ async fn reset_all(
                 let command: Command = connection.send(call).await?.json()?;
                 resets.add(began.elapsed());
                 let reported = waiting[number - 1].reported.notified();
-                let is_reported = timeout(PATIENCE, reported).await.is_ok();
+                let is_reported = timeout(TIMEOUT, reported).await.is_ok();
                 accepted.push(Accepted {
                     command: command.id,
                     is_reported,
@@ -234,7 +234,7 @@ async fn others(fleet: &Fleet, mix: Mix) -> anyhow::Result<Vec<Other>> {
     let step = (fleet.devices() - first) / (mix.syncs * EACH).max(1) + 1;
     let mut others = Vec::new();
     for at in 0..mix.syncs {
-        let mut connection = Connection::open(fleet.lab.address()).await?;
+        let mut connection = Connection::open(fleet.env.address()).await?;
         let own = (first + at * step..=fleet.devices()).step_by(mix.syncs * step);
         let own: Vec<_> = own.map(|number| fleet.agent(number)).collect();
         for agent in &own {
@@ -289,8 +289,8 @@ pub fn check(fleet: &Fleet, accepted: &[Accepted]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The lab of a load test: no caller is refused because it calls often, or has many connections.
-pub fn lab(more: &[&str]) -> anyhow::Result<Lab> {
+/// The env of a load test: no caller is refused because it calls often, or has many connections.
+pub fn env(more: &[&str]) -> anyhow::Result<TestEnvironment> {
     let args = [
         "--rate-per-address=1000000000",
         "--rate-per-device=1000000000",
@@ -298,5 +298,5 @@ pub fn lab(more: &[&str]) -> anyhow::Result<Lab> {
         "--connections-per-address=100000",
         "--head-time=600",
     ];
-    Lab::with(&[&args, more].concat(), "warn")
+    TestEnvironment::with(&[&args, more].concat(), "warn")
 }

@@ -22,11 +22,11 @@ fn no_page_has_a_serious_fault_of_accessibility_in_light_or_dark() {
     let axe = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(AXE))
         .expect("axe-core is missing: `npm install` in tests/browser-tools, or `cargo xtask test`");
     let scene = Scene::set().unwrap();
-    let browser = Browser::start(&scene.lab).unwrap();
-    browser.sign_in(&scene.lab).unwrap();
+    let browser = Browser::start(&scene.env).unwrap();
+    browser.sign_in(&scene.env).unwrap();
     let mut faults = Vec::new();
-    for (name, reach) in PAGES {
-        reach(&browser, &scene).unwrap();
+    for (name, scope) in PAGES {
+        scope(&browser, &scene).unwrap();
         for scheme in [Scheme::Light, Scheme::Dark] {
             for width in WIDTHS {
                 browser.look(width, scheme).unwrap();
@@ -44,11 +44,11 @@ fn no_page_has_a_serious_fault_of_accessibility_in_light_or_dark() {
 #[test]
 fn every_page_is_looked_through() {
     let scene = Scene::set().unwrap();
-    let browser = Browser::start(&scene.lab).unwrap();
-    browser.sign_in(&scene.lab).unwrap();
+    let browser = Browser::start(&scene.env).unwrap();
+    browser.sign_in(&scene.env).unwrap();
     let mut seen = Vec::new();
-    for (_, reach) in PAGES {
-        reach(&browser, &scene).unwrap();
+    for (_, scope) in PAGES {
+        scope(&browser, &scene).unwrap();
         seen.push(browser.path().unwrap());
     }
     let missed: Vec<&str> = routes()
@@ -75,12 +75,12 @@ fn leads_to(route: &str, path: &str) -> bool {
 #[test]
 fn no_page_is_wider_than_a_phone() {
     let scene = Scene::set().unwrap();
-    let browser = Browser::start(&scene.lab).unwrap();
-    browser.sign_in(&scene.lab).unwrap();
+    let browser = Browser::start(&scene.env).unwrap();
+    browser.sign_in(&scene.env).unwrap();
     browser.look(390, Scheme::Light).unwrap();
     let mut too_wide = Vec::new();
-    for (name, reach) in PAGES {
-        reach(&browser, &scene).unwrap();
+    for (name, scope) in PAGES {
+        scope(&browser, &scene).unwrap();
         let width = browser
             .run("return document.documentElement.scrollWidth")
             .unwrap();

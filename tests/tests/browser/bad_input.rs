@@ -3,7 +3,7 @@
 use crate::{history, start};
 use mdm_tests::{
     browser::Browser,
-    lab::{Device, Make},
+    test_environment::{Device, Make},
 };
 
 fn open_reset(browser: &Browser, device: &Device) {
@@ -13,7 +13,7 @@ fn open_reset(browser: &Browser, device: &Device) {
 
 #[test]
 fn the_browser_does_not_send_a_password_that_breaks_the_rule() {
-    let (lab, device, browser) = start(Make::default());
+    let (env, device, browser) = start(Make::default());
     open_reset(&browser, &device);
     browser.sees("exactly 4 digits").unwrap();
     browser.fill("New password", "12").unwrap();
@@ -22,12 +22,12 @@ fn the_browser_does_not_send_a_password_that_breaks_the_rule() {
         .run("return document.querySelector('input:invalid').id")
         .unwrap();
     assert_eq!(invalid, "password");
-    assert!(history(&lab, &device).is_empty());
+    assert!(history(&env, &device).is_empty());
 }
 
 #[test]
 fn a_refused_password_is_told_beside_its_field_and_forgotten_while_the_reason_is_kept() {
-    let (lab, device, browser) = start(Make::default());
+    let (env, device, browser) = start(Make::default());
     open_reset(&browser, &device);
     let blindly = "document.getElementById('reset').noValidate = true";
     browser.run(blindly).unwrap();
@@ -42,22 +42,22 @@ fn a_refused_password_is_told_beside_its_field_and_forgotten_while_the_reason_is
     assert_eq!(browser.value("Reason").unwrap(), "Left in a taxi");
     assert_eq!(browser.value("New password").unwrap(), "");
     assert!(!browser.source().unwrap().contains("7k"));
-    assert!(history(&lab, &device).is_empty());
+    assert!(history(&env, &device).is_empty());
 }
 
 #[test]
 fn a_double_click_on_confirm_makes_one_command() {
-    let (lab, device, browser) = start(Make::default());
+    let (env, device, browser) = start(Make::default());
     open_reset(&browser, &device);
     browser.fill("New password", "1234").unwrap();
     browser.double_click("CONFIRM").unwrap();
     browser.sees_in("Status", "PENDING").unwrap();
-    assert_eq!(history(&lab, &device).len(), 1);
+    assert_eq!(history(&env, &device).len(), 1);
 }
 
 #[test]
 fn a_form_that_is_sent_twice_at_once_makes_one_command_and_no_refusal() {
-    let (lab, device, browser) = start(Make::default());
+    let (env, device, browser) = start(Make::default());
     open_reset(&browser, &device);
     browser.fill("New password", "1234").unwrap();
     let twice = "const form = document.getElementById('reset'); \
@@ -65,25 +65,25 @@ fn a_form_that_is_sent_twice_at_once_makes_one_command_and_no_refusal() {
                  const send = () => fetch(form.action, { method: 'POST', body }).then((it) => it.status); \
                  return Promise.all([send(), send()])";
     assert_eq!(browser.run(twice).unwrap(), serde_json::json!([200, 200]));
-    assert_eq!(history(&lab, &device).len(), 1);
+    assert_eq!(history(&env, &device).len(), 1);
 }
 
 #[test]
 fn an_admin_who_saw_the_device_as_it_was_is_told_and_asked_again() {
-    let (lab, device, browser) = start(Make::default());
+    let (env, device, browser) = start(Make::default());
     open_reset(&browser, &device);
     let other = ["password", "reset", &device.id, "--yes"];
-    lab.ask(&other, "4321").unwrap();
+    env.ask(&other, "4321").unwrap();
     browser.fill("New password", "1234").unwrap();
     browser.click("CONFIRM").unwrap();
     browser.sees("The device has changed since").unwrap();
-    assert_eq!(history(&lab, &device).len(), 1);
+    assert_eq!(history(&env, &device).len(), 1);
 
     browser.fill("New password", "1234").unwrap();
     browser.tick("Replace the pending command").unwrap();
     browser.click("CONFIRM").unwrap();
     browser.sees_in("Status", "PENDING").unwrap();
-    let history = history(&lab, &device);
+    let history = history(&env, &device);
     let replaced = history
         .iter()
         .filter(|it| !it["status"]["failed"]["superseded"].is_null());

@@ -3,7 +3,7 @@
 use crate::{history, start};
 use mdm_tests::{
     browser::Browser,
-    lab::{Device, Lab, Make, wait_until},
+    test_environment::{Device, Make, TestEnvironment, wait_until},
 };
 
 fn in_sales() -> Make<'static> {
@@ -18,17 +18,17 @@ fn open(browser: &Browser, device: &Device, page: &str) {
     browser.open(&path).unwrap();
 }
 
-fn reset(lab: &Lab, device: &Device, options: &[&str]) -> String {
+fn reset(env: &TestEnvironment, device: &Device, options: &[&str]) -> String {
     let reset = ["password", "reset", &device.id, "--yes"];
-    let made = lab.ask(&[&reset[..], options].concat(), "1234").unwrap();
+    let made = env.ask(&[&reset[..], options].concat(), "1234").unwrap();
     made["id"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn a_bulk_says_what_is_pending_and_is_done_once_nothing_is() {
-    let (lab, mut device, browser) = start(in_sales());
+    let (env, mut device, browser) = start(in_sales());
     let bulk = ["bulk", "reset", "sales", "--yes"];
-    let bulk = lab.ask(&bulk, "1234").unwrap();
+    let bulk = env.ask(&bulk, "1234").unwrap();
     browser
         .open(&format!("/bulks/{}", bulk["id"].as_str().unwrap()))
         .unwrap();
@@ -47,10 +47,10 @@ fn a_bulk_says_what_is_pending_and_is_done_once_nothing_is() {
 
 #[test]
 fn a_command_that_was_cancelled_or_has_expired_is_no_failure_of_the_device() {
-    let (lab, device, browser) = start(Make::default());
-    let cancelled = reset(&lab, &device, &[]);
+    let (env, device, browser) = start(Make::default());
+    let cancelled = reset(&env, &device, &[]);
     let cancel = ["password", "cancel", &device.id, &cancelled];
-    lab.ask(&cancel, "").unwrap();
+    env.ask(&cancel, "").unwrap();
     open(&browser, &device, "");
     let status = browser.part("Status").unwrap();
     assert!(status.contains("CANCELLED"), "{status}");
@@ -58,14 +58,14 @@ fn a_command_that_was_cancelled_or_has_expired_is_no_failure_of_the_device() {
         !status.contains("FAILED") && !status.contains("Switch the device on"),
         "{status}"
     );
-    let replaced = reset(&lab, &device, &[]);
+    let replaced = reset(&env, &device, &[]);
     let last = reset(
-        &lab,
+        &env,
         &device,
         &["--replaces", &replaced, "--valid-for", "1"],
     );
     wait_until("it has expired", || {
-        let history = history(&lab, &device);
+        let history = history(&env, &device);
         let command = history.iter().find(|it| it["id"] == last.as_str());
         Ok(command.is_some_and(|it| it["status"] != "pending"))
     })
@@ -85,12 +85,12 @@ fn a_command_that_was_cancelled_or_has_expired_is_no_failure_of_the_device() {
 
 #[test]
 fn a_revoked_device_offers_no_command_and_counts_as_revoked() {
-    let (lab, mut device, browser) = start(Make::default());
+    let (env, mut device, browser) = start(Make::default());
     device.switch_on().unwrap();
-    let made = reset(&lab, &device, &[]);
-    lab.outcome(&device, &serde_json::json!({ "id": made }))
+    let made = reset(&env, &device, &[]);
+    env.outcome(&device, &serde_json::json!({ "id": made }))
         .unwrap();
-    lab.ask(&["device", "revoke", &device.id], "").unwrap();
+    env.ask(&["device", "revoke", &device.id], "").unwrap();
     open(&browser, &device, "");
     browser.sees_in("Status", "REVOKED").unwrap();
     for action in [
@@ -117,13 +117,13 @@ fn a_revoked_device_offers_no_command_and_counts_as_revoked() {
 }
 
 #[test]
-fn while_a_command_is_pending_the_page_of_a_device_and_the_form_of_a_reset_foretell_the_same() {
-    let (lab, device, browser) = start(Make::default());
-    reset(&lab, &device, &[]);
+fn while_a_command_is_pending_the_page_of_a_device_and_the_form_of_a_reset_preview_the_same() {
+    let (env, device, browser) = start(Make::default());
+    reset(&env, &device, &[]);
     open(&browser, &device, "");
     let on_the_page = browser.part("A reset now").unwrap();
     open(&browser, &device, "/reset");
-    let in_the_form = browser.part("Outlook for phone").unwrap();
+    let in_the_form = browser.part("Preview for phone").unwrap();
     let told = |part: &str| part.split_once('\n').unwrap().1.to_owned();
     assert_eq!(told(&on_the_page), told(&in_the_form));
     assert!(on_the_page.contains("WOULD BE REFUSED"), "{on_the_page}");
@@ -135,11 +135,11 @@ fn while_a_command_is_pending_the_page_of_a_device_and_the_form_of_a_reset_foret
 
 #[test]
 fn a_policy_without_a_password_to_meet_it_is_not_shown_as_met() {
-    let (lab, mut device, browser) = start(Make::default());
+    let (env, mut device, browser) = start(Make::default());
     device.switch_on().unwrap();
-    lab.wait_online(&device).unwrap();
+    env.wait_online(&device).unwrap();
     let set = ["policy", "set", &device.id, "--quality", "numeric"];
-    lab.ask(&set, "").unwrap();
+    env.ask(&set, "").unwrap();
     open(&browser, &device, "");
     let policy = browser.part("Policy").unwrap();
     assert!(policy.contains("NO PASSWORD SET"), "{policy}");
@@ -150,7 +150,7 @@ fn a_policy_without_a_password_to_meet_it_is_not_shown_as_met() {
 
 #[test]
 fn a_minimum_length_that_the_quality_ignores_is_told_beside_the_field() {
-    let (lab, device, browser) = start(Make::default());
+    let (env, device, browser) = start(Make::default());
     open(&browser, &device, "/policy");
     browser
         .run("document.getElementById('requirement').value = 'quality something'")
@@ -159,6 +159,6 @@ fn a_minimum_length_that_the_quality_ignores_is_told_beside_the_field() {
     browser.click("Apply policy").unwrap();
     browser.sees("ignores a minimum length").unwrap();
     assert_eq!(browser.value("Minimum length").unwrap(), "8");
-    let shown = lab.ask(&["device", "show", &device.id], "").unwrap();
+    let shown = env.ask(&["device", "show", &device.id], "").unwrap();
     assert!(shown["policy"].is_null(), "{shown}");
 }

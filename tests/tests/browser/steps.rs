@@ -1,7 +1,7 @@
 //! The steps of the feature, as an admin takes them.
 
 use crate::start;
-use mdm_tests::lab::{Make, wait_until};
+use mdm_tests::test_environment::{Make, wait_until};
 
 /// Marks the page that is loaded: a reload would lose it.
 const MARK: &str = "window.marked = true";
@@ -9,10 +9,10 @@ const IS_MARKED: &str = "return window.marked === true";
 
 #[test]
 fn a_reset_goes_from_pending_to_success_before_the_admins_eyes_and_a_remove_ends_its_override() {
-    let (lab, mut device, browser) = start(Make::default());
+    let (env, mut device, browser) = start(Make::default());
     let policy = ["--quality", "numeric-complex", "--minimum-length", "6"];
     let set = ["policy", "set", &device.id];
-    lab.ask(&[&set[..], &policy].concat(), "").unwrap();
+    env.ask(&[&set[..], &policy].concat(), "").unwrap();
 
     browser.click("Devices").unwrap();
     browser.click("phone").unwrap();
@@ -44,11 +44,11 @@ fn a_reset_goes_from_pending_to_success_before_the_admins_eyes_and_a_remove_ends
 
 #[test]
 fn the_list_of_devices_follows_a_command_without_a_reload() {
-    let (lab, mut device, browser) = start(Make::default());
+    let (env, mut device, browser) = start(Make::default());
     browser.sees("NO COMMAND").unwrap();
     browser.run(MARK).unwrap();
     let reset = ["password", "reset", &device.id, "--yes"];
-    lab.ask(&reset, "1234").unwrap();
+    env.ask(&reset, "1234").unwrap();
     browser.sees("PENDING").unwrap();
     device.switch_on().unwrap();
     browser.sees("SUCCESS").unwrap();
@@ -57,17 +57,17 @@ fn the_list_of_devices_follows_a_command_without_a_reload() {
 
 #[test]
 fn a_failed_reset_says_why_and_what_to_do() {
-    let (lab, mut device, browser) = start(Make {
+    let (env, mut device, browser) = start(Make {
         user_password: Some("8642"),
         ..Make::default()
     });
     device.switch_on().unwrap();
-    lab.wait_online(&device).unwrap();
+    env.wait_online(&device).unwrap();
     browser.click("phone").unwrap();
     browser.sees_in("A reset now", "WILL FAIL").unwrap();
     browser.click("Actions").unwrap();
     browser.click("Reset Password").unwrap();
-    browser.sees_in("Outlook for phone", "What to do").unwrap();
+    browser.sees_in("Preview for phone", "What to do").unwrap();
     browser.fill("New password", "1234").unwrap();
     browser.click("CONFIRM").unwrap();
     browser.sees_in("Status", "FAILED").unwrap();
@@ -82,15 +82,15 @@ fn a_failed_reset_says_why_and_what_to_do() {
 
 #[test]
 fn remove_is_offered_only_where_there_is_something_to_remove() {
-    let (lab, mut device, browser) = start(Make::default());
+    let (env, mut device, browser) = start(Make::default());
     device.switch_on().unwrap();
-    lab.wait_online(&device).unwrap();
+    env.wait_online(&device).unwrap();
     browser.click("phone").unwrap();
     browser.click("Actions").unwrap();
     assert!(browser.offers("Reset Password"));
     assert!(!browser.offers("Remove Password"));
     let set = ["policy", "set", &device.id, "--quality", "numeric"];
-    lab.ask(&set, "").unwrap();
+    env.ask(&set, "").unwrap();
     wait_until("the open menu offers it", || {
         Ok(browser.offers("Remove Password"))
     })

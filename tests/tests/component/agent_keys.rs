@@ -1,11 +1,11 @@
 //! Who is taken for an agent, and what becomes of commands when it changes its keys.
 
-use crate::fleet::{Fleet, admin, owner, signed_sync};
+use crate::test_host::{TestHost, admin, owner, signed_sync};
 use mdm_server_core::error::ServerError;
-use mdm_agent_protocol::signature::{Headers, LONGEST_AGE, MOST_AHEAD, SignatureError};
-use mdm_contract::{time, words::{Outcome, TokenState}};
+use mdm_agent_protocol::signature::{Headers, MAX_AGE, MAX_AHEAD, SignatureError};
+use mdm_contract::{time, types::{Outcome, TokenState}};
 
-async fn authenticate(fleet: &Fleet, headers: &Headers, body: &[u8]) -> Result<String, String> {
+async fn authenticate(fleet: &TestHost, headers: &Headers, body: &[u8]) -> Result<String, String> {
     let known = fleet
         .server.agents
         .authenticate(&signed_sync(body), headers)
@@ -23,7 +23,7 @@ fn soon() -> u64 {
 
 #[tokio::test]
 async fn a_sync_is_taken_from_the_owner_of_the_devices_key_and_only_once() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let headers = agent.sign(b"{}", soon(), "n");
     assert_eq!(
@@ -46,7 +46,7 @@ async fn a_sync_is_taken_from_the_owner_of_the_devices_key_and_only_once() {
 
 #[tokio::test]
 async fn a_forged_signature_another_body_and_another_devices_key_are_refused() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let (ours, theirs) = (fleet.enroll(owner()).await, fleet.enroll(owner()).await);
     let forged = Err(format!("{:?}", SignatureError::Forged));
     let mut as_them = ours;
@@ -64,14 +64,14 @@ async fn a_forged_signature_another_body_and_another_devices_key_are_refused() {
 
 #[tokio::test]
 async fn a_signature_by_a_clock_that_is_off_is_refused_and_the_answer_says_when_to_sign() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let now = time::now() / 1000;
     let ten_years = 10 * 365 * 24 * 3600;
     for created in [
         now - ten_years,
-        now - LONGEST_AGE - 1,
-        now + MOST_AHEAD + 10,
+        now - MAX_AGE - 1,
+        now + MAX_AHEAD + 10,
         now + ten_years,
     ] {
         let headers = agent.sign(b"{}", created, "n");
@@ -89,7 +89,7 @@ async fn a_signature_by_a_clock_that_is_off_is_refused_and_the_answer_says_when_
 
 #[tokio::test]
 async fn after_a_rotation_the_old_key_counts_for_nothing_and_a_pending_command_stays_pending() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let mut agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     let old = agent.sign(b"{}", soon(), "old");
@@ -124,7 +124,7 @@ async fn after_a_rotation_the_old_key_counts_for_nothing_and_a_pending_command_s
 
 #[tokio::test]
 async fn each_command_brings_the_key_to_the_reset_token_of_its_device_and_of_no_other() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let told = || {
         let mut told = owner();
         told.condition.token = TokenState::Active;

@@ -2,14 +2,14 @@
 
 use crate::{
     database,
-    fleet::{is_stored, Agent, Fleet, admin, owner, password},
+    test_host::{is_stored, Agent, TestHost, admin, owner, password},
     plugins::hostile,
 };
 use futures_util::future::join_all;
 use mdm_password_component::REFERENCE;
-use mdm_server_core::{actor::Actor, access::{Caller, Forbidden, Permission, Reach, Role}, audit::AuditEntry, change::Change, bulks::BulkRequest, commands::Reset, error::ServerError, store::{Bulk, BulkProgress, BulkState, BulkTerms, Commit, NoCommand, PluginFile, StoreError}, token};
-use mdm_agent_protocol::sync::Told;
-use mdm_contract::{decisions::{Characters, Command, PasswordRule, Refusal, Status, Terms}, words::{Action, Failure, Outcome, ResetOptions}};
+use mdm_server_core::{actor::Actor, access::{Caller, Forbidden, Permission, DeviceScope, Role}, audit::AuditEntry, change::Change, bulks::BulkRequest, commands::Reset, error::ServerError, store::{Bulk, BulkProgress, BulkState, BulkTerms, Commit, DeviceError, PluginFile, StoreError}, token};
+use mdm_agent_protocol::sync::DeviceInfo;
+use mdm_contract::{decisions::{Characters, Command, PasswordRule, Refusal, Status, Terms}, types::{Action, Failure, Outcome, ResetOptions}};
 use std::{collections::BTreeSet, time::Duration};
 
 fn reset(text: &str) -> BulkRequest {
@@ -17,7 +17,7 @@ fn reset(text: &str) -> BulkRequest {
         action: Action::Reset,
         group: "sales".into(),
         password: Some(password(text)),
-        different_passwords: false,
+        unique_passwords: false,
         options: ResetOptions::default(),
         terms: BulkTerms::default(),
         reason: None,
@@ -28,7 +28,7 @@ fn reset(text: &str) -> BulkRequest {
 fn different() -> BulkRequest {
     BulkRequest {
         password: None,
-        different_passwords: true,
+        unique_passwords: true,
         ..reset("")
     }
 }
@@ -44,24 +44,24 @@ fn remove() -> BulkRequest {
 fn someone(name: &str, group: &str) -> Caller {
     Caller {
         actor: Actor::User(name.into()),
-        reach: Reach(Some([group.to_owned()].into())),
+        scope: DeviceScope(Some([group.to_owned()].into())),
         ..admin()
     }
 }
 
-fn old() -> Told {
-    Told {
+fn old() -> DeviceInfo {
+    DeviceInfo {
         agent_version: "6.8.0".into(),
         ..owner()
     }
 }
 
-async fn enroll(fleet: &Fleet, devices: usize) -> Vec<Agent> {
+async fn enroll(fleet: &TestHost, devices: usize) -> Vec<Agent> {
     let enroll = || fleet.enroll_in(owner(), &["sales"]);
     join_all((0..devices).map(|_| enroll())).await
 }
 
-async fn until(fleet: &Fleet, bulk: &Bulk, is_so: impl Fn(&Bulk, u64) -> bool) -> Bulk {
+async fn until(fleet: &TestHost, bulk: &Bulk, is_so: impl Fn(&Bulk, u64) -> bool) -> Bulk {
     for _ in 0..4000 {
         let now = fleet.server.bulks.get(&admin(), &bulk.id).await.unwrap();
         let progress = fleet.server.bulks.progress(&now).await.unwrap();
@@ -74,16 +74,16 @@ async fn until(fleet: &Fleet, bulk: &Bulk, is_so: impl Fn(&Bulk, u64) -> bool) -
 }
 
 /// An admin of the group who can be looked up.
-async fn added(fleet: &Fleet, name: &str) -> Caller {
-    let reach = Reach(Some(["sales".to_owned()].into()));
+async fn added(fleet: &TestHost, name: &str) -> Caller {
+    let scope = DeviceScope(Some(["sales".to_owned()].into()));
     let by = admin();
-    let made = fleet.server.identity.add_user(&by, name, Role::Admin, reach);
+    let made = fleet.server.identity.add_user(&by, name, Role::Admin, scope);
     made.await.unwrap();
     someone(name, "sales")
 }
 
 /// Every command of it is made.
-async fn made(fleet: &Fleet, bulk: &Bulk) -> Bulk {
+async fn made(fleet: &TestHost, bulk: &Bulk) -> Bulk {
     until(fleet, bulk, |bulk, _| {
         matches!(
             bulk.state,
@@ -94,14 +94,14 @@ async fn made(fleet: &Fleet, bulk: &Bulk) -> Bulk {
 }
 
 /// It is over, and nothing is left to be taken back.
-async fn taken_back(fleet: &Fleet, bulk: &Bulk) -> Bulk {
+async fn taken_back(fleet: &TestHost, bulk: &Bulk) -> Bulk {
     until(fleet, bulk, |bulk, _| {
-        bulk.state.is_over() && bulk.taken_back_by.is_none()
+        bulk.state.is_over() && bulk.cancel_requested_by.is_none()
     })
     .await
 }
 
-async fn commands(fleet: &Fleet, agents: &[Agent]) -> Vec<usize> {
+async fn commands(fleet: &TestHost, agents: &[Agent]) -> Vec<usize> {
     let mut counts = Vec::new();
     for agent in agents {
         let history = fleet.server.commands.history(&admin(), &agent.device).await;
@@ -112,7 +112,7 @@ async fn commands(fleet: &Fleet, agents: &[Agent]) -> Vec<usize> {
 
 #[tokio::test]
 async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answer() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let one = fleet.enroll_in(owner(), &["sales", "berlin"]).await;
     let two = fleet.enroll_in(owner(), &["sales"]).await;
     let third = fleet.enroll_in(old(), &["sales"]).await;
@@ -180,7 +180,7 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
 
 #[tokio::test]
 async fn a_password_that_no_device_would_get_is_refused_at_once() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     enroll(&fleet, 2).await;
     let refused = fleet.server.bulks.start(&admin(), reset("123")).await;
     assert!(matches!(
@@ -189,7 +189,7 @@ async fn a_password_that_no_device_would_get_is_refused_at_once() {
     ));
     for bad in [
         BulkRequest {
-            different_passwords: true,
+            unique_passwords: true,
             ..reset("1234")
         },
         BulkRequest {
@@ -220,7 +220,7 @@ async fn a_password_that_no_device_would_get_is_refused_at_once() {
 
 #[tokio::test]
 async fn a_bulk_that_is_interrupted_goes_on_and_no_device_gets_a_second_command_of_it() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agents = enroll(&fleet, 300).await;
     let bulk = fleet
         .server.bulks
@@ -252,7 +252,7 @@ async fn a_bulk_that_is_interrupted_goes_on_and_no_device_gets_a_second_command_
 
 #[tokio::test]
 async fn after_a_cancel_no_more_commands_are_made_and_pending_ones_can_be_taken_back() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agents = enroll(&fleet, 300).await;
     let bulk = fleet
         .server.bulks
@@ -279,7 +279,7 @@ async fn after_a_cancel_no_more_commands_are_made_and_pending_ones_can_be_taken_
         .cancel(&admin(), &bulk.id, true)
         .await
         .unwrap();
-    until(&fleet, &bulk, |bulk, _| bulk.taken_back_by.is_none()).await;
+    until(&fleet, &bulk, |bulk, _| bulk.cancel_requested_by.is_none()).await;
     let progress = fleet.server.bulks.progress(&bulk).await.unwrap();
     assert_eq!(
         (progress.pending, progress.cancelled, progress.failed),
@@ -330,14 +330,14 @@ async fn while_the_plugin_fails_a_bulk_stands_still_and_keeps_no_other_one_from_
 
 #[tokio::test]
 async fn what_is_taken_back_while_a_bulk_runs_is_taken_back_from_its_beginning() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agents = enroll(&fleet, 600).await;
     let server = &fleet.server;
     let bulk = server.bulks.start(&admin(), reset("1234")).await.unwrap();
     let runner = fleet.runs_bulks();
     until(&fleet, &bulk, |_, answered| answered >= 256).await;
     server.bulks.cancel(&admin(), &bulk.id, true).await.unwrap();
-    until(&fleet, &bulk, |bulk, _| bulk.taken_back_by.is_none()).await;
+    until(&fleet, &bulk, |bulk, _| bulk.cancel_requested_by.is_none()).await;
     let progress = server.bulks.progress(&bulk).await.unwrap();
     assert_eq!(progress.pending, 0);
     assert!(progress.cancelled >= 256 && progress.cancelled <= agents.len() as u64);
@@ -346,7 +346,7 @@ async fn what_is_taken_back_while_a_bulk_runs_is_taken_back_from_its_beginning()
 
 #[tokio::test]
 async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = &enroll(&fleet, 1).await[0];
     let server = &fleet.server;
     let bulk = server.bulks.start(&admin(), reset("1234")).await.unwrap();
@@ -365,13 +365,13 @@ async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
     };
     let audit = || AuditEntry::new(0, &admin(), "test");
     store.add_bulk(late.clone(), audit().into()).await.unwrap();
-    let commit = async |id: &str, settled: &[&str]| {
+    let commit = async |id: &str, completed: &[&str]| {
         let snapshot = store.snapshot(&agent.device).await.unwrap().unwrap();
-        let settle = |id: &&str| Change::Settle {
+        let complete = |id: &&str| Change::Complete {
             command: (*id).into(),
             outcome: Outcome::Success,
         };
-        let mut changes: Vec<Change> = settled.iter().map(settle).collect();
+        let mut changes: Vec<Change> = completed.iter().map(complete).collect();
         let command = Command {
             id: id.into(),
             status: Status::Pending,
@@ -394,7 +394,7 @@ async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
     commit("one", &[]).await.unwrap();
     let again = commit("two", &["one"]).await;
     assert!(matches!(again, Err(StoreError::BulkAnswered)), "{again:?}");
-    let why = NoCommand {
+    let why = DeviceError {
         kind: "conflict".into(),
         detail: "one is pending".into(),
     };
@@ -408,7 +408,7 @@ async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
 
 #[tokio::test]
 async fn a_large_bulk_waits_until_somebody_else_approves_it() {
-    let fleet = Fleet::approving_above(2).await;
+    let fleet = TestHost::approving_above(2).await;
     let agents = enroll(&fleet, 3).await;
     let runner = fleet.runs_bulks();
     let alice = added(&fleet, "alice").await;
@@ -429,7 +429,7 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
         .await;
     assert!(matches!(
         elsewhere,
-        Err(ServerError::Forbidden(Forbidden::Reach { .. }))
+        Err(ServerError::Forbidden(Forbidden::DeviceScope { .. }))
     ));
     let helpdesk = Caller {
         permissions: [Permission::See, Permission::ChangePassword].into(),
@@ -458,11 +458,11 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
 
 #[tokio::test]
 async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
-    let fleet = Fleet::approving_above(0).await;
+    let fleet = TestHost::approving_above(0).await;
     enroll(&fleet, 1).await;
     let server = &fleet.server;
     let token = async |by: &Caller, name: &str| {
-        let made = server.identity.add_token(by, name, Permission::ALL.into(), Reach::ALL, None);
+        let made = server.identity.add_token(by, name, Permission::ALL.into(), DeviceScope::ALL, None);
         let token = token::digest(&made.await.unwrap());
         server.identity.program(token, None).await.unwrap().unwrap()
     };
@@ -473,7 +473,7 @@ async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
     let (alice, bob) = (user("alice"), user("bob"));
     for name in ["alice", "bob"] {
         let by = admin();
-        let made = server.identity.add_user(&by, name, Role::Admin, Reach::ALL);
+        let made = server.identity.add_user(&by, name, Role::Admin, DeviceScope::ALL);
         made.await.unwrap();
     }
     let hers = token(&alice, "hers").await;
@@ -507,7 +507,7 @@ async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
 #[tokio::test]
 async fn a_bulk_that_nobody_approves_or_downloads_for_a_day_is_cancelled_and_its_password_forgotten()
  {
-    let fleet = Fleet::approving_above(0).await;
+    let fleet = TestHost::approving_above(0).await;
     enroll(&fleet, 1).await;
     let server = &fleet.server;
     let fresh = server.bulks.start(&admin(), reset("1234")).await.unwrap();
@@ -538,7 +538,7 @@ async fn a_bulk_that_nobody_approves_or_downloads_for_a_day_is_cancelled_and_its
 
 #[tokio::test]
 async fn nobody_asks_for_looks_at_or_cancels_a_bulk_of_a_group_that_is_not_theirs() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     enroll(&fleet, 1).await;
     let other = someone("bob", "it");
     let bulk = fleet
@@ -574,7 +574,7 @@ async fn the_password_of_a_bulk_lies_nowhere_in_the_store_and_is_forgotten_when_
         minimum_length: 8,
         maximum_length: 16,
     };
-    let fleet = Fleet::with_rule(rule).await;
+    let fleet = TestHost::with_rule(rule).await;
     let agents = enroll(&fleet, 2).await;
     let bulk = fleet
         .server.bulks
@@ -595,7 +595,7 @@ async fn the_password_of_a_bulk_lies_nowhere_in_the_store_and_is_forgotten_when_
 
 #[tokio::test]
 async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_asked() {
-    let fleet = Fleet::approving_above(2).await;
+    let fleet = TestHost::approving_above(2).await;
     let agents = enroll(&fleet, 40).await;
     let third = fleet.enroll_in(old(), &["sales"]).await;
     let alice = added(&fleet, "alice").await;
@@ -651,7 +651,7 @@ async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_ask
 
 #[tokio::test]
 async fn a_download_that_breaks_off_ends_its_bulk_and_what_was_made_is_taken_back() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let runner = fleet.runs_bulks();
     let agents = enroll(&fleet, 1200).await;
     let bulk = fleet
@@ -679,7 +679,7 @@ async fn a_download_that_breaks_off_ends_its_bulk_and_what_was_made_is_taken_bac
 
 #[tokio::test]
 async fn a_download_of_which_nobody_takes_the_last_page_has_broken_off() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     enroll(&fleet, 10).await;
     let runner = fleet.runs_bulks();
     let server = &fleet.server;
@@ -698,7 +698,7 @@ async fn a_download_of_which_nobody_takes_the_last_page_has_broken_off() {
 #[tokio::test]
 async fn who_cancels_a_bulk_during_its_download_or_stops_the_host_takes_its_passwords_back() {
     for is_restarted in [false, true] {
-        let mut fleet = Fleet::new().await;
+        let mut fleet = TestHost::new().await;
         enroll(&fleet, 600).await;
         let bulk = fleet
             .server.bulks
@@ -729,26 +729,26 @@ async fn who_cancels_a_bulk_during_its_download_or_stops_the_host_takes_its_pass
 }
 
 #[tokio::test]
-async fn the_outlook_of_a_bulk_says_on_how_many_devices_it_comes_to_what() {
-    let fleet = Fleet::approving_above(3).await;
+async fn the_preview_of_a_bulk_says_on_how_many_devices_it_comes_to_what() {
+    let fleet = TestHost::approving_above(3).await;
     let agents = enroll(&fleet, 2).await;
     fleet.enroll_in(old(), &["sales"]).await;
     let pending = fleet.enroll_in(owner(), &["sales"]).await;
     fleet.reset(&pending, "1234").await.unwrap();
-    let outlook = fleet
+    let preview = fleet
         .server.bulks
         .preview(&admin(), &reset("1234"))
         .await
         .unwrap();
-    assert_eq!((outlook.devices, outlook.asked), (4, 4));
-    assert!(outlook.needs_approval);
+    assert_eq!((preview.devices, preview.asked), (4, 4));
+    assert!(preview.needs_approval);
     let counts = |verdict: &str| {
-        let found = outlook.verdicts.iter().filter(|it| it.verdict == verdict);
+        let found = preview.verdicts.iter().filter(|it| it.verdict == verdict);
         found.map(|it| it.devices).collect::<Vec<_>>()
     };
-    assert_eq!(counts("will-wait"), [2], "{outlook:?}");
+    assert_eq!(counts("will-wait"), [2], "{preview:?}");
     assert_eq!(counts("would-be-refused"), [1, 1]);
-    let named = &outlook.verdicts[0].such_as;
+    let named = &preview.verdicts[0].such_as;
     assert!(
         named
             .iter()
@@ -756,17 +756,17 @@ async fn the_outlook_of_a_bulk_says_on_how_many_devices_it_comes_to_what() {
     );
     let mut replacing = reset("1234");
     replacing.terms.replace_pending = true;
-    let outlook = fleet
+    let preview = fleet
         .server.bulks
         .preview(&admin(), &replacing)
         .await
         .unwrap();
-    assert_eq!(outlook.verdicts[0].devices, 3, "{outlook:?}");
+    assert_eq!(preview.verdicts[0].devices, 3, "{preview:?}");
 }
 
 #[tokio::test]
 async fn a_bulk_can_replace_what_is_pending() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agents = enroll(&fleet, 2).await;
     let before = fleet.reset(&agents[0], "1234").await.unwrap();
     let mut replacing = reset("5678");
@@ -783,7 +783,7 @@ async fn a_bulk_can_replace_what_is_pending() {
 
 #[tokio::test]
 async fn a_bulk_ends_when_the_last_of_its_commands_has_an_outcome_however_it_came() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agents = enroll(&fleet, 4).await;
     let server = &fleet.server;
     let runner = fleet.runs_bulks();
@@ -842,7 +842,7 @@ async fn a_bulk_ends_when_the_last_of_its_commands_has_an_outcome_however_it_cam
 
 #[tokio::test]
 async fn who_cancels_a_bulk_that_waits_for_devices_takes_its_commands_back() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     enroll(&fleet, 3).await;
     let server = &fleet.server;
     let runner = fleet.runs_bulks();
@@ -858,7 +858,7 @@ async fn who_cancels_a_bulk_that_waits_for_devices_takes_its_commands_back() {
 
 #[tokio::test]
 async fn of_a_bulk_whose_commands_were_replaced_the_reason_is_told_once() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     enroll(&fleet, 3).await;
     let server = &fleet.server;
     let runner = fleet.runs_bulks();
@@ -869,7 +869,7 @@ async fn of_a_bulk_whose_commands_were_replaced_the_reason_is_told_once() {
     let again = server.bulks.start(&admin(), again).await.unwrap();
     made(&fleet, &again).await;
     let failures = server.bulks.failures(&bulk).await.unwrap();
-    let superseded = |why: &Result<Status, NoCommand>| {
+    let superseded = |why: &Result<Status, DeviceError>| {
         matches!(why, Ok(Status::Failed(Failure::Superseded(_))))
     };
     assert!(

@@ -2,17 +2,17 @@
 
 use crate::{
     database,
-    fleet::{Agent, Fleet, admin, client, owner},
+    test_host::{Agent, TestHost, admin, client, owner},
 };
-use mdm_server_core::access::{Reach, Role};
-use mdm_contract::{decisions::PasswordRule, words::Outcome};
+use mdm_server_core::access::{DeviceScope, Role};
+use mdm_contract::{decisions::PasswordRule, types::Outcome};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 /// A host that listens, with one device.
 pub(crate) struct Host {
-    pub(crate) fleet: Fleet,
+    pub(crate) fleet: TestHost,
     pub(crate) agent: Agent,
     pub(crate) url: String,
     pub(crate) token: String,
@@ -26,9 +26,9 @@ impl Host {
     }
 
     pub(crate) async fn with_rule(rule: PasswordRule) -> Self {
-        let fleet = Fleet::with_rule(rule).await;
+        let fleet = TestHost::with_rule(rule).await;
         let agent = fleet.enroll(owner()).await;
-        let token = fleet.token("one", Role::Admin.permissions(), Reach::ALL);
+        let token = fleet.token("one", Role::Admin.permissions(), DeviceScope::ALL);
         let token = token.await;
         let (url, serving) = fleet.listens().await;
         Self {

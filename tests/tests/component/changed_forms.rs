@@ -1,8 +1,8 @@
 //! Forms whose fields were changed on the way, and calls whose numbers lie outside the bounds of the document: they are
 //! refused, say so, and do nothing.
 
-use crate::fleet::{Fleet, admin, client, owner, password};
-use mdm_server_core::{access::{Reach, Role}, token};
+use crate::test_host::{TestHost, admin, client, owner, password};
+use mdm_server_core::{access::{DeviceScope, Role}, token};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ const PASSWORD: &str = "tulip-anvil-rainy-42";
 
 /// A signed-in admin at a host with one device, in the group sales.
 struct Host {
-    fleet: Fleet,
+    fleet: TestHost,
     url: String,
     device: String,
     client: Client,
@@ -20,11 +20,11 @@ struct Host {
 
 impl Host {
     async fn new() -> Self {
-        let fleet = Fleet::new().await;
+        let fleet = TestHost::new().await;
         let device = fleet.enroll_in(owner(), &["sales"]).await.device;
         let made = fleet
             .server.identity
-            .add_user(&admin(), "anna", Role::Admin, Reach::ALL)
+            .add_user(&admin(), "anna", Role::Admin, DeviceScope::ALL)
             .await;
         let invitation = token::digest(&made.unwrap().token);
         let chosen = password(PASSWORD);
@@ -34,7 +34,7 @@ impl Host {
             .await
             .unwrap();
         let token = fleet
-            .token("one", Role::Admin.permissions(), Reach::ALL)
+            .token("one", Role::Admin.permissions(), DeviceScope::ALL)
             .await;
         let (url, _) = fleet.listens().await;
         Self {

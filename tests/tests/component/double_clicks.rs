@@ -3,7 +3,7 @@
 use crate::{
     calls::Host,
     database,
-    fleet::{admin, owner},
+    test_host::{admin, owner},
     forms::{PASSWORD, Page, User},
 };
 use mdm_server_core::store::PluginFile;
@@ -19,10 +19,10 @@ const WITHOUT_KEY: [&str; 9] = [
     "/sign-out",
     "/invitation/{token}",
     // Their answer is only shown.
-    "/devices/{device}/reset/outlook",
-    "/groups/{group}/{action}/outlook",
+    "/devices/{device}/reset/preview",
+    "/groups/{group}/{action}/preview",
     // Its passwords are told once.
-    "/bulks/{bulk}/sheet",
+    "/bulks/{bulk}/export",
     // Once an admin has decided, nothing is held, and a second click changes nothing.
     "/held-commands/cancel",
     "/held-commands/release",

@@ -2,11 +2,11 @@
 
 use crate::{
     database,
-    fleet::{Fleet, admin, owner},
+    test_host::{TestHost, admin, owner},
 };
-use mdm_server_core::{access::{Caller, Reach}, audit::AuditEntry, change::Change, store::{Commit, DeviceFilter, FleetSummary, Group, NewDevice, Snapshot, StatusWord, Store}, token};
-use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey, sync::Told};
-use mdm_contract::{decisions::{Command, PolicyOverride, Status}, words::{Action, Failure, ManagementMode, Outcome, ResetOptions}};
+use mdm_server_core::{access::{Caller, DeviceScope}, audit::AuditEntry, change::Change, store::{Commit, DeviceFilter, FleetSummary, Group, NewDevice, Snapshot, StatusKind, Store}, token};
+use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey, sync::DeviceInfo};
+use mdm_contract::{decisions::{Command, PolicyOverride, Status}, types::{Action, Failure, ManagementMode, Outcome, ResetOptions}};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use std::{collections::BTreeSet, sync::Arc};
 use tempfile::TempDir;
@@ -67,7 +67,7 @@ fn filter() -> impl Strategy<Value = DeviceFilter> {
             0.3,
             select(vec!["müller", "PHONE", "%", "_", "-0003", "nobody", "l"]),
         ),
-        option::weighted(0.3, select(&StatusWord::ALL[..])),
+        option::weighted(0.3, select(&StatusKind::ALL[..])),
         option::weighted(0.3, any::<bool>()),
         option::weighted(0.3, select(vec!["it", "sales", "board", "none"])),
         option::weighted(0.3, select(&ManagementMode::ALL[..])),
@@ -91,16 +91,16 @@ fn filter() -> impl Strategy<Value = DeviceFilter> {
         )
 }
 
-fn reach() -> impl Strategy<Value = Reach> {
+fn scope() -> impl Strategy<Value = DeviceScope> {
     let groups = vec(select(&GROUPS[..]), 0..3);
     option::of(groups).prop_map(|groups| match groups {
-        None => Reach::ALL,
+        None => DeviceScope::ALL,
         Some(groups) => to(&groups),
     })
 }
 
-fn to(groups: &[&str]) -> Reach {
-    Reach(Some(groups.iter().map(|it| (*it).to_owned()).collect()))
+fn to(groups: &[&str]) -> DeviceScope {
+    DeviceScope(Some(groups.iter().map(|it| (*it).to_owned()).collect()))
 }
 
 async fn empty() -> (Arc<dyn Store>, TempDir) {
@@ -122,7 +122,7 @@ async fn add(store: &Arc<dyn Store>, number: usize, made: &Made) -> String {
         name: made.name.into(),
         public_key: PrivateKey::generate().1,
         signing_key: SigningKey::generate().unwrap().verifying_key().clone(),
-        told: Told {
+        device_info: DeviceInfo {
             management_mode: made.mode,
             ..owner()
         },
@@ -135,11 +135,11 @@ async fn add(store: &Arc<dyn Store>, number: usize, made: &Made) -> String {
         if at > 0 && made.commands[at - 1].is_none() {
             let before = format!("{id} command {}", at - 1);
             let cancelled = Outcome::Failed(Failure::Cancelled);
-            commit(store, &id, settle(&before, cancelled)).await;
+            commit(store, &id, complete(&before, cancelled)).await;
         }
         commit(store, &id, send(&command)).await;
         if let Some(outcome) = outcome.clone() {
-            commit(store, &id, Change::Settle { command, outcome }).await;
+            commit(store, &id, Change::Complete { command, outcome }).await;
         }
     }
     if made.is_overridden {
@@ -173,7 +173,7 @@ fn send(id: &str) -> Change {
         options: ResetOptions::default(),
         status: Status::Pending,
         requested_at: 5,
-        settled_at: None,
+        completed_at: None,
         expires_at: None,
         late_outcome: None,
     };
@@ -183,20 +183,20 @@ fn send(id: &str) -> Change {
     }
 }
 
-fn settle(command: &str, outcome: Outcome) -> Change {
-    Change::Settle {
+fn complete(command: &str, outcome: Outcome) -> Change {
+    Change::Complete {
         command: command.into(),
         outcome,
     }
 }
 
 /// The filter again, on one device.
-fn fits(filter: &DeviceFilter, reach: &Reach, device: &Snapshot) -> bool {
+fn fits(filter: &DeviceFilter, scope: &DeviceScope, device: &Snapshot) -> bool {
     let is = |wanted: Option<bool>, found: bool| wanted.is_none_or(|wanted| wanted == found);
     let told = &device.device;
     let text = format!("{} {}", device.name, told.id).to_lowercase();
     let search = filter.search.as_ref().map(|it| it.to_lowercase());
-    reach.includes(&told.groups)
+    scope.includes(&told.groups)
         && search.is_none_or(|it| text.contains(&it))
         && filter.status.is_none_or(|it| it == status(device))
         && is(filter.is_overridden, is_overridden(device))
@@ -212,12 +212,12 @@ fn fits(filter: &DeviceFilter, reach: &Reach, device: &Snapshot) -> bool {
         && is(filter.is_revoked, device.revoked_at.is_some())
 }
 
-fn status(device: &Snapshot) -> StatusWord {
+fn status(device: &Snapshot) -> StatusKind {
     if device.revoked_at.is_some() {
-        return StatusWord::Revoked;
+        return StatusKind::Revoked;
     }
     let latest = device.latest.as_ref();
-    latest.map_or(StatusWord::None, |it| StatusWord::from(&it.status))
+    latest.map_or(StatusKind::None, |it| StatusKind::from(&it.status))
 }
 
 fn is_overridden(device: &Snapshot) -> bool {
@@ -227,14 +227,14 @@ fn is_overridden(device: &Snapshot) -> bool {
 /// All pages, read one by one.
 async fn list(
     store: &Arc<dyn Store>,
-    reach: &Reach,
+    scope: &DeviceScope,
     filter: &DeviceFilter,
     page: u32,
 ) -> Vec<String> {
     let mut ids: Vec<String> = Vec::new();
     loop {
         let after = ids.last().map(String::as_str);
-        let devices = store.devices(reach, filter, after, page).await.unwrap();
+        let devices = store.devices(scope, filter, after, page).await.unwrap();
         let is_last = devices.len() < page as usize;
         ids.extend(devices.into_iter().map(|it| it.device.id));
         if is_last {
@@ -249,7 +249,7 @@ proptest! {
     #[test]
     fn a_list_and_its_numbers_have_the_devices_that_fit_and_no_others(
         fleet in vec(made(), 0..12),
-        asked in vec((reach(), filter(), 1..4_u32), 60),
+        asked in vec((scope(), filter(), 1..4_u32), 60),
     ) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
@@ -259,16 +259,16 @@ proptest! {
                 let id = add(&store, number, made).await;
                 devices.push(store.snapshot(&id).await.unwrap().unwrap());
             }
-            for (reach, filter, page) in asked {
+            for (scope, filter, page) in asked {
                 let (mut ids, mut summary) = (Vec::new(), FleetSummary::default());
-                for device in devices.iter().filter(|it| fits(&filter, &reach, it)) {
+                for device in devices.iter().filter(|it| fits(&filter, &scope, it)) {
                     ids.push(device.device.id.clone());
                     assert_eq!(device.status(), status(device));
                     summary.add(status(device), is_overridden(device), 1);
                 }
-                assert_eq!(list(&store, &reach, &filter, page).await, ids, "{reach} {filter:?}");
-                let counted = store.summary(&reach, &filter).await.unwrap();
-                assert_eq!(counted, summary, "{reach} {filter:?}");
+                assert_eq!(list(&store, &scope, &filter, page).await, ids, "{scope} {filter:?}");
+                let counted = store.summary(&scope, &filter).await.unwrap();
+                assert_eq!(counted, summary, "{scope} {filter:?}");
             }
         });
     }
@@ -296,7 +296,7 @@ async fn devices_come_page_by_page_in_the_order_of_their_ids() {
     let page = |after: Option<&'static str>, most| {
         let (store, all) = (Arc::clone(&store), all.clone());
         async move {
-            let devices = store.devices(&Reach::ALL, &all, after, most).await;
+            let devices = store.devices(&DeviceScope::ALL, &all, after, most).await;
             let ids = devices.unwrap().into_iter().map(|it| it.device.id);
             ids.collect::<Vec<_>>()
         }
@@ -315,22 +315,22 @@ async fn the_outcome_of_an_earlier_command_is_not_the_status_of_the_device() {
         ..DeviceFilter::default()
     };
     let is_failed = async || {
-        let failed = list(&store, &Reach::ALL, &is(StatusWord::Failed), 9).await;
+        let failed = list(&store, &DeviceScope::ALL, &is(StatusKind::Failed), 9).await;
         assert_eq!(failed, std::slice::from_ref(&id));
     };
     // The one with the greater id is the later one, whatever the clocks of the hosts say.
     commit(&store, &id, send("2 the second")).await;
-    let pending = list(&store, &Reach::ALL, &is(StatusWord::Pending), 9).await;
+    let pending = list(&store, &DeviceScope::ALL, &is(StatusKind::Pending), 9).await;
     assert_eq!(pending, std::slice::from_ref(&id));
     let late = Outcome::Failed(Failure::UserLocked);
-    commit(&store, &id, settle("2 the second", late)).await;
+    commit(&store, &id, complete("2 the second", late)).await;
     is_failed().await;
     commit(&store, &id, send("1 the first")).await;
     is_failed().await;
-    commit(&store, &id, settle("1 the first", Outcome::Success)).await;
+    commit(&store, &id, complete("1 the first", Outcome::Success)).await;
     is_failed().await;
     let all = DeviceFilter::default();
-    let summary = store.summary(&Reach::ALL, &all).await.unwrap();
+    let summary = store.summary(&DeviceScope::ALL, &all).await.unwrap();
     assert_eq!((summary.devices, summary.failed), (1, 1));
 }
 
@@ -347,7 +347,7 @@ async fn a_group_says_how_many_devices_are_in_it_to_whom_it_concerns() {
         name: name.into(),
         devices,
     };
-    let all = store.groups(&Reach::ALL).await.unwrap();
+    let all = store.groups(&DeviceScope::ALL).await.unwrap();
     assert_eq!(all, [group("it", 2), group("sales", 1)]);
     let ours = store.groups(&to(&["sales", "board"])).await.unwrap();
     assert_eq!(ours, [group("sales", 1)]);
@@ -356,13 +356,13 @@ async fn a_group_says_how_many_devices_are_in_it_to_whom_it_concerns() {
 
 #[tokio::test]
 async fn who_is_limited_to_a_group_gets_no_device_of_another_by_any_filter() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let mine = fleet.enroll_in(owner(), &["sales"]).await;
     let both = fleet.enroll_in(owner(), &["it", "sales"]).await;
     let theirs = fleet.enroll_in(owner(), &["it"]).await;
     fleet.reset(&theirs, "7394").await.unwrap();
     let by = Caller {
-        reach: to(&["sales"]),
+        scope: to(&["sales"]),
         ..admin()
     };
     let filters = [
@@ -376,7 +376,7 @@ async fn who_is_limited_to_a_group_gets_no_device_of_another_by_any_filter() {
             ..DeviceFilter::default()
         },
         DeviceFilter {
-            status: Some(StatusWord::Pending),
+            status: Some(StatusKind::Pending),
             ..DeviceFilter::default()
         },
     ];
@@ -399,7 +399,7 @@ async fn who_is_limited_to_a_group_gets_no_device_of_another_by_any_filter() {
 
 #[tokio::test]
 async fn a_page_names_the_next_one_only_if_there_is_one() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     for _ in 0..4 {
         fleet.enroll(owner()).await;
     }

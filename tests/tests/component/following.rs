@@ -2,7 +2,7 @@
 
 use crate::{
     database,
-    fleet::{Fleet, admin, reference, wired},
+    test_host::{TestHost, admin, reference, wired},
 };
 use mdm_password_host::inspect;
 use mdm_server_core::{
@@ -14,9 +14,9 @@ use mdm_server_core::{
 use mdm_tests::plugins::CORPORATE;
 use std::{sync::Arc, time::Duration};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-async fn replica(fleet: &Fleet) -> Arc<Server> {
+async fn replica(fleet: &TestHost) -> Arc<Server> {
     let store = database::open(fleet.folder()).await;
     let plugins = ChosenPlugins::open(Arc::clone(&store), PluginSettings::from(reference())).await;
     let server = wired(store, plugins.unwrap(), ServerSettings::default()).unwrap();
@@ -35,12 +35,12 @@ async fn until(server: &Server, is_so: impl Fn(&str, &[String]) -> bool) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, seen).await.unwrap();
+    tokio::time::timeout(TIMEOUT, seen).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_replica_that_can_not_use_the_chosen_plugin_says_so_and_tries_until_it_can() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let server = replica(&fleet).await;
     until(&server, |_, degraded| degraded.is_empty()).await;
 
@@ -53,7 +53,7 @@ async fn a_replica_that_can_not_use_the_chosen_plugin_says_so_and_tries_until_it
         number: 1,
         active: Some(ChosenPlugin {
             digest: digest.clone(),
-            is_proven: true,
+            is_promoted: true,
         }),
         previous: None,
     };

@@ -4,10 +4,10 @@
 use crate::{
     calls::{Host, send},
     database,
-    fleet::{admin, owner},
+    test_host::{admin, owner},
 };
 use futures_util::future::join_all;
-use mdm_server_core::access::{Reach, Role};
+use mdm_server_core::access::{DeviceScope, Role};
 use reqwest::{Response, StatusCode, header};
 
 pub(crate) const PASSWORD: &str = "seven walnuts under a bridge";
@@ -29,7 +29,7 @@ pub(crate) struct Page {
 impl<'a> User<'a> {
     pub(crate) async fn new(host: &'a Host, name: &str) -> Self {
         let (server, by) = (&host.fleet.server, admin());
-        let invited = server.identity.add_user(&by, name, Role::Admin, Reach::ALL);
+        let invited = server.identity.add_user(&by, name, Role::Admin, DeviceScope::ALL);
         let path = invited.await.unwrap().path();
         let call = host.client.post(format!("{}{path}", host.url));
         let call = call.header(header::CONTENT_TYPE, FORM);

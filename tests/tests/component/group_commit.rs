@@ -1,6 +1,6 @@
 //! Commits that come at the same time share a transaction, each stands for itself in it, and it is durable.
 
-use crate::{database, fleet::owner};
+use crate::{database, test_host::owner};
 use futures_util::future::join_all;
 use mdm_server_core::{access::Caller, audit::AuditEntry, change::Change, metrics::Metrics, store::{Commit, NewDevice, Store, StoreError}, token};
 use mdm_server_sqlite::SqliteStore;
@@ -28,7 +28,7 @@ async fn transactions(calls_per_commit: NonZeroUsize) -> u64 {
             device: number.to_string(),
             version,
             at: 5,
-            changes: vec![Change::Tell(owner())],
+            changes: vec![Change::SetDeviceInfo(owner())],
             bulk: None,
             audit: None,
         })
@@ -70,7 +70,7 @@ async fn enroll(store: &dyn Store, id: &str) {
         name: id.into(),
         public_key: PrivateKey::generate().1,
         signing_key: SigningKey::generate().unwrap().verifying_key().clone(),
-        told: owner(),
+        device_info: owner(),
         at: 1,
     };
     assert!(store.enroll(token, device).await.unwrap());

@@ -3,13 +3,13 @@
 use crate::{
     calls::{Host, assert_problem, send},
     database,
-    fleet::{Fleet, admin, is_stored, owner},
+    test_host::{TestHost, admin, is_stored, owner},
 };
 use futures_util::future::join_all;
-use mdm_server_core::{access::{Reach, Role}, audit::AuditEntry, change::Change, store::{Commit, PluginFile, RESPONSE_RETENTION, RequestRecord, Store, StoreError, StoredResponse}};
+use mdm_server_core::{access::{DeviceScope, Role}, audit::AuditEntry, change::Change, store::{Commit, PluginFile, RESPONSE_RETENTION, RequestRecord, Store, StoreError, StoredResponse}};
 use mdm_server_http::api::document;
 use mdm_tests::plugins::CORPORATE;
-use mdm_contract::{decisions::{Characters, Command, PasswordRule, Status}, time::Timestamp, words::{Action, Outcome, ResetOptions}};
+use mdm_contract::{decisions::{Characters, Command, PasswordRule, Status}, time::Timestamp, types::{Action, Outcome, ResetOptions}};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -99,7 +99,7 @@ async fn a_key_is_its_callers_own_and_a_response_is_for_who_may_have_it() {
     assert_eq!(host.keyed("k", "1234").await.0, StatusCode::CREATED);
     let first = host.token.clone();
     let fleet = &host.fleet;
-    let second = fleet.token("two", Role::Admin.permissions(), Reach::ALL);
+    let second = fleet.token("two", Role::Admin.permissions(), DeviceScope::ALL);
     host.token = second.await;
     let (status, is_replayed, _) = host.keyed("k", "1234").await;
     assert_eq!((status, is_replayed), (StatusCode::CONFLICT, false));
@@ -109,7 +109,7 @@ async fn a_key_is_its_callers_own_and_a_response_is_for_who_may_have_it() {
     server.identity.remove_token(&admin(), "one").await.unwrap();
     let third = host
         .fleet
-        .token("one", Role::Helpdesk.permissions(), Reach::ALL);
+        .token("one", Role::Helpdesk.permissions(), DeviceScope::ALL);
     host.token = third.await;
     let (_, is_replayed, answer) = host.keyed("k", "1234").await;
     assert!(!is_replayed);
@@ -124,17 +124,17 @@ async fn a_key_is_its_callers_own_and_a_response_is_for_who_may_have_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused_and_the_sheet_of_a_bulk_takes_none() {
+async fn what_is_no_key_is_refused_and_the_password_export_of_a_bulk_takes_none() {
     let host = Host::new().await;
     for key in ["", "two words", &"k".repeat(256)] {
         let (_, _, answer) = host.keyed(key, "1234").await;
         assert_problem(&answer, StatusCode::BAD_REQUEST, "bad-idempotency-key");
     }
-    let sheet = format!("{}/api/v1/bulks/some/sheet.csv", host.url);
-    let sheet = host.client.post(sheet).bearer_auth(&host.token);
-    let sheet = send(sheet.header("idempotency-key", "k")).await;
+    let export = format!("{}/api/v1/bulks/some/passwords.csv", host.url);
+    let export = host.client.post(export).bearer_auth(&host.token);
+    let export = send(export.header("idempotency-key", "k")).await;
     assert_problem(
-        &sheet.json().await.unwrap(),
+        &export.json().await.unwrap(),
         StatusCode::BAD_REQUEST,
         "bad-idempotency-key",
     );
@@ -320,7 +320,7 @@ fn commit(device: &str, version: i64, command: &str, response: StoredResponse) -
                 options: ResetOptions::default(),
                 status: Status::Pending,
                 requested_at: 5,
-                settled_at: None,
+                completed_at: None,
                 expires_at: None,
                 late_outcome: None,
             },
@@ -347,7 +347,7 @@ async fn a_response_and_what_its_request_made_are_committed_together_or_not_at_a
 
     // What can't be committed leaves no response.
     let mut broken = commit(one, version(one).await, "a", stored("k", 100));
-    broken.changes.push(Change::Settle {
+    broken.changes.push(Change::Complete {
         command: "unknown".into(),
         outcome: Outcome::Success,
     });
@@ -417,7 +417,7 @@ async fn a_key_is_free_again_once_its_response_has_expired_and_expired_responses
 
 #[tokio::test]
 async fn an_expired_response_goes_by_itself_when_no_other_is_stored() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let store = database::open(fleet.folder()).await;
     for number in 0..40 {
         let old = stored(&format!("old-{number}"), 1);

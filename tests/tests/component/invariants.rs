@@ -1,14 +1,14 @@
 //! What a host enforces, whatever the plugin does: a test for each invariant of `wit/README.md`, by its name.
 
 use crate::{
-    fleet::{Agent, Fleet, NO_OPTIONS, admin, owner},
+    test_host::{Agent, TestHost, NO_OPTIONS, admin, owner},
     plugins::{harm, hostile},
 };
 use mdm_server_core::{commands::Request, error::ServerError};
-use mdm_contract::{decisions::{Command, Status, Terms}, words::{Action, Failure}};
+use mdm_contract::{decisions::{Command, Status, Terms}, types::{Action, Failure}};
 
 /// A host on which the hostile plugin decides, and a device with a pending command.
-async fn with_pending(groups: &[&str]) -> (Fleet, Agent, Command) {
+async fn with_pending(groups: &[&str]) -> (TestHost, Agent, Command) {
     let fleet = hostile().await;
     let agent = fleet.enroll_in(owner(), groups).await;
     let pending = fleet.reset(&agent, "1234").await.unwrap();
@@ -26,7 +26,7 @@ fn assert_broken<T: std::fmt::Debug>(answer: Result<T, ServerError>, invariant: 
 }
 
 /// The device has its one command, which is pending and waits for it.
-async fn assert_unchanged(fleet: &Fleet, agent: &Agent, pending: &Command) {
+async fn assert_unchanged(fleet: &TestHost, agent: &Agent, pending: &Command) {
     let by = admin();
     let history = fleet.server.commands.history(&by, &agent.device).await.unwrap();
     assert_eq!(history, std::slice::from_ref(pending));
@@ -39,7 +39,7 @@ async fn assert_unchanged(fleet: &Fleet, agent: &Agent, pending: &Command) {
 async fn invariant_1_at_most_one_command_is_in_flight() {
     let (fleet, agent, pending) = with_pending(&[]).await;
     let name = "one command in flight";
-    // It settles nothing; it sends two.
+    // It completes nothing; it sends two.
     for (which, says) in [(27, "is pending"), (28, "2 commands")] {
         let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
         assert_broken(answer, name, says);
@@ -70,7 +70,7 @@ async fn invariant_2_a_command_gets_one_outcome() {
 async fn invariant_3_effects_name_only_this_devices_commands() {
     let (fleet, agent, pending) = with_pending(&[]).await;
     for (which, says) in [
-        (5, "settled somebody-elses-command"),
+        (5, "completed somebody-elses-command"),
         (11, "overrode the policy by somebody-elses-command"),
         (31, "kept an outcome of somebody-elses-command"),
     ] {
@@ -145,8 +145,8 @@ async fn invariant_8_a_question_changes_nothing() {
         options: NO_OPTIONS,
         terms: Terms::default(),
     };
-    let outlook = fleet.server.commands.preview(&by, device, request).await;
-    assert_broken(outlook, "no change by a question", "outlook");
+    let preview = fleet.server.commands.preview(&by, device, request).await;
+    assert_broken(preview, "no change by a question", "preview");
     let status = fleet.server.commands.status(&by, device).await;
     assert_broken(status, "no change by a question", "status");
     assert_unchanged(&fleet, &agent, &pending).await;
@@ -166,7 +166,7 @@ async fn a_broken_invariant_is_the_plugins_fault() {
     }
     let health = fleet.server.plugins.deployments().0.active.plugin.health();
     assert_eq!(health.failures["plugin-broke-contract"], 10);
-    assert_eq!(health.out_of_service, ["reset"]);
+    assert_eq!(health.open_breakers, ["reset"]);
     let counted = fleet.server.health.metrics_text().await.unwrap();
     let line = r#"mdm_plugin_invariants_broken_total{invariant="one-in-flight"} 10"#;
     assert!(counted.contains(line), "{counted}");

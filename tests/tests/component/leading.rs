@@ -4,7 +4,7 @@ use crate::database;
 use mdm_server_core::store::{Lead, Replicas, StoreError};
 use std::{path::Path, sync::Arc, time::Duration};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn has_leader(folder: &Path) -> bool {
     let leads = "select expires_at > clock_timestamp() from leadership";
@@ -20,7 +20,7 @@ async fn lead(replicas: &Arc<dyn Replicas>) -> Lead {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, leads).await.unwrap()
+    tokio::time::timeout(TIMEOUT, leads).await.unwrap()
 }
 
 #[tokio::test]

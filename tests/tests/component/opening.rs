@@ -1,8 +1,8 @@
 //! A host that listens before its store can be opened.
 
-use crate::fleet::client;
+use crate::test_host::client;
 use axum::{Router, routing::get};
-use mdm_server_http::api::{NotOpen, Opening};
+use mdm_server_http::api::{NotOpen, StartupGate};
 use serde_json::Value;
 use std::{
     convert::Infallible,
@@ -13,7 +13,7 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-async fn listens(opening: &Arc<Opening>) -> String {
+async fn listens(opening: &Arc<StartupGate>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = opening.router();
@@ -28,11 +28,11 @@ async fn asked(url: &str, path: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn a_store_that_is_away_makes_the_host_wait_and_say_why_and_it_opens_by_itself() {
-    let opening = Arc::new(Opening::default());
+    let opening = Arc::new(StartupGate::default());
     let url = listens(&opening).await;
     let attempts = AtomicU32::new(0);
     let attempt = async || match attempts.fetch_add(1, Ordering::Relaxed) {
-        0 => Err(NotOpen::<Infallible>::Yet {
+        0 => Err(NotOpen::<Infallible>::Retryable {
             reason: "the store is away",
             cause: "connection to 10.1.2.3 refused".into(),
         }),
@@ -59,7 +59,7 @@ async fn a_store_that_is_away_makes_the_host_wait_and_say_why_and_it_opens_by_it
 
 #[tokio::test]
 async fn what_waiting_can_not_mend_ends_the_host() {
-    let attempt = async || Err(NotOpen::Ever("this host.key is another host's"));
-    let ended = Opening::default().open_when_possible(attempt).await;
+    let attempt = async || Err(NotOpen::Fatal("this host.key is another host's"));
+    let ended = StartupGate::default().open_when_possible(attempt).await;
     assert_eq!(ended, Err("this host.key is another host's"));
 }

@@ -1,10 +1,10 @@
 //! Every route of the API and of the dashboard, as they list themselves: who may not do what it needs is refused,
 //! who may is not, and a stranger never gets that far.
 
-use crate::fleet::{Fleet, admin, client, owner, password};
+use crate::test_host::{TestHost, admin, client, owner, password};
 use axum::http::Method;
-use mdm_server_core::{access::{Permission, Reach, Role}, token};
-use mdm_server_http::dashboard::{Needs, self};
+use mdm_server_core::{access::{Permission, DeviceScope, Role}, token};
+use mdm_server_http::dashboard::{RequiredPermission, self};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ const HERE: &str = "here";
 
 /// A host that listens, with one device.
 struct Host {
-    fleet: Fleet,
+    fleet: TestHost,
     url: String,
     device: String,
     client: Client,
@@ -22,7 +22,7 @@ struct Host {
 
 impl Host {
     async fn new() -> Self {
-        let fleet = Fleet::new().await;
+        let fleet = TestHost::new().await;
         let device = fleet.enroll_in(owner(), &[HERE]).await.device;
         let (url, _) = fleet.listens().await;
         Self {
@@ -33,14 +33,14 @@ impl Host {
         }
     }
 
-    async fn token(&self, name: &str, permissions: BTreeSet<Permission>, reach: Reach) -> String {
-        self.fleet.token(name, permissions, reach).await
+    async fn token(&self, name: &str, permissions: BTreeSet<Permission>, scope: DeviceScope) -> String {
+        self.fleet.token(name, permissions, scope).await
     }
 
     /// The cookie of a new user's session.
-    async fn user(&self, name: &str, role: Role, reach: Reach) -> String {
+    async fn user(&self, name: &str, role: Role, scope: DeviceScope) -> String {
         let server = &self.fleet.server;
-        let made = server.identity.add_user(&admin(), name, role, reach).await.unwrap();
+        let made = server.identity.add_user(&admin(), name, role, scope).await.unwrap();
         let (invitation, chosen) = (token::digest(&made.token), password("tulip-anvil-rainy-42"));
         let session = server.identity.accept_invitation(invitation, chosen, None).await;
         format!("mdm-session={}", session.unwrap().as_str())
@@ -65,8 +65,8 @@ impl Host {
 }
 
 /// A helpdesk's reach that the device is not in.
-fn elsewhere() -> Reach {
-    Reach(Some(["elsewhere".to_owned()].into()))
+fn elsewhere() -> DeviceScope {
+    DeviceScope(Some(["elsewhere".to_owned()].into()))
 }
 
 /// An operation of the document.
@@ -157,10 +157,10 @@ async fn each_operation_is_refused_to_whom_lacks_what_it_declares_and_to_nobody_
     assert!(operations.len() > 25, "{}", operations.len());
     let viewer = Role::Viewer.permissions();
     let helpdesk = Role::Helpdesk.permissions();
-    let by_viewer = host.token("viewer", viewer.clone(), Reach::ALL).await;
+    let by_viewer = host.token("viewer", viewer.clone(), DeviceScope::ALL).await;
     let by_helpdesk = host.token("helpdesk", helpdesk.clone(), elsewhere()).await;
     let by_admin = host
-        .token("all", Role::Admin.permissions(), Reach::ALL)
+        .token("all", Role::Admin.permissions(), DeviceScope::ALL)
         .await;
     for operation in &operations {
         let what = format!("{} {}", operation.method, operation.path);
@@ -211,9 +211,9 @@ async fn each_operation_is_refused_to_whom_lacks_what_it_declares_and_to_nobody_
 #[tokio::test]
 async fn each_page_is_refused_to_whom_lacks_what_it_declares_and_to_nobody_else() {
     let host = Host::new().await;
-    let viewer = host.user("vera", Role::Viewer, Reach::ALL).await;
+    let viewer = host.user("vera", Role::Viewer, DeviceScope::ALL).await;
     let helpdesk = host.user("hal", Role::Helpdesk, elsewhere()).await;
-    let admin = host.user("ada", Role::Admin, Reach::ALL).await;
+    let admin = host.user("ada", Role::Admin, DeviceScope::ALL).await;
     for route in dashboard::routes() {
         let what = format!("{} {}", route.method, route.path);
         let by_nobody = host
@@ -233,8 +233,8 @@ async fn each_page_is_refused_to_whom_lacks_what_it_declares_and_to_nobody_else(
             continue;
         }
         let may = |role: Role| match needed {
-            Needs::Anybody => true,
-            Needs::Permission(needed) => role.permissions().contains(&needed),
+            RequiredPermission::Anybody => true,
+            RequiredPermission::Permission(needed) => role.permissions().contains(&needed),
         };
         let by = async |cookie: &str| {
             let form_token = form_token(&host, cookie).await;
@@ -262,9 +262,9 @@ async fn each_page_is_refused_to_whom_lacks_what_it_declares_and_to_nobody_else(
         {
             assert_eq!(status, StatusCode::FORBIDDEN, "{what} by another helpdesk");
         } else if status.is_success()
-            && !["/live", "/devices/{device}/reset/outlook"].contains(&route.path)
+            && !["/live", "/devices/{device}/reset/preview"].contains(&route.path)
         {
-            // The refusal of an outlook names the device that was asked for.
+            // The refusal of a preview names the device that was asked for.
             let text = answer.text().await.unwrap();
             assert!(
                 !text.contains(&host.device),

@@ -1,12 +1,12 @@
 //! What is refused as a plugin, and what a bad one can do: harm its own call, and nothing else.
 
-use crate::fleet::{Agent, Fleet, NO_OPTIONS, admin, owner, refusal, small};
+use crate::test_host::{Agent, TestHost, NO_OPTIONS, admin, owner, refusal, small};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, Limits, LoadError, PluginError, Runtime};
 use mdm_server_core::{commands::Request, error::ServerError};
 use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, starting};
 use mdm_agent_protocol::sync::{Report, ReportedOutcome};
-use mdm_contract::{decisions::{PasswordRule, Refusal, Status, Terms}, words::{Action, Failure, Outcome, Policy, Quality, Requirement}};
+use mdm_contract::{decisions::{PasswordRule, Refusal, Status, Terms}, types::{Action, Failure, Outcome, Policy, Quality, Requirement}};
 use std::{
     fs,
     time::{Duration, Instant},
@@ -49,7 +49,7 @@ fn a_component_that_lacks_a_function_of_the_contract_is_refused_and_the_function
     assert!(
         error
             .to_string()
-            .contains("lacks reset, remove, outlook, policy-override"),
+            .contains("lacks reset, remove, preview, policy-override"),
         "{error}"
     );
 }
@@ -123,18 +123,18 @@ fn a_component_that_breaks_a_limit_before_its_first_call_is_refused_and_the_limi
     }
 }
 
-pub(crate) async fn hostile() -> Fleet {
+pub(crate) async fn hostile() -> TestHost {
     // Enough that even on a busy machine only what never ends runs out of it.
     let limits = Limits {
         time: Duration::from_millis(500),
         ..small()
     };
     let plugin = Runtime::new(limits).unwrap().load(HOSTILE, None).unwrap();
-    Fleet::with_plugin(PasswordRule::default(), plugin).await
+    TestHost::with_plugin(PasswordRule::default(), plugin).await
 }
 
 /// Asks the hostile plugin for this harm.
-pub(crate) async fn harm(fleet: &Fleet, agent: &Agent, which: u64) -> ServerError {
+pub(crate) async fn harm(fleet: &TestHost, agent: &Agent, which: u64) -> ServerError {
     let terms = Terms {
         replaces: None,
         valid_for: Some(which),
@@ -145,7 +145,7 @@ pub(crate) async fn harm(fleet: &Fleet, agent: &Agent, which: u64) -> ServerErro
         .unwrap_err()
 }
 
-async fn assert_unharmed(fleet: &Fleet, agent: &Agent, which: u64) {
+async fn assert_unharmed(fleet: &TestHost, agent: &Agent, which: u64) {
     let (status, history) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     assert!(
         status.latest.is_none() && history.is_empty(),
@@ -168,7 +168,7 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
         (4, "crashed"),
         (
             5,
-            "settled somebody-elses-command, which is no command of this call's device",
+            "completed somebody-elses-command, which is no command of this call's device",
         ),
         (6, "which the same call sent"),
         (7, "sent a reset without a secret"),
@@ -209,12 +209,12 @@ async fn a_time_past_the_calendars_end_is_a_breach_wherever_a_plugin_tells_it() 
         options: NO_OPTIONS,
         terms: Terms::default(),
     };
-    let outlook = fleet
+    let preview = fleet
         .server.commands
         .preview(&admin(), &agent.device, request)
         .await;
     let status = fleet.server.commands.status(&admin(), &agent.device).await;
-    for told in [outlook.map(|_| ()), status.map(|_| ())] {
+    for told in [preview.map(|_| ()), status.map(|_| ())] {
         let error = told.unwrap_err().to_string();
         assert!(error.contains("past the calendar's end"), "{error}");
     }
@@ -346,13 +346,13 @@ async fn a_function_that_keeps_failing_is_out_of_service_and_costs_nobody_any_mo
     for agent in agents.iter().cycle().take(100) {
         let error = harm(&fleet, agent, 1).await;
         assert!(
-            matches!(error, ServerError::Plugin(PluginError::OutOfService(_))),
+            matches!(error, ServerError::Plugin(PluginError::BreakerOpen(_))),
             "an endless loop was begun: {error}"
         );
     }
     assert!(began.elapsed() < Duration::from_secs(5));
     let health = fleet.server.plugins.deployments().0.active.plugin.health();
-    assert_eq!(health.out_of_service, ["reset"], "and no other function");
+    assert_eq!(health.open_breakers, ["reset"], "and no other function");
     assert_eq!(health.failures["plugin-crashed"], 10);
     for agent in &agents {
         assert_unharmed(&fleet, agent, 3).await;
@@ -372,7 +372,7 @@ async fn law_7_what_fails_for_one_device_is_in_service_for_all_the_others() {
 
 #[tokio::test]
 async fn law_7_what_an_agent_tells_is_cut_to_what_a_plugin_can_be_asked_to_carry() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let mut agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     let story = Outcome::Failed(Failure::Other("ä".repeat(100_000)));
@@ -381,7 +381,7 @@ async fn law_7_what_an_agent_tells_is_cut_to_what_a_plugin_can_be_asked_to_carry
     let Status::Failed(failure) = fleet.command(&agent, &reset).await.status else {
         panic!("its outcome was lost");
     };
-    assert_eq!(failure.text().unwrap().len(), Failure::LONGEST_TEXT);
+    assert_eq!(failure.text().unwrap().len(), Failure::MAX_TEXT_BYTES);
 
     let report = Report {
         command: reset.id,
@@ -389,7 +389,7 @@ async fn law_7_what_an_agent_tells_is_cut_to_what_a_plugin_can_be_asked_to_carry
     };
     let too_many = fleet.try_sync(&agent, vec![report; 101]).await;
     assert!(too_many.unwrap_err().to_string().contains("100 reports"));
-    agent.told.agent_version = "6.9.0".repeat(100);
+    agent.device_info.agent_version = "6.9.0".repeat(100);
     let too_long = fleet.try_sync(&agent, vec![]).await;
     assert!(too_long.unwrap_err().to_string().contains("64 bytes"));
 }
@@ -409,7 +409,7 @@ async fn a_plugin_that_fails_to_judge_the_policy_does_not_hold_up_what_is_to_be_
     assert_eq!(news.policy, None, "the agent keeps the policy that it has");
 }
 
-async fn three(fleet: &Fleet) -> [Agent; 3] {
+async fn three(fleet: &TestHost) -> [Agent; 3] {
     [
         fleet.enroll(owner()).await,
         fleet.enroll(owner()).await,

@@ -1,11 +1,11 @@
 //! A retry with an idempotency key is for who reaches the device at that moment.
 
-use crate::fleet::{Fleet, NO_OPTIONS, admin, client, owner, password};
-use mdm_server_core::{access::{Caller, Forbidden, Reach}, idempotency::KeyOrigin, commands::Reset, error::ServerError, webhooks::NewWebhook};
-use mdm_contract::{decisions::Terms, words::{Policy, Quality, Requirement}};
+use crate::test_host::{TestHost, NO_OPTIONS, admin, client, owner, password};
+use mdm_server_core::{access::{Caller, Forbidden, DeviceScope}, idempotency::KeyOrigin, commands::Reset, error::ServerError, webhooks::NewWebhook};
+use mdm_contract::{decisions::Terms, types::{Policy, Quality, Requirement}};
 
 /// The same caller, with a key for one request.
-fn keyed(fleet: &Fleet, by: &Caller, key: &str) -> Caller {
+fn keyed(fleet: &TestHost, by: &Caller, key: &str) -> Caller {
     let origin = KeyOrigin::Header;
     let key = fleet
         .server.responses
@@ -19,7 +19,7 @@ fn keyed(fleet: &Fleet, by: &Caller, key: &str) -> Caller {
 #[track_caller]
 fn is_forbidden<T>(what: &str, answer: Result<T, ServerError>) {
     match answer {
-        Err(ServerError::Forbidden(Forbidden::Reach { .. } | Forbidden::Grant(_))) => {}
+        Err(ServerError::Forbidden(Forbidden::DeviceScope { .. } | Forbidden::Grant(_))) => {}
         Err(error) => panic!("{what}: {error}"),
         Ok(_) => panic!("{what}: it was let through"),
     }
@@ -27,12 +27,12 @@ fn is_forbidden<T>(what: &str, answer: Result<T, ServerError>) {
 
 #[tokio::test]
 async fn a_retry_of_who_was_narrowed_to_other_groups_is_refused_like_a_new_call() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll_in(owner(), &["sales"]).await;
     let (server, device) = (&fleet.server, &agent.device);
     let wide = admin();
     let narrow = Caller {
-        reach: Reach(Some(["elsewhere".to_owned()].into())),
+        scope: DeviceScope(Some(["elsewhere".to_owned()].into())),
         ..admin()
     };
     let policy = Policy {
@@ -48,7 +48,7 @@ async fn a_retry_of_who_was_narrowed_to_other_groups_is_refused_like_a_new_call(
     let mut removed = None;
     let mut command = None;
     for by in [&wide, &wide, &narrow] {
-        let is_wide = by.reach == Reach::ALL;
+        let is_wide = by.scope == DeviceScope::ALL;
         let by = |key: &str| keyed(&fleet, by, key);
         let answer = server.commands.reset(&by("reset"), device, &reset).await;
         match is_wide {
@@ -91,27 +91,27 @@ async fn a_retry_of_who_was_narrowed_to_other_groups_is_refused_like_a_new_call(
 
 #[tokio::test]
 async fn a_retry_of_who_may_no_longer_manage_it_is_told_no_secret_and_changes_nothing() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     // The test of a webhook makes a client, which takes the provider of this process.
     let _ = client();
     let server = &fleet.server;
     let wide = admin();
     let narrow = Caller {
-        reach: Reach(Some(["elsewhere".to_owned()].into())),
+        scope: DeviceScope(Some(["elsewhere".to_owned()].into())),
         ..admin()
     };
     let new = NewWebhook {
         url: "https://nowhere.invalid/".into(),
         events: [].into(),
-        reach: Reach::ALL,
+        scope: DeviceScope::ALL,
     };
     let webhook = server.webhooks.add(&wide, new).await.unwrap().webhook.id;
     for by in [&wide, &wide, &narrow] {
-        let is_wide = by.reach == Reach::ALL;
+        let is_wide = by.scope == DeviceScope::ALL;
         let by = |key: &str| keyed(&fleet, by, key);
         let see = [mdm_server_core::access::Permission::See].into();
         let made = server.identity
-            .add_token(&by("token"), "nightly", see, Reach::ALL, None)
+            .add_token(&by("token"), "nightly", see, DeviceScope::ALL, None)
             .await;
         match made {
             Ok(_) if is_wide => {}

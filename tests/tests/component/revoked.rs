@@ -1,14 +1,14 @@
 //! A device that is trusted no more.
 
-use crate::fleet::{Fleet, admin, owner, signed_sync};
-use mdm_server_core::{error::ServerError, store::{DeviceFilter, FleetSummary, StatusWord}};
+use crate::test_host::{TestHost, admin, owner, signed_sync};
+use mdm_server_core::{error::ServerError, store::{DeviceFilter, FleetSummary, StatusKind}};
 use mdm_agent_protocol::sync::SyncRequest;
-use mdm_contract::{decisions::Status, time, words::{Action, Failure, Outcome}};
+use mdm_contract::{decisions::Status, time, types::{Action, Failure, Outcome}};
 use std::{sync::Arc, time::Duration};
 
 #[tokio::test]
 async fn a_revoked_device_gets_in_no_more_and_what_waits_for_it_is_destroyed() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let (stolen, other) = (fleet.enroll(owner()).await, fleet.enroll(owner()).await);
     let reset = fleet.reset(&stolen, "1234").await.unwrap();
     let reason = Some("stolen in Lyon".to_owned());
@@ -50,15 +50,15 @@ async fn a_revoked_device_gets_in_no_more_and_what_waits_for_it_is_destroyed() {
         fleet.try_sync(&stolen, vec![]).await.unwrap_err()
     ));
     fleet.reset(&other, "1234").await.unwrap();
-    fleet.outlook(&other, Action::Reset).await;
+    fleet.preview(&other, Action::Reset).await;
 }
 
 #[tokio::test]
 async fn a_sync_that_waits_ends_when_its_device_is_revoked() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let request = SyncRequest {
-        told: agent.told.clone(),
+        device_info: agent.device_info.clone(),
         reports: vec![],
         holding: vec![],
         policy: None,
@@ -90,7 +90,7 @@ async fn a_sync_that_waits_ends_when_its_device_is_revoked() {
 
 #[tokio::test]
 async fn a_revoked_device_counts_as_that_alone_whatever_becomes_of_its_commands() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let (done, busy) = (fleet.enroll(owner()).await, fleet.enroll(owner()).await);
     let reset = fleet.reset(&done, "1234").await.unwrap();
     fleet.report(&done, &reset, Outcome::Success).await;
@@ -111,7 +111,7 @@ async fn a_revoked_device_counts_as_that_alone_whatever_becomes_of_its_commands(
         let device = agent.device.as_str();
         fleet.server.devices.revoke(&admin(), device, None).await.unwrap();
         let (snapshot, _) = fleet.server.devices.get(&admin(), device).await.unwrap();
-        assert_eq!(snapshot.status(), StatusWord::Revoked);
+        assert_eq!(snapshot.status(), StatusKind::Revoked);
         let (status, _) = fleet.server.commands.status(&admin(), device).await.unwrap();
         assert!(!status.remove_offered);
         let policy = fleet.server.devices.set_policy(&admin(), device, None).await;

@@ -1,9 +1,9 @@
 //! Each of the twelve rules of the feature, through the component.
 
-use crate::fleet::{Fleet, NO_OPTIONS, admin, owner, refusal};
+use crate::test_host::{TestHost, NO_OPTIONS, admin, owner, refusal};
 use mdm_server_core::{commands::Request, error::ServerError};
-use mdm_agent_protocol::sync::Told;
-use mdm_contract::{decisions::{AgentTooOld, Characters, Note, PasswordFault, PasswordRule, PolicyState, Refusal, Remedy, Status, Terms, Verdict, Wait}, time, words::{Action, Failure, ManagementMode, Outcome, Policy, Quality, Requirement, ResetOptions, TokenState}};
+use mdm_agent_protocol::sync::DeviceInfo;
+use mdm_contract::{decisions::{AgentTooOld, Characters, Note, PasswordFault, PasswordRule, PolicyState, Refusal, Remedy, Status, Terms, Verdict, Wait}, time, types::{Action, Failure, ManagementMode, Outcome, Policy, Quality, Requirement, ResetOptions, TokenState}};
 use std::{sync::Arc, time::Duration};
 
 const LOCKED: Outcome = Outcome::Failed(Failure::UserLocked);
@@ -15,7 +15,7 @@ fn strict() -> Policy {
     }
 }
 
-fn legacy() -> Told {
+fn legacy() -> DeviceInfo {
     let mut told = owner();
     told.api_level = 25;
     told.management_mode = ManagementMode::DeviceAdmin;
@@ -29,7 +29,7 @@ fn failed(failure: Failure) -> Status {
 
 #[tokio::test]
 async fn rule_1_a_password_is_exactly_four_digits_unless_the_deployment_says_otherwise() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     for (text, faults) in [
         ("123", vec![PasswordFault::TooShort(4)]),
@@ -50,7 +50,7 @@ async fn rule_1_a_password_is_exactly_four_digits_unless_the_deployment_says_oth
         minimum_length: 8,
         maximum_length: 16,
     };
-    let fleet = Fleet::with_rule(rule.clone()).await;
+    let fleet = TestHost::with_rule(rule.clone()).await;
     let agent = fleet.enroll(owner()).await;
     let faults = vec![PasswordFault::TooShort(8), PasswordFault::NeedsLetter];
     assert_eq!(
@@ -66,8 +66,8 @@ async fn rule_1_a_password_is_exactly_four_digits_unless_the_deployment_says_oth
 }
 
 #[tokio::test]
-async fn rule_2_a_command_is_pending_until_the_device_reports_and_then_settled_for_ever() {
-    let fleet = Fleet::new().await;
+async fn rule_2_a_command_is_pending_until_the_device_reports_and_then_completed_for_ever() {
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     let fleet = fleet.restarted().await;
@@ -78,19 +78,19 @@ async fn rule_2_a_command_is_pending_until_the_device_reports_and_then_settled_f
     assert_eq!(
         fleet.sync(&agent).await.commands.len(),
         1,
-        "it is delivered until it is settled"
+        "it is delivered until it is completed"
     );
 
     fleet.report(&agent, &reset, Outcome::Success).await;
     let fleet = fleet.restarted().await;
-    let settled = fleet.command(&agent, &reset).await;
-    assert_eq!(settled.status, Status::Success);
+    let completed = fleet.command(&agent, &reset).await;
+    assert_eq!(completed.status, Status::Success);
     assert!(fleet.sync(&agent).await.commands.is_empty());
 
     fleet.report(&agent, &reset, Outcome::Success).await;
     assert_eq!(
         fleet.command(&agent, &reset).await,
-        settled,
+        completed,
         "the same report changes nothing"
     );
     fleet.report(&agent, &reset, LOCKED).await;
@@ -103,9 +103,9 @@ async fn rule_2_a_command_is_pending_until_the_device_reports_and_then_settled_f
 
 #[tokio::test]
 async fn rule_3_an_agent_below_6_9_0_is_refused_with_both_versions_and_no_command_is_made() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet
-        .enroll(Told {
+        .enroll(DeviceInfo {
             agent_version: "6.8.9".into(),
             ..owner()
         })
@@ -121,7 +121,7 @@ async fn rule_3_an_agent_below_6_9_0_is_refused_with_both_versions_and_no_comman
     assert!(status.latest.is_none() && history.is_empty());
 
     let mut updated = agent;
-    updated.told.agent_version = "6.9.0".into();
+    updated.device_info.agent_version = "6.9.0".into();
     fleet.sync(&updated).await;
     assert!(
         fleet.reset(&updated, "1234").await.is_ok(),
@@ -131,24 +131,24 @@ async fn rule_3_an_agent_below_6_9_0_is_refused_with_both_versions_and_no_comman
 
 #[tokio::test]
 async fn rule_4_elsewhere_than_on_a_device_owner_it_is_best_effort_and_the_admin_is_told_before() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let best = fleet.enroll(owner()).await;
-    assert_eq!(fleet.outlook(&best, Action::Reset).await.notes, []);
+    assert_eq!(fleet.preview(&best, Action::Reset).await.notes, []);
     let legacy = fleet.enroll(legacy()).await;
     assert!(
         fleet
-            .outlook(&legacy, Action::Reset)
+            .preview(&legacy, Action::Reset)
             .await
             .notes
             .contains(&Note::BestEffort)
     );
-    let profile = Told {
+    let profile = DeviceInfo {
         management_mode: ManagementMode::ProfileOwner,
         managed_profile: true,
         ..owner()
     };
     let profile = fleet.enroll(profile).await;
-    let notes = fleet.outlook(&profile, Action::Reset).await.notes;
+    let notes = fleet.preview(&profile, Action::Reset).await.notes;
     assert!(notes.contains(&Note::BestEffort) && notes.contains(&Note::WorkProfileOnly));
     assert!(
         fleet.reset(&legacy, "1234").await.is_ok(),
@@ -158,7 +158,7 @@ async fn rule_4_elsewhere_than_on_a_device_owner_it_is_best_effort_and_the_admin
 
 #[tokio::test]
 async fn rule_5_a_password_of_the_user_that_may_not_be_replaced_is_the_reason_of_the_failure() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(legacy()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     fleet
@@ -172,7 +172,7 @@ async fn rule_5_a_password_of_the_user_that_may_not_be_replaced_is_the_reason_of
 
 #[tokio::test]
 async fn rule_6_from_the_success_of_a_reset_the_policy_is_overridden_and_no_longer_pushed() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     fleet.apply_policy(&agent, &strict()).await;
     assert_eq!(fleet.sync(&agent).await.policy, Some(strict()));
@@ -206,7 +206,7 @@ async fn rule_6_from_the_success_of_a_reset_the_policy_is_overridden_and_no_long
 
 #[tokio::test]
 async fn rule_7_a_remove_is_accepted_only_after_a_reset_or_with_a_policy() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let is_offered = async || {
         fleet
@@ -240,7 +240,7 @@ async fn rule_7_a_remove_is_accepted_only_after_a_reset_or_with_a_policy() {
 
 #[tokio::test]
 async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_pushed_again() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     fleet.apply_policy(&agent, &strict()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
@@ -264,7 +264,7 @@ async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_push
 
 #[tokio::test]
 async fn rule_9_a_device_shows_its_last_command_with_time_and_reason_and_its_history() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let (status, history) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     assert!(status.latest.is_none() && history.is_empty());
@@ -283,12 +283,12 @@ async fn rule_9_a_device_shows_its_last_command_with_time_and_reason_and_its_his
     let ids: Vec<_> = history.iter().map(|entry| &entry.id).collect();
     assert_eq!(ids, [&second.id, &first.id], "latest first");
     assert_eq!(history[1].status, failed(Failure::UserLocked));
-    assert!(history[1].settled_at.unwrap() >= history[1].requested_at);
+    assert!(history[1].completed_at.unwrap() >= history[1].requested_at);
 }
 
 #[tokio::test]
 async fn rule_10_options_and_validity_travel_with_the_command_and_are_bound_to_its_password() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let options = ResetOptions {
         lock_now: true,
@@ -314,7 +314,7 @@ async fn rule_10_options_and_validity_travel_with_the_command_and_are_bound_to_i
 
 #[tokio::test]
 async fn rule_10_what_the_device_cannot_do_is_said_before_the_admin_confirms() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(legacy()).await;
     let options = ResetOptions {
         no_credentials_on_boot: true,
@@ -326,17 +326,17 @@ async fn rule_10_what_the_device_cannot_do_is_said_before_the_admin_confirms() {
         options,
         terms: Terms::default(),
     };
-    let outlook = fleet
+    let preview = fleet
         .server.commands
         .preview(&admin(), &agent.device, request)
         .await
         .unwrap();
-    assert!(outlook.notes.contains(&Note::NoCredentialsOption));
+    assert!(preview.notes.contains(&Note::NoCredentialsOption));
 }
 
 #[tokio::test]
 async fn rule_11_a_second_command_is_a_conflict_that_names_the_pending_one_unless_it_replaces_it() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let mut agent = fleet.enroll(owner()).await;
     let first = fleet.reset(&agent, "1234").await.unwrap();
     let conflict = Refusal::Conflict(first.id.clone());
@@ -370,7 +370,7 @@ async fn rule_11_a_second_command_is_a_conflict_that_names_the_pending_one_unles
 
 #[tokio::test]
 async fn rule_11_a_pending_command_can_be_cancelled_once() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     let cancelled = fleet
@@ -393,7 +393,7 @@ async fn rule_11_a_pending_command_can_be_cancelled_once() {
 
 #[tokio::test]
 async fn rule_11_a_command_expires_when_its_time_is_over() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let terms = Terms {
         replaces: None,
@@ -417,12 +417,12 @@ async fn rule_11_a_command_expires_when_its_time_is_over() {
     .expect("it expires");
     let expired = fleet.command(&agent, &reset).await;
     assert_eq!(expired.status, failed(Failure::Expired));
-    assert!(expired.settled_at >= expired.expires_at);
+    assert!(expired.completed_at >= expired.expires_at);
 }
 
 #[tokio::test]
 async fn rule_11_a_late_outcome_is_kept_in_the_history_and_the_devices_real_state_wins() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     fleet.apply_policy(&agent, &strict()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
@@ -455,8 +455,8 @@ async fn rule_11_a_late_outcome_is_kept_in_the_history_and_the_devices_real_stat
 }
 
 #[tokio::test]
-async fn rule_12_the_outlook_says_what_will_come_of_it_and_what_to_do() {
-    let fleet = Fleet::new().await;
+async fn rule_12_the_preview_says_what_will_come_of_it_and_what_to_do() {
+    let fleet = TestHost::new().await;
     let mut agent = fleet.enroll(owner()).await;
     let last_sync = fleet
         .server.devices
@@ -466,17 +466,17 @@ async fn rule_12_the_outlook_says_what_will_come_of_it_and_what_to_do() {
         .0
         .device
         .last_sync;
-    let away = fleet.outlook(&agent, Action::Reset).await;
-    assert_eq!(away.verdict, Verdict::WillWait(Wait::DeviceAway(last_sync)));
+    let away = fleet.preview(&agent, Action::Reset).await;
+    assert_eq!(away.verdict, Verdict::WillWait(Wait::DeviceOffline(last_sync)));
     assert_eq!(away.remedy, Some(Remedy::ConnectDevice));
 
-    agent.told.condition.token = TokenState::Unconfirmed;
+    agent.device_info.condition.token = TokenState::Unconfirmed;
     fleet.sync(&agent).await;
-    let blocked = fleet.outlook(&agent, Action::Reset).await;
+    let blocked = fleet.preview(&agent, Action::Reset).await;
     assert_eq!(blocked.verdict, Verdict::WillFail(Failure::TokenNotActive));
     assert_eq!(blocked.remedy, Some(Remedy::UserUnlocksOnce));
 
-    let refused = fleet.outlook(&agent, Action::Remove).await;
+    let refused = fleet.preview(&agent, Action::Remove).await;
     assert_eq!(
         refused.verdict,
         Verdict::WouldBeRefused(Refusal::NothingToRemove)
@@ -484,16 +484,16 @@ async fn rule_12_the_outlook_says_what_will_come_of_it_and_what_to_do() {
     let (status, history) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
     assert!(
         status.latest.is_none() && history.is_empty(),
-        "an outlook sends nothing"
+        "a preview sends nothing"
     );
 }
 
 #[tokio::test]
 async fn rule_12_a_device_in_contact_will_succeed() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let request = mdm_agent_protocol::sync::SyncRequest {
-        told: agent.told.clone(),
+        device_info: agent.device_info.clone(),
         reports: vec![],
         holding: vec![],
         policy: None,
@@ -512,13 +512,13 @@ async fn rule_12_a_device_in_contact_will_succeed() {
         {
             tokio::task::yield_now().await;
         }
-        let outlook = fleet.outlook(&agent, Action::Reset).await;
+        let preview = fleet.preview(&agent, Action::Reset).await;
         let reset = fleet.reset(&agent, "1234").await.unwrap();
-        (outlook, reset)
+        (preview, reset)
     };
-    let (news, (outlook, reset)) = tokio::join!(waiting, asked);
-    assert_eq!(outlook.verdict, Verdict::WillSucceed);
-    assert_eq!(outlook.remedy, None);
+    let (news, (preview, reset)) = tokio::join!(waiting, asked);
+    assert_eq!(preview.verdict, Verdict::WillSucceed);
+    assert_eq!(preview.remedy, None);
     assert_eq!(
         news.unwrap().commands[0].id,
         reset.id,
@@ -528,7 +528,7 @@ async fn rule_12_a_device_in_contact_will_succeed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn law_3_of_many_resets_at_the_same_moment_one_is_accepted_and_the_rest_are_conflicts() {
-    let fleet = Arc::new(Fleet::new().await);
+    let fleet = Arc::new(TestHost::new().await);
     let agent = Arc::new(fleet.enroll(owner()).await);
     let resets: Vec<_> = (0..16)
         .map(|_| {

@@ -2,11 +2,11 @@
 
 use crate::{
     database,
-    fleet::{Fleet, admin, is_in, is_stored, owner},
+    test_host::{TestHost, admin, is_in, is_stored, owner},
 };
-use mdm_server_core::{access::{Permission, Reach, Role}, audit::AuditEntry, change::Change, store::{ApiToken, AuditFilter, ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, LONGEST_PAUSE, NewDevice, NewInvitation, Overdue, PluginChoice, PluginFile, RequestRecord, Store, StoreError, User}, token};
+use mdm_server_core::{access::{Permission, DeviceScope, Role}, audit::AuditEntry, change::Change, store::{ApiToken, AuditFilter, ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, MAX_BACKOFF, NewDevice, NewInvitation, Overdue, PluginChoice, PluginFile, RequestRecord, Store, StoreError, User}, token};
 use mdm_agent_protocol::{sealing::{PrivateKey, Sealed}, signing_key::SigningKey};
-use mdm_contract::{decisions::{Command, Status}, time::Timestamp, words::{Action, Failure, Outcome, ResetOptions}};
+use mdm_contract::{decisions::{Command, Status}, time::Timestamp, types::{Action, Failure, Outcome, ResetOptions}};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -33,7 +33,7 @@ async fn a_token_that_replaces_another_is_made_or_the_other_stays() {
     let about = |name: &str| ApiToken {
         name: name.into(),
         permissions: Permission::ALL.into(),
-        reach: Reach::ALL,
+        scope: DeviceScope::ALL,
         owner: None,
         created_at: 1,
         expires_at: None,
@@ -82,7 +82,7 @@ fn device(id: &str, at: Timestamp) -> NewDevice {
         name: id.into(),
         public_key: PrivateKey::generate().1,
         signing_key: SigningKey::generate().unwrap().verifying_key().clone(),
-        told: owner(),
+        device_info: owner(),
         at,
     }
 }
@@ -94,7 +94,7 @@ fn command(id: &str) -> Command {
         options: ResetOptions::default(),
         status: Status::Pending,
         requested_at: 5,
-        settled_at: None,
+        completed_at: None,
         expires_at: Some(50),
         late_outcome: None,
     }
@@ -118,8 +118,8 @@ fn send(id: &str) -> Change {
     }
 }
 
-fn settle(id: &str) -> Change {
-    Change::Settle {
+fn complete(id: &str) -> Change {
+    Change::Complete {
         command: id.into(),
         outcome: Outcome::Failed(Failure::Cancelled),
     }
@@ -149,7 +149,7 @@ async fn a_device_never_has_two_pending_commands_whoever_asks() {
         store.commit(commit(device, version, changes)).await
     };
     try_commit(vec![send("a")]).await.unwrap();
-    for second in [vec![send("b")], vec![settle("a"), send("b"), send("c")]] {
+    for second in [vec![send("b")], vec![complete("a"), send("b"), send("c")]] {
         let refused = try_commit(second).await.unwrap_err();
         let is_said = matches!(&refused, StoreError::CommandPending(of) if of == device);
         assert!(is_said, "{refused:?}");
@@ -158,7 +158,7 @@ async fn a_device_never_has_two_pending_commands_whoever_asks() {
         assert_eq!(history.len(), 1);
         assert_eq!(history[0].status, Status::Pending);
     }
-    try_commit(vec![settle("a"), send("b")]).await.unwrap();
+    try_commit(vec![complete("a"), send("b")]).await.unwrap();
     let waiting = store.outbox(device).await.unwrap();
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].command.id, "b");
@@ -172,7 +172,7 @@ async fn a_device_never_has_two_pending_commands_whoever_asks() {
 async fn a_commit_is_written_as_a_whole_or_not_at_all() {
     let (store, ids, _folder) = store_with(1).await;
     let before = store.snapshot(&ids[0]).await.unwrap().unwrap();
-    let broken = commit(&ids[0], before.version, vec![send("a"), settle("unknown")]);
+    let broken = commit(&ids[0], before.version, vec![send("a"), complete("unknown")]);
     assert!(store.commit(broken).await.is_err());
     let after = store.snapshot(&ids[0]).await.unwrap().unwrap();
     assert_eq!((after.version, after.pending), (before.version, None));
@@ -188,14 +188,14 @@ async fn no_command_gets_a_second_outcome_whoever_asks() {
         .await
         .unwrap();
     store
-        .commit(commit(&ids[0], version + 1, vec![settle("a")]))
+        .commit(commit(&ids[0], version + 1, vec![complete("a")]))
         .await
         .unwrap();
     assert!(
         store.outbox(&ids[0]).await.unwrap().is_empty(),
         "it is delivered no more"
     );
-    let again = Change::Settle {
+    let again = Change::Complete {
         command: "a".into(),
         outcome: Outcome::Success,
     };
@@ -207,13 +207,13 @@ async fn no_command_gets_a_second_outcome_whoever_asks() {
     );
     let kept = store.command(&ids[0], "a").await.unwrap().unwrap();
     assert_eq!(kept.status, Status::Failed(Failure::Cancelled));
-    assert_eq!(kept.settled_at, Some(7));
+    assert_eq!(kept.completed_at, Some(7));
 }
 
 #[tokio::test]
 async fn what_was_sealed_for_a_command_is_deleted_with_its_outcome_or_when_its_device_is_revoked() {
     let (store, ids, folder) = store_with(2).await;
-    let changes = [("settled", settle("settled")), ("revoked", Change::Revoke)];
+    let changes = [("completed", complete("completed")), ("revoked", Change::Revoke)];
     for ((id, change), device) in changes.into_iter().zip(&ids) {
         let sealed = Sealed {
             key: vec![1],
@@ -301,7 +301,7 @@ async fn an_enrollment_token_takes_in_one_device_and_not_after_its_time() {
             .await
             .unwrap()
     );
-    let taken = store.summary(&Reach::ALL, &DeviceFilter::default()).await;
+    let taken = store.summary(&DeviceScope::ALL, &DeviceFilter::default()).await;
     assert_eq!(taken.unwrap().devices, 1);
 }
 
@@ -323,7 +323,7 @@ async fn only_a_pending_command_whose_time_is_over_is_overdue() {
         }]
     );
     store
-        .commit(commit(&ids[0], version + 1, vec![settle("a")]))
+        .commit(commit(&ids[0], version + 1, vec![complete("a")]))
         .await
         .unwrap();
     assert!(store.overdue(50, None, 10).await.unwrap().is_empty());
@@ -351,7 +351,7 @@ async fn overdue_commands_are_read_page_by_page_and_none_is_left_out() {
 
 #[tokio::test]
 async fn every_decision_leaves_a_line_in_the_audit_trail_with_the_plugins_digest() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "7394").await.unwrap();
     fleet.report(&agent, &reset, Outcome::Success).await;
@@ -407,15 +407,15 @@ async fn a_device_is_woken_again_ever_less_often_until_its_command_has_an_outcom
     );
     for _ in 0..20 {
         assert_eq!(claim(now).await, ids);
-        let pause = (now - requested_at).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        let pause = (now - requested_at).clamp(FIRST_PAUSE, MAX_BACKOFF);
         assert!(claim(now + pause - 1).await.is_empty());
         now += pause;
     }
-    assert!(now > made_at + 8 * LONGEST_PAUSE, "{now}");
+    assert!(now > made_at + 8 * MAX_BACKOFF, "{now}");
     assert_eq!(claim(1).await, ids, "the clock was set back");
     let version = store.snapshot(&ids[0]).await.unwrap().unwrap().version;
-    let settled = commit(&ids[0], version, vec![settle("a")]);
-    store.commit(settled).await.unwrap();
+    let completed = commit(&ids[0], version, vec![complete("a")]);
+    store.commit(completed).await.unwrap();
     assert!(claim(2 * now).await.is_empty());
 }
 
@@ -446,7 +446,7 @@ async fn a_choice_that_is_forgotten_keeps_its_number_so_that_nobody_takes_a_late
     let choose = async |number, digest: &str| {
         let chosen = ChosenPlugin {
             digest: digest.into(),
-            is_proven: true,
+            is_promoted: true,
         };
         let choice = PluginChoice {
             number,
@@ -482,7 +482,7 @@ async fn no_session_is_opened_by_a_password_that_was_replaced_while_it_was_compa
     let alice = User {
         name: "alice".into(),
         role: Role::Helpdesk,
-        reach: Reach::ALL,
+        scope: DeviceScope::ALL,
         password: None,
         totp: None,
         created_at: 1,
@@ -516,8 +516,8 @@ async fn no_session_is_opened_by_a_password_that_was_replaced_while_it_was_compa
     assert!(!opens("bob", "new").await);
     assert!(opens("alice", "new").await);
     let all = AuditFilter::default();
-    let told = store.audit(&all, None, 10);
-    let told = told.await.unwrap();
-    let sign_ins = told.iter().filter(|line| line.entry.action == "sign-in");
+    let device_info = store.audit(&all, None, 10);
+    let device_info = device_info.await.unwrap();
+    let sign_ins = device_info.iter().filter(|line| line.entry.action == "sign-in");
     assert_eq!(sign_ins.count(), 2, "of those that were opened");
 }

@@ -1,9 +1,9 @@
 //! Background tasks that panic: they are started again, and the host says which one keeps failing.
 
-use crate::fleet::{Fleet, owner};
+use crate::test_host::{TestHost, owner};
 use async_trait::async_trait;
 use mdm_server_core::transport::{NotWoken, WakeUp};
-use mdm_contract::words::{Policy, Quality, Requirement};
+use mdm_contract::types::{Policy, Quality, Requirement};
 use std::{
     sync::{
         Arc,
@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A way to wake agents that panics when it is used, for as long as it is broken.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl WakeUp for Broken {
 }
 
 /// There is news for the device again and again, until this is so.
-async fn until(fleet: &Fleet, is_so: impl AsyncFn() -> bool) {
+async fn until(fleet: &TestHost, is_so: impl AsyncFn() -> bool) {
     let agent = fleet.enroll(owner()).await;
     let seen = async {
         for length in (4..8).cycle() {
@@ -54,13 +54,13 @@ async fn until(fleet: &Fleet, is_so: impl AsyncFn() -> bool) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, seen).await.unwrap();
+    tokio::time::timeout(TIMEOUT, seen).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_background_task_that_keeps_panicking_makes_the_host_not_ready_until_it_runs() {
     let broken = Arc::new(Broken::default());
-    let fleet = Fleet::woken_by(broken.clone()).await;
+    let fleet = TestHost::woken_by(broken.clone()).await;
     fleet.server.start();
     let failures = async || fleet.server.health.readiness().await.failures;
     until(&fleet, async || {

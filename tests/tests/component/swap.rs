@@ -3,13 +3,13 @@
 
 use crate::{
     database,
-    fleet::{Agent, Fleet, NO_OPTIONS, admin, owner, reference, small, wired},
+    test_host::{Agent, TestHost, NO_OPTIONS, admin, owner, reference, small, wired},
 };
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, Canary, Comparisons, Runtime, ShadowReport};
 use mdm_server_core::{audit::AuditEntry, error::ServerError, plugins::{PluginSettings, ChosenPlugins}, server::ServerSettings, store::{ChosenPlugin, PluginChoice, PluginFile}};
 use mdm_tests::plugins::{CORPORATE, CRASHES, NEXT, breaking};
-use mdm_contract::{decisions::{PasswordRule, Status, Terms}, words::{Action, Outcome, Policy, Quality, Requirement}};
+use mdm_contract::{decisions::{PasswordRule, Status, Terms}, types::{Action, Outcome, Policy, Quality, Requirement}};
 use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 
@@ -28,7 +28,7 @@ fn unsigned(component: impl AsRef<[u8]>) -> PluginFile {
     }
 }
 
-fn active(fleet: &Fleet) -> String {
+fn active(fleet: &TestHost) -> String {
     fleet.server.plugins.deployments().0.active.plugin.digest()
 }
 
@@ -38,7 +38,7 @@ fn digest_of(component: &[u8]) -> String {
 
 #[tokio::test]
 async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_survive() {
-    let fleet = Fleet::with_rule(BOTH_TAKE).await;
+    let fleet = TestHost::with_rule(BOTH_TAKE).await;
     let agent = fleet.enroll(owner()).await;
     let guessable = "password1";
     let reset = fleet.reset(&agent, guessable).await.unwrap();
@@ -67,7 +67,7 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
 
 #[tokio::test]
 async fn what_was_chosen_is_active_after_a_restart_and_so_is_what_a_roll_back_put_back() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     fleet
         .server.plugins
         .use_plugin(&admin(), unsigned(CORPORATE))
@@ -106,7 +106,7 @@ async fn what_was_chosen_is_active_after_a_restart_and_so_is_what_a_roll_back_pu
 
 #[tokio::test]
 async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_stays() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let refused = fleet
         .server.plugins
         .use_plugin(&admin(), unsigned(b"no plugin"))
@@ -135,7 +135,7 @@ async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_sta
 
 #[tokio::test]
 async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     fleet
         .server.plugins
         .use_plugin(&admin(), unsigned(breaking(CRASHES)))
@@ -162,7 +162,7 @@ async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails(
     );
     let detail = audit[0].detail.clone().unwrap();
     assert!(
-        detail.contains("failed 3 times on trial") && detail.contains("crashed"),
+        detail.contains("failed 3 times as a canary") && detail.contains("crashed"),
         "{detail}"
     );
     let fleet = fleet.restarted().await;
@@ -170,36 +170,36 @@ async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails(
 }
 
 #[tokio::test]
-async fn a_plugin_is_on_trial_until_it_has_decided_enough_also_over_a_restart() {
-    let fleet = Fleet::new().await;
+async fn a_plugin_is_that_is_a_canary_until_it_has_decided_enough_also_over_a_restart() {
+    let fleet = TestHost::new().await;
     fleet
         .server.plugins
         .use_plugin(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
-    let is_on_trial = |fleet: &Fleet| fleet.server.plugins.deployments().1.is_some();
+    let is_canary = |fleet: &TestHost| fleet.server.plugins.deployments().1.is_some();
     let fleet = fleet.restarted().await;
-    assert!(is_on_trial(&fleet), "a restart proves nothing");
+    assert!(is_canary(&fleet), "a restart proves nothing");
     let agent = fleet.enroll(owner()).await;
     for _ in 0..100 {
-        fleet.outlook(&agent, Action::Remove).await;
+        fleet.preview(&agent, Action::Remove).await;
     }
-    assert!(is_on_trial(&fleet), "nothing was decided yet");
+    assert!(is_canary(&fleet), "nothing was decided yet");
     for _ in 0..100 {
         // It decides, if only to refuse.
         fleet.reset(&agent, "1").await.unwrap_err();
     }
-    assert!(!is_on_trial(&fleet));
+    assert!(!is_canary(&fleet));
     let audit = fleet.server.plugins.history(1).await.unwrap();
     assert_eq!(audit[0].action, "keep-plugin");
     let fleet = fleet.restarted().await;
-    assert!(!is_on_trial(&fleet), "it stays proven");
+    assert!(!is_canary(&fleet), "it stays proven");
     assert_eq!(active(&fleet), digest_of(CORPORATE));
 }
 
 #[tokio::test]
 async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     fleet
         .server.plugins
         .use_plugin(&admin(), unsigned(CORPORATE))
@@ -225,17 +225,17 @@ async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
     assert_eq!(active(&fleet), digest_of(REFERENCE));
     fleet.server.plugins.roll_back(&admin()).await.unwrap();
     assert_eq!(active(&fleet), digest_of(&breaking(CRASHES)));
-    let (_, trial, _) = fleet.server.plugins.deployments();
+    let (_, canary, _) = fleet.server.plugins.deployments();
     assert_eq!(
-        trial,
+        canary,
         Some(Canary::default()),
-        "one that has failed before is on trial again"
+        "one that has failed before is a canary again"
     );
 }
 
 #[tokio::test]
 async fn plugins_are_checked_one_at_a_time() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let by = admin();
     let (first, second) = tokio::join!(
         fleet.server.plugins.use_plugin(&by, unsigned(CORPORATE)),
@@ -284,7 +284,7 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
         number: 2,
         active: Some(ChosenPlugin {
             digest: digest_of(CORPORATE),
-            is_proven: true,
+            is_promoted: true,
         }),
         previous: None,
     };
@@ -299,7 +299,7 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
 }
 
 /// The report once the candidate has decided so many calls of a function.
-async fn report_of(fleet: &Fleet, function: &str, calls: u64) -> ShadowReport {
+async fn report_of(fleet: &TestHost, function: &str, calls: u64) -> ShadowReport {
     for _ in 0..500 {
         let report = fleet.server.plugins.shadow().unwrap();
         let done = |it: &Comparisons| it.same + it.different + it.failed + it.skipped;
@@ -314,7 +314,7 @@ async fn report_of(fleet: &Fleet, function: &str, calls: u64) -> ShadowReport {
 #[tokio::test]
 async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_differences_are_told()
 {
-    let fleet = Fleet::with_rule(BOTH_TAKE).await;
+    let fleet = TestHost::with_rule(BOTH_TAKE).await;
     let agent = fleet.enroll(owner()).await;
     fleet
         .server.plugins
@@ -367,7 +367,7 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
 
 #[tokio::test]
 async fn a_candidate_that_crashes_in_the_shadow_harms_nobody() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     fleet
         .server.plugins
         .start_shadow(&admin(), unsigned(breaking(CRASHES)))
@@ -405,7 +405,7 @@ async fn a_compiled_plugin_is_used_by_the_host_that_compiled_it_and_by_no_other(
         let text = refusal(&compiled[..length], &ours);
         assert!(text.contains("was altered"), "{text}");
     }
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let unknown = fleet
         .server.plugins
         .use_plugin(&admin(), unsigned(compiled))
@@ -415,8 +415,8 @@ async fn a_compiled_plugin_is_used_by_the_host_that_compiled_it_and_by_no_other(
 }
 
 #[tokio::test]
-async fn one_host_serves_plugins_of_contract_1_0_and_of_a_trial_1_1() {
-    let fleet = Fleet::new().await;
+async fn one_host_serves_plugins_of_contract_1_0_and_of_a_draft_1_1() {
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let policy = Policy {
         requirement: Requirement::Quality(Quality::Numeric),
@@ -433,12 +433,12 @@ async fn one_host_serves_plugins_of_contract_1_0_and_of_a_trial_1_1() {
     }
 }
 
-async fn whole_story(fleet: &Fleet, agent: &Agent, policy: &Policy) {
+async fn whole_story(fleet: &TestHost, agent: &Agent, policy: &Policy) {
     fleet.apply_policy(agent, policy).await;
     let reset = fleet.reset(agent, "1234").await.unwrap();
     fleet.report(agent, &reset, Outcome::Success).await;
     assert_eq!(fleet.sync(agent).await.policy, None, "overridden");
-    fleet.outlook(agent, Action::Remove).await;
+    fleet.preview(agent, Action::Remove).await;
     let remove = fleet.remove(agent).await.unwrap();
     fleet.report(agent, &remove, Outcome::Success).await;
     assert_eq!(fleet.sync(agent).await.policy.as_ref(), Some(policy));
@@ -470,7 +470,7 @@ fn a_function_that_a_later_contract_adds_is_called_where_a_plugin_has_it() {
 
 #[tokio::test]
 async fn a_host_that_forgets_what_was_chosen_starts_with_its_own_plugin_and_nothing_to_roll_back_to() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let file = unsigned(CORPORATE);
     fleet.server.plugins.use_plugin(&admin(), file).await.unwrap();
     let store = database::open(fleet.folder()).await;
@@ -487,8 +487,8 @@ async fn a_host_that_forgets_what_was_chosen_starts_with_its_own_plugin_and_noth
 }
 
 #[tokio::test]
-async fn who_stands_in_for_a_plugin_that_fails_on_trial_is_told_in_answer_and_audit_trail() {
-    let fleet = Fleet::new().await;
+async fn who_stands_in_for_a_plugin_that_fails_that_is_a_canary_is_told_in_answer_and_audit_trail() {
+    let fleet = TestHost::new().await;
     let crashes = breaking(CRASHES);
     let file = unsigned(&crashes);
     fleet.server.plugins.use_plugin(&admin(), file).await.unwrap();
@@ -503,7 +503,7 @@ async fn who_stands_in_for_a_plugin_that_fails_on_trial_is_told_in_answer_and_au
     let detail = line.detail.clone().unwrap_or_default();
     let (failed, decided_by) = (digest_of(&crashes), digest_of(REFERENCE));
     let says = format!(
-        "plugin {failed} is on trial and failed in reset (plugin-crashed): plugin {decided_by}, which was active \
+        "plugin {failed} is a canary and failed in reset (plugin-crashed): plugin {decided_by}, which was active \
          before it, decided"
     );
     assert_eq!(detail, says);

@@ -6,7 +6,7 @@ mod calls;
 mod changed_forms;
 mod double_clicks;
 mod filters;
-mod fleet;
+mod test_host;
 mod forms;
 mod group_commit;
 mod idempotency;

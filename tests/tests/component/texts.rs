@@ -1,11 +1,11 @@
 //! Texts that not every store can keep.
 
-use crate::fleet::{Fleet, admin, client, owner, password};
+use crate::test_host::{TestHost, admin, client, owner, password};
 use mdm_password_host::{Limits, Runtime};
-use mdm_server_core::{access::{Reach, Role}, bulks::BulkRequest, commands::Reset, error::ServerError, store::{BulkState, BulkTerms}, token};
+use mdm_server_core::{access::{DeviceScope, Role}, bulks::BulkRequest, commands::Reset, error::ServerError, store::{BulkState, BulkTerms}, token};
 use mdm_tests::plugins::{REFUSES_ALL_BUT_RESETS, breaking};
-use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey, sync::{EnrollRequest, Report, ReportedOutcome, Told}};
-use mdm_contract::{decisions::{PasswordRule, Status}, words::{Action, Failure, Outcome, ResetOptions}};
+use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey, sync::{EnrollRequest, Report, ReportedOutcome, DeviceInfo}};
+use mdm_contract::{decisions::{PasswordRule, Status}, types::{Action, Failure, Outcome, ResetOptions}};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn bulk_of_removes() -> BulkRequest {
         action: Action::Remove,
         group: "sales".into(),
         password: None,
-        different_passwords: false,
+        unique_passwords: false,
         options: ResetOptions::default(),
         terms: BulkTerms::default(),
         reason: None,
@@ -23,8 +23,8 @@ fn bulk_of_removes() -> BulkRequest {
     }
 }
 
-fn with_a_nul() -> Told {
-    Told {
+fn with_a_nul() -> DeviceInfo {
+    DeviceInfo {
         agent_version: "6.9.0\0".into(),
         ..owner()
     }
@@ -32,12 +32,12 @@ fn with_a_nul() -> Told {
 
 #[tokio::test]
 async fn an_agent_whose_words_have_a_nul_is_heard_all_the_same() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let command = fleet.reset(&agent, "1234").await.unwrap();
-    let told = |text: &str| Outcome::Failed(Failure::Other(text.into()));
+    let device_info = |text: &str| Outcome::Failed(Failure::Other(text.into()));
     fleet
-        .report(&agent, &command, told("keystore\0gone"))
+        .report(&agent, &command, device_info("keystore\0gone"))
         .await;
     let kept = fleet.command(&agent, &command).await.status;
     let Status::Failed(Failure::Other(kept)) = kept else {
@@ -58,14 +58,14 @@ async fn an_agent_whose_words_have_a_nul_is_heard_all_the_same() {
 
 #[tokio::test]
 async fn what_an_agent_says_of_its_device_has_no_nul() {
-    let fleet = Fleet::new().await;
-    let enroll = async |name: &str, told: Told| {
+    let fleet = TestHost::new().await;
+    let enroll = async |name: &str, device_info: DeviceInfo| {
         let made = fleet.server.devices.add_enrollment_token(&admin(), vec![], 60).await;
         let request = EnrollRequest {
             name: name.into(),
             public_key: PrivateKey::generate().1,
             signing_key: SigningKey::generate().unwrap().verifying_key().clone(),
-            told,
+            device_info,
         };
         let token = token::digest(&made.unwrap().token);
         fleet.server.agents.enroll(token, request).await.map(|_| ())
@@ -81,7 +81,7 @@ async fn what_an_agent_says_of_its_device_has_no_nul() {
         );
     }
     let mut agent = fleet.enroll(owner()).await;
-    agent.told = with_a_nul();
+    agent.device_info = with_a_nul();
     let refused = fleet.try_sync(&agent, vec![]).await;
     assert!(
         matches!(refused, Err(ServerError::BadRequest(_))),
@@ -91,7 +91,7 @@ async fn what_an_agent_says_of_its_device_has_no_nul() {
 
 #[tokio::test]
 async fn a_reason_has_no_nul() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let reset = Reset {
         password: password("1234"),
@@ -108,9 +108,9 @@ async fn a_reason_has_no_nul() {
 
 #[tokio::test]
 async fn a_call_with_a_nul_is_told_so_and_does_nothing() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
-    let token = fleet.token("one", Role::Admin.permissions(), Reach::ALL);
+    let token = fleet.token("one", Role::Admin.permissions(), DeviceScope::ALL);
     let token = token.await;
     let (url, serving) = fleet.listens().await;
     let call = |method, path: &str| {
@@ -165,7 +165,7 @@ async fn a_bulk_goes_on_past_a_refusal_whose_words_have_a_nul() {
     let place = plugin.windows(words.len()).position(|it| it == words);
     plugin[place.unwrap() + 3] = 0;
     let plugin = Runtime::new(Limits::default()).unwrap().load(&plugin, None);
-    let fleet = Fleet::with_plugin(PasswordRule::default(), plugin.unwrap()).await;
+    let fleet = TestHost::with_plugin(PasswordRule::default(), plugin.unwrap()).await;
     fleet.enroll_in(owner(), &["sales"]).await;
     let server = &fleet.server;
     let bulk = server.bulks.start(&admin(), bulk_of_removes()).await;

@@ -2,19 +2,19 @@
 
 use crate::{
     database,
-    fleet::{Fleet, admin, owner, password},
+    test_host::{TestHost, admin, owner, password},
 };
-use mdm_server_core::{actor::Actor, access::{Caller, Permission, Reach, Role}, error::ServerError, identity::{Invitation, SignIn, SignInError}, store::AuditFilter, token};
+use mdm_server_core::{actor::Actor, access::{Caller, Permission, DeviceScope, Role}, error::ServerError, identity::{Invitation, SignIn, SignInError}, store::AuditFilter, token};
 use totp_rs::Totp;
 use zeroize::Zeroizing;
 
 const PASSWORD: &str = "tulip-anvil-rainy-42";
 
-fn groups(names: &[&str]) -> Reach {
-    Reach(Some(names.iter().map(|it| (*it).to_owned()).collect()))
+fn groups(names: &[&str]) -> DeviceScope {
+    DeviceScope(Some(names.iter().map(|it| (*it).to_owned()).collect()))
 }
 
-async fn accepted(fleet: &Fleet, invitation: &Invitation) -> Zeroizing<String> {
+async fn accepted(fleet: &TestHost, invitation: &Invitation) -> Zeroizing<String> {
     let token = token::digest(&invitation.token);
     fleet
         .server.identity
@@ -24,7 +24,7 @@ async fn accepted(fleet: &Fleet, invitation: &Invitation) -> Zeroizing<String> {
 }
 
 async fn sign_in(
-    fleet: &Fleet,
+    fleet: &TestHost,
     name: &str,
     password: &str,
     code: Option<&str>,
@@ -38,20 +38,20 @@ async fn sign_in(
 }
 
 /// The caller whose session this is.
-async fn caller(fleet: &Fleet, session: &str) -> Option<Caller> {
+async fn caller(fleet: &TestHost, session: &str) -> Option<Caller> {
     let user = fleet.server.identity.session(token::digest(session)).await.unwrap();
     user.map(|user| fleet.server.identity.caller(&user, None))
 }
 
-async fn user(fleet: &Fleet, name: &str, role: Role, reach: Reach) -> Caller {
-    let made = fleet.server.identity.add_user(&admin(), name, role, reach).await;
+async fn user(fleet: &TestHost, name: &str, role: Role, scope: DeviceScope) -> Caller {
+    let made = fleet.server.identity.add_user(&admin(), name, role, scope).await;
     let session = accepted(fleet, &made.unwrap()).await;
     caller(fleet, &session).await.unwrap()
 }
 
 #[tokio::test]
 async fn an_invitation_gives_a_password_once_and_lets_its_user_in() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let made = fleet.server.identity.first_admin().await.unwrap().unwrap();
     let weak = fleet
         .server.identity
@@ -83,7 +83,7 @@ async fn an_invitation_gives_a_password_once_and_lets_its_user_in() {
 
 #[tokio::test]
 async fn the_first_admin_is_invited_for_an_hour_and_not_twice_within_it() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let made = fleet.server.identity.first_admin().await.unwrap().unwrap();
     let left = made.expires_at.saturating_sub(mdm_contract::time::now());
     assert!((3_500_000..=3_600_000).contains(&left), "{left} ms");
@@ -94,8 +94,8 @@ async fn the_first_admin_is_invited_for_an_hour_and_not_twice_within_it() {
 
 #[tokio::test]
 async fn who_has_the_password_gets_in_and_nobody_is_told_what_was_wrong() {
-    let fleet = Fleet::new().await;
-    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     assert!(sign_in(&fleet, "alice", PASSWORD, None).await.is_ok());
     for (name, password) in [
         ("alice", "tulip-anvil-rainy-43"),
@@ -109,8 +109,8 @@ async fn who_has_the_password_gets_in_and_nobody_is_told_what_was_wrong() {
 
 #[tokio::test]
 async fn who_guesses_passwords_is_told_to_wait() {
-    let fleet = Fleet::new().await;
-    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     let mut refused = None;
     for _ in 0..30 {
         refused = sign_in(&fleet, "alice", "a guess", None).await.err();
@@ -128,8 +128,8 @@ async fn who_guesses_passwords_is_told_to_wait() {
 
 #[tokio::test]
 async fn a_one_time_password_counts_once() {
-    let fleet = Fleet::new().await;
-    let by = user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    let by = user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     let new = fleet.server.identity.new_totp("alice").unwrap();
     let totp = Totp::from_url(new.url.as_str()).unwrap();
     // The code before, which counts for half a minute more: the tests need three of them.
@@ -179,8 +179,8 @@ async fn a_one_time_password_counts_once() {
 
 #[tokio::test]
 async fn a_session_ends_with_its_user_with_a_new_password_and_when_they_sign_out() {
-    let fleet = Fleet::new().await;
-    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     let session = sign_in(&fleet, "alice", PASSWORD, None).await.unwrap();
     fleet
         .server.identity
@@ -208,9 +208,9 @@ async fn a_session_ends_with_its_user_with_a_new_password_and_when_they_sign_out
 
 #[tokio::test]
 async fn a_changed_role_counts_at_once() {
-    let fleet = Fleet::new().await;
-    user(&fleet, "alice", Role::Admin, Reach::ALL).await;
-    user(&fleet, "bob", Role::Admin, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    user(&fleet, "alice", Role::Admin, DeviceScope::ALL).await;
+    user(&fleet, "bob", Role::Admin, DeviceScope::ALL).await;
     let session = sign_in(&fleet, "alice", PASSWORD, None).await.unwrap();
     fleet
         .server.identity
@@ -219,23 +219,23 @@ async fn a_changed_role_counts_at_once() {
         .unwrap();
     let by = caller(&fleet, &session).await.unwrap();
     assert!(!by.may(Permission::ChangePassword));
-    assert_eq!(by.reach, groups(&["sales"]));
+    assert_eq!(by.scope, groups(&["sales"]));
 }
 
 #[tokio::test]
 async fn the_last_admin_stays_one() {
-    let fleet = Fleet::new().await;
-    user(&fleet, "alice", Role::Admin, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    user(&fleet, "alice", Role::Admin, DeviceScope::ALL).await;
     let invited = fleet
         .server.identity
-        .add_user(&admin(), "bob", Role::Admin, Reach::ALL)
+        .add_user(&admin(), "bob", Role::Admin, DeviceScope::ALL)
         .await;
     invited.unwrap();
     for refused in [
         fleet.server.identity.remove_user(&admin(), "alice").await,
         fleet
             .server.identity
-            .change_user(&admin(), "alice", Role::Helpdesk, Reach::ALL)
+            .change_user(&admin(), "alice", Role::Helpdesk, DeviceScope::ALL)
             .await,
         fleet
             .server.identity
@@ -251,7 +251,7 @@ async fn the_last_admin_stays_one() {
 
 #[tokio::test]
 async fn helpdesk_reaches_the_devices_of_its_groups_and_no_others() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let theirs = fleet.enroll_in(owner(), &["sales"]).await;
     let others = fleet.enroll_in(owner(), &["it"]).await;
     let by = user(&fleet, "alice", Role::Helpdesk, groups(&["sales"])).await;
@@ -296,7 +296,7 @@ async fn helpdesk_reaches_the_devices_of_its_groups_and_no_others() {
 
 #[tokio::test]
 async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let see = [Permission::See].into();
     let token = fleet
         .server.identity
@@ -311,14 +311,14 @@ async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
         .unwrap();
     assert_eq!(by.actor, Actor::Token("reports".into()));
     assert!(by.may(Permission::See) && !by.may(Permission::ChangePassword));
-    assert_eq!(by.reach, groups(&["sales"]));
+    assert_eq!(by.scope, groups(&["sales"]));
     let taken = fleet
         .server.identity
         .add_token(
             &admin(),
             "reports",
             [Permission::See].into(),
-            Reach::ALL,
+            DeviceScope::ALL,
             None,
         )
         .await;
@@ -340,9 +340,9 @@ async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
 
 #[tokio::test]
 async fn a_token_may_no_more_than_its_owner_at_that_moment_and_ends_with_them() {
-    let fleet = Fleet::new().await;
-    let alice = user(&fleet, "alice", Role::Admin, Reach::ALL).await;
-    user(&fleet, "bob", Role::Admin, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    let alice = user(&fleet, "alice", Role::Admin, DeviceScope::ALL).await;
+    user(&fleet, "bob", Role::Admin, DeviceScope::ALL).await;
     let server = &fleet.server;
     let made = server.identity
         .add_token(&alice, "ci", Permission::ALL.into(), groups(&["it", "sales"]), None)
@@ -358,7 +358,7 @@ async fn a_token_may_no_more_than_its_owner_at_that_moment_and_ends_with_them() 
     limited.await.unwrap();
     let by = program().await.unwrap();
     assert_eq!(by.permissions, Role::Helpdesk.permissions());
-    assert_eq!(by.reach, groups(&["sales"]), "of both");
+    assert_eq!(by.scope, groups(&["sales"]), "of both");
     let as_made = &server.identity.tokens(&admin()).await.unwrap()[0];
     assert_eq!(as_made.permissions, Permission::ALL.into());
 
@@ -371,12 +371,12 @@ async fn a_token_may_no_more_than_its_owner_at_that_moment_and_ends_with_them() 
     server.identity.hand_over_token(&admin(), "ci", "bob").await.unwrap();
     server.identity.remove_user(&admin(), "alice").await.unwrap();
     let by = program().await.unwrap();
-    assert_eq!((by.user(), &by.reach), (Some("bob"), &groups(&["it", "sales"])));
-    user(&fleet, "carol", Role::Admin, Reach::ALL).await;
+    assert_eq!((by.user(), &by.scope), (Some("bob"), &groups(&["it", "sales"])));
+    user(&fleet, "carol", Role::Admin, DeviceScope::ALL).await;
     server.identity.remove_user(&admin(), "bob").await.unwrap();
     assert!(program().await.is_none());
     // Who was removed while they made a token leaves none.
-    let late = server.identity.add_token(&alice, "late", Permission::ALL.into(), Reach::ALL, None);
+    let late = server.identity.add_token(&alice, "late", Permission::ALL.into(), DeviceScope::ALL, None);
     assert!(matches!(late.await, Err(ServerError::UnknownUser(_))));
 
     let all = mdm_server_core::store::AuditFilter::default();
@@ -397,8 +397,8 @@ async fn a_token_may_no_more_than_its_owner_at_that_moment_and_ends_with_them() 
 
 #[tokio::test]
 async fn failed_logins_are_counted_in_the_audit_trail_and_what_nobody_is_called_is_not_in_it() {
-    let fleet = Fleet::new().await;
-    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     for _ in 0..13 {
         for name in ["alice", "my-password", "Not a Name"] {
             sign_in(&fleet, name, "a guess", None).await.unwrap_err();
@@ -436,8 +436,8 @@ async fn failed_logins_are_counted_in_the_audit_trail_and_what_nobody_is_called_
 
 #[tokio::test]
 async fn guesses_in_a_session_are_limited_and_told_in_the_audit_trail() {
-    let fleet = Fleet::new().await;
-    let by = user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    let by = user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     let server = &fleet.server;
     let new = server.identity.new_totp("alice").unwrap();
     let guess = async || {
@@ -464,18 +464,18 @@ async fn guesses_in_a_session_are_limited_and_told_in_the_audit_trail() {
 
 #[tokio::test]
 async fn nobody_makes_a_user_or_a_token_that_may_more_than_they() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let by = Caller {
         permissions: [Permission::See, Permission::ManageUsers].into(),
-        reach: groups(&["sales"]),
+        scope: groups(&["sales"]),
         ..admin()
     };
-    user(&fleet, "alice", Role::Admin, Reach::ALL).await;
+    user(&fleet, "alice", Role::Admin, DeviceScope::ALL).await;
     let reset = [Permission::ChangePassword].into();
     let see = [Permission::See].into();
     fleet
         .server.identity
-        .add_token(&admin(), "other", see, Reach::ALL, None)
+        .add_token(&admin(), "other", see, DeviceScope::ALL, None)
         .await
         .unwrap();
     assert!(fleet.server.identity.tokens(&by).await.unwrap().is_empty());
@@ -483,7 +483,7 @@ async fn nobody_makes_a_user_or_a_token_that_may_more_than_they() {
     for refused in [
         fleet
             .server.identity
-            .add_user(&by, "bob", Role::Viewer, Reach::ALL)
+            .add_user(&by, "bob", Role::Viewer, DeviceScope::ALL)
             .await
             .err(),
         fleet
@@ -514,12 +514,12 @@ async fn nobody_makes_a_user_or_a_token_that_may_more_than_they() {
 
 #[tokio::test]
 async fn whoever_changes_who_may_call_has_a_line_in_the_audit_trail() {
-    let fleet = Fleet::new().await;
-    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     let see = [Permission::See].into();
     let token = fleet
         .server.identity
-        .add_token(&admin(), "reports", see, Reach::ALL, None)
+        .add_token(&admin(), "reports", see, DeviceScope::ALL, None)
         .await
         .unwrap();
     let lines = fleet
@@ -548,9 +548,9 @@ async fn whoever_changes_who_may_call_has_a_line_in_the_audit_trail() {
 
 #[tokio::test]
 async fn who_is_responsible_for_a_group_does_not_choose_the_plugin_of_all_devices() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     let by = Caller {
-        reach: groups(&["sales"]),
+        scope: groups(&["sales"]),
         ..admin()
     };
     let file = || mdm_server_core::store::PluginFile {
@@ -573,9 +573,9 @@ async fn who_is_responsible_for_a_group_does_not_choose_the_plugin_of_all_device
 
 #[tokio::test]
 async fn of_two_admins_who_remove_each_other_at_once_one_stays() {
-    let fleet = Fleet::new().await;
-    let alice = user(&fleet, "alice", Role::Admin, Reach::ALL).await;
-    let bob = user(&fleet, "bob", Role::Admin, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    let alice = user(&fleet, "alice", Role::Admin, DeviceScope::ALL).await;
+    let bob = user(&fleet, "bob", Role::Admin, DeviceScope::ALL).await;
     let (one, two) = tokio::join!(
         fleet.server.identity.remove_user(&alice, "bob"),
         fleet.server.identity.remove_user(&bob, "alice"),
@@ -586,8 +586,8 @@ async fn of_two_admins_who_remove_each_other_at_once_one_stays() {
 
 #[tokio::test]
 async fn a_login_that_fails_while_the_host_stops_is_in_the_audit_trail() {
-    let fleet = Fleet::new().await;
-    user(&fleet, "alice", Role::Helpdesk, Reach::ALL).await;
+    let fleet = TestHost::new().await;
+    user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     let lines = async || {
         let store = database::open(fleet.folder()).await;
         let lines = store.audit(&AuditFilter::default(), None, 100).await;

@@ -2,9 +2,9 @@
 
 use crate::{
     database,
-    fleet::{Fleet, admin, owner},
+    test_host::{TestHost, admin, owner},
 };
-use mdm_server_core::{access::Reach, change::Change, webhooks::NewWebhook, store::{AttemptResult, Commit}};
+use mdm_server_core::{access::DeviceScope, change::Change, webhooks::NewWebhook, store::{AttemptResult, Commit}};
 use mdm_contract::time;
 use std::{sync::Arc, time::Duration};
 
@@ -13,13 +13,13 @@ const FOUR_DAYS: u64 = 4 * 24 * 3600 * 1000;
 #[tokio::test]
 async fn what_is_given_up_for_a_receiver_that_is_away_is_given_up_with_all_that_is_as_old() {
     // What TLS is done with: the host sets it when it starts.
-    mdm_tests::lab::http_client();
-    let fleet = Fleet::new().await;
+    mdm_tests::test_environment::http_client();
+    let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let new = NewWebhook {
         url: "https://nowhere.invalid/".into(),
         events: Default::default(),
-        reach: Reach::ALL,
+        scope: DeviceScope::ALL,
     };
     let made = fleet.server.webhooks.add(&admin(), new).await.unwrap();
     let store = database::open(fleet.folder()).await;

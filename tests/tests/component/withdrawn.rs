@@ -2,10 +2,10 @@
 
 use crate::{
     database,
-    fleet::{Fleet, admin, owner, password},
+    test_host::{TestHost, admin, owner, password},
 };
-use mdm_server_core::{actor::Actor, access::{Caller, Reach, Role}, bulks::BulkRequest, error::ServerError, store::{AuditFilter, Bulk, BulkState, BulkTerms}, token};
-use mdm_contract::words::{Action, ResetOptions};
+use mdm_server_core::{actor::Actor, access::{Caller, DeviceScope, Role}, bulks::BulkRequest, error::ServerError, store::{AuditFilter, Bulk, BulkState, BulkTerms}, token};
+use mdm_contract::types::{Action, ResetOptions};
 use std::time::Duration;
 
 fn reset() -> BulkRequest {
@@ -13,7 +13,7 @@ fn reset() -> BulkRequest {
         action: Action::Reset,
         group: "sales".into(),
         password: Some(password("1234")),
-        different_passwords: false,
+        unique_passwords: false,
         options: ResetOptions::default(),
         terms: BulkTerms::default(),
         reason: None,
@@ -21,9 +21,9 @@ fn reset() -> BulkRequest {
     }
 }
 
-async fn add_user(fleet: &Fleet, name: &str) -> Caller {
+async fn add_user(fleet: &TestHost, name: &str) -> Caller {
     let by = admin();
-    let made = fleet.server.identity.add_user(&by, name, Role::Helpdesk, Reach::ALL);
+    let made = fleet.server.identity.add_user(&by, name, Role::Helpdesk, DeviceScope::ALL);
     made.await.unwrap();
     Caller {
         actor: Actor::User(name.into()),
@@ -45,14 +45,14 @@ const WITHDRAWALS: [Withdrawal; 3] = [
     Withdrawal::OtherGroup,
 ];
 
-async fn withdraw(fleet: &Fleet, how: Withdrawal) {
+async fn withdraw(fleet: &TestHost, how: Withdrawal) {
     let (server, by) = (&fleet.server, admin());
-    let elsewhere = Reach(Some(["elsewhere".to_owned()].into()));
+    let elsewhere = DeviceScope(Some(["elsewhere".to_owned()].into()));
     match how {
         Withdrawal::Removal => server.identity.remove_user(&by, "alice").await,
         Withdrawal::Demotion => {
             server.identity
-                .change_user(&by, "alice", Role::Viewer, Reach::ALL)
+                .change_user(&by, "alice", Role::Viewer, DeviceScope::ALL)
                 .await
         }
         Withdrawal::OtherGroup => {
@@ -64,7 +64,7 @@ async fn withdraw(fleet: &Fleet, how: Withdrawal) {
     .unwrap();
 }
 
-async fn over(fleet: &Fleet, bulk: &Bulk) -> Bulk {
+async fn over(fleet: &TestHost, bulk: &Bulk) -> Bulk {
     for _ in 0..4000 {
         let now = fleet.server.bulks.get(&admin(), &bulk.id).await.unwrap();
         if now.state.is_over() {
@@ -75,7 +75,7 @@ async fn over(fleet: &Fleet, bulk: &Bulk) -> Bulk {
     panic!("it was not over")
 }
 
-async fn commands(fleet: &Fleet, bulk: &Bulk) -> usize {
+async fn commands(fleet: &TestHost, bulk: &Bulk) -> usize {
     let by = admin();
     let answers = fleet
         .server.bulks
@@ -85,7 +85,7 @@ async fn commands(fleet: &Fleet, bulk: &Bulk) -> usize {
 }
 
 /// The audit trail says why it was cancelled.
-async fn assert_told(fleet: &Fleet, bulk: &Bulk, how: Withdrawal) {
+async fn assert_told(fleet: &TestHost, bulk: &Bulk, how: Withdrawal) {
     let store = database::open(fleet.folder()).await;
     let lines = store.audit(&AuditFilter::default(), None, 100).await;
     let told = lines.unwrap().into_iter().any(|line| {
@@ -101,7 +101,7 @@ async fn assert_told(fleet: &Fleet, bulk: &Bulk, how: Withdrawal) {
 async fn no_more_commands_of_a_bulk_are_made_once_who_asked_for_it_may_not_any_more() {
     for how in WITHDRAWALS {
         for by_token in [false, true] {
-            let fleet = Fleet::new().await;
+            let fleet = TestHost::new().await;
             for _ in 0..3 {
                 fleet.enroll_in(owner(), &["sales"]).await;
             }
@@ -110,7 +110,7 @@ async fn no_more_commands_of_a_bulk_are_made_once_who_asked_for_it_may_not_any_m
                 let all = Role::Admin.permissions();
                 let made = fleet
                     .server.identity
-                    .add_token(&alice, "hers", all, Reach::ALL, None);
+                    .add_token(&alice, "hers", all, DeviceScope::ALL, None);
                 let digest = token::digest(&made.await.unwrap());
                 let program = fleet.server.identity.program(digest, None).await;
                 alice = program.unwrap().unwrap();
@@ -129,13 +129,13 @@ async fn no_more_commands_of_a_bulk_are_made_once_who_asked_for_it_may_not_any_m
 
 #[tokio::test]
 async fn the_bulk_of_a_token_ends_with_the_token() {
-    let fleet = Fleet::new().await;
+    let fleet = TestHost::new().await;
     fleet.enroll_in(owner(), &["sales"]).await;
     let alice = add_user(&fleet, "alice").await;
     let all = Role::Admin.permissions();
     let made = fleet
         .server.identity
-        .add_token(&alice, "hers", all, Reach::ALL, None);
+        .add_token(&alice, "hers", all, DeviceScope::ALL, None);
     let digest = token::digest(&made.await.unwrap());
     let program = fleet.server.identity.program(digest, None).await;
     let program = program.unwrap().unwrap();
@@ -151,7 +151,7 @@ async fn the_bulk_of_a_token_ends_with_the_token() {
 #[tokio::test]
 async fn a_bulk_of_who_may_not_ask_for_it_any_more_is_not_approved_and_ends() {
     for how in WITHDRAWALS {
-        let fleet = Fleet::approving_above(0).await;
+        let fleet = TestHost::approving_above(0).await;
         fleet.enroll_in(owner(), &["sales"]).await;
         let alice = add_user(&fleet, "alice").await;
         let bob = add_user(&fleet, "bob").await;
@@ -173,22 +173,22 @@ async fn a_bulk_of_who_may_not_ask_for_it_any_more_is_not_approved_and_ends() {
 }
 
 #[tokio::test]
-async fn the_sheet_of_who_was_removed_after_it_began_makes_no_more_commands() {
-    let fleet = Fleet::new().await;
+async fn the_password_export_of_who_was_removed_after_it_began_makes_no_more_commands() {
+    let fleet = TestHost::new().await;
     for _ in 0..3 {
         fleet.enroll_in(owner(), &["sales"]).await;
     }
     let alice = add_user(&fleet, "alice").await;
     let different = BulkRequest {
         password: None,
-        different_passwords: true,
+        unique_passwords: true,
         ..reset()
     };
     let bulk = fleet.server.bulks.start(&alice, different).await.unwrap();
     // Her request has been let through, and then she is removed.
     withdraw(&fleet, Withdrawal::Removal).await;
-    let sheet = fleet.server.password_exports.download(&alice, &bulk.id).await;
-    let mut pages = sheet.unwrap();
+    let export = fleet.server.password_exports.download(&alice, &bulk.id).await;
+    let mut pages = export.unwrap();
     while pages.recv().await.is_some_and(|page| page.is_ok()) {}
     let ended = over(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);

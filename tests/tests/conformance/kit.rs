@@ -84,7 +84,7 @@ fn a_rule_of_its_own_that_is_asked_first_is_told_of_and_neither_passes_nor_fails
     let conformance = check(&breaking_by(0, 'd'));
     for case in [
         "a second reset is refused, and the pending command is named",
-        "the outlook says that a command is pending, and to settle it",
+        "the preview says that a command is pending, and to complete it",
     ] {
         let found = conformance.findings.iter().find(|it| it.case == case);
         assert_eq!(found.unwrap().verdict, Verdict::OwnRule, "{case}");
@@ -134,13 +134,13 @@ fn in_its_own_words_a_plugin_may_refuse_a_reset_and_nothing_else() {
 }
 
 #[test]
-fn a_rule_of_its_own_is_told_of_by_the_reset_and_its_outlook_alike() {
+fn a_rule_of_its_own_is_told_of_by_the_reset_and_its_preview_alike() {
     for (rule, way, case, told) in [
         (
             4,
             'b',
             "a reset is accepted all the same",
-            json!({"its outlook returns": {"verdict": {"will-fail": "not-supported"}}}),
+            json!({"its preview returns": {"verdict": {"will-fail": "not-supported"}}}),
         ),
         (
             12,

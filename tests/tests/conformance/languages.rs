@@ -3,7 +3,7 @@
 
 use crate::kit::{assert_conforms, check};
 use mdm_conformance::{Call, Situation};
-use mdm_contract::words::Action;
+use mdm_contract::types::Action;
 use mdm_password_host::{Limits, Plugin, Runtime, inspect};
 use serde_json::{Value, json};
 use std::{env, fs, path::PathBuf};
@@ -39,23 +39,23 @@ fn returned(plugin: &Plugin, situation: &Situation, call: &Call) -> Value {
     call.run(plugin, situation).unwrap().returned
 }
 
-fn outlook_of_a_reset() -> Call {
-    Call::Outlook {
+fn preview_of_a_reset() -> Call {
+    Call::Preview {
         action: Action::Reset,
         options: Default::default(),
         terms: Default::default(),
     }
 }
 
-/// The refusal, which the outlook of the same reset foretells.
+/// The refusal, which the preview of the same reset previews.
 #[track_caller]
 fn assert_refused(plugin: &Plugin, situation: &Situation, refusal: &Value) {
     assert_eq!(
         returned(plugin, situation, &Call::reset()),
         json!({ "err": refusal })
     );
-    let outlook = returned(plugin, situation, &outlook_of_a_reset());
-    assert_eq!(outlook["verdict"], json!({ "would-be-refused": refusal }));
+    let preview = returned(plugin, situation, &preview_of_a_reset());
+    assert_eq!(preview["verdict"], json!({ "would-be-refused": refusal }));
 }
 
 #[track_caller]

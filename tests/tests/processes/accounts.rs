@@ -1,6 +1,6 @@
 //! Who gets in, and what becomes of it when they may no more: users, their sessions and their tokens.
 
-use mdm_tests::lab::{Lab, Make, PATIENCE, staying_client, wait_until};
+use mdm_tests::test_environment::{Make, TIMEOUT, TestEnvironment, staying_client, wait_until};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A host, and somebody who calls it.
 struct Caller {
-    lab: Lab,
+    env: TestEnvironment,
     runtime: Runtime,
     client: Client,
 }
@@ -19,14 +19,14 @@ struct Caller {
 impl Caller {
     fn new() -> Self {
         Self {
-            lab: Lab::start().unwrap(),
+            env: TestEnvironment::start().unwrap(),
             runtime: Runtime::new().unwrap(),
             client: staying_client().unwrap(),
         }
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.lab.url())
+        format!("{}{path}", self.env.url())
     }
 
     fn send(&self, request: RequestBuilder) -> Response {
@@ -57,7 +57,7 @@ impl Caller {
     /// A new user, who has chosen a password: the cookie of their session.
     fn user(&self, name: &str, role: &str) -> String {
         let made = self
-            .lab
+            .env
             .ask(&["user", "add", name, "--role", role], "")
             .unwrap();
         let path = made["path"].as_str().unwrap();
@@ -95,7 +95,7 @@ impl Caller {
 
     /// The lines of the audit trail, latest first.
     fn audit(&self) -> Vec<Value> {
-        let (_, page) = self.api(&self.lab.token().unwrap(), "GET", "/api/v1/audit", None);
+        let (_, page) = self.api(&self.env.token().unwrap(), "GET", "/api/v1/audit", None);
         page["lines"].as_array().unwrap().clone()
     }
 }
@@ -111,7 +111,7 @@ fn field(page: &str, name: &str) -> String {
 #[test]
 fn a_token_may_no_more_than_its_maker_at_that_moment_and_ends_with_them() {
     let caller = Caller::new();
-    let phone = caller.lab.enroll(Make::default()).unwrap();
+    let phone = caller.env.enroll(Make::default()).unwrap();
     let alice = caller.user("alice", "admin");
     caller.user("bob", "admin");
     let token = caller.token_of(&alice, "ci", &["see", "change-password", "manage-users"]);
@@ -135,7 +135,7 @@ fn a_token_may_no_more_than_its_maker_at_that_moment_and_ends_with_them() {
 
     let change = |role: &[&str]| {
         let args = [&["user", "change", "alice", "--role"], role].concat();
-        caller.lab.ask(&args, "").unwrap();
+        caller.env.ask(&args, "").unwrap();
     };
     change(&["viewer"]);
     assert_eq!((add_user("dave"), reset()), (403, 403), "a viewer's token");
@@ -147,7 +147,7 @@ fn a_token_may_no_more_than_its_maker_at_that_moment_and_ends_with_them() {
     change(&["admin"]);
     assert_eq!((reset(), add_user("dave")), (201, 201), "as they may again");
 
-    caller.lab.ask(&["user", "remove", "alice"], "").unwrap();
+    caller.env.ask(&["user", "remove", "alice"], "").unwrap();
     assert_eq!((devices().0, add_user("eve"), reset()), (401, 401, 401));
     let (status, _) = caller.api(&by_ci, "GET", "/api/v1/devices", None);
     assert_eq!(status, 401, "a token that her token made");
@@ -170,16 +170,16 @@ fn a_token_that_was_handed_over_by_name_goes_on_after_its_maker_is_gone() {
     let alice = caller.user("alice", "admin");
     let bob = caller.user("bob", "admin");
     let [ci, nightly] = ["ci", "nightly"].map(|name| caller.token_of(&alice, name, &["see"]));
-    let lab = &caller.lab;
-    let unknown = lab.refused(&["token", "hand-over", "ci", "--to", "nobody"], "");
+    let env = &caller.env;
+    let unknown = env.refused(&["token", "hand-over", "ci", "--to", "nobody"], "");
     assert_eq!(unknown.unwrap()["type"], "unknown-user");
-    let handed = lab
+    let handed = env
         .ask(&["token", "hand-over", "ci", "--to", "bob"], "")
         .unwrap();
     assert_eq!(handed[0]["owner"], "bob");
     let (status, _) = caller.form(&bob, "/tokens/nightly/owner", "owner=bob");
     assert_eq!(status, 303);
-    lab.ask(&["user", "remove", "alice"], "").unwrap();
+    env.ask(&["user", "remove", "alice"], "").unwrap();
     for token in [&ci, &nightly] {
         assert_eq!(caller.api(token, "GET", "/api/v1/devices", None).0, 200);
     }
@@ -194,7 +194,7 @@ fn a_token_that_was_handed_over_by_name_goes_on_after_its_maker_is_gone() {
     ];
     assert_eq!(handed, lines);
     // The host's own token has no user behind it, and so ends with none.
-    let tokens = lab.ask(&["token", "list"], "").unwrap();
+    let tokens = env.ask(&["token", "list"], "").unwrap();
     let own = tokens.as_array().unwrap().iter();
     let own: Vec<_> = own.filter(|token| token["name"] == "admin").collect();
     assert!(own.len() == 1 && own[0]["owner"].is_null(), "{own:?}");
@@ -225,7 +225,7 @@ fn a_sign_in_that_another_site_has_sent_lets_nobody_in() {
     let caller = Caller::new();
     caller.user("mallory", "viewer");
     let form = format!("name=mallory&password={PASSWORD}");
-    let host = caller.lab.url();
+    let host = caller.env.url();
     let sent = |name: &str, value: &str| {
         let answer = caller.send(caller.post("/sign-in", &form).header(name, value));
         let has_cookie = answer.headers().contains_key("set-cookie");
@@ -246,9 +246,9 @@ fn a_sign_in_that_another_site_has_sent_lets_nobody_in() {
 #[test]
 fn the_news_of_a_page_end_when_the_session_ends_or_its_user_may_not_see_them_any_more() {
     let caller = Caller::new();
-    let phone = caller.lab.enroll(Make::default()).unwrap();
+    let phone = caller.env.enroll(Make::default()).unwrap();
     let page = format!("/live?device={}", phone.id);
-    let remove = |name: &str| caller.lab.ask(&["user", "remove", name], "").map(|_| ());
+    let remove = |name: &str| caller.env.ask(&["user", "remove", name], "").map(|_| ());
     let sign_out = |cookie: &str| {
         caller.form(cookie, "/sign-out", "");
         Ok(())
@@ -263,7 +263,7 @@ fn the_news_of_a_page_end_when_the_session_ends_or_its_user_may_not_see_them_any
             "--group",
             "elsewhere",
         ];
-        caller.lab.ask(&args, "").map(|_| ())
+        caller.env.ask(&args, "").map(|_| ())
     };
     type End<'a> = &'a dyn Fn(&str, &str) -> anyhow::Result<()>;
     let ends: [(&str, &str, End<'_>); 3] = [
@@ -284,15 +284,12 @@ fn the_news_of_a_page_end_when_the_session_ends_or_its_user_may_not_see_them_any
         end(name, &cookie).unwrap();
         let began = Instant::now();
         let rest = caller.runtime.block_on(async {
-            timeout(PATIENCE, async {
+            timeout(TIMEOUT, async {
                 while let Ok(Some(_)) = stream.chunk().await {}
             })
             .await
         });
-        assert!(
-            rest.is_ok(),
-            "{name}: the stream goes on after {PATIENCE:?}"
-        );
+        assert!(rest.is_ok(), "{name}: the stream goes on after {TIMEOUT:?}");
         assert!(began.elapsed() < Duration::from_secs(15), "{name}");
     }
 }
@@ -332,7 +329,7 @@ fn wrong_passwords_have_their_lines_in_the_audit_trail_and_the_name_of_nobody_ha
             (&json!("stranger"), &json!("127.0.0.1"))
         );
     }
-    let everything = format!("{:?}{}", caller.audit(), caller.lab.host_log().unwrap());
+    let everything = format!("{:?}{}", caller.audit(), caller.env.host_log().unwrap());
     assert!(!everything.contains(unknown));
 }
 
@@ -340,7 +337,7 @@ fn wrong_passwords_have_their_lines_in_the_audit_trail_and_the_name_of_nobody_ha
 fn the_metrics_of_the_fleet_are_not_for_a_token_that_is_limited_to_a_group() {
     let caller = Caller::new();
     let add = ["token", "add", "all", "--may", "see-metrics"];
-    let all = caller.lab.ask(&add, "").unwrap();
+    let all = caller.env.ask(&add, "").unwrap();
     let add = [
         "token",
         "add",
@@ -350,7 +347,7 @@ fn the_metrics_of_the_fleet_are_not_for_a_token_that_is_limited_to_a_group() {
         "--group",
         "sales",
     ];
-    let some = caller.lab.ask(&add, "").unwrap();
+    let some = caller.env.ask(&add, "").unwrap();
     let status = |token: &Value| {
         let token = token["token"].as_str().unwrap();
         caller.api(token, "GET", "/metrics", None).0

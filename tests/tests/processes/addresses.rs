@@ -1,6 +1,6 @@
 //! Whose address counts: the peer's, or the client's that a trusted proxy tells of.
 
-use mdm_tests::lab::{Lab, staying_client, text, wait_until};
+use mdm_tests::test_environment::{TestEnvironment, staying_client, text, wait_until};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -9,7 +9,7 @@ const PASSWORD: &str = "tulip-anvil-rainy-42";
 
 /// A host, and what stands between it and its clients.
 struct Proxy {
-    lab: Lab,
+    env: TestEnvironment,
     runtime: Runtime,
     client: Client,
 }
@@ -17,14 +17,14 @@ struct Proxy {
 impl Proxy {
     fn new(serve_args: &[&str]) -> Self {
         Self {
-            lab: Lab::with(serve_args, "info").unwrap(),
+            env: TestEnvironment::with(serve_args, "info").unwrap(),
             runtime: Runtime::new().unwrap(),
             client: staying_client().unwrap(),
         }
     }
 
     fn post(&self, path: &str, form: String, header: (&str, &str)) -> Response {
-        let request = self.client.post(format!("{}{path}", self.lab.url()));
+        let request = self.client.post(format!("{}{path}", self.env.url()));
         let request = request
             .header("content-type", "application/x-www-form-urlencoded")
             .header(header.0, header.1)
@@ -53,7 +53,7 @@ impl Proxy {
 
     fn user(&self, name: &str) -> Value {
         let add = ["user", "add", name, "--role", "helpdesk"];
-        let made = self.lab.ask(&add, "").unwrap();
+        let made = self.env.ask(&add, "").unwrap();
         let path = made["path"].as_str().unwrap();
         let form = format!("password={PASSWORD}&again={PASSWORD}");
         let answer = self.post(path, form, ("x-other", "x"));
@@ -63,8 +63,8 @@ impl Proxy {
 
     /// The addresses of the lines in the audit trail of this actor and action.
     fn addresses(&self, actor: &str, action: &str) -> Vec<Value> {
-        let url = format!("{}/api/v1/audit", self.lab.url());
-        let call = self.client.get(url).bearer_auth(self.lab.token().unwrap());
+        let url = format!("{}/api/v1/audit", self.env.url());
+        let call = self.client.get(url).bearer_auth(self.env.token().unwrap());
         let lines: Value = self.runtime.block_on(async {
             let answer = call.send().await.unwrap();
             answer.json().await.unwrap()
@@ -156,7 +156,7 @@ fn the_addresses_of_one_ipv6_network_of_64_bits_share_the_limits_of_sign_ins_and
         let refused = |number: &u32| {
             let call = proxy
                 .client
-                .get(format!("{}/api/v1/devices", proxy.lab.url()))
+                .get(format!("{}/api/v1/devices", proxy.env.url()))
                 .header("x-forwarded-for", address(*number));
             proxy.runtime.block_on(call.send()).unwrap().status() == 429
         };
@@ -185,7 +185,7 @@ fn the_public_url_is_in_links_and_makes_cookies_secure() {
     let made = proxy.user("alice");
     let url = made["url"].as_str().unwrap();
     assert!(url.starts_with("https://mdm.example/invitation/"), "{url}");
-    let shown = proxy.lab.admin(&["user", "invite", "alice"], "").unwrap();
+    let shown = proxy.env.admin(&["user", "invite", "alice"], "").unwrap();
     assert!(
         text(&shown).contains(": https://mdm.example/invitation/"),
         "{}",

@@ -1,7 +1,7 @@
 //! Every row of DESIGN's table "How a device answers", on the simulator through the real agent and
-//! host: the outcome is that of the table, and the outlook had foretold it.
+//! host: the outcome is that of the table, and the preview had previewed it.
 
-use mdm_tests::lab::{Device, Lab, Make, wait_until};
+use mdm_tests::test_environment::{Device, Make, TestEnvironment, wait_until};
 use serde_json::{Value, json};
 
 /// What becomes of a device between its enrollment and the command.
@@ -262,15 +262,15 @@ fn rows() -> Vec<Row> {
 }
 
 #[test]
-fn every_row_of_how_a_device_answers_comes_out_as_the_table_says_and_as_the_outlook_foretold() {
-    let lab = Lab::start().unwrap();
+fn every_row_of_how_a_device_answers_comes_out_as_the_table_says_and_as_the_preview_previewed() {
+    let env = TestEnvironment::start().unwrap();
     let mut cases = 0;
     for row in rows() {
         for api_level in row.api_levels {
             for mode in row.modes {
                 for action in row.actions {
                     cases += 1;
-                    check(&lab, &row, *api_level, mode, action, cases);
+                    check(&env, &row, *api_level, mode, action, cases);
                 }
             }
         }
@@ -278,10 +278,17 @@ fn every_row_of_how_a_device_answers_comes_out_as_the_table_says_and_as_the_outl
     assert!(cases > 150, "only {cases} cases");
 }
 
-fn check(lab: &Lab, row: &Row, api_level: u32, mode: &str, action: &str, number: usize) {
+fn check(
+    env: &TestEnvironment,
+    row: &Row,
+    api_level: u32,
+    mode: &str,
+    action: &str,
+    number: usize,
+) {
     let case = format!("{} (API {api_level}, {mode}, {action})", row.what);
     let name = format!("device-{number}");
-    let mut device = lab
+    let mut device = env
         .enroll(Make {
             name: &name,
             api_level,
@@ -296,26 +303,26 @@ fn check(lab: &Lab, row: &Row, api_level: u32, mode: &str, action: &str, number:
     if action == "remove" {
         // There must be something to remove; the device's own policy is lifted by the agent.
         let policy = ["policy", "set", &device.id, "--quality", "unspecified"];
-        lab.ask(&policy, "").unwrap();
+        env.ask(&policy, "").unwrap();
     }
     device.switch_on().unwrap();
-    lab.wait_online(&device).unwrap();
+    env.wait_online(&device).unwrap();
     (row.situation)(&mut device);
     let resets_before = device.show().unwrap()["agent_resets"].clone();
     let (verdict, status) = match row.reason {
         None => (json!("will-succeed"), json!("success")),
         Some(reason) => (json!({"will-fail": reason}), json!({"failed": reason})),
     };
-    let mut outlook = Value::Null;
-    wait_until(&format!("{case}: the outlook is {verdict}"), || {
-        outlook = lab.ask(&["password", "outlook", &device.id, action], "")?;
-        Ok(outlook["verdict"] == verdict)
+    let mut preview = Value::Null;
+    wait_until(&format!("{case}: the preview is {verdict}"), || {
+        preview = env.ask(&["password", "preview", &device.id, action], "")?;
+        Ok(preview["verdict"] == verdict)
     })
-    .unwrap_or_else(|error| panic!("{error}: {outlook}\n{}", device.agent_log().unwrap()));
-    let command = lab
+    .unwrap_or_else(|error| panic!("{error}: {preview}\n{}", device.agent_log().unwrap()));
+    let command = env
         .ask(&["password", action, &device.id, "--yes"], "1234")
         .unwrap();
-    let outcome = lab.outcome(&device, &command).unwrap();
+    let outcome = env.outcome(&device, &command).unwrap();
     assert_eq!(outcome["status"], status, "{case}: {outcome}");
     let resets = device.show().unwrap()["agent_resets"].as_u64().unwrap();
     let applied = u64::from(row.reason.is_none());
@@ -330,7 +337,7 @@ fn check(lab: &Lab, row: &Row, api_level: u32, mode: &str, action: &str, number:
 
 #[test]
 fn from_26_after_a_boot_a_command_waits_for_the_user_if_the_agent_is_not_direct_boot_aware() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     for (number, mode) in OWNERS.iter().enumerate() {
         let name = format!("device-{number}");
         let make = Make {
@@ -339,16 +346,16 @@ fn from_26_after_a_boot_a_command_waits_for_the_user_if_the_agent_is_not_direct_
             enroll: &["--not-direct-boot-aware"],
             ..Make::default()
         };
-        let mut device = lab.enroll(make).unwrap();
+        let mut device = env.enroll(make).unwrap();
         device.switch_on().unwrap();
         user_sets(&mut device);
         device.must(&["reboot"], "").unwrap();
-        wait_until("the outlook is that it waits", || {
-            let outlook = lab.ask(&["password", "outlook", &device.id, "reset"], "")?;
-            Ok(outlook["verdict"]["will-wait"] == "user-must-unlock")
+        wait_until("the preview is that it waits", || {
+            let preview = env.ask(&["password", "preview", &device.id, "reset"], "")?;
+            Ok(preview["verdict"]["will-wait"] == "user-must-unlock")
         })
         .unwrap();
-        let command = lab
+        let command = env
             .ask(&["password", "reset", &device.id, "--yes"], "1234")
             .unwrap();
         wait_until("the agent holds the command", || {
@@ -358,17 +365,17 @@ fn from_26_after_a_boot_a_command_waits_for_the_user_if_the_agent_is_not_direct_
         })
         .unwrap();
         device.must(&["unlock"], "8642").unwrap();
-        assert_eq!(lab.outcome(&device, &command).unwrap()["status"], "success");
+        assert_eq!(env.outcome(&device, &command).unwrap()["status"], "success");
         assert!(device.opens_with("1234").unwrap());
     }
 }
 
 #[test]
 fn from_26_a_remove_succeeds_although_a_policy_is_active_because_the_agent_lifts_it_first() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     for (number, mode) in OWNERS.iter().enumerate() {
         let name = format!("device-{number}");
-        let mut device = lab
+        let mut device = env
             .enroll(Make {
                 name: &name,
                 mode,
@@ -386,20 +393,20 @@ fn from_26_a_remove_succeeds_although_a_policy_is_active_because_the_agent_lifts
             "--minimum-length",
             "8",
         ];
-        lab.ask(&policy, "").unwrap();
+        env.ask(&policy, "").unwrap();
         wait_until("the policy is enforced", || {
             Ok(!device.show()?["policy"].is_null())
         })
         .unwrap();
-        lab.wait_online(&device).unwrap();
-        let outlook = lab
-            .ask(&["password", "outlook", &device.id, "remove"], "")
+        env.wait_online(&device).unwrap();
+        let preview = env
+            .ask(&["password", "preview", &device.id, "remove"], "")
             .unwrap();
-        assert_eq!(outlook["verdict"], "will-succeed");
-        let command = lab
+        assert_eq!(preview["verdict"], "will-succeed");
+        let command = env
             .ask(&["password", "remove", &device.id, "--yes"], "")
             .unwrap();
-        assert_eq!(lab.outcome(&device, &command).unwrap()["status"], "success");
+        assert_eq!(env.outcome(&device, &command).unwrap()["status"], "success");
         let shown = device.show().unwrap();
         assert_eq!(
             (&shown["password_set"], &shown["prompted"]),

@@ -1,8 +1,8 @@
 //! A store that was stopped, backed up or restored is whole, and a restore replaces nothing.
 
 use mdm_tests::{
-    lab::{Lab, Make, text, wait_until},
     postgres::Postgres,
+    test_environment::{Make, TestEnvironment, text, wait_until},
 };
 use rusqlite::Connection;
 use std::{
@@ -15,25 +15,25 @@ use std::{
     thread,
 };
 
-fn data(lab: &Lab) -> PathBuf {
-    lab.folder().join("data")
+fn data(env: &TestEnvironment) -> PathBuf {
+    env.folder().join("data")
 }
 
 /// Runs `mdm-server backup` or `mdm-server restore` on a file, with the data of this host.
-fn asked(lab: &Lab, command: &str, file: &Path) -> Output {
-    let (file, data) = (file.to_str().unwrap(), data(lab));
-    lab.admin(&[command, file, "--data", data.to_str().unwrap()], "")
+fn asked(env: &TestEnvironment, command: &str, file: &Path) -> Output {
+    let (file, data) = (file.to_str().unwrap(), data(env));
+    env.admin(&[command, file, "--data", data.to_str().unwrap()], "")
         .unwrap()
 }
 
-fn done(lab: &Lab, command: &str, file: &Path) -> String {
-    let output = asked(lab, command, file);
+fn done(env: &TestEnvironment, command: &str, file: &Path) -> String {
+    let output = asked(env, command, file);
     assert!(output.status.success(), "{}", text(&output));
     text(&output)
 }
 
-fn refused(lab: &Lab, command: &str, file: &Path, why: &str) {
-    let output = asked(lab, command, file);
+fn refused(env: &TestEnvironment, command: &str, file: &Path, why: &str) {
+    let output = asked(env, command, file);
     assert!(!output.status.success(), "{}", text(&output));
     assert!(text(&output).contains(why), "no `{why}`: {}", text(&output));
 }
@@ -50,50 +50,50 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
-fn is_known(lab: &Lab, device: &str) -> bool {
-    let shown = lab.admin(&["device", "show", device], "").unwrap();
+fn is_known(env: &TestEnvironment, device: &str) -> bool {
+    let shown = env.admin(&["device", "show", device], "").unwrap();
     shown.status.success()
 }
 
 /// A host that was not started yet, with the host.key and the admin's token of this one.
-fn heir(lab: &Lab) -> Lab {
-    let heir = Lab::unstarted(&[]).unwrap();
+fn heir(env: &TestEnvironment) -> TestEnvironment {
+    let heir = TestEnvironment::unstarted(&[]).unwrap();
     fs::create_dir(data(&heir)).unwrap();
     for file in ["admin.token", "data/host.key"] {
-        fs::copy(lab.folder().join(file), heir.folder().join(file)).unwrap();
+        fs::copy(env.folder().join(file), heir.folder().join(file)).unwrap();
     }
     heir
 }
 
 #[test]
 fn after_a_stop_a_copy_of_the_database_file_alone_is_the_whole_store() {
-    let mut lab = Lab::start().unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
+    let mut env = TestEnvironment::start().unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
     // Somebody has read: its connection is closed, too.
-    assert!(is_known(&lab, &phone.id));
-    lab.stop_host().unwrap();
-    assert!(!data(&lab).join("mdm.db-wal").exists(), "a log is left");
-    let log = lab.host_log().unwrap();
+    assert!(is_known(&env, &phone.id));
+    env.stop_host().unwrap();
+    assert!(!data(&env).join("mdm.db-wal").exists(), "a log is left");
+    let log = env.host_log().unwrap();
     assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");
-    let mut copy = heir(&lab);
-    fs::copy(data(&lab).join("mdm.db"), data(&copy).join("mdm.db")).unwrap();
+    let mut copy = heir(&env);
+    fs::copy(data(&env).join("mdm.db"), data(&copy).join("mdm.db")).unwrap();
     copy.start_host().unwrap();
     assert!(is_known(&copy, &phone.id));
 }
 
 #[test]
 fn a_plain_copy_of_a_stopped_store_is_restored_from_a_folder_that_nobody_may_write_to() {
-    let mut lab = Lab::start().unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    lab.stop_host().unwrap();
+    let mut env = TestEnvironment::start().unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    env.stop_host().unwrap();
     // A name with what means something in a URI.
-    let folder = lab.folder().join("100% #1?");
+    let folder = env.folder().join("100% #1?");
     fs::create_dir(&folder).unwrap();
     let copy = folder.join("mdm copy.db");
-    fs::copy(data(&lab).join("mdm.db"), &copy).unwrap();
+    fs::copy(data(&env).join("mdm.db"), &copy).unwrap();
     let mode = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
     let before = files(&folder);
-    let mut elsewhere = heir(&lab);
+    let mut elsewhere = heir(&env);
     mode(0o555);
     let output = asked(&elsewhere, "restore", &copy);
     let after = files(&folder);
@@ -107,14 +107,14 @@ fn a_plain_copy_of_a_stopped_store_is_restored_from_a_folder_that_nobody_may_wri
 
 #[test]
 fn a_backup_of_a_host_that_serves_is_whole_private_and_restored_elsewhere() {
-    let lab = Lab::start().unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let file = lab.folder().join("backup.db");
+    let env = TestEnvironment::start().unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    let file = env.folder().join("backup.db");
     let (is_over, written) = (AtomicBool::new(false), AtomicU32::new(0));
     thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
-                lab.ask(&["device", "enroll"], "").unwrap();
+                env.ask(&["device", "enroll"], "").unwrap();
                 written.fetch_add(1, Ordering::Relaxed);
             }
         });
@@ -123,7 +123,7 @@ fn a_backup_of_a_host_that_serves_is_whole_private_and_restored_elsewhere() {
             || Ok(written.load(Ordering::Relaxed) > 1),
         )
         .unwrap();
-        let output = asked(&lab, "backup", &file);
+        let output = asked(&env, "backup", &file);
         is_over.store(true, Ordering::Relaxed);
         let said = text(&output);
         assert!(output.status.success(), "{said}");
@@ -131,10 +131,10 @@ fn a_backup_of_a_host_that_serves_is_whole_private_and_restored_elsewhere() {
     });
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let before = fs::read(&file).unwrap();
-    refused(&lab, "backup", &file, "is there already");
+    refused(&env, "backup", &file, "is there already");
     assert!(fs::read(&file).unwrap() == before, "it was overwritten");
     assert!(
-        !fs::read_dir(lab.folder()).unwrap().any(|entry| entry
+        !fs::read_dir(env.folder()).unwrap().any(|entry| entry
             .unwrap()
             .file_name()
             .to_string_lossy()
@@ -142,7 +142,7 @@ fn a_backup_of_a_host_that_serves_is_whole_private_and_restored_elsewhere() {
         "a temporary file is left"
     );
 
-    let mut elsewhere = heir(&lab);
+    let mut elsewhere = heir(&env);
     done(&elsewhere, "restore", &file);
     assert!(fs::read(&file).unwrap() == before, "the backup was changed");
     elsewhere.start_host().unwrap();
@@ -162,21 +162,21 @@ fn a_backup_of_a_host_that_serves_is_whole_private_and_restored_elsewhere() {
 
 #[test]
 fn a_backup_has_nothing_of_what_was_deleted() {
-    let lab = Lab::start().unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
+    let env = TestEnvironment::start().unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
     let reset = ["password", "reset", &phone.id, "--yes"];
-    let command = lab.ask(&reset, "1234").unwrap();
+    let command = env.ask(&reset, "1234").unwrap();
     let sealed = |file: &Path| -> String {
         let query = "select coalesce(max(sealed), '') from outbox";
         let file = Connection::open(file).unwrap();
         file.query_row(query, [], |row| row.get(0)).unwrap()
     };
-    let sealed = sealed(&data(&lab).join("mdm.db"));
+    let sealed = sealed(&data(&env).join("mdm.db"));
     assert!(sealed.len() > 50, "{sealed}");
     let id = command["id"].as_str().unwrap();
-    lab.ask(&["password", "cancel", &phone.id, id], "").unwrap();
-    let file = lab.folder().join("backup.db");
-    done(&lab, "backup", &file);
+    env.ask(&["password", "cancel", &phone.id, id], "").unwrap();
+    let file = env.folder().join("backup.db");
+    done(&env, "backup", &file);
     let copy = fs::read(&file).unwrap();
     let found = |text: &str| copy.windows(text.len()).any(|it| it == text.as_bytes());
     assert!(found(&phone.id), "nothing is found in it");
@@ -185,32 +185,32 @@ fn a_backup_has_nothing_of_what_was_deleted() {
 
 #[test]
 fn a_restore_replaces_no_store_and_runs_beside_no_host() {
-    let mut lab = Lab::start().unwrap();
-    let file = lab.folder().join("backup.db");
-    done(&lab, "backup", &file);
-    let process = format!("is in use by process {}", lab.host_process().unwrap());
-    refused(&lab, "restore", &file, &process);
-    lab.stop_host().unwrap();
-    let before = files(&data(&lab));
-    refused(&lab, "restore", &file, "mdm.db is there already");
-    assert!(files(&data(&lab)) == before, "the folder was changed");
+    let mut env = TestEnvironment::start().unwrap();
+    let file = env.folder().join("backup.db");
+    done(&env, "backup", &file);
+    let process = format!("is in use by process {}", env.host_process().unwrap());
+    refused(&env, "restore", &file, &process);
+    env.stop_host().unwrap();
+    let before = files(&data(&env));
+    refused(&env, "restore", &file, "mdm.db is there already");
+    assert!(files(&data(&env)) == before, "the folder was changed");
     // The log of another database would be read as part of the restored one.
-    fs::rename(data(&lab).join("mdm.db"), data(&lab).join("mdm.db-wal")).unwrap();
-    refused(&lab, "restore", &file, "mdm.db-wal is there already");
-    fs::remove_file(data(&lab).join("mdm.db-wal")).unwrap();
-    done(&lab, "restore", &file);
-    lab.start_host().unwrap();
+    fs::rename(data(&env).join("mdm.db"), data(&env).join("mdm.db-wal")).unwrap();
+    refused(&env, "restore", &file, "mdm.db-wal is there already");
+    fs::remove_file(data(&env).join("mdm.db-wal")).unwrap();
+    done(&env, "restore", &file);
+    env.start_host().unwrap();
 }
 
 #[test]
 fn a_restore_takes_only_a_whole_store_of_this_version_and_of_the_folders_key() {
-    let mut lab = Lab::start().unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let file = lab.folder().join("backup.db");
-    done(&lab, "backup", &file);
-    lab.stop_host().unwrap();
+    let mut env = TestEnvironment::start().unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    let file = env.folder().join("backup.db");
+    done(&env, "backup", &file);
+    env.stop_host().unwrap();
     let whole = fs::read(&file).unwrap();
-    let heir = heir(&lab);
+    let heir = heir(&env);
     let before = files(&data(&heir));
     let refuses = |why: &str| {
         refused(&heir, "restore", &file, why);
@@ -265,12 +265,12 @@ fn for_postgresql_the_commands_are_printed_work_and_show_no_password() {
         postgres.database("mdm").unwrap(),
         postgres.database("restored").unwrap(),
     );
-    let mut lab = Lab::with(&["--store", &one], "info").unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let file = lab.folder().join("back up.dump");
+    let mut env = TestEnvironment::with(&["--store", &one], "info").unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    let file = env.folder().join("back up.dump");
     let printed = |command: &str, url: &str| {
         let file = file.to_str().unwrap();
-        let output = lab.admin(&[command, file, "--store", url], "").unwrap();
+        let output = env.admin(&[command, file, "--store", url], "").unwrap();
         // A script must not take it for done.
         assert!(!output.status.success());
         let said = text(&output);
@@ -281,16 +281,16 @@ fn for_postgresql_the_commands_are_printed_work_and_show_no_password() {
     assert!(!printed("backup", &secret).contains("quartz"));
     postgres.shell(&printed("backup", &one)).unwrap();
     postgres.shell(&printed("restore", &two)).unwrap();
-    lab.stop_host().unwrap();
+    env.stop_host().unwrap();
 
     // What was remembered for a minute is not restored, so nothing from before counts.
-    let remembered = "select count(*) from remembers";
+    let remembered = "select count(*) from nonce_epoch";
     assert_eq!(postgres.ask("mdm", remembered).unwrap(), "1");
     assert_eq!(postgres.ask("restored", remembered).unwrap(), "0");
-    let mut restored = Lab::unstarted(&["--store", &two]).unwrap();
+    let mut restored = TestEnvironment::unstarted(&["--store", &two]).unwrap();
     fs::create_dir(data(&restored)).unwrap();
     for file in ["admin.token", "data/host.key"] {
-        fs::copy(lab.folder().join(file), restored.folder().join(file)).unwrap();
+        fs::copy(env.folder().join(file), restored.folder().join(file)).unwrap();
     }
     restored.start_host().unwrap();
     assert!(is_known(&restored, &phone.id));

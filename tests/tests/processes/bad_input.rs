@@ -2,7 +2,7 @@
 
 use mdm_tests::{
     as_agent::AsAgent,
-    lab::{Device, Lab, Make, text},
+    test_environment::{Device, Make, TestEnvironment, text},
 };
 use serde_json::{Value, json};
 use std::{fs, process::Command};
@@ -11,10 +11,10 @@ use std::{fs, process::Command};
 pub(crate) type Answer = (u16, Value);
 
 /// Posts a body to the admin's API, whatever it is.
-pub(crate) fn post(lab: &Lab, path: &str, body: &str) -> Answer {
+pub(crate) fn post(env: &TestEnvironment, path: &str, body: &str) -> Answer {
     send(
-        &format!("{}/api/v1/{path}", lab.url()),
-        &lab.token().unwrap(),
+        &format!("{}/api/v1/{path}", env.url()),
+        &env.token().unwrap(),
         body,
     )
 }
@@ -26,7 +26,7 @@ fn send(url: &str, token: &str, body: &str) -> Answer {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let request = mdm_tests::lab::http_client()
+        let request = mdm_tests::test_environment::http_client()
             .post(url)
             .bearer_auth(token)
             .body(body);
@@ -37,22 +37,22 @@ fn send(url: &str, token: &str, body: &str) -> Answer {
     })
 }
 
-fn lab_with_phone() -> (Lab, Device) {
-    let lab = Lab::start().unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    (lab, phone)
+fn env_with_phone() -> (TestEnvironment, Device) {
+    let env = TestEnvironment::start().unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    (env, phone)
 }
 
 #[track_caller]
-fn assert_no_command(lab: &Lab, device: &Device) {
-    let status = lab.ask(&["password", "status", &device.id], "").unwrap();
+fn assert_no_command(env: &TestEnvironment, device: &Device) {
+    let status = env.ask(&["password", "status", &device.id], "").unwrap();
     assert_eq!(status["history"], json!([]), "a command was made");
 }
 
 #[test]
 fn a_password_of_the_wrong_form_is_refused_with_every_fault() {
-    let (lab, phone) = lab_with_phone();
-    let problem = lab
+    let (env, phone) = env_with_phone();
+    let problem = env
         .refused(&["password", "reset", &phone.id, "--yes"], "12a")
         .unwrap();
     assert_eq!(
@@ -61,19 +61,19 @@ fn a_password_of_the_wrong_form_is_refused_with_every_fault() {
     );
     let faults = &problem["refusal"]["password-refused"];
     assert_eq!(*faults, json!([{"too-short": 4}, "not-only-digits"]));
-    let output = lab
+    let output = env
         .admin(&["password", "reset", &phone.id, "--yes"], "")
         .unwrap();
     assert!(
         !output.status.success() && text(&output).contains("no password"),
         "{output:?}"
     );
-    assert_no_command(&lab, &phone);
+    assert_no_command(&env, &phone);
 }
 
 #[test]
 fn an_unknown_device_command_or_group_is_not_found() {
-    let (lab, phone) = lab_with_phone();
+    let (env, phone) = env_with_phone();
     for (args, kind) in [
         (vec!["device", "show", "nobody"], "unknown-device"),
         (
@@ -88,7 +88,7 @@ fn an_unknown_device_command_or_group_is_not_found() {
         ),
         (vec!["bulk", "reset", "nobody", "--yes"], "unknown-group"),
     ] {
-        let problem = lab.refused(&args, "1234").unwrap();
+        let problem = env.refused(&args, "1234").unwrap();
         assert_eq!(
             (&problem["type"], &problem["status"]),
             (&json!(kind), &json!(404)),
@@ -99,14 +99,14 @@ fn an_unknown_device_command_or_group_is_not_found() {
 
 #[test]
 fn an_agent_that_is_too_old_and_a_remove_with_nothing_to_remove_are_refused() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     let make = Make {
         name: "old",
         enroll: &["--agent-version", "6.8.2"],
         ..Make::default()
     };
-    let old = lab.enroll(make).unwrap();
-    let problem = lab
+    let old = env.enroll(make).unwrap();
+    let problem = env
         .refused(&["password", "reset", &old.id, "--yes"], "1234")
         .unwrap();
     assert_eq!(
@@ -118,26 +118,26 @@ fn an_agent_that_is_too_old_and_a_remove_with_nothing_to_remove_are_refused() {
         detail.contains("6.8.2") && detail.contains("6.9.0"),
         "{detail}"
     );
-    assert_no_command(&lab, &old);
+    assert_no_command(&env, &old);
 
-    let phone = lab.enroll(Make::default()).unwrap();
-    let problem = lab
+    let phone = env.enroll(Make::default()).unwrap();
+    let problem = env
         .refused(&["password", "remove", &phone.id, "--yes"], "")
         .unwrap();
     assert_eq!(
         (&problem["type"], &problem["status"]),
         (&json!("nothing-to-remove"), &json!(409))
     );
-    assert_no_command(&lab, &phone);
+    assert_no_command(&env, &phone);
 }
 
 #[test]
 fn a_second_command_is_a_conflict_that_names_the_first() {
-    let (lab, phone) = lab_with_phone();
-    let first = lab
+    let (env, phone) = env_with_phone();
+    let first = env
         .ask(&["password", "reset", &phone.id, "--yes"], "1234")
         .unwrap();
-    let problem = lab
+    let problem = env
         .refused(&["password", "reset", &phone.id, "--yes"], "4321")
         .unwrap();
     assert_eq!(
@@ -149,23 +149,23 @@ fn a_second_command_is_a_conflict_that_names_the_first() {
 
 #[test]
 fn a_command_id_reported_twice_changes_nothing_and_an_unknown_one_is_not_found() {
-    let (lab, phone) = lab_with_phone();
-    let reset = lab
+    let (env, phone) = env_with_phone();
+    let reset = env
         .ask(&["password", "reset", &phone.id, "--yes"], "1234")
         .unwrap();
-    let agent = AsAgent::of(&lab, &phone).unwrap();
+    let agent = AsAgent::of(&env, &phone).unwrap();
     let report = |id: &Value, outcome: Value| agent.report(id, &outcome).unwrap();
     let success = json!("success");
     assert_eq!(report(&reset["id"], success.clone()).0, 200);
-    let once = lab.ask(&["password", "status", &phone.id], "").unwrap();
+    let once = env.ask(&["password", "status", &phone.id], "").unwrap();
     assert_eq!(report(&reset["id"], success.clone()).0, 200);
     assert_eq!(
-        lab.ask(&["password", "status", &phone.id], "").unwrap(),
+        env.ask(&["password", "status", &phone.id], "").unwrap(),
         once
     );
     let failed = json!({"failed": "user-locked"});
     assert_eq!(report(&reset["id"], failed).0, 200);
-    let after = lab.ask(&["password", "status", &phone.id], "").unwrap();
+    let after = env.ask(&["password", "status", &phone.id], "").unwrap();
     assert_eq!(after["latest"]["status"], "success", "no second outcome");
 
     let (status, problem) = report(
@@ -174,24 +174,24 @@ fn a_command_id_reported_twice_changes_nothing_and_an_unknown_one_is_not_found()
     );
     assert_eq!((status, &problem["type"]), (404, &json!("unknown-command")));
     // Another device's command is as unknown as one that was never made.
-    let other = lab
+    let other = env
         .enroll(Make {
             name: "other",
             ..Make::default()
         })
         .unwrap();
-    let theirs = lab
+    let theirs = env
         .ask(&["password", "reset", &other.id, "--yes"], "1234")
         .unwrap();
     let (status, problem) = report(&theirs["id"], success);
     assert_eq!((status, &problem["type"]), (404, &json!("unknown-command")));
-    let theirs = lab.ask(&["password", "status", &other.id], "").unwrap();
+    let theirs = env.ask(&["password", "status", &other.id], "").unwrap();
     assert_eq!(theirs["latest"]["status"], "pending");
 }
 
 #[test]
 fn malformed_and_oversized_json_is_refused() {
-    let (lab, phone) = lab_with_phone();
+    let (env, phone) = env_with_phone();
     let path = format!("devices/{}/password/reset", phone.id);
     let long = format!(r#"{{"password": "{}"}}"#, "1".repeat(300_000));
     for (body, status, kind) in [
@@ -217,7 +217,7 @@ fn malformed_and_oversized_json_is_refused() {
         ),
         (&long, 413, "body-too-large"),
     ] {
-        let (got, problem) = post(&lab, &path, body);
+        let (got, problem) = post(&env, &path, body);
         let start: String = body.chars().take(40).collect();
         assert_eq!(
             (got, &problem["type"]),
@@ -226,10 +226,10 @@ fn malformed_and_oversized_json_is_refused() {
         );
         assert_eq!(problem["status"], status);
     }
-    assert_no_command(&lab, &phone);
+    assert_no_command(&env, &phone);
     let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(
-        post(&lab, &path, &nested).0,
+        post(&env, &path, &nested).0,
         422,
         "deep nesting is no way in"
     );
@@ -237,23 +237,23 @@ fn malformed_and_oversized_json_is_refused() {
 
 #[test]
 fn nobody_gets_in_without_the_right_token() {
-    let (lab, phone) = lab_with_phone();
-    let reset = format!("{}/api/v1/devices/{}/password/reset", lab.url(), phone.id);
-    let sync = format!("{}/agent/v1/sync", lab.url());
+    let (env, phone) = env_with_phone();
+    let reset = format!("{}/api/v1/devices/{}/password/reset", env.url(), phone.id);
+    let sync = format!("{}/agent/v1/sync", env.url());
     let body = r#"{"password": "1234"}"#;
-    let agent = AsAgent::of(&lab, &phone).unwrap();
-    let told = json!({ "told": agent.told });
+    let agent = AsAgent::of(&env, &phone).unwrap();
+    let told = json!({ "device_info": agent.device_info });
     assert_eq!(send(&reset, "mdm_admin_guess", body).0, 401);
     assert_eq!(
-        send(&sync, &lab.token().unwrap(), &told.to_string()).0,
+        send(&sync, &env.token().unwrap(), &told.to_string()).0,
         401,
         "an admin is no agent"
     );
     assert_eq!(agent.sync(&told).unwrap().0, 200);
-    assert_eq!(post(&lab, "nowhere", "{}").0, 404);
-    assert_no_command(&lab, &phone);
+    assert_eq!(post(&env, "nowhere", "{}").0, 404);
+    assert_no_command(&env, &phone);
     let enroll = phone
-        .by_hand(&["enroll", "--host", &lab.url(), "--name", "again"], "x")
+        .by_hand(&["enroll", "--host", &env.url(), "--name", "again"], "x")
         .unwrap();
     assert!(
         !enroll.status.success() && text(&enroll).contains("enrolled already"),
@@ -263,19 +263,21 @@ fn nobody_gets_in_without_the_right_token() {
 
 #[test]
 fn a_device_that_syncs_too_often_is_told_to_wait_and_takes_nobodys_turn() {
-    let lab = Lab::with(&["--rate-per-device", "1"], "info").unwrap();
+    let env = TestEnvironment::with(&["--rate-per-device", "1"], "info").unwrap();
     let (noisy, quiet) = (
-        lab.enroll(Make::default()).unwrap(),
-        lab.enroll(Make {
+        env.enroll(Make::default()).unwrap(),
+        env.enroll(Make {
             name: "quiet",
             ..Make::default()
         })
         .unwrap(),
     );
-    let agents = [&noisy, &quiet].map(|phone| AsAgent::of(&lab, phone).unwrap());
+    let agents = [&noisy, &quiet].map(|phone| AsAgent::of(&env, phone).unwrap());
     let call = |agent: usize| {
         let agent = &agents[agent];
-        agent.sync(&json!({ "told": agent.told })).unwrap()
+        agent
+            .sync(&json!({ "device_info": agent.device_info }))
+            .unwrap()
     };
     let refused = (0..30).map(|_| call(0)).find(|(status, _)| *status == 429);
     let (_, problem) = refused.expect("it could sync as often as it liked");
@@ -287,8 +289,8 @@ fn a_device_that_syncs_too_often_is_told_to_wait_and_takes_nobodys_turn() {
 
 #[test]
 fn an_address_that_calls_too_often_is_told_to_wait_before_anything_is_looked_up() {
-    let lab = Lab::with(&["--rate-per-address", "1"], "info").unwrap();
-    let url = format!("{}/api/v1/devices/x/password/reset", lab.url());
+    let env = TestEnvironment::with(&["--rate-per-address", "1"], "info").unwrap();
+    let url = format!("{}/api/v1/devices/x/password/reset", env.url());
     let statuses: Vec<u16> = (0..30).map(|_| send(&url, "guess", "{}").0).collect();
     assert_eq!(statuses[0], 401);
     assert!(statuses.contains(&429), "{statuses:?}");
@@ -296,32 +298,32 @@ fn an_address_that_calls_too_often_is_told_to_wait_before_anything_is_looked_up(
 
 #[test]
 fn a_stolen_devices_agent_is_shut_out_by_a_command_and_ends() {
-    let (lab, mut phone) = lab_with_phone();
+    let (env, mut phone) = env_with_phone();
     phone.switch_on().unwrap();
-    lab.wait_online(&phone).unwrap();
+    env.wait_online(&phone).unwrap();
     let revoke = ["device", "revoke", &phone.id, "--reason", "stolen"];
-    let shown = lab.ask(&revoke, "").unwrap();
+    let shown = env.ask(&revoke, "").unwrap();
     assert!(shown["revoked_at"].is_string(), "{shown}");
-    mdm_tests::lab::wait_until("the agent ends", || Ok(!phone.is_on()?)).unwrap();
-    let problem = lab
+    mdm_tests::test_environment::wait_until("the agent ends", || Ok(!phone.is_on()?)).unwrap();
+    let problem = env
         .refused(&["password", "reset", &phone.id, "--yes"], "1234")
         .unwrap();
     assert_eq!(problem["type"], "device-revoked");
-    let page = text(&lab.admin(&["device", "show", &phone.id], "").unwrap());
+    let page = text(&env.admin(&["device", "show", &phone.id], "").unwrap());
     assert!(page.contains("REVOKED"), "{page}");
 }
 
 #[test]
 fn a_policy_that_android_would_not_take_is_refused() {
-    let lab = Lab::start().unwrap();
-    let old = lab
+    let env = TestEnvironment::start().unwrap();
+    let old = env
         .enroll(Make {
             api_level: 30,
             ..Make::default()
         })
         .unwrap();
     let complexity = ["policy", "set", &old.id, "--complexity", "high"];
-    let problem = lab.refused(&complexity, "").unwrap();
+    let problem = env.refused(&complexity, "").unwrap();
     assert!(
         problem["detail"].as_str().unwrap().contains("API 31"),
         "{problem}"
@@ -335,15 +337,15 @@ fn a_policy_that_android_would_not_take_is_refused() {
         "--minimum-length",
         "17",
     ];
-    assert_eq!(lab.refused(&long, "").unwrap()["status"], 422);
-    let unknown = lab
+    assert_eq!(env.refused(&long, "").unwrap()["status"], 422);
+    let unknown = env
         .admin(&["policy", "set", &old.id, "--quality", "best"], "")
         .unwrap();
     assert!(
         text(&unknown).contains("numeric-complex"),
         "it names what would do: {unknown:?}"
     );
-    assert!(lab.ask(&["device", "show", &old.id], "").unwrap()["policy"].is_null());
+    assert!(env.ask(&["device", "show", &old.id], "").unwrap()["policy"].is_null());
 }
 
 #[test]
@@ -351,7 +353,7 @@ fn a_file_that_is_no_plugin_does_not_start_a_host_and_says_why() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("plugin.wasm");
     let serve = || {
-        let host = mdm_tests::lab::program("mdm-server").unwrap();
+        let host = mdm_tests::test_environment::program("mdm-server").unwrap();
         let data = folder.path().join("data");
         let mut command = Command::new(host);
         command

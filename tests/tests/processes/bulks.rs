@@ -8,14 +8,14 @@ use mdm_server_core::{
 };
 use mdm_server_sqlite::SqliteStore;
 use mdm_tests::{
-    lab::{Lab, PATIENCE, text, wait_until},
+    device_info::owner,
     load::{
         database::{Database, EVERYBODY, GROUP},
         fleet::Fleet,
     },
     memory,
     postgres::Postgres,
-    told::owner,
+    test_environment::{TIMEOUT, TestEnvironment, text, wait_until},
 };
 use std::{
     path::{Path, PathBuf},
@@ -24,8 +24,8 @@ use std::{
 
 const DEVICES: usize = 600;
 
-fn database(lab: &Lab) -> PathBuf {
-    lab.folder().join("data/mdm.db")
+fn database(env: &TestEnvironment) -> PathBuf {
+    env.folder().join("data/mdm.db")
 }
 
 /// Puts devices into the group `sales` of a host that is down.
@@ -45,7 +45,7 @@ async fn put_devices(database: &Path, devices: usize) {
             name: format!("=1+{number}"),
             public_key: PrivateKey::generate().1,
             signing_key: SigningKey::generate().unwrap().verifying_key().clone(),
-            told: owner(),
+            device_info: owner(),
             at: 1,
         };
         assert!(store.enroll(token, device).await.unwrap());
@@ -53,39 +53,39 @@ async fn put_devices(database: &Path, devices: usize) {
     futures_util::future::join_all((0..devices).map(put)).await;
 }
 
-fn lab_with_group(devices: usize) -> Lab {
-    let mut lab = Lab::start().unwrap();
-    lab.kill_host().unwrap();
+fn env_with_group(devices: usize) -> TestEnvironment {
+    let mut env = TestEnvironment::start().unwrap();
+    env.kill_host().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(put_devices(&database(&lab), devices));
-    lab.start_host().unwrap();
-    lab
+    runtime.block_on(put_devices(&database(&env), devices));
+    env.start_host().unwrap();
+    env
 }
 
 #[test]
 fn a_host_that_is_killed_in_the_middle_of_a_bulk_goes_on_and_makes_no_second_command() {
-    let mut lab = lab_with_group(DEVICES);
-    let bulk = lab
+    let mut env = env_with_group(DEVICES);
+    let bulk = env
         .ask(&["bulk", "reset", "sales", "--yes"], "1234")
         .unwrap();
     let id = bulk["id"].as_str().unwrap().to_owned();
-    let deadline = Instant::now() + PATIENCE;
-    while made(&lab) == 0 {
+    let deadline = Instant::now() + TIMEOUT;
+    while made(&env) == 0 {
         assert!(Instant::now() < deadline, "nothing was made");
         std::thread::sleep(Duration::from_millis(1));
     }
-    lab.kill_host().unwrap();
-    let made = made(&lab);
+    env.kill_host().unwrap();
+    let made = made(&env);
     assert!(
         made > 0 && made < DEVICES,
         "{made} were made before the kill"
     );
-    lab.start_host().unwrap();
+    env.start_host().unwrap();
     wait_until("the bulk is done", || {
-        Ok(lab.ask(&["bulk", "show", &id], "")?["state"] == "waiting-for-devices")
+        Ok(env.ask(&["bulk", "show", &id], "")?["state"] == "waiting-for-devices")
     })
     .unwrap();
-    let database = rusqlite::Connection::open(database(&lab)).unwrap();
+    let database = rusqlite::Connection::open(database(&env)).unwrap();
     let each = "select count(*), count(distinct device), count(bulk) from commands";
     let (all, devices, of_bulk): (usize, usize, usize) = database
         .query_row(each, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -98,29 +98,29 @@ fn a_host_that_is_killed_in_the_middle_of_a_bulk_goes_on_and_makes_no_second_com
 }
 
 /// How many commands of bulks there are.
-fn made(lab: &Lab) -> usize {
-    let database = rusqlite::Connection::open(database(lab)).unwrap();
+fn made(env: &TestEnvironment) -> usize {
+    let database = rusqlite::Connection::open(database(env)).unwrap();
     let count = "select count(*) from commands where bulk is not null";
     database.query_row(count, [], |row| row.get(0)).unwrap()
 }
 
 #[test]
-fn the_report_and_the_sheet_of_a_bulk_are_tables_that_no_spreadsheet_computes() {
-    let lab = lab_with_group(3);
-    let sheet = lab.folder().join("sheet.csv");
-    let sheet_path = sheet.to_str().unwrap();
+fn the_report_and_the_password_export_of_a_bulk_are_tables_that_no_spreadsheet_computes() {
+    let env = env_with_group(3);
+    let export = env.folder().join("passwords.csv");
+    let export_path = export.to_str().unwrap();
     let asked = [
         "bulk",
         "reset",
         "sales",
-        "--different-passwords",
-        sheet_path,
+        "--unique-passwords",
+        export_path,
         "--yes",
     ];
-    let bulk = lab.ask(&asked, "").unwrap();
+    let bulk = env.ask(&asked, "").unwrap();
     assert_eq!(bulk["progress"]["pending"], 3);
-    let sheet = std::fs::read_to_string(&sheet).unwrap();
-    let lines: Vec<&str> = sheet.lines().collect();
+    let export = std::fs::read_to_string(&export).unwrap();
+    let lines: Vec<&str> = export.lines().collect();
     assert_eq!(lines[0], "device,name,password,status,command,why");
     assert_eq!(lines.len(), 4);
     for line in &lines[1..] {
@@ -130,22 +130,22 @@ fn the_report_and_the_sheet_of_a_bulk_are_tables_that_no_spreadsheet_computes() 
             cells[2].len() == 4 && cells[2].parse::<u16>().is_ok(),
             "{line}"
         );
-        let files = [database(&lab), database(&lab).with_extension("db-wal")];
+        let files = [database(&env), database(&env).with_extension("db-wal")];
         for bytes in files.iter().filter_map(|file| std::fs::read(file).ok()) {
             let passwords = format!("\"{}\"", cells[2]);
             assert!(!bytes.windows(6).any(|it| it == passwords.as_bytes()));
         }
     }
     let id = bulk["id"].as_str().unwrap();
-    let report = lab.admin(&["bulk", "report", id], "").unwrap();
+    let report = env.admin(&["bulk", "report", id], "").unwrap();
     let report = text(&report);
-    assert!(report.starts_with("device,name,command,status,why,requested at,settled at\n"));
+    assert!(report.starts_with("device,name,command,status,why,requested at,completed at\n"));
     assert_eq!(report.matches(",'=1+").count(), 3, "{report}");
     assert_eq!(report.matches(",pending,").count(), 3, "{report}");
     // It can be made by nobody twice.
-    let again = lab.folder().join("again.csv");
-    let again = lab
-        .refused(&["bulk", "sheet", id, again.to_str().unwrap()], "")
+    let again = env.folder().join("again.csv");
+    let again = env
+        .refused(&["bulk", "export", id, again.to_str().unwrap()], "")
         .unwrap();
     assert_eq!(again["type"], "bulk-state");
 }
@@ -154,9 +154,9 @@ fn the_report_and_the_sheet_of_a_bulk_are_tables_that_no_spreadsheet_computes() 
 fn when_the_replica_that_runs_a_bulk_is_killed_the_other_goes_on_and_makes_no_second_command() {
     let server = Postgres::start().unwrap();
     let url = server.database("mdm").unwrap();
-    let lab = Lab::with(&["--store", &url], "info").unwrap();
+    let env = TestEnvironment::with(&["--store", &url], "info").unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let fleet = Fleet::new(lab, Database::Postgres(server, "mdm"), 2 * DEVICES);
+    let fleet = Fleet::new(env, Database::Postgres(server, "mdm"), 2 * DEVICES);
     let mut fleet = runtime.block_on(fleet).unwrap();
     let Database::Postgres(server, _) = &fleet.database else {
         unreachable!()
@@ -165,7 +165,7 @@ fn when_the_replica_that_runs_a_bulk_is_killed_the_other_goes_on_and_makes_no_se
     // This host holds the lease, as there is no other yet.
     let leaders = "select count(*) from leadership where expires_at > clock_timestamp()";
     wait_until("the first replica leads", || Ok(ask(leaders) == "1")).unwrap();
-    let second = Lab::replica_of(&fleet.lab).unwrap();
+    let second = TestEnvironment::replica_of(&fleet.env).unwrap();
     let asked = ["bulk", "reset", EVERYBODY, "--yes"];
     let bulk = second.ask(&asked, "1234").unwrap();
     let id = bulk["id"].as_str().unwrap();
@@ -174,7 +174,7 @@ fn when_the_replica_that_runs_a_bulk_is_killed_the_other_goes_on_and_makes_no_se
         ask(count).parse().unwrap()
     };
     wait_until("some commands are made", || Ok(made() > 0)).unwrap();
-    fleet.lab.kill_host().unwrap();
+    fleet.env.kill_host().unwrap();
     let (made, all) = (made(), fleet.devices() + 1);
     assert!(made < all, "it was over before the kill");
     wait_until("the bulk is done", || {
@@ -197,19 +197,19 @@ const MORE: u64 = 16 << 20;
 
 #[test]
 fn a_bulk_of_a_large_fleet_takes_no_more_memory_than_one_of_a_small_one() {
-    let lab = Lab::start().unwrap();
-    let file = database(&lab);
+    let env = TestEnvironment::start().unwrap();
+    let file = database(&env);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let fleet = Fleet::new(lab, Database::Sqlite(file.clone()), LARGE);
+    let fleet = Fleet::new(env, Database::Sqlite(file.clone()), LARGE);
     let fleet = runtime.block_on(fleet).unwrap();
-    let host = fleet.lab.host_process().unwrap();
+    let host = fleet.env.host_process().unwrap();
     let run = |group: &str| {
         let asked = ["bulk", "reset", group, "--replace-pending", "--yes"];
-        let bulk = fleet.lab.ask(&asked, "1234").unwrap();
+        let bulk = fleet.env.ask(&asked, "1234").unwrap();
         let show = ["bulk", "show", bulk["id"].as_str().unwrap()];
         // It is a matter of seconds, on a machine that has nothing else to do.
-        let deadline = Instant::now() + 4 * PATIENCE;
-        while fleet.lab.ask(&show, "").unwrap()["state"] != "waiting-for-devices" {
+        let deadline = Instant::now() + 4 * TIMEOUT;
+        while fleet.env.ask(&show, "").unwrap()["state"] != "waiting-for-devices" {
             assert!(Instant::now() < deadline, "the bulk is not done");
             std::thread::sleep(Duration::from_millis(100));
         }

@@ -1,8 +1,8 @@
 //! Agents whose clock is ten years off: when a command's time is over, the host's clock says.
 
 use mdm_tests::{
-    lab::{Device, Lab, Make},
     preload,
+    test_environment::{Device, Make, TestEnvironment},
 };
 use std::{
     path::Path,
@@ -30,8 +30,8 @@ fn year(off: i64) -> i64 {
 #[test]
 fn a_command_whose_time_is_over_is_not_carried_out_whatever_the_devices_clock_says() {
     // The agent says nothing else, and its clock is seen in what it logs.
-    let lab = Lab::with(&[], "debug").unwrap();
-    let library = preload::compile("clocks", lab.folder()).unwrap();
+    let env = TestEnvironment::with(&[], "debug").unwrap();
+    let library = preload::compile("clocks", env.folder()).unwrap();
     let phones: Vec<(Device, i64)> = [("past", -TEN_YEARS), ("future", TEN_YEARS)]
         .into_iter()
         .map(|(name, off)| {
@@ -39,18 +39,18 @@ fn a_command_whose_time_is_over_is_not_carried_out_whatever_the_devices_clock_sa
                 name,
                 ..Make::default()
             };
-            (lab.enroll(make).unwrap(), off)
+            (env.enroll(make).unwrap(), off)
         })
         .collect();
     for (mut phone, off) in phones {
         let reset = ["password", "reset", &phone.id, "--yes", "--valid-for", "2"];
-        let command = lab.ask(&reset, "1234").unwrap();
-        let outcome = lab.outcome(&phone, &command).unwrap();
+        let command = env.ask(&reset, "1234").unwrap();
+        let outcome = env.outcome(&phone, &command).unwrap();
         assert_eq!(outcome["status"]["failed"], "expired", "{outcome}");
         switch_on(&mut phone, &library, off);
         thread::sleep(Duration::from_secs(2));
         assert_eq!(
-            lab.outcome(&phone, &command).unwrap(),
+            env.outcome(&phone, &command).unwrap(),
             outcome,
             "no second outcome"
         );

@@ -2,9 +2,11 @@
 
 use super::{secrets::EVERYTHING, tls::Certificates};
 use mdm_tests::{
-    lab::{Lab, Make, http_client, staying_client, trusting_client, wait_until},
     memory,
     plugins::HOSTILE,
+    test_environment::{
+        Make, TestEnvironment, http_client, staying_client, trusting_client, wait_until,
+    },
 };
 use reqwest::{Client, StatusCode};
 use std::fs;
@@ -57,8 +59,8 @@ impl Canary {
     }
 
     /// In which forms it is in the memory of the host.
-    fn found_in(&self, lab: &Lab) -> Vec<String> {
-        let found = memory::found_in(lab.host_process().unwrap(), &self.forms).unwrap();
+    fn found_in(&self, env: &TestEnvironment) -> Vec<String> {
+        let found = memory::found_in(env.host_process().unwrap(), &self.forms).unwrap();
         let text = |bytes: &&[u8]| String::from_utf8_lossy(bytes).into_owned();
         found.iter().map(text).collect()
     }
@@ -73,7 +75,7 @@ struct Admin {
 }
 
 impl Admin {
-    fn new(lab: &Lab, http: Client) -> Self {
+    fn new(env: &TestEnvironment, http: Client) -> Self {
         Self {
             runtime: tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)
@@ -81,8 +83,8 @@ impl Admin {
                 .build()
                 .unwrap(),
             http,
-            token: lab.token().unwrap(),
-            url: format!("{}/api/v1", lab.url()),
+            token: env.token().unwrap(),
+            url: format!("{}/api/v1", env.url()),
         }
     }
 
@@ -104,8 +106,8 @@ async fn send(request: reqwest::RequestBuilder) -> StatusCode {
 }
 
 /// Sends passwords in every way, and looks through the host's memory as soon as each call has returned.
-fn assert_none_stays(lab: &Lab, admin: &Admin) {
-    let phone = lab
+fn assert_none_stays(env: &TestEnvironment, admin: &Admin) {
+    let phone = env
         .enroll(Make {
             group: Some("sales"),
             ..Make::default()
@@ -118,7 +120,7 @@ fn assert_none_stays(lab: &Lab, admin: &Admin) {
         let canary = Canary::new();
         let got = admin.post(path, body(&canary.password));
         assert_eq!(got.as_u16(), status, "{what}");
-        let forms = canary.found_in(lab);
+        let forms = canary.found_in(env);
         if !forms.is_empty() {
             found.push(format!("{what}: {forms:?}"));
         }
@@ -126,7 +128,7 @@ fn assert_none_stays(lab: &Lab, admin: &Admin) {
     let plain = |it: &str| format!(r#"{{"password": "{it}"}}"#);
     check("a reset", &device("reset"), 201, &plain);
     let latest =
-        || lab.ask(&["password", "status", &phone.id], "").unwrap()["latest"]["id"].clone();
+        || env.ask(&["password", "status", &phone.id], "").unwrap()["latest"]["id"].clone();
     check("a reset that replaces one", &device("reset"), 201, &|it| {
         format!(
             r#"{{"password": "{it}", "terms": {{"replaces": {}}}}}"#,
@@ -134,10 +136,10 @@ fn assert_none_stays(lab: &Lab, admin: &Admin) {
         )
     });
     check("a conflict", &device("reset"), 409, &plain);
-    check("an outlook of a bulk", "bulks/outlook", 200, &|it| {
+    check("a preview of a bulk", "bulks/preview", 200, &|it| {
         format!(r#"{{"action": "reset", "group": "sales", "password": "{it}"}}"#)
     });
-    check("an outlook", &device("outlook"), 200, &|it| {
+    check("a preview", &device("preview"), 200, &|it| {
         format!(r#"{{"action": "reset", "password": "{it}"}}"#)
     });
     check(
@@ -170,10 +172,10 @@ fn assert_none_stays(lab: &Lab, admin: &Admin) {
     );
     assert_eq!(admin.post("bulks", bulk), StatusCode::ACCEPTED);
     wait_until("the bulk is done", || {
-        Ok(lab.ask(&["bulk", "list"], "")?["bulks"][0]["state"] == "waiting-for-devices")
+        Ok(env.ask(&["bulk", "list"], "")?["bulks"][0]["state"] == "waiting-for-devices")
     })
     .unwrap();
-    let forms = canary.found_in(lab);
+    let forms = canary.found_in(env);
     if !forms.is_empty() {
         found.push(format!("a bulk: {forms:?}"));
     }
@@ -184,15 +186,15 @@ fn assert_none_stays(lab: &Lab, admin: &Admin) {
         .body(plain(&canary.password));
     let status = admin.runtime.block_on(send(request));
     assert_eq!(status, StatusCode::UNAUTHORIZED);
-    found.extend(canary.found_in(lab));
+    found.extend(canary.found_in(env));
     assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]
 fn no_password_is_in_a_core_dump_of_the_host_after_the_call_has_returned() {
-    let lab = Lab::with(&RULE, EVERYTHING).unwrap();
-    let admin = Admin::new(&lab, http_client());
-    assert_none_stays(&lab, &admin);
+    let env = TestEnvironment::with(&RULE, EVERYTHING).unwrap();
+    let admin = Admin::new(&env, http_client());
+    assert_none_stays(&env, &admin);
 }
 
 #[test]
@@ -204,9 +206,9 @@ fn no_password_is_in_a_core_dump_of_the_host_after_the_call_has_returned_by_tls(
         .chain(tls.iter().map(String::as_str))
         .collect();
     let authority = certificates.path("authority");
-    let lab = Lab::with_tls(&args, &authority).unwrap();
-    let admin = Admin::new(&lab, trusting_client(&authority).unwrap());
-    assert_none_stays(&lab, &admin);
+    let env = TestEnvironment::with_tls(&args, &authority).unwrap();
+    let admin = Admin::new(&env, trusting_client(&authority).unwrap());
+    assert_none_stays(&env, &admin);
 }
 
 #[test]
@@ -215,7 +217,7 @@ fn a_password_is_in_a_core_dump_while_the_plugin_decides_and_gone_once_it_was_st
     let plugin = folder.path().join("hostile.wasm");
     fs::write(&plugin, HOSTILE).unwrap();
     let plugin = plugin.to_str().unwrap();
-    let lab = Lab::with(
+    let env = TestEnvironment::with(
         &[
             "--plugin",
             plugin,
@@ -226,8 +228,8 @@ fn a_password_is_in_a_core_dump_while_the_plugin_decides_and_gone_once_it_was_st
         "info",
     )
     .unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let admin = Admin::new(&lab, http_client());
+    let phone = env.enroll(Make::default()).unwrap();
+    let admin = Admin::new(&env, http_client());
     let canary = Canary::new();
     // The plugin never returns.
     let body = format!(
@@ -239,13 +241,13 @@ fn a_password_is_in_a_core_dump_while_the_plugin_decides_and_gone_once_it_was_st
         admin.request(&path).bearer_auth(&admin.token).body(body),
     ));
     wait_until("the password is in the host's memory", || {
-        Ok(!canary.found_in(&lab).is_empty())
+        Ok(!canary.found_in(&env).is_empty())
     })
     .unwrap();
     assert!(!call.is_finished(), "the plugin was stopped too early");
     let status = admin.runtime.block_on(call).unwrap();
     assert!(status.is_server_error(), "{status}");
-    assert_eq!(canary.found_in(&lab), [""; 0]);
+    assert_eq!(canary.found_in(&env), [""; 0]);
 }
 
 /// An admin who is signed in to the dashboard, by a browser that keeps its connection to the host.
@@ -257,9 +259,9 @@ struct SignedIn<'a> {
 
 impl<'a> SignedIn<'a> {
     /// Somebody who chooses this password.
-    fn new(lab: &Lab, admin: &'a Admin, password: &str) -> Self {
-        let host = lab.url();
-        let invitation = format!("{host}{}", lab.first_invitation().unwrap());
+    fn new(env: &TestEnvironment, admin: &'a Admin, password: &str) -> Self {
+        let host = env.url();
+        let invitation = format!("{host}{}", env.first_invitation().unwrap());
         let call = staying_client()
             .unwrap()
             .post(invitation)
@@ -303,27 +305,27 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 #[test]
 fn no_password_is_in_a_core_dump_of_the_host_after_a_form_of_the_dashboard_was_answered() {
-    let lab = Lab::with(&RULE, EVERYTHING).unwrap();
+    let env = TestEnvironment::with(&RULE, EVERYTHING).unwrap();
     let client = Client::builder().redirect(reqwest::redirect::Policy::none());
     drop(http_client());
-    let admin = Admin::new(&lab, client.build().unwrap());
+    let admin = Admin::new(&env, client.build().unwrap());
     let own = Canary::new();
-    let signed_in = SignedIn::new(&lab, &admin, &own.password);
-    let mut found = own.found_in(&lab);
-    let phone = lab.enroll(Make::default()).unwrap();
+    let signed_in = SignedIn::new(&env, &admin, &own.password);
+    let mut found = own.found_in(&env);
+    let phone = env.enroll(Make::default()).unwrap();
     let page = format!("/devices/{}/reset", phone.id);
     let encoded = |it: &str| -> String { it.bytes().map(|byte| format!("%{byte:02X}")).collect() };
     let mut check = |what: &str, below: &str, status: u16, fields: &dyn Fn(&str) -> String| {
         let canary = Canary::new();
         let got = signed_in.sends(&page, below, &fields(&canary.password));
         assert_eq!(got, status, "{what}");
-        let forms = canary.found_in(&lab);
+        let forms = canary.found_in(&env);
         if !forms.is_empty() {
             found.push(format!("{what}: {forms:?}"));
         }
     };
     let plain = |it: &str| format!("password={it}");
-    check("an outlook", "/outlook", 200, &plain);
+    check("a preview", "/preview", 200, &plain);
     check("a password that is too long", "", 422, &|it| {
         format!("password={it}{it}")
     });
@@ -343,15 +345,15 @@ fn no_password_is_in_a_core_dump_of_the_host_after_a_form_of_the_dashboard_was_a
 
 #[test]
 fn no_password_of_a_bulk_is_in_a_core_dump_of_the_host_after_their_sheet_was_downloaded() {
-    let lab = Lab::with(&RULE, EVERYTHING).unwrap();
-    let admin = Admin::new(&lab, http_client());
+    let env = TestEnvironment::with(&RULE, EVERYTHING).unwrap();
+    let admin = Admin::new(&env, http_client());
     for number in 0..5 {
         let make = Make {
             name: &format!("phone-{number}"),
             group: Some("sales"),
             ..Make::default()
         };
-        lab.enroll(make).unwrap();
+        env.enroll(make).unwrap();
     }
     let call = |path: &str, body: &'static str| {
         let call = admin.request(path).bearer_auth(&admin.token).body(body);
@@ -360,21 +362,21 @@ fn no_password_of_a_bulk_is_in_a_core_dump_of_the_host_after_their_sheet_was_dow
             answer.text().await.unwrap()
         })
     };
-    let bulk = r#"{"action": "reset", "group": "sales", "different_passwords": true}"#;
+    let bulk = r#"{"action": "reset", "group": "sales", "unique_passwords": true}"#;
     let bulk: serde_json::Value = serde_json::from_str(&call("bulks", bulk)).unwrap();
-    let sheet = call(
-        &format!("bulks/{}/sheet.csv", bulk["id"].as_str().unwrap()),
+    let export = call(
+        &format!("bulks/{}/passwords.csv", bulk["id"].as_str().unwrap()),
         "",
     );
-    let passwords: Vec<&str> = sheet
+    let passwords: Vec<&str> = export
         .lines()
         .skip(1)
         .map(|line| line.split(',').nth(2).unwrap())
         .collect();
-    assert_eq!(passwords.len(), 5, "{sheet}");
+    assert_eq!(passwords.len(), 5, "{export}");
     for password in passwords {
         assert_eq!(password.len(), PART);
         let canary = Canary::of(password.to_owned());
-        assert_eq!(canary.found_in(&lab), [""; 0]);
+        assert_eq!(canary.found_in(&env), [""; 0]);
     }
 }

@@ -1,6 +1,6 @@
 //! The example of a platform that embeds the host.
 
-use mdm_tests::lab::program;
+use mdm_tests::test_environment::program;
 use std::process::Command;
 
 #[test]

@@ -1,6 +1,6 @@
 //! How the first admin gets in: by a terminal, or by files that were asked for.
 
-use mdm_tests::lab::{free_port, program, wait_until};
+use mdm_tests::test_environment::{free_port, program, wait_until};
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,

@@ -4,7 +4,7 @@
 use axum::{Router, body::Bytes, routing::post};
 use mdm_tests::{
     counted::Counted,
-    lab::{Device, Lab, Make, http_client, wait_until},
+    test_environment::{Device, Make, TestEnvironment, http_client, wait_until},
 };
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -26,14 +26,14 @@ const REQUEST: &str = "follow-me-7";
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 /// A reset as a program asks for it that follows its own calls.
-fn reset(lab: &Lab, phone: &Device) -> (HashMap<String, String>, Value) {
+fn reset(env: &TestEnvironment, phone: &Device) -> (HashMap<String, String>, Value) {
     let call = http_client()
         .post(format!(
             "{}/api/v1/devices/{}/password/reset",
-            lab.url(),
+            env.url(),
             phone.id
         ))
-        .bearer_auth(lab.token().unwrap())
+        .bearer_auth(env.token().unwrap())
         .header("x-request-id", REQUEST)
         .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"))
         .header("content-type", "application/json")
@@ -52,15 +52,15 @@ fn reset(lab: &Lab, phone: &Device) -> (HashMap<String, String>, Value) {
 
 #[test]
 fn one_reset_is_followed_by_its_command_through_the_log_from_request_to_report() {
-    let lab = Lab::with(&RULE, "mdm=debug").unwrap();
-    let mut phone = lab.enroll(Make::default()).unwrap();
-    let (headers, command) = reset(&lab, &phone);
+    let env = TestEnvironment::with(&RULE, "mdm=debug").unwrap();
+    let mut phone = env.enroll(Make::default()).unwrap();
+    let (headers, command) = reset(&env, &phone);
     assert_eq!(headers["x-request-id"], REQUEST);
     assert!(headers["traceparent"].contains(TRACE), "{headers:?}");
     phone.switch_on().unwrap();
-    assert_eq!(lab.outcome(&phone, &command).unwrap()["status"], "success");
+    assert_eq!(env.outcome(&phone, &command).unwrap()["status"], "success");
 
-    let log = lab.host_log().unwrap();
+    let log = env.host_log().unwrap();
     let id = command["id"].as_str().unwrap();
     let lines: Vec<_> = log.lines().filter(|line| line.contains(id)).collect();
     let has = |parts: &[&str]| {
@@ -83,9 +83,9 @@ fn one_reset_is_followed_by_its_command_through_the_log_from_request_to_report()
 
 #[test]
 fn a_caller_without_a_request_id_gets_one_and_a_bad_one_is_not_taken() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     let ask = |id: Option<&str>| {
-        let mut call = http_client().get(format!("{}/health", lab.url()));
+        let mut call = http_client().get(format!("{}/health", env.url()));
         if let Some(id) = id {
             call = call.header("x-request-id", id);
         }
@@ -153,12 +153,13 @@ fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a str> {
 #[test]
 fn a_collector_gets_the_spans_of_a_reset_with_its_command_and_without_its_password() {
     let collector = Collector::start();
-    let lab = Lab::with(&[&RULE[..], &["--otlp", &collector.url]].concat(), "info").unwrap();
-    let mut phone = lab.enroll(Make::default()).unwrap();
-    let (_, command) = reset(&lab, &phone);
+    let env =
+        TestEnvironment::with(&[&RULE[..], &["--otlp", &collector.url]].concat(), "info").unwrap();
+    let mut phone = env.enroll(Make::default()).unwrap();
+    let (_, command) = reset(&env, &phone);
     let id = command["id"].as_str().unwrap();
     phone.switch_on().unwrap();
-    assert_eq!(lab.outcome(&phone, &command).unwrap()["status"], "success");
+    assert_eq!(env.outcome(&phone, &command).unwrap()["status"], "success");
 
     let of_command = |name: &str| {
         let mut spans = collector.spans().into_iter();
@@ -189,32 +190,35 @@ fn a_collector_gets_the_spans_of_a_reset_with_its_command_and_without_its_passwo
     let plugin = attribute(of_trace("plugin call"), "plugin").unwrap();
     assert_eq!(plugin.len(), 64, "no digest: {plugin}");
 
-    let token = lab.token().unwrap();
+    let token = env.token().unwrap();
     for export in &*collector.exports.lock().unwrap() {
         for secret in [PASSWORD, &token] {
             let found = memchr::memmem::find(export, secret.as_bytes());
             assert!(found.is_none(), "`{secret}` was exported");
         }
     }
-    let counted = Counted::read(&lab).unwrap();
+    let counted = Counted::read(&env).unwrap();
     assert!(counted.of(r#"mdm_trace_exports_total{result="taken"}"#) > 0);
 }
 
 #[test]
 fn a_collector_that_is_away_harms_nothing_and_is_logged_once_in_a_while() {
-    let nobody = format!("http://127.0.0.1:{}", mdm_tests::lab::free_port().unwrap());
-    let lab = Lab::with(&[&RULE[..], &["--otlp", &nobody]].concat(), "info").unwrap();
-    let mut phone = lab.enroll(Make::default()).unwrap();
+    let nobody = format!(
+        "http://127.0.0.1:{}",
+        mdm_tests::test_environment::free_port().unwrap()
+    );
+    let env = TestEnvironment::with(&[&RULE[..], &["--otlp", &nobody]].concat(), "info").unwrap();
+    let mut phone = env.enroll(Make::default()).unwrap();
     phone.switch_on().unwrap();
-    let (_, command) = reset(&lab, &phone);
-    assert_eq!(lab.outcome(&phone, &command).unwrap()["status"], "success");
+    let (_, command) = reset(&env, &phone);
+    assert_eq!(env.outcome(&phone, &command).unwrap()["status"], "success");
     let failed = r#"mdm_trace_exports_total{result="failed"}"#;
     wait_until("three exports have failed", || {
-        lab.ask(&["device", "list"], "")?;
-        Ok(Counted::read(&lab)?.of(failed) >= 3)
+        env.ask(&["device", "list"], "")?;
+        Ok(Counted::read(&env)?.of(failed) >= 3)
     })
     .unwrap();
-    let log = lab.host_log().unwrap();
+    let log = env.host_log().unwrap();
     let lines = log.matches("traces do not reach their collector").count();
     assert_eq!(lines, 1, "{log}");
 }

@@ -3,8 +3,10 @@
 use super::replicas::Pair;
 use mdm_tests::{
     frozen::Frozen,
-    lab::{Device, Lab, Make, free_port, http_client, ready, text, wait_until},
     postgres::Postgres,
+    test_environment::{
+        Device, Make, TestEnvironment, free_port, http_client, ready, text, wait_until,
+    },
 };
 use serde_json::{Value, json};
 use std::{
@@ -17,26 +19,26 @@ use std::{
 use tokio::runtime::Runtime;
 
 /// How soon a frozen leader is replaced.
-const REPLACED_WITHIN: Duration = Duration::from_secs(15);
+const REPLACEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The longest that a call waits for a database that answers nothing, and the time of a busy machine.
 const CALL_BOUND: Duration = Duration::from_secs(18);
 
 /// What the host counts, without the rest.
-fn metric(lab: &Lab, name: &str) -> anyhow::Result<f64> {
-    let text = metrics(lab)?;
+fn metric(env: &TestEnvironment, name: &str) -> anyhow::Result<f64> {
+    let text = metrics(env)?;
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let value = line.ok_or_else(|| anyhow::anyhow!("no {name} in {text}"))?;
     Ok(value.trim().parse()?)
 }
 
-fn metrics(lab: &Lab) -> anyhow::Result<String> {
-    let token = std::fs::read_to_string(lab.folder().join("metrics.token"));
+fn metrics(env: &TestEnvironment) -> anyhow::Result<String> {
+    let token = std::fs::read_to_string(env.folder().join("metrics.token"));
     let token = match token {
         Ok(token) => token.trim().to_owned(),
-        Err(_) => lab.token()?,
+        Err(_) => env.token()?,
     };
-    let call = http_client().get(format!("{}/metrics", lab.url()));
+    let call = http_client().get(format!("{}/metrics", env.url()));
     Runtime::new()?.block_on(async {
         let answer = call.bearer_auth(token).send().await?;
         anyhow::ensure!(answer.status() == 200, "{}", answer.status());
@@ -44,13 +46,13 @@ fn metrics(lab: &Lab) -> anyhow::Result<String> {
     })
 }
 
-fn leads(lab: &Lab) -> anyhow::Result<bool> {
-    Ok(metric(lab, "mdm_leader ")? == 1.0)
+fn leads(env: &TestEnvironment) -> anyhow::Result<bool> {
+    Ok(metric(env, "mdm_leader ")? == 1.0)
 }
 
-fn expiring_reset(lab: &Lab, phone: &Device) -> Value {
+fn expiring_reset(env: &TestEnvironment, phone: &Device) -> Value {
     let reset = ["password", "reset", &phone.id, "--yes", "--valid-for", "1"];
-    lab.ask(&reset, "1357").unwrap()
+    env.ask(&reset, "1357").unwrap()
 }
 
 #[test]
@@ -62,10 +64,14 @@ fn a_frozen_leader_is_replaced_within_15_seconds_and_leads_no_more_when_it_thaws
     let frozen = Frozen::process(leader.host_process().unwrap()).unwrap();
     let began = Instant::now();
     let command = expiring_reset(other, &phone);
-    let settled = other.outcome(&phone, &command).unwrap();
-    assert_eq!(settled["status"], json!({"failed": "expired"}), "{settled}");
+    let completed = other.outcome(&phone, &command).unwrap();
+    assert_eq!(
+        completed["status"],
+        json!({"failed": "expired"}),
+        "{completed}"
+    );
     let took = began.elapsed();
-    assert!(took < REPLACED_WITHIN, "it was replaced after {took:?}");
+    assert!(took < REPLACEMENT_TIMEOUT, "it was replaced after {took:?}");
     frozen.thaw();
     wait_until("the one that was frozen leads no more", || {
         Ok(!leads(leader)? && leads(other)?)
@@ -124,9 +130,9 @@ struct Load {
 }
 
 impl Load {
-    fn on(lab: &Lab) -> Self {
+    fn on(env: &TestEnvironment) -> Self {
         let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let (url, token) = (lab.url(), lab.token().unwrap());
+        let (url, token) = (env.url(), env.token().unwrap());
         let threads = (0..4).map(|_| {
             let (stop, url, token) = (stop.clone(), url.clone(), token.clone());
             thread::spawn(move || {
@@ -169,13 +175,13 @@ fn a_database_that_hangs_keeps_no_call_longer_than_its_bound_and_the_metrics_not
         "--metrics-token-file",
         token.to_str().unwrap(),
     ];
-    let lab = Lab::with(&reader, "info").unwrap();
-    std::fs::copy(&token, lab.folder().join("metrics.token")).unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
+    let env = TestEnvironment::with(&reader, "info").unwrap();
+    std::fs::copy(&token, env.folder().join("metrics.token")).unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
     let frozen = Frozen::family(postgres.process().unwrap()).unwrap();
     let timed = |args: &[&str], input: &str| {
         let began = Instant::now();
-        let refused = lab.refused(args, input).unwrap();
+        let refused = env.refused(args, input).unwrap();
         let took = began.elapsed();
         assert!(took < CALL_BOUND, "{args:?} took {took:?}");
         refused
@@ -185,7 +191,7 @@ fn a_database_that_hangs_keeps_no_call_longer_than_its_bound_and_the_metrics_not
         let write = scope.spawn(|| timed(&["device", "enroll"], ""));
         for _ in 0..3 {
             let began = Instant::now();
-            assert_eq!(metric(&lab, "mdm_ready ").unwrap(), 0.0);
+            assert_eq!(metric(&env, "mdm_ready ").unwrap(), 0.0);
             assert!(
                 began.elapsed() < Duration::from_secs(5),
                 "{:?}",
@@ -198,11 +204,11 @@ fn a_database_that_hangs_keeps_no_call_longer_than_its_bound_and_the_metrics_not
     });
     // And again, where nothing waits any more.
     timed(&["device", "show", &phone.id], "");
-    let log = lab.host_log().unwrap();
+    let log = env.host_log().unwrap();
     assert!(log.contains("the database has not answered for"), "{log}");
     frozen.thaw();
     wait_until("the host serves again", || {
-        Ok(ready(&lab.url())?.0 == 200 && lab.ask(&["device", "show", &phone.id], "").is_ok())
+        Ok(ready(&env.url())?.0 == 200 && env.ask(&["device", "show", &phone.id], "").is_ok())
     })
     .unwrap();
 }
@@ -212,18 +218,18 @@ fn a_host_that_starts_at_a_database_that_hangs_says_so_and_opens_once_it_answers
     let postgres = Postgres::start().unwrap();
     let url = postgres.database("mdm").unwrap();
     let frozen = Frozen::family(postgres.process().unwrap()).unwrap();
-    let lab = Lab::stranger(&["--store", &url]).unwrap();
+    let env = TestEnvironment::stranger(&["--store", &url]).unwrap();
     wait_until("its log says twice what it waits for", || {
-        let log = lab.host_log()?;
+        let log = env.host_log()?;
         let said = log.lines().filter(|line| {
             line.contains("the database has not answered for 5 s") && line.contains("trying again")
         });
         Ok(said.count() >= 2)
     })
     .unwrap();
-    assert_eq!(ready(&lab.url()).unwrap().0, 503);
+    assert_eq!(ready(&env.url()).unwrap().0, 503);
     frozen.thaw();
-    wait_until("it opens", || Ok(ready(&lab.url())?.0 == 200)).unwrap();
+    wait_until("it opens", || Ok(ready(&env.url())?.0 == 200)).unwrap();
 }
 
 #[test]
@@ -257,7 +263,7 @@ fn a_leader_that_lost_its_lease_while_it_was_frozen_writes_nothing_as_a_leader()
     let first = messages.recv_timeout(Duration::from_secs(20)).unwrap();
     let frozen = Frozen::process(leader.host_process().unwrap()).unwrap();
     // The other one leads now, and sends it again.
-    answer(messages.recv_timeout(REPLACED_WITHIN).unwrap());
+    answer(messages.recv_timeout(REPLACEMENT_TIMEOUT).unwrap());
     let attempts = || {
         pair.postgres
             .ask("mdm", "select count(*) from webhook_attempts")

@@ -1,32 +1,32 @@
 //! The dashboard and the alerts ask for metrics and labels that a host has.
 
 use mdm_agent_protocol::sync::SYNC_PATH;
-use mdm_tests::lab::{Lab, Make, http_client};
+use mdm_tests::test_environment::{Make, TestEnvironment, http_client};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 use tokio::runtime::Runtime;
 
 /// What a host tells after one reset: names of metrics, and of labels.
-struct Told {
+struct DeviceInfo {
     metrics: BTreeSet<String>,
     labels: BTreeSet<String>,
 }
 
-fn told() -> Told {
-    let lab = Lab::start().unwrap();
-    let mut phone = lab.enroll(Make::default()).unwrap();
+fn told() -> DeviceInfo {
+    let env = TestEnvironment::start().unwrap();
+    let mut phone = env.enroll(Make::default()).unwrap();
     phone.switch_on().unwrap();
     let reset = ["password", "reset", &phone.id, "--yes"];
-    let command = lab.ask(&reset, "1234").unwrap();
-    lab.outcome(&phone, &command).unwrap();
+    let command = env.ask(&reset, "1234").unwrap();
+    env.outcome(&phone, &command).unwrap();
     // One is refused: it shows by which label refusals are told apart.
-    lab.refused(&["password", "reset", "nobody", "--yes"], "1234")
+    env.refused(&["password", "reset", "nobody", "--yes"], "1234")
         .unwrap();
     // An agent, too.
-    let unsigned = http_client().post(format!("{}{SYNC_PATH}", lab.url()));
+    let unsigned = http_client().post(format!("{}{SYNC_PATH}", env.url()));
     let request = http_client()
-        .get(format!("{}/metrics", lab.url()))
-        .bearer_auth(lab.token().unwrap());
+        .get(format!("{}/metrics", env.url()))
+        .bearer_auth(env.token().unwrap());
     let text = Runtime::new().unwrap().block_on(async {
         let refused = unsigned.body("{}").send().await.unwrap();
         assert!(refused.status().is_client_error(), "{refused:?}");
@@ -49,7 +49,7 @@ fn told() -> Told {
             labels.extend(pairs.map(|(label, _)| label.to_owned()));
         }
     }
-    Told { metrics, labels }
+    DeviceInfo { metrics, labels }
 }
 
 /// The words of a query that are metrics of ours.

@@ -4,7 +4,7 @@ use mdm_agent::keys::DeviceKeys;
 use mdm_tests::{
     as_agent::{AsAgent, Call, now},
     counted::Counted,
-    lab::{Device, Lab, Make, text},
+    test_environment::{Device, Make, TestEnvironment, text},
 };
 use serde_json::{Value, json};
 
@@ -12,14 +12,14 @@ const TEN_YEARS: u64 = 10 * 365 * 24 * 3600;
 
 /// A host, and two devices that each have a pending reset.
 struct Scene {
-    lab: Lab,
+    env: TestEnvironment,
     phones: Vec<Device>,
     commands: Vec<Value>,
 }
 
 impl Scene {
     fn new() -> Self {
-        let lab = Lab::start().unwrap();
+        let env = TestEnvironment::start().unwrap();
         let phones: Vec<Device> = ["phone", "other"]
             .into_iter()
             .map(|name| {
@@ -27,29 +27,29 @@ impl Scene {
                     name,
                     ..Make::default()
                 };
-                lab.enroll(make).unwrap()
+                env.enroll(make).unwrap()
             })
             .collect();
         let reset = |phone: &Device| {
             let reset = ["password", "reset", &phone.id, "--yes"];
-            lab.ask(&reset, "1234").unwrap()
+            env.ask(&reset, "1234").unwrap()
         };
         let commands = phones.iter().map(reset).collect();
         Self {
-            lab,
+            env,
             phones,
             commands,
         }
     }
 
     fn agent(&self, index: usize) -> AsAgent {
-        AsAgent::of(&self.lab, &self.phones[index]).unwrap()
+        AsAgent::of(&self.env, &self.phones[index]).unwrap()
     }
 
     /// A sync that would end the device's command.
     fn report(&self, agent: &AsAgent, command: usize, created: u64) -> Call {
         let report = json!({"command": self.commands[command]["id"], "outcome": "success"});
-        let body = json!({"told": agent.told, "reports": [report]});
+        let body = json!({"device_info": agent.device_info, "reports": [report]});
         agent.signed(&body, created).unwrap()
     }
 
@@ -58,7 +58,7 @@ impl Scene {
         let ask = |phone: &Device, what: &[&str]| {
             let mut question = what.to_vec();
             question.push(&phone.id);
-            self.lab.ask(&question, "").unwrap()
+            self.env.ask(&question, "").unwrap()
         };
         let questions: [&[&str]; 2] = [&["device", "show"], &["password", "status"]];
         self.phones
@@ -71,7 +71,7 @@ impl Scene {
     #[track_caller]
     fn refuses(&self, call: &Call, status: u16, kind: &str) {
         let metric = format!("mdm_agent_refused_total{{reason=\"{kind}\"}}");
-        let refused = || Counted::read(&self.lab).unwrap().of(&metric);
+        let refused = || Counted::read(&self.env).unwrap().of(&metric);
         let (before, counted) = (self.state(), refused());
         let (got, problem) = call.send().unwrap();
         assert_eq!((got, &problem["type"]), (status, &json!(kind)), "{problem}");
@@ -84,13 +84,15 @@ impl Scene {
 fn a_sync_that_is_sent_again_is_refused_also_after_the_host_has_restarted() {
     let mut scene = Scene::new();
     let agent = scene.agent(0);
-    let sync = agent.signed(&json!({"told": agent.told}), now()).unwrap();
+    let sync = agent
+        .signed(&json!({"device_info": agent.device_info}), now())
+        .unwrap();
     assert_eq!(sync.send().unwrap().0, 200);
     scene.refuses(&sync, 401, "replayed");
     let sync = scene.report(&agent, 0, now());
-    scene.lab.kill_host().unwrap();
+    scene.env.kill_host().unwrap();
     std::thread::sleep(std::time::Duration::from_secs(1));
-    scene.lab.start_host().unwrap();
+    scene.env.start_host().unwrap();
     scene.refuses(&sync, 401, "signature-not-fresh");
 }
 
@@ -122,7 +124,7 @@ fn a_forged_signature_is_refused_whatever_of_the_call_was_forged() {
     scene.refuses(&other_body, 401, "unauthorized");
     let mut other_digest = other_body.clone();
     other_digest.headers.content_digest = {
-        let body: Value = json!({"told": truly.told});
+        let body: Value = json!({"device_info": truly.device_info});
         let signed = truly.signed(&body, now()).unwrap();
         other_digest.body = signed.body;
         signed.headers.content_digest
@@ -162,7 +164,7 @@ fn the_old_key_of_a_device_and_the_key_of_a_revoked_one_are_refused() {
     assert!(rotated.status.success(), "{}", text(&rotated));
     scene.refuses(&scene.report(&old, 0, now()), 401, "unauthorized");
     let revoke = ["device", "revoke", &scene.phones[1].id];
-    scene.lab.ask(&revoke, "").unwrap();
+    scene.env.ask(&revoke, "").unwrap();
     scene.refuses(&scene.report(&revoked, 1, now()), 409, "device-revoked");
     let new = scene.agent(0);
     assert!(new.keys != old.keys);

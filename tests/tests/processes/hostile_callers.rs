@@ -3,8 +3,8 @@
 
 use mdm_tests::{
     counted::Counted,
-    lab::{Lab, PATIENCE, free_port, program, ready, wait_until},
     memory::peak,
+    test_environment::{TIMEOUT, TestEnvironment, free_port, program, ready, wait_until},
 };
 use serde_json::json;
 use std::{
@@ -20,13 +20,13 @@ use tokio::net::TcpSocket;
 const ENROLL: &str = "POST /agent/v1/enroll HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer guess\r\n\
     Content-Digest: x\r\nSignature-Input: x\r\nSignature: x\r\n";
 
-fn address(lab: &Lab) -> String {
-    lab.url().replace("http://", "")
+fn address(env: &TestEnvironment) -> String {
+    env.url().replace("http://", "")
 }
 
-fn connect(lab: &Lab) -> TcpStream {
-    let stream = TcpStream::connect(address(lab)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+fn connect(env: &TestEnvironment) -> TcpStream {
+    let stream = TcpStream::connect(address(env)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
@@ -49,8 +49,8 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 }
 
 /// Sends a GiB, or as much as the host takes, and gives the host's answer and how much it was.
-fn send_gibibyte(lab: &Lab, head: &str, chunk: &[u8]) -> (String, usize) {
-    let mut stream = connect(lab);
+fn send_gibibyte(env: &TestEnvironment, head: &str, chunk: &[u8]) -> (String, usize) {
+    let mut stream = connect(env);
     stream.write_all(head.as_bytes()).unwrap();
     let mut sending = stream.try_clone().unwrap();
     let chunk = chunk.to_vec();
@@ -66,44 +66,44 @@ fn send_gibibyte(lab: &Lab, head: &str, chunk: &[u8]) -> (String, usize) {
 
 #[test]
 fn a_body_of_a_gibibyte_is_refused_and_not_kept_in_memory() {
-    let lab = Lab::start().unwrap();
-    let process = lab.host_process().unwrap();
-    lab.ask(&["device", "list"], "").unwrap();
+    let env = TestEnvironment::start().unwrap();
+    let process = env.host_process().unwrap();
+    env.ask(&["device", "list"], "").unwrap();
     let before = peak(process).unwrap();
     let bytes = vec![b'1'; 1 << 20];
     let head = format!("{ENROLL}Content-Length: {}\r\n\r\n", 1 << 30);
-    let (said, _) = send_gibibyte(&lab, &head, &bytes);
+    let (said, _) = send_gibibyte(&env, &head, &bytes);
     assert!(said.starts_with("HTTP/1.1 413"), "{said}");
     // One that doesn't say how long it is.
     let head = format!("{ENROLL}Transfer-Encoding: chunked\r\n\r\n");
     let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), &bytes, b"\r\n"].concat();
-    let (said, _) = send_gibibyte(&lab, &head, &chunk);
+    let (said, _) = send_gibibyte(&env, &head, &chunk);
     assert!(said.starts_with("HTTP/1.1 413"), "{said}");
     // One that nobody asked for: the caller has no credential.
     let head = "POST /agent/v1/sync HTTP/1.1\r\nHost: x\r\n";
     let head = format!("{head}Content-Length: {}\r\n\r\n", 1 << 30);
-    let (said, _) = send_gibibyte(&lab, &head, &bytes);
+    let (said, _) = send_gibibyte(&env, &head, &bytes);
     assert!(said.starts_with("HTTP/1.1 401"), "{said}");
     let grown = peak(process).unwrap() - before;
     eprintln!("the host took {} KiB more", grown >> 10);
     assert!(grown < 16 << 20, "it took {grown} bytes more");
-    let counted = Counted::read(&lab).unwrap();
+    let counted = Counted::read(&env).unwrap();
     assert_eq!(
         counted.of(r#"mdm_agent_refused_total{reason="body-too-large"}"#),
         2
     );
-    let devices = lab.ask(&["device", "list"], "").unwrap();
+    let devices = env.ask(&["device", "list"], "").unwrap();
     assert_eq!(devices["devices"], json!([]), "nothing was changed");
 }
 
 /// Sends this, and then a byte now and then; gives how long it was before the host closed the connection.
-fn dribble(lab: &Lab, head: &str) -> (Duration, String) {
-    let mut stream = connect(lab);
+fn dribble(env: &TestEnvironment, head: &str) -> (Duration, String) {
+    let mut stream = connect(env);
     let began = Instant::now();
     stream.write_all(head.as_bytes()).unwrap();
     let mut sending = stream.try_clone().unwrap();
     let sender = thread::spawn(move || {
-        while began.elapsed() < PATIENCE && sending.write_all(b"1").is_ok() {
+        while began.elapsed() < TIMEOUT && sending.write_all(b"1").is_ok() {
             thread::sleep(Duration::from_millis(100));
         }
     });
@@ -116,16 +116,16 @@ fn dribble(lab: &Lab, head: &str) -> (Duration, String) {
 
 #[test]
 fn a_head_that_dribbles_in_is_cut_off_and_others_are_served_meanwhile() {
-    let lab = Lab::with(&["--head-time", "2"], "info").unwrap();
+    let env = TestEnvironment::with(&["--head-time", "2"], "info").unwrap();
     thread::scope(|scope| {
         let slow: Vec<_> = (0..200)
-            .map(|_| scope.spawn(|| dribble(&lab, "POST /agent/v1/sync HTTP/1.1\r\nX: ")))
+            .map(|_| scope.spawn(|| dribble(&env, "POST /agent/v1/sync HTTP/1.1\r\nX: ")))
             .collect();
         thread::sleep(Duration::from_millis(500));
         let began = Instant::now();
-        lab.ask(&["device", "list"], "").unwrap();
+        env.ask(&["device", "list"], "").unwrap();
         let took = began.elapsed();
-        let counted = Counted::read(&lab).unwrap();
+        let counted = Counted::read(&env).unwrap();
         assert!(
             counted.of("mdm_connections") >= 100,
             "they were not there at the same time"
@@ -139,7 +139,7 @@ fn a_head_that_dribbles_in_is_cut_off_and_others_are_served_meanwhile() {
             );
         }
     });
-    let counted = Counted::read(&lab).unwrap();
+    let counted = Counted::read(&env).unwrap();
     let cut_off = counted.of(r#"mdm_connection_limit_reached_total{limit="head-time"}"#);
     assert!(cut_off >= 200, "{cut_off} were counted");
     assert!(
@@ -150,11 +150,11 @@ fn a_head_that_dribbles_in_is_cut_off_and_others_are_served_meanwhile() {
 
 #[test]
 fn a_body_that_dribbles_in_is_refused_in_time() {
-    let lab = Lab::with(&["--body-time", "2"], "info").unwrap();
-    let (lasted, said) = dribble(&lab, &format!("{ENROLL}Content-Length: 1000\r\n\r\n"));
+    let env = TestEnvironment::with(&["--body-time", "2"], "info").unwrap();
+    let (lasted, said) = dribble(&env, &format!("{ENROLL}Content-Length: 1000\r\n\r\n"));
     assert!(said.starts_with("HTTP/1.1 408"), "{said}");
     assert!(lasted < Duration::from_secs(8), "it lasted {lasted:?}");
-    let counted = Counted::read(&lab).unwrap();
+    let counted = Counted::read(&env).unwrap();
     assert_eq!(
         counted.of(r#"mdm_agent_refused_total{reason="body-too-slow"}"#),
         1
@@ -167,19 +167,19 @@ fn a_body_that_dribbles_in_is_refused_in_time() {
 
 #[test]
 fn who_reads_no_answer_is_cut_off() {
-    let lab = Lab::with(
+    let env = TestEnvironment::with(
         &["--body-time", "2", "--rate-per-address", "1000000"],
         "info",
     )
     .unwrap();
-    let mut stream = connect(&lab);
+    let mut stream = connect(&env);
     stream
         .set_write_timeout(Some(Duration::from_millis(500)))
         .unwrap();
     let requests = "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
     let cut_off = || {
         Ok(
-            Counted::read(&lab)?.of(r#"mdm_connection_limit_reached_total{limit="answer-time"}"#)
+            Counted::read(&env)?.of(r#"mdm_connection_limit_reached_total{limit="answer-time"}"#)
                 == 1,
         )
     };
@@ -189,10 +189,10 @@ fn who_reads_no_answer_is_cut_off() {
 }
 
 /// A connection from this address of the loopback; none: the host closed it at once.
-async fn connect_from(lab: &Lab, from: &str) -> Option<TcpStream> {
+async fn connect_from(env: &TestEnvironment, from: &str) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
-    let stream = socket.connect(address(lab).parse().unwrap()).await.unwrap();
+    let stream = socket.connect(address(env).parse().unwrap()).await.unwrap();
     let mut stream = stream.into_std().unwrap();
     stream.set_nonblocking(false).unwrap();
     stream
@@ -203,16 +203,16 @@ async fn connect_from(lab: &Lab, from: &str) -> Option<TcpStream> {
 
 fn is_served(stream: &mut TcpStream) -> bool {
     let sent = stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     sent.is_ok() && answer(stream).ends_with("ok\n")
 }
 
 #[test]
 fn one_address_takes_not_all_connections_and_all_together_no_more_than_there_are() {
     let args = ["--connections", "12", "--connections-per-address", "5"];
-    let lab = Lab::with(&args, "info").unwrap();
+    let env = TestEnvironment::with(&args, "info").unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let connect = |from: &str| runtime.block_on(connect_from(&lab, from));
+    let connect = |from: &str| runtime.block_on(connect_from(&env, from));
     let open = |from: &str| (0..10).filter_map(|_| connect(from)).collect::<Vec<_>>();
     let greedy = open("127.0.0.5");
     assert_eq!(greedy.len(), 5);
@@ -237,10 +237,10 @@ fn one_address_takes_not_all_connections_and_all_together_no_more_than_there_are
     assert!(is_served(&mut connect("127.0.0.9").expect("another one")));
     drop(crowd);
     wait_until("the places are free again", || {
-        Ok(lab.ask(&["device", "list"], "").is_ok())
+        Ok(env.ask(&["device", "list"], "").is_ok())
     })
     .unwrap();
-    let counted = Counted::read(&lab).unwrap();
+    let counted = Counted::read(&env).unwrap();
     let of = |limit| {
         counted.of(&format!(
             r#"mdm_connection_limit_reached_total{{limit="{limit}"}}"#
@@ -251,9 +251,9 @@ fn one_address_takes_not_all_connections_and_all_together_no_more_than_there_are
 
 #[test]
 fn a_request_that_names_two_hosts_or_none_is_refused() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     let asked = |hosts: &str| {
-        let mut stream = connect(&lab);
+        let mut stream = connect(&env);
         let head = format!("GET /sign-in HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         answer(&mut stream)
@@ -290,7 +290,7 @@ fn a_host_that_may_open_few_files_has_a_place_for_those_who_ask_whether_it_lives
     wait_until("the host is ready", || Ok(ready(&url)?.0 == 200)).unwrap();
     let connect = || {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         stream
     };
     // They take all places but those of the reserve.

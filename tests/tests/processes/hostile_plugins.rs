@@ -3,9 +3,9 @@
 
 use mdm_tests::{
     counted::Counted,
-    lab::{Device, Lab, Make, http_client},
     memory::{peak, resident},
     plugins::{FUNCTIONS, HOSTILE, starting},
+    test_environment::{Device, Make, TestEnvironment, http_client},
 };
 use serde_json::{Value, json};
 use std::{fs, process::Command};
@@ -26,23 +26,23 @@ const HARMS: [(u64, &str, Option<&str>); 18] = [
     (24, "plugin-too-deep", Some("stack")),          // recurses
     (4, "plugin-crashed", None),                     // recurses, on a stack in its own memory
     (3, "plugin-crashed", None),                     // panics
-    (13, "plugin-too-much", Some("handover")),       // returns a long list
-    (15, "plugin-too-much", Some("handover")), // returns a list that is long in the host's memory
-    (14, "plugin-too-much", Some("handover")), // passes a long text
-    (23, "plugin-crashed", None),              // returns 4 GiB that it doesn't have
+    (13, "plugin-too-much", Some("hostcall_bytes")), // returns a long list
+    (15, "plugin-too-much", Some("hostcall_bytes")), // returns a list that is long in the host's memory
+    (14, "plugin-too-much", Some("hostcall_bytes")), // passes a long text
+    (23, "plugin-crashed", None),                    // returns 4 GiB that it doesn't have
     (8, "plugin-too-many-changes", Some("changes")), // sends without end
-    (5, "plugin-broke-contract", None),        // settles another device's command
-    (11, "plugin-broke-contract", None),       // overrides by another device's command
-    (17, "plugin-broke-contract", None),       // forges the id of a command
-    (7, "plugin-broke-contract", None),        // sends a reset without a password
-    (22, "plugin-crashed", None),              // gives a handle back twice
-    (26, "plugin-broke-contract", None),       // has the host say 100 KB of it
+    (5, "plugin-broke-contract", None),              // completes another device's command
+    (11, "plugin-broke-contract", None),             // overrides by another device's command
+    (17, "plugin-broke-contract", None),             // forges the id of a command
+    (7, "plugin-broke-contract", None),              // sends a reset without a password
+    (22, "plugin-crashed", None),                    // gives a handle back twice
+    (26, "plugin-broke-contract", None),             // has the host say 100 KB of it
 ];
 
 /// How many calls fail at once to flood the log, each with as much to say as it can.
 const FLOOD: usize = 200;
 
-fn host() -> Lab {
+fn host() -> TestEnvironment {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("hostile.wasm");
     fs::write(&file, HOSTILE).unwrap();
@@ -57,11 +57,11 @@ fn host() -> Lab {
         "--plugin-instances",
         "4",
     ];
-    let lab = Lab::with(
+    let env = TestEnvironment::with(
         &[&args[..], &["--rate-per-address", "100000"]].concat(),
         "info",
     );
-    lab.unwrap()
+    env.unwrap()
 }
 
 /// Asks for a reset, and so for this harm.
@@ -79,30 +79,30 @@ async fn reset(
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-fn history(lab: &Lab, device: &Device) -> usize {
-    let status = lab.ask(&["password", "status", &device.id], "").unwrap();
+fn history(env: &TestEnvironment, device: &Device) -> usize {
+    let status = env.ask(&["password", "status", &device.id], "").unwrap();
     status["history"].as_array().unwrap().len()
 }
 
 #[test]
 fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_host_stays_as_it_was()
 {
-    let lab = host();
+    let env = host();
     let enroll = |name: &str| {
         let make = Make {
             name,
             ..Make::default()
         };
-        lab.enroll(make).unwrap()
+        env.enroll(make).unwrap()
     };
     let attacker = enroll("attacker");
     let others: Vec<Device> = (0..OTHERS)
         .map(|number| enroll(&format!("phone-{number}")))
         .collect();
-    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), lab.token().unwrap());
-    let process = lab.host_process().unwrap();
+    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), env.token().unwrap());
+    let process = env.host_process().unwrap();
     let url =
-        |device: &Device| format!("{}/api/v1/devices/{}/password/reset", lab.url(), device.id);
+        |device: &Device| format!("{}/api/v1/devices/{}/password/reset", env.url(), device.id);
     let rounds = |harm: Option<u64>, times: usize| {
         runtime.block_on(async {
             let calls: JoinSet<_> = others
@@ -126,7 +126,7 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
     assert_eq!((tame.0, succeeded(&calls)), (201, OTHERS), "{tame:?}");
     let (before, was_resident) = (peak(process).unwrap(), resident(process).unwrap());
     for (number, (harm, kind, limit)) in HARMS.into_iter().enumerate() {
-        let counted = Counted::read(&lab).unwrap();
+        let counted = Counted::read(&env).unwrap();
         let ((status, problem), calls) = round(Some(harm));
         assert_eq!(
             (status, problem["type"].as_str()),
@@ -134,13 +134,13 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
             "{harm}: {problem}"
         );
         assert_eq!(succeeded(&calls), OTHERS, "harm {harm}: {calls:?}");
-        assert_eq!(history(&lab, &attacker), 1, "harm {harm} left a command");
+        assert_eq!(history(&env, &attacker), 1, "harm {harm} left a command");
         assert_eq!(
-            history(&lab, &others[number]),
+            history(&env, &others[number]),
             2 + number,
             "a command was lost beside harm {harm}"
         );
-        let now = Counted::read(&lab).unwrap();
+        let now = Counted::read(&env).unwrap();
         let more = |metric: &str| now.of(metric) - counted.of(metric);
         let outcome =
             |outcome| format!(r#"mdm_plugin_calls_total{{function="reset",outcome="{outcome}"}}"#);
@@ -153,7 +153,7 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
             more(r#"mdm_commands_requested_total{action="reset"}"#),
             OTHERS as u64
         );
-        for known in ["time", "memory", "stack", "handover", "changes"] {
+        for known in ["time", "memory", "stack", "hostcall_bytes", "changes"] {
             let reached = more(&format!(
                 r#"mdm_plugin_limit_reached_total{{limit="{known}"}}"#
             ));
@@ -167,15 +167,15 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
         assert_eq!((status, succeeded(&calls)), (409, OTHERS), "{problem}");
         assert!(detail.contains("nothing was kept"), "{detail}");
     }
-    let (counted, log) = (Counted::read(&lab).unwrap(), lab.host_log().unwrap().len());
+    let (counted, log) = (Counted::read(&env).unwrap(), env.host_log().unwrap().len());
     let (harms, calls) = rounds(Some(26), FLOOD);
     let stopped = harms.iter().filter(|(status, _)| *status == 503).count();
     assert_eq!((stopped, succeeded(&calls)), (FLOOD, OTHERS));
-    assert_eq!(history(&lab, &attacker), 1, "the flood left a command");
-    let written = lab.host_log().unwrap().len() - log;
+    assert_eq!(history(&env, &attacker), 1, "the flood left a command");
+    let written = env.host_log().unwrap().len() - log;
     assert!(written < 200_000, "{written} bytes were written");
     let dropped = r#"mdm_plugin_limit_reached_total{limit="log"}"#;
-    let dropped = Counted::read(&lab).unwrap().of(dropped) - counted.of(dropped);
+    let dropped = Counted::read(&env).unwrap().of(dropped) - counted.of(dropped);
     assert!(dropped > FLOOD as u64 / 2, "{dropped} lines were dropped");
 
     let (after, is_resident) = (peak(process).unwrap(), resident(process).unwrap());
@@ -196,18 +196,18 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
         "the host kept {} MiB more",
         (is_resident - was_resident) >> 20
     );
-    let lists: Value = lab.ask(&["password", "status", &others[0].id], "").unwrap();
+    let lists: Value = env.ask(&["password", "status", &others[0].id], "").unwrap();
     let rounds = 1 + HARMS.len() + 2 + 1;
     assert_eq!(lists["history"].as_array().unwrap().len(), rounds);
 }
 
 #[test]
 fn law_7_a_plugin_that_fails_all_the_time_does_not_flood_the_log() {
-    let lab = host();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), lab.token().unwrap());
-    let url = format!("{}/api/v1/devices/{}/password/reset", lab.url(), phone.id);
-    let before = lab.host_log().unwrap().len();
+    let env = host();
+    let phone = env.enroll(Make::default()).unwrap();
+    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), env.token().unwrap());
+    let url = format!("{}/api/v1/devices/{}/password/reset", env.url(), phone.id);
+    let before = env.host_log().unwrap().len();
     runtime.block_on(async {
         // Each failure would write 100 KB.
         let calls: JoinSet<_> = (0..300)
@@ -221,26 +221,26 @@ fn law_7_a_plugin_that_fails_all_the_time_does_not_flood_the_log() {
             assert!(problem["detail"].as_str().unwrap().len() < 1000);
         }
     });
-    let written = lab.host_log().unwrap().len() - before;
+    let written = env.host_log().unwrap().len() - before;
     assert!(written < 200_000, "{written} bytes were written");
-    let counted = Counted::read(&lab).unwrap();
+    let counted = Counted::read(&env).unwrap();
     let dropped = counted.of(r#"mdm_plugin_limit_reached_total{limit="log"}"#);
     assert!(dropped > 100, "{dropped} lines were dropped");
-    assert_eq!(history(&lab, &phone), 0);
+    assert_eq!(history(&env, &phone), 0);
 }
 
 #[test]
 fn of_a_call_that_traps_the_log_has_the_backtrace_and_who_called_has_the_words() {
-    let lab = host();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), lab.token().unwrap());
-    let url = format!("{}/api/v1/devices/{}/password/reset", lab.url(), phone.id);
+    let env = host();
+    let phone = env.enroll(Make::default()).unwrap();
+    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), env.token().unwrap());
+    let url = format!("{}/api/v1/devices/{}/password/reset", env.url(), phone.id);
     for (harm, words) in [
         (3, "the plugin crashed"),
         (24, "KiB of stack"),
         (25, "ran longer than"),
     ] {
-        let before = lab.host_log().unwrap().len();
+        let before = env.host_log().unwrap().len();
         let (status, problem) = runtime.block_on(reset(
             client.clone(),
             url.clone(),
@@ -250,7 +250,7 @@ fn of_a_call_that_traps_the_log_has_the_backtrace_and_who_called_has_the_words()
         let detail = problem["detail"].as_str().unwrap();
         assert_eq!(status, 503);
         assert!(detail.contains(words), "{detail}");
-        let (said, log) = (problem.to_string(), lab.host_log().unwrap());
+        let (said, log) = (problem.to_string(), env.host_log().unwrap());
         let lines: Vec<_> = log[before..].lines().collect();
         let [line] = lines[..] else {
             panic!("not in one line: {lines:#?}")
@@ -268,17 +268,17 @@ fn of_a_call_that_traps_the_log_has_the_backtrace_and_who_called_has_the_words()
 
 #[test]
 fn a_limit_that_a_plugin_breaks_before_it_is_used_is_counted_too() {
-    let lab = Lab::start().unwrap();
-    let file = lab.folder().join("table.wasm");
+    let env = TestEnvironment::start().unwrap();
+    let file = env.folder().join("table.wasm");
     let harm = "(drop (table.grow (ref.null func) (i32.const 1000000)))";
     let text = starting("mdm:password/password@1.0.0", &FUNCTIONS, harm);
     fs::write(&file, wat::parse_str(text).unwrap()).unwrap();
-    let refused = lab
+    let refused = env
         .admin(&["plugin", "use", file.to_str().unwrap()], "")
         .unwrap();
-    let said = mdm_tests::lab::text(&refused);
+    let said = mdm_tests::test_environment::text(&refused);
     assert!(said.contains("100000 elements in a table"), "{said}");
-    let counted = Counted::read(&lab).unwrap();
+    let counted = Counted::read(&env).unwrap();
     assert_eq!(
         counted.of(r#"mdm_plugin_limit_reached_total{limit="table"}"#),
         1
@@ -287,10 +287,10 @@ fn a_limit_that_a_plugin_breaks_before_it_is_used_is_counted_too() {
 
 #[test]
 fn calls_beyond_the_instances_wait_and_are_counted() {
-    let lab = Lab::with(&["--plugin-instances", "1"], "info").unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), lab.token().unwrap());
-    let url = format!("{}/api/v1/devices/{}/password/reset", lab.url(), phone.id);
+    let env = TestEnvironment::with(&["--plugin-instances", "1"], "info").unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), env.token().unwrap());
+    let url = format!("{}/api/v1/devices/{}/password/reset", env.url(), phone.id);
     let statuses = runtime.block_on(async {
         let calls: JoinSet<_> = (0..50)
             .map(|_| reset(client.clone(), url.clone(), token.clone(), None))
@@ -299,7 +299,7 @@ fn calls_beyond_the_instances_wait_and_are_counted() {
     });
     let made = statuses.iter().filter(|(status, _)| *status == 201).count();
     assert_eq!(made, 1, "the others are refused by the rules: {statuses:?}");
-    let counted = Counted::read(&lab).unwrap();
+    let counted = Counted::read(&env).unwrap();
     assert!(counted.of(r#"mdm_plugin_limit_reached_total{limit="instances"}"#) > 0);
     assert_eq!(counted.of("mdm_plugin_calls_running"), 0);
     assert_eq!(counted.of("mdm_commands_pending"), 1);
@@ -309,12 +309,13 @@ fn calls_beyond_the_instances_wait_and_are_counted() {
 fn the_metrics_are_read_with_a_token_of_their_own_that_opens_nothing_else() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("metrics.token");
-    let lab = Lab::with(&["--metrics-token-file", file.to_str().unwrap()], "info").unwrap();
+    let env =
+        TestEnvironment::with(&["--metrics-token-file", file.to_str().unwrap()], "info").unwrap();
     let token = fs::read_to_string(&file).unwrap();
     let runtime = Runtime::new().unwrap();
     let get = |path: &str, token: &str| {
         let request = http_client()
-            .get(format!("{}{path}", lab.url()))
+            .get(format!("{}{path}", env.url()))
             .bearer_auth(token);
         runtime.block_on(async { request.send().await.unwrap() })
     };
@@ -326,16 +327,16 @@ fn the_metrics_are_read_with_a_token_of_their_own_that_opens_nothing_else() {
         .to_owned();
     assert!(form.starts_with("application/openmetrics-text"), "{form}");
     assert_eq!(get("/api/v1/devices", token.trim()).status(), 401);
-    assert_eq!(get("/metrics", &lab.token().unwrap()).status(), 200);
+    assert_eq!(get("/metrics", &env.token().unwrap()).status(), 200);
     for stranger in ["", "guess", "mdm_metrics_guess"] {
         assert_eq!(get("/metrics", stranger).status(), 401);
     }
-    let counted = Counted::read(&lab).unwrap();
+    let counted = Counted::read(&env).unwrap();
     let refused = r#"mdm_admin_refused_total{reason="unauthorized"}"#;
     assert_eq!(counted.of(refused), 4);
 
     fs::write(&file, "short\n").unwrap();
-    let mut host = Command::new(mdm_tests::lab::program("mdm-server").unwrap());
+    let mut host = Command::new(mdm_tests::test_environment::program("mdm-server").unwrap());
     host.args(["serve", "--listen", "127.0.0.1:0", "--metrics-token-file"])
         .arg(&file);
     let output = host
@@ -344,7 +345,7 @@ fn the_metrics_are_read_with_a_token_of_their_own_that_opens_nothing_else() {
         .output()
         .unwrap();
     assert!(
-        mdm_tests::lab::text(&output).contains("can be guessed"),
+        mdm_tests::test_environment::text(&output).contains("can be guessed"),
         "{output:?}"
     );
 }

@@ -1,9 +1,9 @@
 //! A request with an idempotency key is executed once, whenever the host is killed.
 
 use mdm_tests::{
-    lab::{Device, Lab, Make, http_client, wait_until},
     postgres::Postgres,
     preload,
+    test_environment::{Device, Make, TestEnvironment, http_client, wait_until},
 };
 use serde_json::{Value, json};
 use std::{
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// How long a request may take, also where each write of the store is slow.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What an answer says: its status, whether it says that it is a replay, and its body.
 type Answer = (u16, bool, Value);
@@ -24,17 +24,17 @@ type Answer = (u16, bool, Value);
 /// A reset of the device with an idempotency key; `None` if the answer was lost.
 fn reset(
     runtime: &Runtime,
-    lab: &Lab,
+    env: &TestEnvironment,
     phone: &Device,
     key: &str,
     password: &str,
 ) -> Option<Answer> {
-    let url = format!("{}/api/v1/devices/{}/password/reset", lab.url(), phone.id);
+    let url = format!("{}/api/v1/devices/{}/password/reset", env.url(), phone.id);
     let call = http_client()
         .post(url)
-        .bearer_auth(lab.token().unwrap())
+        .bearer_auth(env.token().unwrap())
         .header("idempotency-key", key)
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .json(&json!({"password": password}));
     runtime.block_on(async {
         let answer = call.send().await.ok()?;
@@ -44,21 +44,27 @@ fn reset(
     })
 }
 
-fn commands(lab: &Lab, phone: &Device) -> Vec<Value> {
-    let status = lab.ask(&["password", "status", &phone.id], "").unwrap();
+fn commands(env: &TestEnvironment, phone: &Device) -> Vec<Value> {
+    let status = env.ask(&["password", "status", &phone.id], "").unwrap();
     status["history"].as_array().unwrap().clone()
 }
 
 /// Kills the host as soon as a command of the device is committed, while its request waits for the answer.
-fn kill_at_commit(runtime: &Runtime, lab: &mut Lab, phone: &Device, key: &str, password: &str) {
-    let url = format!("{}/api/v1/devices/{}/password/status", lab.url(), phone.id);
-    let token = lab.token().unwrap();
+fn kill_at_commit(
+    runtime: &Runtime,
+    env: &mut TestEnvironment,
+    phone: &Device,
+    key: &str,
+    password: &str,
+) {
+    let url = format!("{}/api/v1/devices/{}/password/status", env.url(), phone.id);
+    let token = env.token().unwrap();
     thread::scope(|threads| {
-        let host: &Lab = lab;
+        let host: &TestEnvironment = env;
         threads.spawn(|| reset(runtime, host, phone, key, password));
         let began = Instant::now();
         loop {
-            assert!(began.elapsed() < PATIENCE, "no command was committed");
+            assert!(began.elapsed() < TIMEOUT, "no command was committed");
             let status = http_client().get(&url).bearer_auth(&token);
             let status = runtime.block_on(async { status.send().await?.json::<Value>().await });
             let history = status.unwrap()["history"].clone();
@@ -72,39 +78,39 @@ fn kill_at_commit(runtime: &Runtime, lab: &mut Lab, phone: &Device, key: &str, p
             .status();
         assert!(killed.unwrap().success());
     });
-    lab.kill_host().unwrap();
+    env.kill_host().unwrap();
 }
 
 /// A request is committed, and the host is killed before it answers. The device carries the command out, another admin
 /// sets a newer password, and the request comes again. While the file `slow` exists, the host's store writes slowly: what
 /// it would write after the commit is not there when it is killed.
-fn a_retry_after_a_kill(mut lab: Lab, slow: Option<&Path>) {
+fn a_retry_after_a_kill(mut env: TestEnvironment, slow: Option<&Path>) {
     let runtime = Runtime::new().unwrap();
-    let mut phone = lab.enroll(Make::default()).unwrap();
+    let mut phone = env.enroll(Make::default()).unwrap();
     if let Some(slow) = slow {
         fs::write(slow, "").unwrap();
     }
-    kill_at_commit(&runtime, &mut lab, &phone, "k1", "1111");
+    kill_at_commit(&runtime, &mut env, &phone, "k1", "1111");
     if let Some(slow) = slow {
         fs::remove_file(slow).unwrap();
     }
-    lab.start_host().unwrap();
-    let [first] = &commands(&lab, &phone)[..] else {
-        panic!("{:?}", commands(&lab, &phone));
+    env.start_host().unwrap();
+    let [first] = &commands(&env, &phone)[..] else {
+        panic!("{:?}", commands(&env, &phone));
     };
     phone.switch_on().unwrap();
-    assert_eq!(lab.outcome(&phone, first).unwrap()["status"], "success");
+    assert_eq!(env.outcome(&phone, first).unwrap()["status"], "success");
     assert!(phone.opens_with("1111").unwrap());
 
     let newer = ["password", "reset", &phone.id, "--yes"];
-    let newer = lab.ask(&newer, "2222").unwrap();
-    assert_eq!(lab.outcome(&phone, &newer).unwrap()["status"], "success");
+    let newer = env.ask(&newer, "2222").unwrap();
+    assert_eq!(env.outcome(&phone, &newer).unwrap()["status"], "success");
 
-    let (status, is_replayed, again) = reset(&runtime, &lab, &phone, "k1", "1111").unwrap();
+    let (status, is_replayed, again) = reset(&runtime, &env, &phone, "k1", "1111").unwrap();
     assert_eq!((status, is_replayed), (201, true), "{again}");
     assert_eq!(again["id"], first["id"]);
-    assert_eq!(commands(&lab, &phone).len(), 2);
-    let (status, _, other) = reset(&runtime, &lab, &phone, "k1", "3333").unwrap();
+    assert_eq!(commands(&env, &phone).len(), 2);
+    let (status, _, other) = reset(&runtime, &env, &phone, "k1", "3333").unwrap();
     assert_eq!(
         (status, &other["type"]),
         (422, &"idempotency-key-reused".into())
@@ -120,33 +126,36 @@ fn a_retry_after_a_kill_between_commit_and_answer_is_a_replay_and_the_newer_pass
     let folder = TempDir::new().unwrap();
     let library = preload::compile("slow_log", folder.path()).unwrap();
     let slow = folder.path().join("slow");
-    let mut lab = Lab::start().unwrap();
-    lab.kill_host().unwrap();
-    lab.set_for_host("LD_PRELOAD", library.to_str().unwrap());
-    lab.set_for_host("SLOW_LOG", slow.to_str().unwrap());
-    lab.start_host().unwrap();
-    a_retry_after_a_kill(lab, Some(&slow));
+    let mut env = TestEnvironment::start().unwrap();
+    env.kill_host().unwrap();
+    env.set_for_host("LD_PRELOAD", library.to_str().unwrap());
+    env.set_for_host("SLOW_LOG", slow.to_str().unwrap());
+    env.start_host().unwrap();
+    a_retry_after_a_kill(env, Some(&slow));
 }
 
 #[test]
 fn a_retry_after_a_kill_between_commit_and_answer_is_a_replay_with_postgresql() {
     let postgres = Postgres::start().unwrap();
     let url = postgres.database("mdm").unwrap();
-    a_retry_after_a_kill(Lab::with(&["--store", &url], "info").unwrap(), None);
+    a_retry_after_a_kill(
+        TestEnvironment::with(&["--store", &url], "info").unwrap(),
+        None,
+    );
 }
 
 #[test]
 fn a_key_is_executed_once_by_two_replicas_that_are_asked_at_the_same_time() {
     let postgres = Postgres::start().unwrap();
     let url = postgres.database("mdm").unwrap();
-    let one = Lab::with(&["--store", &url], "info").unwrap();
-    let two = Lab::replica_of(&one).unwrap();
+    let one = TestEnvironment::with(&["--store", &url], "info").unwrap();
+    let two = TestEnvironment::replica_of(&one).unwrap();
     let runtime = Runtime::new().unwrap();
     let phone = one.enroll(Make::default()).unwrap();
     let answers: Vec<Answer> = thread::scope(|threads| {
-        let asked = [&one, &two, &one, &two].map(|lab| {
+        let asked = [&one, &two, &one, &two].map(|env| {
             let (runtime, phone) = (&runtime, &phone);
-            threads.spawn(move || reset(runtime, lab, phone, "k1", "1111").unwrap())
+            threads.spawn(move || reset(runtime, env, phone, "k1", "1111").unwrap())
         });
         asked.map(|it| it.join().unwrap()).into()
     });
@@ -162,7 +171,7 @@ fn a_key_is_executed_once_by_two_replicas_that_are_asked_at_the_same_time() {
     wait_until("both know of one command", || {
         Ok([&one, &two]
             .iter()
-            .all(|lab| commands(lab, &phone).len() == 1))
+            .all(|env| commands(env, &phone).len() == 1))
     })
     .unwrap();
 }

@@ -1,16 +1,19 @@
 //! Who the host is to its agents and admins, and what becomes of that when a file or a token is lost.
 
 use mdm_tests::{
-    lab::{Lab, Make, free_port, http_client, program, ready, staying_client, text, wait_until},
     postgres::Postgres,
+    test_environment::{
+        Make, TestEnvironment, free_port, http_client, program, ready, staying_client, text,
+        wait_until,
+    },
 };
 use std::{fs, process::Command};
 
 #[test]
 fn a_host_does_not_start_on_a_database_that_belongs_to_another_host_key() {
-    let mut lab = Lab::start().unwrap();
-    lab.kill_host().unwrap();
-    let key = lab.folder().join("data/host.key");
+    let mut env = TestEnvironment::start().unwrap();
+    env.kill_host().unwrap();
+    let key = env.folder().join("data/host.key");
     let ours = fs::read(&key).unwrap();
     assert_eq!(ours.len(), 32);
     for (wrong, says) in [
@@ -18,14 +21,14 @@ fn a_host_does_not_start_on_a_database_that_belongs_to_another_host_key() {
         (vec![1; 31], "is damaged: put it back from a backup"),
     ] {
         fs::write(&key, wrong).unwrap();
-        assert!(lab.start_host().is_err());
-        let log = lab.host_log().unwrap();
+        assert!(env.start_host().is_err());
+        let log = env.host_log().unwrap();
         assert!(log.contains(says), "no `{says}`: {log}");
     }
     fs::remove_file(&key).unwrap();
-    assert!(lab.start_host().is_err(), "a new key is another host's");
+    assert!(env.start_host().is_err(), "a new key is another host's");
     fs::write(&key, ours).unwrap();
-    lab.start_host().unwrap();
+    env.start_host().unwrap();
 }
 
 #[test]
@@ -34,27 +37,27 @@ fn an_empty_store_beside_a_host_key_is_refused_unless_told() {
     let url = postgres.database("mdm").unwrap();
     let stores: [&[&str]; 2] = [&[], &["--store", &url]];
     for options in stores {
-        let mut lab = Lab::unstarted(options).unwrap();
-        let data = lab.folder().join("data");
+        let mut env = TestEnvironment::unstarted(options).unwrap();
+        let data = env.folder().join("data");
         fs::create_dir(&data).unwrap();
         fs::write(data.join("host.key"), [3; 32]).unwrap();
         let says = "start with --accept-empty-store";
         if options.is_empty() {
-            assert!(lab.start_host().is_err());
+            assert!(env.start_host().is_err());
             // What is restored next finds its place free.
             assert!(!data.join("mdm.db").exists());
         } else {
-            lab.start_unready().unwrap();
-            wait_until("it says so", || Ok(lab.host_log()?.contains(says))).unwrap();
-            assert_eq!(ready(&lab.url()).unwrap().0, 503);
+            env.start_unready().unwrap();
+            wait_until("it says so", || Ok(env.host_log()?.contains(says))).unwrap();
+            assert_eq!(ready(&env.url()).unwrap().0, 503);
             let tables = "select count(*) from pg_tables where schemaname = 'public'";
             assert_eq!(postgres.ask("mdm", tables).unwrap(), "0");
-            lab.kill_host().unwrap();
+            env.kill_host().unwrap();
         }
-        let log = lab.host_log().unwrap();
+        let log = env.host_log().unwrap();
         assert!(log.contains(says) && !log.contains("mdm_admin_"), "{log}");
-        lab.add_option("--accept-empty-store");
-        lab.start_host().unwrap();
+        env.add_option("--accept-empty-store");
+        env.start_host().unwrap();
         assert_eq!(fs::read(data.join("host.key")).unwrap(), [3; 32]);
     }
 }
@@ -65,33 +68,33 @@ fn a_store_without_its_host_key_is_refused_unless_told_and_gets_no_new_one_by_th
     let url = postgres.database("mdm").unwrap();
     let stores: [&[&str]; 2] = [&[], &["--store", &url]];
     for options in stores {
-        let mut lab = Lab::with(options, "info").unwrap();
-        let phone = lab.enroll(Make::default()).unwrap();
-        lab.stop_host().unwrap();
-        let data = lab.folder().join("data");
+        let mut env = TestEnvironment::with(options, "info").unwrap();
+        let phone = env.enroll(Make::default()).unwrap();
+        env.stop_host().unwrap();
+        let data = env.folder().join("data");
         fs::remove_file(data.join("host.key")).unwrap();
         let says = "there is no";
         if options.is_empty() {
-            assert!(lab.start_host().is_err());
+            assert!(env.start_host().is_err());
         } else {
-            lab.start_unready().unwrap();
-            wait_until("it says so", || Ok(lab.host_log()?.contains(says))).unwrap();
-            assert_eq!(ready(&lab.url()).unwrap().0, 503);
-            lab.kill_host().unwrap();
+            env.start_unready().unwrap();
+            wait_until("it says so", || Ok(env.host_log()?.contains(says))).unwrap();
+            assert_eq!(ready(&env.url()).unwrap().0, 503);
+            env.kill_host().unwrap();
         }
-        let log = lab.host_log().unwrap();
+        let log = env.host_log().unwrap();
         assert!(log.contains("host.key: put it there"), "{log}");
         for key in ["host.key", "host.key.new"] {
             assert!(!data.join(key).exists(), "{key}");
         }
-        lab.add_option("--replace-host-key");
-        lab.start_host().unwrap();
-        lab.ask(&["device", "show", &phone.id], "").unwrap();
-        let verified = lab.verify_audit(&[]).unwrap();
+        env.add_option("--replace-host-key");
+        env.start_host().unwrap();
+        env.ask(&["device", "show", &phone.id], "").unwrap();
+        let verified = env.verify_audit(&[]).unwrap();
         assert!(verified.status.success(), "{}", text(&verified));
         let new = fs::read(data.join("host.key")).unwrap();
-        lab.stop_host().unwrap();
-        lab.start_host().unwrap();
+        env.stop_host().unwrap();
+        env.start_host().unwrap();
         assert_eq!(fs::read(data.join("host.key")).unwrap(), new);
     }
 }
@@ -100,23 +103,23 @@ fn a_store_without_its_host_key_is_refused_unless_told_and_gets_no_new_one_by_th
 fn a_host_that_waits_for_its_key_opens_as_soon_as_that_is_put_back() {
     let postgres = Postgres::start().unwrap();
     let url = postgres.database("mdm").unwrap();
-    let mut lab = Lab::with(&["--store", &url], "info").unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let key = lab.folder().join("data/host.key");
+    let mut env = TestEnvironment::with(&["--store", &url], "info").unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    let key = env.folder().join("data/host.key");
     let ours = fs::read(&key).unwrap();
     let wrong: [Option<Vec<u8>>; 2] = [None, Some(vec![1; 32])];
     for (wrong, says) in wrong.into_iter().zip(["there is no", "put back the one"]) {
-        lab.stop_host().unwrap();
+        env.stop_host().unwrap();
         match wrong {
             None => fs::remove_file(&key).unwrap(),
             Some(wrong) => fs::write(&key, wrong).unwrap(),
         }
-        lab.start_unready().unwrap();
-        wait_until("it says so", || Ok(lab.host_log()?.contains(says))).unwrap();
-        assert_eq!(ready(&lab.url()).unwrap().0, 503);
+        env.start_unready().unwrap();
+        wait_until("it says so", || Ok(env.host_log()?.contains(says))).unwrap();
+        assert_eq!(ready(&env.url()).unwrap().0, 503);
         fs::write(&key, &ours).unwrap();
-        wait_until("the host opens", || Ok(ready(&lab.url())?.0 == 200)).unwrap();
-        lab.ask(&["device", "show", &phone.id], "").unwrap();
+        wait_until("the host opens", || Ok(ready(&env.url())?.0 == 200)).unwrap();
+        env.ask(&["device", "show", &phone.id], "").unwrap();
         assert!(!key.with_extension("key.new").exists());
     }
 }
@@ -129,22 +132,22 @@ fn who_had_one_time_passwords_signs_in_after_the_host_key_was_replaced() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stores: [&[&str]; 2] = [&[], &["--store", &url]];
     for options in stores {
-        let mut lab = Lab::with(options, "info").unwrap();
+        let mut env = TestEnvironment::with(options, "info").unwrap();
         let add = ["user", "add", "alice", "--role", "helpdesk"];
-        let invited = lab.ask(&add, "").unwrap();
-        let post = |lab: &Lab, path: &str, form: String| {
+        let invited = env.ask(&add, "").unwrap();
+        let post = |env: &TestEnvironment, path: &str, form: String| {
             let post = staying_client().unwrap();
             let post = post
-                .post(format!("{}{path}", lab.url()))
+                .post(format!("{}{path}", env.url()))
                 .header("content-type", "application/x-www-form-urlencoded")
                 .body(form);
             runtime.block_on(post.send()).unwrap().status().as_u16()
         };
         let form = format!("password={PASSWORD}&again={PASSWORD}");
-        assert_eq!(post(&lab, invited["path"].as_str().unwrap(), form), 303);
-        lab.stop_host().unwrap();
+        assert_eq!(post(&env, invited["path"].as_str().unwrap(), form), 303);
+        env.stop_host().unwrap();
         // What the lost key has sealed.
-        let data = lab.folder().join("data");
+        let data = env.folder().join("data");
         let (file, sealed) = (data.join("mdm.db"), "update users set totp =");
         let is_file = options.is_empty();
         let ask = |file_query: &str, query: &str| match is_file {
@@ -160,39 +163,39 @@ fn who_had_one_time_passwords_signs_in_after_the_host_key_was_replaced() {
             &format!("{sealed} '\\x0102' where name = 'alice'"),
         );
         fs::remove_file(data.join("host.key")).unwrap();
-        lab.add_option("--replace-host-key");
-        lab.start_host().unwrap();
+        env.add_option("--replace-host-key");
+        env.start_host().unwrap();
         let form = format!("name=alice&password={PASSWORD}");
         assert_eq!(
-            post(&lab, "/sign-in", form),
+            post(&env, "/sign-in", form),
             303,
             "{}",
-            lab.host_log().unwrap()
+            env.host_log().unwrap()
         );
         let trail = "select cast(count(*) as text) from audit \
              where action = 'clear-one-time-passwords' and detail = 'alice' and actor = 'host'";
         assert_eq!(ask(trail, trail), "1");
-        let verified = lab.verify_audit(&[]).unwrap();
+        let verified = env.verify_audit(&[]).unwrap();
         assert!(verified.status.success(), "{}", text(&verified));
     }
 }
 
 #[test]
 fn a_first_start_that_was_cut_off_before_its_key_was_in_place_is_made_good() {
-    let mut lab = Lab::start().unwrap();
-    lab.kill_host().unwrap();
-    let key = lab.folder().join("data/host.key");
+    let mut env = TestEnvironment::start().unwrap();
+    env.kill_host().unwrap();
+    let key = env.folder().join("data/host.key");
     fs::rename(&key, key.with_extension("key.new")).unwrap();
-    lab.start_host().unwrap();
+    env.start_host().unwrap();
     assert!(key.exists() && !key.with_extension("key.new").exists());
 }
 
 #[test]
 fn a_second_host_on_a_folder_is_refused_until_the_first_is_gone_however_that_ends() {
-    let mut lab = Lab::start().unwrap();
-    let folder = lab.folder().join("data");
+    let mut env = TestEnvironment::start().unwrap();
+    let folder = env.folder().join("data");
     let folder = folder.to_str().unwrap();
-    let output = lab.folder().join("second.log");
+    let output = env.folder().join("second.log");
     let log = fs::File::create(&output).unwrap();
     let mut second = Command::new(program("mdm-server").unwrap())
         .args(["serve", "--data", folder, "--listen"])
@@ -206,26 +209,29 @@ fn a_second_host_on_a_folder_is_refused_until_the_first_is_gone_however_that_end
     let said = fs::read_to_string(&output).unwrap();
     assert!(ended.is_ok(), "it serves: {said}");
     assert!(!second.wait().unwrap().success());
-    let process = format!("is in use by process {}", lab.host_process().unwrap());
+    let process = format!("is in use by process {}", env.host_process().unwrap());
     assert!(said.contains(folder) && said.contains(&process), "{said}");
     assert!(!said.contains("mdm_admin_"), "{said}");
     // The first one goes on, and commands work beside it.
-    lab.ask(&["device", "list"], "").unwrap();
-    assert!(lab.verify_audit(&[]).unwrap().status.success());
-    lab.kill_host().unwrap();
-    lab.start_host().unwrap();
-    lab.stop_host().unwrap();
-    lab.start_host().unwrap();
+    env.ask(&["device", "list"], "").unwrap();
+    assert!(env.verify_audit(&[]).unwrap().status.success());
+    env.kill_host().unwrap();
+    env.start_host().unwrap();
+    env.stop_host().unwrap();
+    env.start_host().unwrap();
 }
 
 #[test]
 fn an_agent_takes_nothing_from_a_host_that_it_did_not_enroll_at() {
-    let (lab, other) = (Lab::start().unwrap(), Lab::start().unwrap());
-    let mut phone = lab.enroll(Make::default()).unwrap();
+    let (env, other) = (
+        TestEnvironment::start().unwrap(),
+        TestEnvironment::start().unwrap(),
+    );
+    let mut phone = env.enroll(Make::default()).unwrap();
     // Someone leads its calls to another host.
-    let state = lab.folder().join(&phone.name).join("agent.json");
+    let state = env.folder().join(&phone.name).join("agent.json");
     let text = fs::read_to_string(&state).unwrap();
-    fs::write(&state, text.replace(&lab.url(), &other.url())).unwrap();
+    fs::write(&state, text.replace(&env.url(), &other.url())).unwrap();
     phone.switch_on().unwrap();
     wait_until("the agent refuses the other host", || {
         Ok(phone.agent_log()?.contains("is not by the host"))
@@ -236,25 +242,26 @@ fn an_agent_takes_nothing_from_a_host_that_it_did_not_enroll_at() {
         &state,
         fs::read_to_string(&state)
             .unwrap()
-            .replace(&other.url(), &lab.url()),
+            .replace(&other.url(), &env.url()),
     )
     .unwrap();
     phone.switch_off().unwrap();
     phone.switch_on().unwrap();
     let reset = ["password", "reset", &phone.id, "--yes"];
-    let command = lab.ask(&reset, "1234").unwrap();
-    assert_eq!(lab.outcome(&phone, &command).unwrap()["status"], "success");
+    let command = env.ask(&reset, "1234").unwrap();
+    assert_eq!(env.outcome(&phone, &command).unwrap()["status"], "success");
 }
 
 #[test]
 fn a_host_that_does_not_serve_yet_is_not_told_as_another_host() {
-    let lab = Lab::start().unwrap();
-    let mut phone = lab.enroll(Make::default()).unwrap();
+    let env = TestEnvironment::start().unwrap();
+    let mut phone = env.enroll(Make::default()).unwrap();
     // Its database is at a port where nobody listens.
-    let starting = Lab::stranger(&["--store", "postgres://mdm@127.0.0.1:1/mdm"]).unwrap();
-    let state = lab.folder().join(&phone.name).join("agent.json");
+    let starting =
+        TestEnvironment::stranger(&["--store", "postgres://mdm@127.0.0.1:1/mdm"]).unwrap();
+    let state = env.folder().join(&phone.name).join("agent.json");
     let text = fs::read_to_string(&state).unwrap();
-    fs::write(&state, text.replace(&lab.url(), &starting.url())).unwrap();
+    fs::write(&state, text.replace(&env.url(), &starting.url())).unwrap();
     phone.switch_on().unwrap();
     wait_until("the agent was told to wait", || {
         Ok(phone.agent_log()?.contains("can't serve now (503"))
@@ -267,9 +274,9 @@ fn a_host_that_does_not_serve_yet_is_not_told_as_another_host() {
 
 #[test]
 fn a_new_admin_token_replaces_the_lost_one_while_the_host_runs() {
-    let lab = Lab::start().unwrap();
-    let lost = lab.token().unwrap();
-    let (data, file) = (lab.folder().join("data"), lab.folder().join("admin.token"));
+    let env = TestEnvironment::start().unwrap();
+    let lost = env.token().unwrap();
+    let (data, file) = (env.folder().join("data"), env.folder().join("admin.token"));
     let paths = [data.to_str().unwrap(), file.to_str().unwrap()];
     let new = [
         "new-admin-token",
@@ -278,16 +285,16 @@ fn a_new_admin_token_replaces_the_lost_one_while_the_host_runs() {
         "--admin-token-file",
         paths[1],
     ];
-    let made = lab.admin(&new, "").unwrap();
+    let made = env.admin(&new, "").unwrap();
     assert!(made.status.success(), "{}", text(&made));
     assert!(!text(&made).contains("mdm_admin_"), "{}", text(&made));
-    assert_ne!(lab.token().unwrap(), lost);
-    lab.ask(&["device", "list"], "").unwrap();
+    assert_ne!(env.token().unwrap(), lost);
+    env.ask(&["device", "list"], "").unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let devices = http_client().get(format!("{}/api/v1/devices", lab.url()));
+    let devices = http_client().get(format!("{}/api/v1/devices", env.url()));
     let refused = runtime.block_on(devices.bearer_auth(lost).send()).unwrap();
     assert_eq!(refused.status(), 401);
-    let nowhere = lab
+    let nowhere = env
         .admin(&["new-admin-token", "--data", "/nowhere"], "")
         .unwrap();
     assert!(text(&nowhere).contains("there is no host's data in /nowhere"));
@@ -295,27 +302,27 @@ fn a_new_admin_token_replaces_the_lost_one_while_the_host_runs() {
 
 #[test]
 fn a_line_that_was_taken_out_of_the_audit_trail_shows() {
-    let mut lab = Lab::start().unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
+    let mut env = TestEnvironment::start().unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
     for _ in 0..3 {
         let policy = ["policy", "set", &phone.id, "--quality", "numeric"];
-        lab.ask(&policy, "").unwrap();
+        env.ask(&policy, "").unwrap();
     }
-    let data = lab.folder().join("data");
-    let verify = |lab: &Lab, noted: &[&str]| {
+    let data = env.folder().join("data");
+    let verify = |env: &TestEnvironment, noted: &[&str]| {
         let verify = ["audit", "verify", "--data", data.to_str().unwrap()];
-        let output = lab.admin(&[&verify, noted].concat(), "").unwrap();
+        let output = env.admin(&[&verify, noted].concat(), "").unwrap();
         (output.status.success(), text(&output))
     };
-    let (is_whole, said) = verify(&lab, &[]);
+    let (is_whole, said) = verify(&env, &[]);
     assert!(is_whole && said.contains("6 lines, none removed"), "{said}");
     let noted = said.rsplit(' ').next().unwrap().trim().to_owned();
-    assert!(verify(&lab, &["--noted", &noted]).0);
-    let (is_there, said) = verify(&lab, &["--noted", &noted.replace("6:", "5:")]);
+    assert!(verify(&env, &["--noted", &noted]).0);
+    let (is_there, said) = verify(&env, &["--noted", &noted.replace("6:", "5:")]);
     assert!(!is_there && said.contains("was noted"), "{said}");
 
     // A host that runs takes a trail that is cut for an older store, and writes that down.
-    lab.kill_host().unwrap();
+    env.kill_host().unwrap();
     let database = rusqlite::Connection::open(data.join("mdm.db")).unwrap();
     let refused = database.execute("delete from audit where number = 2", []);
     assert!(refused.unwrap_err().to_string().contains("append-only"));
@@ -336,7 +343,7 @@ fn a_line_that_was_taken_out_of_the_audit_trail_shows() {
         ),
     ] {
         database.execute(harm, []).unwrap();
-        let (is_whole, said) = verify(&lab, &[]);
+        let (is_whole, said) = verify(&env, &[]);
         assert!(!is_whole && said.contains("tampered"), "{harm}: {said}");
         assert!(said.contains(says), "{harm}: {said}");
     }

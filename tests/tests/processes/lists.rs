@@ -1,10 +1,10 @@
 //! Lists of devices, as programs and people ask for them.
 
-use mdm_tests::lab::{Lab, Make, http_client};
+use mdm_tests::test_environment::{Make, TestEnvironment, http_client};
 use serde_json::{Value, json};
 
-fn lab() -> Lab {
-    let lab = Lab::start().unwrap();
+fn env() -> TestEnvironment {
+    let env = TestEnvironment::start().unwrap();
     for (name, mode, group) in [
         ("till 1", "device-owner", Some("tills")),
         ("till 2", "device-owner", Some("tills")),
@@ -17,9 +17,9 @@ fn lab() -> Lab {
             group,
             ..Make::default()
         };
-        lab.enroll(make).unwrap();
+        env.enroll(make).unwrap();
     }
-    lab
+    env
 }
 
 fn names(list: &Value) -> Vec<&str> {
@@ -29,9 +29,9 @@ fn names(list: &Value) -> Vec<&str> {
 
 #[test]
 fn devices_are_listed_counted_and_grouped_by_command_line() {
-    let lab = lab();
+    let env = env();
     let list = |options: &[&str]| {
-        lab.ask(&[&["device", "list"], options].concat(), "")
+        env.ask(&[&["device", "list"], options].concat(), "")
             .unwrap()
     };
     assert_eq!(names(&list(&["--search", "TILL"])), ["till 1", "till 2"]);
@@ -45,7 +45,7 @@ fn devices_are_listed_counted_and_grouped_by_command_line() {
         [""; 0]
     );
     let till = list(&["--search", "till 2"])["devices"][0]["id"].clone();
-    lab.ask(
+    env.ask(
         &["password", "reset", till.as_str().unwrap(), "--yes"],
         "7394",
     )
@@ -55,24 +55,24 @@ fn devices_are_listed_counted_and_grouped_by_command_line() {
         names(&list(&["--status", "none", "--group", "tills"])),
         ["till 1"]
     );
-    let summary = lab.ask(&["device", "summary"], "").unwrap();
+    let summary = env.ask(&["device", "summary"], "").unwrap();
     let expected = json!({
         "devices": 4, "none": 3, "pending": 1, "success": 0, "failed": 0, "cancelled": 0, "expired": 0,
         "superseded": 0, "revoked": 0, "overridden": 0
     });
     assert_eq!(summary, expected);
-    let groups = lab.ask(&["device", "groups"], "").unwrap();
+    let groups = env.ask(&["device", "groups"], "").unwrap();
     let expected = json!([{"name": "sales", "devices": 1}, {"name": "tills", "devices": 2}]);
     assert_eq!(groups, expected);
 }
 
 #[tokio::test]
 async fn a_program_reads_page_by_page_and_is_told_what_it_misspelt() {
-    let lab = lab();
+    let env = env();
     let client = http_client();
     let get = async |query: &str| {
-        let url = format!("{}/api/v1/devices?{query}", lab.url());
-        let request = client.get(url).bearer_auth(lab.token().unwrap());
+        let url = format!("{}/api/v1/devices?{query}", env.url());
+        let request = client.get(url).bearer_auth(env.token().unwrap());
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
         (status, response.json::<Value>().await.unwrap())

@@ -1,4 +1,4 @@
-//! The load lab, for a moment: that it works, and that nothing is lost under load.
+//! The load env, for a moment: that it works, and that nothing is lost under load.
 
 use mdm_tests::load::{
     database::Database,
@@ -11,9 +11,9 @@ use std::time::Duration;
 fn under_load_every_accepted_command_gets_its_outcome_or_waits_for_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let lab = mix::lab(&[]).unwrap();
-        let database = Database::Sqlite(lab.folder().join("data/mdm.db"));
-        let mut fleet = Fleet::new(lab, database, 1000).await.unwrap();
+        let env = mix::env(&[]).unwrap();
+        let database = Database::Sqlite(env.folder().join("data/mdm.db"));
+        let mut fleet = Fleet::new(env, database, 1000).await.unwrap();
         let mix = Mix {
             agents: 100,
             resets: 8,
@@ -21,7 +21,7 @@ fn under_load_every_accepted_command_gets_its_outcome_or_waits_for_it() {
             time: Duration::from_secs(2),
         };
         let mut measured = mix::run(&fleet, mix).await.unwrap();
-        fleet.lab.kill_host().unwrap();
+        fleet.env.kill_host().unwrap();
         mix::check(&fleet, &measured.accepted).unwrap();
         assert!(measured.outcomes.count() > 0 && measured.syncs.count() > 0);
         assert_eq!(measured.reports.count(), measured.outcomes.count());

@@ -1,6 +1,6 @@
 //! The memory that sign-ins take.
 
-use mdm_tests::{lab::Lab, memory};
+use mdm_tests::{memory, test_environment::TestEnvironment};
 use std::{
     io::{Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -13,7 +13,7 @@ use tokio::net::TcpSocket;
 const TRIES: u32 = 2_200;
 
 /// At the same time.
-const AT_ONCE: u32 = 24;
+const CONCURRENCY: u32 = 24;
 
 /// The growth of the host that is allowed, in bytes.
 const GROWTH: u64 = 100 << 20;
@@ -45,12 +45,12 @@ fn guess(host: SocketAddr, from: Ipv4Addr, number: u32) -> anyhow::Result<u16> {
 
 #[test]
 fn thousands_of_wrong_passwords_from_many_addresses_leave_the_host_as_small_as_it_was() {
-    let lab = Lab::start().unwrap();
-    let (host, process) = (lab.address(), lab.host_process().unwrap());
+    let env = TestEnvironment::start().unwrap();
+    let (host, process) = (env.address(), env.host_process().unwrap());
     let before = memory::resident(process).unwrap();
     let (next, compared) = (AtomicU32::new(0), AtomicU32::new(0));
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..CONCURRENCY {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! Commands whose output nobody reads to its end, as in `mdm-server device list | head -1`.
 
 use mdm_password_component::REFERENCE;
-use mdm_tests::lab::{Lab, program};
+use mdm_tests::test_environment::{TestEnvironment, program};
 use std::{
     fs,
     io::pipe,
@@ -10,10 +10,10 @@ use std::{
 
 #[test]
 fn a_command_whose_reader_is_gone_ends_in_silence() {
-    let lab = Lab::start().unwrap();
-    let data = lab.folder().join("data");
+    let env = TestEnvironment::start().unwrap();
+    let data = env.folder().join("data");
     let data = data.to_str().unwrap();
-    let plugin = lab.folder().join("plugin.wasm");
+    let plugin = env.folder().join("plugin.wasm");
     fs::write(&plugin, REFERENCE).unwrap();
     let plugin = plugin.to_str().unwrap();
     for (name, args, is_success) in [
@@ -31,8 +31,8 @@ fn a_command_whose_reader_is_gone_ends_in_silence() {
         drop(reader);
         let output = Command::new(program(name).unwrap())
             .args(args)
-            .env("MDM_URL", lab.url())
-            .env("MDM_TOKEN_FILE", lab.folder().join("admin.token"))
+            .env("MDM_URL", env.url())
+            .env("MDM_TOKEN_FILE", env.folder().join("admin.token"))
             .stdin(Stdio::null())
             .stdout(writer)
             .stderr(Stdio::piped())

@@ -1,9 +1,9 @@
 //! What a plugin's author types, `mdm-plugin …`, and the admin who chooses a plugin, `mdm-server plugin …`.
 
 use mdm_tests::{
-    lab::{Device, Lab, Make, http_client, program, text, wait_until},
     plugins::{CORPORATE, CRASHES, FUNCTIONS, breaking},
     swaps::{self, GOOD_PASSWORD},
+    test_environment::{Device, Make, TestEnvironment, http_client, program, text, wait_until},
 };
 use serde_json::Value;
 use std::{
@@ -124,9 +124,9 @@ fn bad_files(folder: &TempDir) -> Vec<(PathBuf, &'static str)> {
 
 #[test]
 fn what_is_no_plugin_is_refused_with_the_reason_and_the_active_plugin_stays() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     let folder = TempDir::new().unwrap();
-    let before = lab.ask(&["plugin", "show"], "").unwrap();
+    let before = env.ask(&["plugin", "show"], "").unwrap();
     for (file, says) in bad_files(&folder) {
         let path = file.to_str().unwrap();
         let output = plugin(&["check"], &file);
@@ -137,25 +137,25 @@ fn what_is_no_plugin_is_refused_with_the_reason_and_the_active_plugin_stays() {
             text(&output)
         );
         for command in ["use", "shadow"] {
-            let problem = lab.refused(&["plugin", command, path], "").unwrap();
+            let problem = env.refused(&["plugin", command, path], "").unwrap();
             assert_eq!(problem["type"], "no-plugin", "{path}: {problem}");
             let detail = problem["detail"].as_str().unwrap();
             assert!(detail.contains(says), "{path}: no `{says}`: {detail}");
         }
     }
     let file = written(&folder, "wrong", &breaking(11));
-    let problem = lab
+    let problem = env
         .refused(&["plugin", "use", file.to_str().unwrap()], "")
         .unwrap();
     assert_eq!(problem["type"], "plugin-does-not-conform");
-    let problem = lab.refused(&["plugin", "roll-back"], "").unwrap();
+    let problem = env.refused(&["plugin", "roll-back"], "").unwrap();
     assert_eq!(problem["type"], "nothing-to-roll-back");
-    assert_eq!(lab.ask(&["plugin", "show"], "").unwrap(), before);
+    assert_eq!(env.ask(&["plugin", "show"], "").unwrap(), before);
 }
 
 #[test]
 fn a_compiled_plugin_is_for_the_host_that_compiled_it_and_an_altered_one_for_none() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     let folder = TempDir::new().unwrap();
     let component = written(&folder, "corporate.wasm", CORPORATE);
     let compile = |data: &Path, name: &str| {
@@ -168,13 +168,13 @@ fn a_compiled_plugin_is_for_the_host_that_compiled_it_and_an_altered_one_for_non
     let other = TempDir::new().unwrap();
     fs::write(other.path().join("host.key"), [7; 32]).unwrap();
     let theirs = compile(other.path(), "theirs");
-    let ours = compile(&lab.folder().join("data"), "ours");
+    let ours = compile(&env.folder().join("data"), "ours");
     let mut bytes = fs::read(&ours).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     let altered = written(&folder, "altered", &bytes);
     for file in [&theirs, &altered] {
-        let problem = lab
+        let problem = env
             .refused(&["plugin", "use", file.to_str().unwrap()], "")
             .unwrap();
         assert_eq!(problem["type"], "no-plugin");
@@ -184,7 +184,7 @@ fn a_compiled_plugin_is_for_the_host_that_compiled_it_and_an_altered_one_for_non
             "{detail}"
         );
     }
-    let used = lab
+    let used = env
         .ask(&["plugin", "use", ours.to_str().unwrap()], "")
         .unwrap();
     let inspected = plugin(&["inspect", "--json"], &component);
@@ -213,22 +213,22 @@ fn a_plugin_is_compiled_for_no_folder_without_the_key_of_a_server() {
 
 #[test]
 fn a_plugin_is_used_rolled_back_and_still_chosen_after_a_restart() {
-    let mut lab = Lab::start().unwrap();
+    let mut env = TestEnvironment::start().unwrap();
     let folder = TempDir::new().unwrap();
     let file = written(&folder, "corporate.wasm", CORPORATE);
-    let used = lab
+    let used = env
         .ask(&["plugin", "use", file.to_str().unwrap()], "")
         .unwrap();
     assert_eq!(used["active"]["is_default"], false);
-    assert_eq!(used["trial"]["terms"]["failures"], 3);
-    lab.kill_host().unwrap();
-    lab.start_host().unwrap();
-    let shown = lab.ask(&["plugin", "show"], "").unwrap();
+    assert_eq!(used["canary"]["terms"]["failures"], 3);
+    env.kill_host().unwrap();
+    env.start_host().unwrap();
+    let shown = env.ask(&["plugin", "show"], "").unwrap();
     assert_eq!(shown["active"], used["active"]);
-    let back = lab.ask(&["plugin", "roll-back"], "").unwrap();
+    let back = env.ask(&["plugin", "roll-back"], "").unwrap();
     assert_eq!(back["active"]["is_default"], true);
     assert_eq!(back["previous"], used["active"]);
-    let page = text(&lab.admin(&["plugin", "show"], "").unwrap());
+    let page = text(&env.admin(&["plugin", "show"], "").unwrap());
     for line in [
         "active    sha256:",
         "which the host started with",
@@ -241,30 +241,30 @@ fn a_plugin_is_used_rolled_back_and_still_chosen_after_a_restart() {
 
 #[tokio::test]
 async fn what_an_admin_asked_for_is_carried_out_also_if_the_caller_hangs_up() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     let request = http_client()
-        .put(format!("{}/api/v1/plugin", lab.url()))
-        .bearer_auth(lab.token().unwrap())
+        .put(format!("{}/api/v1/plugin", env.url()))
+        .bearer_auth(env.token().unwrap())
         .body(CORPORATE)
         .timeout(Duration::from_millis(20));
     let hung_up = request.send().await.unwrap_err();
     assert!(hung_up.is_timeout(), "it was answered too soon: {hung_up}");
     wait_until("the plugin is used", || {
-        let shown = lab.ask(&["plugin", "show"], "")?;
+        let shown = env.ask(&["plugin", "show"], "")?;
         Ok(shown["active"]["is_default"] == false)
     })
     .unwrap();
     assert_eq!(
-        lab.ask(&["plugin", "show"], "").unwrap()["history"][0]["action"],
+        env.ask(&["plugin", "show"], "").unwrap()["history"][0]["action"],
         "use-plugin"
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_a_hundred_swaps_fail_no_request_and_lose_or_repeat_no_command() {
-    let lab = Lab::with(&RULE, "info").unwrap();
-    let devices = swaps::fleet(&lab, 4).unwrap();
-    let seen = swaps::run(&lab, &devices, &[CORPORATE, REFERENCE], 100, Duration::ZERO)
+    let env = TestEnvironment::with(&RULE, "info").unwrap();
+    let devices = swaps::fleet(&env, 4).unwrap();
+    let seen = swaps::run(&env, &devices, &[CORPORATE, REFERENCE], 100, Duration::ZERO)
         .await
         .unwrap();
     assert_eq!(seen.swapped.len(), 100);
@@ -277,7 +277,7 @@ async fn under_load_a_hundred_swaps_fail_no_request_and_lose_or_repeat_no_comman
         );
         assert!(device.opens_with(GOOD_PASSWORD).unwrap());
     }
-    let log = lab.host_log().unwrap();
+    let log = env.host_log().unwrap();
     assert!(!log.contains("a plugin's call failed"), "{log}");
 }
 
@@ -288,12 +288,12 @@ fn sorted_as(devices: &[Device], mut resets: Vec<(String, usize)>) -> Vec<(Strin
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_candidate_in_the_shadow_is_compared_on_live_calls_and_the_summary_is_printed() {
-    let lab = Lab::with(&RULE, "info").unwrap();
-    let devices = swaps::fleet(&lab, 1).unwrap();
+    let env = TestEnvironment::with(&RULE, "info").unwrap();
+    let devices = swaps::fleet(&env, 1).unwrap();
     let folder = TempDir::new().unwrap();
     let file = written(&folder, "corporate.wasm", CORPORATE);
     let shadow = async {
-        let (url, token) = (lab.url(), lab.folder().join("admin.token"));
+        let (url, token) = (env.url(), env.folder().join("admin.token"));
         tokio::task::spawn_blocking(move || {
             Command::new(program("mdm-server").unwrap())
                 .args(["plugin", "shadow", "--for", "2"])
@@ -311,7 +311,7 @@ async fn a_candidate_in_the_shadow_is_compared_on_live_calls_and_the_summary_is_
     let output = loop {
         tokio::select! {
             output = &mut shadow => break output,
-            seen = swaps::run(&lab, &devices, &[], 0, Duration::from_secs(2)) => {
+            seen = swaps::run(&env, &devices, &[], 0, Duration::from_secs(2)) => {
                 assert!(!seen.unwrap().answered.is_empty());
             }
         }
@@ -342,19 +342,19 @@ async fn a_candidate_in_the_shadow_is_compared_on_live_calls_and_the_summary_is_
     assert!(!page.contains(GOOD_PASSWORD), "{page}");
 }
 
-/// A host on whose plugin on trial devices of the group `minefield` crash, and such a device.
-fn on_trial(serve_args: &[&str]) -> (Lab, Device) {
-    let lab = Lab::with(serve_args, "info").unwrap();
+/// A host on whose plugin a canary devices of the group `minefield` crash, and such a device.
+fn canary_progress(serve_args: &[&str]) -> (TestEnvironment, Device) {
+    let env = TestEnvironment::with(serve_args, "info").unwrap();
     let folder = TempDir::new().unwrap();
     let file = written(&folder, "crashes.wasm", &breaking(CRASHES));
-    lab.ask(&["plugin", "use", file.to_str().unwrap()], "")
+    env.ask(&["plugin", "use", file.to_str().unwrap()], "")
         .unwrap();
     let make = Make {
         group: Some("minefield"),
         ..Make::default()
     };
-    let phone = lab.enroll(make).unwrap();
-    (lab, phone)
+    let phone = env.enroll(make).unwrap();
+    (env, phone)
 }
 
 fn digest_of(component: &[u8]) -> String {
@@ -362,17 +362,17 @@ fn digest_of(component: &[u8]) -> String {
 }
 
 #[test]
-fn a_crash_on_trial_is_told_of_with_device_plugin_and_who_decided() {
-    let (lab, phone) = on_trial(&[]);
+fn a_crash_that_is_a_canary_is_told_of_with_device_plugin_and_who_decided() {
+    let (env, phone) = canary_progress(&[]);
     let reset = ["password", "reset", &phone.id, "--yes"];
-    let made = lab.ask(&reset, "1234").unwrap();
+    let made = env.ask(&reset, "1234").unwrap();
     let (failed, decided_by) = (digest_of(&breaking(CRASHES)), digest_of(REFERENCE));
     let notice = made["notice"].as_str().unwrap_or_default();
     assert!(
         notice.contains(&failed) && notice.contains(&decided_by),
         "{made}"
     );
-    let log = lab.host_log().unwrap();
+    let log = env.host_log().unwrap();
     let tells = |line: &&str| {
         line.contains("WARN")
             && [&phone.id, &failed, &decided_by]
@@ -384,14 +384,14 @@ fn a_crash_on_trial_is_told_of_with_device_plugin_and_who_decided() {
 }
 
 #[test]
-fn an_operator_can_have_calls_refused_that_a_plugin_on_trial_fails() {
-    let (lab, phone) = on_trial(&["--when-trial-fails", "refuse"]);
+fn an_operator_can_have_calls_refused_that_a_plugin_that_is_a_canary_fails() {
+    let (env, phone) = canary_progress(&["--when-canary-fails", "refuse"]);
     let reset = ["password", "reset", &phone.id, "--yes"];
-    let refused = lab.refused(&reset, "1234").unwrap();
+    let refused = env.refused(&reset, "1234").unwrap();
     assert_eq!(refused["type"], "plugin-crashed");
     let detail = refused["detail"].as_str().unwrap();
     assert!(detail.ends_with("nothing was changed"), "{detail}");
-    let status = lab.ask(&["password", "status", &phone.id], "").unwrap();
+    let status = env.ask(&["password", "status", &phone.id], "").unwrap();
     assert_eq!(status["history"], serde_json::json!([]));
 }
 
@@ -400,7 +400,7 @@ fn a_host_starts_with_no_plugin_that_does_not_conform_unless_it_is_told_to() {
     let folder = TempDir::new().unwrap();
     let file = written(&folder, "wrong.wasm", &breaking(11));
     let file = file.to_str().unwrap();
-    let error = match Lab::with(&["--plugin", file], "info") {
+    let error = match TestEnvironment::with(&["--plugin", file], "info") {
         Ok(_) => panic!("it started"),
         Err(error) => error.to_string(),
     };
@@ -412,7 +412,7 @@ fn a_host_starts_with_no_plugin_that_does_not_conform_unless_it_is_told_to() {
     ] {
         assert!(error.contains(says), "no `{says}`: {error}");
     }
-    Lab::with(&["--plugin", file, "--unchecked-plugin"], "info").unwrap();
+    TestEnvironment::with(&["--plugin", file, "--unchecked-plugin"], "info").unwrap();
 }
 
 #[test]
@@ -420,23 +420,23 @@ fn a_plugin_that_has_passed_once_is_not_checked_at_the_next_start() {
     let folder = TempDir::new().unwrap();
     let file = written(&folder, "corporate.wasm", CORPORATE);
     let args = ["--plugin", file.to_str().unwrap(), RULE[0], RULE[1]];
-    let mut lab = Lab::with(&args, "info").unwrap();
-    let checks = |lab: &Lab| {
-        let log = lab.host_log().unwrap();
+    let mut env = TestEnvironment::with(&args, "info").unwrap();
+    let checks = |env: &TestEnvironment| {
+        let log = env.host_log().unwrap();
         log.matches("checks the plugin against the contract")
             .count()
     };
-    assert_eq!(checks(&lab), 1);
-    lab.kill_host().unwrap();
-    lab.start_host().unwrap();
-    assert_eq!(checks(&lab), 1, "it has passed before");
+    assert_eq!(checks(&env), 1);
+    env.kill_host().unwrap();
+    env.start_host().unwrap();
+    assert_eq!(checks(&env), 1, "it has passed before");
     // What somebody else has noted counts for nothing.
-    lab.kill_host().unwrap();
-    let note = lab
+    env.kill_host().unwrap();
+    let note = env
         .folder()
         .join("data/compiled")
         .join(digest_of(CORPORATE));
     fs::write(note.with_extension("passed"), [0; 32]).unwrap();
-    lab.start_host().unwrap();
-    assert_eq!(checks(&lab), 2);
+    env.start_host().unwrap();
+    assert_eq!(checks(&env), 2);
 }

@@ -1,26 +1,30 @@
 //! Kill either side at any instant: no command is lost, none is applied twice, none has two outcomes.
 
 use mdm_tests::{
-    lab::{Device, Lab, Make, wait_until},
     story,
+    test_environment::{Device, Make, TestEnvironment, wait_until},
 };
 
 #[test]
 fn the_story_comes_out_as_told_also_with_a_sigkill_of_the_host_between_any_two_steps() {
     let mut kills = 0;
     let mut transcript = Vec::new();
-    let told = story::tell(Lab::start().unwrap(), &mut transcript, &mut |lab| {
-        kills += 1;
-        lab.kill_host()?;
-        lab.start_host()
-    });
+    let told = story::tell(
+        TestEnvironment::start().unwrap(),
+        &mut transcript,
+        &mut |env| {
+            kills += 1;
+            env.kill_host()?;
+            env.start_host()
+        },
+    );
     let transcript = String::from_utf8(transcript).unwrap();
     assert!(told.is_ok(), "{told:?}\n{transcript}");
     assert!(kills >= 15, "only {kills} kills\n{transcript}");
 }
 
-fn overridable(lab: &Lab) -> Device {
-    let mut phone = lab.enroll(Make::default()).unwrap();
+fn overridable(env: &TestEnvironment) -> Device {
+    let mut phone = env.enroll(Make::default()).unwrap();
     let policy = [
         "policy",
         "set",
@@ -30,7 +34,7 @@ fn overridable(lab: &Lab) -> Device {
         "--minimum-length",
         "6",
     ];
-    lab.ask(&policy, "").unwrap();
+    env.ask(&policy, "").unwrap();
     phone.switch_on().unwrap();
     wait_until("the policy is enforced", || {
         Ok(!phone.show()?["policy"].is_null())
@@ -42,8 +46,8 @@ fn overridable(lab: &Lab) -> Device {
 
 #[test]
 fn a_power_cut_of_the_device_at_any_step_ends_in_one_application_and_the_right_report() {
-    let lab = Lab::start().unwrap();
-    let mut phone = overridable(&lab);
+    let env = TestEnvironment::start().unwrap();
+    let mut phone = overridable(&env);
     for (round, step) in ["journal", "lift", "set", "restore", "finish"]
         .into_iter()
         .enumerate()
@@ -51,11 +55,11 @@ fn a_power_cut_of_the_device_at_any_step_ends_in_one_application_and_the_right_r
         let applied = 2 * round as u64;
         for (action, password, after) in [("reset", Some("1234"), 1), ("remove", None, 2)] {
             let asked = ["password", action, &phone.id, "--yes"];
-            let command = lab.ask(&asked, password.unwrap_or_default()).unwrap();
+            let command = env.ask(&asked, password.unwrap_or_default()).unwrap();
             phone.switch_on_with(&["--power-cut-at", step]).unwrap();
             wait_until("the power is cut", || Ok(!phone.is_on()?)).unwrap();
             phone.switch_on().unwrap();
-            let outcome = lab.outcome(&phone, &command).unwrap();
+            let outcome = env.outcome(&phone, &command).unwrap();
             assert_eq!(outcome["status"], "success", "{action} cut at {step}");
             let is_overridden = action == "reset";
             wait_until("the policy is as it should be", || {
@@ -79,7 +83,7 @@ fn a_power_cut_of_the_device_at_any_step_ends_in_one_application_and_the_right_r
 
 #[test]
 fn a_power_cut_never_turns_the_first_password_of_a_legacy_device_into_an_existing_one() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     let make = Make {
         api_level: 27,
         mode: "device-admin",
@@ -90,20 +94,20 @@ fn a_power_cut_never_turns_the_first_password_of_a_legacy_device_into_an_existin
         .enumerate()
     {
         let name = format!("tablet-{number}");
-        let mut tablet = lab
+        let mut tablet = env
             .enroll(Make {
                 name: &name,
                 ..make
             })
             .unwrap();
-        let command = lab
+        let command = env
             .ask(&["password", "reset", &tablet.id, "--yes"], "1234")
             .unwrap();
         tablet.switch_on_with(&["--power-cut-at", step]).unwrap();
         wait_until("the power is cut", || Ok(!tablet.is_on()?)).unwrap();
         tablet.switch_on().unwrap();
         assert_eq!(
-            lab.outcome(&tablet, &command).unwrap()["status"],
+            env.outcome(&tablet, &command).unwrap()["status"],
             "success",
             "cut at {step}"
         );
@@ -114,21 +118,21 @@ fn a_power_cut_never_turns_the_first_password_of_a_legacy_device_into_an_existin
 
 #[test]
 fn a_policy_that_was_lifted_for_a_reset_that_fails_is_put_back() {
-    let lab = Lab::start().unwrap();
-    let mut phone = overridable(&lab);
+    let env = TestEnvironment::start().unwrap();
+    let mut phone = overridable(&env);
     phone.must(&["user-sets-password"], "135246").unwrap();
-    // Android says that the token is active, and refuses it: nobody can foresee that.
-    let state = lab.folder().join("phone/device.json");
+    // Android says that the token is active, and refuses it: nobody can preflight that.
+    let state = env.folder().join("phone/device.json");
     let device = std::fs::read_to_string(&state).unwrap();
     let mut device: serde_json::Value = serde_json::from_str(&device).unwrap();
     device["token"]["verifier"] = "another token's".into();
     std::fs::write(&state, device.to_string()).unwrap();
 
-    let command = lab
+    let command = env
         .ask(&["password", "reset", &phone.id, "--yes"], "1234")
         .unwrap();
     phone.switch_on().unwrap();
-    let outcome = lab.outcome(&phone, &command).unwrap();
+    let outcome = env.outcome(&phone, &command).unwrap();
     assert_eq!(outcome["status"]["failed"], "token-invalid");
     let shown = phone.show().unwrap();
     assert!(
@@ -136,23 +140,23 @@ fn a_policy_that_was_lifted_for_a_reset_that_fails_is_put_back() {
         "{shown}"
     );
     assert!(phone.opens_with("135246").unwrap());
-    let status = lab.ask(&["password", "status", &phone.id], "").unwrap();
+    let status = env.ask(&["password", "status", &phone.id], "").unwrap();
     assert_eq!(status["policy_state"], "enforced");
 }
 
 #[test]
 fn a_command_for_a_device_that_waits_for_its_user_survives_everybodys_restart() {
-    let mut lab = Lab::start().unwrap();
+    let mut env = TestEnvironment::start().unwrap();
     let make = Make {
         enroll: &["--not-direct-boot-aware"],
         ..Make::default()
     };
-    let mut phone = lab.enroll(make).unwrap();
+    let mut phone = env.enroll(make).unwrap();
     phone.must(&["user-sets-password"], "8642").unwrap();
     phone.must(&["reboot"], "").unwrap();
     phone.switch_on().unwrap();
-    lab.wait_online(&phone).unwrap();
-    let command = lab
+    env.wait_online(&phone).unwrap();
+    let command = env
         .ask(&["password", "reset", &phone.id, "--yes"], "1234")
         .unwrap();
     wait_until("the agent holds it", || {
@@ -161,14 +165,14 @@ fn a_command_for_a_device_that_waits_for_its_user_survives_everybodys_restart() 
             .is_some_and(|held| held.len() == 1))
     })
     .unwrap();
-    lab.kill_host().unwrap();
+    env.kill_host().unwrap();
     phone.switch_off().unwrap();
     phone.switch_on().unwrap();
-    lab.start_host().unwrap();
-    lab.wait_online(&phone).unwrap();
-    let status = lab.ask(&["password", "status", &phone.id], "").unwrap();
+    env.start_host().unwrap();
+    env.wait_online(&phone).unwrap();
+    let status = env.ask(&["password", "status", &phone.id], "").unwrap();
     assert_eq!(status["latest"]["status"], "pending");
     phone.must(&["unlock"], "8642").unwrap();
-    assert_eq!(lab.outcome(&phone, &command).unwrap()["status"], "success");
+    assert_eq!(env.outcome(&phone, &command).unwrap()["status"], "success");
     assert!(phone.opens_with("1234").unwrap());
 }

@@ -7,8 +7,8 @@ use super::{
 use mdm_password_component::REFERENCE;
 use mdm_password_host::inspect;
 use mdm_tests::{
-    lab::{Lab, program, text},
     plugins::CORPORATE,
+    test_environment::{TestEnvironment, program, text},
 };
 use serde_json::Value;
 use std::{
@@ -98,8 +98,8 @@ fn what_is_pulled_is_what_was_pushed_and_can_be_pinned_and_used() {
     let checked = check_it.args(check).arg(&file).output().unwrap();
     assert!(checked.status.success(), "{}", text(&checked));
     let pin = pulled["digest"].as_str().unwrap();
-    let lab = Lab::with(&["--trust-digest", pin], "info").unwrap();
-    let used = lab
+    let env = TestEnvironment::with(&["--trust-digest", pin], "info").unwrap();
+    let used = env
         .ask(&["plugin", "use", file.to_str().unwrap()], "")
         .unwrap();
     assert_eq!(

@@ -1,8 +1,8 @@
 //! A host says whether it can serve, to whoever asks, and notices by itself when it can again.
 
 use mdm_tests::{
-    lab::{Lab, free_port, http_client, program, ready, wait_until},
     postgres::Postgres,
+    test_environment::{TestEnvironment, free_port, http_client, program, ready, wait_until},
 };
 use rusqlite::Connection;
 use serde_json::Value;
@@ -16,34 +16,34 @@ use tokio::runtime::Runtime;
 
 #[test]
 fn a_host_that_can_serve_says_so_to_anybody_however_often_they_ask() {
-    let lab = Lab::with(&["--rate-per-address", "1"], "info").unwrap();
+    let env = TestEnvironment::with(&["--rate-per-address", "1"], "info").unwrap();
     for _ in 0..30 {
-        let (status, body) = ready(&lab.url()).unwrap();
+        let (status, body) = ready(&env.url()).unwrap();
         assert_eq!((status, body), (200, serde_json::json!({"degraded": []})));
     }
 }
 
 #[test]
 fn a_host_whose_store_does_not_answer_is_not_ready_until_it_does_and_tells_strangers_no_more() {
-    let lab = Lab::start().unwrap();
-    let file = lab.folder().join("data/mdm.db");
+    let env = TestEnvironment::start().unwrap();
+    let file = env.folder().join("data/mdm.db");
     let locked = Connection::open(&file).unwrap();
     locked.execute_batch("begin immediate").unwrap();
     let is = |status: u16| {
         wait_until(&format!("/ready says {status}"), || {
-            Ok(ready(&lab.url())?.0 == status)
+            Ok(ready(&env.url())?.0 == status)
         })
         .unwrap();
     };
     is(503);
-    let (_, problem) = ready(&lab.url()).unwrap();
+    let (_, problem) = ready(&env.url()).unwrap();
     assert_eq!(problem["type"], "not-ready");
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains("did not answer within 2 s"), "{detail}");
     assert!(!detail.contains("mdm.db"), "{detail}");
     locked.execute_batch("rollback").unwrap();
     is(200);
-    let log = lab.host_log().unwrap();
+    let log = env.host_log().unwrap();
     assert_eq!(
         log.matches("ERROR").count(),
         log.matches("not ready").count(),
@@ -161,19 +161,20 @@ fn a_host_whose_database_is_away_lives_and_waits_and_tells_only_its_log_where_it
 fn a_hundred_calls_that_the_store_fails_leave_a_line_a_second_in_the_log() {
     let mut database = Postgres::start().unwrap();
     let store = database.database("mdm").unwrap();
-    let lab = Lab::with(&["--store", &store, "--rate-per-address", "100000"], "info").unwrap();
-    let token = lab.token().unwrap();
+    let env = TestEnvironment::with(&["--store", &store, "--rate-per-address", "100000"], "info")
+        .unwrap();
+    let token = env.token().unwrap();
     database.stop().unwrap();
     let began = Instant::now();
     let client = http_client();
     Runtime::new().unwrap().block_on(async {
         for _ in 0..100 {
-            let call = client.get(format!("{}/api/v1/devices", lab.url()));
+            let call = client.get(format!("{}/api/v1/devices", env.url()));
             let answer = call.bearer_auth(&token).send().await.unwrap();
             assert_eq!(answer.status(), 503);
         }
     });
-    let log = lab.host_log().unwrap();
+    let log = env.host_log().unwrap();
     let lines = log.matches("what was asked for came to nothing").count();
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
     assert!((1..=seconds + 1).contains(&lines), "{lines} in {seconds} s");

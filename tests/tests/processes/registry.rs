@@ -2,7 +2,7 @@
 
 use mdm_tests::{
     debian,
-    lab::{PATIENCE, free_port},
+    test_environment::{TIMEOUT, free_port},
 };
 use oci_client::{
     Client, Reference,
@@ -115,7 +115,7 @@ impl Registry {
     }
 
     fn wait(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while TcpStream::connect(&self.address).is_err() {
             let ended = self.process.try_wait().unwrap();
             assert!(ended.is_none(), "the registry did not start: {ended:?}");

@@ -2,17 +2,19 @@
 
 use mdm_tests::{
     as_agent::{AsAgent, now},
-    lab::{Device, Lab, Make, http_client, ready, staying_client, text, wait_until},
     plugins,
     postgres::Postgres,
+    test_environment::{
+        Device, Make, TestEnvironment, http_client, ready, staying_client, text, wait_until,
+    },
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// Two replicas, which end before their database does.
 pub(super) struct Pair {
-    pub(super) one: Lab,
-    pub(super) two: Lab,
+    pub(super) one: TestEnvironment,
+    pub(super) two: TestEnvironment,
     pub(super) postgres: Postgres,
 }
 
@@ -20,8 +22,9 @@ impl Pair {
     pub(super) fn start(serve_args: &[&str]) -> Self {
         let postgres = Postgres::start().unwrap();
         let url = postgres.database("mdm").unwrap();
-        let one = Lab::with(&[&["--store", &url], serve_args].concat(), "info").unwrap();
-        let two = Lab::replica_of(&one).unwrap();
+        let one =
+            TestEnvironment::with(&[&["--store", &url], serve_args].concat(), "info").unwrap();
+        let two = TestEnvironment::replica_of(&one).unwrap();
         Self { one, two, postgres }
     }
 
@@ -31,10 +34,10 @@ impl Pair {
 }
 
 /// The first admin chooses a password at a host, and has a session then.
-fn accept(runtime: &tokio::runtime::Runtime, invitation: &str, lab: &Lab) -> String {
+fn accept(runtime: &tokio::runtime::Runtime, invitation: &str, env: &TestEnvironment) -> String {
     let call = staying_client()
         .unwrap()
-        .post(format!("{}{invitation}", lab.url()))
+        .post(format!("{}{invitation}", env.url()))
         .header("content-type", "application/x-www-form-urlencoded")
         .body("password=tulip-anvil-rainy-42&again=tulip-anvil-rainy-42");
     let answer = runtime.block_on(call.send()).unwrap();
@@ -42,9 +45,9 @@ fn accept(runtime: &tokio::runtime::Runtime, invitation: &str, lab: &Lab) -> Str
     cookie.split(';').next().unwrap().to_owned()
 }
 
-fn reset(lab: &Lab, phone: &Device, password: &str) -> Value {
+fn reset(env: &TestEnvironment, phone: &Device, password: &str) -> Value {
     let reset = ["password", "reset", &phone.id, "--yes"];
-    lab.ask(&reset, password).unwrap()
+    env.ask(&reset, password).unwrap()
 }
 
 #[test]
@@ -56,8 +59,8 @@ fn a_reset_asked_of_one_replica_reaches_an_agent_that_waits_at_the_other_at_once
     pair.two.wait_online(&phone).unwrap();
     let began = Instant::now();
     let command = reset(&pair.two, &phone, "1357");
-    let settled = pair.two.outcome(&phone, &command).unwrap();
-    assert_eq!(settled["status"], "success");
+    let completed = pair.two.outcome(&phone, &command).unwrap();
+    assert_eq!(completed["status"], "success");
     // Without news of it, the agent would wait out its half minute.
     assert!(
         began.elapsed() < Duration::from_secs(10),
@@ -72,7 +75,9 @@ fn a_sync_that_one_replica_has_taken_is_a_replay_at_the_other() {
     let pair = Pair::start(&[]);
     let phone = pair.phone();
     let agent = AsAgent::of(&pair.one, &phone).unwrap();
-    let call = agent.signed(&json!({"told": agent.told}), now()).unwrap();
+    let call = agent
+        .signed(&json!({"device_info": agent.device_info}), now())
+        .unwrap();
     assert_eq!(call.send().unwrap().0, 200);
     let (status, problem) = call.at(&pair.two).send().unwrap();
     assert_eq!(
@@ -80,7 +85,9 @@ fn a_sync_that_one_replica_has_taken_is_a_replay_at_the_other() {
         (401, &"replayed".into()),
         "{problem}"
     );
-    let other = agent.signed(&json!({"told": agent.told}), now()).unwrap();
+    let other = agent
+        .signed(&json!({"device_info": agent.device_info}), now())
+        .unwrap();
     assert_eq!(
         other.at(&pair.two).send().unwrap().0,
         200,
@@ -97,8 +104,8 @@ fn a_plugin_that_is_chosen_at_one_replica_decides_at_the_other_too() {
     pair.one
         .ask(&["plugin", "use", file.to_str().unwrap()], "")
         .unwrap();
-    let active = |lab: &Lab| {
-        lab.ask(&["plugin", "show"], "")
+    let active = |env: &TestEnvironment| {
+        env.ask(&["plugin", "show"], "")
             .map(|shown| shown["active"]["digest"].clone())
     };
     let chosen = active(&pair.one).unwrap();
@@ -118,8 +125,8 @@ fn a_plugin_that_is_chosen_at_one_replica_decides_at_the_other_too() {
 fn who_guesses_passwords_at_both_replicas_is_told_to_wait_by_both() {
     let pair = Pair::start(&[]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let guess = |lab: &Lab| {
-        let url = format!("{}/sign-in", lab.url());
+    let guess = |env: &TestEnvironment| {
+        let url = format!("{}/sign-in", env.url());
         let call = http_client()
             .post(url)
             .header("content-type", "application/x-www-form-urlencoded")
@@ -152,8 +159,8 @@ fn who_signs_in_at_one_replica_is_signed_in_at_the_other_and_out_of_both_at_once
         runtime.block_on(call.send()).unwrap()
     };
     // Who isn't signed in is led to another page.
-    let devices = |lab: &Lab, cookie: &str| {
-        let call = client.get(format!("{}/devices", lab.url()));
+    let devices = |env: &TestEnvironment, cookie: &str| {
+        let call = client.get(format!("{}/devices", env.url()));
         let call = call.header("cookie", cookie);
         runtime.block_on(async {
             let answer = call.send().await.unwrap();
@@ -169,8 +176,8 @@ fn who_signs_in_at_one_replica_is_signed_in_at_the_other_and_out_of_both_at_once
     let token = token.split('"').next().unwrap();
     let url = format!("{}/sign-out", pair.two.url());
     post(url, format!("form_token={token}"), cookie);
-    for lab in [&pair.one, &pair.two] {
-        assert!(devices(lab, cookie).is_none(), "still signed in");
+    for env in [&pair.one, &pair.two] {
+        assert!(devices(env, cookie).is_none(), "still signed in");
     }
 }
 
@@ -179,26 +186,28 @@ fn calls_of_a_device_or_an_address_at_one_replica_count_at_the_other() {
     let pair = Pair::start(&["--rate-per-device", "1", "--rate-per-address", "10"]);
     let phone = pair.phone();
     let agent = AsAgent::of(&pair.one, &phone).unwrap();
-    let sync = |lab: &Lab| {
-        let call = agent.signed(&json!({"told": agent.told}), now()).unwrap();
-        let (status, answer) = call.at(lab).send().unwrap();
+    let sync = |env: &TestEnvironment| {
+        let call = agent
+            .signed(&json!({"device_info": agent.device_info}), now())
+            .unwrap();
+        let (status, answer) = call.at(env).send().unwrap();
         assert!(status == 200 || status == 429, "{answer}");
         status == 200
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let client = http_client();
-    let call = |lab: &Lab| {
-        let call = client.get(format!("{}/api/v1/devices", lab.url()));
+    let call = |env: &TestEnvironment| {
+        let call = client.get(format!("{}/api/v1/devices", env.url()));
         let status = runtime.block_on(call.send()).unwrap().status();
         assert!(status == 401 || status == 429, "{status}");
         status == 401
     };
     // Each rate allows four times as many at once, and then again as many as come in a second.
-    let counted = |rate: u64, is_taken: &dyn Fn(&Lab) -> bool| {
+    let counted = |rate: u64, is_taken: &dyn Fn(&TestEnvironment) -> bool| {
         let began = Instant::now();
         let mut taken = 0;
-        for lab in [&pair.one, &pair.two] {
-            taken += (0..4 * rate).filter(|_| is_taken(lab)).count() as u64;
+        for env in [&pair.one, &pair.two] {
+            taken += (0..4 * rate).filter(|_| is_taken(env)).count() as u64;
             // They tell each other five times a second.
             std::thread::sleep(Duration::from_millis(700));
         }
@@ -218,7 +227,7 @@ fn calls_of_a_device_or_an_address_at_one_replica_count_at_the_other() {
 fn when_the_replica_that_leads_is_killed_the_other_ends_what_has_expired() {
     let mut pair = Pair::start(&[]);
     let phone = pair.phone();
-    let asked = |lab: &Lab, valid: &str| {
+    let asked = |env: &TestEnvironment, valid: &str| {
         let reset = [
             "password",
             "reset",
@@ -227,11 +236,15 @@ fn when_the_replica_that_leads_is_killed_the_other_ends_what_has_expired() {
             "--valid-for",
             valid,
         ];
-        lab.ask(&reset, "1357").unwrap()
+        env.ask(&reset, "1357").unwrap()
     };
-    let expired = |lab: &Lab, command: &Value| {
-        let settled = lab.outcome(&phone, command).unwrap();
-        assert_eq!(settled["status"], json!({"failed": "expired"}), "{settled}");
+    let expired = |env: &TestEnvironment, command: &Value| {
+        let completed = env.outcome(&phone, command).unwrap();
+        assert_eq!(
+            completed["status"],
+            json!({"failed": "expired"}),
+            "{completed}"
+        );
     };
     expired(&pair.two, &asked(&pair.two, "1"));
     let command = asked(&pair.two, "2");
@@ -257,16 +270,16 @@ fn a_database_that_stops_and_starts_again_costs_retries_and_no_restart() {
         .unwrap();
     assert_eq!(refused["type"], "store-failed", "{refused}");
     pair.postgres.start_again().unwrap();
-    for (lab, password) in [(&pair.one, "2468"), (&pair.two, "1357")] {
+    for (env, password) in [(&pair.one, "2468"), (&pair.two, "1357")] {
         wait_until("the host can be asked again", || {
-            Ok(lab
+            Ok(env
                 .admin(&["device", "show", &phone.id], "")?
                 .status
                 .success())
         })
         .unwrap();
-        let command = reset(lab, &phone, password);
-        assert_eq!(lab.outcome(&phone, &command).unwrap()["status"], "success");
+        let command = reset(env, &phone, password);
+        assert_eq!(env.outcome(&phone, &command).unwrap()["status"], "success");
         assert!(phone.opens_with(password).unwrap());
     }
     let verified = pair.one.verify_audit(&[]).unwrap();
@@ -277,14 +290,15 @@ fn a_database_that_stops_and_starts_again_costs_retries_and_no_restart() {
 fn a_host_with_another_key_is_no_replica_and_says_so() {
     let postgres = Postgres::start().unwrap();
     let url = postgres.database("mdm").unwrap();
-    let first = Lab::with(&["--store", &url], "info").unwrap();
-    let started = std::process::Command::new(mdm_tests::lab::program("mdm-server").unwrap())
-        .args(["audit", "verify", "--store", &url, "--data"])
-        .arg(first.folder().join("data"))
-        .output()
-        .unwrap();
+    let first = TestEnvironment::with(&["--store", &url], "info").unwrap();
+    let started =
+        std::process::Command::new(mdm_tests::test_environment::program("mdm-server").unwrap())
+            .args(["audit", "verify", "--store", &url, "--data"])
+            .arg(first.folder().join("data"))
+            .output()
+            .unwrap();
     assert!(started.status.success(), "{}", text(&started));
-    let stranger = Lab::stranger(&["--store", &url]).unwrap();
+    let stranger = TestEnvironment::stranger(&["--store", &url]).unwrap();
     wait_until("the host says why it is not ready", || {
         Ok(stranger.host_log()?.contains("belongs to another host.key"))
     })
@@ -299,11 +313,11 @@ fn a_host_with_another_key_is_no_replica_and_says_so() {
 fn a_database_of_a_newer_host_is_not_touched_until_a_host_that_knows_it_runs() {
     let postgres = Postgres::start().unwrap();
     let url = postgres.database("mdm").unwrap();
-    drop(Lab::with(&["--store", &url], "info").unwrap());
+    drop(TestEnvironment::with(&["--store", &url], "info").unwrap());
     postgres
         .ask("mdm", "update schema_history set version = 99")
         .unwrap();
-    let old = Lab::stranger(&["--store", &url]).unwrap();
+    let old = TestEnvironment::stranger(&["--store", &url]).unwrap();
     wait_until("the host says why it is not ready", || {
         Ok(old.host_log()?.contains("run a newer host"))
     })
@@ -321,10 +335,11 @@ fn a_database_of_a_newer_host_is_not_touched_until_a_host_that_knows_it_runs() {
 fn a_host_whose_connections_are_all_in_use_says_so_and_goes_on_when_they_are_free() {
     let postgres = Postgres::start().unwrap();
     let url = postgres.database("mdm").unwrap();
-    let lab = Lab::with(&["--store", &url, "--store-connections", "2"], "info").unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let address = lab.url();
-    let token = lab.token().unwrap();
+    let env =
+        TestEnvironment::with(&["--store", &url, "--store-connections", "2"], "info").unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    let address = env.url();
+    let token = env.token().unwrap();
     std::thread::scope(|scope| {
         let held = postgres.hold("mdm", "begin; lock table devices").unwrap();
         let is_ready = scope.spawn(|| {
@@ -360,22 +375,23 @@ fn a_host_whose_connections_are_all_in_use_says_so_and_goes_on_when_they_are_fre
         drop(held);
     });
     wait_until("the host is ready again", || Ok(ready(&address)?.0 == 200)).unwrap();
-    let shown = lab.admin(&["device", "show", &phone.id], "").unwrap();
+    let shown = env.admin(&["device", "show", &phone.id], "").unwrap();
     assert!(shown.status.success(), "{}", text(&shown));
 }
 
 #[test]
 fn an_address_that_is_none_is_refused_at_once_and_its_password_is_not_repeated() {
     let folder = tempfile::TempDir::new().unwrap();
-    let refused = std::process::Command::new(mdm_tests::lab::program("mdm-server").unwrap())
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(folder.path())
-        .args([
-            "--store",
-            "postgres://mdm:hunter2secret@db.example:port/mdm",
-        ])
-        .output()
-        .unwrap();
+    let refused =
+        std::process::Command::new(mdm_tests::test_environment::program("mdm-server").unwrap())
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(folder.path())
+            .args([
+                "--store",
+                "postgres://mdm:hunter2secret@db.example:port/mdm",
+            ])
+            .output()
+            .unwrap();
     assert!(!refused.status.success());
     let said = text(&refused);
     assert!(
@@ -389,7 +405,7 @@ fn an_address_that_is_none_is_refused_at_once_and_its_password_is_not_repeated()
 fn at_no_level_the_log_has_what_is_written_to_the_database() {
     let postgres = Postgres::start().unwrap();
     let url = postgres.database("mdm").unwrap();
-    let host = Lab::with(&["--store", &url], "trace,cranelift_codegen=info").unwrap();
+    let host = TestEnvironment::with(&["--store", &url], "trace,cranelift_codegen=info").unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     accept(&runtime, &host.first_invitation().unwrap(), &host);
     let hash = postgres.ask("mdm", "select password from users").unwrap();
@@ -405,26 +421,27 @@ fn a_host_reaches_its_database_by_a_unix_socket() {
     postgres.database("mdm").unwrap();
     let (folder, port) = (postgres.folder().display(), postgres.port());
     let url = format!("postgres:///mdm?user=mdm&host={folder}&port={port}");
-    let lab = Lab::with(&["--store", &url], "info").unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
+    let env = TestEnvironment::with(&["--store", &url], "info").unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
     let connected = "select bool_and(client_addr is null) from pg_stat_activity \
         where application_name = 'mdm-server'";
     assert_eq!(postgres.ask("mdm", connected).unwrap(), "t");
-    lab.ask(&["device", "show", &phone.id], "").unwrap();
+    env.ask(&["device", "show", &phone.id], "").unwrap();
 }
 
 #[test]
 fn a_mode_of_tls_that_the_host_does_not_know_is_refused_with_those_that_it_knows() {
     let folder = tempfile::TempDir::new().unwrap();
-    let refused = std::process::Command::new(mdm_tests::lab::program("mdm-server").unwrap())
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(folder.path())
-        .args([
-            "--store",
-            "postgres://mdm@db.example/mdm?sslmode=verify-full",
-        ])
-        .output()
-        .unwrap();
+    let refused =
+        std::process::Command::new(mdm_tests::test_environment::program("mdm-server").unwrap())
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(folder.path())
+            .args([
+                "--store",
+                "postgres://mdm@db.example/mdm?sslmode=verify-full",
+            ])
+            .output()
+            .unwrap();
     assert!(!refused.status.success());
     let said = text(&refused);
     assert!(

@@ -3,8 +3,8 @@
 
 use mdm_tests::{
     as_agent::AsAgent,
-    lab::{Device, Lab, Make, ready, text, wait_until},
     postgres::Postgres,
+    test_environment::{Device, Make, TestEnvironment, ready, text, wait_until},
 };
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf};
@@ -20,7 +20,7 @@ enum Evidence {
 
 /// A host whose store is copied, and put back by hand.
 struct Stage {
-    lab: Lab,
+    env: TestEnvironment,
     postgres: Option<Postgres>,
     evidence: Evidence,
 }
@@ -36,12 +36,14 @@ impl Stage {
 
     fn new(is_postgres: bool, evidence: Evidence) -> Self {
         let postgres = is_postgres.then(|| Postgres::start().unwrap());
-        let lab = match &postgres {
-            Some(server) => Lab::with(&["--store", &server.database("mdm").unwrap()], "info"),
-            None => Lab::start(),
+        let env = match &postgres {
+            Some(server) => {
+                TestEnvironment::with(&["--store", &server.database("mdm").unwrap()], "info")
+            }
+            None => TestEnvironment::start(),
         };
         Self {
-            lab: lab.unwrap(),
+            env: env.unwrap(),
             postgres,
             evidence,
         }
@@ -52,21 +54,21 @@ impl Stage {
             name,
             ..Make::default()
         };
-        self.lab.enroll(make).unwrap()
+        self.env.enroll(make).unwrap()
     }
 
     fn reset(&self, phone: &Device) -> Value {
         let reset = ["password", "reset", &phone.id, "--yes"];
-        self.lab.ask(&reset, "1234").unwrap()
+        self.env.ask(&reset, "1234").unwrap()
     }
 
     fn held(&self) -> Value {
-        self.lab.ask(&["held", "list"], "").unwrap()
+        self.env.ask(&["held", "list"], "").unwrap()
     }
 
     /// Copies the store while no host uses it.
     fn copies_store(&mut self) {
-        self.lab.kill_host().unwrap();
+        self.env.kill_host().unwrap();
         match &self.postgres {
             Some(server) => {
                 let copy = "create database saved template mdm";
@@ -81,12 +83,12 @@ impl Stage {
                 }
             }),
         }
-        self.lab.start_host().unwrap();
+        self.env.start_host().unwrap();
     }
 
     /// Puts the copy in the place of the store.
     fn puts_copy_back(&mut self) {
-        self.lab.kill_host().unwrap();
+        self.env.kill_host().unwrap();
         match &self.postgres {
             Some(server) => {
                 server
@@ -104,15 +106,15 @@ impl Stage {
             }),
         }
         if self.evidence == Evidence::Agents {
-            fs::remove_file(self.lab.folder().join("data/history.json")).unwrap();
+            fs::remove_file(self.env.folder().join("data/history.json")).unwrap();
         }
-        self.lab.start_host().unwrap();
+        self.env.start_host().unwrap();
     }
 
     fn for_each_file(&self, each: impl Fn(PathBuf, PathBuf)) {
         let (data, saved) = (
-            self.lab.folder().join("data"),
-            self.lab.folder().join("saved"),
+            self.env.folder().join("data"),
+            self.env.folder().join("saved"),
         );
         fs::create_dir_all(&saved).unwrap();
         for file in ["mdm.db", "mdm.db-wal"] {
@@ -124,13 +126,13 @@ impl Stage {
     /// The agent syncs, and so has seen how far the store is by now.
     fn is_seen_by(&self, phone: &mut Device) {
         let seen = |phone: &Device| {
-            let state = fs::read(self.lab.folder().join(&phone.name).join("agent.json"))?;
+            let state = fs::read(self.env.folder().join(&phone.name).join("agent.json"))?;
             let state: Value = serde_json::from_slice(&state)?;
             Ok::<_, anyhow::Error>(state["witness"].clone())
         };
         // One more line, so that there is something new to see.
-        self.lab.ask(&["device", "enroll"], "").unwrap();
-        let history = self.lab.folder().join("data/history.json");
+        self.env.ask(&["device", "enroll"], "").unwrap();
+        let history = self.env.folder().join("data/history.json");
         wait_until("the host has noted how far its store is", || {
             let kept: Value = serde_json::from_slice(&fs::read(&history)?)?;
             Ok(kept["mark"]["number"] == self.lines()?)
@@ -148,7 +150,7 @@ impl Stage {
 
     /// How many lines the audit trail has.
     fn lines(&self) -> anyhow::Result<Value> {
-        let verified = text(&self.lab.verify_audit(&[])?);
+        let verified = text(&self.env.verify_audit(&[])?);
         let number = verified.split(' ').next().unwrap_or_default().trim();
         Ok(json!(number.parse::<u64>()?))
     }
@@ -159,9 +161,9 @@ impl Stage {
             Ok(self.held()["undecided_since"].is_string())
         })
         .unwrap();
-        let log = self.lab.host_log().unwrap();
+        let log = self.env.host_log().unwrap();
         assert!(log.contains("was replaced by an older one"), "{log}");
-        let (status, told) = ready(&self.lab.url()).unwrap();
+        let (status, told) = ready(&self.env.url()).unwrap();
         assert_eq!(status, 200);
         assert!(told["degraded"].to_string().contains("older one"), "{told}");
     }
@@ -175,7 +177,7 @@ fn a_cancelled_command_is_not_carried_out_after_a_restore_and_new_ones_are() {
         stage.copies_store();
         let id = command["id"].as_str().unwrap().to_owned();
         let cancel = ["password", "cancel", &phone.id, &id];
-        stage.lab.ask(&cancel, "").unwrap();
+        stage.env.ask(&cancel, "").unwrap();
         stage.is_seen_by(&mut phone);
 
         stage.puts_copy_back();
@@ -184,12 +186,12 @@ fn a_cancelled_command_is_not_carried_out_after_a_restore_and_new_ones_are() {
         let held = stage.held();
         assert_eq!(held["held"], 1, "{held}");
         assert_eq!(held["commands"][0]["command"], command["id"]);
-        let cancelled = stage.lab.ask(&["held", "cancel"], "").unwrap();
+        let cancelled = stage.env.ask(&["held", "cancel"], "").unwrap();
         assert!(cancelled["undecided_since"].is_null(), "{cancelled}");
-        let outcome = stage.lab.outcome(&phone, &command).unwrap();
+        let outcome = stage.env.outcome(&phone, &command).unwrap();
         assert_eq!(outcome["status"], json!({"failed": "cancelled"}));
         let next = stage.reset(&phone);
-        let outcome = stage.lab.outcome(&phone, &next).unwrap();
+        let outcome = stage.env.outcome(&phone, &next).unwrap();
         assert_eq!(outcome["status"], "success", "{outcome}");
         // The only one that ever was.
         assert_eq!(phone.show().unwrap()["agent_resets"], 1);
@@ -204,7 +206,7 @@ fn a_command_that_an_admin_releases_is_carried_out_and_one_that_was_reported_is_
         let commands = [&done, &waits].map(|phone| stage.reset(phone));
         stage.copies_store();
         done.switch_on().unwrap();
-        let outcome = stage.lab.outcome(&done, &commands[0]).unwrap();
+        let outcome = stage.env.outcome(&done, &commands[0]).unwrap();
         assert_eq!(outcome["status"], "success");
         done.switch_off().unwrap();
         stage.is_seen_by(&mut done);
@@ -213,11 +215,11 @@ fn a_command_that_an_admin_releases_is_carried_out_and_one_that_was_reported_is_
         done.switch_on().unwrap();
         stage.is_noticed();
         waits.switch_on().unwrap();
-        stage.lab.wait_online(&waits).unwrap();
+        stage.env.wait_online(&waits).unwrap();
         assert_eq!(stage.held()["held"], 2);
-        stage.lab.ask(&["held", "release"], "").unwrap();
+        stage.env.ask(&["held", "release"], "").unwrap();
         for (phone, command) in [(&done, &commands[0]), (&waits, &commands[1])] {
-            let outcome = stage.lab.outcome(phone, command).unwrap();
+            let outcome = stage.env.outcome(phone, command).unwrap();
             assert_eq!(outcome["status"], "success", "{outcome}");
             assert_eq!(phone.show().unwrap()["agent_resets"], 1);
         }
@@ -229,10 +231,10 @@ fn a_command_that_an_admin_releases_is_carried_out_and_one_that_was_reported_is_
 fn a_device_that_was_revoked_stays_out_after_a_restore() {
     for mut stage in Stage::all() {
         let (stolen, mut other) = (stage.phone("stolen"), stage.phone("other"));
-        let thief = AsAgent::of(&stage.lab, &stolen).unwrap();
+        let thief = AsAgent::of(&stage.env, &stolen).unwrap();
         stage.copies_store();
         stage
-            .lab
+            .env
             .ask(&["device", "revoke", &stolen.id], "")
             .unwrap();
         stage.is_seen_by(&mut other);
@@ -241,11 +243,13 @@ fn a_device_that_was_revoked_stays_out_after_a_restore() {
         other.switch_on().unwrap();
         stage.is_noticed();
         wait_until("the device is revoked again", || {
-            let shown = stage.lab.ask(&["device", "show", &stolen.id], "")?;
+            let shown = stage.env.ask(&["device", "show", &stolen.id], "")?;
             Ok(shown["revoked_at"].is_string())
         })
         .unwrap();
-        let (status, problem) = thief.sync(&json!({"told": thief.told})).unwrap();
+        let (status, problem) = thief
+            .sync(&json!({"device_info": thief.device_info}))
+            .unwrap();
         let kind = json!("device-revoked");
         assert_eq!((status, &problem["type"]), (409, &kind), "{problem}");
     }
@@ -264,10 +268,10 @@ fn a_device_that_changed_its_keys_gets_in_after_a_restore() {
 
         stage.puts_copy_back();
         phone.switch_on().unwrap();
-        stage.lab.wait_online(&phone).unwrap();
+        stage.env.wait_online(&phone).unwrap();
         stage.is_noticed();
         let command = stage.reset(&phone);
-        let outcome = stage.lab.outcome(&phone, &command).unwrap();
+        let outcome = stage.env.outcome(&phone, &command).unwrap();
         assert_eq!(outcome["status"], "success", "{outcome}");
     }
 }

@@ -2,7 +2,7 @@
 
 use mdm_tests::{
     as_agent::AsAgent,
-    lab::{Device, Lab, Make, text, wait_until},
+    test_environment::{Device, Make, TestEnvironment, text, wait_until},
 };
 use serde_json::json;
 use std::{
@@ -22,10 +22,10 @@ fn rotate(phone: &Device, options: &[&str]) -> bool {
 #[test]
 fn a_command_that_was_pending_when_the_keys_were_changed_is_carried_out() {
     for held in [false, true] {
-        let lab = Lab::start().unwrap();
-        let mut phone = lab.enroll(Make::default()).unwrap();
+        let env = TestEnvironment::start().unwrap();
+        let mut phone = env.enroll(Make::default()).unwrap();
         let reset = ["password", "reset", &phone.id.clone(), "--yes"];
-        let command = lab.ask(&reset, "1234").unwrap();
+        let command = env.ask(&reset, "1234").unwrap();
         if held {
             // Its agent has taken the command, and its power is cut before it has carried it out.
             phone
@@ -36,10 +36,10 @@ fn a_command_that_was_pending_when_the_keys_were_changed_is_carried_out() {
         assert!(rotate(&phone, &[]));
         assert!(rotate(&phone, &[]), "and once more");
         phone.switch_on().unwrap();
-        let outcome = lab.outcome(&phone, &command).unwrap();
+        let outcome = env.outcome(&phone, &command).unwrap();
         assert_eq!(outcome["status"], "success", "{outcome}");
-        let next = lab.ask(&reset, "4321").unwrap();
-        let outcome = lab.outcome(&phone, &next).unwrap();
+        let next = env.ask(&reset, "4321").unwrap();
+        let outcome = env.outcome(&phone, &next).unwrap();
         assert_eq!(outcome["status"], "success", "{outcome}");
     }
 }
@@ -47,27 +47,27 @@ fn a_command_that_was_pending_when_the_keys_were_changed_is_carried_out() {
 #[test]
 fn a_power_cut_while_the_keys_are_changed_loses_neither_the_device_nor_a_command() {
     for step in ["prepare", "tell"] {
-        let lab = Lab::start().unwrap();
-        let mut phone = lab.enroll(Make::default()).unwrap();
+        let env = TestEnvironment::start().unwrap();
+        let mut phone = env.enroll(Make::default()).unwrap();
         let reset = ["password", "reset", &phone.id.clone(), "--yes"];
-        let command = lab.ask(&reset, "1234").unwrap();
+        let command = env.ask(&reset, "1234").unwrap();
         assert!(!rotate(&phone, &["--power-cut-at", step]));
         phone.switch_on().unwrap();
-        let outcome = lab.outcome(&phone, &command).unwrap();
+        let outcome = env.outcome(&phone, &command).unwrap();
         assert_eq!(outcome["status"], "success", "{step}: {outcome}");
     }
 }
 
 #[test]
 fn a_sync_that_waits_with_the_key_from_before_a_rotation_ends_at_the_rotation() {
-    let lab = Lab::start().unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let thief = AsAgent::of(&lab, &phone).unwrap();
+    let env = TestEnvironment::start().unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    let thief = AsAgent::of(&env, &phone).unwrap();
     let waiting = thread::spawn(move || {
-        let body = json!({"told": thief.told, "wait_seconds": 30});
+        let body = json!({"device_info": thief.device_info, "wait_seconds": 30});
         thief.sync(&body).unwrap()
     });
-    lab.wait_online(&phone).unwrap();
+    env.wait_online(&phone).unwrap();
     assert!(rotate(&phone, &[]));
     let begin = Instant::now();
     let (status, problem) = waiting.join().unwrap();
@@ -78,14 +78,14 @@ fn a_sync_that_waits_with_the_key_from_before_a_rotation_ends_at_the_rotation() 
 
 #[test]
 fn a_running_agent_goes_on_with_keys_that_are_changed_under_it() {
-    let lab = Lab::start().unwrap();
-    let mut phone = lab.enroll(Make::default()).unwrap();
+    let env = TestEnvironment::start().unwrap();
+    let mut phone = env.enroll(Make::default()).unwrap();
     phone.switch_on().unwrap();
     for password in ["1234", "4321", "1111"] {
         assert!(rotate(&phone, &[]));
         let reset = ["password", "reset", &phone.id, "--yes"];
-        let command = lab.ask(&reset, password).unwrap();
-        let outcome = lab.outcome(&phone, &command).unwrap();
+        let command = env.ask(&reset, password).unwrap();
+        let outcome = env.outcome(&phone, &command).unwrap();
         assert_eq!(outcome["status"], "success", "{outcome}");
     }
 }

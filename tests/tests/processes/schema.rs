@@ -1,8 +1,8 @@
 //! A host serves from tables that its version makes, and from no others, and says what differs.
 
 use mdm_tests::{
-    lab::{Lab, ready, text, wait_until},
     postgres::Postgres,
+    test_environment::{TestEnvironment, ready, text, wait_until},
 };
 use rusqlite::Connection;
 use std::{
@@ -34,8 +34,8 @@ const CHANGES: &[(&str, &str)] = &[
     ),
 ];
 
-fn change_file(lab: &Lab, sql: &str) {
-    let file = lab.folder().join("data/mdm.db");
+fn change_file(env: &TestEnvironment, sql: &str) {
+    let file = env.folder().join("data/mdm.db");
     Connection::open(file).unwrap().execute_batch(sql).unwrap();
 }
 
@@ -56,11 +56,11 @@ fn a_file_with_other_tables_is_refused_with_what_differs_and_what_to_do() {
     ]
     .concat()
     {
-        let mut lab = Lab::start().unwrap();
-        lab.stop_host().unwrap();
-        change_file(&lab, change);
-        assert!(lab.start_host().is_err(), "{change}");
-        let log = lab.host_log().unwrap();
+        let mut env = TestEnvironment::start().unwrap();
+        env.stop_host().unwrap();
+        change_file(&env, change);
+        assert!(env.start_host().is_err(), "{change}");
+        let log = env.host_log().unwrap();
         assert!(log.contains(named), "{change}: no `{named}`: {log}");
         assert!(log.contains("Start the version that made them"), "{log}");
         assert!(!log.contains("--forget-chosen-plugin"), "{log}");
@@ -89,16 +89,16 @@ fn a_database_with_other_tables_is_refused_with_what_differs() {
     for (number, (change, named)) in changes.into_iter().enumerate() {
         let name = format!("mdm{number}");
         let url = postgres.database(&name).unwrap();
-        let mut lab = Lab::with(&["--store", &url], "info").unwrap();
-        lab.stop_host().unwrap();
+        let mut env = TestEnvironment::with(&["--store", &url], "info").unwrap();
+        env.stop_host().unwrap();
         postgres.ask(&name, change).unwrap();
-        lab.start_unready().unwrap();
+        env.start_unready().unwrap();
         wait_until(
             &format!("the host names what is different after {change}"),
-            || Ok(lab.host_log()?.contains(named)),
+            || Ok(env.host_log()?.contains(named)),
         )
         .unwrap();
-        let (status, body) = ready(&lab.url()).unwrap();
+        let (status, body) = ready(&env.url()).unwrap();
         assert_eq!(status, 503, "{body}");
         let body = body.to_string();
         assert!(body.contains("not those of this version"), "{body}");
@@ -115,11 +115,11 @@ fn a_database_with_other_tables_is_refused_with_what_differs() {
 fn a_host_is_not_ready_while_its_tables_are_those_of_another_version() {
     let postgres = Postgres::start().unwrap();
     let url = postgres.database("mdm").unwrap();
-    let file = Lab::start().unwrap();
-    let shared = Lab::with(&["--store", &url], "info").unwrap();
-    let is = |lab: &Lab, status: u16| {
+    let file = TestEnvironment::start().unwrap();
+    let shared = TestEnvironment::with(&["--store", &url], "info").unwrap();
+    let is = |env: &TestEnvironment, status: u16| {
         wait_until(&format!("/ready says {status}"), || {
-            Ok(ready(&lab.url())?.0 == status)
+            Ok(ready(&env.url())?.0 == status)
         })
         .unwrap();
     };
@@ -156,10 +156,10 @@ fn a_host_is_not_ready_while_its_tables_are_those_of_another_version() {
 fn maintenance_of_the_database_leaves_its_hosts_ready_and_starting() {
     let postgres = Postgres::start().unwrap();
     let url = postgres.database("mdm").unwrap();
-    let mut lab = Lab::with(&["--store", &url], "info").unwrap();
+    let mut env = TestEnvironment::with(&["--store", &url], "info").unwrap();
     // Two lines in the audit trail.
     for _ in 0..2 {
-        lab.ask(&["device", "enroll"], "").unwrap();
+        env.ask(&["device", "enroll"], "").unwrap();
     }
     postgres
         .ask(
@@ -178,9 +178,9 @@ fn maintenance_of_the_database_leaves_its_hosts_ready_and_starting() {
     assert!(postgres.ask("mdm", broken_off).is_err());
     let invalid = "select count(*) from pg_index where not indisvalid";
     assert_eq!(postgres.ask("mdm", invalid).unwrap(), "1");
-    lab.stop_host().unwrap();
-    lab.start_host().unwrap();
-    assert_eq!(ready(&lab.url()).unwrap().0, 200);
+    env.stop_host().unwrap();
+    env.start_host().unwrap();
+    assert_eq!(ready(&env.url()).unwrap().0, 200);
 
     // One that is under way waits for a transaction that began before it.
     let before = postgres
@@ -194,26 +194,26 @@ fn maintenance_of_the_database_leaves_its_hosts_ready_and_starting() {
         .unwrap();
         let until = Instant::now() + Duration::from_secs(4);
         while Instant::now() < until {
-            let (status, body) = ready(&lab.url()).unwrap();
-            assert_eq!(status, 200, "{body}: {}", lab.host_log().unwrap());
+            let (status, body) = ready(&env.url()).unwrap();
+            assert_eq!(status, 200, "{body}: {}", env.host_log().unwrap());
             thread::sleep(Duration::from_millis(200));
         }
         drop(before);
         reindex.join().unwrap().unwrap();
     });
-    lab.stop_host().unwrap();
-    lab.start_host().unwrap();
-    assert_eq!(ready(&lab.url()).unwrap().0, 200);
+    env.stop_host().unwrap();
+    env.start_host().unwrap();
+    assert_eq!(ready(&env.url()).unwrap().0, 200);
 }
 
 #[test]
 fn while_tables_differ_they_are_compared_once_and_not_by_each_probe() {
     let postgres = Postgres::with(&["log_statement=all"]).unwrap();
     let url = postgres.database("mdm").unwrap();
-    let lab = Lab::with(&["--store", &url], "info").unwrap();
+    let env = TestEnvironment::with(&["--store", &url], "info").unwrap();
     let is = |expected: u16| {
         wait_until(&format!("/ready says {expected}"), || {
-            Ok(ready(&lab.url())?.0 == expected)
+            Ok(ready(&env.url())?.0 == expected)
         })
         .unwrap();
     };
@@ -229,11 +229,11 @@ fn while_tables_differ_they_are_compared_once_and_not_by_each_probe() {
     is(503);
     let until = Instant::now() + Duration::from_secs(5);
     while Instant::now() < until {
-        assert_eq!(ready(&lab.url()).unwrap().0, 503);
+        assert_eq!(ready(&env.url()).unwrap().0, 503);
         thread::sleep(Duration::from_millis(200));
     }
     assert_eq!(compared(), before + 1);
-    let log = lab.host_log().unwrap();
+    let log = env.host_log().unwrap();
     assert!(
         log.contains("column webhooks.color is not part of it"),
         "{log}"
@@ -246,9 +246,9 @@ fn while_tables_differ_they_are_compared_once_and_not_by_each_probe() {
 
 #[test]
 fn an_audit_trail_is_verified_also_where_the_tables_were_changed_and_that_is_told() {
-    let lab = Lab::start().unwrap();
-    change_file(&lab, "drop trigger audit_is_not_cut");
-    let verified = lab.verify_audit(&[]).unwrap();
+    let env = TestEnvironment::start().unwrap();
+    change_file(&env, "drop trigger audit_is_not_cut");
+    let verified = env.verify_audit(&[]).unwrap();
     assert!(!verified.status.success());
     let said = text(&verified);
     assert!(said.contains("none removed, changed or put in"), "{said}");

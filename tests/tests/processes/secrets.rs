@@ -1,6 +1,6 @@
 //! A password in plaintext is in no table, log, error or output, and a token is in no log.
 
-use mdm_tests::lab::{Lab, Make, staying_client, text};
+use mdm_tests::test_environment::{Make, TestEnvironment, staying_client, text};
 use std::{fs, path::Path};
 use tokio::runtime::Runtime;
 
@@ -12,12 +12,12 @@ const PASSWORD: &str = "zebra7QUARTZ94";
 
 #[test]
 fn a_password_is_found_in_no_file_of_the_host_and_in_nothing_that_host_or_agent_print() {
-    let lab = Lab::with(&["--password-rule", "alphanumeric:8-16"], EVERYTHING).unwrap();
-    let mut phone = lab.enroll(Make::default()).unwrap();
+    let env = TestEnvironment::with(&["--password-rule", "alphanumeric:8-16"], EVERYTHING).unwrap();
+    let mut phone = env.enroll(Make::default()).unwrap();
     let mut printed = String::new();
     let mut reset = |args: &[&str]| {
         let asked = [&["password", "reset", &phone.id, "--yes"], args].concat();
-        printed.push_str(&text(&lab.admin(&asked, PASSWORD).unwrap()));
+        printed.push_str(&text(&env.admin(&asked, PASSWORD).unwrap()));
     };
     reset(&[]);
     reset(&[]); // a conflict
@@ -30,43 +30,43 @@ fn a_password_is_found_in_no_file_of_the_host_and_in_nothing_that_host_or_agent_
         format!(r#""{PASSWORD}""#),
     ] {
         let answer =
-            super::bad_input::post(&lab, &format!("devices/{}/password/reset", phone.id), &body);
+            super::bad_input::post(&env, &format!("devices/{}/password/reset", phone.id), &body);
         printed.push_str(&format!("{answer:?}"));
     }
     // While it is pending, it lies sealed in the outbox.
-    assert_not_found(lab.folder());
+    assert_not_found(env.folder());
     phone.switch_on().unwrap();
-    let pending = lab.ask(&["password", "status", &phone.id], "").unwrap()["latest"].clone();
-    assert_eq!(lab.outcome(&phone, &pending).unwrap()["status"], "success");
+    let pending = env.ask(&["password", "status", &phone.id], "").unwrap()["latest"].clone();
+    assert_eq!(env.outcome(&phone, &pending).unwrap()["status"], "success");
     assert!(phone.opens_with(PASSWORD).unwrap(), "it did travel");
     phone.switch_off().unwrap();
     printed.push_str(&text(
-        &lab.admin(&["device", "show", &phone.id], "").unwrap(),
+        &env.admin(&["device", "show", &phone.id], "").unwrap(),
     ));
     assert!(!printed.contains(PASSWORD), "{printed}");
     assert!(
-        lab.host_log().unwrap().contains("TRACE"),
+        env.host_log().unwrap().contains("TRACE"),
         "the log was not at trace level"
     );
     assert!(
         phone.agent_log().unwrap().contains("TRACE"),
         "the log was not at trace level"
     );
-    assert_not_found(lab.folder());
+    assert_not_found(env.folder());
 }
 
 #[test]
 fn a_token_is_found_in_no_log_whoever_it_lets_in() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("metrics.token");
-    let lab = Lab::with(
+    let env = TestEnvironment::with(
         &["--metrics-token-file", file.to_str().unwrap()],
         EVERYTHING,
     )
     .unwrap();
     let runtime = Runtime::new().unwrap();
     let ask = |path: &str, header: (&str, String), form: Option<&str>| {
-        let url = format!("{}{path}", lab.url());
+        let url = format!("{}{path}", env.url());
         let client = staying_client().unwrap();
         let call = match form {
             Some(form) => client
@@ -84,22 +84,22 @@ fn a_token_is_found_in_no_log_whoever_it_lets_in() {
 
     let metrics = fs::read_to_string(&file).unwrap().trim().to_owned();
     assert_eq!(ask("/metrics", bearer(&metrics), None).status(), 200);
-    let program = lab
+    let program = env
         .ask(&["token", "add", "nightly", "--may", "see"], "")
         .unwrap();
     let program = program["token"].as_str().unwrap().to_owned();
     assert_eq!(ask("/api/v1/devices", bearer(&program), None).status(), 200);
-    let enrollment = lab.ask(&["device", "enroll"], "").unwrap();
+    let enrollment = env.ask(&["device", "enroll"], "").unwrap();
     let enrollment = enrollment["token"].as_str().unwrap().to_owned();
     // A device enrolls with its own, and this one is tried in vain.
-    let mut phone = lab.enroll(Make::default()).unwrap();
+    let mut phone = env.enroll(Make::default()).unwrap();
     assert_eq!(
         ask("/agent/v1/enroll", bearer(&enrollment), Some("{}")).status(),
         401
     );
     phone.switch_on().unwrap();
-    lab.wait_online(&phone).unwrap();
-    let path = lab.first_invitation().unwrap();
+    env.wait_online(&phone).unwrap();
+    let path = env.first_invitation().unwrap();
     let chosen = "password=tulip-anvil-rainy-42&again=tulip-anvil-rainy-42";
     let answer = ask(&path, nothing(), Some(chosen));
     let session = answer.headers()["set-cookie"].to_str().unwrap();
@@ -115,10 +115,10 @@ fn a_token_is_found_in_no_log_whoever_it_lets_in() {
     );
     phone.switch_off().unwrap();
 
-    let log = format!("{}{}", lab.host_log().unwrap(), phone.agent_log().unwrap());
+    let log = format!("{}{}", env.host_log().unwrap(), phone.agent_log().unwrap());
     assert!(log.contains("TRACE"), "the log was not at trace level");
     let invitation = path.rsplit('/').next().unwrap();
-    let (admin, invitation) = (lab.token().unwrap(), invitation.to_owned());
+    let (admin, invitation) = (env.token().unwrap(), invitation.to_owned());
     for token in [
         &admin,
         &metrics,

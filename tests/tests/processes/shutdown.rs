@@ -3,7 +3,7 @@
 use super::{replicas::Pair, tls::Certificates};
 use mdm_tests::{
     frozen::signal,
-    lab::{Lab, ready, trusting_client, wait_until},
+    test_environment::{TestEnvironment, ready, trusting_client, wait_until},
 };
 use std::{
     fs,
@@ -17,51 +17,51 @@ use tokio::runtime::Runtime;
 const SLACK: Duration = Duration::from_secs(3);
 
 /// A call of which half the body has come, and the host knows of it.
-fn half_sent(lab: &Lab) -> TcpStream {
-    let mut call = TcpStream::connect(lab.address()).unwrap();
-    let token = lab.token().unwrap();
+fn half_sent(env: &TestEnvironment) -> TcpStream {
+    let mut call = TcpStream::connect(env.address()).unwrap();
+    let token = env.token().unwrap();
     let head = format!(
         "POST /api/v1/enrollment-tokens HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\
          Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{\"groups\":",
-        lab.address()
+        env.address()
     );
     call.write_all(head.as_bytes()).unwrap();
     // Another call is answered after it, on another connection.
-    assert_eq!(ready(&lab.url()).unwrap().0, 200);
+    assert_eq!(ready(&env.url()).unwrap().0, 200);
     call
 }
 
-fn terminate(lab: &Lab) -> Instant {
+fn terminate(env: &TestEnvironment) -> Instant {
     let began = Instant::now();
-    signal(lab.host_process().unwrap(), "TERM").unwrap();
+    signal(env.host_process().unwrap(), "TERM").unwrap();
     began
 }
 
-fn wait_for_log(lab: &Lab, line: &str) {
+fn wait_for_log(env: &TestEnvironment, line: &str) {
     wait_until(&format!("the log says: {line}"), || {
-        Ok(lab.host_log()?.contains(line))
+        Ok(env.host_log()?.contains(line))
     })
     .unwrap();
 }
 
 #[test]
 fn a_half_sent_body_keeps_a_host_that_stops_10_seconds_and_no_longer() {
-    let mut lab = Lab::start().unwrap();
-    let call = half_sent(&lab);
-    let began = terminate(&lab);
-    lab.wait_for_end().unwrap();
+    let mut env = TestEnvironment::start().unwrap();
+    let call = half_sent(&env);
+    let began = terminate(&env);
+    env.wait_for_end().unwrap();
     let took = began.elapsed();
     assert!(took < Duration::from_secs(10) + SLACK, "it took {took:?}");
-    wait_for_log(&lab, "calls that were under way were cut off after 10 s");
+    wait_for_log(&env, "calls that were under way were cut off after 10 s");
     drop(call);
 }
 
 #[test]
 fn the_time_that_a_host_takes_to_stop_is_an_option() {
-    let mut lab = Lab::with(&["--shutdown-timeout", "1"], "info").unwrap();
-    let call = half_sent(&lab);
-    let began = terminate(&lab);
-    lab.wait_for_end().unwrap();
+    let mut env = TestEnvironment::with(&["--shutdown-timeout", "1"], "info").unwrap();
+    let call = half_sent(&env);
+    let began = terminate(&env);
+    env.wait_for_end().unwrap();
     let took = began.elapsed();
     assert!(took < Duration::from_secs(1) + SLACK, "it took {took:?}");
     drop(call);
@@ -69,28 +69,28 @@ fn the_time_that_a_host_takes_to_stop_is_an_option() {
 
 #[test]
 fn a_second_signal_ends_a_host_at_once() {
-    let mut lab = Lab::with(&["--shutdown-timeout", "60"], "info").unwrap();
-    let call = half_sent(&lab);
-    terminate(&lab);
-    wait_for_log(&lab, "stopping");
-    let began = terminate(&lab);
-    lab.wait_for_end().unwrap();
+    let mut env = TestEnvironment::with(&["--shutdown-timeout", "60"], "info").unwrap();
+    let call = half_sent(&env);
+    terminate(&env);
+    wait_for_log(&env, "stopping");
+    let began = terminate(&env);
+    env.wait_for_end().unwrap();
     assert!(began.elapsed() < SLACK, "it took {:?}", began.elapsed());
     drop(call);
 }
 
 #[test]
 fn a_host_that_is_about_to_stop_is_not_ready_and_serves_on_for_a_while() {
-    let mut lab = Lab::with(&["--shutdown-delay", "4"], "info").unwrap();
-    let began = terminate(&lab);
+    let mut env = TestEnvironment::with(&["--shutdown-delay", "4"], "info").unwrap();
+    let began = terminate(&env);
     wait_until("/ready says that it stops", || {
-        let (status, body) = ready(&lab.url())?;
+        let (status, body) = ready(&env.url())?;
         Ok(status == 503 && body["detail"] == "the host is stopping")
     })
     .unwrap();
-    lab.ask(&["device", "list"], "").unwrap();
+    env.ask(&["device", "list"], "").unwrap();
     assert!(began.elapsed() < Duration::from_secs(4), "too slow to tell");
-    lab.wait_for_end().unwrap();
+    env.wait_for_end().unwrap();
     assert!(began.elapsed() >= Duration::from_secs(4), "it did not wait");
 }
 
@@ -122,55 +122,55 @@ fn a_leader_that_stops_gives_its_lease_up_at_once() {
     pair.one.wait_for_end().unwrap();
 }
 
-fn serves_by(lab: &Lab, certificates: &Certificates) -> bool {
+fn serves_by(env: &TestEnvironment, certificates: &Certificates) -> bool {
     let client = trusting_client(&certificates.path("authority")).unwrap();
-    let call = client.get(format!("{}/health", lab.url())).send();
+    let call = client.get(format!("{}/health", env.url())).send();
     Runtime::new().unwrap().block_on(call).is_ok()
 }
 
-fn tls_lab(certificates: &Certificates) -> Lab {
+fn tls_env(certificates: &Certificates) -> TestEnvironment {
     let args = certificates.serve_args();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    Lab::with_tls(&args, &certificates.path("authority")).unwrap()
+    TestEnvironment::with_tls(&args, &certificates.path("authority")).unwrap()
 }
 
 #[test]
 fn at_a_hang_up_a_host_reloads_its_certificate_and_keeps_the_old_one_if_the_new_one_will_not_do() {
     let certificates = Certificates::new();
-    let lab = tls_lab(&certificates);
-    let process = lab.host_process().unwrap();
+    let env = tls_env(&certificates);
+    let process = env.host_process().unwrap();
     let renewed = Certificates::new();
-    assert!(serves_by(&lab, &certificates) && !serves_by(&lab, &renewed));
+    assert!(serves_by(&env, &certificates) && !serves_by(&env, &renewed));
     let replace = |name: &str| {
         fs::copy(renewed.path(name), certificates.path(name)).unwrap();
     };
     replace("certificate");
     signal(process, "HUP").unwrap();
-    wait_for_log(&lab, "the certificate was not reloaded");
-    assert!(serves_by(&lab, &certificates), "its key is the old one");
+    wait_for_log(&env, "the certificate was not reloaded");
+    assert!(serves_by(&env, &certificates), "its key is the old one");
     replace("key");
     signal(process, "HUP").unwrap();
-    wait_for_log(&lab, "the certificate and its key were reloaded");
-    assert!(serves_by(&lab, &renewed) && !serves_by(&lab, &certificates));
+    wait_for_log(&env, "the certificate and its key were reloaded");
+    assert!(serves_by(&env, &renewed) && !serves_by(&env, &certificates));
 }
 
 #[test]
 fn at_a_hang_up_a_host_without_tls_goes_on() {
-    let lab = Lab::start().unwrap();
-    signal(lab.host_process().unwrap(), "HUP").unwrap();
-    wait_for_log(&lab, "nothing to reload");
-    assert_eq!(ready(&lab.url()).unwrap().0, 200);
+    let env = TestEnvironment::start().unwrap();
+    signal(env.host_process().unwrap(), "HUP").unwrap();
+    wait_for_log(&env, "nothing to reload");
+    assert_eq!(ready(&env.url()).unwrap().0, 200);
 }
 
 #[test]
 fn a_certificate_that_is_about_to_expire_is_in_the_log_and_the_metrics() {
     let certificates = Certificates::valid_for(Duration::from_secs(10 * 24 * 3600));
-    let lab = tls_lab(&certificates);
-    wait_for_log(&lab, "the TLS certificate is about to expire");
+    let env = tls_env(&certificates);
+    wait_for_log(&env, "the TLS certificate is about to expire");
     let client = trusting_client(&certificates.path("authority")).unwrap();
     let call = client
-        .get(format!("{}/metrics", lab.url()))
-        .bearer_auth(lab.token().unwrap());
+        .get(format!("{}/metrics", env.url()))
+        .bearer_auth(env.token().unwrap());
     let text = Runtime::new()
         .unwrap()
         .block_on(async { call.send().await.unwrap().text().await.unwrap() });
@@ -186,7 +186,7 @@ fn a_certificate_that_is_about_to_expire_is_in_the_log_and_the_metrics() {
 #[test]
 fn a_certificate_that_expires_while_the_host_runs_is_an_error_in_its_log() {
     let certificates = Certificates::valid_for(Duration::from_secs(8));
-    let lab = tls_lab(&certificates);
-    wait_for_log(&lab, "the TLS certificate has expired");
-    assert!(lab.host_log().unwrap().contains("ERROR"));
+    let env = tls_env(&certificates);
+    wait_for_log(&env, "the TLS certificate has expired");
+    assert!(env.host_log().unwrap().contains("ERROR"));
 }

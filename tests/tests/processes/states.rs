@@ -1,6 +1,6 @@
 //! What is said of commands, devices, bulks and policies: nothing counts as done, failed or enforced that is not.
 
-use mdm_tests::lab::{Device, Lab, Make, text, wait_until};
+use mdm_tests::test_environment::{Device, Make, TestEnvironment, text, wait_until};
 use serde_json::{Value, json};
 
 /// A device of the group `sales` that is switched off.
@@ -28,18 +28,18 @@ fn refusing(name: &str) -> Make<'_> {
     }
 }
 
-fn reset(lab: &Lab, device: &Device, options: &[&str]) -> Value {
+fn reset(env: &TestEnvironment, device: &Device, options: &[&str]) -> Value {
     let reset = ["password", "reset", &device.id, "--yes"];
-    lab.ask(&[&reset[..], options].concat(), "1234").unwrap()
+    env.ask(&[&reset[..], options].concat(), "1234").unwrap()
 }
 
 /// What an admin reads.
-fn read(lab: &Lab, args: &[&str]) -> String {
-    text(&lab.admin(args, "").unwrap())
+fn read(env: &TestEnvironment, args: &[&str]) -> String {
+    text(&env.admin(args, "").unwrap())
 }
 
-fn names(lab: &Lab, options: &[&str]) -> Vec<String> {
-    let list = lab
+fn names(env: &TestEnvironment, options: &[&str]) -> Vec<String> {
+    let list = env
         .ask(&[&["device", "list"], options].concat(), "")
         .unwrap();
     let devices = list["devices"].as_array().unwrap().iter();
@@ -49,18 +49,18 @@ fn names(lab: &Lab, options: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_bulk_is_done_only_when_every_command_has_its_outcome() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     let mut devices: Vec<Device> = [of_sales("one"), failing("two"), refusing("three")]
         .into_iter()
-        .map(|make| lab.enroll(make).unwrap())
+        .map(|make| env.enroll(make).unwrap())
         .collect();
-    let bulk = lab
+    let bulk = env
         .ask(&["bulk", "reset", "sales", "--yes"], "1234")
         .unwrap();
     let show = ["bulk", "show", bulk["id"].as_str().unwrap()];
     let mut bulk = Value::Null;
     wait_until("every command is made", || {
-        bulk = lab.ask(&show, "")?;
+        bulk = env.ask(&show, "")?;
         Ok(bulk["progress"]["pending"] == 2 && bulk["state"] != "running")
     })
     .unwrap();
@@ -69,14 +69,14 @@ fn a_bulk_is_done_only_when_every_command_has_its_outcome() {
         (&bulk["finished"], &bulk["ended_at"]),
         (&json!(false), &Value::Null)
     );
-    let page = read(&lab, &show);
+    let page = read(&env, &show);
     assert!(page.contains("1 of 3 devices have an outcome"), "{page}");
 
     for device in &mut devices[..2] {
         device.switch_on().unwrap();
     }
     wait_until("the bulk is done", || {
-        bulk = lab.ask(&show, "")?;
+        bulk = env.ask(&show, "")?;
         Ok(bulk["state"] == "done")
     })
     .unwrap();
@@ -86,20 +86,20 @@ fn a_bulk_is_done_only_when_every_command_has_its_outcome() {
     assert_eq!(bulk["progress"], expected);
     assert_eq!(bulk["finished"], true);
     assert!(bulk["ended_at"].is_string(), "{bulk}");
-    let report = read(&lab, &["bulk", "report", show[2]]);
+    let report = read(&env, &["bulk", "report", show[2]]);
     assert_eq!(report.matches(",refused,").count(), 1, "{report}");
 }
 
 #[test]
 fn what_the_device_did_not_fail_is_no_failure() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     let [cancelled, expired, superseded, mut failed] =
         ["a cancelled", "an expired", "a superseded", "a failed"].map(|name| match name {
-            "a failed" => lab.enroll(failing(name)).unwrap(),
-            name => lab.enroll(of_sales(name)).unwrap(),
+            "a failed" => env.enroll(failing(name)).unwrap(),
+            name => env.enroll(of_sales(name)).unwrap(),
         });
     // All by a bulk, so that its progress and its report are seen, too.
-    let bulk = lab
+    let bulk = env
         .ask(
             &["bulk", "reset", "sales", "--valid-for", "8", "--yes"],
             "1234",
@@ -107,60 +107,60 @@ fn what_the_device_did_not_fail_is_no_failure() {
         .unwrap();
     let bulk = bulk["id"].as_str().unwrap();
     wait_until("the commands are made", || {
-        Ok(lab.ask(&["bulk", "show", bulk], "")?["progress"]["pending"] == 4)
+        Ok(env.ask(&["bulk", "show", bulk], "")?["progress"]["pending"] == 4)
     })
     .unwrap();
     let pending = |device: &Device| {
-        let status = lab.ask(&["password", "status", &device.id], "").unwrap();
+        let status = env.ask(&["password", "status", &device.id], "").unwrap();
         status["latest"]["id"].as_str().unwrap().to_owned()
     };
     let cancel = ["password", "cancel", &cancelled.id, &pending(&cancelled)];
-    lab.ask(&cancel, "").unwrap();
+    env.ask(&cancel, "").unwrap();
     let replaced = pending(&superseded);
-    reset(&lab, &superseded, &["--replaces", &replaced]);
+    reset(&env, &superseded, &["--replaces", &replaced]);
     failed.switch_on().unwrap();
     wait_until("all have ended", || {
-        Ok(lab.ask(&["bulk", "show", bulk], "")?["progress"]["pending"] == 0)
+        Ok(env.ask(&["bulk", "show", bulk], "")?["progress"]["pending"] == 0)
     })
     .unwrap();
 
-    let shown = lab.ask(&["bulk", "show", bulk], "").unwrap();
+    let shown = env.ask(&["bulk", "show", bulk], "").unwrap();
     let expected = json!({
         "pending": 0, "success": 0, "failed": 1, "cancelled": 1, "expired": 1, "superseded": 1, "refused": 0
     });
     assert_eq!(shown["progress"], expected);
-    let report = read(&lab, &["bulk", "report", bulk]);
+    let report = read(&env, &["bulk", "report", bulk]);
     for word in ["failed", "cancelled", "expired", "superseded"] {
         assert_eq!(report.matches(&format!(",{word},")).count(), 1, "{report}");
     }
-    let summary = lab.ask(&["device", "summary"], "").unwrap();
+    let summary = env.ask(&["device", "summary"], "").unwrap();
     let expected = json!({
         "devices": 4, "none": 0, "pending": 1, "success": 0, "failed": 1, "cancelled": 1, "expired": 1,
         "superseded": 0, "revoked": 0, "overridden": 0
     });
     assert_eq!(summary, expected);
-    assert_eq!(names(&lab, &["--status", "failed"]), ["a failed"]);
-    assert_eq!(names(&lab, &["--status", "cancelled"]), ["a cancelled"]);
-    assert_eq!(names(&lab, &["--status", "expired"]), ["an expired"]);
+    assert_eq!(names(&env, &["--status", "failed"]), ["a failed"]);
+    assert_eq!(names(&env, &["--status", "cancelled"]), ["a cancelled"]);
+    assert_eq!(names(&env, &["--status", "expired"]), ["an expired"]);
     for (device, says) in [
         (&cancelled, "cancelled by an admin"),
         (&expired, "expired before the device carried it out"),
         (&superseded, "superseded by command"),
     ] {
-        let page = read(&lab, &["password", "status", &device.id]);
+        let page = read(&env, &["password", "status", &device.id]);
         assert!(page.contains(says) && !page.contains("failed:"), "{page}");
     }
 }
 
 #[test]
 fn a_revoked_device_counts_as_revoked_and_nothing_is_offered_on_it() {
-    let lab = Lab::start().unwrap();
-    let mut device = lab.enroll(of_sales("stolen")).unwrap();
+    let env = TestEnvironment::start().unwrap();
+    let mut device = env.enroll(of_sales("stolen")).unwrap();
     device.switch_on().unwrap();
-    let made = reset(&lab, &device, &[]);
-    assert_eq!(lab.outcome(&device, &made).unwrap()["status"], "success");
-    lab.ask(&["device", "revoke", &device.id], "").unwrap();
-    let summary = lab.ask(&["device", "summary"], "").unwrap();
+    let made = reset(&env, &device, &[]);
+    assert_eq!(env.outcome(&device, &made).unwrap()["status"], "success");
+    env.ask(&["device", "revoke", &device.id], "").unwrap();
+    let summary = env.ask(&["device", "summary"], "").unwrap();
     assert_eq!(
         (
             &summary["revoked"],
@@ -170,22 +170,22 @@ fn a_revoked_device_counts_as_revoked_and_nothing_is_offered_on_it() {
         (&json!(1), &json!(0), &json!(0)),
         "{summary}"
     );
-    assert_eq!(names(&lab, &["--status", "success"]), [""; 0]);
-    assert_eq!(names(&lab, &["--overridden", "true"]), [""; 0]);
-    assert_eq!(names(&lab, &["--status", "revoked"]), ["stolen"]);
-    let status = lab.ask(&["password", "status", &device.id], "").unwrap();
+    assert_eq!(names(&env, &["--status", "success"]), [""; 0]);
+    assert_eq!(names(&env, &["--overridden", "true"]), [""; 0]);
+    assert_eq!(names(&env, &["--status", "revoked"]), ["stolen"]);
+    let status = env.ask(&["password", "status", &device.id], "").unwrap();
     assert_eq!(status["remove_offered"], false, "{status}");
     let policy = ["policy", "set", &device.id, "--quality", "numeric"];
-    let refused = lab.refused(&policy, "").unwrap();
+    let refused = env.refused(&policy, "").unwrap();
     assert_eq!(refused["type"], "device-revoked");
-    let cleared = lab.refused(&["policy", "clear", &device.id], "").unwrap();
+    let cleared = env.refused(&["policy", "clear", &device.id], "").unwrap();
     assert_eq!(cleared["type"], "device-revoked");
-    let page = read(&lab, &["device", "list"]);
+    let page = read(&env, &["device", "list"]);
     assert!(
         page.contains("revoked") && !page.contains("success"),
         "{page}"
     );
-    let page = read(&lab, &["password", "status", &device.id]);
+    let page = read(&env, &["password", "status", &device.id]);
     assert!(page.contains("revoked"), "{page}");
     assert!(page.contains("remove: not offered"), "{page}");
     assert!(!page.contains("nothing to remove"), "{page}");
@@ -193,11 +193,11 @@ fn a_revoked_device_counts_as_revoked_and_nothing_is_offered_on_it() {
 
 #[test]
 fn a_minimum_length_that_the_quality_ignores_is_refused() {
-    let lab = Lab::start().unwrap();
-    let device = lab.enroll(Make::default()).unwrap();
+    let env = TestEnvironment::start().unwrap();
+    let device = env.enroll(Make::default()).unwrap();
     let set = |quality: &str, length: &str| {
         let set = ["policy", "set", &device.id, "--quality", quality];
-        lab.admin(
+        env.admin(
             &[&set[..], &["--minimum-length", length, "--json"]].concat(),
             "",
         )
@@ -228,32 +228,32 @@ fn a_minimum_length_that_the_quality_ignores_is_refused() {
 
 #[test]
 fn an_enforced_policy_that_no_password_meets_is_said_to_wait_for_one() {
-    let lab = Lab::start().unwrap();
-    let mut device = lab.enroll(Make::default()).unwrap();
+    let env = TestEnvironment::start().unwrap();
+    let mut device = env.enroll(Make::default()).unwrap();
     device.switch_on().unwrap();
-    lab.wait_online(&device).unwrap();
+    env.wait_online(&device).unwrap();
     let status = ["password", "status", &device.id];
     let set = |quality: &str| {
         let set = ["policy", "set", &device.id, "--quality", quality];
-        lab.ask(&set, "").unwrap();
-        lab.ask(&status, "").unwrap()["password_missing"].clone()
+        env.ask(&set, "").unwrap();
+        env.ask(&status, "").unwrap()["password_missing"].clone()
     };
     assert_eq!(set("unspecified"), false, "it asks for none");
     assert_eq!(set("numeric"), true);
-    let page = read(&lab, &status);
+    let page = read(&env, &status);
     assert!(page.contains("no password is set"), "{page}");
     device.must(&["user-sets-password"], "8642").unwrap();
     wait_until("the host knows of the password", || {
-        Ok(lab.ask(&status, "")?["password_missing"] == false)
+        Ok(env.ask(&status, "")?["password_missing"] == false)
     })
     .unwrap();
-    let page = read(&lab, &status);
+    let page = read(&env, &status);
     assert!(!page.contains("no password is set"), "{page}");
 }
 
 #[test]
-fn the_sheet_of_a_bulk_has_no_password_for_a_device_that_did_not_take_it() {
-    let lab = Lab::start().unwrap();
+fn the_password_export_of_a_bulk_has_no_password_for_a_device_that_did_not_take_it() {
+    let env = TestEnvironment::start().unwrap();
     let mut devices: Vec<Device> = [
         of_sales("takes"),
         failing("fails"),
@@ -261,21 +261,21 @@ fn the_sheet_of_a_bulk_has_no_password_for_a_device_that_did_not_take_it() {
         of_sales("away"),
     ]
     .into_iter()
-    .map(|make| lab.enroll(make).unwrap())
+    .map(|make| env.enroll(make).unwrap())
     .collect();
     for device in &mut devices[..3] {
         device.switch_on().unwrap();
     }
     for device in &devices[..3] {
-        lab.wait_online(device).unwrap();
+        env.wait_online(device).unwrap();
     }
-    let file = lab.folder().join("sheet.csv");
-    let asked = ["bulk", "reset", "sales", "--different-passwords"];
+    let file = env.folder().join("passwords.csv");
+    let asked = ["bulk", "reset", "sales", "--unique-passwords"];
     let asked = [&asked[..], &[file.to_str().unwrap(), "--yes"]].concat();
-    lab.ask(&asked, "").unwrap();
-    let sheet = std::fs::read_to_string(file).unwrap();
+    env.ask(&asked, "").unwrap();
+    let export = std::fs::read_to_string(file).unwrap();
     let line = |name: &str| -> Vec<&str> {
-        let line = sheet.lines().find(|it| it.contains(name)).unwrap();
+        let line = export.lines().find(|it| it.contains(name)).unwrap();
         line.split(',').collect()
     };
     assert_eq!(
@@ -283,11 +283,11 @@ fn the_sheet_of_a_bulk_has_no_password_for_a_device_that_did_not_take_it() {
         ["device", "name", "password", "status", "command", "why"]
     );
     let (takes, fails) = (line("takes"), line("fails"));
-    assert_eq!((takes[2].len(), takes[3]), (4, "success"), "{sheet}");
+    assert_eq!((takes[2].len(), takes[3]), (4, "success"), "{export}");
     assert!(devices[0].opens_with(takes[2]).unwrap());
-    assert_eq!((fails[2], fails[3]), ("", "failed"), "{sheet}");
-    assert!(fails[5].contains("reset token"), "{sheet}");
+    assert_eq!((fails[2], fails[3]), ("", "failed"), "{export}");
+    assert!(fails[5].contains("reset token"), "{export}");
     let (refuses, away) = (line("refuses"), line("away"));
-    assert_eq!((refuses[2], refuses[3]), ("", "refused"), "{sheet}");
-    assert_eq!((away[2].len(), away[3]), (4, "pending"), "{sheet}");
+    assert_eq!((refuses[2], refuses[3]), ("", "refused"), "{export}");
+    assert_eq!((away[2].len(), away[3]), (4, "pending"), "{export}");
 }

@@ -4,7 +4,7 @@
 use mdm_terminal::escape::is_hidden;
 use mdm_tests::{
     as_agent::AsAgent,
-    lab::{Device, Lab, Make, http_client, text, wait_until},
+    test_environment::{Device, Make, TestEnvironment, http_client, text, wait_until},
 };
 use serde_json::json;
 
@@ -27,57 +27,59 @@ fn is_plain(shown: &str, lines: usize) {
 }
 
 struct Scene {
-    lab: Lab,
+    env: TestEnvironment,
     phone: Device,
 }
 
 impl Scene {
     /// A device whose agent says the words wherever it can: as its name, its version, in a report and as a command.
     fn new() -> Self {
-        let lab = Lab::with(&[], "debug").unwrap();
+        let env = TestEnvironment::with(&[], "debug").unwrap();
         let name = words();
-        let mut phone = lab
+        let mut phone = env
             .enroll(Make {
                 name: &name,
                 group: Some("sales"),
                 ..Make::default()
             })
             .unwrap();
-        let bulk = lab.ask(&["bulk", "remove", "sales", "--yes"], "").unwrap();
+        let bulk = env.ask(&["bulk", "remove", "sales", "--yes"], "").unwrap();
         wait_until("the bulk is done", || {
-            let bulk = lab.ask(&["bulk", "show", bulk["id"].as_str().unwrap()], "")?;
+            let bulk = env.ask(&["bulk", "show", bulk["id"].as_str().unwrap()], "")?;
             Ok(bulk["state"] == "done")
         })
         .unwrap();
         phone.switch_on().unwrap();
-        lab.wait_online(&phone).unwrap();
+        env.wait_online(&phone).unwrap();
         phone.switch_off().unwrap();
-        Self { lab, phone }
+        Self { env, phone }
     }
 
     /// The command of the device has failed, in the words of its agent.
     fn with_a_report(self) -> Self {
-        let Self { lab, phone } = &self;
-        lab.ask(&["policy", "set", &phone.id, "--quality", "numeric"], "")
+        let Self { env, phone } = &self;
+        env.ask(&["policy", "set", &phone.id, "--quality", "numeric"], "")
             .unwrap();
-        let reset = lab
+        let reset = env
             .ask(&["password", "remove", &phone.id, "--yes"], "")
             .unwrap();
-        let mut agent = AsAgent::of(lab, phone).unwrap();
+        let mut agent = AsAgent::of(env, phone).unwrap();
         let outcome = json!({"failed": {"other": words()}});
         let (status, answer) = agent.report(&reset["id"], &outcome).unwrap();
         assert_eq!(status, 200, "{answer}");
         let (status, _) = agent.report(&json!(words()), &outcome).unwrap();
         assert_eq!(status, 404, "a command of this name");
-        agent.told["agent_version"] = json!("6.9.0\n\u{1b}[2J\u{202e}signed in user=root");
-        let (status, answer) = agent.sync(&json!({"told": agent.told})).unwrap();
+        agent.device_info["agent_version"] = json!("6.9.0\n\u{1b}[2J\u{202e}signed in user=root");
+        let (status, answer) = agent
+            .sync(&json!({"device_info": agent.device_info}))
+            .unwrap();
         assert_eq!(status, 200, "{answer}");
         self
     }
 
     /// What the command line prints for people.
     fn page(&self, args: &[&str]) -> String {
-        let output = self.lab.admin(args, "").unwrap();
+        let output = self.env.admin(args, "").unwrap();
         assert!(output.status.success(), "{}", text(&output));
         String::from_utf8(output.stdout).unwrap()
     }
@@ -87,11 +89,11 @@ impl Scene {
 fn no_word_of_an_agent_forges_a_line_of_the_log_or_sends_an_escape() {
     let scene = Scene::new().with_a_report();
     wait_until("the host has logged the report", || {
-        Ok(scene.lab.host_log()?.contains("signed in user=root"))
+        Ok(scene.env.host_log()?.contains("signed in user=root"))
     })
     .unwrap();
     for log in [
-        scene.lab.host_log().unwrap(),
+        scene.env.host_log().unwrap(),
         scene.phone.agent_log().unwrap(),
     ] {
         let acts = |it: char| it != '\n' && is_hidden(it);
@@ -126,7 +128,7 @@ fn no_word_of_an_agent_drives_the_terminal_of_an_admin() {
     }
     // What the host refuses quotes it, too, on standard error.
     let refused = scene
-        .lab
+        .env
         .admin(&["device", "enroll", "--group", &words()], "");
     let refused = refused.unwrap();
     assert!(
@@ -139,13 +141,13 @@ fn no_word_of_an_agent_drives_the_terminal_of_an_admin() {
 #[test]
 fn no_word_of_an_agent_is_computed_by_a_spreadsheet_or_breaks_a_line_of_a_table() {
     let scene = Scene::new().with_a_report();
-    let bulks = scene.lab.ask(&["bulk", "list"], "").unwrap();
+    let bulks = scene.env.ask(&["bulk", "list"], "").unwrap();
     let bulk = bulks["bulks"][0]["id"].as_str().unwrap().to_owned();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for path in ["audit.csv".to_owned(), format!("bulks/{bulk}/report.csv")] {
         let call = http_client()
-            .get(format!("{}/api/v1/{path}", scene.lab.url()))
-            .bearer_auth(scene.lab.token().unwrap());
+            .get(format!("{}/api/v1/{path}", scene.env.url()))
+            .bearer_auth(scene.env.token().unwrap());
         let table = runtime.block_on(async { call.send().await.unwrap().text().await.unwrap() });
         is_plain(&table, table.lines().count());
         assert!(

@@ -10,27 +10,27 @@ use mdm_agent_protocol::{
 use mdm_tests::{
     as_agent::{AsAgent, Call, now},
     counted::Counted,
-    lab::{Device, Lab, Make, text, wait_until},
     stranger::{HttpCall, Stranger},
+    test_environment::{Device, Make, TestEnvironment, text, wait_until},
 };
 use serde_json::{Value, json};
 use std::fs;
 
 /// A host, and a device whose agent reaches it by way of a stranger.
-fn led_astray(stranger: &Stranger, lab: &Lab) -> Device {
-    let phone = lab.enroll(Make::default()).unwrap();
-    lead(lab, &phone, &lab.url(), &stranger.url());
+fn led_astray(stranger: &Stranger, env: &TestEnvironment) -> Device {
+    let phone = env.enroll(Make::default()).unwrap();
+    lead(env, &phone, &env.url(), &stranger.url());
     phone
 }
 
-fn lead(lab: &Lab, phone: &Device, from: &str, to: &str) {
-    let state = lab.folder().join(&phone.name).join("agent.json");
+fn lead(env: &TestEnvironment, phone: &Device, from: &str, to: &str) {
+    let state = env.folder().join(&phone.name).join("agent.json");
     let text = fs::read_to_string(&state).unwrap();
     fs::write(&state, text.replace(from, to)).unwrap();
 }
 
-fn enrollment_token(lab: &Lab) -> String {
-    let made = lab.ask(&["device", "enroll"], "").unwrap();
+fn enrollment_token(env: &TestEnvironment) -> String {
+    let made = env.ask(&["device", "enroll"], "").unwrap();
     made["token"].as_str().unwrap().to_owned()
 }
 
@@ -40,48 +40,48 @@ fn newcomer(key: &SigningKey) -> Value {
         "name": "stranger",
         "public_key": PrivateKey::generate().1,
         "signing_key": key.verifying_key(),
-        "told": mdm_tests::told::owner(),
+        "device_info": mdm_tests::device_info::owner(),
     })
 }
 
-fn enrollment(lab: &Lab, key: &SigningKey, created: u64) -> Call {
+fn enrollment(env: &TestEnvironment, key: &SigningKey, created: u64) -> Call {
     let stamp = Stamp {
         device: NEW,
         created,
         nonce: "by hand",
     };
     let mut call = Call::new(
-        &lab.url(),
+        &env.url(),
         ENROLL_PATH,
         stamp,
         &[(NEW, key)],
         &newcomer(key),
     )
     .unwrap();
-    call.token = Some(enrollment_token(lab));
+    call.token = Some(enrollment_token(env));
     call
 }
 
 /// Carries a reset out to its end, so the agent runs and is let in.
 #[track_caller]
-fn obeys(lab: &Lab, phone: &Device) {
+fn obeys(env: &TestEnvironment, phone: &Device) {
     let reset = ["password", "reset", &phone.id, "--yes"];
-    let command = lab.ask(&reset, "1234").unwrap();
-    let outcome = lab.outcome(phone, &command).unwrap();
+    let command = env.ask(&reset, "1234").unwrap();
+    let outcome = env.outcome(phone, &command).unwrap();
     assert_eq!(outcome["status"], "success", "{outcome}");
 }
 
 #[test]
 fn an_agent_goes_on_whatever_a_stranger_makes_the_host_answer_to_a_forged_call() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     // The agent's own signature, over another body than it has signed.
     let forge = |call: &HttpCall| {
         let headers = [CONTENT_DIGEST, SIGNATURE_INPUT, SIGNATURE];
         let headers = headers.map(|name| (name, call.header(name)));
         (call.path == SYNC_PATH).then(|| HttpCall::forged(SYNC_PATH, &headers, b"{}"))
     };
-    let stranger = Stranger::before(lab.address(), Box::new(forge)).unwrap();
-    let mut phone = led_astray(&stranger, &lab);
+    let stranger = Stranger::before(env.address(), Box::new(forge)).unwrap();
+    let mut phone = led_astray(&stranger, &env);
     phone.switch_on().unwrap();
     wait_until("some answers of the host have come", || {
         Ok(stranger.forged() > 3 || !phone.is_on()?)
@@ -89,13 +89,13 @@ fn an_agent_goes_on_whatever_a_stranger_makes_the_host_answer_to_a_forged_call()
     .unwrap();
     assert!(phone.is_on().unwrap(), "{}", phone.agent_log().unwrap());
     stranger.goes_away();
-    obeys(&lab, &phone);
+    obeys(&env, &phone);
 }
 
 #[test]
 fn an_enrollment_by_a_stranger_is_no_answer_to_an_agent_that_changes_its_keys() {
-    let lab = Lab::start().unwrap();
-    let (token, key) = (enrollment_token(&lab), SigningKey::generate().unwrap());
+    let env = TestEnvironment::start().unwrap();
+    let (token, key) = (enrollment_token(&env), SigningKey::generate().unwrap());
     let forge = move |call: &HttpCall| {
         if call.path != KEYS_PATH {
             return None;
@@ -122,14 +122,14 @@ fn an_enrollment_by_a_stranger_is_no_answer_to_an_agent_that_changes_its_keys() 
             theirs.body.as_bytes(),
         ))
     };
-    let stranger = Stranger::before(lab.address(), Box::new(forge)).unwrap();
-    let mut phone = led_astray(&stranger, &lab);
+    let stranger = Stranger::before(env.address(), Box::new(forge)).unwrap();
+    let mut phone = led_astray(&stranger, &env);
     let rotated = phone.by_hand(&["rotate-keys"], "").unwrap();
     assert!(stranger.forged() > 0, "the stranger was not asked");
     assert!(!rotated.status.success(), "{}", text(&rotated));
     stranger.goes_away();
     phone.switch_on().unwrap();
-    obeys(&lab, &phone);
+    obeys(&env, &phone);
 }
 
 /// The member of a dictionary of structured fields under this label, as it stands.
@@ -141,23 +141,29 @@ fn label<'a>(header: &'a str, label: &str) -> &'a str {
 
 #[test]
 fn the_host_signs_no_answer_to_a_call_that_it_has_not_verified() {
-    let lab = Lab::start().unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let agent = AsAgent::of(&lab, &phone).unwrap();
-    let sync = || agent.signed(&json!({"told": agent.told}), now()).unwrap();
+    let env = TestEnvironment::start().unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    let agent = AsAgent::of(&env, &phone).unwrap();
+    let sync = || {
+        agent
+            .signed(&json!({"device_info": agent.device_info}), now())
+            .unwrap()
+    };
     let mut altered = sync();
     altered.body.push(' ');
     let (status, signed, _) = altered.send_for_headers().unwrap();
     assert_eq!((status, signed), (401, None));
-    let mut unknown = AsAgent::of(&lab, &phone).unwrap();
+    let mut unknown = AsAgent::of(&env, &phone).unwrap();
     unknown.device = "0198c1de-0000-7000-8000-000000000000".into();
-    let unknown = unknown.signed(&json!({"told": agent.told}), now()).unwrap();
+    let unknown = unknown
+        .signed(&json!({"device_info": agent.device_info}), now())
+        .unwrap();
     let (status, signed, _) = unknown.send_for_headers().unwrap();
     assert_eq!((status, signed), (401, None));
 
-    let mut unreadable = AsAgent::of(&lab, &phone).unwrap();
-    unreadable.told = json!("nothing");
-    let body = json!({"told": unreadable.told});
+    let mut unreadable = AsAgent::of(&env, &phone).unwrap();
+    unreadable.device_info = json!("nothing");
+    let body = json!({"device_info": unreadable.device_info});
     let refused = unreadable.signed(&body, now()).unwrap();
     let (status, signed, _) = refused.send_for_headers().unwrap();
     let input = signed.expect("a refusal of a call that was verified is signed");
@@ -174,7 +180,7 @@ fn the_host_signs_no_answer_to_a_call_that_it_has_not_verified() {
 
 #[test]
 fn an_enrollment_has_one_signature_made_just_now() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     let key = SigningKey::generate().unwrap();
     let stamp = Stamp {
         device: NEW,
@@ -182,18 +188,18 @@ fn an_enrollment_has_one_signature_made_just_now() {
         nonce: "by hand",
     };
     let both = [(AGENT, &key), (NEW, &key)];
-    let mut call = Call::new(&lab.url(), ENROLL_PATH, stamp, &both, &newcomer(&key)).unwrap();
-    call.token = Some(enrollment_token(&lab));
+    let mut call = Call::new(&env.url(), ENROLL_PATH, stamp, &both, &newcomer(&key)).unwrap();
+    call.token = Some(enrollment_token(&env));
     let (status, signed, problem) = call.send_for_headers().unwrap();
     assert_eq!((status, signed), (401, None), "{problem}");
     assert!(text_of(&problem).contains("other labels"), "{problem}");
     for created in [now() - 3600, now() + 3600] {
-        let (status, _, problem) = enrollment(&lab, &key, created).send_for_headers().unwrap();
+        let (status, _, problem) = enrollment(&env, &key, created).send_for_headers().unwrap();
         let kind = json!("signature-not-fresh");
         assert_eq!((status, &problem["type"]), (401, &kind), "{problem}");
         assert!(problem["host_time"].as_u64().unwrap().abs_diff(now()) < 10);
     }
-    let (status, signed, enrolled) = enrollment(&lab, &key, now()).send_for_headers().unwrap();
+    let (status, signed, enrolled) = enrollment(&env, &key, now()).send_for_headers().unwrap();
     assert_eq!(status, 201, "{enrolled}");
     let input = signed.expect("it is signed").signature_input;
     assert!(
@@ -208,11 +214,11 @@ fn text_of(problem: &Value) -> &str {
 
 #[test]
 fn a_report_of_what_only_the_host_can_know_is_refused() {
-    let lab = Lab::start().unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
+    let env = TestEnvironment::start().unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
     let reset = ["password", "reset", &phone.id, "--yes"];
-    let command = lab.ask(&reset, "1234").unwrap();
-    let agent = AsAgent::of(&lab, &phone).unwrap();
+    let command = env.ask(&reset, "1234").unwrap();
+    let agent = AsAgent::of(&env, &phone).unwrap();
     for failure in [
         json!("expired"),
         json!("cancelled"),
@@ -222,7 +228,7 @@ fn a_report_of_what_only_the_host_can_know_is_refused() {
         let (status, problem) = agent.report(&command["id"], &outcome).unwrap();
         let kind = json!("malformed-body");
         assert_eq!((status, &problem["type"]), (422, &kind), "{failure}");
-        let status = lab.ask(&["password", "status", &phone.id], "").unwrap();
+        let status = env.ask(&["password", "status", &phone.id], "").unwrap();
         assert_eq!(status["history"][0]["status"], "pending", "{failure}");
     }
     let outcome = json!({"failed": "user-locked"});
@@ -231,12 +237,12 @@ fn a_report_of_what_only_the_host_can_know_is_refused() {
 
 #[test]
 fn reports_on_unknown_commands_and_changes_of_keys_have_a_rate_of_their_own() {
-    let lab = Lab::start().unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let agent = AsAgent::of(&lab, &phone).unwrap();
+    let env = TestEnvironment::start().unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    let agent = AsAgent::of(&env, &phone).unwrap();
     let report = |number| json!({"command": format!("none-{number}"), "outcome": "success"});
     let reports: Vec<Value> = (0..100).map(report).collect();
-    let body = json!({"told": agent.told, "reports": reports});
+    let body = json!({"device_info": agent.device_info, "reports": reports});
     let (status, problem) = agent.sync(&body).unwrap();
     assert_eq!(
         (status, &problem["command"]),
@@ -248,8 +254,8 @@ fn reports_on_unknown_commands_and_changes_of_keys_have_a_rate_of_their_own() {
     assert_eq!((status, &problem["type"]), (429, &kind), "{problem}");
     // Of the 100 that each brought, no more were looked for than the device has a right to.
     let metric = "mdm_agent_refused_total{reason=\"too-many-unknown-reports\"}";
-    assert_eq!(Counted::read(&lab).unwrap().of(metric), 1);
-    let told = json!({"told": agent.told});
+    assert_eq!(Counted::read(&env).unwrap().of(metric), 1);
+    let told = json!({"device_info": agent.device_info});
     assert_eq!(agent.sync(&told).unwrap().0, 200, "all else it may do");
     let refused = (0..30).find(|_| {
         let rotated = phone.by_hand(&["rotate-keys"], "").unwrap();

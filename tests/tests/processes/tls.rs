@@ -1,6 +1,6 @@
 //! A host that listens by TLS, and one that must not listen without.
 
-use mdm_tests::lab::{Lab, Make, PATIENCE, program, text};
+use mdm_tests::test_environment::{Make, TIMEOUT, TestEnvironment, program, text};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::{
     fs,
@@ -59,42 +59,42 @@ impl Certificates {
     }
 }
 
-fn lab(certificates: &Certificates) -> Lab {
+fn env(certificates: &Certificates) -> TestEnvironment {
     let args = certificates.serve_args();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    Lab::with_tls(&args, &certificates.path("authority")).unwrap()
+    TestEnvironment::with_tls(&args, &certificates.path("authority")).unwrap()
 }
 
 #[test]
 fn a_reset_succeeds_by_tls_from_end_to_end() {
     let certificates = Certificates::new();
-    let lab = lab(&certificates);
-    let mut phone = lab.enroll(Make::default()).unwrap();
+    let env = env(&certificates);
+    let mut phone = env.enroll(Make::default()).unwrap();
     phone.switch_on().unwrap();
-    lab.wait_online(&phone).unwrap();
+    env.wait_online(&phone).unwrap();
     let reset = ["password", "reset", &phone.id, "--yes"];
-    let command = lab.ask(&reset, "1234").unwrap();
-    assert_eq!(lab.outcome(&phone, &command).unwrap()["status"], "success");
+    let command = env.ask(&reset, "1234").unwrap();
+    assert_eq!(env.outcome(&phone, &command).unwrap()["status"], "success");
     assert!(phone.opens_with("1234").unwrap());
 }
 
 #[test]
 fn who_does_not_know_the_authority_tells_the_host_nothing() {
     let certificates = Certificates::new();
-    let lab = lab(&certificates);
+    let env = env(&certificates);
     let another = Certificates::new();
     for authority in [None, Some(another.path("authority"))] {
         let mut list = Command::new(program("mdm-server").unwrap());
-        list.args(["device", "list", "--url", &lab.url()])
-            .env("MDM_TOKEN", lab.token().unwrap());
+        list.args(["device", "list", "--url", &env.url()])
+            .env("MDM_TOKEN", env.token().unwrap());
         if let Some(authority) = &authority {
             list.env("MDM_CA_FILE", authority);
         }
         let output = list.output().unwrap();
         assert!(!output.status.success(), "{}", text(&output));
     }
-    let token = lab.ask(&["device", "enroll"], "").unwrap();
-    let phone = lab.folder().join("stranger");
+    let token = env.ask(&["device", "enroll"], "").unwrap();
+    let phone = env.folder().join("stranger");
     let agent = |args: &[&str]| {
         let mut command = Command::new(program("mdm-agent").unwrap());
         command.args(args).arg("--state").arg(&phone);
@@ -103,7 +103,7 @@ fn who_does_not_know_the_authority_tells_the_host_nothing() {
     };
     let create = ["create", "--api-level", "34", "--mode", "device-owner"];
     assert!(agent(&create).status.success());
-    let enroll = ["enroll", "--name", "stranger", "--host", &lab.url()];
+    let enroll = ["enroll", "--name", "stranger", "--host", &env.url()];
     let refused = agent(&enroll);
     assert!(!refused.status.success());
     assert!(
@@ -124,8 +124,8 @@ fn who_does_not_know_the_authority_tells_the_host_nothing() {
 #[test]
 fn plain_http_is_no_way_in_and_a_caller_who_dawdles_keeps_nobody_waiting() {
     let certificates = Certificates::new();
-    let lab = lab(&certificates);
-    let address = lab.url().replace("https://", "");
+    let env = env(&certificates);
+    let address = env.url().replace("https://", "");
     let mut plain = TcpStream::connect(&address).unwrap();
     plain
         .write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -139,9 +139,9 @@ fn plain_http_is_no_way_in_and_a_caller_who_dawdles_keeps_nobody_waiting() {
         .map(|_| TcpStream::connect(&address).unwrap())
         .collect();
     let began = Instant::now();
-    lab.ask(&["device", "list"], "").unwrap();
+    env.ask(&["device", "list"], "").unwrap();
     assert!(
-        began.elapsed() < PATIENCE / 4,
+        began.elapsed() < TIMEOUT / 4,
         "it took {:?}",
         began.elapsed()
     );

@@ -2,8 +2,8 @@
 
 use mdm_password_host::inspect;
 use mdm_tests::{
-    lab::{Lab, program, text},
     plugins::{CORPORATE, NEXT},
+    test_environment::{TestEnvironment, program, text},
 };
 use minisign::KeyPair;
 use std::{
@@ -49,9 +49,9 @@ fn digest(component: &[u8]) -> String {
     format!("sha256:{}", inspect(component).unwrap().digest)
 }
 
-fn use_plugin(lab: &Lab, plugin: &Path) -> Result<(), String> {
+fn use_plugin(env: &TestEnvironment, plugin: &Path) -> Result<(), String> {
     let args = ["plugin", "use", plugin.to_str().unwrap(), "--json"];
-    let output = lab.admin(&args, "").unwrap();
+    let output = env.admin(&args, "").unwrap();
     match output.status.success() {
         true => Ok(()),
         false => Err(text(&output)),
@@ -60,17 +60,17 @@ fn use_plugin(lab: &Lab, plugin: &Path) -> Result<(), String> {
 
 #[test]
 fn a_pinned_plugin_is_used_and_another_is_not() {
-    let lab = Lab::with(&["--trust-digest", &digest(CORPORATE)], "info").unwrap();
+    let env = TestEnvironment::with(&["--trust-digest", &digest(CORPORATE)], "info").unwrap();
     let files = Files::new();
-    use_plugin(&lab, &files.plugin("pinned", CORPORATE)).unwrap();
+    use_plugin(&env, &files.plugin("pinned", CORPORATE)).unwrap();
     let other = files.plugin("other", NEXT);
-    let refused = use_plugin(&lab, &other).unwrap_err();
+    let refused = use_plugin(&env, &other).unwrap_err();
     assert!(
         refused.contains("does not trust") && refused.contains("it has no signature"),
         "{refused}"
     );
     let shadow = ["plugin", "shadow", other.to_str().unwrap()];
-    let problem = lab.refused(&shadow, "").unwrap();
+    let problem = env.refused(&shadow, "").unwrap();
     assert_eq!(problem["type"], "no-plugin");
 }
 
@@ -78,24 +78,24 @@ fn a_pinned_plugin_is_used_and_another_is_not() {
 fn a_plugin_signed_with_a_key_that_the_host_knows_is_used_also_after_a_restart() {
     let (ours, public) = keys();
     let (theirs, _) = keys();
-    let mut lab = Lab::with(&["--trust-key", &public], "info").unwrap();
+    let mut env = TestEnvironment::with(&["--trust-key", &public], "info").unwrap();
     let files = Files::new();
     let plugin = files.plugin("plugin", CORPORATE);
     files.sign(&plugin, &theirs, CORPORATE);
-    let refused = use_plugin(&lab, &plugin).unwrap_err();
+    let refused = use_plugin(&env, &plugin).unwrap_err();
     assert!(refused.contains("no key that this host knows"), "{refused}");
     files.sign(&plugin, &ours, NEXT);
-    let refused = use_plugin(&lab, &plugin).unwrap_err();
+    let refused = use_plugin(&env, &plugin).unwrap_err();
     assert!(refused.contains("or was altered"), "{refused}");
     fs::write(format!("{}.minisig", plugin.display()), "no signature").unwrap();
-    let refused = use_plugin(&lab, &plugin).unwrap_err();
+    let refused = use_plugin(&env, &plugin).unwrap_err();
     assert!(refused.contains("can't be read"), "{refused}");
     files.sign(&plugin, &ours, CORPORATE);
-    use_plugin(&lab, &plugin).unwrap();
+    use_plugin(&env, &plugin).unwrap();
 
-    lab.kill_host().unwrap();
-    lab.start_host().unwrap();
-    let shown = lab.ask(&["plugin", "show"], "").unwrap();
+    env.kill_host().unwrap();
+    env.start_host().unwrap();
+    let shown = env.ask(&["plugin", "show"], "").unwrap();
     assert_eq!(
         format!("sha256:{}", shown["active"]["digest"].as_str().unwrap()),
         digest(CORPORATE)

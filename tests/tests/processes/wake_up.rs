@@ -5,7 +5,7 @@ use mdm_tests::{
     as_agent::AsAgent,
     broker::{Broker, BrokerTls, Login},
     counted::Counted,
-    lab::{Device, Lab, Make, ready, wait_until},
+    test_environment::{Device, Make, TestEnvironment, ready, wait_until},
 };
 use serde_json::{Value, json};
 use std::{
@@ -23,14 +23,14 @@ use std::{
 const SOON: Duration = Duration::from_secs(4);
 
 /// A host that wakes agents by this broker. They sync by themselves once an hour, so what comes sooner they were told.
-fn lab(broker: &Broker, more: &[&str]) -> Lab {
+fn env(broker: &Broker, more: &[&str]) -> TestEnvironment {
     let args = ["--wake-up", &broker.url(), "--sync-every", "3600"];
-    Lab::with(&[&args, more].concat(), "info").unwrap()
+    TestEnvironment::with(&[&args, more].concat(), "info").unwrap()
 }
 
 /// A device that listens to the broker. Without one it would sync once a second.
-fn listening(lab: &Lab) -> Device {
-    let mut phone = lab.enroll(Make::default()).unwrap();
+fn listening(env: &TestEnvironment) -> Device {
+    let mut phone = env.enroll(Make::default()).unwrap();
     phone.switch_on_with(&["--wait", "1"]).unwrap();
     wait_until_listening(&phone, 1);
     phone
@@ -49,28 +49,30 @@ fn wait_until_listening(phone: &Device, times: usize) {
     thread::sleep(Duration::from_millis(1500));
 }
 
-fn reset(lab: &Lab, phone: &Device, password: &str) -> Value {
+fn reset(env: &TestEnvironment, phone: &Device, password: &str) -> Value {
     let reset = ["password", "reset", &phone.id, "--yes"];
-    lab.ask(&reset, password).unwrap()
+    env.ask(&reset, password).unwrap()
 }
 
 /// Resets the password, and says how long it took until the device had done so.
-fn timed_reset(lab: &Lab, phone: &Device, password: &str) -> Duration {
+fn timed_reset(env: &TestEnvironment, phone: &Device, password: &str) -> Duration {
     let begin = Instant::now();
-    let command = reset(lab, phone, password);
-    let outcome = lab.outcome(phone, &command).unwrap();
+    let command = reset(env, phone, password);
+    let outcome = env.outcome(phone, &command).unwrap();
     assert_eq!(outcome["status"], "success", "{outcome}");
     begin.elapsed()
 }
 
-fn syncs(lab: &Lab) -> u64 {
-    Counted::read(lab).unwrap().of("mdm_syncs_total")
+fn syncs(env: &TestEnvironment) -> u64 {
+    Counted::read(env).unwrap().of("mdm_syncs_total")
 }
 
 /// What the agent of a device is told of the broker.
-fn told(lab: &Lab, phone: &Device) -> Value {
-    let agent = AsAgent::of(lab, phone).unwrap();
-    let (status, answer) = agent.sync(&json!({"told": agent.told})).unwrap();
+fn told(env: &TestEnvironment, phone: &Device) -> Value {
+    let agent = AsAgent::of(env, phone).unwrap();
+    let (status, answer) = agent
+        .sync(&json!({"device_info": agent.device_info}))
+        .unwrap();
     assert_eq!(status, 200, "{answer}");
     answer["wake_up"].clone()
 }
@@ -78,23 +80,23 @@ fn told(lab: &Lab, phone: &Device) -> Value {
 #[test]
 fn a_reset_reaches_a_device_that_listens_to_the_broker_soon_and_it_never_waits_at_the_host() {
     let broker = Broker::start().unwrap();
-    let lab = lab(&broker, &[]);
-    let phone = listening(&lab);
-    let before = syncs(&lab);
+    let env = env(&broker, &[]);
+    let phone = listening(&env);
+    let before = syncs(&env);
     thread::sleep(Duration::from_secs(3));
-    assert_eq!(syncs(&lab), before, "nobody has told it to sync");
-    let shown = lab.ask(&["device", "show", &phone.id], "").unwrap();
+    assert_eq!(syncs(&env), before, "nobody has told it to sync");
+    let shown = env.ask(&["device", "show", &phone.id], "").unwrap();
     assert_eq!(shown["online"], true, "it can be told");
-    let took = timed_reset(&lab, &phone, "1234");
+    let took = timed_reset(&env, &phone, "1234");
     assert!(took < SOON, "{took:?}");
     assert!(phone.opens_with("1234").unwrap());
     // Once for the command, and once for the report; also once for what its user has just done.
-    assert!(syncs(&lab) <= before + 4, "{} after {before}", syncs(&lab));
+    assert!(syncs(&env) <= before + 4, "{} after {before}", syncs(&env));
     let policy = ["policy", "set", &phone.id, "--quality", "numeric"];
     let begin = Instant::now();
-    lab.ask(&["password", "remove", &phone.id, "--yes"], "")
+    env.ask(&["password", "remove", &phone.id, "--yes"], "")
         .unwrap();
-    lab.ask(&policy, "").unwrap();
+    env.ask(&policy, "").unwrap();
     wait_until("a policy reaches it, which is no command", || {
         Ok(!phone.show()?["policy"].is_null())
     })
@@ -105,20 +107,20 @@ fn a_reset_reaches_a_device_that_listens_to_the_broker_soon_and_it_never_waits_a
 #[test]
 fn the_broker_carries_no_device_no_command_and_no_password() {
     let broker = Broker::start().unwrap();
-    let lab = lab(&broker, &[]);
+    let env = env(&broker, &[]);
     let stranger = broker.listen().unwrap();
     let phones = ["one", "two"].map(|name| {
         let make = Make {
             name,
             ..Make::default()
         };
-        let mut phone = lab.enroll(make).unwrap();
+        let mut phone = env.enroll(make).unwrap();
         phone.switch_on().unwrap();
         wait_until_listening(&phone, 1);
         phone
     });
     for phone in &phones {
-        timed_reset(&lab, phone, "2580");
+        timed_reset(&env, phone, "2580");
     }
     let heard = stranger.heard();
     assert!(heard.len() >= phones.len(), "{heard:?}");
@@ -140,28 +142,28 @@ fn the_broker_carries_no_device_no_command_and_no_password() {
 #[test]
 fn while_the_broker_is_away_agents_wait_at_the_host_and_once_it_is_back_they_listen_again() {
     let mut broker = Broker::start().unwrap();
-    let lab = lab(&broker, &[]);
-    let phone = listening(&lab);
+    let env = env(&broker, &[]);
+    let phone = listening(&env);
     for (round, password) in ["1234", "4321"].into_iter().enumerate() {
         broker.kill().unwrap();
-        let took = timed_reset(&lab, &phone, password);
+        let took = timed_reset(&env, &phone, password);
         assert!(took < SOON, "at the host: {took:?}");
         wait_until("the host knows that the broker is away", || {
-            Ok(Counted::read(&lab)?.of("mdm_wake_up_connected") == 0)
+            Ok(Counted::read(&env)?.of("mdm_wake_up_connected") == 0)
         })
         .unwrap();
         broker.start_again().unwrap();
         wait_until_listening(&phone, round + 2);
         wait_until("the host has the broker again", || {
-            Ok(Counted::read(&lab)?.of("mdm_wake_up_connected") == 1)
+            Ok(Counted::read(&env)?.of("mdm_wake_up_connected") == 1)
         })
         .unwrap();
-        let took = timed_reset(&lab, &phone, "1111");
+        let took = timed_reset(&env, &phone, "1111");
         assert!(took < SOON, "by the broker: {took:?}");
     }
     let complaints = |log: String| log.matches("trying again").count();
     assert!(
-        complaints(lab.host_log().unwrap()) <= 4,
+        complaints(env.host_log().unwrap()) <= 4,
         "one or two a time"
     );
     assert!(complaints(phone.agent_log().unwrap()) <= 4);
@@ -170,11 +172,11 @@ fn while_the_broker_is_away_agents_wait_at_the_host_and_once_it_is_back_they_lis
 #[test]
 fn a_stranger_who_floods_the_broker_makes_an_agent_sync_now_and_then_and_changes_nothing() {
     let broker = Broker::start().unwrap();
-    let lab = lab(&broker, &[]);
-    let phone = listening(&lab);
-    let topic = told(&lab, &phone)["topic"].as_str().unwrap().to_owned();
-    let trail = || lab.ask(&["device", "show", &phone.id], "").unwrap();
-    let (before, shown) = (syncs(&lab), trail());
+    let env = env(&broker, &[]);
+    let phone = listening(&env);
+    let topic = told(&env, &phone)["topic"].as_str().unwrap().to_owned();
+    let trail = || env.ask(&["device", "show", &phone.id], "").unwrap();
+    let (before, shown) = (syncs(&env), trail());
     let begin = Instant::now();
     let mut said = 0;
     while begin.elapsed() < Duration::from_secs(5) {
@@ -183,7 +185,7 @@ fn a_stranger_who_floods_the_broker_makes_an_agent_sync_now_and_then_and_changes
         broker.say(&topic, br#"{"command": "wipe"}"#, 100).unwrap();
         said += 500;
     }
-    let (synced, took) = (syncs(&lab) - before, begin.elapsed().as_secs());
+    let (synced, took) = (syncs(&env) - before, begin.elapsed().as_secs());
     assert!(synced >= 1, "it did hear it");
     assert!(
         synced <= took / 2 + 3,
@@ -195,7 +197,7 @@ fn a_stranger_who_floods_the_broker_makes_an_agent_sync_now_and_then_and_changes
     // What is longer than "sync now" can be costs the broker's word its connection, and no more.
     broker.say(&topic, &[0; 5000], 1).unwrap();
     wait_until_listening(&phone, 2);
-    let took = timed_reset(&lab, &phone, "1234");
+    let took = timed_reset(&env, &phone, "1234");
     assert!(took < 2 * SOON, "{took:?}");
 }
 
@@ -203,30 +205,30 @@ fn a_stranger_who_floods_the_broker_makes_an_agent_sync_now_and_then_and_changes
 fn a_wake_up_that_was_lost_comes_again_also_when_the_host_was_killed_before_it_could_send_it() {
     for is_killed in [false, true] {
         let broker = Broker::start().unwrap();
-        let road = Road::to(broker.port());
+        let channel = Channel::to(broker.port());
         let direct = [
             "--wake-up-for-agents",
             &broker.url(),
             "--sync-every",
             "3600",
         ];
-        let args = ["--wake-up", &road.url()];
-        let mut lab = Lab::with(&[&args, &direct[..]].concat(), "info").unwrap();
-        let phone = listening(&lab);
-        timed_reset(&lab, &phone, "1234");
-        road.swallow(true);
-        let command = reset(&lab, &phone, "4321");
+        let args = ["--wake-up", &channel.url()];
+        let mut env = TestEnvironment::with(&[&args, &direct[..]].concat(), "info").unwrap();
+        let phone = listening(&env);
+        timed_reset(&env, &phone, "1234");
+        channel.swallow(true);
+        let command = reset(&env, &phone, "4321");
         if is_killed {
-            lab.kill_host().unwrap();
+            env.kill_host().unwrap();
         } else {
             thread::sleep(Duration::from_secs(1));
         }
-        road.swallow(false);
+        channel.swallow(false);
         if is_killed {
             // An agent that was refused a call would try again by itself: this one makes none.
-            lab.start_host().unwrap();
+            env.start_host().unwrap();
         }
-        let outcome = lab.outcome(&phone, &command).unwrap();
+        let outcome = env.outcome(&phone, &command).unwrap();
         assert_eq!(outcome["status"], "success", "{outcome}");
         assert!(phone.opens_with("4321").unwrap());
     }
@@ -236,33 +238,33 @@ fn a_wake_up_that_was_lost_comes_again_also_when_the_host_was_killed_before_it_c
 fn a_host_whose_broker_is_away_serves_says_so_once_and_recovers_without_a_restart() {
     let mut broker = Broker::start().unwrap();
     broker.kill().unwrap();
-    let lab = lab(&broker, &[]);
-    let mut phone = lab.enroll(Make::default()).unwrap();
+    let env = env(&broker, &[]);
+    let mut phone = env.enroll(Make::default()).unwrap();
     phone.switch_on().unwrap();
-    let took = timed_reset(&lab, &phone, "1234");
+    let took = timed_reset(&env, &phone, "1234");
     assert!(took < SOON, "{took:?}");
     thread::sleep(Duration::from_secs(3));
-    let log = lab.host_log().unwrap();
+    let log = env.host_log().unwrap();
     assert_eq!(log.matches("can't be reached").count(), 1, "{log}");
-    let (status, body) = ready(&lab.url()).unwrap();
+    let (status, body) = ready(&env.url()).unwrap();
     assert_eq!(status, 200, "it serves without: {body}");
     assert!(body["degraded"][0].as_str().unwrap().contains("broker"));
-    let counted = Counted::read(&lab).unwrap();
+    let counted = Counted::read(&env).unwrap();
     assert_eq!(counted.of("mdm_wake_up_connected"), 0);
     assert!(counted.of("mdm_wake_up_attempts_total{result=\"failed\"}") > 0);
     broker.start_again().unwrap();
     wait_until_listening(&phone, 1);
     wait_until("the host has the broker", || {
-        Ok(Counted::read(&lab)?.of("mdm_wake_up_connected") == 1)
+        Ok(Counted::read(&env)?.of("mdm_wake_up_connected") == 1)
     })
     .unwrap();
     wait_until("nothing is said to be missing", || {
-        Ok(ready(&lab.url())? == (200, json!({"degraded": []})))
+        Ok(ready(&env.url())? == (200, json!({"degraded": []})))
     })
     .unwrap();
-    let took = timed_reset(&lab, &phone, "4321");
+    let took = timed_reset(&env, &phone, "4321");
     assert!(took < SOON, "{took:?}");
-    let counted = Counted::read(&lab).unwrap();
+    let counted = Counted::read(&env).unwrap();
     assert!(counted.of("mdm_wake_up_attempts_total{result=\"sent\"}") > 0);
 }
 
@@ -311,11 +313,11 @@ fn a_broker_that_asks_is_reached_by_tls_by_the_logins_of_host_and_agents_which_d
         .map(str::to_owned),
     );
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let lab = Lab::with_tls(&args, &authority).unwrap();
-    let phone = listening(&lab);
-    let took = timed_reset(&lab, &phone, "1234");
+    let env = TestEnvironment::with_tls(&args, &authority).unwrap();
+    let phone = listening(&env);
+    let took = timed_reset(&env, &phone, "1234");
     assert!(took < SOON, "{took:?}");
-    for log in [lab.host_log().unwrap(), phone.agent_log().unwrap()] {
+    for log in [env.host_log().unwrap(), phone.agent_log().unwrap()] {
         for login in [&host, &agents] {
             assert!(!log.contains(login.password), "{log}");
         }
@@ -331,24 +333,24 @@ fn agents_are_not_told_the_login_of_the_host_and_a_bad_address_is_refused_withou
         password: "hosts-own",
         may: "",
     };
-    let lab = Lab::with(&["--wake-up", &broker.url_for(&host)], "info").unwrap();
-    let phone = lab.enroll(Make::default()).unwrap();
-    let told = told(&lab, &phone);
+    let env = TestEnvironment::with(&["--wake-up", &broker.url_for(&host)], "info").unwrap();
+    let phone = env.enroll(Make::default()).unwrap();
+    let told = told(&env, &phone);
     assert_eq!(told["url"], broker.url());
     assert!(!told.to_string().contains("hosts-own"), "{told}");
-    let refused = Lab::with(&["--wake-up", "mqtt:/host:hosts-own@nowhere"], "info");
+    let refused = TestEnvironment::with(&["--wake-up", "mqtt:/host:hosts-own@nowhere"], "info");
     let refused = refused.err().map(|error| error.to_string()).unwrap();
     assert!(refused.contains("mqtt://host:1883"), "{refused}");
     assert!(!refused.contains("hosts-own"), "{refused}");
 }
 
-/// A road from a host to its broker, on which what the host says can get lost.
-struct Road {
+/// A channel from a host to its broker, on which what the host says can get lost.
+struct Channel {
     port: u16,
     swallows: Arc<AtomicBool>,
 }
 
-impl Road {
+impl Channel {
     fn to(broker: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();

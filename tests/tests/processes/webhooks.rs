@@ -10,7 +10,7 @@ use axum::{
 use mdm_server_core::webhook_client::Secret;
 use mdm_tests::{
     counted::Counted,
-    lab::{Lab, Make, free_port, http_client, wait_until},
+    test_environment::{Make, TestEnvironment, free_port, http_client, wait_until},
 };
 use serde_json::{Value, json};
 use std::{
@@ -159,22 +159,28 @@ async fn receive(
 }
 
 /// Adds a webhook; its id and its secret.
-fn add(lab: &Lab, receiver: &Receiver, args: &[&str]) -> (String, String) {
+fn add(env: &TestEnvironment, receiver: &Receiver, args: &[&str]) -> (String, String) {
     let url = receiver.url();
     let asked = [&["webhook", "add", &url], args].concat();
-    let made = lab.ask(&asked, "").unwrap();
+    let made = env.ask(&asked, "").unwrap();
     let text = |field: &str| made[field].as_str().unwrap().to_owned();
     (text("id"), text("secret"))
 }
 
 /// Calls the API with this token; the status and the body of the answer.
-fn call(lab: &Lab, token: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
+fn call(
+    env: &TestEnvironment,
+    token: &str,
+    method: &str,
+    path: &str,
+    body: &Value,
+) -> (u16, Value) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let url = format!("{}/api/v1/{path}", lab.url());
+        let url = format!("{}/api/v1/{path}", env.url());
         let request = http_client()
             .request(method.parse().unwrap(), url)
             .bearer_auth(token);
@@ -189,35 +195,35 @@ fn call(lab: &Lab, token: &str, method: &str, path: &str, body: &Value) -> (u16,
     })
 }
 
-fn get(lab: &Lab, webhook: &str) -> Value {
+fn get(env: &TestEnvironment, webhook: &str) -> Value {
     let path = format!("webhooks/{webhook}");
-    call(lab, &lab.token().unwrap(), "GET", &path, &Value::Null).1
+    call(env, &env.token().unwrap(), "GET", &path, &Value::Null).1
 }
 
 #[test]
 fn each_change_arrives_once_in_order_and_signed_and_no_secret_is_kept_or_told() {
     let args = ["--password-rule", "alphanumeric:8-16", PRIVATE];
-    let lab = Lab::with(&args, EVERYTHING).unwrap();
+    let env = TestEnvironment::with(&args, EVERYTHING).unwrap();
     let receiver = Receiver::start();
-    let (webhook, secret) = add(&lab, &receiver, &[]);
-    let mut phone = lab.enroll(Make::default()).unwrap();
+    let (webhook, secret) = add(&env, &receiver, &[]);
+    let mut phone = env.enroll(Make::default()).unwrap();
     let policy = ["--quality", "numeric", "--minimum-length", "4"];
-    lab.ask(&[&["policy", "set", &phone.id], &policy[..]].concat(), "")
+    env.ask(&[&["policy", "set", &phone.id], &policy[..]].concat(), "")
         .unwrap();
     phone.switch_on().unwrap();
-    lab.wait_online(&phone).unwrap();
-    let reset = lab
+    env.wait_online(&phone).unwrap();
+    let reset = env
         .ask(&["password", "reset", &phone.id, "--yes"], PASSWORD)
         .unwrap();
-    assert_eq!(lab.outcome(&phone, &reset).unwrap()["status"], "success");
-    let remove = lab
+    assert_eq!(env.outcome(&phone, &reset).unwrap()["status"], "success");
+    let remove = env
         .ask(&["password", "remove", &phone.id, "--yes"], "")
         .unwrap();
-    assert_eq!(lab.outcome(&phone, &remove).unwrap()["status"], "success");
+    assert_eq!(env.outcome(&phone, &remove).unwrap()["status"], "success");
     phone.switch_off().unwrap();
-    let token = lab.token().unwrap();
+    let token = env.token().unwrap();
     let path = format!("devices/{}/revoke", phone.id);
-    assert_eq!(call(&lab, &token, "POST", &path, &json!({})).0, 200);
+    assert_eq!(call(&env, &token, "POST", &path, &json!({})).0, 200);
     receiver.wait_for(&[
         "device.enrolled",
         "command.pending",
@@ -247,35 +253,35 @@ fn each_change_arrives_once_in_order_and_signed_and_no_secret_is_kept_or_told() 
     assert_eq!(data["policy_override"]["command"], reset["id"]);
     assert_eq!(data["policy"]["minimum_length"], 4);
 
-    let shown = get(&lab, &webhook);
+    let shown = get(&env, &webhook);
     assert_eq!(shown["attempts"].as_array().unwrap().len(), 8);
     assert!(!shown.to_string().contains(&secret), "it is told once");
     let delivered = r#"mdm_webhook_attempts_total{result="delivered"}"#;
-    assert_eq!(Counted::read(&lab).unwrap().of(delivered), 8);
+    assert_eq!(Counted::read(&env).unwrap().of(delivered), 8);
     let told: Vec<u8> = messages.iter().flat_map(|it| it.body.to_vec()).collect();
     assert!(!contains(&told, PASSWORD.as_bytes()));
-    assert!(lab.host_log().unwrap().contains("TRACE"));
-    assert!(!lab.host_log().unwrap().contains(&secret));
+    assert!(env.host_log().unwrap().contains("TRACE"));
+    assert!(!env.host_log().unwrap().contains(&secret));
     let key = secret.trim_start_matches("whsec_");
-    assert_not_found(lab.folder(), &[&secret, key, PASSWORD]);
+    assert_not_found(env.folder(), &[&secret, key, PASSWORD]);
 }
 
 #[test]
 fn what_happens_while_a_receiver_is_away_arrives_when_it_is_back_also_if_the_host_was_killed() {
-    let mut lab = Lab::with(&[PRIVATE], "info").unwrap();
+    let mut env = TestEnvironment::with(&[PRIVATE], "info").unwrap();
     let mut receiver = Receiver::away();
-    let (webhook, secret) = add(&lab, &receiver, &[]);
-    let phone = lab.enroll(Make::default()).unwrap();
+    let (webhook, secret) = add(&env, &receiver, &[]);
+    let phone = env.enroll(Make::default()).unwrap();
     let reset = ["password", "reset", &phone.id, "--yes"];
-    let command = lab.ask(&reset, "7294").unwrap();
+    let command = env.ask(&reset, "7294").unwrap();
     wait_until("the webhook is failing", || {
-        Ok(!get(&lab, &webhook)["failing_since"].is_null())
+        Ok(!get(&env, &webhook)["failing_since"].is_null())
     })
     .unwrap();
-    lab.kill_host().unwrap();
+    env.kill_host().unwrap();
     receiver.answer(500);
     receiver.come_back();
-    lab.start_host().unwrap();
+    env.start_host().unwrap();
     wait_until("the receiver was tried", || {
         Ok(!receiver.messages().is_empty())
     })
@@ -289,7 +295,7 @@ fn what_happens_while_a_receiver_is_away_arrives_when_it_is_back_also_if_the_hos
         command["id"].as_str().unwrap()
     );
     assert_eq!(
-        call(&lab, &lab.token().unwrap(), "POST", &cancel, &json!({})).0,
+        call(&env, &env.token().unwrap(), "POST", &cancel, &json!({})).0,
         200
     );
     wait_until("the last event has arrived", || {
@@ -317,35 +323,35 @@ fn what_happens_while_a_receiver_is_away_arrives_when_it_is_back_also_if_the_hos
         json!({"failed": "cancelled"})
     );
     wait_until("the webhook is not failing", || {
-        Ok(get(&lab, &webhook)["failing_since"].is_null())
+        Ok(get(&env, &webhook)["failing_since"].is_null())
     })
     .unwrap();
-    let results = get(&lab, &webhook)["attempts"].to_string();
+    let results = get(&env, &webhook)["attempts"].to_string();
     assert!(results.contains("can't be reached") && results.contains(r#""status":500"#));
     assert!(
-        !lab.host_log().unwrap().contains("quetzal"),
+        !env.host_log().unwrap().contains("quetzal"),
         "the URL's key"
     );
 }
 
 #[test]
 fn a_receiver_that_is_gone_is_sent_nothing_until_it_is_resumed() {
-    let lab = Lab::with(&[PRIVATE], "info").unwrap();
+    let env = TestEnvironment::with(&[PRIVATE], "info").unwrap();
     let receiver = Receiver::start();
     receiver.answer(410);
-    let (webhook, _) = add(&lab, &receiver, &["--event", "device.enrolled"]);
+    let (webhook, _) = add(&env, &receiver, &["--event", "device.enrolled"]);
     let enroll = |name| {
-        lab.enroll(Make {
+        env.enroll(Make {
             name,
             ..Make::default()
         })
     };
     enroll("one").unwrap();
-    wait_until("it is gone", || Ok(get(&lab, &webhook)["state"] == "gone")).unwrap();
+    wait_until("it is gone", || Ok(get(&env, &webhook)["state"] == "gone")).unwrap();
     enroll("two").unwrap();
     receiver.answer(200);
     let resume = format!("webhooks/{webhook}/resume");
-    let (status, resumed) = call(&lab, &lab.token().unwrap(), "POST", &resume, &Value::Null);
+    let (status, resumed) = call(&env, &env.token().unwrap(), "POST", &resume, &Value::Null);
     assert_eq!((status, &resumed["state"]), (200, &json!("active")));
     enroll("three").unwrap();
     receiver.wait_for(&["device.enrolled", "device.enrolled"]);
@@ -356,39 +362,39 @@ fn a_receiver_that_is_gone_is_sent_nothing_until_it_is_resumed() {
 
 #[test]
 fn a_redirection_is_not_followed() {
-    let lab = Lab::with(&[PRIVATE], "info").unwrap();
+    let env = TestEnvironment::with(&[PRIVATE], "info").unwrap();
     let receiver = Receiver::start();
     receiver.answer(302);
-    let (webhook, _) = add(&lab, &receiver, &[]);
-    let output = lab.admin(&["webhook", "test", &webhook], "").unwrap();
+    let (webhook, _) = add(&env, &receiver, &[]);
+    let output = env.admin(&["webhook", "test", &webhook], "").unwrap();
     assert!(!output.status.success());
     assert_eq!(receiver.messages().len(), 1);
-    let attempt = &get(&lab, &webhook)["attempts"][0];
+    let attempt = &get(&env, &webhook)["attempts"][0];
     assert_eq!(attempt["status"], 302);
     assert_eq!(attempt["result"], "failed");
 }
 
 #[test]
 fn messages_are_signed_with_the_former_secret_too_after_it_was_changed() {
-    let lab = Lab::with(&[PRIVATE], "info").unwrap();
+    let env = TestEnvironment::with(&[PRIVATE], "info").unwrap();
     let receiver = Receiver::start();
-    let (webhook, former) = add(&lab, &receiver, &[]);
+    let (webhook, former) = add(&env, &receiver, &[]);
     let path = format!("webhooks/{webhook}/secret");
-    let (status, made) = call(&lab, &lab.token().unwrap(), "POST", &path, &Value::Null);
+    let (status, made) = call(&env, &env.token().unwrap(), "POST", &path, &Value::Null);
     assert_eq!(status, 201);
     let secret = made["secret"].as_str().unwrap();
     assert_ne!(secret, former);
-    lab.ask(&["webhook", "test", &webhook], "").unwrap();
+    env.ask(&["webhook", "test", &webhook], "").unwrap();
     let message = &receiver.messages()[0];
     assert_eq!(message.signatures.len(), 2);
     assert!(message.is_signed_with(secret) && message.is_signed_with(&former));
-    lab.ask(&["webhook", "remove", &webhook], "").unwrap();
-    assert_eq!(lab.ask(&["webhook", "list"], "").unwrap(), json!([]));
+    env.ask(&["webhook", "remove", &webhook], "").unwrap();
+    assert_eq!(env.ask(&["webhook", "list"], "").unwrap(), json!([]));
 }
 
 #[test]
 fn an_inner_address_is_refused_without_the_option() {
-    let lab = Lab::start().unwrap();
+    let env = TestEnvironment::start().unwrap();
     for url in [
         "http://127.0.0.1:9/",
         "https://127.0.0.1:9/",
@@ -397,44 +403,44 @@ fn an_inner_address_is_refused_without_the_option() {
         "https://169.254.169.254/latest/",
         "http://example.com/",
     ] {
-        let problem = lab.refused(&["webhook", "add", url], "").unwrap();
+        let problem = env.refused(&["webhook", "add", url], "").unwrap();
         assert_eq!(problem["type"], "bad-url", "{url}: {problem}");
     }
-    assert_eq!(lab.ask(&["webhook", "list"], "").unwrap(), json!([]));
+    assert_eq!(env.ask(&["webhook", "list"], "").unwrap(), json!([]));
 }
 
 #[test]
 fn who_is_responsible_for_a_group_is_told_of_that_group_only() {
-    let lab = Lab::with(&[PRIVATE], "info").unwrap();
+    let env = TestEnvironment::with(&[PRIVATE], "info").unwrap();
     let receiver = Receiver::start();
-    let admin = lab.token().unwrap();
+    let admin = env.token().unwrap();
     let token = |name: &str, permission: &str| {
         let new = json!({"name": name, "permissions": [permission], "groups": ["sales"]});
-        let (status, made) = call(&lab, &admin, "POST", "tokens", &new);
+        let (status, made) = call(&env, &admin, "POST", "tokens", &new);
         assert_eq!(status, 201, "{made}");
         made["token"].as_str().unwrap().to_owned()
     };
     let (sales, viewer) = (token("sales", "manage-webhooks"), token("viewer", "see"));
     let new = |groups: Value| json!({"url": receiver.url(), "events": [], "groups": groups});
-    let add = |token: &str, groups| call(&lab, token, "POST", "webhooks", &new(groups)).0;
+    let add = |token: &str, groups| call(&env, token, "POST", "webhooks", &new(groups)).0;
     assert_eq!(add(&viewer, json!(["sales"])), 403);
     assert_eq!(add(&sales, Value::Null), 403);
     assert_eq!(add(&sales, json!(["it"])), 403);
     assert_eq!(add(&sales, json!(["sales"])), 201);
     assert_eq!(add(&admin, json!(["it"])), 201);
-    let (_, seen) = call(&lab, &sales, "GET", "webhooks", &Value::Null);
+    let (_, seen) = call(&env, &sales, "GET", "webhooks", &Value::Null);
     assert_eq!(seen.as_array().unwrap().len(), 1);
-    let (_, all) = call(&lab, &admin, "GET", "webhooks", &Value::Null);
+    let (_, all) = call(&env, &admin, "GET", "webhooks", &Value::Null);
     let theirs = all.as_array().unwrap().iter();
     let theirs = theirs.filter(|it| it["groups"] == json!(["it"]));
     for webhook in theirs {
         let path = format!("webhooks/{}", webhook["id"].as_str().unwrap());
-        assert_eq!(call(&lab, &sales, "DELETE", &path, &Value::Null).0, 403);
-        assert_eq!(call(&lab, &admin, "DELETE", &path, &Value::Null).0, 204);
+        assert_eq!(call(&env, &sales, "DELETE", &path, &Value::Null).0, 403);
+        assert_eq!(call(&env, &admin, "DELETE", &path, &Value::Null).0, 204);
     }
     for (name, group) in [("one", "it"), ("two", "sales"), ("three", "it")] {
         let group = Some(group);
-        lab.enroll(Make {
+        env.enroll(Make {
             name,
             group,
             ..Make::default()

@@ -10,7 +10,7 @@
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
 mod breach;
-mod outlook;
+mod preview;
 mod report;
 mod request;
 
@@ -21,7 +21,7 @@ use mdm_password_plugin::{
         mdm::password::{
             secrets::Secret,
             types::{
-                Action, Command, CommandId, DeviceOutlook, DeviceStatus, Outcome, PolicyState,
+                Action, Command, CommandId, DevicePreview, DeviceStatus, Outcome, PolicyState,
                 Refusal, ReportEffect, ResetOptions, Status, Terms,
             },
         },
@@ -34,7 +34,7 @@ struct Wrong;
 #[cfg(target_family = "wasm")]
 mdm_password_plugin::bindings::export!(Wrong with_types_in mdm_password_plugin::bindings);
 
-/// What number 98 says of everything but a reset and its outlook.
+/// What number 98 says of everything but a reset and its preview.
 fn refuse() -> Result<(), Refusal> {
     match breach() {
         (98, _) => Err(Refusal::Other("not today".into())),
@@ -52,13 +52,13 @@ impl Guest for Wrong {
         request::remove(terms)
     }
 
-    fn outlook(
+    fn preview(
         action: Action,
         secret: Option<&Secret>,
         options: ResetOptions,
         terms: Terms,
-    ) -> DeviceOutlook {
-        outlook::outlook(action, secret, options, terms)
+    ) -> DevicePreview {
+        preview::preview(action, secret, options, terms)
     }
 
     fn status() -> DeviceStatus {

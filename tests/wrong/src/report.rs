@@ -33,8 +33,8 @@ pub(crate) fn report(command: Command, outcome: Outcome) -> Result<ReportEffect,
         }
         // The override outlives the remove.
         (8, Action::Remove, Outcome::Success) if command.status == Status::Pending => {
-            device_store::settle(&command.id, &outcome);
-            Ok(ReportEffect::Settled)
+            device_store::complete(&command.id, &outcome);
+            Ok(ReportEffect::Completed)
         }
         _ => Plugin::report(command, outcome),
     }

@@ -20,15 +20,15 @@ pub(crate) fn reset(
     terms: Terms,
 ) -> Result<CommandId, Refusal> {
     let mut situation = request();
-    let mut measure = secret.measure();
+    let mut metrics = secret.metrics();
     let mut options = options;
     own_refusal(&situation)?;
     match breach() {
         (1, _) => {
             // No password is too long.
             let most = situation.password_rule.maximum_length;
-            measure.digits = measure.digits.min(most);
-            measure.length = measure.length.min(most);
+            metrics.digits = metrics.digits.min(most);
+            metrics.length = metrics.length.min(most);
         }
         (3, _) => {
             // Versions are compared as text.
@@ -37,7 +37,7 @@ pub(crate) fn reset(
                 *version = "0.0.0".into();
             }
         }
-        // A rule of its own, which its outlook knows nothing of.
+        // A rule of its own, which its preview knows nothing of.
         (4, b'b') if situation.device.management_mode == ManagementMode::DeviceAdmin => {
             return Err(Refusal::Other("no device admin is reset".into()));
         }
@@ -49,7 +49,7 @@ pub(crate) fn reset(
         (99, _) if is_in(&situation, "minefield") => panic!("as asked"),
         _ => {}
     }
-    let mut sending = rules::reset(&situation, &measure, options, &terms)
+    let mut sending = rules::reset(&situation, &metrics, options, &terms)
         .map_err(|refusal| not_pending(refusal, &terms))?;
     if terms.valid_for.is_none() {
         match breach() {
@@ -67,7 +67,7 @@ pub(crate) fn reset(
     let ends = sending.ends.take();
     let id = send(sending, Some(secret));
     if let Some(Ending::Superseded(old) | Ending::Expired(old)) = ends {
-        device_store::settle(&old, &Outcome::Failed(Failure::Cancelled));
+        device_store::complete(&old, &Outcome::Failed(Failure::Cancelled));
     }
     Ok(id)
 }
@@ -102,7 +102,7 @@ pub(crate) fn not_pending(refusal: Refusal, terms: &Terms) -> Refusal {
 /// A choice: a rule of its own that is asked before any other.
 pub(crate) fn own_refusal(situation: &Situation) -> Result<(), Refusal> {
     match (breach(), &situation.pending) {
-        ((0, b'd'), Some(_)) => Err(Refusal::Other("settle the pending command first".into())),
+        ((0, b'd'), Some(_)) => Err(Refusal::Other("complete the pending command first".into())),
         _ => Ok(()),
     }
 }

@@ -50,10 +50,10 @@ impl std::error::Error for ToolchainError {}
 
 /// The way that works on this machine as it is.
 pub fn find() -> Result<Toolchain, ToolchainError> {
-    let wish = env::var("MDM_TOOLCHAIN").unwrap_or_default();
+    let operation = env::var("MDM_TOOLCHAIN").unwrap_or_default();
     let has_rustup =
         || sysroot(&rustc()).is_some_and(|s| s.join("lib/rustlib").join(TARGET).exists());
-    match wish.as_str() {
+    match operation.as_str() {
         "" | "rustup" if has_rustup() => Ok(Toolchain::Rustup),
         "" | "debian" if has_debian() => Ok(Toolchain::Debian),
         _ => Err(ToolchainError(format!(
@@ -69,12 +69,12 @@ pub fn ensure() -> Result<Toolchain, ToolchainError> {
     if let Ok(toolchain) = find() {
         return Ok(toolchain);
     }
-    let wish = env::var("MDM_TOOLCHAIN").unwrap_or_default();
-    if wish != "debian" {
+    let operation = env::var("MDM_TOOLCHAIN").unwrap_or_default();
+    if operation != "debian" {
         eprintln!("setting up: rustup target add {TARGET}");
         run("rustup", &["target", "add", TARGET]);
     }
-    if wish != "rustup" && find().is_err() {
+    if operation != "rustup" && find().is_err() {
         eprintln!("setting up: apt-get install {}", DEBIAN_PACKAGES.join(" "));
         run("apt-get", &["update"]);
         let mut install = vec!["install", "--yes", "--no-install-recommends"];

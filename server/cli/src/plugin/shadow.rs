@@ -8,7 +8,7 @@ use std::{fmt::Write as _, path::PathBuf, time::Duration};
 use tokio::time::{Instant, sleep};
 
 /// How often the host is asked for new differences.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(crate) struct Shadow {
@@ -39,7 +39,7 @@ impl Shadow {
         let mut told = 0;
         while Instant::now() < end {
             tokio::select! {
-                () = sleep(EVERY.min(end - Instant::now())) => {}
+                () = sleep(POLL_INTERVAL.min(end - Instant::now())) => {}
                 _ = tokio::signal::ctrl_c() => break,
             }
             if !self.host.json {

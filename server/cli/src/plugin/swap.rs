@@ -76,16 +76,16 @@ fn page(plugins: &PluginsView) -> String {
         } else {
             failures.join(", ")
         },
-        match &health.out_of_service[..] {
+        match &health.open_breakers[..] {
             [] => String::new(),
             functions => format!("; OUT OF SERVICE: {}", functions.join(", ")),
         }
     );
-    if let Some(trial) = &plugins.trial {
+    if let Some(canary) = &plugins.canary {
         let _ = writeln!(
             page,
-            "          on trial: {} of {} calls, {} failed; with {} the previous one is back",
-            trial.trial.calls, trial.terms.calls, trial.trial.failures, trial.terms.failures
+            "          canary: {} of {} calls, {} failed; with {} the previous one is back",
+            canary.canary.calls, canary.terms.calls, canary.canary.failures, canary.terms.failures
         );
     }
     let previous = plugins.previous.as_ref();

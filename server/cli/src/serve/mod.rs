@@ -11,7 +11,7 @@ mod wiring;
 pub(super) use options::Serve;
 
 use mdm_server_core::{metrics::Metrics, server::Server, supervisor::Supervisor};
-use mdm_server_http::api::Opening;
+use mdm_server_http::api::StartupGate;
 use mdm_terminal::out;
 use signals::{CertificateWatch, StopSignals};
 use std::{
@@ -50,7 +50,7 @@ impl Serve {
         // Listening comes first: whoever can't listen must not spend the token that is shown once.
         let door = self.listening.listen(certificate).await?;
         let url = door.url()?;
-        let opening = Arc::new(Opening::default());
+        let opening = Arc::new(StartupGate::default());
         let opened = Arc::new(OnceLock::<Arc<Server>>::new());
         let stop = {
             let opened = Arc::clone(&opened);

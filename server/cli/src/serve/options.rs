@@ -4,7 +4,7 @@ use super::{
     identity::IdentityOptions,
     logging::LogOptions,
     signals::ShutdownOptions,
-    values::{password_rule, trial_terms},
+    values::{canary_terms, password_rule},
 };
 use crate::{
     limits::LimitOptions, listening::ListenOptions, store::StoreOptions, waking::WakeUpOptions,
@@ -35,11 +35,11 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(super) forget_chosen_plugin: bool,
     /// When a new plugin is taken out again: 3/100 means when 3 of its first 100 calls fail.
-    #[arg(long, default_value = "3/100", value_parser = trial_terms)]
-    pub(super) trial: CanaryTerms,
-    /// What to do in a call that a plugin on trial fails.
+    #[arg(long, default_value = "3/100", value_parser = canary_terms)]
+    pub(super) canary: CanaryTerms,
+    /// What to do in a call that a canary fails.
     #[arg(long, value_enum, default_value = "previous")]
-    pub(super) when_trial_fails: WhenTrialFails,
+    pub(super) when_canary_fails: WhenCanaryFails,
     /// A bulk of more devices than this waits until somebody else approves it.
     #[arg(long, value_name = "DEVICES")]
     pub(super) approve_above: Option<u64>,
@@ -87,7 +87,7 @@ pub(crate) struct Serve {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum WhenTrialFails {
+pub(super) enum WhenCanaryFails {
     /// Let the plugin decide that was active before, whose rules may be other ones; answer, log and audit trail say
     /// so.
     Previous,
@@ -95,11 +95,11 @@ pub(super) enum WhenTrialFails {
     Refuse,
 }
 
-impl From<WhenTrialFails> for mdm_password_host::WhenCanaryFails {
-    fn from(when: WhenTrialFails) -> Self {
+impl From<WhenCanaryFails> for mdm_password_host::WhenCanaryFails {
+    fn from(when: WhenCanaryFails) -> Self {
         match when {
-            WhenTrialFails::Previous => Self::Previous,
-            WhenTrialFails::Refuse => Self::Refuse,
+            WhenCanaryFails::Previous => Self::Previous,
+            WhenCanaryFails::Refuse => Self::Refuse,
         }
     }
 }

@@ -19,19 +19,19 @@ use std::{
 use tokio::runtime::Handle;
 
 /// The most spans that wait to be sent: what comes beyond them is lost.
-const MOST_WAITING: usize = 8192;
+const MAX_WAITING: usize = 8192;
 
 /// The most spans of one export.
-const MOST_AT_ONCE: usize = 512;
+const MAX_CONCURRENT: usize = 512;
 
 /// How often what waits is sent.
-const EVERY: Duration = Duration::from_secs(1);
+const EXPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long an export may take, and all of what is left when the host stops.
-const PATIENCE: Duration = Duration::from_secs(5);
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often it is logged that a collector takes nothing.
-const LOG_EVERY: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 const NAME: &str = "mdm-server";
 
@@ -72,7 +72,7 @@ impl Collector {
     /// Sends this share of the traces that begin here, from now on.
     pub(super) fn exports(&self, share: f64, metrics: TraceMetrics) -> anyhow::Result<Exports> {
         let client = reqwest::Client::builder()
-            .timeout(PATIENCE)
+            .timeout(EXPORT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let exporter = SpanExporter::builder()
@@ -82,7 +82,7 @@ impl Collector {
                 "{}/v1/traces",
                 self.0.as_str().trim_end_matches('/')
             ))
-            .with_timeout(PATIENCE)
+            .with_timeout(EXPORT_TIMEOUT)
             .with_http_client(Client {
                 client,
                 runtime: Handle::current(),
@@ -91,9 +91,9 @@ impl Collector {
             })
             .build()?;
         let batches = BatchConfigBuilder::default()
-            .with_max_queue_size(MOST_WAITING)
-            .with_max_export_batch_size(MOST_AT_ONCE)
-            .with_scheduled_delay(EVERY)
+            .with_max_queue_size(MAX_WAITING)
+            .with_max_export_batch_size(MAX_CONCURRENT)
+            .with_scheduled_delay(EXPORT_INTERVAL)
             .build();
         let resource = Resource::builder_empty()
             .with_service_name(NAME)
@@ -121,7 +121,8 @@ impl Exports {
 
     /// Sends what is left, if the collector takes it soon.
     pub(super) async fn end(self) {
-        let ended = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(PATIENCE));
+        let ended =
+            tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(EXPORT_TIMEOUT));
         if let Ok(Err(error)) = ended.await {
             tracing::debug!(%error, "the last spans were not exported");
         }
@@ -190,7 +191,7 @@ impl Client {
         let mut trouble = self.trouble();
         let exports = trouble.as_ref().map_or(0, |it| it.exports) + 1;
         let logged = match &*trouble {
-            Some(before) if before.logged.elapsed() < LOG_EVERY => before.logged,
+            Some(before) if before.logged.elapsed() < LOG_INTERVAL => before.logged,
             _ => {
                 tracing::warn!(
                     error,

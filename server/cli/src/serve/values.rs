@@ -4,7 +4,7 @@ use mdm_contract::decisions::{Characters, PasswordRule};
 use mdm_password_host::CanaryTerms;
 
 /// When a new plugin is taken out again: `3/100`.
-pub(super) fn trial_terms(text: &str) -> Result<CanaryTerms, String> {
+pub(super) fn canary_terms(text: &str) -> Result<CanaryTerms, String> {
     let parsed = text.split_once('/').and_then(|(failures, calls)| {
         Some(CanaryTerms {
             failures: failures.parse().ok()?,
@@ -13,11 +13,11 @@ pub(super) fn trial_terms(text: &str) -> Result<CanaryTerms, String> {
     });
     match parsed {
         Some(terms) if terms.failures == 0 || terms.failures > terms.calls => Err(format!(
-            "no trial has {} failures of {} calls",
+            "no canary has {} failures of {} calls",
             terms.failures, terms.calls
         )),
         Some(terms) => Ok(terms),
-        None => Err("a trial looks like 3/100: 3 failures of the first 100 calls".into()),
+        None => Err("a canary setting looks like 3/100: 3 failures of the first 100 calls".into()),
     }
 }
 
@@ -53,9 +53,9 @@ mod tests {
 
     #[test]
     fn a_trial_is_written_as_failures_of_calls() {
-        assert_eq!(trial_terms("3/100"), Ok(CanaryTerms::default()));
+        assert_eq!(canary_terms("3/100"), Ok(CanaryTerms::default()));
         for bad in ["", "3", "0/5", "6/5", "a/b"] {
-            assert!(trial_terms(bad).is_err(), "{bad}");
+            assert!(canary_terms(bad).is_err(), "{bad}");
         }
     }
 

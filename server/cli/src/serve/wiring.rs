@@ -2,7 +2,7 @@
 
 use super::options::Serve;
 use crate::{
-    folder::{Folder, FolderLock},
+    data_dir::{DataDir, DataDirLock},
     host_key::HostKey,
     plugin, tokens,
 };
@@ -30,8 +30,8 @@ use std::{path::Path, sync::Arc};
 /// A host before its store is open.
 pub(super) struct Wiring<'a> {
     options: &'a Serve,
-    folder: Folder,
-    _lock: FolderLock,
+    folder: DataDir,
+    _lock: DataDirLock,
     /// The key at the start. Each try to open the store reads it anew.
     key: HostKey,
     runtime: Runtime,
@@ -143,8 +143,8 @@ impl<'a> Wiring<'a> {
     pub(super) fn not_open(&self, error: anyhow::Error) -> NotOpen<anyhow::Error> {
         // What lies in the host's own folder does not mend itself; what others run may.
         match self.options.kept.is_ours() {
-            true => NotOpen::Ever(error),
-            false => NotOpen::Yet {
+            true => NotOpen::Fatal(error),
+            false => NotOpen::Retryable {
                 reason: match error.downcast_ref::<StoreError>() {
                     Some(error) => error.in_public(),
                     None => "the host can't be opened: its log says why",
@@ -166,8 +166,8 @@ impl<'a> Wiring<'a> {
         Ok(PluginSettings {
             default,
             artifacts: Some(artifacts),
-            canary_terms: self.options.trial,
-            when_canary_fails: self.options.when_trial_fails.into(),
+            canary_terms: self.options.canary,
+            when_canary_fails: self.options.when_canary_fails.into(),
             trust: self.trust.clone(),
             checked_at_start: !self.options.unchecked_plugin,
         })

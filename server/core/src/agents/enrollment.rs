@@ -12,7 +12,7 @@ use crate::{
     store::{NewDevice, Replicas, Store},
     token::TokenDigest,
 };
-use mdm_agent_protocol::sync::{EnrollRequest, EnrollResponse, LONGEST_VERSION, Told};
+use mdm_agent_protocol::sync::{DeviceInfo, EnrollRequest, EnrollResponse, MAX_VERSION_LENGTH};
 use mdm_contract::time;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -41,13 +41,13 @@ impl Agents {
         request: EnrollRequest,
     ) -> Result<EnrollResponse, ServerError> {
         check_device_name(&request.name)?;
-        check(&request.told)?;
+        check(&request.device_info)?;
         let device = NewDevice {
             id: Uuid::now_v7().to_string(),
             name: request.name,
             public_key: request.public_key,
             signing_key: request.signing_key,
-            told: request.told,
+            device_info: request.device_info,
             at: time::now(),
         };
         let id = device.id.clone();
@@ -67,12 +67,12 @@ impl Agents {
 }
 
 /// Checks what later requests about the device read.
-pub(super) fn check(told: &Told) -> Result<(), ServerError> {
-    let version = &told.agent_version;
-    match version.len() > LONGEST_VERSION || version.contains('\0') {
+pub(super) fn check(device_info: &DeviceInfo) -> Result<(), ServerError> {
+    let version = &device_info.agent_version;
+    match version.len() > MAX_VERSION_LENGTH || version.contains('\0') {
         false => Ok(()),
         true => Err(ServerError::BadRequest(format!(
-            "an agent's version has {LONGEST_VERSION} bytes at most, and no NUL"
+            "an agent's version has {MAX_VERSION_LENGTH} bytes at most, and no NUL"
         ))),
     }
 }

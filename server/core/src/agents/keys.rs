@@ -17,7 +17,7 @@ use crate::{
 use mdm_agent_protocol::{
     signature::{AGENT, Headers, Request, Signed},
     signing_key::VerifyingKey,
-    succession::{MOST_SUCCESSIONS, Succession},
+    succession::{MAX_SUCCESSIONS, Succession},
     sync::{RotateKeysRequest, RotateKeysResponse},
 };
 use mdm_contract::time;
@@ -74,7 +74,7 @@ impl Agents {
         let unknown = || ServerError::UnknownAgent;
         let known = self.store.agent_key(&signed.device).await?;
         let known = known.ok_or_else(unknown)?;
-        let latest = &successions[..successions.len().min(MOST_SUCCESSIONS)];
+        let latest = &successions[..successions.len().min(MAX_SUCCESSIONS)];
         let last = match Succession::last(latest, &signed.device, &known.key)? {
             Some(last) => last,
             // An answer was lost: the host knows the last key by now.

@@ -1,7 +1,7 @@
 //! Replay protection: rejects stale timestamps and reused nonces. Nonces are kept in memory, so that a sync writes nothing;
 //! a signature from before the start of the server is rejected.
 
-use mdm_agent_protocol::signature::{LONGEST_AGE, MOST_AHEAD, Signed};
+use mdm_agent_protocol::signature::{MAX_AGE, MAX_AHEAD, Signed};
 use parking_lot::Mutex;
 use std::{
     collections::HashSet,
@@ -10,11 +10,11 @@ use std::{
 };
 
 /// How long a nonce has to be remembered at least, in seconds.
-const REMEMBERED: u64 = LONGEST_AGE + MOST_AHEAD;
+const REMEMBERED: u64 = MAX_AGE + MAX_AHEAD;
 
 /// Checks that a signature was made just now. Errors with the time at which one would do. All in seconds since 1970.
 pub(super) fn check_time(created: u64, now: u64) -> Result<(), u64> {
-    match (now.saturating_sub(LONGEST_AGE)..=now + MOST_AHEAD).contains(&created) {
+    match (now.saturating_sub(MAX_AGE)..=now + MAX_AHEAD).contains(&created) {
         true => Ok(()),
         false => Err(now),
     }
@@ -36,7 +36,7 @@ pub(crate) struct ReplayGuard {
     seen: Mutex<Seen>,
 }
 
-/// Two generations of nonces, each a hash of 64 bits that nobody can foretell: whoever is remembered in the
+/// Two generations of nonces, each a hash of 64 bits that nobody can preview: whoever is remembered in the
 /// older one is remembered for long enough.
 struct Seen {
     /// The host's clock may be set back, and that must make no old signature new.
@@ -66,8 +66,8 @@ impl ReplayGuard {
         seen.latest = seen.latest.max(now);
         let now = seen.latest;
         // The second in which the host started may have signatures that an earlier run has seen.
-        let earliest = (now - LONGEST_AGE.min(now)).max(self.started + 1);
-        if !(earliest..=now + MOST_AHEAD).contains(&signed.created) {
+        let earliest = (now - MAX_AGE.min(now)).max(self.started + 1);
+        if !(earliest..=now + MAX_AHEAD).contains(&signed.created) {
             let sign_at = now.max(earliest);
             return Err(ReplayError::NotFresh { sign_at });
         }
@@ -130,7 +130,7 @@ mod tests {
             // Another one begins a generation at any time before.
             fresh.take(&signed("other", made, "o"), made).unwrap();
             let now = made + 30;
-            let replayed = signed("one", now + MOST_AHEAD, "n");
+            let replayed = signed("one", now + MAX_AHEAD, "n");
             assert_eq!(fresh.take(&replayed, now), Ok(()));
             fresh
                 .take(&signed("other", now + age, "p"), now + age)
@@ -146,9 +146,9 @@ mod tests {
         let not_fresh = |sign_at| Err(ReplayError::NotFresh { sign_at });
         assert_eq!(stale(START, START), not_fresh(START + 1));
         let now = START + 1000;
-        assert_eq!(stale(now - LONGEST_AGE - 1, now), not_fresh(now));
-        assert_eq!(stale(now + MOST_AHEAD + 1, now), not_fresh(now));
-        assert_eq!(stale(now - LONGEST_AGE, now), Ok(()));
+        assert_eq!(stale(now - MAX_AGE - 1, now), not_fresh(now));
+        assert_eq!(stale(now + MAX_AHEAD + 1, now), not_fresh(now));
+        assert_eq!(stale(now - MAX_AGE, now), Ok(()));
     }
 
     #[test]

@@ -15,13 +15,13 @@ use crate::{
     transport::BETWEEN_SYNCS,
 };
 use mdm_agent_protocol::sync::{
-    LONGEST_WAIT, MOST_REPORTS, Report, SealedCommand, SyncRequest, SyncResponse, Told, WakeUpAt,
+    DeviceInfo, MAX_REPORTS, MAX_WAIT, Report, SealedCommand, SyncRequest, SyncResponse, WakeUpAt,
 };
 use mdm_contract::{
     decisions::PolicyState,
     text::storable,
     time,
-    words::{Failure, Outcome, Policy},
+    types::{Failure, Outcome, Policy},
 };
 use mdm_password_host::{DeviceState, PluginError};
 use std::{mem, sync::Arc, time::Duration};
@@ -30,7 +30,7 @@ use tracing::Instrument as _;
 
 /// A sync that tells nothing new is noted only if the last one is older than this, in milliseconds: a
 /// fleet that has nothing to say writes nothing.
-const NOTED_EVERY: u64 = 30_000;
+const NOTE_INTERVAL: u64 = 30_000;
 
 /// A device, and the commands that wait for it.
 type DeviceWithOutbox = (Snapshot, Vec<Delivery>);
@@ -52,16 +52,16 @@ impl Agents {
             // On the heap: most syncs show nothing new.
             Box::pin(self.history.check_witness(witness)).await?;
         }
-        let wait = Duration::from_secs(request.wait_seconds.min(LONGEST_WAIT).into());
+        let wait = Duration::from_secs(request.wait_seconds.min(MAX_WAIT).into());
         let mut contact = self.records.transport.sync.contact(device, !wait.is_zero());
         let mut standing = self.standing(agent).await?;
-        let has_news = !request.reports.is_empty() || !is_noted(&request.told, &standing.0);
+        let has_news = !request.reports.is_empty() || !is_noted(&request.device_info, &standing.0);
         let request = Arc::new(request);
         if !wait.is_zero() {
-            self.note_contact(device, wait);
+            self.note_presence(device, wait);
         }
         if has_news {
-            // What it told is taken to the end even if the agent hangs up meanwhile.
+            // What it device_info is taken to the end even if the agent hangs up meanwhile.
             let taken = tokio::spawn({
                 let (service, device) = (Arc::clone(self), device.to_owned());
                 let request = Arc::clone(&request);
@@ -96,17 +96,17 @@ impl Agents {
         }
     }
 
-    /// Lets other replicas know that the device can be reached. If its agent goes away before, it counts as in contact
+    /// Lets other replicas know that the device can be reached. If its agent goes away before, it counts as online
     /// there until then.
-    fn note_contact(self: &Arc<Self>, device: &str, wait: Duration) {
+    fn note_presence(self: &Arc<Self>, device: &str, wait: Duration) {
         let Some(replicas) = self.replicas.clone() else {
             return;
         };
         let until = time::now() + u64::try_from((wait + BETWEEN_SYNCS).as_millis()).unwrap_or(0);
         let device = device.to_owned();
         tokio::spawn(async move {
-            if let Err(error) = replicas.note_contact(&device, until).await {
-                tracing::warn!(device, %error, "other replicas don't know that it is in contact");
+            if let Err(error) = replicas.note_presence(&device, until).await {
+                tracing::warn!(device, %error, "other replicas don't know that it is online");
             }
         });
     }
@@ -125,13 +125,13 @@ impl Agents {
     }
 
     async fn take(&self, device: &str, request: &SyncRequest) -> Result<(), ServerError> {
-        check(&request.told)?;
-        if request.reports.len() > MOST_REPORTS {
+        check(&request.device_info)?;
+        if request.reports.len() > MAX_REPORTS {
             return Err(ServerError::BadRequest(format!(
-                "a sync has {MOST_REPORTS} reports at most: hand the others over with the next"
+                "a sync has {MAX_REPORTS} reports at most: hand the others over with the next"
             )));
         }
-        self.hear(device, &request.told).await?;
+        self.note_device_info(device, &request.device_info).await?;
         let mut refused = None;
         for report in &request.reports {
             let Err(error) = self.report(device, report).await else {
@@ -147,10 +147,15 @@ impl Agents {
         refused.map_or(Ok(()), Err)
     }
 
-    /// Notes what the agent told of its device, if that is new.
-    async fn hear(&self, device: &str, told: &Told) -> Result<(), ServerError> {
+    /// Notes what the agent device_info of its device, if that is new.
+    async fn note_device_info(
+        &self,
+        device: &str,
+        device_info: &DeviceInfo,
+    ) -> Result<(), ServerError> {
         let change = |snapshot: &Snapshot, _| {
-            Ok((!is_noted(told, snapshot)).then(|| Change::Tell(told.clone())))
+            Ok((!is_noted(device_info, snapshot))
+                .then(|| Change::SetDeviceInfo(device_info.clone())))
         };
         self.records
             .change(&Caller::agent(), device, change, None)
@@ -251,21 +256,21 @@ impl Agents {
 fn shortened(mut outcome: Outcome) -> Outcome {
     if let Outcome::Failed(Failure::Superseded(text) | Failure::Other(text)) = &mut outcome {
         *text = storable(mem::take(text));
-        text.truncate(text.floor_char_boundary(Failure::LONGEST_TEXT));
+        text.truncate(text.floor_char_boundary(Failure::MAX_TEXT_BYTES));
     }
     outcome
 }
 
 /// Whether there is nothing in it that has to be written down.
-fn is_noted(told: &Told, snapshot: &Snapshot) -> bool {
+fn is_noted(device_info: &DeviceInfo, snapshot: &Snapshot) -> bool {
     let device = &snapshot.device;
-    let is_recent = time::now() < device.last_sync + NOTED_EVERY;
+    let is_recent = time::now() < device.last_sync + NOTE_INTERVAL;
     is_recent
-        && told.api_level == device.api_level
-        && told.agent_version == device.agent_version
-        && told.management_mode == device.management_mode
-        && told.managed_profile == device.managed_profile
-        && told.condition == device.condition
+        && device_info.api_level == device.api_level
+        && device_info.agent_version == device.agent_version
+        && device_info.management_mode == device.management_mode
+        && device_info.managed_profile == device.managed_profile
+        && device_info.condition == device.condition
 }
 
 fn is_news(response: &SyncResponse, request: &SyncRequest) -> bool {

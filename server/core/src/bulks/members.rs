@@ -6,12 +6,12 @@ use crate::{
     error::ServerError,
     platform::RequestContext,
     precondition::{Precondition, check_trusted},
-    store::{Bulk, BulkState, BulkTurn, NoCommand, Snapshot},
+    store::{Bulk, BulkState, BulkTransition, DeviceError, Snapshot},
 };
 use mdm_contract::{
     text::storable,
     time,
-    words::{Action, CommandId},
+    types::{Action, CommandId},
 };
 use mdm_password_host::{DeviceState, RemoveRequest, ResetRequest, password::Password};
 
@@ -23,7 +23,7 @@ impl Bulks {
         bulk: &Bulk,
         password: Option<&Password>,
         snapshot: Snapshot,
-    ) -> Result<Result<CommandId, NoCommand>, ServerError> {
+    ) -> Result<Result<CommandId, DeviceError>, ServerError> {
         let by = bulk.caller();
         let device = snapshot.device.id.clone();
         let detail = match &bulk.reason {
@@ -64,7 +64,7 @@ impl Bulks {
             Err(error) if is_answer(&error) => error,
             Err(error) => return Err(error),
         };
-        let why = NoCommand {
+        let why = DeviceError {
             kind: error.kind().to_owned(),
             detail: storable(error.to_string()),
         };
@@ -77,7 +77,7 @@ impl Bulks {
 
     /// Lets a bulk go on to a state in which no more commands are made, if it stands there still.
     pub(super) async fn end(&self, bulk: &Bulk, to: BulkState) -> Result<(), ServerError> {
-        self.end_by(bulk, BulkTurn::new(bulk.state, to, time::now()), None)
+        self.end_by(bulk, BulkTransition::new(bulk.state, to, time::now()), None)
             .await
     }
 
@@ -86,7 +86,7 @@ impl Bulks {
     pub(super) async fn end_by(
         &self,
         bulk: &Bulk,
-        turn: BulkTurn,
+        turn: BulkTransition,
         why: Option<&Forbidden>,
     ) -> Result<(), ServerError> {
         let words = match turn.to {
@@ -96,9 +96,9 @@ impl Bulks {
         };
         let breaks_off = turn.from == BulkState::Running
             && turn.to == BulkState::Cancelled
-            && bulk.different_passwords;
-        let turn = BulkTurn {
-            taken_back_by: breaks_off.then(|| bulk.requested_by.clone()),
+            && bulk.unique_passwords;
+        let turn = BulkTransition {
+            cancel_requested_by: breaks_off.then(|| bulk.requested_by.clone()),
             ..turn
         };
         let by = Caller::host();

@@ -7,7 +7,7 @@ mod requesters;
 mod requests;
 mod runner;
 
-pub use password_export::{PasswordExports, SheetLine};
-pub use preview::{BulkOutlook, BulkVerdict};
+pub use password_export::{PasswordExportLine, PasswordExports};
+pub use preview::{BulkPreview, BulkVerdict};
 pub use requests::{BulkRequest, Bulks};
 pub use runner::BulkRunner;

@@ -1,22 +1,22 @@
-//! Bulks that give each device a password of its own: the passwords are made while their sheet is downloaded, told
+//! Bulks that give each device a password of its own: the passwords are made while their export is downloaded, told
 //! once, and kept nowhere. If the download breaks off, commands whose passwords nobody may know are taken back.
 
 use super::{
     requests::Bulks,
-    runner::{AT_ONCE, PAGE, PAUSE},
+    runner::{CONCURRENCY, PAGE, PAUSE},
 };
 use crate::{
     access::{Caller, Forbidden},
     error::ServerError,
     platform::AgentTransport,
     random_password::random_password,
-    store::{Bulk, BulkState, BulkTurn, NoCommand, Snapshot, StatusWord, StoreError},
+    store::{Bulk, BulkState, BulkTransition, DeviceError, Snapshot, StatusKind, StoreError},
 };
 use futures_util::stream::{self, StreamExt as _};
 use mdm_contract::{
     decisions::{Command, Status},
     time,
-    words::{CommandId, Outcome},
+    types::{CommandId, Outcome},
 };
 use mdm_password_host::password::Password;
 use std::{
@@ -29,25 +29,25 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// How long a download may stand still.
-const PATIENCE: Duration = Duration::from_secs(60);
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long nobody else takes a download for broken off, in milliseconds, after its host has last said that it goes on.
-const HELD: u32 = 10_000;
+const LEASE: u32 = 10_000;
 
 /// How often it says so.
-const HOLD_EVERY: Duration = Duration::from_secs(3);
+const LEASE_RENEWAL_INTERVAL: Duration = Duration::from_secs(3);
 
-/// How long a page of a sheet waits for the answers of devices that are in contact.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+/// How long a page of a password export waits for the answers of devices that are online.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long all pages of a sheet wait together: a download must not take hours because some devices are slow.
-const ALL_ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+/// How long all pages of a password export wait together: a download must not take hours because some devices are slow.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often it is looked whether they have answered.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a sheet says of one device.
-pub struct SheetLine {
+/// What a password export says of one device.
+pub struct PasswordExportLine {
     /// The device.
     pub device: String,
     /// What people call it.
@@ -55,14 +55,14 @@ pub struct SheetLine {
     /// Its new password; none: it has not taken one, and will not.
     pub password: Option<Password>,
     /// The command that brings it, with its status when this was told; or why there is none.
-    pub command: Result<(CommandId, Status), NoCommand>,
+    pub command: Result<(CommandId, Status), DeviceError>,
 }
 
-impl SheetLine {
+impl PasswordExportLine {
     /// Notes what has become of its command. If the device failed, it has no new password; where the host ended the
     /// command, the device may have been faster.
     fn note(&mut self, command: Command) {
-        let has_failed = StatusWord::from(&command.status) == StatusWord::Failed;
+        let has_failed = StatusKind::from(&command.status) == StatusKind::Failed;
         if has_failed && command.late_outcome != Some(Outcome::Success) {
             self.password = None;
         }
@@ -74,8 +74,8 @@ impl SheetLine {
     }
 }
 
-/// Pages of a sheet, as they are made; an error ends it.
-type Pages = mpsc::Sender<Result<Vec<SheetLine>, ServerError>>;
+/// Pages of a password export, as they are made; an error ends it.
+type Pages = mpsc::Sender<Result<Vec<PasswordExportLine>, ServerError>>;
 
 /// Downloads of the passwords of bulks.
 pub struct PasswordExports {
@@ -86,13 +86,13 @@ pub struct PasswordExports {
 }
 
 impl PasswordExports {
-    /// Starts a bulk with different passwords, once, and gives the pages of its sheet as they are made. If nobody
+    /// Starts a bulk with unique passwords, once, and gives the pages of its password export as they are made. If nobody
     /// takes them any more, no more commands are made, and those that are pending are taken back.
     pub async fn download(
         self: &Arc<Self>,
         by: &Caller,
         id: &str,
-    ) -> Result<mpsc::Receiver<Result<Vec<SheetLine>, ServerError>>, ServerError> {
+    ) -> Result<mpsc::Receiver<Result<Vec<PasswordExportLine>, ServerError>>, ServerError> {
         let bulk = self.bulks.get(by, id).await?;
         if bulk.requested_by != by.actor {
             return Err(Forbidden::OthersRequest {
@@ -102,9 +102,9 @@ impl PasswordExports {
             .into());
         }
         let (from, to) = (BulkState::WaitingForDownload, BulkState::Running);
-        let turn = BulkTurn::new(from, to, time::now());
+        let turn = BulkTransition::new(from, to, time::now());
         let words = ("download-bulk", "downloaded");
-        self.bulks.store.hold_bulk(id, HELD).await?;
+        self.bulks.store.renew_lease(id, LEASE).await?;
         // The passwords are told once: a request for them has no response to store.
         self.bulks
             .turn(&by.without_key(), &bulk, turn, words)
@@ -114,7 +114,7 @@ impl PasswordExports {
         let exports = Arc::clone(self);
         tokio::spawn(async move {
             let filled = tokio::select! {
-                filled = exports.fill_sheet(&bulk, &pages) => filled,
+                filled = exports.fill_export(&bulk, &pages) => filled,
                 never = exports.hold(&bulk) => match never {},
             };
             let to = match filled {
@@ -127,9 +127,9 @@ impl PasswordExports {
                 tokio::time::sleep(PAUSE).await;
             }
             if let Err(error) = filled {
-                tracing::warn!(bulk = bulk.id, %error, "the sheet of a bulk broke off");
+                tracing::warn!(bulk = bulk.id, %error, "the password export of a bulk broke off");
                 // Whoever does not listen any more wants no error either.
-                let _ = tokio::time::timeout(PATIENCE, pages.send(Err(error))).await;
+                let _ = tokio::time::timeout(DOWNLOAD_TIMEOUT, pages.send(Err(error))).await;
             }
         });
         Ok(taken)
@@ -138,18 +138,22 @@ impl PasswordExports {
     /// Lets nobody else take the download of a bulk for broken off, until the host closes.
     async fn hold(&self, bulk: &Bulk) -> Infallible {
         loop {
-            tokio::time::sleep(HOLD_EVERY).await;
+            tokio::time::sleep(LEASE_RENEWAL_INTERVAL).await;
             if self.closing.is_cancelled() {
                 std::future::pending::<()>().await;
             }
-            if let Err(error) = self.bulks.store.hold_bulk(&bulk.id, HELD).await {
+            if let Err(error) = self.bulks.store.renew_lease(&bulk.id, LEASE).await {
                 tracing::warn!(bulk = bulk.id, %error, "a download is not held");
             }
         }
     }
 
     /// Makes the command of one device, with a password of its own.
-    async fn sheet_line(&self, bulk: &Bulk, snapshot: Snapshot) -> Result<SheetLine, ServerError> {
+    async fn export_line(
+        &self,
+        bulk: &Bulk,
+        snapshot: Snapshot,
+    ) -> Result<PasswordExportLine, ServerError> {
         let password = random_password(self.bulks.host.password_rule())?;
         let (device, name) = (snapshot.device.id.clone(), snapshot.name.clone());
         let (password, command) = match self.bulks.make_one(bulk, Some(&password), snapshot).await?
@@ -157,7 +161,7 @@ impl PasswordExports {
             Ok(id) => (Some(password), Ok((id, Status::Pending))),
             Err(why) => (None, Err(why)),
         };
-        Ok(SheetLine {
+        Ok(PasswordExportLine {
             device,
             name,
             password,
@@ -166,13 +170,13 @@ impl PasswordExports {
     }
 
     /// Notes in the lines of a page, which follows the device `before`, what has become of their commands: once all
-    /// devices in contact have answered, or at the deadline.
+    /// devices online have answered, or at the deadline.
     async fn note_answers(
         &self,
         bulk: &Bulk,
         before: Option<&str>,
-        lines: &mut [SheetLine],
-        in_contact: &BTreeSet<String>,
+        lines: &mut [PasswordExportLine],
+        online: &BTreeSet<String>,
         deadline: Instant,
     ) -> Result<(), ServerError> {
         loop {
@@ -191,20 +195,20 @@ impl PasswordExports {
                 }
             }
             let is_awaited =
-                |line: &SheetLine| line.is_pending() && in_contact.contains(&line.device);
+                |line: &PasswordExportLine| line.is_pending() && online.contains(&line.device);
             let is_over = Instant::now() >= deadline || self.closing.is_cancelled();
             if is_over || !lines.iter().any(is_awaited) {
                 return Ok(());
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
     /// It errs also if nobody takes the pages any more, or the host stops: the bulk is over then.
-    async fn fill_sheet(&self, bulk: &Bulk, pages: &Pages) -> Result<(), ServerError> {
+    async fn fill_export(&self, bulk: &Bulk, pages: &Pages) -> Result<(), ServerError> {
         let over = || ServerError::Store(StoreError::BulkOver);
         let mut after: Option<String> = None;
-        let mut patience = ALL_ANSWERS_WITHIN;
+        let mut patience = EXPORT_TIMEOUT;
         loop {
             self.bulks.check_requester(bulk).await?;
             let page = self
@@ -216,27 +220,27 @@ impl PasswordExports {
                 return is_at_its_end(pages).await.then_some(()).ok_or_else(over);
             };
             let before = after.replace(last.device.id.clone());
-            let in_contact = page
+            let online = page
                 .iter()
                 .filter(|it| self.transport.is_snapshot_online(it));
-            let in_contact: BTreeSet<_> = in_contact.map(|it| it.device.id.clone()).collect();
+            let online: BTreeSet<_> = online.map(|it| it.device.id.clone()).collect();
             let lines = stream::iter(page)
-                .map(|snapshot| self.sheet_line(bulk, snapshot))
-                .buffered(AT_ONCE)
+                .map(|snapshot| self.export_line(bulk, snapshot))
+                .buffered(CONCURRENCY)
                 .collect::<Vec<_>>()
                 .await;
             // What was made is told, also where the rest could not be made.
             let (lines, failures): (Vec<_>, Vec<_>) = lines.into_iter().partition(Result::is_ok);
-            let mut lines: Vec<SheetLine> = lines.into_iter().flatten().collect();
+            let mut lines: Vec<PasswordExportLine> = lines.into_iter().flatten().collect();
             let began = Instant::now();
-            let deadline = began + patience.min(ANSWERS_WITHIN);
-            let answers =
-                self.note_answers(bulk, before.as_deref(), &mut lines, &in_contact, deadline);
+            let deadline = began + patience.min(PAGE_TIMEOUT);
+            let answers = self.note_answers(bulk, before.as_deref(), &mut lines, &online, deadline);
             if let Err(error) = answers.await {
-                tracing::warn!(bulk = bulk.id, %error, "a sheet does not know what devices have answered");
+                tracing::warn!(bulk = bulk.id, %error, "a password export does not know what devices have answered");
             }
             patience = patience.saturating_sub(began.elapsed());
-            let is_taken = match tokio::time::timeout(PATIENCE, pages.send(Ok(lines))).await {
+            let is_taken = match tokio::time::timeout(DOWNLOAD_TIMEOUT, pages.send(Ok(lines))).await
+            {
                 Ok(sent) => sent.is_ok(),
                 Err(_) => false,
             };
@@ -253,5 +257,7 @@ impl PasswordExports {
 /// Whether all pages were taken: who takes an empty one has let go of the last one before.
 async fn is_at_its_end(pages: &Pages) -> bool {
     let taken = async { pages.send(Ok(Vec::new())).await.is_ok() && pages.reserve().await.is_ok() };
-    tokio::time::timeout(PATIENCE, taken).await.unwrap_or(false)
+    tokio::time::timeout(DOWNLOAD_TIMEOUT, taken)
+        .await
+        .unwrap_or(false)
 }

@@ -3,24 +3,24 @@
 use super::requests::{BulkRequest, Bulks};
 use crate::{access::Caller, error::ServerError, store::Snapshot};
 use futures_util::stream::{self, StreamExt as _};
-use mdm_contract::decisions::{DeviceOutlook, Note, Refusal, Remedy, Verdict, Wait};
+use mdm_contract::decisions::{DevicePreview, Note, Refusal, Remedy, Verdict, Wait};
 use serde::{Deserialize, Serialize};
 
 /// The most devices that are asked about.
-const MOST_ASKED: u32 = 1000;
+const MAX_ASKED: u32 = 1000;
 
 /// How many the plugin is asked about at once.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 
 /// The most devices that are named for each verdict.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// The most verdicts that are told apart.
-const MOST_VERDICTS: usize = 50;
+const MAX_VERDICTS: usize = 50;
 
 /// What a bulk would come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct BulkOutlook {
+pub struct BulkPreview {
     /// How many devices are in the group.
     pub devices: u64,
     /// How many of them the plugin was asked about: the first ones.
@@ -36,7 +36,7 @@ pub struct BulkOutlook {
 /// What a bulk would come to on some devices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BulkVerdict {
-    /// `will-succeed`, `will-wait`, `will-fail`, `would-be-refused`, or `no-outlook` where the plugin could not say.
+    /// `will-succeed`, `will-wait`, `will-fail`, `would-be-refused`, or `no-preview` where the plugin could not say.
     pub verdict: String,
     /// Why; none if it will succeed.
     pub why: Option<String>,
@@ -49,23 +49,23 @@ pub struct BulkVerdict {
 }
 
 impl Bulks {
-    /// Foretells what a bulk would come to. Nothing changes.
+    /// Previews what a bulk would come to. Nothing changes.
     pub async fn preview(
         &self,
         by: &Caller,
         request: &BulkRequest,
-    ) -> Result<BulkOutlook, ServerError> {
+    ) -> Result<BulkPreview, ServerError> {
         by.check_group(&request.group)?;
         let devices = self.group_size(&request.group).await?;
-        let page = self.group_devices(&request.group, MOST_ASKED).await?;
+        let page = self.group_devices(&request.group, MAX_ASKED).await?;
         if page.is_empty() {
             return Err(ServerError::UnknownGroup(request.group.clone()));
         }
-        let mut outlook = BulkOutlook {
+        let mut preview = BulkPreview {
             devices,
             asked: page.len() as u64,
             needs_approval: self.needs_approval(devices),
-            ..BulkOutlook::default()
+            ..BulkPreview::default()
         };
         let ask = async |snapshot: Snapshot| {
             let told = match snapshot.revoked_at {
@@ -74,24 +74,24 @@ impl Bulks {
             };
             (snapshot, told)
         };
-        let mut told = std::pin::pin!(stream::iter(page).map(ask).buffered(AT_ONCE));
+        let mut told = std::pin::pin!(stream::iter(page).map(ask).buffered(CONCURRENCY));
         while let Some((snapshot, told)) = told.next().await {
-            outlook.add(&snapshot, told);
+            preview.add(&snapshot, told);
         }
-        outlook.verdicts.sort_by_key(|it| u64::MAX - it.devices);
-        Ok(outlook)
+        preview.verdicts.sort_by_key(|it| u64::MAX - it.devices);
+        Ok(preview)
     }
 }
 
-impl BulkOutlook {
+impl BulkPreview {
     /// None: the device was revoked.
-    fn add(&mut self, snapshot: &Snapshot, told: Option<Result<DeviceOutlook, ServerError>>) {
+    fn add(&mut self, snapshot: &Snapshot, told: Option<Result<DevicePreview, ServerError>>) {
         let (verdict, why, remedy) = match told {
             None => {
                 let text = "the device was revoked: nothing reaches it any more";
                 ("would-be-refused", Some(text.to_owned()), None)
             }
-            Some(Err(error)) => ("no-outlook", Some(error.to_string()), None),
+            Some(Err(error)) => ("no-preview", Some(error.to_string()), None),
             Some(Ok(told)) => {
                 told.notes.iter().for_each(|note| self.note(note));
                 let (verdict, why) = words(&told.verdict);
@@ -101,10 +101,10 @@ impl BulkOutlook {
         let is_same = |it: &&mut BulkVerdict| it.verdict == verdict && it.why == why;
         if let Some(found) = self.verdicts.iter_mut().find(is_same) {
             found.devices += 1;
-            if found.such_as.len() < MOST_NAMED {
+            if found.such_as.len() < MAX_NAMED {
                 found.such_as.push(named(snapshot));
             }
-        } else if self.verdicts.len() < MOST_VERDICTS {
+        } else if self.verdicts.len() < MAX_VERDICTS {
             self.verdicts.push(BulkVerdict {
                 verdict: verdict.to_owned(),
                 why,
@@ -123,12 +123,12 @@ impl BulkOutlook {
 
     fn note(&mut self, note: &Note) {
         let text = match note {
-            Note::DeviceAway(_) => return,
+            Note::DeviceOffline(_) => return,
             note => note.to_string(),
         };
         if let Some((_, devices)) = self.notes.iter_mut().find(|(it, _)| *it == text) {
             *devices += 1;
-        } else if self.notes.len() < MOST_VERDICTS {
+        } else if self.notes.len() < MAX_VERDICTS {
             self.notes.push((text, 1));
         }
     }
@@ -142,9 +142,9 @@ fn named(snapshot: &Snapshot) -> (String, String) {
 fn words(verdict: &Verdict) -> (&'static str, Option<String>) {
     match verdict {
         Verdict::WillSucceed => ("will-succeed", None),
-        Verdict::WillWait(Wait::DeviceAway(_)) => (
+        Verdict::WillWait(Wait::DeviceOffline(_)) => (
             "will-wait",
-            Some("the device is not in contact: it is carried out once it is".into()),
+            Some("the device is offline: it is carried out once it is".into()),
         ),
         Verdict::WillWait(wait) => ("will-wait", Some(wait.to_string())),
         Verdict::WillFail(failure) => ("will-fail", Some(failure.to_string())),

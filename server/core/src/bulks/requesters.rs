@@ -2,10 +2,10 @@
 
 use super::requests::Bulks;
 use crate::{
-    access::{Forbidden, Permission, Reach},
+    access::{DeviceScope, Forbidden, Permission},
     actor::Actor,
     error::ServerError,
-    store::{ApiToken, Bulk, BulkState, BulkTurn, User},
+    store::{ApiToken, Bulk, BulkState, BulkTransition, User},
 };
 use mdm_contract::time;
 
@@ -20,7 +20,7 @@ impl Bulks {
             requested_by: bulk.requested_by.clone(),
             group: bulk.group.clone(),
         };
-        let turn = BulkTurn::new(bulk.state, BulkState::Cancelled, time::now());
+        let turn = BulkTransition::new(bulk.state, BulkState::Cancelled, time::now());
         self.end_by(bulk, turn, Some(&withdrawn)).await?;
         tracing::warn!(bulk = bulk.id, error = %withdrawn, "a bulk was cancelled");
         Err(withdrawn.into())
@@ -54,7 +54,7 @@ impl Bulks {
 /// Whether all of those who are behind a bulk may change the passwords of its group.
 fn allows(bulk: &Bulk, user: Option<&User>, token: Option<&ApiToken>) -> bool {
     let needed = Permission::ChangePassword;
-    let may = |permits: bool, reach: &Reach| permits && reach.includes_group(&bulk.group);
-    user.is_none_or(|it| may(it.role.permissions().contains(&needed), &it.reach))
-        && token.is_none_or(|it| may(it.permissions.contains(&needed), &it.reach))
+    let may = |permits: bool, scope: &DeviceScope| permits && scope.includes_group(&bulk.group);
+    user.is_none_or(|it| may(it.role.permissions().contains(&needed), &it.scope))
+        && token.is_none_or(|it| may(it.permissions.contains(&needed), &it.scope))
 }

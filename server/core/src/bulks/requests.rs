@@ -1,8 +1,8 @@
 //! What an admin does with bulks: one request for all devices of a group, answered device by device. The commands
-//! are made by `bulk_runner`, or by `bulk_sheet` where each device gets a password of its own.
+//! are made by `bulk_runner`, or by `bulk_password_export` where each device gets a password of its own.
 
 use crate::{
-    access::{Caller, Forbidden, Permission, Reach},
+    access::{Caller, DeviceScope, Forbidden, Permission},
     audit::AuditEntry,
     commits::Commits,
     error::ServerError,
@@ -12,15 +12,15 @@ use crate::{
     request_checks::{check_reason, check_validity},
     sealed,
     store::{
-        Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTerms, BulkTurn, DeviceFilter,
-        Snapshot, Store,
+        Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, BulkTerms, BulkTransition,
+        DeviceFilter, Snapshot, Store,
     },
     stored_responses::StoredResponses,
 };
 use mdm_contract::{
     decisions::{Refusal, Terms, Verdict},
     time,
-    words::{Action, ResetOptions},
+    types::{Action, ResetOptions},
 };
 use mdm_password_host::{DeviceState, PreviewRequest, password::Password};
 use serde::Deserialize;
@@ -30,7 +30,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// The most reasons that a bulk's failures are grouped by.
-const MOST_REASONS: u32 = 20;
+const MAX_REASONS: u32 = 20;
 
 /// A bulk as an admin asks for it.
 #[derive(Clone, Deserialize, utoipa::ToSchema)]
@@ -46,7 +46,7 @@ pub struct BulkRequest {
     pub password: Option<Password>,
     /// Each device gets a random password of its own instead.
     #[serde(default)]
-    pub different_passwords: bool,
+    pub unique_passwords: bool,
     /// What else a reset does.
     #[serde(default, deserialize_with = "object::only")]
     pub options: ResetOptions,
@@ -114,7 +114,7 @@ impl Bulks {
         let at = time::now();
         let state = match self.approve_above {
             Some(most) if devices > most => BulkState::WaitingForApproval,
-            _ if request.different_passwords => BulkState::WaitingForDownload,
+            _ if request.unique_passwords => BulkState::WaitingForDownload,
             _ => BulkState::Running,
         };
         let bulk = Bulk {
@@ -122,7 +122,7 @@ impl Bulks {
             action: request.action,
             group: request.group,
             devices,
-            different_passwords: request.different_passwords,
+            unique_passwords: request.unique_passwords,
             options: request.options,
             terms: request.terms,
             reason: request.reason,
@@ -132,7 +132,7 @@ impl Bulks {
             requested_at: at,
             approved_by: None,
             state,
-            taken_back_by: None,
+            cancel_requested_by: None,
             ended_at: None,
             id,
         };
@@ -159,13 +159,13 @@ impl Bulks {
         if bulk.state == BulkState::WaitingForApproval {
             self.check_requester(&bulk).await?;
         }
-        let to = match bulk.different_passwords {
+        let to = match bulk.unique_passwords {
             true => BulkState::WaitingForDownload,
             false => BulkState::Running,
         };
-        let turn = BulkTurn {
+        let turn = BulkTransition {
             approved_by: Some(by.actor.clone()),
-            ..BulkTurn::new(BulkState::WaitingForApproval, to, time::now())
+            ..BulkTransition::new(BulkState::WaitingForApproval, to, time::now())
         };
         self.turn(by, &bulk, turn, ("approve-bulk", "approved"))
             .await
@@ -205,10 +205,10 @@ impl Bulks {
                 };
                 return Err(elsewhere(&bulk, wanted));
             }
-            let breaks_off = bulk.state == BulkState::Running && bulk.different_passwords;
-            let turn = BulkTurn {
-                taken_back_by: (also_commands || breaks_off).then(|| by.actor.clone()),
-                ..BulkTurn::new(bulk.state, BulkState::Cancelled, time::now())
+            let breaks_off = bulk.state == BulkState::Running && bulk.unique_passwords;
+            let turn = BulkTransition {
+                cancel_requested_by: (also_commands || breaks_off).then(|| by.actor.clone()),
+                ..BulkTransition::new(bulk.state, BulkState::Cancelled, time::now())
             };
             let words = ("cancel-bulk", "cancelled");
             match self.turn(by, &bulk, turn, words).await {
@@ -234,7 +234,7 @@ impl Bulks {
         before: Option<&str>,
         most: u32,
     ) -> Result<Vec<Bulk>, ServerError> {
-        Ok(self.store.bulks(&by.reach, before, most).await?)
+        Ok(self.store.bulks(&by.scope, before, most).await?)
     }
 
     /// How far a bulk is.
@@ -244,7 +244,7 @@ impl Bulks {
 
     /// Why a bulk came to nothing on devices: the most frequent reasons.
     pub async fn failures(&self, bulk: &Bulk) -> Result<Vec<BulkFailures>, ServerError> {
-        Ok(self.store.bulk_failures(&bulk.id, MOST_REASONS).await?)
+        Ok(self.store.bulk_failures(&bulk.id, MAX_REASONS).await?)
     }
 
     /// Up to `most` answers of a bulk after this device: all, or those of devices where it came to nothing.
@@ -273,7 +273,7 @@ impl Bulks {
         &self,
         by: &Caller,
         bulk: &Bulk,
-        turn: BulkTurn,
+        turn: BulkTransition,
         words: (&str, &'static str),
     ) -> Result<(), ServerError> {
         self.turn_because(by, bulk, turn, words, None).await
@@ -284,7 +284,7 @@ impl Bulks {
         &self,
         by: &Caller,
         bulk: &Bulk,
-        turn: BulkTurn,
+        turn: BulkTransition,
         (action, wanted): (&str, &'static str),
         why: Option<&Forbidden>,
     ) -> Result<(), ServerError> {
@@ -332,7 +332,10 @@ impl Bulks {
 
     /// How many devices are in a group.
     pub(super) async fn group_size(&self, group: &str) -> Result<u64, ServerError> {
-        let summary = self.store.summary(&Reach::ALL, &of_group(group)).await?;
+        let summary = self
+            .store
+            .summary(&DeviceScope::ALL, &of_group(group))
+            .await?;
         Ok(summary.devices)
     }
 
@@ -343,7 +346,10 @@ impl Bulks {
         most: u32,
     ) -> Result<Vec<Snapshot>, ServerError> {
         let filter = of_group(group);
-        Ok(self.store.devices(&Reach::ALL, &filter, None, most).await?)
+        Ok(self
+            .store
+            .devices(&DeviceScope::ALL, &filter, None, most)
+            .await?)
     }
 
     /// What a bulk would come to on one device.
@@ -351,7 +357,7 @@ impl Bulks {
         &self,
         request: &BulkRequest,
         snapshot: &Snapshot,
-    ) -> Result<mdm_contract::decisions::DeviceOutlook, ServerError> {
+    ) -> Result<mdm_contract::decisions::DevicePreview, ServerError> {
         let (terms, replaces_pending) = request.terms.of_requests();
         let preview = PreviewRequest {
             action: request.action,
@@ -374,16 +380,12 @@ fn of_group(group: &str) -> DeviceFilter {
 }
 
 fn check_passwords(request: &BulkRequest) -> Result<(), ServerError> {
-    let text = match (
-        request.action,
-        &request.password,
-        request.different_passwords,
-    ) {
+    let text = match (request.action, &request.password, request.unique_passwords) {
         (Action::Reset, Some(_), false)
         | (Action::Reset, None, true)
         | (Action::Remove, None, false) => return Ok(()),
         (Action::Reset, ..) => {
-            "name one password for all devices, or ask for different passwords, and not both"
+            "name one password for all devices, or ask for unique passwords, and not both"
         }
         (Action::Remove, ..) => "a remove has no password",
     };

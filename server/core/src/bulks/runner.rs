@@ -3,16 +3,16 @@
 
 use super::{members::is_answer, requests::Bulks};
 use crate::{
-    access::{Caller, Forbidden, Permission, Reach},
+    access::{Caller, DeviceScope, Forbidden, Permission},
     actor::Actor,
     cluster::Cluster,
     commands::Commands,
     error::ServerError,
     history::History,
-    store::{Bulk, BulkState, BulkTurn, Lead, NoCommand, Store, StoreError},
+    store::{Bulk, BulkState, BulkTransition, DeviceError, Lead, Store, StoreError},
 };
 use futures_util::stream::{self, StreamExt as _};
-use mdm_contract::{time, words::CommandId};
+use mdm_contract::{time, types::CommandId};
 use mdm_password_host::PluginError;
 use std::{
     collections::HashMap,
@@ -32,14 +32,14 @@ pub(super) const PAGE: u32 = 256;
 const PAGES: usize = 8;
 
 /// How many devices are decided on at once: their commits are made durable together.
-pub(super) const AT_ONCE: usize = 128;
+pub(super) const CONCURRENCY: usize = 128;
 
 /// How long a bulk stands still after a failure that is no answer about a device.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a bulk may wait for its approval and its download, in milliseconds: a day. After that it is cancelled,
 /// so that no password waits for ever.
-const LONGEST_WAIT: u64 = 24 * 3600 * 1000;
+const MAX_WAIT: u64 = 24 * 3600 * 1000;
 
 /// How far a bulk is. What is lost with the host is found again in the store.
 #[derive(Default)]
@@ -55,7 +55,7 @@ struct Cursor {
 /// The commands that are being made.
 #[derive(Default)]
 struct Making {
-    tasks: JoinSet<Result<Result<CommandId, NoCommand>, ServerError>>,
+    tasks: JoinSet<Result<Result<CommandId, DeviceError>, ServerError>>,
     /// The first failure that is no answer about a device.
     failure: Option<ServerError>,
 }
@@ -141,7 +141,7 @@ impl BulkRunner {
                 break;
             }
             let cursor = cursors.entry(bulk.id.clone()).or_default();
-            let is_taken_back = bulk.taken_back_by.is_some();
+            let is_taken_back = bulk.cancel_requested_by.is_some();
             if cursor.is_taken_back != is_taken_back {
                 // What is taken back was made from the beginning.
                 *cursor = Cursor {
@@ -154,7 +154,7 @@ impl BulkRunner {
                 continue;
             }
             let after = cursor.after.as_deref();
-            let done = match &bulk.taken_back_by {
+            let done = match &bulk.cancel_requested_by {
                 Some(by) => self.take_back_page(&bulk, by, after).await,
                 None => self.make_pages(&bulk, after, closing).await,
             };
@@ -217,7 +217,7 @@ impl BulkRunner {
             };
             last = Some(end.device.id.clone());
             for snapshot in page {
-                making.until_fewer_than(AT_ONCE).await;
+                making.until_fewer_than(CONCURRENCY).await;
                 if making.failure.is_some() {
                     break;
                 }
@@ -254,7 +254,7 @@ impl BulkRunner {
             on_behalf_of: None,
             address: None,
             permissions: [Permission::ChangePassword].into(),
-            reach: Reach::ALL,
+            scope: DeviceScope::ALL,
             idempotency_key: None,
         };
         let page = self.store.bulk_pending(&bulk.id, after, PAGE).await?;
@@ -265,7 +265,7 @@ impl BulkRunner {
         };
         let taken_back = stream::iter(page)
             .map(|(device, command)| self.take_back(&by, device, command))
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(CONCURRENCY)
             .collect::<Vec<_>>()
             .await;
         taken_back.into_iter().collect::<Result<(), _>>()?;
@@ -302,7 +302,7 @@ impl BulkRunner {
 
     /// Cancels the bulks that nobody has approved or downloaded for too long.
     async fn end_forgotten_bulks(&self) -> Result<(), ServerError> {
-        let asked_before = time::now().saturating_sub(LONGEST_WAIT);
+        let asked_before = time::now().saturating_sub(MAX_WAIT);
         for bulk in self.store.bulks_waiting(asked_before).await? {
             if let Err(error) = self.bulks.end(&bulk, BulkState::Cancelled).await {
                 tracing::warn!(bulk = bulk.id, %error, "a bulk that waits for too long was not cancelled");
@@ -314,10 +314,10 @@ impl BulkRunner {
     /// Cancels the bulks whose passwords were being downloaded when the host went down: of a host alone, all that
     /// there are when it starts.
     async fn end_old_downloads(&self) -> Result<(), ServerError> {
-        for bulk in self.store.bulks_unheld().await? {
-            let turn = BulkTurn {
-                if_unheld: true,
-                ..BulkTurn::new(bulk.state, BulkState::Cancelled, time::now())
+        for bulk in self.store.bulks_with_expired_lease().await? {
+            let turn = BulkTransition {
+                if_lease_expired: true,
+                ..BulkTransition::new(bulk.state, BulkState::Cancelled, time::now())
             };
             self.bulks.end_by(&bulk, turn, None).await?;
         }

@@ -7,7 +7,7 @@ use crate::{
     platform::{PasswordHost, RequestContext},
     store::{Overdue, RESPONSE_RETENTION, Store},
 };
-use mdm_contract::{time, words::CommandId};
+use mdm_contract::{time, types::CommandId};
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -16,16 +16,16 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 /// How often the store is asked for commands whose time is over.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often stored responses that have expired are deleted: they may contain secrets.
-const RESPONSES_EVERY: Duration = Duration::from_secs(60);
+const RESPONSES_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How many are read from the store, or deleted, at one time.
 const PAGE: u32 = 500;
 
 /// The longest that a command waits which the plugin did not end, before it is asked again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+const MAX_BACKOFF: Duration = Duration::from_secs(600);
 
 /// The commands that the plugin did not end when it was asked to: each is tried again after a pause, which
 /// grows, so that they keep nobody from those that it will end.
@@ -44,8 +44,8 @@ impl Pauses {
     }
 
     fn failed(&mut self, command: CommandId, now: Instant) {
-        let longer = |pause: &Pause| (pause.length * 2).min(LONGEST_PAUSE);
-        let length = self.0.get(&command).map_or(EVERY, longer);
+        let longer = |pause: &Pause| (pause.length * 2).min(MAX_BACKOFF);
+        let length = self.0.get(&command).map_or(POLL_INTERVAL, longer);
         let until = now + length;
         self.0.insert(command, Pause { until, length });
     }
@@ -69,14 +69,14 @@ impl Expiry {
                     tracing::warn!(%error, "commands whose time is over were not ended");
                 }
                 if Instant::now() >= responses_due {
-                    responses_due = Instant::now() + RESPONSES_EVERY;
+                    responses_due = Instant::now() + RESPONSES_INTERVAL;
                     if let Err(error) = lead.run(self.delete_expired_responses()).await {
                         tracing::warn!(%error, "responses that have expired were not deleted");
                     }
                 }
             }
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
                 () = closing.cancelled() => {}
             }
         }
@@ -144,12 +144,12 @@ mod tests {
         assert!(pauses.is_over(&command(), begin));
         pauses.failed(command(), begin);
         assert!(!pauses.is_over(&command(), begin));
-        assert!(pauses.is_over(&command(), begin + EVERY));
+        assert!(pauses.is_over(&command(), begin + POLL_INTERVAL));
         assert!(pauses.is_over(&"another".into(), begin));
         for _ in 0..100 {
             pauses.failed(command(), begin);
         }
-        assert!(!pauses.is_over(&command(), begin + LONGEST_PAUSE / 2));
-        assert!(pauses.is_over(&command(), begin + LONGEST_PAUSE));
+        assert!(!pauses.is_over(&command(), begin + MAX_BACKOFF / 2));
+        assert!(pauses.is_over(&command(), begin + MAX_BACKOFF));
     }
 }

@@ -11,8 +11,8 @@ use crate::{
     store::Store,
 };
 use mdm_contract::{
-    decisions::{Command, DeviceOutlook, DeviceStatus, PasswordRule, Terms},
-    words::{Action, CommandId, ResetOptions},
+    decisions::{Command, DevicePreview, DeviceStatus, PasswordRule, Terms},
+    types::{Action, CommandId, ResetOptions},
 };
 use mdm_password_host::{
     DeviceState, PreviewRequest, RemoveRequest, ResetRequest, password::Password,
@@ -142,7 +142,7 @@ impl Commands {
         by: &Caller,
         device: &str,
         request: Request,
-    ) -> Result<DeviceOutlook, ServerError> {
+    ) -> Result<DevicePreview, ServerError> {
         let snapshot = self.records.load(by, device).await?;
         check_trusted(&snapshot)?;
         let Request {

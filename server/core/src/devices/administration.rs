@@ -16,7 +16,7 @@ use crate::{
 };
 use mdm_contract::{
     time::{self, Timestamp},
-    words::{Policy, Requirement},
+    types::{Policy, Requirement},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -163,10 +163,10 @@ fn check_policy(policy: &Policy, api_level: u32) -> Result<(), ServerError> {
                  out, or apply the quality numeric or a stricter one"
             )
         }
-        _ if policy.minimum_length > Policy::LONGEST_MINIMUM => format!(
+        _ if policy.minimum_length > Policy::MAX_MINIMUM_LENGTH => format!(
             "a minimum length of {} is more than the {} that Android takes",
             policy.minimum_length,
-            Policy::LONGEST_MINIMUM
+            Policy::MAX_MINIMUM_LENGTH
         ),
         _ => return Ok(()),
     };

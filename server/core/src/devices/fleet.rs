@@ -9,7 +9,7 @@ use crate::{
 
 /// Part of the list of devices.
 pub struct DevicePage {
-    /// In the order of their ids, each with whether it is in contact.
+    /// In the order of their ids, each with whether it is online.
     pub devices: Vec<(Snapshot, bool)>,
     /// The id to ask for the next page after; none: this is the last.
     pub next: Option<String>,
@@ -29,7 +29,7 @@ impl Devices {
         let mut snapshots = self
             .records
             .store
-            .devices(&by.reach, filter, after, asked)
+            .devices(&by.scope, filter, after, asked)
             .await?;
         let is_last = snapshots.len() <= most as usize;
         snapshots.truncate(most as usize);
@@ -50,11 +50,11 @@ impl Devices {
         by: &Caller,
         filter: &DeviceFilter,
     ) -> Result<FleetSummary, ServerError> {
-        Ok(self.records.store.summary(&by.reach, filter).await?)
+        Ok(self.records.store.summary(&by.scope, filter).await?)
     }
 
     /// The caller's groups that have devices, by their names.
     pub async fn groups(&self, by: &Caller) -> Result<Vec<Group>, ServerError> {
-        Ok(self.records.store.groups(&by.reach).await?)
+        Ok(self.records.store.groups(&by.scope).await?)
     }
 }

@@ -7,13 +7,13 @@ use totp_rs::{Builder, Totp};
 use zeroize::Zeroizing;
 
 /// The shortest password of a user, in characters.
-const SHORTEST: usize = 12;
+const MIN_LENGTH: usize = 12;
 
 /// The longest, in bytes.
-const LONGEST: usize = 256;
+const MAX_LENGTH: usize = 256;
 
 /// How guessable a password may be, from 0 (at once) to 4 (very unguessable).
-const LEAST_UNGUESSABLE: u8 = 3;
+const MIN_SCORE: u8 = 3;
 
 /// The length of a new secret, in bytes (RFC 4226 recommends 20).
 const TOTP_SECRET: usize = 20;
@@ -25,9 +25,9 @@ const ISSUER: &str = "Lock screens";
 pub(super) fn check_password(password: &Password) -> Result<(), ServerError> {
     let text = password.expose();
     let fault = match text.chars().count() {
-        0..SHORTEST => "it is too short: use 12 characters or more, several words for instance",
-        _ if text.len() > LONGEST => "it is too long: 256 bytes are enough",
-        _ if password.guessability() < LEAST_UNGUESSABLE => {
+        0..MIN_LENGTH => "it is too short: use 12 characters or more, several words for instance",
+        _ if text.len() > MAX_LENGTH => "it is too long: 256 bytes are enough",
+        _ if password.guessability() < MIN_SCORE => {
             "it is easily guessed: use several words that don't belong together"
         }
         _ => return Ok(()),

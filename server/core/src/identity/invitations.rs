@@ -6,7 +6,7 @@ use super::{
     users::{Identity, caller},
 };
 use crate::{
-    access::{Caller, Reach, Role},
+    access::{Caller, DeviceScope, Role},
     audit::AuditEntry,
     error::ServerError,
     token::{self, TokenDigest},
@@ -61,7 +61,7 @@ impl Identity {
             return Ok(None);
         }
         let by = Caller::host();
-        let admin = (FIRST_ADMIN, Role::Admin, Reach::ALL);
+        let admin = (FIRST_ADMIN, Role::Admin, DeviceScope::ALL);
         let made = match self.add_invited(&by, admin, FIRST_INVITED_FOR).await {
             // The user is there already, or a replica has added it at the same moment.
             Err(ServerError::NameTaken(_)) => {

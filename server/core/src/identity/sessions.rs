@@ -19,13 +19,13 @@ use std::net::IpAddr;
 use zeroize::Zeroizing;
 
 /// How long a session lasts that nothing is done in, in milliseconds.
-const IDLE: u64 = 30 * 60_000;
+const IDLE_TIMEOUT: u64 = 30 * 60_000;
 
 /// How long a session lasts, in milliseconds.
-const LONGEST: u64 = 12 * 3_600_000;
+const MAX_SESSION: u64 = 12 * 3_600_000;
 
 /// How exactly it is noted when a session was used, in milliseconds: a click alone writes nothing.
-const NOTED_EVERY: u64 = 60_000;
+const NOTE_INTERVAL: u64 = 60_000;
 
 /// What somebody signs in with.
 pub struct SignIn {
@@ -124,9 +124,9 @@ impl Identity {
     ) -> Result<Option<Zeroizing<String>>, ServerError> {
         let token = token::new_token("session")?;
         let now = time::now();
-        let (began_before, used_before) = oldest(now);
+        let (created_before, last_used_before) = oldest(now);
         self.store
-            .forget_sessions(began_before, used_before)
+            .forget_sessions(created_before, last_used_before)
             .await?;
         let audit = AuditEntry::new(now, &caller(user, address), "sign-in");
         let is_open = self
@@ -148,7 +148,7 @@ impl Identity {
             return Ok(None);
         };
         let now = time::now();
-        if now > session.used + NOTED_EVERY {
+        if now > session.last_used_at + NOTE_INTERVAL {
             self.store.use_session(token, now).await?;
         }
         Ok(Some(session.user))
@@ -162,9 +162,10 @@ impl Identity {
     }
 
     async fn open_session_of(&self, token: TokenDigest) -> Result<Option<Session>, ServerError> {
-        let (began_before, used_before) = oldest(time::now());
+        let (created_before, last_used_before) = oldest(time::now());
         let session = self.store.session(token).await?;
-        Ok(session.filter(|it| it.began >= began_before && it.used >= used_before))
+        Ok(session
+            .filter(|it| it.created_at >= created_before && it.last_used_at >= last_used_before))
     }
 
     /// Ends a session.
@@ -184,7 +185,7 @@ impl Identity {
             on_behalf_of: Some(token.owner.map_or(Actor::System, Actor::User)),
             address,
             permissions: token.permissions,
-            reach: token.reach,
+            scope: token.scope,
             idempotency_key: None,
         }))
     }
@@ -213,5 +214,8 @@ impl Identity {
 
 /// When a session has to have begun, and to have been used, to be open still.
 fn oldest(now: Timestamp) -> (Timestamp, Timestamp) {
-    (now.saturating_sub(LONGEST), now.saturating_sub(IDLE))
+    (
+        now.saturating_sub(MAX_SESSION),
+        now.saturating_sub(IDLE_TIMEOUT),
+    )
 }

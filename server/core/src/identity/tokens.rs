@@ -2,11 +2,11 @@
 
 use super::users::Identity;
 use crate::{
-    access::{Caller, Permission, Reach},
+    access::{Caller, DeviceScope, Permission},
     audit::AuditEntry,
     bounds::TOKEN_VALIDITY,
     error::ServerError,
-    request_checks::{check_name, check_reach},
+    request_checks::{check_name, check_scope},
     store::{ApiToken, TokenChange},
     token,
 };
@@ -18,7 +18,7 @@ impl Identity {
     /// The tokens that this caller could have made.
     pub async fn tokens(&self, by: &Caller) -> Result<Vec<ApiToken>, ServerError> {
         let mut tokens = self.store.api_tokens().await?;
-        tokens.retain(|it| by.check_grant(&it.permissions, &it.reach).is_ok());
+        tokens.retain(|it| by.check_grant(&it.permissions, &it.scope).is_ok());
         Ok(tokens)
     }
 
@@ -29,7 +29,7 @@ impl Identity {
         by: &Caller,
         name: &str,
         permissions: BTreeSet<Permission>,
-        reach: Reach,
+        scope: DeviceScope,
         valid_for: Option<u64>,
     ) -> Result<Zeroizing<String>, ServerError> {
         if permissions.is_empty() {
@@ -41,10 +41,10 @@ impl Identity {
             return Err(ServerError::BadRequest(text.into()));
         }
         check_name(name)?;
-        check_reach(&reach)?;
-        by.check_grant(&permissions, &reach)?;
+        check_scope(&scope)?;
+        by.check_grant(&permissions, &scope)?;
         self.responses
-            .once(by, self.make_token(by, name, permissions, reach, valid_for))
+            .once(by, self.make_token(by, name, permissions, scope, valid_for))
             .await
     }
 
@@ -53,7 +53,7 @@ impl Identity {
         by: &Caller,
         name: &str,
         permissions: BTreeSet<Permission>,
-        reach: Reach,
+        scope: DeviceScope,
         valid_for: Option<u64>,
     ) -> Result<Zeroizing<String>, ServerError> {
         let token = token::new_token("api")?;
@@ -61,7 +61,7 @@ impl Identity {
         let about = ApiToken {
             name: name.to_owned(),
             permissions,
-            reach,
+            scope,
             owner: by.user().map(str::to_owned),
             created_at: at,
             expires_at: valid_for.map(|seconds| at + seconds * 1000),
@@ -77,9 +77,9 @@ impl Identity {
         about: ApiToken,
     ) -> Result<(), ServerError> {
         let name = about.name.clone();
-        let words: Vec<&str> = about.permissions.iter().map(|it| it.word()).collect();
+        let words: Vec<&str> = about.permissions.iter().map(|it| it.as_str()).collect();
         let audit = AuditEntry {
-            detail: Some(format!("{name}: {}, {}", words.join(" "), about.reach)),
+            detail: Some(format!("{name}: {}, {}", words.join(" "), about.scope)),
             ..AuditEntry::new(about.created_at, by, "add-token")
         };
         let owner = about.owner.clone().unwrap_or_default();
@@ -143,7 +143,7 @@ impl Identity {
         let tokens = self.store.api_tokens().await?;
         let token = tokens.into_iter().find(|token| token.name == name);
         let token = token.ok_or_else(|| ServerError::UnknownToken(name.to_owned()))?;
-        by.check_grant(&token.permissions, &token.reach)?;
+        by.check_grant(&token.permissions, &token.scope)?;
         Ok(token)
     }
 }

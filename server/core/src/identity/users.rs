@@ -7,13 +7,13 @@ use super::{
     password_hasher::PasswordHasher,
 };
 use crate::{
-    access::{Caller, Reach, Role},
+    access::{Caller, DeviceScope, Role},
     actor::Actor,
     audit::AuditEntry,
     error::ServerError,
     keys::HostKeys,
     public_url::PublicUrl,
-    request_checks::{check_name, check_reach},
+    request_checks::{check_name, check_scope},
     store::{Store, User, UserChange},
     stored_responses::StoredResponses,
 };
@@ -46,14 +46,14 @@ impl Identity {
     /// The users that this caller could have made.
     pub async fn users(&self, by: &Caller) -> Result<Vec<User>, ServerError> {
         let mut users = self.store.users().await?;
-        users.retain(|it| by.check_grant(&it.role.permissions(), &it.reach).is_ok());
+        users.retain(|it| by.check_grant(&it.role.permissions(), &it.scope).is_ok());
         Ok(users)
     }
 
     /// One user that this caller could have made.
     pub async fn managed_user(&self, by: &Caller, name: &str) -> Result<User, ServerError> {
         let user = self.user(name).await?;
-        by.check_grant(&user.role.permissions(), &user.reach)?;
+        by.check_grant(&user.role.permissions(), &user.scope)?;
         Ok(user)
     }
 
@@ -68,12 +68,12 @@ impl Identity {
         by: &Caller,
         name: &str,
         role: Role,
-        reach: Reach,
+        scope: DeviceScope,
     ) -> Result<Invitation, ServerError> {
         check_name(name)?;
-        check_reach(&reach)?;
-        by.check_grant(&role.permissions(), &reach)?;
-        let added = self.add_invited(by, (name, role, reach), INVITED_FOR);
+        check_scope(&scope)?;
+        by.check_grant(&role.permissions(), &scope)?;
+        let added = self.add_invited(by, (name, role, scope), INVITED_FOR);
         let made = self.responses.once(by, added).await?;
         Ok(made.at(self.public_url.clone()))
     }
@@ -82,20 +82,20 @@ impl Identity {
     pub(super) async fn add_invited(
         &self,
         by: &Caller,
-        (name, role, reach): (&str, Role, Reach),
+        (name, role, scope): (&str, Role, DeviceScope),
         valid_for: u64,
     ) -> Result<Invitation, ServerError> {
         let at = time::now();
         let user = User {
             name: name.to_owned(),
             role,
-            reach,
+            scope,
             password: None,
             totp: None,
             created_at: at,
         };
         let audit = AuditEntry {
-            detail: Some(format!("{name}: {role}, {}", user.reach)),
+            detail: Some(format!("{name}: {role}, {}", user.scope)),
             ..AuditEntry::new(at, by, "add-user")
         };
         let made = Invitation::new(name, at, valid_for)?;
@@ -113,13 +113,13 @@ impl Identity {
         by: &Caller,
         name: &str,
         role: Role,
-        reach: Reach,
+        scope: DeviceScope,
     ) -> Result<(), ServerError> {
-        check_reach(&reach)?;
-        by.check_grant(&role.permissions(), &reach)?;
+        check_scope(&scope)?;
+        by.check_grant(&role.permissions(), &scope)?;
         self.managed_user(by, name).await?;
         self.responses
-            .once(by, self.set_role(by, name, role, reach))
+            .once(by, self.set_role(by, name, role, scope))
             .await
     }
 
@@ -128,14 +128,14 @@ impl Identity {
         by: &Caller,
         name: &str,
         role: Role,
-        reach: Reach,
+        scope: DeviceScope,
     ) -> Result<(), ServerError> {
         let audit = AuditEntry {
-            detail: Some(format!("{name}: {role}, {reach}")),
+            detail: Some(format!("{name}: {role}, {scope}")),
             ..AuditEntry::new(time::now(), by, "change-user")
         };
         let audit = self.responses.record(by, audit, &())?;
-        let changed_to = self.store.set_role(name, role, reach, audit);
+        let changed_to = self.store.set_role(name, role, scope, audit);
         changed(name, changed_to.await?)
     }
 
@@ -170,7 +170,7 @@ pub(super) fn caller(user: &User, address: Option<IpAddr>) -> Caller {
         on_behalf_of: None,
         address,
         permissions: user.role.permissions(),
-        reach: user.reach.clone(),
+        scope: user.scope.clone(),
         idempotency_key: None,
     }
 }

@@ -4,7 +4,7 @@ use super::gauge;
 use crate::change::Change;
 use mdm_contract::{
     decisions::Command,
-    words::{Action, Outcome},
+    types::{Action, Outcome},
 };
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -18,7 +18,7 @@ struct Requested {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Settled {
+struct Completed {
     action: &'static str,
     outcome: &'static str,
 }
@@ -26,7 +26,7 @@ struct Settled {
 /// What is counted of commands.
 pub struct CommandMetrics {
     requested: Family<Requested, Counter>,
-    settled: Family<Settled, Counter>,
+    completed: Family<Completed, Counter>,
     /// Commands without an outcome yet, when the metrics were last read.
     pub pending: Gauge,
     /// How long the oldest of them has been pending, in seconds; 0: there is none.
@@ -35,12 +35,12 @@ pub struct CommandMetrics {
 
 /// What a commit is going to change of commands.
 #[derive(Default)]
-pub struct Tally {
+pub struct CommandCounts {
     requested: Vec<Requested>,
-    settled: Vec<Settled>,
+    completed: Vec<Completed>,
 }
 
-impl Tally {
+impl CommandCounts {
     /// Of these changes, to a device whose commands the call knew.
     pub fn of<'a>(changes: &'a [Change], known: impl Iterator<Item = &'a Command> + Clone) -> Self {
         let mut tally = Self::default();
@@ -51,16 +51,16 @@ impl Tally {
         for change in changes {
             match change {
                 Change::Send { command, .. } => tally.requested.push(Requested {
-                    action: command.action.word(),
+                    action: command.action.as_str(),
                 }),
-                Change::Settle { command, outcome } => {
+                Change::Complete { command, outcome } => {
                     let mut all = known.clone().chain(sent.clone());
                     let action = all.find(|it| it.id == *command).map(|it| it.action);
-                    tally.settled.push(Settled {
-                        action: action.map_or("unknown", Action::word),
+                    tally.completed.push(Completed {
+                        action: action.map_or("unknown", Action::as_str),
                         outcome: match outcome {
                             Outcome::Success => "success",
-                            Outcome::Failed(failure) => failure.word(),
+                            Outcome::Failed(failure) => failure.as_str(),
                         },
                     });
                 }
@@ -74,11 +74,11 @@ impl Tally {
 impl CommandMetrics {
     pub(super) fn new(registry: &mut Registry) -> Self {
         let requested = Family::default();
-        let settled = Family::default();
+        let completed = Family::default();
         let help = "Commands that were made";
         registry.register("commands_requested", help, Family::clone(&requested));
         let help = "Commands that got their outcome: success, the reason of a failure, or cancelled, expired or superseded";
-        registry.register("commands_settled", help, Family::clone(&settled));
+        registry.register("commands_completed", help, Family::clone(&completed));
         let oldest_pending = Gauge::default();
         let help = "How long the oldest command without an outcome has been pending";
         let unit = Unit::Seconds;
@@ -90,7 +90,7 @@ impl CommandMetrics {
         );
         Self {
             requested,
-            settled,
+            completed,
             oldest_pending,
             pending: gauge(
                 registry,
@@ -101,12 +101,12 @@ impl CommandMetrics {
     }
 
     /// The changes were committed.
-    pub fn committed(&self, tally: Tally) {
+    pub fn committed(&self, tally: CommandCounts) {
         for requested in &tally.requested {
             self.requested.get_or_create(requested).inc();
         }
-        for settled in &tally.settled {
-            self.settled.get_or_create(settled).inc();
+        for completed in &tally.completed {
+            self.completed.get_or_create(completed).inc();
         }
     }
 }

@@ -15,7 +15,7 @@ const BUCKETS: [f64; 12] = [
 
 /// A route is its template, so its values are as few as the routes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answer {
+struct ResponseLabels {
     method: &'static str,
     route: String,
     status: u16,
@@ -43,7 +43,7 @@ struct Reached {
 
 /// What is counted of calls by HTTP.
 pub struct HttpMetrics {
-    answers: Family<Answer, Counter>,
+    answers: Family<ResponseLabels, Counter>,
     seconds: Family<Of, Histogram>,
     agents_refused: Family<Refused, Counter>,
     admins_refused: Family<Refused, Counter>,
@@ -102,7 +102,7 @@ impl HttpMetrics {
         let seconds = self.seconds.get_or_create(&of);
         seconds.observe(took.as_secs_f64());
         drop(seconds);
-        let answer = Answer {
+        let answer = ResponseLabels {
             method,
             route: route.to_owned(),
             status,

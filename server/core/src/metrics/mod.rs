@@ -13,7 +13,7 @@ mod traces;
 mod wake_ups;
 mod webhooks;
 
-pub use commands::{CommandMetrics, Tally};
+pub use commands::{CommandCounts, CommandMetrics};
 pub use http::{Caller, HttpMetrics};
 pub use plugins::PluginMetrics;
 pub use store::StoreMetrics;
@@ -199,7 +199,7 @@ mod tests {
         for limit in Limit::ALL {
             let line = format!(
                 "mdm_plugin_limit_reached_total{{limit=\"{}\"}} 0",
-                limit.word()
+                limit.as_str()
             );
             assert!(text.contains(&line), "no {line} in {text}");
         }

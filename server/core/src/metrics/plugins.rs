@@ -50,7 +50,7 @@ pub struct PluginMetrics {
     limits: [Counter; Limit::ALL.len()],
     invariants: [Counter; Invariant::ALL.len()],
     transitions: Family<Transition, Counter>,
-    out_of_service: Family<Of, Gauge>,
+    open_breakers: Family<Of, Gauge>,
     /// Calls that wait for a place to run in.
     pub waiting: Gauge,
     /// Calls that run now.
@@ -69,7 +69,7 @@ impl PluginMetrics {
                 drop(transitions.get_or_create(&transition(function, to)));
             }
         }
-        let out_of_service = Family::default();
+        let open_breakers = Family::default();
         let help = "Calls of the plugin that decides, by what came of them";
         registry.register("calls", help, calls.clone());
         let help = "How long calls of plugins ran, without the wait for a place";
@@ -81,10 +81,10 @@ impl PluginMetrics {
         let help = "How often a function of a plugin was put out of service, and back";
         registry.register("breaker_changes", help, Family::clone(&transitions));
         let help = "Whether a function of the plugin that decides is out of service";
-        registry.register("out_of_service", help, Family::clone(&out_of_service));
+        registry.register("open_breakers", help, Family::clone(&open_breakers));
         Self {
             usual: Function::ALL.map(|function| {
-                let function = function.word();
+                let function = function.as_str();
                 let decided = Call {
                     function,
                     outcome: "decided",
@@ -96,7 +96,7 @@ impl PluginMetrics {
             }),
             limits: Limit::ALL.map(|limit| {
                 limits.get_or_create_owned(&Reached {
-                    limit: limit.word(),
+                    limit: limit.as_str(),
                 })
             }),
             invariants: Invariant::ALL.map(|invariant| {
@@ -106,7 +106,7 @@ impl PluginMetrics {
             }),
             calls,
             transitions,
-            out_of_service,
+            open_breakers,
             waiting: gauge(
                 registry,
                 "calls_waiting",
@@ -129,7 +129,7 @@ impl PluginMetrics {
     /// A call failed, or was not made.
     pub fn failed(&self, function: Function, failure: &PluginError) {
         let call = Call {
-            function: function.word(),
+            function: function.as_str(),
             outcome: failure.kind(),
         };
         self.calls.get_or_create(&call).inc();
@@ -154,9 +154,9 @@ impl PluginMetrics {
     }
 
     /// Which functions of the plugin that decides now are out of service.
-    pub fn set_out_of_service(&self, is_out: impl Fn(&str) -> bool) {
-        for function in Function::ALL.map(Function::word) {
-            self.out_of_service
+    pub fn set_open(&self, is_out: impl Fn(&str) -> bool) {
+        for function in Function::ALL.map(Function::as_str) {
+            self.open_breakers
                 .get_or_create(&Of { function })
                 .set(i64::from(is_out(function)));
         }
@@ -165,7 +165,7 @@ impl PluginMetrics {
 
 fn transition(function: Function, to: BreakerTransition) -> Transition {
     Transition {
-        function: function.word(),
+        function: function.as_str(),
         to: match to {
             BreakerTransition::Opened => "out-of-service",
             BreakerTransition::Closed => "in-service",

@@ -25,7 +25,7 @@ impl WebhookMetrics {
         Self {
             attempts: AttemptResult::ALL.map(|result| {
                 attempts.get_or_create_owned(&Ended {
-                    result: result.word(),
+                    result: result.as_str(),
                 })
             }),
         }

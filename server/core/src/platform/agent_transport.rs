@@ -35,7 +35,7 @@ impl AgentTransport {
 
     /// Returns `true` if the device waits at the server, at this replica or another, or can be woken.
     pub(crate) fn is_snapshot_online(&self, snapshot: &Snapshot) -> bool {
-        let (revoked, until) = (snapshot.revoked_at, snapshot.in_contact_until);
+        let (revoked, until) = (snapshot.revoked_at, snapshot.online_until);
         self.reaches(&snapshot.device, revoked, until)
     }
 
@@ -43,11 +43,11 @@ impl AgentTransport {
         &self,
         device: &Device,
         revoked_at: Option<Timestamp>,
-        in_contact_until: Option<Timestamp>,
+        online_until: Option<Timestamp>,
     ) -> bool {
         let now = time::now();
         self.sync.is_online(&device.id)
-            || in_contact_until.is_some_and(|until| until > now)
+            || online_until.is_some_and(|until| until > now)
             || (revoked_at.is_none()
                 && self
                     .wake_ups
@@ -66,10 +66,10 @@ impl Transport<DeviceRecord> for AgentTransport {
     fn is_online(&self, state: &DeviceState<DeviceRecord>) -> bool {
         let DeviceRecord {
             revoked_at,
-            in_contact_until,
+            online_until,
             ..
         } = state.extra;
-        self.reaches(&state.device, revoked_at, in_contact_until)
+        self.reaches(&state.device, revoked_at, online_until)
     }
 
     fn seal(

@@ -13,7 +13,7 @@ use crate::{
     stored_responses,
 };
 use mdm_agent_protocol::sealing::{PublicKey, Sealed};
-use mdm_contract::{decisions::Command, time::Timestamp, words::CommandId};
+use mdm_contract::{decisions::Command, time::Timestamp, types::CommandId};
 use mdm_password_host::{Accepted, Commit, DeviceState, DeviceStore};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(crate) struct StoredDevices {
 pub(crate) struct DeviceRecord {
     pub(crate) public_key: PublicKey,
     pub(crate) revoked_at: Option<Timestamp>,
-    pub(crate) in_contact_until: Option<Timestamp>,
+    pub(crate) online_until: Option<Timestamp>,
 }
 
 /// The request of a caller: what the host carries to the store untouched.
@@ -94,7 +94,7 @@ impl From<Snapshot> for DeviceState<DeviceRecord> {
             extra: DeviceRecord {
                 public_key: snapshot.public_key,
                 revoked_at: snapshot.revoked_at,
-                in_contact_until: snapshot.in_contact_until,
+                online_until: snapshot.online_until,
             },
         }
     }
@@ -146,7 +146,7 @@ impl DeviceStore for StoredDevices {
             command: Some(decision.command.clone()),
             detail: detail(context.detail.as_deref(), decision.notice.as_deref()),
             plugin: Some(decision.plugin),
-            ..AuditEntry::new(at, &context.by, decision.function.word())
+            ..AuditEntry::new(at, &context.by, decision.function.as_str())
         };
         let response = StoredDecision {
             command: decision.command,

@@ -19,19 +19,19 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// How often the store is asked whom to wake again.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How many are claimed from the store, or taken of the news, at one time.
 const PAGE: u32 = 500;
 
 /// How many are told at one time.
-const MOST_AT_ONCE: usize = 64;
+const MAX_CONCURRENT: usize = 64;
 
 /// How much news may wait. What is beyond that is told when the store says so.
-const MOST_NEWS: usize = 10_000;
+const MAX_QUEUED: usize = 10_000;
 
 /// How late an agent's sync may be, and be noted, before its device counts as out of reach, in milliseconds.
-const LATENESS: u64 = 60_000;
+const SYNC_TOLERANCE: u64 = 60_000;
 
 /// What agents are woken by.
 pub(crate) struct WakeUps {
@@ -46,7 +46,7 @@ pub(crate) struct WakeUps {
 impl WakeUps {
     /// Wakes agents by this. They sync so often without being woken, in seconds.
     pub(crate) fn new(channel: Arc<dyn WakeUp>, keys: Arc<HostKeys>, sync_every: u32) -> Self {
-        let (news, to_tell) = mpsc::channel(MOST_NEWS);
+        let (news, to_tell) = mpsc::channel(MAX_QUEUED);
         Self {
             channel,
             keys,
@@ -81,7 +81,7 @@ impl WakeUps {
 
     /// Whether a device that synced at this time can be told to sync now.
     pub(crate) fn reaches(&self, last_sync: Timestamp, now: Timestamp) -> bool {
-        let silence = u64::from(self.sync_every) * 1000 + LATENESS;
+        let silence = u64::from(self.sync_every) * 1000 + SYNC_TOLERANCE;
         now < last_sync.saturating_add(silence) && self.channel.connection().is_ok()
     }
 }
@@ -97,7 +97,7 @@ impl WakeUpTask {
     /// Wakes agents until the server stops.
     pub(crate) async fn run(&self, closing: CancellationToken) {
         let mut to_tell = self.wake_ups.to_tell.lock().await;
-        let mut clock = interval(EVERY);
+        let mut clock = interval(POLL_INTERVAL);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut devices = Vec::new();
         while !closing.is_cancelled() {
@@ -114,7 +114,7 @@ impl WakeUpTask {
             devices.sort_unstable();
             devices.dedup();
             stream::iter(devices.drain(..))
-                .for_each_concurrent(MOST_AT_ONCE, |device| self.tell(device))
+                .for_each_concurrent(MAX_CONCURRENT, |device| self.tell(device))
                 .await;
         }
     }

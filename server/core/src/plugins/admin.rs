@@ -5,7 +5,7 @@ use super::{
     plugin_check,
 };
 use crate::{
-    access::{Caller, Reach},
+    access::{Caller, DeviceScope},
     audit::AuditEntry,
     error::ServerError,
     metrics::Metrics,
@@ -151,7 +151,7 @@ impl Plugins {
     async fn load_checked(&self, file: PluginFile) -> Result<Plugin, ServerError> {
         let checking = &self.chosen.checking;
         let _checking = checking.try_lock().map_err(|_| ServerError::BusyChecking)?;
-        let groups = self.store.groups(&Reach::ALL).await?;
+        let groups = self.store.groups(&DeviceScope::ALL).await?;
         let groups = groups.into_iter().take(MAX_GROUPS);
         let groups = groups.map(|group| group.name).collect();
         let chosen = Arc::clone(&self.chosen);

@@ -172,14 +172,18 @@ impl ChosenPlugins {
         chosen: Option<ChosenPlugin>,
         now: &Deployments,
     ) -> Result<Deployment, ServerError> {
-        let Some(ChosenPlugin { digest, is_proven }) = chosen else {
+        let Some(ChosenPlugin {
+            digest,
+            is_promoted,
+        }) = chosen
+        else {
             return Ok(self.default.clone());
         };
         let known = [Some(&now.active), now.previous.as_ref()];
         let mut known = known.into_iter().flatten().filter(|it| !it.is_default);
         if let Some(known) = known.find(|it| it.plugin.digest() == digest) {
             return Ok(Deployment {
-                is_promoted: is_proven,
+                is_promoted: is_promoted,
                 ..known.clone()
             });
         }
@@ -205,7 +209,7 @@ impl ChosenPlugins {
         Ok(Deployment {
             plugin: Arc::new(plugin),
             is_default: false,
-            is_promoted: is_proven,
+            is_promoted: is_promoted,
         })
     }
 
@@ -266,15 +270,12 @@ impl ChosenPlugins {
         let (action, detail) = match ended.end {
             CanaryEnd::Promoted => (
                 "keep-plugin",
-                format!(
-                    "plugin {digest} has passed its trial of {} calls",
-                    terms.calls
-                ),
+                format!("plugin {digest} was promoted after {} calls", terms.calls),
             ),
             CanaryEnd::RolledBack => {
                 let last = ended.failure.as_deref().unwrap_or_default();
                 let text = format!(
-                    "plugin {digest} failed {} times on trial; at last: {last}",
+                    "plugin {digest} failed {} times as a canary; at last: {last}",
                     terms.failures
                 );
                 ("roll-back-plugin", text)
@@ -305,7 +306,7 @@ impl RolloutStore for ChosenPlugins {
 fn as_chosen(deployment: &Deployment) -> Option<ChosenPlugin> {
     (!deployment.is_default).then(|| ChosenPlugin {
         digest: deployment.plugin.digest(),
-        is_proven: deployment.is_promoted,
+        is_promoted: deployment.is_promoted,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{RequestRecord, StoreError};
 use crate::{
-    access::{Reach, Role},
+    access::{DeviceScope, Role},
     audit::AuditEntry,
     token::TokenDigest,
 };
@@ -17,7 +17,7 @@ pub struct User {
     /// What they are there for.
     pub role: Role,
     /// Which devices they are responsible for.
-    pub reach: Reach,
+    pub scope: DeviceScope,
     /// What tells their password from others: argon2id, as a string that says how it was made. None: they have
     /// not chosen one yet.
     pub password: Option<String>,
@@ -63,9 +63,9 @@ pub struct Session {
     /// Whose it is.
     pub user: User,
     /// Since when.
-    pub began: Timestamp,
+    pub created_at: Timestamp,
     /// When something was done in it the last time, within a minute.
-    pub used: Timestamp,
+    pub last_used_at: Timestamp,
 }
 
 /// Who signs in. What changes something has its line in the audit trail.
@@ -90,7 +90,7 @@ pub trait Accounts: Send + Sync + 'static {
         &self,
         name: &str,
         role: Role,
-        reach: Reach,
+        scope: DeviceScope,
         audit: RequestRecord,
     ) -> Result<UserChange, StoreError>;
 
@@ -149,7 +149,7 @@ pub trait Accounts: Send + Sync + 'static {
         token: TokenDigest,
         user: &str,
         password: &str,
-        began: Timestamp,
+        created_at: Timestamp,
         audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
@@ -157,7 +157,11 @@ pub trait Accounts: Send + Sync + 'static {
     async fn session(&self, token: TokenDigest) -> Result<Option<Session>, StoreError>;
 
     /// Notes that something was done in a session.
-    async fn use_session(&self, token: TokenDigest, used: Timestamp) -> Result<(), StoreError>;
+    async fn use_session(
+        &self,
+        token: TokenDigest,
+        last_used_at: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Ends a session.
     async fn close_session(&self, token: TokenDigest) -> Result<(), StoreError>;
@@ -165,8 +169,8 @@ pub trait Accounts: Send + Sync + 'static {
     /// Forgets the sessions that began before, or were not used since.
     async fn forget_sessions(
         &self,
-        began_before: Timestamp,
-        used_before: Timestamp,
+        created_before: Timestamp,
+        last_used_before: Timestamp,
     ) -> Result<(), StoreError>;
 }
 

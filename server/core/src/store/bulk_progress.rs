@@ -36,7 +36,7 @@ pub struct BulkProgress {
 
 /// Why a device has no command of a bulk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct NoCommand {
+pub struct DeviceError {
     /// Which problem, in a word.
     #[serde(rename = "type")]
     pub kind: String,
@@ -48,7 +48,7 @@ pub struct NoCommand {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BulkFailures {
     /// The outcome of their commands, or why they have none.
-    pub why: Result<Status, NoCommand>,
+    pub why: Result<Status, DeviceError>,
     /// How many.
     pub devices: u64,
 }
@@ -65,11 +65,11 @@ impl BulkProgress {
 
     /// Devices that have a command, or are known to get none.
     pub fn answered(&self) -> u64 {
-        self.pending + self.settled()
+        self.pending + self.completed()
     }
 
     /// Devices of which nothing more is to come: their command has its outcome, or they get none.
-    pub fn settled(&self) -> u64 {
+    pub fn completed(&self) -> u64 {
         let ended = self.cancelled + self.expired + self.superseded;
         self.success + self.failed + ended + self.refused
     }

@@ -1,26 +1,26 @@
 //! Bulks: one request for all devices of a group. What it made is kept with the commands themselves, so a bulk that
 //! was interrupted goes on with the devices that have no answer yet.
 
-use super::{BulkFailures, BulkProgress, NoCommand, RequestRecord, Snapshot, StoreError};
+use super::{BulkFailures, BulkProgress, DeviceError, RequestRecord, Snapshot, StoreError};
 use crate::{
-    access::{Caller, Permission, Reach},
+    access::{Caller, DeviceScope, Permission},
     actor::Actor,
 };
 use async_trait::async_trait;
 use mdm_contract::{
     decisions::Command,
     time::Timestamp,
-    words::{Action, CommandId, ResetOptions},
+    types::{Action, CommandId, ResetOptions},
 };
 use serde::{Deserialize, Serialize};
 
-mdm_contract::words! {
+mdm_contract::text_enum! {
     /// Where a bulk stands.
     #[derive(utoipa::ToSchema)]
     BulkState {
         /// Somebody else has to approve it.
         WaitingForApproval = "waiting-for-approval",
-        /// It begins when the one who asked for it downloads the sheet of its passwords.
+        /// It begins when the one who asked for it downloads the password export of its passwords.
         WaitingForDownload = "waiting-for-download",
         /// Commands are made.
         Running = "running",
@@ -55,7 +55,7 @@ pub struct Bulk {
     /// How many devices were in the group when it was asked for.
     pub devices: u64,
     /// Whether each device gets a password of its own, which is kept nowhere.
-    pub different_passwords: bool,
+    pub unique_passwords: bool,
     /// The one password of all, sealed by the host, until the bulk has ended.
     pub sealed_password: Option<Vec<u8>>,
     /// What else a reset does.
@@ -77,14 +77,14 @@ pub struct Bulk {
     /// Where it stands.
     pub state: BulkState,
     /// Who wants its pending commands to be cancelled, until they are.
-    pub taken_back_by: Option<Actor>,
+    pub cancel_requested_by: Option<Actor>,
     /// When it was done or cancelled: see [`BulkState::has_ended`].
     pub ended_at: Option<Timestamp>,
 }
 
 /// A bulk goes from one state to another.
 #[derive(Clone, Debug)]
-pub struct BulkTurn {
+pub struct BulkTransition {
     /// Only if it stands here.
     pub from: BulkState,
     /// From now on it stands here.
@@ -94,12 +94,12 @@ pub struct BulkTurn {
     /// Who approved it, if that is the turn.
     pub approved_by: Option<Actor>,
     /// Who wants its pending commands to be cancelled.
-    pub taken_back_by: Option<Actor>,
+    pub cancel_requested_by: Option<Actor>,
     /// Only if no host holds its download.
-    pub if_unheld: bool,
+    pub if_lease_expired: bool,
 }
 
-impl BulkTurn {
+impl BulkTransition {
     /// A turn of which there is no more to say.
     pub fn new(from: BulkState, to: BulkState, at: Timestamp) -> Self {
         Self {
@@ -107,8 +107,8 @@ impl BulkTurn {
             to,
             at,
             approved_by: None,
-            taken_back_by: None,
-            if_unheld: false,
+            cancel_requested_by: None,
+            if_lease_expired: false,
         }
     }
 }
@@ -121,7 +121,7 @@ pub struct BulkAnswer {
     /// What people call it.
     pub name: String,
     /// The command, or why there is none.
-    pub answer: Result<Command, NoCommand>,
+    pub answer: Result<Command, DeviceError>,
 }
 
 impl BulkState {
@@ -144,7 +144,7 @@ impl Bulk {
             on_behalf_of: Some(self.principal.clone()),
             address: self.address.as_ref().and_then(|it| it.parse().ok()),
             permissions: [Permission::ChangePassword].into(),
-            reach: Reach(Some([self.group.clone()].into())),
+            scope: DeviceScope(Some([self.group.clone()].into())),
             idempotency_key: None,
         }
     }
@@ -162,7 +162,7 @@ pub trait Bulks: Send + Sync + 'static {
     /// Up to `most` bulks of groups within this reach, before the id `before`, latest first.
     async fn bulks(
         &self,
-        reach: &Reach,
+        scope: &DeviceScope,
         before: Option<&str>,
         most: u32,
     ) -> Result<Vec<Bulk>, StoreError>;
@@ -176,20 +176,20 @@ pub trait Bulks: Send + Sync + 'static {
     /// Those that wait for somebody, and were asked for before this time.
     async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Those with different passwords that are running, and that no host holds: nobody downloads their sheets any
+    /// Those with unique passwords that are running, and that no host holds: nobody downloads their password exports any
     /// more. A store that has one host knows of none that holds them.
-    async fn bulks_unheld(&self) -> Result<Vec<Bulk>, StoreError>;
+    async fn bulks_with_expired_lease(&self) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Somebody downloads the sheet of a bulk from this host, for so many milliseconds at least: by the store's
+    /// Somebody downloads the password export of a bulk from this host, for so many milliseconds at least: by the store's
     /// clock, as those of hosts differ.
-    async fn hold_bulk(&self, id: &str, milliseconds: u32) -> Result<(), StoreError>;
+    async fn renew_lease(&self, id: &str, milliseconds: u32) -> Result<(), StoreError>;
 
     /// Lets a bulk go on. Once it is over, its password is forgotten. False: it does not stand where the turn
     /// begins.
     async fn turn_bulk(
         &self,
         id: &str,
-        turn: BulkTurn,
+        turn: BulkTransition,
         audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
@@ -209,7 +209,7 @@ pub trait Bulks: Send + Sync + 'static {
         &self,
         bulk: &str,
         device: &str,
-        why: NoCommand,
+        why: DeviceError,
     ) -> Result<(), StoreError>;
 
     /// Up to `most` answers after the device `after`, by the device's id: all, or of those where it came to

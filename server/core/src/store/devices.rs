@@ -1,6 +1,6 @@
 //! Devices and their commands: a call reads a [`Snapshot`] and writes one [`Commit`], guarded by the device's version.
 
-use super::{RequestRecord, StatusWord, StoreError};
+use super::{RequestRecord, StatusKind, StoreError};
 use crate::change::Change;
 use async_trait::async_trait;
 use mdm_agent_protocol::{
@@ -10,7 +10,7 @@ use mdm_agent_protocol::{
 use mdm_contract::{
     decisions::{Command, Device},
     time::Timestamp,
-    words::CommandId,
+    types::CommandId,
 };
 
 /// What the store knows of a device at one moment.
@@ -31,7 +31,7 @@ pub struct Snapshot {
     /// It grows with every change; a commit names the one that it was decided on.
     pub version: i64,
     /// Until when its agent waits for news at another replica of the host, as far as is known.
-    pub in_contact_until: Option<Timestamp>,
+    pub online_until: Option<Timestamp>,
     /// Its command in flight.
     pub pending: Option<Command>,
     /// Its latest command.
@@ -40,11 +40,11 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The status of the device: the same that lists and counts go by.
-    pub fn status(&self) -> StatusWord {
+    pub fn status(&self) -> StatusKind {
         match (self.revoked_at, &self.latest) {
-            (Some(_), _) => StatusWord::Revoked,
-            (None, Some(latest)) => StatusWord::from(&latest.status),
-            (None, None) => StatusWord::None,
+            (Some(_), _) => StatusKind::Revoked,
+            (None, Some(latest)) => StatusKind::from(&latest.status),
+            (None, None) => StatusKind::None,
         }
     }
 }

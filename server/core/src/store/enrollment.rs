@@ -3,7 +3,7 @@
 use super::{RequestRecord, StoreError};
 use crate::token::TokenDigest;
 use async_trait::async_trait;
-use mdm_agent_protocol::{sealing::PublicKey, signing_key::VerifyingKey, sync::Told};
+use mdm_agent_protocol::{sealing::PublicKey, signing_key::VerifyingKey, sync::DeviceInfo};
 use mdm_contract::time::Timestamp;
 /// A device that asks to be taken in.
 pub struct NewDevice {
@@ -16,7 +16,7 @@ pub struct NewDevice {
     /// Its agent signs with the other half of this key.
     pub signing_key: VerifyingKey,
     /// What its agent told.
-    pub told: Told,
+    pub device_info: DeviceInfo,
     /// When.
     pub at: Timestamp,
 }

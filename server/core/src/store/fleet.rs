@@ -1,9 +1,9 @@
 //! All devices together: which of them somebody wants to see, and how many there are.
 
-use super::{Snapshot, StatusWord, StoreError};
-use crate::access::Reach;
+use super::{Snapshot, StatusKind, StoreError};
+use crate::access::DeviceScope;
 use async_trait::async_trait;
-use mdm_contract::{time::Timestamp, words::ManagementMode};
+use mdm_contract::{time::Timestamp, types::ManagementMode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,7 +13,7 @@ pub struct DeviceFilter {
     /// Part of the name or of the id, in capital or small letters.
     pub search: Option<String>,
     /// The status.
-    pub status: Option<StatusWord>,
+    pub status: Option<StatusKind>,
     /// Whether the policy is overridden.
     pub is_overridden: Option<bool>,
     /// A group that they are in.
@@ -31,7 +31,7 @@ pub struct DeviceFilter {
 impl DeviceFilter {
     /// By which name these devices are counted already, whoever reaches so far: that of a group, or '' for all. None:
     /// they are not.
-    pub fn counted_by(&self, reach: &Reach) -> Option<String> {
+    pub fn counted_by(&self, scope: &DeviceScope) -> Option<String> {
         let group_alone = Self {
             group: self.group.clone(),
             ..Self::default()
@@ -39,9 +39,9 @@ impl DeviceFilter {
         if *self != group_alone {
             return None;
         }
-        match (&self.group, &reach.0) {
+        match (&self.group, &scope.0) {
             (None, None) => Some(String::new()),
-            (Some(group), _) if reach.includes_group(group) => Some(group.clone()),
+            (Some(group), _) if scope.includes_group(group) => Some(group.clone()),
             (None, Some(groups)) if groups.len() == 1 => groups.first().cloned(),
             _ => None,
         }
@@ -49,7 +49,7 @@ impl DeviceFilter {
 }
 
 /// What a search for a device looks through.
-pub fn found_by(name: &str, id: &str) -> String {
+pub fn search_text(name: &str, id: &str) -> String {
     format!("{name}\n{id}").to_lowercase()
 }
 
@@ -80,34 +80,34 @@ pub struct FleetSummary {
 
 impl FleetSummary {
     /// How many have this status.
-    pub fn of(&self, status: StatusWord) -> u64 {
+    pub fn of(&self, status: StatusKind) -> u64 {
         match status {
-            StatusWord::None => self.none,
-            StatusWord::Pending => self.pending,
-            StatusWord::Success => self.success,
-            StatusWord::Failed => self.failed,
-            StatusWord::Cancelled => self.cancelled,
-            StatusWord::Expired => self.expired,
-            StatusWord::Superseded => self.superseded,
-            StatusWord::Revoked => self.revoked,
+            StatusKind::None => self.none,
+            StatusKind::Pending => self.pending,
+            StatusKind::Success => self.success,
+            StatusKind::Failed => self.failed,
+            StatusKind::Cancelled => self.cancelled,
+            StatusKind::Expired => self.expired,
+            StatusKind::Superseded => self.superseded,
+            StatusKind::Revoked => self.revoked,
         }
     }
 
     /// Counts so many more of this kind.
-    pub fn add(&mut self, status: StatusWord, is_overridden: bool, devices: u64) {
+    pub fn add(&mut self, status: StatusKind, is_overridden: bool, devices: u64) {
         self.devices += devices;
         if is_overridden {
             self.overridden += devices;
         }
         let count = match status {
-            StatusWord::None => &mut self.none,
-            StatusWord::Pending => &mut self.pending,
-            StatusWord::Success => &mut self.success,
-            StatusWord::Failed => &mut self.failed,
-            StatusWord::Cancelled => &mut self.cancelled,
-            StatusWord::Expired => &mut self.expired,
-            StatusWord::Superseded => &mut self.superseded,
-            StatusWord::Revoked => &mut self.revoked,
+            StatusKind::None => &mut self.none,
+            StatusKind::Pending => &mut self.pending,
+            StatusKind::Success => &mut self.success,
+            StatusKind::Failed => &mut self.failed,
+            StatusKind::Cancelled => &mut self.cancelled,
+            StatusKind::Expired => &mut self.expired,
+            StatusKind::Superseded => &mut self.superseded,
+            StatusKind::Revoked => &mut self.revoked,
         };
         *count += devices;
     }
@@ -128,7 +128,7 @@ pub trait Fleet: Send + Sync + 'static {
     /// Up to `most` devices after the id `after`, in the order of their ids.
     async fn devices(
         &self,
-        reach: &Reach,
+        scope: &DeviceScope,
         filter: &DeviceFilter,
         after: Option<&str>,
         most: u32,
@@ -137,10 +137,10 @@ pub trait Fleet: Send + Sync + 'static {
     /// How many devices there are.
     async fn summary(
         &self,
-        reach: &Reach,
+        scope: &DeviceScope,
         filter: &DeviceFilter,
     ) -> Result<FleetSummary, StoreError>;
 
     /// The groups that have devices, by their names.
-    async fn groups(&self, reach: &Reach) -> Result<Vec<Group>, StoreError>;
+    async fn groups(&self, scope: &DeviceScope) -> Result<Vec<Group>, StoreError>;
 }

@@ -19,7 +19,7 @@ mod replicas;
 mod restores;
 pub mod schema;
 pub mod sql;
-mod status_word;
+mod status_kind;
 mod tokens;
 mod wake_ups;
 mod webhooks;
@@ -27,22 +27,22 @@ mod webhooks;
 pub use accounts::{Accounts, NewInvitation, Session, User, UserChange, totp_cleared};
 pub use agent_keys::{AgentKey, AgentKeys};
 pub use audit_trail::{AuditFilter, AuditTrail};
-pub use bulk_progress::{BulkFailures, BulkProgress, NoCommand};
-pub use bulks::{Bulk, BulkAnswer, BulkState, BulkTerms, BulkTurn, Bulks};
+pub use bulk_progress::{BulkFailures, BulkProgress, DeviceError};
+pub use bulks::{Bulk, BulkAnswer, BulkState, BulkTerms, BulkTransition, Bulks};
 pub use devices::{Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot};
 pub use enrollment::{Enrollment, NewDevice};
-pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, found_by};
+pub use fleet::{DeviceFilter, Fleet, FleetSummary, Group, search_text};
 pub use idempotency::{
     EXPIRED_PER_INSERT, IdempotencyKeys, RESPONSE_RETENTION, RequestRecord, StoredResponse,
 };
 pub use lifecycle::Lifecycle;
 pub use plugin_choices::{ChosenPlugin, PluginChoice, PluginChoices, PluginFile};
 pub use probe::Probe;
-pub use replicas::{CallCount, Changes, Heard, Lead, NotTaken, Replicas};
+pub use replicas::{CallCount, Changes, Lead, NotTaken, ReplicaEvent, Replicas};
 pub use restores::{RestoreState, Restores};
-pub use status_word::StatusWord;
+pub use status_kind::StatusKind;
 pub use tokens::{ApiToken, TokenChange, Tokens, not_made, token_ended};
-pub use wake_ups::{FIRST_PAUSE, LONGEST_PAUSE, WakeUps};
+pub use wake_ups::{FIRST_PAUSE, MAX_BACKOFF, WakeUps};
 pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webhooks};
 
 use std::sync::Arc;
@@ -77,11 +77,11 @@ pub enum StoreError {
     NotLeader,
     /// A newer host has made the tables.
     #[error(
-        "the tables of the database have form {form}, and this host knows forms up to {known}: run a newer host"
+        "the database has schema version {schema_version}, and this server knows versions up to {known}: run a newer server"
     )]
-    Newer {
+    NewerSchema {
         /// Which form they have.
-        form: i64,
+        schema_version: i64,
         /// The newest form that this host knows.
         known: usize,
     },
@@ -128,7 +128,7 @@ impl StoreError {
     pub fn in_public(&self) -> &'static str {
         match self {
             Self::Failed(_) => "the store can't be read or written: the host's log says why",
-            Self::Newer { .. } => "the database is that of a newer host",
+            Self::NewerSchema { .. } => "the database is that of a newer host",
             Self::OtherSchema(_) => {
                 "the tables of the database are not those of this version: the host's log says which differ"
             }

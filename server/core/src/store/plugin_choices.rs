@@ -27,8 +27,8 @@ pub struct PluginChoice {
 pub struct ChosenPlugin {
     /// SHA-256 of its component, in hex.
     pub digest: String,
-    /// Whether it has passed a trial on this host.
-    pub is_proven: bool,
+    /// Whether it has passed a canary on this host.
+    pub is_promoted: bool,
 }
 
 /// What an admin chose of plugins.

@@ -44,14 +44,14 @@ pub struct CallCount {
 
 /// What is heard of other replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum ReplicaEvent {
     /// One of them did this.
     Changes(Changes),
     /// One of them was called.
     Calls(Vec<CallCount>),
     /// For a while nothing could be heard, or it is not known whether a commit of this host's was made: anything may
     /// have changed.
-    Missed,
+    Lagged,
 }
 
 /// A signature that was not taken.
@@ -108,14 +108,14 @@ impl Lead {
 #[async_trait]
 pub trait Replicas: Send + Sync + 'static {
     /// Waits for what other replicas do.
-    async fn hear(&self) -> Heard;
+    async fn recv(&self) -> ReplicaEvent;
 
     /// Returns `None` if another replica leads, or nobody does.
     fn lead(&self) -> Option<Lead>;
 
     /// This host stops: it hears nothing more, and gives the lead up, so that another replica need not wait for its
     /// lease to expire.
-    fn leave(&self);
+    fn resign(&self);
 
     /// Remembers a signature of a device, made at this time in seconds since 1970, once among all replicas.
     async fn take_signature(
@@ -126,7 +126,7 @@ pub trait Replicas: Send + Sync + 'static {
     ) -> Result<Result<(), NotTaken>, StoreError>;
 
     /// An agent waits for news at this replica, or comes back for more until then.
-    async fn note_contact(&self, device: &str, until: Timestamp) -> Result<(), StoreError>;
+    async fn note_presence(&self, device: &str, until: Timestamp) -> Result<(), StoreError>;
 
     /// Tells the other replicas who called how often.
     async fn tell_calls(&self, calls: Vec<CallCount>) -> Result<(), StoreError>;

@@ -4,7 +4,7 @@
 use super::StoreError;
 use crate::audit::AuditEntry;
 use async_trait::async_trait;
-use mdm_contract::{time::Timestamp, words::CommandId};
+use mdm_contract::{time::Timestamp, types::CommandId};
 
 /// How a store stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -40,8 +40,8 @@ pub fn refuse_newer(applied: i64, migrations: Migrations) -> Result<usize, Store
     usize::try_from(applied)
         .ok()
         .filter(|applied| *applied <= known)
-        .ok_or(StoreError::Newer {
-            form: applied,
+        .ok_or(StoreError::NewerSchema {
+            schema_version: applied,
             known,
         })
 }

@@ -2,7 +2,7 @@
 
 use super::{RequestRecord, StoreError};
 use crate::{
-    access::{Permission, Reach, Role},
+    access::{DeviceScope, Permission, Role},
     audit::AuditEntry,
     token::TokenDigest,
 };
@@ -18,7 +18,7 @@ pub struct ApiToken {
     /// What it may do.
     pub permissions: BTreeSet<Permission>,
     /// To which devices.
-    pub reach: Reach,
+    pub scope: DeviceScope,
     /// The user for whom it acts: it can do no more than they may, and ends with them. None: the host's own machine
     /// made it, or a token without a user did.
     pub owner: Option<String>,
@@ -30,10 +30,10 @@ pub struct ApiToken {
 
 impl ApiToken {
     /// The same token, as far as a user of this role and reach may do what it can.
-    pub fn limited_to(mut self, role: Role, reach: &Reach) -> Self {
+    pub fn limited_to(mut self, role: Role, scope: &DeviceScope) -> Self {
         let theirs = role.permissions();
         self.permissions.retain(|it| theirs.contains(it));
-        self.reach = self.reach.intersection(reach);
+        self.scope = self.scope.intersection(scope);
         self
     }
 }

@@ -10,7 +10,7 @@ use mdm_contract::time::Timestamp;
 pub const FIRST_PAUSE: u64 = 5_000;
 
 /// The longest time between two such wake-ups, in milliseconds.
-pub const LONGEST_PAUSE: u64 = 3_600_000;
+pub const MAX_BACKOFF: u64 = 3_600_000;
 
 /// Whom to wake again.
 #[async_trait]
@@ -18,6 +18,6 @@ pub trait WakeUps: Send + Sync + 'static {
     /// Claims up to `most` commands without an outcome whose devices are to be woken by `now`, and says which devices
     /// those are; a device may be named twice, one that was revoked is not. Nobody else gets them, and each is due again
     /// after as long as the command has waited so far: no sooner than [`FIRST_PAUSE`], and no later than
-    /// [`LONGEST_PAUSE`]. One that is due later than that is due now: the clock was set back.
+    /// [`MAX_BACKOFF`]. One that is due later than that is due now: the clock was set back.
     async fn claim_wake_ups(&self, now: Timestamp, most: u32) -> Result<Vec<String>, StoreError>;
 }

@@ -3,7 +3,7 @@
 
 use super::{RequestRecord, StoreError, StoredResponse};
 use crate::{
-    access::Reach,
+    access::DeviceScope,
     event::{Event, EventKind},
 };
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use mdm_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-mdm_contract::words! {
+mdm_contract::text_enum! {
     /// Whether events are delivered to a webhook.
     #[derive(utoipa::ToSchema)]
     WebhookState {
@@ -34,7 +34,7 @@ pub struct Webhook {
     /// Of which kinds; empty: of all.
     pub events: BTreeSet<EventKind>,
     /// About which devices.
-    pub reach: Reach,
+    pub scope: DeviceScope,
     /// What messages are signed with, sealed by the host.
     pub secret: Vec<u8>,
     /// The secret before, and until when messages are signed with it as well.
@@ -60,7 +60,7 @@ pub struct Progress {
     pub next_try: Timestamp,
 }
 
-mdm_contract::words! {
+mdm_contract::text_enum! {
     /// What came of an attempt.
     #[derive(utoipa::ToSchema)]
     AttemptResult {

@@ -9,11 +9,11 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// How long a device counts as in contact after a sync that waited was answered: it carries out what
+/// How long a device counts as online after a sync that waited was answered: it carries out what
 /// it got, and syncs again.
 pub const BETWEEN_SYNCS: Duration = Duration::from_secs(5);
 
-/// The devices in contact.
+/// The devices online.
 #[derive(Default)]
 pub struct AgentSync {
     devices: Arc<Mutex<HashMap<String, Presence>>>,
@@ -22,7 +22,7 @@ pub struct AgentSync {
 struct Presence {
     /// Counts the news; its receivers are the syncs that wait.
     news: watch::Sender<u64>,
-    /// How many of them are ready to wait for news, and so in contact for longer than a moment.
+    /// How many of them are ready to wait for news, and so online for longer than a moment.
     waiting: usize,
     /// When one that was ready to wait got its answer: the agent comes back for more.
     answered: Option<Instant>,

@@ -13,30 +13,30 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How many messages may wait to be sent.
-const MOST_WAITING: usize = 1000;
+const MAX_WAITING: usize = 1000;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
 /// A broker.
 pub struct Mqtt {
     client: AsyncClient,
     connection: watch::Receiver<Result<(), NotWoken>>,
-    /// What agents are told.
-    told: BrokerUrl,
+    /// What agents are agents_url.
+    agents_url: BrokerUrl,
     _connecting: DropGuard,
 }
 
 impl Mqtt {
     /// Connects to a broker, now and whenever the connection is lost. It is vouched for by these authorities, in PEM;
-    /// none: by those that the system knows. Agents are told the other address.
+    /// none: by those that the system knows. Agents are agents_url the other address.
     pub fn connect(
         broker: &BrokerUrl,
-        told: BrokerUrl,
+        agents_url: BrokerUrl,
         authorities: Option<&str>,
         supervisor: &Supervisor,
     ) -> Result<Self, BrokerError> {
-        let (client, events) = broker.client(authorities, MOST_WAITING)?;
+        let (client, events) = broker.client(authorities, MAX_WAITING)?;
         let not_yet = NotWoken(format!("the broker {broker} was not reached yet"));
         let (connection, seen) = watch::channel(Err(not_yet));
         let link = Arc::new(Link {
@@ -57,7 +57,7 @@ impl Mqtt {
         Ok(Self {
             client,
             connection: seen,
-            told,
+            agents_url,
             _connecting: stop.drop_guard(),
         })
     }
@@ -98,7 +98,7 @@ impl Link {
                         );
                     }
                     sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pause = (pause * 2).min(MAX_BACKOFF);
                 }
             }
         }
@@ -125,6 +125,6 @@ impl WakeUp for Mqtt {
     }
 
     fn url(&self) -> &str {
-        self.told.whole()
+        self.agents_url.whole()
     }
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// The first pause.
-const SHORTEST: Duration = Duration::from_secs(2);
+const MIN_BACKOFF: Duration = Duration::from_secs(2);
 
 /// The longest pause.
-const LONGEST: Duration = Duration::from_secs(3600);
+const MAX_BACKOFF: Duration = Duration::from_secs(3600);
 
 /// How old an event is when it is sent the last time. One that is older is sent at least once.
 pub const GIVEN_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
@@ -15,7 +15,7 @@ pub const GIVEN_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
 /// who wait over the second half of it, so that they don't come back all at once.
 pub fn pause_after(failures: u32, share: u32) -> Duration {
     let doubled = 2u32.saturating_pow(failures.saturating_sub(1).min(16));
-    let whole = SHORTEST.saturating_mul(doubled).min(LONGEST);
+    let whole = MIN_BACKOFF.saturating_mul(doubled).min(MAX_BACKOFF);
     let half = whole / 2;
     half + half.mul_f64(f64::from(share) / f64::from(u32::MAX))
 }
@@ -26,12 +26,12 @@ mod tests {
 
     #[test]
     fn a_pause_doubles_up_to_an_hour_and_is_spread_over_its_second_half() {
-        assert_eq!(pause_after(1, u32::MAX), SHORTEST);
-        assert_eq!(pause_after(2, u32::MAX), SHORTEST * 2);
-        assert_eq!(pause_after(3, 0), SHORTEST * 2);
+        assert_eq!(pause_after(1, u32::MAX), MIN_BACKOFF);
+        assert_eq!(pause_after(2, u32::MAX), MIN_BACKOFF * 2);
+        assert_eq!(pause_after(3, 0), MIN_BACKOFF * 2);
         for failures in [12, 20, u32::MAX] {
-            assert_eq!(pause_after(failures, u32::MAX), LONGEST);
-            assert_eq!(pause_after(failures, 0), LONGEST / 2);
+            assert_eq!(pause_after(failures, u32::MAX), MAX_BACKOFF);
+            assert_eq!(pause_after(failures, 0), MAX_BACKOFF / 2);
         }
     }
 }

@@ -2,13 +2,13 @@
 //! told of these groups and of nothing else.
 
 use crate::{
-    access::{Caller, Reach},
+    access::{Caller, DeviceScope},
     audit::AuditEntry,
     commits::Commits,
     error::ServerError,
     event::{EventKind, Message},
     keys::HostKeys,
-    request_checks::check_reach,
+    request_checks::check_scope,
     sealed,
     store::{Attempt, AttemptResult, Store, Webhook, WebhookState},
     stored_responses::{self, StoredResponses},
@@ -23,7 +23,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// The most webhooks of a host.
-const MOST: usize = 100;
+const MAX_WEBHOOKS: usize = 100;
 
 /// How long messages are signed with the former secret as well, in milliseconds.
 const FORMER_COUNTS: u64 = 24 * 3600 * 1000;
@@ -44,9 +44,9 @@ pub struct NewWebhook {
     #[serde(default)]
     pub events: BTreeSet<EventKind>,
     /// About the devices of these groups; none: about all devices.
-    #[serde(rename = "groups", deserialize_with = "Reach::present")]
+    #[serde(rename = "groups", deserialize_with = "DeviceScope::present")]
     #[schema(required = true)]
-    pub reach: Reach,
+    pub scope: DeviceScope,
 }
 
 /// The new secret of a webhook: what the response of its request is made from.
@@ -83,7 +83,7 @@ impl Webhooks {
     /// The webhooks that this caller manages, oldest first.
     pub async fn list(&self, by: &Caller) -> Result<Vec<Webhook>, ServerError> {
         let mut webhooks = self.store.webhooks().await?;
-        webhooks.retain(|webhook| check_managed(by, &webhook.reach).is_ok());
+        webhooks.retain(|webhook| check_managed(by, &webhook.scope).is_ok());
         Ok(webhooks)
     }
 
@@ -95,13 +95,13 @@ impl Webhooks {
 
     /// Makes a webhook: it is told of what happens from now on.
     pub async fn add(&self, by: &Caller, new: NewWebhook) -> Result<MadeWebhook, ServerError> {
-        let NewWebhook { url, events, reach } = new;
+        let NewWebhook { url, events, scope } = new;
         let url = self.sender.destinations().read(url.trim())?;
-        check_reach(&reach)?;
-        check_managed(by, &reach)?;
+        check_scope(&scope)?;
+        check_managed(by, &scope)?;
         let made = self
             .responses
-            .once(by, self.make_webhook(by, url, events, reach));
+            .once(by, self.make_webhook(by, url, events, scope));
         self.told(by, made.await?).await
     }
 
@@ -110,10 +110,10 @@ impl Webhooks {
         by: &Caller,
         url: Url,
         events: BTreeSet<EventKind>,
-        reach: Reach,
+        scope: DeviceScope,
     ) -> Result<ToldOnce, ServerError> {
-        if self.store.webhooks().await?.len() >= MOST {
-            return Err(ServerError::TooManyWebhooks(MOST));
+        if self.store.webhooks().await?.len() >= MAX_WEBHOOKS {
+            return Err(ServerError::TooManyWebhooks(MAX_WEBHOOKS));
         }
         let id = Uuid::now_v7().to_string();
         let secret = Secret::random()?.text();
@@ -121,7 +121,7 @@ impl Webhooks {
             secret: self.seal_secret(&id, &secret)?,
             url: url.into(),
             events,
-            reach,
+            scope,
             former_secret: None,
             created_at: time::now(),
             state: WebhookState::Active,
@@ -280,7 +280,7 @@ impl Webhooks {
     async fn managed(&self, by: &Caller, id: &str) -> Result<Webhook, ServerError> {
         let webhook = self.store.webhook(id).await?;
         let webhook = webhook.ok_or_else(|| ServerError::UnknownWebhook(id.to_owned()))?;
-        check_managed(by, &webhook.reach)?;
+        check_managed(by, &webhook.scope)?;
         Ok(webhook)
     }
 }
@@ -291,8 +291,8 @@ pub(super) fn json_body(message: &impl serde::Serialize) -> Result<Vec<u8>, Serv
 }
 
 /// Lets nobody be told of more devices than the caller is responsible for.
-fn check_managed(by: &Caller, reach: &Reach) -> Result<(), ServerError> {
-    Ok(by.check_grant(&BTreeSet::new(), reach)?)
+fn check_managed(by: &Caller, scope: &DeviceScope) -> Result<(), ServerError> {
+    Ok(by.check_grant(&BTreeSet::new(), scope)?)
 }
 
 fn found(is_found: bool, id: &str) -> Result<(), ServerError> {
@@ -307,7 +307,7 @@ fn audit(by: &Caller, action: &str, webhook: &Webhook) -> AuditEntry {
     let url = reqwest::Url::parse(&webhook.url).ok();
     let receiver = url.map_or_else(String::new, |it| it.origin().ascii_serialization());
     AuditEntry {
-        detail: Some(format!("{}: {receiver}, {}", webhook.id, webhook.reach)),
+        detail: Some(format!("{}: {receiver}, {}", webhook.id, webhook.scope)),
         ..AuditEntry::new(time::now(), by, action)
     }
 }

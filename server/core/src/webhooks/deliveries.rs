@@ -17,10 +17,10 @@ use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// How often the store is asked for messages whose next try has come.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// To how many webhooks something is sent at one time.
-const MOST_AT_ONCE: usize = 16;
+const MAX_CONCURRENT: usize = 16;
 
 /// How many events one webhook gets before it is another's turn.
 const TURN: u32 = 100;
@@ -48,7 +48,7 @@ impl Deliveries {
             match due {
                 Ok(due) => {
                     for id in due {
-                        if busy.len() < MOST_AT_ONCE && !busy.values().any(|it| *it == id) {
+                        if busy.len() < MAX_CONCURRENT && !busy.values().any(|it| *it == id) {
                             let (deliveries, webhook) = (Arc::clone(&self), id.clone());
                             let turn = turns
                                 .spawn(lead.run(async move { deliveries.turn(&webhook).await }));
@@ -70,7 +70,7 @@ impl Deliveries {
                     busy.remove(&turn);
                 }
                 () = self.webhooks.commits.events.notified() => {}
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
                 () = closing.cancelled() => {}
             }
         }
@@ -80,7 +80,7 @@ impl Deliveries {
         if let Err(error) = self.deliver(webhook).await {
             tracing::warn!(webhook, %error, "a webhook was not told of events");
             // What fails here fails without a pause of its own.
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -156,7 +156,7 @@ impl Deliveries {
         Ok(Attempt {
             at,
             message: event.id.clone(),
-            kind: kind.word().to_owned(),
+            kind: kind.as_str().to_owned(),
             result,
             status: sent
                 .as_ref()
@@ -192,7 +192,7 @@ fn is_too_old(event: &Event, at: Timestamp) -> bool {
 /// Whether a webhook is told of this.
 fn is_wanted(webhook: &Webhook, event: &Event) -> bool {
     let is_kind = webhook.events.is_empty() || webhook.events.contains(&event.kind);
-    is_kind && webhook.reach.includes(&event.about.groups)
+    is_kind && webhook.scope.includes(&event.about.groups)
 }
 
 /// How far a webhook is after an attempt, and what came of it.
@@ -231,7 +231,7 @@ fn millis(duration: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::{
-        access::Reach,
+        access::DeviceScope,
         event::{About, EventKind},
     };
 
@@ -297,7 +297,7 @@ mod tests {
             id: "hook".into(),
             url: String::new(),
             events: events.iter().copied().collect(),
-            reach: Reach(groups.map(|it| [it.to_owned()].into())),
+            scope: DeviceScope(groups.map(|it| [it.to_owned()].into())),
             secret: Vec::new(),
             former_secret: None,
             created_at: 0,

@@ -1,7 +1,7 @@
 //! The admin's routes about one device, or the devices of a group.
 
 use super::{
-    auth::By,
+    auth::Authenticated,
     body::Body,
     if_match::{IfMatch, Tagged, tagged},
     model::{DeviceView, EnrollmentTokenView, StatusView},
@@ -11,8 +11,8 @@ use super::{
 };
 use axum::{Json, extract::State, http::StatusCode};
 use mdm_contract::{
-    decisions::{DeviceOutlook, Terms},
-    words::Policy,
+    decisions::{DevicePreview, Terms},
+    types::Policy,
 };
 use mdm_server_core::{
     access::Caller,
@@ -26,11 +26,11 @@ use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-type Answer<T> = Result<Json<T>, ApiError>;
+type JsonResult<T> = Result<Json<T>, ApiError>;
 type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
 
 /// The most lines of the audit trail.
-const MOST: u32 = 500;
+const MAX_LINES: u32 = 500;
 /// An enrollment token's validity unless told otherwise, in seconds.
 const ONE_DAY: u64 = 24 * 3600;
 
@@ -47,7 +47,7 @@ async fn device_view(devices: &Devices, by: &Caller, device: &str) -> Tagged<Dev
     responses((status = 200, body = DeviceView)),
 )]
 pub(super) async fn device(
-    By(by): By,
+    Authenticated(by): Authenticated,
     State(devices): State<Arc<Devices>>,
     Path(device): Path<String>,
 ) -> Tagged<DeviceView> {
@@ -62,11 +62,11 @@ pub(super) async fn device(
     responses((status = 200, body = Vec<AuditEntry>)),
 )]
 pub(super) async fn audit(
-    By(by): By,
+    Authenticated(by): Authenticated,
     State(audit_trail): State<Arc<AuditTrailReader>>,
     Path(device): Path<String>,
-) -> Answer<Vec<AuditEntry>> {
-    Ok(Json(audit_trail.of_device(&by, &device, MOST).await?))
+) -> JsonResult<Vec<AuditEntry>> {
+    Ok(Json(audit_trail.of_device(&by, &device, MAX_LINES).await?))
 }
 
 /// Applies a policy to a device.
@@ -79,7 +79,7 @@ pub(super) async fn audit(
     responses((status = 200, body = DeviceView)),
 )]
 pub(super) async fn set_policy(
-    By(by): By,
+    Authenticated(by): Authenticated,
     State(devices): State<Arc<Devices>>,
     Path(device): Path<String>,
     if_match: IfMatch,
@@ -100,7 +100,7 @@ pub(super) async fn set_policy(
     responses((status = 200, body = DeviceView)),
 )]
 pub(super) async fn clear_policy(
-    By(by): By,
+    Authenticated(by): Authenticated,
     State(devices): State<Arc<Devices>>,
     Path(device): Path<String>,
     if_match: IfMatch,
@@ -130,7 +130,7 @@ pub(super) struct Revocation {
     responses((status = 200, body = DeviceView)),
 )]
 pub(super) async fn revoke(
-    By(by): By,
+    Authenticated(by): Authenticated,
     State(devices): State<Arc<Devices>>,
     Path(device): Path<String>,
     if_match: IfMatch,
@@ -150,7 +150,7 @@ pub(super) async fn revoke(
     responses((status = 200, body = StatusView)),
 )]
 pub(super) async fn status(
-    By(by): By,
+    Authenticated(by): Authenticated,
     State(devices): State<Arc<Devices>>,
     State(commands): State<Arc<Commands>>,
     Path(device): Path<String>,
@@ -171,17 +171,17 @@ pub(super) async fn status(
 /// What a reset or a remove would come to. It changes nothing.
 #[utoipa::path(
     post,
-    path = "/devices/{device}/password/outlook",
+    path = "/devices/{device}/password/preview",
     tag = PASSWORDS,
     request_body = Request,
-    responses((status = 200, body = DeviceOutlook)),
+    responses((status = 200, body = DevicePreview)),
 )]
-pub(super) async fn outlook(
-    By(by): By,
+pub(super) async fn preview(
+    Authenticated(by): Authenticated,
     State(commands): State<Arc<Commands>>,
     Path(device): Path<String>,
     Body(request): Body<Request>,
-) -> Answer<DeviceOutlook> {
+) -> JsonResult<DevicePreview> {
     Ok(Json(commands.preview(&by, &device, request).await?))
 }
 
@@ -197,7 +197,7 @@ pub(super) async fn outlook(
     responses((status = 201, body = CommandAnswer)),
 )]
 pub(super) async fn reset(
-    By(by): By,
+    Authenticated(by): Authenticated,
     State(commands): State<Arc<Commands>>,
     Path(device): Path<String>,
     if_match: IfMatch,
@@ -221,7 +221,7 @@ pub(super) async fn reset(
     responses((status = 201, body = CommandAnswer)),
 )]
 pub(super) async fn remove(
-    By(by): By,
+    Authenticated(by): Authenticated,
     State(commands): State<Arc<Commands>>,
     Path(device): Path<String>,
     if_match: IfMatch,
@@ -245,10 +245,10 @@ pub(super) async fn remove(
     responses((status = 200, body = CommandAnswer)),
 )]
 pub(super) async fn cancel(
-    By(by): By,
+    Authenticated(by): Authenticated,
     State(commands): State<Arc<Commands>>,
     Path((device, command)): Path<(String, String)>,
-) -> Answer<CommandAnswer> {
+) -> JsonResult<CommandAnswer> {
     Ok(Json(commands.cancel(&by, &device, &command).await?))
 }
 
@@ -272,7 +272,7 @@ pub(super) struct NewToken {
     responses((status = 201, body = EnrollmentTokenView)),
 )]
 pub(super) async fn enrollment_token(
-    By(by): By,
+    Authenticated(by): Authenticated,
     State(devices): State<Arc<Devices>>,
     Body(new): Body<NewToken>,
 ) -> Created<EnrollmentTokenView> {

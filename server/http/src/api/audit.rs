@@ -1,7 +1,7 @@
 //! The audit trail: read by filter, page by page, or as a whole table to download.
 
 use super::components::Components;
-use super::{auth::By, parts::Query, problem::ApiError, tags::HOST};
+use super::{auth::Authenticated, parts::Query, problem::ApiError, tags::HOST};
 use axum::{
     Json,
     body::{Body, Bytes},
@@ -29,7 +29,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// How many lines are read at a time for a download.
-const AT_ONCE: u32 = 1000;
+const PAGE: u32 = 1000;
 
 type AuditTrailReaderState = State<Arc<AuditTrailReader>>;
 
@@ -160,7 +160,7 @@ impl From<AuditLine> for AuditLineView {
     responses((status = 200, body = AuditPage)),
 )]
 async fn page(
-    By(by): By,
+    Authenticated(by): Authenticated,
     audit_trail: AuditTrailReaderState,
     Query(query): Query<AuditQuery>,
     Query(part): Query<AuditPart>,
@@ -187,7 +187,7 @@ async fn page(
     responses((status = 200, content_type = "text/csv; charset=utf-8", body = String)),
 )]
 async fn table(
-    By(by): By,
+    Authenticated(by): Authenticated,
     State(audit_trail): AuditTrailReaderState,
     Query(query): Query<AuditQuery>,
 ) -> Result<Response, ApiError> {
@@ -201,7 +201,7 @@ pub(crate) async fn download(
     query: &AuditQuery,
 ) -> Result<Response, ApiError> {
     let filter = query.filter()?;
-    let first = audit_trail.list(&by, &filter, None, AT_ONCE).await?;
+    let first = audit_trail.list(&by, &filter, None, PAGE).await?;
     let rest = (audit_trail, by, filter, Some((true, first)));
     let rows = stream::try_unfold(rest, async |(audit_trail, by, filter, page)| {
         let Some((is_first, lines)) = page else {
@@ -209,9 +209,9 @@ pub(crate) async fn download(
         };
         let text = rows(&lines, is_first)?;
         let next = match lines.last() {
-            Some(last) if lines.len() == AT_ONCE as usize => {
+            Some(last) if lines.len() == PAGE as usize => {
                 let next = audit_trail
-                    .list(&by, &filter, Some(last.number), AT_ONCE)
+                    .list(&by, &filter, Some(last.number), PAGE)
                     .await;
                 Some((false, next.map_err(std::io::Error::other)?))
             }

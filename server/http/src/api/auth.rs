@@ -15,7 +15,7 @@ use mdm_server_core::{
 /// What a route needs: an extension of each of its requests. Who asks for a caller on a route that doesn't say
 /// what it needs gets none, so a route can't be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
+pub enum RequiredPermission {
     /// Somebody whom the host knows.
     Anybody,
     /// Somebody who may do this.
@@ -23,10 +23,10 @@ pub enum Needs {
 }
 
 /// Lets a caller through to the route that these extensions belong to.
-pub(crate) fn admit(caller: &Caller, route: &Extensions) -> Result<(), ApiError> {
+pub(crate) fn authorize(caller: &Caller, route: &Extensions) -> Result<(), ApiError> {
     match route.get() {
-        Some(Needs::Anybody) => Ok(()),
-        Some(Needs::Permission(permission)) => {
+        Some(RequiredPermission::Anybody) => Ok(()),
+        Some(RequiredPermission::Permission(permission)) => {
             let denied = |error| ApiError::new(StatusCode::FORBIDDEN, "forbidden", error);
             caller.check(*permission).map_err(denied)
         }
@@ -39,7 +39,7 @@ pub(crate) fn admit(caller: &Caller, route: &Extensions) -> Result<(), ApiError>
 }
 
 /// The program that calls. It may do what the route needs.
-pub(super) struct By(pub(super) Caller);
+pub(super) struct Authenticated(pub(super) Caller);
 
 /// The bearer token that came with a request, whatever it is for.
 pub(super) struct Bearer(pub(super) TokenDigest);
@@ -65,7 +65,7 @@ impl FromRequestParts<Components> for Bearer {
     }
 }
 
-impl FromRequestParts<Components> for By {
+impl FromRequestParts<Components> for Authenticated {
     type Rejection = ApiError;
 
     async fn from_request_parts(
@@ -86,7 +86,7 @@ impl FromRequestParts<Components> for By {
                  an admin has made",
             )
         })?;
-        admit(&caller, &parts.extensions)?;
+        authorize(&caller, &parts.extensions)?;
         Ok(Self(Caller {
             idempotency_key: parts.extensions.get().cloned(),
             ..caller

@@ -1,7 +1,7 @@
 //! Bulks: requests for all devices of a group.
 
 use super::{
-    auth::By,
+    auth::Authenticated,
     body::Body,
     components::Components,
     guard::require,
@@ -16,7 +16,7 @@ use mdm_server_core::{
     access::Permission,
     bounds::page_size,
     bulks::Bulks,
-    bulks::{BulkOutlook, BulkRequest, PasswordExports},
+    bulks::{BulkPreview, BulkRequest, PasswordExports},
     error::ServerError,
     store::Bulk,
 };
@@ -26,19 +26,19 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 type BulksState = State<Arc<Bulks>>;
-type Answer<T> = Result<Json<T>, ApiError>;
+type JsonResult<T> = Result<Json<T>, ApiError>;
 
 pub(super) fn router() -> OpenApiRouter<Components> {
     let seen = OpenApiRouter::new()
         .routes(routes!(bulks))
-        .routes(routes!(outlook))
+        .routes(routes!(preview))
         .routes(routes!(bulk))
         .routes(routes!(answers))
         .routes(routes!(report));
     let asked = OpenApiRouter::new()
         .routes(routes!(start))
         .routes(routes!(cancel))
-        .routes(routes!(sheet));
+        .routes(routes!(export));
     // None approves: programs can't, and users do so on the dashboard.
     require(Permission::See, seen).merge(require(Permission::ChangePassword, asked))
 }
@@ -52,7 +52,7 @@ async fn view(bulks: &Bulks, bulk: Bulk) -> Result<BulkView, ServerError> {
 ///
 /// It goes on by itself, unless a user has to approve it on the dashboard, other than who asked for it or made the
 /// token that did; or each device gets a password of its own: then
-/// it begins when its sheet is downloaded.
+/// it begins when its password export is downloaded.
 #[utoipa::path(
     post,
     path = "/bulks",
@@ -62,7 +62,7 @@ async fn view(bulks: &Bulks, bulk: Bulk) -> Result<BulkView, ServerError> {
     responses((status = 202, body = BulkView)),
 )]
 async fn start(
-    By(by): By,
+    Authenticated(by): Authenticated,
     bulks: BulksState,
     Body(request): Body<BulkRequest>,
 ) -> Result<(StatusCode, Json<BulkView>), ApiError> {
@@ -70,20 +70,20 @@ async fn start(
     Ok((StatusCode::ACCEPTED, Json(view(&bulks, bulk).await?)))
 }
 
-/// Foretells what a bulk would come to, on how many devices. Nothing is sent.
+/// Previews what a bulk would come to, on how many devices. Nothing is sent.
 #[utoipa::path(
     post,
-    path = "/bulks/outlook",
-    operation_id = "bulk_outlook",
+    path = "/bulks/preview",
+    operation_id = "bulk_preview",
     tag = PASSWORDS,
     request_body = BulkRequest,
-    responses((status = 200, body = BulkOutlook)),
+    responses((status = 200, body = BulkPreview)),
 )]
-async fn outlook(
-    By(by): By,
+async fn preview(
+    Authenticated(by): Authenticated,
     bulks: BulksState,
     Body(request): Body<BulkRequest>,
-) -> Answer<BulkOutlook> {
+) -> JsonResult<BulkPreview> {
     Ok(Json(bulks.preview(&by, &request).await?))
 }
 
@@ -105,7 +105,11 @@ struct Before {
     params(Before),
     responses((status = 200, body = BulkList)),
 )]
-async fn bulks(By(by): By, bulks: BulksState, Query(page): Query<Before>) -> Answer<BulkList> {
+async fn bulks(
+    Authenticated(by): Authenticated,
+    bulks: BulksState,
+    Query(page): Query<Before>,
+) -> JsonResult<BulkList> {
     let limit = page_size(page.limit, 50)?;
     let found = bulks.list(&by, page.before.as_deref(), limit).await?;
     let is_full = found.len() == limit as usize;
@@ -128,7 +132,11 @@ async fn bulks(By(by): By, bulks: BulksState, Query(page): Query<Before>) -> Ans
     tag = PASSWORDS,
     responses((status = 200, body = BulkView)),
 )]
-async fn bulk(By(by): By, bulks: BulksState, Path(bulk): Path<String>) -> Answer<BulkView> {
+async fn bulk(
+    Authenticated(by): Authenticated,
+    bulks: BulksState,
+    Path(bulk): Path<String>,
+) -> JsonResult<BulkView> {
     let bulk = bulks.get(&by, &bulk).await?;
     Ok(Json(view(&bulks, bulk).await?))
 }
@@ -155,11 +163,11 @@ struct After {
     responses((status = 200, body = BulkAnswerList)),
 )]
 async fn answers(
-    By(by): By,
+    Authenticated(by): Authenticated,
     bulks: BulksState,
     Path(bulk): Path<String>,
     Query(page): Query<After>,
-) -> Answer<BulkAnswerList> {
+) -> JsonResult<BulkAnswerList> {
     let limit = page_size(page.limit, 100)?;
     let answers = bulks
         .answers(&by, &bulk, page.only_failures, page.after.as_deref(), limit)
@@ -181,7 +189,7 @@ async fn answers(
     responses((status = 200, content_type = "text/csv; charset=utf-8", body = String)),
 )]
 async fn report(
-    By(by): By,
+    Authenticated(by): Authenticated,
     bulks: BulksState,
     Path(bulk): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -208,16 +216,16 @@ struct Cancel {
     responses((status = 200, body = BulkView)),
 )]
 async fn cancel(
-    By(by): By,
+    Authenticated(by): Authenticated,
     bulks: BulksState,
     Path(bulk): Path<String>,
     Body(Cancel { also_commands }): Body<Cancel>,
-) -> Answer<BulkView> {
+) -> JsonResult<BulkView> {
     let bulk = bulks.cancel(&by, &bulk, also_commands).await?;
     Ok(Json(view(&bulks, bulk).await?))
 }
 
-/// Starts a bulk with different passwords, and answers with a table of them, once.
+/// Starts a bulk with unique passwords, and answers with a table of them, once.
 ///
 /// A line has a password if its device has taken it (`success`), or may take it yet (`pending`): such a password
 /// counts only once the report of the bulk says `success`. A device whose command is refused, or that fails at once,
@@ -227,16 +235,16 @@ async fn cancel(
 /// may have been told to nobody.
 #[utoipa::path(
     post,
-    path = "/bulks/{bulk}/sheet.csv",
-    operation_id = "bulk_sheet",
+    path = "/bulks/{bulk}/passwords.csv",
+    operation_id = "bulk_password_export",
     tag = PASSWORDS,
     responses((status = 200, content_type = "text/csv; charset=utf-8", body = String)),
 )]
-async fn sheet(
-    By(by): By,
+async fn export(
+    Authenticated(by): Authenticated,
     State(exports): State<Arc<PasswordExports>>,
     Path(bulk): Path<String>,
 ) -> Result<Response, ApiError> {
     let lines = exports.download(&by, &bulk).await?;
-    Ok(table::bulk_sheet(&bulk, lines))
+    Ok(table::bulk_password_export(&bulk, lines))
 }

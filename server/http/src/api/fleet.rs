@@ -1,7 +1,7 @@
 //! The routes about all devices together: lists, numbers and groups.
 
 use super::{
-    auth::By,
+    auth::Authenticated,
     components::Components,
     model::{DeviceList, DeviceView},
     parts::Query,
@@ -11,12 +11,12 @@ use super::{
 use axum::{Json, extract::State};
 use mdm_contract::{
     time::{self, Timestamp},
-    words::ManagementMode,
+    types::ManagementMode,
 };
 use mdm_server_core::{
     bounds::page_size,
     devices::Devices,
-    store::{DeviceFilter, FleetSummary, Group, StatusWord},
+    store::{DeviceFilter, FleetSummary, Group, StatusKind},
 };
 use serde::Deserialize;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 type DevicesState = State<Arc<Devices>>;
-type Answer<T> = Result<Json<T>, ApiError>;
+type JsonResult<T> = Result<Json<T>, ApiError>;
 
 pub(super) fn router() -> OpenApiRouter<Components> {
     OpenApiRouter::new()
@@ -38,12 +38,12 @@ pub(super) fn router() -> OpenApiRouter<Components> {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Asked {
+struct DeviceQuery {
     /// Part of the name or of the id, in capital or small letters.
     search: Option<String>,
     /// The status: that of the latest command, or `revoked`.
     #[param(inline)]
-    status: Option<StatusWord>,
+    status: Option<StatusKind>,
     /// Whether the policy is overridden.
     overridden: Option<bool>,
     /// A group that they are in.
@@ -67,8 +67,8 @@ struct Asked {
     limit: Option<u32>,
 }
 
-impl From<Asked> for DeviceFilter {
-    fn from(asked: Asked) -> Self {
+impl From<DeviceQuery> for DeviceFilter {
+    fn from(asked: DeviceQuery) -> Self {
         Self {
             search: asked.search,
             status: asked.status,
@@ -87,14 +87,14 @@ impl From<Asked> for DeviceFilter {
     get,
     path = "/devices",
     tag = DEVICES,
-    params(Asked),
+    params(DeviceQuery),
     responses((status = 200, body = DeviceList)),
 )]
 async fn devices(
-    By(by): By,
+    Authenticated(by): Authenticated,
     devices: DevicesState,
-    Query(mut asked): Query<Asked>,
-) -> Answer<DeviceList> {
+    Query(mut asked): Query<DeviceQuery>,
+) -> JsonResult<DeviceList> {
     let limit = page_size(asked.limit, 100)?;
     let after = asked.after.take();
     let page = devices
@@ -112,14 +112,14 @@ async fn devices(
     get,
     path = "/summary",
     tag = DEVICES,
-    params(Asked),
+    params(DeviceQuery),
     responses((status = 200, body = FleetSummary)),
 )]
 async fn summary(
-    By(by): By,
+    Authenticated(by): Authenticated,
     devices: DevicesState,
-    Query(asked): Query<Asked>,
-) -> Answer<FleetSummary> {
+    Query(asked): Query<DeviceQuery>,
+) -> JsonResult<FleetSummary> {
     // A summary has no pages, and what says so wrongly is refused as it is for a list.
     page_size(asked.limit, 1)?;
     Ok(Json(devices.summary(&by, &asked.into()).await?))
@@ -132,6 +132,6 @@ async fn summary(
     tag = DEVICES,
     responses((status = 200, body = Vec<Group>)),
 )]
-async fn groups(By(by): By, devices: DevicesState) -> Answer<Vec<Group>> {
+async fn groups(Authenticated(by): Authenticated, devices: DevicesState) -> JsonResult<Vec<Group>> {
     Ok(Json(devices.groups(&by).await?))
 }

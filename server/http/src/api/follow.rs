@@ -1,7 +1,7 @@
 //! Following a call through the host: one span for each, by which the log and the traces tell what belongs together.
 //! The span has the template of the route and never the path, in which there may be a token.
 
-use super::metrics::word;
+use super::metrics::method_name;
 use axum::{
     extract::{MatchedPath, Request},
     http::{HeaderMap, HeaderName, HeaderValue},
@@ -26,7 +26,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The longest request id that is taken from a caller, in bytes.
-const LONGEST_ID: usize = 128;
+const MAX_ID_LENGTH: usize = 128;
 
 /// Gives each call its span, and its answer the ids to find it by.
 pub(super) async fn follow(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
@@ -40,7 +40,7 @@ pub(super) async fn follow(route: Option<MatchedPath>, request: Request, next: N
         "request",
         otel.kind = "server",
         otel.name = %name(&request, route.as_ref()),
-        http.request.method = word(request.method()),
+        http.request.method = method_name(request.method()),
         http.route = route.as_ref().map(MatchedPath::as_str),
         http.response.status_code = Empty,
         client.address = Empty,
@@ -64,7 +64,7 @@ pub(super) async fn follow(route: Option<MatchedPath>, request: Request, next: N
 }
 
 fn name(request: &Request, route: Option<&MatchedPath>) -> String {
-    let method = word(request.method());
+    let method = method_name(request.method());
     match route {
         Some(route) => format!("{method} {}", route.as_str()),
         None => method.to_owned(),
@@ -85,7 +85,7 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     let is_id = |value: &&HeaderValue| {
         let bytes = value.as_bytes();
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
-        (1..=LONGEST_ID).contains(&bytes.len()) && bytes.iter().all(is_plain)
+        (1..=MAX_ID_LENGTH).contains(&bytes.len()) && bytes.iter().all(is_plain)
     };
     match headers.get(REQUEST_ID).filter(is_id) {
         Some(given) => given.clone(),

@@ -1,7 +1,7 @@
 //! Routes that require a permission: the extractors check it, and the document of the API states it.
 
 use super::{
-    auth::Needs,
+    auth::RequiredPermission,
     idempotency,
     operations::{add_problem, operations_mut},
 };
@@ -25,7 +25,7 @@ pub(super) fn require<S: Clone + Send + Sync + 'static>(
     document(permission, &mut routes);
     routes
         .layer(middleware::from_fn(idempotency::identify))
-        .layer(Extension(Needs::Permission(permission)))
+        .layer(Extension(RequiredPermission::Permission(permission)))
 }
 
 /// Documents the permission of these routes, and their `Idempotency-Key`.
@@ -48,7 +48,7 @@ where
             }
             operation.security = Some(vec![SecurityRequirement::new(
                 SECURITY_SCHEME,
-                [permission.word()],
+                [permission.as_str()],
             )]);
             let needed = format!(
                 "The token lacks the permission `{permission}`, or is limited to other devices."

@@ -1,11 +1,11 @@
 //! The commands from before a restore of the store: held until an admin releases or cancels them.
 
 use super::components::Components;
-use super::{auth::By, parts::Path, problem::ApiError, tags::HOST};
+use super::{auth::Authenticated, parts::Path, problem::ApiError, tags::HOST};
 use axum::{Json, extract::State};
 use mdm_contract::{
     time::{self, Timestamp},
-    words::CommandId,
+    types::CommandId,
 };
 use mdm_server_core::{restores::Restores, store::RestoreState};
 use serde::{Deserialize, Serialize};
@@ -14,10 +14,10 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 type RestoresState = State<Arc<Restores>>;
-type Answer<T> = Result<Json<T>, ApiError>;
+type JsonResult<T> = Result<Json<T>, ApiError>;
 
 /// How many held commands are named.
-const MOST: u32 = 500;
+const MAX_COMMANDS: u32 = 500;
 
 pub(super) fn router() -> OpenApiRouter<Components> {
     OpenApiRouter::new()
@@ -47,7 +47,7 @@ pub struct HeldCommand {
     pub command: CommandId,
 }
 
-mdm_contract::words! {
+mdm_contract::text_enum! {
     /// What becomes of the held commands.
     #[derive(ToSchema)]
     HeldDecision {
@@ -78,8 +78,11 @@ impl HeldCommands {
     tag = HOST,
     responses((status = 200, body = HeldCommands)),
 )]
-async fn held_commands(By(by): By, restores: RestoresState) -> Answer<HeldCommands> {
-    let (state, commands) = restores.held(&by, MOST).await?;
+async fn held_commands(
+    Authenticated(by): Authenticated,
+    restores: RestoresState,
+) -> JsonResult<HeldCommands> {
+    let (state, commands) = restores.held(&by, MAX_COMMANDS).await?;
     Ok(Json(HeldCommands::new(state, commands)))
 }
 
@@ -94,10 +97,10 @@ async fn held_commands(By(by): By, restores: RestoresState) -> Answer<HeldComman
     responses((status = 200, body = HeldCommands)),
 )]
 async fn decide_held_commands(
-    By(by): By,
+    Authenticated(by): Authenticated,
     restores: RestoresState,
     Path(decision): Path<HeldDecision>,
-) -> Answer<HeldCommands> {
+) -> JsonResult<HeldCommands> {
     let state = match decision {
         HeldDecision::Release => restores.release(&by).await?,
         HeldDecision::Cancel => restores.cancel(&by).await?,

@@ -1,7 +1,7 @@
 //! The header `Idempotency-Key`: a retry of a request gets the response of its first execution.
 
 use super::{
-    auth::{Bearer, By, Needs},
+    auth::{Authenticated, Bearer, RequiredPermission},
     body,
     components::Components,
     problem::ApiError,
@@ -25,14 +25,14 @@ pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The route whose response is stored nowhere: passwords that are told once.
-const SHEET: &str = "/sheet.csv";
+const EXPORT: &str = "/passwords.csv";
 
 /// The longest key, in bytes.
 const MAX_KEY_LENGTH: usize = 255;
 
 /// Whether the requests of a route may have a key.
 pub(super) fn takes_key(is_post: bool, path: &str, permission: Permission) -> bool {
-    is_post && permission != Permission::See && !path.ends_with(SHEET)
+    is_post && permission != Permission::See && !path.ends_with(EXPORT)
 }
 
 /// Hands the key of a request, if it has one, to the caller of its use case.
@@ -42,15 +42,15 @@ pub(super) async fn identify(request: Request, next: Next) -> Response {
     }
     let (mut parts, body) = request.into_parts();
     let extensions = &parts.extensions;
-    let (Some(Needs::Permission(permission)), Some(path), Some(components)) = (
+    let (Some(RequiredPermission::Permission(permission)), Some(path), Some(components)) = (
         extensions.get().copied(),
         extensions.get::<MatchedPath>().cloned(),
         extensions.get::<Components>().cloned(),
     ) else {
         return next.run(Request::from_parts(parts, body)).await;
     };
-    if path.as_str().ends_with(SHEET) {
-        let text = "the passwords of a sheet are kept nowhere, so it can't be sent again: send no Idempotency-Key";
+    if path.as_str().ends_with(EXPORT) {
+        let text = "the passwords of a password export are kept nowhere, so it can't be sent again: send no Idempotency-Key";
         return ApiError::new(StatusCode::BAD_REQUEST, "bad-idempotency-key", text).into_response();
     }
     if !takes_key(parts.method == Method::POST, path.as_str(), permission) {
@@ -77,7 +77,7 @@ async fn read(
     body: Body,
 ) -> Result<(IdempotencyKey, Body), ApiError> {
     let key = key(&parts.headers)?;
-    let By(by) = By::from_request_parts(parts, components).await?;
+    let Authenticated(by) = Authenticated::from_request_parts(parts, components).await?;
     let Bearer(token) = Bearer::from_request_parts(parts, components).await?;
     let body = body::read(Request::from_parts(parts.clone(), body), &()).await?;
     let line = format!("{} {path} {}\n", parts.method, parts.uri);

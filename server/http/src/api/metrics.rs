@@ -1,7 +1,7 @@
 //! The metrics: every answer is counted, and who may reads what was counted.
 
 use super::{
-    auth::{Bearer, By},
+    auth::{Authenticated, Bearer},
     components::Components,
     problem::{ApiError, Reason},
     tags::HOST,
@@ -35,7 +35,8 @@ impl FromRequestParts<Components> for Reader {
         match parts.extensions.get::<Self>() {
             Some(Self(Some(reader))) if *reader == token => {}
             _ => {
-                let By(by) = By::from_request_parts(parts, components).await?;
+                let Authenticated(by) =
+                    Authenticated::from_request_parts(parts, components).await?;
                 // They tell of all devices.
                 by.check_all().map_err(ServerError::from)?;
             }
@@ -70,7 +71,7 @@ pub(super) async fn count(
     request: Request,
     next: Next,
 ) -> Response {
-    let method = word(request.method());
+    let method = method_name(request.method());
     let began = Instant::now();
     let response = next.run(request).await;
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
@@ -94,7 +95,7 @@ fn caller(route: &str) -> Option<Caller> {
     }
 }
 
-pub(super) fn word(method: &Method) -> &'static str {
+pub(super) fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

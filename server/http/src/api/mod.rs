@@ -24,7 +24,6 @@ mod if_match;
 mod limited_listener;
 mod metrics;
 pub mod model;
-mod opening;
 mod operations;
 pub(crate) mod parts;
 pub mod plugin;
@@ -34,6 +33,7 @@ mod ready;
 mod routes;
 pub mod serving;
 mod signed;
+mod startup_gate;
 pub(crate) mod table;
 mod tags;
 mod timeout_stream;
@@ -44,8 +44,8 @@ pub mod webhooks;
 pub use client_address::{ProxyHeader, TrustedProxies};
 pub use guard::SECURITY_SCHEME;
 pub use limited_listener::LimitedListener;
-pub use opening::{NotOpen, Opening};
 pub use rate::{Peer, Rates};
+pub use startup_gate::{NotOpen, StartupGate};
 
 use axum::{Extension, Router, middleware, routing::post};
 use body::BodyTime;
@@ -53,7 +53,7 @@ use carry_out::carry_out;
 use components::Components;
 use mdm_agent_protocol::sync::{ENROLL_PATH, KEYS_PATH, SUCCESSION_PATH, SYNC_PATH};
 use mdm_server_core::{server::Server, token::TokenDigest};
-use rate::{Entrance, Meter};
+use rate::{Entrance, RateLimits};
 use std::{sync::Arc, time::Duration};
 
 /// What callers may do.
@@ -77,7 +77,7 @@ pub fn router(server: Arc<Server>, terms: Terms, pages: Router) -> Router {
         too_slow: metrics.http.limit("body-time"),
     };
     let entrance = Entrance {
-        meter: Arc::new(Meter::new(terms.rates, &server)),
+        meter: Arc::new(RateLimits::new(terms.rates, &server)),
         body_time,
         proxies: Arc::new(terms.trusted_proxies),
         is_secure: server

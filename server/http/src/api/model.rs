@@ -3,16 +3,16 @@
 use mdm_contract::{
     decisions::{Command, Device, DeviceStatus},
     time::{self, Timestamp},
-    words::{Action, ResetOptions},
+    types::{Action, ResetOptions},
 };
 use mdm_password_host::{Canary, CanaryTerms, Deployment, HealthReport};
 use mdm_server_core::{
-    access::{Permission, Reach, Role},
+    access::{DeviceScope, Permission, Role},
     audit::AuditEntry,
     identity::Invitation,
     store::{
-        ApiToken, Bulk, BulkAnswer, BulkProgress, BulkState, BulkTerms, NoCommand, Snapshot,
-        StatusWord, User,
+        ApiToken, Bulk, BulkAnswer, BulkProgress, BulkState, BulkTerms, DeviceError, Snapshot,
+        StatusKind, User,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,8 @@ pub struct DeviceView {
     #[serde(flatten)]
     pub device: Device,
     /// Its status: that of its latest command, or `revoked`.
-    pub status: StatusWord,
-    /// Whether it is in contact now.
+    pub status: StatusKind,
+    /// Whether it is online now.
     pub online: bool,
     /// When it enrolled.
     #[serde(with = "time")]
@@ -95,7 +95,7 @@ pub struct BulkView {
     /// How many devices were in the group when it was asked for.
     pub devices: u64,
     /// Whether each device gets a password of its own.
-    pub different_passwords: bool,
+    pub unique_passwords: bool,
     /// What else a reset does.
     pub options: ResetOptions,
     /// On which terms.
@@ -115,7 +115,7 @@ pub struct BulkView {
     /// Whether nothing more is to come: no more commands are made, and every one has its outcome.
     pub finished: bool,
     /// Who wants its pending commands to be cancelled, until they are.
-    pub taken_back_by: Option<String>,
+    pub cancel_requested_by: Option<String>,
     /// When it was done or cancelled.
     #[serde(with = "time::option", default)]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -131,7 +131,7 @@ impl From<(Bulk, BulkProgress)> for BulkView {
             action: bulk.action,
             group: bulk.group,
             devices: bulk.devices,
-            different_passwords: bulk.different_passwords,
+            unique_passwords: bulk.unique_passwords,
             options: bulk.options,
             terms: bulk.terms,
             reason: bulk.reason,
@@ -140,7 +140,7 @@ impl From<(Bulk, BulkProgress)> for BulkView {
             approved_by: bulk.approved_by.map(|it| it.to_string()),
             state: bulk.state,
             finished: bulk.state.is_over() && progress.pending == 0,
-            taken_back_by: bulk.taken_back_by.map(|it| it.to_string()),
+            cancel_requested_by: bulk.cancel_requested_by.map(|it| it.to_string()),
             ended_at: bulk.ended_at,
             progress,
         }
@@ -168,7 +168,7 @@ pub struct BulkAnswerView {
     pub command: Option<Command>,
     /// Why there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<NoCommand>,
+    pub problem: Option<DeviceError>,
 }
 
 impl From<BulkAnswer> for BulkAnswerView {
@@ -230,12 +230,12 @@ impl From<&Deployment> for PluginView {
     }
 }
 
-/// How far the trial of a new plugin is, and what ends it.
+/// How far the canary of a new plugin is, and what ends it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct TrialView {
+pub struct CanaryView {
     /// So far.
     #[serde(flatten)]
-    pub trial: Canary,
+    pub canary: Canary,
     /// When the plugin is taken out again.
     pub terms: CanaryTerms,
 }
@@ -248,7 +248,7 @@ pub struct PluginsView {
     /// The one before it: a roll back puts it back.
     pub previous: Option<PluginView>,
     /// Set while the active one is new.
-    pub trial: Option<TrialView>,
+    pub canary: Option<CanaryView>,
     /// Who changed it when, latest first.
     pub history: Vec<AuditEntry>,
 }
@@ -261,7 +261,7 @@ pub struct UserView {
     /// What they are there for.
     pub role: Role,
     /// Which devices they are responsible for: those of these groups; none: all.
-    pub groups: Reach,
+    pub groups: DeviceScope,
     /// Whether they have chosen a password, and so can sign in.
     pub can_sign_in: bool,
     /// Whether they sign in with one-time passwords, too.
@@ -277,7 +277,7 @@ impl From<User> for UserView {
         Self {
             name: user.name,
             role: user.role,
-            groups: user.reach,
+            groups: user.scope,
             can_sign_in: user.password.is_some(),
             one_time_passwords: user.totp.is_some(),
             created_at: user.created_at,
@@ -319,7 +319,7 @@ pub struct ApiTokenView {
     /// What it may do.
     pub permissions: BTreeSet<Permission>,
     /// To which devices: those of these groups; none: all.
-    pub groups: Reach,
+    pub groups: DeviceScope,
     /// The user for whom it acts: it does no more than they may, and ends with them. None: the host's own machine made
     /// it.
     pub owner: Option<String>,
@@ -338,7 +338,7 @@ impl From<ApiToken> for ApiTokenView {
         Self {
             name: token.name,
             permissions: token.permissions,
-            groups: token.reach,
+            groups: token.scope,
             owner: token.owner,
             created_at: token.created_at,
             expires_at: token.expires_at,

@@ -1,10 +1,10 @@
 //! The routes of plugins: which one decides, and which one is tried in the shadow.
 
 use super::{
-    auth::By,
+    auth::Authenticated,
     components::Components,
     guard::require,
-    model::{PluginView, PluginsView, TrialView},
+    model::{CanaryView, PluginView, PluginsView},
     problem::ApiError,
     tags::PLUGINS,
 };
@@ -28,7 +28,7 @@ const LARGEST_PLUGIN: usize = 128 << 20;
 pub const SIGNATURE_HEADER: &str = "plugin-signature";
 
 /// How much of the history of changes is shown.
-const MOST_HISTORY: u32 = 20;
+const MAX_HISTORY: u32 = 20;
 
 /// The bytes of a plugin's file.
 #[derive(ToSchema)]
@@ -36,7 +36,7 @@ const MOST_HISTORY: u32 = 20;
 struct PluginBytes(#[expect(dead_code, reason = "the document alone reads it")] Vec<u8>);
 
 type PluginsState = State<Arc<Plugins>>;
-type Answer<T> = Result<Json<T>, ApiError>;
+type JsonResult<T> = Result<Json<T>, ApiError>;
 
 pub(super) fn router() -> OpenApiRouter<Components> {
     let seen = OpenApiRouter::new()
@@ -59,7 +59,7 @@ pub(super) fn router() -> OpenApiRouter<Components> {
     operation_id = "plugin",
     responses((status = 200, body = PluginsView)),
 )]
-async fn show(_: By, plugins: PluginsState) -> Answer<PluginsView> {
+async fn show(_: Authenticated, plugins: PluginsState) -> JsonResult<PluginsView> {
     view(&plugins).await
 }
 
@@ -73,11 +73,11 @@ async fn show(_: By, plugins: PluginsState) -> Answer<PluginsView> {
     responses((status = 200, body = PluginsView)),
 )]
 async fn use_plugin(
-    By(by): By,
+    Authenticated(by): Authenticated,
     plugins: PluginsState,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Answer<PluginsView> {
+) -> JsonResult<PluginsView> {
     plugins.use_plugin(&by, file(&headers, &bytes)?).await?;
     view(&plugins).await
 }
@@ -90,7 +90,10 @@ async fn use_plugin(
     operation_id = "use_default_plugin",
     responses((status = 200, body = PluginsView)),
 )]
-async fn use_default(By(by): By, plugins: PluginsState) -> Answer<PluginsView> {
+async fn use_default(
+    Authenticated(by): Authenticated,
+    plugins: PluginsState,
+) -> JsonResult<PluginsView> {
     plugins.use_default(&by).await?;
     view(&plugins).await
 }
@@ -103,7 +106,10 @@ async fn use_default(By(by): By, plugins: PluginsState) -> Answer<PluginsView> {
     operation_id = "roll_back_plugin",
     responses((status = 200, body = PluginsView)),
 )]
-async fn roll_back(By(by): By, plugins: PluginsState) -> Answer<PluginsView> {
+async fn roll_back(
+    Authenticated(by): Authenticated,
+    plugins: PluginsState,
+) -> JsonResult<PluginsView> {
     plugins.roll_back(&by).await?;
     view(&plugins).await
 }
@@ -115,7 +121,7 @@ async fn roll_back(By(by): By, plugins: PluginsState) -> Answer<PluginsView> {
     tag = PLUGINS,
     responses((status = 200, body = ShadowReport)),
 )]
-async fn shadow(_: By, plugins: PluginsState) -> Answer<ShadowReport> {
+async fn shadow(_: Authenticated, plugins: PluginsState) -> JsonResult<ShadowReport> {
     Ok(Json(plugins.shadow()?))
 }
 
@@ -131,24 +137,27 @@ async fn shadow(_: By, plugins: PluginsState) -> Answer<ShadowReport> {
     responses((status = 200, body = ShadowReport)),
 )]
 async fn start_shadow(
-    By(by): By,
+    Authenticated(by): Authenticated,
     plugins: PluginsState,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Answer<ShadowReport> {
+) -> JsonResult<ShadowReport> {
     Ok(Json(
         plugins.start_shadow(&by, file(&headers, &bytes)?).await?,
     ))
 }
 
-/// Ends the trial in the shadow.
+/// Ends the canary in the shadow.
 #[utoipa::path(
     delete,
     path = "/shadow",
     tag = PLUGINS,
     responses((status = 200, body = ShadowReport)),
 )]
-async fn stop_shadow(By(by): By, plugins: PluginsState) -> Answer<ShadowReport> {
+async fn stop_shadow(
+    Authenticated(by): Authenticated,
+    plugins: PluginsState,
+) -> JsonResult<ShadowReport> {
     Ok(Json(plugins.stop_shadow(&by)?))
 }
 
@@ -172,12 +181,12 @@ fn file(headers: &HeaderMap, bytes: &Bytes) -> Result<PluginFile, ApiError> {
     })
 }
 
-async fn view(plugins: &Plugins) -> Answer<PluginsView> {
-    let (places, trial, terms) = plugins.deployments();
+async fn view(plugins: &Plugins) -> JsonResult<PluginsView> {
+    let (places, canary, terms) = plugins.deployments();
     Ok(Json(PluginsView {
         active: PluginView::from(&places.active),
         previous: places.previous.as_ref().map(PluginView::from),
-        trial: trial.map(|trial| TrialView { trial, terms }),
-        history: plugins.history(MOST_HISTORY).await?,
+        canary: canary.map(|canary| CanaryView { canary, terms }),
+        history: plugins.history(MAX_HISTORY).await?,
     }))
 }

@@ -101,7 +101,7 @@ impl From<ServerError> for ApiError {
             | ServerError::Store(
                 StoreError::Busy(_)
                 | StoreError::NotLeader
-                | StoreError::Newer { .. }
+                | StoreError::NewerSchema { .. }
                 | StoreError::OtherSchema(_)
                 | StoreError::Failed(_),
             ) => StatusCode::SERVICE_UNAVAILABLE,

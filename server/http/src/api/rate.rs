@@ -43,14 +43,14 @@ impl Rates {
 }
 
 /// For a moment, so many times as many calls are allowed; and after so many seconds without one, they are again.
-const AT_ONCE: NonZeroU32 = NonZeroU32::new(4).unwrap();
+const BURST: NonZeroU32 = NonZeroU32::new(4).unwrap();
 
 /// How many calls an address may make, and how many of them are left (draft-ietf-httpapi-ratelimit-headers).
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Counts the calls.
-pub(super) struct Meter {
+pub(super) struct RateLimits {
     addresses: Arc<Limiter>,
     policy: HeaderValue,
     devices: Arc<Limiter>,
@@ -58,17 +58,17 @@ pub(super) struct Meter {
     devices_refused: Counter,
 }
 
-impl Meter {
+impl RateLimits {
     pub(super) fn new(rates: Rates, server: &Server) -> Self {
         let limit = |name, rate: NonZeroU32| {
-            let quota = Quota::per_second(rate).allow_burst(rate.saturating_mul(AT_ONCE));
+            let quota = Quota::per_second(rate).allow_burst(rate.saturating_mul(BURST));
             let limit = Arc::new(Limiter::new(name, quota));
             server.cluster.share_limit(&limit);
             limit
         };
         let addresses = limit("address", rates.address);
         let most = addresses.burst();
-        let policy = HeaderValue::from_str(&format!("\"address\";q={most};w={AT_ONCE}"));
+        let policy = HeaderValue::from_str(&format!("\"address\";q={most};w={BURST}"));
         let metrics = &server.health.metrics().http;
         Self {
             addresses,
@@ -120,7 +120,7 @@ pub struct Peer(pub SocketAddr);
 /// What is done with every request before it is read.
 #[derive(Clone)]
 pub(super) struct Entrance {
-    pub(super) meter: Arc<Meter>,
+    pub(super) meter: Arc<RateLimits>,
     pub(super) body_time: BodyTime,
     pub(super) proxies: Arc<TrustedProxies>,
     /// Whether browsers are to come by TLS only.

@@ -1,8 +1,8 @@
 //! Whether the host can serve, for whoever sends it its calls.
 
 use super::{
-    opening::not_ready,
     problem::{ApiError, PROBLEM_JSON},
+    startup_gate::not_ready,
     tags::HOST,
 };
 use axum::{Json, extract::State};

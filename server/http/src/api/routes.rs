@@ -15,7 +15,7 @@ pub(super) fn routes() -> OpenApiRouter<Components> {
         .routes(utoipa_axum::routes!(admin::device))
         .routes(utoipa_axum::routes!(admin::audit))
         .routes(utoipa_axum::routes!(admin::status))
-        .routes(utoipa_axum::routes!(admin::outlook));
+        .routes(utoipa_axum::routes!(admin::preview));
     let passwords = OpenApiRouter::new()
         .routes(utoipa_axum::routes!(admin::reset))
         .routes(utoipa_axum::routes!(admin::remove))

@@ -80,7 +80,7 @@ pub async fn serve(
             router: TowerToHyperService::new(router.clone()),
             peer: Peer(peer.address),
         };
-        let connection = http.serve_connection(TokioIo::new(Wiping(stream)), service);
+        let connection = http.serve_connection(TokioIo::new(ZeroizingStream(stream)), service);
         let connection = connections.watch(connection);
         let too_slow = too_slow.clone();
         tokio::spawn(async move {
@@ -135,9 +135,9 @@ impl Service<Request<Incoming>> for WithPeer {
 
 /// A stream that wipes the buffer it is to read into, and so what an earlier read has left there. hyper and
 /// rustls look for more before they let a call answer, so what it has brought is wiped by then.
-pub struct Wiping<S>(pub(super) S);
+pub struct ZeroizingStream<S>(pub(super) S);
 
-impl<S: AsyncRead + Unpin> AsyncRead for Wiping<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ZeroizingStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -148,7 +148,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wiping<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wiping<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ZeroizingStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -4,7 +4,7 @@ use super::{
     body::{self, json},
     components::Components,
     problem::ApiError,
-    rate::Meter,
+    rate::RateLimits,
 };
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use mdm_agent_protocol::{
-    answer::{Answer, AnswerKind},
+    answer::{Answer, ResponseKind},
     signature::{
         self, AGENT, CONTENT_DIGEST, Headers, NEW, SIGNATURE, SIGNATURE_INPUT, SignatureError,
         Signed,
@@ -34,7 +34,7 @@ struct Verified(Arc<OnceLock<Subject>>);
 
 struct Subject {
     /// What the answer is if the call succeeds.
-    success: AnswerKind,
+    success: ResponseKind,
     label: &'static str,
     signature: Vec<u8>,
 }
@@ -45,7 +45,7 @@ pub(super) struct SignedCall {
     path: String,
     headers: Headers,
     body: Bytes,
-    meter: Option<Arc<Meter>>,
+    meter: Option<Arc<RateLimits>>,
     verified: Verified,
 }
 
@@ -59,7 +59,7 @@ impl FromRequest<Components> for SignedCall {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             headers,
-            meter: request.extensions().get::<Arc<Meter>>().cloned(),
+            meter: request.extensions().get::<Arc<RateLimits>>().cloned(),
             verified: request
                 .extensions()
                 .get::<Verified>()
@@ -77,7 +77,7 @@ impl SignedCall {
         &self,
         agents: &Agents,
         labels: &[&'static str],
-        success: AnswerKind,
+        success: ResponseKind,
     ) -> Result<AuthenticatedAgent, ApiError> {
         self.headers
             .check_labels(labels)
@@ -103,7 +103,7 @@ impl SignedCall {
         let (signed, keys) = agents
             .verify_successor(&self.request(), &self.headers, successions)
             .await?;
-        self.is_verified(AnswerKind::KeysChanged, AGENT, signed.signature());
+        self.is_verified(ResponseKind::KeysChanged, AGENT, signed.signature());
         Ok((agents.admit(signed).await?, keys))
     }
 
@@ -113,7 +113,7 @@ impl SignedCall {
             .check_labels(&[NEW])
             .map_err(ServerError::from)?;
         let signed = self.by_new_key(NEW, key)?;
-        self.is_verified(AnswerKind::Enrolled, NEW, &signed.signature);
+        self.is_verified(ResponseKind::Enrolled, NEW, &signed.signature);
         Ok(Agents::check_enrollment_time(&signed)?)
     }
 
@@ -131,7 +131,7 @@ impl SignedCall {
     }
 
     /// The answer refers to this signature from now on, whatever it is.
-    fn is_verified(&self, success: AnswerKind, label: &'static str, signature: &[u8]) {
+    fn is_verified(&self, success: ResponseKind, label: &'static str, signature: &[u8]) {
         // A call has one handler, which verifies one signature of its sender.
         let _ = self.verified.0.set(Subject {
             success,
@@ -200,7 +200,7 @@ async fn sign(agents: &Agents, response: Response, subject: &Subject) -> Respons
     };
     let status = parts.status.as_u16();
     let answer = Answer {
-        kind: AnswerKind::of(subject.success, status),
+        kind: ResponseKind::of(subject.success, status),
         status,
         body: &body,
         label: subject.label,

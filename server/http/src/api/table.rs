@@ -12,9 +12,9 @@ use mdm_password_host::password::Password;
 use mdm_server_core::{
     access::Caller,
     bulks::Bulks,
-    bulks::SheetLine,
+    bulks::PasswordExportLine,
     error::ServerError,
-    store::{Bulk, BulkAnswer, StatusWord},
+    store::{Bulk, BulkAnswer, StatusKind},
 };
 use mdm_terminal::escape::cell;
 use std::sync::Arc;
@@ -30,10 +30,10 @@ const REPORT: [&str; 7] = [
     "status",
     "why",
     "requested at",
-    "settled at",
+    "completed at",
 ];
 
-const SHEET: [&str; 6] = ["device", "name", "password", "status", "command", "why"];
+const EXPORT: [&str; 6] = ["device", "name", "password", "status", "command", "why"];
 
 /// The status of a device that gets no command.
 const REFUSED: &str = "refused";
@@ -70,19 +70,19 @@ pub(crate) fn bulk_report(bulks: Arc<Bulks>, by: Caller, bulk: &Bulk) -> Respons
 }
 
 /// The passwords of a bulk, as they are made.
-pub(crate) fn bulk_sheet(
+pub(crate) fn bulk_password_export(
     bulk: &str,
-    lines: mpsc::Receiver<Result<Vec<SheetLine>, ServerError>>,
+    lines: mpsc::Receiver<Result<Vec<PasswordExportLine>, ServerError>>,
 ) -> Response {
     let pages = stream::try_unfold((lines, true), |(mut lines, is_first)| async move {
         if is_first {
-            let head = written([SHEET.map(str::to_owned)].into_iter());
+            let head = written([EXPORT.map(str::to_owned)].into_iter());
             return Ok(Some((head, (lines, false))));
         }
         match lines.recv().await {
             None => Ok(None),
             Some(Err(error)) => Err(error),
-            Some(Ok(page)) => Ok(Some((written(page.iter().map(sheet_row)), (lines, false)))),
+            Some(Ok(page)) => Ok(Some((written(page.iter().map(export_row)), (lines, false)))),
         }
     });
     download(&format!("passwords-{bulk}.csv"), pages)
@@ -108,7 +108,7 @@ fn report_row(answer: &BulkAnswer) -> [String; 7] {
                 status,
                 why,
                 at(command.requested_at),
-                command.settled_at.map_or(none, at),
+                command.completed_at.map_or(none, at),
             ]
         }
         Err(why) => [
@@ -129,10 +129,10 @@ fn status_and_why(status: &Status) -> (String, String) {
         Status::Failed(failure) => cell(&failure.to_string()),
         _ => String::new(),
     };
-    (StatusWord::from(status).to_string(), why)
+    (StatusKind::from(status).to_string(), why)
 }
 
-fn sheet_row(line: &SheetLine) -> [String; 6] {
+fn export_row(line: &PasswordExportLine) -> [String; 6] {
     let (command, status, why) = match &line.command {
         Ok((command, status)) => {
             let (status, why) = status_and_why(status);

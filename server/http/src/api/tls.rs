@@ -5,7 +5,7 @@ use super::{
     certificate::{Certificate, TlsError},
     connections::ConnectionPeer,
     limited_listener::LimitedListener,
-    serving::Wiping,
+    serving::ZeroizingStream,
     timeout_stream::TimeoutStream,
 };
 use axum::serve::Listener;
@@ -26,10 +26,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
 /// How many handshakes may be under way; further callers wait in the system's queue.
-const MOST_HANDSHAKES: usize = 512;
+const MAX_HANDSHAKES: usize = 512;
 
 /// A connection whose handshake is done. rustls decrypts in the buffer that it reads into.
-type Secured = TlsStream<Wiping<TimeoutStream>>;
+type Secured = TlsStream<ZeroizingStream<TimeoutStream>>;
 
 /// Listens with this certificate.
 pub fn server_config(certificate: Arc<Certificate>) -> Result<Arc<ServerConfig>, TlsError> {
@@ -55,7 +55,7 @@ impl TlsListener {
         supervisor: &Supervisor,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let (done, ready) = mpsc::channel(MOST_HANDSHAKES);
+        let (done, ready) = mpsc::channel(MAX_HANDSHAKES);
         let handshakes = Arc::new(Handshakes {
             listener: Mutex::new(listener),
             acceptor: TlsAcceptor::from(config),
@@ -89,12 +89,12 @@ struct Handshakes {
 impl Handshakes {
     async fn accept(&self) {
         let mut listener = self.listener.lock().await;
-        let places = Arc::new(Semaphore::new(MOST_HANDSHAKES));
+        let places = Arc::new(Semaphore::new(MAX_HANDSHAKES));
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             let (stream, peer) = listener.accept().await;
             let (acceptor, done) = (self.acceptor.clone(), self.done.clone());
             tokio::spawn(async move {
-                match timeout(HANDSHAKE_TIME, acceptor.accept(Wiping(stream))).await {
+                match timeout(HANDSHAKE_TIME, acceptor.accept(ZeroizingStream(stream))).await {
                     // Nobody receives once the host stops.
                     Ok(Ok(stream)) => drop(done.send((stream, peer)).await),
                     Ok(Err(error)) => {

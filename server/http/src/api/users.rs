@@ -1,7 +1,7 @@
 //! Users and tokens: who may call.
 
 use super::{
-    auth::By,
+    auth::Authenticated,
     body::Body,
     components::Components,
     model::{ApiTokenView, InvitationView, NewApiTokenView, UserView},
@@ -11,7 +11,7 @@ use super::{
 };
 use axum::{Json, extract::State, http::StatusCode};
 use mdm_server_core::{
-    access::{Permission, Reach, Role},
+    access::{DeviceScope, Permission, Role},
     identity::Identity,
 };
 use serde::Deserialize;
@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 type IdentityState = State<Arc<Identity>>;
-type Answer<T> = Result<Json<T>, ApiError>;
+type JsonResult<T> = Result<Json<T>, ApiError>;
 type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
 
 pub(super) fn router() -> OpenApiRouter<Components> {
@@ -42,9 +42,9 @@ struct NewUser {
     /// What they are there for.
     role: Role,
     /// Names of groups; none: all devices.
-    #[serde(deserialize_with = "Reach::present")]
+    #[serde(deserialize_with = "DeviceScope::present")]
     #[schema(required = true)]
-    groups: Reach,
+    groups: DeviceScope,
 }
 
 /// What a user is there for.
@@ -54,9 +54,9 @@ struct Task {
     /// What they are there for.
     role: Role,
     /// Names of groups; none: all devices.
-    #[serde(deserialize_with = "Reach::present")]
+    #[serde(deserialize_with = "DeviceScope::present")]
     #[schema(required = true)]
-    groups: Reach,
+    groups: DeviceScope,
 }
 
 /// A new token.
@@ -68,9 +68,9 @@ struct NewApiToken {
     /// What it may do.
     permissions: BTreeSet<Permission>,
     /// Names of groups; none: all devices.
-    #[serde(deserialize_with = "Reach::present")]
+    #[serde(deserialize_with = "DeviceScope::present")]
     #[schema(required = true)]
-    groups: Reach,
+    groups: DeviceScope,
     /// In seconds; none: until it is taken back.
     valid_for: Option<u64>,
 }
@@ -90,7 +90,10 @@ struct NewOwner {
     tag = USERS,
     responses((status = 200, body = Vec<UserView>)),
 )]
-async fn users(By(by): By, identity: IdentityState) -> Answer<Vec<UserView>> {
+async fn users(
+    Authenticated(by): Authenticated,
+    identity: IdentityState,
+) -> JsonResult<Vec<UserView>> {
     let users = identity.users(&by).await?;
     Ok(Json(users.into_iter().map(UserView::from).collect()))
 }
@@ -104,7 +107,7 @@ async fn users(By(by): By, identity: IdentityState) -> Answer<Vec<UserView>> {
     responses((status = 201, body = InvitationView)),
 )]
 async fn add_user(
-    By(by): By,
+    Authenticated(by): Authenticated,
     identity: IdentityState,
     Body(new): Body<NewUser>,
 ) -> Created<InvitationView> {
@@ -123,11 +126,11 @@ async fn add_user(
     responses((status = 200, body = UserView)),
 )]
 async fn change_user(
-    By(by): By,
+    Authenticated(by): Authenticated,
     identity: IdentityState,
     Path(user): Path<String>,
     Body(Task { role, groups }): Body<Task>,
-) -> Answer<UserView> {
+) -> JsonResult<UserView> {
     identity.change_user(&by, &user, role, groups).await?;
     Ok(Json(identity.managed_user(&by, &user).await?.into()))
 }
@@ -140,7 +143,7 @@ async fn change_user(
     responses((status = 204)),
 )]
 async fn remove_user(
-    By(by): By,
+    Authenticated(by): Authenticated,
     identity: IdentityState,
     Path(user): Path<String>,
 ) -> Result<StatusCode, ApiError> {
@@ -156,7 +159,7 @@ async fn remove_user(
     responses((status = 201, body = InvitationView)),
 )]
 async fn invite_again(
-    By(by): By,
+    Authenticated(by): Authenticated,
     identity: IdentityState,
     Path(user): Path<String>,
 ) -> Created<InvitationView> {
@@ -171,7 +174,10 @@ async fn invite_again(
     tag = USERS,
     responses((status = 200, body = Vec<ApiTokenView>)),
 )]
-async fn tokens(By(by): By, identity: IdentityState) -> Answer<Vec<ApiTokenView>> {
+async fn tokens(
+    Authenticated(by): Authenticated,
+    identity: IdentityState,
+) -> JsonResult<Vec<ApiTokenView>> {
     let tokens = identity.tokens(&by).await?;
     Ok(Json(tokens.into_iter().map(ApiTokenView::from).collect()))
 }
@@ -187,7 +193,7 @@ async fn tokens(By(by): By, identity: IdentityState) -> Answer<Vec<ApiTokenView>
     responses((status = 201, body = NewApiTokenView)),
 )]
 async fn add_token(
-    By(by): By,
+    Authenticated(by): Authenticated,
     identity: IdentityState,
     Body(new): Body<NewApiToken>,
 ) -> Created<NewApiTokenView> {
@@ -211,11 +217,11 @@ async fn add_token(
     responses((status = 200, body = ApiTokenView)),
 )]
 async fn hand_over_token(
-    By(by): By,
+    Authenticated(by): Authenticated,
     identity: IdentityState,
     Path(token): Path<String>,
     Body(NewOwner { owner }): Body<NewOwner>,
-) -> Answer<ApiTokenView> {
+) -> JsonResult<ApiTokenView> {
     Ok(Json(
         identity.hand_over_token(&by, &token, &owner).await?.into(),
     ))
@@ -229,7 +235,7 @@ async fn hand_over_token(
     responses((status = 204)),
 )]
 async fn remove_token(
-    By(by): By,
+    Authenticated(by): Authenticated,
     identity: IdentityState,
     Path(token): Path<String>,
 ) -> Result<StatusCode, ApiError> {

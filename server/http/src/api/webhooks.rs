@@ -1,11 +1,11 @@
 //! Webhooks: who is told of changes.
 
 use super::components::Components;
-use super::{auth::By, body::Body, parts::Path, problem::ApiError, tags::WEBHOOKS};
+use super::{auth::Authenticated, body::Body, parts::Path, problem::ApiError, tags::WEBHOOKS};
 use axum::{Json, extract::State, http::StatusCode};
 use mdm_contract::time::{self, Timestamp};
 use mdm_server_core::{
-    access::Reach,
+    access::DeviceScope,
     event::EventKind,
     store::{Attempt, AttemptResult, Webhook, WebhookState},
     webhooks::Webhooks,
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 type WebhooksState = State<Arc<Webhooks>>;
-type Answer<T> = Result<Json<T>, ApiError>;
+type JsonResult<T> = Result<Json<T>, ApiError>;
 type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
 
 pub(super) fn router() -> OpenApiRouter<Components> {
@@ -40,7 +40,7 @@ pub struct WebhookView {
     /// Of which kinds; empty: of all.
     pub events: BTreeSet<EventKind>,
     /// About the devices of these groups; none: about all devices.
-    pub groups: Reach,
+    pub groups: DeviceScope,
     /// Whether events are delivered to it.
     pub state: WebhookState,
     /// Since when nothing has been delivered, though it was tried.
@@ -67,7 +67,7 @@ impl From<Webhook> for WebhookView {
             id: webhook.id,
             url: webhook.url,
             events: webhook.events,
-            groups: webhook.reach,
+            groups: webhook.scope,
             state: webhook.state,
             failing_since: progress.failing_since,
             failures: progress.failures,
@@ -151,7 +151,10 @@ pub struct WebhookWithAttempts {
     tag = WEBHOOKS,
     responses((status = 200, body = Vec<WebhookView>)),
 )]
-async fn webhooks(By(by): By, webhooks: WebhooksState) -> Answer<Vec<WebhookView>> {
+async fn webhooks(
+    Authenticated(by): Authenticated,
+    webhooks: WebhooksState,
+) -> JsonResult<Vec<WebhookView>> {
     let webhooks = webhooks.list(&by).await?;
     Ok(Json(webhooks.into_iter().map(WebhookView::from).collect()))
 }
@@ -164,10 +167,10 @@ async fn webhooks(By(by): By, webhooks: WebhooksState) -> Answer<Vec<WebhookView
     responses((status = 200, body = WebhookWithAttempts)),
 )]
 async fn webhook(
-    By(by): By,
+    Authenticated(by): Authenticated,
     webhooks: WebhooksState,
     Path(webhook): Path<String>,
-) -> Answer<WebhookWithAttempts> {
+) -> JsonResult<WebhookWithAttempts> {
     let (webhook, attempts) = webhooks.get(&by, &webhook).await?;
     Ok(Json(WebhookWithAttempts {
         webhook: webhook.into(),
@@ -185,7 +188,7 @@ async fn webhook(
     responses((status = 201, body = NewWebhookView)),
 )]
 async fn add(
-    By(by): By,
+    Authenticated(by): Authenticated,
     webhooks: WebhooksState,
     Body(new): Body<NewWebhook>,
 ) -> Created<NewWebhookView> {
@@ -202,7 +205,7 @@ async fn add(
     responses((status = 204)),
 )]
 async fn remove(
-    By(by): By,
+    Authenticated(by): Authenticated,
     webhooks: WebhooksState,
     Path(webhook): Path<String>,
 ) -> Result<StatusCode, ApiError> {
@@ -219,10 +222,10 @@ async fn remove(
     responses((status = 200, body = AttemptView)),
 )]
 async fn test(
-    By(by): By,
+    Authenticated(by): Authenticated,
     webhooks: WebhooksState,
     Path(webhook): Path<String>,
-) -> Answer<AttemptView> {
+) -> JsonResult<AttemptView> {
     Ok(Json(webhooks.test(&by, &webhook).await?.into()))
 }
 
@@ -235,7 +238,7 @@ async fn test(
     responses((status = 201, body = NewWebhookView)),
 )]
 async fn change_secret(
-    By(by): By,
+    Authenticated(by): Authenticated,
     webhooks: WebhooksState,
     Path(webhook): Path<String>,
 ) -> Created<NewWebhookView> {
@@ -252,10 +255,10 @@ async fn change_secret(
     responses((status = 200, body = WebhookView)),
 )]
 async fn pause(
-    By(by): By,
+    Authenticated(by): Authenticated,
     webhooks: WebhooksState,
     Path(webhook): Path<String>,
-) -> Answer<WebhookView> {
+) -> JsonResult<WebhookView> {
     webhooks.pause(&by, &webhook).await?;
     Ok(Json(webhooks.get(&by, &webhook).await?.0.into()))
 }
@@ -269,10 +272,10 @@ async fn pause(
     responses((status = 200, body = WebhookView)),
 )]
 async fn resume(
-    By(by): By,
+    Authenticated(by): Authenticated,
     webhooks: WebhooksState,
     Path(webhook): Path<String>,
-) -> Answer<WebhookView> {
+) -> JsonResult<WebhookView> {
     webhooks.resume(&by, &webhook).await?;
     Ok(Json(webhooks.get(&by, &webhook).await?.0.into()))
 }

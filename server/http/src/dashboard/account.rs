@@ -6,7 +6,7 @@ use super::{
     frame::sentence,
     page::{Page, form_token},
     session::SignedIn,
-    state::Host,
+    state::DashboardState,
 };
 use axum::{
     http::StatusCode,
@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 /// The form that sets one-time passwords up. The secret comes back sealed, so nothing is kept before it counts.
 #[derive(Deserialize)]
-pub(super) struct Filled {
+pub(super) struct TotpForm {
     sealed: String,
     code: String,
     password: Zeroizing<String>,
@@ -33,11 +33,14 @@ pub(super) struct Clear {
     code: String,
 }
 
-pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
+pub(super) async fn page(
+    signed_in: SignedIn,
+    dashboard: DashboardState,
+) -> Result<Markup, PageError> {
     let setting_up = match signed_in.user.totp {
         Some(_) => None,
         None => {
-            let new = host.server.identity.new_totp(&signed_in.user.name)?;
+            let new = dashboard.server.identity.new_totp(&signed_in.user.name)?;
             Some((BASE64.encode(&new.sealed), new.url))
         }
     };
@@ -50,13 +53,13 @@ pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, Page
 }
 
 pub(super) async fn set_totp(
-    host: Host,
-    Form(signed_in, form): Form<Filled>,
+    dashboard: DashboardState,
+    Form(signed_in, form): Form<TotpForm>,
 ) -> Result<Response, PageError> {
     let name = &signed_in.user.name;
     let sealed = BASE64.decode(&form.sealed).unwrap_or_default();
-    let url = host.server.identity.totp_url(name, &sealed)?;
-    let set = host
+    let url = dashboard.server.identity.totp_url(name, &sealed)?;
+    let set = dashboard
         .server
         .identity
         .set_totp(&signed_in.caller, name, sealed, &form.code, form.password)
@@ -72,11 +75,11 @@ pub(super) async fn set_totp(
 }
 
 pub(super) async fn clear_totp(
-    host: Host,
+    dashboard: DashboardState,
     Form(signed_in, form): Form<Clear>,
 ) -> Result<Response, PageError> {
     let name = &signed_in.user.name;
-    let cleared = host
+    let cleared = dashboard
         .server
         .identity
         .clear_totp(&signed_in.caller, name, &form.code)
@@ -111,7 +114,7 @@ fn view(signed_in: &SignedIn, setting_up: Option<(&str, &str)>, fault: Option<&s
         h1 { (user.name) }
         section .card {
             h2 { "What you may do" }
-            p { "You are " strong { (user.role) } ", responsible for " strong { (user.reach) } "." }
+            p { "You are " strong { (user.role) } ", responsible for " strong { (user.scope) } "." }
             ul .notes { @for it in &signed_in.caller.permissions { li { (sentence(it.meaning())) } } }
         }
         @match setting_up {

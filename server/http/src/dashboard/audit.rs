@@ -6,7 +6,7 @@ use super::{
     history::what,
     page::Page,
     session::SignedIn,
-    state::Host,
+    state::DashboardState,
     texts,
 };
 use crate::api::audit::{AuditQuery, download};
@@ -22,7 +22,7 @@ const PAGE: u32 = 100;
 /// The filter as a form sends it: what is empty does not count.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
-pub(super) struct Filled {
+pub(super) struct AuditForm {
     device: String,
     actor: String,
     action: String,
@@ -32,7 +32,7 @@ pub(super) struct Filled {
     before: Number,
 }
 
-impl Filled {
+impl AuditForm {
     fn query(&self) -> AuditQuery {
         let filled = |text: &str| filled(text).map(str::to_owned);
         AuditQuery {
@@ -48,11 +48,11 @@ impl Filled {
 
 pub(super) async fn page(
     signed_in: SignedIn,
-    host: Host,
-    Query(form): Query<Filled>,
+    dashboard: DashboardState,
+    Query(form): Query<AuditForm>,
 ) -> Result<Markup, PageError> {
     let filter = form.query().filter()?;
-    let lines = host
+    let lines = dashboard
         .server
         .audit_trail
         .list(&signed_in.caller, &filter, form.before.0, PAGE)
@@ -62,25 +62,25 @@ pub(super) async fn page(
 
 pub(super) async fn table(
     signed_in: SignedIn,
-    host: Host,
-    Query(form): Query<Filled>,
+    dashboard: DashboardState,
+    Query(form): Query<AuditForm>,
 ) -> Result<Response, PageError> {
     Ok(download(
-        Arc::clone(&host.server.audit_trail),
+        Arc::clone(&dashboard.server.audit_trail),
         signed_in.caller,
         &form.query(),
     )
     .await?)
 }
 
-fn view(signed_in: &SignedIn, form: &Filled, lines: &[AuditLine]) -> Markup {
+fn view(signed_in: &SignedIn, form: &AuditForm, lines: &[AuditLine]) -> Markup {
     let page = Page {
         title: "Audit",
         place: "/audit",
         live: None,
     };
     let link = |path: &str, before: Option<u64>| {
-        let form = Filled {
+        let form = AuditForm {
             before: Number(before),
             ..form.clone()
         };
@@ -139,7 +139,7 @@ fn row(line: &AuditLine) -> Markup {
     }
 }
 
-fn filter(form: &Filled) -> Markup {
+fn filter(form: &AuditForm) -> Markup {
     let field = |name: &str, label: &str, kind: &str, value: &str| {
         html! {
             div {

@@ -8,7 +8,7 @@ use super::{
     page::{Page, form_token},
     session::SignedIn,
     sign_in::Nothing,
-    state::Host,
+    state::DashboardState,
     texts,
 };
 use crate::api::table;
@@ -17,29 +17,29 @@ use axum::{
     response::{Redirect, Response},
 };
 use maud::{Markup, html};
-use mdm_contract::{decisions::Status, words::Failure};
+use mdm_contract::{decisions::Status, types::Failure};
 use mdm_server_core::{
     access::Permission,
-    store::{Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, NoCommand, StatusWord},
+    store::{Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, DeviceError, StatusKind},
 };
 use serde::Deserialize;
 use std::sync::Arc;
 
 /// How many devices where it came to nothing are shown; the table to download has all.
-const MOST_FAILURES: u32 = 50;
+const MAX_FAILURES: u32 = 50;
 
 pub(super) async fn page(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     Path(bulk): Path<String>,
 ) -> Result<Markup, PageError> {
-    let server = &host.server;
+    let server = &dashboard.server;
     let bulk = server.bulks.get(&signed_in.caller, &bulk).await?;
     let progress = server.bulks.progress(&bulk).await?;
     let failures = server.bulks.failures(&bulk).await?;
     let failed = server
         .bulks
-        .answers(&signed_in.caller, &bulk.id, true, None, MOST_FAILURES)
+        .answers(&signed_in.caller, &bulk.id, true, None, MAX_FAILURES)
         .await?;
     let title = format!("{} · {}", texts::action(bulk.action), bulk.group);
     let page = Page {
@@ -60,30 +60,30 @@ pub(super) async fn page(
 }
 
 fn shown(bulk: &Bulk, progress: &BulkProgress) -> Markup {
-    let (answered, settled) = (progress.answered(), progress.settled());
+    let (answered, completed) = (progress.answered(), progress.completed());
     // Devices may have joined or left the group since.
     let all = bulk.devices.max(answered);
     html! {
         h2 #progress-title { "Progress" }
-        p { (bulks::state(bulk.state)) " " (settled) " of " (all) " devices have an outcome." }
-        progress .bar-of max=(all) value=(settled) aria-label="Devices that have an outcome" {}
+        p { (bulks::state(bulk.state)) " " (completed) " of " (all) " devices have an outcome." }
+        progress .bar-of max=(all) value=(completed) aria-label="Devices that have an outcome" {}
         (counts(progress))
         @if bulk.state == BulkState::Cancelled && answered < all {
             p { (all - answered) " devices got no command, because the bulk was cancelled." }
         }
-        @if bulk.different_passwords && progress.pending > 0 {
+        @if bulk.unique_passwords && progress.pending > 0 {
             p .alert {
-                "The sheet has passwords of devices that are pending: each counts once its device has succeeded. "
+                "The password export has passwords of devices that are pending: each counts once its device has succeeded. "
                 "The table below says which have."
             }
         }
-        @if bulk.taken_back_by.is_some() { p .alert { "Its pending commands are being cancelled." } }
+        @if bulk.cancel_requested_by.is_some() { p .alert { "Its pending commands are being cancelled." } }
         dl .facts {
             div { dt { "Asked for by" } dd { (bulk.requested_by) ", " (texts::time(bulk.requested_at)) } }
             @if let Some(by) = &bulk.approved_by { div { dt { "Approved by" } dd { (by) } } }
             @if let Some(at) = bulk.ended_at { div { dt { "Ended" } dd { (texts::time(at)) } } }
             @if let Some(reason) = &bulk.reason { div { dt { "Reason" } dd { (reason) } } }
-            @if bulk.different_passwords { div { dt { "Passwords" } dd { "a different one for each device" } } }
+            @if bulk.unique_passwords { div { dt { "Passwords" } dd { "a different one for each device" } } }
         }
         p { a href={ "/bulks/" (bulk.id) "/report.csv" } { "Download what became of it on each device (CSV)" } }
     }
@@ -92,15 +92,15 @@ fn shown(bulk: &Bulk, progress: &BulkProgress) -> Markup {
 /// What it came to, on how many devices. What is rare is shown where there is some.
 fn counts(progress: &BulkProgress) -> Markup {
     let rare = [
-        (StatusWord::Cancelled, progress.cancelled),
-        (StatusWord::Expired, progress.expired),
-        (StatusWord::Superseded, progress.superseded),
+        (StatusKind::Cancelled, progress.cancelled),
+        (StatusKind::Expired, progress.expired),
+        (StatusKind::Superseded, progress.superseded),
     ];
     html! {
         p {
-            (texts::status_badge(StatusWord::Pending)) " " (progress.pending) " "
-            (texts::status_badge(StatusWord::Success)) " " (progress.success) " "
-            (texts::status_badge(StatusWord::Failed)) " " (progress.failed) " "
+            (texts::status_badge(StatusKind::Pending)) " " (progress.pending) " "
+            (texts::status_badge(StatusKind::Success)) " " (progress.success) " "
+            (texts::status_badge(StatusKind::Failed)) " " (progress.failed) " "
             (texts::refused()) " " (progress.refused)
             @for (status, devices) in rare {
                 @if devices > 0 { " " (texts::status_badge(status)) " " (devices) }
@@ -115,7 +115,7 @@ fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option
     let is_over = bulk.state.is_over();
     let can_cancel = signed_in.may(Permission::ChangePassword)
         && (!is_over || progress.pending > 0)
-        && bulk.taken_back_by.is_none();
+        && bulk.cancel_requested_by.is_none();
     let waits = bulk.state == BulkState::WaitingForApproval;
     let can_download = bulk.state == BulkState::WaitingForDownload
         && is_own
@@ -143,13 +143,13 @@ fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option
             }
             @if can_download {
                 p {
-                    "Each device gets its own password while the sheet is downloaded, once. It is kept nowhere else: "
-                    "keep the file safe, and open this page again when it is there. The sheet has no password for a "
+                    "Each device gets its own password while the password export is downloaded, once. It is kept nowhere else: "
+                    "keep the file safe, and open this page again when it is there. The password export has no password for a "
                     "device that refuses it or fails at once; that of a device which is pending counts once it has "
                     "succeeded. If the download breaks off, the commands that are pending are cancelled, and the rest "
                     "is not made."
                 }
-                (post("sheet", html! { button .primary type="submit" { "Start, and download the passwords" } }))
+                (post("export", html! { button .primary type="submit" { "Start, and download the passwords" } }))
             }
             @if can_cancel {
                 (post("cancel", html! {
@@ -179,7 +179,7 @@ fn came_to_nothing(bulk: &Bulk, failures: &[BulkFailures], failed: &[BulkAnswer]
                         strong { (failure.devices) } (if failure.devices == 1 { " device: " } else { " devices: " })
                         (match &failure.why {
                             Ok(status) => why(status),
-                            Err(NoCommand { detail, .. }) => sentence(detail),
+                            Err(DeviceError { detail, .. }) => sentence(detail),
                         })
                     }
                 }
@@ -206,9 +206,9 @@ fn came_to_nothing(bulk: &Bulk, failures: &[BulkFailures], failed: &[BulkAnswer]
                     }
                 }
             }
-            @if failed.len() == MOST_FAILURES as usize {
+            @if failed.len() == MAX_FAILURES as usize {
                 p .help {
-                    "The first " (MOST_FAILURES) " of them. "
+                    "The first " (MAX_FAILURES) " of them. "
                     a href={ "/bulks/" (bulk.id) "/report.csv" } { "All are in the table." }
                 }
             }
@@ -227,11 +227,11 @@ fn why(status: &Status) -> String {
 
 pub(super) async fn report(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     Path(bulk): Path<String>,
 ) -> Result<Response, PageError> {
-    let bulk = host.server.bulks.get(&signed_in.caller, &bulk).await?;
-    let bulks = Arc::clone(&host.server.bulks);
+    let bulk = dashboard.server.bulks.get(&signed_in.caller, &bulk).await?;
+    let bulks = Arc::clone(&dashboard.server.bulks);
     Ok(table::bulk_report(bulks, signed_in.caller, &bulk))
 }
 
@@ -242,11 +242,12 @@ pub(super) struct Cancel {
 }
 
 pub(super) async fn cancel(
-    host: Host,
+    dashboard: DashboardState,
     Path(bulk): Path<String>,
     Form(signed_in, form): Form<Cancel>,
 ) -> Result<Redirect, PageError> {
-    host.server
+    dashboard
+        .server
         .bulks
         .cancel(&signed_in.caller, &bulk, form.also_commands.is_some())
         .await?;
@@ -254,25 +255,29 @@ pub(super) async fn cancel(
 }
 
 pub(super) async fn approve(
-    host: Host,
+    dashboard: DashboardState,
     Path(bulk): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.server.bulks.approve(&signed_in.caller, &bulk).await?;
+    dashboard
+        .server
+        .bulks
+        .approve(&signed_in.caller, &bulk)
+        .await?;
     Ok(to(&bulk))
 }
 
-pub(super) async fn sheet(
-    host: Host,
+pub(super) async fn export(
+    dashboard: DashboardState,
     Path(bulk): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Response, PageError> {
-    let lines = host
+    let lines = dashboard
         .server
         .password_exports
         .download(&signed_in.caller, &bulk)
         .await?;
-    Ok(table::bulk_sheet(&bulk, lines))
+    Ok(table::bulk_password_export(&bulk, lines))
 }
 
 /// To the page of a bulk.

@@ -6,7 +6,7 @@ use super::{
     error::PageError,
     form::Form,
     session::SignedIn,
-    state::Host,
+    state::DashboardState,
 };
 use axum::{
     extract::Path,
@@ -14,41 +14,53 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use maud::Markup;
-use mdm_contract::words::Action;
+use mdm_contract::types::Action;
 use mdm_server_core::{bulks::BulkRequest, error::ServerError};
 
 pub(super) async fn page(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     Path((group, action)): Path<(String, String)>,
 ) -> Result<Markup, PageError> {
     let action = known(&action)?;
-    screen(&host, &signed_in, (&group, action), &BulkForm::new(), None).await
+    screen(
+        &dashboard,
+        &signed_in,
+        (&group, action),
+        &BulkForm::new(),
+        None,
+    )
+    .await
 }
 
 /// What the form as it is filled in would come to: for the script, which shows it before CONFIRM.
-pub(super) async fn outlook(
-    host: Host,
+pub(super) async fn preview(
+    dashboard: DashboardState,
     Path((group, action)): Path<(String, String)>,
     Form(signed_in, form): Form<BulkForm>,
 ) -> Result<Markup, PageError> {
     let request = form.request(&group, known(&action)?);
-    let outlook = host
+    let preview = dashboard
         .server
         .bulks
         .preview(&signed_in.caller, &request)
         .await?;
-    Ok(bulk_form_view::outlook(&outlook))
+    Ok(bulk_form_view::preview(&preview))
 }
 
 pub(super) async fn start(
-    host: Host,
+    dashboard: DashboardState,
     Path((group, action)): Path<(String, String)>,
     Form(signed_in, form): Form<BulkForm>,
 ) -> Result<Response, PageError> {
     let action = known(&action)?;
     let request = form.request(&group, action);
-    let fault = match host.server.bulks.start(&signed_in.caller, request).await {
+    let fault = match dashboard
+        .server
+        .bulks
+        .start(&signed_in.caller, request)
+        .await
+    {
         Ok(made) => return Ok(bulk::to(&made.id).into_response()),
         Err(
             error @ (ServerError::Refused(_)
@@ -59,7 +71,14 @@ pub(super) async fn start(
         ) => error.to_string(),
         Err(error) => return Err(error.into()),
     };
-    let again = screen(&host, &signed_in, (&group, action), &form, Some(&fault)).await?;
+    let again = screen(
+        &dashboard,
+        &signed_in,
+        (&group, action),
+        &form,
+        Some(&fault),
+    )
+    .await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
 }
 
@@ -72,7 +91,7 @@ fn known(action: &str) -> Result<Action, PageError> {
 
 /// The screen as the form was filled in, without the password: that is typed again.
 async fn screen(
-    host: &Host,
+    dashboard: &DashboardState,
     signed_in: &SignedIn,
     (group, action): (&str, Action),
     form: &BulkForm,
@@ -82,7 +101,7 @@ async fn screen(
         password: None,
         ..form.request(group, action)
     };
-    let outlook = host
+    let preview = dashboard
         .server
         .bulks
         .preview(&signed_in.caller, &request)
@@ -90,8 +109,8 @@ async fn screen(
     let screen = Screen {
         group,
         action,
-        outlook: &outlook,
-        rule: host.server.commands.password_rule(),
+        preview: &preview,
+        rule: dashboard.server.commands.password_rule(),
         form,
         fault,
     };

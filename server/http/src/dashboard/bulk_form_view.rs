@@ -4,8 +4,8 @@ use super::{
     form::{Number, filled},
     frame::sentence,
     groups,
-    outlook::what_to_do,
     page::{Page, form_token},
+    preview::what_to_do,
     reset_view::VALIDITIES,
     session::SignedIn,
     texts,
@@ -13,11 +13,11 @@ use super::{
 use maud::{Markup, html};
 use mdm_contract::{
     decisions::{Characters, PasswordRule},
-    words::{Action, ResetOptions},
+    types::{Action, ResetOptions},
 };
 use mdm_password_host::password::Password;
 use mdm_server_core::{
-    bulks::{BulkOutlook, BulkRequest, BulkVerdict},
+    bulks::{BulkPreview, BulkRequest, BulkVerdict},
     store::BulkTerms,
 };
 use serde::Deserialize;
@@ -49,7 +49,7 @@ impl BulkForm {
     }
 
     /// Whether each device gets a password of its own.
-    pub(super) fn different_passwords(&self) -> bool {
+    pub(super) fn unique_passwords(&self) -> bool {
         self.passwords != "one"
     }
 
@@ -73,13 +73,13 @@ impl BulkForm {
     /// What it asks for.
     pub(super) fn request(&self, group: &str, action: Action) -> BulkRequest {
         let is_reset = action == Action::Reset;
-        let different_passwords = is_reset && self.different_passwords();
-        let has_one = is_reset && !different_passwords && !self.password.is_empty();
+        let unique_passwords = is_reset && self.unique_passwords();
+        let has_one = is_reset && !unique_passwords && !self.password.is_empty();
         BulkRequest {
             action,
             group: group.to_owned(),
             password: has_one.then(|| Password::new(self.password.clone())),
-            different_passwords,
+            unique_passwords,
             options: if is_reset {
                 self.options()
             } else {
@@ -100,7 +100,7 @@ pub(super) struct Screen<'a> {
     /// Reset or remove.
     pub(super) action: Action,
     /// What the form would come to.
-    pub(super) outlook: &'a BulkOutlook,
+    pub(super) preview: &'a BulkPreview,
     /// What a password has to be like.
     pub(super) rule: &'a PasswordRule,
     /// What was filled in.
@@ -124,11 +124,11 @@ pub(super) fn view(signed_in: &SignedIn, screen: &Screen<'_>) -> Markup {
         signed_in,
         html! {
             p .trail { a href="/groups" { "Groups" } " / " (group) }
-            h1 { (title) " of " (screen.outlook.devices) " devices" }
+            h1 { (title) " of " (screen.preview.devices) " devices" }
             @if let Some(fault) = screen.fault { p .fault role="alert" { (sentence(fault)) } }
-            form id=[is_reset.then_some("reset")] .card method="post" action=(path) data-outlook={ (path) "/outlook" } {
+            form id=[is_reset.then_some("reset")] .card method="post" action=(path) data-preview={ (path) "/preview" } {
                 (form_token(signed_in))
-                input type="hidden" name="devices" value=(screen.outlook.devices);
+                input type="hidden" name="devices" value=(screen.preview.devices);
                 @if is_reset { (passwords(screen)) } @else {
                     p {
                         "The password on each device is cleared. The override of its policy ends: an applied policy is "
@@ -138,9 +138,9 @@ pub(super) fn view(signed_in: &SignedIn, screen: &Screen<'_>) -> Markup {
                 label for="reason" { "Reason " span .quiet { "(optional, for the audit trail)" } }
                 input #reason type="text" name="reason" maxlength="200" value=(screen.form.reason);
                 (options(screen, is_reset))
-                section .outlook aria-labelledby="outlook-title" {
-                    h2 #outlook-title { "Outlook" }
-                    div #outlook aria-live="polite" { (outlook(screen.outlook)) }
+                section .preview aria-labelledby="preview-title" {
+                    h2 #preview-title { "Preview" }
+                    div #preview aria-live="polite" { (preview(screen.preview)) }
                 }
                 div .buttons {
                     button .primary type="submit" { "CONFIRM" }
@@ -159,7 +159,7 @@ fn passwords(screen: &Screen<'_>) -> Markup {
         maximum_length,
     } = screen.rule;
     let is_digits = *characters == Characters::Digits;
-    let is_different = screen.form.different_passwords();
+    let is_different = screen.form.unique_passwords();
     html! {
         fieldset {
             legend { "New passwords" }
@@ -235,18 +235,18 @@ fn options(screen: &Screen<'_>, is_reset: bool) -> Markup {
 }
 
 /// What it would come to, on how many devices.
-pub(super) fn outlook(outlook: &BulkOutlook) -> Markup {
+pub(super) fn preview(preview: &BulkPreview) -> Markup {
     html! {
-        @if outlook.asked < outlook.devices {
-            p { "Of the first " (outlook.asked) " of " (outlook.devices) " devices:" }
+        @if preview.asked < preview.devices {
+            p { "Of the first " (preview.asked) " of " (preview.devices) " devices:" }
         }
-        @for told in &outlook.verdicts { (verdict(told)) }
-        @if !outlook.notes.is_empty() {
+        @for told in &preview.verdicts { (verdict(told)) }
+        @if !preview.notes.is_empty() {
             ul .notes {
-                @for (note, devices) in &outlook.notes { li { (devices) (if *devices == 1 { " device: " } else { " devices: " }) (sentence(note)) } }
+                @for (note, devices) in &preview.notes { li { (devices) (if *devices == 1 { " device: " } else { " devices: " }) (sentence(note)) } }
             }
         }
-        @if outlook.needs_approval {
+        @if preview.needs_approval {
             p .alert { "It is for so many devices that somebody else has to approve it." }
         }
     }
@@ -258,7 +258,7 @@ fn verdict(told: &BulkVerdict) -> Markup {
         "will-wait" => texts::badge("pending", "◔", "WILL WAIT"),
         "will-fail" => texts::badge("failed", "✕", "WILL FAIL"),
         "would-be-refused" => texts::badge("failed", "⊘", "WOULD BE REFUSED"),
-        _ => texts::badge("unknown", "?", "NO OUTLOOK"),
+        _ => texts::badge("unknown", "?", "NO PREVIEW"),
     };
     html! {
         p .verdict {

@@ -1,6 +1,6 @@
 //! The list of bulks.
 
-use super::{error::PageError, page::Page, session::SignedIn, state::Host, texts};
+use super::{error::PageError, page::Page, session::SignedIn, state::DashboardState, texts};
 use axum::extract::Query;
 use maud::{Markup, html};
 use mdm_server_core::store::BulkState;
@@ -10,16 +10,16 @@ use serde::Deserialize;
 const PAGE: u32 = 50;
 
 #[derive(Deserialize)]
-pub(super) struct Asked {
+pub(super) struct BulkQuery {
     before: Option<String>,
 }
 
 pub(super) async fn page(
     signed_in: SignedIn,
-    host: Host,
-    Query(asked): Query<Asked>,
+    dashboard: DashboardState,
+    Query(asked): Query<BulkQuery>,
 ) -> Result<Markup, PageError> {
-    let bulks = host
+    let bulks = dashboard
         .server
         .bulks
         .list(&signed_in.caller, asked.before.as_deref(), PAGE)
@@ -39,7 +39,7 @@ pub(super) async fn page(
             } @else {
                 section .card .scroll tabindex="0" aria-label="Bulks" {
                     table .stacked {
-                        thead { tr { th { "Bulk" } th { "State" } th { "Devices" } th { "Asked for by" } th { "When" } } }
+                        thead { tr { th { "Bulk" } th { "State" } th { "Devices" } th { "BulkQuery for by" } th { "When" } } }
                         tbody {
                             @for bulk in &bulks {
                                 tr {
@@ -50,7 +50,7 @@ pub(super) async fn page(
                                     }
                                     td data-head="State" { (state(bulk.state)) }
                                     td data-head="Devices" { (bulk.devices) }
-                                    td data-head="Asked for by" { (bulk.requested_by) }
+                                    td data-head="BulkQuery for by" { (bulk.requested_by) }
                                     td data-head="When" { (texts::time(bulk.requested_at)) }
                                 }
                             }

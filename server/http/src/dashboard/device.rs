@@ -6,23 +6,23 @@ use super::{
     form::Form,
     reset_view::ResetForm,
     session::SignedIn,
-    state::Host,
+    state::DashboardState,
 };
 use axum::{extract::Path, response::Redirect};
 use maud::Markup;
 use serde::Deserialize;
 
 /// How many lines of the audit trail a device's page shows.
-const MOST_AUDIT: u32 = 200;
+const MAX_AUDIT: u32 = 200;
 
 pub(super) async fn page(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     Path(device): Path<String>,
 ) -> Result<Markup, PageError> {
-    let server = &host.server;
+    let server = &dashboard.server;
     let (snapshot, is_online) = server.devices.get(&signed_in.caller, &device).await?;
-    // As the form of a reset foretells it when it is opened.
+    // As the form of a reset previews it when it is opened.
     let request = ResetForm::default().request();
     let shown = DeviceView {
         is_online,
@@ -31,14 +31,14 @@ pub(super) async fn page(
             .status(&signed_in.caller, &device)
             .await
             .map(|(status, _)| status),
-        outlook: server
+        preview: server
             .commands
             .preview(&signed_in.caller, &device, request)
             .await,
         commands: server.commands.history(&signed_in.caller, &device).await?,
         audit: server
             .audit_trail
-            .of_device(&signed_in.caller, &device, MOST_AUDIT)
+            .of_device(&signed_in.caller, &device, MAX_AUDIT)
             .await?,
         snapshot,
     };
@@ -51,11 +51,12 @@ pub(super) struct Cancel {
 }
 
 pub(super) async fn cancel(
-    host: Host,
+    dashboard: DashboardState,
     Path(device): Path<String>,
     Form(signed_in, Cancel { command }): Form<Cancel>,
 ) -> Result<Redirect, PageError> {
-    host.server
+    dashboard
+        .server
         .commands
         .cancel(&signed_in.caller, &device, &command)
         .await?;

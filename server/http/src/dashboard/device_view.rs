@@ -2,33 +2,34 @@
 
 use super::{
     frame::sentence,
-    history, outlook,
+    history,
     page::{Page, form_token},
+    preview,
     session::SignedIn,
     texts,
 };
 use maud::{Markup, html};
 use mdm_contract::{
-    decisions::{Command, DeviceOutlook, DeviceStatus, PolicyState, Remedy, Status, Verdict},
-    words::Failure,
+    decisions::{Command, DevicePreview, DeviceStatus, PolicyState, Remedy, Status, Verdict},
+    types::Failure,
 };
 use mdm_server_core::{
     access::Permission,
     audit::AuditEntry,
     error::ServerError,
-    store::{Snapshot, StatusWord},
+    store::{Snapshot, StatusKind},
 };
 
 /// What the page shows. Where the plugin can't be asked, the page says so, and shows the rest.
 pub(super) struct DeviceView {
     /// The device.
     pub(super) snapshot: Snapshot,
-    /// Whether it is in contact.
+    /// Whether it is online.
     pub(super) is_online: bool,
     /// What the plugin says of it.
     pub(super) status: Result<DeviceStatus, ServerError>,
     /// What a reset would come to now.
-    pub(super) outlook: Result<DeviceOutlook, ServerError>,
+    pub(super) preview: Result<DevicePreview, ServerError>,
     /// Its commands.
     pub(super) commands: Vec<Command>,
     /// Its part of the audit trail.
@@ -66,9 +67,9 @@ pub(super) fn view(signed_in: &SignedIn, shown: &DeviceView) -> Markup {
                     h2 #policy-title { "Policy" }
                     div #part-policy data-part aria-live="polite" { (policy(shown)) }
                 }
-                section .card aria-labelledby="outlook-title" {
-                    h2 #outlook-title { "A reset now" }
-                    div #part-outlook data-part { (outlook::view(&shown.outlook)) }
+                section .card aria-labelledby="preview-title" {
+                    h2 #preview-title { "A reset now" }
+                    div #part-preview data-part { (preview::view(&shown.preview)) }
                 }
                 section .card .wide aria-labelledby="device-title" {
                     h2 #device-title { "Device" }
@@ -120,7 +121,7 @@ fn menu(signed_in: &SignedIn, shown: &DeviceView) -> Markup {
 fn status(shown: &DeviceView) -> Markup {
     if shown.snapshot.revoked_at.is_some() {
         return html! {
-            p .verdict { (texts::status_badge(StatusWord::Revoked)) " Nothing reaches the device any more." }
+            p .verdict { (texts::status_badge(StatusKind::Revoked)) " Nothing reaches the device any more." }
         };
     }
     let Some(latest) = &shown.snapshot.latest else {
@@ -131,7 +132,7 @@ fn status(shown: &DeviceView) -> Markup {
     html! {
         p .verdict {
             (texts::status(Some(&latest.status))) " " strong { (texts::action(latest.action)) }
-            " · " (texts::time(latest.settled_at.unwrap_or(latest.requested_at)))
+            " · " (texts::time(latest.completed_at.unwrap_or(latest.requested_at)))
         }
         @match &latest.status {
             Status::Pending => p { (waiting(shown, latest)) },
@@ -142,7 +143,7 @@ fn status(shown: &DeviceView) -> Markup {
                     Failure::Cancelled => (advice("Nothing. If the password is still to be changed, ask for it again.")),
                     Failure::Expired => (advice(
                         "Ask again if the password is still to be changed, and let the command be valid for longer \
-                         if the device is seldom in contact."
+                         if the device is seldom online."
                     )),
                     Failure::Superseded(_) => (advice("Nothing. The command that replaced it counts.")),
                     _ => (what_to_do(shown)),
@@ -155,7 +156,7 @@ fn status(shown: &DeviceView) -> Markup {
 fn waiting(shown: &DeviceView, pending: &Command) -> Markup {
     html! {
         @match shown.is_online {
-            true => "The device is in contact: it takes the command now. ",
+            true => "The device is online: it takes the command now. ",
             false => "The device takes the command at its next sync. ",
         }
         @if let Some(end) = pending.expires_at { "It is valid until " (texts::time(end)) ". " }
@@ -164,13 +165,13 @@ fn waiting(shown: &DeviceView, pending: &Command) -> Markup {
 
 /// What to do about a failure: what the plugin says of the device as it is now.
 fn what_to_do(shown: &DeviceView) -> Markup {
-    let Ok(told) = &shown.outlook else {
+    let Ok(told) = &shown.preview else {
         return html! {};
     };
     match (&told.verdict, told.remedy) {
-        (_, Some(remedy)) if remedy != Remedy::None => outlook::what_to_do(remedy),
+        (_, Some(remedy)) if remedy != Remedy::None => preview::what_to_do(remedy),
         (Verdict::WillSucceed, _) => advice("Try again: as the device is now, it will succeed."),
-        (_, remedy) => html! { @if let Some(remedy) = remedy { (outlook::what_to_do(remedy)) } },
+        (_, remedy) => html! { @if let Some(remedy) = remedy { (preview::what_to_do(remedy)) } },
     }
 }
 
@@ -224,8 +225,8 @@ fn device(shown: &DeviceView) -> Markup {
         p { (texts::management(device.management_mode, device.managed_profile)) }
         dl .facts {
             div { dt { "Contact" } dd {
-                @if shown.is_online { (texts::badge("success", "●", "IN CONTACT")) }
-                @else { (texts::badge("none", "○", "AWAY")) }
+                @if shown.is_online { (texts::badge("success", "●", "Online")) }
+                @else { (texts::badge("none", "○", "Offline")) }
             } }
             div { dt { "Last sync" } dd { (texts::time(device.last_sync)) } }
             div { dt { "Management mode" } dd { (device.management_mode) } }

@@ -6,7 +6,7 @@ use super::{
     error::PageError,
     form::filled,
     session::SignedIn,
-    state::Host,
+    state::DashboardState,
 };
 use axum::extract::Query;
 use maud::Markup;
@@ -18,7 +18,7 @@ const PAGE: u32 = 50;
 
 pub(super) async fn page(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     Query(asked): Query<DevicesQuery>,
 ) -> Result<Markup, PageError> {
     let by = &signed_in.caller;
@@ -29,13 +29,13 @@ pub(super) async fn page(
         ..filter.clone()
     };
     let shown = DevicesView {
-        list: host
+        list: dashboard
             .server
             .devices
             .list(by, &filter, filled(&asked.after), PAGE)
             .await?,
-        summary: host.server.devices.summary(by, &whole).await?,
-        groups: host.server.devices.groups(by).await?,
+        summary: dashboard.server.devices.summary(by, &whole).await?,
+        groups: dashboard.server.devices.groups(by).await?,
         asked,
     };
     Ok(devices_view::view(&signed_in, &shown))

@@ -2,7 +2,7 @@
 
 use super::form::filled;
 use mdm_contract::time::Timestamp;
-use mdm_server_core::store::{DeviceFilter, StatusWord};
+use mdm_server_core::store::{DeviceFilter, StatusKind};
 use serde::{Deserialize, Serialize};
 
 const DAY: Timestamp = 24 * 3600 * 1000;
@@ -76,10 +76,10 @@ impl DevicesQuery {
     }
 
     /// The same with this status, or without it if it has it already.
-    pub(super) fn toggled(&self, status: StatusWord) -> Self {
-        let is_chosen = self.status == status.word();
+    pub(super) fn toggled(&self, status: StatusKind) -> Self {
+        let is_chosen = self.status == status.as_str();
         Self {
-            status: if is_chosen { "" } else { status.word() }.to_owned(),
+            status: if is_chosen { "" } else { status.as_str() }.to_owned(),
             ..self.first()
         }
     }
@@ -100,7 +100,7 @@ mod tests {
         assert!(it.is_filtered());
         let filter = it.filter(2 * DAY);
         assert_eq!(filter.search.as_deref(), Some("a&b"));
-        assert_eq!(filter.status, Some(StatusWord::Failed));
+        assert_eq!(filter.status, Some(StatusKind::Failed));
         assert_eq!(
             (filter.synced_since, filter.synced_before),
             (Some(DAY), None)
@@ -117,10 +117,10 @@ mod tests {
 
     #[test]
     fn a_status_is_chosen_and_let_go_on_the_first_page() {
-        let chosen = asked("group=it&after=x").toggled(StatusWord::Pending);
+        let chosen = asked("group=it&after=x").toggled(StatusKind::Pending);
         assert_eq!(chosen.path(), "/devices?status=pending&group=it");
         assert_eq!(
-            chosen.toggled(StatusWord::Pending).path(),
+            chosen.toggled(StatusKind::Pending).path(),
             "/devices?group=it"
         );
     }

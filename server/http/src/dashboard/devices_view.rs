@@ -2,11 +2,11 @@
 
 use super::{devices_query::DevicesQuery, fleet_chart, page::Page, session::SignedIn, texts};
 use maud::{Markup, html};
-use mdm_contract::words::ManagementMode;
+use mdm_contract::types::ManagementMode;
 use mdm_server_core::{
     access::Permission,
     devices::DevicePage,
-    store::{FleetSummary, Group, Snapshot, StatusWord},
+    store::{FleetSummary, Group, Snapshot, StatusKind},
 };
 
 /// What a page shows.
@@ -19,7 +19,7 @@ pub(super) struct DevicesView {
 }
 
 /// With more groups than this, a group is typed and not chosen.
-const MOST_CHOICES: usize = 200;
+const MAX_CHOICES: usize = 200;
 
 /// The page.
 pub(super) fn view(signed_in: &SignedIn, shown: &DevicesView) -> Markup {
@@ -42,10 +42,10 @@ pub(super) fn view(signed_in: &SignedIn, shown: &DevicesView) -> Markup {
 }
 
 fn filters(asked: &DevicesQuery, groups: &[Group]) -> Markup {
-    let statuses = StatusWord::ALL.map(|it| (it.word(), texts::status_word(it)));
+    let statuses = StatusKind::ALL.map(|it| (it.as_str(), texts::status_kind(it)));
     let modes = ManagementMode::ALL
         .iter()
-        .map(|it| (it.word(), texts::mode(*it)));
+        .map(|it| (it.as_str(), texts::mode(*it)));
     let modes: Vec<_> = modes.collect();
     html! {
         form .card .filter method="get" action="/devices" role="search" aria-label="Filter the devices" {
@@ -61,7 +61,7 @@ fn filters(asked: &DevicesQuery, groups: &[Group]) -> Markup {
             ]))
             div {
                 label for="group" { "Group" }
-                @if groups.len() > MOST_CHOICES {
+                @if groups.len() > MAX_CHOICES {
                     input #group type="text" name="group" value=(asked.group) autocapitalize="off"
                         spellcheck="false";
                 } @else {
@@ -161,7 +161,7 @@ fn pages(shown: &DevicesView) -> Markup {
 
 /// Why there is nothing, and what to do.
 fn nothing(signed_in: &SignedIn, asked: &DevicesQuery) -> Markup {
-    let is_limited = signed_in.caller.reach.0.is_some();
+    let is_limited = signed_in.caller.scope.0.is_some();
     html! {
         section .card {
             @if !asked.after.is_empty() { p { "There are no more devices." } }
@@ -169,7 +169,7 @@ fn nothing(signed_in: &SignedIn, asked: &DevicesQuery) -> Markup {
                 p { "No device fits all of this." }
                 p { a href="/devices" { "Show all devices" } }
             }
-            @else if is_limited { p { "There is no device in your groups: " (signed_in.caller.reach) "." } }
+            @else if is_limited { p { "There is no device in your groups: " (signed_in.caller.scope) "." } }
             @else {
                 p { "No device is enrolled yet." }
                 @if signed_in.may(Permission::ManageDevices) {

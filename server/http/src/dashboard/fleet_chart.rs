@@ -3,26 +3,26 @@
 
 use super::{devices_query::DevicesQuery, texts};
 use maud::{Markup, html};
-use mdm_server_core::store::{FleetSummary, StatusWord};
+use mdm_server_core::store::{FleetSummary, StatusKind};
 
 /// What wants to be seen first stands first.
-const ORDER: [StatusWord; 8] = [
-    StatusWord::Failed,
-    StatusWord::Pending,
-    StatusWord::Success,
-    StatusWord::Cancelled,
-    StatusWord::Expired,
-    StatusWord::Superseded,
-    StatusWord::None,
-    StatusWord::Revoked,
+const ORDER: [StatusKind; 8] = [
+    StatusKind::Failed,
+    StatusKind::Pending,
+    StatusKind::Success,
+    StatusKind::Cancelled,
+    StatusKind::Expired,
+    StatusKind::Superseded,
+    StatusKind::None,
+    StatusKind::Revoked,
 ];
 
 /// These stand in the legend also where there are none.
-const ALWAYS: [StatusWord; 4] = [
-    StatusWord::Failed,
-    StatusWord::Pending,
-    StatusWord::Success,
-    StatusWord::None,
+const ALWAYS: [StatusKind; 4] = [
+    StatusKind::Failed,
+    StatusKind::Pending,
+    StatusKind::Success,
+    StatusKind::None,
 ];
 
 /// The bar is as wide as the page; its parts are parts of this.
@@ -44,7 +44,7 @@ pub(super) fn view(asked: &DevicesQuery, summary: &FleetSummary) -> Markup {
             @for status in ORDER.into_iter().filter(|it| is_shown(asked, summary, *it)) {
                 li {
                     a href=(asked.toggled(status).path())
-                        aria-current=[(asked.status == status.word()).then_some("true")] {
+                        aria-current=[(asked.status == status.as_str()).then_some("true")] {
                         (texts::status_badge(status)) " " strong { (summary.of(status)) }
                     }
                 }
@@ -60,8 +60,8 @@ pub(super) fn view(asked: &DevicesQuery, summary: &FleetSummary) -> Markup {
 }
 
 /// Those that are rare are shown where there are some, or where they are asked for.
-fn is_shown(asked: &DevicesQuery, summary: &FleetSummary, status: StatusWord) -> bool {
-    ALWAYS.contains(&status) || summary.of(status) > 0 || asked.status == status.word()
+fn is_shown(asked: &DevicesQuery, summary: &FleetSummary, status: StatusKind) -> bool {
+    ALWAYS.contains(&status) || summary.of(status) > 0 || asked.status == status.as_str()
 }
 
 /// For eyes and pointers alone: the legend has the same links.
@@ -72,7 +72,7 @@ fn bar(asked: &DevicesQuery, summary: &FleetSummary) -> Markup {
             @for (status, from, width) in parts {
                 a href=(asked.toggled(status).path()) tabindex="-1" {
                     rect class=(status) x=(from) y="0" width=(width) height="10" {
-                        title { (texts::status_word(status)) ": " (summary.of(status)) }
+                        title { (texts::status_kind(status)) ": " (summary.of(status)) }
                     }
                 }
             }
@@ -81,7 +81,7 @@ fn bar(asked: &DevicesQuery, summary: &FleetSummary) -> Markup {
 }
 
 /// Where each part begins, and how wide it is.
-fn parts(summary: &FleetSummary) -> Vec<(StatusWord, u64, u64)> {
+fn parts(summary: &FleetSummary) -> Vec<(StatusKind, u64, u64)> {
     let present = ORDER.into_iter().filter(|it| summary.of(*it) > 0);
     let present: Vec<_> = present.collect();
     let spare = WIDTH - NARROWEST * present.len() as u64;
@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn one_of_many_devices_is_seen_and_no_part_lies_outside() {
         let mut summary = FleetSummary::default();
-        summary.add(StatusWord::Failed, false, 1);
-        summary.add(StatusWord::None, false, 99_999);
+        summary.add(StatusKind::Failed, false, 1);
+        summary.add(StatusKind::None, false, 99_999);
         let parts = parts(&summary);
-        assert_eq!(parts[0], (StatusWord::Failed, 0, NARROWEST));
+        assert_eq!(parts[0], (StatusKind::Failed, 0, NARROWEST));
         let (_, from, width) = parts[1];
         assert_eq!(from, NARROWEST);
         assert!((990..=WIDTH).contains(&(from + width)));

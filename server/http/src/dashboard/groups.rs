@@ -1,11 +1,14 @@
 //! The groups: how many devices are in each, and what can be asked for all of them.
 
-use super::{error::PageError, page::Page, session::SignedIn, state::Host};
+use super::{error::PageError, page::Page, session::SignedIn, state::DashboardState};
 use maud::{Markup, html};
 use mdm_server_core::access::Permission;
 
-pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
-    let groups = host.server.devices.groups(&signed_in.caller).await?;
+pub(super) async fn page(
+    signed_in: SignedIn,
+    dashboard: DashboardState,
+) -> Result<Markup, PageError> {
+    let groups = dashboard.server.devices.groups(&signed_in.caller).await?;
     let page = Page {
         title: "Groups",
         place: "/groups",

@@ -1,6 +1,6 @@
 //! Deciding about the commands from before a restore; the notice is in the frame of each page.
 
-use super::{error::PageError, form::Form, state::Host};
+use super::{error::PageError, form::Form, state::DashboardState};
 use axum::response::Redirect;
 use serde::Deserialize;
 
@@ -9,17 +9,17 @@ use serde::Deserialize;
 pub(super) struct Decision {}
 
 pub(super) async fn release(
-    host: Host,
+    dashboard: DashboardState,
     Form(signed_in, Decision {}): Form<Decision>,
 ) -> Result<Redirect, PageError> {
-    host.server.restores.release(&signed_in.caller).await?;
+    dashboard.server.restores.release(&signed_in.caller).await?;
     Ok(Redirect::to("/devices"))
 }
 
 pub(super) async fn cancel(
-    host: Host,
+    dashboard: DashboardState,
     Form(signed_in, Decision {}): Form<Decision>,
 ) -> Result<Redirect, PageError> {
-    host.server.restores.cancel(&signed_in.caller).await?;
+    dashboard.server.restores.cancel(&signed_in.caller).await?;
     Ok(Redirect::to("/devices"))
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use mdm_contract::{
     decisions::{Command, Status},
     time::Timestamp,
-    words::Action,
+    types::Action,
 };
 use mdm_server_core::audit::AuditEntry;
 
@@ -48,7 +48,7 @@ fn command(command: &Command, audit: &[AuditEntry]) -> Markup {
             p { "The device said later: " (sentence(&late.to_string())) }
         }
         p .quiet {
-            @if let Some(settled) = command.settled_at { "Ended " (texts::time(settled)) ". " }
+            @if let Some(completed) = command.completed_at { "Ended " (texts::time(completed)) ". " }
             @else if let Some(end) = command.expires_at { "Its time is over " (texts::time(end)) ". " }
             @if !options.is_empty() { "With " (options.join(", ")) ". " }
             "Command " code { (command.id) }
@@ -85,7 +85,7 @@ pub(super) fn what(entry: &AuditEntry) -> String {
         "rotate-keys" => "The device changed its keys",
         "use-plugin" => "Another plugin decides",
         "roll-back-plugin" => "The plugin before decides again",
-        "keep-plugin" => "The plugin has passed its trial",
+        "keep-plugin" => "The plugin was promoted",
         "add-enrollment-token" => "Made an enrollment token",
         "start-bulk" => "Asked for a bulk",
         "approve-bulk" => "Approved a bulk",

@@ -3,7 +3,7 @@
 use super::{
     error::PageError,
     frame::{self, sentence},
-    state::Host,
+    state::DashboardState,
 };
 use crate::api::{auth::address, body};
 use axum::{
@@ -19,37 +19,48 @@ use zeroize::Zeroizing;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Filled {
+struct InvitationForm {
     password: Zeroizing<String>,
     again: Zeroizing<String>,
 }
 
-pub(super) async fn page(host: Host, Path(token): Path<String>) -> Result<Markup, PageError> {
-    let user = host.server.identity.invited(token::digest(&token)).await?;
+pub(super) async fn page(
+    dashboard: DashboardState,
+    Path(token): Path<String>,
+) -> Result<Markup, PageError> {
+    let user = dashboard
+        .server
+        .identity
+        .invited(token::digest(&token))
+        .await?;
     Ok(view(&token, &user, None))
 }
 
 pub(super) async fn accept(
-    host: Host,
+    dashboard: DashboardState,
     Path(token): Path<String>,
     request: Request,
 ) -> Result<Response, PageError> {
     let address = address(request.extensions());
-    let user = host.server.identity.invited(token::digest(&token)).await?;
+    let user = dashboard
+        .server
+        .identity
+        .invited(token::digest(&token))
+        .await?;
     let bytes = body::read(request, &()).await?;
-    let form: Filled = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
+    let form: InvitationForm = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
     let fault = if form.password != form.again {
         "the two passwords differ: type the same one twice".to_owned()
     } else {
         let password = Password::new(form.password);
-        let accepted = host
+        let accepted = dashboard
             .server
             .identity
             .accept_invitation(token::digest(&token), password, address)
             .await;
         match accepted {
             Ok(session) => {
-                let cookie = host.cookies.open(&session);
+                let cookie = dashboard.cookies.open(&session);
                 let to = Redirect::to("/devices");
                 return Ok(([(header::SET_COOKIE, cookie)], to).into_response());
             }

@@ -1,7 +1,7 @@
 //! The stream that tells an open page that it is old. It tells no more than that: the page asks again, and is let
 //! in or not as ever.
 
-use super::{error::PageError, session::SignedIn, state::Host};
+use super::{error::PageError, session::SignedIn, state::DashboardState};
 use axum::{
     extract::Query,
     http::Extensions,
@@ -30,7 +30,7 @@ pub(super) struct Look {
 /// Somebody who may listen, as long as their session says so.
 struct Listener {
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     route: Extensions,
     device: Option<String>,
     watcher: Subscription,
@@ -39,17 +39,21 @@ struct Listener {
 /// A stamp at once, so that a page sees what it has missed, and then one for each change.
 pub(super) async fn stream(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     Query(look): Query<Look>,
     route: Extensions,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, PageError> {
     if let Some(device) = &look.device {
-        host.server.devices.get(&signed_in.caller, device).await?;
+        dashboard
+            .server
+            .devices
+            .get(&signed_in.caller, device)
+            .await?;
     }
     let listener = Listener {
-        watcher: host.server.subscribe(look.device.as_deref()),
+        watcher: dashboard.server.subscribe(look.device.as_deref()),
         signed_in,
-        host,
+        dashboard,
         route,
         device: look.device,
     };
@@ -84,11 +88,17 @@ impl Listener {
     }
 
     async fn may_listen(&self) -> bool {
-        let Some(caller) = self.signed_in.still(&self.host, &self.route).await else {
+        let Some(caller) = self.signed_in.still(&self.dashboard, &self.route).await else {
             return false;
         };
         match &self.device {
-            Some(device) => self.host.server.devices.get(&caller, device).await.is_ok(),
+            Some(device) => self
+                .dashboard
+                .server
+                .devices
+                .get(&caller, device)
+                .await
+                .is_ok(),
             None => true,
         }
     }

@@ -24,16 +24,16 @@ mod held;
 mod history;
 mod invitation;
 mod live;
-mod outlook;
 mod page;
 mod pages;
 mod plugin;
 mod policy;
-mod reach;
+mod preview;
 mod remove;
 mod reset;
 mod reset_view;
 mod same_origin;
+mod scope;
 mod session;
 mod sign_in;
 mod state;
@@ -44,7 +44,7 @@ mod users;
 mod webhook;
 mod webhooks;
 
-pub use crate::api::auth::Needs;
+pub use crate::api::auth::RequiredPermission;
 pub use pages::PageRoute;
 
 use crate::api::parts;
@@ -59,7 +59,7 @@ use cookies::Cookies;
 use error::PageError;
 use mdm_server_core::{access::Permission, server::Server};
 use pages::Pages;
-use state::{Dashboard, Host};
+use state::{Dashboard, DashboardState};
 use std::sync::Arc;
 
 /// What pages may do: nothing but what the host itself gives them, and be in no one else's frame.
@@ -92,7 +92,7 @@ pub fn routes() -> Vec<PageRoute> {
 }
 
 fn all() -> Vec<Pages> {
-    let need = |permission| Pages::that_need(Needs::Permission(permission));
+    let need = |permission| Pages::that_need(RequiredPermission::Permission(permission));
     let open = Pages::that_need(None)
         .get("/", || async { Redirect::to("/devices") })
         .get("/api/docs", docs::page)
@@ -100,7 +100,7 @@ fn all() -> Vec<Pages> {
         .post("/sign-in", sign_in::sign_in)
         .get("/invitation/{token}", invitation::page)
         .post("/invitation/{token}", invitation::accept);
-    let own = Pages::that_need(Needs::Anybody)
+    let own = Pages::that_need(RequiredPermission::Anybody)
         .post("/sign-out", sign_in::sign_out)
         .get("/account", account::page)
         .post("/account/one-time-passwords", account::set_totp)
@@ -125,15 +125,15 @@ fn all() -> Vec<Pages> {
     let passwords = need(Permission::ChangePassword)
         .get("/devices/{device}/reset", reset::page)
         .post("/devices/{device}/reset", reset::reset)
-        .post("/devices/{device}/reset/outlook", reset::outlook)
+        .post("/devices/{device}/reset/preview", reset::preview)
         .get("/devices/{device}/remove", remove::page)
         .post("/devices/{device}/remove", remove::remove)
         .post("/devices/{device}/cancel", device::cancel)
         .get("/groups/{group}/{action}", bulk_form::page)
         .post("/groups/{group}/{action}", bulk_form::start)
-        .post("/groups/{group}/{action}/outlook", bulk_form::outlook)
+        .post("/groups/{group}/{action}/preview", bulk_form::preview)
         .post("/bulks/{bulk}/cancel", bulk::cancel)
-        .post("/bulks/{bulk}/sheet", bulk::sheet);
+        .post("/bulks/{bulk}/export", bulk::export);
     let approvals = need(Permission::Approve).post("/bulks/{bulk}/approve", bulk::approve);
     let devices = need(Permission::ManageDevices)
         .get("/devices/{device}/policy", policy::page)
@@ -166,7 +166,7 @@ fn all() -> Vec<Pages> {
 }
 
 /// Refuses what comes from other sites. Says to the browser what a page may do, and that nobody keeps it.
-async fn guard(State(dashboard): Host, request: Request, next: Next) -> Response {
+async fn guard(State(dashboard): DashboardState, request: Request, next: Next) -> Response {
     let public_url = dashboard.server.identity.public_url();
     let checked = parts::check(request.uri()).map_err(PageError::from);
     let checked =

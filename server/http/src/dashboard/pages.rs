@@ -2,7 +2,7 @@
 //! goes through all of them.
 
 use super::state::Dashboard;
-use crate::api::auth::Needs;
+use crate::api::auth::RequiredPermission;
 use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
@@ -20,19 +20,19 @@ pub struct PageRoute {
     /// Where.
     pub path: &'static str,
     /// What it needs; none: it is open to everybody.
-    pub needs: Option<Needs>,
+    pub needs: Option<RequiredPermission>,
 }
 
 /// Routes that need the same.
 pub(super) struct Pages {
-    needs: Option<Needs>,
+    needs: Option<RequiredPermission>,
     router: Router<Arc<Dashboard>>,
     routes: Vec<PageRoute>,
 }
 
 impl Pages {
     /// Routes that need this.
-    pub(super) fn that_need(needs: impl Into<Option<Needs>>) -> Self {
+    pub(super) fn that_need(needs: impl Into<Option<RequiredPermission>>) -> Self {
         Self {
             needs: needs.into(),
             router: Router::new(),

@@ -7,7 +7,7 @@ use super::{
     page::{Page, form_token},
     session::SignedIn,
     sign_in::Nothing,
-    state::Host,
+    state::DashboardState,
     texts::{self, badge},
 };
 use axum::{
@@ -22,59 +22,67 @@ use mdm_server_core::{
 };
 
 /// How many changes the page shows.
-const MOST_CHANGES: u32 = 20;
+const MAX_CHANGES: u32 = 20;
 
 /// The largest plugin that can be sent, in bytes.
 pub(super) const LARGEST: usize = 64 << 20;
 
 /// What the page shows.
-struct Shown {
+struct PluginView {
     places: Deployments,
-    trial: Option<Canary>,
+    canary: Option<Canary>,
     terms: CanaryTerms,
     changes: Vec<AuditEntry>,
 }
 
-pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
-    view(&host, &signed_in, None).await
+pub(super) async fn page(
+    signed_in: SignedIn,
+    dashboard: DashboardState,
+) -> Result<Markup, PageError> {
+    view(&dashboard, &signed_in, None).await
 }
 
 pub(super) async fn use_plugin(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     form: Multipart,
 ) -> Result<Response, PageError> {
     let file = sent(&signed_in, form).await?;
     let used = match file {
         Some(file) => {
-            host.server
+            dashboard
+                .server
                 .plugins
                 .use_plugin(&signed_in.caller, file)
                 .await
         }
         None => Err(ServerError::BadRequest("choose a file first".into())),
     };
-    answer(&host, &signed_in, used).await
+    answer(&dashboard, &signed_in, used).await
 }
 
 pub(super) async fn use_default(
-    host: Host,
+    dashboard: DashboardState,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Response, PageError> {
-    let used = host.server.plugins.use_default(&signed_in.caller).await;
-    answer(&host, &signed_in, used).await
+    let used = dashboard
+        .server
+        .plugins
+        .use_default(&signed_in.caller)
+        .await;
+    answer(&dashboard, &signed_in, used).await
 }
 
 pub(super) async fn roll_back(
-    host: Host,
+    dashboard: DashboardState,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Response, PageError> {
-    let rolled_back = host.server.plugins.roll_back(&signed_in.caller).await;
-    answer(&host, &signed_in, rolled_back).await
+    let rolled_back = dashboard.server.plugins.roll_back(&signed_in.caller).await;
+    answer(&dashboard, &signed_in, rolled_back).await
 }
 
 async fn answer(
-    host: &Host,
+    dashboard: &DashboardState,
     signed_in: &SignedIn,
     done: Result<(), ServerError>,
 ) -> Result<Response, PageError> {
@@ -83,7 +91,7 @@ async fn answer(
         Err(ServerError::Store(error)) => return Err(ServerError::Store(error).into()),
         Err(error) => error.to_string(),
     };
-    let again = view(host, signed_in, Some(&fault)).await?;
+    let again = view(dashboard, signed_in, Some(&fault)).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
 }
 
@@ -117,13 +125,17 @@ async fn sent(signed_in: &SignedIn, mut form: Multipart) -> Result<Option<Plugin
     }))
 }
 
-async fn view(host: &Host, signed_in: &SignedIn, fault: Option<&str>) -> Result<Markup, PageError> {
-    let (places, trial, terms) = host.server.plugins.deployments();
-    let shown = Shown {
+async fn view(
+    dashboard: &DashboardState,
+    signed_in: &SignedIn,
+    fault: Option<&str>,
+) -> Result<Markup, PageError> {
+    let (places, canary, terms) = dashboard.server.plugins.deployments();
+    let shown = PluginView {
         places,
-        trial,
+        canary,
         terms,
-        changes: host.server.plugins.history(MOST_CHANGES).await?,
+        changes: dashboard.server.plugins.history(MAX_CHANGES).await?,
     };
     let page = Page {
         title: "Plugin",
@@ -138,7 +150,7 @@ async fn view(host: &Host, signed_in: &SignedIn, fault: Option<&str>) -> Result<
             section .card .wide aria-labelledby="active-title" {
                 h2 #active-title { "It decides" }
                 (plugin(&shown.places.active.plugin, shown.places.active.is_default))
-                @if let Some(trial) = &shown.trial { (on_trial(trial, &shown.terms)) }
+                @if let Some(canary) = &shown.canary { (canary_progress(canary, &shown.terms)) }
             }
             section .card aria-labelledby="may-title" {
                 h2 #may-title { "What it may do" }
@@ -174,10 +186,10 @@ fn plugin(plugin: &Plugin, is_default: bool) -> Markup {
     }
 }
 
-fn on_trial(trial: &Canary, terms: &CanaryTerms) -> Markup {
+fn canary_progress(canary: &Canary, terms: &CanaryTerms) -> Markup {
     html! {
         p .alert {
-            "On trial: it has decided " (trial.calls) " of " (terms.calls) " calls, and failed " (trial.failures)
+            "Canary: it has decided " (canary.calls) " of " (terms.calls) " calls, and failed " (canary.failures)
             ". After " (terms.failures) " failures, the one before decides again."
         }
     }
@@ -197,8 +209,8 @@ fn health(health: &HealthReport) -> Markup {
     let milliseconds = |micros: u64| format!("{}.{:03} ms", micros / 1000, micros % 1000);
     html! {
         p {
-            @if !health.out_of_service.is_empty() {
-                (badge("failed", "✕", "OUT OF SERVICE")) " " (health.out_of_service.join(", "))
+            @if !health.open_breakers.is_empty() {
+                (badge("failed", "✕", "OUT OF SERVICE")) " " (health.open_breakers.join(", "))
             } @else if health.failures.is_empty() {
                 (badge("success", "✓", "WELL"))
             } @else {
@@ -231,12 +243,12 @@ fn changes(changes: &[AuditEntry]) -> Markup {
     }
 }
 
-fn manage(signed_in: &SignedIn, shown: &Shown) -> Markup {
+fn manage(signed_in: &SignedIn, shown: &PluginView) -> Markup {
     html! {
         form .card method="post" action="/plugin/use" enctype="multipart/form-data" {
             (form_token(signed_in))
             h2 { "Let another one decide" }
-            p { "It is checked against the contract first, and then on trial for its first calls." }
+            p { "It is checked against the contract first, and is a canary for its first calls." }
             label for="component" { "Component " span .quiet { "(.wasm)" } }
             input #component type="file" name="component" required accept=".wasm,application/wasm";
             label for="signature" { "Signature " span .quiet { "(the text of its .minisig, if this host wants one)" } }

@@ -7,7 +7,7 @@ use super::{
     frame::sentence,
     page::{Page, form_token},
     session::SignedIn,
-    state::Host,
+    state::DashboardState,
 };
 use axum::{
     extract::Path,
@@ -15,19 +15,19 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use maud::{Markup, html};
-use mdm_contract::words::{Complexity, Policy, Quality, Requirement};
+use mdm_contract::types::{Complexity, Policy, Quality, Requirement};
 use mdm_server_core::error::ServerError;
 use serde::Deserialize;
 
 /// The form as it is sent: `quality numeric`, `complexity high`, or nothing to clear the policy.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Filled {
+pub(super) struct PolicyForm {
     requirement: String,
     minimum_length: String,
 }
 
-impl Filled {
+impl PolicyForm {
     fn of(policy: Option<&Policy>) -> Self {
         let Some(policy) = policy else {
             return Self::default();
@@ -63,26 +63,26 @@ impl Filled {
 
 pub(super) async fn page(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     Path(device): Path<String>,
 ) -> Result<Markup, PageError> {
-    let snapshot = host
+    let snapshot = dashboard
         .server
         .devices
         .trusted(&signed_in.caller, &device)
         .await?;
-    let form = Filled::of(snapshot.device.policy.as_ref());
-    screen(&host, &signed_in, &device, &form, None).await
+    let form = PolicyForm::of(snapshot.device.policy.as_ref());
+    screen(&dashboard, &signed_in, &device, &form, None).await
 }
 
 pub(super) async fn apply(
-    host: Host,
+    dashboard: DashboardState,
     Path(device): Path<String>,
-    Form(signed_in, form): Form<Filled>,
+    Form(signed_in, form): Form<PolicyForm>,
 ) -> Result<Response, PageError> {
     let fault = match form.policy() {
         Err(text) => text,
-        Ok(policy) => match host
+        Ok(policy) => match dashboard
             .server
             .devices
             .set_policy(&signed_in.caller, &device, policy)
@@ -93,18 +93,18 @@ pub(super) async fn apply(
             Err(error) => return Err(error.into()),
         },
     };
-    let again = screen(&host, &signed_in, &device, &form, Some(&fault)).await?;
+    let again = screen(&dashboard, &signed_in, &device, &form, Some(&fault)).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
 }
 
 async fn screen(
-    host: &Host,
+    dashboard: &DashboardState,
     signed_in: &SignedIn,
     device: &str,
-    form: &Filled,
+    form: &PolicyForm,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let snapshot = host
+    let snapshot = dashboard
         .server
         .devices
         .trusted(&signed_in.caller, device)
@@ -132,10 +132,10 @@ async fn screen(
             select #requirement name="requirement" aria-describedby="policy-fault" {
                 option value="" { "nothing: no policy" }
                 optgroup label="Quality" {
-                    @for quality in Quality::ALL { (choice("quality", quality.word())) }
+                    @for quality in Quality::ALL { (choice("quality", quality.as_str())) }
                 }
                 optgroup label="Complexity (Android 12 and later)" {
-                    @for complexity in Complexity::ALL { (choice("complexity", complexity.word())) }
+                    @for complexity in Complexity::ALL { (choice("complexity", complexity.as_str())) }
                 }
             }
             label for="minimum-length" { "Minimum length " span .quiet { "(with a quality from numeric upward)" } }

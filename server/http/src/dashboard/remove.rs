@@ -5,10 +5,10 @@ use super::{
     error::PageError,
     form::{Form, filled},
     frame::sentence,
-    outlook,
     page::{Page, form_token},
+    preview,
     session::SignedIn,
-    state::Host,
+    state::DashboardState,
     texts,
 };
 use axum::{
@@ -19,7 +19,7 @@ use axum::{
 use maud::{Markup, html};
 use mdm_contract::{
     decisions::Terms,
-    words::{Action, ResetOptions},
+    types::{Action, ResetOptions},
 };
 use mdm_server_core::{
     commands::Request,
@@ -32,13 +32,13 @@ use std::slice;
 /// The form as it is sent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Filled {
+pub(super) struct RemoveForm {
     seen: String,
     reason: String,
     replaces: Option<String>,
 }
 
-impl Filled {
+impl RemoveForm {
     fn terms(&self) -> Terms {
         Terms {
             replaces: self.replaces.clone(),
@@ -49,27 +49,34 @@ impl Filled {
 
 pub(super) async fn page(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     Path(device): Path<String>,
 ) -> Result<Markup, PageError> {
-    screen(&host, &signed_in, &device, &Filled::default(), None).await
+    screen(
+        &dashboard,
+        &signed_in,
+        &device,
+        &RemoveForm::default(),
+        None,
+    )
+    .await
 }
 
 pub(super) async fn remove(
-    host: Host,
+    dashboard: DashboardState,
     Path(device): Path<String>,
-    Form(signed_in, form): Form<Filled>,
+    Form(signed_in, form): Form<RemoveForm>,
 ) -> Result<Response, PageError> {
     let seen = Precondition::new(&device, Some(slice::from_ref(&form.seen)));
     let reason = filled(&form.reason).map(str::to_owned);
-    let made = host
+    let made = dashboard
         .server
         .commands
         .remove(&signed_in.caller, seen, form.terms(), reason);
     let fault = match made.await {
         Ok(_) => return Ok(device::to(&device).into_response()),
         Err(ServerError::DeviceChanged(_)) => {
-            "the device has changed since you opened this page: look at the outlook again, and confirm if you \
+            "the device has changed since you opened this page: look at the preview again, and confirm if you \
              still want to"
                 .to_owned()
         }
@@ -80,18 +87,18 @@ pub(super) async fn remove(
         ) => error.to_string(),
         Err(error) => return Err(error.into()),
     };
-    let again = screen(&host, &signed_in, &device, &form, Some(&fault)).await?;
+    let again = screen(&dashboard, &signed_in, &device, &form, Some(&fault)).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
 }
 
 async fn screen(
-    host: &Host,
+    dashboard: &DashboardState,
     signed_in: &SignedIn,
     device: &str,
-    form: &Filled,
+    form: &RemoveForm,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let snapshot = host
+    let snapshot = dashboard
         .server
         .devices
         .trusted(&signed_in.caller, device)
@@ -102,7 +109,7 @@ async fn screen(
         options: ResetOptions::default(),
         terms: form.terms(),
     };
-    let told = host
+    let told = dashboard
         .server
         .commands
         .preview(&signed_in.caller, device, request)
@@ -138,9 +145,9 @@ async fn screen(
                     }
                 }
             }
-            section .outlook aria-labelledby="outlook-title" {
-                h2 #outlook-title { "Outlook for " (name) }
-                (outlook::view(&told))
+            section .preview aria-labelledby="preview-title" {
+                h2 #preview-title { "Preview for " (name) }
+                (preview::view(&told))
             }
             div .buttons {
                 button .primary type="submit" { "CONFIRM" }

@@ -6,7 +6,7 @@ use super::{
     form::Form,
     reset_view::{self, Fault, ResetForm, Screen},
     session::SignedIn,
-    state::Host,
+    state::DashboardState,
 };
 use axum::{
     extract::Path,
@@ -24,20 +24,20 @@ use std::slice;
 
 pub(super) async fn page(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     Path(device): Path<String>,
 ) -> Result<Markup, PageError> {
-    screen(&host, &signed_in, &device, &ResetForm::default(), &[]).await
+    screen(&dashboard, &signed_in, &device, &ResetForm::default(), &[]).await
 }
 
 /// What the form as it is filled in would come to: for the script, which shows it before CONFIRM.
-pub(super) async fn outlook(
-    host: Host,
+pub(super) async fn preview(
+    dashboard: DashboardState,
     Path(device): Path<String>,
     Form(signed_in, form): Form<ResetForm>,
 ) -> Markup {
-    super::outlook::view(
-        &host
+    super::preview::view(
+        &dashboard
             .server
             .commands
             .preview(&signed_in.caller, &device, form.request())
@@ -46,13 +46,13 @@ pub(super) async fn outlook(
 }
 
 pub(super) async fn reset(
-    host: Host,
+    dashboard: DashboardState,
     Path(device): Path<String>,
     Form(signed_in, form): Form<ResetForm>,
 ) -> Result<Response, PageError> {
     let seen = Precondition::new(&device, Some(slice::from_ref(&form.seen)));
     let reset = form.reset();
-    let made = host
+    let made = dashboard
         .server
         .commands
         .reset(&signed_in.caller, seen, &reset)
@@ -67,7 +67,7 @@ pub(super) async fn reset(
         Err(error @ ServerError::FormSentBefore { .. }) => vec![Fault::Whole(error.to_string())],
         Err(error) => return Err(error.into()),
     };
-    let again = screen(&host, &signed_in, &device, &form, &faults).await?;
+    let again = screen(&dashboard, &signed_in, &device, &form, &faults).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
 }
 
@@ -86,13 +86,13 @@ fn faults(refusal: Refusal) -> Vec<Fault> {
 
 /// The screen as the form was filled in, without the password: that is typed again.
 async fn screen(
-    host: &Host,
+    dashboard: &DashboardState,
     signed_in: &SignedIn,
     device: &str,
     form: &ResetForm,
     faults: &[Fault],
 ) -> Result<Markup, PageError> {
-    let server = &host.server;
+    let server = &dashboard.server;
     let snapshot = server.devices.trusted(&signed_in.caller, device).await?;
     let request = Request {
         password: None,
@@ -100,7 +100,7 @@ async fn screen(
     };
     let screen = Screen {
         seen: etag(&snapshot),
-        outlook: server
+        preview: server
             .commands
             .preview(&signed_in.caller, device, request)
             .await,

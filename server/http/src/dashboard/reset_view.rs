@@ -3,15 +3,15 @@
 use super::{
     form::{Number, filled},
     frame::sentence,
-    outlook,
     page::{Page, form_token},
+    preview,
     session::SignedIn,
     texts,
 };
 use maud::{Markup, html};
 use mdm_contract::{
-    decisions::{Characters, Command, DeviceOutlook, PasswordRule, Terms},
-    words::{Action, ResetOptions},
+    decisions::{Characters, Command, DevicePreview, PasswordRule, Terms},
+    types::{Action, ResetOptions},
 };
 use mdm_password_host::password::Password;
 use mdm_server_core::{
@@ -66,7 +66,7 @@ impl ResetForm {
         }
     }
 
-    /// What the form asks for, to be foretold.
+    /// What the form asks for, to be previewed.
     pub(super) fn request(&self) -> Request {
         Request {
             action: Action::Reset,
@@ -82,7 +82,7 @@ pub(super) struct Screen<'a> {
     /// What the admin sees of the device by this.
     pub(super) seen: String,
     /// What the form would come to.
-    pub(super) outlook: Result<DeviceOutlook, ServerError>,
+    pub(super) preview: Result<DevicePreview, ServerError>,
     /// What a password has to be like.
     pub(super) rule: &'a PasswordRule,
     /// The device.
@@ -138,17 +138,17 @@ pub(super) fn view(signed_in: &SignedIn, screen: &Screen<'_>) -> Markup {
                 _ => None,
             }))
             form #reset .card method="post" action={ "/devices/" (id) "/reset" }
-                data-outlook={ "/devices/" (id) "/reset/outlook" } {
+                data-preview={ "/devices/" (id) "/reset/preview" } {
                 (form_token(signed_in))
                 input type="hidden" name="seen" value=(screen.seen);
                 (password(screen))
                 (reason(screen))
                 (options(screen))
-                section .outlook aria-labelledby="outlook-title" {
-                    h2 #outlook-title { "Outlook for " (name) }
-                    div #outlook aria-live="polite" { (outlook::view(&screen.outlook)) }
+                section .preview aria-labelledby="preview-title" {
+                    h2 #preview-title { "Preview for " (name) }
+                    div #preview aria-live="polite" { (preview::view(&screen.preview)) }
                 }
-                @if !outlook::overrides_policy(&screen.outlook) {
+                @if !preview::overrides_policy(&screen.preview) {
                     p { "After a success, no policy is enforced on the device until Remove Password is used." }
                 }
                 div .buttons {
@@ -160,7 +160,7 @@ pub(super) fn view(signed_in: &SignedIn, screen: &Screen<'_>) -> Markup {
     )
 }
 
-const CHANGED: &str = "the device has changed since you opened this page: look at the outlook again, type the \
+const CHANGED: &str = "the device has changed since you opened this page: look at the preview again, type the \
                        password again, and confirm if you still want to";
 
 /// The rule stands above the field, before anything is typed.

@@ -4,7 +4,7 @@
 //! carries a second token, made from the first: what is posted without it does nothing.
 
 use super::{error::PageError, state::Dashboard};
-use crate::api::auth::{address, admit};
+use crate::api::auth::{address, authorize};
 use axum::{
     extract::FromRequestParts,
     http::{Extensions, request::Parts},
@@ -40,7 +40,7 @@ impl SignedIn {
             .server
             .identity
             .caller(&user.ok()??, self.caller.address);
-        admit(&caller, route).ok()?;
+        authorize(&caller, route).ok()?;
         Some(caller)
     }
 
@@ -76,7 +76,7 @@ impl FromRequestParts<Arc<Dashboard>> for SignedIn {
         let user = user.ok_or_else(not_signed_in)?;
         let address = address(&parts.extensions);
         let caller = dashboard.server.identity.caller(&user, address);
-        admit(&caller, &parts.extensions)?;
+        authorize(&caller, &parts.extensions)?;
         Ok(Self {
             user,
             caller,

@@ -4,7 +4,7 @@ use super::{
     error::PageError,
     form::{Form, filled},
     frame::{self, sentence},
-    state::Host,
+    state::DashboardState,
 };
 use crate::api::{auth::address, body};
 use axum::{
@@ -28,7 +28,7 @@ pub(super) struct Next {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Filled {
+struct SignInForm {
     name: String,
     password: Zeroizing<String>,
     code: String,
@@ -36,23 +36,26 @@ struct Filled {
 }
 
 pub(super) async fn page(Query(Next { next }): Query<Next>) -> Markup {
-    let form = Filled {
+    let form = SignInForm {
         next,
-        ..Filled::default()
+        ..SignInForm::default()
     };
     view(&form, None)
 }
 
-pub(super) async fn sign_in(host: Host, request: Request) -> Result<Response, PageError> {
+pub(super) async fn sign_in(
+    dashboard: DashboardState,
+    request: Request,
+) -> Result<Response, PageError> {
     let address = address(request.extensions());
     let bytes = body::read(request, &()).await?;
-    let form: Filled = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
+    let form: SignInForm = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
     let sign_in = SignIn {
         name: form.name.trim().to_owned(),
         password: form.password.clone(),
         code: filled(&form.code).map(str::to_owned),
     };
-    let token = match host.server.identity.sign_in(sign_in, address).await {
+    let token = match dashboard.server.identity.sign_in(sign_in, address).await {
         Ok(token) => token,
         Err(SignInError::Failed(error)) => return Err(error.into()),
         Err(error) => {
@@ -63,7 +66,7 @@ pub(super) async fn sign_in(host: Host, request: Request) -> Result<Response, Pa
             return Ok((status, view(&form, Some(&error))).into_response());
         }
     };
-    let cookie = host.cookies.open(&token);
+    let cookie = dashboard.cookies.open(&token);
     let to = Redirect::to(ours(&form.next));
     Ok(([(header::SET_COOKIE, cookie)], to).into_response())
 }
@@ -72,14 +75,18 @@ pub(super) async fn sign_in(host: Host, request: Request) -> Result<Response, Pa
 pub(super) struct Nothing {}
 
 pub(super) async fn sign_out(
-    host: Host,
+    dashboard: DashboardState,
     headers: HeaderMap,
     _: Form<Nothing>,
 ) -> Result<Response, PageError> {
-    if let Some(token) = host.cookies.token(&headers) {
-        host.server.identity.sign_out(token::digest(&token)).await?;
+    if let Some(token) = dashboard.cookies.token(&headers) {
+        dashboard
+            .server
+            .identity
+            .sign_out(token::digest(&token))
+            .await?;
     }
-    let cookie = host.cookies.close();
+    let cookie = dashboard.cookies.close();
     let to = Redirect::to("/sign-in");
     Ok(([(header::SET_COOKIE, cookie)], to).into_response())
 }
@@ -93,7 +100,7 @@ fn ours(next: &str) -> &str {
 }
 
 /// The code is asked for once the password was right, and the password is typed again with it: it is in no page.
-fn view(form: &Filled, error: Option<&SignInError>) -> Markup {
+fn view(form: &SignInForm, error: Option<&SignInError>) -> Markup {
     let is_code = matches!(
         error,
         Some(SignInError::CodeMissing | SignInError::CodeWrong)

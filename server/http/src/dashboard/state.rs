@@ -11,4 +11,4 @@ pub(super) struct Dashboard {
 }
 
 /// The extractor of the state.
-pub(super) type Host = axum::extract::State<Arc<Dashboard>>;
+pub(super) type DashboardState = axum::extract::State<Arc<Dashboard>>;

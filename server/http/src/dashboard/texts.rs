@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use mdm_contract::{
     decisions::Status,
     time::{Timestamp, rfc3339},
-    words::{Action, ManagementMode},
+    types::{Action, ManagementMode},
 };
-use mdm_server_core::store::StatusWord;
+use mdm_server_core::store::StatusKind;
 
 /// A badge: a sign and a word, so that colour alone says nothing.
 pub(super) fn badge(class: &str, sign: &str, word: &str) -> Markup {
@@ -18,22 +18,22 @@ pub(super) fn badge(class: &str, sign: &str, word: &str) -> Markup {
 
 /// The status of a device by that of its latest command; none: it never had one.
 pub(super) fn status(status: Option<&Status>) -> Markup {
-    status_badge(status.map_or(StatusWord::None, StatusWord::from))
+    status_badge(status.map_or(StatusKind::None, StatusKind::from))
 }
 
 /// The status of a device.
-pub(super) fn status_badge(status: StatusWord) -> Markup {
+pub(super) fn status_badge(status: StatusKind) -> Markup {
     let sign = match status {
-        StatusWord::None => "–",
-        StatusWord::Pending => "◔",
-        StatusWord::Success => "✓",
-        StatusWord::Failed => "✕",
-        StatusWord::Cancelled => "◌",
-        StatusWord::Expired => "⧗",
-        StatusWord::Superseded => "↷",
-        StatusWord::Revoked => "⊘",
+        StatusKind::None => "–",
+        StatusKind::Pending => "◔",
+        StatusKind::Success => "✓",
+        StatusKind::Failed => "✕",
+        StatusKind::Cancelled => "◌",
+        StatusKind::Expired => "⧗",
+        StatusKind::Superseded => "↷",
+        StatusKind::Revoked => "⊘",
     };
-    badge(status.word(), sign, &status_word(status).to_uppercase())
+    badge(status.as_str(), sign, &status_kind(status).to_uppercase())
 }
 
 /// That a device gets no command.
@@ -42,10 +42,10 @@ pub(super) fn refused() -> Markup {
 }
 
 /// What a status is called in lists of choices.
-pub(super) fn status_word(status: StatusWord) -> &'static str {
+pub(super) fn status_kind(status: StatusKind) -> &'static str {
     match status {
-        StatusWord::None => "no command",
-        status => status.word(),
+        StatusKind::None => "no command",
+        status => status.as_str(),
     }
 }
 

@@ -5,10 +5,10 @@ use super::{
     form::{Form, Number},
     frame::sentence,
     page::{Page, form_token},
-    reach::Devices,
+    scope::Devices,
     session::SignedIn,
     sign_in::Nothing,
-    state::Host,
+    state::DashboardState,
     texts,
     users::faults,
 };
@@ -36,7 +36,7 @@ const VALIDITIES: [(&str, &str); 4] = [
 /// The form as it is sent: a permission that is ticked is a field of its name.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Filled {
+pub(super) struct TokenForm {
     name: String,
     #[serde(flatten)]
     devices: Devices,
@@ -45,34 +45,37 @@ pub(super) struct Filled {
     others: BTreeMap<String, String>,
 }
 
-impl Filled {
+impl TokenForm {
     fn permissions(&self) -> BTreeSet<Permission> {
-        let is_ticked = |it: &Permission| self.others.contains_key(it.word());
+        let is_ticked = |it: &Permission| self.others.contains_key(it.as_str());
         Permission::ALL.into_iter().filter(is_ticked).collect()
     }
 }
 
-pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
-    let form = Filled {
+pub(super) async fn page(
+    signed_in: SignedIn,
+    dashboard: DashboardState,
+) -> Result<Markup, PageError> {
+    let form = TokenForm {
         valid_for: Number(Some(USUAL)),
-        others: [(Permission::See.word().to_owned(), String::new())].into(),
-        ..Filled::default()
+        others: [(Permission::See.as_str().to_owned(), String::new())].into(),
+        ..TokenForm::default()
     };
-    view(&host, &signed_in, &form, None).await
+    view(&dashboard, &signed_in, &form, None).await
 }
 
 pub(super) async fn add(
-    host: Host,
-    Form(signed_in, form): Form<Filled>,
+    dashboard: DashboardState,
+    Form(signed_in, form): Form<TokenForm>,
 ) -> Result<Response, PageError> {
-    let made = host
+    let made = dashboard
         .server
         .identity
         .add_token(
             &signed_in.caller,
             form.name.trim(),
             form.permissions(),
-            form.devices.reach(),
+            form.devices.scope(),
             form.valid_for.0,
         )
         .await;
@@ -80,16 +83,17 @@ pub(super) async fn add(
         Ok(token) => return Ok(told(&signed_in, form.name.trim(), &token).into_response()),
         Err(error) => faults(error)?,
     };
-    let again = view(&host, &signed_in, &form, Some(&fault)).await?;
+    let again = view(&dashboard, &signed_in, &form, Some(&fault)).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
 }
 
 pub(super) async fn remove(
-    host: Host,
+    dashboard: DashboardState,
     Path(token): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.server
+    dashboard
+        .server
         .identity
         .remove_token(&signed_in.caller, &token)
         .await?;
@@ -103,11 +107,12 @@ pub(super) struct NewOwner {
 }
 
 pub(super) async fn hand_over(
-    host: Host,
+    dashboard: DashboardState,
     Path(token): Path<String>,
     Form(signed_in, form): Form<NewOwner>,
 ) -> Result<Redirect, PageError> {
-    host.server
+    dashboard
+        .server
         .identity
         .hand_over_token(&signed_in.caller, &token, form.owner.trim())
         .await?;
@@ -133,12 +138,12 @@ fn told(signed_in: &SignedIn, name: &str, token: &str) -> Markup {
 }
 
 async fn view(
-    host: &Host,
+    dashboard: &DashboardState,
     signed_in: &SignedIn,
-    form: &Filled,
+    form: &TokenForm,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let tokens = host.server.identity.tokens(&signed_in.caller).await?;
+    let tokens = dashboard.server.identity.tokens(&signed_in.caller).await?;
     let permissions = form.permissions();
     let page = Page {
         title: "Tokens",
@@ -158,8 +163,8 @@ async fn view(
                     @for token in &tokens {
                         tr {
                             td data-head="Name" { (token.name) }
-                            td data-head="May" { (token.permissions.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ")) }
-                            td data-head="Devices" { (token.reach) }
+                            td data-head="May" { (token.permissions.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", ")) }
+                            td data-head="Devices" { (token.scope) }
                             td data-head="Valid until" {
                                 @match token.expires_at {
                                     Some(end) => (texts::time(end)),

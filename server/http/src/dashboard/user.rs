@@ -5,10 +5,10 @@ use super::{
     form::Form,
     frame::sentence,
     page::{Page, form_token},
-    reach::Devices,
+    scope::Devices,
     session::SignedIn,
     sign_in::Nothing,
-    state::Host,
+    state::DashboardState,
     users::{faults, fields, invited},
 };
 use axum::{
@@ -22,7 +22,7 @@ use serde::Deserialize;
 /// The form as it is sent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Filled {
+pub(super) struct UserForm {
     role: String,
     #[serde(flatten)]
     devices: Devices,
@@ -30,33 +30,33 @@ pub(super) struct Filled {
 
 pub(super) async fn page(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     Path(name): Path<String>,
 ) -> Result<Markup, PageError> {
-    let user = host
+    let user = dashboard
         .server
         .identity
         .managed_user(&signed_in.caller, &name)
         .await?;
-    let form = Filled {
-        role: user.role.word().to_owned(),
-        devices: Devices::of(&user.reach),
+    let form = UserForm {
+        role: user.role.as_str().to_owned(),
+        devices: Devices::of(&user.scope),
     };
     Ok(view(&signed_in, &name, &form, None))
 }
 
 pub(super) async fn change(
-    host: Host,
+    dashboard: DashboardState,
     Path(name): Path<String>,
-    Form(signed_in, form): Form<Filled>,
+    Form(signed_in, form): Form<UserForm>,
 ) -> Result<Response, PageError> {
     let fault = match form.role.parse() {
-        Err(error) => mdm_contract::word::UnknownWord::to_string(&error),
+        Err(error) => mdm_contract::text_enum::UnknownText::to_string(&error),
         Ok(role) => {
-            let changed = host
+            let changed = dashboard
                 .server
                 .identity
-                .change_user(&signed_in.caller, &name, role, form.devices.reach())
+                .change_user(&signed_in.caller, &name, role, form.devices.scope())
                 .await;
             match changed {
                 Ok(()) => return Ok(Redirect::to("/users").into_response()),
@@ -69,11 +69,11 @@ pub(super) async fn change(
 }
 
 pub(super) async fn invite_again(
-    host: Host,
+    dashboard: DashboardState,
     Path(name): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Markup, PageError> {
-    let invitation = host
+    let invitation = dashboard
         .server
         .identity
         .invite_again(&signed_in.caller, &name)
@@ -82,18 +82,19 @@ pub(super) async fn invite_again(
 }
 
 pub(super) async fn remove(
-    host: Host,
+    dashboard: DashboardState,
     Path(name): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.server
+    dashboard
+        .server
         .identity
         .remove_user(&signed_in.caller, &name)
         .await?;
     Ok(Redirect::to("/users"))
 }
 
-fn view(signed_in: &SignedIn, name: &str, form: &Filled, fault: Option<&str>) -> Markup {
+fn view(signed_in: &SignedIn, name: &str, form: &UserForm, fault: Option<&str>) -> Markup {
     let page = Page {
         title: name,
         place: "/users",

@@ -5,9 +5,9 @@ use super::{
     form::Form,
     frame::sentence,
     page::{Page, form_token},
-    reach::Devices,
+    scope::Devices,
     session::SignedIn,
-    state::Host,
+    state::DashboardState,
     texts,
 };
 use axum::{
@@ -21,36 +21,39 @@ use serde::Deserialize;
 /// The form as it is sent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Filled {
+pub(super) struct NewUserForm {
     name: String,
     role: String,
     #[serde(flatten)]
     devices: Devices,
 }
 
-pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
-    let form = Filled {
-        role: Role::Helpdesk.word().to_owned(),
-        ..Filled::default()
+pub(super) async fn page(
+    signed_in: SignedIn,
+    dashboard: DashboardState,
+) -> Result<Markup, PageError> {
+    let form = NewUserForm {
+        role: Role::Helpdesk.as_str().to_owned(),
+        ..NewUserForm::default()
     };
-    view(&host, &signed_in, &form, None).await
+    view(&dashboard, &signed_in, &form, None).await
 }
 
 pub(super) async fn add(
-    host: Host,
-    Form(signed_in, form): Form<Filled>,
+    dashboard: DashboardState,
+    Form(signed_in, form): Form<NewUserForm>,
 ) -> Result<Response, PageError> {
     let fault = match form.role.parse() {
-        Err(error) => mdm_contract::word::UnknownWord::to_string(&error),
+        Err(error) => mdm_contract::text_enum::UnknownText::to_string(&error),
         Ok(role) => {
-            let made = host
+            let made = dashboard
                 .server
                 .identity
                 .add_user(
                     &signed_in.caller,
                     form.name.trim(),
                     role,
-                    form.devices.reach(),
+                    form.devices.scope(),
                 )
                 .await;
             match made {
@@ -59,7 +62,7 @@ pub(super) async fn add(
             }
         }
     };
-    let again = view(&host, &signed_in, &form, Some(&fault)).await?;
+    let again = view(&dashboard, &signed_in, &form, Some(&fault)).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
 }
 
@@ -83,7 +86,7 @@ pub(super) fn fields(role: &str, devices: &Devices) -> Markup {
             legend { "Role" }
             @for it in Role::ALL {
                 label .check {
-                    input type="radio" name="role" value=(it) required checked[role == it.word()];
+                    input type="radio" name="role" value=(it) required checked[role == it.as_str()];
                     span { (it) small { (sentence(it.meaning())) } }
                 }
             }
@@ -118,12 +121,12 @@ pub(super) fn invited(signed_in: &SignedIn, invitation: &Invitation) -> Markup {
 }
 
 async fn view(
-    host: &Host,
+    dashboard: &DashboardState,
     signed_in: &SignedIn,
-    form: &Filled,
+    form: &NewUserForm,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let users = host.server.identity.users(&signed_in.caller).await?;
+    let users = dashboard.server.identity.users(&signed_in.caller).await?;
     let page = Page {
         title: "Users",
         place: "/users",
@@ -139,7 +142,7 @@ async fn view(
                         tr {
                             td data-head="Name" { a href={ "/users/" (user.name) } { (user.name) } }
                             td data-head="Role" { (user.role) }
-                            td data-head="Devices" { (user.reach) }
+                            td data-head="Devices" { (user.scope) }
                             td data-head="Signs in with" {
                                 @match (&user.password, &user.totp) {
                                     (None, _) => "nothing yet: invited",

@@ -7,7 +7,7 @@ use super::{
     page::{Page, form_token},
     session::SignedIn,
     sign_in::Nothing,
-    state::Host,
+    state::DashboardState,
     texts,
     webhooks::{events, state, told},
 };
@@ -17,46 +17,62 @@ use mdm_server_core::store::{Attempt, AttemptResult, Webhook, WebhookState};
 
 pub(super) async fn page(
     signed_in: SignedIn,
-    host: Host,
+    dashboard: DashboardState,
     Path(id): Path<String>,
 ) -> Result<Markup, PageError> {
-    let (webhook, attempts) = host.server.webhooks.get(&signed_in.caller, &id).await?;
+    let (webhook, attempts) = dashboard
+        .server
+        .webhooks
+        .get(&signed_in.caller, &id)
+        .await?;
     Ok(view(&signed_in, &webhook, &attempts))
 }
 
 pub(super) async fn test(
-    host: Host,
+    dashboard: DashboardState,
     Path(id): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.server.webhooks.test(&signed_in.caller, &id).await?;
+    dashboard
+        .server
+        .webhooks
+        .test(&signed_in.caller, &id)
+        .await?;
     Ok(back(&id))
 }
 
 pub(super) async fn pause(
-    host: Host,
+    dashboard: DashboardState,
     Path(id): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.server.webhooks.pause(&signed_in.caller, &id).await?;
+    dashboard
+        .server
+        .webhooks
+        .pause(&signed_in.caller, &id)
+        .await?;
     Ok(back(&id))
 }
 
 pub(super) async fn resume(
-    host: Host,
+    dashboard: DashboardState,
     Path(id): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.server.webhooks.resume(&signed_in.caller, &id).await?;
+    dashboard
+        .server
+        .webhooks
+        .resume(&signed_in.caller, &id)
+        .await?;
     Ok(back(&id))
 }
 
 pub(super) async fn change_secret(
-    host: Host,
+    dashboard: DashboardState,
     Path(id): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Markup, PageError> {
-    let made = host
+    let made = dashboard
         .server
         .webhooks
         .change_secret(&signed_in.caller, &id)
@@ -65,11 +81,15 @@ pub(super) async fn change_secret(
 }
 
 pub(super) async fn remove(
-    host: Host,
+    dashboard: DashboardState,
     Path(id): Path<String>,
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Redirect, PageError> {
-    host.server.webhooks.remove(&signed_in.caller, &id).await?;
+    dashboard
+        .server
+        .webhooks
+        .remove(&signed_in.caller, &id)
+        .await?;
     Ok(Redirect::to("/webhooks"))
 }
 
@@ -87,7 +107,7 @@ fn view(signed_in: &SignedIn, webhook: &Webhook, attempts: &[Attempt]) -> Markup
     let content = html! {
         p .trail { a href="/webhooks" { "Webhooks" } }
         h1 { (webhook.url) }
-        p { (state(webhook)) " told of " (events(webhook)) "; devices: " (webhook.reach) }
+        p { (state(webhook)) " told of " (events(webhook)) "; devices: " (webhook.scope) }
         @if let (Some(since), WebhookState::Active) = (webhook.progress.failing_since, webhook.state) {
             p .alert role="alert" {
                 "Nothing has been delivered since " (texts::time(since)) ". What happens waits, each event for three \

@@ -5,9 +5,9 @@ use super::{
     form::Form,
     frame::sentence,
     page::{Page, form_token},
-    reach::Devices,
+    scope::Devices,
     session::SignedIn,
-    state::Host,
+    state::DashboardState,
     texts,
 };
 use axum::{
@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The form as it is sent: a kind of event that is ticked is a field of its name.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Filled {
+pub(super) struct WebhookForm {
     url: String,
     #[serde(flatten)]
     devices: Devices,
@@ -35,27 +35,30 @@ pub(super) struct Filled {
     others: BTreeMap<String, String>,
 }
 
-impl Filled {
+impl WebhookForm {
     fn events(&self) -> BTreeSet<EventKind> {
-        let is_ticked = |it: &EventKind| self.others.contains_key(it.word());
+        let is_ticked = |it: &EventKind| self.others.contains_key(it.as_str());
         EventKind::ALL.into_iter().filter(is_ticked).collect()
     }
 }
 
-pub(super) async fn page(signed_in: SignedIn, host: Host) -> Result<Markup, PageError> {
-    view(&host, &signed_in, &Filled::default(), None).await
+pub(super) async fn page(
+    signed_in: SignedIn,
+    dashboard: DashboardState,
+) -> Result<Markup, PageError> {
+    view(&dashboard, &signed_in, &WebhookForm::default(), None).await
 }
 
 pub(super) async fn add(
-    host: Host,
-    Form(signed_in, form): Form<Filled>,
+    dashboard: DashboardState,
+    Form(signed_in, form): Form<WebhookForm>,
 ) -> Result<Response, PageError> {
     let new = NewWebhook {
         url: form.url.clone(),
         events: form.events(),
-        reach: form.devices.reach(),
+        scope: form.devices.scope(),
     };
-    let fault = match host.server.webhooks.add(&signed_in.caller, new).await {
+    let fault = match dashboard.server.webhooks.add(&signed_in.caller, new).await {
         Ok(made) => return Ok(told(&signed_in, &made).into_response()),
         Err(
             error @ (ServerError::NoDestination(_)
@@ -64,7 +67,7 @@ pub(super) async fn add(
         ) => error.to_string(),
         Err(error) => return Err(error.into()),
     };
-    let again = view(&host, &signed_in, &form, Some(&fault)).await?;
+    let again = view(&dashboard, &signed_in, &form, Some(&fault)).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
 }
 
@@ -103,17 +106,17 @@ pub(super) fn events(webhook: &Webhook) -> String {
     if webhook.events.is_empty() {
         return "everything".into();
     }
-    let words: Vec<&str> = webhook.events.iter().map(|it| it.word()).collect();
+    let words: Vec<&str> = webhook.events.iter().map(|it| it.as_str()).collect();
     words.join(", ")
 }
 
 async fn view(
-    host: &Host,
+    dashboard: &DashboardState,
     signed_in: &SignedIn,
-    form: &Filled,
+    form: &WebhookForm,
     fault: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let webhooks = host.server.webhooks.list(&signed_in.caller).await?;
+    let webhooks = dashboard.server.webhooks.list(&signed_in.caller).await?;
     let ticked = form.events();
     let page = Page {
         title: "Webhooks",
@@ -128,14 +131,14 @@ async fn view(
                 p { "Nobody is told yet." }
             } @else {
                 table {
-                    thead { tr { th { "Receiver" } th { "State" } th { "Told of" } th { "Devices" } } }
+                    thead { tr { th { "Receiver" } th { "State" } th { "DeviceInfo of" } th { "Devices" } } }
                     tbody {
                         @for webhook in &webhooks {
                             tr {
                                 td { a href={ "/webhooks/" (webhook.id) } { (webhook.url) } }
                                 td { (state(webhook)) }
                                 td { (events(webhook)) }
-                                td { (webhook.reach) }
+                                td { (webhook.scope) }
                             }
                         }
                     }

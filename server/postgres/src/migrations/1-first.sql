@@ -18,7 +18,7 @@ create table devices (
     revoked_at bigint,
     last_sync bigint not null,
     version bigint not null,
-    found_by text not null,                    -- name and id in small letters: what a search looks through
+    search_text text not null,                    -- name and id in small letters: what a search looks through
     latest_command text collate "C",           -- null: it never had one
     status text not null default 'none',       -- of the latest command, or none, or revoked
     is_overridden boolean not null generated always as
@@ -79,7 +79,7 @@ create table bulks (
     action text not null,
     group_name text collate "C" not null,
     devices bigint not null,                   -- in the group when it was asked for
-    different_passwords boolean not null,      -- each device gets a password of its own, which is kept nowhere
+    unique_passwords boolean not null,      -- each device gets a password of its own, which is kept nowhere
     sealed_password bytea,                     -- the one password of all, sealed by the host, until the end
     options text not null,                     -- JSON
     terms text not null,                       -- JSON
@@ -90,13 +90,13 @@ create table bulks (
     requested_at bigint not null,
     approved_by text,
     state text not null,
-    taken_back_by text,                        -- who wants its pending commands to be cancelled, until they are
-    held_until bigint not null default 0,      -- somebody downloads its passwords until then, by the database's clock
+    cancel_requested_by text,                        -- who wants its pending commands to be cancelled, until they are
+    lease_expires_at bigint not null default 0,      -- somebody downloads its passwords until then, by the database's clock
     ended_at bigint
 );
 create index bulks_waiting on bulks (requested_at)
     where state in ('waiting-for-approval', 'waiting-for-download');
-create index bulks_under_way on bulks (id) where state = 'running' or taken_back_by is not null;
+create index bulks_under_way on bulks (id) where state = 'running' or cancel_requested_by is not null;
 create index bulks_waiting_for_devices on bulks (id) where state = 'waiting-for-devices';
 
 -- The devices that have no command of a bulk, and why.
@@ -116,7 +116,7 @@ create table commands (
     status text not null,                      -- JSON: pending, success, or failed and why
     is_pending boolean not null,
     requested_at bigint not null,
-    settled_at bigint,
+    completed_at bigint,
     expires_at bigint,
     late_outcome text,                         -- JSON
     bulk text collate "C" references bulks (id) -- that it is part of
@@ -180,7 +180,7 @@ create table plugins (
     digest text primary key,                   -- SHA-256 of the component, in hex
     file bytea not null,                       -- the component
     signature text,                            -- of minisign
-    is_proven boolean not null                 -- has passed its trial
+    is_promoted boolean not null                 -- was promoted
 );
 
 -- One row once an admin has chosen. Null is the plugin that the host starts with.
@@ -209,7 +209,7 @@ create table host (
 create table users (
     name text collate "C" primary key,
     role text not null,
-    reach text not null,                       -- JSON: names of groups; null: all devices
+    scope text not null,                       -- JSON: names of groups; null: all devices
     password text,                             -- argon2id; null: not chosen yet
     totp bytea,                                -- the secret of one-time passwords, sealed by the host
     totp_used bigint not null default 0,       -- the number of the last one-time password
@@ -227,8 +227,8 @@ create index invitations_by_user on invitations (user_name);
 create table sessions (
     token bytea primary key,                   -- SHA-256
     user_name text collate "C" not null references users (name) on delete cascade,
-    began bigint not null,
-    used bigint not null
+    created_at bigint not null,
+    last_used_at bigint not null
 );
 create index sessions_by_user on sessions (user_name);
 
@@ -237,7 +237,7 @@ create table api_tokens (
     token bytea primary key,                   -- SHA-256
     name text collate "C" not null unique,
     permissions text not null,                 -- JSON
-    reach text not null,                       -- JSON: names of groups; null: all devices
+    scope text not null,                       -- JSON: names of groups; null: all devices
     owner text collate "C" references users (name) on delete cascade, -- for whom it acts; null: the host's machine made it
     created_at bigint not null,
     expires_at bigint
@@ -260,7 +260,7 @@ create table webhooks (
     id text collate "C" primary key,
     url text not null,
     events text not null,                      -- JSON: kinds of events; empty: all
-    reach text not null,                       -- JSON: names of groups; null: all devices
+    scope text not null,                       -- JSON: names of groups; null: all devices
     secret bytea not null,                     -- sealed by the host
     former_secret bytea,                       -- the same; counts for a while after a change
     former_secret_until bigint,
@@ -318,12 +318,12 @@ create table leadership (
 insert into leadership values (1, 0, '', '-infinity');
 
 -- What replicas of a host remember together for a short while. Nothing of it is written to the log of the
--- database: after a crash of it the tables are empty, and `remembers` has no row.
-create unlogged table remembers (
+-- database: after a crash of it the tables are empty, and `nonce_epoch` has no row.
+create unlogged table nonce_epoch (
     one integer primary key check (one = 1),
     since bigint not null                      -- signatures from before are not taken, in seconds
 );
-insert into remembers values (1, 0);
+insert into nonce_epoch values (1, 0);
 create unlogged table seen_signatures (
     device text collate "C" not null,
     nonce text collate "C" not null,
@@ -331,7 +331,7 @@ create unlogged table seen_signatures (
     primary key (device, nonce)
 );
 create index seen_signatures_by_age on seen_signatures (created);
-create unlogged table contacts (
+create unlogged table presence (
     device text collate "C" primary key,
     until bigint not null                      -- its agent waits for news, or comes back for more
 ) with (fillfactor = 50);

@@ -18,7 +18,7 @@ create table devices (
     revoked_at integer,
     last_sync integer not null,
     version integer not null,
-    found_by text not null,                    -- name and id in small letters: what a search looks through
+    search_text text not null,                    -- name and id in small letters: what a search looks through
     latest_command text,                       -- null: it never had one
     status text not null default 'none',       -- of the latest command, or none, or revoked
     is_overridden integer not null generated always as
@@ -26,7 +26,7 @@ create table devices (
 ) strict;
 -- A list is read from these alone, however it is filtered, and only then are its devices looked up.
 create index devices_listed on devices
-    (id, status, is_overridden, management_mode, last_sync, revoked_at, found_by);
+    (id, status, is_overridden, management_mode, last_sync, revoked_at, search_text);
 create index devices_by_status on devices
     (status, id, is_overridden, management_mode, last_sync, revoked_at);
 create index devices_overridden on devices
@@ -76,7 +76,7 @@ create table bulks (
     action text not null,
     group_name text not null,
     devices integer not null,                  -- in the group when it was asked for
-    different_passwords integer not null,      -- each device gets a password of its own, which is kept nowhere
+    unique_passwords integer not null,      -- each device gets a password of its own, which is kept nowhere
     sealed_password blob,                      -- the one password of all, sealed by the host, until the end
     options text not null,                     -- JSON
     terms text not null,                       -- JSON
@@ -87,12 +87,12 @@ create table bulks (
     requested_at integer not null,
     approved_by text,
     state text not null,
-    taken_back_by text,                        -- who wants its pending commands to be cancelled, until they are
+    cancel_requested_by text,                        -- who wants its pending commands to be cancelled, until they are
     ended_at integer
 ) strict;
 create index bulks_waiting on bulks (requested_at)
     where state in ('waiting-for-approval', 'waiting-for-download');
-create index bulks_under_way on bulks (id) where state = 'running' or taken_back_by is not null;
+create index bulks_under_way on bulks (id) where state = 'running' or cancel_requested_by is not null;
 create index bulks_waiting_for_devices on bulks (id) where state = 'waiting-for-devices';
 
 -- The devices that have no command of a bulk, and why.
@@ -112,7 +112,7 @@ create table commands (
     status text not null,                      -- JSON: pending, success, or failed and why
     is_pending integer not null,
     requested_at integer not null,
-    settled_at integer,
+    completed_at integer,
     expires_at integer,
     late_outcome text,                         -- JSON
     bulk text references bulks (id)            -- that it is part of
@@ -160,7 +160,7 @@ create table plugins (
     digest text primary key,                   -- SHA-256 of the component, in hex
     file blob not null,                        -- the component
     signature text,                            -- of minisign
-    is_proven integer not null                 -- has passed its trial
+    is_promoted integer not null                 -- was promoted
 ) strict;
 
 -- One row once an admin has chosen. Null is the plugin that the host starts with.
@@ -190,7 +190,7 @@ create table host (
 create table users (
     name text primary key,
     role text not null,
-    reach text not null,                       -- JSON: names of groups; null: all devices
+    scope text not null,                       -- JSON: names of groups; null: all devices
     password text,                             -- argon2id; null: not chosen yet
     totp blob,                                 -- the secret of one-time passwords, sealed by the host
     totp_used integer not null default 0,      -- the number of the last one-time password
@@ -208,8 +208,8 @@ create index invitations_by_user on invitations (user_name);
 create table sessions (
     token blob primary key,                    -- SHA-256
     user_name text not null references users (name) on delete cascade,
-    began integer not null,
-    used integer not null
+    created_at integer not null,
+    last_used_at integer not null
 ) strict, without rowid;
 create index sessions_by_user on sessions (user_name);
 
@@ -218,7 +218,7 @@ create table api_tokens (
     token blob primary key,                    -- SHA-256
     name text not null unique,
     permissions text not null,                 -- JSON
-    reach text not null,                       -- JSON: names of groups; null: all devices
+    scope text not null,                       -- JSON: names of groups; null: all devices
     owner text references users (name) on delete cascade, -- for whom it acts; null: the host's machine made it
     created_at integer not null,
     expires_at integer
@@ -241,7 +241,7 @@ create table webhooks (
     id text primary key,
     url text not null,
     events text not null,                      -- JSON: kinds of events; empty: all
-    reach text not null,                       -- JSON: names of groups; null: all devices
+    scope text not null,                       -- JSON: names of groups; null: all devices
     secret blob not null,                      -- sealed by the host
     former_secret blob,                        -- the same; counts for a while after a change
     former_secret_until integer,

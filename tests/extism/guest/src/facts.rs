@@ -58,7 +58,7 @@ pub struct PasswordRule {
 }
 
 #[derive(Serialize, Deserialize)]
-pub struct Measure {
+pub struct PasswordMetrics {
     pub length: u32,
     pub digits: u32,
     pub lower_case: u32,
@@ -88,7 +88,7 @@ pub struct Asked {
     pub pending: Option<Pending>,
     pub password_rule: PasswordRule,
     pub now: u64,
-    pub password: Measure,
+    pub password: PasswordMetrics,
     pub options: ResetOptions,
     pub terms: Terms,
 }

@@ -28,7 +28,7 @@ pub fn reset(Json(asked): Json<Asked>) -> FnResult<Json<Decision>> {
         },
         now: asked.now,
     };
-    let decision = match rules::reset(&situation, &measure(&asked.password), options, &terms) {
+    let decision = match rules::reset(&situation, &metrics(&asked.password), options, &terms) {
         Err(refusal) => Decision::Refuse(format!("{refusal:?}")),
         Ok(sending) => {
             let (expired, superseded) = match sending.ends {
@@ -90,14 +90,14 @@ fn pending(told: facts::Pending) -> types::Command {
         },
         status: types::Status::Pending,
         requested_at: told.requested_at,
-        settled_at: None,
+        completed_at: None,
         expires_at: told.expires_at,
         late_outcome: None,
     }
 }
 
-fn measure(told: &facts::Measure) -> types::Measure {
-    types::Measure {
+fn metrics(told: &facts::PasswordMetrics) -> types::PasswordMetrics {
+    types::PasswordMetrics {
         length: told.length,
         digits: told.digits,
         lower_case: told.lower_case,

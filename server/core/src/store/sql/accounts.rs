@@ -2,7 +2,7 @@
 
 use super::{Engine, Row, Tx, Value};
 use crate::{
-    access::{Reach, Role},
+    access::{DeviceScope, Role},
     store::{
         Accounts, NewInvitation, RequestRecord, Session, StoreError, User, UserChange, token_ended,
     },
@@ -11,7 +11,7 @@ use crate::{
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
 
-const COLUMNS: &str = "name, role, reach, password, totp, created_at";
+const COLUMNS: &str = "name, role, scope, password, totp, created_at";
 
 #[async_trait]
 impl<E: Engine> Accounts for E {
@@ -34,12 +34,12 @@ impl<E: Engine> Accounts for E {
     ) -> Result<bool, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let sql = "insert into users (name, role, reach, password, totp, created_at) \
+                let sql = "insert into users (name, role, scope, password, totp, created_at) \
                            values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
                 let values = [
                     user.name.as_str().into(),
-                    user.role.word().into(),
-                    Value::json(&user.reach)?,
+                    user.role.as_str().into(),
+                    Value::json(&user.scope)?,
                     user.password.into(),
                     user.totp.into(),
                     user.created_at.into(),
@@ -69,18 +69,18 @@ impl<E: Engine> Accounts for E {
         &self,
         name: &str,
         role: Role,
-        reach: Reach,
+        scope: DeviceScope,
         audit: RequestRecord,
     ) -> Result<UserChange, StoreError> {
         let name = name.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                let stays = role == Role::Admin && reach == Reach::ALL;
+                let stays = role == Role::Admin && scope == DeviceScope::ALL;
                 if !stays && is_last_admin(tx, &name).await? {
                     return Ok(UserChange::LastAdmin);
                 }
-                let sql = "update users set role = $1, reach = $2 where name = $3";
-                let values = [role.word().into(), Value::json(&reach)?, name.into()];
+                let sql = "update users set role = $1, scope = $2 where name = $3";
+                let values = [role.as_str().into(), Value::json(&scope)?, name.into()];
                 let changed = tx.execute(sql, &values).await?;
                 Ok(tx.audit_if_done(changed, audit).await?.into())
             })
@@ -223,7 +223,7 @@ impl<E: Engine> Accounts for E {
         token: TokenDigest,
         user: &str,
         password: &str,
-        began: Timestamp,
+        created_at: Timestamp,
         audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let (user, password) = (user.to_owned(), password.to_owned());
@@ -231,9 +231,14 @@ impl<E: Engine> Accounts for E {
             Box::pin(async move {
                 let opened = tx
                     .execute(
-                        "insert into sessions (token, user_name, began, used) \
+                        "insert into sessions (token, user_name, created_at, last_used_at) \
                          select $1, name, $2, $2 from users where name = $3 and password = $4",
-                        &[token.into(), began.into(), user.into(), password.into()],
+                        &[
+                            token.into(),
+                            created_at.into(),
+                            user.into(),
+                            password.into(),
+                        ],
                     )
                     .await?;
                 tx.audit_if_done(opened, audit).await
@@ -244,23 +249,27 @@ impl<E: Engine> Accounts for E {
 
     async fn session(&self, token: TokenDigest) -> Result<Option<Session>, StoreError> {
         let sql = format!(
-            "select {COLUMNS}, began, used from sessions \
+            "select {COLUMNS}, created_at, last_used_at from sessions \
              join users on users.name = sessions.user_name where token = $1"
         );
         let rows = self.query(&sql, &[token.into()]).await?;
         let session = rows.first().map(|row| {
             Ok(Session {
                 user: user(row)?,
-                began: row.get("began")?,
-                used: row.get("used")?,
+                created_at: row.get("created_at")?,
+                last_used_at: row.get("last_used_at")?,
             })
         });
         session.transpose()
     }
 
-    async fn use_session(&self, token: TokenDigest, used: Timestamp) -> Result<(), StoreError> {
-        let sql = "update sessions set used = $1 where token = $2";
-        run(self, sql, [used.into(), token.into()]).await
+    async fn use_session(
+        &self,
+        token: TokenDigest,
+        last_used_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "update sessions set last_used_at = $1 where token = $2";
+        run(self, sql, [last_used_at.into(), token.into()]).await
     }
 
     async fn close_session(&self, token: TokenDigest) -> Result<(), StoreError> {
@@ -274,11 +283,11 @@ impl<E: Engine> Accounts for E {
 
     async fn forget_sessions(
         &self,
-        began_before: Timestamp,
-        used_before: Timestamp,
+        created_before: Timestamp,
+        last_used_before: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = "delete from sessions where began < $1 or used < $2";
-        run(self, sql, [began_before.into(), used_before.into()]).await
+        let sql = "delete from sessions where created_at < $1 or last_used_at < $2";
+        run(self, sql, [created_before.into(), last_used_before.into()]).await
     }
 }
 
@@ -300,7 +309,7 @@ async fn run<const N: usize>(
 
 /// Whether this user may do everything, and nobody else who can sign in may: somebody has to be able to let others in.
 async fn is_last_admin(tx: &mut (dyn Tx + '_), name: &str) -> Result<bool, StoreError> {
-    let may_do_everything = "role = 'admin' and reach = 'null'";
+    let may_do_everything = "role = 'admin' and scope = 'null'";
     let sql = format!(
         "select 1 from users where name = $1 and {may_do_everything} and not exists \
          (select 1 from users where name <> $1 and password is not null and {may_do_everything})"
@@ -311,8 +320,8 @@ async fn is_last_admin(tx: &mut (dyn Tx + '_), name: &str) -> Result<bool, Store
 fn user(row: &Row) -> Result<User, StoreError> {
     Ok(User {
         name: row.get("name")?,
-        role: row.word("role")?,
-        reach: row.json("reach")?,
+        role: row.parse("role")?,
+        scope: row.json("scope")?,
         password: row.get("password")?,
         totp: row.get("totp")?,
         created_at: row.get("created_at")?,

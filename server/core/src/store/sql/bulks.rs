@@ -2,18 +2,18 @@
 
 use super::{
     Dialect, Engine, Value,
-    records::{BULK_COLUMNS, COMMAND_COLUMNS, bulk, command, no_command},
+    records::{BULK_COLUMNS, COMMAND_COLUMNS, bulk, command, device_error},
 };
 use crate::{
-    access::Reach,
+    access::DeviceScope,
     store::{
-        Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkTurn, Bulks, Changes, NoCommand,
+        Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkTransition, Bulks, Changes, DeviceError,
         RequestRecord, Snapshot, StoreError,
         bulk_progress::{PROGRESS, WHY},
     },
 };
 use async_trait::async_trait;
-use mdm_contract::{time::Timestamp, words::CommandId};
+use mdm_contract::{time::Timestamp, types::CommandId};
 
 /// The statuses in which a command did not come to nothing, as they lie in the store.
 const NO_FAILURES: &str = "('\"pending\"', '\"success\"')";
@@ -22,10 +22,10 @@ const NO_FAILURES: &str = "('\"pending\"', '\"success\"')";
 const NOW: &str = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
 
 /// Whether no host holds the download of a bulk. SQLite's one host downloads nothing that it does not know of.
-fn is_unheld(dialect: Dialect) -> String {
+fn is_lease_expired(dialect: Dialect) -> String {
     match dialect {
         Dialect::Sqlite => "true".to_owned(),
-        Dialect::Postgres => format!("held_until < {NOW}"),
+        Dialect::Postgres => format!("lease_expires_at < {NOW}"),
     }
 }
 
@@ -40,10 +40,10 @@ impl<E: Engine> Bulks for E {
                 );
                 let values = [
                     bulk.id.as_str().into(),
-                    bulk.action.word().into(),
+                    bulk.action.as_str().into(),
                     bulk.group.into(),
                     bulk.devices.into(),
-                    bulk.different_passwords.into(),
+                    bulk.unique_passwords.into(),
                     bulk.sealed_password.into(),
                     Value::json(&bulk.options)?,
                     Value::json(&bulk.terms)?,
@@ -53,8 +53,11 @@ impl<E: Engine> Bulks for E {
                     bulk.address.into(),
                     bulk.requested_at.into(),
                     bulk.approved_by.as_ref().map(ToString::to_string).into(),
-                    bulk.state.word().into(),
-                    bulk.taken_back_by.as_ref().map(ToString::to_string).into(),
+                    bulk.state.as_str().into(),
+                    bulk.cancel_requested_by
+                        .as_ref()
+                        .map(ToString::to_string)
+                        .into(),
                     bulk.ended_at.into(),
                 ];
                 tx.execute(&sql, &values).await?;
@@ -72,11 +75,11 @@ impl<E: Engine> Bulks for E {
 
     async fn bulks(
         &self,
-        reach: &Reach,
+        scope: &DeviceScope,
         before: Option<&str>,
         most: u32,
     ) -> Result<Vec<Bulk>, StoreError> {
-        let groups = reach.0.as_ref();
+        let groups = scope.0.as_ref();
         let groups: Option<Vec<String>> = groups.map(|groups| groups.iter().cloned().collect());
         let is_all = E::DIALECT.choose("$1 is null", "cast($1 as text[]) is null");
         let is_in = E::DIALECT.is_in("group_name", "$1");
@@ -92,8 +95,8 @@ impl<E: Engine> Bulks for E {
     }
 
     async fn bulks_to_run(&self, most: u32) -> Result<Vec<Bulk>, StoreError> {
-        let condition = "(state = 'running' or taken_back_by is not null) \
-                         and (not different_passwords or taken_back_by is not null) order by id limit $1";
+        let condition = "(state = 'running' or cancel_requested_by is not null) \
+                         and (not unique_passwords or cancel_requested_by is not null) order by id limit $1";
         select(self, condition, &[most.into()]).await
     }
 
@@ -110,20 +113,20 @@ impl<E: Engine> Bulks for E {
         select(self, condition, &[asked_before.into()]).await
     }
 
-    async fn bulks_unheld(&self) -> Result<Vec<Bulk>, StoreError> {
-        let is_unheld = is_unheld(E::DIALECT);
-        let condition = format!("state = 'running' and different_passwords and {is_unheld}");
+    async fn bulks_with_expired_lease(&self) -> Result<Vec<Bulk>, StoreError> {
+        let is_lease_expired = is_lease_expired(E::DIALECT);
+        let condition = format!("state = 'running' and unique_passwords and {is_lease_expired}");
         select(self, &condition, &[]).await
     }
 
-    async fn hold_bulk(&self, id: &str, milliseconds: u32) -> Result<(), StoreError> {
+    async fn renew_lease(&self, id: &str, milliseconds: u32) -> Result<(), StoreError> {
         if E::DIALECT == Dialect::Sqlite {
             return Ok(());
         }
         let id = id.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                let sql = format!("update bulks set held_until = {NOW} + $1 where id = $2");
+                let sql = format!("update bulks set lease_expires_at = {NOW} + $1 where id = $2");
                 tx.execute(&sql, &[milliseconds.into(), id.into()]).await?;
                 Ok(())
             })
@@ -134,7 +137,7 @@ impl<E: Engine> Bulks for E {
     async fn turn_bulk(
         &self,
         id: &str,
-        turn: BulkTurn,
+        turn: BulkTransition,
         audit: RequestRecord,
     ) -> Result<bool, StoreError> {
         let id = id.to_owned();
@@ -142,21 +145,24 @@ impl<E: Engine> Bulks for E {
             Box::pin(async move {
                 let sql = format!(
                     "update bulks set state = $3, approved_by = coalesce($4, approved_by), \
-                     taken_back_by = coalesce($5, taken_back_by), \
+                     cancel_requested_by = coalesce($5, cancel_requested_by), \
                      ended_at = case when $6 then coalesce(ended_at, $7) end, \
                      sealed_password = case when $9 then null else sealed_password end \
                      where id = $1 and state = $2 and ({} or not $8)",
-                    is_unheld(E::DIALECT)
+                    is_lease_expired(E::DIALECT)
                 );
                 let values = [
                     id.as_str().into(),
-                    turn.from.word().into(),
-                    turn.to.word().into(),
+                    turn.from.as_str().into(),
+                    turn.to.as_str().into(),
                     turn.approved_by.as_ref().map(ToString::to_string).into(),
-                    turn.taken_back_by.as_ref().map(ToString::to_string).into(),
+                    turn.cancel_requested_by
+                        .as_ref()
+                        .map(ToString::to_string)
+                        .into(),
                     turn.to.has_ended().into(),
                     turn.at.into(),
-                    turn.if_unheld.into(),
+                    turn.if_lease_expired.into(),
                     turn.to.is_over().into(),
                 ];
                 let turned = tx.execute(&sql, &values).await?;
@@ -171,7 +177,7 @@ impl<E: Engine> Bulks for E {
         let id = id.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                let sql = "update bulks set taken_back_by = null where id = $1";
+                let sql = "update bulks set cancel_requested_by = null where id = $1";
                 tx.execute(sql, &[id.as_str().into()]).await?;
                 tx.tell(changed(id));
                 Ok(())
@@ -203,7 +209,7 @@ impl<E: Engine> Bulks for E {
         &self,
         bulk: &str,
         device: &str,
-        why: NoCommand,
+        why: DeviceError,
     ) -> Result<(), StoreError> {
         let (bulk, device) = (bulk.to_owned(), device.to_owned());
         self.write(move |tx| {
@@ -253,7 +259,7 @@ impl<E: Engine> Bulks for E {
             Ok(BulkAnswer {
                 device: row.get("device")?,
                 name: row.get("name")?,
-                answer: match no_command(row)? {
+                answer: match device_error(row)? {
                     None => Ok(command(row)?),
                     Some(why) => Err(why),
                 },
@@ -311,7 +317,7 @@ impl<E: Engine> Bulks for E {
         let rows = self.query(&sql, &[bulk.into(), most.into()]).await?;
         let failures = rows.iter().map(|row| {
             Ok(BulkFailures {
-                why: match no_command(row)? {
+                why: match device_error(row)? {
                     None => Ok(row.json("status")?),
                     Some(why) => Err(why),
                 },

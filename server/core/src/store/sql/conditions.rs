@@ -73,19 +73,19 @@ mod tests {
             fit.and_with("device = ?", "d");
             fit.and("not is_pending");
             fit.and_is_in("action", vec!["enroll".to_owned()]);
-            fit.and_contains("found_by", "ABC");
+            fit.and_contains("search_text", "ABC");
             fit
         };
         let fit = conditions(Dialect::Postgres);
         assert_eq!(
             fit.text(),
-            "true and device = $1 and not is_pending and action = any($2) and strpos(found_by, $3) > 0"
+            "true and device = $1 and not is_pending and action = any($2) and strpos(search_text, $3) > 0"
         );
         assert!(fit.values().contains(&"abc".into()));
         assert_eq!(
             conditions(Dialect::Sqlite).text(),
             "true and device = $1 and not is_pending and action in (select value from json_each($2)) \
-             and instr(found_by, $3) > 0"
+             and instr(search_text, $3) > 0"
         );
     }
 }

@@ -4,7 +4,7 @@ use super::{Engine, Row, Tx, Value, events};
 use crate::{
     access::Caller,
     audit::AuditEntry,
-    store::{Changes, Enrollment, NewDevice, RequestRecord, StoreError, found_by, totp_cleared},
+    store::{Changes, Enrollment, NewDevice, RequestRecord, StoreError, search_text, totp_cleared},
     token::TokenDigest,
 };
 use async_trait::async_trait;
@@ -114,20 +114,20 @@ async fn insert_device(
     groups: Vec<String>,
 ) -> Result<(), StoreError> {
     let insert = "insert into devices (id, name, public_key, signing_key, api_level, agent_version, \
-                  management_mode, managed_profile, condition, enrolled_at, last_sync, version, found_by) \
+                  management_mode, managed_profile, condition, enrolled_at, last_sync, version, search_text) \
                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $11)";
     let values = vec![
         device.id.as_str().into(),
         device.name.as_str().into(),
         device.public_key.to_bytes().into(),
         device.signing_key.to_bytes().into(),
-        device.told.api_level.into(),
-        device.told.agent_version.as_str().into(),
-        device.told.management_mode.word().into(),
-        device.told.managed_profile.into(),
-        Value::json(&device.told.condition)?,
+        device.device_info.api_level.into(),
+        device.device_info.agent_version.as_str().into(),
+        device.device_info.management_mode.as_str().into(),
+        device.device_info.managed_profile.into(),
+        Value::json(&device.device_info.condition)?,
         device.at.into(),
-        found_by(&device.name, &device.id).into(),
+        search_text(&device.name, &device.id).into(),
     ];
     let join = "insert into device_groups (device, name) values ($1, $2) on conflict do nothing";
     let joins = groups

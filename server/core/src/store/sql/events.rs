@@ -27,7 +27,7 @@ pub async fn write_events(
         let mut about = about(tx, dialect, device).await?;
         match change {
             Change::Send { command, .. } => about.command = Some(command.clone()),
-            Change::Settle { command, .. } | Change::KeepLateOutcome { command, .. } => {
+            Change::Complete { command, .. } | Change::KeepLateOutcome { command, .. } => {
                 about.command = Some(self::command(tx, device, command).await?);
             }
             Change::SetPolicyOverride(policy_override) => {
@@ -93,7 +93,7 @@ async fn insert(
     let id = format!("msg_{}", Uuid::now_v7().simple());
     let values = [
         id.into(),
-        kind.word().into(),
+        kind.as_str().into(),
         at.into(),
         Value::json(about)?,
     ];

@@ -2,8 +2,8 @@
 
 use super::{Conditions, Engine, Row};
 use crate::{
-    access::Reach,
-    store::{DeviceFilter, FleetSummary, Group, StatusWord, StoreError},
+    access::DeviceScope,
+    store::{DeviceFilter, FleetSummary, Group, StatusKind, StoreError},
 };
 
 impl Conditions {
@@ -20,13 +20,13 @@ impl Conditions {
             is_revoked,
         } = filter;
         if let Some(search) = search {
-            self.and_contains("found_by", search);
+            self.and_contains("search_text", search);
         }
         if let Some(status) = status {
-            self.and_with("status = ?", status.word());
+            self.and_with("status = ?", status.as_str());
         }
         if let Some(mode) = management_mode {
-            self.and_with("management_mode = ?", mode.word());
+            self.and_with("management_mode = ?", mode.as_str());
         }
         if let Some(since) = synced_since {
             self.and_with("last_sync >= ?", *since);
@@ -59,14 +59,14 @@ pub async fn counted(engine: &impl Engine, name: &str) -> Result<FleetSummary, S
 pub fn summary(rows: &[Row]) -> Result<FleetSummary, StoreError> {
     let mut summary = FleetSummary::default();
     for row in rows {
-        let status = row.word::<StatusWord>("status")?;
+        let status = row.parse::<StatusKind>("status")?;
         summary.add(status, row.get("is_overridden")?, row.get("devices")?);
     }
     Ok(summary)
 }
 
 /// All groups within this reach, by name.
-pub async fn groups(engine: &impl Engine, reach: &Reach) -> Result<Vec<Group>, StoreError> {
+pub async fn groups(engine: &impl Engine, scope: &DeviceScope) -> Result<Vec<Group>, StoreError> {
     let sql = "select name, cast(sum(devices) as bigint) as devices from fleet_counts where name <> '' \
                group by name having sum(devices) > 0 order by name";
     let rows = engine.query(sql, &[]).await?;
@@ -77,6 +77,6 @@ pub async fn groups(engine: &impl Engine, reach: &Reach) -> Result<Vec<Group>, S
         })
     });
     let groups: Vec<Group> = groups.collect::<Result<_, StoreError>>()?;
-    let reached = |group: &Group| reach.includes_group(&group.name);
+    let reached = |group: &Group| scope.includes_group(&group.name);
     Ok(groups.into_iter().filter(reached).collect())
 }

@@ -12,15 +12,15 @@ const FORGET: &str = "update plugin_choice set number = number + 1, active = nul
 #[async_trait]
 impl<E: Engine> PluginChoices for E {
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError> {
-        let sql = "select number, active, previous, a.is_proven as active_is_proven, \
-                   p.is_proven as previous_is_proven from plugin_choice \
+        let sql = "select number, active, previous, a.is_promoted as active_is_promoted, \
+                   p.is_promoted as previous_is_promoted from plugin_choice \
                    left join plugins a on a.digest = active left join plugins p on p.digest = previous";
         let rows = self.query(sql, &[]).await?;
         let choice = rows.first().map(|row| {
             Ok(PluginChoice {
                 number: row.get("number")?,
-                active: chosen(row, "active", "active_is_proven")?,
-                previous: chosen(row, "previous", "previous_is_proven")?,
+                active: chosen(row, "active", "active_is_promoted")?,
+                previous: chosen(row, "previous", "previous_is_promoted")?,
             })
         });
         choice.transpose()
@@ -69,12 +69,12 @@ fn changed() -> Changes {
     }
 }
 
-fn chosen(row: &Row, digest: &str, is_proven: &str) -> Result<Option<ChosenPlugin>, StoreError> {
+fn chosen(row: &Row, digest: &str, is_promoted: &str) -> Result<Option<ChosenPlugin>, StoreError> {
     let digest: Option<String> = row.get(digest)?;
     let chosen = digest.map(|digest| {
         Ok(ChosenPlugin {
             digest,
-            is_proven: row.get(is_proven)?,
+            is_promoted: row.get(is_promoted)?,
         })
     });
     chosen.transpose()
@@ -94,9 +94,9 @@ async fn choose(
     }
     if let (Some(active), Some(file)) = (&choice.active, new) {
         tx.execute(
-            "insert into plugins (digest, file, signature, is_proven) values ($1, $2, $3, false) \
+            "insert into plugins (digest, file, signature, is_promoted) values ($1, $2, $3, false) \
              on conflict (digest) do update set file = excluded.file, \
-             signature = excluded.signature, is_proven = false",
+             signature = excluded.signature, is_promoted = false",
             &[
                 active.digest.as_str().into(),
                 file.bytes.into(),
@@ -106,8 +106,8 @@ async fn choose(
         .await?;
     }
     for chosen in [&choice.active, &choice.previous].into_iter().flatten() {
-        let sql = "update plugins set is_proven = $1 where digest = $2";
-        let values = [chosen.is_proven.into(), chosen.digest.as_str().into()];
+        let sql = "update plugins set is_promoted = $1 where digest = $2";
+        let values = [chosen.is_promoted.into(), chosen.digest.as_str().into()];
         tx.execute(sql, &values).await?;
     }
     let digest = |chosen: &Option<ChosenPlugin>| chosen.as_ref().map(|it| it.digest.clone());

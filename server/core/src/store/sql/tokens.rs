@@ -8,7 +8,7 @@ use crate::{
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
 
-const COLUMNS: &str = "api_tokens.name, api_tokens.permissions, api_tokens.reach, api_tokens.owner, \
+const COLUMNS: &str = "api_tokens.name, api_tokens.permissions, api_tokens.scope, api_tokens.owner, \
     api_tokens.created_at, api_tokens.expires_at";
 
 #[async_trait]
@@ -24,7 +24,7 @@ impl<E: Engine> Tokens for E {
         now: Timestamp,
     ) -> Result<Option<ApiToken>, StoreError> {
         let sql = format!(
-            "select {COLUMNS}, users.role as owner_role, users.reach as owner_reach \
+            "select {COLUMNS}, users.role as owner_role, users.scope as owner_scope \
              from api_tokens left join users on users.name = api_tokens.owner \
              where token = $1 and (expires_at is null or expires_at > $2)"
         );
@@ -32,7 +32,7 @@ impl<E: Engine> Tokens for E {
         let token = rows.first().map(|row| {
             let token = api_token(row)?;
             Ok(match token.owner {
-                Some(_) => token.limited_to(row.word("owner_role")?, &row.json("owner_reach")?),
+                Some(_) => token.limited_to(row.parse("owner_role")?, &row.json("owner_scope")?),
                 None => token,
             })
         });
@@ -130,13 +130,13 @@ async fn insert(
     about: &ApiToken,
 ) -> Result<u64, StoreError> {
     tx.execute(
-        "insert into api_tokens (token, name, permissions, reach, owner, created_at, expires_at) \
+        "insert into api_tokens (token, name, permissions, scope, owner, created_at, expires_at) \
          values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
         &[
             token.into(),
             about.name.as_str().into(),
             Value::json(&about.permissions)?,
-            Value::json(&about.reach)?,
+            Value::json(&about.scope)?,
             about.owner.as_deref().into(),
             about.created_at.into(),
             about.expires_at.into(),
@@ -154,7 +154,7 @@ fn api_token(row: &Row) -> Result<ApiToken, StoreError> {
     Ok(ApiToken {
         name: row.get("name")?,
         permissions: row.json("permissions")?,
-        reach: row.json("reach")?,
+        scope: row.json("scope")?,
         owner: row.get("owner")?,
         created_at: row.get("created_at")?,
         expires_at: row.get("expires_at")?,

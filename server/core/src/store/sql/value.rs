@@ -152,18 +152,18 @@ impl Row {
     }
 
     /// A value that is kept as its word.
-    pub fn word<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, StoreError> {
+    pub fn parse<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, StoreError> {
         self.text(column)?.parse().map_err(unreadable)
     }
 
     /// The same, or `None` if the column is null.
-    pub fn optional_word<T: FromStr<Err: Display>>(
+    pub fn optional_parse<T: FromStr<Err: Display>>(
         &self,
         column: &str,
     ) -> Result<Option<T>, StoreError> {
         match self.value(column)? {
             Value::Null => Ok(None),
-            _ => self.word(column).map(Some),
+            _ => self.parse(column).map(Some),
         }
     }
 

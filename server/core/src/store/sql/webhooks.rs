@@ -11,7 +11,7 @@ use crate::{
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
 
-const COLUMNS: &str = "id, url, events, reach, secret, former_secret, former_secret_until, \
+const COLUMNS: &str = "id, url, events, scope, secret, former_secret, former_secret_until, \
     created_at, state, done, failures, failing_since, next_try";
 
 /// How many attempts of a webhook are kept.
@@ -48,7 +48,7 @@ impl<E: Engine> Webhooks for E {
         self.write(move |tx| {
             Box::pin(async move {
                 let sql = format!(
-                    "insert into webhooks (id, url, events, reach, secret, created_at, state, done) \
+                    "insert into webhooks (id, url, events, scope, secret, created_at, state, done) \
                      values ($1, $2, $3, $4, $5, $6, $7, {})",
                     latest_event(E::DIALECT)
                 );
@@ -56,10 +56,10 @@ impl<E: Engine> Webhooks for E {
                     webhook.id.into(),
                     webhook.url.into(),
                     Value::json(&webhook.events)?,
-                    Value::json(&webhook.reach)?,
+                    Value::json(&webhook.scope)?,
                     webhook.secret.into(),
                     webhook.created_at.into(),
-                    webhook.state.word().into(),
+                    webhook.state.as_str().into(),
                 ];
                 tx.execute(&sql, &values).await?;
                 tx.audit(audit).await
@@ -82,7 +82,7 @@ impl<E: Engine> Webhooks for E {
                      failing_since = null, next_try = 0 where id = $2 and state <> $1",
                     latest_event(E::DIALECT)
                 );
-                let values = [state.word().into(), id.as_str().into()];
+                let values = [state.as_str().into(), id.as_str().into()];
                 if tx.execute(&sql, &values).await? == 1 {
                     tx.execute(FORGET_EVENTS, &[]).await?;
                     tx.audit(audit).await?;
@@ -150,7 +150,7 @@ impl<E: Engine> Webhooks for E {
             Ok(Event {
                 number: row.get("number")?,
                 id: row.get("id")?,
-                kind: row.word("kind")?,
+                kind: row.parse("kind")?,
                 at: row.get("at")?,
                 about: row.json("about")?,
             })
@@ -175,7 +175,7 @@ impl<E: Engine> Webhooks for E {
                     progress.failures.into(),
                     progress.failing_since.into(),
                     progress.next_try.into(),
-                    state.word().into(),
+                    state.as_str().into(),
                     id.as_str().into(),
                 ];
                 if tx.execute(sql, &values).await? == 0 {
@@ -224,7 +224,7 @@ impl<E: Engine> Webhooks for E {
                 at: row.get("at")?,
                 message: row.get("message")?,
                 kind: row.get("kind")?,
-                result: row.word("result")?,
+                result: row.parse("result")?,
                 status: row.get("status")?,
                 error: row.get("error")?,
                 next_try: row.get("next_try")?,
@@ -245,7 +245,7 @@ fn insert_attempt(webhook: &str, attempt: Attempt) -> [Statement; 2] {
                 attempt.at.into(),
                 attempt.message.into(),
                 attempt.kind.into(),
-                attempt.result.word().into(),
+                attempt.result.as_str().into(),
                 attempt.status.into(),
                 attempt.error.into(),
                 attempt.next_try.into(),
@@ -266,11 +266,11 @@ fn webhook(row: &Row) -> Result<Webhook, StoreError> {
         id: row.get("id")?,
         url: row.get("url")?,
         events: row.json("events")?,
-        reach: row.json("reach")?,
+        scope: row.json("scope")?,
         secret: row.get("secret")?,
         former_secret: former.zip(row.get("former_secret_until")?),
         created_at: row.get("created_at")?,
-        state: row.word("state")?,
+        state: row.parse("state")?,
         progress: Progress {
             done: row.get("done")?,
             failures: row.get("failures")?,

@@ -54,7 +54,7 @@ async function renew() {
   if (refreshing) return void (again = true);
   do {
     again = false;
-    refreshing = (outlook ? askOutlook() : refresh()).catch(() => {});
+    refreshing = (preview ? askPreview() : refresh()).catch(() => {});
     await refreshing;
   } while (again);
   refreshing = null;
@@ -91,18 +91,18 @@ if (menu) {
 // The reset
 
 const reset = document.getElementById("reset");
-const outlook = document.getElementById("outlook");
+const preview = document.getElementById("preview");
 let asked = 0;
 
-async function askOutlook() {
+async function askPreview() {
   const number = ++asked;
-  const response = await fetch(reset.dataset.outlook, {
+  const response = await fetch(reset.dataset.preview, {
     method: "POST",
     body: new URLSearchParams(new FormData(reset)),
   });
   if (!response.ok || number !== asked) return;
-  outlook.innerHTML = await response.text();
-  showTimes(outlook);
+  preview.innerHTML = await response.text();
+  showTimes(preview);
 }
 
 // A number below `limit`, each as likely as the others: what would favour some is drawn again.
@@ -151,11 +151,11 @@ if (reset) {
     reset.elements.require_entry.checked = true;
     document.getElementById("generated").hidden = false;
     setShown(true);
-    askOutlook();
+    askPreview();
   });
-  reset.addEventListener("change", () => askOutlook());
+  reset.addEventListener("change", () => askPreview());
   password.addEventListener("input", () => {
-    if (password.validity.valid) askOutlook();
+    if (password.validity.valid) askPreview();
   });
   // No password stays on a screen that is come back to.
   addEventListener("pagehide", () => (password.value = ""));

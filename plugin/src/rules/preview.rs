@@ -5,43 +5,43 @@ use super::{
     request::{self, sending},
     strongest,
     types::{
-        Action, Capabilities, Device, DeviceOutlook, Failure, ManagementMode, Measure, Note,
-        Refusal, Remedy, ResetOptions, Terms, TokenState, Verdict, Wait,
+        Action, Capabilities, Device, DevicePreview, Failure, ManagementMode, Note,
+        PasswordMetrics, Refusal, Remedy, ResetOptions, Terms, TokenState, Verdict, Wait,
     },
 };
 
-/// The road to the device, as it is now.
-pub struct Road {
+/// The channel to the device, as it is now.
+pub struct Channel {
     /// What it can do.
     pub capabilities: Capabilities,
-    /// Whether the device is in contact.
+    /// Whether the device is online.
     pub online: bool,
 }
 
 /// What the admin has in mind.
 pub enum Wanted {
     /// A reset, perhaps not yet with a password.
-    Reset(Option<Measure>, ResetOptions),
+    Reset(Option<PasswordMetrics>, ResetOptions),
     /// A remove.
     Remove,
 }
 
-/// Foretells what it would come to. `own_refusal` is what the implementation itself has against it.
-pub fn outlook(
+/// Previews what it would come to. `own_refusal` is what the implementation itself has against it.
+pub fn preview(
     situation: &Situation,
-    road: &Road,
+    channel: &Channel,
     wanted: &Wanted,
     terms: &Terms,
     own_refusal: Option<Refusal>,
-) -> DeviceOutlook {
+) -> DevicePreview {
     let device = &situation.device;
     let verdict = match refusal(situation, wanted, terms).or(own_refusal) {
         Some(refusal) => Verdict::WouldBeRefused(refusal),
-        None => verdict(situation, road, wanted),
+        None => verdict(situation, channel, wanted),
     };
-    DeviceOutlook {
+    DevicePreview {
         remedy: remedy(device, wanted, &verdict),
-        notes: notes(device, road, wanted, terms, &verdict),
+        notes: notes(device, channel, wanted, terms, &verdict),
         verdict,
     }
 }
@@ -58,7 +58,7 @@ fn refusal(situation: &Situation, wanted: &Wanted, terms: &Terms) -> Option<Refu
     }
 }
 
-fn verdict(situation: &Situation, road: &Road, wanted: &Wanted) -> Verdict {
+fn verdict(situation: &Situation, channel: &Channel, wanted: &Wanted) -> Verdict {
     let device = &situation.device;
     let strongest = strongest(&situation.password_rule);
     let answer = match wanted {
@@ -72,20 +72,20 @@ fn verdict(situation: &Situation, road: &Road, wanted: &Wanted) -> Verdict {
     match answer {
         Answer::Fails(failure) => Verdict::WillFail(failure),
         Answer::WaitsForUnlock => Verdict::WillWait(Wait::UserMustUnlock),
-        Answer::Succeeds if road.online => Verdict::WillSucceed,
-        Answer::Succeeds => Verdict::WillWait(Wait::DeviceAway(device.last_sync)),
+        Answer::Succeeds if channel.online => Verdict::WillSucceed,
+        Answer::Succeeds => Verdict::WillWait(Wait::DeviceOffline(device.last_sync)),
     }
 }
 
 fn remedy(device: &Device, wanted: &Wanted, verdict: &Verdict) -> Option<Remedy> {
     Some(match verdict {
         Verdict::WillSucceed => return None,
-        Verdict::WillWait(Wait::DeviceAway(_)) => Remedy::ConnectDevice,
+        Verdict::WillWait(Wait::DeviceOffline(_)) => Remedy::ConnectDevice,
         Verdict::WillWait(Wait::UserMustUnlock) => Remedy::UserUnlocksOnce,
         Verdict::WouldBeRefused(refusal) => match refusal {
             Refusal::AgentTooOld(_) => Remedy::UpdateAgent,
             Refusal::PasswordRefused(_) => Remedy::OtherPassword,
-            Refusal::Conflict(_) => Remedy::SettlePending,
+            Refusal::Conflict(_) => Remedy::ResolvePending,
             _ => Remedy::None,
         },
         Verdict::WillFail(failure) => match failure {
@@ -111,7 +111,7 @@ fn remedy(device: &Device, wanted: &Wanted, verdict: &Verdict) -> Option<Remedy>
 
 fn notes(
     device: &Device,
-    road: &Road,
+    channel: &Channel,
     wanted: &Wanted,
     terms: &Terms,
     verdict: &Verdict,
@@ -133,31 +133,31 @@ fn notes(
         notes.push(Note::OtherAdminPolicy(*policy));
     }
     if let Wanted::Reset(_, options) = wanted {
-        notes.extend(missing_options(device, &road.capabilities, *options));
+        notes.extend(missing_options(device, &channel.capabilities, *options));
     }
-    if terms.valid_for.is_some() && !road.capabilities.expiry {
+    if terms.valid_for.is_some() && !channel.capabilities.expiry {
         notes.push(Note::NoExpiry);
     }
-    let is_told = matches!(verdict, Verdict::WillWait(Wait::DeviceAway(_)));
-    if !road.online && !is_told {
-        notes.push(Note::DeviceAway(device.last_sync));
+    let is_told = matches!(verdict, Verdict::WillWait(Wait::DeviceOffline(_)));
+    if !channel.online && !is_told {
+        notes.push(Note::DeviceOffline(device.last_sync));
     }
     notes
 }
 
 /// Rule 10: the options that were asked for and can't be had. `lockNow` and "require entry" are as old
 /// as device administration; "don't ask credentials on boot" came with API 23, for device owners.
-fn missing_options(device: &Device, road: &Capabilities, wanted: ResetOptions) -> Vec<Note> {
+fn missing_options(device: &Device, channel: &Capabilities, wanted: ResetOptions) -> Vec<Note> {
     let boots_without =
         device.management_mode == ManagementMode::DeviceOwner && device.api_level >= 23;
     let mut notes = Vec::new();
-    if wanted.lock_now && !road.lock_now {
+    if wanted.lock_now && !channel.lock_now {
         notes.push(Note::NoLockNow);
     }
-    if wanted.require_entry && !road.require_entry {
+    if wanted.require_entry && !channel.require_entry {
         notes.push(Note::NoRequireEntry);
     }
-    if wanted.no_credentials_on_boot && !(road.no_credentials_on_boot && boots_without) {
+    if wanted.no_credentials_on_boot && !(channel.no_credentials_on_boot && boots_without) {
         notes.push(Note::NoCredentialsOption);
     }
     notes
@@ -167,7 +167,7 @@ fn missing_options(device: &Device, road: &Capabilities, wanted: ResetOptions) -
 mod tests {
     use super::*;
     use crate::rules::{
-        samples::{NO_OPTIONS, NO_TERMS, command, measure, quality, situation},
+        samples::{NO_OPTIONS, NO_TERMS, command, metrics, quality, situation},
         types::Quality,
     };
 
@@ -177,17 +177,17 @@ mod tests {
         no_credentials_on_boot: true,
         expiry: true,
     };
-    const ONLINE: Road = Road {
+    const ONLINE: Channel = Channel {
         capabilities: ALL,
         online: true,
     };
-    const AWAY: Road = Road {
+    const OFFLINE: Channel = Channel {
         capabilities: ALL,
         online: false,
     };
 
     fn reset_to(password: &str) -> Wanted {
-        Wanted::Reset(Some(measure(password)), NO_OPTIONS)
+        Wanted::Reset(Some(metrics(password)), NO_OPTIONS)
     }
 
     #[test]
@@ -201,8 +201,8 @@ mod tests {
             let mut situation = situation();
             situation.device.api_level = api_level;
             situation.device.management_mode = mode;
-            let outlook = outlook(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS, None);
-            assert_eq!(outlook.notes, expected, "{api_level} {mode:?}");
+            let preview = preview(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS, None);
+            assert_eq!(preview.notes, expected, "{api_level} {mode:?}");
         }
     }
 
@@ -213,9 +213,9 @@ mod tests {
         for (managed_profile, is_noted) in [(true, true), (false, false)] {
             situation.device.managed_profile = managed_profile;
             for wanted in [reset_to("1234"), Wanted::Remove] {
-                let outlook = outlook(&situation, &ONLINE, &wanted, &NO_TERMS, None);
+                let preview = preview(&situation, &ONLINE, &wanted, &NO_TERMS, None);
                 assert_eq!(
-                    outlook.notes.contains(&Note::WorkProfileOnly),
+                    preview.notes.contains(&Note::WorkProfileOnly),
                     is_noted,
                     "managed profile: {managed_profile}"
                 );
@@ -236,7 +236,7 @@ mod tests {
             no_credentials_on_boot: false,
             expiry: false,
         };
-        let narrow = Road {
+        let narrow = Channel {
             capabilities: nothing,
             online: true,
         };
@@ -246,11 +246,11 @@ mod tests {
             valid_for: Some(60),
         };
         assert_eq!(
-            outlook(&situation(), &ONLINE, &wanted, &terms, None).notes,
+            preview(&situation(), &ONLINE, &wanted, &terms, None).notes,
             []
         );
         assert_eq!(
-            outlook(&situation(), &narrow, &wanted, &terms, None).notes,
+            preview(&situation(), &narrow, &wanted, &terms, None).notes,
             [
                 Note::NoLockNow,
                 Note::NoRequireEntry,
@@ -261,45 +261,45 @@ mod tests {
         let mut older = situation();
         older.device.api_level = 22;
         assert_eq!(
-            outlook(&older, &ONLINE, &wanted, &terms, None).notes,
+            preview(&older, &ONLINE, &wanted, &terms, None).notes,
             [Note::BestEffort, Note::NoCredentialsOption]
         );
     }
 
     #[test]
     fn rule_12_a_device_that_is_away_will_wait_and_one_in_contact_will_succeed() {
-        let said = outlook(&situation(), &ONLINE, &reset_to("1234"), &NO_TERMS, None);
+        let said = preview(&situation(), &ONLINE, &reset_to("1234"), &NO_TERMS, None);
         assert_eq!((said.verdict, said.remedy), (Verdict::WillSucceed, None));
-        let said = outlook(&situation(), &AWAY, &reset_to("1234"), &NO_TERMS, None);
-        assert_eq!(said.verdict, Verdict::WillWait(Wait::DeviceAway(1_000)));
+        let said = preview(&situation(), &OFFLINE, &reset_to("1234"), &NO_TERMS, None);
+        assert_eq!(said.verdict, Verdict::WillWait(Wait::DeviceOffline(1_000)));
         assert_eq!(said.remedy, Some(Remedy::ConnectDevice));
     }
 
     #[test]
-    fn rule_12_a_failure_is_foretold_with_what_to_do_about_it_also_while_the_device_is_away() {
+    fn rule_12_a_failure_is_previewed_with_what_to_do_about_it_also_while_the_device_is_away() {
         let mut situation = situation();
         situation.device.condition.token = TokenState::Unconfirmed;
-        let said = outlook(&situation, &AWAY, &reset_to("1234"), &NO_TERMS, None);
+        let said = preview(&situation, &OFFLINE, &reset_to("1234"), &NO_TERMS, None);
         assert_eq!(said.verdict, Verdict::WillFail(Failure::TokenNotActive));
         assert_eq!(said.remedy, Some(Remedy::UserUnlocksOnce));
-        assert_eq!(said.notes, [Note::DeviceAway(1_000)]);
+        assert_eq!(said.notes, [Note::DeviceOffline(1_000)]);
     }
 
     #[test]
-    fn rule_12_a_refusal_is_foretold() {
+    fn rule_12_a_refusal_is_previewed() {
         let mut situation = situation();
-        let said = outlook(&situation, &ONLINE, &reset_to("12"), &NO_TERMS, None);
+        let said = preview(&situation, &ONLINE, &reset_to("12"), &NO_TERMS, None);
         assert!(matches!(
             said.verdict,
             Verdict::WouldBeRefused(Refusal::PasswordRefused(_))
         ));
-        let said = outlook(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS, None);
+        let said = preview(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS, None);
         assert_eq!(
             said.verdict,
             Verdict::WouldBeRefused(Refusal::NothingToRemove)
         );
         situation.pending = Some(command("a"));
-        let said = outlook(
+        let said = preview(
             &situation,
             &ONLINE,
             &Wanted::Reset(None, NO_OPTIONS),
@@ -310,7 +310,7 @@ mod tests {
             said.verdict,
             Verdict::WouldBeRefused(Refusal::Conflict("a".into()))
         );
-        assert_eq!(said.remedy, Some(Remedy::SettlePending));
+        assert_eq!(said.remedy, Some(Remedy::ResolvePending));
     }
 
     #[test]
@@ -328,7 +328,7 @@ mod tests {
             ),
         ] {
             situation.device.condition.other_admin_policy = Some(policy);
-            let said = outlook(
+            let said = preview(
                 &situation,
                 &ONLINE,
                 &Wanted::Reset(None, NO_OPTIONS),
@@ -344,9 +344,9 @@ mod tests {
     fn the_policy_is_said_to_be_overridden_by_a_reset_and_enforced_again_after_a_remove() {
         let mut situation = situation();
         situation.device.policy = Some(quality(Quality::Complex, 8));
-        let said = outlook(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS, None);
+        let said = preview(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS, None);
         assert_eq!(said.notes, [Note::OverridesPolicy]);
-        let said = outlook(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS, None);
+        let said = preview(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS, None);
         assert_eq!(said.notes, [Note::PolicyEnforcedAgain]);
     }
 }

@@ -6,7 +6,7 @@ use crate::{
         Verdict, Wait,
     },
     time::rfc3339,
-    words::{Failure, Outcome, Policy, Requirement},
+    types::{Failure, Outcome, Policy, Requirement},
 };
 use std::fmt::{Display, Formatter, Result};
 
@@ -154,8 +154,8 @@ impl Display for Refusal {
 impl Display for Wait {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::DeviceAway(last_sync) => {
-                write!(f, "the device is not in contact since {}", time(*last_sync))
+            Self::DeviceOffline(last_sync) => {
+                write!(f, "the device is offline since {}", time(*last_sync))
             }
             Self::UserMustUnlock => {
                 f.write_str("the user must unlock the device once after its boot")
@@ -197,8 +197,8 @@ impl Display for Note {
             Self::OtherAdminPolicy(policy) => {
                 write!(f, "another admin enforces a policy, too: {policy}")
             }
-            Self::DeviceAway(last_sync) => {
-                write!(f, "the device is not in contact since {}", time(*last_sync))
+            Self::DeviceOffline(last_sync) => {
+                write!(f, "the device is offline since {}", time(*last_sync))
             }
             Self::Other(text) => f.write_str(own_words(text)),
         }
@@ -222,7 +222,7 @@ impl Remedy {
                  once if a password is set"
             }
             Self::UpdateAgent => "update the agent",
-            Self::SettlePending => "wait for the pending command, cancel it, or replace it",
+            Self::ResolvePending => "wait for the pending command, cancel it, or replace it",
             Self::ConnectDevice => "switch the device on, and connect it to the network",
             Self::OtherPassword => "choose a password that the rule allows",
             Self::None => "nothing will help on this device",

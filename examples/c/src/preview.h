@@ -6,10 +6,10 @@
 
 #include "request.h"
 
-/* The road to the device, as it is now. */
-struct road {
+/* The channel to the device, as it is now. */
+struct channel {
   mdm_capabilities_t capabilities;
-  /* Whether the device is in contact. */
+  /* Whether the device is online. */
   bool online;
 };
 
@@ -17,11 +17,11 @@ struct road {
 struct wanted {
   mdm_action_t action;
   /* Of a reset: NULL if it is not known yet. */
-  const mdm_measure_t *password;
+  const mdm_password_metrics_t *password;
   /* Of a reset. */
   const mdm_reset_options_t *options;
 };
 
-/* Foretells what it would come to. */
-mdm_device_outlook_t foretell(const struct situation *situation, const struct road *road,
+/* Previews what it would come to. */
+mdm_device_preview_t preview(const struct situation *situation, const struct channel *channel,
                               const struct wanted *wanted, const mdm_terms_t *terms);

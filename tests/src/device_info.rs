@@ -1,11 +1,11 @@
 //! What a device tells the host of itself.
 
-use mdm_agent_protocol::sync::Told;
-use mdm_contract::words::{Condition, ManagementMode, TokenState};
+use mdm_agent_protocol::sync::DeviceInfo;
+use mdm_contract::types::{Condition, ManagementMode, TokenState};
 
 /// A device owner on Android 14, on which everything succeeds.
-pub fn owner() -> Told {
-    Told {
+pub fn owner() -> DeviceInfo {
+    DeviceInfo {
         api_level: 34,
         agent_version: "6.9.0".into(),
         management_mode: ManagementMode::DeviceOwner,

@@ -1,13 +1,13 @@
 //! A host in this process, and agents that say what a test wants them to say.
 
 use crate::database;
-pub(crate) use mdm_tests::told::owner;
+pub(crate) use mdm_tests::device_info::owner;
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Limits, Plugin, Runtime, password::Password};
-use mdm_server_core::{actor::Actor, access::{Caller, Permission, Reach}, keys::HostKeys, metrics::Metrics, supervisor::Supervisor, agents::AuthenticatedAgent, commands::{Request, Reset}, error::ServerError, plugins::{PluginSettings, ChosenPlugins}, server::{Server, ServerSettings}, store::Store, token, transport::WakeUp};
+use mdm_server_core::{actor::Actor, access::{Caller, Permission, DeviceScope}, keys::HostKeys, metrics::Metrics, supervisor::Supervisor, agents::AuthenticatedAgent, commands::{Request, Reset}, error::ServerError, plugins::{PluginSettings, ChosenPlugins}, server::{Server, ServerSettings}, store::Store, token, transport::WakeUp};
 use mdm_server_http::{api::{Rates, TrustedProxies, self}, dashboard};
-use mdm_agent_protocol::{sealing::{Binding, Payload, PrivateKey, PublicKey}, signature::{AGENT, Headers, Stamp}, signing_key::SigningKey, sync::{EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest, SyncResponse, Told}};
-use mdm_contract::{decisions::{Command, DeviceOutlook, PasswordRule, Refusal, Terms}, words::{Action, Outcome, Policy, ResetOptions}};
+use mdm_agent_protocol::{sealing::{Binding, Payload, PrivateKey, PublicKey}, signature::{AGENT, Headers, Stamp}, signing_key::SigningKey, sync::{EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest, SyncResponse, DeviceInfo}};
+use mdm_contract::{decisions::{Command, DevicePreview, PasswordRule, Refusal, Terms}, types::{Action, Outcome, Policy, ResetOptions}};
 use reqwest::{Client, redirect};
 use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -29,7 +29,7 @@ pub(crate) fn admin() -> Caller {
 }
 
 /// A host over a store on disk.
-pub(crate) struct Fleet {
+pub(crate) struct TestHost {
     pub(crate) server: Arc<Server>,
     folder: TempDir,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Runner(JoinHandle<()>);
 
 impl Runner {
     /// It ends with the host.
-    pub(crate) async fn stop(self, fleet: &Fleet) {
+    pub(crate) async fn stop(self, fleet: &TestHost) {
         fleet.server.close();
         self.0.await.unwrap();
     }
@@ -56,13 +56,13 @@ pub(crate) struct Agent {
     pub(crate) device: String,
     key: PrivateKey,
     pub(crate) signing_key: SigningKey,
-    /// What the host told at enrollment.
+    /// What the host device_info at enrollment.
     pub(crate) token_key: PublicKey,
-    pub(crate) told: Told,
+    pub(crate) device_info: DeviceInfo,
     pub(crate) holding: Vec<String>,
 }
 
-impl Fleet {
+impl TestHost {
     pub(crate) async fn new() -> Self {
         Self::with_rule(PasswordRule::default()).await
     }
@@ -115,11 +115,11 @@ impl Fleet {
         &self,
         name: &str,
         permissions: BTreeSet<Permission>,
-        reach: Reach,
+        scope: DeviceScope,
     ) -> String {
         let made = self
             .server.identity
-            .add_token(&admin(), name, permissions, reach, None)
+            .add_token(&admin(), name, permissions, scope, None)
             .await;
         made.unwrap().to_string()
     }
@@ -161,11 +161,11 @@ impl Fleet {
         }
     }
 
-    pub(crate) async fn enroll(&self, told: Told) -> Agent {
-        self.enroll_in(told, &[]).await
+    pub(crate) async fn enroll(&self, device_info: DeviceInfo) -> Agent {
+        self.enroll_in(device_info, &[]).await
     }
 
-    pub(crate) async fn enroll_in(&self, told: Told, groups: &[&str]) -> Agent {
+    pub(crate) async fn enroll_in(&self, device_info: DeviceInfo, groups: &[&str]) -> Agent {
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
         let made = self
             .server.devices
@@ -178,7 +178,7 @@ impl Fleet {
             name: "phone".into(),
             public_key,
             signing_key: signing_key.verifying_key().clone(),
-            told: told.clone(),
+            device_info: device_info.clone(),
         };
         let enrolled = self
             .server.agents
@@ -190,7 +190,7 @@ impl Fleet {
             key,
             signing_key,
             token_key: enrolled.token_key,
-            told,
+            device_info,
             holding: Vec::new(),
         }
     }
@@ -244,7 +244,7 @@ impl Fleet {
             .unwrap();
     }
 
-    pub(crate) async fn outlook(&self, agent: &Agent, action: Action) -> DeviceOutlook {
+    pub(crate) async fn preview(&self, agent: &Agent, action: Action) -> DevicePreview {
         let request = Request {
             action,
             password: None,
@@ -275,7 +275,7 @@ impl Fleet {
         reports: Vec<Report>,
     ) -> Result<SyncResponse, ServerError> {
         let request = SyncRequest {
-            told: agent.told.clone(),
+            device_info: agent.device_info.clone(),
             reports,
             holding: agent.holding.clone(),
             policy: None,
@@ -333,7 +333,7 @@ impl Agent {
     }
 
     /// The agent makes new keys, and tells the host.
-    pub(crate) async fn rotates_keys(&mut self, fleet: &Fleet) {
+    pub(crate) async fn rotates_keys(&mut self, fleet: &TestHost) {
         let (key, public_key) = PrivateKey::generate();
         let signing_key = SigningKey::generate().unwrap();
         let request = RotateKeysRequest {

@@ -1,4 +1,4 @@
-#include "outlook.h"
+#include "preview.h"
 
 #include "answer.h"
 #include "own_rule.h"
@@ -13,7 +13,7 @@ static bool is_refused(const struct situation *situation, const struct wanted *w
              : !accept_remove(situation, terms, &sending, refusal);
 }
 
-static mdm_verdict_t find_verdict(const struct situation *situation, const struct road *road,
+static mdm_verdict_t find_verdict(const struct situation *situation, const struct channel *channel,
                                   const struct wanted *wanted, const mdm_terms_t *terms) {
   mdm_refusal_t refusal;
   if (is_refused(situation, wanted, terms, &refusal)) {
@@ -23,15 +23,15 @@ static mdm_verdict_t find_verdict(const struct situation *situation, const struc
     };
   }
   const mdm_device_t *device = &situation->device;
-  mdm_measure_t strongest = strongest_password(&situation->password_rule);
+  mdm_password_metrics_t strongest = strongest_password(&situation->password_rule);
   mdm_verdict_t verdict =
       answer(device, wanted->action, wanted->password != NULL ? wanted->password : &strongest);
-  if (verdict.tag != MDM_VERDICT_WILL_SUCCEED || road->online) {
+  if (verdict.tag != MDM_VERDICT_WILL_SUCCEED || channel->online) {
     return verdict;
   }
   return (mdm_verdict_t){
       .tag = MDM_VERDICT_WILL_WAIT,
-      .val.will_wait = {.tag = MDM_WAIT_DEVICE_AWAY, .val.device_away = device->last_sync},
+      .val.will_wait = {.tag = MDM_WAIT_DEVICE_OFFLINE, .val.device_offline = device->last_sync},
   };
 }
 
@@ -42,7 +42,7 @@ static mdm_remedy_t remedy_for_refusal(const mdm_refusal_t *refusal) {
   case MDM_REFUSAL_PASSWORD_REFUSED:
     return MDM_REMEDY_OTHER_PASSWORD;
   case MDM_REFUSAL_CONFLICT:
-    return MDM_REMEDY_SETTLE_PENDING;
+    return MDM_REMEDY_RESOLVE_PENDING;
   case MDM_REFUSAL_OTHER:
     return OWN_RULE_REMEDY;
   default:
@@ -78,9 +78,9 @@ static mdm_remedy_t remedy_for_failure(const mdm_device_t *device, mdm_action_t 
   }
 }
 
-static bool is_device_away(const mdm_verdict_t *verdict) {
+static bool is_device_offline(const mdm_verdict_t *verdict) {
   return verdict->tag == MDM_VERDICT_WILL_WAIT &&
-         verdict->val.will_wait.tag == MDM_WAIT_DEVICE_AWAY;
+         verdict->val.will_wait.tag == MDM_WAIT_DEVICE_OFFLINE;
 }
 
 static mdm_option_remedy_t find_remedy(const mdm_device_t *device, mdm_action_t action,
@@ -92,7 +92,7 @@ static mdm_option_remedy_t find_remedy(const mdm_device_t *device, mdm_action_t 
     break;
   case MDM_VERDICT_WILL_WAIT:
     remedy.val =
-        is_device_away(verdict) ? MDM_REMEDY_CONNECT_DEVICE : MDM_REMEDY_USER_UNLOCKS_ONCE;
+        is_device_offline(verdict) ? MDM_REMEDY_CONNECT_DEVICE : MDM_REMEDY_USER_UNLOCKS_ONCE;
     break;
   case MDM_VERDICT_WILL_FAIL:
     remedy.val = remedy_for_failure(device, action, &verdict->val.will_fail);
@@ -115,21 +115,21 @@ static void add_note(mdm_list_note_t *notes, mdm_note_t note) {
  * owners.
  */
 static void add_missing_options(mdm_list_note_t *notes, const mdm_device_t *device,
-                                const mdm_capabilities_t *road, const mdm_reset_options_t *wanted) {
+                                const mdm_capabilities_t *channel, const mdm_reset_options_t *wanted) {
   bool boots_without = device->management_mode == MDM_MANAGEMENT_MODE_DEVICE_OWNER &&
                        device->api_level >= 23;
-  if (wanted->lock_now && !road->lock_now) {
+  if (wanted->lock_now && !channel->lock_now) {
     add_note(notes, (mdm_note_t){.tag = MDM_NOTE_NO_LOCK_NOW});
   }
-  if (wanted->require_entry && !road->require_entry) {
+  if (wanted->require_entry && !channel->require_entry) {
     add_note(notes, (mdm_note_t){.tag = MDM_NOTE_NO_REQUIRE_ENTRY});
   }
-  if (wanted->no_credentials_on_boot && !(road->no_credentials_on_boot && boots_without)) {
+  if (wanted->no_credentials_on_boot && !(channel->no_credentials_on_boot && boots_without)) {
     add_note(notes, (mdm_note_t){.tag = MDM_NOTE_NO_CREDENTIALS_OPTION});
   }
 }
 
-static mdm_list_note_t find_notes(const mdm_device_t *device, const struct road *road,
+static mdm_list_note_t find_notes(const mdm_device_t *device, const struct channel *channel,
                                   const struct wanted *wanted, const mdm_terms_t *terms,
                                   const mdm_verdict_t *verdict) {
   mdm_list_note_t notes = {0};
@@ -150,25 +150,25 @@ static mdm_list_note_t find_notes(const mdm_device_t *device, const struct road 
                                   .val.other_admin_policy = other_admin_policy->val});
   }
   if (is_reset) {
-    add_missing_options(&notes, device, &road->capabilities, wanted->options);
+    add_missing_options(&notes, device, &channel->capabilities, wanted->options);
   }
-  if (terms->valid_for.is_some && !road->capabilities.expiry) {
+  if (terms->valid_for.is_some && !channel->capabilities.expiry) {
     add_note(&notes, (mdm_note_t){.tag = MDM_NOTE_NO_EXPIRY});
   }
-  if (!road->online && !is_device_away(verdict)) {
+  if (!channel->online && !is_device_offline(verdict)) {
     add_note(&notes,
-             (mdm_note_t){.tag = MDM_NOTE_DEVICE_AWAY, .val.device_away = device->last_sync});
+             (mdm_note_t){.tag = MDM_NOTE_DEVICE_OFFLINE, .val.device_offline = device->last_sync});
   }
   return notes;
 }
 
-mdm_device_outlook_t foretell(const struct situation *situation, const struct road *road,
+mdm_device_preview_t preview(const struct situation *situation, const struct channel *channel,
                               const struct wanted *wanted, const mdm_terms_t *terms) {
   const mdm_device_t *device = &situation->device;
-  mdm_verdict_t verdict = find_verdict(situation, road, wanted, terms);
-  return (mdm_device_outlook_t){
+  mdm_verdict_t verdict = find_verdict(situation, channel, wanted, terms);
+  return (mdm_device_preview_t){
       .verdict = verdict,
       .remedy = find_remedy(device, wanted->action, &verdict),
-      .notes = find_notes(device, road, wanted, terms, &verdict),
+      .notes = find_notes(device, channel, wanted, terms, &verdict),
   };
 }

@@ -1,16 +1,16 @@
 //! Android answers with a bare yes or no. So the agent finds the reason before it asks: what is
-//! foreseen here is what DESIGN calls "How a device answers", as seen from the device.
+//! preflight here is what DESIGN calls "How a device answers", as seen from the device.
 
 use crate::{
     device::{Device, password::Metrics},
     state::Agent,
     token::{can_reach_token, token_state},
 };
-use mdm_contract::words::{Action, Failure, ManagementMode, TokenState};
+use mdm_contract::types::{Action, Failure, ManagementMode, TokenState};
 
 /// What the device is going to say.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Foreseen {
+pub enum Preflight {
     /// Yes, once the agent has lifted its own policy.
     Yes,
     /// No, and this is why.
@@ -20,7 +20,7 @@ pub enum Foreseen {
 }
 
 /// What the device is going to say to a reset to this password, or to a remove.
-pub fn foresee(agent: &Agent, device: &Device, action: Action, password: &Metrics) -> Foreseen {
+pub fn preflight(agent: &Agent, device: &Device, action: Action, password: &Metrics) -> Preflight {
     let is_clear = action == Action::Remove;
     let obstacle = if !device.secure_lock_screen {
         Some(Failure::NoSecureLockScreen)
@@ -39,18 +39,18 @@ pub fn foresee(agent: &Agent, device: &Device, action: Action, password: &Metric
                 TokenState::Missing | TokenState::Unconfirmed => Some(Failure::TokenNotActive),
                 TokenState::Invalid => Some(Failure::TokenInvalid),
                 TokenState::Active if !can_reach_token(agent, device) => {
-                    return Foreseen::AfterUnlock;
+                    return Preflight::AfterUnlock;
                 }
                 TokenState::Active => None,
             },
         }
     };
     match obstacle {
-        Some(failure) => Foreseen::No(failure),
+        Some(failure) => Preflight::No(failure),
         None if violates_other_admins_policy(device, action, password) => {
-            Foreseen::No(Failure::PolicyViolation)
+            Preflight::No(Failure::PolicyViolation)
         }
-        None => Foreseen::Yes,
+        None => Preflight::Yes,
     }
 }
 

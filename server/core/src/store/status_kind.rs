@@ -1,11 +1,11 @@
 //! The status of a device, without a reason.
 
-use mdm_contract::{decisions::Status, words::Failure};
+use mdm_contract::{decisions::Status, types::Failure};
 
-mdm_contract::words! {
+mdm_contract::text_enum! {
     /// The status of a device, without a reason: that of its latest command, unless the device was revoked.
     #[derive(utoipa::ToSchema)]
-    StatusWord {
+    StatusKind {
         /// It never had a command.
         None = "none",
         /// It is to carry it out.
@@ -25,7 +25,7 @@ mdm_contract::words! {
     }
 }
 
-impl From<&Status> for StatusWord {
+impl From<&Status> for StatusKind {
     /// The host ends commands, too: that is no failure of the device.
     fn from(status: &Status) -> Self {
         match status {

@@ -1,7 +1,7 @@
 //! Which devices somebody is responsible for, as forms ask for it.
 
 use maud::{Markup, html};
-use mdm_server_core::access::Reach;
+use mdm_server_core::access::DeviceScope;
 use serde::Deserialize;
 
 /// Which devices somebody is to be responsible for, as a form says it.
@@ -16,19 +16,19 @@ pub(super) struct Devices {
 
 impl Devices {
     /// All devices only where that was chosen: what is missing in a form is none.
-    pub(super) fn reach(&self) -> Reach {
+    pub(super) fn scope(&self) -> DeviceScope {
         let names = self.groups.split(',').map(str::trim);
         let names = names.filter(|it| !it.is_empty()).map(str::to_owned);
         match self.devices.as_str() {
-            "all" => Reach::ALL,
-            _ => Reach(Some(names.collect())),
+            "all" => DeviceScope::ALL,
+            _ => DeviceScope(Some(names.collect())),
         }
     }
 
     /// As the form shows it.
-    pub(super) fn of(reach: &Reach) -> Self {
-        let groups: Vec<&str> = reach.0.iter().flatten().map(String::as_str).collect();
-        let devices = if reach.0.is_none() { "all" } else { "groups" };
+    pub(super) fn of(scope: &DeviceScope) -> Self {
+        let groups: Vec<&str> = scope.0.iter().flatten().map(String::as_str).collect();
+        let devices = if scope.0.is_none() { "all" } else { "groups" };
         Self {
             devices: devices.to_owned(),
             groups: groups.join(", "),
@@ -68,12 +68,12 @@ mod tests {
             devices: devices.into(),
             groups: groups.into(),
         };
-        assert_eq!(typed("all", "").reach(), Reach::ALL);
-        let none = Reach(Some([].into()));
-        assert_eq!(typed("groups", " , ").reach(), none);
-        assert_eq!(Devices::default().reach(), none);
-        let two = typed("groups", "sales, it,,").reach();
-        assert_eq!(two, Reach(Some(["it".into(), "sales".into()].into())));
+        assert_eq!(typed("all", "").scope(), DeviceScope::ALL);
+        let none = DeviceScope(Some([].into()));
+        assert_eq!(typed("groups", " , ").scope(), none);
+        assert_eq!(Devices::default().scope(), none);
+        let two = typed("groups", "sales, it,,").scope();
+        assert_eq!(two, DeviceScope(Some(["it".into(), "sales".into()].into())));
         assert_eq!(Devices::of(&two).groups, "it, sales");
     }
 }

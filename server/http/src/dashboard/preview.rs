@@ -1,26 +1,26 @@
-//! What the plugin foretells, as pages show it.
+//! What the plugin previews, as pages show it.
 
 use super::{frame::sentence, texts::badge};
 use maud::{Markup, html};
-use mdm_contract::decisions::{DeviceOutlook, Note, Remedy, Verdict};
+use mdm_contract::decisions::{DevicePreview, Note, Remedy, Verdict};
 use mdm_server_core::error::ServerError;
 
-/// An outlook, or why there is none.
-pub(super) fn view(outlook: &Result<DeviceOutlook, ServerError>) -> Markup {
-    match outlook {
-        Ok(outlook) => told(outlook),
+/// A preview, or why there is none.
+pub(super) fn view(preview: &Result<DevicePreview, ServerError>) -> Markup {
+    match preview {
+        Ok(preview) => told(preview),
         Err(error @ ServerError::Revoked(_)) => html! {
             p .verdict { (badge("failed", "⊘", "WOULD BE REFUSED")) " " (sentence(&error.in_public())) }
         },
         Err(error) => html! {
-            p { (badge("unknown", "?", "NO OUTLOOK")) }
+            p { (badge("unknown", "?", "NO PREVIEW")) }
             p { (sentence(&error.in_public())) }
         },
     }
 }
 
-fn told(outlook: &DeviceOutlook) -> Markup {
-    let (badge, why) = match &outlook.verdict {
+fn told(preview: &DevicePreview) -> Markup {
+    let (badge, why) = match &preview.verdict {
         Verdict::WillSucceed => (badge("success", "✓", "WILL SUCCEED"), None),
         Verdict::WillWait(wait) => (badge("pending", "◔", "WILL WAIT"), Some(wait.to_string())),
         Verdict::WillFail(failure) => {
@@ -33,10 +33,10 @@ fn told(outlook: &DeviceOutlook) -> Markup {
     };
     html! {
         p .verdict { (badge) @if let Some(why) = why { " " (sentence(&why)) } }
-        @if let Some(remedy) = outlook.remedy { (what_to_do(remedy)) }
-        @if !outlook.notes.is_empty() {
+        @if let Some(remedy) = preview.remedy { (what_to_do(remedy)) }
+        @if !preview.notes.is_empty() {
             ul .notes {
-                @for note in &outlook.notes { li { (sentence(&note.to_string())) } }
+                @for note in &preview.notes { li { (sentence(&note.to_string())) } }
             }
         }
     }
@@ -47,9 +47,9 @@ pub(super) fn what_to_do(remedy: Remedy) -> Markup {
     html! { p .remedy { strong { "What to do: " } (sentence(remedy.sentence())) } }
 }
 
-/// Whether an outlook says that the policy will not be enforced after this.
-pub(super) fn overrides_policy(outlook: &Result<DeviceOutlook, ServerError>) -> bool {
-    outlook
+/// Whether a preview says that the policy will not be enforced after this.
+pub(super) fn overrides_policy(preview: &Result<DevicePreview, ServerError>) -> bool {
+    preview
         .as_ref()
-        .is_ok_and(|outlook| outlook.notes.contains(&Note::OverridesPolicy))
+        .is_ok_and(|preview| preview.notes.contains(&Note::OverridesPolicy))
 }

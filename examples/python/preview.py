@@ -8,20 +8,20 @@ from componentize_py_types import Err
 from password import strongest
 from request import Situation, remove, reset
 from wit_world.imports.types import (
-    Action, Capabilities, Device, DeviceOutlook, Failure, Failure_ExistingPassword, Failure_MayNotClear,
+    Action, Capabilities, Device, DevicePreview, Failure, Failure_ExistingPassword, Failure_MayNotClear,
     Failure_NotSupported, Failure_OtherAdminEntryPending, Failure_PolicyViolation, Failure_TokenInvalid,
-    Failure_TokenNotActive, Failure_UserLocked, ManagementMode, Measure, Note, Note_BestEffort,
-    Note_DeviceAway, Note_NoCredentialsOption, Note_NoExpiry, Note_NoLockNow, Note_NoRequireEntry,
+    Failure_TokenNotActive, Failure_UserLocked, ManagementMode, PasswordMetrics, Note, Note_BestEffort,
+    Note_DeviceOffline, Note_NoCredentialsOption, Note_NoExpiry, Note_NoLockNow, Note_NoRequireEntry,
     Note_OtherAdminPolicy, Note_OverridesPolicy, Note_PolicyEnforcedAgain, Note_WorkProfileOnly, Refusal,
     Refusal_AgentTooOld, Refusal_Conflict, Refusal_PasswordRefused, Remedy, ResetOptions, Terms,
     TokenState, Verdict, Verdict_WillFail, Verdict_WillSucceed, Verdict_WillWait,
-    Verdict_WouldBeRefused, Wait_DeviceAway, Wait_UserMustUnlock,
+    Verdict_WouldBeRefused, Wait_DeviceOffline, Wait_UserMustUnlock,
 )
 
 
 @dataclass
-class Road:
-    """The road to the device, as it is now."""
+class Channel:
+    """The channel to the device, as it is now."""
 
     capabilities: Capabilities
     online: bool
@@ -32,18 +32,18 @@ class Wanted:
     """What the admin has in mind. The password of a reset may not be known yet."""
 
     action: Action
-    password: Optional[Measure]
+    password: Optional[PasswordMetrics]
     options: ResetOptions
 
 
-def foretell(situation: Situation, road: Road, wanted: Wanted, terms: Terms) -> DeviceOutlook:
-    """Foretells what a request would come to."""
+def preview(situation: Situation, channel: Channel, wanted: Wanted, terms: Terms) -> DevicePreview:
+    """Previews what a request would come to."""
     refusal = refusal_of(situation, wanted, terms)
-    verdict = Verdict_WouldBeRefused(refusal) if refusal else verdict_on(situation, road, wanted)
-    return DeviceOutlook(
+    verdict = Verdict_WouldBeRefused(refusal) if refusal else verdict_on(situation, channel, wanted)
+    return DevicePreview(
         verdict=verdict,
         remedy=remedy_for(situation.device, wanted, verdict),
-        notes=notes_on(situation.device, road, wanted, terms, verdict),
+        notes=notes_on(situation.device, channel, wanted, terms, verdict),
     )
 
 
@@ -58,11 +58,11 @@ def refusal_of(situation: Situation, wanted: Wanted, terms: Terms) -> Optional[R
     return None
 
 
-def verdict_on(situation: Situation, road: Road, wanted: Wanted) -> Verdict:
+def verdict_on(situation: Situation, channel: Channel, wanted: Wanted) -> Verdict:
     device = situation.device
     verdict = answer(device, wanted.action, wanted.password or strongest(situation.password_rule))
-    if verdict == Verdict_WillSucceed() and not road.online:
-        return Verdict_WillWait(Wait_DeviceAway(device.last_sync))
+    if verdict == Verdict_WillSucceed() and not channel.online:
+        return Verdict_WillWait(Wait_DeviceOffline(device.last_sync))
     return verdict
 
 
@@ -72,14 +72,14 @@ def remedy_for(device: Device, wanted: Wanted, verdict: Verdict) -> Optional[Rem
             return None
         case Verdict_WillWait(Wait_UserMustUnlock()):
             return Remedy.USER_UNLOCKS_ONCE
-        case Verdict_WillWait(Wait_DeviceAway()):
+        case Verdict_WillWait(Wait_DeviceOffline()):
             return Remedy.CONNECT_DEVICE
         case Verdict_WouldBeRefused(Refusal_AgentTooOld()):
             return Remedy.UPDATE_AGENT
         case Verdict_WouldBeRefused(Refusal_PasswordRefused()):
             return Remedy.OTHER_PASSWORD
         case Verdict_WouldBeRefused(Refusal_Conflict()):
-            return Remedy.SETTLE_PENDING
+            return Remedy.RESOLVE_PENDING
         case Verdict_WillFail(failure):
             return remedy_for_failure(device, wanted.action, failure)
         case _:
@@ -110,9 +110,9 @@ def remedy_for_failure(device: Device, action: Action, failure: Failure) -> Reme
             return Remedy.NONE
 
 
-def notes_on(device: Device, road: Road, wanted: Wanted, terms: Terms, verdict: Verdict) -> list[Note]:
+def notes_on(device: Device, channel: Channel, wanted: Wanted, terms: Terms, verdict: Verdict) -> list[Note]:
     is_reset = wanted.action == Action.RESET
-    away = Wait_DeviceAway(device.last_sync)
+    away = Wait_DeviceOffline(device.last_sync)
     notes: list[Note] = []
     if device.management_mode != ManagementMode.DEVICE_OWNER or device.api_level < 24:
         notes.append(Note_BestEffort())
@@ -123,25 +123,25 @@ def notes_on(device: Device, road: Road, wanted: Wanted, terms: Terms, verdict: 
     if device.condition.other_admin_policy:
         notes.append(Note_OtherAdminPolicy(device.condition.other_admin_policy))
     if is_reset:
-        notes += missing_options(device, road.capabilities, wanted.options)
-    if terms.valid_for is not None and not road.capabilities.expiry:
+        notes += missing_options(device, channel.capabilities, wanted.options)
+    if terms.valid_for is not None and not channel.capabilities.expiry:
         notes.append(Note_NoExpiry())
-    if not road.online and verdict != Verdict_WillWait(away):
-        notes.append(Note_DeviceAway(device.last_sync))
+    if not channel.online and verdict != Verdict_WillWait(away):
+        notes.append(Note_DeviceOffline(device.last_sync))
     return notes
 
 
-def missing_options(device: Device, road: Capabilities, wanted: ResetOptions) -> list[Note]:
+def missing_options(device: Device, channel: Capabilities, wanted: ResetOptions) -> list[Note]:
     """
     Rule 10: the options that were asked for and can't be had. `lockNow` and "require entry" are as old as
     device administration; "don't ask credentials on boot" came with API 23, for device owners.
     """
     boots_without = device.management_mode == ManagementMode.DEVICE_OWNER and device.api_level >= 23
     notes: list[Note] = []
-    if wanted.lock_now and not road.lock_now:
+    if wanted.lock_now and not channel.lock_now:
         notes.append(Note_NoLockNow())
-    if wanted.require_entry and not road.require_entry:
+    if wanted.require_entry and not channel.require_entry:
         notes.append(Note_NoRequireEntry())
-    if wanted.no_credentials_on_boot and not (road.no_credentials_on_boot and boots_without):
+    if wanted.no_credentials_on_boot and not (channel.no_credentials_on_boot and boots_without):
         notes.append(Note_NoCredentialsOption())
     return notes

@@ -1,11 +1,11 @@
 //! Enums without payload, and the text that each case is written as: the same in Rust, in JSON, in a store and on the
 //! command line.
 
-/// Defines enums without payload from their cases and texts. They get `ALL`, `word`, `Display` and `FromStr`, and are
+/// Defines enums without payload from their cases and texts. They get `ALL`, `as_str`, `Display` and `FromStr`, and are
 /// written as their texts in JSON. The crate that uses the macro needs `serde`.
 ///
 /// ```
-/// mdm_contract::words! {
+/// mdm_contract::text_enum! {
 ///     /// Where a light stands.
 ///     Light {
 ///         /// Stop.
@@ -19,7 +19,7 @@
 /// assert_eq!("blue".parse::<Light>().unwrap_err().to_string(), "`blue` is not one of: red, green");
 /// ```
 #[macro_export]
-macro_rules! words {
+macro_rules! text_enum {
     ($(#[$about:meta])* $name:ident { $($(#[$case_about:meta])* $case:ident = $word:tt,)* }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -36,7 +36,7 @@ macro_rules! words {
             pub const ALL: [Self; [$(Self::$case),*].len()] = [$(Self::$case),*];
 
             /// Its text.
-            pub fn word(self) -> &'static str {
+            pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$case => $word,)*
                 }
@@ -45,17 +45,17 @@ macro_rules! words {
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.word())
+                f.write_str(self.as_str())
             }
         }
 
         impl std::str::FromStr for $name {
-            type Err = $crate::word::UnknownWord;
+            type Err = $crate::text_enum::UnknownText;
 
-            fn from_str(word: &str) -> Result<Self, $crate::word::UnknownWord> {
+            fn from_str(word: &str) -> Result<Self, $crate::text_enum::UnknownText> {
                 match word {
                     $($word => Ok(Self::$case),)*
-                    _ => Err($crate::word::UnknownWord {
+                    _ => Err($crate::text_enum::UnknownText {
                         word: word.to_owned(),
                         known: [$($word),*].join(", "),
                     }),
@@ -66,9 +66,9 @@ macro_rules! words {
 }
 
 /// Enums of the contract: with the feature `component`, they are written the same in WIT.
-macro_rules! contract_words {
+macro_rules! contract_enum {
     ($(#[$about:meta])* $name:ident { $($(#[$case_about:meta])* $case:ident = $word:tt,)* }) => {
-        $crate::words! {
+        $crate::text_enum! {
             $(#[$about])*
             #[cfg_attr(feature = "component", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(enum))]
             #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -83,12 +83,12 @@ macro_rules! contract_words {
         }
     };
 }
-pub(crate) use contract_words;
+pub(crate) use contract_enum;
 
 /// A text that is none of an enum's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` is not one of: {known}")]
-pub struct UnknownWord {
+pub struct UnknownText {
     /// The text.
     pub word: String,
     /// The texts of the enum, separated by commas.

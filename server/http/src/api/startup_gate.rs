@@ -19,29 +19,29 @@ use tower_service::Service as _;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
 /// Why an attempt to open a host came to nothing.
 #[derive(Debug)]
 pub enum NotOpen<E> {
     /// It may open later: it is tried again.
-    Yet {
+    Retryable {
         /// Why, for strangers: no address, no name and no secret is in it.
         reason: &'static str,
         /// Why, for the log.
         cause: String,
     },
     /// It can't open before somebody mends this.
-    Ever(E),
+    Fatal(E),
 }
 
 /// What is served in place of a host until it is open, and from then on passes each call on to it.
-pub struct Opening {
+pub struct StartupGate {
     host: OnceLock<Router>,
     reason: Mutex<&'static str>,
 }
 
-impl Default for Opening {
+impl Default for StartupGate {
     fn default() -> Self {
         Self {
             host: OnceLock::new(),
@@ -50,7 +50,7 @@ impl Default for Opening {
     }
 }
 
-impl Opening {
+impl StartupGate {
     /// What is to be served, from now on and also once the host is open.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new().fallback(answer).with_state(Arc::clone(self))
@@ -69,8 +69,8 @@ impl Opening {
                     let _ = self.host.set(router);
                     return Ok(());
                 }
-                Err(NotOpen::Ever(error)) => return Err(error),
-                Err(NotOpen::Yet { reason, cause }) => {
+                Err(NotOpen::Fatal(error)) => return Err(error),
+                Err(NotOpen::Retryable { reason, cause }) => {
                     *self.reason.lock() = reason;
                     let seconds = pause.as_secs();
                     tracing::error!("not ready: {cause}; trying again in {seconds} s");
@@ -96,10 +96,10 @@ pub(super) fn not_ready(reason: &str) -> ApiError {
 }
 
 fn longer(pause: Duration) -> Duration {
-    (pause * 2).min(LONGEST_PAUSE)
+    (pause * 2).min(MAX_BACKOFF)
 }
 
-async fn answer(State(opening): State<Arc<Opening>>, request: Request) -> Response {
+async fn answer(State(opening): State<Arc<StartupGate>>, request: Request) -> Response {
     match opening.host.get() {
         Some(host) => match host.clone().call(request).await {
             Ok(response) => response,

@@ -1,23 +1,23 @@
 // Rules 4, 10 and 12: what a reset or a remove would come to, and what the admin should know and do.
 //
-// `road` is the road to the device as it is now (`capabilities`, `online`); `wanted` is what the admin
+// `channel` is the channel to the device as it is now (`capabilities`, `online`); `wanted` is what the admin
 // has in mind (`action`, `options`, and the `password` of a reset if it is known already).
 
 import { answer } from "./answer.js";
 import { strongest } from "./password.js";
 import { remove, reset } from "./request.js";
 
-/** Foretells what it would come to. */
-export function foretell(situation, road, wanted, terms) {
+/** Previews what it would come to. */
+export function preview(situation, channel, wanted, terms) {
   const { device } = situation;
   const refusal = refusalOf(situation, wanted, terms);
   const verdict = refusal
     ? { tag: "would-be-refused", val: refusal }
-    : verdictOn(situation, road, wanted);
+    : verdictOn(situation, channel, wanted);
   return {
     verdict,
     remedy: remedyFor(device, wanted, verdict),
-    notes: notesOn(device, road, wanted, terms, verdict),
+    notes: notesOn(device, channel, wanted, terms, verdict),
   };
 }
 
@@ -37,16 +37,16 @@ function refusalOf(situation, { action, password, options }, terms) {
   }
 }
 
-function verdictOn({ device, passwordRule }, road, { action, password }) {
+function verdictOn({ device, passwordRule }, channel, { action, password }) {
   const verdict = answer(device, action, password ?? strongest(passwordRule));
-  return verdict.tag === "will-succeed" && !road.online
+  return verdict.tag === "will-succeed" && !channel.online
     ? { tag: "will-wait", val: deviceAway(device) }
     : verdict;
 }
 
 /** A wait and a note alike. */
 function deviceAway(device) {
-  return { tag: "device-away", val: device.lastSync };
+  return { tag: "device-offline", val: device.lastSync };
 }
 
 function remedyFor(device, { action }, verdict) {
@@ -54,7 +54,7 @@ function remedyFor(device, { action }, verdict) {
     case "will-succeed":
       return undefined;
     case "will-wait":
-      return verdict.val.tag === "device-away" ? "connect-device" : "user-unlocks-once";
+      return verdict.val.tag === "device-offline" ? "connect-device" : "user-unlocks-once";
     case "would-be-refused":
       return remedyForRefusal(verdict.val);
     case "will-fail":
@@ -69,7 +69,7 @@ function remedyForRefusal(refusal) {
     case "password-refused":
       return "other-password";
     case "conflict":
-      return "settle-pending";
+      return "resolve-pending";
     default:
       return "none";
   }
@@ -98,7 +98,7 @@ function remedyForFailure(device, action, failure) {
   }
 }
 
-function notesOn(device, road, { action, options }, terms, verdict) {
+function notesOn(device, channel, { action, options }, terms, verdict) {
   const notes = [];
   if (device.managementMode !== "device-owner" || device.apiLevel < 24) {
     notes.push({ tag: "best-effort" });
@@ -113,13 +113,13 @@ function notesOn(device, road, { action, options }, terms, verdict) {
     notes.push({ tag: "other-admin-policy", val: device.condition.otherAdminPolicy });
   }
   if (action === "reset") {
-    notes.push(...missingOptions(device, road.capabilities, options));
+    notes.push(...missingOptions(device, channel.capabilities, options));
   }
-  if (terms.validFor !== undefined && !road.capabilities.expiry) {
+  if (terms.validFor !== undefined && !channel.capabilities.expiry) {
     notes.push({ tag: "no-expiry" });
   }
-  const isTold = verdict.tag === "will-wait" && verdict.val.tag === "device-away";
-  if (!road.online && !isTold) {
+  const isTold = verdict.tag === "will-wait" && verdict.val.tag === "device-offline";
+  if (!channel.online && !isTold) {
     notes.push(deviceAway(device));
   }
   return notes;

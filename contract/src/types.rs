@@ -3,7 +3,7 @@
 //! their form as component-model types. A plugin that does not agree with them is refused when it is
 //! loaded.
 
-use crate::word::contract_words;
+use crate::text_enum::contract_enum;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "component")]
 use wasmtime::component::{ComponentType, Lift, Lower};
@@ -11,7 +11,7 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 /// The id of a command: a UUID v7 in its hyphenated, lower-case form.
 pub type CommandId = String;
 
-contract_words! {
+contract_enum! {
     /// How the organisation manages the device.
     ManagementMode {
         /// The agent owns the whole device.
@@ -23,7 +23,7 @@ contract_words! {
     }
 }
 
-contract_words! {
+contract_enum! {
     /// The state of the reset token that Android 8.0 (API 26) and later ask for.
     TokenState {
         /// Not set, or lost by a reboot before the user confirmed it.
@@ -37,7 +37,7 @@ contract_words! {
     }
 }
 
-contract_words! {
+contract_enum! {
     /// Android's classes of password quality, weakest first.
     Quality {
         /// Any password, or none.
@@ -65,7 +65,7 @@ impl Quality {
     }
 }
 
-contract_words! {
+contract_enum! {
     /// Android's classes of password complexity (API 31 and later), weakest first.
     Complexity {
         /// No requirement.
@@ -79,7 +79,7 @@ contract_words! {
     }
 }
 
-contract_words! {
+contract_enum! {
     /// What a command orders.
     Action {
         /// Set the password.
@@ -127,7 +127,7 @@ pub struct Policy {
 
 impl Policy {
     /// The longest minimum that Android takes (`DevicePolicyManager.getPasswordMaximumLength`).
-    pub const LONGEST_MINIMUM: u32 = 16;
+    pub const MAX_MINIMUM_LENGTH: u32 = 16;
 
     /// Whether it asks for a password at all.
     pub fn asks_for_password(&self) -> bool {
@@ -246,10 +246,10 @@ pub enum Failure {
 
 impl Failure {
     /// The longest that any text in it may be, in bytes: every later call about the device reads it.
-    pub const LONGEST_TEXT: usize = 1024;
+    pub const MAX_TEXT_BYTES: usize = 1024;
 
     /// Which failure it is, in a word, without the text in it.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::ExistingPassword => "existing-password",
             Self::MayNotClear => "may-not-clear",
@@ -319,7 +319,7 @@ mod tests {
             Failure::Other(text()),
         ] {
             let json = serde_json::to_string(&failure).unwrap();
-            assert_eq!(json.split('"').nth(1), Some(failure.word()));
+            assert_eq!(json.split('"').nth(1), Some(failure.as_str()));
         }
     }
 }

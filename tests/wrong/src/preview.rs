@@ -1,4 +1,4 @@
-//! Outlooks, with a rule broken, or with a choice that is not the reference's.
+//! Previews, with a rule broken, or with a choice that is not the reference's.
 
 use crate::{
     breach::breach,
@@ -8,21 +8,21 @@ use mdm_password_plugin::{
     bindings::mdm::password::{
         secrets::Secret,
         types::{
-            Action, DeviceOutlook, Note, Policy, Quality, Refusal, Remedy, Requirement,
+            Action, DevicePreview, Note, Policy, Quality, Refusal, Remedy, Requirement,
             ResetOptions, Terms, TokenState, Verdict, Wait,
         },
     },
-    component::{foretell, request},
+    component::{self, request},
 };
 
-pub(crate) fn outlook(
+pub(crate) fn preview(
     action: Action,
     secret: Option<&Secret>,
     options: ResetOptions,
     mut terms: Terms,
-) -> DeviceOutlook {
+) -> DevicePreview {
     let mut situation = request();
-    let honest = foretell(&situation, action, secret, options, &terms);
+    let honest = component::preview(&situation, action, secret, options, &terms);
     match breach() {
         // The validity is not looked at.
         (10, b'e') => terms.valid_for = None,
@@ -35,11 +35,11 @@ pub(crate) fn outlook(
     if let Some(policy) = &mut situation.device.condition.other_admin_policy {
         *policy = misread(*policy);
     }
-    let mut outlook = foretell(&situation, action, secret, options, &terms);
-    outlook.notes = honest.notes;
-    outlook
+    let mut preview = component::preview(&situation, action, secret, options, &terms);
+    preview.notes = honest.notes;
+    preview
         .notes
-        .retain(|note| !is_left_out(note, action, &outlook.verdict));
+        .retain(|note| !is_left_out(note, action, &preview.verdict));
     let own = match breach() {
         (0, b'd') if action == Action::Reset => own_refusal(&situation).err(),
         // A rule of its own, which the reset knows nothing of.
@@ -49,13 +49,13 @@ pub(crate) fn outlook(
         _ => None,
     };
     if let Some(refusal) = own {
-        outlook.remedy = Some(Remedy::None);
-        outlook.verdict = Verdict::WouldBeRefused(refusal);
+        preview.remedy = Some(Remedy::None);
+        preview.verdict = Verdict::WouldBeRefused(refusal);
     }
-    if let Verdict::WouldBeRefused(refusal) = outlook.verdict {
-        outlook.verdict = Verdict::WouldBeRefused(not_pending(refusal, &terms));
+    if let Verdict::WouldBeRefused(refusal) = preview.verdict {
+        preview.verdict = Verdict::WouldBeRefused(not_pending(refusal, &terms));
     }
-    outlook
+    preview
 }
 
 /// Another admin's policy, as a plugin reads it that measures passwords in another way than Android.
@@ -99,7 +99,7 @@ fn is_left_out(note: &Note, action: Action, verdict: &Verdict) -> bool {
     match (breach(), note) {
         ((4, b'a'), Note::BestEffort) => true,
         ((10, b'b'), Note::NoExpiry) => action == Action::Remove,
-        ((12, b'c'), Note::DeviceAway(_)) => matches!(
+        ((12, b'c'), Note::DeviceOffline(_)) => matches!(
             verdict,
             Verdict::WouldBeRefused(_) | Verdict::WillWait(Wait::UserMustUnlock)
         ),

@@ -16,14 +16,14 @@ use std::{
 };
 
 /// The folder of a host's data. Only its owner can read it.
-pub(super) struct Folder(PathBuf);
+pub(super) struct DataDir(PathBuf);
 
 /// Exclusive use of a folder. The operating system ends it with the process, however that ends.
-pub(super) struct FolderLock {
+pub(super) struct DataDirLock {
     _file: File,
 }
 
-impl Folder {
+impl DataDir {
     /// Opens the folder, which is made if it isn't there.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         fs::DirBuilder::new()
@@ -36,7 +36,7 @@ impl Folder {
 
     /// Locks the folder for this process. Errors at once if another process has locked it. Commands that only look into
     /// a store, or write to it beside its host, take no lock.
-    pub(super) fn lock(&self) -> anyhow::Result<FolderLock> {
+    pub(super) fn lock(&self) -> anyhow::Result<DataDirLock> {
         let path = self.0.join("host.lock");
         let mut file = fs::OpenOptions::new()
             .read(true)
@@ -52,7 +52,7 @@ impl Folder {
                 let _ = file
                     .set_len(0)
                     .and_then(|()| writeln!(file, "{}", process::id()));
-                Ok(FolderLock { _file: file })
+                Ok(DataDirLock { _file: file })
             }
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();

@@ -16,7 +16,7 @@ use std::{
 use tempfile::TempDir;
 
 /// How long to wait for what has to come.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The name of the first admin.
 pub const ADMIN: &str = "admin";
@@ -25,7 +25,7 @@ const FIRST_PORT: u32 = 20_000;
 const PORTS: u32 = 12_000;
 
 /// A host and the folder where it and its devices live. The processes end with it.
-pub struct Lab {
+pub struct TestEnvironment {
     folder: TempDir,
     port: u16,
     log: String,
@@ -85,7 +85,7 @@ impl Default for Make<'_> {
     }
 }
 
-impl Lab {
+impl TestEnvironment {
     /// Starts a host.
     pub fn start() -> anyhow::Result<Self> {
         Self::with(&[], "info")
@@ -104,7 +104,7 @@ impl Lab {
 
     /// Starts another host over the same PostgreSQL database, as `--store` names it.
     pub fn replica_of(other: &Self) -> anyhow::Result<Self> {
-        let mut lab = Self {
+        let mut env = Self {
             folder: TempDir::new()?,
             port: free_port()?,
             log: other.log.clone(),
@@ -113,19 +113,19 @@ impl Lab {
             host_variables: Vec::new(),
             host: None,
         };
-        fs::create_dir(lab.folder().join("data"))?;
+        fs::create_dir(env.folder().join("data"))?;
         for file in ["admin.token", "data/host.key"] {
-            fs::copy(other.folder().join(file), lab.folder().join(file))?;
+            fs::copy(other.folder().join(file), env.folder().join(file))?;
         }
-        lab.start_host()?;
-        Ok(lab)
+        env.start_host()?;
+        Ok(env)
     }
 
     /// Starts a host that may not be able to serve yet, and waits until it listens.
     pub fn stranger(serve_args: &[&str]) -> anyhow::Result<Self> {
-        let mut lab = Self::unstarted(serve_args)?;
-        lab.start_unready()?;
-        Ok(lab)
+        let mut env = Self::unstarted(serve_args)?;
+        env.start_unready()?;
+        Ok(env)
     }
 
     /// Starts the host, which may not be able to serve yet, and waits until it listens.
@@ -159,7 +159,7 @@ impl Lab {
         log: &str,
         authority: Option<PathBuf>,
     ) -> anyhow::Result<Self> {
-        let mut lab = Self {
+        let mut env = Self {
             folder: TempDir::new()?,
             port: free_port()?,
             log: log.to_owned(),
@@ -168,11 +168,11 @@ impl Lab {
             host_variables: Vec::new(),
             host: None,
         };
-        lab.start_host()?;
-        Ok(lab)
+        env.start_host()?;
+        Ok(env)
     }
 
-    /// Leaves the folder where it is when the lab ends, for whoever wants to know what has happened.
+    /// Leaves the folder where it is when the env ends, for whoever wants to know what has happened.
     pub fn keep_folder(&mut self) -> &Path {
         self.folder.disable_cleanup(true);
         self.folder.path()
@@ -226,7 +226,7 @@ impl Lab {
         appended(&self.folder().join("host.log"))?;
         let starts = self.host_starts()?;
         let mut host = self.spawn_host()?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.host_starts()? == starts {
             if let Some(status) = host.try_wait()? {
                 bail!("the host did not start ({status}): {}", self.host_log()?);
@@ -281,7 +281,7 @@ impl Lab {
             Command::new("kill").args(["-TERM", &host.id().to_string()]),
             "",
         )?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let ended = loop {
             if let Some(status) = host.try_wait()? {
                 break status;
@@ -300,7 +300,7 @@ impl Lab {
     /// Waits until the host has ended by itself.
     pub fn wait_for_end(&mut self) -> anyhow::Result<ExitStatus> {
         let mut host = self.host.take().context("the host does not run")?;
-        let deadline = Instant::now() + 2 * PATIENCE;
+        let deadline = Instant::now() + 2 * TIMEOUT;
         loop {
             if let Some(status) = host.try_wait()? {
                 return Ok(status);
@@ -426,7 +426,7 @@ impl Lab {
         Ok(device)
     }
 
-    /// Waits until the device is in contact and has told the host how it stands.
+    /// Waits until the device is online and has told the host how it stands.
     pub fn wait_online(&self, device: &Device) -> anyhow::Result<()> {
         wait_until(&format!("{} is online", device.name), || {
             Ok(self.ask(&["device", "show", &device.id], "")?["online"] == true)
@@ -450,7 +450,7 @@ impl Lab {
     }
 }
 
-impl Drop for Lab {
+impl Drop for TestEnvironment {
     fn drop(&mut self) {
         // A process that is gone already needs no killing.
         let _ = self.kill_host();
@@ -563,7 +563,7 @@ pub fn wait_until(
     what: &str,
     mut is_so: impl FnMut() -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let so = is_so();
         if matches!(so, Ok(true)) {
@@ -632,7 +632,7 @@ fn run(command: &mut Command, input: &str) -> anyhow::Result<Output> {
     Ok(child.wait_with_output()?)
 }
 
-/// A port that is free, and that no other lab of this process gets. It lies below those that the system
+/// A port that is free, and that no other env of this process gets. It lies below those that the system
 /// gives to outgoing connections, so that a host which starts again finds it free again.
 pub fn free_port() -> anyhow::Result<u16> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
