@@ -11,7 +11,8 @@ use crate::{
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
 
-const COLUMNS: &str = "name, role, scope, password, totp, created_at";
+const COLUMNS: &str =
+    "users.name, users.role, users.scope, users.password, users.totp, users.created_at";
 
 #[async_trait]
 impl<E: Engine> Accounts for E {
@@ -249,14 +250,14 @@ impl<E: Engine> Accounts for E {
 
     async fn session(&self, token: TokenDigest) -> Result<Option<Session>, StoreError> {
         let sql = format!(
-            "select {COLUMNS}, created_at, last_used_at from sessions \
+            "select {COLUMNS}, sessions.created_at as session_created_at, last_used_at from sessions \
              join users on users.name = sessions.user_name where token = $1"
         );
         let rows = self.query(&sql, &[token.into()]).await?;
         let session = rows.first().map(|row| {
             Ok(Session {
                 user: user(row)?,
-                created_at: row.get("created_at")?,
+                created_at: row.get("session_created_at")?,
                 last_used_at: row.get("last_used_at")?,
             })
         });
