@@ -20,7 +20,7 @@ use std::{
     },
     time::Duration,
 };
-use tower::ServiceExt as _;
+use tower_service::Service as _;
 use zeroize::Zeroizing;
 
 /// Longer than a plugin is ever kept waiting by a busy machine: what is slow, libFuzzer finds.
@@ -152,7 +152,7 @@ impl Host {
         let host = HeaderValue::from_static("localhost");
         request.headers_mut().entry(header::HOST).or_insert(host);
         let (status, body) = self.runtime.block_on(async {
-            let response = self.router.clone().oneshot(request).await;
+            let response = self.router.clone().call(request).await;
             let (parts, body) = response.expect("a router always answers").into_parts();
             let body = to_bytes(body, MAX_RESPONSE_BYTES).await;
             (parts.status, body.expect("an answer of a few MiB"))

@@ -19,10 +19,6 @@ const DATABASES: &str = "target/advisory-db";
 /// The folder in `DATABASES` where this version of cargo-deny keeps <https://github.com/rustsec/advisory-db>.
 const DATABASE: &str = "advisory-db-3157b0e258782691";
 
-/// The workspaces whose advisories count. `tests/extism` is another host to measure beside ours, with the wasmtime of
-/// its choice.
-const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
-
 /// Installs cargo-deny, unless it is there. It runs once for each check, so it is built fast and runs slowly.
 pub(crate) fn ensure_deny() -> anyhow::Result<()> {
     tools::install("cargo-deny", VERSION, &["--debug", "--no-default-features"])
@@ -37,36 +33,19 @@ pub(crate) fn check() -> anyhow::Result<()> {
     if let Some(snapshot) = &snapshot {
         import(snapshot)?;
     }
-    deny("Cargo.toml", &["bans", "licenses", "sources"], true)?;
-    for manifest in MANIFESTS {
-        // The metadata of a workspace needs the sources of its crates.
-        run(Command::new("cargo").args([
-            "fetch",
-            "--locked",
-            "--quiet",
-            "--manifest-path",
-            manifest,
-        ]))?;
-        let checked = deny(manifest, &["advisories"], snapshot.is_some());
-        checked.with_context(|| {
-            format!(
-                "the advisories of {manifest}. Where the advisory database can't be fetched, set {SNAPSHOT} to the \
-                 folder of a snapshot"
-            )
-        })?;
-    }
-    Ok(())
+    // The metadata of the workspace needs the sources of its crates.
+    run(Command::new("cargo").args(["fetch", "--locked", "--quiet"]))?;
+    deny(&["bans", "licenses", "sources"], true)?;
+    deny(&["advisories"], snapshot.is_some()).with_context(|| {
+        format!(
+            "the advisories. Where the advisory database can't be fetched, set {SNAPSHOT} to the folder of a snapshot"
+        )
+    })
 }
 
-fn deny(manifest: &str, checks: &[&str], is_offline: bool) -> anyhow::Result<()> {
+fn deny(checks: &[&str], is_offline: bool) -> anyhow::Result<()> {
     let mut deny = Command::new(tools::programs().join("cargo-deny"));
-    deny.args([
-        "--locked",
-        "--manifest-path",
-        manifest,
-        "--config",
-        "deny.toml",
-    ]);
+    deny.args(["--locked", "--config", "deny.toml"]);
     if is_offline {
         deny.arg("--offline");
     }

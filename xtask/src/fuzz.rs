@@ -18,10 +18,6 @@ const TARGETS: [&str; 7] = [
 /// How often each target is run unless told otherwise: some seconds.
 const DEFAULT_RUNS: &str = "20000";
 
-/// The fuzzer's tool, as a crate.
-const TOOL: &str = "cargo-fuzz";
-const VERSION: &str = "0.13.2";
-
 /// The longest that one input may take, in seconds.
 const INPUT_TIMEOUT: u32 = 10;
 
@@ -45,60 +41,74 @@ pub(crate) fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
             TARGETS.join(", ")
         );
     }
-    tools::install(TOOL, VERSION, &[])?;
+    build()?;
     for target in targets {
         println!("fuzzing {target}: {runs} runs");
         // What is found in one run is where the next begins.
         let grown = tools::target().join("fuzz/corpus").join(target);
         fs::create_dir_all(&grown)?;
+        let crashes = Path::new("fuzz/artifacts").join(target);
+        fs::create_dir_all(&crashes)?;
         let stored = Path::new("fuzz/corpus").join(target);
-        run(Command::new(tools::programs().join(TOOL))
-            // Only sanitizers need a nightly Rust, and what they find is what unsafe code does.
-            .args(["fuzz", "run", "--sanitizer", "none", "--target-dir"])
-            .arg(tools::target().join("fuzz"))
-            .arg(target)
-            .args([grown, stored])
-            .args(["--", "-print_final_stats=1"])
+        run(Command::new(tools::target().join("debug").join(target))
+            .arg(format!("-artifact_prefix={}/", crashes.display()))
             .arg(format!("-runs={runs}"))
             .arg(format!("-timeout={INPUT_TIMEOUT}"))
-            .env("CARGO_BUILD_JOBS", "2")
-            .env("RUSTC_WRAPPER", env::current_exe()?)
-            .env(AS_COMPILER, "1")
-            .env_remove("CARGO_TARGET_DIR"))?;
+            .arg("-print_final_stats=1")
+            .args([grown, stored]))?;
     }
     Ok(())
+}
+
+/// Builds the targets. Their dependencies are those of the tests, so that nothing is built twice: only the project's
+/// own crates are compiled by way of this program, which instruments them.
+fn build() -> anyhow::Result<()> {
+    let targets = TARGETS.iter().flat_map(|target| ["--bin", target]);
+    run(Command::new("cargo")
+        .args(["build", "--locked", "-j2", "--workspace"])
+        .args(["--features", "mdm-fuzz/fuzz"])
+        .args(targets)
+        .env("RUSTC_WORKSPACE_WRAPPER", env::current_exe()?)
+        .env(AS_COMPILER, "1"))
 }
 
 /// Set where this program is called in place of the compiler.
 pub(crate) const AS_COMPILER: &str = "MDM_FUZZ_COMPILER";
 
-/// The crates whose way through the fuzzer follows, by how their names begin: ours, and those that read what
-/// strangers send. Cryptography and compilers would take most of the time, and lead nowhere.
-const FOLLOWED: [&str; 8] = [
-    "mdm_",
-    "serde_json",
-    "wasmparser",
-    "sfv",
-    "jiff",
-    "minisign_verify",
-    "httparse",
-    "base64",
+/// The project's crates that run in a target. Its build scripts and their library stay as they are.
+const INSTRUMENTED: [&str; 7] = [
+    "mdm_agent_protocol",
+    "mdm_contract",
+    "mdm_fuzz",
+    "mdm_password_component",
+    "mdm_password_host",
+    "mdm_server_core",
+    "mdm_server_http",
 ];
 
-/// Compiles a crate, and leaves the fuzzer's instruments out of those that it needn't follow.
+/// What libFuzzer watches a program by: which edges it takes, and what it compares. Optimised, and with the checks of
+/// an unoptimised build.
+const INSTRUMENTS: [&str; 9] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Copt-level=1",
+    "-Ccodegen-units=1",
+    "-Cdebug-assertions=on",
+    "-Coverflow-checks=on",
+];
+
+/// Compiles a crate, with the instruments if it runs in a target.
 pub(crate) fn compile(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
     let arguments: Vec<OsString> = arguments.collect();
     let (compiler, arguments) = arguments.split_first().context("no compiler is named")?;
-    let names = arguments.windows(2).filter(|it| it[0] == "--crate-name");
-    let is_followed = names.map(|it| it[1].to_string_lossy()).any(|name| {
-        TARGETS.contains(&name.as_ref()) || FOLLOWED.iter().any(|it| name.starts_with(it))
+    let mut names = arguments.windows(2).filter(|it| it[0] == "--crate-name");
+    let is_instrumented = names.any(|it| {
+        let name = it[1].to_string_lossy();
+        TARGETS.contains(&name.as_ref()) || INSTRUMENTED.contains(&name.as_ref())
     });
-    let is_instrument = |argument: &&OsString| {
-        let argument = argument.to_string_lossy();
-        argument.contains("sancov") || argument.contains("sanitizer-coverage")
-    };
-    let kept = arguments
-        .iter()
-        .filter(|it| is_followed || !is_instrument(it));
-    run(Command::new(compiler).args(kept))
+    let instruments = INSTRUMENTS.iter().filter(|_| is_instrumented);
+    run(Command::new(compiler).args(arguments).args(instruments))
 }

@@ -2,6 +2,7 @@
 //! others are Debian's.
 
 use crate::run;
+use anyhow::Context as _;
 use std::{
     env, fs,
     path::PathBuf,
@@ -32,12 +33,16 @@ pub(crate) fn install(name: &str, version: &str, arguments: &[&str]) -> anyhow::
         return Ok(());
     }
     println!("installing {name} {version} (some minutes, once)");
+    let build = root().join("build");
     run(Command::new("cargo")
         .args(["install", "--quiet", "-j2", "--locked"])
         .args(arguments)
         .arg("--root")
         .arg(root())
-        .arg(format!("{name}@{version}")))
+        .arg("--target-dir")
+        .arg(&build)
+        .arg(format!("{name}@{version}")))?;
+    fs::remove_dir_all(build).context("the tool's build folder can't be removed")
 }
 
 /// Whether this program can be run.

@@ -8,7 +8,7 @@
 
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
-#[allow(dead_code, unsafe_code, clippy::all)]
+#[allow(dead_code, missing_docs, unsafe_code, unreachable_pub, clippy::all)]
 mod bindings {
     wit_bindgen::generate!({ path: "../../wit", world: "password-plugin", generate_all });
 }
@@ -24,6 +24,8 @@ const MAX_RETURNED: usize = 16 << 10;
 const MAX_CALLS: u8 = 20;
 
 /// The contract's imports, as WebAssembly has them.
+// SAFETY: the host checks every parameter; that it does is what is fuzzed.
+#[allow(unsafe_code)]
 #[cfg(target_family = "wasm")]
 mod raw {
     #[link(wasm_import_module = "mdm:password/device-store@1.0.0")]
