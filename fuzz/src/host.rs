@@ -6,11 +6,21 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderValue, Method, Request, StatusCode, header},
 };
+use mdm_agent_protocol::{
+    signature::{self, AGENT, CONTENT_DIGEST, Headers, NEW, SIGNATURE, SIGNATURE_INPUT, Stamp},
+    sync::{ENROLL_PATH, Problem, SYNC_PATH},
+};
+use mdm_contract::{
+    decisions::{Characters, PasswordRule},
+    time,
+};
 use mdm_password_host::{Limits, Runtime, Trust};
-use mdm_server_core::{keys::HostKeys, plugins::{PluginSettings, ChosenPlugins}, server::{Server, ServerSettings}};
+use mdm_server_core::{
+    keys::HostKeys,
+    plugins::{ChosenPlugins, PluginSettings},
+    server::{Server, ServerSettings},
+};
 use mdm_server_http::api::{Rates, Terms, TrustedProxies, router};
-use mdm_agent_protocol::{signature::{AGENT, CONTENT_DIGEST, Headers, NEW, SIGNATURE, SIGNATURE_INPUT, Stamp, self}, sync::{ENROLL_PATH, Problem, SYNC_PATH}};
-use mdm_contract::{decisions::{Characters, PasswordRule}, time};
 use serde::de::DeserializeOwned;
 use std::{
     num::NonZeroU32,

@@ -6,7 +6,7 @@ mod situation;
 mod store;
 
 pub use host::{Answer, Host};
-pub use situation::{DEVICE, GROUP, PENDING, COMPLETED, SIGNING_KEY, Situation};
+pub use situation::{COMPLETED, DEVICE, GROUP, PENDING, SIGNING_KEY, Situation};
 pub use store::OneDevice;
 
 /// A plugin that hands its host whatever bytes its device's group has, one in each character.

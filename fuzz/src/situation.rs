@@ -1,8 +1,14 @@
 //! What a device may be like when something is sent that is about it.
 
-use mdm_server_core::store::Snapshot;
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::SigningKey};
-use mdm_contract::{decisions::{Command, Device, PolicyOverride, Status}, time, types::{Action, Condition, ManagementMode, Policy, Quality, Requirement, ResetOptions, TokenState}};
+use mdm_contract::{
+    decisions::{Command, Device, PolicyOverride, Status},
+    time,
+    types::{
+        Action, Condition, ManagementMode, Policy, Quality, Requirement, ResetOptions, TokenState,
+    },
+};
+use mdm_server_core::store::Snapshot;
 use std::sync::LazyLock;
 
 /// The device's id.

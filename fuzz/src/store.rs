@@ -3,9 +3,28 @@
 
 use crate::Situation;
 use async_trait::async_trait;
-use mdm_server_core::{access::{Permission, DeviceScope, Role}, audit::{AuditEntry, AuditLine, Chain}, change::Change, event::Event, store::{Accounts, AgentKey, AgentKeys, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkTransition, Bulks, Commit, Delivery, DeviceFilter, Devices, Enrollment, Fleet, FleetSummary, Group, IdempotencyKeys, Lifecycle, NewDevice, NewInvitation, DeviceError, Overdue, PendingCommands, PluginChoice, PluginChoices, PluginFile, Probe, Progress, Replicas, RequestRecord, RestoreState, Restores, Session, Shared, Snapshot, StoreError, StoredResponse, TokenChange, Tokens, User, UserChange, WakeUps, Webhook, WebhookState, Webhooks}, token::TokenDigest};
 use mdm_agent_protocol::{sealing::Sealed, signing_key::VerifyingKey, sync::MAX_VERSION_LENGTH};
-use mdm_contract::{decisions::{Command, Status}, time::{END_OF_CALENDAR, Timestamp}, types::{Failure, Outcome}};
+use mdm_contract::{
+    decisions::{Command, Status},
+    time::{END_OF_CALENDAR, Timestamp},
+    types::{Failure, Outcome},
+};
+use mdm_server_core::{
+    access::{DeviceScope, Permission, Role},
+    audit::{AuditEntry, AuditLine, Chain},
+    change::Change,
+    event::Event,
+    store::{
+        Accounts, AgentKey, AgentKeys, ApiToken, Attempt, AuditFilter, AuditTrail, Bulk,
+        BulkAnswer, BulkFailures, BulkProgress, BulkTransition, Bulks, Commit, Delivery,
+        DeviceError, DeviceFilter, Devices, Enrollment, Fleet, FleetSummary, Group,
+        IdempotencyKeys, Lifecycle, NewDevice, NewInvitation, Overdue, PendingCommands,
+        PluginChoice, PluginChoices, PluginFile, Probe, Progress, Replicas, RequestRecord,
+        RestoreState, Restores, Session, Shared, Snapshot, StoreError, StoredResponse, TokenChange,
+        Tokens, User, UserChange, WakeUps, Webhook, WebhookState, Webhooks,
+    },
+    token::TokenDigest,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -122,7 +141,10 @@ impl State {
                 self.commands.iter_mut().for_each(|(_, it)| *it = None);
             }
             Change::SetDeviceInfo(device_info) => {
-                assert!(device_info.agent_version.len() <= MAX_VERSION_LENGTH, "it is cut");
+                assert!(
+                    device_info.agent_version.len() <= MAX_VERSION_LENGTH,
+                    "it is cut"
+                );
                 let device = &mut self.snapshot.device;
                 device.api_level = device_info.api_level;
                 device.agent_version = device_info.agent_version;
@@ -404,7 +426,13 @@ impl Accounts for OneDevice {
         Ok(true)
     }
 
-    async fn set_role(&self, _: &str, _: Role, _: DeviceScope, _: RequestRecord) -> Result<UserChange> {
+    async fn set_role(
+        &self,
+        _: &str,
+        _: Role,
+        _: DeviceScope,
+        _: RequestRecord,
+    ) -> Result<UserChange> {
         Ok(UserChange::Unknown)
     }
 

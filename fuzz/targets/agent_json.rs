@@ -4,11 +4,16 @@
 
 use axum::http::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
+use mdm_agent_protocol::sync::{
+    ENROLL_PATH, EnrollRequest, EnrollResponse, SYNC_PATH, SyncRequest, SyncResponse,
+};
+use mdm_contract::{
+    decisions::{Command, Status},
+    types::Outcome,
+};
 use mdm_fuzz::{Answer, DEVICE, Host, SIGNING_KEY, Situation};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::Trust;
-use mdm_agent_protocol::sync::{ENROLL_PATH, EnrollRequest, EnrollResponse, SYNC_PATH, SyncRequest, SyncResponse};
-use mdm_contract::{decisions::{Command, Status}, types::Outcome};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::LazyLock;
 

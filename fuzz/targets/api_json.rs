@@ -5,13 +5,13 @@
 
 use axum::http::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
+use mdm_agent_protocol::sync::Problem;
+use mdm_contract::decisions::{Command, DevicePreview, Status};
 use mdm_fuzz::{DEVICE, Host, PENDING, Situation};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Trust, password::Password};
-use mdm_server_core::{commands::{Request, Reset}};
+use mdm_server_core::commands::{Request, Reset};
 use mdm_server_http::api::model::{BulkView, DeviceView, EnrollmentTokenView};
-use mdm_agent_protocol::sync::Problem;
-use mdm_contract::decisions::{Command, DevicePreview, Status};
 use std::sync::LazyLock;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(REFERENCE, Trust::default()));

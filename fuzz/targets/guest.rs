@@ -6,11 +6,13 @@
 
 use axum::http::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
+use mdm_agent_protocol::sync::{
+    DeviceInfo, Problem, Report, ReportedOutcome, SYNC_PATH, SyncRequest, SyncResponse,
+};
+use mdm_contract::decisions::{Command, DevicePreview};
 use mdm_fuzz::{Answer, DEVICE, GUEST, Host, PENDING, Situation};
 use mdm_password_host::Trust;
 use mdm_server_http::api::model::StatusView;
-use mdm_agent_protocol::sync::{Problem, Report, ReportedOutcome, SYNC_PATH, SyncRequest, SyncResponse, DeviceInfo};
-use mdm_contract::decisions::{Command, DevicePreview};
 use std::sync::LazyLock;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(GUEST, Trust::default()));

@@ -8,10 +8,16 @@ use axum::{
     http::{HeaderValue, Method, Request as HttpRequest, StatusCode},
 };
 use libfuzzer_sys::fuzz_target;
+use mdm_agent_protocol::{
+    answer::{Answer, ResponseKind},
+    signature::{
+        AGENT, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, Signed, Stamp,
+    },
+    sync::SYNC_PATH,
+};
 use mdm_fuzz::{DEVICE, Host, SIGNING_KEY};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::Trust;
-use mdm_agent_protocol::{answer::{Answer, ResponseKind}, signature::{AGENT, CONTENT_DIGEST, Headers, NEW, Request, SIGNATURE, SIGNATURE_INPUT, Signed, Stamp}, sync::SYNC_PATH};
 use std::sync::LazyLock;
 
 const BODY: &[u8] = br#"{"device_info": {}}"#;

@@ -8,11 +8,11 @@ use axum::{
     http::{HeaderValue, Method, Request, StatusCode, header},
 };
 use libfuzzer_sys::fuzz_target;
+use mdm_agent_protocol::sync::Problem;
 use mdm_fuzz::Host;
 use mdm_password_component::REFERENCE;
 use mdm_password_host::Trust;
 use mdm_server_http::api::plugin::SIGNATURE_HEADER;
-use mdm_agent_protocol::sync::Problem;
 use std::sync::LazyLock;
 
 /// What was signed, its digest, its signature, and the key that it was signed with.

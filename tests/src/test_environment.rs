@@ -580,13 +580,17 @@ pub fn wait_until(
 pub fn http_client() -> reqwest::Client {
     // The client wants to know what TLS is done with, also where it speaks plain HTTP.
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
+    // Reading the system's certificates takes longer than a request.
+    let client = reqwest::Client::builder().tls_certs_only([]).build();
+    client.unwrap_or_default()
 }
 
 /// The same, which goes nowhere by itself: it shows redirections.
 pub fn staying_client() -> anyhow::Result<reqwest::Client> {
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
-    let stays = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let stays = reqwest::Client::builder()
+        .tls_certs_only([])
+        .redirect(reqwest::redirect::Policy::none());
     Ok(stays.build()?)
 }
 
