@@ -85,7 +85,7 @@ impl Bytes {
     }
 
     fn words<const N: usize>(&mut self) -> [i32; N] {
-        std::array::from_fn(|_| self.as_str())
+        std::array::from_fn(|_| self.word())
     }
 
     fn call_an_import(&mut self) {
@@ -108,16 +108,16 @@ impl Bytes {
                 let [has_secret, secret, to] = self.words();
                 raw::send(a, b, c, d, e, expires_at, has_secret, secret, to);
             }
-            4 => raw::get_pending(self.as_str()),
-            5 => raw::get_latest(self.as_str()),
+            4 => raw::get_pending(self.word()),
+            5 => raw::get_latest(self.word()),
             6 => {
                 let [secret, to] = self.words();
                 raw::metrics(secret, to);
             }
             7 => {
-                raw::guessability(self.as_str());
+                raw::guessability(self.word());
             }
-            _ => raw::drop_secret(self.as_str()),
+            _ => raw::drop_secret(self.word()),
         }
     }
 }
