@@ -2,9 +2,11 @@
 //! and asks registries, and needs no server.
 
 mod bench;
+mod bindings;
 mod check;
 mod compile;
 mod component;
+mod componentize;
 mod inspect;
 mod new;
 mod pull;
@@ -30,6 +32,10 @@ struct Cli {
 enum Command {
     /// Make a project for a plugin of your own.
     New(new::New),
+    /// Generate the bindings of the contract for C.
+    Bindings(bindings::Bindings),
+    /// Make a component of a core WebAssembly module.
+    Componentize(componentize::Componentize),
     /// Check a plugin against the contract: its cases, and random sequences of calls.
     Check(check::Check),
     /// Show what a plugin is made of and what it wants.
@@ -46,6 +52,8 @@ impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::New(new) => new.run(),
+            Self::Bindings(bindings) => bindings.run(),
+            Self::Componentize(componentize) => componentize.run(),
             Self::Check(check) => check.run(),
             Self::Inspect(inspect) => inspect.run(),
             Self::Bench(bench) => bench.run(),

@@ -71,16 +71,9 @@ const PROGRAMS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// The tools for C that come as crates: each with its version and the features that are needed.
-const TOOLS: [(&str, &str, &str); 2] = [
-    ("wit-bindgen-cli", "0.61.0", "c"),
-    ("wasm-tools", "1.263.0", "component"),
-];
-
 /// Builds every example that is not built yet as it is now, and checks each against the contract.
 pub(crate) fn build() -> anyhow::Result<()> {
     install_programs();
-    install_tools()?;
     // As the tests are built, which come next: other parts would want other features of dependencies.
     crate::build(&["--bins", "--tests"])?;
     let folder = folder();
@@ -136,7 +129,7 @@ impl Example {
     fn in_project(&self, words: &[&str], project: &Path) -> anyhow::Result<Command> {
         let (program, arguments) = words.split_first().context("an empty command")?;
         let path = env::var_os("PATH").unwrap_or_default();
-        let tools = std::iter::once(tools::programs());
+        let tools = std::iter::once(tools::target().join("debug"));
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -209,15 +202,4 @@ fn install_programs() {
         return;
     }
     tools::install_packages(&packages);
-}
-
-fn install_tools() -> anyhow::Result<()> {
-    for (name, version, features) in TOOLS {
-        tools::install(
-            name,
-            version,
-            &["--no-default-features", "--features", features],
-        )?;
-    }
-    Ok(())
 }

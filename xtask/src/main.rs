@@ -3,6 +3,7 @@
 
 mod attest;
 mod browser;
+mod ci;
 mod debian;
 mod dependencies;
 mod examples;
@@ -33,7 +34,7 @@ cargo xtask <task>
   schemathesis  ten thousand calls made up from the API's document: schemathesis [--cases 260] [--seed N]
   reproduce   builds the reference plugin in two folders, and compares the two
   attest      builds the reference plugin, and writes its bill of materials and its provenance
-  ci          what CI runs: format, lints, documentation, dependencies, reproduce, attest, fuzz, tests
+  ci          what CI runs: format, lints, documentation, dependencies, reproduce, attest, tests, fuzz
   dependencies  advisories, bans, licenses and sources of what the lock files name, by cargo-deny
   programs    unpack the programs that the tests start: an OCI registry, an MQTT broker, PostgreSQL;
               `test` does it, too, and unpacks Chromium
@@ -73,7 +74,7 @@ fn main() -> ExitCode {
             [project, component] => reproduce::build(project.as_ref(), component.as_ref()),
             _ => Err(anyhow::anyhow!("component <project> <file>")),
         },
-        "ci" => ci(),
+        "ci" => ci::run_steps(),
         "dependencies" => dependencies::check(),
         "setup" => setup(),
         "programs" => debian::ensure_programs(),
@@ -222,33 +223,6 @@ fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
     fuzz::fuzz(arguments)
 }
 
-fn ci() -> anyhow::Result<()> {
-    mdm_toolchain::ensure()?;
-    cargo(&["fmt", "--all", "--check"])?;
-    cargo(&[
-        "clippy",
-        "--locked",
-        "-j2",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ])?;
-    let mut doc = Command::new("cargo");
-    doc.env("RUSTDOCFLAGS", "-D warnings");
-    run(doc.args(["doc", "--locked", "-j2", "--workspace", "--no-deps"]))?;
-    dependencies::check()?;
-    reproduce::run()?;
-    if attest::is_clean()? {
-        attest::run()?;
-    } else {
-        println!("there are changes that are not committed: nothing is attested");
-    }
-    fuzz(&[])?;
-    test(&[])
-}
-
 /// Builds these parts of the workspace. The tests from end to end start the programs that a user would start.
 fn build(parts: &[&str]) -> anyhow::Result<()> {
     println!("building (the first time takes some minutes)");
@@ -260,6 +234,15 @@ fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {
+    // `cargo run` sets these for this program. Build scripts read them, and would run again after a plain `cargo build`.
+    for (name, _) in env::vars_os() {
+        let of_this_program = name.to_string_lossy();
+        if of_this_program.starts_with("CARGO_PKG_")
+            || of_this_program.starts_with("CARGO_MANIFEST_")
+        {
+            command.env_remove(name);
+        }
+    }
     let status = command
         .status()
         .with_context(|| format!("{command:?} can't be run"))?;

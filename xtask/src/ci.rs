@@ -1,0 +1,64 @@
+//! What CI runs, step by step, each with its time.
+
+use crate::{attest, cargo, dependencies, fuzz, reproduce, run, test};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+/// A name and what it runs.
+type Step = (&'static str, fn() -> anyhow::Result<()>);
+
+const STEPS: [Step; 8] = [
+    ("format", || cargo(&["fmt", "--all", "--check"])),
+    ("clippy", clippy),
+    ("documentation", documentation),
+    ("dependencies", dependencies::check),
+    ("reproduce", reproduce::run),
+    ("attest", attest_unless_changed),
+    ("tests", || test(&[])),
+    // Last, because it shares what the tests have built.
+    ("fuzz", || fuzz::fuzz(&[])),
+];
+
+/// Runs every step up to the first that fails.
+pub(crate) fn run_steps() -> anyhow::Result<()> {
+    mdm_toolchain::ensure()?;
+    let mut times = Vec::new();
+    let result = STEPS.iter().try_for_each(|(name, step)| {
+        let start = Instant::now();
+        let result = step();
+        times.push((name, start.elapsed()));
+        result
+    });
+    for (name, time) in &times {
+        println!("{name:>14} {}", minutes(*time));
+    }
+    let total = times.iter().map(|(_, time)| *time).sum();
+    println!("{:>14} {}", "total", minutes(total));
+    result
+}
+
+fn clippy() -> anyhow::Result<()> {
+    let selection = ["clippy", "--locked", "-j2", "--workspace", "--all-targets"];
+    cargo(&[&selection[..], &["--", "-D", "warnings"]].concat())
+}
+
+fn documentation() -> anyhow::Result<()> {
+    let mut doc = Command::new("cargo");
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    run(doc.args(["doc", "--locked", "-j2", "--workspace", "--no-deps"]))
+}
+
+fn attest_unless_changed() -> anyhow::Result<()> {
+    if attest::is_clean()? {
+        return attest::run();
+    }
+    println!("there are changes that are not committed: nothing is attested");
+    Ok(())
+}
+
+fn minutes(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!("{:>3} min {:02} s", seconds / 60, seconds % 60)
+}
