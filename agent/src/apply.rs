@@ -13,7 +13,10 @@ use mdm_agent_protocol::{
     sealing::{Payload, PrivateKey},
     sync::{ReportedOutcome, SealedCommand},
 };
-use mdm_contract::types::{Action, Failure, Outcome};
+use mdm_contract::{
+    time,
+    types::{Action, Failure, Outcome},
+};
 use zeroize::Zeroizing;
 
 /// Carries out the commands that the agent holds, oldest first. What must wait for the user stays
@@ -126,8 +129,7 @@ enum Prepared {
 
 /// Finds out, before anything is touched, whether the command can be carried out.
 fn prepare(agent: &Agent, device: &Device, command: &SealedCommand) -> Prepared {
-    let now = agent.host_now();
-    if command.expires_at.is_some_and(|end| end <= now) {
+    if command.has_expired(agent.host_time(time::now())) {
         return Prepared::Expired;
     }
     let opened = agent.open(command);

@@ -13,7 +13,7 @@ use mdm_agent_protocol::{
     sync::{EnrollResponse, Report, ReportedOutcome, SealedCommand},
 };
 use mdm_contract::{
-    time::{self, Timestamp},
+    time::Timestamp,
     types::{CommandId, Policy},
 };
 use serde::{Deserialize, Serialize};
@@ -165,9 +165,9 @@ impl Agent {
         opened
     }
 
-    /// What time it is by the host's clock, as far as the agent knows.
-    pub fn host_now(&self) -> Timestamp {
-        time::now().saturating_add_signed(self.host_clock_ahead.saturating_mul(1000))
+    /// Converts a time of the device's clock to the server's clock, by the difference that the last sync measured.
+    pub fn host_time(&self, own: Timestamp) -> Timestamp {
+        own.saturating_add_signed(self.host_clock_ahead.saturating_mul(1000))
     }
 
     /// The agent's copy of its reset token becomes unreadable, as when the keystore loses its key.

@@ -261,6 +261,13 @@ pub struct SealedCommand {
     pub sealed: Sealed,
 }
 
+impl SealedCommand {
+    /// Returns `true` if the command is not to be carried out any more at this time of the server's clock.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
 /// Why a call was refused, as RFC 9457 writes it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -207,3 +207,23 @@ fn state_is_readable_by_its_owner_only_and_holds_neither_password_nor_token_in_p
         }
     }
 }
+
+#[test]
+fn a_command_has_expired_at_its_end_and_not_before_whatever_the_devices_clock_says() {
+    const TEN_YEARS: i64 = 10 * 365 * 24 * 3600;
+    let phone = Phone::new(Device::new(34, ManagementMode::DeviceOwner, [7; 32]), true);
+    let mut agent = phone.agent();
+    let mut command = phone.command("one", Action::Reset, "1234");
+    let end = 1_800_000_000_000;
+    assert!(!command.has_expired(end), "it has no end");
+    command.expires_at = Some(end);
+    for ahead in [-TEN_YEARS, 0, TEN_YEARS] {
+        agent.host_clock_ahead = ahead;
+        let own = end.saturating_add_signed(-ahead * 1000);
+        assert!(
+            !command.has_expired(agent.host_time(own - 1)),
+            "{ahead} s ahead"
+        );
+        assert!(command.has_expired(agent.host_time(own)), "{ahead} s ahead");
+    }
+}

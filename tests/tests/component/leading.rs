@@ -28,12 +28,18 @@ async fn who_only_looks_into_the_store_takes_no_lead_from_hosts() {
     let folder = tempfile::TempDir::new().unwrap();
     let store = database::open(folder.path()).await;
     store.audit_lines(0, 10).await.unwrap();
-    // Whoever is a replica tries once a second.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert!(!has_leader(folder.path()));
+    // A replica tries once a second.
+    let start = database::asked(folder.path(), "select clock_timestamp()");
+    let is_over =
+        format!("select clock_timestamp() > '{start}'::timestamptz + interval '3 seconds'");
+    while database::asked(folder.path(), &is_over) != "t" {
+        assert!(!has_leader(folder.path()));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let replicas = store.replicas().unwrap();
-    lead(&replicas).await;
+    let first = lead(&replicas).await;
     assert!(has_leader(folder.path()));
+    assert_eq!(first.term(), Some(1), "nobody has led before");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::test_host::{TestHost, NO_OPTIONS, admin, owner, refusal};
 use mdm_server_core::{commands::Request, error::ServerError};
-use mdm_agent_protocol::sync::DeviceInfo;
+use mdm_agent_protocol::{sealing::SealingError, sync::DeviceInfo};
 use mdm_contract::{decisions::{AgentTooOld, Characters, Note, PasswordFault, PasswordRule, PolicyState, Refusal, Remedy, Status, Terms, Verdict, Wait}, time, types::{Action, Failure, ManagementMode, Outcome, Policy, Quality, Requirement, ResetOptions, TokenState}};
 use std::{sync::Arc, time::Duration};
 
@@ -159,15 +159,25 @@ async fn rule_4_elsewhere_than_on_a_device_owner_it_is_best_effort_and_the_admin
 #[tokio::test]
 async fn rule_5_a_password_of_the_user_that_may_not_be_replaced_is_the_reason_of_the_failure() {
     let fleet = TestHost::new().await;
+    let may_replace = fleet.enroll(owner()).await;
+    let mut without = legacy();
+    without.condition.password_set = false;
+    let without = fleet.enroll(without).await;
+    for agent in [&may_replace, &without] {
+        let verdict = fleet.preview(agent, Action::Reset).await.verdict;
+        assert_eq!(verdict, Verdict::WillSucceed);
+    }
     let agent = fleet.enroll(legacy()).await;
+    fleet.apply_policy(&agent, &strict()).await;
+    let reason = Failure::ExistingPassword;
+    let verdict = fleet.preview(&agent, Action::Reset).await.verdict;
+    assert_eq!(verdict, Verdict::WillFail(reason.clone()));
     let reset = fleet.reset(&agent, "1234").await.unwrap();
-    fleet
-        .report(&agent, &reset, Outcome::Failed(Failure::ExistingPassword))
-        .await;
-    assert_eq!(
-        fleet.command(&agent, &reset).await.status,
-        failed(Failure::ExistingPassword)
-    );
+    fleet.report(&agent, &reset, Outcome::Failed(reason.clone())).await;
+    assert_eq!(fleet.command(&agent, &reset).await.status, failed(reason));
+    let (status, _) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
+    assert!(matches!(status.policy_state, PolicyState::Enforced), "{:?}", status.policy_state);
+    assert_eq!(fleet.sync(&agent).await.commands, [], "the command is over");
 }
 
 #[tokio::test]
@@ -308,8 +318,12 @@ async fn rule_10_options_and_validity_travel_with_the_command_and_are_bound_to_i
     assert_eq!((sent.options, sent.expires_at), (options, reset.expires_at));
     assert_eq!(agent.open(&sent), "1234");
     sent.options.lock_now = false;
-    let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| agent.open(&sent)));
-    assert!(opened.is_err(), "an option can't be taken away on the way");
+    let opened = agent.try_open(&sent).map(|_| ());
+    assert_eq!(opened, Err(SealingError::DoesNotOpen), "without an option");
+    sent.options = options;
+    sent.expires_at = None;
+    let opened = agent.try_open(&sent).map(|_| ());
+    assert_eq!(opened, Err(SealingError::DoesNotOpen), "without the expiry");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use mdm_password_component::REFERENCE;
 use mdm_password_host::{Limits, Plugin, Runtime, password::Password};
 use mdm_server_core::{actor::Actor, access::{Caller, Permission, DeviceScope}, keys::HostKeys, metrics::Metrics, supervisor::Supervisor, agents::AuthenticatedAgent, commands::{Request, Reset}, error::ServerError, plugins::{PluginSettings, ChosenPlugins}, server::{Server, ServerSettings}, store::Store, token, transport::WakeUp};
 use mdm_server_http::{api::{Rates, TrustedProxies, self}, dashboard};
-use mdm_agent_protocol::{sealing::{Binding, Payload, PrivateKey, PublicKey}, signature::{AGENT, Headers, Stamp}, signing_key::SigningKey, sync::{EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest, SyncResponse, DeviceInfo}};
+use mdm_agent_protocol::{sealing::{Binding, Payload, PrivateKey, PublicKey, SealingError}, signature::{AGENT, Headers, Stamp}, signing_key::SigningKey, sync::{EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest, SyncResponse, DeviceInfo}};
 use mdm_contract::{decisions::{Command, DevicePreview, PasswordRule, Refusal, Terms}, types::{Action, Outcome, Policy, ResetOptions}};
 use reqwest::{Client, redirect};
 use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Duration};
@@ -302,6 +302,11 @@ impl Agent {
 
     /// What is sealed in a command.
     pub(crate) fn payload(&self, command: &SealedCommand) -> Payload {
+        self.try_open(command).unwrap()
+    }
+
+    /// The same, or the error that a real agent gets.
+    pub(crate) fn try_open(&self, command: &SealedCommand) -> Result<Payload, SealingError> {
         let binding = Binding {
             device: &self.device,
             command: &command.id,
@@ -309,7 +314,7 @@ impl Agent {
             options: command.options,
             expires_at: command.expires_at,
         };
-        Payload::open(&command.sealed, &self.key, &binding).unwrap()
+        Payload::open(&command.sealed, &self.key, &binding)
     }
 
     /// As the host knows it once it has signed.

@@ -35,10 +35,8 @@ async fn an_agent_whose_words_have_a_nul_is_heard_all_the_same() {
     let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let command = fleet.reset(&agent, "1234").await.unwrap();
-    let device_info = |text: &str| Outcome::Failed(Failure::Other(text.into()));
-    fleet
-        .report(&agent, &command, device_info("keystore\0gone"))
-        .await;
+    let reason = Failure::Other("keystore\0gone".into());
+    fleet.report(&agent, &command, Outcome::Failed(reason)).await;
     let kept = fleet.command(&agent, &command).await.status;
     let Status::Failed(Failure::Other(kept)) = kept else {
         panic!("not failed, but {kept:?}");
@@ -180,4 +178,8 @@ async fn a_bulk_goes_on_past_a_refusal_whose_words_have_a_nul() {
         .await
         .unwrap();
     runner.stop(&fleet).await;
+    let answers = server.bulks.answers(&admin(), &bulk.id, true, None, 10).await;
+    let [answer] = &answers.unwrap()[..] else { panic!("one device was asked") };
+    let refusal = answer.answer.as_ref().unwrap_err();
+    assert!(refusal.detail.contains("not\u{FFFD}today"), "{refusal:?}");
 }

@@ -115,9 +115,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_doubles_up_to_ten_seconds() {
+    fn pauses_grow_up_to_the_longest_and_stay_there() {
         let pauses = std::iter::successors(Some(FIRST_PAUSE), |it| Some(longer(*it)));
-        let seconds: Vec<_> = pauses.take(8).map(|it| it.as_secs()).collect();
-        assert_eq!(seconds, [1, 2, 4, 8, 10, 10, 10, 10]);
+        let pauses: Vec<_> = pauses.take(20).collect();
+        for pair in pauses.windows(2) {
+            assert!(pair[1] > pair[0] || pair[1] == MAX_BACKOFF, "{pauses:?}");
+        }
+        assert_eq!(pauses.iter().max(), Some(&MAX_BACKOFF));
     }
 }
