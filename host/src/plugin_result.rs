@@ -143,17 +143,21 @@ impl PluginResult for DevicePreview {
             Note::Other(text) => Some(text.as_str()),
             _ => None,
         });
-        let refusal = previewed(self).into_iter().flat_map(PluginResult::texts);
+        let refusal = previewed_refusal(self)
+            .into_iter()
+            .flat_map(PluginResult::texts);
         notes.chain(failure).chain(refusal)
     }
 
     fn lists(&self) -> impl Iterator<Item = usize> {
-        let refusal = previewed(self).into_iter().flat_map(PluginResult::lists);
+        let refusal = previewed_refusal(self)
+            .into_iter()
+            .flat_map(PluginResult::lists);
         once(self.notes.len()).chain(refusal)
     }
 }
 
-fn previewed(preview: &DevicePreview) -> Option<&Refusal> {
+fn previewed_refusal(preview: &DevicePreview) -> Option<&Refusal> {
     match &preview.verdict {
         Verdict::WouldBeRefused(refusal) => Some(refusal),
         _ => None,

@@ -262,7 +262,7 @@ fn rows() -> Vec<Row> {
 }
 
 #[test]
-fn every_row_of_how_a_device_answers_comes_out_as_the_table_says_and_as_the_preview_previewed() {
+fn every_row_of_how_a_device_answers_has_the_outcome_that_the_table_and_the_preview_say() {
     let env = TestEnvironment::start().unwrap();
     let mut cases = 0;
     for row in rows() {
