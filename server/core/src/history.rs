@@ -152,7 +152,7 @@ impl History {
         self.look().await
     }
 
-    /// Checks the witness that an agent shows. The result never stops the sync.
+    /// Checks the witness that an agent shows. An invalid witness does not stop the sync.
     pub(crate) async fn check_witness(&self, witness: &str) -> Result<(), ServerError> {
         let is_checked = match &*self.known() {
             Some(known) => known.checked.contains(witness) || known.witness == witness,
