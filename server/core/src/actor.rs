@@ -11,7 +11,8 @@ pub enum Actor {
     Token(String),
     /// An agent, on its own device. The agent's key decides what it may do.
     Agent,
-    /// The server itself: it expires commands and rolls back canaries, and its own machine makes its first token.
+    /// The server itself: it expires commands and rolls back canaries. It is also the principal of tokens without an
+    /// owner.
     System,
     /// A caller without a login.
     Stranger,

@@ -156,8 +156,7 @@ impl Chain {
     }
 }
 
-/// SHA-256 over the previous digest and every field, each with its length as a prefix, so that no two lines have the
-/// same bytes.
+/// SHA-256 over the previous digest and every field with its length as a prefix, so that the encoding is unambiguous.
 fn digest(before: &LineDigest, number: u64, entry: &AuditEntry) -> LineDigest {
     let AuditEntry {
         at,

@@ -1,10 +1,10 @@
 //! The server's use cases, and the traits they depend on.
 //!
-//! A component has the use cases of one field, and holds only what it needs: [`devices`], [`commands`], [`bulks`],
-//! [`agents`], [`identity`], [`webhooks`], [`plugins`], [`restores`], [`audit_trail`], [`health`]. [`server`] wires them
-//! together and supervises their background tasks. `platform` is the device store and the transport of the embeddable
-//! host. Below lie the traits of [`store`], [`transport`] and [`webhook_client`]; above, in crates of their own, the API,
-//! the dashboard and the command line.
+//! Each component has the use cases of one field, and holds only what it needs: [`devices`], [`commands`], [`bulks`],
+//! [`agents`], [`identity`], [`webhooks`], [`plugins`], [`restores`], [`audit_trail`], [`health`]. [`server`] wires
+//! them together and supervises their background tasks. `platform` implements the device store and the transport of the
+//! embeddable host. [`store`], [`transport`] and [`webhook_client`] lie below. The API, the dashboard and the command
+//! line are crates above.
 //!
 //! A use case with changes has to run to its end: if its future is dropped half-way, the commit and its notifications
 //! may or may not have happened.

@@ -1,5 +1,5 @@
-//! Change notifications for open pages. A notification has no content; the page loads again. So nothing queues up for a
-//! slow page, and a change that no page shows costs one lookup.
+//! Change notifications for open pages. They have no content; the page loads again. So nothing queues up for a slow
+//! page, and a change that no page shows costs one lookup.
 
 use mdm_contract::time;
 use parking_lot::Mutex;

@@ -1,4 +1,4 @@
-//! Preconditions of requests: an `If-Match` header names the state of a device that the caller has seen (RFC 9110, 13.1.1).
+//! Preconditions of requests: an `If-Match` header has the ETag of a device that the caller expects (RFC 9110, 13.1.1).
 
 use crate::{access::Caller, error::ServerError, store::Snapshot};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};

@@ -31,8 +31,8 @@ pub fn random_password(rule: &PasswordRule) -> Result<Password, NoRandom> {
     }
 }
 
-/// Returns `true` if a password is not an obvious guess and a spreadsheet keeps it as it is. A spreadsheet turns 0123
-/// into 123, and 1e23 into a large number.
+/// Returns `true` if a password is no obvious guess and a spreadsheet keeps it as it is. It would turn 0123 into 123,
+/// and 1e23 into a number.
 fn is_fit(password: &Password, rule: &PasswordRule) -> bool {
     let PasswordMetrics {
         length,

@@ -80,8 +80,8 @@ impl ReplicaListener {
         }
     }
 
-    /// Applies the plugin that another replica chose. Until that works, this replica decides by other rules than the
-    /// others, so it retries until it succeeds or closes.
+    /// Applies the plugin that another replica chose. Retries until it succeeds or the server closes, because replicas
+    /// must not decide by different rules.
     async fn follow_choices(&self, closing: &CancellationToken) {
         while !closing.is_cancelled() {
             let following = &self.following;

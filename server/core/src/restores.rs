@@ -59,8 +59,8 @@ impl Restores {
         Ok(self.store.restore_state().await?)
     }
 
-    /// Cancels the held commands and the running bulks. Errors with the first refusal of the plugin; a refused command
-    /// stays held.
+    /// Cancels the held commands and the running bulks. Errors with the first failure other than a refusal of the
+    /// plugin. A command that the plugin refuses to cancel stays held.
     pub async fn cancel(&self, by: &Caller) -> Result<RestoreState, ServerError> {
         by.check_all()?;
         // Cancellation is idempotent, so its many commits need no key.

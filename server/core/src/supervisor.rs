@@ -70,8 +70,7 @@ impl Supervisor {
         }
     }
 
-    /// Runs an async task until `stop` is cancelled. The task receives `stop` and must end by it. If it ends before or
-    /// panics, it is restarted.
+    /// Runs an async task, and restarts it if it panics or ends before `stop` is cancelled. The task receives `stop`.
     pub fn spawn<F>(
         &self,
         name: &'static str,

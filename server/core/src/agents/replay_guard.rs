@@ -73,7 +73,7 @@ impl ReplayGuard {
         }
         if now >= seen.since + REMEMBERED {
             let newer = mem::take(&mut seen.newer);
-            // After twice the time, both generations are stale.
+            // After a longer gap, these nonces are stale as well, and harmless.
             seen.older = newer;
             seen.since = now;
         }
@@ -127,7 +127,7 @@ mod tests {
         for age in 0..=REMEMBERED + 1 {
             let fresh = ReplayGuard::new(START);
             let made = START + 1000;
-            // Another nonce can begin a generation at any earlier time.
+            // Another nonce begins a generation beforehand.
             fresh.take(&signed("other", made, "o"), made).unwrap();
             let now = made + 30;
             let replayed = signed("one", now + MAX_AHEAD, "n");

@@ -251,8 +251,7 @@ impl Agents {
     }
 }
 
-/// Shortens the agent's texts in the outcome to the limit. An agent may send any message of its system, and its report
-/// must not be lost for that.
+/// Truncates the agent's texts in the outcome to the limit, so that a long system message doesn't lose the report.
 fn shortened(mut outcome: Outcome) -> Outcome {
     if let Outcome::Failed(Failure::Superseded(text) | Failure::Other(text)) = &mut outcome {
         *text = storable(mem::take(text));

@@ -34,7 +34,7 @@ pub enum FirstAdmin {
 }
 
 impl Identity {
-    /// Makes a new invitation for a user who has lost the password or the phone.
+    /// Makes a new invitation for a user with a lost password or phone.
     pub async fn invite_again(&self, by: &Caller, name: &str) -> Result<Invitation, ServerError> {
         self.managed_user(by, name).await?;
         let made = self

@@ -28,8 +28,8 @@ pub struct PluginSettings {
     pub when_canary_fails: WhenCanaryFails,
     /// Trust rules for plugins.
     pub trust: Trust,
-    /// `true` if the server checks its plugins by the conformance kit at the start. A plugin that an admin chooses is
-    /// always checked.
+    /// `true` if the conformance kit checks the plugins of the server's start. It always checks a plugin that an admin
+    /// chooses.
     pub checked_at_start: bool,
 }
 

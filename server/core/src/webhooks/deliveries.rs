@@ -165,8 +165,8 @@ impl Deliveries {
         })
     }
 
-    /// Skips further events that are too old as well. With one per backoff, they would be given up more slowly than new
-    /// ones arrive.
+    /// Skips further events that are too old as well: with one per backoff, new ones could arrive faster than these
+    /// end.
     async fn give_up_as_old(
         &self,
         at: Timestamp,
