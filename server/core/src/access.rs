@@ -1,5 +1,5 @@
-//! Who calls, and what they may do. A user has a role, a token has permissions of its own, and both may be
-//! limited to groups of devices; what a call is checked against is the same for both: a [`Caller`].
+//! Access control. A user has a role, a token has its own permissions, and a device scope may limit both. Requests of
+//! either are checked against a [`Caller`].
 
 use crate::{actor::Actor, idempotency::IdempotencyKey};
 use mdm_contract::decisions::Device;
@@ -8,14 +8,14 @@ use std::{collections::BTreeSet, fmt, net::IpAddr};
 use utoipa::ToSchema;
 
 mdm_contract::text_enum! {
-    /// One thing that a caller may do.
+    /// One permission of a caller.
     #[derive(utoipa::ToSchema)]
     Permission {
-        /// See devices, their status, their history and what a request would come to.
+        /// See devices, their status, their history and previews.
         See = "see",
         /// Reset and remove passwords, and cancel pending commands.
         ChangePassword = "change-password",
-        /// Approve what somebody else has asked for.
+        /// Approve requests of other users.
         Approve = "approve",
         /// Enroll and revoke devices, and apply policies.
         ManageDevices = "manage-devices",
@@ -23,30 +23,30 @@ mdm_contract::text_enum! {
         SeeAudit = "see-audit",
         /// Read the metrics.
         SeeMetrics = "see-metrics",
-        /// Choose which plugin decides.
+        /// Choose the active plugin.
         ManagePlugins = "manage-plugins",
-        /// Say who is told of changes.
+        /// Manage webhooks.
         ManageWebhooks = "manage-webhooks",
-        /// Say who may call: users and tokens.
+        /// Manage users and tokens.
         ManageUsers = "manage-users",
     }
 }
 
 mdm_contract::text_enum! {
-    /// What a user is there for.
+    /// The role of a user.
     #[derive(utoipa::ToSchema)]
     Role {
-        /// Sees.
+        /// Only sees.
         Viewer = "viewer",
         /// Sees, and resets and removes passwords.
         Helpdesk = "helpdesk",
-        /// May do everything.
+        /// Has every permission.
         Admin = "admin",
     }
 }
 
 impl Permission {
-    /// What it allows, in plain words: «may …».
+    /// The permission in plain words, to follow "may".
     pub fn meaning(self) -> &'static str {
         match self {
             Self::See => "see devices, their status and their history",
@@ -63,7 +63,7 @@ impl Permission {
 }
 
 impl Role {
-    /// What it is there for, in plain words.
+    /// The role in plain words.
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Viewer => "sees devices and their history, and changes nothing",
@@ -72,7 +72,7 @@ impl Role {
         }
     }
 
-    /// What it may do.
+    /// The permissions of the role.
     pub fn permissions(self) -> BTreeSet<Permission> {
         match self {
             Self::Viewer => [Permission::See].into(),
@@ -82,17 +82,17 @@ impl Role {
     }
 }
 
-/// Which devices somebody is responsible for.
+/// Device scope: the devices that a caller is responsible for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct DeviceScope(
-    /// Those in any of these groups; none: all devices.
+    /// The devices in any of these groups. `None` means all devices.
     pub Option<BTreeSet<String>>,
 );
 
 impl DeviceScope {
-    /// For `#[serde(deserialize_with = "DeviceScope::present")]`: null means all devices, and so it has to be written; whoever
-    /// forgets it must not get more than they meant.
+    /// For `#[serde(deserialize_with = "DeviceScope::present")]`. `null` means all devices and must be explicit, so
+    /// that a forgotten field grants nothing.
     pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)
     }
@@ -100,7 +100,7 @@ impl DeviceScope {
     /// All devices.
     pub const ALL: Self = Self(None);
 
-    /// The devices that are in both, by their groups.
+    /// The devices that are in both scopes, by their groups.
     pub fn intersection(&self, other: &Self) -> Self {
         match (&self.0, &other.0) {
             (None, _) => other.clone(),
@@ -109,7 +109,7 @@ impl DeviceScope {
         }
     }
 
-    /// Whether a device in these groups is among them.
+    /// Returns `true` if a device in these groups is in the scope.
     pub fn includes(&self, groups: &[String]) -> bool {
         match &self.0 {
             None => true,
@@ -117,7 +117,7 @@ impl DeviceScope {
         }
     }
 
-    /// Whether all devices of this group are among them.
+    /// Returns `true` if all devices of this group are in the scope.
     pub fn includes_group(&self, group: &str) -> bool {
         self.0.as_ref().is_none_or(|ours| ours.contains(group))
     }
@@ -136,87 +136,87 @@ impl fmt::Display for DeviceScope {
     }
 }
 
-/// Who calls, from where, and what they may do.
+/// The authenticated caller, with its address, permissions and scope.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Who calls.
+    /// The authenticated actor.
     pub actor: Actor,
-    /// For whom a token acts. `None` if the caller acts for themselves.
+    /// The owner of a token. `None` if the caller acts for themselves.
     pub on_behalf_of: Option<Actor>,
-    /// The address that the call comes from, where it comes by network.
+    /// The network address of the request, if there is one.
     pub address: Option<IpAddr>,
-    /// What they may do.
+    /// Permissions of the caller.
     pub permissions: BTreeSet<Permission>,
-    /// To which devices.
+    /// Devices to which the permissions apply.
     pub scope: DeviceScope,
     /// The idempotency key of the request, if it has one.
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// Why a call is not let through.
+/// Reason why a request is forbidden.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
-    /// The caller may not do this at all.
+    /// The caller lacks the permission.
     #[error("{who} may not {}: this needs the permission `{needed}`", needed.meaning())]
     Permission {
         /// The caller.
         who: Actor,
-        /// What is missing.
+        /// The missing permission.
         needed: Permission,
     },
-    /// The caller may do this, but not to this device.
+    /// The caller has the permission, but not for this device.
     #[error("{who} is not responsible for {what}, only for: {scope}")]
     DeviceScope {
         /// The caller.
         who: Actor,
-        /// To what.
+        /// The device, the group or all devices.
         what: String,
-        /// What the caller is responsible for.
+        /// Device scope of the caller.
         scope: DeviceScope,
     },
-    /// Nobody can give what they don't have.
+    /// A caller can't grant more than its own permissions and scope.
     #[error(
         "{0} can't give or take what {0} may not do, or for more devices than {0} is responsible for"
     )]
     Grant(Actor),
-    /// Nobody may approve what they have asked for themselves.
+    /// A user can't approve their own request.
     #[error(
         "{0} has asked for this, or owns the token that has, so somebody else has to approve it"
     )]
     OwnRequest(Actor),
-    /// No program approves anything.
+    /// Only users approve, not programs.
     #[error(
         "{0} is no user: somebody who signs in has to approve it, on the dashboard's page of the bulk"
     )]
     NoUser(Actor),
-    /// Who has asked for this has lost the right to.
+    /// The requester has lost the permission since.
     #[error(
         "{requested_by} has asked for this, and may no longer change passwords in group {group}: the user or the \
          token was removed, or may do less now"
     )]
     Withdrawn {
-        /// Who has asked.
+        /// The requester.
         requested_by: Actor,
-        /// For which devices.
+        /// Group of the devices.
         group: String,
     },
-    /// Only who has asked for it may do this.
+    /// Only the requester may do this.
     #[error("{requested_by} has asked for this, and only they may do that, not {who}")]
     OthersRequest {
         /// The caller.
         who: Actor,
-        /// Who has asked.
+        /// The requester.
         requested_by: Actor,
     },
 }
 
 impl Caller {
-    /// The server itself, where the clock makes it act.
+    /// The server itself, for work that a timer starts.
     pub fn host() -> Self {
         Self::all_powerful(Actor::System)
     }
 
-    /// An agent, on its own device: what it may do is decided by its key.
+    /// An agent on its own device. The agent's key decides what it may do.
     pub fn agent() -> Self {
         Self::all_powerful(Actor::Agent)
     }
@@ -232,7 +232,7 @@ impl Caller {
         }
     }
 
-    /// The same caller, by a request without an idempotency key: for what a use case does beside its one transaction.
+    /// The same caller without its idempotency key, for commits of a use case beside its one transaction.
     pub fn without_key(&self) -> Self {
         Self {
             idempotency_key: None,
@@ -240,17 +240,17 @@ impl Caller {
         }
     }
 
-    /// Who is behind the call: a token acts for its owner.
+    /// The principal: the owner of a token, otherwise the actor itself.
     pub fn principal(&self) -> &Actor {
         self.on_behalf_of.as_ref().unwrap_or(&self.actor)
     }
 
-    /// The user who calls, or for whom the token acts. Returns `None` if no user is behind the call.
+    /// The user who calls, or who owns the token. Returns `None` if the principal is not a user.
     pub fn user(&self) -> Option<&str> {
         self.principal().user()
     }
 
-    /// Checks that a person approves what somebody else is behind.
+    /// Checks that the caller is a user other than the principal of the request.
     pub fn check_approval(&self, principal: &Actor) -> Result<(), Forbidden> {
         match &self.actor {
             Actor::User(_) if self.actor == *principal => {
@@ -263,12 +263,12 @@ impl Caller {
         }
     }
 
-    /// Whether the caller may do this, to some device.
+    /// Returns `true` if the caller has this permission, whatever its scope.
     pub fn may(&self, needed: Permission) -> bool {
         self.permissions.contains(&needed)
     }
 
-    /// Lets a call through that needs this.
+    /// Errors if the caller lacks this permission.
     pub fn check(&self, needed: Permission) -> Result<(), Forbidden> {
         match self.may(needed) {
             true => Ok(()),
@@ -279,7 +279,7 @@ impl Caller {
         }
     }
 
-    /// Lets a call through that is about this device.
+    /// Errors if this device is out of the caller's scope.
     pub fn check_device(&self, device: &Device) -> Result<(), Forbidden> {
         match self.scope.includes(&device.groups) {
             true => Ok(()),
@@ -287,7 +287,7 @@ impl Caller {
         }
     }
 
-    /// Lets a call through that is about all devices of this group.
+    /// Errors if the caller's scope does not include all devices of this group.
     pub fn check_group(&self, group: &str) -> Result<(), Forbidden> {
         match self.scope.includes_group(group) {
             true => Ok(()),
@@ -295,7 +295,7 @@ impl Caller {
         }
     }
 
-    /// Lets a call through that is about all devices.
+    /// Errors if the caller's scope does not include all devices.
     pub fn check_all(&self) -> Result<(), Forbidden> {
         match self.scope {
             DeviceScope(None) => Ok(()),
@@ -303,7 +303,7 @@ impl Caller {
         }
     }
 
-    /// Lets a call through that gives somebody all of this, or takes it.
+    /// Errors if the permissions or the scope to grant or withdraw exceed the caller's own.
     pub fn check_grant(
         &self,
         permissions: &BTreeSet<Permission>,

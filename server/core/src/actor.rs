@@ -1,19 +1,20 @@
-//! Who acts: a user, a program, an agent, or the server itself.
+//! Actors: users, programs, agents and the server itself.
 
 use std::{fmt, str::FromStr};
 
-/// Who acts. The audit trail names an actor by its text: `user alice`, `token backup`, `agent`, `host`.
+/// An actor. The audit trail names it by its text: `user alice`, `token backup`, `agent`, `host`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
     /// A user who is signed in, by name.
     User(String),
     /// A program, by the name of its API token.
     Token(String),
-    /// An agent, on its own device: its key decides what it may do.
+    /// An agent, on its own device. The agent's key decides what it may do.
     Agent,
-    /// The server itself: a command expires, a plugin fails as a canary. Its own machine is behind its first token.
+    /// The server itself: it expires commands and rolls back canaries. It is also the principal of tokens without an
+    /// owner.
     System,
-    /// Somebody who did not sign in.
+    /// A caller without a login.
     Stranger,
 }
 
@@ -22,7 +23,7 @@ impl Actor {
     const SYSTEM: &str = "host";
     const STRANGER: &str = "stranger";
 
-    /// The user's name, if it is a user.
+    /// The name of the user. Returns `None` for other actors.
     pub fn user(&self) -> Option<&str> {
         match self {
             Self::User(name) => Some(name),
@@ -43,7 +44,7 @@ impl fmt::Display for Actor {
     }
 }
 
-/// A text that names no actor.
+/// The text names no actor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` names no actor")]
 pub struct UnknownActor(String);

@@ -1,5 +1,5 @@
-//! The audit trail: who did what to which device, when, by which plugin. Its lines are a chain: each has a digest of
-//! itself and of the line before, so one that was removed, changed or put in shows.
+//! Audit trail: actor, action, device, time and plugin. The lines form a hash chain: each has a digest of itself and of
+//! the line before, so a removed, changed or inserted line is detected.
 
 use crate::{access::Caller, actor::Actor};
 use mdm_contract::{
@@ -10,33 +10,33 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-/// Who did what to which device, when, by which plugin.
+/// An entry of the audit trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
-    /// When.
+    /// Time of the action.
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// Who: `user alice`, `token backup`, `agent` or `host`.
+    /// Actor: `user alice`, `token backup`, `agent` or `host`.
     pub actor: String,
-    /// The address that the call came from.
+    /// Address of the caller.
     #[serde(default)]
     pub address: Option<String>,
-    /// What: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`, `revoke`, `use-plugin`,
+    /// Action: `reset`, `remove`, `report`, `cancel`, `expire`, `policy`, `enroll`, `revoke`, `use-plugin`,
     /// `roll-back-plugin`, `keep-plugin`, `sign-in`, `add-user` and so on.
     pub action: String,
-    /// To which device; none: to the host itself.
+    /// Device. `null` means the server itself.
     pub device: Option<String>,
     /// The command in question.
     pub command: Option<CommandId>,
-    /// More about it, in words.
+    /// Details in plain words.
     pub detail: Option<String>,
-    /// The SHA-256 digest of the plugin that decided it.
+    /// SHA-256 digest of the plugin that decided.
     pub plugin: Option<String>,
 }
 
 impl AuditEntry {
-    /// This caller does this, to the host unless more is said.
+    /// An entry for an action of this caller, without a device.
     pub fn new(at: Timestamp, by: &Caller, action: &str) -> Self {
         Self {
             at,
@@ -50,41 +50,41 @@ impl AuditEntry {
         }
     }
 
-    /// Whether this actor did it.
+    /// Returns `true` if the entry names this actor.
     pub fn is_by(&self, actor: &Actor) -> bool {
         self.actor == actor.to_string()
     }
 }
 
-/// The digest of a line and of all before it.
+/// Digest of a line and of all lines before it.
 pub type LineDigest = [u8; 32];
 
-/// What the first line is chained to.
+/// Digest before the first line.
 pub const BEGINNING: LineDigest = [0; 32];
 
 /// A line of the audit trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditLine {
-    /// Its place in the trail, from 1, without gaps.
+    /// Number of the line, from 1, without gaps.
     pub number: u64,
-    /// What it says.
+    /// Content of the line.
     pub entry: AuditEntry,
-    /// Its digest.
+    /// Digest of the line.
     pub digest: LineDigest,
 }
 
-/// Where a chain breaks.
+/// The break of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BrokenChain {
-    /// Lines are missing, or are not in their order.
+    /// Lines are missing or out of order.
     #[error("line {expected} of the audit trail is missing: line {found} stands in its place")]
     Missing {
-        /// The number that follows the line before.
+        /// The expected number.
         expected: u64,
-        /// The number that is there.
+        /// The number found.
         found: u64,
     },
-    /// A line was changed, or one before it was.
+    /// This line or an earlier one was changed.
     #[error(
         "line {0} of the audit trail, or the one before it, is not what it was when it was written"
     )]
@@ -92,19 +92,19 @@ pub enum BrokenChain {
     /// The last lines are missing.
     #[error("the audit trail ends at line {found}, and {written} lines were written")]
     CutOff {
-        /// The last line that there is.
+        /// Number of the last line found.
         found: u64,
-        /// The last line that was written.
+        /// Number of the last line written.
         written: u64,
     },
 }
 
-/// Follows a chain from its beginning.
+/// Verifies a chain from its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// The last line so far.
+    /// Number of the last verified line.
     pub number: u64,
-    /// Its digest. Whoever notes it elsewhere can tell later that nothing before it was changed.
+    /// Digest of the last verified line. A copy kept elsewhere proves later that no earlier line was changed.
     pub digest: LineDigest,
 }
 
@@ -118,7 +118,7 @@ impl Default for Chain {
 }
 
 impl Chain {
-    /// The line that follows with this entry.
+    /// Chains an entry to the last line.
     pub fn next(&self, entry: AuditEntry) -> AuditLine {
         let number = self.number + 1;
         AuditLine {
@@ -128,7 +128,7 @@ impl Chain {
         }
     }
 
-    /// Checks that this line follows, and goes on to it.
+    /// Verifies the next line, and advances to it.
     pub fn follow(&mut self, line: &AuditLine) -> Result<(), BrokenChain> {
         let expected = self.number + 1;
         if line.number != expected {
@@ -144,7 +144,7 @@ impl Chain {
         Ok(())
     }
 
-    /// Checks that it ends where the last line was written.
+    /// Checks that the chain ends at the last line written.
     pub fn ends_at(&self, written: u64) -> Result<(), BrokenChain> {
         match self.number == written {
             true => Ok(()),
@@ -156,8 +156,7 @@ impl Chain {
     }
 }
 
-/// SHA-256 over the digest of the line before and every field, each with its length before it, so that no two
-/// lines have the same bytes.
+/// SHA-256 over the previous digest and every field with its length as a prefix, so that the encoding is unambiguous.
 fn digest(before: &LineDigest, number: u64, entry: &AuditEntry) -> LineDigest {
     let AuditEntry {
         at,

@@ -1,4 +1,4 @@
-//! Reading the audit trail.
+//! Reads the audit trail.
 
 use crate::{
     access::Caller,
@@ -8,7 +8,7 @@ use crate::{
     store::AuditFilter,
 };
 
-/// The audit trail.
+/// Reader of the audit trail.
 pub struct AuditTrailReader {
     pub(crate) records: DeviceRecords,
 }

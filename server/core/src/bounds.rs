@@ -1,50 +1,50 @@
-//! The bounds of what callers send: the code checks them here, and the document of the API is made from them.
-//! Lengths are in characters (Unicode scalar values), as JSON Schema counts them.
+//! Limits of input. The code checks them, and the API document states them. Lengths are in characters (Unicode scalar
+//! values), as in JSON Schema.
 
 use mdm_terminal::escape::is_hidden;
 use std::ops::RangeInclusive;
 
-/// Something that a caller sent lies outside the bounds.
+/// Input is out of bounds.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct OutOfBounds(pub String);
 
 const DAY: u64 = 24 * 3600;
 
-/// The most things on a page of a list.
+/// Maximum page size of a list.
 pub const MAX_PAGE: u32 = 500;
 
-/// The longest name of a device.
+/// Maximum length of a device's name.
 pub const MAX_DEVICE_NAME: usize = 100;
 
-/// The longest name of a group.
+/// Maximum length of a group's name.
 pub const MAX_GROUP_NAME: usize = 64;
 
-/// The most groups of a device: every call about it reads them.
+/// Limit of groups per device. Every call about the device reads them.
 pub const MAX_DEVICE_GROUPS: usize = 32;
 
-/// The most groups that a user, a token or a webhook is limited to.
+/// Limit of groups in the scope of a user, a token or a webhook.
 pub const MAX_SCOPE_GROUPS: usize = 100;
 
-/// The name of a user or a token: a word of ASCII, so that nobody's looks like another's.
+/// Pattern of users' and tokens' names. ASCII only, so that no two look alike.
 pub const NAME_PATTERN: &str = "^[a-z0-9._@-]{1,64}$";
 
-/// The longest reason that the audit trail keeps.
+/// Maximum length of a reason in the audit trail.
 pub const MAX_REASON: usize = 500;
 
-/// The longest URL of a webhook.
+/// Maximum length of a webhook's URL.
 pub const MAX_URL: usize = 2048;
 
-/// How long an enrollment token is valid, in seconds.
+/// Validity of an enrollment token, in seconds.
 pub const ENROLLMENT_VALIDITY: RangeInclusive<u64> = 1..=365 * DAY;
 
-/// How long a token is valid, in seconds.
+/// Validity of a token, in seconds.
 pub const TOKEN_VALIDITY: RangeInclusive<u64> = 1..=3650 * DAY;
 
-/// How long a command is valid, in seconds: plugins may allow less.
+/// Validity of a command, in seconds. Plugins may allow less.
 pub const COMMAND_VALIDITY: RangeInclusive<u64> = 1..=3650 * DAY;
 
-/// Checks the number of a line of the audit trail: both stores count as far.
+/// Checks the number of a line of the audit trail: both stores count up to `i64::MAX`.
 pub fn check_line(number: Option<u64>) -> Result<(), OutOfBounds> {
     match number.is_none_or(|number| i64::try_from(number).is_ok()) {
         true => Ok(()),
@@ -55,7 +55,7 @@ pub fn check_line(number: Option<u64>) -> Result<(), OutOfBounds> {
     }
 }
 
-/// Checks the name of a group. Nothing in it is hidden, or two groups could look the same.
+/// Checks a group's name. Hidden characters are not allowed, because two groups could look the same.
 pub fn check_group(group: &str) -> Result<(), OutOfBounds> {
     match is_length(group, MAX_GROUP_NAME) && !group.contains(is_hidden) {
         true => Ok(()),
@@ -66,7 +66,7 @@ pub fn check_group(group: &str) -> Result<(), OutOfBounds> {
     }
 }
 
-/// The number of things on a page of a list; `usual` if none is asked for.
+/// The page size; `usual` if the caller names none.
 pub fn page_size(limit: Option<u32>, usual: u32) -> Result<u32, OutOfBounds> {
     match limit.unwrap_or(usual) {
         size @ 1..=MAX_PAGE => Ok(size),
@@ -76,7 +76,7 @@ pub fn page_size(limit: Option<u32>, usual: u32) -> Result<u32, OutOfBounds> {
     }
 }
 
-/// Checks the name that an agent gives its device. It is data of a stranger, which is escaped where it is shown.
+/// Checks the device name from an agent. It is untrusted input, which is escaped for display.
 pub fn check_device_name(name: &str) -> Result<(), OutOfBounds> {
     match is_length(name, MAX_DEVICE_NAME) && !name.trim().is_empty() && !name.contains('\0') {
         true => Ok(()),
@@ -91,7 +91,7 @@ fn is_length(text: &str, most: usize) -> bool {
     !text.is_empty() && !is_longer(text, most)
 }
 
-/// Returns `true` if a text has more characters than this.
+/// Returns `true` if a text has more than `most` characters.
 pub fn is_longer(text: &str, most: usize) -> bool {
     text.chars().nth(most).is_some()
 }

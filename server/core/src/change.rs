@@ -1,5 +1,5 @@
-//! Changes to one device. Those that a plugin's call makes are buffered while it runs, and committed
-//! together once it has returned ok.
+//! Changes to one device. The changes of a plugin call are buffered while it runs, and committed together if it
+//! succeeds.
 
 use mdm_agent_protocol::{
     sealing::{PublicKey, Sealed},
@@ -15,47 +15,47 @@ use mdm_password_host::Effect;
 /// One change to one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A new command, pending, goes into the outbox.
+    /// Puts a new pending command into the outbox.
     Send {
         /// The command.
         command: Command,
-        /// What the device is to open, once the service has sealed it to the device's key.
+        /// The payload for the device, once the service has sealed it to the device's key.
         sealed: Option<Sealed>,
     },
-    /// A pending command gets its outcome, and leaves the outbox.
+    /// Gives a pending command its outcome, and removes it from the outbox.
     Complete {
-        /// Which command.
+        /// The command.
         command: CommandId,
-        /// What became of it.
+        /// Its outcome.
         outcome: Outcome,
     },
-    /// What the device said of a command that had been completed otherwise.
+    /// Keeps the device's report on a command that was completed otherwise.
     KeepLateOutcome {
-        /// Which command.
+        /// The command.
         command: CommandId,
-        /// What the device said.
+        /// The reported outcome.
         outcome: Outcome,
     },
-    /// The override of the policy begins or ends.
+    /// Begins or ends the override of the policy.
     SetPolicyOverride(Option<PolicyOverride>),
-    /// The host's own: an admin applied a policy, or cleared it.
+    /// Server only: an admin applied or cleared a policy.
     SetPolicy(Option<Policy>),
-    /// The host's own: the agent uses other keys from now on.
+    /// Server only: the agent changed its keys.
     RotateKeys {
-        /// Passwords are sealed to this key.
+        /// Key to which passwords are sealed.
         public_key: PublicKey,
-        /// The agent signs with the other half of this key.
+        /// Key that verifies the agent's signatures.
         signing_key: VerifyingKey,
     },
-    /// The host's own: an admin does not trust the device any more. Its agent gets in no more, and the sealed
-    /// passwords that wait for it are destroyed.
+    /// Server only: an admin revoked the device. Its agent can no longer sync, and sealed passwords in its outbox are
+    /// destroyed.
     Revoke,
-    /// The host's own: what the agent told at a sync.
+    /// Server only: device info from a sync.
     SetDeviceInfo(DeviceInfo),
 }
 
 impl Change {
-    /// The change that an effect is. For a new command, `seal` makes what the device opens.
+    /// Converts an effect. `seal` makes the payload of a new command.
     pub fn of<E>(
         effect: Effect,
         seal: impl FnOnce(&Command) -> Result<Sealed, E>,

@@ -9,15 +9,15 @@ use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// How often replicas tell each other who called.
+/// Interval at which replicas exchange their counts of calls.
 const SHARE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// This replica among the others.
+/// This replica and its view of the others.
 #[derive(Default)]
 pub struct Cluster {
-    /// `None` if the store takes no other server.
+    /// `None` if the store supports one server only.
     replicas: Option<Arc<dyn Replicas>>,
-    /// The limits that replicas have together.
+    /// Rate limits that replicas share.
     limits: Mutex<Vec<Arc<Limiter>>>,
 }
 
@@ -29,12 +29,12 @@ impl Cluster {
         }
     }
 
-    /// The other replicas; `None` if there can't be any.
+    /// The other replicas. Returns `None` if the store supports one server only.
     pub(crate) fn replicas(&self) -> Option<&Arc<dyn Replicas>> {
         self.replicas.as_ref()
     }
 
-    /// The right to do what one replica does for all; `None` while another replica has it.
+    /// The lead for work that one replica does for all. Returns `None` while another replica has it.
     pub(crate) fn lead(&self) -> Option<Lead> {
         match &self.replicas {
             Some(replicas) => replicas.lead(),
@@ -42,14 +42,14 @@ impl Cluster {
         }
     }
 
-    /// Gives up the lead, so that another replica need not wait for it.
+    /// Resigns the lead, so that another replica need not wait for it.
     pub(crate) fn resign(&self) {
         if let Some(replicas) = &self.replicas {
             replicas.resign();
         }
     }
 
-    /// Counts calls for this limit together with the calls at other replicas.
+    /// Shares a rate limit with other replicas.
     pub fn share_limit(&self, limit: &Arc<Limiter>) {
         if self.replicas.is_some() {
             limit.share();
@@ -61,7 +61,7 @@ impl Cluster {
         self.limits.lock().clone()
     }
 
-    /// Tells other replicas who called here, until the server stops.
+    /// Sends counts of calls to other replicas, until the server stops.
     pub(crate) async fn tell_calls(&self, closing: CancellationToken) {
         let Some(replicas) = &self.replicas else {
             return;

@@ -1,4 +1,4 @@
-//! Commits to devices, and what follows them: counters, open pages, webhooks.
+//! Commits to devices, and their consequences: metrics, notifications, webhooks.
 
 use crate::{
     change::Change,
@@ -14,16 +14,16 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tracing::Instrument as _;
 
-/// Writes commits, and tells of them.
+/// Commits changes, and notifies of them.
 pub(crate) struct Commits {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) changes: ChangeNotifier,
-    /// Notified when there may be something to deliver to webhooks.
+    /// Notified when webhooks may have something to deliver.
     pub(crate) events: Notify,
 }
 
-/// A device as a commit was decided on it.
+/// The device on which a commit was decided.
 pub(crate) struct Before<'a> {
     device: &'a str,
     version: i64,
@@ -51,7 +51,7 @@ impl<'a, X> From<&'a DeviceState<X>> for Before<'a> {
 }
 
 impl Commits {
-    /// Commits all of it, or nothing. Returns `false` if the device has changed since, and it has to be decided again.
+    /// Commits all changes or none. Returns `false` if the device has changed since: the caller has to decide again.
     pub(crate) async fn commit(
         &self,
         before: Before<'_>,

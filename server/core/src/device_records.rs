@@ -1,4 +1,4 @@
-//! Loads devices for their callers, and commits the changes that no plugin decides.
+//! Loads devices for callers, and commits changes without a plugin's decision.
 
 use crate::{
     access::Caller,
@@ -16,8 +16,8 @@ use mdm_contract::time::{self, Timestamp};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// How often a change is tried again because the device changed meanwhile. Each attempt that is in vain means that
-/// another change was committed, so this many in a row need as many others at the same moment.
+/// Attempts to commit a change to a device that others change meanwhile. Each failed attempt means that another change
+/// was committed, so this many failures in a row need as many concurrent changes.
 pub(crate) const MAX_ATTEMPTS: usize = 32;
 
 /// The devices in the store.
@@ -31,8 +31,8 @@ pub(crate) struct DeviceRecords {
 
 impl DeviceRecords {
     /// Loads a device for a caller. Errors with `Forbidden` if the device is out of the caller's scope, and with
-    /// `DeviceChanged` if it is not as the caller has seen it. What is decided on the snapshot is committed only if the
-    /// device has not changed since.
+    /// `DeviceChanged` if the precondition fails. A decision on the snapshot is committed only if the device has not
+    /// changed since.
     pub(crate) async fn load(
         &self,
         by: &Caller,
@@ -48,8 +48,8 @@ impl DeviceRecords {
         self.store.snapshot(device).await?.ok_or_else(unknown)
     }
 
-    /// Executes a use case about a device once for each idempotency key of its caller. A stored response is for a caller
-    /// who may see the device now.
+    /// Executes a use case about a device once for each idempotency key of its caller. A stored response requires that
+    /// the caller may still see the device.
     pub(crate) async fn once<T: DeserializeOwned>(
         &self,
         by: &Caller,
@@ -63,7 +63,7 @@ impl DeviceRecords {
         self.responses.once(by, use_case).await
     }
 
-    /// Commits a change that no plugin decides, and tries again if the device was changed meanwhile. `change` returns
+    /// Commits a change without a plugin's decision, and retries if the device was changed meanwhile. `change` returns
     /// `None` if there is nothing to change.
     pub(crate) async fn change(
         &self,
@@ -100,7 +100,7 @@ impl DeviceRecords {
         changes: Vec<Change>,
         audit: Option<RequestRecord>,
     ) -> Result<bool, ServerError> {
-        // What an agent told of its device is no news to the agent.
+        // Device info comes from the agent, so it is no news to the agent.
         let is_news = audit.is_some() && !changes.is_empty();
         let is_by_agent = audit
             .as_ref()

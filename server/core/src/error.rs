@@ -1,4 +1,4 @@
-//! Why a use case came to nothing. Nothing was changed then, unless the store failed: see [`StoreError`].
+//! Errors of use cases. An error means that nothing was changed, unless the store failed: see [`StoreError`].
 
 use crate::{
     access::Forbidden,
@@ -17,13 +17,13 @@ use mdm_contract::{
 };
 use mdm_password_host::{HostError, LoadError, PluginError};
 
-/// Why a use case came to nothing.
+/// Error of a use case.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// There is no such device.
+    /// The device does not exist.
     #[error("there is no device {0}: `mdm-server device list` shows those that there are")]
     UnknownDevice(String),
-    /// The caller may not do this.
+    /// The caller is not allowed to do this.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     /// An admin revoked the device.
@@ -31,7 +31,7 @@ pub enum ServerError {
         "device {0} was revoked: nothing reaches it any more. Enroll it again if it is to be managed"
     )]
     Revoked(String),
-    /// The agent has changed its keys while this sync waited.
+    /// The agent changed its keys while this sync waited.
     #[error(
         "the keys of device {0} were changed while this sync waited: sync again, signed with the new key"
     )]
@@ -42,165 +42,165 @@ pub enum ServerError {
     /// The agent changes its keys too often.
     #[error("device {0} changes its keys too often: wait a minute")]
     TooManyRotations(String),
-    /// The device is not as the caller has seen it.
+    /// The device does not match the caller's precondition.
     #[error(
         "device {0} has changed since you looked at it: look again, and ask again if you still want to"
     )]
     DeviceChanged(String),
-    /// The device has no such command.
+    /// The device does not have this command.
     #[error("device {device} has no command {command}: its history shows those that it has")]
     UnknownCommand {
         /// The device.
         device: String,
-        /// What was asked for.
+        /// The requested command.
         command: CommandId,
     },
-    /// No device is in the group.
+    /// The group has no devices.
     #[error(
         "no device is in group {0}: a device's groups are named when its enrollment token is made"
     )]
     UnknownGroup(String),
-    /// There is no such bulk.
+    /// The bulk does not exist.
     #[error("there is no bulk {0}: the page Bulks shows those that there are")]
     UnknownBulk(String),
-    /// A bulk is not where this can be done.
+    /// The state of the bulk does not allow this.
     #[error("bulk {bulk} is {state}: it can't be {wanted}")]
     BulkState {
         /// The bulk.
         bulk: String,
-        /// Where it stands.
+        /// Its current state.
         state: BulkState,
-        /// What was to be done with it.
+        /// The requested transition.
         wanted: &'static str,
     },
-    /// A secret that the host keeps could not be sealed or opened.
+    /// A secret of the server could not be sealed or opened.
     #[error("a secret that the host keeps could not be sealed or opened: {0}")]
     Sealed(#[from] SealedError),
-    /// The caller has given this key to another request.
+    /// The caller has used this idempotency key for another request.
     #[error(
         "the Idempotency-Key {0} was sent with another request, or another token: choose a new one for each request"
     )]
     KeyReused(String),
-    /// A form comes again that was executed before, with other content, or too late for a double click.
+    /// A form with this idempotency key was executed before, with other content or too long ago for a double click.
     #[error(
         "this form was sent before, at {}, and done as it was filled in then. Nothing was done now: look at what \
          was made, and send the form that you see now if you want more",
         time::rfc3339(*at).unwrap_or_default()
     )]
     FormSentBefore {
-        /// When it was executed.
+        /// Time of the first execution.
         at: Timestamp,
     },
     /// The response of a request with an idempotency key could not be written or read.
     #[error("the response of a request with an Idempotency-Key could not be written or read: {0}")]
     StoredResponse(String),
-    /// The group of a bulk has other devices than its admin has seen.
+    /// The devices of the bulk's group differ from the ones that its admin has seen.
     #[error(
         "group {0} has changed since you opened this page: look at the preview again, type the password again, and \
          confirm if you still want to"
     )]
     GroupChanged(String),
-    /// There is no such user.
+    /// The user does not exist.
     #[error("there is no user {0}: the page Users shows those that there are")]
     UnknownUser(String),
-    /// There is no such token.
+    /// The token does not exist.
     #[error("there is no token {0}: the page Tokens shows those that there are")]
     UnknownToken(String),
-    /// There is no such webhook.
+    /// The webhook does not exist.
     #[error("there is no webhook {0}: `mdm-server webhook list` shows those that there are")]
     UnknownWebhook(String),
-    /// There are so many webhooks already.
+    /// The limit of webhooks is reached.
     #[error("a host has {0} webhooks at most: remove one first")]
     TooManyWebhooks(usize),
-    /// The host doesn't send there.
+    /// The server does not send to this address.
     #[error(transparent)]
     NoDestination(#[from] NoDestination),
-    /// The secret of a webhook could not be made, or is not to be read.
+    /// The secret of a webhook could not be made or read.
     #[error("the host could not make or open the secret of a webhook: {0}")]
     WebhookSecret(String),
-    /// There is a user or a token of this name.
+    /// A user or a token of this name exists.
     #[error("{0} is taken: choose another name")]
     NameTaken(String),
-    /// This is no name.
+    /// The name is not valid.
     #[error(
         "`{0}` is no name: a name has 1 to 64 characters, which are small letters, digits or one of . - _ @"
     )]
     BadName(String),
-    /// Others would guess this password.
+    /// The password is too easy to guess.
     #[error("the password can't be used: {0}")]
     BadPassword(&'static str),
-    /// A password or a code that was asked for once more is wrong.
+    /// The password or code for a confirmation is wrong.
     #[error("that is wrong: type your password again, and the code that the app shows now")]
     NotProven,
-    /// A secret was guessed too often in a session.
+    /// A session has made too many wrong guesses of a secret.
     #[error("there were too many tries: wait a minute")]
     TooManyGuesses,
-    /// Nobody could let others in any more.
+    /// This would remove or demote the last admin.
     #[error("{0} is the last admin who can sign in: make another one first")]
     LastAdmin(String),
-    /// The link is unknown, was used, or is too old.
+    /// The invitation is unknown, used or expired.
     #[error("this link was used already, or is too old: ask an admin for a new one")]
     BadInvitation,
-    /// Too many sign in at once.
+    /// Too many logins run at the same time.
     #[error("too many sign in at this moment: try again in some seconds")]
     BusySigningIn,
-    /// A user's password or one-time password could not be dealt with.
+    /// A user's password or one-time password could not be processed.
     #[error("the host could not check or keep a user's credentials: {0}")]
     Credentials(String),
-    /// What was asked for makes no sense.
+    /// The request is not valid.
     #[error("{0}")]
     BadRequest(String),
-    /// The reason that came with a request can't be kept.
+    /// The reason in a request is not valid.
     #[error("the reason can't be kept: {0}")]
     BadReason(&'static str),
-    /// The enrollment token is unknown, spent or too old.
+    /// The enrollment token is unknown, used or expired.
     #[error("the enrollment token is unknown, spent or too old: ask the admin for a new one")]
     BadEnrollmentToken,
-    /// The caller claims to be the agent of a device that is not enrolled, or was revoked.
+    /// The device of the agent is not enrolled, or was revoked.
     #[error("no device that is enrolled here has this id, or it was revoked: enroll it again")]
     UnknownAgent,
-    /// The caller is not the agent that it claims to be.
+    /// The agent's signature is not valid.
     #[error("{0}")]
     NotSigned(#[from] SignatureError),
-    /// The signature is too old, or from the future.
+    /// The signature's timestamp is stale or in the future.
     #[error(
         "the call was signed at {created}, in seconds since 1970, and the host takes what is signed now: sign it again with the time {sign_at}"
     )]
     NotFresh {
-        /// When it says that it was signed.
+        /// Timestamp of the signature, in seconds since 1970.
         created: u64,
-        /// When to sign, in seconds since 1970.
+        /// A timestamp that would be accepted, in seconds since 1970.
         sign_at: u64,
     },
-    /// The very same call was made before.
+    /// The nonce was used before.
     #[error("this very call was made before: sign each call with a new nonce")]
     Replayed,
     /// The plugin refused.
     #[error("{0}")]
     Refused(Refusal),
-    /// The file was not accepted as a plugin; the active one stays.
+    /// The file was rejected as a plugin. The active one stays.
     #[error("{0}{hint}", hint = load_hint(.0))]
     NoPlugin(LoadError),
-    /// The plugin does not do what the contract requires; the active one stays.
+    /// The plugin does not conform to the contract. The active one stays.
     #[error(
         "this plugin does not conform to the contract: {failed} of {cases} cases of the conformance kit failed, first: {}. `mdm-plugin check` shows them all",
         first.join("; ")
     )]
     DoesNotConform {
-        /// How many cases failed.
+        /// Number of failed cases.
         failed: usize,
-        /// Of how many.
+        /// Number of all cases.
         cases: usize,
-        /// Some of them.
+        /// Some of the failed cases.
         first: Vec<String>,
     },
-    /// Another plugin is being checked.
+    /// The check of another plugin is running.
     #[error("another plugin is being checked: try again when that is done")]
     BusyChecking,
-    /// No plugin was active before.
+    /// There is no previous plugin.
     #[error("there is no plugin to roll back to: no other was active before")]
     NothingToRollBack,
-    /// No candidate runs in the shadow.
+    /// There is no candidate in the shadow.
     #[error("no plugin runs in the shadow: `mdm-server plugin shadow FILE` starts one")]
     NoShadow,
     /// The plugin failed.
@@ -212,15 +212,15 @@ pub enum ServerError {
     /// The password could not be sealed.
     #[error("the password could not be sealed: {0}. Enrol the device again")]
     Sealing(#[from] SealingError),
-    /// A command was decided without what its device is to open.
+    /// A new command has no sealed content for its device.
     #[error("the command has nothing that its device could open: nothing was sent. Try again")]
     NotSealed,
-    /// No token could be made.
+    /// The operating system gave no random bytes for a token.
     #[error(transparent)]
     NoRandom(#[from] NoRandom),
 }
 
-/// The command that helps with a file that was not accepted as a plugin.
+/// Remedy for a rejected plugin file.
 fn load_hint(error: &LoadError) -> &'static str {
     match error {
         LoadError::DeniedImports(_) => {
@@ -236,7 +236,7 @@ fn load_hint(error: &LoadError) -> &'static str {
     }
 }
 
-/// What a failed call has left, or the command that helps.
+/// Consequence of a failed plugin call, or its remedy.
 fn call_hint(error: &PluginError) -> &'static str {
     match error {
         PluginError::BreakerOpen(_) => {
@@ -247,7 +247,7 @@ fn call_hint(error: &PluginError) -> &'static str {
     }
 }
 
-// By hand: as a source, it would be printed twice.
+// Not `#[from]`: as a source, it would be printed twice.
 impl From<LoadError> for ServerError {
     fn from(error: LoadError) -> Self {
         Self::NoPlugin(error)
@@ -260,14 +260,14 @@ impl From<OutOfBounds> for ServerError {
     }
 }
 
-/// Calls that the store failed.
+/// Throttles the log of store failures.
 static STORE_FAILURES: LogThrottle = LogThrottle::every_second();
 
 impl ServerError {
-    /// The word of the API for a store that failed: it may have kept what was asked for all the same.
+    /// Error code of the API for a failed store. The change may have been committed nevertheless.
     pub const STORE_FAILED: &str = "store-failed";
 
-    /// What its caller hears of it, who may be a stranger: what a database says of itself goes to the log alone.
+    /// The text for the caller, who may be a stranger. Details of the database go to the log only.
     pub fn in_public(&self) -> String {
         match self {
             Self::Store(
@@ -284,7 +284,7 @@ impl ServerError {
         }
     }
 
-    /// Which error it is, in the word of the API.
+    /// The error code of the API.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::UnknownDevice(_) => "unknown-device",

@@ -1,5 +1,5 @@
-//! What is told of changes: each change of a status is an event, and who wants to know is told of it by a webhook.
-//! An event says what the API says of the same thing, and no secret is in it.
+//! Events: each change of a status is an event, which webhooks deliver. An event has the same content as the API, and
+//! no secret.
 
 use crate::change::Change;
 use mdm_contract::{
@@ -10,7 +10,7 @@ use mdm_contract::{
 use serde::{Deserialize, Serialize};
 
 mdm_contract::text_enum! {
-    /// What has happened.
+    /// The kind of an event.
     #[derive(utoipa::ToSchema)]
     EventKind {
         /// A command was made.
@@ -21,11 +21,11 @@ mdm_contract::text_enum! {
         CommandFailed = "command.failed",
         /// An admin cancelled a command.
         CommandCancelled = "command.cancelled",
-        /// The time of a command was over.
+        /// A command expired.
         CommandExpired = "command.expired",
         /// A later command replaced one.
         CommandSuperseded = "command.superseded",
-        /// A device said what became of a command that had been completed otherwise.
+        /// A device reported the outcome of a command that was already completed otherwise.
         CommandLateOutcome = "command.late-outcome",
         /// The policy of a device is overridden from now on.
         PolicyOverridden = "policy.overridden",
@@ -39,7 +39,7 @@ mdm_contract::text_enum! {
 }
 
 impl EventKind {
-    /// What has happened, in plain words.
+    /// The event in plain words.
     pub fn meaning(self) -> &'static str {
         match self {
             Self::CommandPending => "a reset or a remove was asked for",
@@ -58,7 +58,7 @@ impl EventKind {
         }
     }
 
-    /// Of a change to a device; none: nobody is told of it.
+    /// The kind of event that a change to a device causes. Returns `None` if the change causes no event.
     pub fn of(change: &Change) -> Option<Self> {
         match change {
             Change::Send { .. } => Some(Self::CommandPending),
@@ -78,31 +78,31 @@ impl EventKind {
     }
 }
 
-/// Something that has happened to a device.
+/// An event of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its place among the events of a store.
+    /// Sequence number in the store.
     pub number: u64,
-    /// What receivers know it by, also if it comes twice.
+    /// Id by which receivers recognize a repeated delivery.
     pub id: String,
-    /// What has happened.
+    /// Kind of the event.
     pub kind: EventKind,
-    /// When.
+    /// Time of the event.
     pub at: Timestamp,
-    /// To what.
+    /// Content of the event.
     pub about: About,
 }
 
-/// What an event is about, as it was right after it.
+/// The subject of an event, as of right after the event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// The device.
     pub device: String,
-    /// What people call it.
+    /// Display name of the device.
     pub name: String,
-    /// The groups that it is in.
+    /// Groups of the device.
     pub groups: Vec<String>,
-    /// The command, if it is about one.
+    /// The command, if the event is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<Command>,
     /// The policy that is overridden or enforced, if one is applied.
@@ -113,21 +113,21 @@ pub struct About {
     pub policy_override: Option<PolicyOverride>,
 }
 
-/// What is sent: the form that Standard Webhooks recommends.
+/// The body of a webhook message, in the form that Standard Webhooks recommends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message<T> {
-    /// What has happened.
+    /// Kind of the event.
     #[serde(rename = "type")]
     pub kind: String,
-    /// When.
+    /// Time of the event.
     #[serde(with = "time")]
     pub timestamp: Timestamp,
-    /// To what.
+    /// Content of the event.
     pub data: T,
 }
 
 impl Event {
-    /// What is sent of it.
+    /// The message for this event.
     pub fn message(&self) -> Message<&About> {
         Message {
             kind: self.kind.as_str().to_owned(),

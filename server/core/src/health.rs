@@ -1,4 +1,4 @@
-//! Whether the host can serve now.
+//! Health of the server: readiness and metrics.
 
 use crate::{
     cluster::Cluster,
@@ -19,28 +19,28 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long the store may take to say that it can serve.
+/// Timeout of the store's probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The host looks no more often than this, however often it is asked: strangers may ask, and a look writes.
+/// Cache time of readiness. Strangers may ask for it, and a probe writes to the store.
 const CACHE_TIME: Duration = Duration::from_secs(1);
 
-/// The longest that the metrics wait for a number of the store: they show the one before then.
+/// Timeout of a count for the metrics. After it they show the previous number.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often the log repeats why the host can't serve, while the reason is the same.
+/// Interval at which the log repeats an unchanged reason for not being ready.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How the host stands. No word of it is a secret, an address or a name.
+/// Readiness of the server. Its texts contain no secret, address or name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Readiness {
-    /// Why it can't serve.
+    /// Reasons why the server is not ready.
     pub failures: Vec<String>,
-    /// What doesn't work, though the host serves without it.
+    /// Parts that fail while the server still serves.
     pub degraded: Vec<String>,
 }
 
-/// When the host was looked at, and how it stood.
+/// The last probe, with its time.
 pub(crate) struct ReadinessCache {
     last: Mutex<Option<(Instant, Look)>>,
     repeated: LogThrottle,
@@ -55,11 +55,11 @@ impl Default for ReadinessCache {
     }
 }
 
-/// What was seen at a look.
+/// Result of a probe.
 #[derive(Clone, Default, PartialEq, Eq)]
 struct Look {
     readiness: Readiness,
-    /// What the store said, for the log alone.
+    /// Error of the store, for the log only.
     store: Option<String>,
 }
 
@@ -74,12 +74,12 @@ pub struct Health {
     pub(crate) supervisor: Arc<Supervisor>,
     pub(crate) wake_ups: Option<Arc<WakeUps>>,
     pub(crate) cache: ReadinessCache,
-    /// Cancelled when the server is told to stop.
+    /// Cancelled when the server begins to stop.
     pub(crate) stopping: CancellationToken,
 }
 
 impl Health {
-    /// What the server counts.
+    /// The metrics registry.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
@@ -88,7 +88,7 @@ impl Health {
     pub async fn metrics_text(&self) -> Result<String, ServerError> {
         let is_ready = self.readiness().await.failures.is_empty();
         self.metrics.ready.set(is_ready.into());
-        // An operator wants metrics most while the store fails: the others are told then.
+        // Metrics matter most while the store fails, so the other ones are returned anyway.
         if is_ready
             && let Ok(Ok(pending)) = timeout(COUNT_TIMEOUT, self.store.pending_commands()).await
         {
@@ -117,7 +117,7 @@ impl Health {
         Ok(self.metrics.text().map_err(failed)?)
     }
 
-    /// How the host stands: as it was found within the last second.
+    /// Current readiness, cached for up to [`CACHE_TIME`].
     pub async fn readiness(&self) -> Readiness {
         if self.stopping.is_cancelled() {
             return Readiness {

@@ -1,6 +1,6 @@
-//! Whether the store is the one that this host has served from, or an older one of its own that was put in its place. How
-//! far the store was is kept outside of it: in a file beside `host.key`, in memory, and by agents, each of which has a
-//! witness. What any of them has seen, and the store has not, was lost by a restore.
+//! Detects that the store was replaced by an older copy of itself. The end of the audit trail is kept outside of the
+//! store: in a file beside `host.key`, in memory, and as a witness with each agent. Lines that one of them has seen and
+//! the store lacks were lost by a restore.
 
 use crate::{
     access::Caller,
@@ -26,40 +26,40 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How often the host looks how far its store is.
+/// Interval between looks at the end of the audit trail.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many lines of the audit trail are read at once.
+/// Lines of the audit trail per read.
 const PAGE: u32 = 500;
 
-/// How many witnesses are remembered as checked: a fleet that syncs shows few different ones.
+/// Limit of the cache of checked witnesses. A fleet that syncs shows few different ones.
 const MAX_CHECKED: usize = 4096;
 
-/// What the server knows of its store's past. Nothing, until it has looked for the first time.
+/// The history of the store. It is empty until the first look.
 pub(crate) struct History {
     store: Arc<dyn Store>,
     keys: Arc<HostKeys>,
     sync: Arc<AgentSync>,
     revocation: Revocation,
-    /// The file in which it is kept outside of the store; `None`: in memory alone.
+    /// File that keeps the history outside of the store. `None` keeps it in memory alone.
     file: Option<PathBuf>,
     known: Mutex<Option<Known>>,
-    /// One look, or one decision about what was found, at a time.
+    /// Serializes looks, and decisions about their result.
     turn: tokio::sync::Mutex<()>,
 }
 
 struct Known {
     mark: Mark,
     state: RestoreState,
-    /// The devices that were ever revoked, in this order.
+    /// All devices that were ever revoked, in order of revocation.
     revoked: Vec<String>,
-    /// What agents are given to keep.
+    /// Current witness for agents.
     witness: String,
-    /// Witnesses that agents have shown, and that say nothing new.
+    /// Witnesses from agents that were checked and show nothing new.
     checked: HashSet<String>,
 }
 
-/// What is kept in the file.
+/// Content of the file.
 #[derive(Default, Serialize, Deserialize)]
 struct Kept {
     mark: Option<Mark>,
@@ -89,12 +89,12 @@ impl History {
         self.known.lock()
     }
 
-    /// What an agent is given to keep.
+    /// The witness that agents keep.
     pub(crate) fn witness(&self) -> Option<String> {
         self.known().as_ref().map(|known| known.witness.clone())
     }
 
-    /// How the store stood at the last look.
+    /// The restore state at the last look.
     pub(crate) fn restore_state(&self) -> Option<RestoreState> {
         self.known().as_ref().map(|known| known.state)
     }
@@ -105,7 +105,7 @@ impl History {
             .filter(|state| state.undecided_since.is_some() || state.held > 0)
     }
 
-    /// Looks, before the server serves, if its store is older than what the file beside `host.key` has seen.
+    /// Compares the store with the file beside `host.key`, before the server serves.
     pub(crate) async fn open(&self) -> Result<(), ServerError> {
         let kept = match &self.file {
             Some(file) => read(file).unwrap_or_else(|error| {
@@ -124,7 +124,7 @@ impl History {
         self.look().await
     }
 
-    /// The background task that keeps what is known of the store's past up to date.
+    /// Background task that keeps the history up to date.
     pub(crate) async fn run(&self, closing: CancellationToken) {
         let mut has_failed = false;
         while !closing.is_cancelled() {
@@ -142,7 +142,7 @@ impl History {
         }
     }
 
-    /// Notes how far the store is, and notices if it is older than at the last look.
+    /// Records the end of the audit trail, and detects if it is behind the last look.
     pub(crate) async fn note(&self) -> Result<(), ServerError> {
         let _turn = self.turn.lock().await;
         let before = self.known().as_ref().map(|known| known.mark);
@@ -152,7 +152,7 @@ impl History {
         self.look().await
     }
 
-    /// Takes what an agent shows of the store's past. Whatever it shows, its sync goes on.
+    /// Checks the witness that an agent shows. An invalid witness does not stop the sync.
     pub(crate) async fn check_witness(&self, witness: &str) -> Result<(), ServerError> {
         let is_checked = match &*self.known() {
             Some(known) => known.checked.contains(witness) || known.witness == witness,
@@ -177,10 +177,10 @@ impl History {
         Ok(())
     }
 
-    /// Begins a new epoch if the store does not have what somebody has seen of it.
+    /// Begins a new epoch if the store lacks a mark that was seen before.
     async fn compare(&self, seen: Mark, who: &str) -> Result<(), ServerError> {
         let state = self.store.restore_state().await?;
-        // What was seen before the last restore that was noticed may be lost: that is known.
+        // Marks from before the last known restore may be lost, which is no news.
         let is_lost =
             seen.epoch > state.epoch || seen.epoch == state.epoch && !self.has_line(seen).await?;
         if !is_lost {
@@ -201,7 +201,7 @@ impl History {
                 "the store was replaced by an older one: pending commands are held until an admin decides \
                  (`mdm-server held`)"
             );
-            // What waits for news is told anew, and agents that hold a command from before give it back.
+            // Waiting syncs must see the new epoch, and agents must give back commands from before the restore.
             self.sync.wake_all();
         }
         self.look().await
@@ -219,14 +219,14 @@ impl History {
         Ok(lines.first().is_some_and(is_it))
     }
 
-    /// Revokes devices that were revoked before the store was replaced by an older one, which trusts them.
+    /// Repeats revocations that the restored store has lost, because it trusts those devices.
     async fn revoke_again(&self, devices: &[String], who: &str) -> Result<(), ServerError> {
         for device in devices {
             let snapshot = self.store.snapshot(device).await?;
             if snapshot.is_some_and(|it| it.revoked_at.is_none()) {
                 let reason = format!("revoked before the store was restored, as {who} has seen");
                 tracing::warn!(device, "{reason}");
-                // It notes the history by itself, in its turn.
+                // `revoke` notes the history by itself, in its turn.
                 Box::pin(self.revocation.revoke(
                     &Caller::host(),
                     device.as_str().into(),
@@ -238,7 +238,7 @@ impl History {
         Ok(())
     }
 
-    /// Reads how far the store is, and notes it outside of the store.
+    /// Reads the end of the audit trail, and records it outside of the store.
     async fn look(&self) -> Result<(), ServerError> {
         let state = self.store.restore_state().await?;
         let filter = AuditFilter::default();
@@ -296,7 +296,7 @@ impl History {
         Ok(())
     }
 
-    /// The devices that were revoked after this line of the audit trail, in this order.
+    /// The devices that were revoked after this line of the audit trail, in order.
     async fn revoked_since(&self, number: u64) -> Result<Vec<String>, StoreError> {
         let filter = AuditFilter {
             actions: vec!["revoke".to_owned()],
@@ -328,7 +328,7 @@ fn read(file: &Path) -> io::Result<Kept> {
     }
 }
 
-/// Writes the file anew: it is whole, whenever the power is cut.
+/// Replaces the file atomically, so that a power cut leaves a whole one.
 fn write(file: &Path, kept: &Kept) -> io::Result<()> {
     let temporary = file.with_extension("new");
     let mut new = fs::OpenOptions::new()

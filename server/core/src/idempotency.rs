@@ -1,36 +1,35 @@
-//! Idempotency keys: a client names a request, so that a retry gets the response of its first execution.
+//! Idempotency keys identify a request, so that retries get the response of its first execution.
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
 
-/// Who made an idempotency key, which decides how long a retry gets the stored response.
+/// Origin of an idempotency key. It decides for how long a retry gets the stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyOrigin {
-    /// A program, in the header `Idempotency-Key`: for as long as the response is stored.
+    /// The header `Idempotency-Key` of a program: for as long as the response is stored.
     Header,
-    /// The dashboard, in a form: for a few seconds, which is a double click. A form that comes later is told so.
+    /// A form of the dashboard: for a few seconds, as a double click. A later form gets an error.
     Form,
 }
 
-/// The idempotency key of a request, unique among those of its caller. It travels with the caller into the
-/// transaction of what the request makes.
+/// Idempotency key of a request, unique for its caller. The caller carries it into the transaction of the use case.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
-    /// The caller, as the audit trail names it.
+    /// The caller, as named in the audit trail.
     pub caller: String,
     /// The key, as the client sent it.
     pub key: String,
-    /// A digest of the request, by a key of the host.
+    /// Keyed digest of the request.
     pub request: [u8; 32],
-    /// Who made the key.
+    /// Origin of the key.
     pub origin: KeyOrigin,
     is_replayed: Arc<AtomicBool>,
 }
 
 impl IdempotencyKey {
-    /// A key of a request that was not looked up yet.
+    /// A key that was not looked up yet.
     pub fn new(caller: String, key: String, request: [u8; 32], origin: KeyOrigin) -> Self {
         Self {
             caller,
@@ -41,12 +40,12 @@ impl IdempotencyKey {
         }
     }
 
-    /// Whether the request was answered with a stored response.
+    /// Returns `true` if the response is a stored one.
     pub fn is_replayed(&self) -> bool {
         self.is_replayed.load(Ordering::Relaxed)
     }
 
-    /// Notes that the request was answered with a stored response.
+    /// Records that the response is a stored one.
     pub fn replay(&self) {
         self.is_replayed.store(true, Ordering::Relaxed);
     }

@@ -1,5 +1,5 @@
-//! The server's own keys. HKDF (RFC 5869) derives all of them from one secret, the file `host.key`. None of them is in the
-//! database.
+//! The server's own keys. HKDF (RFC 5869) derives all of them from one secret, the file `host.key`. The database holds
+//! none of them.
 
 use mdm_agent_protocol::{
     sealing::{PrivateKey, SealingError},
@@ -10,11 +10,10 @@ use ring::{hkdf, hmac};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// Separates these keys from those that others derive from the same secret (RFC 5869, 3.1).
+/// Domain separation from keys that others derive from the same secret (RFC 5869, 3.1).
 const SALT: &[u8] = b"mdm-server";
 
-/// What the host signs with, what opens the reset tokens of its devices, and what vouches for the plugins that it
-/// has compiled.
+/// Keys that sign responses, open reset tokens, seal secrets in the store and authenticate compiled plugins.
 pub struct HostKeys {
     secret: Zeroizing<[u8; 32]>,
     signing_key: SigningKey,
@@ -30,51 +29,51 @@ impl HostKeys {
         })
     }
 
-    /// What the host signs its answers to agents with.
+    /// Signing key for responses to agents.
     pub fn signing_key(&self) -> &SigningKey {
         &self.signing_key
     }
 
-    /// What opens the reset token of this device. It leaves the host only inside a sealed command.
+    /// Private key that opens the reset token of this device. It leaves the server only inside a sealed command.
     pub fn token_key(&self, device: &str) -> PrivateKey {
         scalar(&self.secret, &format!("reset token of {device}"))
     }
 
-    /// What the secrets of one-time passwords are sealed with in the store.
+    /// Seals the secrets of one-time passwords in the store.
     pub fn totp_key(&self) -> Zeroizing<[u8; 32]> {
         derive(&self.secret, "one-time passwords", 0)
     }
 
-    /// What the secrets of webhooks are sealed with in the store.
+    /// Seals the secrets of webhooks in the store.
     pub fn webhook_key(&self) -> Zeroizing<[u8; 32]> {
         derive(&self.secret, "webhooks", 0)
     }
 
-    /// What the password of a bulk is sealed with in the store.
+    /// Seals the password of a bulk in the store.
     pub fn bulk_key(&self) -> Zeroizing<[u8; 32]> {
         derive(&self.secret, "passwords of bulks", 0)
     }
 
-    /// What the stored responses of requests with an idempotency key are sealed with.
+    /// Seals the stored responses of requests with an idempotency key.
     pub fn response_key(&self) -> Zeroizing<[u8; 32]> {
         derive(&self.secret, "stored responses", 0)
     }
 
-    /// A digest of a request, by which only the host can tell whether another is the same: it may hold a password,
-    /// and of four digits there are too few to hide one in a plain digest.
+    /// Keyed digest of a request, to recognize a retry. The request may hold a password, and a plain digest would not
+    /// hide four digits.
     pub fn request_digest(&self, request: &[&[u8]]) -> [u8; 32] {
         mac(&derive(&self.secret, "keyed requests", 0), request)
     }
 
-    /// The id of a message that a request with an idempotency key sends: the same for each retry.
+    /// Message id for a request with an idempotency key: the same for each retry.
     pub fn message_id(&self, request: &[u8; 32], key: &[u8]) -> Uuid {
         let digest = mac(&derive(&self.secret, "ids of messages", 0), &[request, key]);
         let (id, _) = digest.split_at(16);
         Uuid::from_slice(id).unwrap_or_default()
     }
 
-    /// What the agent of a device listens to at a broker. It tells nobody of which device it is, nor can anybody guess
-    /// it; who finds it out can make the agent sync.
+    /// Broker topic for wake-ups of a device's agent. It is unguessable and does not reveal the device. Knowledge of a
+    /// topic is enough to make the agent sync.
     pub fn wake_up_topic(&self, device: &str) -> String {
         let digest = mac(
             &derive(&self.secret, "topics of wake-ups", 0),
@@ -84,12 +83,12 @@ impl HostKeys {
         format!("mdm/{}", hex.collect::<String>())
     }
 
-    /// What shows that this host has made a witness.
+    /// MAC of a witness.
     pub fn witness_mac(&self, content: &[u8]) -> [u8; 32] {
         mac(&derive(&self.secret, "witnesses", 0), &[content])
     }
 
-    /// Whether this host has made a witness, in a time that does not depend on how much of the MAC is right.
+    /// Returns `true` if this server has made the witness. Compares in constant time.
     pub fn is_witness_mac(&self, content: &[u8], shown: &[u8; 32]) -> bool {
         let key = derive(&self.secret, "witnesses", 0);
         hmac::verify(
@@ -100,13 +99,13 @@ impl HostKeys {
         .is_ok()
     }
 
-    /// What vouches for compiled plugins.
+    /// Key that authenticates compiled plugins.
     pub fn artifact_key(&self) -> [u8; 32] {
         Artifacts::key_of(&self.secret)
     }
 }
 
-/// The first derived value that is a scalar of P-256: all but one in four billion are.
+/// The first derived value that is a P-256 scalar: all but one in four billion are.
 fn scalar(secret: &[u8; 32], purpose: &str) -> PrivateKey {
     let mut counter = 0;
     loop {

@@ -1,13 +1,13 @@
-//! The server: its use cases, and what they need.
+//! The server's use cases, and the traits they depend on.
 //!
-//! A component has the use cases of one field, and holds only what it needs: [`devices`], [`commands`], [`bulks`],
-//! [`agents`], [`identity`], [`webhooks`], [`plugins`], [`restores`], [`audit_trail`], [`health`]. [`server`] wires them
-//! together and supervises their background tasks. `platform` is the device store and the transport of the embeddable
-//! host. Below lie the traits of [`store`], [`transport`] and [`webhook_client`]; above, in crates of their own, the API,
-//! the dashboard and the command line.
+//! Each component has the use cases of one field, and holds only what it needs: [`devices`], [`commands`], [`bulks`],
+//! [`agents`], [`identity`], [`webhooks`], [`plugins`], [`restores`], [`audit_trail`], [`health`]. [`server`] wires
+//! them together and supervises their background tasks. `platform` implements the device store and the transport of the
+//! embeddable host. [`store`], [`transport`] and [`webhook_client`] lie below. The API, the dashboard and the command
+//! line are crates above.
 //!
-//! A use case that changes something runs to its end: if its future is dropped half-way, it is undecided whether the
-//! change was committed, and who was notified.
+//! A use case with changes has to run to its end: if its future is dropped half-way, the commit and its notifications
+//! may or may not have happened.
 
 pub mod access;
 pub mod actor;

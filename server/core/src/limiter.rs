@@ -1,5 +1,4 @@
-//! How often somebody may call. Replicas of a host tell each other how often they were called, so that the limit is
-//! one for all of them, late by a moment.
+//! Rate limits. Replicas exchange their counts, so that a limit applies to all of them together, with a short delay.
 
 use crate::store::CallCount;
 use governor::{
@@ -14,10 +13,10 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-/// How many calls pass before callers that have long been quiet are forgotten.
+/// Number of calls between cleanups of idle callers.
 const CLEANUP_INTERVAL: u32 = 10_000;
 
-/// The network that one caller is likely to have all of: an address of IPv4, or 64 bits of IPv6.
+/// Network that one caller likely owns: an IPv4 address, or 64 bits of IPv6.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
@@ -25,7 +24,7 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A limit of calls, for each caller by itself.
+/// A rate limit for each caller.
 pub struct Limiter {
     name: &'static str,
     quota: Quota,
@@ -36,14 +35,14 @@ pub struct Limiter {
         StateInformationMiddleware,
     >,
     calls: AtomicU32,
-    /// Whether others are to be told.
+    /// `true` if other replicas get the counts.
     is_shared: AtomicBool,
-    /// What they were not told of yet.
+    /// Counts that other replicas have not received.
     untold: Mutex<HashMap<String, u32>>,
 }
 
 impl Limiter {
-    /// A limit, by a name that is the same at all replicas.
+    /// A limit with a name that is the same on all replicas.
     pub fn new(name: &'static str, quota: Quota) -> Self {
         Self {
             name,
@@ -55,12 +54,12 @@ impl Limiter {
         }
     }
 
-    /// The most calls at one moment.
+    /// Maximum burst.
     pub fn burst(&self) -> NonZeroU32 {
         self.quota.burst_size()
     }
 
-    /// Counts a call: how many are left; none: it is one too many.
+    /// Counts a call. Returns the calls that are left, or `None` above the limit.
     pub fn check(&self, caller: &str) -> Option<u32> {
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
         if calls.is_multiple_of(CLEANUP_INTERVAL) {
@@ -75,12 +74,12 @@ impl Limiter {
         Some(left.remaining_burst_capacity())
     }
 
-    /// From now on, others are told.
+    /// Enables sharing with other replicas.
     pub fn share(&self) {
         self.is_shared.store(true, Ordering::Relaxed);
     }
 
-    /// What others were not told of yet.
+    /// Takes the counts that other replicas have not received.
     pub fn untold(&self) -> Vec<CallCount> {
         let mut untold = self.untold.lock();
         let counts = untold.drain().map(|(caller, calls)| CallCount {
@@ -91,7 +90,7 @@ impl Limiter {
         counts.collect()
     }
 
-    /// Counts calls that another replica has told of.
+    /// Adds counts from another replica.
     pub fn told(&self, count: &CallCount) {
         if count.limit != self.name {
             return;

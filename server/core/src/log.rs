@@ -1,10 +1,10 @@
-//! Keeps the log short where the same happens again and again.
+//! Throttles repeated log lines.
 
 use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
-/// Lets one line through in a while, and counts those that it holds back: a store that fails fails every call, and a line
-/// for each would fill the disk.
+/// Passes one line per interval, and counts the suppressed ones. A failing store fails every request, and a line for
+/// each would fill the disk.
 pub(crate) struct LogThrottle {
     interval: Duration,
     state: Mutex<State>,
@@ -32,7 +32,7 @@ impl LogThrottle {
         }
     }
 
-    /// Returns how many lines were held back since the last one, or `None` if this one is to be held back as well.
+    /// Returns the number of lines suppressed since the last one, or `None` if this one is suppressed, too.
     pub(crate) fn admit(&self) -> Option<u64> {
         self.admit_at(Instant::now())
     }

@@ -1,5 +1,5 @@
-//! Change notifications for open pages. A notification says that something has changed, not what: the page loads again.
-//! So nothing queues up for a slow page, and a change that no page shows costs one lookup.
+//! Change notifications for open pages. They have no content; the page loads again. So nothing queues up for a slow
+//! page, and a change that no page shows costs one lookup.
 
 use mdm_contract::time;
 use parking_lot::Mutex;
@@ -11,14 +11,14 @@ type Devices = Arc<Mutex<HashMap<String, watch::Sender<u64>>>>;
 
 /// Notifies the subscribers of a device, or of all devices.
 pub(crate) struct ChangeNotifier {
-    /// Counts the changes of all devices.
+    /// Stamp of the changes of all devices.
     fleet: watch::Sender<u64>,
-    /// The changes of those devices that somebody looks at.
+    /// Stamps of the devices that have subscribers.
     devices: Devices,
     closing: CancellationToken,
 }
 
-/// Hears of the changes of one device, or of all.
+/// Subscription to the changes of one device, or of all.
 pub struct Subscription {
     stamp: watch::Receiver<u64>,
     closing: CancellationToken,
@@ -28,14 +28,14 @@ pub struct Subscription {
 impl ChangeNotifier {
     pub(crate) fn new(closing: CancellationToken) -> Self {
         Self {
-            // Counted from the clock, so that a page which outlives a host's restart sees another stamp.
+            // Starts at the clock, so that an open page sees another stamp after a restart of the server.
             fleet: watch::Sender::new(time::now()),
             devices: Devices::default(),
             closing,
         }
     }
 
-    /// A device has changed.
+    /// Notifies subscribers of this device and of the fleet.
     pub(crate) fn changed(&self, device: &str) {
         let stamp = self.next_stamp();
         if let Some(watched) = self.devices.lock().get(device) {
@@ -43,7 +43,7 @@ impl ChangeNotifier {
         }
     }
 
-    /// Counts a change of the fleet.
+    /// Increments the stamp of the fleet.
     fn next_stamp(&self) -> u64 {
         let mut stamp = 0;
         self.fleet.send_modify(|count| {
@@ -53,7 +53,7 @@ impl ChangeNotifier {
         stamp
     }
 
-    /// Anything may have changed.
+    /// Notifies all subscribers.
     pub(crate) fn all_changed(&self) {
         let stamp = self.next_stamp();
         for watched in self.devices.lock().values() {
@@ -80,12 +80,12 @@ impl ChangeNotifier {
 }
 
 impl Subscription {
-    /// A number that grows with every change of what is looked at, within one run of a host.
+    /// A number that grows with every change in the subscription, within one run of the server.
     pub fn stamp(&mut self) -> u64 {
         *self.stamp.borrow_and_update()
     }
 
-    /// Waits for the next change. False: the host stops, and no more will come.
+    /// Waits for the next change. Returns `false` if the server stops.
     pub async fn changed(&mut self) -> bool {
         tokio::select! {
             biased;
@@ -94,7 +94,7 @@ impl Subscription {
         }
     }
 
-    /// Returns when the host stops.
+    /// Waits until the server stops.
     pub async fn closed(&self) {
         self.closing.cancelled().await;
     }
@@ -104,7 +104,7 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         if let Some((device, devices)) = &self.device {
             let mut devices = devices.lock();
-            // This one is still among the receivers.
+            // This subscription is still among the receivers.
             if devices
                 .get(device)
                 .is_some_and(|it| it.receiver_count() == 1)

@@ -1,4 +1,4 @@
-//! Objects of JSON inside a body: a list of what their fields hold is none.
+//! Accepts JSON objects only, and no lists of their fields' values.
 
 use serde::{
     Deserialize, Deserializer,
@@ -6,7 +6,7 @@ use serde::{
 };
 use std::{fmt, marker::PhantomData};
 
-/// For `#[serde(deserialize_with = "object::only")]`: a derived struct would read a list, too.
+/// For `#[serde(deserialize_with = "object::only")]`: a derived `Deserialize` accepts a list, too.
 pub fn only<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {

@@ -1,10 +1,10 @@
-//! Preconditions of requests: an `If-Match` header names the state of a device that the caller has seen (RFC 9110, 13.1.1).
+//! Preconditions of requests: an `If-Match` header has the ETag of a device that the caller expects (RFC 9110, 13.1.1).
 
 use crate::{access::Caller, error::ServerError, store::Snapshot};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use sha2::{Digest as _, Sha256};
 
-/// A device, and the state in which the caller has seen it.
+/// A device, and the state that the caller expects.
 #[derive(Clone, Copy, Debug)]
 pub struct Precondition<'a> {
     pub(crate) device: &'a str,
@@ -12,15 +12,15 @@ pub struct Precondition<'a> {
 }
 
 impl<'a> Precondition<'a> {
-    /// The device, if its ETag is one of these; with `None`, in any state.
+    /// The device, if its ETag is one of these. `None` accepts any state.
     pub fn new(device: &'a str, etags: Option<&'a [String]>) -> Self {
         Self { device, etags }
     }
 }
 
 impl Precondition<'_> {
-    /// Returns the snapshot. Errors with `Forbidden` if the device is out of the caller's scope, and with `DeviceChanged` if
-    /// its ETag is another one.
+    /// Returns the snapshot. Errors with `Forbidden` if the device is out of the caller's scope, and with
+    /// `DeviceChanged` if its ETag differs.
     pub(crate) fn check(self, by: &Caller, snapshot: Snapshot) -> Result<Snapshot, ServerError> {
         by.check_device(&snapshot.device)?;
         match self.etags {
@@ -44,7 +44,7 @@ impl<'a> From<&'a String> for Precondition<'a> {
     }
 }
 
-/// The ETag of a device: a digest of all that a decision about it depends on. The time of its last sync is left out,
+/// The ETag of a device: a digest of everything that a decision depends on. It leaves out the time of the last sync,
 /// because each sync changes it.
 pub fn etag(snapshot: &Snapshot) -> String {
     let mut device = snapshot.device.clone();
@@ -55,12 +55,12 @@ pub fn etag(snapshot: &Snapshot) -> String {
         latest.map(|command| (&command.id, &command.status)),
         snapshot.revoked_at,
     );
-    // Words and numbers always have a form in JSON.
+    // Serialization of texts and numbers can't fail.
     let text = serde_json::to_vec(&content).unwrap_or_default();
     BASE64.encode(&Sha256::digest(text)[..12])
 }
 
-/// Errors with `Revoked` if the device was revoked: nothing reaches it any more.
+/// Errors with `Revoked` if the device was revoked.
 pub(crate) fn check_trusted(snapshot: &Snapshot) -> Result<(), ServerError> {
     match snapshot.revoked_at {
         None => Ok(()),

@@ -1,24 +1,24 @@
-//! The URL by which admins reach a host, where it differs from the address that the host listens on.
+//! The URL by which admins reach the server, if it differs from the address on which the server listens.
 
 use reqwest::Url;
 use std::{fmt, str::FromStr};
 
-/// A scheme, a host and maybe a port: `https://mdm.example`.
+/// A scheme, a host and an optional port: `https://mdm.example`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl(String);
 
-/// A text that is no such URL.
+/// The text is not such a URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a public URL looks like https://mdm.example or https://mdm.example:8443, without a path")]
 pub struct BadPublicUrl;
 
 impl PublicUrl {
-    /// Whether browsers reach the host by TLS.
+    /// Returns `true` if browsers reach the server by TLS.
     pub fn is_secure(&self) -> bool {
         self.0.starts_with("https://")
     }
 
-    /// The origin, as a browser writes it into the header `Origin`.
+    /// The origin, as in the header `Origin`.
     pub fn origin(&self) -> &str {
         &self.0
     }

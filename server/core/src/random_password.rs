@@ -5,15 +5,15 @@ use mdm_contract::decisions::{Characters, PasswordMetrics, PasswordRule};
 use mdm_password_host::password::Password;
 use zeroize::Zeroizing;
 
-/// A longer run of equal or evenly stepping characters, such as 1234 or 8642, is what is tried first.
+/// Maximum run of equal or evenly stepping characters: attackers try longer ones, such as 1234 or 8642, first.
 const MAX_SEQUENCE: u32 = 3;
 
 const DIGITS: &[u8] = b"0123456789";
 
-/// Without those that look like others.
+/// Without look-alike characters.
 const LETTERS_AND_DIGITS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ0123456789";
 
-/// A random password of the shortest length that a rule allows, each that is fit as likely as the others.
+/// A random password of the rule's minimum length, uniform among all suitable ones.
 pub fn random_password(rule: &PasswordRule) -> Result<Password, NoRandom> {
     let alphabet = match rule.characters {
         Characters::Digits => DIGITS,
@@ -31,8 +31,8 @@ pub fn random_password(rule: &PasswordRule) -> Result<Password, NoRandom> {
     }
 }
 
-/// Whether a random password is one that is not tried first, and that a spreadsheet shows as it is: 0123 would
-/// become 123 there, and 1e23 a larger number.
+/// Returns `true` if a password is no obvious guess and a spreadsheet keeps it as it is. It would turn 0123 into 123,
+/// and 1e23 into a number.
 fn is_fit(password: &Password, rule: &PasswordRule) -> bool {
     let PasswordMetrics {
         length,
@@ -44,7 +44,7 @@ fn is_fit(password: &Password, rule: &PasswordRule) -> bool {
     } = password.metrics();
     let has_all = match rule.characters {
         Characters::Digits => true,
-        // One character can't be both.
+        // A single character can't be both.
         Characters::Alphanumeric => digits > 0 && (lower_case + upper_case > 0 || length < 2),
     };
     let is_shown_as_it_is = match rule.characters {
@@ -55,7 +55,7 @@ fn is_fit(password: &Password, rule: &PasswordRule) -> bool {
     has_all && is_shown_as_it_is && !is_sequence && longest_sequence <= MAX_SEQUENCE
 }
 
-/// Each as likely as the others: what would favour some is drawn again.
+/// A uniform choice: draws again instead of favouring some characters.
 fn one_of(alphabet: &[u8]) -> Result<u8, NoRandom> {
     let most = 256 - 256 % alphabet.len();
     loop {

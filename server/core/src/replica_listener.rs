@@ -1,4 +1,4 @@
-//! What other replicas did, applied here: changes for open pages and waiting syncs, shared limits, the chosen plugin.
+//! Applies events of other replicas: changes for open pages and waiting syncs, rate limits, the chosen plugin.
 
 use crate::{
     bulks::Bulks,
@@ -11,10 +11,10 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// How often a replica tries to use the plugin that another one chose.
+/// Interval of retries to apply the plugin that another replica chose.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The background task that listens to other replicas.
+/// Background task that listens to other replicas.
 pub struct ReplicaListener {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) commits: Arc<Commits>,
@@ -80,8 +80,8 @@ impl ReplicaListener {
         }
     }
 
-    /// Uses the plugin that another replica chose. While that can't be, this replica decides by other rules than the
-    /// others: so it tries until it can, or the host closes.
+    /// Applies the plugin that another replica chose. Retries until it succeeds or the server closes, because replicas
+    /// must not decide by different rules.
     async fn follow_choices(&self, closing: &CancellationToken) {
         while !closing.is_cancelled() {
             let following = &self.following;

@@ -1,4 +1,4 @@
-//! Checks that requests have in common.
+//! Common checks of requests.
 
 use crate::{
     access::DeviceScope,
@@ -8,7 +8,7 @@ use crate::{
 use mdm_contract::decisions::Refusal;
 use mdm_password_host::password::Password;
 
-/// No command is valid for longer than the host keeps its promise, whatever the plugin allows.
+/// Limits the validity of a command, whatever the plugin allows.
 pub(crate) fn check_validity(valid_for: Option<u64>) -> Result<(), ServerError> {
     match valid_for.is_none_or(|seconds| COMMAND_VALIDITY.contains(&seconds)) {
         true => Ok(()),
@@ -16,7 +16,7 @@ pub(crate) fn check_validity(valid_for: Option<u64>) -> Result<(), ServerError> 
     }
 }
 
-/// A reason goes into the audit trail, where no password may ever be.
+/// Checks a reason for the audit trail, which must never contain a password.
 pub(crate) fn check_reason(
     reason: Option<&str>,
     password: Option<&Password>,
@@ -42,7 +42,7 @@ pub(crate) fn check_reason(
     }
 }
 
-/// A name is a word, so that nobody's looks like another's.
+/// Checks a name. The characters are restricted, so that no two names look alike.
 pub(crate) fn check_name(name: &str) -> Result<(), ServerError> {
     let is_word = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || ".-_@".contains(it);
     match (1..=64).contains(&name.len()) && name.chars().all(is_word) {

@@ -1,4 +1,4 @@
-//! What becomes of the commands from before a restore: they are held until an admin releases or cancels them.
+//! Commands from before a restore are held until an admin releases or cancels them.
 
 use crate::{
     access::Caller,
@@ -14,10 +14,10 @@ use crate::{
 use mdm_contract::{time, types::CommandId};
 use std::sync::Arc;
 
-/// How many held commands, or bulks, are read at once.
+/// Held commands, or bulks, per read.
 const PAGE: u32 = 500;
 
-/// The commands from before a restore.
+/// Management of the commands from before a restore.
 pub struct Restores {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) commits: Arc<Commits>,
@@ -28,12 +28,12 @@ pub struct Restores {
 }
 
 impl Restores {
-    /// Returns the state of a restore that an admin has yet to decide about, as of the last look.
+    /// Returns the restore state if an admin has not decided yet, as of the last look.
     pub fn undecided(&self) -> Option<RestoreState> {
         self.history.undecided_restore()
     }
 
-    /// How the store stands, and the first `most` held commands, each with its device.
+    /// The restore state, and up to `most` held commands with their devices.
     pub async fn held(
         &self,
         by: &Caller,
@@ -44,7 +44,7 @@ impl Restores {
         Ok((state, self.store.held_commands(None, most).await?))
     }
 
-    /// Lets the held commands be delivered, and bulks from before the restore go on.
+    /// Releases the held commands, and lets bulks from before the restore continue.
     pub async fn release(&self, by: &Caller) -> Result<RestoreState, ServerError> {
         by.check_all()?;
         let audit = AuditEntry::new(time::now(), by, "release-held-commands");
@@ -59,11 +59,11 @@ impl Restores {
         Ok(self.store.restore_state().await?)
     }
 
-    /// Cancels the held commands, and the bulks that were running. Errors with the first command that the plugin does not
-    /// let go: that one is held still.
+    /// Cancels the held commands and the running bulks. Errors with the first failure other than a refusal of the
+    /// plugin. A command that the plugin refuses to cancel stays held.
     pub async fn cancel(&self, by: &Caller) -> Result<RestoreState, ServerError> {
         by.check_all()?;
-        // Cancelling what is cancelled already changes nothing, so its many commits need no key.
+        // Cancellation is idempotent, so its many commits need no key.
         let by = &by.without_key();
         for bulk in self.store.bulks_to_run(PAGE).await? {
             if bulk.state == BulkState::Running {
@@ -79,7 +79,7 @@ impl Restores {
             };
             for (device, command) in held {
                 match self.commands.cancel(by, &device, &command).await {
-                    // It has its outcome by now.
+                    // The command has its outcome by now.
                     Ok(_) | Err(ServerError::Refused(_)) => {}
                     Err(error) => refused = refused.or(Some(error)),
                 }

@@ -1,5 +1,4 @@
-//! What the host seals for itself before it is stored: AES-256-GCM with a key of the host's, bound to the one thing
-//! that it belongs to.
+//! Seals secrets for the store: AES-256-GCM with a key of the server, bound to one context.
 
 use ring::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
@@ -7,13 +6,13 @@ use ring::{
 };
 use zeroize::Zeroizing;
 
-/// Why something could not be sealed or opened.
+/// A secret could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SealedError {
-    /// The system gave no random bytes.
+    /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes: {0}")]
     NoRandom(#[from] getrandom::Error),
-    /// It was sealed with another key, or for something else, or it was changed.
+    /// Another key or another context sealed it, or it was changed.
     #[error("it was sealed with another host.key, or it was changed")]
     Strange,
 }
@@ -24,7 +23,7 @@ impl From<Unspecified> for SealedError {
     }
 }
 
-/// Seals a secret for what it belongs to, and for nothing else.
+/// Seals a secret for this context only.
 pub(crate) fn seal(
     key: &[u8; 32],
     belongs_to: &str,
@@ -43,7 +42,7 @@ pub(crate) fn seal(
     Ok(sealed)
 }
 
-/// Opens what was sealed for this.
+/// Opens a secret that was sealed for this context.
 pub(crate) fn open(
     key: &[u8; 32],
     belongs_to: &str,

@@ -34,26 +34,26 @@ use std::{path::PathBuf, sync::Arc};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// What an operator chooses of a server.
+/// Settings of a server.
 #[derive(Default)]
 pub struct ServerSettings {
     /// The password rule of the deployment.
     pub password_rule: PasswordRule,
-    /// Where webhooks may go.
+    /// Allowed destinations of webhooks.
     pub webhook_destinations: Destinations,
-    /// Where admins reach the server; `None`: where it listens.
+    /// Public URL of the server. `None`: the address on which it listens.
     pub public_url: Option<PublicUrl>,
-    /// A bulk of more devices than this needs the approval of another user.
+    /// Number of devices above which a bulk needs the approval of another user.
     pub approve_above: Option<u64>,
-    /// The file, outside of the store, that keeps how far the store was.
+    /// File outside of the store that keeps the end of the audit trail.
     pub history_file: Option<PathBuf>,
-    /// How agents are woken, and how often they sync without being woken, in seconds.
+    /// Wake-up channel of agents, and the interval of their syncs without a wake-up, in seconds.
     pub wake_up: Option<(Arc<dyn WakeUp>, u32)>,
 }
 
 /// The components of a server.
 pub struct Server {
-    /// The devices, as an admin manages them.
+    /// Management of devices.
     pub devices: Arc<Devices>,
     /// Resets, removes and their previews.
     pub commands: Arc<Commands>,
@@ -61,9 +61,9 @@ pub struct Server {
     pub restores: Arc<Restores>,
     /// Bulks.
     pub bulks: Arc<Bulks>,
-    /// Downloads of the passwords of bulks.
+    /// Password exports of bulks.
     pub password_exports: Arc<PasswordExports>,
-    /// Agents.
+    /// Enrollment and syncs of agents.
     pub agents: Arc<Agents>,
     /// Users, sessions and tokens.
     pub identity: Arc<Identity>,
@@ -75,25 +75,25 @@ pub struct Server {
     pub plugins: Arc<Plugins>,
     /// Readiness and metrics.
     pub health: Arc<Health>,
-    /// The other replicas.
+    /// Cluster of replicas.
     pub cluster: Arc<Cluster>,
     /// The responses to requests with idempotency keys.
     pub responses: StoredResponses,
     store: Arc<dyn Store>,
     commits: Arc<Commits>,
     history: Arc<History>,
-    /// The background tasks, which [`Self::start`] runs.
+    /// Background tasks, which [`Self::start`] runs.
     pub tasks: Tasks,
-    /// Cancelled when the server is told to stop: it serves on, and is not ready.
+    /// Cancelled when the server begins to stop. It still serves, but is not ready.
     stopping: CancellationToken,
-    /// Cancelled when the server stops: syncs and pages that wait are answered, and the background tasks end.
+    /// Cancelled when the server closes. Waiting syncs and pages get their responses, and background tasks end.
     closing: CancellationToken,
 }
 
-/// The background tasks. Each runs until the token is cancelled that it is given.
+/// The background tasks. Each runs until its token is cancelled.
 pub struct Tasks {
     supervisor: Arc<Supervisor>,
-    /// Ends expired commands.
+    /// Completes expired commands.
     pub expiry: Arc<Expiry>,
     /// Delivers events to webhooks.
     pub deliveries: Arc<Deliveries>,
@@ -311,7 +311,7 @@ impl Server {
         })
     }
 
-    /// Looks, before the server serves, if its store is an older one than before.
+    /// Compares the store with its history, before the server serves.
     pub async fn open_history(&self) -> Result<(), ServerError> {
         self.history.open().await
     }
@@ -380,19 +380,19 @@ impl Server {
         self.closing.clone()
     }
 
-    /// The server is told to stop: from now on it is not ready, so that a load balancer sends no more requests.
+    /// Begins to stop: the server is not ready any more, so that a load balancer sends no more requests.
     pub fn stop_soon(&self) {
         self.stopping.cancel();
     }
 
-    /// Answers the syncs and the pages that wait, and ends the background tasks, so that the server can stop.
+    /// Ends waiting syncs, pages and the background tasks.
     pub fn close(&self) {
         self.stopping.cancel();
         self.closing.cancel();
         self.cluster.resign();
     }
 
-    /// Writes the last failed logins and closes the store, once no request is served any more.
+    /// Writes the last failed logins and closes the store. Call it after the last request.
     pub async fn close_store(&self) {
         self.tasks.failed_logins.write_last().await;
         if let Err(error) = self.store.close().await {

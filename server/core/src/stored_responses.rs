@@ -1,8 +1,8 @@
-//! Idempotency keys: the first request with a key is executed, and its response is stored by the transaction of what it
-//! makes. Retries get the stored response.
+//! Idempotency keys: the first request with a key is executed, and its transaction stores the response. Retries get the
+//! stored response.
 //!
-//! A request that errs makes nothing, so nothing is stored, and a retry is executed. Of requests with the same key that
-//! run at the same time, one commits; the others fail on its key as a whole, and get its response.
+//! A failed request changes and stores nothing, so a retry is executed. Of concurrent requests with the same key, one
+//! commits. The others fail on the key, and get its response.
 
 use crate::{
     access::Caller,
@@ -19,18 +19,18 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// How long a form that comes again counts as a double click, in milliseconds.
+/// Time within which a repeated form counts as a double click, in milliseconds.
 const DOUBLE_CLICK: u64 = 10_000;
 
-/// What becomes of a request with an idempotency key.
+/// Result of the lookup of an idempotency key.
 enum Lookup<T> {
-    /// It is the first with its key.
+    /// The key is new: execute the request.
     Execute,
-    /// It is a retry: it gets the stored response.
+    /// The request is a retry: return the stored response.
     Replay(T),
 }
 
-/// The responses to requests with idempotency keys.
+/// Store of the responses to requests with idempotency keys.
 #[derive(Clone)]
 pub struct StoredResponses {
     store: Arc<dyn Store>,
@@ -42,7 +42,7 @@ impl StoredResponses {
         Self { store, keys }
     }
 
-    /// The idempotency key of a request, which consists of these parts.
+    /// Makes the idempotency key of a request with these parts.
     pub fn key(
         &self,
         caller: &Actor,
@@ -59,7 +59,7 @@ impl StoredResponses {
     }
 
     /// Executes a use case once for each idempotency key of its caller. The use case hands its response to
-    /// [`StoredResponses::record`], in the transaction that makes something.
+    /// [`StoredResponses::record`], in the transaction that makes its changes.
     pub(crate) async fn once<T: DeserializeOwned>(
         &self,
         by: &Caller,
@@ -115,7 +115,7 @@ impl StoredResponses {
     }
 }
 
-/// What the transaction of a use case writes about its request: the line in the audit trail, and the response, if the
+/// The record of a request in the transaction of its use case: the line in the audit trail, and the response if the
 /// request has an idempotency key.
 pub(crate) fn record<T: Serialize>(
     keys: &HostKeys,
@@ -129,7 +129,7 @@ pub(crate) fn record<T: Serialize>(
     })
 }
 
-/// The response as it is stored; `None` if the request has no idempotency key.
+/// The sealed response. Returns `None` if the request has no idempotency key.
 pub(crate) fn response<T: Serialize>(
     keys: &HostKeys,
     by: &Caller,
@@ -149,8 +149,8 @@ pub(crate) fn response<T: Serialize>(
     }))
 }
 
-/// The outcome of a request that failed, by a second look at its key. What it failed on may be what another request with
-/// its key has just made, or the loss of an answer of the store.
+/// Looks up the key again after a failure. A concurrent request with the same key, or a lost response of the store, may
+/// have caused the failure.
 fn after_failure<T>(
     error: ServerError,
     second_look: Result<Lookup<T>, ServerError>,
@@ -166,7 +166,7 @@ fn after_failure<T>(
     }
 }
 
-/// Returns `true` for an error that a request of somebody else, just before this one, may have caused.
+/// Returns `true` for an error that a concurrent request may have caused.
 fn is_by_another(error: &ServerError) -> bool {
     matches!(
         error,
@@ -178,7 +178,7 @@ fn is_by_another(error: &ServerError) -> bool {
     )
 }
 
-/// What a response is sealed for. No caller's name has a line break, nor has a key.
+/// Context to which a sealed response is bound. Neither names of callers nor keys contain a line break.
 fn owner(key: &IdempotencyKey) -> String {
     format!("{}\n{}", key.caller, key.key)
 }

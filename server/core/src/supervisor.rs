@@ -1,4 +1,4 @@
-//! Background tasks: the supervisor starts each again that panics or ends, and tells which of them keeps failing.
+//! Supervisor of background tasks: restarts a task that panics or ends, and reports tasks that keep failing.
 
 use crate::metrics::TaskMetrics;
 use parking_lot::{Mutex, MutexGuard};
@@ -12,16 +12,16 @@ use std::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// The pause before a task is started again; it doubles with each failure in a row.
+/// First pause before a restart. It doubles with each failure in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// The longest pause.
+/// Maximum pause before a restart.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// A task that fails so often in a row keeps failing: the host is not ready then.
+/// Failures in a row from which a task counts as failing. The server is not ready then.
 const FAILING_AFTER: u32 = 3;
 
-/// A task that has run for so long has recovered.
+/// Run time after which a task counts as recovered.
 const RECOVERED_AFTER: Duration = Duration::from_secs(5);
 
 /// Runs background tasks until each is told to stop.
@@ -39,7 +39,7 @@ struct Task {
     handle: Option<JoinHandle<()>>,
 }
 
-/// How a task has run.
+/// State of a task.
 struct Health {
     name: &'static str,
     runs: Mutex<Runs>,
@@ -48,7 +48,7 @@ struct Health {
 
 #[derive(Clone, Copy, Default)]
 struct Runs {
-    /// Since when it runs; `None` between a failure and the next start.
+    /// Start of the current run. `None` between a failure and the restart.
     since: Option<Instant>,
     /// Failures in a row.
     failures: u32,
@@ -62,7 +62,7 @@ impl Runs {
 }
 
 impl Supervisor {
-    /// Counts by these.
+    /// A supervisor with these metrics.
     pub fn new(metrics: TaskMetrics) -> Self {
         Self {
             metrics,
@@ -70,8 +70,7 @@ impl Supervisor {
         }
     }
 
-    /// Runs an async task until `stop` is cancelled; the task is given it, and ends by it. A task that ends before, or
-    /// panics, is started again.
+    /// Runs an async task, and restarts it if it panics or ends before `stop` is cancelled. The task receives `stop`.
     pub fn spawn<F>(
         &self,
         name: &'static str,
@@ -108,7 +107,7 @@ impl Supervisor {
         self.add(name, stop, health, Some(handle));
     }
 
-    /// The same on a thread of its own, for a task that blocks.
+    /// Runs a blocking task on its own thread, like [`Self::spawn`].
     pub fn spawn_thread(
         &self,
         name: &'static str,
@@ -137,7 +136,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The tasks that keep failing.
+    /// Names of the tasks that keep failing.
     pub fn failing(&self) -> Vec<&'static str> {
         let now = Instant::now();
         let tasks = self.tasks();
@@ -148,7 +147,7 @@ impl Supervisor {
         failing.map(|task| task.name).collect()
     }
 
-    /// Waits until all async tasks that were told to stop have ended.
+    /// Waits until all stopped async tasks have ended.
     pub async fn stopped(&self) {
         let handles: Vec<_> = {
             let mut tasks = self.tasks();
@@ -156,7 +155,7 @@ impl Supervisor {
             stopping.filter_map(|task| task.handle.take()).collect()
         };
         for handle in handles {
-            // It may have been aborted with the runtime.
+            // The task may have been aborted with the runtime.
             let _ = handle.await;
         }
     }
@@ -204,7 +203,7 @@ impl Health {
         self.metrics.up(self.name, false);
     }
 
-    /// Returns the pause before the next start.
+    /// Records a failure. Returns the pause before the restart.
     fn failed(&self, reason: &str) -> Duration {
         let failures = {
             let mut runs = self.runs();
@@ -234,7 +233,7 @@ fn pause_after(failures: u32) -> Duration {
     (FIRST_PAUSE * 2_u32.pow(doublings)).min(MAX_PAUSE)
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()

@@ -1,6 +1,5 @@
-//! Witnesses: what a host gives its agents to keep, so that it notices if its store is replaced by an older one. A
-//! witness says how far the audit trail was, and which devices were revoked last. The host alone makes them, by a MAC, so
-//! an agent that shows one proves what was, and can invent nothing.
+//! Witnesses: agents keep them so that the server detects an older copy of its store. A witness holds the end of the
+//! audit trail and the devices that were revoked last. A MAC authenticates it, so agents can't forge one.
 
 use crate::{
     audit::{Chain, LineDigest},
@@ -10,25 +9,25 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// How many devices a witness names: those that were revoked last.
+/// Limit of devices in a witness: the ones that were revoked last.
 pub const MAX_REVOKED: usize = 8;
 
 const MAC: usize = 32;
 const MARK: usize = 8 + 8 + 32;
 
-/// How far a store was.
+/// The end of the audit trail in one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// How often a restored store was noticed until then, from 1.
+    /// Epoch: 1, plus one for each detected restore.
     pub epoch: u64,
-    /// The last line of the audit trail.
+    /// Number of the last line of the audit trail.
     pub number: u64,
-    /// Its digest, which is that of all lines before it, too.
+    /// Digest of that line, which covers all lines before it.
     pub digest: LineDigest,
 }
 
 impl Mark {
-    /// The end of a trail.
+    /// The mark for the end of a trail.
     pub fn of(epoch: u64, end: &Chain) -> Self {
         Self {
             epoch,
@@ -38,17 +37,17 @@ impl Mark {
     }
 }
 
-/// What an agent keeps.
+/// Content of a witness.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
-    /// How far the store was.
+    /// End of the audit trail.
     pub mark: Mark,
     /// The devices that were revoked last, at most [`MAX_REVOKED`].
     pub revoked: Vec<Uuid>,
 }
 
 impl Witness {
-    /// As agents keep it.
+    /// Encodes and authenticates the witness for agents.
     pub fn seal(&self, keys: &HostKeys) -> String {
         let mut bytes = Vec::with_capacity(MARK + 16 * self.revoked.len() + MAC);
         bytes.extend_from_slice(&self.mark.epoch.to_be_bytes());
@@ -62,7 +61,7 @@ impl Witness {
         BASE64.encode(bytes)
     }
 
-    /// Reads what an agent shows. Returns `None` if this host has not made it.
+    /// Decodes a witness from an agent. Returns `None` if this server has not made it.
     pub fn open(text: &str, keys: &HostKeys) -> Option<Self> {
         let bytes = BASE64.decode(text).ok()?;
         let (content, mac) = bytes.split_last_chunk::<MAC>()?;

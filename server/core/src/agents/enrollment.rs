@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// The agents of devices.
+/// Enrollment, authentication and syncs of agents.
 pub struct Agents {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) host: Arc<PasswordHost>,
@@ -29,12 +29,12 @@ pub struct Agents {
     pub(crate) replicas: Option<Arc<dyn Replicas>>,
     pub(crate) replay_guard: ReplayGuard,
     pub(crate) rates: AgentRates,
-    /// Cancelled when the server stops: syncs that wait are answered.
+    /// Cancelled when the server closes, to end waiting syncs.
     pub(crate) closing: CancellationToken,
 }
 
 impl Agents {
-    /// Enrolls a device, and spends the token.
+    /// Enrolls a device, and uses up the token.
     pub async fn enroll(
         &self,
         token: TokenDigest,
@@ -66,7 +66,7 @@ impl Agents {
     }
 }
 
-/// Checks what later requests about the device read.
+/// Checks device info on which later requests depend.
 pub(super) fn check(device_info: &DeviceInfo) -> Result<(), ServerError> {
     let version = &device_info.agent_version;
     match version.len() > MAX_VERSION_LENGTH || version.contains('\0') {

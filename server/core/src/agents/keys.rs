@@ -1,4 +1,4 @@
-//! Who an agent is: the owner of the key that its device enrolled with, or has changed to since.
+//! Authentication of agents by the key of their enrollment, or its successor.
 
 use super::{
     enrollment::Agents,
@@ -22,35 +22,35 @@ use mdm_agent_protocol::{
 };
 use mdm_contract::time;
 
-/// The agent of a device, known by the key that it has signed a call with.
+/// An agent, authenticated by the key of its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthenticatedAgent {
-    /// Its device.
+    /// The device.
     pub device: String,
-    /// What it signs with.
+    /// The key that verifies its signatures.
     pub key: VerifyingKey,
 }
 
-/// A call that the agent of a device has signed, now or long ago.
+/// A request with an agent's signature, of any age.
 pub struct SignedByAgent {
     signed: Signed,
     key: AgentKey,
 }
 
 impl SignedByAgent {
-    /// The signature: an answer may refer to it.
+    /// The signature, to which a response may refer.
     pub fn signature(&self) -> &[u8] {
         &self.signed.signature
     }
 }
 
 impl Agents {
-    /// The keys that the host signs and seals with.
+    /// The keys of the server.
     pub fn keys(&self) -> &HostKeys {
         &self.keys
     }
 
-    /// Checks that the agent of a device has signed this request, whenever that was.
+    /// Checks the signature of an agent's request, without its age.
     pub async fn verify(
         &self,
         request: &Request<'_>,
@@ -63,7 +63,7 @@ impl Agents {
         Ok(SignedByAgent { signed, key })
     }
 
-    /// Checks that the agent of a device has signed this request by a key that followed on the one that the store knows.
+    /// Checks the signature of an agent's request by a successor of the stored key.
     pub async fn verify_successor(
         &self,
         request: &Request<'_>,
@@ -77,7 +77,7 @@ impl Agents {
         let latest = &successions[..successions.len().min(MAX_SUCCESSIONS)];
         let last = match Succession::last(latest, &signed.device, &known.key)? {
             Some(last) => last,
-            // An answer was lost: the host knows the last key by now.
+            // A response was lost, and the server has the last key already.
             None => latest
                 .last()
                 .filter(|last| last.signing_key == known.key)
@@ -95,8 +95,8 @@ impl Agents {
         Ok((SignedByAgent { signed, key }, keys))
     }
 
-    /// The agent that has signed a call, if it did so just now, the call was never taken before, and its device is
-    /// trusted. Only the owner of a key can make the host remember anything.
+    /// Authenticates an agent: the signature is fresh, its nonce is new, and the device is not revoked. Only a valid
+    /// signature uses memory of the server.
     pub async fn admit(
         &self,
         SignedByAgent { signed, key }: SignedByAgent,
@@ -129,7 +129,7 @@ impl Agents {
         }
     }
 
-    /// The agent that has signed this request, just now.
+    /// Authenticates an agent by a fresh signature.
     pub async fn authenticate(
         &self,
         request: &Request<'_>,
@@ -139,7 +139,7 @@ impl Agents {
         self.admit(signed).await
     }
 
-    /// Checks that a device that asks to be taken in has signed that just now. Its token counts once, so nothing has to be
+    /// Checks that the signature of an enrollment is fresh. Its token is valid only once, so no nonce has to be
     /// remembered.
     pub fn check_enrollment_time(signed: &Signed) -> Result<(), ServerError> {
         check_time(signed.created, time::now() / 1000).map_err(|sign_at| ServerError::NotFresh {
@@ -148,8 +148,8 @@ impl Agents {
         })
     }
 
-    /// From now on, the agent signs with another key, and passwords are sealed to another. A pending command stays
-    /// pending, sealed to the key before. Asked again, it is done already.
+    /// Changes the keys of an agent, for signatures and for sealed passwords. A pending command stays sealed to the
+    /// previous key. A repeated request has no further effect.
     pub async fn rotate_keys(
         &self,
         device: &str,

@@ -1,17 +1,17 @@
-//! Rate limits of what an agent has no reason to do often: each device has its own allowance, so an agent that keeps the
-//! host busy for nothing slows no other down.
+//! Rate limits for unusual requests of agents. Each device has its own allowance, so that a misbehaving agent slows
+//! down no other.
 
 use crate::{cluster::Cluster, error::ServerError, limiter::Limiter};
 use governor::Quota;
 use std::{num::NonZeroU32, sync::Arc};
 
-/// Reports on commands that the device does not have: so many a second, and four times as many at one moment.
+/// Reports on unknown commands per second. The burst is four times as many.
 const UNKNOWN_REPORTS: NonZeroU32 = NonZeroU32::new(5).unwrap();
 
-/// Changes of keys: so many a minute, and as many at one moment.
+/// Key changes per minute, and the burst.
 const ROTATIONS: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
-/// The allowances of all devices.
+/// Rate limits of all devices.
 pub(crate) struct AgentRates {
     unknown_reports: Arc<Limiter>,
     rotations: Arc<Limiter>,
@@ -30,21 +30,21 @@ impl Default for AgentRates {
 }
 
 impl AgentRates {
-    /// Counts a report on a command that the device does not have.
+    /// Counts a report on an unknown command.
     pub(super) fn unknown_report(&self, device: &str) -> Result<(), ServerError> {
         let left = self.unknown_reports.check(device);
         left.map(|_| ())
             .ok_or_else(|| ServerError::TooManyUnknownReports(device.to_owned()))
     }
 
-    /// Counts a change of keys.
+    /// Counts a key change.
     pub(super) fn rotation(&self, device: &str) -> Result<(), ServerError> {
         let left = self.rotations.check(device);
         left.map(|_| ())
             .ok_or_else(|| ServerError::TooManyRotations(device.to_owned()))
     }
 
-    /// Shares the allowances with the replicas.
+    /// Shares the limits with the replicas.
     pub(crate) fn share(&self, cluster: &Cluster) {
         cluster.share_limit(&self.unknown_reports);
         cluster.share_limit(&self.rotations);

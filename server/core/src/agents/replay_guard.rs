@@ -1,5 +1,5 @@
-//! Replay protection: rejects stale timestamps and reused nonces. Nonces are kept in memory, so that a sync writes nothing;
-//! a signature from before the start of the server is rejected.
+//! Replay protection: rejects stale timestamps and reused nonces. Nonces are in memory, so that a sync writes nothing.
+//! Signatures from before the start of the server are rejected.
 
 use mdm_agent_protocol::signature::{MAX_AGE, MAX_AHEAD, Signed};
 use parking_lot::Mutex;
@@ -9,10 +9,10 @@ use std::{
     mem,
 };
 
-/// How long a nonce has to be remembered at least, in seconds.
+/// Minimum time for which a nonce is remembered, in seconds.
 const REMEMBERED: u64 = MAX_AGE + MAX_AHEAD;
 
-/// Checks that a signature was made just now. Errors with the time at which one would do. All in seconds since 1970.
+/// Checks that a timestamp is fresh. Errors with a timestamp that would be accepted. All in seconds since 1970.
 pub(super) fn check_time(created: u64, now: u64) -> Result<(), u64> {
     match (now.saturating_sub(MAX_AGE)..=now + MAX_AHEAD).contains(&created) {
         true => Ok(()),
@@ -20,26 +20,26 @@ pub(super) fn check_time(created: u64, now: u64) -> Result<(), u64> {
     }
 }
 
-/// Why a signature counts for nothing, although it was made with the right key.
+/// Reason why a valid signature is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReplayError {
-    /// It is too old, or from the future. One that is made at this time, in seconds since 1970, will do.
+    /// The timestamp is stale or in the future. `sign_at` would be accepted, in seconds since 1970.
     NotFresh { sign_at: u64 },
-    /// It was used before.
+    /// The nonce was used before.
     Replayed,
 }
 
-/// The signatures of the last minute.
+/// Nonces of recent signatures.
 pub(crate) struct ReplayGuard {
     started: u64,
     hasher: RandomState,
     seen: Mutex<Seen>,
 }
 
-/// Two generations of nonces, each a hash of 64 bits that nobody can preview: whoever is remembered in the
-/// older one is remembered for long enough.
+/// Two generations of nonces, each as an unpredictable 64-bit hash. A nonce leaves with the older generation, which is
+/// late enough.
 struct Seen {
-    /// The host's clock may be set back, and that must make no old signature new.
+    /// Latest time seen: a clock that is set back must not make old signatures fresh.
     latest: u64,
     since: u64,
     newer: HashSet<u64>,
@@ -60,12 +60,12 @@ impl ReplayGuard {
         }
     }
 
-    /// Takes a signature that was verified, once. Times are in seconds since 1970.
+    /// Accepts a verified signature once. Times are in seconds since 1970.
     pub(crate) fn take(&self, signed: &Signed, now: u64) -> Result<(), ReplayError> {
         let mut seen = self.seen.lock();
         seen.latest = seen.latest.max(now);
         let now = seen.latest;
-        // The second in which the host started may have signatures that an earlier run has seen.
+        // An earlier run may have seen signatures of the second in which the server started.
         let earliest = (now - MAX_AGE.min(now)).max(self.started + 1);
         if !(earliest..=now + MAX_AHEAD).contains(&signed.created) {
             let sign_at = now.max(earliest);
@@ -73,7 +73,7 @@ impl ReplayGuard {
         }
         if now >= seen.since + REMEMBERED {
             let newer = mem::take(&mut seen.newer);
-            // After a pause twice as long, nothing of it counts any more.
+            // After a longer gap, these nonces are stale as well, and harmless.
             seen.older = newer;
             seen.since = now;
         }
@@ -127,7 +127,7 @@ mod tests {
         for age in 0..=REMEMBERED + 1 {
             let fresh = ReplayGuard::new(START);
             let made = START + 1000;
-            // Another one begins a generation at any time before.
+            // Another nonce begins a generation beforehand.
             fresh.take(&signed("other", made, "o"), made).unwrap();
             let now = made + 30;
             let replayed = signed("one", now + MAX_AHEAD, "n");

@@ -1,4 +1,4 @@
-//! Syncs: an agent tells of its device, reports on commands, and gets new ones.
+//! Syncs: an agent sends device info and reports, and gets new commands.
 
 use super::{
     enrollment::{Agents, check},
@@ -28,19 +28,19 @@ use std::{mem, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
-/// A sync that tells nothing new is noted only if the last one is older than this, in milliseconds: a
-/// fleet that has nothing to say writes nothing.
+/// A sync without news is noted only if the last one is older than this, in milliseconds, so that an idle fleet writes
+/// little.
 const NOTE_INTERVAL: u64 = 30_000;
 
-/// A device, and the commands that wait for it.
+/// A device and its outbox.
 type DeviceWithOutbox = (Snapshot, Vec<Delivery>);
 
 impl Agents {
-    /// Takes what the agent tells and reports, and answers with what is new for its device. If there
-    /// is nothing, waits for it as long as the agent likes.
+    /// Takes device info and reports, and returns the news for the device. If there is none, waits for it as long as
+    /// the agent asks.
     ///
-    /// Every report is taken even if one of them is refused; then that refusal is the answer, and the
-    /// agent syncs again without the report in question.
+    /// Takes every report even if one is refused. That refusal is then the response, and the agent syncs again without
+    /// the report.
     pub async fn sync(
         self: &Arc<Self>,
         agent: &AuthenticatedAgent,
@@ -49,7 +49,7 @@ impl Agents {
         self.metrics.syncs.inc();
         let device = agent.device.as_str();
         if let Some(witness) = &request.witness {
-            // On the heap: most syncs show nothing new.
+            // On the heap, because most syncs show nothing new.
             Box::pin(self.history.check_witness(witness)).await?;
         }
         let wait = Duration::from_secs(request.wait_seconds.min(MAX_WAIT).into());
@@ -61,7 +61,7 @@ impl Agents {
             self.note_presence(device, wait);
         }
         if has_news {
-            // What it device_info is taken to the end even if the agent hangs up meanwhile.
+            // A separate task, so that it completes even if the agent disconnects.
             let taken = tokio::spawn({
                 let (service, device) = (Arc::clone(self), device.to_owned());
                 let request = Arc::clone(&request);
@@ -76,7 +76,7 @@ impl Agents {
         let closing = &self.closing;
         let _waiting = Counted::new(&self.metrics.syncs_waiting);
         loop {
-            // On the heap, so that a sync takes no memory for it while it waits.
+            // On the heap, so that a waiting sync holds no memory for it.
             let response = Box::pin(self.news(standing, &request)).await?;
             let is_over = Instant::now() >= deadline || closing.is_cancelled();
             if is_over || is_news(&response, &request) {
@@ -96,8 +96,8 @@ impl Agents {
         }
     }
 
-    /// Lets other replicas know that the device can be reached. If its agent goes away before, it counts as online
-    /// there until then.
+    /// Tells other replicas that the device is online. If its agent disconnects early, they count it as online until
+    /// the wait ends.
     fn note_presence(self: &Arc<Self>, device: &str, wait: Duration) {
         let Some(replicas) = self.replicas.clone() else {
             return;
@@ -111,8 +111,8 @@ impl Agents {
         });
     }
 
-    /// What the store knows of an agent's device. Errors if the agent has changed its keys since it was authenticated: whoever
-    /// has the earlier ones gets nothing any more.
+    /// Loads an agent's device. Errors if the agent has changed its keys since it was authenticated, so that a holder
+    /// of the earlier keys gets nothing.
     async fn standing(&self, agent: &AuthenticatedAgent) -> Result<DeviceWithOutbox, ServerError> {
         let device = &agent.device;
         let unknown = || ServerError::UnknownDevice(device.clone());
@@ -139,7 +139,7 @@ impl Agents {
             };
             let is_unknown = matches!(error, ServerError::UnknownCommand { .. });
             match is_unknown.then(|| self.rates.unknown_report(device)) {
-                // The others come with the next sync: each of them is looked up in vain, too.
+                // The agent sends the rest at the next sync. Each of them would cost a lookup, too.
                 Some(Err(too_many)) => return Err(refused.unwrap_or(too_many)),
                 _ => refused = refused.or(Some(error)),
             }
@@ -147,7 +147,7 @@ impl Agents {
         refused.map_or(Ok(()), Err)
     }
 
-    /// Notes what the agent device_info of its device, if that is new.
+    /// Stores the device info if it is new.
     async fn note_device_info(
         &self,
         device: &str,
@@ -189,12 +189,12 @@ impl Agents {
         (snapshot, outbox): DeviceWithOutbox,
         request: &SyncRequest,
     ) -> Result<SyncResponse, ServerError> {
-        // It may have been revoked while its agent waited.
+        // An admin may have revoked the device during the wait.
         check_trusted(&snapshot)?;
         let state = DeviceState::from(snapshot);
         let now = time::now();
         let is_due = |delivery: &Delivery| delivery.command.expires_at.is_none_or(|end| now < end);
-        // What is held is given back: it comes again if an admin releases it.
+        // A held command is given back. It comes again if an admin releases it.
         let is_pending = |id: &String| {
             let mut pending = outbox.iter().filter(|delivery| !delivery.is_held);
             pending.any(|delivery| delivery.command.id == *id)
@@ -205,7 +205,7 @@ impl Agents {
             .filter(|id| !is_pending(id))
             .cloned()
             .collect();
-        // A plugin that fails here must not hold up what is to be delivered: the agent keeps what it has.
+        // A failing plugin must not block the delivery of commands: the agent keeps its policy.
         let policy = match self.enforced_policy(&state).await {
             Err(ServerError::Plugin(_)) => request.policy.clone(),
             policy => policy?,
@@ -237,7 +237,7 @@ impl Agents {
         })
     }
 
-    /// The policy that the device is to enforce: the plugin says whether it is overridden.
+    /// The policy that the device has to enforce. The plugin decides if it is overridden.
     async fn enforced_policy(
         &self,
         state: &DeviceState<DeviceRecord>,
@@ -251,8 +251,7 @@ impl Agents {
     }
 }
 
-/// The outcome with no more of the agent's own words than are kept: an agent may hand over all of what its
-/// system said, whatever that is, and its report must not be lost for that.
+/// Truncates the agent's texts in the outcome to the limit, so that a long system message doesn't lose the report.
 fn shortened(mut outcome: Outcome) -> Outcome {
     if let Outcome::Failed(Failure::Superseded(text) | Failure::Other(text)) = &mut outcome {
         *text = storable(mem::take(text));
@@ -261,7 +260,7 @@ fn shortened(mut outcome: Outcome) -> Outcome {
     outcome
 }
 
-/// Whether there is nothing in it that has to be written down.
+/// Returns `true` if the device info is stored already.
 fn is_noted(device_info: &DeviceInfo, snapshot: &Snapshot) -> bool {
     let device = &snapshot.device;
     let is_recent = time::now() < device.last_sync + NOTE_INTERVAL;

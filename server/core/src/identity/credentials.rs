@@ -1,4 +1,4 @@
-//! The rules of users' passwords, and one-time passwords (RFC 6238), whose secrets are sealed by the host's key.
+//! Rules of users' passwords, and one-time passwords (RFC 6238), whose secrets are sealed by the server's key.
 
 use crate::{error::ServerError, keys::HostKeys, sealed};
 use mdm_contract::time;
@@ -6,22 +6,22 @@ use mdm_password_host::password::Password;
 use totp_rs::{Builder, Totp};
 use zeroize::Zeroizing;
 
-/// The shortest password of a user, in characters.
+/// Minimum length of a user's password, in characters.
 const MIN_LENGTH: usize = 12;
 
-/// The longest, in bytes.
+/// Maximum length, in bytes.
 const MAX_LENGTH: usize = 256;
 
-/// How guessable a password may be, from 0 (at once) to 4 (very unguessable).
+/// Minimum score of a password, from 0 (easily guessed) to 4 (very hard to guess).
 const MIN_SCORE: u8 = 3;
 
 /// The length of a new secret, in bytes (RFC 4226 recommends 20).
 const TOTP_SECRET: usize = 20;
 
-/// Who the one-time passwords are for, as authenticator apps show it.
+/// Issuer that authenticator apps show.
 const ISSUER: &str = "Lock screens";
 
-/// Refuses a password that others would guess.
+/// Errors if a password is too easy to guess.
 pub(super) fn check_password(password: &Password) -> Result<(), ServerError> {
     let text = password.expose();
     let fault = match text.chars().count() {
@@ -35,21 +35,21 @@ pub(super) fn check_password(password: &Password) -> Result<(), ServerError> {
     Err(ServerError::BadPassword(fault))
 }
 
-/// A new secret of one-time passwords.
+/// Makes a random secret for one-time passwords.
 pub(super) fn new_totp() -> Result<Zeroizing<Vec<u8>>, ServerError> {
     let mut secret = Zeroizing::new(vec![0; TOTP_SECRET]);
     getrandom::fill(&mut secret).map_err(|error| ServerError::Credentials(error.to_string()))?;
     Ok(secret)
 }
 
-/// Where an authenticator app reads a secret from: `otpauth://totp/…`.
+/// The `otpauth://totp/…` URL for authenticator apps.
 pub(super) fn totp_url(user: &str, secret: &[u8]) -> Result<Zeroizing<String>, ServerError> {
     let url = totp(user, secret)?.to_url();
     url.map(Zeroizing::new)
         .map_err(|error| ServerError::Credentials(error.to_string()))
 }
 
-/// The number of the time that a one-time password belongs to; none: it is wrong.
+/// The time step of a valid one-time password. Returns `None` if it is wrong.
 pub(super) fn check_totp(
     user: &str,
     secret: &[u8],
@@ -68,7 +68,7 @@ fn totp(user: &str, secret: &[u8]) -> Result<Totp, ServerError> {
         .map_err(|error| ServerError::Credentials(error.to_string()))
 }
 
-/// Seals a secret, for this user and no other.
+/// Seals a secret for this user only.
 pub(super) fn seal_totp(
     keys: &HostKeys,
     user: &str,

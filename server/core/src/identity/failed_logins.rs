@@ -1,8 +1,7 @@
 //! Failed logins in the audit trail: counted, so that guesses can't flood the trail.
 //!
-//! The first failure of a user from a network gets its line at once. Further ones within [`WINDOW`] are counted, and
-//! share one line when the window ends. The name that was typed is kept only if a user has it: somebody may have
-//! typed a password there.
+//! The first failure of a user from a network gets its line at once. Further failures within [`WINDOW`] share one line
+//! when the window ends. A typed name is kept only if a user has it, because it may be a password.
 
 use crate::{access::Caller, actor::Actor, audit::AuditEntry, limiter::network, store::Store};
 use mdm_contract::time::{self, Timestamp};
@@ -16,37 +15,37 @@ use std::{
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How long failures are counted before their number is written.
+/// Window in which further failures are counted for one line.
 const WINDOW: Duration = Duration::from_secs(600);
 
-/// Networks that are counted separately. What comes from further ones within a window is counted together.
+/// Limit of networks that are counted separately in a window. Failures from others are counted together.
 const MAX_NETWORKS: usize = 100;
 
-/// The pause before a line is tried again that the store did not take.
+/// Pause before a line that the store did not accept is retried.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The longest that a host which stops waits for the store to take the last lines.
+/// Timeout of the last write when the server stops.
 const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A secret that was wrong.
+/// The kind of a wrong secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Secret {
     /// A password.
     Password,
-    /// A one-time password: the password was right.
+    /// A one-time password. The password was right.
     Code,
 }
 
-/// What failures are counted by.
+/// Key by which failures are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FailedLogin {
-    /// The user whose secret was guessed; none: no user has the name that was typed.
+    /// The user whose secret was guessed. `None` if no user has the typed name.
     pub(super) user: Option<String>,
-    /// Where the guess came from.
+    /// Address of the guess.
     pub(super) address: Option<IpAddr>,
-    /// What was wrong.
+    /// Kind of the wrong secret.
     pub(super) secret: Secret,
-    /// Whether it was asked for in a session of that user.
+    /// `true` if a session of that user asked for the secret.
     pub(super) in_session: bool,
 }
 
@@ -54,17 +53,17 @@ pub(super) struct FailedLogin {
 struct Count {
     since: Timestamp,
     until: Instant,
-    /// Failures that no line tells of yet.
+    /// Failures that are not in the audit trail yet.
     failures: u64,
-    /// Whether the first line is written.
+    /// `true` after the first line is written.
     is_told: bool,
 }
 
-/// Failed logins that the audit trail does not tell of yet.
+/// Failed logins that are not in the audit trail yet.
 #[derive(Default)]
 pub(crate) struct FailedLogins {
     counts: Mutex<HashMap<FailedLogin, Count>>,
-    /// A first failure waits to be written.
+    /// Notified of a first failure.
     new: Notify,
 }
 
@@ -78,8 +77,8 @@ impl FailedLogins {
         self.count_at(failed, Instant::now());
     }
 
-    /// Counts a try to sign in that was refused before the password was compared. The user is known if an earlier try
-    /// from the same network has shown that there is one.
+    /// Counts a login that was refused before the password was compared. The user is known only if an earlier attempt
+    /// from the same network has shown that the name exists.
     pub(super) fn count_throttled(&self, name: &str, address: Option<IpAddr>) {
         let mut failed = FailedLogin {
             user: Some(name.to_owned()),
@@ -111,7 +110,7 @@ impl FailedLogins {
         }
     }
 
-    /// Takes what is to be written at this moment.
+    /// Takes the counts that are due now.
     fn take_due(&self, now: Instant) -> Vec<(FailedLogin, Count)> {
         let mut due = Vec::new();
         self.lock().retain(|failed, count| {
@@ -126,7 +125,7 @@ impl FailedLogins {
         due
     }
 
-    /// Puts back what could not be written.
+    /// Puts back counts that could not be written.
     fn put_back(&self, failed: FailedLogin, kept: Count) {
         let mut counts = self.lock();
         let count = counts.entry(failed).or_insert(Count {
@@ -138,7 +137,7 @@ impl FailedLogins {
         count.since = kept.since;
     }
 
-    /// When the next window ends.
+    /// End of the next window.
     fn next_end(&self) -> Option<Instant> {
         self.lock().values().map(|count| count.until).min()
     }
@@ -185,15 +184,15 @@ fn line(failed: &FailedLogin, count: Count) -> AuditEntry {
     }
 }
 
-/// The background task that writes failed logins into the audit trail. It is a task of its own, so that the time of a
-/// response does not tell if there is a user of the name that was typed.
+/// Background task that writes failed logins into the audit trail. It is separate from the login, so that the response
+/// time does not reveal the existence of a user.
 pub struct FailedLoginWriter {
     pub(crate) failed_logins: Arc<FailedLogins>,
     pub(crate) store: Arc<dyn Store>,
 }
 
 impl FailedLoginWriter {
-    /// Writes until the server stops. What is counted from then on is left to [`Self::write_last`].
+    /// Writes until the server stops. [`Self::write_last`] writes later failures.
     pub async fn run(&self, closing: CancellationToken) {
         while !closing.is_cancelled() {
             let is_written = self
@@ -216,7 +215,7 @@ impl FailedLoginWriter {
         }
     }
 
-    /// Writes what no line tells of yet, once nobody can sign in any more.
+    /// Writes the remaining counts, when no login is possible any more.
     pub async fn write_last(&self) {
         let rest = self.failed_logins.take_due(Instant::now() + WINDOW);
         let written = self.write(rest);
@@ -225,7 +224,7 @@ impl FailedLoginWriter {
         }
     }
 
-    /// Returns `false` if the store did not take them.
+    /// Returns `false` if the store failed.
     async fn write(&self, due: Vec<(FailedLogin, Count)>) -> bool {
         if due.is_empty() {
             return true;

@@ -1,4 +1,4 @@
-//! An invitation: a link with which a user chooses a password, once.
+//! An invitation: a single-use link by which a user chooses a password.
 
 use crate::{
     access::Caller, audit::AuditEntry, error::ServerError, public_url::PublicUrl,
@@ -11,22 +11,22 @@ use zeroize::Zeroizing;
 /// The validity of an invitation, in milliseconds.
 pub(super) const INVITED_FOR: u64 = 3 * 24 * 3_600_000;
 
-/// A link with which a user chooses a password, once.
+/// A single-use link by which a user chooses a password.
 #[derive(Serialize, Deserialize)]
 pub struct Invitation {
-    /// Whose it is.
+    /// The invited user.
     pub user: String,
-    /// The token of the link. It is told once.
+    /// Token of the link, shown once.
     pub token: Zeroizing<String>,
-    /// When its time is over.
+    /// Expiry of the invitation.
     pub expires_at: Timestamp,
-    /// Where the host is reached, if it knows.
+    /// Public URL of the server, if known.
     #[serde(skip)]
     host: Option<PublicUrl>,
 }
 
 impl Invitation {
-    /// A new link for a user, valid for so many milliseconds from now on.
+    /// A new invitation for a user, valid for this many milliseconds.
     pub(super) fn new(user: &str, at: Timestamp, valid_for: u64) -> Result<Self, ServerError> {
         Ok(Self {
             user: user.to_owned(),
@@ -36,7 +36,7 @@ impl Invitation {
         })
     }
 
-    /// The link of a new user, as the store gets it.
+    /// The stored form of the invitation.
     pub(super) fn to_be_stored(&self, by: &Caller, at: Timestamp) -> NewInvitation {
         NewInvitation {
             token: token::digest(&self.token),
@@ -45,24 +45,24 @@ impl Invitation {
         }
     }
 
-    /// The link at this URL of the server.
+    /// The invitation with this public URL of the server.
     pub(super) fn at(self, host: Option<PublicUrl>) -> Self {
         Self { host, ..self }
     }
 
-    /// The URL of the page where the password is chosen, if the host knows its own.
+    /// The URL of the page to choose the password, if the server's public URL is known.
     pub fn url(&self) -> Option<String> {
         let host = self.host.as_ref()?;
         Some(format!("{host}{}", self.path()))
     }
 
-    /// The path of the page where the password is chosen, on this host.
+    /// The path of that page.
     pub fn path(&self) -> String {
         format!("/invitation/{}", self.token.as_str())
     }
 }
 
-/// The line of an invitation in the audit trail.
+/// The entry of an invitation in the audit trail.
 pub(super) fn invited(by: &Caller, name: &str, at: Timestamp) -> AuditEntry {
     AuditEntry {
         detail: Some(name.to_owned()),

@@ -1,4 +1,4 @@
-//! Invitations: links with which users choose a password.
+//! Invitations: links by which users choose a password.
 
 use super::{
     credentials,
@@ -16,25 +16,25 @@ use mdm_password_host::password::Password;
 use std::net::IpAddr;
 use zeroize::Zeroizing;
 
-/// The validity of the first admin's invitation, in milliseconds: its link is in a terminal or a file.
+/// Validity of the first admin's invitation, in milliseconds. It is short because its link is in a terminal or a file.
 const FIRST_INVITED_FOR: u64 = 3_600_000;
 
-/// The name of the first admin.
+/// Name of the first admin.
 const FIRST_ADMIN: &str = "admin";
 
-/// How the first admin gets in.
+/// Access of the first admin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstAdmin {
-    /// There is a user who can sign in.
+    /// A user can sign in.
     SignsIn,
-    /// By a link that was made before, until then.
+    /// An earlier invitation is valid until then.
     InvitedUntil(Timestamp),
-    /// By a link that is yet to be made.
+    /// No user can sign in, and no invitation is valid.
     Missing,
 }
 
 impl Identity {
-    /// Makes another link with which a user chooses a new password: they have lost theirs, or their phone.
+    /// Makes a new invitation for a user with a lost password or phone.
     pub async fn invite_again(&self, by: &Caller, name: &str) -> Result<Invitation, ServerError> {
         self.managed_user(by, name).await?;
         let made = self
@@ -44,7 +44,7 @@ impl Identity {
         Ok(made.at(self.public_url.clone()))
     }
 
-    /// How the first admin gets in.
+    /// Access of the first admin.
     pub async fn first_admin_status(&self) -> Result<FirstAdmin, ServerError> {
         let users = self.store.users().await?;
         if users.iter().any(|user| user.password.is_some()) {
@@ -54,8 +54,8 @@ impl Identity {
         Ok(until.map_or(FirstAdmin::Missing, FirstAdmin::InvitedUntil))
     }
 
-    /// The link of the first admin, valid for an hour. Returns `None` if a user can sign in, or if an earlier link is
-    /// still valid.
+    /// The first admin's invitation, valid for an hour. Returns `None` if a user can sign in, or if an earlier
+    /// invitation is still valid.
     pub async fn first_admin(&self) -> Result<Option<Invitation>, ServerError> {
         if self.first_admin_status().await? != FirstAdmin::Missing {
             return Ok(None);
@@ -63,7 +63,7 @@ impl Identity {
         let by = Caller::host();
         let admin = (FIRST_ADMIN, Role::Admin, DeviceScope::ALL);
         let made = match self.add_invited(&by, admin, FIRST_INVITED_FOR).await {
-            // The user is there already, or a replica has added it at the same moment.
+            // The user exists, or another replica has just added it.
             Err(ServerError::NameTaken(_)) => {
                 self.invite(&by, FIRST_ADMIN, FIRST_INVITED_FOR).await?
             }
@@ -72,7 +72,7 @@ impl Identity {
         Ok(Some(made.at(self.public_url.clone())))
     }
 
-    /// Makes a link for a user. The links before it are void.
+    /// Makes an invitation for a user. Earlier ones become void.
     async fn invite(
         &self,
         by: &Caller,
@@ -93,13 +93,13 @@ impl Identity {
         }
     }
 
-    /// Whose invitation this is.
+    /// The user of an invitation.
     pub async fn invited(&self, token: TokenDigest) -> Result<String, ServerError> {
         let user = self.store.invitation(token, time::now()).await?;
         user.ok_or(ServerError::BadInvitation)
     }
 
-    /// Gives an invited user a password, and lets them in.
+    /// Sets the password of an invited user, and opens a session.
     pub async fn accept_invitation(
         &self,
         token: TokenDigest,
@@ -118,7 +118,7 @@ impl Identity {
         if !accepted.await? {
             return Err(ServerError::BadInvitation);
         }
-        // By a later invitation they may have chosen another one since.
+        // A later invitation may have changed the password in the meantime.
         let opened = self.open_session(&user, &hash, address).await?;
         opened.ok_or(ServerError::BadInvitation)
     }

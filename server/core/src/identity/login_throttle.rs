@@ -1,4 +1,4 @@
-//! Limits of how often a secret may be guessed: passwords and codes, at sign-in and inside a session.
+//! Rate limits for guesses of passwords and codes, at login and inside a session.
 
 use crate::{
     limiter::{Limiter, network},
@@ -8,14 +8,14 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use governor::Quota;
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
-/// Tries a minute by one name from one network. Another network has an allowance of its own, so nobody is locked out
-/// from elsewhere.
+/// Attempts per minute for one name from one network. Other networks have their own allowance, so nobody is locked out
+/// by others.
 const TRIES_BY_NAME: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
-/// Tries a minute from one network, by any names.
+/// Attempts per minute from one network, for any names.
 const TRIES_BY_NETWORK: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
-/// Limits of guesses. Each is one for all replicas.
+/// Rate limits for guesses, shared with all replicas.
 pub(crate) struct LoginThrottle {
     by_name: Arc<Limiter>,
     by_network: Arc<Limiter>,
@@ -34,23 +34,23 @@ impl Default for LoginThrottle {
 }
 
 impl LoginThrottle {
-    /// All limits, to share them with replicas.
+    /// All limits, for sharing with replicas.
     pub(crate) fn limits(&self) -> [&Arc<Limiter>; 3] {
         [&self.by_name, &self.by_network, &self.in_session]
     }
 
-    /// Counts a try to sign in. Returns `false` if it is one too many.
+    /// Counts a login attempt. Returns `false` above the limit.
     pub(super) fn allows_login(&self, name: &str, address: Option<IpAddr>) -> bool {
         let network = text(address);
         let by_network = self.by_network.check(&network);
-        // Replicas are told of keys: what was typed as a name may be long, or a password.
+        // A digest, because replicas exchange the keys, and a typed name may be long or a password.
         let name = BASE64.encode(token::digest(name));
         let by_name = self.by_name.check(&format!("{network} {name}"));
         by_network.and(by_name).is_some()
     }
 
-    /// Counts a try to confirm something in a session. Returns `false` if it is one too many. Only a holder of a
-    /// session gets this far, so the limit is one for the user, wherever the calls come from.
+    /// Counts an attempt to confirm a secret in a session. Returns `false` above the limit. It requires a session, so
+    /// one limit applies to the user from all addresses.
     pub(super) fn allows_confirmation(&self, user: &str, address: Option<IpAddr>) -> bool {
         let by_network = self.by_network.check(&text(address));
         let by_user = self.in_session.check(user);

@@ -1,20 +1,20 @@
-//! One-time passwords of users: setting them up, and ending them.
+//! Setup and removal of users' one-time passwords.
 
 use super::{credentials, failed_logins::Secret, users::Identity};
 use crate::{access::Caller, audit::AuditEntry, error::ServerError};
 use mdm_contract::time;
 use zeroize::Zeroizing;
 
-/// The secret of a user's one-time passwords, while they set it up.
+/// A new secret for one-time passwords, during setup.
 pub struct NewTotp {
-    /// Sealed by the host: it comes back with the first code.
+    /// The sealed secret, which comes back with the first code.
     pub sealed: Vec<u8>,
-    /// Where an authenticator app reads it from.
+    /// URL for authenticator apps.
     pub url: Zeroizing<String>,
 }
 
 impl Identity {
-    /// A new secret of one-time passwords for a user. It counts once the user has shown a code of it.
+    /// Makes a secret for one-time passwords. It becomes active with its first code.
     pub fn new_totp(&self, user: &str) -> Result<NewTotp, ServerError> {
         let secret = credentials::new_totp()?;
         Ok(NewTotp {
@@ -23,13 +23,13 @@ impl Identity {
         })
     }
 
-    /// Where an authenticator app reads a secret from that was made just now.
+    /// The URL for authenticator apps of a secret in setup.
     pub fn totp_url(&self, user: &str, sealed: &[u8]) -> Result<Zeroizing<String>, ServerError> {
         let secret = self.offered_totp(user, sealed)?;
         credentials::totp_url(user, &secret)
     }
 
-    /// Opens a secret that comes back with its first code: on the way, anybody may have changed it.
+    /// Opens a secret that comes back with its first code. The client may have changed it.
     fn offered_totp(&self, user: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, ServerError> {
         credentials::open_totp(&self.keys, user, sealed).map_err(|_| {
             let text = "this secret was not made for you by this host, or it was changed: load the page again";
@@ -37,8 +37,7 @@ impl Identity {
         })
     }
 
-    /// From now on, this user signs in with one-time passwords, too. Who has only found their session open can't do
-    /// that: it needs their password.
+    /// Activates one-time passwords for a user. It requires the password, so that an open session alone is not enough.
     pub async fn set_totp(
         &self,
         by: &Caller,
@@ -79,7 +78,7 @@ impl Identity {
         Ok(())
     }
 
-    /// From now on, this user signs in without one-time passwords. It needs one more of them.
+    /// Removes a user's one-time passwords. It requires a current code.
     pub async fn clear_totp(&self, by: &Caller, user: &str, code: &str) -> Result<(), ServerError> {
         self.responses.once(by, self.end_totp(by, user, code)).await
     }

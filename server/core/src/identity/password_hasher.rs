@@ -10,25 +10,25 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// Hashes that are computed at the same time. Each needs a processor, and [`MEMORY`].
+/// Limit of concurrent hashes. Each needs a processor, and [`MEMORY`].
 const MAX_CONCURRENT: usize = 2;
 
-/// The memory of one hash, in blocks of 1 KiB: 19 MiB (OWASP's settings, with two passes).
+/// Memory of one hash, in blocks of 1 KiB: 19 MiB (OWASP's settings, with two passes).
 const MEMORY: usize = Params::DEFAULT.block_count();
 
-/// How long a caller waits for one of the [`MAX_CONCURRENT`] places.
+/// Timeout for one of the [`MAX_CONCURRENT`] permits.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A hash that no password has: a login by an unknown name takes as long as one by a known name.
+/// Salt of a hash without a password: a login with an unknown name takes as long as one with a known name.
 const NO_SALT: [u8; Salt::RECOMMENDED_LENGTH] = [0; Salt::RECOMMENDED_LENGTH];
 
-/// Computes at most [`MAX_CONCURRENT`] hashes at the same time, in as many buffers.
+/// Computes up to [`MAX_CONCURRENT`] hashes at the same time, each in its own buffer.
 ///
-/// Buffers are reused because an allocator may not return them to the system: glibc takes blocks of this size from
-/// the arena of the calling thread once one was freed, and the runtime has many threads.
+/// Buffers are reused because an allocator may not return them to the system: once one was freed, glibc takes blocks of
+/// this size from the arena of the calling thread, and the runtime has many threads.
 pub(crate) struct PasswordHasher {
     permits: Arc<Semaphore>,
-    /// Buffers that are not in use. They are zeroized.
+    /// Idle buffers, zeroized.
     idle: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
@@ -42,7 +42,7 @@ impl Default for PasswordHasher {
 }
 
 impl PasswordHasher {
-    /// Whether this is the password of a hash. Without a hash, the comparison takes as long and fails.
+    /// Returns `true` if the password matches the hash. Without a hash, the comparison takes as long and fails.
     pub(super) async fn verify(
         &self,
         password: Zeroizing<String>,
@@ -52,13 +52,13 @@ impl PasswordHasher {
             .await
     }
 
-    /// The hash of a new password, with a salt of its own, as a PHC string.
+    /// Hashes a new password with a random salt. Returns a PHC string.
     pub(super) async fn hash(&self, password: Zeroizing<String>) -> Result<String, ServerError> {
         self.run(move |memory| hash(memory, &password)).await?
     }
 
-    /// Runs this on a thread for blocking work. Errors with `BusySigningIn` if no place was free in time. The place is
-    /// taken until the work is done, also if the caller goes away.
+    /// Runs a job on a blocking thread. Errors with `BusySigningIn` if no permit is free in time. The job keeps its
+    /// permit until it ends, even if the caller disconnects.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut [Block]) -> T + Send + 'static,
@@ -105,7 +105,7 @@ fn verify(memory: &mut [Block], password: &str, hash: Option<&str>) -> bool {
     let parts = hash.and_then(|hash| Some((Params::try_from(&hash).ok()?, hash.salt?, hash.hash?)));
     match parts {
         Some((params, salt, expected)) => {
-            // Outputs are compared in constant time.
+            // The comparison of outputs is constant-time.
             compute(memory, &params, password, &salt).is_ok_and(|output| output == expected)
         }
         None => {
@@ -115,7 +115,7 @@ fn verify(memory: &mut [Block], password: &str, hash: Option<&str>) -> bool {
     }
 }
 
-/// Errors if the parameters need more memory than there is: no hash of this host does.
+/// Errors if the parameters need more memory than the buffer has. No hash of this server does.
 fn compute(
     memory: &mut [Block],
     params: &Params,

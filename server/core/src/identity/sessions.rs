@@ -1,4 +1,4 @@
-//! Signing in, and what a session or a token may do from then on.
+//! Logins, sessions, and the authentication of tokens.
 
 use super::{
     credentials,
@@ -18,47 +18,47 @@ use mdm_contract::time::{self, Timestamp};
 use std::net::IpAddr;
 use zeroize::Zeroizing;
 
-/// How long a session lasts that nothing is done in, in milliseconds.
+/// Idle timeout of a session, in milliseconds.
 const IDLE_TIMEOUT: u64 = 30 * 60_000;
 
-/// How long a session lasts, in milliseconds.
+/// Maximum lifetime of a session, in milliseconds.
 const MAX_SESSION: u64 = 12 * 3_600_000;
 
-/// How exactly it is noted when a session was used, in milliseconds: a click alone writes nothing.
+/// Precision of the last use of a session, in milliseconds. It saves a write for each click.
 const NOTE_INTERVAL: u64 = 60_000;
 
-/// What somebody signs in with.
+/// Credentials of a login.
 pub struct SignIn {
-    /// Their name.
+    /// Name of the user.
     pub name: String,
-    /// Their password.
+    /// Password of the user.
     pub password: Zeroizing<String>,
-    /// A one-time password, if they have set that up.
+    /// One-time password, if the user has set that up.
     pub code: Option<String>,
 }
 
-/// Why somebody was not let in.
+/// Reason why a login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// There is no such user, or the password is not theirs: which of both, nobody is told.
+    /// The user is unknown, or the password is wrong. The caller can't tell which.
     #[error("this name and this password do not belong together")]
     Wrong,
     /// A one-time password is missing.
     #[error("type the code that your authenticator app shows")]
     CodeMissing,
-    /// The one-time password is wrong, or was used before.
+    /// The one-time password is wrong, or was already used.
     #[error("this code is wrong, or was used before: wait for the next one")]
     CodeWrong,
-    /// There were too many tries.
+    /// There were too many attempts.
     #[error("there were too many tries with this name: wait a minute")]
     TooOften,
-    /// The host failed.
+    /// The server failed.
     #[error(transparent)]
     Failed(#[from] ServerError),
 }
 
 impl Identity {
-    /// Lets somebody in, and gives the token of their session.
+    /// Checks a login, and returns the token of the new session.
     pub async fn sign_in(
         &self,
         sign_in: SignIn,
@@ -89,7 +89,7 @@ impl Identity {
         let hash = user.as_ref().and_then(|user| user.password.clone());
         let is_right = self.hasher.verify(password, hash.clone()).await?;
         let Some((user, hash)) = user.clone().zip(hash).filter(|_| is_right) else {
-            // The name that was typed may be a password, unless a user has it.
+            // The typed name is logged only if a user has it: it may be a password.
             let user = user.map(|user| user.name);
             tracing::info!(user = user.as_deref(), ?address, "a login failed");
             failed(user.as_deref(), Secret::Password);
@@ -110,12 +110,12 @@ impl Identity {
                 return Err(SignInError::CodeWrong);
             }
         }
-        // The password may have been replaced while it was compared.
+        // The password may have changed during the comparison.
         let opened = self.open_session(&user, &hash, address).await?;
         opened.ok_or(SignInError::Wrong)
     }
 
-    /// Opens a session of a user whose password is still the one of this hash; none: it is not.
+    /// Opens a session if the user's password hash is still this one. Returns `None` otherwise.
     pub(super) async fn open_session(
         &self,
         user: &User,
@@ -142,7 +142,7 @@ impl Identity {
         Ok(is_open.then_some(token))
     }
 
-    /// Whose session this is, if it is open. Notes that it was used.
+    /// The user of an open session. Records its use.
     pub async fn session(&self, token: TokenDigest) -> Result<Option<User>, ServerError> {
         let Some(session) = self.open_session_of(token).await? else {
             return Ok(None);
@@ -154,8 +154,7 @@ impl Identity {
         Ok(Some(session.user))
     }
 
-    /// Whose session this is, if it is still open: for an answer that goes on after its request, and is no use of the
-    /// session by itself.
+    /// The user of an open session, without recording a use: for a response that goes on after its request.
     pub async fn session_user(&self, token: TokenDigest) -> Result<Option<User>, ServerError> {
         let session = self.open_session_of(token).await?;
         Ok(session.map(|session| session.user))
@@ -173,7 +172,8 @@ impl Identity {
         Ok(self.store.close_session(token).await?)
     }
 
-    /// Who calls with this token of a program, if it counts: it may do no more than its owner at this moment.
+    /// The caller for a program's token, if the token is valid. Its permissions are limited to those of its owner at
+    /// this moment.
     pub async fn program(
         &self,
         token: TokenDigest,
@@ -190,7 +190,7 @@ impl Identity {
         }))
     }
 
-    /// Counts a guess of a secret in a session of this user. Errors with `TooManyGuesses` if it is one too many.
+    /// Counts an attempt to confirm a secret in a session of this user. Errors with `TooManyGuesses` above the limit.
     pub(super) fn check_guesses(&self, user: &str, by: &Caller) -> Result<(), ServerError> {
         match self.login_throttle.allows_confirmation(user, by.address) {
             true => Ok(()),
@@ -212,7 +212,7 @@ impl Identity {
     }
 }
 
-/// When a session has to have begun, and to have been used, to be open still.
+/// The earliest creation and the earliest last use of a session that is still open.
 fn oldest(now: Timestamp) -> (Timestamp, Timestamp) {
     (
         now.saturating_sub(MAX_SESSION),

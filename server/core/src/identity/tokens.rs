@@ -1,4 +1,4 @@
-//! Tokens: what programs call with, as an admin manages them.
+//! Management of the tokens of programs.
 
 use super::users::Identity;
 use crate::{
@@ -15,15 +15,15 @@ use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
 impl Identity {
-    /// The tokens that this caller could have made.
+    /// The tokens that this caller may manage.
     pub async fn tokens(&self, by: &Caller) -> Result<Vec<ApiToken>, ServerError> {
         let mut tokens = self.store.api_tokens().await?;
         tokens.retain(|it| by.check_grant(&it.permissions, &it.scope).is_ok());
         Ok(tokens)
     }
 
-    /// Makes a token that may do this to these devices, for so many seconds or until it is taken back. It is told
-    /// once.
+    /// Makes a token with these permissions and scope. It is valid for this many seconds, or until it is removed. It is
+    /// shown once.
     pub async fn add_token(
         &self,
         by: &Caller,
@@ -89,7 +89,7 @@ impl Identity {
         changed(change, &name, &owner)
     }
 
-    /// Gives a token another owner: from now on it acts for them, does no more than they may, and ends with them.
+    /// Changes the owner of a token. It acts for the owner, is limited to their permissions, and ends with them.
     pub async fn hand_over_token(
         &self,
         by: &Caller,
@@ -118,7 +118,7 @@ impl Identity {
         changed(change, name, owner)
     }
 
-    /// Takes a token back.
+    /// Removes a token.
     pub async fn remove_token(&self, by: &Caller, name: &str) -> Result<(), ServerError> {
         self.responses
             .once(by, self.take_token_back(by, name))
@@ -138,7 +138,7 @@ impl Identity {
         }
     }
 
-    /// One token that this caller could have made.
+    /// Loads a token that this caller may manage.
     async fn managed_token(&self, by: &Caller, name: &str) -> Result<ApiToken, ServerError> {
         let tokens = self.store.api_tokens().await?;
         let token = tokens.into_iter().find(|token| token.name == name);

@@ -1,4 +1,4 @@
-//! Users: who signs in, and what for.
+//! Management of users and their roles.
 
 use super::{
     failed_logins::FailedLogins,
@@ -20,7 +20,7 @@ use crate::{
 use mdm_contract::time;
 use std::{net::IpAddr, sync::Arc};
 
-/// Who may call: users, their sessions and invitations, and tokens of programs.
+/// Users with their sessions and invitations, and tokens of programs.
 pub struct Identity {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keys: Arc<HostKeys>,
@@ -28,12 +28,12 @@ pub struct Identity {
     pub(crate) hasher: PasswordHasher,
     pub(crate) login_throttle: LoginThrottle,
     pub(crate) failed_logins: Arc<FailedLogins>,
-    /// Where admins reach the server; `None`: where it listens.
+    /// Public URL of the server. `None`: the address on which it listens.
     pub(crate) public_url: Option<PublicUrl>,
 }
 
 impl Identity {
-    /// The URL where admins reach the server; `None`: where it listens.
+    /// Public URL of the server. `None`: the address on which it listens.
     pub fn public_url(&self) -> Option<&PublicUrl> {
         self.public_url.as_ref()
     }
@@ -43,14 +43,14 @@ impl Identity {
         caller(user, address)
     }
 
-    /// The users that this caller could have made.
+    /// The users that this caller may manage.
     pub async fn users(&self, by: &Caller) -> Result<Vec<User>, ServerError> {
         let mut users = self.store.users().await?;
         users.retain(|it| by.check_grant(&it.role.permissions(), &it.scope).is_ok());
         Ok(users)
     }
 
-    /// One user that this caller could have made.
+    /// Loads a user that this caller may manage.
     pub async fn managed_user(&self, by: &Caller, name: &str) -> Result<User, ServerError> {
         let user = self.user(name).await?;
         by.check_grant(&user.role.permissions(), &user.scope)?;
@@ -62,7 +62,7 @@ impl Identity {
         self.store.user(name).await?.ok_or_else(unknown)
     }
 
-    /// Makes a user, and the link with which they choose a password.
+    /// Adds a user, and returns the invitation.
     pub async fn add_user(
         &self,
         by: &Caller,
@@ -107,7 +107,7 @@ impl Identity {
         }
     }
 
-    /// Says anew what a user is there for. The last admin stays one.
+    /// Changes the role and scope of a user. The last admin stays one.
     pub async fn change_user(
         &self,
         by: &Caller,
@@ -139,7 +139,7 @@ impl Identity {
         changed(name, changed_to.await?)
     }
 
-    /// Removes a user; their sessions end.
+    /// Removes a user, and ends their sessions.
     pub async fn remove_user(&self, by: &Caller, name: &str) -> Result<(), ServerError> {
         self.responses.once(by, self.end_user(by, name)).await
     }
@@ -163,7 +163,7 @@ fn changed(name: &str, change: UserChange) -> Result<(), ServerError> {
     }
 }
 
-/// The caller that a user is, from this address.
+/// A user as a caller from this address.
 pub(super) fn caller(user: &User, address: Option<IpAddr>) -> Caller {
     Caller {
         actor: Actor::User(user.name.clone()),

@@ -1,4 +1,4 @@
-//! What becomes of commands.
+//! Metrics of commands.
 
 use super::gauge;
 use crate::change::Change;
@@ -23,17 +23,17 @@ struct Completed {
     outcome: &'static str,
 }
 
-/// What is counted of commands.
+/// Command metrics.
 pub struct CommandMetrics {
     requested: Family<Requested, Counter>,
     completed: Family<Completed, Counter>,
-    /// Commands without an outcome yet, when the metrics were last read.
+    /// Commands without an outcome, as of the last read of the metrics.
     pub pending: Gauge,
-    /// How long the oldest of them has been pending, in seconds; 0: there is none.
+    /// Age of the oldest pending command, in seconds; 0 if there is none.
     pub oldest_pending: Gauge,
 }
 
-/// What a commit is going to change of commands.
+/// Command counts that a commit will change.
 #[derive(Default)]
 pub struct CommandCounts {
     requested: Vec<Requested>,
@@ -41,7 +41,7 @@ pub struct CommandCounts {
 }
 
 impl CommandCounts {
-    /// Of these changes, to a device whose commands the call knew.
+    /// Counts of these changes to a device with these known commands.
     pub fn of<'a>(changes: &'a [Change], known: impl Iterator<Item = &'a Command> + Clone) -> Self {
         let mut tally = Self::default();
         let sent = changes.iter().filter_map(|change| match change {
@@ -100,7 +100,7 @@ impl CommandMetrics {
         }
     }
 
-    /// The changes were committed.
+    /// Adds the counts after the commit.
     pub fn committed(&self, tally: CommandCounts) {
         for requested in &tally.requested {
             self.requested.get_or_create(requested).inc();

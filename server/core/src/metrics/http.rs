@@ -1,4 +1,4 @@
-//! Calls by HTTP, the connections that they come by, and who was refused.
+//! Metrics of HTTP: responses, connections and refusals.
 
 use super::gauge;
 use prometheus_client::{
@@ -8,12 +8,12 @@ use prometheus_client::{
 };
 use std::time::Duration;
 
-/// In seconds: a page takes milliseconds, and a sync that waits for news a minute.
+/// In seconds: a page takes milliseconds, a waiting sync up to a minute.
 const BUCKETS: [f64; 12] = [
     1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1.0, 5.0, 30.0, 90.0,
 ];
 
-/// A route is its template, so its values are as few as the routes.
+/// `route` is the template, so that its values stay few.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResponseLabels {
     method: &'static str,
@@ -41,7 +41,7 @@ struct Reached {
     limit: &'static str,
 }
 
-/// What is counted of calls by HTTP.
+/// HTTP metrics.
 pub struct HttpMetrics {
     answers: Family<ResponseLabels, Counter>,
     seconds: Family<Of, Histogram>,
@@ -49,11 +49,11 @@ pub struct HttpMetrics {
     admins_refused: Family<Refused, Counter>,
     rate_limited: Family<RateLimited, Counter>,
     limits: Family<Reached, Counter>,
-    /// Connections that are open.
+    /// Open connections.
     pub connections: Gauge,
 }
 
-/// Who may call a route.
+/// Kind of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// An agent.
@@ -94,7 +94,7 @@ impl HttpMetrics {
         }
     }
 
-    /// A call was answered, after so long.
+    /// Counts a response, with its duration.
     pub fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         let of = Of {
             route: route.to_owned(),
@@ -110,7 +110,7 @@ impl HttpMetrics {
         self.answers.get_or_create(&answer).inc();
     }
 
-    /// A call was refused.
+    /// Counts a refused request.
     pub fn refused(&self, caller: Caller, reason: &'static str) {
         let refused = match caller {
             Caller::Agent => &self.agents_refused,
@@ -119,12 +119,12 @@ impl HttpMetrics {
         refused.get_or_create(&Refused { reason }).inc();
     }
 
-    /// How often calls of this kind, `address` or `device`, came too soon after others.
+    /// Counter of requests over the rate limit of this kind, `address` or `device`.
     pub fn rate_limited(&self, kind: &'static str) -> Counter {
         self.rate_limited.get_or_create_owned(&RateLimited { kind })
     }
 
-    /// How often connections reached this limit.
+    /// Counter of connections that reached this limit.
     pub fn limit(&self, limit: &'static str) -> Counter {
         self.limits.get_or_create_owned(&Reached { limit })
     }

@@ -1,8 +1,7 @@
-//! What a host counts, for Prometheus. `docs/METRICS.md` says what each metric means.
+//! Metrics of the server, for Prometheus. `docs/METRICS.md` defines each metric.
 //!
-//! A counter is an atomic number that its user holds: nothing is looked up where calls are many. The values of
-//! labels are words of the contract or of this program, and never what a caller sent: so there are few of them,
-//! and no secret is among them.
+//! Users hold their counters, which are atomic numbers, so that the hot path has no lookup. Label values are words of
+//! the contract or of this program, never input: there are few of them, and none is a secret.
 
 mod commands;
 mod http;
@@ -31,39 +30,39 @@ use prometheus_client::{
 };
 use std::{fmt, time::Duration};
 
-/// The form that [`Metrics::text`] writes.
+/// Content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The metrics of one host.
+/// All metrics of one server.
 pub struct Metrics {
     registry: Registry,
-    /// About plugins.
+    /// Plugin calls.
     pub plugins: PluginMetrics,
-    /// About commands.
+    /// Commands.
     pub commands: CommandMetrics,
-    /// About calls by HTTP, and connections.
+    /// HTTP requests and connections.
     pub http: HttpMetrics,
-    /// About commits of the store.
+    /// Commits of the store.
     pub store: StoreMetrics,
-    /// About background tasks.
+    /// Background tasks.
     pub tasks: TaskMetrics,
-    /// About the export of traces.
+    /// Export of traces.
     pub traces: TraceMetrics,
-    /// About webhooks.
+    /// Webhooks.
     pub webhooks: WebhookMetrics,
-    /// Whether the host could serve, when the metrics were last read: 0 or 1.
+    /// Readiness as of the last read of the metrics: 0 or 1.
     pub ready: Gauge,
-    /// When the TLS certificate expires, in seconds since 1970; 0 without TLS.
+    /// Expiry of the TLS certificate, in seconds since 1970; 0 without TLS.
     certificate_expires_at: Gauge,
-    /// Whether this host leads its replicas, when the metrics were last read: 0 or 1.
+    /// Leadership of this replica as of the last read of the metrics: 0 or 1.
     pub leader: Gauge,
-    /// About telling agents to sync.
+    /// Wake-ups of agents.
     pub wake_ups: WakeUpMetrics,
-    /// Syncs of agents that were let in.
+    /// Authenticated syncs.
     pub syncs: Counter,
-    /// Syncs that wait for news.
+    /// Waiting syncs.
     pub syncs_waiting: Gauge,
-    /// Devices that enrolled.
+    /// Enrolled devices.
     pub enrollments: Counter,
 }
 
@@ -118,13 +117,13 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// The TLS certificate expires then, in seconds since 1970.
+    /// Sets the expiry of the TLS certificate, in seconds since 1970.
     pub fn certificate_expires_at(&self, time: u64) {
         self.certificate_expires_at
             .set(i64::try_from(time).unwrap_or(i64::MAX));
     }
 
-    /// All of them, as Prometheus reads them.
+    /// All metrics in the OpenMetrics text format.
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
@@ -158,11 +157,11 @@ impl Observer for Metrics {
     }
 }
 
-/// Something that a gauge counts for as long as it lives.
+/// Guard that a gauge counts for as long as it lives.
 pub struct Counted(Gauge);
 
 impl Counted {
-    /// One more.
+    /// Increments the gauge.
     pub fn new(gauge: &Gauge) -> Self {
         gauge.inc();
         Self(gauge.clone())

@@ -1,4 +1,4 @@
-//! How calls of plugins go, and which limits they reach.
+//! Metrics of plugin calls and of their limits.
 
 use super::gauge;
 use mdm_password_host::{BreakerTransition, Function, Invariant, Limit, PluginError};
@@ -9,7 +9,7 @@ use prometheus_client::{
 };
 use std::time::Duration;
 
-/// In seconds: the reference plugin takes tens of microseconds, and a plugin may be granted ten seconds.
+/// In seconds: the reference plugin takes tens of microseconds; the limit for a plugin can be ten seconds.
 const BUCKETS: [f64; 14] = [
     10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3, 100e-3, 1.0,
     10.0,
@@ -42,18 +42,18 @@ struct Transition {
     to: &'static str,
 }
 
-/// What is counted of plugins' calls.
+/// Plugin metrics.
 pub struct PluginMetrics {
     calls: Family<Call, Counter>,
-    /// The handles of what nearly every call is counted by: one for each function.
+    /// Cached handles for successful calls, one for each function.
     usual: [(Counter, Histogram); Function::ALL.len()],
     limits: [Counter; Limit::ALL.len()],
     invariants: [Counter; Invariant::ALL.len()],
     transitions: Family<Transition, Counter>,
     open_breakers: Family<Of, Gauge>,
-    /// Calls that wait for a place to run in.
+    /// Calls that wait for a free worker.
     pub waiting: Gauge,
-    /// Calls that run now.
+    /// Calls that run.
     pub running: Gauge,
 }
 
@@ -116,7 +116,7 @@ impl PluginMetrics {
         }
     }
 
-    /// A call has run.
+    /// Counts a call that has run.
     pub fn ended(&self, function: Function, failure: Option<&PluginError>, took: Duration) {
         let (decided, seconds) = &self.usual[function as usize];
         seconds.observe(took.as_secs_f64());
@@ -126,7 +126,7 @@ impl PluginMetrics {
         }
     }
 
-    /// A call failed, or was not made.
+    /// Counts a call that failed or was not made.
     pub fn failed(&self, function: Function, failure: &PluginError) {
         let call = Call {
             function: function.as_str(),
@@ -141,19 +141,19 @@ impl PluginMetrics {
         }
     }
 
-    /// A plugin reached a limit.
+    /// Counts that a plugin reached a limit.
     pub fn reached(&self, limit: Limit) {
         self.limits[limit as usize].inc();
     }
 
-    /// A function went out of service, or back.
+    /// Counts a transition of a function's circuit breaker.
     pub fn breaker(&self, function: Function, to: BreakerTransition) {
         self.transitions
             .get_or_create(&transition(function, to))
             .inc();
     }
 
-    /// Which functions of the plugin that decides now are out of service.
+    /// Sets the functions of the active plugin whose circuit breaker is open.
     pub fn set_open(&self, is_out: impl Fn(&str) -> bool) {
         for function in Function::ALL.map(Function::as_str) {
             self.open_breakers

@@ -1,4 +1,4 @@
-//! How the store commits.
+//! Metrics of the store's commits.
 
 use prometheus_client::{
     metrics::{counter::Counter, histogram::Histogram},
@@ -6,15 +6,15 @@ use prometheus_client::{
 };
 use std::time::Duration;
 
-/// In seconds: a commit waits for the disk, or for another machine.
+/// In seconds: a commit waits for the disk or for the network.
 const BUCKETS: [f64; 12] = [
     250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1.0, 5.0,
 ];
 
-/// How many jobs share a commit.
+/// Jobs per commit.
 const JOBS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// What is counted of a store's commits, by whoever commits.
+/// Metrics of all commits to the store.
 #[derive(Clone)]
 pub struct StoreMetrics {
     seconds: Histogram,
@@ -44,7 +44,7 @@ impl StoreMetrics {
         metrics
     }
 
-    /// So many jobs were committed together, or failed together.
+    /// Counts a commit of these jobs, also a failed one.
     pub fn committed(&self, jobs: usize, took: Duration, is_durable: bool) {
         self.seconds.observe(took.as_secs_f64());
         self.jobs

@@ -1,4 +1,4 @@
-//! Background tasks: which run, and how often each was started again.
+//! Metrics of background tasks: their state and restarts.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -6,7 +6,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// What is counted of background tasks.
+/// Background task metrics.
 #[derive(Clone, Default)]
 pub struct TaskMetrics {
     up: Family<Task, Gauge>,
@@ -28,14 +28,14 @@ impl TaskMetrics {
         metrics
     }
 
-    /// A task runs, or runs no more.
+    /// Sets the state of a task.
     pub fn up(&self, task: &'static str, is_up: bool) {
         self.up.get_or_create(&Task { task }).set(is_up.into());
-        // It stands there from the beginning.
+        // Creates the time series before the first failure.
         self.failures.get_or_create(&Task { task }).inc_by(0);
     }
 
-    /// A task panicked or ended.
+    /// Counts a panic or an end of a task.
     pub fn failed(&self, task: &'static str) {
         self.failures.get_or_create(&Task { task }).inc();
     }

@@ -1,4 +1,4 @@
-//! How traces reach their collector.
+//! Metrics of the export of traces.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -11,12 +11,12 @@ struct Ended {
     result: &'static str,
 }
 
-/// What is counted of the export of traces.
+/// Trace export metrics.
 #[derive(Clone, Debug)]
 pub struct TraceMetrics {
-    /// Exports that the collector took.
+    /// Exports that the collector accepted.
     pub taken: Counter,
-    /// Exports that did not reach it, or that it refused: their spans are lost.
+    /// Failed or rejected exports, whose spans are lost.
     pub failed: Counter,
 }
 

@@ -1,4 +1,4 @@
-//! What becomes of "sync now".
+//! Metrics of wake-ups.
 
 use super::gauge;
 use prometheus_client::{
@@ -12,7 +12,7 @@ struct Ended {
     result: &'static str,
 }
 
-/// What is counted of wake-ups.
+/// Wake-up metrics.
 pub struct WakeUpMetrics {
     sent: Counter,
     failed: Counter,
@@ -32,7 +32,7 @@ impl WakeUpMetrics {
         }
     }
 
-    /// An attempt has ended so.
+    /// Counts an attempt.
     pub fn ended(&self, is_sent: bool) {
         match is_sent {
             true => self.sent.inc(),
@@ -40,7 +40,7 @@ impl WakeUpMetrics {
         };
     }
 
-    /// Whether the broker is there.
+    /// Sets the state of the connection to the broker.
     pub fn set_connected(&self, is_connected: bool) {
         self.connected.set(is_connected.into());
     }

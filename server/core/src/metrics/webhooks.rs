@@ -1,4 +1,4 @@
-//! What becomes of messages to webhooks.
+//! Metrics of webhooks.
 
 use crate::store::AttemptResult;
 use prometheus_client::{
@@ -12,7 +12,7 @@ struct Ended {
     result: &'static str,
 }
 
-/// What is counted of webhooks.
+/// Webhook metrics.
 pub struct WebhookMetrics {
     attempts: [Counter; AttemptResult::ALL.len()],
 }
@@ -31,7 +31,7 @@ impl WebhookMetrics {
         }
     }
 
-    /// An attempt has ended so.
+    /// Counts an attempt with this result.
     pub fn ended(&self, result: AttemptResult) {
         self.attempts[result as usize].inc();
     }

@@ -1,4 +1,4 @@
-//! Plugins as an admin manages them: which one decides, which one did before, and which one is a candidate in the shadow.
+//! Management of plugins: the active one, the previous one and a candidate in the shadow.
 
 use super::{
     chosen_plugins::{ChosenPlugins, off_the_threads},
@@ -19,10 +19,10 @@ use mdm_password_host::{
 };
 use std::sync::Arc;
 
-/// The most groups that a plugin is checked for before it is used.
+/// Limit of groups for which a plugin is checked.
 const MAX_GROUPS: usize = 500;
 
-/// The plugins, as an admin manages them.
+/// Management of plugins.
 pub struct Plugins {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) host: Arc<PasswordHost>,
@@ -31,11 +31,11 @@ pub struct Plugins {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// What is done with plugins, as the audit trail names it.
+/// Actions on plugins in the audit trail.
 const PLUGIN_ACTIONS: [&str; 3] = ["use-plugin", "roll-back-plugin", "keep-plugin"];
 
 impl Plugins {
-    /// The latest lines of the audit trail about the choice of the plugin, latest first.
+    /// The latest lines of the audit trail about plugins, latest first.
     pub async fn history(&self, most: u32) -> Result<Vec<AuditEntry>, ServerError> {
         let filter = AuditFilter {
             actions: PLUGIN_ACTIONS.map(str::to_owned).to_vec(),
@@ -45,16 +45,16 @@ impl Plugins {
         Ok(lines.into_iter().map(|line| line.entry).collect())
     }
 
-    /// The active plugin and the one before it, how far a canary is, and when it ends.
+    /// The active and the previous plugin, the progress of a canary, and the terms of its promotion.
     pub fn deployments(&self) -> (Deployments, Option<Canary>, CanaryTerms) {
         let rollout = self.host.rollout();
         let (canary, terms) = (rollout.canary(), rollout.canary_terms());
         (rollout.deployments(), canary, terms)
     }
 
-    /// Checks a plugin against the contract, and lets it decide from the next call on.
+    /// Checks a plugin against the contract, and activates it from the next call on.
     pub async fn use_plugin(&self, by: &Caller, file: PluginFile) -> Result<(), ServerError> {
-        // It decides about every device.
+        // The plugin decides about every device.
         by.check_all()?;
         let kept = PluginFile {
             bytes: component_of(&file.bytes)?.to_vec(),
@@ -71,7 +71,7 @@ impl Plugins {
             .await
     }
 
-    /// Lets the plugin decide that the host started with.
+    /// Activates the server's default plugin.
     pub async fn use_default(&self, by: &Caller) -> Result<(), ServerError> {
         by.check_all()?;
         self.responses
@@ -93,7 +93,7 @@ impl Plugins {
         Ok(())
     }
 
-    /// Lets the plugin decide that did before the active one.
+    /// Activates the previous plugin.
     pub async fn roll_back(&self, by: &Caller) -> Result<(), ServerError> {
         by.check_all()?;
         self.responses.once(by, self.choose_previous(by)).await
@@ -107,7 +107,7 @@ impl Plugins {
         }
     }
 
-    /// Lets a candidate decide the same calls as the active plugin, without effect.
+    /// Starts a candidate in the shadow: it gets the same calls as the active plugin, without effect.
     pub async fn start_shadow(
         &self,
         by: &Caller,
@@ -119,20 +119,20 @@ impl Plugins {
         Ok(self.host.rollout().start_shadow(candidate))
     }
 
-    /// What is known of the candidate in the shadow.
+    /// The report about the candidate in the shadow.
     pub fn shadow(&self) -> Result<ShadowReport, ServerError> {
         let shadow = self.host.rollout().shadow();
         shadow.ok_or(ServerError::NoShadow)
     }
 
-    /// Takes the candidate out of the shadow, and says what is known of it.
+    /// Stops the candidate in the shadow, and returns its report.
     pub fn stop_shadow(&self, by: &Caller) -> Result<ShadowReport, ServerError> {
         by.check_all()?;
         let shadow = self.host.rollout().stop_shadow();
         shadow.ok_or(ServerError::NoShadow)
     }
 
-    /// Changes which plugins decide, for an admin.
+    /// Changes the chosen plugins for an admin.
     async fn choose(
         &self,
         by: &Caller,
@@ -147,7 +147,7 @@ impl Plugins {
             .await
     }
 
-    /// Loads a plugin that conforms, also for the devices in the groups that there are.
+    /// Loads a plugin, and checks its conformance, also for devices in the existing groups.
     async fn load_checked(&self, file: PluginFile) -> Result<Plugin, ServerError> {
         let checking = &self.chosen.checking;
         let _checking = checking.try_lock().map_err(|_| ServerError::BusyChecking)?;
@@ -162,7 +162,7 @@ impl Plugins {
                 trust,
                 ..
             } = &*chosen;
-            // Nothing of it is compiled or run before it is trusted.
+            // An untrusted plugin must not be compiled or run.
             let PluginFile { bytes, signature } = &file;
             trust.check(bytes, signature.as_deref())?;
             let plugin = runtime.load(bytes, artifacts.as_deref())?;

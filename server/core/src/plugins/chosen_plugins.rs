@@ -1,4 +1,4 @@
-//! The choice of plugins: kept in the store, followed by each replica, and applied to the host's rollout.
+//! The chosen plugins: the store keeps the choice, each replica follows it and applies it to its rollout.
 
 use super::plugin_check;
 use crate::{
@@ -16,25 +16,25 @@ use mdm_password_host::{
 };
 use std::{pin::Pin, sync::Arc};
 
-/// How a server deals with plugins.
+/// Plugin settings of a server.
 pub struct PluginSettings {
-    /// The plugin that decides unless another one was chosen.
+    /// Plugin that is active unless another one was chosen.
     pub default: Plugin,
-    /// The folder of compiled plugins.
+    /// Folder of compiled plugins.
     pub artifacts: Option<Artifacts>,
-    /// When a new plugin is promoted or rolled back.
+    /// Terms for promotion and rollback of a canary.
     pub canary_terms: CanaryTerms,
-    /// What becomes of a call that fails on a canary.
+    /// Handling of a call that fails on a canary.
     pub when_canary_fails: WhenCanaryFails,
-    /// Which plugins may be chosen.
+    /// Trust rules for plugins.
     pub trust: Trust,
-    /// Whether the plugins that the server starts with have to pass the conformance kit. Those that an admin chooses
-    /// always have to.
+    /// `true` if the conformance kit checks the plugins of the server's start. It always checks a plugin that an admin
+    /// chooses.
     pub checked_at_start: bool,
 }
 
 impl PluginSettings {
-    /// Errors with `DoesNotConform` if the server may not start with its default plugin.
+    /// Errors with `DoesNotConform` if the default plugin fails its check at the start.
     pub fn check(&self) -> Result<(), ServerError> {
         match self.checked_at_start {
             true => plugin_check::check_at_start(&self.default, self.artifacts.as_ref()),
@@ -44,7 +44,7 @@ impl PluginSettings {
 }
 
 impl From<Plugin> for PluginSettings {
-    /// This plugin, and otherwise the defaults.
+    /// Settings with this plugin and otherwise the defaults.
     fn from(default: Plugin) -> Self {
         Self {
             default,
@@ -57,7 +57,7 @@ impl From<Plugin> for PluginSettings {
     }
 }
 
-/// The plugins that were chosen, as the store keeps the choice.
+/// The chosen plugins, as the store keeps them.
 pub struct ChosenPlugins {
     store: Arc<dyn Store>,
     pub(super) runtime: Runtime,
@@ -67,16 +67,16 @@ pub struct ChosenPlugins {
     pub(super) default: Deployment,
     canary_terms: CanaryTerms,
     when_canary_fails: WhenCanaryFails,
-    /// The plugins that were chosen when the store was opened.
+    /// The chosen plugins when the store was opened.
     at_start: Deployments,
-    /// The number of the choice that is applied; held while it changes.
+    /// Number of the applied choice. The lock is held while the choice changes.
     choosing: tokio::sync::Mutex<u64>,
-    /// Held while a plugin is compiled and checked: that takes memory and a processor.
+    /// Limits compilation and checks, which take memory and a processor, to one at a time.
     pub(super) checking: tokio::sync::Mutex<()>,
 }
 
 impl ChosenPlugins {
-    /// The plugins that were chosen before, or else the default one.
+    /// Loads the chosen plugins, or the default one.
     pub async fn open(
         store: Arc<dyn Store>,
         settings: PluginSettings,
@@ -110,7 +110,7 @@ impl ChosenPlugins {
         Ok(plugins)
     }
 
-    /// The host with these plugins.
+    /// Builds the host with these plugins.
     pub(crate) fn of_host(
         self: &Arc<Self>,
         host: HostBuilder<StoredDevices, AgentTransport>,
@@ -125,7 +125,7 @@ impl ChosenPlugins {
         Ok(host)
     }
 
-    /// Applies what was chosen, here or at another replica.
+    /// Applies the choice in the store, also if another replica made it.
     pub(crate) async fn follow(&self, rollout: &Rollout) -> Result<(), ServerError> {
         let mut choosing = self.choosing.lock().await;
         self.catch_up(rollout, &mut choosing).await
@@ -139,7 +139,7 @@ impl ChosenPlugins {
         Ok(())
     }
 
-    /// The choice in the store, if it has another number than this one.
+    /// The choice in the store, if its number differs from this one.
     async fn newer_than(
         &self,
         at: u64,
@@ -156,7 +156,7 @@ impl ChosenPlugins {
         let active = self.chosen(active, now).await?;
         let previous = match is_none_before {
             true => None,
-            // Nobody waits for the previous one: it can be chosen anew.
+            // Nothing waits for the previous plugin: an operator can choose it again.
             false => self
                 .chosen(previous, now)
                 .await
@@ -166,7 +166,7 @@ impl ChosenPlugins {
         Ok(Some((number, Deployments { active, previous })))
     }
 
-    /// A plugin that was chosen; `None` is the one that the server starts with.
+    /// Loads a chosen plugin. `None` means the default one.
     async fn chosen(
         &self,
         chosen: Option<ChosenPlugin>,
@@ -189,11 +189,11 @@ impl ChosenPlugins {
         }
         let lost = || StoreError::Failed(format!("the file of plugin {digest} is gone"));
         let file = self.store.plugin_file(&digest).await?.ok_or_else(lost)?;
-        // What was trusted when it was chosen may not be any more.
+        // The trust rules may have changed since the choice.
         self.trust.check(&file.bytes, file.signature.as_deref())?;
         let (runtime, artifacts) = (self.runtime.clone(), self.artifacts.clone());
         let is_checked = self.checked_at_start;
-        // It may have to be compiled and checked first: it was by the host that chose it, perhaps by an older kit.
+        // This replica may have to compile and check it: another one made the choice, perhaps with an older kit.
         let plugin = off_the_threads(move || {
             let plugin = runtime.load(&file.bytes, artifacts.as_deref())?;
             if plugin.digest() != digest {
@@ -213,8 +213,8 @@ impl ChosenPlugins {
         })
     }
 
-    /// Changes which plugins decide. Returns `false` if there is nothing to change. The choice is kept, with its line in
-    /// the audit trail, before it counts: a server that stops in between starts with what was chosen.
+    /// Changes the chosen plugins. Returns `false` if there is nothing to change. The store commits the choice and its
+    /// line in the audit trail before it takes effect, so that a crash in between loses nothing.
     pub(super) async fn choose(
         &self,
         rollout: &Rollout,
@@ -253,7 +253,7 @@ impl ChosenPlugins {
                     *choosing += 1;
                     return Ok(true);
                 }
-                // Another replica was first: what follows its choice is to be found anew.
+                // Another replica was first, so the change has to be computed again from its choice.
                 Err(StoreError::Conflict) => self.catch_up(rollout, &mut choosing).await?,
                 Err(error) => return Err(error.into()),
             }
@@ -302,7 +302,7 @@ impl RolloutStore for ChosenPlugins {
     }
 }
 
-/// A plugin as the store keeps its choice; `None` if it is the default one.
+/// The stored form of a plugin. Returns `None` for the default one.
 fn as_chosen(deployment: &Deployment) -> Option<ChosenPlugin> {
     (!deployment.is_default).then(|| ChosenPlugin {
         digest: deployment.plugin.digest(),

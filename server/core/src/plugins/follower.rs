@@ -1,9 +1,9 @@
-//! Whether this replica decides by the plugin that another replica chose.
+//! State of this replica's plugin compared with the choice of other replicas.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
-/// How far this replica follows the choices of others.
+/// Follows the choices of other replicas.
 #[derive(Default)]
 pub(crate) struct PluginFollower {
     /// Notified when another replica chose a plugin.
@@ -12,12 +12,12 @@ pub(crate) struct PluginFollower {
 }
 
 impl PluginFollower {
-    /// Returns `true` while the chosen plugin is not used here.
+    /// Returns `true` while this replica does not use the chosen plugin.
     pub(crate) fn is_behind(&self) -> bool {
         self.is_behind.load(Ordering::Relaxed)
     }
 
-    /// Returns what was so before.
+    /// Returns the previous value.
     pub(crate) fn set_behind(&self, is_behind: bool) -> bool {
         self.is_behind.swap(is_behind, Ordering::Relaxed)
     }

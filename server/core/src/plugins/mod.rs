@@ -1,4 +1,4 @@
-//! Plugins: which one decides, and who chose it.
+//! Plugins: choice, check and rollout.
 
 mod admin;
 mod chosen_plugins;

@@ -1,5 +1,5 @@
-//! The check before a plugin decides: it passes the conformance kit. That it has is noted by its digest and the version
-//! of the kit, so that a later start is fast.
+//! Conformance check of a plugin before it is activated. The result is recorded by the plugin's digest and the kit's
+//! version, so that a later start is fast.
 
 use crate::error::ServerError;
 use mdm_conformance::{Finding, Thoroughness};
@@ -7,13 +7,13 @@ use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, LoadError, Plugin};
 use sha2::{Digest as _, Sha256};
 
-/// How many random sequences of calls a check makes.
+/// Number of random call sequences in a check.
 const SEQUENCES: u32 = 50;
 
-/// The most failed cases that a refusal names.
+/// Limit of failed cases in an error.
 const MAX_NAMED: usize = 5;
 
-/// Errors with `DoesNotConform` if a plugin does not do what the contract requires, also for devices in these groups.
+/// Errors with `DoesNotConform` if a plugin does not conform to the contract, also for devices in these groups.
 pub(super) fn check(
     plugin: &Plugin,
     artifacts: Option<&Artifacts>,
@@ -42,8 +42,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// The same for a plugin that the host is about to start with, unless it was built together with the host, or has
-/// passed before.
+/// Checks a plugin of the server's start, unless it was built together with the server or has passed before.
 pub(super) fn check_at_start(
     plugin: &Plugin,
     artifacts: Option<&Artifacts>,

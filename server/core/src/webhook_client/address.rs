@@ -1,5 +1,5 @@
-//! Where the host may send to. Whoever may make a webhook chooses an address, and the host calls it: unless it is
-//! told otherwise, it calls none that is only reachable from where the host stands.
+//! Allowed destinations of webhooks, against server-side request forgery: an admin chooses the URL, and the server
+//! sends the request. By default it sends to public addresses only.
 
 use crate::bounds::{MAX_URL, is_longer};
 use reqwest::{
@@ -8,39 +8,39 @@ use reqwest::{
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Where the host may send to.
+/// Allowed destinations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Destinations {
-    /// To addresses of the public Internet, by TLS.
+    /// Public Internet addresses, by TLS.
     #[default]
     Public,
-    /// To private networks as well, and without TLS to this machine.
+    /// Private networks as well, and this machine without TLS.
     Private,
 }
 
-/// Why the host does not send there.
+/// Reason why the server does not send to a URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoDestination {
-    /// It is no URL that anything could be sent to.
+    /// The text is not a valid URL.
     #[error("`{0}` is no URL such as https://example.com/hook")]
     NoUrl(String),
-    /// Names and passwords in URLs end up where they are read.
+    /// Credentials in a URL leak to its readers.
     #[error("a URL has no user name, no password and no fragment: messages are signed instead")]
     Credentials,
-    /// It is not by TLS.
+    /// The URL does not use TLS.
     #[error(
         "the URL has to begin with https://, so that nobody on the way reads along; http:// is taken for this \
          machine only, if the host runs with --webhooks-to-private-networks"
     )]
     NotSecure,
-    /// The address is not of the public Internet.
+    /// The address is not public.
     #[error(
         "{0} is not an address of the public Internet: the host sends there only if it runs with \
          --webhooks-to-private-networks"
     )]
     NotPublic(String),
-    /// The name has no address, or one that is not of the public Internet. It is not told which of both: whoever makes
-    /// a webhook could learn the names inside the host's network.
+    /// The name has no address, or one that is not public. The error does not tell which, because that would reveal
+    /// names of the server's network.
     #[error(
         "{0} has no address of the public Internet, and the host sends to others only if it runs with \
          --webhooks-to-private-networks. Its log says more"
@@ -49,7 +49,7 @@ pub enum NoDestination {
 }
 
 impl Destinations {
-    /// Reads a URL that the host may send to, as far as can be told without asking what its name stands for.
+    /// Parses a URL, and checks it without a DNS lookup.
     pub fn read(self, text: &str) -> Result<Url, NoDestination> {
         let no_url = || NoDestination::NoUrl(text.chars().take(100).collect());
         let url = Url::parse(text).map_err(|_| no_url())?;
@@ -84,7 +84,7 @@ impl Destinations {
         Ok(url)
     }
 
-    /// Lets addresses through that the host may send to.
+    /// Errors if the server may not send to this address.
     fn check(self, address: IpAddr) -> Result<(), NoDestination> {
         match self == Self::Private || is_public(address) {
             true => Ok(()),
@@ -93,13 +93,13 @@ impl Destinations {
     }
 }
 
-/// Asks what a name stands for, and gives the addresses only if the host may send to all of them. The client connects
-/// to what it gets here, so a name can't stand for something else a moment later.
+/// Resolves a name. Returns its addresses only if all of them are allowed. The client connects to this result, which
+/// prevents DNS rebinding.
 impl Resolve for Destinations {
     fn resolve(&self, name: Name) -> Resolving {
         let destinations = *self;
         Box::pin(async move {
-            // Who made the webhook may not know the network that the host stands in: the operator does.
+            // The operator knows the server's network; the creator of a webhook may not.
             let name = name.as_str();
             let no_address = || NoDestination::NoPublicAddress(name.to_owned());
             let found: Vec<SocketAddr> = match tokio::net::lookup_host((name, 0)).await {
@@ -127,7 +127,7 @@ fn is_localhost(host: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost")
 }
 
-/// Whether an address is reachable from everywhere (the registries of special addresses, RFC 6890).
+/// Returns `true` for a globally reachable address (the registries of special addresses, RFC 6890).
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -158,15 +158,15 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return is_public_v4(address);
     }
     let [a, b, c, d, e, f, g, h] = address.segments();
-    // What a gateway turns into an IPv4 address.
+    // NAT64: a gateway translates it to an IPv4 address.
     if (a, b, c, d, e, f) == (0x64, 0xff9b, 0, 0, 0, 0) {
         let [g, h] = [g, h].map(u16::to_be_bytes);
         return is_public_v4(Ipv4Addr::new(g[0], g[1], h[0], h[1]));
     }
     let is_special = match (a, b) {
-        // Among them Teredo, which has IPv4 addresses inside.
+        // This includes Teredo, which embeds IPv4 addresses.
         (0x2001, 0..=0x1ff) | (0x2001, 0xdb8) => true,
-        // 6to4, which has one inside, too.
+        // 6to4 embeds an IPv4 address, too.
         (0x2002, _) => true,
         (0x3fff, 0..=0xfff) => true,
         _ => false,

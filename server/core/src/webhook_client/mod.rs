@@ -1,5 +1,5 @@
-//! How a message reaches a receiver: signed as Standard Webhooks says ([`Secret`]), only to addresses that the host
-//! may call ([`Destinations`]), once for each call of a [`Sender`], and again after the pauses of [`pause_after`].
+//! Client for webhooks: signs as in Standard Webhooks ([`Secret`]), sends only to allowed addresses ([`Destinations`]),
+//! once for each call of a [`Sender`]. [`pause_after`] is the backoff of retries.
 
 mod address;
 mod pause;

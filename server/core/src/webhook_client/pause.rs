@@ -1,18 +1,18 @@
-//! How long to wait before a message is sent again.
+//! Backoff between attempts to deliver a message.
 
 use std::time::Duration;
 
-/// The first pause.
+/// Minimum backoff.
 const MIN_BACKOFF: Duration = Duration::from_secs(2);
 
-/// The longest pause.
+/// Maximum backoff.
 const MAX_BACKOFF: Duration = Duration::from_secs(3600);
 
-/// How old an event is when it is sent the last time. One that is older is sent at least once.
+/// Age of an event after which it is given up. An older event is sent at least once.
 pub const GIVEN_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
 
-/// The pause after so many failures in a row: twice as long each time. `share`, of all a `u32` can be, spreads those
-/// who wait over the second half of it, so that they don't come back all at once.
+/// Backoff after this many failures in a row; it doubles each time. `share`, a random `u32`, adds jitter over the
+/// second half, so that retries don't come all at once.
 pub fn pause_after(failures: u32, share: u32) -> Duration {
     let doubled = 2u32.saturating_pow(failures.saturating_sub(1).min(16));
     let whole = MIN_BACKOFF.saturating_mul(doubled).min(MAX_BACKOFF);

@@ -1,50 +1,50 @@
-//! Sends one message, once.
+//! Sends a message in a single attempt.
 
 use super::{Destinations, NoDestination, Secret};
 use reqwest::{Client, StatusCode, header, redirect};
 use std::{error::Error, sync::OnceLock, time::Duration};
 
-/// How long a receiver may take.
+/// Timeout of an attempt.
 const TIME: Duration = Duration::from_secs(10);
 
-/// What a sender calls itself.
+/// User agent of the requests.
 const AGENT: &str = concat!("mdm-server/", env!("CARGO_PKG_VERSION"));
 
-/// Sends messages.
+/// HTTP client for messages.
 pub struct Sender {
     destinations: Destinations,
-    /// Made when something is sent the first time: most hosts have no webhook.
+    /// Made for the first message, because most servers have no webhook.
     client: OnceLock<Client>,
 }
 
-/// A message on its way.
+/// A message to be sent.
 pub struct Outgoing<'a> {
-    /// What receivers know it by.
+    /// Id by which receivers recognize the message.
     pub id: &'a str,
-    /// When it is sent, in seconds since 1970.
+    /// Time of the attempt, in seconds since 1970.
     pub timestamp: u64,
-    /// What it says.
+    /// Body of the request.
     pub body: Vec<u8>,
-    /// It is signed with each of these.
+    /// Secrets, each of which signs the message.
     pub secrets: &'a [Secret],
 }
 
-/// Why a message was not delivered.
+/// Reason why a message was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum NotDelivered {
-    /// The host does not send there.
+    /// The server does not send to this address.
     #[error(transparent)]
     NoDestination(#[from] NoDestination),
-    /// The receiver did not take it.
+    /// The receiver did not accept the message.
     #[error("the receiver answered {0}")]
     Status(StatusCode),
-    /// There was no answer.
+    /// There was no response.
     #[error("{0}")]
     NoAnswer(String),
 }
 
 impl NotDelivered {
-    /// The status of the answer, if there was one.
+    /// The status code of the response, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Status(status) => Some(status.as_u16()),
@@ -52,14 +52,14 @@ impl NotDelivered {
         }
     }
 
-    /// Whether the receiver says that it is there no more.
+    /// Returns `true` if the receiver responded 410 Gone.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Status(StatusCode::GONE))
     }
 }
 
 impl Sender {
-    /// Sends to these.
+    /// A sender for these destinations.
     pub fn new(destinations: Destinations) -> Self {
         Self {
             destinations,
@@ -67,13 +67,13 @@ impl Sender {
         }
     }
 
-    /// Where it may send to.
+    /// The allowed destinations.
     pub fn destinations(&self) -> Destinations {
         self.destinations
     }
 
-    /// Sends a message; the status with which it was taken. Redirections are not followed: a receiver that has
-    /// moved is to be named anew.
+    /// Sends a message. Returns the status code with which the receiver accepted it. Redirects are not followed: an
+    /// admin has to enter the new URL.
     pub async fn send(&self, url: &str, message: Outgoing<'_>) -> Result<u16, NotDelivered> {
         let url = self.destinations.read(url)?;
         let Outgoing {
@@ -111,7 +111,7 @@ impl Sender {
             .user_agent(AGENT)
             .timeout(TIME)
             .redirect(redirect::Policy::none())
-            // A proxy would resolve names itself, unchecked.
+            // A proxy would resolve names itself, without the check.
             .no_proxy()
             .dns_resolver(self.destinations)
             .build()
@@ -120,7 +120,7 @@ impl Sender {
     }
 }
 
-/// What went wrong at the bottom of it, without the URL: there may be a key in it.
+/// The root cause of an error, without the URL, which may contain a key.
 fn no_answer(error: reqwest::Error) -> NotDelivered {
     if error.is_timeout() {
         return NotDelivered::NoAnswer(format!("no answer within {} s", TIME.as_secs()));

@@ -1,53 +1,53 @@
-//! What a message is signed with: HMAC-SHA256 over its id, its time and its body, as Standard Webhooks says. A
-//! receiver that knows the secret can tell that a message is of this host, is whole, and is new.
+//! Message signatures: HMAC-SHA256 over id, timestamp and body, as in Standard Webhooks. With the secret, a receiver
+//! verifies origin, integrity and freshness.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// How a secret begins where it is written.
+/// Prefix of a secret's text form.
 const PREFIX: &str = "whsec_";
 
-/// The length of a new secret, in bytes (Standard Webhooks wants 24 to 64).
+/// Length of a new secret, in bytes (Standard Webhooks wants 24 to 64).
 const LENGTH: usize = 32;
 
-/// The secret that a host and a receiver share.
+/// The secret that the server and a receiver share.
 pub struct Secret(Zeroizing<Vec<u8>>);
 
-/// This is no secret, or none could be made.
+/// A secret is not valid, or could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BadSecret {
-    /// It is not written as secrets are.
+    /// The text form is not valid.
     #[error("a secret is written as `whsec_` and base64")]
     Form,
-    /// The system gave no random bytes.
+    /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes: {0}")]
     NoRandom(getrandom::Error),
 }
 
 impl Secret {
-    /// Makes one.
+    /// Makes a random secret.
     pub fn random() -> Result<Self, BadSecret> {
         let mut bytes = Zeroizing::new(vec![0; LENGTH]);
         getrandom::fill(&mut bytes).map_err(BadSecret::NoRandom)?;
         Ok(Self(bytes))
     }
 
-    /// Reads one, as [`Self::text`] writes it.
+    /// Parses the text form, see [`Self::text`].
     pub fn read(text: &str) -> Result<Self, BadSecret> {
         let base64 = text.strip_prefix(PREFIX).ok_or(BadSecret::Form)?;
         let bytes = BASE64.decode(base64).map_err(|_| BadSecret::Form)?;
         Ok(Self(Zeroizing::new(bytes)))
     }
 
-    /// As receivers are told it.
+    /// The text form for receivers.
     pub fn text(&self) -> Zeroizing<String> {
         let base64 = Zeroizing::new(BASE64.encode(self.0.as_slice()));
         Zeroizing::new(format!("{PREFIX}{}", base64.as_str()))
     }
 
-    /// The signature of a message that is sent at this time, in seconds since 1970.
+    /// Signs a message with this timestamp, in seconds since 1970.
     pub fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
         #[allow(clippy::expect_used)]
         let mut mac =

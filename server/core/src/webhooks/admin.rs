@@ -1,5 +1,4 @@
-//! Webhooks, as an admin manages them. An admin who is responsible for some groups manages the webhooks that are
-//! told of these groups and of nothing else.
+//! Management of webhooks. An admin with a device scope manages the webhooks whose scope lies within it.
 
 use crate::{
     access::{Caller, DeviceScope},
@@ -22,45 +21,45 @@ use std::{collections::BTreeSet, sync::Arc};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// The most webhooks of a host.
+/// Limit of webhooks per server.
 const MAX_WEBHOOKS: usize = 100;
 
-/// How long messages are signed with the former secret as well, in milliseconds.
+/// Overlap after a change of the secret, in milliseconds. Messages carry both signatures until then.
 const FORMER_COUNTS: u64 = 24 * 3600 * 1000;
 
-/// How many attempts are shown.
+/// Limit of attempts in a response.
 const ATTEMPTS: u32 = 50;
 
-/// What the message of a test is called.
+/// Message type of a test.
 const TEST: &str = "webhook.test";
 
-/// A webhook to be made.
+/// A webhook to be created.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
-    /// Where events are sent to.
+    /// URL of the receiver.
     pub url: String,
-    /// Of which kinds; empty: of all.
+    /// Kinds of events; empty for all kinds.
     #[serde(default)]
     pub events: BTreeSet<EventKind>,
-    /// About the devices of these groups; none: about all devices.
+    /// Groups of the devices; `null` for all devices.
     #[serde(rename = "groups", deserialize_with = "DeviceScope::present")]
     #[schema(required = true)]
     pub scope: DeviceScope,
 }
 
-/// The new secret of a webhook: what the response of its request is made from.
+/// The webhook's id and new secret. The stored response is made from it.
 #[derive(Serialize, Deserialize)]
 struct ToldOnce {
     id: String,
     secret: Zeroizing<String>,
 }
 
-/// A webhook with its new secret, which is told once.
+/// A webhook with its new secret, which is shown once.
 pub struct MadeWebhook {
     /// The webhook.
     pub webhook: Webhook,
-    /// What its messages are signed with.
+    /// Secret that signs its messages.
     pub secret: Zeroizing<String>,
 }
 
@@ -70,7 +69,7 @@ impl From<BadSecret> for ServerError {
     }
 }
 
-/// The webhooks.
+/// Management of webhooks.
 pub struct Webhooks {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keys: Arc<HostKeys>,
@@ -80,20 +79,20 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// The webhooks that this caller manages, oldest first.
+    /// The webhooks that the caller may manage, oldest first.
     pub async fn list(&self, by: &Caller) -> Result<Vec<Webhook>, ServerError> {
         let mut webhooks = self.store.webhooks().await?;
         webhooks.retain(|webhook| check_managed(by, &webhook.scope).is_ok());
         Ok(webhooks)
     }
 
-    /// A webhook, and the latest attempts to deliver something to it, latest first.
+    /// A webhook and its latest delivery attempts, latest first.
     pub async fn get(&self, by: &Caller, id: &str) -> Result<(Webhook, Vec<Attempt>), ServerError> {
         let webhook = self.managed(by, id).await?;
         Ok((webhook, self.store.attempts(id, ATTEMPTS).await?))
     }
 
-    /// Makes a webhook: it is told of what happens from now on.
+    /// Creates a webhook, for events from now on.
     pub async fn add(&self, by: &Caller, new: NewWebhook) -> Result<MadeWebhook, ServerError> {
         let NewWebhook { url, events, scope } = new;
         let url = self.sender.destinations().read(url.trim())?;
@@ -136,7 +135,7 @@ impl Webhooks {
         Ok(made)
     }
 
-    /// Gives a webhook another secret. For a day, messages are signed with both.
+    /// Replaces the secret of a webhook. Messages carry both signatures for a day.
     pub async fn change_secret(&self, by: &Caller, id: &str) -> Result<MadeWebhook, ServerError> {
         let made = self.responses.once(by, self.new_secret(by, id)).await?;
         self.told(by, made).await
@@ -159,21 +158,21 @@ impl Webhooks {
         Ok(made)
     }
 
-    /// The webhook, as it is now, with its secret.
+    /// The current webhook, with its secret.
     async fn told(&self, by: &Caller, made: ToldOnce) -> Result<MadeWebhook, ServerError> {
         let ToldOnce { id, secret } = made;
         let webhook = self.managed(by, &id).await?;
         Ok(MadeWebhook { webhook, secret })
     }
 
-    /// Pauses a webhook: it misses what happens until it is resumed.
+    /// Pauses a webhook. Events until it is resumed are not delivered.
     pub async fn pause(&self, by: &Caller, id: &str) -> Result<(), ServerError> {
         self.managed(by, id).await?;
         let paused = self.set_state(by, id, WebhookState::Paused, "pause-webhook");
         self.responses.once(by, paused).await
     }
 
-    /// Lets a webhook be told of what happens from now on, which was paused, or whose receiver was gone.
+    /// Resumes a paused webhook, or one whose receiver was gone, for events from now on.
     pub async fn resume(&self, by: &Caller, id: &str) -> Result<(), ServerError> {
         self.managed(by, id).await?;
         let resumed = self.set_state(by, id, WebhookState::Active, "resume-webhook");
@@ -192,7 +191,7 @@ impl Webhooks {
         found(self.store.set_webhook_state(id, state, audit).await?, id)
     }
 
-    /// Removes a webhook, with what has not been delivered to it.
+    /// Removes a webhook and its undelivered events.
     pub async fn remove(&self, by: &Caller, id: &str) -> Result<(), ServerError> {
         self.responses.once(by, self.end_webhook(by, id)).await
     }
@@ -203,7 +202,7 @@ impl Webhooks {
         found(self.store.remove_webhook(id, audit).await?, id)
     }
 
-    /// Sends a message now that tells of nothing. If the receiver takes it, what waits for it is sent at once.
+    /// Sends a test message now. If the receiver accepts it, waiting events are sent at once.
     pub async fn test(&self, by: &Caller, id: &str) -> Result<Attempt, ServerError> {
         self.managed(by, id).await?;
         self.responses.once(by, self.send_test(by, id)).await
@@ -212,7 +211,7 @@ impl Webhooks {
     async fn send_test(&self, by: &Caller, id: &str) -> Result<Attempt, ServerError> {
         let webhook = self.managed(by, id).await?;
         let at = time::now();
-        // A receiver knows a message by its id: a retry after a crash in the middle sends the same one.
+        // Receivers recognize a message by its id, so a retry after a crash must reuse it.
         let unique = match &by.idempotency_key {
             Some(key) => self.keys.message_id(&key.request, key.key.as_bytes()),
             None => Uuid::now_v7(),
@@ -255,7 +254,7 @@ impl Webhooks {
         Ok(attempt)
     }
 
-    /// What messages to a webhook are signed with now, newest first.
+    /// Secrets that sign messages of a webhook now, newest first.
     pub(super) fn secrets(&self, webhook: &Webhook) -> Result<Vec<Secret>, ServerError> {
         let former = webhook.former_secret.iter();
         let former = former.filter(|(_, until)| time::now() < *until);
@@ -276,7 +275,7 @@ impl Webhooks {
         )?)
     }
 
-    /// A webhook that this caller manages.
+    /// Loads a webhook that the caller may manage.
     async fn managed(&self, by: &Caller, id: &str) -> Result<Webhook, ServerError> {
         let webhook = self.store.webhook(id).await?;
         let webhook = webhook.ok_or_else(|| ServerError::UnknownWebhook(id.to_owned()))?;
@@ -285,12 +284,12 @@ impl Webhooks {
     }
 }
 
-/// What is sent of a message.
+/// JSON body of a message.
 pub(super) fn json_body(message: &impl serde::Serialize) -> Result<Vec<u8>, ServerError> {
     serde_json::to_vec(message).map_err(|error| ServerError::BadRequest(error.to_string()))
 }
 
-/// Lets nobody be told of more devices than the caller is responsible for.
+/// Errors if the scope exceeds the caller's own.
 fn check_managed(by: &Caller, scope: &DeviceScope) -> Result<(), ServerError> {
     Ok(by.check_grant(&BTreeSet::new(), scope)?)
 }
@@ -302,7 +301,7 @@ fn found(is_found: bool, id: &str) -> Result<(), ServerError> {
     }
 }
 
-/// The line of the audit trail: it names the receiver's machine, and not its whole URL, which may have a key in it.
+/// The entry in the audit trail. It names the receiver's host only, because the URL may contain a key.
 fn audit(by: &Caller, action: &str, webhook: &Webhook) -> AuditEntry {
     let url = reqwest::Url::parse(&webhook.url).ok();
     let receiver = url.map_or_else(String::new, |it| it.origin().ascii_serialization());

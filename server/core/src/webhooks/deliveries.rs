@@ -1,6 +1,5 @@
-//! Tells webhooks what has happened: to each its events one after the other, in their order, until its receiver has
-//! taken them. How far each is lies in the store, and moves on only after an answer: so a message can come twice,
-//! and none is lost, whoever is killed when.
+//! Delivers events to webhooks, in order for each webhook, at least once. The store keeps the progress, which advances
+//! only after a response. A crash can repeat a message but never lose one.
 
 use super::admin::{Webhooks, json_body};
 use crate::{
@@ -16,16 +15,16 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// How often the store is asked for messages whose next try has come.
+/// Interval between looks for messages that are due.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// To how many webhooks something is sent at one time.
+/// Limit of webhooks that are served at the same time.
 const MAX_CONCURRENT: usize = 16;
 
-/// How many events one webhook gets before it is another's turn.
+/// Limit of events that one webhook gets in a row before others.
 const TURN: u32 = 100;
 
-/// The background task that delivers events to webhooks.
+/// Background task that delivers events to webhooks.
 pub struct Deliveries {
     pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) store: Arc<dyn Store>,
@@ -79,12 +78,12 @@ impl Deliveries {
     async fn turn(&self, webhook: &str) {
         if let Err(error) = self.deliver(webhook).await {
             tracing::warn!(webhook, %error, "a webhook was not told of events");
-            // What fails here fails without a pause of its own.
+            // The failures of this loop have no backoff of their own.
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Delivers what waits for a webhook, up to the first message that its receiver does not take.
+    /// Delivers the events that wait for a webhook, up to the first failure.
     async fn deliver(&self, id: &str) -> Result<(), ServerError> {
         let Some(webhook) = self.store.webhook(id).await? else {
             return Ok(());
@@ -123,7 +122,7 @@ impl Deliveries {
         Ok(())
     }
 
-    /// Sends an event once, and says what follows from what came of it.
+    /// Sends an event once, and returns the resulting progress.
     async fn attempt(
         &self,
         webhook: &Webhook,
@@ -166,8 +165,8 @@ impl Deliveries {
         })
     }
 
-    /// Passes the next events that are too old as well: one after each pause, they would be given up more slowly
-    /// than others may come.
+    /// Skips further events that are too old as well: with one per backoff, new ones could arrive faster than these
+    /// end.
     async fn give_up_as_old(
         &self,
         at: Timestamp,
@@ -184,18 +183,18 @@ impl Deliveries {
     }
 }
 
-/// Whether a message that is not taken is not sent again.
+/// Returns `true` if a failed message is not retried.
 fn is_too_old(event: &Event, at: Timestamp) -> bool {
     at > event.at + millis(GIVEN_UP_AFTER)
 }
 
-/// Whether a webhook is told of this.
+/// Returns `true` if a webhook subscribes to this event.
 fn is_wanted(webhook: &Webhook, event: &Event) -> bool {
     let is_kind = webhook.events.is_empty() || webhook.events.contains(&event.kind);
     is_kind && webhook.scope.includes(&event.about.groups)
 }
 
-/// How far a webhook is after an attempt, and what came of it.
+/// Updates the progress of a webhook after an attempt.
 fn follow(
     progress: &mut Progress,
     event: &Event,

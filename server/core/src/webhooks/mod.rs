@@ -1,4 +1,4 @@
-//! Webhooks: who is told of events, and the deliveries.
+//! Webhooks: management and deliveries.
 
 mod admin;
 mod deliveries;
