@@ -70,7 +70,7 @@ pub(super) enum Bulk {
         host: Host,
     },
     /// Start a bulk with unique passwords that was approved, and write the passwords into a new file.
-    Sheet {
+    Export {
         /// The bulk's id.
         bulk: String,
         /// The file.
@@ -162,7 +162,7 @@ impl Bulk {
                 let client = Client::new(&host)?;
                 client.download(Method::GET, &path, &mut stdout()).await
             }
-            Self::Sheet { bulk, file, host } => {
+            Self::Export { bulk, file, host } => {
                 let client = Client::new(&host)?;
                 export(&client, &bulk, &mut new_file(&file)?).await
             }

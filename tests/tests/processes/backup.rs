@@ -240,7 +240,7 @@ fn a_restore_takes_only_a_whole_store_of_this_version_and_of_the_folders_key() {
     changed("alter table commands drop column late_outcome");
     refuses("column commands.late_outcome is missing");
     changed("insert into schema_history values (99, 'later', '', '0')");
-    refuses("run a newer host");
+    refuses("run a newer server");
     changed("update host set verifying_key = x'04'");
     refused(&heir, "restore", &file, "was not restored");
     fs::remove_file(&file).unwrap();

@@ -133,16 +133,20 @@ fn who_guesses_passwords_at_both_replicas_is_told_to_wait_by_both() {
             .body("name=admin&password=guessed");
         runtime.block_on(call.send()).unwrap().status().as_u16()
     };
-    let mut answers = Vec::new();
+    let (start, mut answers) = (Instant::now(), Vec::new());
     for _ in 0..8 {
         answers.extend([guess(&pair.one), guess(&pair.two)]);
         // They tell each other five times a second.
         std::thread::sleep(Duration::from_millis(300));
     }
-    // Ten a minute, and those that one has not heard of yet.
+    // Ten at once, one more every six seconds, and those that one replica has not heard of yet.
+    let more = usize::try_from(start.elapsed().as_secs() / 6).unwrap();
     let tried = answers.iter().filter(|status| **status == 401).count();
-    assert!((10..=12).contains(&tried), "{answers:?}");
-    assert_eq!(answers[answers.len() - 2..], [429, 429], "{answers:?}");
+    assert!((10..=12 + more).contains(&tried), "{answers:?}");
+    for replica in [0, 1] {
+        let mut own = answers.iter().skip(replica).step_by(2);
+        assert!(own.any(|status| *status == 429), "{answers:?}");
+    }
 }
 
 #[test]
@@ -319,7 +323,7 @@ fn a_database_of_a_newer_host_is_not_touched_until_a_host_that_knows_it_runs() {
         .unwrap();
     let old = TestEnvironment::stranger(&["--store", &url]).unwrap();
     wait_until("the host says why it is not ready", || {
-        Ok(old.host_log()?.contains("run a newer host"))
+        Ok(old.host_log()?.contains("run a newer server"))
     })
     .unwrap();
     assert_eq!(ready(&old.url()).unwrap().0, 503);

@@ -81,7 +81,7 @@ impl PluginMetrics {
         let help = "How often a function of a plugin was put out of service, and back";
         registry.register("breaker_changes", help, Family::clone(&transitions));
         let help = "Whether a function of the plugin that decides is out of service";
-        registry.register("open_breakers", help, Family::clone(&open_breakers));
+        registry.register("breaker_open", help, Family::clone(&open_breakers));
         Self {
             usual: Function::ALL.map(|function| {
                 let function = function.as_str();

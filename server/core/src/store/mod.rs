@@ -128,7 +128,7 @@ impl StoreError {
     pub fn in_public(&self) -> &'static str {
         match self {
             Self::Failed(_) => "the store can't be read or written: the host's log says why",
-            Self::NewerSchema { .. } => "the database is that of a newer host",
+            Self::NewerSchema { .. } => "the database is that of a newer server",
             Self::OtherSchema(_) => {
                 "the tables of the database are not those of this version: the host's log says which differ"
             }
