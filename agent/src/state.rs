@@ -7,7 +7,7 @@ use crate::{
 };
 use clap::ValueEnum;
 use mdm_agent_protocol::{
-    sealing::{Binding, Payload, PublicKey, Sealed, SealingError},
+    sealing::{Payload, PublicKey, Sealed, SealingError},
     signing_key::VerifyingKey,
     succession::{MAX_SUCCESSIONS, Succession},
     sync::{EnrollResponse, Report, ReportedOutcome, SealedCommand},
@@ -147,13 +147,7 @@ impl Agent {
 
     /// Opens what was sealed for this device: to its keys of today, or to those that it had before.
     pub fn open(&self, command: &SealedCommand) -> Result<Payload, SealingError> {
-        let binding = Binding {
-            device: &self.device,
-            command: &command.id,
-            action: command.action,
-            options: command.options,
-            expires_at: command.expires_at,
-        };
+        let binding = command.binding(&self.device);
         let keys = std::iter::once(&self.keys).chain(self.earlier_keys.iter().rev());
         let mut opened = Err(SealingError::DoesNotOpen);
         for keys in keys {

@@ -298,7 +298,7 @@ pub(super) fn name(number: usize) -> String {
     format!("#{}", number + 1)
 }
 
-pub(super) fn complete(command: &mut Command, outcome: Outcome, now: u64) {
+fn complete(command: &mut Command, outcome: Outcome, now: u64) {
     command.status = Status::from(outcome);
     command.completed_at = Some(now);
 }

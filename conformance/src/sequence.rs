@@ -4,7 +4,7 @@
 use super::{
     call::{Answer, Call, SENT},
     judge::{self, Breach, matches, refusal},
-    model::{Facts, World, complete, name},
+    model::{Facts, World, name},
     own_rule,
     situation::Situation,
     step::{Step, prepare, step},
@@ -14,7 +14,6 @@ use mdm_contract::{
     decisions::{Command, Status},
     types::{Action, Failure},
 };
-use mdm_password_host::Effect;
 use mdm_password_host::Plugin;
 use proptest::{
     collection,
@@ -203,21 +202,9 @@ fn free_expiry(expected: &mut Facts, got: &Facts, before: usize, call: &Call) {
 fn applied(world: &World, answer: &Answer) -> World {
     let mut after = world.clone();
     let now = world.situation.now;
-    for change in &answer.changes {
-        match change {
-            Effect::Send(command) => after.commands.push(command.clone()),
-            Effect::Complete { command, outcome } => {
-                if let Some(it) = after.commands.iter_mut().find(|it| it.id == *command) {
-                    complete(it, outcome.clone(), now);
-                }
-            }
-            Effect::KeepLateOutcome { command, outcome } => {
-                if let Some(it) = after.commands.iter_mut().find(|it| it.id == *command) {
-                    it.late_outcome = Some(outcome.clone());
-                }
-            }
-            Effect::SetPolicyOverride(to) => after.situation.device.policy_override = to.clone(),
-        }
+    for effect in &answer.changes {
+        let device = &mut after.situation.device;
+        effect.clone().apply(device, &mut after.commands, now);
     }
     after
 }

@@ -543,3 +543,13 @@ pub struct Capabilities {
     /// Take a command back once its time is over.
     pub expiry: bool,
 }
+
+impl Capabilities {
+    /// A transport that can do everything.
+    pub const ALL: Self = Self {
+        lock_now: true,
+        require_entry: true,
+        no_credentials_on_boot: true,
+        expiry: true,
+    };
+}

@@ -134,12 +134,7 @@ mod tests {
             latest: None,
             subject: None,
             password_rule: PasswordRule::default(),
-            capabilities: Capabilities {
-                lock_now: true,
-                require_entry: true,
-                no_credentials_on_boot: true,
-                expiry: true,
-            },
+            capabilities: Capabilities::ALL,
             online: true,
             now: 7,
             password: None,

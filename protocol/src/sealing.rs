@@ -9,6 +9,7 @@ use crate::base_mode::{self, Kem};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hpke::{Deserializable, Kem as _, Serializable};
 use mdm_contract::{
+    decisions::Command,
     time::Timestamp,
     types::{Action, ResetOptions},
 };
@@ -193,7 +194,18 @@ pub struct Binding<'a> {
     pub expires_at: Option<Timestamp>,
 }
 
-impl Binding<'_> {
+impl<'a> Binding<'a> {
+    /// The binding of this command of a device.
+    pub fn of(device: &'a str, command: &'a Command) -> Self {
+        Self {
+            device,
+            command: &command.id,
+            action: command.action,
+            options: command.options,
+            expires_at: command.expires_at,
+        }
+    }
+
     /// The associated data: a line for each field, so that an agent in any language can make it.
     /// Ids are UUIDs, so no field can hold a line break.
     fn bytes(&self) -> Vec<u8> {

@@ -22,7 +22,7 @@
 
 use crate::{
     answer::ResponseKind,
-    sealing::{PublicKey, Sealed},
+    sealing::{Binding, PublicKey, Sealed},
     signing_key::VerifyingKey,
     succession::Succession,
 };
@@ -262,6 +262,17 @@ pub struct SealedCommand {
 }
 
 impl SealedCommand {
+    /// The binding of its password on this device.
+    pub fn binding<'a>(&'a self, device: &'a str) -> Binding<'a> {
+        Binding {
+            device,
+            command: &self.id,
+            action: self.action,
+            options: self.options,
+            expires_at: self.expires_at,
+        }
+    }
+
     /// Returns `true` if the command is not to be carried out any more at this time of the server's clock.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)

@@ -230,12 +230,7 @@ async fn send(
         latest: snapshot.latest.clone(),
         subject: None,
         password_rule: PasswordRule::default(),
-        capabilities: Capabilities {
-            lock_now: true,
-            require_entry: true,
-            no_credentials_on_boot: true,
-            expiry: true,
-        },
+        capabilities: Capabilities::ALL,
         online: true,
         now: at,
         password: Some(password.clone()),
@@ -270,13 +265,7 @@ async fn send(
                 token_key: host.server.agents.keys().token_key(&agent.device),
                 password: Zeroizing::new(password.expose().as_bytes().to_vec()),
             };
-            let binding = Binding {
-                device: &agent.device,
-                command: &command.id,
-                action: command.action,
-                options: command.options,
-                expires_at: command.expires_at,
-            };
+            let binding = Binding::of(&agent.device, command);
             payload.seal(&snapshot.public_key, &binding)
         }
     };

@@ -3,11 +3,11 @@
 mod phones;
 
 use anyhow::Context as _;
-use mdm_agent_protocol::sealing::{Payload, PrivateKey, Sealed};
+use mdm_agent_protocol::sealing::{Binding, Payload, PrivateKey, Sealed};
 use mdm_contract::types::Outcome;
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Host, ResetRequest, password::Password};
-use phones::{Phone, Phones, Radio, binding};
+use phones::{Phone, Phones, Radio};
 use tokio::sync::mpsc;
 
 #[tokio::main]
@@ -40,7 +40,7 @@ async fn main() -> anyhow::Result<()> {
     let (command, sealed) = (phone.commands.last(), phone.sealed.as_deref());
     let (command, sealed) = command.zip(sealed).context("no command")?;
     let sealed = Sealed::from_bytes(sealed).context("it is not sealed")?;
-    let opened = Payload::open(&sealed, &private_key, &binding(&id, command))?;
+    let opened = Payload::open(&sealed, &private_key, &Binding::of(&id, command))?;
     println!("{id} sets a password of {} digits", opened.password.len());
     let outcome = Outcome::Success;
     host.report(id.as_str(), &command.id, outcome, &agent)

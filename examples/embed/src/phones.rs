@@ -3,10 +3,10 @@
 use mdm_agent_protocol::sealing::{Binding, Payload, PrivateKey, PublicKey, SealingError};
 use mdm_contract::decisions::{Capabilities, Command, Device, Status};
 use mdm_password_host::{
-    Commit, Decision, DeviceState, DeviceStore, Effect, Function, Transport, password::Password,
+    Commit, Decision, DeviceState, DeviceStore, Function, Transport, password::Password,
 };
 use parking_lot::Mutex;
-use rusqlite::{Connection, Error, OptionalExtension as _, Result, params};
+use rusqlite::{Connection, Error, OptionalExtension as _, Result, Row, params, types::Type};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -18,6 +18,13 @@ pub(crate) struct Phone {
     /// What was sealed for the pending command.
     pub sealed: Option<Vec<u8>>,
     pub public_key: PublicKey,
+}
+
+impl Phone {
+    fn pending(&self) -> Option<&Command> {
+        let mut commands = self.commands.iter();
+        commands.find(|it| it.status == Status::Pending)
+    }
 }
 
 /// The phones, with a version each, and who did what.
@@ -35,28 +42,21 @@ impl Phones {
 
     pub(crate) fn add(&self, phone: &Phone) -> Result<()> {
         let row = params![phone.device.id, json(phone)?];
-        self.with(|it| it.execute("insert into phones values (?, 0, ?)", row))?;
+        self.0
+            .lock()
+            .execute("insert into phones values (?, 0, ?)", row)?;
         Ok(())
     }
 
     pub(crate) fn get(&self, id: &str) -> Result<Option<(Phone, i64)>> {
         let select = "select phone, version from phones where id = ?";
-        let row = self.with(|it| {
-            let row = it.query_row(select, [id], |row| Ok((row.get(0)?, row.get(1)?)));
-            row.optional()
-        })?;
-        let read = |(json, version): (String, i64)| {
-            let phone = serde_json::from_str(&json);
-            Ok((
-                phone.map_err(|error| Error::InvalidParameterName(error.to_string()))?,
-                version,
-            ))
+        let read = |row: &Row<'_>| {
+            let phone = serde_json::from_str(&row.get::<_, String>(0)?);
+            let phone = phone
+                .map_err(|error| Error::FromSqlConversionFailure(0, Type::Text, error.into()))?;
+            Ok((phone, row.get(1)?))
         };
-        row.map(read).transpose()
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        work(&mut self.0.lock())
+        self.0.lock().query_row(select, [id], read).optional()
     }
 }
 
@@ -69,11 +69,7 @@ impl DeviceStore for Phones {
     async fn load(&self, id: &str, _: &String) -> Result<Option<DeviceState<Phone>>> {
         Ok(self.get(id)?.map(|(phone, version)| DeviceState {
             device: phone.device.clone(),
-            pending: phone
-                .commands
-                .iter()
-                .find(|it| it.status == Status::Pending)
-                .cloned(),
+            pending: phone.pending().cloned(),
             latest: phone.commands.last().cloned(),
             version,
             extra: phone,
@@ -88,40 +84,24 @@ impl DeviceStore for Phones {
     async fn commit(&self, commit: Commit<'_, Phone>, actor: &String) -> Result<bool> {
         let (before, decision) = (commit.before, commit.decision);
         let mut phone = before.extra.clone();
-        let of = |id: &str, commands: &[Command]| commands.iter().position(|it| it.id == id);
+        if commit.sealed.is_some() {
+            phone.sealed = commit.sealed;
+        }
         for effect in commit.effects {
-            match effect {
-                Effect::Send(command) => {
-                    phone.commands.push(command);
-                    phone.sealed.clone_from(&commit.sealed);
-                }
-                Effect::Complete { command, outcome } => {
-                    if let Some(it) = of(&command, &phone.commands) {
-                        phone.commands[it].status = outcome.into();
-                        phone.commands[it].completed_at = Some(commit.at);
-                    }
-                }
-                Effect::KeepLateOutcome { command, outcome } => {
-                    if let Some(it) = of(&command, &phone.commands) {
-                        phone.commands[it].late_outcome = Some(outcome);
-                    }
-                }
-                Effect::SetPolicyOverride(to) => phone.device.policy_override = to,
-            }
+            effect.apply(&mut phone.device, &mut phone.commands, commit.at);
         }
         let update =
             "update phones set version = version + 1, phone = ? where id = ? and version = ?";
         let row = params![json(&phone)?, phone.device.id, before.version];
         let line = params![actor, decision.function.to_string(), decision.plugin];
-        self.with(|it| {
-            let transaction = it.transaction()?;
-            let is_current = transaction.execute(update, row)? == 1;
-            if is_current {
-                transaction.execute("insert into audit values (?, ?, ?)", line)?;
-                transaction.commit()?;
-            }
-            Ok(is_current)
-        })
+        let mut connection = self.0.lock();
+        let transaction = connection.transaction()?;
+        let is_current = transaction.execute(update, row)? == 1;
+        if is_current {
+            transaction.execute("insert into audit values (?, ?, ?)", line)?;
+            transaction.commit()?;
+        }
+        Ok(is_current)
     }
 }
 
@@ -132,12 +112,7 @@ impl Transport<Phone> for Radio {
     type Error = SealingError;
 
     fn capabilities(&self, _: &DeviceState<Phone>) -> Capabilities {
-        Capabilities {
-            lock_now: true,
-            require_entry: true,
-            no_credentials_on_boot: true,
-            expiry: true,
-        }
+        Capabilities::ALL
     }
 
     fn is_online(&self, _: &DeviceState<Phone>) -> bool {
@@ -153,13 +128,10 @@ impl Transport<Phone> for Radio {
         let payload = Payload {
             // It opens a reset token that the platform has provisioned; this one has none.
             token_key: PrivateKey::generate().0,
-            password: password
-                .map_or("", Password::expose)
-                .as_bytes()
-                .to_vec()
-                .into(),
+            password: Vec::from(password.map_or("", Password::expose)).into(),
         };
-        let binding = binding(&state.device.id, command);
+        // What is sealed opens for this command only.
+        let binding = Binding::of(&state.device.id, command);
         Ok(payload.seal(&state.extra.public_key, &binding)?.to_bytes())
     }
 
@@ -167,17 +139,6 @@ impl Transport<Phone> for Radio {
         if decision.function != Function::Report {
             let _ = self.0.send(state.device.id.clone());
         }
-    }
-}
-
-/// What is sealed opens for this command only.
-pub(crate) fn binding<'a>(device: &'a str, command: &'a Command) -> Binding<'a> {
-    Binding {
-        device,
-        command: &command.id,
-        action: command.action,
-        options: command.options,
-        expires_at: command.expires_at,
     }
 }
 

@@ -55,12 +55,7 @@ pub(crate) fn context() -> CallContext {
         latest: None,
         subject: None,
         password_rule: PasswordRule::default(),
-        capabilities: Capabilities {
-            lock_now: true,
-            require_entry: true,
-            no_credentials_on_boot: true,
-            expiry: true,
-        },
+        capabilities: Capabilities::ALL,
         online: true,
         now: 1_700_000_000_000,
         password: Some(password()),

@@ -5,5 +5,6 @@
 
 #[path = "on_sqlite.rs"]
 mod database;
+mod suite;
 
-include!("tests.rs");
+use suite::{calls, forms, plugins, test_host};

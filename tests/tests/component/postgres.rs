@@ -6,5 +6,6 @@
 mod database;
 mod following;
 mod leading;
+mod suite;
 
-include!("tests.rs");
+use suite::{calls, forms, plugins, test_host};

@@ -289,7 +289,7 @@ fn a_host_whose_own_file_is_that_of_a_newer_host_says_so_ends_and_changes_nothin
     assert!(!host.process.wait().unwrap().success());
     let log = host.log();
     assert!(log.contains("run a newer server"), "{log}");
-    assert!(log.contains("form 99"), "{log}");
+    assert!(log.contains("schema version 99"), "{log}");
     assert!(fs::read(&file).unwrap() == before, "the file was changed");
 }
 

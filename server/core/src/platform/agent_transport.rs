@@ -83,13 +83,7 @@ impl Transport<DeviceRecord> for AgentTransport {
             token_key: self.keys.token_key(device),
             password: Zeroizing::new(password.map_or("", Password::expose).as_bytes().to_vec()),
         };
-        let binding = Binding {
-            device,
-            command: &command.id,
-            action: command.action,
-            options: command.options,
-            expires_at: command.expires_at,
-        };
+        let binding = Binding::of(device, command);
         Ok(payload.seal(key, &binding)?.to_bytes())
     }
 

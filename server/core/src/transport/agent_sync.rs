@@ -100,12 +100,7 @@ impl Drop for Contact {
 impl AgentSync {
     /// What commands can ask of a device that syncs.
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            lock_now: true,
-            require_entry: true,
-            no_credentials_on_boot: true,
-            expiry: true,
-        }
+        Capabilities::ALL
     }
 
     /// Returns `true` if the device waits here, or was answered a moment ago.

@@ -1,13 +1,41 @@
 //! A host in this process, and agents that say what a test wants them to say.
 
 use crate::database;
-pub(crate) use mdm_tests::device_info::owner;
+use mdm_agent_protocol::{
+    sealing::{Payload, PrivateKey, PublicKey, SealingError},
+    signature::{AGENT, Headers, Stamp},
+    signing_key::SigningKey,
+    sync::{
+        DeviceInfo, EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand,
+        SyncRequest, SyncResponse,
+    },
+};
+use mdm_contract::{
+    decisions::{Command, DevicePreview, PasswordRule, Refusal, Terms},
+    types::{Action, Outcome, Policy, ResetOptions},
+};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Limits, Plugin, Runtime, password::Password};
-use mdm_server_core::{actor::Actor, access::{Caller, Permission, DeviceScope}, keys::HostKeys, metrics::Metrics, supervisor::Supervisor, agents::AuthenticatedAgent, commands::{Request, Reset}, error::ServerError, plugins::{PluginSettings, ChosenPlugins}, server::{Server, ServerSettings}, store::Store, token, transport::WakeUp};
-use mdm_server_http::{api::{Rates, TrustedProxies, self}, dashboard};
-use mdm_agent_protocol::{sealing::{Binding, Payload, PrivateKey, PublicKey, SealingError}, signature::{AGENT, Headers, Stamp}, signing_key::SigningKey, sync::{EnrollRequest, Report, RotateKeysRequest, SYNC_PATH, SealedCommand, SyncRequest, SyncResponse, DeviceInfo}};
-use mdm_contract::{decisions::{Command, DevicePreview, PasswordRule, Refusal, Terms}, types::{Action, Outcome, Policy, ResetOptions}};
+use mdm_server_core::{
+    access::{Caller, DeviceScope, Permission},
+    actor::Actor,
+    agents::AuthenticatedAgent,
+    commands::{Request, Reset},
+    error::ServerError,
+    keys::HostKeys,
+    metrics::Metrics,
+    plugins::{ChosenPlugins, PluginSettings},
+    server::{Server, ServerSettings},
+    store::Store,
+    supervisor::Supervisor,
+    token,
+    transport::WakeUp,
+};
+use mdm_server_http::{
+    api::{self, Rates, TrustedProxies},
+    dashboard,
+};
+pub(crate) use mdm_tests::device_info::owner;
 use reqwest::{Client, redirect};
 use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -118,7 +146,8 @@ impl TestHost {
         scope: DeviceScope,
     ) -> String {
         let made = self
-            .server.identity
+            .server
+            .identity
             .add_token(&admin(), name, permissions, scope, None)
             .await;
         made.unwrap().to_string()
@@ -144,7 +173,9 @@ impl TestHost {
     pub(crate) fn runs_bulks(&self) -> Runner {
         let server = Arc::clone(&self.server);
         let runner = Arc::clone(&server.tasks.bulk_runner);
-        Runner(tokio::spawn(async move { runner.run(server.closing()).await }))
+        Runner(tokio::spawn(
+            async move { runner.run(server.closing()).await },
+        ))
     }
 
     /// The host stops and starts again.
@@ -168,7 +199,8 @@ impl TestHost {
     pub(crate) async fn enroll_in(&self, device_info: DeviceInfo, groups: &[&str]) -> Agent {
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
         let made = self
-            .server.devices
+            .server
+            .devices
             .add_enrollment_token(&admin(), groups, 60)
             .await
             .unwrap();
@@ -181,7 +213,8 @@ impl TestHost {
             device_info: device_info.clone(),
         };
         let enrolled = self
-            .server.agents
+            .server
+            .agents
             .enroll(token::digest(&made.token), request)
             .await
             .unwrap();
@@ -217,20 +250,30 @@ impl TestHost {
             terms,
             reason: None,
         };
-        let made = self.server.commands.reset(&admin(), &agent.device, &reset).await;
+        let made = self
+            .server
+            .commands
+            .reset(&admin(), &agent.device, &reset)
+            .await;
         made.map(|answer| answer.command)
     }
 
     pub(crate) async fn remove(&self, agent: &Agent) -> Result<Command, ServerError> {
         let made = self
-            .server.commands
+            .server
+            .commands
             .remove(&admin(), &agent.device, Terms::default(), None)
             .await;
         made.map(|answer| answer.command)
     }
 
     pub(crate) async fn command(&self, agent: &Agent, command: &Command) -> Command {
-        let (_, history) = self.server.commands.status(&admin(), &agent.device).await.unwrap();
+        let (_, history) = self
+            .server
+            .commands
+            .status(&admin(), &agent.device)
+            .await
+            .unwrap();
         history
             .into_iter()
             .find(|entry| entry.id == command.id)
@@ -238,7 +281,8 @@ impl TestHost {
     }
 
     pub(crate) async fn apply_policy(&self, agent: &Agent, policy: &Policy) {
-        self.server.devices
+        self.server
+            .devices
             .set_policy(&admin(), &agent.device, Some(policy.clone()))
             .await
             .unwrap();
@@ -251,7 +295,8 @@ impl TestHost {
             options: NO_OPTIONS,
             terms: Terms::default(),
         };
-        self.server.commands
+        self.server
+            .commands
             .preview(&admin(), &agent.device, request)
             .await
             .unwrap()
@@ -282,7 +327,10 @@ impl TestHost {
             wait_seconds: 0,
             witness: None,
         };
-        self.server.agents.sync(&agent.authenticated(), request).await
+        self.server
+            .agents
+            .sync(&agent.authenticated(), request)
+            .await
     }
 }
 
@@ -307,13 +355,7 @@ impl Agent {
 
     /// The same, or the error that a real agent gets.
     pub(crate) fn try_open(&self, command: &SealedCommand) -> Result<Payload, SealingError> {
-        let binding = Binding {
-            device: &self.device,
-            command: &command.id,
-            action: command.action,
-            options: command.options,
-            expires_at: command.expires_at,
-        };
+        let binding = command.binding(&self.device);
         Payload::open(&command.sealed, &self.key, &binding)
     }
 
@@ -346,7 +388,8 @@ impl Agent {
             signing_key: signing_key.verifying_key().clone(),
         };
         fleet
-            .server.agents
+            .server
+            .agents
             .rotate_keys(&self.device, request)
             .await
             .unwrap();
@@ -384,18 +427,16 @@ pub(crate) fn small() -> Limits {
     }
 }
 
-async fn server(
-    folder: &Path,
-    settings: ServerSettings,
-    plugin: Plugin,
-) -> Arc<Server> {
+async fn server(folder: &Path, settings: ServerSettings, plugin: Plugin) -> Arc<Server> {
     let store = database::open(folder).await;
     let plugins = PluginSettings {
         // Many tests are about plugins that would not pass.
         checked_at_start: false,
         ..PluginSettings::from(plugin)
     };
-    let plugins = ChosenPlugins::open(Arc::clone(&store), plugins).await.unwrap();
+    let plugins = ChosenPlugins::open(Arc::clone(&store), plugins)
+        .await
+        .unwrap();
     wired(store, plugins, settings).unwrap()
 }
 

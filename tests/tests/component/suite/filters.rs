@@ -4,9 +4,18 @@ use crate::{
     database,
     test_host::{TestHost, admin, owner},
 };
-use mdm_server_core::{access::{Caller, DeviceScope}, audit::AuditEntry, change::Change, store::{Commit, DeviceFilter, FleetSummary, Group, NewDevice, Snapshot, StatusKind, Store}, token};
 use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey, sync::DeviceInfo};
-use mdm_contract::{decisions::{Command, PolicyOverride, Status}, types::{Action, Failure, ManagementMode, Outcome, ResetOptions}};
+use mdm_contract::{
+    decisions::{Command, PolicyOverride, Status},
+    types::{Action, Failure, ManagementMode, Outcome, ResetOptions},
+};
+use mdm_server_core::{
+    access::{Caller, DeviceScope},
+    audit::AuditEntry,
+    change::Change,
+    store::{Commit, DeviceFilter, FleetSummary, Group, NewDevice, Snapshot, StatusKind, Store},
+    token,
+};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use std::{collections::BTreeSet, sync::Arc};
 use tempfile::TempDir;
@@ -387,7 +396,12 @@ async fn who_is_limited_to_a_group_gets_no_device_of_another_by_any_filter() {
         vec![],
     ];
     for (filter, expected) in filters.iter().zip(expected) {
-        let page = fleet.server.devices.list(&by, filter, None, 10).await.unwrap();
+        let page = fleet
+            .server
+            .devices
+            .list(&by, filter, None, 10)
+            .await
+            .unwrap();
         let found: BTreeSet<_> = page.devices.iter().map(|(it, _)| &it.device.id).collect();
         assert_eq!(found, expected.iter().copied().collect(), "{filter:?}");
         let summary = fleet.server.devices.summary(&by, filter).await.unwrap();

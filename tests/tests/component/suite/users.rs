@@ -4,7 +4,14 @@ use crate::{
     database,
     test_host::{TestHost, admin, owner, password},
 };
-use mdm_server_core::{actor::Actor, access::{Caller, Permission, DeviceScope, Role}, error::ServerError, identity::{Invitation, SignIn, SignInError}, store::AuditFilter, token};
+use mdm_server_core::{
+    access::{Caller, DeviceScope, Permission, Role},
+    actor::Actor,
+    error::ServerError,
+    identity::{Invitation, SignIn, SignInError},
+    store::AuditFilter,
+    token,
+};
 use totp_rs::Totp;
 use zeroize::Zeroizing;
 
@@ -17,7 +24,8 @@ fn groups(names: &[&str]) -> DeviceScope {
 async fn accepted(fleet: &TestHost, invitation: &Invitation) -> Zeroizing<String> {
     let token = token::digest(&invitation.token);
     fleet
-        .server.identity
+        .server
+        .identity
         .accept_invitation(token, password(PASSWORD), None)
         .await
         .unwrap()
@@ -39,12 +47,21 @@ async fn sign_in(
 
 /// The caller whose session this is.
 async fn caller(fleet: &TestHost, session: &str) -> Option<Caller> {
-    let user = fleet.server.identity.session(token::digest(session)).await.unwrap();
+    let user = fleet
+        .server
+        .identity
+        .session(token::digest(session))
+        .await
+        .unwrap();
     user.map(|user| fleet.server.identity.caller(&user, None))
 }
 
 async fn user(fleet: &TestHost, name: &str, role: Role, scope: DeviceScope) -> Caller {
-    let made = fleet.server.identity.add_user(&admin(), name, role, scope).await;
+    let made = fleet
+        .server
+        .identity
+        .add_user(&admin(), name, role, scope)
+        .await;
     let session = accepted(fleet, &made.unwrap()).await;
     caller(fleet, &session).await.unwrap()
 }
@@ -54,7 +71,8 @@ async fn an_invitation_gives_a_password_once_and_lets_its_user_in() {
     let fleet = TestHost::new().await;
     let made = fleet.server.identity.first_admin().await.unwrap().unwrap();
     let weak = fleet
-        .server.identity
+        .server
+        .identity
         .accept_invitation(
             token::digest(&made.token),
             password("passwordpassword"),
@@ -67,7 +85,8 @@ async fn an_invitation_gives_a_password_once_and_lets_its_user_in() {
     assert_eq!(by.actor, Actor::User("admin".into()));
     assert!(by.may(Permission::ManageUsers));
     let again = fleet
-        .server.identity
+        .server
+        .identity
         .accept_invitation(
             token::digest(&made.token),
             password("another-anvil-rainy-42"),
@@ -139,7 +158,12 @@ async fn a_one_time_password_counts_once() {
     let set = |code: String, password: &str| {
         let (server, by, sealed) = (&fleet.server, &by, new.sealed.clone());
         let password = Zeroizing::new(password.to_owned());
-        async move { server.identity.set_totp(by, "alice", sealed, &code, password).await }
+        async move {
+            server
+                .identity
+                .set_totp(by, "alice", sealed, &code, password)
+                .await
+        }
     };
     let wrong = set("000000".into(), PASSWORD).await.is_err()
         || set("000001".into(), PASSWORD).await.is_err();
@@ -172,7 +196,12 @@ async fn a_one_time_password_counts_once() {
     assert!(matches!(wrong_password, Err(SignInError::Wrong)));
     let used = fleet.server.identity.clear_totp(&by, "alice", &next).await;
     assert!(matches!(used, Err(ServerError::NotProven)));
-    let cleared = fleet.server.identity.invite_again(&admin(), "alice").await.unwrap();
+    let cleared = fleet
+        .server
+        .identity
+        .invite_again(&admin(), "alice")
+        .await
+        .unwrap();
     accepted(&fleet, &cleared).await;
     assert!(sign_in(&fleet, "alice", PASSWORD, None).await.is_ok());
 }
@@ -183,7 +212,8 @@ async fn a_session_ends_with_its_user_with_a_new_password_and_when_they_sign_out
     user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     let session = sign_in(&fleet, "alice", PASSWORD, None).await.unwrap();
     fleet
-        .server.identity
+        .server
+        .identity
         .sign_out(token::digest(&session))
         .await
         .unwrap();
@@ -195,14 +225,24 @@ async fn a_session_ends_with_its_user_with_a_new_password_and_when_they_sign_out
         caller(&fleet, &session).await.is_some(),
         "it outlives the host"
     );
-    let link = fleet.server.identity.invite_again(&admin(), "alice").await.unwrap();
+    let link = fleet
+        .server
+        .identity
+        .invite_again(&admin(), "alice")
+        .await
+        .unwrap();
     assert!(
         caller(&fleet, &session).await.is_some(),
         "a link alone changes nothing"
     );
     let newer = accepted(&fleet, &link).await;
     assert!(caller(&fleet, &session).await.is_none());
-    fleet.server.identity.remove_user(&admin(), "alice").await.unwrap();
+    fleet
+        .server
+        .identity
+        .remove_user(&admin(), "alice")
+        .await
+        .unwrap();
     assert!(caller(&fleet, &newer).await.is_none());
 }
 
@@ -213,7 +253,8 @@ async fn a_changed_role_counts_at_once() {
     user(&fleet, "bob", Role::Admin, DeviceScope::ALL).await;
     let session = sign_in(&fleet, "alice", PASSWORD, None).await.unwrap();
     fleet
-        .server.identity
+        .server
+        .identity
         .change_user(&admin(), "alice", Role::Viewer, groups(&["sales"]))
         .await
         .unwrap();
@@ -227,18 +268,21 @@ async fn the_last_admin_stays_one() {
     let fleet = TestHost::new().await;
     user(&fleet, "alice", Role::Admin, DeviceScope::ALL).await;
     let invited = fleet
-        .server.identity
+        .server
+        .identity
         .add_user(&admin(), "bob", Role::Admin, DeviceScope::ALL)
         .await;
     invited.unwrap();
     for refused in [
         fleet.server.identity.remove_user(&admin(), "alice").await,
         fleet
-            .server.identity
+            .server
+            .identity
             .change_user(&admin(), "alice", Role::Helpdesk, DeviceScope::ALL)
             .await,
         fleet
-            .server.identity
+            .server
+            .identity
             .change_user(&admin(), "alice", Role::Admin, groups(&["it"]))
             .await,
     ] {
@@ -258,31 +302,51 @@ async fn helpdesk_reaches_the_devices_of_its_groups_and_no_others() {
     assert!(fleet.server.devices.get(&by, &theirs.device).await.is_ok());
     for refused in [
         fleet.server.devices.get(&by, &others.device).await.err(),
-        fleet.server.commands.status(&by, &others.device).await.err(),
-        fleet.server.commands.history(&by, &others.device).await.err(),
         fleet
-            .server.audit_trail
+            .server
+            .commands
+            .status(&by, &others.device)
+            .await
+            .err(),
+        fleet
+            .server
+            .commands
+            .history(&by, &others.device)
+            .await
+            .err(),
+        fleet
+            .server
+            .audit_trail
             .of_device(&by, &others.device, 1)
             .await
             .err(),
         fleet
-            .server.devices
+            .server
+            .devices
             .set_policy(&by, &others.device, None)
             .await
             .err(),
-        fleet.server.devices.revoke(&by, &others.device, None).await.err(),
         fleet
-            .server.commands
+            .server
+            .devices
+            .revoke(&by, &others.device, None)
+            .await
+            .err(),
+        fleet
+            .server
+            .commands
             .cancel(&by, &others.device, &"x".to_owned())
             .await
             .err(),
         fleet
-            .server.devices
+            .server
+            .devices
             .add_enrollment_token(&by, vec!["it".into()], 60)
             .await
             .err(),
         fleet
-            .server.devices
+            .server
+            .devices
             .add_enrollment_token(&by, Vec::new(), 60)
             .await
             .err(),
@@ -299,12 +363,14 @@ async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
     let fleet = TestHost::new().await;
     let see = [Permission::See].into();
     let token = fleet
-        .server.identity
+        .server
+        .identity
         .add_token(&admin(), "reports", see, groups(&["sales"]), None)
         .await
         .unwrap();
     let by = fleet
-        .server.identity
+        .server
+        .identity
         .program(token::digest(&token), None)
         .await
         .unwrap()
@@ -313,7 +379,8 @@ async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
     assert!(by.may(Permission::See) && !by.may(Permission::ChangePassword));
     assert_eq!(by.scope, groups(&["sales"]));
     let taken = fleet
-        .server.identity
+        .server
+        .identity
         .add_token(
             &admin(),
             "reports",
@@ -324,13 +391,15 @@ async fn a_token_may_do_what_it_was_made_for_until_it_ends() {
         .await;
     assert!(matches!(taken, Err(ServerError::NameTaken(_))));
     fleet
-        .server.identity
+        .server
+        .identity
         .remove_token(&admin(), "reports")
         .await
         .unwrap();
     assert!(
         fleet
-            .server.identity
+            .server
+            .identity
             .program(token::digest(&token), None)
             .await
             .unwrap()
@@ -344,17 +413,30 @@ async fn a_token_may_no_more_than_its_owner_at_that_moment_and_ends_with_them() 
     let alice = user(&fleet, "alice", Role::Admin, DeviceScope::ALL).await;
     user(&fleet, "bob", Role::Admin, DeviceScope::ALL).await;
     let server = &fleet.server;
-    let made = server.identity
-        .add_token(&alice, "ci", Permission::ALL.into(), groups(&["it", "sales"]), None)
+    let made = server
+        .identity
+        .add_token(
+            &alice,
+            "ci",
+            Permission::ALL.into(),
+            groups(&["it", "sales"]),
+            None,
+        )
         .await;
     let token = token::digest(&made.unwrap());
     let program = async || server.identity.program(token, None).await.unwrap();
     let by = program().await.unwrap();
-    assert_eq!((by.principal(), by.user()), (&Actor::User("alice".into()), Some("alice")));
+    assert_eq!(
+        (by.principal(), by.user()),
+        (&Actor::User("alice".into()), Some("alice"))
+    );
     assert!(by.may(Permission::ManageUsers));
 
     let anyone = admin();
-    let limited = server.identity.change_user(&anyone, "alice", Role::Helpdesk, groups(&["sales", "hr"]));
+    let limited =
+        server
+            .identity
+            .change_user(&anyone, "alice", Role::Helpdesk, groups(&["sales", "hr"]));
     limited.await.unwrap();
     let by = program().await.unwrap();
     assert_eq!(by.permissions, Role::Helpdesk.permissions());
@@ -364,26 +446,59 @@ async fn a_token_may_no_more_than_its_owner_at_that_moment_and_ends_with_them() 
 
     let handed = server.identity.hand_over_token(&by, "ci", "bob").await;
     assert!(matches!(handed, Err(ServerError::Forbidden(_))));
-    let unknown = server.identity.hand_over_token(&admin(), "ci", "nobody").await;
+    let unknown = server
+        .identity
+        .hand_over_token(&admin(), "ci", "nobody")
+        .await;
     assert!(matches!(unknown, Err(ServerError::UnknownUser(_))));
-    let unknown = server.identity.hand_over_token(&admin(), "none", "bob").await;
+    let unknown = server
+        .identity
+        .hand_over_token(&admin(), "none", "bob")
+        .await;
     assert!(matches!(unknown, Err(ServerError::UnknownToken(_))));
-    server.identity.hand_over_token(&admin(), "ci", "bob").await.unwrap();
-    server.identity.remove_user(&admin(), "alice").await.unwrap();
+    server
+        .identity
+        .hand_over_token(&admin(), "ci", "bob")
+        .await
+        .unwrap();
+    server
+        .identity
+        .remove_user(&admin(), "alice")
+        .await
+        .unwrap();
     let by = program().await.unwrap();
-    assert_eq!((by.user(), &by.scope), (Some("bob"), &groups(&["it", "sales"])));
+    assert_eq!(
+        (by.user(), &by.scope),
+        (Some("bob"), &groups(&["it", "sales"]))
+    );
     user(&fleet, "carol", Role::Admin, DeviceScope::ALL).await;
     server.identity.remove_user(&admin(), "bob").await.unwrap();
     assert!(program().await.is_none());
     // Who was removed while they made a token leaves none.
-    let late = server.identity.add_token(&alice, "late", Permission::ALL.into(), DeviceScope::ALL, None);
+    let late = server.identity.add_token(
+        &alice,
+        "late",
+        Permission::ALL.into(),
+        DeviceScope::ALL,
+        None,
+    );
     assert!(matches!(late.await, Err(ServerError::UnknownUser(_))));
 
     let all = mdm_server_core::store::AuditFilter::default();
-    let lines = server.audit_trail.list(&admin(), &all, None, 100).await.unwrap();
+    let lines = server
+        .audit_trail
+        .list(&admin(), &all, None, 100)
+        .await
+        .unwrap();
     let told = lines.iter().rev().filter_map(|line| {
         let is_it = line.entry.action.ends_with("-token");
-        is_it.then(|| format!("{} {}", line.entry.action, line.entry.detail.as_ref().unwrap()))
+        is_it.then(|| {
+            format!(
+                "{} {}",
+                line.entry.action,
+                line.entry.detail.as_ref().unwrap()
+            )
+        })
     });
     let told: Vec<_> = told.skip(1).collect();
     assert_eq!(
@@ -405,24 +520,38 @@ async fn failed_logins_are_counted_in_the_audit_trail_and_what_nobody_is_called_
         }
     }
     let server = std::sync::Arc::clone(&fleet.server);
-    let telling = tokio::spawn(async move { server.tasks.failed_logins.run(server.closing()).await });
+    let telling =
+        tokio::spawn(async move { server.tasks.failed_logins.run(server.closing()).await });
     let refused = async || {
         let filter = mdm_server_core::store::AuditFilter {
             actions: vec!["sign-in-refused".into()],
             ..Default::default()
         };
-        let lines = fleet.server.audit_trail.list(&admin(), &filter, None, 100).await;
+        let lines = fleet
+            .server
+            .audit_trail
+            .list(&admin(), &filter, None, 100)
+            .await;
         let lines = lines.unwrap().into_iter();
-        lines.map(|line| line.entry.detail.unwrap()).collect::<Vec<_>>()
+        lines
+            .map(|line| line.entry.detail.unwrap())
+            .collect::<Vec<_>>()
     };
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     while refused().await.len() < 2 {
-        assert!(tokio::time::Instant::now() < deadline, "{:?}", refused().await);
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "{:?}",
+            refused().await
+        );
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     let mut lines = refused().await;
     lines.sort();
-    let told = ["a name that no user has: 26 failed tries", "user alice: 13 failed tries"];
+    let told = [
+        "a name that no user has: 26 failed tries",
+        "user alice: 13 failed tries",
+    ];
     assert_eq!(lines, told);
     // What was counted since is written when the host stops.
     sign_in(&fleet, "alice", "a guess", None).await.unwrap_err();
@@ -430,8 +559,13 @@ async fn failed_logins_are_counted_in_the_audit_trail_and_what_nobody_is_called_
     telling.await.unwrap();
     fleet.server.tasks.failed_logins.write_last().await;
     let last = refused().await.into_iter();
-    let last: Vec<_> = last.filter(|line| line.contains(", after the first of ")).collect();
-    assert!(last.len() == 1 && last[0].starts_with("user alice: 1 failed try,"), "{last:?}");
+    let last: Vec<_> = last
+        .filter(|line| line.contains(", after the first of "))
+        .collect();
+    assert!(
+        last.len() == 1 && last[0].starts_with("user alice: 1 failed try,"),
+        "{last:?}"
+    );
 }
 
 #[tokio::test]
@@ -442,7 +576,8 @@ async fn guesses_in_a_session_are_limited_and_told_in_the_audit_trail() {
     let new = server.identity.new_totp("alice").unwrap();
     let guess = async || {
         let password = Zeroizing::new("a guess".to_owned());
-        server.identity
+        server
+            .identity
             .set_totp(&by, "alice", new.sealed.clone(), "123456", password)
             .await
     };
@@ -456,9 +591,16 @@ async fn guesses_in_a_session_are_limited_and_told_in_the_audit_trail() {
     server.close();
     server.tasks.failed_logins.write_last().await;
     let all = mdm_server_core::store::AuditFilter::default();
-    let lines = server.audit_trail.list(&admin(), &all, None, 1).await.unwrap();
+    let lines = server
+        .audit_trail
+        .list(&admin(), &all, None, 1)
+        .await
+        .unwrap();
     let entry = &lines[0].entry;
-    assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("user alice", "confirmation-refused"));
+    assert_eq!(
+        (entry.actor.as_str(), entry.action.as_str()),
+        ("user alice", "confirmation-refused")
+    );
     assert_eq!(entry.detail.as_deref(), Some("user alice: 15 failed tries"));
 }
 
@@ -474,7 +616,8 @@ async fn nobody_makes_a_user_or_a_token_that_may_more_than_they() {
     let reset = [Permission::ChangePassword].into();
     let see = [Permission::See].into();
     fleet
-        .server.identity
+        .server
+        .identity
         .add_token(&admin(), "other", see, DeviceScope::ALL, None)
         .await
         .unwrap();
@@ -482,12 +625,14 @@ async fn nobody_makes_a_user_or_a_token_that_may_more_than_they() {
     assert!(fleet.server.identity.users(&by).await.unwrap().is_empty());
     for refused in [
         fleet
-            .server.identity
+            .server
+            .identity
             .add_user(&by, "bob", Role::Viewer, DeviceScope::ALL)
             .await
             .err(),
         fleet
-            .server.identity
+            .server
+            .identity
             .add_user(&by, "bob", Role::Helpdesk, groups(&["sales"]))
             .await
             .err(),
@@ -495,7 +640,8 @@ async fn nobody_makes_a_user_or_a_token_that_may_more_than_they() {
         fleet.server.identity.remove_user(&by, "alice").await.err(),
         fleet.server.identity.remove_token(&by, "other").await.err(),
         fleet
-            .server.identity
+            .server
+            .identity
             .add_token(&by, "t", reset, groups(&["sales"]), None)
             .await
             .err(),
@@ -506,7 +652,8 @@ async fn nobody_makes_a_user_or_a_token_that_may_more_than_they() {
         );
     }
     let allowed = fleet
-        .server.identity
+        .server
+        .identity
         .add_user(&by, "bob", Role::Viewer, groups(&["sales"]))
         .await;
     assert!(allowed.is_ok());
@@ -518,13 +665,20 @@ async fn whoever_changes_who_may_call_has_a_line_in_the_audit_trail() {
     user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     let see = [Permission::See].into();
     let token = fleet
-        .server.identity
+        .server
+        .identity
         .add_token(&admin(), "reports", see, DeviceScope::ALL, None)
         .await
         .unwrap();
     let lines = fleet
-        .server.audit_trail
-        .list(&admin(), &mdm_server_core::store::AuditFilter::default(), None, 10)
+        .server
+        .audit_trail
+        .list(
+            &admin(),
+            &mdm_server_core::store::AuditFilter::default(),
+            None,
+            10,
+        )
         .await
         .unwrap();
     let told: Vec<String> = lines
@@ -581,7 +735,10 @@ async fn of_two_admins_who_remove_each_other_at_once_one_stays() {
         fleet.server.identity.remove_user(&bob, "alice"),
     );
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
-    assert_eq!(fleet.server.identity.users(&admin()).await.unwrap().len(), 1);
+    assert_eq!(
+        fleet.server.identity.users(&admin()).await.unwrap().len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -611,5 +768,8 @@ async fn a_login_that_fails_while_the_host_stops_is_in_the_audit_trail() {
     fleet.server.close_store().await;
     let told = lines().await;
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].starts_with("user alice: 2 failed tries"), "{told:?}");
+    assert!(
+        told[0].starts_with("user alice: 2 failed tries"),
+        "{told:?}"
+    );
 }

@@ -2,9 +2,16 @@
 
 use crate::{database, test_host::owner};
 use futures_util::future::join_all;
-use mdm_server_core::{access::Caller, audit::AuditEntry, change::Change, metrics::Metrics, store::{Commit, NewDevice, Store, StoreError}, token};
-use mdm_server_sqlite::SqliteStore;
 use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey};
+use mdm_server_core::{
+    access::Caller,
+    audit::AuditEntry,
+    change::Change,
+    metrics::Metrics,
+    store::{Commit, NewDevice, Store, StoreError},
+    token,
+};
+use mdm_server_sqlite::SqliteStore;
 use std::{num::NonZeroUsize, time::Duration};
 use tempfile::TempDir;
 

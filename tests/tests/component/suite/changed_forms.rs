@@ -2,7 +2,10 @@
 //! refused, say so, and do nothing.
 
 use crate::test_host::{TestHost, admin, client, owner, password};
-use mdm_server_core::{access::{DeviceScope, Role}, token};
+use mdm_server_core::{
+    access::{DeviceScope, Role},
+    token,
+};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
@@ -23,13 +26,15 @@ impl Host {
         let fleet = TestHost::new().await;
         let device = fleet.enroll_in(owner(), &["sales"]).await.device;
         let made = fleet
-            .server.identity
+            .server
+            .identity
             .add_user(&admin(), "anna", Role::Admin, DeviceScope::ALL)
             .await;
         let invitation = token::digest(&made.unwrap().token);
         let chosen = password(PASSWORD);
         let session = fleet
-            .server.identity
+            .server
+            .identity
             .accept_invitation(invitation, chosen, None)
             .await
             .unwrap();
@@ -77,7 +82,12 @@ impl Host {
     }
 
     async fn commands(&self) -> usize {
-        let history = self.fleet.server.commands.history(&admin(), &self.device).await;
+        let history = self
+            .fleet
+            .server
+            .commands
+            .history(&admin(), &self.device)
+            .await;
         history.unwrap().len()
     }
 }
@@ -91,7 +101,11 @@ async fn a_secret_that_was_changed_in_a_form_is_refused_as_the_forms_fault() {
     let other = if sealed.starts_with('A') { "B" } else { "A" };
     let changed = format!("{other}{}", &sealed[1..]);
     for sealed in [changed.as_str(), "", "AAAA", "no base64!"] {
-        let fields = [("sealed", sealed), ("code", "123456"), ("password", PASSWORD)];
+        let fields = [
+            ("sealed", sealed),
+            ("code", "123456"),
+            ("password", PASSWORD),
+        ];
         let answer = host
             .send("/account", "/account/one-time-passwords", &fields)
             .await;
@@ -109,7 +123,12 @@ async fn a_validity_that_cannot_be_read_is_an_error_and_not_for_ever() {
     let reset = format!("/devices/{}/reset", host.device);
     for unreadable in ["never", "-1", "60 s", "99999999999999999999"] {
         let valid_for = ("valid_for", unreadable);
-        let token = [("name", "nightly"), ("devices", "all"), ("see", "on"), valid_for];
+        let token = [
+            ("name", "nightly"),
+            ("devices", "all"),
+            ("see", "on"),
+            valid_for,
+        ];
         let answer = host.send("/tokens", "/tokens", &token).await;
         assert_eq!(answer.status(), 422, "{unreadable}");
         let answer = host
@@ -125,7 +144,13 @@ async fn a_validity_that_cannot_be_read_is_an_error_and_not_for_ever() {
     let tokens = host.fleet.server.identity.tokens(&admin()).await.unwrap();
     assert!(tokens.iter().all(|token| token.name != "nightly"));
     assert_eq!(host.commands().await, 0);
-    let bulks = host.fleet.server.bulks.list(&admin(), None, 10).await.unwrap();
+    let bulks = host
+        .fleet
+        .server
+        .bulks
+        .list(&admin(), None, 10)
+        .await
+        .unwrap();
     assert_eq!(bulks.len(), 0);
     // The same forms, with a number, do what they are for.
     let fields = [("password", "7294"), ("valid_for", "3600")];
@@ -141,11 +166,7 @@ async fn a_number_outside_the_bounds_of_the_document_is_refused() {
         let answer = call.bearer_auth(&host.token).send().await.unwrap();
         answer.status().as_u16()
     };
-    for (path, most) in [
-        ("/devices", 500),
-        ("/bulks", 500),
-        ("/audit", 500),
-    ] {
+    for (path, most) in [("/devices", 500), ("/bulks", 500), ("/audit", 500)] {
         let list = |limit: u64| {
             let url = format!("{}/api/v1{path}?limit={limit}", host.url);
             status(host.client.get(url))
@@ -160,21 +181,32 @@ async fn a_number_outside_the_bounds_of_the_document_is_refused() {
     let device = format!("/devices/{}", host.device);
     let ten_years = 3650 * 24 * 3600_u64;
     let password = |valid_for: u64| json!({"password": "7294", "terms": {"valid_for": valid_for}});
-    let token = |valid_for: u64| {
-        json!({"name": "two", "permissions": ["see"], "groups": null, "valid_for": valid_for})
-    };
-    let policy = |length: u64| json!({"requirement": {"quality": "numeric"}, "minimum_length": length});
+    let token = |valid_for: u64| json!({"name": "two", "permissions": ["see"], "groups": null, "valid_for": valid_for});
+    let policy =
+        |length: u64| json!({"requirement": {"quality": "numeric"}, "minimum_length": length});
     let long = |length: usize| json!({"password": "7294", "reason": "é".repeat(length)});
     let refused: [(&str, String, Value); 9] = [
         ("POST", format!("{device}/password/reset"), password(0)),
-        ("POST", format!("{device}/password/reset"), password(ten_years + 1)),
+        (
+            "POST",
+            format!("{device}/password/reset"),
+            password(ten_years + 1),
+        ),
         ("POST", format!("{device}/password/reset"), long(501)),
         ("POST", "/tokens".into(), token(0)),
         ("POST", "/tokens".into(), token(ten_years + 1)),
         ("POST", "/enrollment-tokens".into(), json!({"valid_for": 0})),
-        ("POST", "/enrollment-tokens".into(), json!({"valid_for": 365 * 24 * 3600 + 1})),
+        (
+            "POST",
+            "/enrollment-tokens".into(),
+            json!({"valid_for": 365 * 24 * 3600 + 1}),
+        ),
         ("PUT", format!("{device}/policy"), policy(17)),
-        ("POST", format!("{device}/revoke"), json!({"reason": "é".repeat(501)})),
+        (
+            "POST",
+            format!("{device}/revoke"),
+            json!({"reason": "é".repeat(501)}),
+        ),
     ];
     let call = |method: &str, path: &str, body: &Value| {
         let url = format!("{}/api/v1{path}", host.url);

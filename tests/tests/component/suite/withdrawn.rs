@@ -4,8 +4,15 @@ use crate::{
     database,
     test_host::{TestHost, admin, owner, password},
 };
-use mdm_server_core::{actor::Actor, access::{Caller, DeviceScope, Role}, bulks::BulkRequest, error::ServerError, store::{AuditFilter, Bulk, BulkState, BulkTerms}, token};
 use mdm_contract::types::{Action, ResetOptions};
+use mdm_server_core::{
+    access::{Caller, DeviceScope, Role},
+    actor::Actor,
+    bulks::BulkRequest,
+    error::ServerError,
+    store::{AuditFilter, Bulk, BulkState, BulkTerms},
+    token,
+};
 use std::time::Duration;
 
 fn reset() -> BulkRequest {
@@ -23,7 +30,10 @@ fn reset() -> BulkRequest {
 
 async fn add_user(fleet: &TestHost, name: &str) -> Caller {
     let by = admin();
-    let made = fleet.server.identity.add_user(&by, name, Role::Helpdesk, DeviceScope::ALL);
+    let made = fleet
+        .server
+        .identity
+        .add_user(&by, name, Role::Helpdesk, DeviceScope::ALL);
     made.await.unwrap();
     Caller {
         actor: Actor::User(name.into()),
@@ -51,12 +61,14 @@ async fn withdraw(fleet: &TestHost, how: Withdrawal) {
     match how {
         Withdrawal::Removal => server.identity.remove_user(&by, "alice").await,
         Withdrawal::Demotion => {
-            server.identity
+            server
+                .identity
                 .change_user(&by, "alice", Role::Viewer, DeviceScope::ALL)
                 .await
         }
         Withdrawal::OtherGroup => {
-            server.identity
+            server
+                .identity
                 .change_user(&by, "alice", Role::Helpdesk, elsewhere)
                 .await
         }
@@ -77,9 +89,7 @@ async fn over(fleet: &TestHost, bulk: &Bulk) -> Bulk {
 
 async fn commands(fleet: &TestHost, bulk: &Bulk) -> usize {
     let by = admin();
-    let answers = fleet
-        .server.bulks
-        .answers(&by, &bulk.id, false, None, 500);
+    let answers = fleet.server.bulks.answers(&by, &bulk.id, false, None, 500);
     let answers = answers.await.unwrap();
     answers.iter().filter(|it| it.answer.is_ok()).count()
 }
@@ -108,9 +118,11 @@ async fn no_more_commands_of_a_bulk_are_made_once_who_asked_for_it_may_not_any_m
             let mut alice = add_user(&fleet, "alice").await;
             if by_token {
                 let all = Role::Admin.permissions();
-                let made = fleet
-                    .server.identity
-                    .add_token(&alice, "hers", all, DeviceScope::ALL, None);
+                let made =
+                    fleet
+                        .server
+                        .identity
+                        .add_token(&alice, "hers", all, DeviceScope::ALL, None);
                 let digest = token::digest(&made.await.unwrap());
                 let program = fleet.server.identity.program(digest, None).await;
                 alice = program.unwrap().unwrap();
@@ -134,13 +146,19 @@ async fn the_bulk_of_a_token_ends_with_the_token() {
     let alice = add_user(&fleet, "alice").await;
     let all = Role::Admin.permissions();
     let made = fleet
-        .server.identity
+        .server
+        .identity
         .add_token(&alice, "hers", all, DeviceScope::ALL, None);
     let digest = token::digest(&made.await.unwrap());
     let program = fleet.server.identity.program(digest, None).await;
     let program = program.unwrap().unwrap();
     let bulk = fleet.server.bulks.start(&program, reset()).await.unwrap();
-    fleet.server.identity.remove_token(&alice, "hers").await.unwrap();
+    fleet
+        .server
+        .identity
+        .remove_token(&alice, "hers")
+        .await
+        .unwrap();
     let runner = fleet.runs_bulks();
     let ended = over(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);
@@ -187,7 +205,11 @@ async fn the_password_export_of_who_was_removed_after_it_began_makes_no_more_com
     let bulk = fleet.server.bulks.start(&alice, different).await.unwrap();
     // Her request has been let through, and then she is removed.
     withdraw(&fleet, Withdrawal::Removal).await;
-    let export = fleet.server.password_exports.download(&alice, &bulk.id).await;
+    let export = fleet
+        .server
+        .password_exports
+        .download(&alice, &bulk.id)
+        .await;
     let mut pages = export.unwrap();
     while pages.recv().await.is_some_and(|page| page.is_ok()) {}
     let ended = over(&fleet, &bulk).await;

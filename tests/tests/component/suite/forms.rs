@@ -29,7 +29,9 @@ pub(crate) struct Page {
 impl<'a> User<'a> {
     pub(crate) async fn new(host: &'a Host, name: &str) -> Self {
         let (server, by) = (&host.fleet.server, admin());
-        let invited = server.identity.add_user(&by, name, Role::Admin, DeviceScope::ALL);
+        let invited = server
+            .identity
+            .add_user(&by, name, Role::Admin, DeviceScope::ALL);
         let path = invited.await.unwrap().path();
         let call = host.client.post(format!("{}{path}", host.url));
         let call = call.header(header::CONTENT_TYPE, FORM);
@@ -150,7 +152,12 @@ async fn the_key_of_a_form_is_that_of_its_user_and_its_device() {
     };
     let answer = ada.sends(&elsewhere, "password=1234&reason=").await;
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
-    let commands = host.fleet.server.commands.history(&admin(), &other.device).await;
+    let commands = host
+        .fleet
+        .server
+        .commands
+        .history(&admin(), &other.device)
+        .await;
     assert!(commands.unwrap().is_empty());
 
     // Another user's form with the same key is executed: for another device, it makes a command.
@@ -173,7 +180,12 @@ async fn the_key_of_a_form_is_that_of_its_user_and_its_device() {
     };
     let answer = bea.sends(&theirs, "password=1234&reason=").await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    let commands = host.fleet.server.commands.history(&admin(), &other.device).await;
+    let commands = host
+        .fleet
+        .server
+        .commands
+        .history(&admin(), &other.device)
+        .await;
     assert_eq!(commands.unwrap().len(), 1);
 }
 
@@ -214,6 +226,12 @@ async fn a_double_click_on_a_bulk_starts_one() {
         places.push(answer.headers()[header::LOCATION].clone());
     }
     assert!(places.iter().all(|it| *it == places[0]), "{places:?}");
-    let bulks = host.fleet.server.bulks.list(&admin(), None, 10).await.unwrap();
+    let bulks = host
+        .fleet
+        .server
+        .bulks
+        .list(&admin(), None, 10)
+        .await
+        .unwrap();
     assert_eq!(bulks.len(), 1);
 }

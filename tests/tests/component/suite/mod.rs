@@ -1,25 +1,25 @@
-// What both stores have to pass.
+//! The tests that both stores pass.
 
 mod agent_keys;
 mod bulks;
-mod calls;
+pub(crate) mod calls;
 mod changed_forms;
 mod double_clicks;
 mod filters;
-mod test_host;
-mod forms;
+pub(crate) mod forms;
 mod group_commit;
 mod idempotency;
 mod invariants;
 mod opening;
 mod permissions;
-mod plugins;
+pub(crate) mod plugins;
 mod replays;
 mod revoked;
 mod rules;
 mod store;
 mod supervised;
 mod swap;
+pub(crate) mod test_host;
 mod texts;
 mod users;
 mod webhooks;

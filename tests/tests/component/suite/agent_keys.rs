@@ -1,19 +1,25 @@
 //! Who is taken for an agent, and what becomes of commands when it changes its keys.
 
 use crate::test_host::{TestHost, admin, owner, signed_sync};
-use mdm_server_core::error::ServerError;
 use mdm_agent_protocol::signature::{Headers, MAX_AGE, MAX_AHEAD, SignatureError};
-use mdm_contract::{time, types::{Outcome, TokenState}};
+use mdm_contract::{
+    time,
+    types::{Outcome, TokenState},
+};
+use mdm_server_core::error::ServerError;
 
 async fn authenticate(fleet: &TestHost, headers: &Headers, body: &[u8]) -> Result<String, String> {
     let known = fleet
-        .server.agents
+        .server
+        .agents
         .authenticate(&signed_sync(body), headers)
         .await;
-    known.map(|agent| agent.device).map_err(|error| match error {
-        ServerError::NotSigned(error) => format!("{error:?}"),
-        other => format!("{other:?}"),
-    })
+    known
+        .map(|agent| agent.device)
+        .map_err(|error| match error {
+            ServerError::NotSigned(error) => format!("{error:?}"),
+            other => format!("{other:?}"),
+        })
 }
 
 /// A time at which a host that has just started takes signatures.
@@ -76,7 +82,8 @@ async fn a_signature_by_a_clock_that_is_off_is_refused_and_the_answer_says_when_
     ] {
         let headers = agent.sign(b"{}", created, "n");
         let known = fleet
-            .server.agents
+            .server
+            .agents
             .authenticate(&signed_sync(b"{}"), &headers)
             .await;
         let Err(ServerError::NotFresh { sign_at, .. }) = known else {
@@ -114,7 +121,8 @@ async fn after_a_rotation_the_old_key_counts_for_nothing_and_a_pending_command_s
     let sealed = fleet.sync(&agent).await.commands.remove(0);
     assert_eq!((&sealed.id, &*agent.open(&sealed)), (&next.id, "4321"));
     let audit = fleet
-        .server.audit_trail
+        .server
+        .audit_trail
         .of_device(&admin(), &agent.device, 10)
         .await
         .unwrap();

@@ -2,14 +2,29 @@
 
 use crate::{
     database,
-    test_host::{is_stored, Agent, TestHost, admin, owner, password},
     plugins::hostile,
+    test_host::{Agent, TestHost, admin, is_stored, owner, password},
 };
 use futures_util::future::join_all;
-use mdm_password_component::REFERENCE;
-use mdm_server_core::{actor::Actor, access::{Caller, Forbidden, Permission, DeviceScope, Role}, audit::AuditEntry, change::Change, bulks::BulkRequest, commands::Reset, error::ServerError, store::{Bulk, BulkProgress, BulkState, BulkTerms, Commit, DeviceError, PluginFile, StoreError}, token};
 use mdm_agent_protocol::sync::DeviceInfo;
-use mdm_contract::{decisions::{Characters, Command, PasswordRule, Refusal, Status, Terms}, types::{Action, Failure, Outcome, ResetOptions}};
+use mdm_contract::{
+    decisions::{Characters, Command, PasswordRule, Refusal, Status, Terms},
+    types::{Action, Failure, Outcome, ResetOptions},
+};
+use mdm_password_component::REFERENCE;
+use mdm_server_core::{
+    access::{Caller, DeviceScope, Forbidden, Permission, Role},
+    actor::Actor,
+    audit::AuditEntry,
+    bulks::BulkRequest,
+    change::Change,
+    commands::Reset,
+    error::ServerError,
+    store::{
+        Bulk, BulkProgress, BulkState, BulkTerms, Commit, DeviceError, PluginFile, StoreError,
+    },
+    token,
+};
 use std::{collections::BTreeSet, time::Duration};
 
 fn reset(text: &str) -> BulkRequest {
@@ -77,7 +92,10 @@ async fn until(fleet: &TestHost, bulk: &Bulk, is_so: impl Fn(&Bulk, u64) -> bool
 async fn added(fleet: &TestHost, name: &str) -> Caller {
     let scope = DeviceScope(Some(["sales".to_owned()].into()));
     let by = admin();
-    let made = fleet.server.identity.add_user(&by, name, Role::Admin, scope);
+    let made = fleet
+        .server
+        .identity
+        .add_user(&by, name, Role::Admin, scope);
     made.await.unwrap();
     someone(name, "sales")
 }
@@ -85,10 +103,7 @@ async fn added(fleet: &TestHost, name: &str) -> Caller {
 /// Every command of it is made.
 async fn made(fleet: &TestHost, bulk: &Bulk) -> Bulk {
     until(fleet, bulk, |bulk, _| {
-        matches!(
-            bulk.state,
-            BulkState::WaitingForDevices | BulkState::Done
-        )
+        matches!(bulk.state, BulkState::WaitingForDevices | BulkState::Done)
     })
     .await
 }
@@ -121,7 +136,8 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
     let bulk = fleet.server.bulks.start(&admin(), reset("1234")).await;
     let bulk = made(&fleet, &bulk.unwrap()).await;
     let answers = fleet
-        .server.bulks
+        .server
+        .bulks
         .answers(&admin(), &bulk.id, false, None, 100)
         .await
         .unwrap();
@@ -164,7 +180,8 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
         "{whys:?}"
     );
     let failed = fleet
-        .server.bulks
+        .server
+        .bulks
         .answers(&admin(), &bulk.id, true, None, 100)
         .await
         .unwrap();
@@ -210,7 +227,8 @@ async fn a_password_that_no_device_would_get_is_refused_at_once() {
     assert!(matches!(refused, Err(ServerError::BadReason(_))));
     assert!(
         fleet
-            .server.bulks
+            .server
+            .bulks
             .list(&admin(), None, 9)
             .await
             .unwrap()
@@ -223,7 +241,8 @@ async fn a_bulk_that_is_interrupted_goes_on_and_no_device_gets_a_second_command_
     let fleet = TestHost::new().await;
     let agents = enroll(&fleet, 300).await;
     let bulk = fleet
-        .server.bulks
+        .server
+        .bulks
         .start(&admin(), reset("1234"))
         .await
         .unwrap();
@@ -255,14 +274,16 @@ async fn after_a_cancel_no_more_commands_are_made_and_pending_ones_can_be_taken_
     let fleet = TestHost::new().await;
     let agents = enroll(&fleet, 300).await;
     let bulk = fleet
-        .server.bulks
+        .server
+        .bulks
         .start(&admin(), reset("1234"))
         .await
         .unwrap();
     let runner = fleet.runs_bulks();
     until(&fleet, &bulk, |_, answered| answered > 0).await;
     let cancelled = fleet
-        .server.bulks
+        .server
+        .bulks
         .cancel(&admin(), &bulk.id, false)
         .await
         .unwrap();
@@ -275,7 +296,8 @@ async fn after_a_cancel_no_more_commands_are_made_and_pending_ones_can_be_taken_
     assert!(matches!(again, Err(ServerError::BulkState { .. })));
 
     fleet
-        .server.bulks
+        .server
+        .bulks
         .cancel(&admin(), &bulk.id, true)
         .await
         .unwrap();
@@ -353,7 +375,11 @@ async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
     let runner = fleet.runs_bulks();
     made(&fleet, &bulk).await;
     runner.stop(&fleet).await;
-    let first = server.commands.history(&admin(), &agent.device).await.unwrap();
+    let first = server
+        .commands
+        .history(&admin(), &agent.device)
+        .await
+        .unwrap();
     fleet.report(agent, &first[0], Outcome::Success).await;
 
     // A second host over the same store that is late, say.
@@ -413,7 +439,8 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
     let runner = fleet.runs_bulks();
     let alice = added(&fleet, "alice").await;
     let bulk = fleet
-        .server.bulks
+        .server
+        .bulks
         .start(&alice, reset("1234"))
         .await
         .unwrap();
@@ -424,7 +451,8 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
         Err(ServerError::Forbidden(Forbidden::OwnRequest(_)))
     ));
     let elsewhere = fleet
-        .server.bulks
+        .server
+        .bulks
         .approve(&someone("bob", "it"), &bulk.id)
         .await;
     assert!(matches!(
@@ -444,7 +472,8 @@ async fn a_large_bulk_waits_until_somebody_else_approves_it() {
 
     let approver = someone("bob", "sales");
     let approved = fleet
-        .server.bulks
+        .server
+        .bulks
         .approve(&approver, &bulk.id)
         .await
         .unwrap();
@@ -462,7 +491,10 @@ async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
     enroll(&fleet, 1).await;
     let server = &fleet.server;
     let token = async |by: &Caller, name: &str| {
-        let made = server.identity.add_token(by, name, Permission::ALL.into(), DeviceScope::ALL, None);
+        let made =
+            server
+                .identity
+                .add_token(by, name, Permission::ALL.into(), DeviceScope::ALL, None);
         let token = token::digest(&made.await.unwrap());
         server.identity.program(token, None).await.unwrap().unwrap()
     };
@@ -473,7 +505,9 @@ async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
     let (alice, bob) = (user("alice"), user("bob"));
     for name in ["alice", "bob"] {
         let by = admin();
-        let made = server.identity.add_user(&by, name, Role::Admin, DeviceScope::ALL);
+        let made = server
+            .identity
+            .add_user(&by, name, Role::Admin, DeviceScope::ALL);
         made.await.unwrap();
     }
     let hers = token(&alice, "hers").await;
@@ -501,7 +535,10 @@ async fn nobody_approves_by_a_token_or_what_their_own_token_has_asked_for() {
         let token = tokens.iter().find(|it| it.name == name).unwrap();
         token.owner.as_deref()
     };
-    assert_eq!((owner("hers"), owner("by-hers")), (Some("alice"), Some("alice")));
+    assert_eq!(
+        (owner("hers"), owner("by-hers")),
+        (Some("alice"), Some("alice"))
+    );
 }
 
 #[tokio::test]
@@ -542,7 +579,8 @@ async fn nobody_asks_for_looks_at_or_cancels_a_bulk_of_a_group_that_is_not_their
     enroll(&fleet, 1).await;
     let other = someone("bob", "it");
     let bulk = fleet
-        .server.bulks
+        .server
+        .bulks
         .start(&admin(), reset("1234"))
         .await
         .unwrap();
@@ -554,9 +592,12 @@ async fn nobody_asks_for_looks_at_or_cancels_a_bulk_of_a_group_that_is_not_their
     assert!(forbidden(
         server.bulks.preview(&other, &remove()).await.unwrap_err()
     ));
-    assert!(forbidden(server.bulks.get(&other, &bulk.id).await.unwrap_err()));
     assert!(forbidden(
-        server.bulks
+        server.bulks.get(&other, &bulk.id).await.unwrap_err()
+    ));
+    assert!(forbidden(
+        server
+            .bulks
             .cancel(&other, &bulk.id, true)
             .await
             .unwrap_err()
@@ -577,7 +618,8 @@ async fn the_password_of_a_bulk_lies_nowhere_in_the_store_and_is_forgotten_when_
     let fleet = TestHost::with_rule(rule).await;
     let agents = enroll(&fleet, 2).await;
     let bulk = fleet
-        .server.bulks
+        .server
+        .bulks
         .start(&admin(), reset("cAnArY7zQ9"))
         .await
         .unwrap();
@@ -600,21 +642,31 @@ async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_ask
     let third = fleet.enroll_in(old(), &["sales"]).await;
     let alice = added(&fleet, "alice").await;
     let bulk = fleet.server.bulks.start(&alice, different()).await.unwrap();
-    let early = fleet.server.password_exports.download(&alice, &bulk.id).await;
+    let early = fleet
+        .server
+        .password_exports
+        .download(&alice, &bulk.id)
+        .await;
     assert!(matches!(early, Err(ServerError::BulkState { .. })));
     let approved = fleet
-        .server.bulks
+        .server
+        .bulks
         .approve(&someone("bob", "sales"), &bulk.id)
         .await
         .unwrap();
     assert_eq!(approved.state, BulkState::WaitingForDownload);
-    let others = fleet.server.password_exports.download(&admin(), &bulk.id).await;
+    let others = fleet
+        .server
+        .password_exports
+        .download(&admin(), &bulk.id)
+        .await;
     assert!(matches!(
         others,
         Err(ServerError::Forbidden(Forbidden::OthersRequest { .. }))
     ));
     let mut pages = fleet
-        .server.password_exports
+        .server
+        .password_exports
         .download(&alice, &bulk.id)
         .await
         .unwrap();
@@ -645,7 +697,11 @@ async fn each_device_can_get_a_password_of_its_own_which_is_told_once_to_who_ask
             .is_err_and(|why| why.kind == "agent-too-old")
     );
     made(&fleet, &bulk).await;
-    let twice = fleet.server.password_exports.download(&alice, &bulk.id).await;
+    let twice = fleet
+        .server
+        .password_exports
+        .download(&alice, &bulk.id)
+        .await;
     assert!(matches!(twice, Err(ServerError::BulkState { .. })));
 }
 
@@ -655,13 +711,15 @@ async fn a_download_that_breaks_off_ends_its_bulk_and_what_was_made_is_taken_bac
     let runner = fleet.runs_bulks();
     let agents = enroll(&fleet, 1200).await;
     let bulk = fleet
-        .server.bulks
+        .server
+        .bulks
         .start(&admin(), different())
         .await
         .unwrap();
     assert_eq!(bulk.state, BulkState::WaitingForDownload);
     let mut pages = fleet
-        .server.password_exports
+        .server
+        .password_exports
         .download(&admin(), &bulk.id)
         .await
         .unwrap();
@@ -701,11 +759,16 @@ async fn who_cancels_a_bulk_during_its_download_or_stops_the_host_takes_its_pass
         let mut fleet = TestHost::new().await;
         enroll(&fleet, 600).await;
         let bulk = fleet
-            .server.bulks
+            .server
+            .bulks
             .start(&admin(), different())
             .await
             .unwrap();
-        let download = fleet.server.password_exports.download(&admin(), &bulk.id).await;
+        let download = fleet
+            .server
+            .password_exports
+            .download(&admin(), &bulk.id)
+            .await;
         let mut download = download.unwrap();
         until(&fleet, &bulk, |_, answered| answered > 0).await;
         if is_restarted {
@@ -736,7 +799,8 @@ async fn the_preview_of_a_bulk_says_on_how_many_devices_it_comes_to_what() {
     let pending = fleet.enroll_in(owner(), &["sales"]).await;
     fleet.reset(&pending, "1234").await.unwrap();
     let preview = fleet
-        .server.bulks
+        .server
+        .bulks
         .preview(&admin(), &reset("1234"))
         .await
         .unwrap();
@@ -757,7 +821,8 @@ async fn the_preview_of_a_bulk_says_on_how_many_devices_it_comes_to_what() {
     let mut replacing = reset("1234");
     replacing.terms.replace_pending = true;
     let preview = fleet
-        .server.bulks
+        .server
+        .bulks
         .preview(&admin(), &replacing)
         .await
         .unwrap();
@@ -792,10 +857,16 @@ async fn a_bulk_ends_when_the_last_of_its_commands_has_an_outcome_however_it_cam
     assert_eq!(bulk.sealed_password, None, "it is forgotten already");
     let mut commands = Vec::new();
     for agent in &agents {
-        let history = server.commands.history(&admin(), &agent.device).await.unwrap();
+        let history = server
+            .commands
+            .history(&admin(), &agent.device)
+            .await
+            .unwrap();
         commands.push(history[0].clone());
     }
-    fleet.report(&agents[0], &commands[0], Outcome::Success).await;
+    fleet
+        .report(&agents[0], &commands[0], Outcome::Success)
+        .await;
     let locked = Outcome::Failed(Failure::UserLocked);
     fleet.report(&agents[1], &commands[1], locked).await;
     let replacing = Terms {
@@ -808,7 +879,8 @@ async fn a_bulk_ends_when_the_last_of_its_commands_has_an_outcome_however_it_cam
         terms: replacing,
         reason: None,
     };
-    server.commands
+    server
+        .commands
         .reset(&admin(), agents[2].device.as_str(), &replacing)
         .await
         .unwrap();
@@ -824,7 +896,11 @@ async fn a_bulk_ends_when_the_last_of_its_commands_has_an_outcome_however_it_cam
     assert!(matches!(alone, Err(ServerError::BulkState { .. })));
 
     let last = &commands[3].id;
-    server.commands.cancel(&admin(), &agents[3].device, last).await.unwrap();
+    server
+        .commands
+        .cancel(&admin(), &agents[3].device, last)
+        .await
+        .unwrap();
     let ended = until(&fleet, &bulk, |bulk, _| bulk.state == BulkState::Done).await;
     assert!(ended.ended_at.is_some());
     let expected = BulkProgress {

@@ -4,8 +4,8 @@ use crate::{
     database,
     test_host::{Agent, TestHost, admin, client, owner},
 };
-use mdm_server_core::access::{DeviceScope, Role};
 use mdm_contract::{decisions::PasswordRule, types::Outcome};
+use mdm_server_core::access::{DeviceScope, Role};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -126,7 +126,8 @@ async fn what_rests_on_an_old_look_at_a_device_is_refused_and_changes_nothing() 
     assert_eq!(host.commands().await, 1);
     let (device, _) = host
         .fleet
-        .server.devices
+        .server
+        .devices
         .get(&admin(), &host.agent.device)
         .await
         .unwrap();

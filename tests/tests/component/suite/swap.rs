@@ -3,13 +3,22 @@
 
 use crate::{
     database,
-    test_host::{Agent, TestHost, NO_OPTIONS, admin, owner, reference, small, wired},
+    test_host::{Agent, NO_OPTIONS, TestHost, admin, owner, reference, small, wired},
+};
+use mdm_contract::{
+    decisions::{PasswordRule, Status, Terms},
+    types::{Action, Outcome, Policy, Quality, Requirement},
 };
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, Canary, Comparisons, Runtime, ShadowReport};
-use mdm_server_core::{audit::AuditEntry, error::ServerError, plugins::{PluginSettings, ChosenPlugins}, server::ServerSettings, store::{ChosenPlugin, PluginChoice, PluginFile}};
+use mdm_server_core::{
+    audit::AuditEntry,
+    error::ServerError,
+    plugins::{ChosenPlugins, PluginSettings},
+    server::ServerSettings,
+    store::{ChosenPlugin, PluginChoice, PluginFile},
+};
 use mdm_tests::plugins::{CORPORATE, CRASHES, NEXT, breaking};
-use mdm_contract::{decisions::{PasswordRule, Status, Terms}, types::{Action, Outcome, Policy, Quality, Requirement}};
 use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 
@@ -45,7 +54,8 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
     assert_eq!(reset.expires_at, None);
 
     fleet
-        .server.plugins
+        .server
+        .plugins
         .use_plugin(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
@@ -69,7 +79,8 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
 async fn what_was_chosen_is_active_after_a_restart_and_so_is_what_a_roll_back_put_back() {
     let fleet = TestHost::new().await;
     fleet
-        .server.plugins
+        .server
+        .plugins
         .use_plugin(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
@@ -84,7 +95,8 @@ async fn what_was_chosen_is_active_after_a_restart_and_so_is_what_a_roll_back_pu
     let fleet = fleet.restarted().await;
     assert_eq!(active(&fleet), digest_of(REFERENCE));
     let told: Vec<_> = fleet
-        .server.plugins
+        .server
+        .plugins
         .history(10)
         .await
         .unwrap()
@@ -108,12 +120,14 @@ async fn what_was_chosen_is_active_after_a_restart_and_so_is_what_a_roll_back_pu
 async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_stays() {
     let fleet = TestHost::new().await;
     let refused = fleet
-        .server.plugins
+        .server
+        .plugins
         .use_plugin(&admin(), unsigned(b"no plugin"))
         .await;
     assert!(matches!(refused, Err(ServerError::NoPlugin(_))));
     let refused = fleet
-        .server.plugins
+        .server
+        .plugins
         .use_plugin(&admin(), unsigned(breaking(8)))
         .await
         .unwrap_err();
@@ -123,7 +137,8 @@ async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_sta
         "it names what failed: {text}"
     );
     let refused = fleet
-        .server.plugins
+        .server
+        .plugins
         .start_shadow(&admin(), unsigned(breaking(8)))
         .await;
     assert!(matches!(refused, Err(ServerError::DoesNotConform { .. })));
@@ -137,7 +152,8 @@ async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_sta
 async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails() {
     let fleet = TestHost::new().await;
     fleet
-        .server.plugins
+        .server
+        .plugins
         .use_plugin(&admin(), unsigned(breaking(CRASHES)))
         .await
         .unwrap();
@@ -173,7 +189,8 @@ async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails(
 async fn a_plugin_is_that_is_a_canary_until_it_has_decided_enough_also_over_a_restart() {
     let fleet = TestHost::new().await;
     fleet
-        .server.plugins
+        .server
+        .plugins
         .use_plugin(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
@@ -201,19 +218,22 @@ async fn a_plugin_is_that_is_a_canary_until_it_has_decided_enough_also_over_a_re
 async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
     let fleet = TestHost::new().await;
     fleet
-        .server.plugins
+        .server
+        .plugins
         .use_plugin(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
     fleet
-        .server.plugins
+        .server
+        .plugins
         .use_plugin(&admin(), unsigned(breaking(CRASHES)))
         .await
         .unwrap();
     let minefield = fleet.enroll_in(owner(), &["minefield"]).await;
     let reset = fleet.reset(&minefield, "1234").await.unwrap();
     let audit = fleet
-        .server.audit_trail
+        .server
+        .audit_trail
         .of_device(&admin(), &minefield.device, 1)
         .await
         .unwrap();
@@ -244,7 +264,8 @@ async fn plugins_are_checked_one_at_a_time() {
     first.unwrap();
     assert!(matches!(second, Err(ServerError::BusyChecking)));
     fleet
-        .server.plugins
+        .server
+        .plugins
         .start_shadow(&admin(), unsigned(NEXT))
         .await
         .unwrap();
@@ -268,7 +289,8 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
         .compile_ahead(CORPORATE, &artifacts([1; 32]))
         .unwrap();
     let server = start(Some(artifacts([1; 32]))).await.unwrap();
-    server.plugins
+    server
+        .plugins
         .use_plugin(&admin(), unsigned(compiled))
         .await
         .unwrap();
@@ -290,7 +312,10 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
     };
     let audit = AuditEntry::new(1, &admin(), "use-plugin");
     let file = Some(unsigned(NEXT));
-    store.choose_plugin(choice, file, audit.into()).await.unwrap();
+    store
+        .choose_plugin(choice, file, audit.into())
+        .await
+        .unwrap();
     let refused = start(None).await.map(|_| ()).unwrap_err();
     assert!(
         refused.to_string().contains("is that of another one"),
@@ -317,7 +342,8 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
     let fleet = TestHost::with_rule(BOTH_TAKE).await;
     let agent = fleet.enroll(owner()).await;
     fleet
-        .server.plugins
+        .server
+        .plugins
         .start_shadow(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
@@ -369,7 +395,8 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
 async fn a_candidate_that_crashes_in_the_shadow_harms_nobody() {
     let fleet = TestHost::new().await;
     fleet
-        .server.plugins
+        .server
+        .plugins
         .start_shadow(&admin(), unsigned(breaking(CRASHES)))
         .await
         .unwrap();
@@ -407,11 +434,15 @@ async fn a_compiled_plugin_is_used_by_the_host_that_compiled_it_and_by_no_other(
     }
     let fleet = TestHost::new().await;
     let unknown = fleet
-        .server.plugins
+        .server
+        .plugins
         .use_plugin(&admin(), unsigned(compiled))
         .await
         .unwrap_err();
-    assert!(unknown.to_string().contains("compile it ahead of time"), "{unknown}");
+    assert!(
+        unknown.to_string().contains("compile it ahead of time"),
+        "{unknown}"
+    );
 }
 
 #[tokio::test]
@@ -424,11 +455,22 @@ async fn one_host_serves_plugins_of_contract_1_0_and_of_a_draft_1_1() {
     };
     for (component, contract) in [(REFERENCE, "1.0.0"), (NEXT, "1.1.0"), (REFERENCE, "1.0.0")] {
         fleet
-            .server.plugins
+            .server
+            .plugins
             .use_plugin(&admin(), unsigned(component))
             .await
             .unwrap();
-        assert_eq!(fleet.server.plugins.deployments().0.active.plugin.contract(), contract);
+        assert_eq!(
+            fleet
+                .server
+                .plugins
+                .deployments()
+                .0
+                .active
+                .plugin
+                .contract(),
+            contract
+        );
         whole_story(&fleet, &agent, &policy).await;
     }
 }
@@ -469,10 +511,16 @@ fn a_function_that_a_later_contract_adds_is_called_where_a_plugin_has_it() {
 }
 
 #[tokio::test]
-async fn a_host_that_forgets_what_was_chosen_starts_with_its_own_plugin_and_nothing_to_roll_back_to() {
+async fn a_host_that_forgets_what_was_chosen_starts_with_its_own_plugin_and_nothing_to_roll_back_to()
+ {
     let fleet = TestHost::new().await;
     let file = unsigned(CORPORATE);
-    fleet.server.plugins.use_plugin(&admin(), file).await.unwrap();
+    fleet
+        .server
+        .plugins
+        .use_plugin(&admin(), file)
+        .await
+        .unwrap();
     let store = database::open(fleet.folder()).await;
     store.forget_plugin_choice().await.unwrap();
     drop(store);
@@ -481,21 +529,36 @@ async fn a_host_that_forgets_what_was_chosen_starts_with_its_own_plugin_and_noth
     let nothing = fleet.server.plugins.roll_back(&admin()).await;
     assert!(matches!(nothing, Err(ServerError::NothingToRollBack)));
     let file = unsigned(CORPORATE);
-    fleet.server.plugins.use_plugin(&admin(), file).await.unwrap();
+    fleet
+        .server
+        .plugins
+        .use_plugin(&admin(), file)
+        .await
+        .unwrap();
     fleet.server.plugins.roll_back(&admin()).await.unwrap();
     assert_eq!(active(&fleet), digest_of(REFERENCE));
 }
 
 #[tokio::test]
-async fn who_stands_in_for_a_plugin_that_fails_that_is_a_canary_is_told_in_answer_and_audit_trail() {
+async fn who_stands_in_for_a_plugin_that_fails_that_is_a_canary_is_told_in_answer_and_audit_trail()
+{
     let fleet = TestHost::new().await;
     let crashes = breaking(CRASHES);
     let file = unsigned(&crashes);
-    fleet.server.plugins.use_plugin(&admin(), file).await.unwrap();
+    fleet
+        .server
+        .plugins
+        .use_plugin(&admin(), file)
+        .await
+        .unwrap();
     let agent = fleet.enroll_in(owner(), &["minefield"]).await;
     fleet.reset(&agent, "1234").await.unwrap();
     let by = admin();
-    let audit = fleet.server.audit_trail.of_device(&by, &agent.device, 1).await;
+    let audit = fleet
+        .server
+        .audit_trail
+        .of_device(&by, &agent.device, 1)
+        .await;
     let [line] = &audit.unwrap()[..] else {
         panic!("not one line");
     };

@@ -1,14 +1,24 @@
 //! A retry with an idempotency key is for who reaches the device at that moment.
 
-use crate::test_host::{TestHost, NO_OPTIONS, admin, client, owner, password};
-use mdm_server_core::{access::{Caller, Forbidden, DeviceScope}, idempotency::KeyOrigin, commands::Reset, error::ServerError, webhooks::NewWebhook};
-use mdm_contract::{decisions::Terms, types::{Policy, Quality, Requirement}};
+use crate::test_host::{NO_OPTIONS, TestHost, admin, client, owner, password};
+use mdm_contract::{
+    decisions::Terms,
+    types::{Policy, Quality, Requirement},
+};
+use mdm_server_core::{
+    access::{Caller, DeviceScope, Forbidden},
+    commands::Reset,
+    error::ServerError,
+    idempotency::KeyOrigin,
+    webhooks::NewWebhook,
+};
 
 /// The same caller, with a key for one request.
 fn keyed(fleet: &TestHost, by: &Caller, key: &str) -> Caller {
     let origin = KeyOrigin::Header;
     let key = fleet
-        .server.responses
+        .server
+        .responses
         .key(&by.actor, key.into(), &[key.as_bytes()], origin);
     Caller {
         idempotency_key: Some(key),
@@ -58,19 +68,24 @@ async fn a_retry_of_who_was_narrowed_to_other_groups_is_refused_like_a_new_call(
             false => is_forbidden("reset", answer),
         }
         let subject = command.clone().unwrap();
-        let answer = server.commands.cancel(&by("cancel"), device, &subject).await;
+        let answer = server
+            .commands
+            .cancel(&by("cancel"), device, &subject)
+            .await;
         match is_wide {
             true => drop(answer.unwrap()),
             false => is_forbidden("cancel", answer),
         }
-        let answer = server.devices
+        let answer = server
+            .devices
             .set_policy(&by("policy"), device, Some(policy.clone()))
             .await;
         match is_wide {
             true => answer.unwrap(),
             false => is_forbidden("policy", answer),
         }
-        let answer = server.commands
+        let answer = server
+            .commands
             .remove(&by("remove"), device, Terms::default(), None)
             .await;
         match is_wide {
@@ -110,7 +125,8 @@ async fn a_retry_of_who_may_no_longer_manage_it_is_told_no_secret_and_changes_no
         let is_wide = by.scope == DeviceScope::ALL;
         let by = |key: &str| keyed(&fleet, by, key);
         let see = [mdm_server_core::access::Permission::See].into();
-        let made = server.identity
+        let made = server
+            .identity
             .add_token(&by("token"), "nightly", see, DeviceScope::ALL, None)
             .await;
         match made {

@@ -1,11 +1,25 @@
 //! Texts that not every store can keep.
 
 use crate::test_host::{TestHost, admin, client, owner, password};
+use mdm_agent_protocol::{
+    sealing::PrivateKey,
+    signing_key::SigningKey,
+    sync::{DeviceInfo, EnrollRequest, Report, ReportedOutcome},
+};
+use mdm_contract::{
+    decisions::{PasswordRule, Status},
+    types::{Action, Failure, Outcome, ResetOptions},
+};
 use mdm_password_host::{Limits, Runtime};
-use mdm_server_core::{access::{DeviceScope, Role}, bulks::BulkRequest, commands::Reset, error::ServerError, store::{BulkState, BulkTerms}, token};
+use mdm_server_core::{
+    access::{DeviceScope, Role},
+    bulks::BulkRequest,
+    commands::Reset,
+    error::ServerError,
+    store::{BulkState, BulkTerms},
+    token,
+};
 use mdm_tests::plugins::{REFUSES_ALL_BUT_RESETS, breaking};
-use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey, sync::{EnrollRequest, Report, ReportedOutcome, DeviceInfo}};
-use mdm_contract::{decisions::{PasswordRule, Status}, types::{Action, Failure, Outcome, ResetOptions}};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -36,7 +50,9 @@ async fn an_agent_whose_words_have_a_nul_is_heard_all_the_same() {
     let agent = fleet.enroll(owner()).await;
     let command = fleet.reset(&agent, "1234").await.unwrap();
     let reason = Failure::Other("keystore\0gone".into());
-    fleet.report(&agent, &command, Outcome::Failed(reason)).await;
+    fleet
+        .report(&agent, &command, Outcome::Failed(reason))
+        .await;
     let kept = fleet.command(&agent, &command).await.status;
     let Status::Failed(Failure::Other(kept)) = kept else {
         panic!("not failed, but {kept:?}");
@@ -58,7 +74,11 @@ async fn an_agent_whose_words_have_a_nul_is_heard_all_the_same() {
 async fn what_an_agent_says_of_its_device_has_no_nul() {
     let fleet = TestHost::new().await;
     let enroll = async |name: &str, device_info: DeviceInfo| {
-        let made = fleet.server.devices.add_enrollment_token(&admin(), vec![], 60).await;
+        let made = fleet
+            .server
+            .devices
+            .add_enrollment_token(&admin(), vec![], 60)
+            .await;
         let request = EnrollRequest {
             name: name.into(),
             public_key: PrivateKey::generate().1,
@@ -97,7 +117,11 @@ async fn a_reason_has_no_nul() {
         terms: Default::default(),
         reason: Some("lost\0phone".into()),
     };
-    let refused = fleet.server.commands.reset(&admin(), &agent.device, &reset).await;
+    let refused = fleet
+        .server
+        .commands
+        .reset(&admin(), &agent.device, &reset)
+        .await;
     assert!(
         matches!(refused, Err(ServerError::BadReason(_))),
         "{refused:?}"
@@ -178,8 +202,13 @@ async fn a_bulk_goes_on_past_a_refusal_whose_words_have_a_nul() {
         .await
         .unwrap();
     runner.stop(&fleet).await;
-    let answers = server.bulks.answers(&admin(), &bulk.id, true, None, 10).await;
-    let [answer] = &answers.unwrap()[..] else { panic!("one device was asked") };
+    let answers = server
+        .bulks
+        .answers(&admin(), &bulk.id, true, None, 10)
+        .await;
+    let [answer] = &answers.unwrap()[..] else {
+        panic!("one device was asked")
+    };
     let refusal = answer.answer.as_ref().unwrap_err();
     assert!(refusal.detail.contains("not\u{FFFD}today"), "{refusal:?}");
 }

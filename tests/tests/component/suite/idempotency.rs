@@ -6,10 +6,21 @@ use crate::{
     test_host::{TestHost, admin, is_stored, owner},
 };
 use futures_util::future::join_all;
-use mdm_server_core::{access::{DeviceScope, Role}, audit::AuditEntry, change::Change, store::{Commit, PluginFile, RESPONSE_RETENTION, RequestRecord, Store, StoreError, StoredResponse}};
+use mdm_contract::{
+    decisions::{Characters, Command, PasswordRule, Status},
+    time::Timestamp,
+    types::{Action, Outcome, ResetOptions},
+};
+use mdm_server_core::{
+    access::{DeviceScope, Role},
+    audit::AuditEntry,
+    change::Change,
+    store::{
+        Commit, PluginFile, RESPONSE_RETENTION, RequestRecord, Store, StoreError, StoredResponse,
+    },
+};
 use mdm_server_http::api::document;
 use mdm_tests::plugins::CORPORATE;
-use mdm_contract::{decisions::{Characters, Command, PasswordRule, Status}, time::Timestamp, types::{Action, Outcome, ResetOptions}};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -282,7 +293,11 @@ async fn each_operation_that_takes_a_key_stores_its_response() {
         signature: None,
     };
     let server = &twice.host.fleet.server;
-    server.plugins.use_plugin(&admin(), corporate).await.unwrap();
+    server
+        .plugins
+        .use_plugin(&admin(), corporate)
+        .await
+        .unwrap();
     let roll_back = "/plugin/roll-back";
     twice.send(roll_back, roll_back, json!({})).await;
 

@@ -3,8 +3,11 @@
 
 use crate::test_host::{TestHost, admin, client, owner, password};
 use axum::http::Method;
-use mdm_server_core::{access::{Permission, DeviceScope, Role}, token};
-use mdm_server_http::dashboard::{RequiredPermission, self};
+use mdm_server_core::{
+    access::{DeviceScope, Permission, Role},
+    token,
+};
+use mdm_server_http::dashboard::{self, RequiredPermission};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -33,16 +36,28 @@ impl Host {
         }
     }
 
-    async fn token(&self, name: &str, permissions: BTreeSet<Permission>, scope: DeviceScope) -> String {
+    async fn token(
+        &self,
+        name: &str,
+        permissions: BTreeSet<Permission>,
+        scope: DeviceScope,
+    ) -> String {
         self.fleet.token(name, permissions, scope).await
     }
 
     /// The cookie of a new user's session.
     async fn user(&self, name: &str, role: Role, scope: DeviceScope) -> String {
         let server = &self.fleet.server;
-        let made = server.identity.add_user(&admin(), name, role, scope).await.unwrap();
+        let made = server
+            .identity
+            .add_user(&admin(), name, role, scope)
+            .await
+            .unwrap();
         let (invitation, chosen) = (token::digest(&made.token), password("tulip-anvil-rainy-42"));
-        let session = server.identity.accept_invitation(invitation, chosen, None).await;
+        let session = server
+            .identity
+            .accept_invitation(invitation, chosen, None)
+            .await;
         format!("mdm-session={}", session.unwrap().as_str())
     }
 
@@ -59,7 +74,12 @@ impl Host {
     }
 
     async fn commands(&self) -> usize {
-        let status = self.fleet.server.commands.status(&admin(), &self.device).await;
+        let status = self
+            .fleet
+            .server
+            .commands
+            .status(&admin(), &self.device)
+            .await;
         status.unwrap().1.len()
     }
 }

@@ -3,8 +3,8 @@
 use crate::{
     calls::Host,
     database,
-    test_host::{admin, owner},
     forms::{PASSWORD, Page, User},
+    test_host::{admin, owner},
 };
 use mdm_server_core::store::PluginFile;
 use mdm_server_http::dashboard;
@@ -78,11 +78,20 @@ async fn a_double_click_on_any_form_is_one_click() {
 
     let route = "/devices/{device}/reset";
     let reset = of(route);
-    clicks.twice(route, &reset, &reset, "password=1234&reason=").await;
-    let pending = server.commands.history(&by, device).await.unwrap().remove(0);
+    clicks
+        .twice(route, &reset, &reset, "password=1234&reason=")
+        .await;
+    let pending = server
+        .commands
+        .history(&by, device)
+        .await
+        .unwrap()
+        .remove(0);
     let route = "/devices/{device}/cancel";
     let command = format!("command={}", pending.id);
-    clicks.twice(route, &of(route), &of("/devices/{device}"), &command).await;
+    clicks
+        .twice(route, &of(route), &of("/devices/{device}"), &command)
+        .await;
     let route = "/devices/{device}/policy";
     let policy = "requirement=quality+numeric&minimum_length=4";
     clicks.twice(route, &of(route), &of(route), policy).await;
@@ -99,7 +108,10 @@ async fn a_double_click_on_any_form_is_one_click() {
     let waits = "update bulks set state = 'waiting-for-approval', requested_by = 'user bea', principal = 'user bea'";
     database::told(host.fleet.folder(), waits);
     for action in ["approve", "cancel"] {
-        let (route, path) = (format!("/bulks/{{bulk}}/{action}"), format!("{bulk}/{action}"));
+        let (route, path) = (
+            format!("/bulks/{{bulk}}/{action}"),
+            format!("{bulk}/{action}"),
+        );
         clicks.twice(&route, &path, &bulk, "").await;
     }
 
@@ -116,16 +128,23 @@ async fn a_double_click_on_any_form_is_one_click() {
     let path = "/tokens/nightly/owner";
     clicks.twice(route, path, "/tokens", "owner=bea").await;
     let route = "/tokens/{token}/remove";
-    clicks.twice(route, "/tokens/nightly/remove", "/tokens", "").await;
+    clicks
+        .twice(route, "/tokens/nightly/remove", "/tokens", "")
+        .await;
     let route = "/users/{user}/remove";
     clicks.twice(route, "/users/bob/remove", bob, "").await;
 
     let webhook = "url=https%3A%2F%2Fnowhere.invalid%2F&devices=all&groups=";
-    clicks.twice("/webhooks", "/webhooks", "/webhooks", webhook).await;
+    clicks
+        .twice("/webhooks", "/webhooks", "/webhooks", webhook)
+        .await;
     let webhook = server.webhooks.list(&by).await.unwrap().remove(0).id;
     let page = format!("/webhooks/{webhook}");
     for action in ["test", "secret", "pause", "resume", "remove"] {
-        let (route, path) = (format!("/webhooks/{{webhook}}/{action}"), format!("{page}/{action}"));
+        let (route, path) = (
+            format!("/webhooks/{{webhook}}/{action}"),
+            format!("{page}/{action}"),
+        );
         clicks.twice(&route, &path, &page, "").await;
     }
     assert!(server.webhooks.list(&by).await.unwrap().is_empty());

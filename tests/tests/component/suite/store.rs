@@ -4,9 +4,26 @@ use crate::{
     database,
     test_host::{TestHost, admin, is_in, is_stored, owner},
 };
-use mdm_server_core::{access::{Permission, DeviceScope, Role}, audit::AuditEntry, change::Change, store::{ApiToken, AuditFilter, ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, MAX_BACKOFF, NewDevice, NewInvitation, Overdue, PluginChoice, PluginFile, RequestRecord, Store, StoreError, User}, token};
-use mdm_agent_protocol::{sealing::{PrivateKey, Sealed}, signing_key::SigningKey};
-use mdm_contract::{decisions::{Command, Status}, time::Timestamp, types::{Action, Failure, Outcome, ResetOptions}};
+use mdm_agent_protocol::{
+    sealing::{PrivateKey, Sealed},
+    signing_key::SigningKey,
+};
+use mdm_contract::{
+    decisions::{Command, Status},
+    time::Timestamp,
+    types::{Action, Failure, Outcome, ResetOptions},
+};
+use mdm_server_core::{
+    access::{DeviceScope, Permission, Role},
+    audit::AuditEntry,
+    change::Change,
+    store::{
+        ApiToken, AuditFilter, ChosenPlugin, Commit, DeviceFilter, FIRST_PAUSE, MAX_BACKOFF,
+        NewDevice, NewInvitation, Overdue, PluginChoice, PluginFile, RequestRecord, Store,
+        StoreError, User,
+    },
+    token,
+};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -172,7 +189,11 @@ async fn a_device_never_has_two_pending_commands_whoever_asks() {
 async fn a_commit_is_written_as_a_whole_or_not_at_all() {
     let (store, ids, _folder) = store_with(1).await;
     let before = store.snapshot(&ids[0]).await.unwrap().unwrap();
-    let broken = commit(&ids[0], before.version, vec![send("a"), complete("unknown")]);
+    let broken = commit(
+        &ids[0],
+        before.version,
+        vec![send("a"), complete("unknown")],
+    );
     assert!(store.commit(broken).await.is_err());
     let after = store.snapshot(&ids[0]).await.unwrap().unwrap();
     assert_eq!((after.version, after.pending), (before.version, None));
@@ -213,7 +234,10 @@ async fn no_command_gets_a_second_outcome_whoever_asks() {
 #[tokio::test]
 async fn what_was_sealed_for_a_command_is_deleted_with_its_outcome_or_when_its_device_is_revoked() {
     let (store, ids, folder) = store_with(2).await;
-    let changes = [("completed", complete("completed")), ("revoked", Change::Revoke)];
+    let changes = [
+        ("completed", complete("completed")),
+        ("revoked", Change::Revoke),
+    ];
     for ((id, change), device) in changes.into_iter().zip(&ids) {
         let sealed = Sealed {
             key: vec![1],
@@ -301,7 +325,9 @@ async fn an_enrollment_token_takes_in_one_device_and_not_after_its_time() {
             .await
             .unwrap()
     );
-    let taken = store.summary(&DeviceScope::ALL, &DeviceFilter::default()).await;
+    let taken = store
+        .summary(&DeviceScope::ALL, &DeviceFilter::default())
+        .await;
     assert_eq!(taken.unwrap().devices, 1);
 }
 
@@ -356,7 +382,8 @@ async fn every_decision_leaves_a_line_in_the_audit_trail_with_the_plugins_digest
     let reset = fleet.reset(&agent, "7394").await.unwrap();
     fleet.report(&agent, &reset, Outcome::Success).await;
     let lines = fleet
-        .server.audit_trail
+        .server
+        .audit_trail
         .of_device(&admin(), &agent.device, 10)
         .await
         .unwrap();
@@ -518,6 +545,8 @@ async fn no_session_is_opened_by_a_password_that_was_replaced_while_it_was_compa
     let all = AuditFilter::default();
     let device_info = store.audit(&all, None, 10);
     let device_info = device_info.await.unwrap();
-    let sign_ins = device_info.iter().filter(|line| line.entry.action == "sign-in");
+    let sign_ins = device_info
+        .iter()
+        .filter(|line| line.entry.action == "sign-in");
     assert_eq!(sign_ins.count(), 2, "of those that were opened");
 }

@@ -1,12 +1,15 @@
 //! What is refused as a plugin, and what a bad one can do: harm its own call, and nothing else.
 
-use crate::test_host::{Agent, TestHost, NO_OPTIONS, admin, owner, refusal, small};
+use crate::test_host::{Agent, NO_OPTIONS, TestHost, admin, owner, refusal, small};
+use mdm_agent_protocol::sync::{Report, ReportedOutcome};
+use mdm_contract::{
+    decisions::{PasswordRule, Refusal, Status, Terms},
+    types::{Action, Failure, Outcome, Policy, Quality, Requirement},
+};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, Limits, LoadError, PluginError, Runtime};
 use mdm_server_core::{commands::Request, error::ServerError};
 use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, starting};
-use mdm_agent_protocol::sync::{Report, ReportedOutcome};
-use mdm_contract::{decisions::{PasswordRule, Refusal, Status, Terms}, types::{Action, Failure, Outcome, Policy, Quality, Requirement}};
 use std::{
     fs,
     time::{Duration, Instant},
@@ -146,7 +149,12 @@ pub(crate) async fn harm(fleet: &TestHost, agent: &Agent, which: u64) -> ServerE
 }
 
 async fn assert_unharmed(fleet: &TestHost, agent: &Agent, which: u64) {
-    let (status, history) = fleet.server.commands.status(&admin(), &agent.device).await.unwrap();
+    let (status, history) = fleet
+        .server
+        .commands
+        .status(&admin(), &agent.device)
+        .await
+        .unwrap();
     assert!(
         status.latest.is_none() && history.is_empty(),
         "harm {which} left a command"
@@ -210,7 +218,8 @@ async fn a_time_past_the_calendars_end_is_a_breach_wherever_a_plugin_tells_it() 
         terms: Terms::default(),
     };
     let preview = fleet
-        .server.commands
+        .server
+        .commands
         .preview(&admin(), &agent.device, request)
         .await;
     let status = fleet.server.commands.status(&admin(), &agent.device).await;

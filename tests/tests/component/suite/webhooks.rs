@@ -4,8 +4,13 @@ use crate::{
     database,
     test_host::{TestHost, admin, owner},
 };
-use mdm_server_core::{access::DeviceScope, change::Change, webhooks::NewWebhook, store::{AttemptResult, Commit}};
 use mdm_contract::time;
+use mdm_server_core::{
+    access::DeviceScope,
+    change::Change,
+    store::{AttemptResult, Commit},
+    webhooks::NewWebhook,
+};
 use std::{sync::Arc, time::Duration};
 
 const FOUR_DAYS: u64 = 4 * 24 * 3600 * 1000;

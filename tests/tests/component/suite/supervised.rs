@@ -2,8 +2,8 @@
 
 use crate::test_host::{TestHost, owner};
 use async_trait::async_trait;
-use mdm_server_core::transport::{NotWoken, WakeUp};
 use mdm_contract::types::{Policy, Quality, Requirement};
+use mdm_server_core::transport::{NotWoken, WakeUp};
 use std::{
     sync::{
         Arc,
@@ -68,9 +68,9 @@ async fn a_background_task_that_keeps_panicking_makes_the_host_not_ready_until_i
     })
     .await;
     let text = fleet.server.health.metrics_text().await.unwrap();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("mdm_background_task_failures_total{task=\"wake-ups\"} "));
+    let line = text.lines().find_map(|line| {
+        line.strip_prefix("mdm_background_task_failures_total{task=\"wake-ups\"} ")
+    });
     assert!(line.unwrap().parse::<u32>().unwrap() >= 3, "{text}");
     broken.is_whole.store(true, Ordering::Relaxed);
     until(&fleet, async || {

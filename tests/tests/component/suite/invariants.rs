@@ -1,11 +1,14 @@
 //! What a host enforces, whatever the plugin does: a test for each invariant of `wit/README.md`, by its name.
 
 use crate::{
-    test_host::{Agent, TestHost, NO_OPTIONS, admin, owner},
     plugins::{harm, hostile},
+    test_host::{Agent, NO_OPTIONS, TestHost, admin, owner},
+};
+use mdm_contract::{
+    decisions::{Command, Status, Terms},
+    types::{Action, Failure},
 };
 use mdm_server_core::{commands::Request, error::ServerError};
-use mdm_contract::{decisions::{Command, Status, Terms}, types::{Action, Failure}};
 
 /// A host on which the hostile plugin decides, and a device with a pending command.
 async fn with_pending(groups: &[&str]) -> (TestHost, Agent, Command) {
@@ -28,7 +31,12 @@ fn assert_broken<T: std::fmt::Debug>(answer: Result<T, ServerError>, invariant: 
 /// The device has its one command, which is pending and waits for it.
 async fn assert_unchanged(fleet: &TestHost, agent: &Agent, pending: &Command) {
     let by = admin();
-    let history = fleet.server.commands.history(&by, &agent.device).await.unwrap();
+    let history = fleet
+        .server
+        .commands
+        .history(&by, &agent.device)
+        .await
+        .unwrap();
     assert_eq!(history, std::slice::from_ref(pending));
     let delivered = fleet.sync(agent).await.commands;
     let delivered: Vec<_> = delivered.iter().map(|it| &it.id).collect();
@@ -106,11 +114,7 @@ async fn invariant_5_an_expiry_lies_in_the_calendar_and_in_the_future() {
 #[tokio::test]
 async fn invariant_6_texts_are_bounded() {
     let (fleet, agent, pending) = with_pending(&[]).await;
-    for (which, says) in [
-        (18, "1025 bytes"),
-        (33, "1025 bytes"),
-        (34, "a list of 65"),
-    ] {
+    for (which, says) in [(18, "1025 bytes"), (33, "1025 bytes"), (34, "a list of 65")] {
         let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
         assert_broken(answer, "bounded texts", says);
         assert_unchanged(&fleet, &agent, &pending).await;

@@ -1,9 +1,16 @@
 //! A device that is trusted no more.
 
 use crate::test_host::{TestHost, admin, owner, signed_sync};
-use mdm_server_core::{error::ServerError, store::{DeviceFilter, FleetSummary, StatusKind}};
 use mdm_agent_protocol::sync::SyncRequest;
-use mdm_contract::{decisions::Status, time, types::{Action, Failure, Outcome}};
+use mdm_contract::{
+    decisions::Status,
+    time,
+    types::{Action, Failure, Outcome},
+};
+use mdm_server_core::{
+    error::ServerError,
+    store::{DeviceFilter, FleetSummary, StatusKind},
+};
 use std::{sync::Arc, time::Duration};
 
 #[tokio::test]
@@ -13,12 +20,14 @@ async fn a_revoked_device_gets_in_no_more_and_what_waits_for_it_is_destroyed() {
     let reset = fleet.reset(&stolen, "1234").await.unwrap();
     let reason = Some("stolen in Lyon".to_owned());
     fleet
-        .server.devices
+        .server
+        .devices
         .revoke(&admin(), &stolen.device, reason.clone())
         .await
         .unwrap();
     fleet
-        .server.devices
+        .server
+        .devices
         .revoke(&admin(), &stolen.device, None)
         .await
         .unwrap();
@@ -26,7 +35,8 @@ async fn a_revoked_device_gets_in_no_more_and_what_waits_for_it_is_destroyed() {
     let now = time::now() / 1000 + 1;
     let headers = stolen.sign(b"{}", now, "n");
     let known = fleet
-        .server.agents
+        .server
+        .agents
         .authenticate(&signed_sync(b"{}"), &headers)
         .await;
     assert!(matches!(known, Err(ServerError::Revoked(_))));
@@ -35,7 +45,8 @@ async fn a_revoked_device_gets_in_no_more_and_what_waits_for_it_is_destroyed() {
         Status::Failed(Failure::Cancelled)
     );
     let audit = fleet
-        .server.audit_trail
+        .server
+        .audit_trail
         .of_device(&admin(), &stolen.device, 10)
         .await
         .unwrap();
@@ -68,7 +79,8 @@ async fn a_sync_that_waits_ends_when_its_device_is_revoked() {
     let (server, caller) = (Arc::clone(&fleet.server), agent.authenticated());
     let waiting = tokio::spawn(async move { server.agents.sync(&caller, request).await });
     while !fleet
-        .server.devices
+        .server
+        .devices
         .get(&admin(), &agent.device)
         .await
         .unwrap()
@@ -77,7 +89,8 @@ async fn a_sync_that_waits_ends_when_its_device_is_revoked() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     fleet
-        .server.devices
+        .server
+        .devices
         .revoke(&admin(), &agent.device, None)
         .await
         .unwrap();
@@ -109,12 +122,26 @@ async fn a_revoked_device_counts_as_that_alone_whatever_becomes_of_its_commands(
     assert_eq!(summary().await, before);
     for agent in [&done, &busy] {
         let device = agent.device.as_str();
-        fleet.server.devices.revoke(&admin(), device, None).await.unwrap();
+        fleet
+            .server
+            .devices
+            .revoke(&admin(), device, None)
+            .await
+            .unwrap();
         let (snapshot, _) = fleet.server.devices.get(&admin(), device).await.unwrap();
         assert_eq!(snapshot.status(), StatusKind::Revoked);
-        let (status, _) = fleet.server.commands.status(&admin(), device).await.unwrap();
+        let (status, _) = fleet
+            .server
+            .commands
+            .status(&admin(), device)
+            .await
+            .unwrap();
         assert!(!status.remove_offered);
-        let policy = fleet.server.devices.set_policy(&admin(), device, None).await;
+        let policy = fleet
+            .server
+            .devices
+            .set_policy(&admin(), device, None)
+            .await;
         assert!(matches!(policy, Err(ServerError::Revoked(_))));
     }
     let after = FleetSummary {
