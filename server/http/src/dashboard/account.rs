@@ -94,7 +94,7 @@ pub(super) async fn clear_totp(
     }
 }
 
-/// What can be mended in the form, with the status of the page that says so.
+/// The error of a form that the user can correct, with the status of its page.
 fn refused(error: ServerError) -> Result<(StatusCode, String), PageError> {
     match error {
         ServerError::NotProven => Ok((StatusCode::UNPROCESSABLE_ENTITY, error.to_string())),
@@ -157,7 +157,7 @@ fn code(fault: Option<&str>) -> Markup {
     }
 }
 
-/// What an app reads, as a picture; without it, the secret can be typed.
+/// The QR code of an authenticator app. The secret can be typed as well.
 fn picture(url: &str) -> Markup {
     let drawn = QrCode::new(url).map(|code| {
         let svg = code

@@ -16,7 +16,7 @@ use mdm_server_core::audit::AuditLine;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// How many lines a page has.
+/// Lines on a page.
 const PAGE: u32 = 100;
 
 /// The filter as a form sends it: what is empty does not count.

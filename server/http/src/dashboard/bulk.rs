@@ -25,7 +25,7 @@ use mdm_server_core::{
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// How many devices where it came to nothing are shown; the table to download has all.
+/// Failed devices on the page. The CSV report has all of them.
 const MAX_FAILURES: u32 = 50;
 
 pub(super) async fn page(
@@ -89,7 +89,7 @@ fn shown(bulk: &Bulk, progress: &BulkProgress) -> Markup {
     }
 }
 
-/// What it came to, on how many devices. What is rare is shown where there is some.
+/// The number of devices by outcome. Rare outcomes are shown only if they occur.
 fn counts(progress: &BulkProgress) -> Markup {
     let rare = [
         (StatusKind::Cancelled, progress.cancelled),
@@ -109,7 +109,7 @@ fn counts(progress: &BulkProgress) -> Markup {
     }
 }
 
-/// What this user can do with it now.
+/// The actions that this user may take on the bulk now.
 fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option<Markup> {
     let is_own = bulk.requested_by == signed_in.caller.actor;
     let is_over = bulk.state.is_over();

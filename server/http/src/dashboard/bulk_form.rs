@@ -33,7 +33,7 @@ pub(super) async fn page(
     .await
 }
 
-/// What the form as it is filled in would come to: for the script, which shows it before CONFIRM.
+/// Previews the form as it is filled in. The script shows the preview before the user confirms.
 pub(super) async fn preview(
     dashboard: DashboardState,
     Path((group, action)): Path<(String, String)>,

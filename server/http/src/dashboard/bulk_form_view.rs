@@ -1,4 +1,4 @@
-//! How the screen of a bulk looks before it is asked for, and the form in it.
+//! The page with the form of a new bulk.
 
 use super::{
     form::{Number, filled},
@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct BulkForm {
-    /// How many devices were in the group as the admin saw it.
+    /// The number of devices in the group that the admin saw.
     devices: String,
     /// `different` or `one`.
     passwords: String,
@@ -48,7 +48,7 @@ impl BulkForm {
         }
     }
 
-    /// Whether each device gets a password of its own.
+    /// Returns `true` if each device gets a password of its own.
     pub(super) fn unique_passwords(&self) -> bool {
         self.passwords != "one"
     }
@@ -70,7 +70,7 @@ impl BulkForm {
         }
     }
 
-    /// What it asks for.
+    /// The request that the form describes.
     pub(super) fn request(&self, group: &str, action: Action) -> BulkRequest {
         let is_reset = action == Action::Reset;
         let unique_passwords = is_reset && self.unique_passwords();
@@ -93,19 +93,19 @@ impl BulkForm {
     }
 }
 
-/// What the screen shows.
+/// The contents of the page.
 pub(super) struct Screen<'a> {
     /// The group.
     pub(super) group: &'a str,
     /// Reset or remove.
     pub(super) action: Action,
-    /// What the form would come to.
+    /// The preview of the form.
     pub(super) preview: &'a BulkPreview,
-    /// What a password has to be like.
+    /// The deployment's password rule.
     pub(super) rule: &'a PasswordRule,
-    /// What was filled in.
+    /// The form as it was filled in.
     pub(super) form: &'a BulkForm,
-    /// What is wrong with it.
+    /// The error of the form.
     pub(super) fault: Option<&'a str>,
 }
 
@@ -234,7 +234,7 @@ fn options(screen: &Screen<'_>, is_reset: bool) -> Markup {
     }
 }
 
-/// What it would come to, on how many devices.
+/// The preview, with the number of devices by verdict.
 pub(super) fn preview(preview: &BulkPreview) -> Markup {
     html! {
         @if preview.asked < preview.devices {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use mdm_server_core::store::BulkState;
 use serde::Deserialize;
 
-/// How many bulks a page of the list has.
+/// Bulks on a page.
 const PAGE: u32 = 50;
 
 #[derive(Deserialize)]

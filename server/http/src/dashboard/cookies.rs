@@ -3,13 +3,13 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use zeroize::Zeroizing;
 
-/// How long a browser keeps the cookie, in seconds. The session may end before.
+/// The lifetime of the cookie, in seconds. The session may end earlier.
 const LASTS: u64 = 12 * 3600;
 
-/// How a browser is told which session is its own.
+/// The attributes of the session cookie.
 #[derive(Clone, Copy)]
 pub(super) struct Cookies {
-    /// Whether it comes by TLS.
+    /// Browsers connect by TLS: the cookie is `Secure`.
     pub(super) is_secure: bool,
 }
 

@@ -12,7 +12,7 @@ use axum::{extract::Path, response::Redirect};
 use maud::Markup;
 use serde::Deserialize;
 
-/// How many lines of the audit trail a device's page shows.
+/// Lines of the audit trail on a device's page.
 const MAX_AUDIT: u32 = 200;
 
 pub(super) async fn page(

@@ -1,4 +1,4 @@
-//! How the page of a device looks.
+//! The page of a device.
 
 use super::{
     frame::sentence,
@@ -20,15 +20,15 @@ use mdm_server_core::{
     store::{Snapshot, StatusKind},
 };
 
-/// What the page shows. Where the plugin can't be asked, the page says so, and shows the rest.
+/// The contents of the page. If the plugin fails, the page says so and shows the rest.
 pub(super) struct DeviceView {
     /// The device.
     pub(super) snapshot: Snapshot,
-    /// Whether it is online.
+    /// The device is online.
     pub(super) is_online: bool,
-    /// What the plugin says of it.
+    /// The status that the plugin returned.
     pub(super) status: Result<DeviceStatus, ServerError>,
-    /// What a reset would come to now.
+    /// The preview of a reset.
     pub(super) preview: Result<DevicePreview, ServerError>,
     /// Its commands.
     pub(super) commands: Vec<Command>,
@@ -84,7 +84,7 @@ pub(super) fn view(signed_in: &SignedIn, shown: &DeviceView) -> Markup {
     )
 }
 
-/// What can be done: nothing that the host would refuse, and Remove only where the plugin offers it.
+/// The actions on the device: none that the server would refuse, and Remove only if the plugin offers it.
 fn menu(signed_in: &SignedIn, shown: &DeviceView) -> Markup {
     let id = &shown.snapshot.device.id;
     let path = |what: &str| format!("/devices/{id}/{what}");
@@ -163,7 +163,7 @@ fn waiting(shown: &DeviceView, pending: &Command) -> Markup {
     }
 }
 
-/// What to do about a failure: what the plugin says of the device as it is now.
+/// The remedy of a failure: the plugin's, for the device as it is now.
 fn what_to_do(shown: &DeviceView) -> Markup {
     let Ok(told) = &shown.preview else {
         return html! {};
@@ -175,7 +175,7 @@ fn what_to_do(shown: &DeviceView) -> Markup {
     }
 }
 
-/// What to do where the status says it already.
+/// A remedy that follows from the status.
 fn advice(text: &str) -> Markup {
     html! { p .remedy { strong { "What to do: " } (text) } }
 }

@@ -13,7 +13,7 @@ use maud::Markup;
 use mdm_contract::time;
 use mdm_server_core::store::DeviceFilter;
 
-/// How many devices a page of the list has.
+/// Devices on a page.
 const PAGE: u32 = 50;
 
 pub(super) async fn page(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 const DAY: Timestamp = 24 * 3600 * 1000;
 
-/// What is asked for, in the words of the form. Empty is all the same, and so is a word that the form doesn't have.
+/// The filter of the list, in the words of the form. An empty or unknown word filters nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct DevicesQuery {
@@ -45,7 +45,7 @@ impl DevicesQuery {
         }
     }
 
-    /// Whether it leaves anything out.
+    /// Returns `true` if a filter is set.
     pub(super) fn is_filtered(&self) -> bool {
         self.first() != Self::default()
     }

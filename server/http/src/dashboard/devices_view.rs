@@ -1,4 +1,4 @@
-//! How the list of devices looks.
+//! The list of devices.
 
 use super::{devices_query::DevicesQuery, fleet_chart, page::Page, session::SignedIn, texts};
 use maud::{Markup, html};
@@ -9,7 +9,7 @@ use mdm_server_core::{
     store::{FleetSummary, Group, Snapshot, StatusKind},
 };
 
-/// What a page shows.
+/// The contents of the page.
 pub(super) struct DevicesView {
     pub(super) asked: DevicesQuery,
     pub(super) list: DevicePage,

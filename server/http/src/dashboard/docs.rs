@@ -123,7 +123,7 @@ fn type_card(name: &str, schema: &Value) -> Markup {
     }
 }
 
-/// What a type is made of.
+/// The fields or the cases of a type.
 fn shape(name: &str, schema: &Value) -> Markup {
     let parts = schema.get("oneOf").or_else(|| schema.get("allOf"));
     html! {

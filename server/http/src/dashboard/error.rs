@@ -1,4 +1,4 @@
-//! What a page says where it can't be shown.
+//! The pages for errors.
 
 use super::frame;
 use crate::api::problem::ApiError;
@@ -11,7 +11,7 @@ use mdm_server_core::error::ServerError;
 
 /// Why a page can't be shown.
 pub(super) enum PageError {
-    /// Whoever asked for this is not signed in.
+    /// The caller is not signed in.
     NotSignedIn(Uri),
     /// A form was posted that is none of this session's.
     StrangeForm,

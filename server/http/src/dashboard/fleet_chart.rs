@@ -1,11 +1,10 @@
-//! How many devices there are, by their status: a bar, and the same in words and numbers. Each part leads to its
-//! devices.
+//! The number of devices by status: a bar, and the same in words and numbers. Each part links to its devices.
 
 use super::{devices_query::DevicesQuery, texts};
 use maud::{Markup, html};
 use mdm_server_core::store::{FleetSummary, StatusKind};
 
-/// What wants to be seen first stands first.
+/// The order of the statuses: those that need attention come first.
 const ORDER: [StatusKind; 8] = [
     StatusKind::Failed,
     StatusKind::Pending,

@@ -1,4 +1,4 @@
-//! What a form sends. It is taken only from whom the form was given to, and no error quotes it: it may be a
+//! Posted forms. A form is accepted only from the session that it was made for. No error quotes a field: it may be a
 //! password.
 
 use super::{error::PageError, session::SignedIn, state::Dashboard};
@@ -84,7 +84,7 @@ pub(super) fn check_token(signed_in: &SignedIn, form_token: &str) -> Result<(), 
 pub(super) struct Number(pub(super) Option<u64>);
 
 impl Number {
-    /// Whether an option of this value is the chosen one.
+    /// Returns `true` if the option of this value is chosen.
     pub(super) fn is(self, value: &str) -> bool {
         self.to_string() == value
     }

@@ -1,4 +1,4 @@
-//! What happened to a device, latest first: its commands, and what else the audit trail has.
+//! The history of a device, latest first: its commands and the other lines of the audit trail.
 
 use super::{frame::sentence, texts};
 use maud::{Markup, html};
@@ -68,7 +68,7 @@ fn options(command: &Command) -> Vec<&'static str> {
     .collect()
 }
 
-/// What a line of the audit trail says was done, in words.
+/// The action of a line of the audit trail, in words.
 pub(super) fn what(entry: &AuditEntry) -> String {
     let name = match entry.action.as_str() {
         "reset" => texts::action(Action::Reset),

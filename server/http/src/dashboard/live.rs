@@ -16,10 +16,10 @@ use tokio::time::{sleep, timeout};
 /// The shortest time between two events: a fleet that changes all the time is read now and then.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often a line is sent where there is nothing to say, so that both sides notice when the other is gone.
+/// The interval of heartbeats: by them each side notices that the other is gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// How soon a stream ends after its session is over, or its user may not see what it is about any more.
+/// The interval at which a stream checks its session and the permissions of its user. It ends that soon without them.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]

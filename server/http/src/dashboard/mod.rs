@@ -62,7 +62,7 @@ use pages::Pages;
 use state::{Dashboard, DashboardState};
 use std::sync::Arc;
 
-/// What pages may do: nothing but what the host itself gives them, and be in no one else's frame.
+/// Allows pages only resources of this server, and no framing by others.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -86,7 +86,7 @@ pub fn router(server: Arc<Server>, is_secure: bool) -> Router {
         .with_state(dashboard)
 }
 
-/// What each page needs.
+/// The pages with the permission that each requires.
 pub fn routes() -> Vec<PageRoute> {
     all().into_iter().flat_map(Pages::list).collect()
 }

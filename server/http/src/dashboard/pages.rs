@@ -15,11 +15,11 @@ use std::sync::Arc;
 /// A route of the dashboard.
 #[derive(Clone, Debug)]
 pub struct PageRoute {
-    /// How it is called.
+    /// The HTTP method.
     pub method: Method,
     /// Where.
     pub path: &'static str,
-    /// What it needs; none: it is open to everybody.
+    /// The permission that it requires. `None` if it is open to everybody.
     pub needs: Option<RequiredPermission>,
 }
 

@@ -21,13 +21,13 @@ use mdm_server_core::{
     access::Permission, audit::AuditEntry, error::ServerError, store::PluginFile,
 };
 
-/// How many changes the page shows.
+/// Changes of the plugin on the page.
 const MAX_CHANGES: u32 = 20;
 
 /// The largest plugin that can be sent, in bytes.
 pub(super) const LARGEST: usize = 64 << 20;
 
-/// What the page shows.
+/// The contents of the page.
 struct PluginView {
     places: Deployments,
     canary: Option<Canary>,

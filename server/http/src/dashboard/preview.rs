@@ -1,4 +1,4 @@
-//! What the plugin previews, as pages show it.
+//! Previews, as pages show them.
 
 use super::{frame::sentence, texts::badge};
 use maud::{Markup, html};
@@ -42,12 +42,12 @@ fn told(preview: &DevicePreview) -> Markup {
     }
 }
 
-/// What to do about it.
+/// The remedy.
 pub(super) fn what_to_do(remedy: Remedy) -> Markup {
     html! { p .remedy { strong { "What to do: " } (sentence(remedy.sentence())) } }
 }
 
-/// Whether a preview says that the policy will not be enforced after this.
+/// Returns `true` if the preview notes that the policy will be overridden.
 pub(super) fn overrides_policy(preview: &Result<DevicePreview, ServerError>) -> bool {
     preview
         .as_ref()

@@ -30,7 +30,7 @@ pub(super) async fn page(
     screen(&dashboard, &signed_in, &device, &ResetForm::default(), &[]).await
 }
 
-/// What the form as it is filled in would come to: for the script, which shows it before CONFIRM.
+/// Previews the form as it is filled in. The script shows the preview before the user confirms.
 pub(super) async fn preview(
     dashboard: DashboardState,
     Path(device): Path<String>,

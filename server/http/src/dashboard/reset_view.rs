@@ -1,4 +1,4 @@
-//! How the screen of a reset looks, and the form in it.
+//! The page with the form of a reset.
 
 use super::{
     form::{Number, filled},
@@ -66,7 +66,7 @@ impl ResetForm {
         }
     }
 
-    /// What the form asks for, to be previewed.
+    /// The request that the form describes, for its preview.
     pub(super) fn request(&self) -> Request {
         Request {
             action: Action::Reset,
@@ -77,30 +77,30 @@ impl ResetForm {
     }
 }
 
-/// What the screen shows.
+/// The contents of the page.
 pub(super) struct Screen<'a> {
-    /// What the admin sees of the device by this.
+    /// The version of the device that the admin sees.
     pub(super) seen: String,
-    /// What the form would come to.
+    /// The preview of the form.
     pub(super) preview: Result<DevicePreview, ServerError>,
-    /// What a password has to be like.
+    /// The deployment's password rule.
     pub(super) rule: &'a PasswordRule,
     /// The device.
     pub(super) snapshot: &'a Snapshot,
-    /// What was filled in.
+    /// The form as it was filled in.
     pub(super) form: &'a ResetForm,
-    /// What is wrong with it.
+    /// The errors of the form.
     pub(super) faults: &'a [Fault],
 }
 
-/// What is wrong with a form, and with which part of it.
+/// An error of a form, by field.
 #[derive(PartialEq)]
 pub(super) enum Fault {
     /// The password.
     Password(String),
     /// The reason.
     Reason(String),
-    /// How long it is valid.
+    /// The validity.
     Validity(String),
     /// Another command is pending.
     Pending(String),
@@ -110,7 +110,7 @@ pub(super) enum Fault {
     Changed,
 }
 
-/// How long a command can be valid, in seconds.
+/// The choices of validity, in seconds.
 pub(super) const VALIDITIES: [(&str, &str); 5] = [
     ("", "until the device carries it out"),
     ("3600", "1 hour"),

@@ -1,4 +1,4 @@
-//! Who is signed in: the one place that the pages know it from.
+//! The session of the signed-in user.
 //!
 //! A session is a random token in a cookie that no script can read and that no other site can have sent. Every form
 //! carries a second token, made from the first: what is posted without it does nothing.
@@ -20,9 +20,9 @@ use std::sync::Arc;
 /// Somebody who is signed in and asks for a page that they may see.
 #[derive(Clone)]
 pub(super) struct SignedIn {
-    /// Who it is.
+    /// The user.
     pub(super) user: User,
-    /// What they may do.
+    /// The caller, with its permissions and its device scope.
     pub(super) caller: Caller,
     /// A restore of the store that somebody has to decide about.
     pub(super) undecided_restore: Option<RestoreState>,
@@ -44,12 +44,12 @@ impl SignedIn {
         Some(caller)
     }
 
-    /// What each form has to carry along.
+    /// The token that each form carries.
     pub(super) fn form_token(&self) -> &str {
         &self.form_token
     }
 
-    /// Whether they may do this.
+    /// Returns `true` if the user has this permission.
     pub(super) fn may(&self, permission: Permission) -> bool {
         self.caller.may(permission)
     }

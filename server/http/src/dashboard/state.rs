@@ -4,7 +4,7 @@ use super::cookies::Cookies;
 use mdm_server_core::server::Server;
 use std::sync::Arc;
 
-/// What the pages are made from.
+/// The state of the pages.
 pub(super) struct Dashboard {
     pub(super) server: Arc<Server>,
     pub(super) cookies: Cookies,

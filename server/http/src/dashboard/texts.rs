@@ -41,7 +41,7 @@ pub(super) fn refused() -> Markup {
     badge("refused", "⊘", "REFUSED")
 }
 
-/// What a status is called in lists of choices.
+/// The name of a status in a list of choices.
 pub(super) fn status_kind(status: StatusKind) -> &'static str {
     match status {
         StatusKind::None => "no command",
@@ -49,7 +49,7 @@ pub(super) fn status_kind(status: StatusKind) -> &'static str {
     }
 }
 
-/// What a management mode is called where there is little room.
+/// The short name of a management mode.
 pub(super) fn mode(mode: ManagementMode) -> &'static str {
     match mode {
         ManagementMode::DeviceOwner => "device owner",
@@ -58,7 +58,7 @@ pub(super) fn mode(mode: ManagementMode) -> &'static str {
     }
 }
 
-/// What an action is called in menus and titles.
+/// The name of an action in menus and titles.
 pub(super) fn action(action: Action) -> &'static str {
     match action {
         Action::Reset => "Reset Password",
@@ -80,7 +80,7 @@ pub(super) fn time(time: Timestamp) -> Markup {
     }
 }
 
-/// How a device is managed, in plain words.
+/// The management mode in plain words.
 pub(super) fn management(mode: ManagementMode, managed_profile: bool) -> &'static str {
     match (mode, managed_profile) {
         (ManagementMode::DeviceOwner, _) => {

@@ -22,10 +22,10 @@ use mdm_server_core::access::Permission;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long a token is valid unless told otherwise, in seconds.
+/// The default validity of a token, in seconds.
 const USUAL: u64 = 90 * 24 * 3600;
 
-/// How long a token can be valid, in seconds.
+/// The choices of validity, in seconds.
 const VALIDITIES: [(&str, &str); 4] = [
     ("7776000", "90 days"),
     ("31536000", "1 year"),

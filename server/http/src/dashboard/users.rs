@@ -66,7 +66,7 @@ pub(super) async fn add(
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
 }
 
-/// What can be mended in the form.
+/// The error of a form that the user can correct.
 pub(super) fn faults(error: ServerError) -> Result<String, PageError> {
     match error {
         ServerError::NameTaken(_)

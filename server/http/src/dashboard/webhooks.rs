@@ -91,7 +91,7 @@ pub(super) fn told(signed_in: &SignedIn, made: &MadeWebhook) -> Markup {
     page.with(signed_in, content)
 }
 
-/// How a webhook stands.
+/// The state of a webhook.
 pub(super) fn state(webhook: &Webhook) -> Markup {
     match (webhook.state, webhook.progress.failing_since) {
         (WebhookState::Paused, _) => texts::badge("none", "‖", "PAUSED"),
