@@ -54,7 +54,7 @@ pub(super) async fn device(
     device_view(&devices, &by, &device).await
 }
 
-/// Who did what to a device, latest first: at most 500 lines.
+/// The audit trail of a device, latest first: at most 500 lines.
 #[utoipa::path(
     get,
     path = "/devices/{device}/audit",
@@ -109,7 +109,7 @@ pub(super) async fn clear_policy(
     device_view(&devices, &by, &device).await
 }
 
-/// How a device is revoked.
+/// The options of a revoke.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Revocation {
@@ -142,7 +142,7 @@ pub(super) async fn revoke(
     device_view(&devices, &by, &device).await
 }
 
-/// What the plugin says of a device, and its commands, latest first.
+/// The status of a device by the plugin, and its commands, latest first.
 #[utoipa::path(
     get,
     path = "/devices/{device}/password/status",
@@ -168,7 +168,7 @@ pub(super) async fn status(
     Ok(tagged(&etag(&snapshot), view))
 }
 
-/// What a reset or a remove would come to. It changes nothing.
+/// Previews a reset or a remove. It changes nothing.
 #[utoipa::path(
     post,
     path = "/devices/{device}/password/preview",

@@ -28,7 +28,7 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// How many lines are read at a time for a download.
+/// Lines that a download reads at a time.
 const PAGE: u32 = 1000;
 
 type AuditTrailReaderState = State<Arc<AuditTrailReader>>;
@@ -129,7 +129,7 @@ struct AuditPage {
 struct AuditLineView {
     /// Its place in the trail.
     number: u64,
-    /// What it says.
+    /// The entry.
     #[serde(flatten)]
     entry: AuditEntry,
     /// The digest of this line and of all before it, in hex.

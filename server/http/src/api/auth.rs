@@ -1,5 +1,4 @@
-//! Who calls, by the token that comes with the call, and whether they may. An agent signs its calls instead:
-//! `signed`.
+//! Authenticates callers by their bearer token, and authorizes them. Agents sign their requests instead: `signed`.
 
 pub(crate) use super::client_address::address;
 use super::{components::Components, problem::ApiError};
@@ -12,8 +11,8 @@ use mdm_server_core::{
     token::{self, TokenDigest},
 };
 
-/// What a route needs: an extension of each of its requests. Who asks for a caller on a route that doesn't say
-/// what it needs gets none, so a route can't be forgotten.
+/// The permission that a route requires: an extension of each of its requests. A handler on a route without one gets no
+/// caller, so a route can't be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequiredPermission {
     /// Somebody whom the host knows.

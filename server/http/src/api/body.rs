@@ -16,7 +16,7 @@ use tokio::time::timeout;
 /// The largest body of a request, in bytes: more than any agent has to say.
 pub(super) const LARGEST_BODY: usize = 256 << 10;
 
-/// How long a body may take, and who counts those that take longer: an extension of each request.
+/// The time limit of a body, and the counter of bodies that exceed it: an extension of each request.
 #[derive(Clone)]
 pub(super) struct BodyTime {
     pub(super) time: Duration,
@@ -44,7 +44,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// Whether a text of this JSON has a NUL in it: there is one way to write that.
+/// Returns `true` if a string of this JSON has a NUL. JSON has one way to write it.
 fn has_nul(json: &[u8]) -> bool {
     let mut rest = json;
     while let Some(place) = rest.iter().position(|it| *it == b'\\') {
@@ -58,8 +58,8 @@ fn has_nul(json: &[u8]) -> bool {
     false
 }
 
-/// What a body says. It is an object: a list of what its fields hold would be read, too, and a password would
-/// stand where another route expects a reason.
+/// Deserializes a body. It must be an object: serde would also read a list of the values of its fields, and a password
+/// would stand where another route expects a reason.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let read = serde_json::from_slice(bytes).map_err(|error| bad_json(&error))?;
     if bytes.trim_ascii_start().starts_with(b"{") {

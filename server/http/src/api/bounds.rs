@@ -140,7 +140,7 @@ fn merge(schema: &mut Value, bounds: Value) {
     }
 }
 
-/// What can be sent: the bounds that all of it has, and the components in it.
+/// The types that can be sent: their common bounds, and the schema components in them.
 #[derive(Default)]
 struct Sent {
     components: BTreeSet<String>,

@@ -148,12 +148,12 @@ struct After {
     after: Option<String>,
     /// At most so many; 100 unless told otherwise.
     limit: Option<u32>,
-    /// Whether to tell only of devices where it came to nothing.
+    /// Only devices on which the bulk failed.
     #[serde(default)]
     only_failures: bool,
 }
 
-/// What became of a bulk on each device: the command, or why there is none.
+/// The result of a bulk on each device: the command, or the error.
 #[utoipa::path(
     get,
     path = "/bulks/{bulk}/answers",
@@ -180,7 +180,7 @@ async fn answers(
     }))
 }
 
-/// What became of a bulk on each device, as a table.
+/// The result of a bulk on each device, as CSV.
 #[utoipa::path(
     get,
     path = "/bulks/{bulk}/report.csv",
@@ -197,11 +197,11 @@ async fn report(
     Ok(table::bulk_report(Arc::clone(&bulks), by, &bulk))
 }
 
-/// How a bulk is cancelled.
+/// The options of a cancel.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Cancel {
-    /// Whether commands that are pending are cancelled, too.
+    /// Cancel its pending commands, too.
     #[serde(default)]
     also_commands: bool,
 }

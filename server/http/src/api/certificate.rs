@@ -44,7 +44,7 @@ pub enum TlsError {
     /// The key is not that of the certificate, or one of them is of a kind that TLS doesn't have.
     #[error("the certificate and the key don't fit: {0}")]
     DontFit(#[from] tokio_rustls::rustls::Error),
-    /// What the file holds says not when it expires.
+    /// The certificate in the file has no readable expiry.
     #[error("the certificate in {path} is no X.509 certificate: {reason}")]
     NotX509 {
         /// Which file.
@@ -57,7 +57,7 @@ pub enum TlsError {
     Expired {
         /// Which file.
         path: String,
-        /// How many whole days ago.
+        /// Whole days since it expired.
         days: u64,
     },
 }
@@ -76,7 +76,7 @@ struct Current {
     expires_at: Duration,
 }
 
-/// How long a certificate is valid yet.
+/// The remaining validity of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
     /// Long enough.
@@ -110,7 +110,7 @@ impl Certificate {
         self.current().expires_at.as_secs()
     }
 
-    /// How long it is valid yet.
+    /// The remaining validity.
     pub fn validity(&self) -> Validity {
         validity(self.current().expires_at, now())
     }

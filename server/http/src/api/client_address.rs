@@ -40,7 +40,7 @@ pub struct TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// Whether this is the address of a trusted proxy.
+    /// Returns `true` if this is the address of a trusted proxy.
     pub fn includes(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks

@@ -1,5 +1,5 @@
-//! How many connections there may be, and how long one may keep its host waiting: so that no caller, whom nobody
-//! knows yet, takes the places of all others.
+//! Limits on the number of connections and on the time that each may keep the server waiting. No unauthenticated caller
+//! takes the connections of all others.
 
 use super::client_address::TrustedProxies;
 use mdm_server_core::{
@@ -15,17 +15,17 @@ use std::{
     time::Duration,
 };
 
-/// How many connections there may be, and how long each may take.
+/// The limits of connections, in number and in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Connections at one time.
     pub most: usize,
     /// Of these, from one address; of IPv6, from one network of 64 bits. A trusted proxy may have all.
     pub most_per_address: usize,
-    /// How long a request's head may take, from the moment that the host is ready for it: so this is also how
-    /// long a connection may be idle.
+    /// The time limit of a request's head, counted from the moment that the server is ready for it. It also limits
+    /// how long a connection is idle.
     pub head_time: Duration,
-    /// How long a request's body may take, and how long a caller may read nothing of its answer.
+    /// The time limit of a request's body, and of a caller that reads nothing of its response.
     pub body_time: Duration,
 }
 
@@ -45,7 +45,7 @@ pub const RESERVED_CONNECTIONS: usize = 8;
 /// Of these, from one address.
 const RESERVED_PER_ADDRESS: usize = 2;
 
-/// Who calls on a connection.
+/// The peer of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionPeer {
     /// The address.

@@ -44,11 +44,11 @@ struct DeviceQuery {
     /// The status: that of the latest command, or `revoked`.
     #[param(inline)]
     status: Option<StatusKind>,
-    /// Whether the policy is overridden.
+    /// The policy is overridden, or not.
     overridden: Option<bool>,
     /// A group that they are in.
     group: Option<String>,
-    /// How they are managed.
+    /// Their management mode.
     #[param(inline)]
     management_mode: Option<ManagementMode>,
     /// The last sync was then or later.
@@ -59,7 +59,7 @@ struct DeviceQuery {
     #[serde(with = "time::bound", default)]
     #[param(value_type = Option<String>, format = DateTime)]
     synced_before: Option<Timestamp>,
-    /// Whether they were revoked.
+    /// They are revoked, or not.
     revoked: Option<bool>,
     /// `next` of the page before. No summary has pages.
     after: Option<String>,
@@ -107,7 +107,7 @@ async fn devices(
     }))
 }
 
-/// How many devices there are, by their status.
+/// The number of devices by status.
 #[utoipa::path(
     get,
     path = "/summary",

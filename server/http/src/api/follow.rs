@@ -19,7 +19,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use uuid::Uuid;
 
-/// What a caller calls this call, or the host does; it is answered with it.
+/// The id of a request, by the caller or else by the server. The response carries it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The trace that a call belongs to (W3C Trace Context); it is answered with it.

@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 type RestoresState = State<Arc<Restores>>;
 type JsonResult<T> = Result<Json<T>, ApiError>;
 
-/// How many held commands are named.
+/// Held commands in a response.
 const MAX_COMMANDS: u32 = 500;
 
 pub(super) fn router() -> OpenApiRouter<Components> {
@@ -25,14 +25,14 @@ pub(super) fn router() -> OpenApiRouter<Components> {
         .routes(routes!(decide_held_commands))
 }
 
-/// Whether the store was restored, and what is held.
+/// The restore of the store, if one awaits a decision, and the commands that are held.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct HeldCommands {
     /// When it was noticed that the store is older than it was; none: an admin has decided, or there was no restore.
     #[serde(with = "time::option", default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub undecided_since: Option<Timestamp>,
-    /// How many commands are held.
+    /// The number of held commands.
     pub held: u64,
     /// The first 500 of them, oldest first.
     pub commands: Vec<HeldCommand>,
@@ -48,7 +48,7 @@ pub struct HeldCommand {
 }
 
 mdm_contract::text_enum! {
-    /// What becomes of the held commands.
+    /// The decision on the held commands.
     #[derive(ToSchema)]
     HeldDecision {
         /// They are delivered.

@@ -30,7 +30,7 @@ const EXPORT: &str = "/passwords.csv";
 /// The longest key, in bytes.
 const MAX_KEY_LENGTH: usize = 255;
 
-/// Whether the requests of a route may have a key.
+/// Returns `true` if requests of this route may have an idempotency key.
 pub(super) fn takes_key(is_post: bool, path: &str, permission: Permission) -> bool {
     is_post && permission != Permission::See && !path.ends_with(EXPORT)
 }

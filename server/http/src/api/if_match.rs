@@ -23,7 +23,7 @@ use utoipa::{
 /// An answer about a device, with the device's tag.
 pub(super) type Tagged<T> = Result<([(HeaderName, String); 1], Json<T>), ApiError>;
 
-/// What is said of a device that has this tag.
+/// A response about a device with this ETag.
 pub(super) fn tagged<T>(tag: &str, said: T) -> ([(HeaderName, String); 1], Json<T>) {
     ([(ETAG, format!("\"{tag}\""))], Json(said))
 }

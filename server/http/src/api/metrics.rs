@@ -20,7 +20,7 @@ use mdm_server_core::{
 };
 use std::{sync::Arc, time::Instant};
 
-/// Whose token may read the metrics and nothing else; none: only who has the permission reads them.
+/// The token that may read the metrics and nothing else. `None` if only callers with the permission read them.
 #[derive(Clone, Copy)]
 pub(super) struct Reader(pub(super) Option<TokenDigest>);
 

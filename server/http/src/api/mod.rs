@@ -56,15 +56,15 @@ use mdm_server_core::{server::Server, token::TokenDigest};
 use rate::{Entrance, RateLimits};
 use std::{sync::Arc, time::Duration};
 
-/// What callers may do.
+/// The limits of callers.
 pub struct Terms {
-    /// How often they may call.
+    /// The rate limits.
     pub rates: Rates,
-    /// How long the body of a request may take.
+    /// The time limit of a request's body.
     pub body_time: Duration,
-    /// Who has this token may read the metrics, and call nothing else.
+    /// The token that may read the metrics, and nothing else.
     pub metrics_reader: Option<TokenDigest>,
-    /// The proxies whose word on a client's address is taken.
+    /// The proxies that are trusted to name a client's address.
     pub trusted_proxies: TrustedProxies,
 }
 

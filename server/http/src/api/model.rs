@@ -1,4 +1,4 @@
-//! What the admin's API answers with, in JSON.
+//! The responses of the admin's API, in JSON.
 
 use mdm_contract::{
     decisions::{Command, Device, DeviceStatus},
@@ -22,14 +22,14 @@ use utoipa::ToSchema;
 /// A device.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeviceView {
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// What plugins see of it.
+    /// The part of it that plugins see.
     #[serde(flatten)]
     pub device: Device,
     /// Its status: that of its latest command, or `revoked`.
     pub status: StatusKind,
-    /// Whether it is online now.
+    /// It is online now.
     pub online: bool,
     /// When it enrolled.
     #[serde(with = "time")]
@@ -69,11 +69,10 @@ pub struct DeviceList {
 /// The status of a device, and its history.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct StatusView {
-    /// What the plugin says of it.
+    /// Its status by the plugin.
     #[serde(flatten)]
     pub status: DeviceStatus,
-    /// Whether the policy is enforced and asks for a password, and the device has none: its user is being asked to
-    /// set one.
+    /// The policy is enforced and requires a password, and the device has none: its user is prompted to set one.
     pub password_missing: bool,
     /// When an admin revoked the device: nothing reaches it any more.
     #[serde(with = "time::option", default)]
@@ -92,35 +91,35 @@ pub struct BulkView {
     pub action: Action,
     /// Of which group.
     pub group: String,
-    /// How many devices were in the group when it was asked for.
+    /// The number of devices in the group at the time of the request.
     pub devices: u64,
-    /// Whether each device gets a password of its own.
+    /// Each device gets a password of its own.
     pub unique_passwords: bool,
-    /// What else a reset does.
+    /// The options of a reset.
     pub options: ResetOptions,
-    /// On which terms.
+    /// The terms.
     pub terms: BulkTerms,
     /// Why.
     pub reason: Option<String>,
-    /// Who asked for it.
+    /// The user who requested it.
     pub requested_by: String,
     /// When.
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
     pub requested_at: Timestamp,
-    /// Who approved it.
+    /// The user who approved it.
     pub approved_by: Option<String>,
-    /// Where it stands.
+    /// Its state.
     pub state: BulkState,
-    /// Whether nothing more is to come: no more commands are made, and every one has its outcome.
+    /// It is finished: no more commands are made, and each has its outcome.
     pub finished: bool,
-    /// Who wants its pending commands to be cancelled, until they are.
+    /// The user who requested that its pending commands are cancelled, until they are.
     pub cancel_requested_by: Option<String>,
     /// When it was done or cancelled.
     #[serde(with = "time::option", default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
-    /// How far it is.
+    /// Its progress.
     pub progress: BulkProgress,
 }
 
@@ -156,12 +155,12 @@ pub struct BulkList {
     pub next: Option<String>,
 }
 
-/// What became of a bulk on one device: the command, or why there is none.
+/// The result of a bulk on one device: the command, or the error.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BulkAnswerView {
     /// The device.
     pub device: String,
-    /// What people call it.
+    /// Its name.
     pub name: String,
     /// The command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,9 +212,9 @@ pub struct PluginView {
     pub digest: String,
     /// The version of the contract that it implements.
     pub contract: String,
-    /// Whether it is the one that the host started with.
+    /// The server started with it.
     pub is_default: bool,
-    /// How its calls went, since the host loaded it.
+    /// The health of its calls since the server loaded it.
     pub health: HealthReport,
 }
 
@@ -230,7 +229,7 @@ impl From<&Deployment> for PluginView {
     }
 }
 
-/// How far the canary of a new plugin is, and what ends it.
+/// The progress of a canary, and its end.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CanaryView {
     /// So far.
@@ -249,22 +248,22 @@ pub struct PluginsView {
     pub previous: Option<PluginView>,
     /// Set while the active one is new.
     pub canary: Option<CanaryView>,
-    /// Who changed it when, latest first.
+    /// Its changes, latest first.
     pub history: Vec<AuditEntry>,
 }
 
 /// A user.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct UserView {
-    /// What they sign in by.
+    /// The name to sign in with.
     pub name: String,
-    /// What they are there for.
+    /// Their role.
     pub role: Role,
-    /// Which devices they are responsible for: those of these groups; none: all.
+    /// Their device scope: the devices of these groups, or all if there are none.
     pub groups: DeviceScope,
-    /// Whether they have chosen a password, and so can sign in.
+    /// They have chosen a password, so they can sign in.
     pub can_sign_in: bool,
-    /// Whether they sign in with one-time passwords, too.
+    /// They sign in with one-time passwords, too.
     pub one_time_passwords: bool,
     /// Since when there is this user.
     #[serde(with = "time")]
@@ -288,9 +287,9 @@ impl From<User> for UserView {
 /// A link with which a user chooses a password, once.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct InvitationView {
-    /// Whose it is.
+    /// Its user.
     pub user: String,
-    /// The path of the page, on this host.
+    /// The path of the page on this server.
     pub path: String,
     /// The URL of the page; none: the host was not told where it is reached.
     pub url: Option<String>,
@@ -311,14 +310,14 @@ impl From<Invitation> for InvitationView {
     }
 }
 
-/// What is known of a token.
+/// A token, without its secret.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ApiTokenView {
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// What it may do.
+    /// Its permissions.
     pub permissions: BTreeSet<Permission>,
-    /// To which devices: those of these groups; none: all.
+    /// Its device scope: the devices of these groups, or all if there are none.
     pub groups: DeviceScope,
     /// The user for whom it acts: it does no more than they may, and ends with them. None: the host's own machine made
     /// it.

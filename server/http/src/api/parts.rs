@@ -1,4 +1,4 @@
-//! What stands in the path and in the query of a request, and what to say of those that can't be read.
+//! Extractors for the path and the query of a request, with problems as errors.
 
 use super::problem::ApiError;
 use axum::{

@@ -27,7 +27,7 @@ const LARGEST_PLUGIN: usize = 128 << 20;
 /// The header that a plugin's signature comes in: the text of minisign's file, in base64.
 pub const SIGNATURE_HEADER: &str = "plugin-signature";
 
-/// How much of the history of changes is shown.
+/// Changes of the plugin in a response.
 const MAX_HISTORY: u32 = 20;
 
 /// The bytes of a plugin's file.
@@ -114,7 +114,7 @@ async fn roll_back(
     view(&plugins).await
 }
 
-/// How the candidate in the shadow does.
+/// The comparison of the candidate in the shadow.
 #[utoipa::path(
     get,
     path = "/shadow",

@@ -9,7 +9,7 @@ use mdm_agent_protocol::sync::Problem;
 use mdm_contract::decisions::Refusal;
 use mdm_server_core::{bounds::OutOfBounds, error::ServerError, store::StoreError};
 
-/// What an error is sent as.
+/// The media type of errors (RFC 9457).
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An error on its way to the caller.

@@ -1,5 +1,4 @@
-//! How often one address, and one device, may call: whoever calls more often is told to wait, so that it takes
-//! nobody else's turn.
+//! Rate limits by address and by device. A caller above its limit gets 429 with `retry-after`.
 
 use super::{
     body::{BodyTime, LARGEST_BODY},
@@ -25,7 +24,7 @@ use std::{
     sync::Arc,
 };
 
-/// How many calls a second are allowed; for a moment, four times as many.
+/// Requests per second, and bursts of four times as many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {
     /// From one address, or one network of 64 bits of IPv6: a whole site may share one.
@@ -45,7 +44,7 @@ impl Rates {
 /// For a moment, so many times as many calls are allowed; and after so many seconds without one, they are again.
 const BURST: NonZeroU32 = NonZeroU32::new(4).unwrap();
 
-/// How many calls an address may make, and how many of them are left (draft-ietf-httpapi-ratelimit-headers).
+/// The limit of an address, and what is left of it (draft-ietf-httpapi-ratelimit-headers).
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
@@ -88,7 +87,7 @@ impl RateLimits {
         left.map(|_| ())
     }
 
-    /// How many calls the network of this address has left.
+    /// Counts a request of this address, and returns the number that its network has left.
     fn address(&self, address: IpAddr) -> Result<u32, ApiError> {
         self.addresses
             .check(&network(address).to_string())
@@ -113,17 +112,17 @@ fn too_many(who: &str) -> ApiError {
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", text)
 }
 
-/// Who is at the other end of a connection: an extension of each request.
+/// The peer of the connection: an extension of each request.
 #[derive(Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// What is done with every request before it is read.
+/// The checks of every request before it is read.
 #[derive(Clone)]
 pub(super) struct Entrance {
     pub(super) meter: Arc<RateLimits>,
     pub(super) body_time: BodyTime,
     pub(super) proxies: Arc<TrustedProxies>,
-    /// Whether browsers are to come by TLS only.
+    /// Browsers must use TLS.
     pub(super) is_secure: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Whether the host can serve, for whoever sends it its calls.
+//! `/ready`, for load balancers.
 
 use super::{
     problem::{ApiError, PROBLEM_JSON},
@@ -15,11 +15,11 @@ use utoipa::ToSchema;
 /// The host can serve.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Ready {
-    /// What doesn't work, though the host serves without it.
+    /// Parts that fail while the server serves without them.
     degraded: Vec<String>,
 }
 
-/// Whether the host can serve now.
+/// Reports if the server can serve now.
 #[utoipa::path(
     get,
     path = "/ready",

@@ -33,10 +33,10 @@ use tokio::{
 /// before hyper waits for more, it takes the buffer anew or lets it go.
 const READ_AT_ONCE: usize = 8 << 10;
 
-/// How long the head of the one request of a reserved connection may take: others wait for its place.
+/// The time limit of the head of the one request of a reserved connection: others wait for its place.
 const RESERVED_HEAD_TIME: Duration = Duration::from_secs(3);
 
-/// How long callers may take.
+/// The time limits of callers.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     /// For the head of a request.

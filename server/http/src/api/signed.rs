@@ -33,7 +33,7 @@ use std::sync::{Arc, OnceLock};
 struct Verified(Arc<OnceLock<Subject>>);
 
 struct Subject {
-    /// What the answer is if the call succeeds.
+    /// The kind of the response to a request that succeeds.
     success: ResponseKind,
     label: &'static str,
     signature: Vec<u8>,

@@ -35,7 +35,7 @@ pub enum NotOpen<E> {
     Fatal(E),
 }
 
-/// What is served in place of a host until it is open, and from then on passes each call on to it.
+/// A router in front of the server. Until the server is open it answers 503; then it passes each request on.
 pub struct StartupGate {
     host: OnceLock<Router>,
     reason: Mutex<&'static str>,
@@ -51,7 +51,7 @@ impl Default for StartupGate {
 }
 
 impl StartupGate {
-    /// What is to be served, from now on and also once the host is open.
+    /// The router to serve, before and after the server opens.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new().fallback(answer).with_state(Arc::clone(self))
     }

@@ -20,7 +20,7 @@ use mdm_terminal::escape::cell;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// How many answers are read at once.
+/// Rows that are read at a time.
 const PAGE: u32 = 500;
 
 const REPORT: [&str; 7] = [
@@ -38,7 +38,7 @@ const EXPORT: [&str; 6] = ["device", "name", "password", "status", "command", "w
 /// The status of a device that gets no command.
 const REFUSED: &str = "refused";
 
-/// What became of a bulk on each device.
+/// The result of a bulk on each device, as CSV.
 pub(crate) fn bulk_report(bulks: Arc<Bulks>, by: Caller, bulk: &Bulk) -> Response {
     let pages = stream::try_unfold(Page::First, {
         let id = bulk.id.clone();

@@ -14,8 +14,8 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-/// How long the rest of what a caller sends is read, and dropped, after its connection's last answer. Were it
-/// not read, the system would take that answer back.
+/// The time for which input is read and dropped after a connection's last response. With unread input, the system
+/// would reset the connection and lose the response.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// A connection that has a permit.

@@ -22,10 +22,10 @@ use tokio_rustls::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How long a handshake may take.
+/// The time limit of a handshake.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
-/// How many handshakes may be under way; further callers wait in the system's queue.
+/// Handshakes at the same time. Further callers wait in the system's queue.
 const MAX_HANDSHAKES: usize = 512;
 
 /// A connection whose handshake is done. rustls decrypts in the buffer that it reads into.
@@ -79,7 +79,7 @@ impl TlsListener {
     }
 }
 
-/// What accepts connections and has their handshakes done.
+/// Accepts connections and does their handshakes.
 struct Handshakes {
     listener: Mutex<LimitedListener>,
     acceptor: TlsAcceptor,

@@ -37,23 +37,23 @@ pub(super) fn router() -> OpenApiRouter<Components> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewUser {
-    /// What they sign in by.
+    /// The name to sign in with.
     name: String,
-    /// What they are there for.
+    /// The role.
     role: Role,
-    /// Names of groups; none: all devices.
+    /// The device scope: names of groups. Without any, all devices.
     #[serde(deserialize_with = "DeviceScope::present")]
     #[schema(required = true)]
     groups: DeviceScope,
 }
 
-/// What a user is there for.
+/// The role and the device scope of a user.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Task {
-    /// What they are there for.
+    /// The role.
     role: Role,
-    /// Names of groups; none: all devices.
+    /// The device scope: names of groups. Without any, all devices.
     #[serde(deserialize_with = "DeviceScope::present")]
     #[schema(required = true)]
     groups: DeviceScope,
@@ -63,11 +63,11 @@ struct Task {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewApiToken {
-    /// What people call it.
+    /// Its name.
     name: String,
-    /// What it may do.
+    /// Its permissions.
     permissions: BTreeSet<Permission>,
-    /// Names of groups; none: all devices.
+    /// The device scope: names of groups. Without any, all devices.
     #[serde(deserialize_with = "DeviceScope::present")]
     #[schema(required = true)]
     groups: DeviceScope,
@@ -75,7 +75,7 @@ struct NewApiToken {
     valid_for: Option<u64>,
 }
 
-/// Who is to own a token.
+/// The new owner of a token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewOwner {

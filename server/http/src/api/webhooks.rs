@@ -30,7 +30,7 @@ pub(super) fn router() -> OpenApiRouter<Components> {
         .routes(routes!(resume))
 }
 
-/// Who is told of what.
+/// A webhook: a URL and the events that it receives.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct WebhookView {
     /// Its id.
@@ -41,15 +41,15 @@ pub struct WebhookView {
     pub events: BTreeSet<EventKind>,
     /// About the devices of these groups; none: about all devices.
     pub groups: DeviceScope,
-    /// Whether events are delivered to it.
+    /// Its state: events are delivered, or not.
     pub state: WebhookState,
-    /// Since when nothing has been delivered, though it was tried.
+    /// The first failure since the last delivery.
     #[serde(with = "time::option", default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub failing_since: Option<Timestamp>,
-    /// How many attempts in a row have failed.
+    /// Failed attempts in a row.
     pub failures: u32,
-    /// When it is tried again.
+    /// The time of the next attempt.
     #[serde(with = "time::option", default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_try: Option<Timestamp>,
@@ -83,7 +83,7 @@ pub struct NewWebhookView {
     /// The webhook.
     #[serde(flatten)]
     pub webhook: WebhookView,
-    /// What its messages are signed with.
+    /// The secret that signs its messages.
     pub secret: String,
 }
 
@@ -103,18 +103,18 @@ pub struct AttemptView {
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// What receivers know the message by: `webhook-id`.
+    /// The id of the message: the header `webhook-id`.
     pub message: String,
-    /// What it told of.
+    /// The type of the event.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What came of it.
+    /// The result.
     pub result: AttemptResult,
-    /// The HTTP status of the answer; none: there was no answer.
+    /// The HTTP status of the response. `None` without a response.
     pub status: Option<u16>,
     /// Why it failed, in words.
     pub error: Option<String>,
-    /// When it is tried again.
+    /// The time of the next attempt.
     #[serde(with = "time::option", default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_try: Option<Timestamp>,
