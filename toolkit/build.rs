@@ -16,7 +16,7 @@ const EXAMPLES: [(&str, &str); 4] = [
     ("c", "C"),
 ];
 
-/// What building an example leaves behind.
+/// Build results in the folder of an example.
 const NOT_SOURCE: [&str; 6] = [
     "target",
     "node_modules",

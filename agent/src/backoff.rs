@@ -21,7 +21,7 @@ impl Backoff {
         }
     }
 
-    /// How long to pause after one more failure: half of the current maximum to all of it.
+    /// Returns the pause after one more failure: a random time from half of the current maximum to all of it.
     pub(crate) fn pause(&mut self) -> Duration {
         let most = self.next;
         self.next = (most * 2).min(self.longest);

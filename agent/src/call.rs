@@ -56,9 +56,9 @@ pub enum CallError {
         "the answer of {url} is not by the host that the device is enrolled at ({cause}): it counts for nothing"
     )]
     NotTheHost {
-        /// Who answered.
+        /// The URL that answered.
         url: String,
-        /// What is wrong with the answer's signature.
+        /// The error of the response's signature.
         cause: SignatureError,
     },
     /// The host said something else.
@@ -69,7 +69,7 @@ pub enum CallError {
     Agent(#[from] AgentError),
 }
 
-/// Who makes a call, and what it takes to believe the answer.
+/// The sender of a request, and the key that verifies the response.
 pub(crate) struct Caller<'a> {
     /// The host's address.
     pub(crate) host: &'a str,
@@ -77,20 +77,20 @@ pub(crate) struct Caller<'a> {
     pub(crate) device: &'a str,
     /// Which keys sign, under which labels.
     pub(crate) keys: &'a [(&'static str, &'a SigningKey)],
-    /// What tells the host's answers from others; none at enrollment, when the answer tells it.
+    /// The server's key, which verifies responses. `None` at enrollment: the response brings it.
     pub(crate) host_key: Option<&'a VerifyingKey>,
-    /// How far the host's clock is ahead of this one, in seconds.
+    /// The offset of the server's clock to this one, in seconds.
     pub(crate) host_clock_ahead: i64,
 }
 
 /// The longest answer that is read, in bytes.
 const MAX_RESPONSE_BYTES: usize = 4 << 20;
 
-/// What the host answered.
+/// A verified response of the server.
 pub(crate) struct HostAnswer<T> {
-    /// What it said.
+    /// The body.
     pub(crate) body: T,
-    /// How far its clock was ahead of this one, in seconds.
+    /// The offset of its clock to this one, in seconds.
     pub(crate) host_clock_ahead: i64,
 }
 
@@ -238,7 +238,7 @@ pub(crate) fn is_revoked(problem: &Problem) -> bool {
     problem.kind == "device-revoked"
 }
 
-/// What an answer is that the host has not signed.
+/// The error for a response that the server has not signed.
 fn not_by_host(
     url: &str,
     status: StatusCode,

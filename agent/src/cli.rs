@@ -71,7 +71,7 @@ enum Command {
         /// doesn't know it. The agent trusts no other from then on.
         #[arg(long)]
         ca_file: Option<PathBuf>,
-        /// What people will call the device.
+        /// The name of the device.
         #[arg(long)]
         name: String,
         /// The agent's version.
@@ -88,7 +88,7 @@ enum Command {
     Run {
         #[command(flatten)]
         state: State,
-        /// How long a sync waits for news, in seconds.
+        /// The time that a sync waits for news, in seconds.
         #[arg(
             long,
             default_value_t = 30,
@@ -98,7 +98,7 @@ enum Command {
         /// Cut the device's power right after this step of the next command.
         #[arg(long)]
         power_cut_at: Option<Step>,
-        /// What to log: error, warn, info, debug, trace.
+        /// The log level: error, warn, info, debug, trace.
         #[arg(long, env = "MDM_LOG", default_value = "info")]
         log: String,
     },

@@ -26,7 +26,7 @@ pub enum DurableError {
     Damaged {
         /// Which file.
         path: String,
-        /// How.
+        /// The cause.
         source: serde_json::Error,
     },
 }
@@ -54,7 +54,7 @@ impl<T: Serialize + DeserializeOwned> Durable<T> {
         }
     }
 
-    /// Whether the file is there.
+    /// Returns `true` if the file exists.
     pub fn exists(&self) -> bool {
         self.path.exists()
     }

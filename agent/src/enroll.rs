@@ -13,17 +13,17 @@ use mdm_agent_protocol::{
     sync::{ENROLL_PATH, EnrollRequest, EnrollResponse},
 };
 
-/// What a device enrolls with.
+/// The parameters of an enrollment.
 pub struct Enrollment {
     /// The host's address.
     pub host: String,
     /// The certificates of the authority that vouches for the host, in PEM; none: the system knows it.
     pub authorities: Option<String>,
-    /// What people will call the device.
+    /// The name of the device.
     pub name: String,
     /// The agent's version.
     pub agent_version: String,
-    /// Whether the agent can use its reset token before the first unlock after a boot.
+    /// The agent can use its reset token before the first unlock after a boot.
     pub direct_boot_aware: bool,
 }
 

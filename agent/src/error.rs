@@ -18,7 +18,7 @@ pub enum AgentError {
     /// A call could not be signed.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// What it was about to report is not an agent's to say.
+    /// The agent was about to report an outcome that only the server can know.
     #[error(transparent)]
     HostsOutcome(#[from] HostsOutcome),
     /// No random bytes.

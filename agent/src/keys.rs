@@ -27,17 +27,17 @@ impl DeviceKeys {
         })
     }
 
-    /// What opens what was sealed for this device.
+    /// The key that opens sealed passwords.
     pub fn private_key(&self) -> Result<PrivateKey, SealingError> {
         PrivateKey::from_bytes(&decode(&self.private_key)?)
     }
 
-    /// What passwords are sealed to.
+    /// The key that passwords are sealed to.
     pub fn public_key(&self) -> Result<PublicKey, SealingError> {
         Ok(self.private_key()?.public_key())
     }
 
-    /// What the agent signs with.
+    /// The key that the agent signs with.
     pub fn signing_key(&self) -> Result<SigningKey, SealingError> {
         SigningKey::from_bytes(&decode(&self.signing_key)?)
     }

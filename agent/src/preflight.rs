@@ -8,7 +8,7 @@ use crate::{
 };
 use mdm_contract::types::{Action, Failure, ManagementMode, TokenState};
 
-/// What the device is going to say.
+/// The expected answer of the device.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Preflight {
     /// Yes, once the agent has lifted its own policy.
@@ -19,7 +19,7 @@ pub enum Preflight {
     AfterUnlock,
 }
 
-/// What the device is going to say to a reset to this password, or to a remove.
+/// Predicts the answer of the device to a reset to this password, or to a remove.
 pub fn preflight(agent: &Agent, device: &Device, action: Action, password: &Metrics) -> Preflight {
     let is_clear = action == Action::Remove;
     let obstacle = if !device.secure_lock_screen {

@@ -11,44 +11,44 @@ use mdm_terminal::escape::Escaped;
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// What can be seen of a device and its agent.
+/// The visible state of a device and its agent.
 #[derive(Debug, Serialize)]
 pub struct View {
     /// The host's id of the device, if it is enrolled.
     pub device: Option<String>,
     /// `Build.VERSION.SDK_INT`.
     pub api_level: u32,
-    /// How it is managed.
+    /// The management mode.
     pub management_mode: ManagementMode,
-    /// Whether the profile is a managed one.
+    /// The profile is a managed profile.
     pub managed_profile: bool,
-    /// Whether a password is set.
+    /// A password is set.
     pub password_set: bool,
-    /// Whether the lock screen is closed.
+    /// The lock screen is closed.
     pub locked: bool,
-    /// Whether the user has unlocked it since it booted.
+    /// The user has unlocked it since it booted.
     pub unlocked_since_boot: bool,
     /// The policy that the agent enforces.
     pub policy: Option<Policy>,
-    /// Whether the user is prompted to set a password that meets the policy.
+    /// The user is prompted to set a password that meets the policy.
     pub prompted: bool,
     /// The state of the reset token.
     pub token: TokenState,
     /// The agent's password waits for the user's entry.
     pub entry_required: bool,
-    /// Whether the password is asked for at boot.
+    /// The password is required at boot.
     pub credentials_on_boot: bool,
     /// The policy that another admin enforces.
     pub other_admin_policy: Option<Policy>,
     /// Another admin's password waits for the user's entry.
     pub other_admin_entry_pending: bool,
-    /// How often the password has changed, by whomever.
+    /// The number of changes of the password, by anybody.
     pub password_changes: u64,
-    /// How often the agent has changed it.
+    /// The number of changes by the agent.
     pub agent_resets: u64,
     /// The commands that the agent holds.
     pub holding: Vec<String>,
-    /// How many reports the host has not taken yet.
+    /// The number of reports that the server has not accepted yet.
     pub unreported: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What the agent knows for good, and where it lies: in a folder, beside the simulated device.
+//! The durable state of the agent, in a folder beside the simulated device.
 
 use crate::{
     device::Device,
@@ -25,10 +25,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How many outcomes are remembered, the latest. A host asks for one again only until it has it.
+/// The number of outcomes that are kept, latest first. A server sends a command again only until it has the outcome.
 const MAX_OUTCOMES: usize = 1000;
 
-/// What the agent knows.
+/// The state of the agent.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Agent {
     /// The host's address.
@@ -38,9 +38,9 @@ pub struct Agent {
     pub authorities: Option<String>,
     /// The host's id of this device.
     pub device: String,
-    /// What tells the host's answers from others.
+    /// The server's key, which verifies its responses.
     pub host_key: VerifyingKey,
-    /// How far the host's clock was ahead of this device's, in seconds: it says when a command's time is over.
+    /// The offset of the server's clock to this device's, in seconds. Expiry is decided by the server's clock.
     pub host_clock_ahead: i64,
     /// The device's keys.
     pub keys: DeviceKeys,
@@ -48,18 +48,18 @@ pub struct Agent {
     pub next_keys: Option<DeviceKeys>,
     /// Those that it had before, for as long as there may be a command that was sealed to them.
     pub earlier_keys: Vec<DeviceKeys>,
-    /// How its keys followed on each other, the latest [`MAX_SUCCESSIONS`]: with that it gets in at a host that was
+    /// The chain of its key rotations, the latest [`MAX_SUCCESSIONS`]. It proves the current keys to a server that was
     /// restored from a backup.
     #[serde(default)]
     pub successions: Vec<Succession>,
-    /// What the host gave it to keep, last.
+    /// The latest witness from the server.
     #[serde(default)]
     pub witness: Option<String>,
-    /// What the reset token is wrapped with: the host has the other half.
+    /// The public key that wraps the reset token. The server has the private key.
     pub token_key: PublicKey,
     /// The agent's version.
     pub agent_version: String,
-    /// Whether it can use its reset token before the first unlock after a boot.
+    /// It can use its reset token before the first unlock after a boot.
     pub direct_boot_aware: bool,
     /// The reset token, wrapped: it is as powerful as the password.
     pub token: Option<Sealed>,
@@ -71,9 +71,9 @@ pub struct Agent {
     pub holding: Vec<SealedCommand>,
     /// The command that is being carried out.
     pub journal: Option<Journal>,
-    /// What became of the commands that were carried out.
+    /// The outcomes of the commands that were carried out.
     pub outcomes: BTreeMap<CommandId, ReportedOutcome>,
-    /// What the host has not been told yet, in the order in which it happened.
+    /// The reports that the server has not accepted yet, in their order.
     pub unreported: Vec<Report>,
     /// The policy that a sync last gave the agent to enforce.
     pub policy: Option<Policy>,
@@ -88,11 +88,11 @@ pub struct Journal {
     pub command: CommandId,
     /// The policy to put back if the device refuses.
     pub policy: Option<Policy>,
-    /// How often the password had changed by then.
+    /// The number of changes of the password by then.
     pub password_changes: u64,
 }
 
-/// How far a command has been carried out: each step is durable before the next begins.
+/// The steps of a command. Each is durable before the next begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Step {
     /// The journal is written.
@@ -107,7 +107,7 @@ pub enum Step {
     Finish,
 }
 
-/// How far a change of keys has come.
+/// The steps of a key rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RotationStep {
     /// The next keys are durable.
@@ -205,7 +205,7 @@ pub struct Home {
     pub agent: Durable<Agent>,
 }
 
-/// What is wrong with a folder.
+/// The errors of an agent's folder.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// There is no device.

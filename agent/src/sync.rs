@@ -19,9 +19,9 @@ use mdm_agent_protocol::{
 use mdm_contract::types::TokenState;
 use std::time::Duration;
 
-/// How often a waiting agent looks whether its device has changed. On Android, broadcasts tell it.
+/// The interval at which a waiting agent checks its device for changes. On Android, broadcasts tell it.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// How far the host's clock may drift from what the agent knows of it, in seconds, before that is noted.
+/// The drift of the server's clock, in seconds, above which the agent stores the new offset.
 const MAX_DRIFT: u64 = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
@@ -141,7 +141,8 @@ pub(crate) async fn sync_once(
     Ok(wake_up_at)
 }
 
-/// What is pending was delivered by now, so only what is still held can be sealed to earlier keys.
+/// Deletes earlier keys once no command is held. All pending commands are delivered by now, so only held ones can be
+/// sealed to earlier keys.
 fn forget_earlier_keys(home: &Home, synced: &Agent) -> Result<(), CallError> {
     if synced.earlier_keys.is_empty() || !read(home)?.holding.is_empty() {
         return Ok(());
@@ -302,7 +303,7 @@ mod tests {
         }
     }
 
-    /// What the agent would ask now, and takes as the answer.
+    /// Hands the agent this response to its next sync.
     fn takes(home: &Home, commands: &[&str], withdrawn: &[&str], policy: Option<Policy>) -> Agent {
         let (agent, device) = (home.agent.read().unwrap(), home.device.read().unwrap());
         let request = SyncRequest {

@@ -20,7 +20,7 @@ const LENGTH: usize = 32;
 /// Its length when it is wrapped.
 const WRAPPED_LENGTH: usize = LENGTH + 16;
 
-/// What the agent tells of its device.
+/// The device info for a sync.
 pub fn device_info(agent: &Agent, device: &Device) -> DeviceInfo {
     let mut device_info =
         device_info_before_enrollment(device, agent.agent_version.clone(), agent.direct_boot_aware);
@@ -51,7 +51,7 @@ pub fn device_info_before_enrollment(
     }
 }
 
-/// Whether the agent can use its token.
+/// The state of the reset token.
 pub fn token_state(agent: &Agent, device: &Device) -> TokenState {
     if !device.has_reset_tokens() || agent.token.is_none() {
         return TokenState::Missing;

@@ -11,7 +11,7 @@ use rumqttc::{AsyncClient, Event, EventLoop, Packet, QoS, SubAck, SubscribeReaso
 use std::time::{Duration, Instant};
 use tokio::{sync::watch, task::AbortHandle, time::sleep};
 
-/// How soon after being told to sync the agent syncs when it is told again.
+/// The shortest interval between two syncs that wake-ups cause.
 const MIN_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Requests to the broker that wait for the connection.
@@ -29,9 +29,9 @@ pub(crate) struct Listener {
 struct Listening {
     at: WakeUpAt,
     heard: watch::Receiver<Heard>,
-    /// What had been heard when the last sync began.
+    /// The state at the start of the last sync.
     answered: Heard,
-    /// When the agent has last synced because it was told to.
+    /// The time of the last sync that a wake-up caused.
     obeyed: Option<Instant>,
     task: AbortHandle,
 }
@@ -39,7 +39,7 @@ struct Listening {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Heard {
     is_listening: bool,
-    /// How often it has begun to listen, or was told to sync.
+    /// The number of connects and wake-ups.
     count: u64,
 }
 

@@ -17,10 +17,10 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How long each kind of call is measured.
+/// The time for which each kind of call is measured.
 const SPAN: Duration = Duration::from_millis(700);
 
-/// How many live instances the memory is measured on.
+/// The number of live instances for the measurement of memory.
 const INSTANCES: u32 = 8;
 
 #[derive(Args)]
@@ -33,7 +33,7 @@ pub(crate) struct Bench {
     json: bool,
 }
 
-/// What a plugin costs.
+/// The cost of a plugin.
 #[derive(Serialize)]
 struct Cost {
     plugin: String,
@@ -49,7 +49,7 @@ struct Cost {
     load: f64,
     /// The linear memory of an instance after a reset, in bytes.
     linear_memory: usize,
-    /// What an instance adds to the memory of the process, in bytes.
+    /// The resident memory of an instance, in bytes.
     resident_memory: usize,
 }
 

@@ -12,11 +12,10 @@ use std::{fmt::Write as _, path::PathBuf};
 pub(crate) struct Check {
     /// The component.
     file: PathBuf,
-    /// How many random sequences of calls to try.
+    /// The number of random sequences of calls.
     #[arg(long, default_value_t = 200)]
     sequences: u32,
-    /// What the sequences are made from: the seed of a check that failed makes the same ones again.
-    /// Without it, another one each time.
+    /// The seed of the sequences. The seed of a failed check makes the same ones again. Random by default.
     #[arg(long)]
     seed: Option<u64>,
     /// A group of your devices: the cases are run for a device in it, too, because the kit can't know which groups a
@@ -124,8 +123,8 @@ fn line(page: &mut String, finding: &Finding, all: bool) -> std::fmt::Result {
     }
 }
 
-/// What came back, as far as it matters: what anything is expected of, and the notes if some must not be
-/// there. Where one of several things is expected, the first says what matters.
+/// The relevant part of a result: the fields with an expectation, and the notes if some are forbidden. Of several
+/// alternatives, the first counts.
 fn relevant(expected: &Value, got: &Value) -> Value {
     let expected = expected.get(0).unwrap_or(expected);
     let mut relevant = as_far_as(expected, got);
@@ -138,7 +137,7 @@ fn relevant(expected: &Value, got: &Value) -> Value {
     relevant
 }
 
-/// What came back, as far as anything is expected of it.
+/// The fields of a result that have an expectation.
 fn as_far_as(expected: &Value, got: &Value) -> Value {
     match (expected, got) {
         (Value::Object(expected), Value::Object(got))
@@ -163,7 +162,7 @@ fn as_far_as(expected: &Value, got: &Value) -> Value {
     }
 }
 
-/// Whether both are objects with a field of the same name.
+/// Returns `true` if both are objects with a field of the same name.
 fn is_alike(expected: &Value, got: &Value) -> bool {
     match (expected, got) {
         (Value::Object(expected), Value::Object(got)) => {
@@ -173,7 +172,7 @@ fn is_alike(expected: &Value, got: &Value) -> bool {
     }
 }
 
-/// What was expected or came back, in one line: `returns …, effects …`.
+/// An expectation or a result in one line: `returns …, effects …`.
 fn told(value: &Value) -> String {
     let told = match value {
         Value::String(text) => text.clone(),

@@ -16,7 +16,7 @@ pub(crate) struct Inspect {
     json: bool,
 }
 
-/// What the file says of itself, and what this host makes of it.
+/// The facts of a component file, and the result of loading it.
 #[derive(Serialize)]
 struct Inspected {
     #[serde(flatten)]

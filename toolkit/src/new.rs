@@ -10,8 +10,7 @@ type File = (&'static str, &'static str);
 
 include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
-/// What the manifest of the Rust example has from the project that it lies in, and a project of its own
-/// must have itself.
+/// The parts of the manifest that the Rust example inherits from this workspace, for a project of its own.
 const STANDALONE: &str = r#"
 # A workspace of its own, also when it lies in the folder of another.
 [workspace]

@@ -24,16 +24,16 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
-/// What the configuration of a WebAssembly artifact is, by its media type.
+/// The media type of the configuration of a WebAssembly artifact.
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 
-/// What its layer is.
+/// The media type of its layer.
 const LAYER: &str = "application/wasm";
 
 /// The largest plugin that is pulled, in MiB: ten times one that brings an interpreter along.
 const MAX_BYTES: usize = 64;
 
-/// How long a registry may say nothing.
+/// The longest silence of a registry.
 const SILENCE: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
@@ -43,7 +43,7 @@ pub(crate) struct Pull {
     /// Where to write it. By default here, under the last word of its name, as `.wasm`.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Who asks, if the registry wants to know. The password is taken from MDM_REGISTRY_PASSWORD.
+    /// The user for the registry. The password is taken from MDM_REGISTRY_PASSWORD.
     #[arg(long, env = "MDM_REGISTRY_USER")]
     user: Option<String>,
     /// A PEM file with the certificate of the authority that vouches for the registry, if the system doesn't
@@ -58,7 +58,7 @@ pub(crate) struct Pull {
     json: bool,
 }
 
-/// What was pulled.
+/// The result of a pull.
 #[derive(Serialize)]
 struct Pulled {
     /// The file that it is in.
@@ -223,7 +223,7 @@ fn component_of(manifest: &OciManifest) -> anyhow::Result<&OciDescriptor> {
     Ok(layer)
 }
 
-/// What went wrong, and what to do about it.
+/// The error with its remedy.
 fn explained(error: OciDistributionError) -> anyhow::Error {
     use OciDistributionError as Error;
     let advice = match &error {

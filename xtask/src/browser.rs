@@ -1,4 +1,4 @@
-//! What the tests of the dashboard need: Chromium with its driver, and axe-core for inside its pages.
+//! Installs the tools for tests of the dashboard: Chromium with its driver, and axe-core.
 
 use crate::{run, tools};
 use std::{path::Path, process::Command};

@@ -1,4 +1,4 @@
-//! What CI runs, step by step, each with its time.
+//! The steps of CI, each with its time.
 
 use crate::{attest, cargo, dependencies, fuzz, reproduce, run, test};
 use std::{

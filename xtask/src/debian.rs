@@ -45,7 +45,7 @@ pub(crate) fn unpack(package: &str, program: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What apt would install for a package.
+/// Returns the packages that apt would install for a package.
 fn missing(package: &str) -> anyhow::Result<Vec<String>> {
     let simulated = Command::new("apt-get")
         .args(["install", "--simulate", "--no-install-recommends", package])

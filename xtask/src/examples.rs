@@ -143,7 +143,7 @@ impl Example {
     }
 }
 
-/// Whether every file of a fresh project is in the built one as it is.
+/// Returns `true` if the built project has every file of the fresh one unchanged.
 fn is_unchanged(fresh: &Path, built: &Path) -> anyhow::Result<bool> {
     for entry in fs::read_dir(fresh)? {
         let path = entry?.path();
@@ -159,7 +159,7 @@ fn is_unchanged(fresh: &Path, built: &Path) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// What the hosts of `tests/foreign-hosts` need: the packages that they name, and no more.
+/// Installs the packages that the hosts of `tests/foreign-hosts` name.
 fn foreign_hosts() -> anyhow::Result<()> {
     let node = Path::new("tests/foreign-hosts/node");
     if !node.join("node_modules").exists() {

@@ -4,7 +4,7 @@ use crate::{run, tools};
 use anyhow::{Context as _, ensure};
 use std::{env, ffi::OsString, fs, path::Path, process::Command};
 
-/// What is fuzzed.
+/// The fuzz targets.
 const TARGETS: [&str; 7] = [
     "agent_json",
     "api_json",
@@ -15,7 +15,7 @@ const TARGETS: [&str; 7] = [
     "signature",
 ];
 
-/// How often each target is run unless told otherwise: some seconds.
+/// The default number of runs of each target: some seconds.
 const DEFAULT_RUNS: &str = "20000";
 
 /// The longest that one input may take, in seconds.
@@ -86,8 +86,7 @@ const INSTRUMENTED: [&str; 7] = [
     "mdm_server_http",
 ];
 
-/// What libFuzzer watches a program by: which edges it takes, and what it compares. Optimised, and with the checks of
-/// an unoptimised build.
+/// Flags for the coverage that libFuzzer follows: edges and comparisons. Optimised, with the checks of a debug build.
 const INSTRUMENTS: [&str; 9] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",

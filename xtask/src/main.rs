@@ -1,5 +1,4 @@
-//! What a developer runs: `cargo xtask demo`, `cargo xtask test` and the rest. Each sets up the
-//! toolchain first.
+//! The tasks of developers: `cargo xtask demo`, `cargo xtask test` and the rest. Each sets up the toolchain first.
 
 mod attest;
 mod browser;
@@ -156,7 +155,7 @@ fn test(arguments: &[&str]) -> anyhow::Result<()> {
     testing::run(arguments)
 }
 
-/// What is measured, in turn: `languages` by `mdm-plugin`, `extism` in a workspace of its own.
+/// The benches, in their order: `languages` by `mdm-plugin`, `extism` in a workspace of its own.
 const BENCHES: [&str; 10] = [
     "languages",
     "swap",

@@ -1,5 +1,5 @@
-//! Whether the reference plugin is the same whoever builds it: it is built from the files that git knows of, in
-//! two folders, with the crates in two other ones, and the two components are compared byte for byte.
+//! Checks that the build of the reference plugin is reproducible: builds the tracked files in two folders, with the crates
+//! in two others, and compares the components byte for byte.
 
 use crate::run as run_command;
 use anyhow::{Context as _, ensure};

@@ -45,7 +45,7 @@ pub(crate) fn install(name: &str, version: &str, arguments: &[&str]) -> anyhow::
     fs::remove_dir_all(build).context("the tool's build folder can't be removed")
 }
 
-/// Whether this program can be run.
+/// Returns `true` if this program can be run.
 pub(crate) fn is_there(program: &str) -> bool {
     let mut command = Command::new(program);
     let run = command.arg("--version");

@@ -14,21 +14,21 @@ use serde::{Deserialize, Serialize};
 pub struct Device {
     /// `Build.VERSION.SDK_INT`.
     pub api_level: u32,
-    /// What the agent is to this device.
+    /// The management mode.
     pub management_mode: ManagementMode,
     /// For a profile owner: whether its profile is a managed (work) profile.
     pub managed_profile: bool,
-    /// Whether it has a secure lock screen at all.
+    /// It has a secure lock screen.
     pub secure_lock_screen: bool,
     /// Stands for the key in the lock hardware, in base64.
     lock_key: String,
-    /// What opens the lock screen.
+    /// The lock-screen password.
     password: Option<StoredPassword>,
-    /// Whether the lock screen is closed.
+    /// The lock screen is closed.
     pub locked: bool,
-    /// Whether the user has unlocked the device since it booted.
+    /// The user has unlocked the device since it booted.
     pub unlocked_since_boot: bool,
-    /// Whether the password is asked for at boot.
+    /// The password is required at boot.
     pub credentials_on_boot: bool,
     /// The policy that the agent enforces.
     pub policy: Option<Policy>,
@@ -42,7 +42,7 @@ pub struct Device {
     /// Stands for the broadcast `DeviceAdminReceiver.onPasswordChanged`, which Android delivers even to
     /// an agent that was killed: how often the password has changed, by whomever.
     pub password_changes: u64,
-    /// How often the agent has changed it.
+    /// The number of changes by the agent.
     pub agent_resets: u64,
     /// For which commands, the latest of them, in their order. Android keeps no such list; the tests hold it against
     /// what was reported.
@@ -50,7 +50,7 @@ pub struct Device {
     pub changed_for: Vec<CommandId>,
 }
 
-/// How many commands the device lists.
+/// The length of the device's list of commands.
 const MAX_CHANGED_FOR: usize = 10_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,13 +111,13 @@ impl Device {
         }
     }
 
-    /// Whether a password is set.
+    /// Returns `true` if a password is set.
     pub fn is_password_set(&self) -> bool {
         self.password.is_some()
     }
 
-    /// Whether the user is prompted for a password: a policy is enforced, and the password, or its
-    /// absence, does not meet it.
+    /// Returns `true` if the user is prompted for a password: a policy is enforced, and the password, or its absence,
+    /// does not meet it.
     pub fn is_user_prompted(&self) -> bool {
         let metrics = self
             .password

@@ -6,7 +6,7 @@ use mdm_contract::types::{Complexity, Policy, Quality, Requirement};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-/// What Android keeps of a password to judge it by (`PasswordMetrics`).
+/// The metrics that Android keeps of a password (`PasswordMetrics`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metrics {
     /// In characters.
@@ -38,7 +38,7 @@ impl Metrics {
         }
     }
 
-    /// Whether the password meets a policy.
+    /// Returns `true` if the password meets a policy.
     pub fn meets(&self, policy: &Policy) -> bool {
         let is_pin = self.length > 0 && self.digits == self.length;
         let is_orderly = is_pin && self.longest_sequence > 3;
@@ -81,7 +81,7 @@ fn longest_sequence(characters: &[char]) -> u32 {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredPassword {
     verifier: String,
-    /// What it is judged by.
+    /// Its metrics.
     pub metrics: Metrics,
 }
 
@@ -94,7 +94,7 @@ impl StoredPassword {
         }
     }
 
-    /// Whether this is the password.
+    /// Returns `true` if this is the password.
     pub fn is(&self, key: &[u8], password: &str) -> bool {
         self.verifier == verifier(key, password)
     }

@@ -1,5 +1,4 @@
-//! What the device does for the agent, as Android's `DevicePolicyManager`: it answers yes or no, and
-//! gives no reason.
+//! The device's side of Android's `DevicePolicyManager`: it answers yes or no, without a reason.
 
 use super::{
     Device, StoredToken,
@@ -43,7 +42,7 @@ impl Device {
         self.token.as_ref().map(|token| token.is_active)
     }
 
-    /// Whether this Android gives this agent a reset token: device and profile owners, from API 26.
+    /// Returns `true` if this Android gives this agent a reset token: device and profile owners, from API 26.
     pub fn has_reset_tokens(&self) -> bool {
         self.api_level >= 26 && self.management_mode != ManagementMode::DeviceAdmin
     }

@@ -1,6 +1,5 @@
-//! Whatever the user does and whenever the power is cut: a command is applied at most once, has one
-//! outcome, and leaves the device with the policy that it should have. And what the agent checks before is
-//! what Android answers.
+//! The agent on the simulated device, under random actions of the user and power cuts: a command is applied at most
+//! once, has one outcome, and leaves the device with its policy. The agent's preflight agrees with Android's answer.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -128,7 +128,7 @@ impl Phone {
     }
 }
 
-/// What opens the device's reset token: only its host has it.
+/// The key that opens the device's reset token. Only the server has it.
 pub(crate) fn token_key() -> PrivateKey {
     PrivateKey::from_bytes(&[7; 32]).unwrap()
 }

@@ -1,4 +1,4 @@
-//! How a device answers a command, by API level and management mode. Sources: Android's
+//! The answer of a device to a command, by API level and management mode. Sources: Android's
 //! `DevicePolicyManager` reference (`resetPassword`, `resetPasswordWithToken`,
 //! `setResetPasswordToken`), AOSP's `DevicePolicyManagerService`, and the CTS device policy tests.
 //!
@@ -9,7 +9,7 @@ use super::{
     types::{Action, Device, Failure, ManagementMode, PasswordMetrics, TokenState},
 };
 
-/// What a device will say.
+/// The expected answer of a device.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It does what it is told.
@@ -31,7 +31,7 @@ pub fn answer(device: &Device, action: Action, password: &PasswordMetrics) -> An
     }
 }
 
-/// What stands in the way of any password.
+/// Returns the answer that any password gets, if there is one.
 fn obstacle(device: &Device, action: Action) -> Option<Answer> {
     let fails = |failure| Some(Answer::Fails(failure));
     if !device.condition.secure_lock_screen {

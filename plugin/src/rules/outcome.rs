@@ -12,7 +12,7 @@ pub fn superseded_by(command: &CommandId) -> Outcome {
     Outcome::Failed(Failure::Superseded(command.clone()))
 }
 
-/// What becomes of the override of the policy.
+/// The change of the policy override.
 #[derive(Debug, PartialEq, Eq)]
 pub enum OverrideChange {
     /// A password was set from the dashboard.
@@ -23,8 +23,8 @@ pub enum OverrideChange {
     None,
 }
 
-/// What to make of a report: the first outcome completes the command, the same again changes nothing,
-/// and another one comes too late.
+/// The effect of a report: the first outcome completes the command, the same again changes nothing, and another one is
+/// kept as a late outcome.
 pub fn report_effect(command: &Command, outcome: &Outcome) -> ReportEffect {
     let completed = match &command.status {
         Status::Pending => return ReportEffect::Completed,

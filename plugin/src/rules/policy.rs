@@ -23,7 +23,7 @@ pub fn remove_offered(device: &Device) -> bool {
     device.policy_override.is_some() || device.policy.is_some()
 }
 
-/// Whether the policy asks for a password at all.
+/// Returns `true` if the policy requires a password.
 pub fn asks_for_password(policy: &Policy) -> bool {
     match policy.requirement {
         Requirement::Quality(quality) => quality != Quality::Unspecified,
@@ -31,7 +31,7 @@ pub fn asks_for_password(policy: &Policy) -> bool {
     }
 }
 
-/// Whether a password meets the policy.
+/// Returns `true` if the password meets the policy.
 pub fn is_met(policy: &Policy, password: &PasswordMetrics) -> bool {
     if !asks_for_password(policy) {
         return true;

@@ -12,13 +12,13 @@ use super::{
 
 /// The channel to the device, as it is now.
 pub struct Channel {
-    /// What it can do.
+    /// Its capabilities.
     pub capabilities: Capabilities,
-    /// Whether the device is online.
+    /// The device is online.
     pub online: bool,
 }
 
-/// What the admin has in mind.
+/// The request to preview.
 pub enum Wanted {
     /// A reset, perhaps not yet with a password.
     Reset(Option<PasswordMetrics>, ResetOptions),

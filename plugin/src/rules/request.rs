@@ -8,13 +8,13 @@ use super::{
     },
 };
 
-/// What is known when an admin asks.
+/// The situation of a request.
 pub struct Situation {
     /// The device.
     pub device: Device,
     /// Its command in flight.
     pub pending: Option<Command>,
-    /// What the deployment asks of passwords.
+    /// The deployment's password rule.
     pub password_rule: PasswordRule,
     /// The time of the call.
     pub now: Timestamp,
@@ -23,13 +23,13 @@ pub struct Situation {
 /// An accepted request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Sending {
-    /// What to send.
+    /// The command to send.
     pub command: NewCommand,
     /// The command in flight that ends thereby.
     pub ends: Option<Ending>,
 }
 
-/// How a command in flight makes way for a new one.
+/// The end of a pending command that is replaced.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ending {
     /// Its time was over.

@@ -1,4 +1,4 @@
-//! What the tests of the rules start from.
+//! Samples for the tests of the rules.
 
 use super::{
     Situation,

@@ -1,4 +1,4 @@
-//! What a component is made of: the crates that cargo builds for it, with the digests that `Cargo.lock` has.
+//! The crates that cargo builds for a component, with their digests from `Cargo.lock`.
 
 use super::command::output;
 use anyhow::{Context as _, ensure};
@@ -15,7 +15,7 @@ pub(super) struct Crate {
     pub(super) version: String,
 }
 
-/// What is known of a crate.
+/// The facts of a crate.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
     pub(super) license: String,
@@ -38,7 +38,7 @@ impl Crate {
 }
 
 impl Closure {
-    /// What cargo builds for this package.
+    /// The crates that cargo builds for this package.
     pub(super) fn of(package: &str) -> anyhow::Result<Self> {
         let tree = output(
             Command::new("cargo")

@@ -3,12 +3,12 @@
 use anyhow::{Context as _, ensure};
 use std::process::Command;
 
-/// What git prints.
+/// Returns the output of git.
 pub(super) fn git(arguments: &[&str]) -> anyhow::Result<String> {
     output(Command::new("git").args(arguments))
 }
 
-/// What a command prints. Errors if it fails.
+/// Returns the output of a command. Errors if it fails.
 pub(super) fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command
         .output()

@@ -1,6 +1,5 @@
-//! What the reference plugin is made of, and how: its bill of materials (CycloneDX 1.6), and the provenance of its
-//! build (an in-toto statement with SLSA's predicate, v1). Neither has a time or a folder in it, so that whoever
-//! builds the same commit gets the same three files, and can compare.
+//! The bill of materials of the reference plugin (CycloneDX 1.6), and the provenance of its build (an in-toto statement
+//! with SLSA's predicate, v1). Neither has a time or a folder in it: every build of a commit gives the same three files.
 
 mod bill;
 mod closure;
@@ -54,7 +53,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the checkout is a commit and nothing else.
+/// Returns `true` if the checkout has no uncommitted changes.
 pub(crate) fn is_clean() -> anyhow::Result<bool> {
     Ok(git(&["status", "--porcelain"])?.is_empty())
 }

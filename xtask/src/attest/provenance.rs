@@ -4,7 +4,7 @@ use super::closure::Closure;
 use serde_json::{Value, json};
 use std::env;
 
-/// Who builds, unless MDM_BUILDER says otherwise.
+/// The builder, unless MDM_BUILDER names another.
 const BUILDER: &str = "urn:mdm-password:cargo-xtask-attest";
 
 /// A commit, and where it is from.

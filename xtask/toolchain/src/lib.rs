@@ -1,5 +1,5 @@
-//! How components are built from Rust, and what that needs. Used by `cargo xtask`, which installs what
-//! is missing, and by the build scripts of those who embed a component.
+//! Builds components from Rust. Used by `cargo xtask`, which installs what is missing, and by build scripts that embed a
+//! component.
 //!
 //! A component is built for `wasm32-unknown-unknown` and linked by the toolchain's own
 //! `wasm-component-ld`. So its imports are the contract's and no others: std for `wasm32-wasip2` would
@@ -22,7 +22,7 @@ use std::{
 /// Rust's stack of 1 MiB is memory that each fresh instance has to be given: a sixteenth of it is plenty for
 /// rules, and makes an instance in half the time.
 const STACK: &str = "-Clink-arg=-zstack-size=65536";
-/// What components are built for.
+/// The target of components.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -188,7 +188,7 @@ pub fn build_component(
     }
 }
 
-/// What an outer cargo sets for its own build would lead the inner one astray.
+/// Removes the variables of an outer cargo: they would mislead the inner one.
 fn forget_the_outer_build(cargo: &mut Command) {
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
@@ -255,7 +255,7 @@ fn path_with_wasm_ld(linker: &Path) -> OsString {
     env::join_paths(folders).unwrap_or(path)
 }
 
-/// Whether Debian's compiler is there, with the source of its std.
+/// Returns `true` if Debian's compiler is installed, with the source of its std.
 fn has_debian() -> bool {
     let source = "lib/rustlib/src/rust/library/std";
     sysroot(Path::new(DEBIAN_RUSTC)).is_some_and(|sysroot| sysroot.join(source).exists())
