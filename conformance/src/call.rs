@@ -14,11 +14,10 @@ use std::{thread, time::Duration};
 /// The id that the cases give to the command that a call sends.
 pub const SENT: &str = "0198c1de-0000-7000-8000-0000000000ff";
 
-/// How often a call may take too long before that is the plugin's fault.
+/// The number of timeouts of a call that count as the plugin's fault.
 const TRIES: u32 = 8;
 
-/// How long a call that was too slow waits before its second try, for whatever keeps the machine busy; before each
-/// further one as much longer.
+/// The pause before the second try of a call that timed out on a busy machine. It grows by as much with each try.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A call of one of the contract's functions. The secret and the command that a function takes are
@@ -28,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub enum Call {
     /// `reset`, to the situation's password.
     Reset {
-        /// What else to do.
+        /// The options.
         #[serde(default)]
         options: ResetOptions,
         /// On which terms.
@@ -45,7 +44,7 @@ pub enum Call {
     Preview {
         /// Reset or remove.
         action: Action,
-        /// What else a reset does.
+        /// The options of a reset.
         #[serde(default)]
         options: ResetOptions,
         /// On which terms.
@@ -58,7 +57,7 @@ pub enum Call {
     PolicyOverride,
     /// `report`, on the situation's command.
     Report {
-        /// What the agent said of it.
+        /// The reported outcome.
         outcome: Outcome,
     },
     /// `cancel` of the situation's command.
@@ -67,11 +66,11 @@ pub enum Call {
     Expire,
 }
 
-/// What a plugin made of a call.
+/// The answer of a plugin to a call.
 pub struct Answer {
-    /// What it returned; a result as `{"ok": …}` or `{"err": …}`.
+    /// The returned value; a result is `{"ok": …}` or `{"err": …}`.
     pub returned: Value,
-    /// What it changed: a list of effects.
+    /// The effects, as JSON.
     pub effects: Value,
     /// The same, as the host would commit it.
     pub changes: Vec<Effect>,
@@ -144,7 +143,7 @@ impl Call {
         }
     }
 
-    /// Whether the call takes a secret.
+    /// Returns `true` if the call takes a secret.
     fn takes_secret(&self) -> bool {
         matches!(
             self,

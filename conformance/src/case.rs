@@ -23,13 +23,13 @@ const FILES: [&str; 12] = [
     include_str!("../cases/rule-12.json"),
 ];
 
-/// What the contract requires of a call.
+/// The requirements of the contract on a call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
-    /// What it returns, as far as that is required.
+    /// The required part of the returned value.
     pub returns: Value,
-    /// What it changes, and no more.
+    /// The exact effects.
     #[serde(default)]
     pub effects: Vec<Value>,
     /// Notes that a preview must not have.
@@ -42,15 +42,15 @@ pub struct Expectation {
 pub struct Case {
     /// The number of the rule that it proves.
     pub rule: u8,
-    /// What it shows, in words.
+    /// A title.
     pub case: String,
-    /// What is given.
+    /// The situation.
     pub situation: Situation,
-    /// Whether the case is about this very password, and not about any that the plugin takes.
+    /// The case is about this password, not about any that the plugin accepts.
     pub names_password: bool,
     /// Which call is made.
     pub call: Call,
-    /// What is required of it: one of these. Empty: the implementation chooses.
+    /// The accepted answers. Empty if the implementation chooses.
     pub expect: Vec<Expectation>,
 }
 
@@ -74,7 +74,7 @@ struct Written {
     expect: Option<Expected>,
 }
 
-/// What is required: this; or one of these, where the contract allows more than one thing.
+/// The accepted answer, or several if the contract allows more than one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 enum Expected {

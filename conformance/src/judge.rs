@@ -1,11 +1,11 @@
-//! Whether what came back is what the contract requires.
+//! Compares the answer of a plugin with the contract.
 
 use super::{call::Answer, case::Expectation};
 use mdm_password_host::{Invariant, PluginError};
 use serde_json::{Value, json};
 
-/// Whether a value has what is expected of it: an object every field, with more allowed; a list a
-/// match for every element, in any order, with more allowed; anything else is equal.
+/// Returns `true` if a value matches: an object has every expected field, a list has a match for every expected element
+/// in any order (both may have more), and anything else is equal.
 pub(super) fn matches(expected: &Value, found: &Value) -> bool {
     match (expected, found) {
         (Value::Object(expected), Value::Object(found)) => expected
@@ -16,7 +16,7 @@ pub(super) fn matches(expected: &Value, found: &Value) -> bool {
     }
 }
 
-/// What is found beyond what is expected; none if something expected is missing.
+/// Returns the elements beyond the expected ones, or `None` if an expected one is missing.
 fn unmatched<'a>(expected: &[Value], found: &'a [Value]) -> Option<Vec<&'a Value>> {
     let mut left: Vec<&Value> = found.iter().collect();
     for pattern in expected {
@@ -26,7 +26,7 @@ fn unmatched<'a>(expected: &[Value], found: &'a [Value]) -> Option<Vec<&'a Value
     Some(left)
 }
 
-/// Whether a call did what is expected of it.
+/// Returns `true` if the answer is as expected.
 pub(super) fn is_as_expected(expected: &Expectation, answer: &Answer) -> bool {
     let notes = answer.returned.get("notes").and_then(Value::as_array);
     let is_noted = |note: &Value| notes.is_some_and(|notes| notes.contains(note));
@@ -36,7 +36,7 @@ pub(super) fn is_as_expected(expected: &Expectation, answer: &Answer) -> bool {
         && !expected.without_notes.iter().any(is_noted)
 }
 
-/// What a call was refused by, or previewed to be.
+/// The refusal that a call returned or previewed.
 pub(super) fn refusal(returned: &Value) -> Option<&Value> {
     returned
         .get("err")
@@ -47,13 +47,13 @@ pub(super) fn refusal(returned: &Value) -> Option<&Value> {
 pub(super) struct Breach {
     /// The number of the rule that is broken, if it is another than the one the case is about.
     pub(super) rule: Option<u8>,
-    /// What is required.
+    /// The requirement.
     pub(super) expected: Value,
-    /// What came back.
+    /// The answer.
     pub(super) got: Value,
 }
 
-/// What the contract requires of every call, if the call failed because of that.
+/// The breach of an invariant, if the call failed because of one.
 pub(super) fn broken_invariant(error: &PluginError) -> Option<Breach> {
     let invariant = error.invariant()?;
     let rule = match invariant {

@@ -25,7 +25,7 @@ use mdm_password_host::{Plugin, password::Password};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What became of a case.
+/// The verdict on a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -44,24 +44,24 @@ pub enum Verdict {
 pub struct Finding {
     /// The number of the rule; none for the sequences, which are about all of them, if they pass.
     pub rule: Option<u8>,
-    /// What was tried.
+    /// The title of the case.
     pub case: String,
-    /// What became of it.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What the contract requires.
+    /// The requirement.
     pub expected: Value,
-    /// What came back.
+    /// The answer.
     pub got: Value,
 }
 
-/// What the kit found out about a plugin.
+/// The findings of the kit about a plugin.
 #[derive(Clone, Debug, Serialize)]
 pub struct Conformance {
     /// SHA-256 of the component, in hex.
     pub digest: String,
     /// The version of the contract that it implements.
     pub contract: String,
-    /// What the sequences were made from.
+    /// The seed of the sequences.
     pub seed: u64,
     /// A rule for passwords under which the plugin takes one: the cases were run by it.
     pub password_rule: PasswordRule,
@@ -70,12 +70,12 @@ pub struct Conformance {
 }
 
 impl Conformance {
-    /// Whether nothing failed.
+    /// Returns `true` if nothing failed.
     pub fn is_conforming(&self) -> bool {
         self.failures().next().is_none()
     }
 
-    /// What failed.
+    /// The findings that failed.
     pub fn failures(&self) -> impl Iterator<Item = &Finding> {
         self.findings
             .iter()

@@ -23,15 +23,15 @@ pub(super) struct World {
     pub(super) situation: Situation,
     /// All its commands, oldest first.
     pub(super) commands: Vec<Command>,
-    /// Whether the password of the next call is one character too short.
+    /// The password of the next call is one character too short.
     pub(super) is_too_short: bool,
 }
 
-/// What the rules say of a call.
+/// The prediction of the rules for a call.
 pub(super) struct Prediction {
     returns: Vec<Value>,
-    /// What the device may be afterwards: one of these, with the new command's id written as `SENT`. The
-    /// same as before, if the call is refused.
+    /// The accepted states of the device afterwards, with the new command's id written as `SENT`. Unchanged if the call
+    /// is refused.
     pub(super) may_be: Vec<World>,
 }
 
@@ -43,7 +43,7 @@ impl Prediction {
         }
     }
 
-    /// What the call may return: one of these, with commands written as their names.
+    /// The accepted results, with commands written as their names.
     pub(super) fn returns(&self) -> Vec<Value> {
         let after = self.may_be.iter().take(1);
         after
@@ -52,7 +52,7 @@ impl Prediction {
     }
 }
 
-/// What a host keeps of a device, by what it is about.
+/// The stored facts of a device, by subject.
 pub(super) type Facts = BTreeMap<String, Value>;
 
 impl World {
@@ -60,8 +60,8 @@ impl World {
         self.commands.iter().find(Situation::is_pending)
     }
 
-    /// What a host keeps of a device's commands and its override, as far as the rules fix it.
-    /// Commands are named in the order in which they were made, because ids differ from run to run.
+    /// The stored facts of a device's commands and of its override that the rules determine. Commands are named in the
+    /// order in which they were made, because ids differ from run to run.
     pub(super) fn facts(&self) -> Facts {
         let policy_override = &self.situation.device.policy_override;
         let by = policy_override.as_ref().map(|by| &by.command);
@@ -91,7 +91,7 @@ impl World {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    /// What the rules say of a call.
+    /// The prediction of the rules for a call.
     pub(super) fn predict(&self, call: &Call) -> Prediction {
         match call {
             Call::Reset { options, terms } => self.request(Action::Reset, *options, terms),
@@ -293,7 +293,7 @@ impl World {
     }
 }
 
-/// What a sequence calls its commands: the first is `#1`.
+/// The name of a command in a sequence: the first is `#1`.
 pub(super) fn name(number: usize) -> String {
     format!("#{}", number + 1)
 }

@@ -8,7 +8,7 @@ use super::{
 use mdm_password_host::Plugin;
 use serde_json::{Value, json};
 
-/// Whether an answer is a refusal by a rule of the plugin's own. It may refuse a reset, and nothing else:
+/// Returns `true` if an answer is a refusal by a rule of the plugin's own. It may refuse a reset, and nothing else:
 /// in its own words; or, if `may_refuse_password`, because it asks more of passwords than the deployment
 /// does. The preview of the reset must preview just that. The situation has a password, also where the
 /// call was made without one.

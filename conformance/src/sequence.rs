@@ -30,16 +30,15 @@ const MAX_STEPS: usize = 24;
 pub(super) struct Mismatch {
     /// The number of the rule.
     pub(super) rule: u8,
-    /// What happened, step by step; the last is what went wrong.
+    /// The steps. The last one failed.
     pub(super) steps: Vec<String>,
-    /// What the rules say of the last step.
+    /// The prediction for the last step.
     pub(super) expected: Value,
-    /// What the plugin made of it.
+    /// The answer of the plugin.
     pub(super) got: Value,
 }
 
-/// How long a sequence is shrunk at most, in milliseconds: calls that use up their time would else make it
-/// take hours.
+/// The time limit of shrinking, in milliseconds. With calls that time out it would take hours.
 const SHRINKING_TIMEOUT: u32 = 20_000;
 
 /// Runs sequences from a situation whose password the plugin takes.
@@ -168,14 +167,14 @@ fn make(plugin: &Plugin, world: &World, call: &Call) -> Result<World, Box<Mismat
     ))
 }
 
-/// What was returned, with the new command's id as it is in the world after the call.
+/// The returned value, with the new command's id of the world after the call.
 fn as_sent(answer: &Answer, after: &World) -> Value {
     let id = after.commands.last().map_or("", |command| &command.id);
     let text = answer.returned.to_string().replace(SENT, id);
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-/// What a device should have after a call and has not, and what it has instead.
+/// The expected facts that a device does not have after a call, and those that it has instead.
 fn difference(may_be: &World, is: &World, before: usize, call: &Call) -> Option<(Facts, Facts)> {
     let (mut expected, mut got) = (may_be.facts(), is.facts());
     let is_known = |of: &String| may_be.facts().contains_key(of);

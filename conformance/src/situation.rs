@@ -1,4 +1,4 @@
-//! What is known when a call is made.
+//! The situation of a call.
 
 use mdm_contract::{
     decisions::{Capabilities, Command, Device, PasswordRule, Status},
@@ -8,7 +8,7 @@ use mdm_password_host::{CallContext, password::Password};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-/// What is known when a call is made.
+/// The situation of a call.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Situation {
@@ -20,11 +20,11 @@ pub struct Situation {
     pub latest: Option<Command>,
     /// The command that the call is about.
     pub command: Option<Command>,
-    /// What the deployment asks of passwords.
+    /// The deployment's password rule.
     pub password_rule: PasswordRule,
-    /// What the channel can do.
+    /// The capabilities of the transport.
     pub capabilities: Capabilities,
-    /// Whether the device is online.
+    /// The device is online.
     pub online: bool,
     /// The time of the call.
     #[serde(with = "time")]

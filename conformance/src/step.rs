@@ -13,7 +13,7 @@ use mdm_contract::{
 use proptest::prelude::*;
 use std::fmt;
 
-/// What happens next to the device.
+/// The next event of the device.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Reset {
@@ -127,7 +127,7 @@ impl fmt::Display for TermsText {
     }
 }
 
-/// What a request says that it replaces.
+/// The command that a request claims to replace.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Replaces {
     Nothing,

@@ -1,15 +1,13 @@
-//! How thorough a check is.
+//! The thoroughness of a check.
 
-/// How thorough a check is.
+/// The thoroughness of a check.
 #[derive(Clone, Debug)]
 pub struct Thoroughness {
-    /// What the random sequences are made from: the same seed makes the same sequences.
+    /// The seed of the random sequences: the same seed makes the same sequences.
     pub seed: u64,
-    /// How many sequences. They are run whether or not a case has failed, and end with the first that
-    /// goes wrong.
+    /// The number of sequences. They run even if a case has failed, and end with the first that fails.
     pub sequences: u32,
-    /// Whether a sequence that went wrong is shrunk to a short one, for people to read. It takes up to
-    /// 20 s, and changes no verdict.
+    /// Shrink a failed sequence to a short one, for people to read. That takes up to 20 s and changes no verdict.
     pub shrink: bool,
     /// Groups of the deployment's devices. Every case is run again for a device in all of them, and the sequences are
     /// about such a device: of groups that it is not told, the kit knows nothing.

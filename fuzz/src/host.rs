@@ -50,7 +50,7 @@ pub struct Host {
     calls: AtomicU64,
 }
 
-/// What a host answered.
+/// The response of a host.
 pub struct Answer {
     /// The HTTP status.
     pub status: StatusCode,
@@ -182,7 +182,7 @@ impl Host {
 }
 
 impl Answer {
-    /// Whether it holds this text.
+    /// Returns `true` if it contains this text.
     pub fn has(&self, text: &str) -> bool {
         self.body
             .windows(text.len())

@@ -1,5 +1,5 @@
-//! What the targets share: a host in this process that is called as strangers call it, over a store which
-//! watches over the design's laws.
+//! Shared by the targets: a host in this process that is called as strangers call it, over a store that asserts the
+//! design's laws.
 
 mod host;
 mod situation;

@@ -1,4 +1,4 @@
-//! What a device may be like when something is sent that is about it.
+//! The situations of a device that input can be about.
 
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::SigningKey};
 use mdm_contract::{
@@ -25,7 +25,7 @@ static PUBLIC_KEY: LazyLock<PublicKey> = LazyLock::new(|| {
     serde_json::from_str(text).expect("a point on P-256")
 });
 
-/// What the device's agent signs with.
+/// The signing key of the device's agent.
 pub static SIGNING_KEY: LazyLock<SigningKey> =
     LazyLock::new(|| SigningKey::from_bytes(&[7; 32]).expect("a scalar of P-256"));
 

@@ -410,7 +410,7 @@ impl Restores for OneDevice {
     }
 }
 
-/// Whoever calls may do everything; nobody signs in.
+/// Every caller may do everything. Nobody signs in.
 #[async_trait]
 impl Accounts for OneDevice {
     async fn users(&self) -> Result<Vec<User>> {

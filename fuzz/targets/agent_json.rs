@@ -1,4 +1,4 @@
-//! What an agent sends: an enrollment or a sync, of a device in the situation that the first byte says.
+//! Requests of an agent: an enrollment or a sync, of a device in the situation that the first byte selects.
 
 #![no_main]
 
@@ -88,7 +88,7 @@ fn outcomes() -> Vec<(Status, Option<u64>, Option<Outcome>)> {
     HOST.store().commands().into_iter().map(outcome).collect()
 }
 
-/// What can be read is written and read again as the same.
+/// Asserts that a value survives serialization.
 fn stays_the_same<T: Serialize + DeserializeOwned>(body: &[u8]) -> Option<T> {
     let read: T = serde_json::from_slice(body).ok()?;
     let written = serde_json::to_vec(&read).expect("what was read can be written");

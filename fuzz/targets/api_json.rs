@@ -1,5 +1,5 @@
-//! What an admin's program sends: the first byte says to which route, the second in which situation the device
-//! is, the rest is the body.
+//! Requests of an admin's program: the first byte selects the route, the second the situation of the device, the rest is
+//! the body.
 
 #![no_main]
 
@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(REFERENCE, Trust::default()));
 
-/// What a password is looked for by: the corpus has it in passwords.
+/// The mark of passwords in the corpus.
 const CANARY: &str = "cAnArY7z";
 
 fuzz_target!(|bytes: &[u8]| {

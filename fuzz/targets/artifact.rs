@@ -1,5 +1,5 @@
-//! What lies in the folder of compiled plugins, where someone else may have written: a compiled plugin that was
-//! altered in any byte is not run. The first byte says how it is altered.
+//! Files in the folder of compiled plugins, which others may have written: a compiled plugin that was altered in any byte
+//! is not run. The first byte selects the alteration.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use mdm_fuzz::GUEST;
 use mdm_password_host::{Artifacts, Limits, LoadError, Runtime, component_of};
 use std::sync::LazyLock;
 
-/// How long the mark is that a compiled plugin begins with.
+/// The length of the mark that a compiled plugin begins with.
 const MARK: usize = 16;
 
 struct Host {

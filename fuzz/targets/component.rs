@@ -1,4 +1,4 @@
-//! What an admin is handed as a plugin: any bytes are read, and refused or loaded, within bounds.
+//! Files that an admin gets as a plugin: any bytes are refused or loaded, within bounds.
 
 #![no_main]
 

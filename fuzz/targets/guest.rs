@@ -1,6 +1,5 @@
-//! What a hostile plugin hands to its host, by imports and as what it returns, in the memory of WebAssembly. The
-//! first byte says which function is called, the second in which situation the device is, the rest what the
-//! plugin does (`guest/` says how).
+//! A hostile plugin: raw parameters of imports and raw results, in the memory of WebAssembly. The first byte selects the
+//! function, the second the situation of the device, the rest is the program of the plugin (see `guest/`).
 
 #![no_main]
 
@@ -83,7 +82,7 @@ fn judge_sync(answer: &Answer, is_revoked: bool) {
     judge::<SyncResponse>(answer);
 }
 
-/// What succeeded can be read, and what failed is the plugin's failure, not the store's.
+/// Asserts that a success can be read, and that a failure is the plugin's, not the store's.
 fn judge<T: serde::de::DeserializeOwned>(answer: &Answer) {
     if answer.status.is_success() {
         answer.read::<T>();

@@ -99,7 +99,7 @@ fn altered(headers: &Headers, bytes: &[u8]) -> Headers {
     headers
 }
 
-/// What is taken for the agent's says what the agent has said.
+/// Asserts that a request that verifies has the content that the agent signed.
 fn as_a_request(headers: &Headers) {
     for label in [AGENT, NEW] {
         let Ok(signed) = Signed::of_request(headers, label) else {

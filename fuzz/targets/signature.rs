@@ -1,5 +1,4 @@
-//! What comes along with a plugin as its signature, and what an admin takes for a key or a digest. The first byte
-//! says which of them it is.
+//! Signatures of plugins, and the keys and digests that admins configure. The first byte selects one.
 
 #![no_main]
 
@@ -15,7 +14,7 @@ use mdm_password_host::Trust;
 use mdm_server_http::api::plugin::SIGNATURE_HEADER;
 use std::sync::LazyLock;
 
-/// What was signed, its digest, its signature, and the key that it was signed with.
+/// A signed file, its digest, its signature, and the key of the signature.
 const SIGNED: &[u8] = include_bytes!("../signed/plugin");
 const DIGEST: &str = "5f0fd33f392b9037d807be85302fbfc2a13f23d9e0723bbfde61fbdf57092f1d";
 const SIGNATURE: &str = include_str!("../signed/plugin.minisig");

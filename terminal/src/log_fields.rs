@@ -50,7 +50,7 @@ mod tests {
         }
     }
 
-    /// What a terminal gets of a line that has this text in each of its places.
+    /// The output of a line that has this text in each of its fields.
     fn line(text: &str) -> String {
         let log = Log::default();
         let writer = log.clone();

@@ -133,7 +133,7 @@ pub(crate) fn token_key() -> PrivateKey {
     PrivateKey::from_bytes(&[7; 32]).unwrap()
 }
 
-/// What a password like 1234 does not meet.
+/// A policy that a password like 1234 does not meet.
 pub(crate) fn policy() -> Policy {
     Policy {
         requirement: Requirement::Quality(Quality::Alphabetic),

@@ -1,4 +1,4 @@
-//! What is not carried out, and what is not done again.
+//! Commands that are not carried out, and commands that are not repeated.
 
 use crate::phone::{Phone, token_key};
 use mdm_agent::{device::Device, keys::DeviceKeys, state::Agent, token};

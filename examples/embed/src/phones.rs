@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(crate) struct Phone {
     pub device: Device,
     pub commands: Vec<Command>,
-    /// What was sealed for the pending command.
+    /// The sealed password of the pending command.
     pub sealed: Option<Vec<u8>>,
     pub public_key: PublicKey,
 }

@@ -1,4 +1,4 @@
-//! What this company asks beyond the contract. Change it to what yours asks.
+//! The rules of this company beyond the contract. Change them to yours.
 //!
 //! A plugin may ask more of passwords than the deployment's rule does, may choose when a command expires
 //! that was given no validity, and may refuse a reset in its own words (`Refusal::Other`).
@@ -15,7 +15,7 @@ const MIN_LENGTH: u32 = 8;
 /// breaches are below it.
 const MIN_GUESSABILITY: u8 = 3;
 
-/// How long a command stays valid unless the admin says otherwise, in seconds.
+/// The default validity of a command, in seconds.
 const ONE_DAY: u64 = 24 * 3600;
 
 /// Why a reset that the contract allows is refused all the same. The guessability is asked for only if

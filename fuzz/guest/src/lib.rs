@@ -18,9 +18,9 @@ use bindings::mdm::password::device_store::get_device;
 
 /// Where what is returned lies: at the far end of the stack, which nothing here reaches.
 const RETURNED: usize = 256;
-/// How much may lie there.
+/// The size of that memory.
 const MAX_RETURNED: usize = 16 << 10;
-/// How many imports are called at most: more than the host lets a call change things.
+/// The most calls of imports: more than the effects that the host allows a call.
 const MAX_CALLS: u8 = 20;
 
 /// The contract's imports, as WebAssembly has them.
@@ -70,7 +70,7 @@ mod raw {
     }
 }
 
-/// What is left of the bytes.
+/// The rest of the bytes.
 #[cfg(target_family = "wasm")]
 struct Bytes(std::vec::IntoIter<u8>);
 

@@ -9,7 +9,7 @@ use mdm_server_core::{
     store::StoreError,
 };
 
-/// How far the trail is.
+/// The end of the trail.
 pub(super) async fn end(client: &impl Executor) -> Result<Chain, StoreError> {
     let last = "select number, digest from audit order by number desc limit 1";
     match client.row_if_any(last, &[]).await? {

@@ -45,7 +45,7 @@ select distinct on (p.oid) 'function ' || p.proname, t.name, p.prosrc
 from tables t join pg_trigger g on g.tgrelid = t.oid and not g.tgisinternal join pg_proc p on p.oid = g.tgfoid
 "#;
 
-/// What is in the current schema, without what the migration library keeps for itself.
+/// Reads the current schema, without the tables of the migration library.
 pub(super) async fn read(client: &impl GenericClient) -> Result<Schema, StoreError> {
     let mut schema = Schema::default();
     for row in client.query(CATALOG, &[&HISTORY]).await.map_err(failed)? {

@@ -1,4 +1,4 @@
-//! How a database is backed up and restored by PostgreSQL's own programs, as commands for a shell.
+//! Shell commands that back up and restore a database by PostgreSQL's own programs.
 
 use super::PostgresOptions;
 use std::path::Path;

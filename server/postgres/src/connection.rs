@@ -24,7 +24,7 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Silence(Arc<Mutex<Option<Instant>>>);
 
 impl Silence {
-    /// Whether a connection that was used at this time may hang.
+    /// Returns `true` if a connection that was used at this time may hang.
     pub(super) fn covers(&self, used: Instant) -> bool {
         let last = self.0.lock();
         last.is_some_and(|last| used <= last)
@@ -101,7 +101,7 @@ pub(super) fn silent(time: Duration) -> StoreError {
     StoreError::Failed(format!("the database has not answered for {seconds} s"))
 }
 
-/// What stands for a `$1` of a statement.
+/// The value of a `$1` of a statement.
 pub(super) type Value = Box<dyn ToSql + Sync + Send>;
 
 /// The values of a statement, in their order.
@@ -116,9 +116,9 @@ pub(super) use values;
 pub(super) struct Step {
     sql: &'static str,
     values: Vec<Value>,
-    /// What it means if no row was there for it.
+    /// The error if there was no such row.
     or: Option<StoreError>,
-    /// What it means if such a row is in one of these unique indexes already.
+    /// The error if one of these unique indexes has such a row already.
     or_if_in: Vec<(&'static str, StoreError)>,
 }
 
@@ -161,7 +161,7 @@ pub(super) trait Executor {
 
     async fn row(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Row, StoreError>;
 
-    /// How many rows were written, or found.
+    /// Returns the number of rows that were written or found.
     async fn write(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, StoreError>;
 
     /// Carries out statements one after the other, without waiting for the answer of one before the next is sent.
@@ -245,7 +245,7 @@ impl Executor for Connection {
     }
 }
 
-/// What the database says of an error, without the values in question.
+/// The database's message of an error, without values.
 pub(super) fn described(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), error.source()) {
         (Some(database), _) => format!("{} ({})", database.message(), database.code().code()),

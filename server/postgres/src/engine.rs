@@ -1,4 +1,4 @@
-//! What runs the shared statements in PostgreSQL.
+//! Runs the shared statements in PostgreSQL.
 
 use super::{
     PostgresStore,
@@ -130,7 +130,7 @@ impl<V: Borrow<Value> + fmt::Debug> ToSql for Parameter<V> {
         }
     }
 
-    /// What it is says whether it fits: see `to_sql`.
+    /// `to_sql` checks the type.
     fn accepts(_: &Type) -> bool {
         true
     }
@@ -157,7 +157,7 @@ impl<'a> FromSql<'a> for Column {
         Ok(Self(Value::Null))
     }
 
-    /// What the type is says whether it fits: see `from_sql`.
+    /// `from_sql` checks the type.
     fn accepts(_: &Type) -> bool {
         true
     }

@@ -52,7 +52,7 @@ impl Fleet for PostgresStore {
     }
 }
 
-/// What has to be true of a device `d`.
+/// The conditions on a device `d`.
 fn conditions(scope: &DeviceScope, filter: &DeviceFilter) -> Conditions {
     let mut fit = Conditions::new(Dialect::Postgres);
     if let Some(group) = &filter.group {

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
-/// How long a lease lasts after its last renewal: a leader that froze is replaced that much later, and a second.
+/// The time from the last renewal to the expiry of a lease. A leader that froze is replaced one second later.
 const LEASE: Duration = Duration::from_secs(6);
 
 /// Takes the lease if it is free or has expired, or renews it. Another holder begins another term.

@@ -91,7 +91,7 @@ impl PostgresStore {
         }
     }
 
-    /// Whether the database has no tables of a host yet. Nothing is made.
+    /// Returns `true` if the database has no tables of a server yet. Creates nothing.
     pub async fn is_empty(options: &PostgresOptions) -> Result<bool, StoreError> {
         Pool::new(options)?.is_empty().await
     }

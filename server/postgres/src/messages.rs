@@ -1,4 +1,4 @@
-//! What replicas say to each other: JSON in the notifications of PostgreSQL.
+//! Messages between replicas: JSON in the notifications of PostgreSQL.
 
 use mdm_server_core::store::{CallCount, Changes};
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,13 @@ pub(super) const TELL: &str = "select pg_notify('mdm', $1)";
 /// A message of PostgreSQL has fewer than 8,000 bytes.
 const MAX_MESSAGE_BYTES: usize = 7_000;
 
-/// How many callers are told of in one message.
+/// The most callers in one message.
 const CALLERS: usize = 50;
 
-/// What one replica tells all.
+/// A message of one replica to all.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Message<'a> {
-    /// Who.
+    /// The id of the sender.
     pub(super) from: &'a str,
     #[serde(default)]
     pub(super) changes: Option<Changes>,
@@ -23,7 +23,7 @@ pub(super) struct Message<'a> {
     pub(super) calls: Vec<CallCount>,
 }
 
-/// What the other replicas are told of these changes.
+/// The messages to other replicas about these changes.
 pub(super) fn of_changes(replica: &str, changes: &Changes) -> Vec<String> {
     if *changes == Changes::default() {
         return Vec::new();
@@ -53,7 +53,7 @@ pub(super) fn of_changes(replica: &str, changes: &Changes) -> Vec<String> {
     messages
 }
 
-/// What they are told of these calls.
+/// The messages to other replicas about these calls.
 pub(super) fn of_calls(replica: &str, calls: &[CallCount]) -> Vec<String> {
     let parts = calls.chunks(CALLERS);
     parts

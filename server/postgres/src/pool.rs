@@ -24,8 +24,8 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 /// A connection on which nothing is heard of the database for so long is broken.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// What every connection begins with: a commit that was answered is durable, and no statement waits without a bound. A
-/// host that freezes within a transaction keeps its locks for `idle_in_transaction_session_timeout`; one that lost its
+/// The settings of every connection: an acknowledged commit is durable, and no statement waits without a bound. A
+/// server that freezes within a transaction keeps its locks for `idle_in_transaction_session_timeout`; one that lost its
 /// power or its network keeps them for [`SILENCE`], not for hours.
 pub(super) const SETTINGS: &str = "set synchronous_commit = on; set statement_timeout = '8s'; set lock_timeout = '5s'; \
     set idle_in_transaction_session_timeout = '3s'; set client_min_messages = warning; \
@@ -78,9 +78,9 @@ pub struct PostgresOptions {
     pub url: PostgresUrl,
     /// The certificates of the authorities that may vouch for it; none: those that the system knows.
     pub authorities: Option<PathBuf>,
-    /// How many calls it is asked by at once.
+    /// The size of the pool.
     pub connections: usize,
-    /// How many calls share a commit at most.
+    /// The most calls in one commit.
     pub calls_per_commit: NonZeroUsize,
 }
 
@@ -167,7 +167,7 @@ impl Pool {
         migrated.unwrap_or_else(|_| Err(silent(MIGRATION_TIMEOUT)))
     }
 
-    /// Whether there are no tables of a host yet.
+    /// Returns `true` if there are no tables of a server yet.
     pub(super) async fn is_empty(&self) -> Result<bool, StoreError> {
         let client = self.connection().await?;
         let query = "select to_regclass('devices') is null";

@@ -1,4 +1,4 @@
-//! Whether the database can be read and written now.
+//! Checks that the database can be read and written now.
 
 use super::{
     PostgresStore,

@@ -1,4 +1,4 @@
-//! What replicas tell each other through PostgreSQL, and remember together.
+//! The messages of replicas through PostgreSQL, and their shared memory.
 
 use super::{
     connection::{Executor as _, silent},
@@ -28,22 +28,22 @@ use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// How often a replica renews its lease, or tries to take it, and sees that it is still connected.
+/// The interval at which a replica renews its lease, or tries to take it, and checks its connection.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many rounds pass before what need not be remembered any more is forgotten.
+/// The number of rounds between cleanups of expired records.
 const CLEANUP_INTERVAL: u64 = 10;
 
 /// The longest wait for an answer: shorter than a lease, so that a leader connects anew before its own expires.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a signature is remembered, in seconds.
+/// The time for which a signature is remembered, in seconds.
 const REMEMBERED: u64 = MAX_AGE + MAX_AHEAD + 1;
 
 /// This host among the replicas.
 pub(super) struct Replica {
     pool: Pool,
-    /// What messages name it by.
+    /// Its id in messages.
     id: String,
     sender: mpsc::UnboundedSender<ReplicaEvent>,
     heard: Mutex<mpsc::UnboundedReceiver<ReplicaEvent>>,
@@ -97,7 +97,7 @@ impl Replica {
         });
     }
 
-    /// What the other replicas are told of these changes.
+    /// The messages to other replicas about these changes.
     pub(super) fn messages(&self, changes: &Changes) -> Vec<String> {
         messages::of_changes(&self.id, changes)
     }

@@ -1,4 +1,4 @@
-//! How records lie in rows. PostgreSQL's numbers have a sign; times and counts are far below where that matters.
+//! Conversions between records and rows. PostgreSQL's numbers are signed; times and counts are far below the limit.
 
 use crate::connection::failed;
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::VerifyingKey};

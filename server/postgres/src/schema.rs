@@ -44,7 +44,7 @@ pub(super) async fn migrate(client: &mut Client) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What tells tables apart: how many migrations were applied, and the digest of the catalog.
+/// The identity of a set of tables: the number of applied migrations, and the digest of the catalog.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Tables {
     applied: usize,
@@ -66,7 +66,7 @@ impl Comparison {
         }
     }
 
-    /// Whether it is a comparison of these tables.
+    /// Returns `true` if it is a comparison of these tables.
     pub(super) fn is_of(&self, tables: &Tables) -> bool {
         self.tables == *tables
     }
@@ -88,7 +88,7 @@ pub(super) async fn tables(client: &Client) -> Result<Tables, StoreError> {
     })
 }
 
-/// Whether these are the tables that a host has last found to be what this version makes.
+/// Returns `true` if a server has compared these tables before and found them to be those of this version.
 pub(super) async fn is_kept(client: &Client, tables: &Tables) -> Result<bool, StoreError> {
     if tables.applied < MIGRATIONS.len() || !exists(client, "schema_digest").await? {
         return Ok(false);
@@ -124,7 +124,7 @@ pub(super) async fn compare(client: &mut Client) -> Result<Comparison, StoreErro
     }
 }
 
-/// How many migrations were applied. Errors if there are more than this version knows.
+/// Returns the number of applied migrations. Errors if there are more than this version knows.
 async fn version(client: &Client) -> Result<usize, StoreError> {
     if !exists(client, HISTORY).await? {
         return Ok(0);

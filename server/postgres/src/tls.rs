@@ -1,4 +1,4 @@
-//! How the database proves who it is.
+//! Verifies the certificate of the database.
 
 use mdm_server_core::store::StoreError;
 use std::path::Path;

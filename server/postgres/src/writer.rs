@@ -1,6 +1,6 @@
-//! What writes. Jobs that wait together are committed together, each in a savepoint of its own, and each caller is
-//! answered once the commit that holds its job is durable. Of all replicas, one commits at a time: the audit trail
-//! is one chain, and who waits for nobody's rows can't be waited for in turn.
+//! The writer. Jobs that wait together are committed together, each in a savepoint of its own. Each caller gets its
+//! result once the commit is durable. Of all replicas, one commits at a time: the audit trail is one chain, and without
+//! concurrent writers there is no deadlock.
 
 use super::{
     audit,
@@ -42,9 +42,9 @@ const JOB_TIMEOUT: Duration = Duration::from_secs(15);
 const BEGIN: &str =
     "begin isolation level read committed; select pg_advisory_xact_lock(1835298050)";
 
-/// What is to be written.
+/// A job to write.
 struct Job {
-    /// Under which lead it is written.
+    /// The lead under which it is written.
     lead: Lead,
     run: Run,
 }
@@ -66,11 +66,11 @@ pub(super) struct Batch {
     state: Mutex<State>,
 }
 
-/// What a job that errs must leave no trace in.
+/// The state that a failed job must leave unchanged.
 struct State {
-    /// How far the audit trail is.
+    /// The end of the audit trail.
     chain: Chain,
-    /// What this job has done.
+    /// The changes of this job.
     changes: Changes,
 }
 
@@ -87,7 +87,7 @@ impl Batch {
         self.state.lock()
     }
 
-    /// What the other replicas are told of once it is durable.
+    /// Adds a change that the other replicas are told of once it is durable.
     pub(super) fn tell(&self, change: impl FnOnce(&mut Changes)) {
         change(&mut self.state().changes);
     }
@@ -187,7 +187,7 @@ impl Writer {
     }
 }
 
-/// What commits jobs in batches.
+/// Commits jobs in batches.
 struct Batches {
     pool: Pool,
     replica: Arc<Replica>,

@@ -6,7 +6,7 @@ use mdm_server_core::store::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
-/// How many faults of a damaged file are named.
+/// The most faults of a damaged file in an error.
 const MAX_FAULTS: u32 = 5;
 
 impl SqliteStore {

@@ -4,7 +4,7 @@ use crate::error::Error;
 use mdm_server_core::store::schema::{HISTORY, Schema};
 use rusqlite::Connection;
 
-/// What is in the file, without what SQLite and the migration library keep for themselves.
+/// Reads the schema of the file, without the tables of SQLite and of the migration library.
 pub(super) fn read(connection: &Connection) -> Result<Schema, Error> {
     let mut query = connection.prepare_cached(
         "select type, name, tbl_name, sql from sqlite_schema \
@@ -47,7 +47,7 @@ fn add_table(schema: &mut Schema, name: &str, sql: &str) {
     schema.add(format!("table {name}"), name, definition);
 }
 
-/// What stands between a table's parentheses, and what stands behind them.
+/// The text between a table's parentheses, and the text after them.
 fn items(text: &str) -> (Vec<&str>, &str) {
     let mut items = Vec::new();
     let (mut depth, mut is_quoted, mut begin) = (0_u32, false, 0);

@@ -1,4 +1,4 @@
-//! What runs the shared statements in SQLite.
+//! Runs the shared statements in SQLite.
 //!
 //! SQLite takes `$1` for the name of a parameter, so each value is bound by its name.
 

@@ -134,7 +134,7 @@ fn list(groups: &BTreeSet<String>) -> Vec<String> {
     groups.iter().cloned().collect()
 }
 
-/// What has to be true of a device, but for its groups.
+/// The conditions on a device, without those on its groups.
 fn conditions(filter: &DeviceFilter) -> Conditions {
     let mut fit = Conditions::new(Dialect::Sqlite);
     fit.and_fits(filter);

@@ -38,7 +38,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// How many calls share a commit at most.
+    /// The most calls in one commit.
     pub const CALLS_PER_COMMIT: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
     /// Opens the file, which is made if it isn't there, and brings it to the newest form.

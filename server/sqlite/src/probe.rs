@@ -1,4 +1,4 @@
-//! Whether the file can be read and written now.
+//! Checks that the file can be read and written now.
 
 use super::{SqliteStore, schema};
 use async_trait::async_trait;

@@ -1,4 +1,4 @@
-//! How records lie in rows.
+//! Conversions between records and rows.
 
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::VerifyingKey};
 use mdm_contract::{

@@ -30,7 +30,7 @@ struct Done {
 /// DeviceInfo how the end of the writer's thread went.
 type Closing = oneshot::Sender<Result<(), StoreError>>;
 
-/// What the writer's thread is sent.
+/// A message to the writer's thread.
 enum Order {
     Run(Job),
     /// Ends the thread.
