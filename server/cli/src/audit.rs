@@ -6,7 +6,7 @@ use clap::Subcommand;
 use mdm_server_core::audit::Chain;
 use mdm_terminal::out;
 
-/// How many lines are read at once.
+/// Lines that are read at a time.
 const PAGE: u32 = 1000;
 
 #[derive(Subcommand)]

@@ -90,7 +90,7 @@ pub(super) enum Bulk {
     },
 }
 
-/// What a bulk is asked for with.
+/// The options of a bulk.
 #[derive(Args)]
 pub(super) struct BulkArgs {
     /// The group.
@@ -98,7 +98,7 @@ pub(super) struct BulkArgs {
     /// Replace commands that are pending.
     #[arg(long)]
     replace_pending: bool,
-    /// How long the commands stay valid, in seconds. Without it, until the device answers.
+    /// The validity of the commands, in seconds. Without it, they are valid until the device answers.
     #[arg(long)]
     valid_for: Option<u64>,
     /// Why, for the audit trail.

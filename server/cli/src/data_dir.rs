@@ -83,7 +83,7 @@ impl DataDir {
         Ok(path)
     }
 
-    /// What is kept outside of the store of how far it was: a restore shows by it.
+    /// The file with the progress of the store. It reveals a restore, because it is outside of the store.
     pub(super) fn history_path(&self) -> PathBuf {
         self.0.join("history.json")
     }

@@ -51,7 +51,7 @@ pub(super) enum Device {
         /// A group that the device will be in; can be given more than once.
         #[arg(long = "group")]
         groups: Vec<String>,
-        /// How long the token is valid, in seconds.
+        /// The validity of the token, in seconds.
         #[arg(long, default_value_t = 24 * 3600)]
         valid_for: u64,
         #[command(flatten)]
@@ -68,7 +68,7 @@ pub(super) struct Wanted {
     /// The status: none, pending, success, failed, cancelled, expired, superseded or revoked.
     #[arg(long)]
     status: Option<StatusKind>,
-    /// Whether the policy is overridden.
+    /// Only devices whose policy is overridden, or is not.
     #[arg(long)]
     overridden: Option<bool>,
     /// A group that they are in.
@@ -83,7 +83,7 @@ pub(super) struct Wanted {
     /// The last sync was earlier, as in 2026-11-24T12:00:00Z.
     #[arg(long)]
     synced_before: Option<String>,
-    /// Whether they were revoked.
+    /// Only devices that are revoked, or are not.
     #[arg(long)]
     revoked: Option<bool>,
 }

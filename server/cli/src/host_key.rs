@@ -70,7 +70,7 @@ impl HostKey {
         path_in(&self.folder)
     }
 
-    /// Whether `host.key` is there.
+    /// Returns `true` if `host.key` is in its place.
     pub(super) fn is_in_place(&self) -> bool {
         self.lies == Lies::InPlace
     }

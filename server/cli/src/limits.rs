@@ -1,4 +1,4 @@
-//! What a call of a plugin may use, as options.
+//! The limits of a call of a plugin, as options.
 
 use clap::Args;
 use mdm_password_host::Limits;
@@ -6,26 +6,25 @@ use std::{num::NonZeroU32, time::Duration};
 
 #[derive(Args)]
 pub(super) struct LimitOptions {
-    /// How long a plugin may take for a call, in milliseconds.
+    /// The time limit of a plugin for a call, in milliseconds.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     plugin_time: u64,
-    /// How much memory a plugin may have for a call, in MiB.
+    /// The memory limit of a plugin for a call, in MiB.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1024))]
     plugin_memory: u64,
-    /// How many elements a table of a plugin may have.
+    /// The most elements in a table of a plugin.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1000..=1_000_000))]
     plugin_table: u32,
-    /// How much stack a plugin may use, in KiB.
+    /// The stack limit of a plugin, in KiB.
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(64..=1024))]
     plugin_stack: u64,
-    /// How much a plugin may hand over to the host at one time, in KiB.
+    /// The most data that a plugin may pass to the host at one time, in KiB.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     plugin_hostcall_bytes: u64,
-    /// How many calls of plugins may run at one time; further ones wait. By default, two for each processor.
+    /// The most calls of plugins at one time. Further ones wait. By default, two for each processor.
     #[arg(long, default_value_t = Limits::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
     plugin_instances: u32,
-    /// How many lines a second the failures of plugins may write into the log; for a moment, four times as
-    /// many. The others are counted.
+    /// The most log lines a second about failures of plugins, with bursts of four times as many. The others are counted.
     #[arg(long, value_name = "LINES", default_value_t = Limits::default().log)]
     plugin_log: NonZeroU32,
 }

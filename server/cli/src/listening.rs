@@ -55,16 +55,16 @@ pub(super) struct ListenOptions {
     /// https, browsers are told to come by TLS only.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
-    /// How many connections there may be at one time. Each agent that waits for news has one.
+    /// The most connections at one time. Each agent that waits for news has one.
     #[arg(long, value_name = "NUMBER", default_value_t = ConnectionLimits::DEFAULT.most, value_parser = count)]
     connections: usize,
-    /// How many of them one address may have. A trusted proxy may have all.
+    /// The most connections of one address. A trusted proxy may have all.
     #[arg(long, value_name = "NUMBER", default_value_t = ConnectionLimits::DEFAULT.most_per_address, value_parser = count)]
     connections_per_address: usize,
-    /// How long the head of a request may take, and a connection may be idle, in seconds.
+    /// The time limit of a request's head and of an idle connection, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = ConnectionLimits::DEFAULT.head_time.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
     head_time: u64,
-    /// How long the body of a request may take, and a caller may leave its answer unread, in seconds.
+    /// The time limit of a request's body and of a response that is not read, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = ConnectionLimits::DEFAULT.body_time.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
     body_time: u64,
 }
@@ -92,7 +92,7 @@ pub(super) struct BoundListener {
 }
 
 impl ListenOptions {
-    /// What to listen with by TLS; none: by plain HTTP, and only where that harms nobody.
+    /// The certificate for TLS. `None` for plain HTTP, which is allowed only on the loopback or behind a proxy.
     pub(super) fn certificate(&self) -> anyhow::Result<Option<Arc<Certificate>>> {
         match (&self.tls_cert, &self.tls_key) {
             (Some(chain), Some(key)) => Ok(Some(Arc::new(Certificate::read(chain, key)?))),
@@ -105,7 +105,7 @@ impl ListenOptions {
         }
     }
 
-    /// Whether admins come by TLS: the host's own, or that of something in front.
+    /// Returns `true` if admins connect by TLS: the server's own, or that of a proxy.
     pub(super) fn is_secure(&self) -> bool {
         let is_public = match &self.public_url {
             Some(url) => url.is_secure(),
@@ -148,7 +148,7 @@ impl ListenOptions {
         })
     }
 
-    /// How long the body of a request may take.
+    /// The time limit of a request's body.
     pub(super) fn body_time(&self) -> Duration {
         Duration::from_secs(self.body_time)
     }

@@ -99,7 +99,7 @@ pub(super) struct TermsArgs {
     /// The pending command that this one replaces.
     #[arg(long)]
     replaces: Option<String>,
-    /// How long the command stays valid, in seconds. Without it, until the device answers.
+    /// The validity of the command, in seconds. Without it, it is valid until the device answers.
     #[arg(long)]
     valid_for: Option<u64>,
 }

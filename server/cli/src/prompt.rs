@@ -1,4 +1,4 @@
-//! What is asked of the person at the terminal.
+//! Questions to the person at the terminal.
 
 use anyhow::{Context as _, bail};
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};

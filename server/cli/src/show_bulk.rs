@@ -63,7 +63,7 @@ pub(super) fn bulk(bulk: &BulkView) -> String {
     page
 }
 
-/// What a bulk came to, on how many devices. What is rare is named where there is some.
+/// The number of devices by outcome. Rare outcomes are shown only if they occur.
 fn counts(progress: &BulkProgress) -> String {
     let always = [
         (progress.pending, "pending"),

@@ -32,8 +32,8 @@ pub(super) struct StoreOptions {
     /// By how many connections the PostgreSQL server is asked at once; one more writes, and one listens.
     #[arg(long, value_name = "NUMBER", default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
     store_connections: u16,
-    /// How many calls may share one commit at most: those that come at the same time. Each is answered once its commit
-    /// is on the disk, so fewer answer sooner under load, and carry out less.
+    /// The most requests in one commit: those that arrive at the same time. Each is answered once its commit is on the
+    /// disk, so fewer give shorter latency under load and less throughput.
     #[arg(long, value_name = "CALLS", default_value = "256")]
     calls_per_commit: NonZeroUsize,
 }
@@ -63,7 +63,7 @@ impl StoreOptions {
         })
     }
 
-    /// Whether nothing was ever kept there. Nothing is made.
+    /// Returns `true` if the store has never been used. Creates nothing.
     pub(super) async fn is_empty(&self) -> anyhow::Result<bool> {
         Ok(match self.postgres()? {
             Some(options) => PostgresStore::is_empty(&options).await?,
@@ -111,7 +111,7 @@ impl StoreOptions {
         )?)
     }
 
-    /// Whether it is a file in the host's own folder.
+    /// Returns `true` if it is a file in the server's own folder.
     pub(super) fn is_ours(&self) -> bool {
         self.store.is_none()
     }

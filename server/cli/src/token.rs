@@ -16,16 +16,16 @@ pub(super) enum Token {
     /// Make a token, and show it, once. It does no more than its owner may, and ends with them: that is the user who
     /// makes it, or for whom the token acts that makes it.
     Add {
-        /// What to call it.
+        /// The name of the token.
         name: String,
-        /// What it may do: see, change-password, approve, manage-devices, see-audit, see-metrics, manage-plugins,
+        /// A permission: see, change-password, approve, manage-devices, see-audit, see-metrics, manage-plugins,
         /// manage-webhooks, manage-users. Can be given more than once.
         #[arg(long = "may", required = true)]
         permissions: Vec<Permission>,
         /// A group of devices that it may do it to; can be given more than once. Without it: all devices.
         #[arg(long = "group")]
         groups: Vec<String>,
-        /// How long it is valid, in seconds. Without it: until it is taken back.
+        /// The validity, in seconds. Without it, the token is valid until it is revoked.
         #[arg(long)]
         valid_for: Option<u64>,
         #[command(flatten)]
@@ -33,7 +33,7 @@ pub(super) enum Token {
     },
     /// Hand a token over to another user, who owns it from then on.
     HandOver {
-        /// What it is called.
+        /// The name of the token.
         name: String,
         /// The name of the user.
         #[arg(long)]
@@ -43,7 +43,7 @@ pub(super) enum Token {
     },
     /// Take a token back.
     Remove {
-        /// What it is called.
+        /// The name of the token.
         name: String,
         #[command(flatten)]
         host: Host,

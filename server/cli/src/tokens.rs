@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 /// The least that a token has, in bytes: those that a host makes have more.
 const MIN_TOKEN_LENGTH: usize = 16;
 
-/// What the token of the first start is called.
+/// The name of the token of the first start.
 const NAME: &str = "admin";
 
 /// Makes the admin's token at the first start, and shows it this once. It is shown before it counts: a power cut in

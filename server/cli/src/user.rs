@@ -15,7 +15,7 @@ pub(super) enum User {
     },
     /// Add a user, and show the link with which they choose a password, once.
     Add {
-        /// What they sign in by.
+        /// The name to sign in with.
         name: String,
         #[command(flatten)]
         task: Task,
@@ -47,7 +47,7 @@ pub(super) enum User {
     },
 }
 
-/// What a user is there for.
+/// The role and the device scope of a user.
 #[derive(Args)]
 pub(super) struct Task {
     /// viewer, helpdesk or admin.

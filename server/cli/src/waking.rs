@@ -1,4 +1,4 @@
-//! How agents are told to sync.
+//! Wake-ups of agents.
 
 use anyhow::Context as _;
 use clap::Args;
@@ -32,13 +32,14 @@ pub(super) struct WakeUpOptions {
     /// A PEM file with the certificate of the authority that vouches for the broker, if the system doesn't know it.
     #[arg(long, value_name = "FILE")]
     wake_up_ca_file: Option<PathBuf>,
-    /// How often an agent that listens to the broker syncs without being told, in seconds.
+    /// The interval of syncs of an agent that listens to the broker, without wake-ups, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(super) sync_every: u32,
 }
 
 impl WakeUpOptions {
-    /// What agents are told by; none: they wait at the host. That it can't be reached is no reason not to start.
+    /// Connects to the broker. `None` if there is none: agents wait at the server. A broker that can't be reached does not
+    /// prevent the start.
     pub(super) fn connect(
         &self,
         supervisor: &Supervisor,

@@ -7,14 +7,14 @@ use mdm_terminal::{escape::Escaped, out, values};
 use std::{fmt::Write as _, path::PathBuf, time::Duration};
 use tokio::time::{Instant, sleep};
 
-/// How often the host is asked for new differences.
+/// The interval at which the server is asked for new differences.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(crate) struct Shadow {
     /// The candidate: a component, or one that this very host compiled.
     file: PathBuf,
-    /// How long to watch, in seconds. Ctrl-C ends it before.
+    /// The time to watch, in seconds. Ctrl-C ends it earlier.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     r#for: u64,
     #[command(flatten)]

@@ -1,5 +1,5 @@
-//! Whether a folder's host.key and a store belong together. A host that starts with an empty store, or with a new key, in
-//! place of those that agents know would lose its devices without a word.
+//! Checks that a folder's host.key and a store belong together. A server that starts with an empty store, or with a new
+//! key, in place of those that agents know would lose its devices silently.
 
 use crate::{host_key::HostKey, store::StoreOptions};
 use anyhow::{bail, ensure};

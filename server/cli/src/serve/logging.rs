@@ -1,4 +1,4 @@
-//! What the host tells of its doings: lines on standard error, and spans for a collector of traces.
+//! The log on standard error, and spans for a collector of traces.
 
 use super::otlp::{Collector, Exports, share};
 use anyhow::Context as _;
@@ -13,7 +13,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// What the targets of all crates of the server begin with.
+/// The prefix of the log targets of all crates of the server.
 const OURS: &str = "mdm";
 
 /// At `debug`, the database's client would log all that is written: hashes of passwords, and what is sealed.
@@ -21,8 +21,8 @@ const NO_ROWS: &str = "tokio_postgres=info";
 
 #[derive(Args)]
 pub(super) struct LogOptions {
-    /// What to log: error, warn, info, debug, trace, or a list such as mdm=debug,warn. With
-    /// mdm=debug, a command is followed by its id from the request to the report.
+    /// The log level: error, warn, info, debug, trace, or a list such as mdm=debug,warn. With mdm=debug, the log follows
+    /// a command by its id from the request to the report.
     #[arg(long, env = "MDM_LOG", default_value = "info")]
     log: String,
     /// Send spans to this collector of traces, by OTLP over HTTP: http://collector:4318. What it wants to be

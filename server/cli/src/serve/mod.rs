@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use wiring::Wiring;
 
-/// How long the background tasks may take to end, after the last call.
+/// The time limit of the background tasks to end, after the last request.
 const TASKS_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Serve {

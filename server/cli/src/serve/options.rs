@@ -37,13 +37,13 @@ pub(crate) struct Serve {
     /// When a new plugin is taken out again: 3/100 means when 3 of its first 100 calls fail.
     #[arg(long, default_value = "3/100", value_parser = canary_terms)]
     pub(super) canary: CanaryTerms,
-    /// What to do in a call that a canary fails.
+    /// The behaviour in a call that a canary fails.
     #[arg(long, value_enum, default_value = "previous")]
     pub(super) when_canary_fails: WhenCanaryFails,
     /// A bulk of more devices than this waits until somebody else approves it.
     #[arg(long, value_name = "DEVICES")]
     pub(super) approve_above: Option<u64>,
-    /// What a password has to be like: digits:4, digits:6-12, alphanumeric:8-16.
+    /// The password rule: digits:4, digits:6-12, alphanumeric:8-16.
     #[arg(long, default_value = "digits:4", value_parser = password_rule)]
     pub(super) password_rule: PasswordRule,
     #[command(flatten)]
@@ -68,10 +68,10 @@ pub(crate) struct Serve {
     /// there. The admin's token may read them, too.
     #[arg(long, value_name = "FILE")]
     pub(super) metrics_token_file: Option<PathBuf>,
-    /// How many calls a second one address may make; for a moment, four times as many.
+    /// The most requests a second of one address, with bursts of four times as many.
     #[arg(long, value_name = "CALLS", default_value_t = Rates::DEFAULT.address)]
     pub(super) rate_per_address: NonZeroU32,
-    /// How many syncs a second one device may make; for a moment, four times as many.
+    /// The most syncs a second of one device, with bursts of four times as many.
     #[arg(long, value_name = "SYNCS", default_value_t = Rates::DEFAULT.device)]
     pub(super) rate_per_device: NonZeroU32,
     /// Let webhooks go to private networks and to this machine, too, to the latter also without TLS. Without it, who

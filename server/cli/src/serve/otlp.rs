@@ -24,13 +24,13 @@ const MAX_WAITING: usize = 8192;
 /// The most spans of one export.
 const MAX_CONCURRENT: usize = 512;
 
-/// How often what waits is sent.
+/// The interval of exports.
 const EXPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long an export may take, and all of what is left when the host stops.
+/// The time limit of an export, and of all that is left when the server stops.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often it is logged that a collector takes nothing.
+/// The shortest interval of log lines about a collector that fails.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 const NAME: &str = "mdm-server";

@@ -1,4 +1,4 @@
-//! What a running host does at signals: SIGTERM and SIGINT stop it, the second one at once; SIGHUP reloads its certificate.
+//! Signals to a running server: SIGTERM and SIGINT stop it, a second one at once; SIGHUP reloads its certificate.
 
 use clap::Args;
 use mdm_server_core::metrics::Metrics;
@@ -10,16 +10,16 @@ use tokio::{
     time::sleep,
 };
 
-/// How often the log says that a certificate is about to expire.
+/// The interval of log lines about a certificate that is about to expire.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(12 * 3600);
 
 #[derive(Args)]
 pub(super) struct ShutdownOptions {
-    /// How long calls that are under way may take once the host stops, in seconds; then their connections are cut.
+    /// The time limit of requests in progress once the server stops, in seconds. Then their connections are closed.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(0..=3600))]
     shutdown_timeout: u64,
-    /// How long the host serves on after it was told to stop, in seconds, while /ready says that it stops: so long as a
-    /// load balancer needs to notice.
+    /// The time that the server serves on after it was told to stop, in seconds, while /ready fails: as long as a load
+    /// balancer needs to notice.
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=3600))]
     shutdown_delay: u64,
 }

@@ -1,4 +1,4 @@
-//! What options of `serve` are written as.
+//! The syntax of options of `serve`.
 
 use mdm_contract::decisions::{Characters, PasswordRule};
 use mdm_password_host::CanaryTerms;
@@ -21,7 +21,7 @@ pub(super) fn canary_terms(text: &str) -> Result<CanaryTerms, String> {
     }
 }
 
-/// What a password has to be like: `digits:4`.
+/// Parses a password rule: `digits:4`.
 pub(super) fn password_rule(text: &str) -> Result<PasswordRule, String> {
     let parsed = text.split_once(':').and_then(|(characters, lengths)| {
         let (least, most) = lengths.split_once('-').unwrap_or((lengths, lengths));

@@ -139,7 +139,7 @@ impl<'a> Wiring<'a> {
         Ok((server, router))
     }
 
-    /// What can be said of a host that did not open.
+    /// The error of a server that did not open.
     pub(super) fn not_open(&self, error: anyhow::Error) -> NotOpen<anyhow::Error> {
         // What lies in the host's own folder does not mend itself; what others run may.
         match self.options.kept.is_ours() {
