@@ -1,6 +1,9 @@
 //! Shared by the targets: a host in this process that is called as strangers call it, over a store that asserts the
 //! design's laws.
 
+// A panic is how a fuzz target reports.
+#![allow(clippy::expect_used)]
+
 mod host;
 mod situation;
 mod store;

@@ -183,7 +183,7 @@ impl ChosenPlugins {
         let mut known = known.into_iter().flatten().filter(|it| !it.is_default);
         if let Some(known) = known.find(|it| it.plugin.digest() == digest) {
             return Ok(Deployment {
-                is_promoted: is_promoted,
+                is_promoted,
                 ..known.clone()
             });
         }
@@ -209,7 +209,7 @@ impl ChosenPlugins {
         Ok(Deployment {
             plugin: Arc::new(plugin),
             is_default: false,
-            is_promoted: is_promoted,
+            is_promoted,
         })
     }
 
