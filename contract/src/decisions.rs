@@ -1,5 +1,5 @@
-//! What a plugin is told of a device, and what it decides: the rest of the contract's words, which a
-//! host hands to a plugin and gives to admins as JSON. `wit/types.wit` says what each of them means.
+//! The device as plugins see it, and the decisions of plugins: types that a host passes to a plugin and gives to admins as
+//! JSON. `wit/types.wit` specifies each.
 
 use crate::{
     text_enum::contract_enum,
@@ -44,7 +44,7 @@ pub struct Device {
     /// The agent's version, as semantic versioning writes it.
     #[cfg_attr(feature = "component", component(name = "agent-version"))]
     pub agent_version: String,
-    /// How the device is managed.
+    /// The management mode.
     #[cfg_attr(feature = "component", component(name = "management-mode"))]
     pub management_mode: ManagementMode,
     /// For a profile owner: whether its profile is a managed (work) profile.
@@ -52,7 +52,7 @@ pub struct Device {
     pub managed_profile: bool,
     /// The groups that an admin put it in.
     pub groups: Vec<String>,
-    /// What the agent told at its last sync.
+    /// The condition at the last sync.
     pub condition: Condition,
     /// When the agent last told all this.
     #[serde(with = "time")]
@@ -67,7 +67,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// Whether its policy, in this state, asks for a password that it does not have: the user is being prompted.
+    /// Returns `true` if its policy, in this state, requires a password that it does not have: the user is prompted.
     pub fn lacks_password(&self, state: &PolicyState) -> bool {
         let asks = self.policy.as_ref().is_some_and(Policy::asks_for_password);
         *state == PolicyState::Enforced && asks && !self.condition.password_set
@@ -132,9 +132,9 @@ impl From<Outcome> for Status {
 pub struct Command {
     /// Its id.
     pub id: CommandId,
-    /// What it orders.
+    /// The action.
     pub action: Action,
-    /// What else a reset does.
+    /// The options of a reset.
     pub options: ResetOptions,
     /// It leaves `pending` once.
     pub status: Status,
@@ -153,7 +153,7 @@ pub struct Command {
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
     #[cfg_attr(feature = "component", component(name = "expires-at"))]
     pub expires_at: Option<Timestamp>,
-    /// What the device said after the status had been completed otherwise.
+    /// The outcome that the device reported after the command had been completed otherwise.
     #[serde(default)]
     #[cfg_attr(feature = "component", component(name = "late-outcome"))]
     pub late_outcome: Option<Outcome>,
@@ -167,9 +167,9 @@ pub struct Command {
     component(record)
 )]
 pub struct NewCommand {
-    /// What it orders.
+    /// The action.
     pub action: Action,
-    /// What else a reset does.
+    /// The options of a reset.
     pub options: ResetOptions,
     /// When its time is over.
     #[cfg_attr(feature = "component", component(name = "expires-at"))]
@@ -186,7 +186,7 @@ contract_enum! {
     }
 }
 
-/// What a deployment asks of every password set from the dashboard.
+/// The password rule of a deployment, for every password set from the dashboard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -304,7 +304,7 @@ pub enum Refusal {
 }
 
 contract_enum! {
-    /// What the plugin made of a report.
+    /// The effect of a report.
     ReportEffect {
         /// The command got its outcome.
         Completed = "completed",
@@ -315,7 +315,7 @@ contract_enum! {
     }
 }
 
-/// Whether the applied policy is enforced. JSON: `"enforced"`.
+/// The state of the applied policy. JSON: `"enforced"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -336,7 +336,7 @@ pub enum PolicyState {
     Overridden(PolicyOverride),
 }
 
-/// What a device page shows of the feature.
+/// The status of a device, for its page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
@@ -347,13 +347,13 @@ pub enum PolicyState {
 pub struct DeviceStatus {
     /// The latest command, if one was ever made.
     pub latest: Option<Command>,
-    /// Whether the applied policy is enforced.
+    /// The state of the applied policy.
     #[cfg_attr(feature = "component", component(name = "policy-state"))]
     pub policy_state: PolicyState,
-    /// Whether a remove is to be offered.
+    /// A remove is offered.
     #[cfg_attr(feature = "component", component(name = "remove-offered"))]
     pub remove_offered: bool,
-    /// What a new password has to be like.
+    /// The rule for a new password.
     #[cfg_attr(feature = "component", component(name = "password-rule"))]
     pub password_rule: PasswordRule,
 }
@@ -377,7 +377,7 @@ pub enum Wait {
     UserMustUnlock,
 }
 
-/// What a reset or a remove would come to. JSON: `{"will-fail": "user-locked"}`.
+/// The verdict of a preview. JSON: `{"will-fail": "user-locked"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -401,7 +401,7 @@ pub enum Verdict {
     WouldBeRefused(Refusal),
 }
 
-/// What an admin should know before confirming. JSON: `"best-effort"`.
+/// A note to the admin before confirming. JSON: `"best-effort"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -448,7 +448,7 @@ pub enum Note {
 }
 
 contract_enum! {
-    /// What to do about a verdict other than success.
+    /// The remedy for a verdict other than success.
     Remedy {
         /// Ask the user to unlock the device once.
         UserUnlocksOnce = "user-unlocks-once",
@@ -477,7 +477,7 @@ contract_enum! {
     }
 }
 
-/// What a reset or a remove would come to, and what to know and do about it.
+/// The preview of a reset or a remove.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
@@ -486,15 +486,15 @@ contract_enum! {
     component(record)
 )]
 pub struct DevicePreview {
-    /// What it would come to.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What to do about it; none if it will succeed.
+    /// The remedy. `None` if it will succeed.
     pub remedy: Option<Remedy>,
-    /// What to know before confirming.
+    /// Notes to the admin before confirming.
     pub notes: Vec<Note>,
 }
 
-/// What a plugin may learn of a password.
+/// The metrics of a password: all that a plugin may learn of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
@@ -505,24 +505,24 @@ pub struct DevicePreview {
 pub struct PasswordMetrics {
     /// In characters (Unicode scalar values).
     pub length: u32,
-    /// How many of them are digits 0–9.
+    /// The number of digits 0–9.
     pub digits: u32,
-    /// How many are letters a–z.
+    /// The number of letters a–z.
     #[cfg_attr(feature = "component", component(name = "lower-case"))]
     pub lower_case: u32,
-    /// How many are letters A–Z.
+    /// The number of letters A–Z.
     #[cfg_attr(feature = "component", component(name = "upper-case"))]
     pub upper_case: u32,
-    /// How many are other printable ASCII characters.
+    /// The number of other printable ASCII characters.
     pub symbols: u32,
-    /// How many are anything else.
+    /// The number of other characters.
     pub others: u32,
     /// The length of the longest run of equal or evenly stepping characters.
     #[cfg_attr(feature = "component", component(name = "longest-sequence"))]
     pub longest_sequence: u32,
 }
 
-/// What the transport of a device can do.
+/// The capabilities of the transport of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(

@@ -63,7 +63,7 @@ impl Display for Outcome {
     }
 }
 
-/// How a command without success ended: only what the device made of it is called a failure.
+/// The end of a command without success. Only the device's own outcome is called a failure.
 fn ended(failure: &Failure, f: &mut Formatter<'_>) -> Result {
     match failure {
         Failure::Cancelled => f.write_str("cancelled by an admin"),
@@ -206,7 +206,7 @@ impl Display for Note {
 }
 
 impl Remedy {
-    /// What to do, as a sentence.
+    /// The remedy as a sentence.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::UserUnlocksOnce => "ask the user to unlock the device once",

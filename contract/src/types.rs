@@ -12,7 +12,7 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 pub type CommandId = String;
 
 contract_enum! {
-    /// How the organisation manages the device.
+    /// The management mode of a device.
     ManagementMode {
         /// The agent owns the whole device.
         DeviceOwner = "device-owner",
@@ -58,7 +58,7 @@ contract_enum! {
 }
 
 impl Quality {
-    /// Whether a minimum length counts beside it: `DevicePolicyManager.setPasswordMinimumLength` is imposed from
+    /// Returns `true` if a minimum length counts beside it: `DevicePolicyManager.setPasswordMinimumLength` is imposed from
     /// `numeric` upward only.
     pub fn heeds_minimum_length(self) -> bool {
         self >= Self::Numeric
@@ -80,7 +80,7 @@ contract_enum! {
 }
 
 contract_enum! {
-    /// What a command orders.
+    /// The action of a command.
     Action {
         /// Set the password.
         Reset = "reset",
@@ -89,7 +89,7 @@ contract_enum! {
     }
 }
 
-/// What a policy asks of a password.
+/// The requirement of a policy on a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -129,7 +129,7 @@ impl Policy {
     /// The longest minimum that Android takes (`DevicePolicyManager.getPasswordMaximumLength`).
     pub const MAX_MINIMUM_LENGTH: u32 = 16;
 
-    /// Whether it asks for a password at all.
+    /// Returns `true` if it requires a password.
     pub fn asks_for_password(&self) -> bool {
         match self.requirement {
             Requirement::Quality(quality) => quality != Quality::Unspecified,
@@ -138,7 +138,7 @@ impl Policy {
     }
 }
 
-/// What the agent tells of the device at each sync.
+/// The condition of a device, reported at each sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
@@ -147,18 +147,18 @@ impl Policy {
     component(record)
 )]
 pub struct Condition {
-    /// Whether the lock screen (of a work profile: its challenge) has a password.
+    /// The lock screen (of a work profile: its challenge) has a password.
     #[cfg_attr(feature = "component", component(name = "password-set"))]
     pub password_set: bool,
     /// Meaningful from API 26, for a device owner or profile owner.
     pub token: TokenState,
-    /// Whether the user has unlocked the device since it booted.
+    /// The user has unlocked the device since it booted.
     #[cfg_attr(feature = "component", component(name = "unlocked-since-boot"))]
     pub unlocked_since_boot: bool,
-    /// Whether the agent can use its reset token before the first unlock after a boot.
+    /// The agent can use its reset token before the first unlock after a boot.
     #[cfg_attr(feature = "component", component(name = "direct-boot-aware"))]
     pub direct_boot_aware: bool,
-    /// Whether the device has a secure lock screen at all.
+    /// The device has a secure lock screen.
     #[cfg_attr(feature = "component", component(name = "secure-lock-screen"))]
     pub secure_lock_screen: bool,
     /// Another admin's password waits for the user's entry.
@@ -169,7 +169,7 @@ pub struct Condition {
     pub other_admin_policy: Option<Policy>,
 }
 
-/// What else a reset does.
+/// The options of a reset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -277,7 +277,7 @@ impl Failure {
     }
 }
 
-/// What became of a command. JSON: `"success"`, `{"failed": "user-locked"}`.
+/// The outcome of a command. JSON: `"success"`, `{"failed": "user-locked"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -13,7 +13,7 @@ use std::{
 };
 use wasmtime::{Engine, component::Component};
 
-/// What an artifact begins with. After it come the engine's fingerprint, the component's digest, the
+/// The first bytes of an artifact. After them come the engine's fingerprint, the component's digest, the
 /// keyed digest over all but itself, the component with its length before it, and the code.
 const MAGIC: &[u8; 16] = b"mdm-plugin-code\n";
 const ENGINE_LENGTH: usize = 8;
@@ -21,7 +21,7 @@ const DIGEST_LENGTH: usize = 32;
 const TAG_LENGTH: usize = 32;
 const LENGTH_LENGTH: usize = 8;
 
-/// What the key is for, in the derivation from a host's secret: a counter, then words.
+/// The purpose of the key, in the derivation from a host's secret: a counter, then words.
 const KEY_PURPOSE: &[u8] = b"\0\0\0\0compiled plugins";
 
 /// A folder of compiled plugins, and the key that vouches for them.
@@ -67,7 +67,7 @@ impl Artifacts {
         })
     }
 
-    /// Whether these are the bytes of an artifact, of this host or another.
+    /// Returns `true` if these are the bytes of an artifact, of this host or another.
     pub(super) fn is_artifact(bytes: &[u8]) -> bool {
         bytes.starts_with(MAGIC)
     }
@@ -136,7 +136,7 @@ impl Artifacts {
         }
     }
 
-    /// Whether this host noted that the plugin of this digest has passed this version of the conformance kit.
+    /// Returns `true` if this host noted that the plugin of this digest has passed this version of the conformance kit.
     pub fn has_passed(&self, digest: &str, kit: &str) -> bool {
         let Ok(note) = fs::read(self.note_path(digest)) else {
             return false;

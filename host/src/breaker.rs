@@ -14,10 +14,10 @@ const MAX_FAILURES: u32 = 10;
 /// from all the others.
 const MIN_DEVICES: usize = 3;
 
-/// How long a function is out of service before a call tries it again.
+/// The time for which a breaker stays open before a call tries the function again.
 const REST: Duration = Duration::from_secs(30);
 
-/// Whether a function is in service.
+/// The circuit breaker of a function.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     failures_in_a_row: u32,
@@ -27,7 +27,7 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    /// Whether a call may be made now. Out of service, one call is let through after each rest.
+    /// Returns `true` if a call may be made now. An open breaker lets one call through after each rest.
     pub(super) fn admits(&mut self, now: Instant) -> bool {
         match self.out_since {
             None => true,
@@ -56,7 +56,7 @@ impl Breaker {
         self.out_since.replace(now).is_none()
     }
 
-    /// Whether the function is out of service.
+    /// Returns `true` if the breaker is open.
     pub(super) fn is_out(&self) -> bool {
         self.out_since.is_some()
     }

@@ -57,12 +57,12 @@ impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
         Self { plugin, ..self }
     }
 
-    /// What a call may use. By default 50 ms, 64 MiB, and two instances for each processor: see [`Limits`].
+    /// Sets the limits of a call. By default 50 ms, 64 MiB, and two instances for each processor: see [`Limits`].
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// What the deployment asks of passwords. By default exactly four digits.
+    /// Sets the deployment's password rule. By default exactly four digits.
     pub fn password_rule(self, password_rule: PasswordRule) -> Self {
         Self {
             password_rule,
@@ -78,7 +78,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
         }
     }
 
-    /// What becomes of a call that fails on a canary. By default the plugin before it takes the call.
+    /// Sets the behaviour for a call that fails on a canary. By default the previous plugin takes the call.
     pub fn when_canary_fails(self, when_canary_fails: WhenCanaryFails) -> Self {
         Self {
             when_canary_fails,

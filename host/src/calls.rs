@@ -55,8 +55,7 @@ impl Plugin {
         }
     }
 
-    /// Whether a live call may be made now. A function that failed too often in a row is only tried now
-    /// and then.
+    /// Returns `true` if a live call may be made now. A function whose breaker is open is tried only now and then.
     pub fn admits(&self, function: Function) -> bool {
         self.health.admits(function)
     }
@@ -73,7 +72,7 @@ impl Plugin {
         self.health.note(function, device, failure, time)
     }
 
-    /// How its live calls went.
+    /// The health of its live calls.
     pub fn health(&self) -> HealthReport {
         self.health.report()
     }
@@ -83,7 +82,7 @@ impl Plugin {
         &self.contract
     }
 
-    /// What it imports, and what that lets it do.
+    /// Its imports, with the access that each grants.
     pub fn imports(&self) -> &[Import] {
         &self.imports
     }
@@ -93,12 +92,12 @@ impl Plugin {
         hex(&self.digest)
     }
 
-    /// Whether this is the SHA-256 digest of the component.
+    /// Returns `true` if this is the SHA-256 digest of the component.
     pub fn has_digest(&self, digest: &[u8; 32]) -> bool {
         self.digest == *digest
     }
 
-    /// What it runs on.
+    /// Its runtime.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
     }
@@ -264,14 +263,14 @@ impl Instance {
         })
     }
 
-    /// What a device page shows.
+    /// Calls `status`, for the page of a device.
     pub fn status(&mut self, context: CallContext) -> Result<DeviceStatus, PluginError> {
         self.ask(Function::Status, context, |exports, instance, store| {
             exports.status.call(instance, store, ())
         })
     }
 
-    /// Whether the applied policy is enforced.
+    /// Calls `policy-override`: the state of the applied policy.
     pub fn policy_override(&mut self, context: CallContext) -> Result<PolicyState, PluginError> {
         let function = Function::PolicyOverride;
         self.ask(function, context, |exports, instance, store| {

@@ -3,10 +3,10 @@
 
 use crate::{contract::*, effect::Effect, password::Password};
 
-/// What the `secret` resource stands for: the password of the call, of which there is one at most.
+/// The `secret` resource: the password of the call, of which there is one at most.
 pub struct Secret;
 
-/// What one call knows and changes.
+/// The input and the effects of one call.
 #[derive(Clone)]
 pub struct CallContext {
     /// The device that the call is about.
@@ -17,17 +17,17 @@ pub struct CallContext {
     pub latest: Option<Command>,
     /// The command that the call is about, if it is about one.
     pub subject: Option<Command>,
-    /// What the deployment asks of passwords.
+    /// The deployment's password rule.
     pub password_rule: PasswordRule,
-    /// What the channel to the device can do.
+    /// The capabilities of the transport.
     pub capabilities: Capabilities,
-    /// Whether the device is online.
+    /// The device is online.
     pub online: bool,
     /// The time of the call. It stands still while the call runs.
     pub now: Timestamp,
     /// The password that the call was given.
     pub password: Option<Password>,
-    /// What the call has changed so far, in order.
+    /// The effects of the call so far, in order.
     pub effects: Vec<Effect>,
 }
 
@@ -66,7 +66,7 @@ impl CallContext {
         })
     }
 
-    /// Whether the call has sent the command of this id.
+    /// Returns `true` if the call has sent the command of this id.
     pub(super) fn has_sent(&self, id: &str) -> bool {
         self.sent().any(|command| command.id == id)
     }
@@ -81,7 +81,7 @@ impl CallContext {
             .find(|command| command.id == id)
     }
 
-    /// Whether it has no outcome yet, as the call has left it so far.
+    /// Returns `true` if it has no outcome yet, with the effects of the call so far.
     pub(super) fn is_pending(&self, command: &Command) -> bool {
         let is_completed_now = self.effects.iter().any(
             |change| matches!(change, Effect::Complete { command: id, .. } if *id == command.id),

@@ -25,7 +25,7 @@ impl Default for CanaryTerms {
     }
 }
 
-/// How far the canary of a new plugin is.
+/// The progress of the canary of a new plugin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Canary {
@@ -35,7 +35,7 @@ pub struct Canary {
     pub failures: u32,
 }
 
-/// How a canary ends.
+/// The end of a canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CanaryEnd {
     /// The plugin stays.
@@ -59,13 +59,13 @@ pub struct CanaryEnded {
 pub struct Deployment {
     /// The plugin.
     pub plugin: Arc<Plugin>,
-    /// Whether it is the one that the host starts with, and not one that an admin chose.
+    /// The host starts with it: no admin chose it.
     pub is_default: bool,
-    /// Whether it has passed a canary, or needs none. Until then it is a canary whenever it is active.
+    /// It has passed a canary, or needs none. Until then it is a canary whenever it is active.
     pub is_promoted: bool,
 }
 
-/// What is in the slot at one moment.
+/// The plugins in the slot at one moment.
 #[derive(Clone)]
 pub struct Deployments {
     /// The plugin that decides.
@@ -107,7 +107,7 @@ impl Deployments {
         deployments
     }
 
-    /// What decides in place of the active plugin where that fails, while it is a canary.
+    /// The plugin that decides in place of the active one if that fails as a canary.
     pub fn substitute(&self) -> Option<Arc<Plugin>> {
         let proven = self.previous.as_ref().filter(|it| it.is_promoted)?;
         (!self.active.is_promoted).then(|| Arc::clone(&proven.plugin))
@@ -123,7 +123,7 @@ impl Deployments {
         }
     }
 
-    /// Whether this plugin is the active one, and a canary.
+    /// Returns `true` if this plugin is the active one and a canary.
     pub fn is_canary(&self, plugin: &Arc<Plugin>) -> bool {
         !self.active.is_promoted && Arc::ptr_eq(&self.active.plugin, plugin)
     }
@@ -144,12 +144,12 @@ impl Slot {
         }
     }
 
-    /// What is in it now.
+    /// The plugins in the slot now.
     pub(crate) fn deployments(&self) -> Deployments {
         self.lock().0.clone()
     }
 
-    /// How far the canary of the active plugin is; none: it is on none.
+    /// The canary of the active plugin. `None` if it is promoted.
     pub(crate) fn canary(&self) -> Option<Canary> {
         let (deployments, canary) = &*self.lock();
         (!deployments.active.is_promoted).then_some(*canary)

@@ -11,7 +11,7 @@ use std::error::Error;
 /// A device as the platform has it at one moment.
 #[derive(Clone, Debug)]
 pub struct DeviceState<X = ()> {
-    /// What plugins see of the device.
+    /// The device as plugins see it.
     pub device: Device,
     /// Its pending command.
     pub pending: Option<Command>,
@@ -19,7 +19,7 @@ pub struct DeviceState<X = ()> {
     pub latest: Option<Command>,
     /// The version of the device. It differs after every change of the device or of its commands.
     pub version: i64,
-    /// What the platform's store hands to its transport, such as the device's public key.
+    /// Data of the platform's store for its transport, such as the device's public key.
     pub extra: X,
 }
 
@@ -32,13 +32,13 @@ pub struct Commit<'a, X = ()> {
     pub at: Timestamp,
     /// The changes, in the order in which they are to be made. There may be none.
     pub effects: Vec<Effect>,
-    /// What [`Transport::seal`](crate::Transport::seal) made for the command that is sent, if one is.
+    /// The result of [`Transport::seal`](crate::Transport::seal) for the command that is sent, if one is.
     pub sealed: Option<Vec<u8>>,
     /// For the audit trail.
     pub decision: Decision,
 }
 
-/// What was decided, by which plugin.
+/// A decision and its plugin.
 #[derive(Clone, Debug)]
 pub struct Decision {
     /// The contract's function.
@@ -56,10 +56,10 @@ pub struct Decision {
 /// A store keeps the version of each device, and changes it with every change of the device or of its commands, also
 /// with those that don't come from the host.
 pub trait DeviceStore: Send + Sync + 'static {
-    /// What the store hands to the platform's transport with each device: `()` if nothing.
+    /// Data of the store for the platform's transport, with each device: `()` if none.
     type Extra: Send + Sync + 'static;
 
-    /// What the host carries from its caller to the store, untouched: the actor, say, or an If-Match header.
+    /// Data that the host carries from its caller to the store unchanged: the actor, say, or an If-Match header.
     type Context: Send + Sync;
 
     /// Why the store fails.

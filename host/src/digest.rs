@@ -1,4 +1,4 @@
-//! How digests are written.
+//! The text form of digests.
 
 /// Bytes in hex, in lower case.
 pub(super) fn hex(bytes: &[u8]) -> String {

@@ -19,7 +19,7 @@ pub enum Effect {
     KeepLateOutcome {
         /// The command's id.
         command: CommandId,
-        /// What the device reported.
+        /// The reported outcome.
         outcome: Outcome,
     },
     /// The policy override begins or ends.

@@ -68,7 +68,7 @@ impl Runtime {
         })
     }
 
-    /// What a call may use.
+    /// The limits of a call.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -124,7 +124,7 @@ impl Limiter {
 }
 
 impl Limiter {
-    /// How much memory the instance may still take, in bytes.
+    /// The memory that the instance may still take, in bytes.
     pub(super) fn memory_left(&self) -> usize {
         self.memory_left
     }

@@ -14,7 +14,7 @@ use std::{
 /// More engine_shards than this are not worth the memory: each has a copy of a plugin's machine code.
 const MAX_SHARDS: usize = 8;
 
-/// How many engine_shards a host has for so many instances at one time.
+/// The number of engine shards for so many instances at one time.
 pub(super) fn number(instances: u32) -> usize {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     processors.min(MAX_SHARDS).min(instances as usize).max(1)
@@ -33,7 +33,7 @@ struct Shard<T> {
     calls: Arc<Calls>,
 }
 
-/// How many calls are on a shard; alone in its line of a processor's cache.
+/// The number of calls on a shard, alone in its cache line.
 #[derive(Default)]
 #[repr(align(128))]
 struct Calls(AtomicUsize);

@@ -11,7 +11,7 @@ use mdm_contract::{
 };
 use std::sync::Arc;
 
-/// How often a request is decided again because the device changed meanwhile. Each attempt that is in vain means that
+/// The most attempts to decide a request whose device changes meanwhile. Each attempt that is in vain means that
 /// another one was committed, so this many in a row need as many others at the same moment.
 const MAX_ATTEMPTS: usize = 32;
 
@@ -42,7 +42,7 @@ impl<'a, X> From<&'a DeviceState<X>> for Target<'a, X> {
 /// The response to a request that the plugin accepted, after the commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted<R> {
-    /// What the plugin returned: the id of the new command, say.
+    /// The value that the plugin returned: the id of the new command, say.
     pub returned: R,
     /// Why another plugin than the active one decided, if one did.
     pub notice: Option<String>,
@@ -93,7 +93,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         &self.rollout
     }
 
-    /// What the deployment asks of passwords.
+    /// The deployment's password rule.
     pub fn password_rule(&self) -> &PasswordRule {
         &self.password_rule
     }

@@ -13,7 +13,7 @@ pub enum ImportCall {
     Send {
         /// Reset or remove.
         action: Action,
-        /// What else a reset does.
+        /// The options of a reset.
         options: ResetOptions,
         /// When its time is over.
         #[serde(with = "time::option")]
@@ -23,14 +23,14 @@ pub enum ImportCall {
     Complete {
         /// Which command.
         command: CommandId,
-        /// What became of it.
+        /// The outcome.
         outcome: Outcome,
     },
     /// `device-store.keep-late-outcome`.
     KeepLateOutcome {
         /// Which command.
         command: CommandId,
-        /// What the device said.
+        /// The reported outcome.
         outcome: Outcome,
     },
     /// `device-store.set-policy-override`.

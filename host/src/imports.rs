@@ -10,7 +10,7 @@ use super::{
 };
 use wasmtime::{Result, component::Resource};
 
-/// What an instance has of its host: the context of the call that is running, if one is.
+/// The host's state of an instance: the context of the running call, if there is one.
 pub(super) struct HostState {
     pub(super) context: Option<CallContext>,
     pub(super) limiter: Limiter,

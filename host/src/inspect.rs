@@ -1,11 +1,11 @@
-//! What a component file says of itself. It is read, never run.
+//! The facts of a component file. It is read, never run.
 
 use super::{LoadError, digest::hex, grants::Import, interface::INTERFACE_NAME};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wasmparser::{KnownCustom, Parser, Payload};
 
-/// What a component file says of itself.
+/// The facts of a component file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Inspection {
     /// SHA-256 of the file, in hex.
@@ -14,7 +14,7 @@ pub struct Inspection {
     pub size: usize,
     /// The version of the contract that it implements, if it does.
     pub contract: Option<String>,
-    /// What it imports, and what that lets it do.
+    /// Its imports, with the access that each grants.
     pub imports: Vec<Import>,
     /// The names of what it exports.
     pub exports: Vec<String>,

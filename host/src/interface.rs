@@ -4,5 +4,5 @@
 pub(crate) const INTERFACE: &str = "mdm:password/password@1.0.0";
 /// The same, without its version.
 pub(crate) const INTERFACE_NAME: &str = "mdm:password/password@";
-/// What the name of the interface begins with in every version that this host can load.
+/// The prefix of the interface's name in every version that this host can load.
 pub(crate) const COMPATIBLE: &str = "mdm:password/password@1.";

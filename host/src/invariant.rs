@@ -13,8 +13,8 @@ const MAX_TEXT: usize = Failure::MAX_TEXT_BYTES;
 /// The most elements of a list that a plugin returns.
 const MAX_LIST: usize = 64;
 
-/// What must hold for every call. That a call which fails or refuses leaves nothing is not among them: the type
-/// [`CallOutcome`](super::CallOutcome) has no place for its effects.
+/// The invariants of every call. That a call which fails or refuses has no effects is not among them: the type
+/// [`CallOutcome`](super::CallOutcome) has no place for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invariant {
     /// At most one command of a device is pending.
@@ -77,7 +77,7 @@ impl Invariant {
     }
 }
 
-/// How a plugin broke an invariant. Ids are shortened: a plugin may have made them up.
+/// A violation of an invariant by a plugin. Ids are shortened: a plugin may have made them up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// Of [`Invariant::OneInFlight`].
@@ -98,7 +98,7 @@ pub enum Violation {
     /// Of [`Invariant::OwnDevice`].
     #[error("it {effect} {command}, which is no command of this call's device")]
     OtherDevice {
-        /// What it did.
+        /// The effect.
         effect: &'static str,
         /// To which command.
         command: CommandId,
@@ -106,9 +106,9 @@ pub enum Violation {
     /// Of [`Invariant::Secret`].
     #[error("it sent a {action} {} a secret", if *.has_secret { "with" } else { "without" })]
     WrongSecret {
-        /// What it sent.
+        /// The action of the command.
         action: Action,
-        /// Whether it sent a secret.
+        /// The command has a secret.
         has_secret: bool,
     },
     /// Of [`Invariant::Secret`].
@@ -131,9 +131,9 @@ pub enum Violation {
     /// Of [`Invariant::AsAsked`].
     #[error("it sent a {action} in a call of {function}")]
     NotAsked {
-        /// What it sent.
+        /// The action of the command.
         action: Action,
-        /// What was called.
+        /// The function that was called.
         function: Function,
     },
     /// Of [`Invariant::AsAsked`].
@@ -148,7 +148,7 @@ pub enum Violation {
 }
 
 impl Violation {
-    /// What it is a violation of.
+    /// The invariant.
     pub fn invariant(&self) -> Invariant {
         match self {
             Self::StillPending(_) | Self::SentSeveral(_) => Invariant::OneInFlight,
@@ -261,7 +261,7 @@ pub(super) fn check_returned(returned: &impl PluginResult) -> Checked {
     }
 }
 
-/// What a plugin keeps of a command is read at every later call about the device.
+/// Checks the size of an outcome: every later call about the device reads it.
 fn check_outcome(outcome: &Outcome) -> Checked {
     let text = match outcome {
         Outcome::Failed(failure) => failure.text().unwrap_or_default(),

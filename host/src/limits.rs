@@ -1,14 +1,14 @@
-//! What one call of a plugin may use.
+//! The limits of a call of a plugin.
 
 use std::{num::NonZeroU32, thread, time::Duration};
 
-/// How often a running plugin is asked whether its time is over.
+/// The interval at which a running plugin is checked for its time limit.
 pub(super) const TICK: Duration = Duration::from_millis(5);
 
 /// More changes than any decision needs: a plugin that makes more is broken or hostile.
 pub(super) const MAX_CHANGES: usize = 16;
 
-/// What is limited, in a word.
+/// The name of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// Wall time.
@@ -57,7 +57,7 @@ impl Limit {
     }
 }
 
-/// What one call may use.
+/// The limits of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Wall time.
@@ -68,13 +68,13 @@ pub struct Limits {
     pub table_elements: usize,
     /// Stack, in bytes.
     pub stack: usize,
-    /// What it hands over to the host at one time, as parameters of an import or as its decision, in bytes of
-    /// the host's memory.
+    /// The data that it passes to the host at one time, as parameters of an import or as its decision, in bytes of the
+    /// host's memory.
     pub hostcall_bytes: usize,
     /// Instances at one time; further calls wait, which is not counted as their time.
     pub instances: u32,
-    /// How many lines a second the failures of plugins may write into the host's log; for a moment, four times
-    /// as many. A plugin can write nothing there itself.
+    /// The most log lines a second about failures of plugins, with bursts of four times as many. A plugin can write
+    /// nothing there itself.
     pub log: NonZeroU32,
 }
 

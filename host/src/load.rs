@@ -63,7 +63,7 @@ impl Runtime {
         &self.engines[0]
     }
 
-    /// What its names rule out is not compiled: so a stranger's file costs no more than its reading.
+    /// Compiles a component whose imports and exports fit. Others cost no more than their reading.
     fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
         let inspection = inspect(bytes)?;
         check_imports(&inspection.imports)?;

@@ -1,17 +1,17 @@
-//! What a call came to: a decision, which has changes only if the request was accepted, or an answer, which has none.
+//! The result of a call: a decision, which has effects only if the request was accepted, or an answer, which has none.
 
 use super::{contract::*, effect::Effect, import_call::ImportCall};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-/// What a plugin decided on a request. In JSON: `{"ok": …}` or `{"err": …}`.
+/// The decision of a plugin on a request. In JSON: `{"ok": …}` or `{"err": …}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallOutcome<T> {
     /// It accepted the request.
     Accepted {
-        /// What it returned.
+        /// The returned value.
         returned: T,
-        /// What is to be committed, all of it or nothing, in this order.
+        /// The effects to commit, all or none, in this order.
         effects: Vec<Effect>,
     },
     /// It refused the request: whatever it did before, nothing changes.
@@ -30,14 +30,14 @@ impl<T: Serialize> Serialize for CallOutcome<T> {
     }
 }
 
-/// What a plugin gave back, in the form in which that of two plugins can be compared.
+/// A result of a plugin that can be compared with that of another.
 pub trait Comparable: Serialize {
-    /// What is to be committed.
+    /// The effects to commit.
     fn effects(&self) -> &[Effect] {
         &[]
     }
 
-    /// What was returned, and the effects. Each host makes ids of its own for new commands, so they are all written
+    /// The returned value and the effects. Each host makes ids of its own for new commands, so they are all written
     /// as `sent_as`.
     fn comparable(&self, sent_as: &str) -> serde_json::Result<(Value, Value)> {
         let effects: Vec<ImportCall> = self.effects().iter().map(ImportCall::of).collect();

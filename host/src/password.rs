@@ -20,7 +20,7 @@ impl Password {
         &self.0
     }
 
-    /// What a plugin may learn of it.
+    /// The metrics that a plugin may learn.
     pub fn metrics(&self) -> PasswordMetrics {
         let mut metrics = PasswordMetrics {
             length: 0,
@@ -44,7 +44,7 @@ impl Password {
         metrics
     }
 
-    /// How guessable it is, from 0 (at once) to 4 (very unguessable).
+    /// The guessability, from 0 (at once) to 4 (very unguessable).
     pub fn guessability(&self) -> u8 {
         // zxcvbn's cost grows with the length; nobody guesses what is longer than that anyhow.
         let start: Zeroizing<String> = Zeroizing::new(self.0.chars().take(72).collect());

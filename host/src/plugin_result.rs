@@ -1,5 +1,5 @@
-//! What a plugin may return, as far as its type allows more than the contract does: times, texts, lists, and the id
-//! of what it sent.
+//! Checks of returned values where their types allow more than the contract: times, texts, lists, and the id of the
+//! command that was sent.
 
 use super::contract::*;
 use std::iter::{empty, once};
@@ -16,7 +16,7 @@ pub(super) trait PluginResult {
         empty()
     }
 
-    /// How long each list in it is.
+    /// The length of each list in it.
     fn lists(&self) -> impl Iterator<Item = usize> {
         empty()
     }

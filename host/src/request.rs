@@ -11,7 +11,7 @@ use mdm_contract::{
 pub struct ResetRequest {
     /// The new password.
     pub password: Password,
-    /// What else the device does.
+    /// The options.
     pub options: ResetOptions,
     /// The validity, and the command that this one replaces.
     pub terms: Terms,
@@ -57,7 +57,7 @@ pub struct PreviewRequest {
     pub action: Action,
     /// The new password of a reset, if it is known yet.
     pub password: Option<Password>,
-    /// What else a reset does.
+    /// The options of a reset.
     pub options: ResetOptions,
     /// The validity, and the command that this one replaces.
     pub terms: Terms,

@@ -124,7 +124,7 @@ impl Rollout {
         is_any
     }
 
-    /// How many calls the canary has decided; `None` if the active plugin is none.
+    /// The number of calls that the canary has decided. `None` if the active plugin is not a canary.
     pub fn canary(&self) -> Option<Canary> {
         self.slot.canary()
     }

@@ -12,21 +12,20 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// How many differences are kept: the latest.
+/// The number of differences that are kept, the latest ones.
 const MAX_DIFFERENCES: usize = 100;
 
-/// How much of each side of a difference is kept, in bytes of JSON: a hundred of them are to fit into memory,
-/// whatever a plugin returns.
+/// The part of each side of a difference that is kept, in bytes of JSON: a hundred of them must fit into memory.
 const MAX_SIDE: usize = 4 << 10;
 
-/// How many calls of the candidate run at one time. A live call that finds no place is not compared: the
-/// shadow must not slow down what it watches.
+/// The most calls of the candidate at one time. Further live calls are not compared: the shadow must not slow down the
+/// active plugin.
 const MAX_CALLS: usize = 2;
 
-/// What new commands are called in comparisons: each plugin's have ids of their own.
+/// The name of new commands in comparisons: their ids differ by plugin.
 const SENT: &str = "the new command";
 
-/// What is known of a candidate so far.
+/// The comparison of a candidate so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ShadowReport {
@@ -44,7 +43,7 @@ pub struct ShadowReport {
     pub differences: Vec<Difference>,
 }
 
-/// How live calls of one function compared.
+/// The comparison of the live calls of one function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Comparisons {
@@ -70,9 +69,9 @@ pub struct Difference {
     pub device: String,
     /// The contract's function.
     pub function: String,
-    /// What the active plugin returned, and its effects.
+    /// The returned value of the active plugin, and its effects.
     pub active: Value,
-    /// What the candidate returned, and its effects; or how it failed.
+    /// The returned value of the candidate, and its effects; or its failure.
     pub candidate: Value,
 }
 
@@ -172,7 +171,7 @@ impl Shadow {
     }
 }
 
-/// What one of the two made of a call: of a long list, say, only where its text begins.
+/// One side of a difference: of a long value, only the beginning of its text.
 fn told((returned, effects): (Value, Value)) -> Value {
     let told = json!({"returns": returned, "effects": effects});
     let mut text = told.to_string();

@@ -4,7 +4,7 @@
 use crate::{Function, PluginError};
 use std::fmt;
 
-/// What becomes of a call that fails on a canary.
+/// The behaviour for a call that fails on a canary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenCanaryFails {
     /// The plugin before it decides, and the response says so.
@@ -30,7 +30,7 @@ pub(crate) struct Substitute {
     pub(crate) plugin: String,
     /// The digest of the one that decided.
     pub(crate) decided_by: String,
-    /// How the active plugin failed; `None` if its function is out of service.
+    /// The failure of the active plugin. `None` if the breaker of its function is open.
     pub(crate) failure: Option<&'static str>,
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for Substitute {
 }
 
 impl Decider {
-    /// What the response says of it.
+    /// The notice in the response.
     pub(crate) fn notice(&self) -> Option<String> {
         self.substitute.as_ref().map(ToString::to_string)
     }

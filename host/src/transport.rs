@@ -9,7 +9,7 @@ pub trait Transport<X = ()>: Send + Sync + 'static {
     /// Why nothing can be sealed for a device.
     type Error: Error + Send + Sync + 'static;
 
-    /// What commands can ask of this device, over this transport.
+    /// The capabilities of this transport for this device.
     fn capabilities(&self, device: &DeviceState<X>) -> Capabilities;
 
     /// Returns `true` if a command would reach the device at once.

@@ -15,7 +15,7 @@ pub struct Trust {
     keys: Vec<PublicKey>,
 }
 
-/// What is no pin or key.
+/// The errors of pins and keys.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// It is no digest.
@@ -46,7 +46,7 @@ impl Trust {
         Ok(())
     }
 
-    /// Whether every plugin that conforms is trusted.
+    /// Returns `true` if every plugin that conforms is trusted.
     fn is_open(&self) -> bool {
         self.digests.is_empty() && self.keys.is_empty()
     }

@@ -1,5 +1,5 @@
-//! What a plugin is granted of WASI, because languages other than Rust bring it along: clocks and random
-//! bytes. Nothing here blocks.
+//! The part of WASI that plugins are granted, because languages other than Rust import it: clocks and random bytes.
+//! Nothing here blocks.
 
 use super::imports::HostState;
 use wasmtime::{

@@ -39,7 +39,7 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    /// How many threads there are, and how many of them sleep.
+    /// The number of threads, and of those that sleep.
     threads: usize,
     asleep: usize,
     is_closed: bool,
@@ -92,7 +92,7 @@ impl WorkerPool {
         Ok(())
     }
 
-    /// Whether there may be one more, and is. Without any, nobody would do what is asked for.
+    /// Adds a thread, unless the limit is reached, and returns `true` if it did. Errors only if there is no thread at all.
     fn add_thread(&self, queue: &mut Queue) -> std::io::Result<bool> {
         if queue.threads == self.most {
             return Ok(false);

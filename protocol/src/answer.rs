@@ -12,7 +12,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 const HOST: &str = "host";
 
-/// What a signed answer is.
+/// The kind of a signed response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseKind {
     /// An [`EnrollResponse`](crate::sync::EnrollResponse).
@@ -56,7 +56,7 @@ impl ResponseKind {
 /// An answer, as far as it is signed.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
-    /// What it is.
+    /// The kind.
     pub kind: ResponseKind,
     /// Its HTTP status.
     pub status: u16,

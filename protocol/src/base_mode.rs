@@ -23,7 +23,7 @@ pub(crate) type Kem = DhP256HkdfSha256;
 pub(crate) type PublicKey = <Kem as hpke::Kem>::PublicKey;
 pub(crate) type PrivateKey = <Kem as hpke::Kem>::PrivateKey;
 
-/// How much of the stack is wiped, in bytes: more than elliptic curves need, also in a build for debugging.
+/// The part of the stack that is wiped, in bytes: more than elliptic curves need, also in a debug build.
 const DEPTH: usize = 64 << 10;
 
 /// Of the KEM, DHKEM(P-256, HKDF-SHA256); and of the whole suite, with HKDF-SHA256 and AES-128-GCM.

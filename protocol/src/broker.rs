@@ -1,4 +1,4 @@
-//! How a host and its agents reach a broker (MQTT): it carries "sync now", and nothing else.
+//! The MQTT broker between a server and its agents. It carries "sync now", and nothing else.
 
 use percent_encoding::percent_decode_str;
 use rumqttc::{AsyncClient, ClientBuildError, EventLoop, MqttOptions, TlsConfiguration, Transport};

@@ -114,7 +114,7 @@ impl PrivateKey {
     }
 }
 
-/// What is sealed for a command: 32 bytes of the token key, then the password; a remove has none.
+/// The plaintext that is sealed for a command: 32 bytes of the token key, then the password. A remove has none.
 pub struct Payload {
     /// It opens the reset token that the device keeps: the host releases it with each command.
     pub token_key: PrivateKey,
@@ -158,7 +158,7 @@ pub struct Sealed {
     /// HPKE's encapsulated key, 65 bytes.
     #[serde(with = "in_base64")]
     pub key: Vec<u8>,
-    /// What was sealed, and a tag of 16 bytes.
+    /// The ciphertext, with a tag of 16 bytes.
     #[serde(with = "in_base64")]
     pub ciphertext: Vec<u8>,
 }
@@ -179,16 +179,16 @@ impl Sealed {
     }
 }
 
-/// What a sealed password is bound to.
+/// The binding of a sealed password: it opens for this command of this device only.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding<'a> {
     /// The host's id of the device.
     pub device: &'a str,
     /// The command's id.
     pub command: &'a str,
-    /// What the command orders.
+    /// The action.
     pub action: Action,
-    /// What else it does.
+    /// The options.
     pub options: ResetOptions,
     /// When its time is over.
     pub expires_at: Option<Timestamp>,

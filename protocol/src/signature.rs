@@ -24,9 +24,9 @@ pub const SIGNATURE: &str = "signature";
 pub const AGENT: &str = "agent";
 /// The label of the signature by a new key; at enrollment it is also the name of that key.
 pub const NEW: &str = "new";
-/// How old a signature may be, in seconds.
+/// The maximum age of a signature, in seconds.
 pub const MAX_AGE: u64 = 60;
-/// How far ahead of the host's an agent's clock may be, in seconds.
+/// The most by which an agent's clock may be ahead of the server's, in seconds.
 pub const MAX_AHEAD: u64 = 5;
 /// The longest nonce, in bytes.
 pub const MAX_NONCE_LENGTH: usize = 64;
@@ -86,7 +86,7 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
-/// Who signs a request, when.
+/// The signer of a request, with time and nonce.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp<'a> {
     /// The device's id; [`NEW`] at enrollment.
@@ -142,10 +142,10 @@ impl Headers {
     }
 }
 
-/// What a request's headers say of one of its signatures. Nothing of it is true before it is verified.
+/// The claims of one signature in a request's headers. They are not trusted before the signature is verified.
 #[derive(Clone, Debug)]
 pub struct Signed {
-    /// Who claims to have signed.
+    /// The device that claims to have signed.
     pub device: String,
     /// When, in seconds since 1970.
     pub created: u64,
@@ -166,7 +166,7 @@ impl Signed {
         }
     }
 
-    /// Whether the owner of this key has signed this request.
+    /// Verifies that the owner of this key has signed this request.
     pub fn verify(
         &self,
         request: &Request<'_>,
@@ -263,7 +263,7 @@ pub(crate) fn digest(body: &[u8]) -> String {
     format!("sha-256=:{}:", BASE64.encode(digest))
 }
 
-/// Whether the body has the digest that the header tells. It is compared in the one form that we write.
+/// Checks the body against the digest in the header. Only the form that this crate writes is accepted.
 pub(crate) fn check_digest(content_digest: &str, body: &[u8]) -> Result<(), SignatureError> {
     match content_digest == digest(body) {
         true => Ok(()),

@@ -74,7 +74,7 @@ impl VerifyingKey {
         self.0.to_bytes()
     }
 
-    /// Whether this key's owner has signed this message.
+    /// Returns `true` if the owner of this key has signed this message.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.to_bytes())
             .verify(message, signature)

@@ -72,7 +72,7 @@ impl Succession {
     }
 }
 
-/// What is signed. No request begins like this, so neither can be taken for the other.
+/// The statement that is signed. No request begins like this, so neither can be taken for the other.
 fn statement(device: &str, public_key: &PublicKey, signing_key: &VerifyingKey) -> Vec<u8> {
     let mut statement = b"mdm-agent succession\n".to_vec();
     statement.extend_from_slice(&(device.len() as u64).to_be_bytes());

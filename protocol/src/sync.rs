@@ -50,14 +50,14 @@ pub const MAX_REPORTS: usize = 100;
 /// The longest version of an agent, in bytes.
 pub const MAX_VERSION_LENGTH: usize = 64;
 
-/// What an agent tells of its device, at enrollment and at each sync.
+/// The device info of an agent, at enrollment and at each sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceInfo {
     /// `Build.VERSION.SDK_INT`.
     pub api_level: u32,
     /// The agent's version, as semantic versioning writes it; at most [`MAX_VERSION_LENGTH`] bytes.
     pub agent_version: String,
-    /// How the device is managed.
+    /// The management mode.
     pub management_mode: ManagementMode,
     /// For a profile owner: whether its profile is a managed (work) profile.
     pub managed_profile: bool,
@@ -68,13 +68,13 @@ pub struct DeviceInfo {
 /// An agent asks to manage its device.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct EnrollRequest {
-    /// What people call the device.
+    /// The name of the device.
     pub name: String,
     /// Passwords will be sealed to this key.
     pub public_key: PublicKey,
     /// The agent will sign with the other half of this key, and has signed this call with it.
     pub signing_key: VerifyingKey,
-    /// What the agent knows of its device.
+    /// The device info.
     pub device_info: DeviceInfo,
 }
 
@@ -83,9 +83,9 @@ pub struct EnrollRequest {
 pub struct EnrollResponse {
     /// The host's id of the device.
     pub device: String,
-    /// What the host signs with: an agent believes no other from now on.
+    /// The key that the server signs with. The agent accepts no other from now on.
     pub host_key: VerifyingKey,
-    /// What the agent wraps its reset token with. The other half comes with each command.
+    /// The public key that wraps the agent's reset token. The private key comes with each command.
     pub token_key: PublicKey,
 }
 
@@ -115,10 +115,10 @@ pub struct RotateKeysResponse {}
 /// An agent hands over its reports, and asks for news.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SyncRequest {
-    /// What the agent knows of its device.
+    /// The device info.
     pub device_info: DeviceInfo,
-    /// What became of commands, at most [`MAX_REPORTS`]; each is sent again until a sync has succeeded. The
-    /// host keeps no more than [`MAX_TEXT_BYTES`](mdm_contract::types::Failure::MAX_TEXT_BYTES) bytes of the agent's own words.
+    /// Reports on commands, at most [`MAX_REPORTS`]. Each is sent again until a sync has succeeded. The server
+    /// keeps no more than [`MAX_TEXT_BYTES`](mdm_contract::types::Failure::MAX_TEXT_BYTES) bytes of the agent's own words.
     #[serde(default)]
     pub reports: Vec<Report>,
     /// The commands that the agent holds and has not carried out yet.
@@ -127,7 +127,7 @@ pub struct SyncRequest {
     /// The policy that a sync last gave it to enforce.
     #[serde(default)]
     pub policy: Option<Policy>,
-    /// How long to wait for news if there is none, in seconds; at most [`MAX_WAIT`].
+    /// The time to wait for news if there is none, in seconds; at most [`MAX_WAIT`].
     #[serde(default)]
     pub wait_seconds: u32,
     /// The witness that the host gave it last.
@@ -135,12 +135,12 @@ pub struct SyncRequest {
     pub witness: Option<String>,
 }
 
-/// What an agent says of a command that it carried out.
+/// The report of an agent on a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Which command.
     pub command: CommandId,
-    /// What became of it.
+    /// The outcome.
     pub outcome: ReportedOutcome,
 }
 
@@ -184,7 +184,7 @@ impl From<ReportedOutcome> for Outcome {
     }
 }
 
-/// What a call is answered with if it succeeds.
+/// The response type of a request that succeeds.
 pub trait Answered {
     /// The kind of the signed answer.
     const KIND: ResponseKind;
@@ -202,7 +202,7 @@ impl Answered for RotateKeysResponse {
     const KIND: ResponseKind = ResponseKind::KeysChanged;
 }
 
-/// What is new for a device.
+/// The news for a device.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SyncResponse {
     /// Pending commands that the agent does not hold, oldest first.
@@ -214,8 +214,8 @@ pub struct SyncResponse {
     /// Where the agent is told to sync, if not by waiting at the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wake_up: Option<WakeUpAt>,
-    /// What the agent keeps, and shows with its next sync: so the host notices if its store is replaced by an older one.
-    /// It is opaque: no agent reads it.
+    /// The witness: the agent keeps it and sends it with its next sync, so that the server notices if its store is replaced
+    /// by an older one. It is opaque.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<String>,
 }
@@ -227,9 +227,9 @@ pub struct WakeUpAt {
     /// Where to listen, and by which login, if it needs one: a [`BrokerUrl`](crate::broker::BrokerUrl). An agent that
     /// doesn't know the scheme waits at the host.
     pub url: String,
-    /// What to listen to. It tells nobody of which device it is.
+    /// The topic to listen to. It does not reveal the device.
     pub topic: String,
-    /// How often to sync without being told, in seconds: so nothing is lost if the broker is silent.
+    /// The interval of syncs without wake-ups, in seconds, so that nothing is lost if the broker is silent.
     pub sync_every_seconds: u32,
 }
 
@@ -245,9 +245,9 @@ impl fmt::Debug for WakeUpAt {
 pub struct SealedCommand {
     /// The id to report on.
     pub id: CommandId,
-    /// What to do.
+    /// The action.
     pub action: Action,
-    /// What else to do with a reset.
+    /// The options of a reset.
     #[serde(default)]
     pub options: ResetOptions,
     /// Not to be carried out after this time.
@@ -289,12 +289,12 @@ pub struct Problem {
     pub kind: String,
     /// The HTTP status.
     pub status: u16,
-    /// What happened, to which thing, and what to do next.
+    /// The event, its object, and the next step, for people.
     pub detail: String,
     /// The command in question, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandId>,
-    /// What the plugin said, if it refused the call.
+    /// The refusal of the plugin, if it refused the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
     /// For `signature-not-fresh`: when to sign, in seconds since 1970, if it is done at once.
