@@ -1,4 +1,4 @@
-//! What can go wrong with a plugin, in words for the admin who chose it.
+//! The errors of plugins, in words for the admin who chose the plugin.
 
 use super::{
     Function,
@@ -36,9 +36,9 @@ pub enum LoadError {
         "this component implements {found}, and this host supports {supported}. Build it against the contract in wit/"
     )]
     OtherVersion {
-        /// What it exports.
+        /// The exported interface.
         found: String,
-        /// What would do.
+        /// The supported interfaces.
         supported: &'static str,
     },
     /// It lacks the contract's interface.
@@ -78,7 +78,7 @@ pub enum LoadError {
     NotTrusted {
         /// Which plugin.
         digest: String,
-        /// What is missing.
+        /// The missing part.
         why: String,
     },
     /// The builder of a host was given no plugin.
@@ -155,7 +155,7 @@ pub(super) enum Exhausted {
 }
 
 impl PluginError {
-    /// Whether the plugin is to blame, and not its host.
+    /// Returns `true` if it is the plugin's fault, not the host's.
     pub fn is_the_plugins_fault(&self) -> bool {
         !matches!(
             self,

@@ -63,7 +63,7 @@ where
     }
 }
 
-/// What a preview is asked of.
+/// The parameters of a preview.
 type PreviewArgs = (Action, Option<Resource<Secret>>, ResetOptions, Terms);
 
 /// The functions of an instance.

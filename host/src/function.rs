@@ -51,7 +51,7 @@ impl Function {
         }
     }
 
-    /// What it asks to be sent to the device; `None` if it sends nothing.
+    /// The action of the command that it sends. `None` if it sends nothing.
     pub fn sends(self) -> Option<Action> {
         match self {
             Self::Reset => Some(Action::Reset),
@@ -60,8 +60,7 @@ impl Function {
         }
     }
 
-    /// Whether it decides, and does not only tell. Agents and pages that are looked at again and again make
-    /// most of the calls that only ask.
+    /// Returns `true` if it decides. Polling agents and pages make most of the other calls.
     pub fn decides(self) -> bool {
         !matches!(self, Self::Preview | Self::Status | Self::PolicyOverride)
     }

@@ -1,11 +1,10 @@
-//! What a plugin may import, in words for the admin who is to trust it. What is not listed as granted
-//! is denied.
+//! The imports that plugins may have, in words for the admin who is to trust one. An import that is not granted is denied.
 
 /// The contract's own interfaces, whatever their minor version: those of a later 1.x are those of 1.0
 /// and more.
 const CONTRACT: &str = "mdm:password/";
 
-/// What is granted: the beginning of an import's name, and what it lets a plugin do.
+/// The granted imports: the beginning of a name, and the access that it gives.
 const GRANTED: [(&str, &str); 10] = [
     ("mdm:password/types@1.", "use the contract's words"),
     (
@@ -28,7 +27,7 @@ const GRANTED: [(&str, &str); 10] = [
     ("wasi:random/insecure-seed@0.2.", "get random numbers"),
 ];
 
-/// What no plugin gets: the beginning of an import's name, and what it would let a plugin do.
+/// The denied imports: the beginning of a name, and the access that it would give.
 const DENIED: [(&str, &str); 9] = [
     ("wasi:filesystem/", "read and write files"),
     ("wasi:sockets/", "use the network"),
@@ -46,9 +45,9 @@ const DENIED: [(&str, &str); 9] = [
 pub struct Import {
     /// Its name, such as `wasi:random/random@0.2.6`.
     pub name: String,
-    /// Whether a plugin gets it.
+    /// It is granted.
     pub granted: bool,
-    /// What it lets a plugin do.
+    /// The access that it gives.
     pub permission: &'static str,
 }
 
@@ -83,7 +82,7 @@ impl Import {
         }
     }
 
-    /// Whether it is the contract's, in a version that this host doesn't have.
+    /// Returns `true` if it is the contract's, in a version that this host doesn't have.
     pub(super) fn is_of_another_contract(&self) -> bool {
         !self.granted && self.name.starts_with(CONTRACT)
     }

@@ -1,4 +1,4 @@
-//! How a plugin does: its calls, how many of them failed and why, and which of its functions are in service.
+//! The health of a plugin: its calls, its failures by reason, and its open breakers.
 
 use super::{Function, PluginError, breaker::Breaker};
 use parking_lot::{Mutex, MutexGuard};
@@ -8,15 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How a plugin does, since this host loaded it.
+/// The health of a plugin since this host loaded it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct HealthReport {
     /// Its calls, whatever it decided.
     pub calls: u64,
-    /// How long a call took on average, in microseconds.
+    /// The average time of a call, in microseconds.
     pub average_time: u64,
-    /// How long the longest call took, in microseconds.
+    /// The time of the longest call, in microseconds.
     pub longest_time: u64,
     /// Those that failed, by kind of failure.
     pub failures: BTreeMap<String, u64>,
@@ -47,7 +47,7 @@ struct Notes {
 }
 
 impl Health {
-    /// Whether a call of this function may be made now.
+    /// Returns `true` if a call of this function may be made now.
     pub(super) fn admits(&self, function: Function) -> bool {
         match self.lock().breakers.get_mut(&function) {
             Some(breaker) => breaker.admits(Instant::now()),

@@ -289,7 +289,7 @@ pub struct Problem {
     pub kind: String,
     /// The HTTP status.
     pub status: u16,
-    /// The event, its object, and the next step, for people.
+    /// A sentence for people: what happened to which thing, and what to do next.
     pub detail: String,
     /// The command in question, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
