@@ -109,8 +109,8 @@ impl Bulks {
     }
 }
 
-/// Whether an error is an answer about the device, which would be the same if it were asked again. Others pass: the
-/// plugin is out of service, say, or the disk is full.
+/// Returns `true` if an error is final for the device: a retry would give the same. Others are transient: an open
+/// breaker, say, or a full disk.
 pub(super) fn is_answer(error: &ServerError) -> bool {
     matches!(
         error,

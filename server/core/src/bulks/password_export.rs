@@ -28,31 +28,31 @@ use std::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// How long a download may stand still.
+/// The longest pause of a download.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long nobody else takes a download for broken off, in milliseconds, after its host has last said that it goes on.
+/// The lease of a download, in milliseconds: without a renewal, other servers take it for broken off after that.
 const LEASE: u32 = 10_000;
 
-/// How often it says so.
+/// The interval of renewals.
 const LEASE_RENEWAL_INTERVAL: Duration = Duration::from_secs(3);
 
-/// How long a page of a password export waits for the answers of devices that are online.
+/// The time for which a page of a password export waits for the answers of online devices.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long all pages of a password export wait together: a download must not take hours because some devices are slow.
+/// The time for which all pages of a password export wait together: slow devices must not make a download take hours.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often it is looked whether they have answered.
+/// The interval of checks for their answers.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a password export says of one device.
+/// A line of a password export.
 pub struct PasswordExportLine {
     /// The device.
     pub device: String,
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// Its new password; none: it has not taken one, and will not.
+    /// Its new password. `None` if it did not take one, and will not.
     pub password: Option<Password>,
     /// The command that brings it, with its status when this was told; or why there is none.
     pub command: Result<(CommandId, Status), DeviceError>,
@@ -254,7 +254,7 @@ impl PasswordExports {
     }
 }
 
-/// Whether all pages were taken: who takes an empty one has let go of the last one before.
+/// Returns `true` if all pages were taken. The receiver of an empty page has dropped the last one before.
 async fn is_at_its_end(pages: &Pages) -> bool {
     let taken = async { pages.send(Ok(Vec::new())).await.is_ok() && pages.reserve().await.is_ok() };
     tokio::time::timeout(DOWNLOAD_TIMEOUT, taken)

@@ -1,4 +1,4 @@
-//! What a bulk would come to, before it is asked for.
+//! The preview of a bulk.
 
 use super::requests::{BulkRequest, Bulks};
 use crate::{access::Caller, error::ServerError, store::Snapshot};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The most devices that are asked about.
 const MAX_ASKED: u32 = 1000;
 
-/// How many the plugin is asked about at once.
+/// The number of previews at one time.
 const CONCURRENCY: usize = 16;
 
 /// The most devices that are named for each verdict.
@@ -18,31 +18,31 @@ const MAX_NAMED: usize = 5;
 /// The most verdicts that are told apart.
 const MAX_VERDICTS: usize = 50;
 
-/// What a bulk would come to.
+/// The preview of a bulk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BulkPreview {
-    /// How many devices are in the group.
+    /// The number of devices in the group.
     pub devices: u64,
-    /// How many of them the plugin was asked about: the first ones.
+    /// The number of devices that were previewed: the first ones.
     pub asked: u64,
-    /// Whether somebody else will have to approve it.
+    /// Another user has to approve it.
     pub needs_approval: bool,
-    /// What it would come to, and on how many of those, the most frequent first.
+    /// The verdicts with their numbers of devices, the most frequent first.
     pub verdicts: Vec<BulkVerdict>,
-    /// What to know before confirming, each with the number of devices.
+    /// The notes, each with its number of devices.
     pub notes: Vec<(String, u64)>,
 }
 
-/// What a bulk would come to on some devices.
+/// A verdict, with the devices that it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BulkVerdict {
     /// `will-succeed`, `will-wait`, `will-fail`, `would-be-refused`, or `no-preview` where the plugin could not say.
     pub verdict: String,
     /// Why; none if it will succeed.
     pub why: Option<String>,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: Option<Remedy>,
-    /// How many devices.
+    /// The number of devices.
     pub devices: u64,
     /// Some of them: id and name.
     pub such_as: Vec<(String, String)>,

@@ -51,7 +51,7 @@ impl Bulks {
     }
 }
 
-/// Whether all of those who are behind a bulk may change the passwords of its group.
+/// Returns `true` if every requester of a bulk may change the passwords of its group.
 fn allows(bulk: &Bulk, user: Option<&User>, token: Option<&ApiToken>) -> bool {
     let needed = Permission::ChangePassword;
     let may = |permits: bool, scope: &DeviceScope| permits && scope.includes_group(&bulk.group);

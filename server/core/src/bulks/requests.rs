@@ -1,5 +1,5 @@
-//! What an admin does with bulks: one request for all devices of a group, answered device by device. The commands
-//! are made by `bulk_runner`, or by `bulk_password_export` where each device gets a password of its own.
+//! Requests about bulks. A bulk is one request for all devices of a group, answered device by device. Its commands are
+//! made by `runner`, or by `password_export` if each device gets a password of its own.
 
 use crate::{
     access::{Caller, DeviceScope, Forbidden, Permission},
@@ -47,7 +47,7 @@ pub struct BulkRequest {
     /// Each device gets a random password of its own instead.
     #[serde(default)]
     pub unique_passwords: bool,
-    /// What else a reset does.
+    /// The options of a reset.
     #[serde(default, deserialize_with = "object::only")]
     pub options: ResetOptions,
     /// On which terms.
@@ -56,7 +56,7 @@ pub struct BulkRequest {
     /// Why, for the audit trail.
     #[serde(default)]
     pub reason: Option<String>,
-    /// How many devices are in the group as the admin has seen it: with another number, nothing is started.
+    /// The number of devices in the group that the admin has seen. With another number, nothing is started.
     #[serde(skip)]
     pub expected_devices: Option<u64>,
 }
@@ -237,7 +237,7 @@ impl Bulks {
         Ok(self.store.bulks(&by.scope, before, most).await?)
     }
 
-    /// How far a bulk is.
+    /// The progress of a bulk.
     pub async fn progress(&self, bulk: &Bulk) -> Result<BulkProgress, ServerError> {
         Ok(self.store.bulk_progress(&bulk.id).await?)
     }
@@ -263,7 +263,7 @@ impl Bulks {
             .await?)
     }
 
-    /// Whether a bulk of so many devices has to be approved by somebody else.
+    /// Returns `true` if another user has to approve a bulk of so many devices.
     pub fn needs_approval(&self, devices: u64) -> bool {
         self.approve_above.is_some_and(|most| devices > most)
     }
@@ -330,7 +330,7 @@ impl Bulks {
         }
     }
 
-    /// How many devices are in a group.
+    /// The number of devices in a group.
     pub(super) async fn group_size(&self, group: &str) -> Result<u64, ServerError> {
         let summary = self
             .store
@@ -352,7 +352,7 @@ impl Bulks {
             .await?)
     }
 
-    /// What a bulk would come to on one device.
+    /// Previews a bulk on one device.
     pub(super) async fn preview_device(
         &self,
         request: &BulkRequest,

@@ -25,23 +25,23 @@ use tokio_util::sync::CancellationToken;
 /// The most bulks that run by turns; the others wait. A bulk that stands still takes a cursor too, so there are many.
 const MAX_BULKS: u32 = 64;
 
-/// How many devices of a bulk are read at once.
+/// Devices of a bulk that are read at a time.
 pub(super) const PAGE: u32 = 256;
 
-/// How many pages of a bulk are done before it is the next one's turn.
+/// Pages of a bulk that are done before the next bulk's turn.
 const PAGES: usize = 8;
 
-/// How many devices are decided on at once: their commits are made durable together.
+/// Devices that are decided on at one time: their commits are made durable together.
 pub(super) const CONCURRENCY: usize = 128;
 
-/// How long a bulk stands still after a failure that is no answer about a device.
+/// The pause of a bulk after a transient failure.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a bulk may wait for its approval and its download, in milliseconds: a day. After that it is cancelled,
-/// so that no password waits for ever.
+/// The time for which a bulk waits for its approval and its download, in milliseconds: a day. After that it is cancelled,
+/// so that no password is kept for ever.
 const MAX_WAIT: u64 = 24 * 3600 * 1000;
 
-/// How far a bulk is. What is lost with the host is found again in the store.
+/// The position of a bulk. It is rebuilt from the store after a restart.
 #[derive(Default)]
 struct Cursor {
     /// Its commands are taken back, and not made any more.
@@ -76,7 +76,7 @@ impl Making {
     }
 }
 
-/// How far each bulk is.
+/// The position of each bulk.
 type Cursors = HashMap<String, Cursor>;
 
 /// The background task that makes the commands of bulks.

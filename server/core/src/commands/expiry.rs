@@ -15,13 +15,13 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How often the store is asked for commands whose time is over.
+/// The interval of checks for overdue commands.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often stored responses that have expired are deleted: they may contain secrets.
+/// The interval at which expired stored responses are deleted: they may contain secrets.
 const RESPONSES_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How many are read from the store, or deleted, at one time.
+/// Records that are read or deleted at a time.
 const PAGE: u32 = 500;
 
 /// The longest that a command waits which the plugin did not end, before it is asked again.

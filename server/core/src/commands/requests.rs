@@ -1,4 +1,4 @@
-//! What an admin asks of a device: reset, remove, preview, status, cancel.
+//! The requests of admins about a device: reset, remove, preview, status, cancel.
 
 use crate::{
     access::Caller,
@@ -31,7 +31,7 @@ pub struct Reset {
     /// The new password.
     #[schema(value_type = String, format = Password)]
     pub password: Password,
-    /// What else to do.
+    /// The options.
     #[serde(default, deserialize_with = "object::only")]
     pub options: ResetOptions,
     /// On which terms.
@@ -48,7 +48,7 @@ pub struct CommandAnswer {
     /// The command.
     #[serde(flatten)]
     pub command: Command,
-    /// What to know of how it was decided: that another plugin than the active one did, and why.
+    /// A notice that another plugin than the active one decided, with the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
 }
@@ -63,7 +63,7 @@ pub struct Request {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<Password>,
-    /// What else a reset does.
+    /// The options of a reset.
     #[serde(default, deserialize_with = "object::only")]
     pub options: ResetOptions,
     /// On which terms.
@@ -164,7 +164,7 @@ impl Commands {
         Ok(self.host.preview(&state, request, &context).await?)
     }
 
-    /// What the plugin says of the device's status, with the device's latest commands.
+    /// The status of a device by the plugin, with its latest commands.
     pub async fn status(
         &self,
         by: &Caller,

@@ -145,7 +145,7 @@ impl Devices {
     }
 }
 
-/// What Android would not take must not be applied.
+/// Errors if Android would not accept the policy.
 fn check_policy(policy: &Policy, api_level: u32) -> Result<(), ServerError> {
     let text = match policy.requirement {
         Requirement::Complexity(_) if api_level < COMPLEXITY_SINCE => format!(

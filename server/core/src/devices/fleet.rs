@@ -44,7 +44,7 @@ impl Devices {
         })
     }
 
-    /// How many of the caller's devices there are.
+    /// The number of devices in the caller's scope.
     pub async fn summary(
         &self,
         by: &Caller,

@@ -24,7 +24,7 @@ pub(crate) struct StoredDevices {
     pub(crate) keys: Arc<HostKeys>,
 }
 
-/// What the store knows of a device beside what plugins see.
+/// The part of a device in the store that plugins do not see.
 #[derive(Clone, Debug)]
 pub(crate) struct DeviceRecord {
     pub(crate) public_key: PublicKey,
@@ -168,7 +168,7 @@ impl DeviceStore for StoredDevices {
     }
 }
 
-/// What the audit trail keeps: the reason that came with the request, and why another plugin decided.
+/// The detail of an audit entry: the reason of the request, and the notice about the plugin.
 fn detail(reason: Option<&str>, notice: Option<&str>) -> Option<String> {
     match (reason, notice) {
         (Some(reason), Some(notice)) => Some(format!("{reason} ({notice})")),

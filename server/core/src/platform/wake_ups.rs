@@ -18,26 +18,26 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How often the store is asked whom to wake again.
+/// The interval of checks for devices to wake again.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many are claimed from the store, or taken of the news, at one time.
+/// Devices that are claimed from the store, or taken from the queue, at a time.
 const PAGE: u32 = 500;
 
-/// How many are told at one time.
+/// Wake-ups that are sent at one time.
 const MAX_CONCURRENT: usize = 64;
 
-/// How much news may wait. What is beyond that is told when the store says so.
+/// The length of the queue. Devices beyond it are woken when the store has them due.
 const MAX_QUEUED: usize = 10_000;
 
-/// How late an agent's sync may be, and be noted, before its device counts as out of reach, in milliseconds.
+/// The tolerance for a late sync, in milliseconds, after which a device counts as unreachable.
 const SYNC_TOLERANCE: u64 = 60_000;
 
-/// What agents are woken by.
+/// Sends wake-ups to agents.
 pub(crate) struct WakeUps {
     channel: Arc<dyn WakeUp>,
     keys: Arc<HostKeys>,
-    /// How often they sync without being told, in seconds.
+    /// The interval of syncs without wake-ups, in seconds.
     sync_every: u32,
     news: mpsc::Sender<String>,
     to_tell: Mutex<mpsc::Receiver<String>>,
@@ -79,7 +79,7 @@ impl WakeUps {
         self.channel.wake(&self.keys.wake_up_topic(device)).await
     }
 
-    /// Whether a device that synced at this time can be told to sync now.
+    /// Returns `true` if a device with this last sync can be woken now.
     pub(crate) fn reaches(&self, last_sync: Timestamp, now: Timestamp) -> bool {
         let silence = u64::from(self.sync_every) * 1000 + SYNC_TOLERANCE;
         now < last_sync.saturating_add(silence) && self.channel.connection().is_ok()
@@ -119,7 +119,7 @@ impl WakeUpTask {
         }
     }
 
-    /// Whom to wake again. While that can't be done, nobody is claimed: they would be due ever later.
+    /// The devices to wake again. None are claimed without a connection: each claim postpones the next.
     async fn due(&self) -> Vec<String> {
         if self.wake_ups.connection().is_err() {
             return Vec::new();

@@ -12,14 +12,13 @@ use mdm_contract::time::Timestamp;
 /// Somebody who signs in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
-    /// What they sign in by.
+    /// The name to sign in with.
     pub name: String,
-    /// What they are there for.
+    /// The role.
     pub role: Role,
-    /// Which devices they are responsible for.
+    /// The device scope.
     pub scope: DeviceScope,
-    /// What tells their password from others: argon2id, as a string that says how it was made. None: they have
-    /// not chosen one yet.
+    /// The password hash: argon2id, as a PHC string. `None` if they have not chosen a password yet.
     pub password: Option<String>,
     /// The secret of their one-time passwords, sealed by the host; none: they sign in without.
     pub totp: Option<Vec<u8>>,
@@ -37,7 +36,7 @@ pub struct NewInvitation {
     pub audit: AuditEntry,
 }
 
-/// What came of a change of a user.
+/// The result of a change of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserChange {
     /// It was done.
@@ -60,15 +59,15 @@ impl From<bool> for UserChange {
 /// A session that is open.
 #[derive(Clone)]
 pub struct Session {
-    /// Whose it is.
+    /// The user.
     pub user: User,
-    /// Since when.
+    /// The start of the session.
     pub created_at: Timestamp,
     /// When something was done in it the last time, within a minute.
     pub last_used_at: Timestamp,
 }
 
-/// Who signs in. What changes something has its line in the audit trail.
+/// Users, sessions and invitations. Every change has its line in the audit trail.
 #[async_trait]
 pub trait Accounts: Send + Sync + 'static {
     /// All users, by name.
@@ -120,7 +119,7 @@ pub trait Accounts: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
-    /// Whose invitation this is, if its time is not over.
+    /// Returns the user of an invitation that has not expired.
     async fn invitation(
         &self,
         token: TokenDigest,

@@ -1,4 +1,4 @@
-//! How far a bulk is, and why it came to nothing.
+//! The progress of a bulk, and its failures.
 
 use mdm_contract::decisions::Status;
 use serde::{Deserialize, Serialize};
@@ -11,24 +11,24 @@ pub const PROGRESS: &str = r#"count(*) as commands,
     count(*) filter (where status = '{"failed":"expired"}') as expired,
     count(*) filter (where status like '{"failed":{"superseded":%') as superseded"#;
 
-/// What the failures of a bulk are grouped by: which command replaced one differs from device to device.
+/// The group of a failure, in SQL: the id in `superseded` differs from device to device.
 pub const WHY: &str =
     r#"case when status like '{"failed":{"superseded":%' then 'superseded' else status end"#;
 
-/// How far a bulk is: how many devices stand where. Those that no command was made for yet are in none of these.
+/// The progress of a bulk: numbers of devices. Devices without a command yet are in none of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BulkProgress {
-    /// Whose command has no outcome yet.
+    /// The command has no outcome yet.
     pub pending: u64,
     /// That carried their command out.
     pub success: u64,
     /// That could not carry their command out.
     pub failed: u64,
-    /// Whose command was cancelled.
+    /// The command was cancelled.
     pub cancelled: u64,
-    /// Whose command has expired.
+    /// The command has expired.
     pub expired: u64,
-    /// Whose command was replaced by a later one.
+    /// The command was replaced by a later one.
     pub superseded: u64,
     /// That get no command: it was refused.
     pub refused: u64,
@@ -40,16 +40,16 @@ pub struct DeviceError {
     /// Which problem, in a word.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What happened, and what to do next.
+    /// A sentence for people: what happened, and what to do next.
     pub detail: String,
 }
 
-/// How many devices a bulk came to nothing on for the same reason.
+/// The number of devices on which a bulk failed for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BulkFailures {
     /// The outcome of their commands, or why they have none.
     pub why: Result<Status, DeviceError>,
-    /// How many.
+    /// The number of devices.
     pub devices: u64,
 }
 

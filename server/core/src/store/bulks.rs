@@ -37,7 +37,7 @@ mdm_contract::text_enum! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BulkTerms {
-    /// Whether a command that is pending on a device is replaced; otherwise there is a conflict on that device.
+    /// Replace pending commands. Otherwise a pending command is a conflict on its device.
     pub replace_pending: bool,
     /// In seconds: after that, a command that was not carried out has expired.
     pub valid_for: Option<u64>,
@@ -52,31 +52,31 @@ pub struct Bulk {
     pub action: Action,
     /// Of which group.
     pub group: String,
-    /// How many devices were in the group when it was asked for.
+    /// The number of devices in the group at the time of the request.
     pub devices: u64,
-    /// Whether each device gets a password of its own, which is kept nowhere.
+    /// Each device gets a password of its own, which is stored nowhere.
     pub unique_passwords: bool,
     /// The one password of all, sealed by the host, until the bulk has ended.
     pub sealed_password: Option<Vec<u8>>,
-    /// What else a reset does.
+    /// The options of a reset.
     pub options: ResetOptions,
-    /// On which terms.
+    /// The terms.
     pub terms: BulkTerms,
     /// Why.
     pub reason: Option<String>,
-    /// Who asked for it.
+    /// The actor who requested it.
     pub requested_by: Actor,
-    /// Who is behind it: who asked, or who made the token that did.
+    /// The responsible actor: the user who requested it, or the owner of the token that did.
     pub principal: Actor,
     /// The address that the request came from.
     pub address: Option<String>,
     /// When.
     pub requested_at: Timestamp,
-    /// Who approved it.
+    /// The actor who approved it.
     pub approved_by: Option<Actor>,
-    /// Where it stands.
+    /// The state.
     pub state: BulkState,
-    /// Who wants its pending commands to be cancelled, until they are.
+    /// The actor who requested that its pending commands are cancelled, until they are.
     pub cancel_requested_by: Option<Actor>,
     /// When it was done or cancelled: see [`BulkState::has_ended`].
     pub ended_at: Option<Timestamp>,
@@ -91,9 +91,9 @@ pub struct BulkTransition {
     pub to: BulkState,
     /// When.
     pub at: Timestamp,
-    /// Who approved it, if that is the turn.
+    /// The actor who approved it, if this is the approval.
     pub approved_by: Option<Actor>,
-    /// Who wants its pending commands to be cancelled.
+    /// The actor who requested that its pending commands are cancelled.
     pub cancel_requested_by: Option<Actor>,
     /// Only if no host holds its download.
     pub if_lease_expired: bool,
@@ -113,24 +113,24 @@ impl BulkTransition {
     }
 }
 
-/// What became of a bulk on one device.
+/// The result of a bulk on one device.
 #[derive(Clone, Debug)]
 pub struct BulkAnswer {
     /// The device.
     pub device: String,
-    /// What people call it.
+    /// Its name.
     pub name: String,
     /// The command, or why there is none.
     pub answer: Result<Command, DeviceError>,
 }
 
 impl BulkState {
-    /// Whether no more commands are made.
+    /// Returns `true` if no more commands are made.
     pub fn is_over(self) -> bool {
         matches!(self, Self::WaitingForDevices | Self::Done | Self::Cancelled)
     }
 
-    /// Whether it goes to no other state.
+    /// Returns `true` if the state is final.
     pub fn has_ended(self) -> bool {
         matches!(self, Self::Done | Self::Cancelled)
     }
@@ -230,7 +230,7 @@ pub trait Bulks: Send + Sync + 'static {
         most: u32,
     ) -> Result<Vec<(String, CommandId)>, StoreError>;
 
-    /// How far a bulk is.
+    /// The progress of a bulk.
     async fn bulk_progress(&self, bulk: &str) -> Result<BulkProgress, StoreError>;
 
     /// The `most` frequent reasons why a bulk came to nothing on devices.

@@ -13,12 +13,12 @@ use mdm_contract::{
     types::CommandId,
 };
 
-/// What the store knows of a device at one moment.
+/// A device in the store at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The device, as plugins see it.
     pub device: Device,
-    /// What people call it.
+    /// Its name.
     pub name: String,
     /// Passwords are sealed to this key.
     pub public_key: PublicKey,
@@ -49,7 +49,7 @@ impl Snapshot {
     }
 }
 
-/// What one call decided: written as a whole or not at all.
+/// A decision: written as a whole or not at all.
 #[derive(Clone, Debug)]
 pub struct Commit {
     /// Which device.
@@ -58,7 +58,7 @@ pub struct Commit {
     pub version: i64,
     /// When it was decided.
     pub at: Timestamp,
-    /// What changes, in order.
+    /// The changes, in order.
     pub changes: Vec<Change>,
     /// The bulk that its command is part of.
     pub bulk: Option<String>,
@@ -80,9 +80,9 @@ pub struct Overdue {
 /// The commands that are pending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PendingCommands {
-    /// How many there are.
+    /// The number of pending commands.
     pub number: i64,
-    /// When the oldest of them was asked for.
+    /// The time of the oldest request among them.
     pub oldest: Option<Timestamp>,
 }
 
@@ -91,7 +91,7 @@ pub struct PendingCommands {
 pub struct Delivery {
     /// The command.
     pub command: Command,
-    /// What the device is to open; none once the device was revoked.
+    /// The sealed password. `None` once the device is revoked.
     pub sealed: Option<Sealed>,
     /// It is from before a restore, and delivered to no device until an admin decides.
     pub is_held: bool,
@@ -123,7 +123,7 @@ pub trait Devices: Send + Sync + 'static {
     /// A device's pending commands, oldest first.
     async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError>;
 
-    /// How many commands are pending, and since when.
+    /// The number of pending commands, and the oldest of them.
     async fn pending_commands(&self) -> Result<PendingCommands, StoreError>;
 
     /// Up to `most` pending commands whose time is over at `now`, by when it was, after this one.

@@ -9,15 +9,15 @@ use mdm_contract::time::Timestamp;
 pub struct NewDevice {
     /// Its id.
     pub id: String,
-    /// What people call it.
+    /// The name.
     pub name: String,
     /// Passwords will be sealed to this key.
     pub public_key: PublicKey,
     /// Its agent signs with the other half of this key.
     pub signing_key: VerifyingKey,
-    /// What its agent told.
+    /// The device info.
     pub device_info: DeviceInfo,
-    /// When.
+    /// The time of the enrollment.
     pub at: Timestamp,
 }
 

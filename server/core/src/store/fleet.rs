@@ -14,17 +14,17 @@ pub struct DeviceFilter {
     pub search: Option<String>,
     /// The status.
     pub status: Option<StatusKind>,
-    /// Whether the policy is overridden.
+    /// The policy is overridden, or not.
     pub is_overridden: Option<bool>,
     /// A group that they are in.
     pub group: Option<String>,
-    /// How they are managed.
+    /// The management mode.
     pub management_mode: Option<ManagementMode>,
     /// The last sync was then or later.
     pub synced_since: Option<Timestamp>,
     /// The last sync was earlier than this.
     pub synced_before: Option<Timestamp>,
-    /// Whether they were revoked.
+    /// They are revoked, or not.
     pub is_revoked: Option<bool>,
 }
 
@@ -48,38 +48,38 @@ impl DeviceFilter {
     }
 }
 
-/// What a search for a device looks through.
+/// The text that a search matches.
 pub fn search_text(name: &str, id: &str) -> String {
     format!("{name}\n{id}").to_lowercase()
 }
 
-/// How many devices there are. Each has one status; those that were revoked are counted as that alone.
+/// Numbers of devices. Each has one status; revoked devices count as revoked alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FleetSummary {
     /// In all.
     pub devices: u64,
     /// That never had a command.
     pub none: u64,
-    /// Whose latest command is pending.
+    /// The latest command is pending.
     pub pending: u64,
-    /// Whose latest command has succeeded.
+    /// The latest command has succeeded.
     pub success: u64,
-    /// Whose latest command the device could not carry out.
+    /// The device could not carry out the latest command.
     pub failed: u64,
-    /// Whose latest command an admin cancelled.
+    /// An admin cancelled the latest command.
     pub cancelled: u64,
-    /// Whose latest command has expired.
+    /// The latest command has expired.
     pub expired: u64,
-    /// Whose latest command another one replaced.
+    /// Another command replaced the latest one.
     pub superseded: u64,
     /// That were revoked.
     pub revoked: u64,
-    /// Whose policy is overridden.
+    /// The policy is overridden.
     pub overridden: u64,
 }
 
 impl FleetSummary {
-    /// How many have this status.
+    /// The number of devices with this status.
     pub fn of(&self, status: StatusKind) -> u64 {
         match status {
             StatusKind::None => self.none,
@@ -118,7 +118,7 @@ impl FleetSummary {
 pub struct Group {
     /// Its name.
     pub name: String,
-    /// How many devices are in it.
+    /// The number of devices in it.
     pub devices: u64,
 }
 
@@ -134,7 +134,7 @@ pub trait Fleet: Send + Sync + 'static {
         most: u32,
     ) -> Result<Vec<Snapshot>, StoreError>;
 
-    /// How many devices there are.
+    /// The numbers of devices.
     async fn summary(
         &self,
         scope: &DeviceScope,

@@ -6,11 +6,11 @@ use crate::audit::AuditEntry;
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
 
-/// How long a response is stored, in milliseconds. After that, its key is free.
+/// The time for which a response is stored, in milliseconds. After that, its key is free.
 pub const RESPONSE_RETENTION: u64 = 24 * 3600 * 1000;
 
-/// How many expired responses each new one deletes at most: more than one, so that none piles up, and few, so that
-/// nobody waits for it. Those that no new one follows are deleted by the clock.
+/// The most expired responses that each new one deletes: more than one, so that none pile up, and few, so that the request
+/// does not wait. A background task deletes the rest.
 pub const EXPIRED_PER_INSERT: u32 = 16;
 
 /// The response of a request with an idempotency key.
@@ -22,9 +22,9 @@ pub struct StoredResponse {
     pub key: String,
     /// A digest of the request, by a key of the host: the request may contain a password.
     pub request: [u8; 32],
-    /// What the request made, sealed by the host: it may contain a secret.
+    /// The response, sealed by the server: it may contain a secret.
     pub response: Vec<u8>,
-    /// When the request was executed.
+    /// The time of the request.
     pub created_at: Timestamp,
 }
 
@@ -35,7 +35,7 @@ impl StoredResponse {
     }
 }
 
-/// What a transaction writes about the request behind it.
+/// The record of the request behind a transaction.
 #[derive(Clone, Debug)]
 pub struct RequestRecord {
     /// The line in the audit trail.

@@ -97,7 +97,7 @@ pub enum StoreError {
     Failed(String),
 }
 
-/// What a busy store is busy with.
+/// The reason why a store is busy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Busy {
     /// All connections to the database are in use.
@@ -119,12 +119,12 @@ impl Busy {
 
 /// A store that several hosts may share.
 pub trait Shared: Send + Sync + 'static {
-    /// What its hosts share beside what it keeps; none: it has one host.
+    /// The communication between replicas. `None` if the store has one server.
     fn replicas(&self) -> Option<Arc<dyn Replicas>>;
 }
 
 impl StoreError {
-    /// What strangers may hear of it: no address, no name, no path.
+    /// The error for strangers: without address, name or path.
     pub fn in_public(&self) -> &'static str {
         match self {
             Self::Failed(_) => "the store can't be read or written: the host's log says why",

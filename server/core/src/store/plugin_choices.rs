@@ -11,7 +11,7 @@ pub struct PluginFile {
     pub signature: Option<String>,
 }
 
-/// What an admin chose of plugins. None is the plugin that the host starts with.
+/// The choice of a plugin by an admin. `None` is the plugin that the server starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginChoice {
     /// The how-manieth choice it is, from 1: of two that would follow the same one, only the first is kept.
@@ -27,14 +27,14 @@ pub struct PluginChoice {
 pub struct ChosenPlugin {
     /// SHA-256 of its component, in hex.
     pub digest: String,
-    /// Whether it has passed a canary on this host.
+    /// It has passed a canary on this server.
     pub is_promoted: bool,
 }
 
-/// What an admin chose of plugins.
+/// The choices of plugins by admins.
 #[async_trait]
 pub trait PluginChoices: Send + Sync + 'static {
-    /// What an admin chose of plugins. None: nothing was ever chosen.
+    /// The current choice. `None` if nothing was ever chosen.
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError>;
 
     /// Notes what is chosen now, with its line in the audit trail, unless another choice has its number. `new` is the file of the active

@@ -1,4 +1,4 @@
-//! Whether a store can do its work now.
+//! Checks that a store works now.
 
 use super::StoreError;
 use async_trait::async_trait;

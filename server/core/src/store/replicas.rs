@@ -1,5 +1,4 @@
-//! What replicas of a host share beside what they keep: several hosts on one database, of which any can be asked
-//! anything.
+//! Communication between replicas: several servers on one database, each of which serves any request.
 
 use super::StoreError;
 use async_trait::async_trait;
@@ -7,7 +6,7 @@ use mdm_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What a replica did.
+/// The changes by a replica.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Changes {
@@ -31,18 +30,18 @@ impl Changes {
     }
 }
 
-/// How often somebody has called.
+/// The number of requests of a caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallCount {
     /// Which limit it counts for.
     pub limit: String,
-    /// Who.
+    /// The caller.
     pub caller: String,
-    /// How often.
+    /// The number of requests.
     pub calls: u32,
 }
 
-/// What is heard of other replicas.
+/// An event from other replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReplicaEvent {
     /// One of them did this.
@@ -104,7 +103,7 @@ impl Lead {
     }
 }
 
-/// What replicas share beside what they keep.
+/// Communication between replicas.
 #[async_trait]
 pub trait Replicas: Send + Sync + 'static {
     /// Waits for what other replicas do.

@@ -6,21 +6,21 @@ use crate::audit::AuditEntry;
 use async_trait::async_trait;
 use mdm_contract::{time::Timestamp, types::CommandId};
 
-/// How a store stands.
+/// The restore state of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestoreState {
     /// It grows with each restore that is noticed, from 1.
     pub epoch: u64,
     /// When the last one was noticed; none: an admin has decided, or there was none.
     pub undecided_since: Option<Timestamp>,
-    /// How many pending commands are held: they are delivered to no device.
+    /// The number of held commands: they are delivered to no device.
     pub held: u64,
 }
 
 /// Noticing a restore, and deciding about it.
 #[async_trait]
 pub trait Restores: Send + Sync + 'static {
-    /// How the store stands.
+    /// The restore state.
     async fn restore_state(&self) -> Result<RestoreState, StoreError>;
 
     /// Begins a new epoch at the time of this line of the audit trail, and holds all pending commands. Returns `false` if

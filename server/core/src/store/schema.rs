@@ -9,13 +9,13 @@ use std::{collections::BTreeMap, error::Error as _};
 /// The table in which the migration library notes what was applied.
 pub const HISTORY: &str = "schema_history";
 
-/// How many differences an error names.
+/// The most differences in an error.
 const MAX_DIFFERENCES: usize = 12;
 
 /// Migrations by the name `V<version>__<what>`, in their order from version 1 on.
 pub type Migrations = &'static [(&'static str, &'static str)];
 
-/// What applies migrations, each in one transaction with its line in the history.
+/// Applies migrations, each in one transaction with its line in the history.
 pub fn runner(migrations: Migrations) -> Result<Runner, StoreError> {
     let made = migrations
         .iter()
@@ -63,7 +63,7 @@ impl Schema {
         self.0.insert(thing, Part { table, definition });
     }
 
-    /// Whether it has this table.
+    /// Returns `true` if it has this table.
     pub fn has_table(&self, name: &str) -> bool {
         self.0.contains_key(&format!("table {name}"))
     }

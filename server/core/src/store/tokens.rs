@@ -10,14 +10,14 @@ use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
 use std::collections::BTreeSet;
 
-/// What a program calls with. The token itself is kept as a digest.
+/// A token of a program. The secret is stored as a digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiToken {
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// What it may do.
+    /// Its permissions.
     pub permissions: BTreeSet<Permission>,
-    /// To which devices.
+    /// Its device scope.
     pub scope: DeviceScope,
     /// The user for whom it acts: it can do no more than they may, and ends with them. None: the host's own machine
     /// made it, or a token without a user did.
@@ -38,7 +38,7 @@ impl ApiToken {
     }
 }
 
-/// What came of a change of a token.
+/// The result of a change of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenChange {
     /// It was done.
@@ -51,13 +51,13 @@ pub enum TokenChange {
     UnknownOwner,
 }
 
-/// What programs call with. What changes something has its line in the audit trail.
+/// Tokens of programs. Every change has its line in the audit trail.
 #[async_trait]
 pub trait Tokens: Send + Sync + 'static {
     /// All tokens, by name, with what they were made for.
     async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError>;
 
-    /// What this token may do at this moment, if it counts: no more than its owner.
+    /// Returns a valid token with its permissions at this moment: no more than those of its owner.
     async fn api_token(
         &self,
         token: TokenDigest,

@@ -5,14 +5,14 @@ use super::StoreError;
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
 
-/// How long after a command was made its device is woken again, in milliseconds, if it has no outcome by then. Whoever
-/// makes a command wakes the device at once.
+/// The time after a request at which its device is woken again if there is no outcome, in milliseconds. The first wake-up
+/// is sent at once.
 pub const FIRST_PAUSE: u64 = 5_000;
 
 /// The longest time between two such wake-ups, in milliseconds.
 pub const MAX_BACKOFF: u64 = 3_600_000;
 
-/// Whom to wake again.
+/// The devices to wake again.
 #[async_trait]
 pub trait WakeUps: Send + Sync + 'static {
     /// Claims up to `most` commands without an outcome whose devices are to be woken by `now`, and says which devices

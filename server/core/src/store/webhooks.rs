@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 mdm_contract::text_enum! {
-    /// Whether events are delivered to a webhook.
+    /// The state of a webhook: events are delivered, or not.
     #[derive(utoipa::ToSchema)]
     WebhookState {
         /// They are.
@@ -24,7 +24,7 @@ mdm_contract::text_enum! {
     }
 }
 
-/// Who is told of what.
+/// A webhook: a URL and the events that it receives.
 #[derive(Clone)]
 pub struct Webhook {
     /// Its id.
@@ -35,33 +35,33 @@ pub struct Webhook {
     pub events: BTreeSet<EventKind>,
     /// About which devices.
     pub scope: DeviceScope,
-    /// What messages are signed with, sealed by the host.
+    /// The secret that signs messages, sealed by the server.
     pub secret: Vec<u8>,
     /// The secret before, and until when messages are signed with it as well.
     pub former_secret: Option<(Vec<u8>, Timestamp)>,
     /// Since when there is this webhook.
     pub created_at: Timestamp,
-    /// Whether events are delivered to it.
+    /// The state: events are delivered, or not.
     pub state: WebhookState,
-    /// How far it is.
+    /// The progress.
     pub progress: Progress,
 }
 
-/// How far a webhook is.
+/// The progress of a webhook.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The number of the last event that it is done with.
     pub done: u64,
-    /// How many attempts in a row have failed.
+    /// Failed attempts in a row.
     pub failures: u32,
-    /// When the first of them failed.
+    /// The time of the first of them.
     pub failing_since: Option<Timestamp>,
     /// Nothing is sent before.
     pub next_try: Timestamp,
 }
 
 mdm_contract::text_enum! {
-    /// What came of an attempt.
+    /// The result of an attempt.
     #[derive(utoipa::ToSchema)]
     AttemptResult {
         /// The receiver has taken the message.
@@ -80,13 +80,13 @@ mdm_contract::text_enum! {
 pub struct Attempt {
     /// When.
     pub at: Timestamp,
-    /// What receivers know the message by.
+    /// The id of the message.
     pub message: String,
-    /// What it told of.
+    /// The type of the event.
     pub kind: String,
-    /// What came of it.
+    /// The result.
     pub result: AttemptResult,
-    /// The HTTP status of the answer; none: there was no answer.
+    /// The HTTP status of the response. `None` without a response.
     pub status: Option<u16>,
     /// Why it failed, in words.
     pub error: Option<String>,
@@ -94,7 +94,7 @@ pub struct Attempt {
     pub next_try: Option<Timestamp>,
 }
 
-/// Who is told of what. What an admin changes has its line in the audit trail.
+/// Webhooks. Every change by an admin has its line in the audit trail.
 #[async_trait]
 pub trait Webhooks: Send + Sync + 'static {
     /// All webhooks, oldest first.

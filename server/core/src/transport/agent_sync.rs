@@ -9,8 +9,8 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// How long a device counts as online after a sync that waited was answered: it carries out what
-/// it got, and syncs again.
+/// The time for which a device counts as online after a waiting sync was answered: it carries out commands and syncs
+/// again.
 pub const BETWEEN_SYNCS: Duration = Duration::from_secs(5);
 
 /// The devices online.
@@ -22,9 +22,9 @@ pub struct AgentSync {
 struct Presence {
     /// Counts the news; its receivers are the syncs that wait.
     news: watch::Sender<u64>,
-    /// How many of them are ready to wait for news, and so online for longer than a moment.
+    /// The number of syncs that are ready to wait for news.
     waiting: usize,
-    /// When one that was ready to wait got its answer: the agent comes back for more.
+    /// The time of the response to a sync that was ready to wait.
     answered: Option<Instant>,
 }
 
@@ -98,7 +98,7 @@ impl Drop for Contact {
 }
 
 impl AgentSync {
-    /// What commands can ask of a device that syncs.
+    /// The capabilities of a device that syncs.
     pub fn capabilities(&self) -> Capabilities {
         Capabilities::ALL
     }

@@ -1,5 +1,4 @@
-//! How agents hear of news: a sync that waits is answered, and an agent that is away is told to sync by a
-//! [`WakeUp`].
+//! The transport to agents: a waiting sync is answered, and an agent that does not wait is woken by a [`WakeUp`].
 
 mod agent_sync;
 mod mqtt;

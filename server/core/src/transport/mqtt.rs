@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How many messages may wait to be sent.
+/// Messages that may wait to be sent.
 const MAX_WAITING: usize = 1000;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -22,7 +22,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(30);
 pub struct Mqtt {
     client: AsyncClient,
     connection: watch::Receiver<Result<(), NotWoken>>,
-    /// What agents are agents_url.
+    /// The URL for agents.
     agents_url: BrokerUrl,
     _connecting: DropGuard,
 }

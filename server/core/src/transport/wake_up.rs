@@ -1,5 +1,5 @@
-//! How a device hears that there is news for it while it doesn't wait at the host. Nothing but "sync now" travels here:
-//! what is new travels by sync, which is signed. So whoever carries the message learns nothing, and can do nothing.
+//! Wake-ups for devices that do not wait at the server. The message is "sync now" and nothing else: news travels by sync,
+//! which is signed. A carrier of the message learns nothing and can do nothing.
 
 use async_trait::async_trait;
 
@@ -9,7 +9,7 @@ pub trait WakeUp: Send + Sync + 'static {
     /// Says "sync now" to the agent that listens to this topic, if it does.
     async fn wake(&self, topic: &str) -> Result<(), NotWoken>;
 
-    /// Whether this can be done now, or why not.
+    /// Returns the reason if wake-ups can't be sent now.
     fn connection(&self) -> Result<(), NotWoken>;
 
     /// Where agents listen: what they are told of it.

@@ -308,7 +308,7 @@ async fn run<const N: usize>(
         .await
 }
 
-/// Whether this user may do everything, and nobody else who can sign in may: somebody has to be able to let others in.
+/// Returns `true` if this user is the last one with all permissions who can sign in.
 async fn is_last_admin(tx: &mut (dyn Tx + '_), name: &str) -> Result<bool, StoreError> {
     let may_do_everything = "role = 'admin' and scope = 'null'";
     let sql = format!(

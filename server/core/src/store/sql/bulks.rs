@@ -21,7 +21,7 @@ const NO_FAILURES: &str = "('\"pending\"', '\"success\"')";
 /// The time by PostgreSQL's clock, in milliseconds: those of hosts differ.
 const NOW: &str = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
 
-/// Whether no host holds the download of a bulk. SQLite's one host downloads nothing that it does not know of.
+/// The condition that no server holds the download of a bulk. SQLite has one server, which knows its own downloads.
 fn is_lease_expired(dialect: Dialect) -> String {
     match dialect {
         Dialect::Sqlite => "true".to_owned(),
@@ -338,7 +338,7 @@ async fn select(
     rows.iter().map(bulk).collect()
 }
 
-/// What other replicas are told.
+/// The message to other replicas.
 fn changed(bulk: String) -> Changes {
     Changes {
         bulks: [bulk].into(),

@@ -2,7 +2,7 @@
 
 use super::{Dialect, Value};
 
-/// What has to be true of a row, and the values in it.
+/// The conditions on a row, with their values.
 #[derive(Clone)]
 pub struct Conditions {
     dialect: Dialect,
@@ -45,7 +45,7 @@ impl Conditions {
         self.and_with(&format!("{function}({text}, ?) > 0"), search.to_lowercase());
     }
 
-    /// What stands for a value: a statement with the value in its text would be another one for each.
+    /// Adds a value and returns its placeholder, so that the statement is the same for all values.
     pub fn place(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())

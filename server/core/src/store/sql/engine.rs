@@ -1,4 +1,4 @@
-//! What the shared parts of a store need of a database: to run a statement, alone or in a transaction.
+//! The database interface of the shared parts of a store: statements, alone or in a transaction.
 
 use super::value::{Row, Value};
 use crate::store::{Changes, RequestRecord, Snapshot, StoreError, StoredResponse};
@@ -34,7 +34,7 @@ impl Dialect {
 
 /// A database that runs statements. Their values are called `$1`, `$2` and so on.
 pub trait Engine: Send + Sync + 'static {
-    /// What its statements are written in.
+    /// The dialect of its statements.
     const DIALECT: Dialect;
 
     /// Reads rows, outside of any transaction.
@@ -69,7 +69,7 @@ pub trait Engine: Send + Sync + 'static {
     ) -> impl Future<Output = Result<T, StoreError>> + Send;
 }
 
-/// What a transaction is to do.
+/// The body of a transaction.
 pub trait Job<T>:
     for<'t> FnOnce(&'t mut (dyn Tx + 't)) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static
 {
@@ -111,7 +111,7 @@ pub trait Tx: Send {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
 
-    /// Whether a query finds a row.
+    /// Returns `true` if a query finds a row.
     async fn exists(&mut self, sql: &str, values: &[Value]) -> Result<bool, StoreError> {
         Ok(!self.query(sql, values).await?.is_empty())
     }

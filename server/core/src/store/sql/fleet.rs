@@ -1,4 +1,4 @@
-//! What the stores share of the queries over all devices. How a page of devices is found differs: see each store.
+//! Queries over all devices that the stores share. Each store has its own query for a page of devices.
 
 use super::{Conditions, Engine, Row};
 use crate::{
@@ -48,8 +48,7 @@ impl Conditions {
     }
 }
 
-/// How many devices there are with each status, as triggers have counted them under this name: that of a group, or ''
-/// for all.
+/// Reads the numbers of devices by status, which triggers keep under this name: that of a group, or '' for all.
 pub async fn counted(engine: &impl Engine, name: &str) -> Result<FleetSummary, StoreError> {
     let sql = "select status, is_overridden, devices from fleet_counts where name = $1";
     summary(&engine.query(sql, &[name.into()]).await?)

@@ -2,8 +2,7 @@
 //! one database.
 //!
 //! A statement is one text where the dialects agree, and a pair of texts where they differ: see [`Dialect::choose`].
-//! What is on the path of each call (devices, commits, keys of agents, wake-ups) is no part of it: each store writes
-//! that by hand.
+//! The hot path (devices, commits, keys of agents, wake-ups) is not shared: each store has its own.
 
 mod accounts;
 mod audit_trail;

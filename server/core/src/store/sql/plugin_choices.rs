@@ -61,7 +61,7 @@ impl<E: Engine> PluginChoices for E {
     }
 }
 
-/// What other replicas are told.
+/// The message to other replicas.
 fn changed() -> Changes {
     Changes {
         plugin: true,

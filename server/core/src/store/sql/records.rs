@@ -1,4 +1,4 @@
-//! How commands and bulks lie in rows.
+//! Conversions between rows, and commands and bulks.
 
 use super::Row;
 use crate::store::{Bulk, DeviceError, StoreError};

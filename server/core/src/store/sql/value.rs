@@ -182,7 +182,7 @@ impl Row {
     }
 }
 
-/// What a column can be read as.
+/// A type that a column can be read as.
 pub trait FromValue: Sized {
     /// Returns `None` if the value has another type.
     fn from_value(value: &Value) -> Option<Self>;

@@ -14,7 +14,7 @@ use mdm_contract::time::Timestamp;
 const COLUMNS: &str = "id, url, events, scope, secret, former_secret, former_secret_until, \
     created_at, state, done, failures, failing_since, next_try";
 
-/// How many attempts of a webhook are kept.
+/// Attempts of a webhook that are kept.
 const MAX_ATTEMPTS: u32 = 100;
 
 /// A paused webhook misses what happens meanwhile, so only active ones count. Everybody waits for whoever writes, so
