@@ -1,11 +1,13 @@
-//! A host and its agents as processes of their own, driven through the commands that a user types.
-//! [`lab`] starts them, [`plugins`] has the plugins for them, [`story`] is what the demo tells, and [`swaps`]
-//! swaps the plugin under load; [`load`] is the load env. [`memory`] measures that of a process and looks through it,
-//! [`processor`] how much it makes the processors work, [`counted`] reads what a host has counted. [`frozen`] stops processes for a while.
-//! [`as_agent`] speaks
-//! for an agent, and [`device_info`] is what one tells; [`stranger`] stands between it and its host. [`debian`] finds programs of others: [`broker`] and [`postgres`] start two. [`browser`] looks at the dashboard: [`scene`] is a
-//! fleet to look at, and [`pages`] are the pages. [`schemathesis`] holds the API against its document.
-//! [`faults`] breaks all of it under load, by [`proxy`] and [`preload`], too, and the [`checker`] decides what may come of that.
+//! A server and its agents as processes, driven by the commands that a user types.
+//!
+//! - [`test_environment`] starts them, [`story`] is the demo, [`plugins`] has plugins for them, [`swaps`] swaps plugins under
+//!   load, and [`load`] is the load test.
+//! - [`as_agent`] and [`device_info`] play an agent; [`stranger`] stands between an agent and its server.
+//! - [`broker`] and [`postgres`] start programs that [`debian`] finds.
+//! - [`browser`] drives the dashboard: [`scene`] is a fleet to look at, [`pages`] are the pages.
+//! - [`schemathesis`] holds the API against its document.
+//! - [`faults`] injects faults under load, also by [`proxy`] and [`preload`]; [`checker`] judges the history.
+//! - [`memory`], [`processor`] and [`counted`] read memory, processor time and metrics; [`frozen`] stops processes for a while.
 
 pub mod as_agent;
 pub mod broker;

@@ -233,6 +233,7 @@ fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {
+    let words = format!("{command:?}");
     // `cargo run` sets these for this program. Build scripts read them, and would run again after a plain `cargo build`.
     for (name, _) in env::vars_os() {
         let of_this_program = name.to_string_lossy();
@@ -244,7 +245,7 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
     }
     let status = command
         .status()
-        .with_context(|| format!("{command:?} can't be run"))?;
-    ensure!(status.success(), "{command:?} failed ({status})");
+        .with_context(|| format!("{words} can't be run"))?;
+    ensure!(status.success(), "{words} failed ({status})");
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! texts that lie outside the memory or are no UTF-8, handles to nothing.
 //!
 //! The first byte says how many imports are called. Each takes one byte that says which, and four for each
-//! of its parameters. The rest is the memory at [`RETURNED`], which is what is returned, and what the
+//! of its parameters. The rest is the memory at `RETURNED`, which is what is returned, and what the
 //! parameters may point into.
 
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]

@@ -117,7 +117,7 @@ impl Health {
         Ok(self.metrics.text().map_err(failed)?)
     }
 
-    /// Current readiness, cached for up to [`CACHE_TIME`].
+    /// Current readiness, cached for up to `CACHE_TIME`.
     pub async fn readiness(&self) -> Readiness {
         if self.stopping.is_cancelled() {
             return Readiness {
