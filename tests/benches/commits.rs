@@ -20,10 +20,10 @@ use std::{
 
 const ROUNDS: usize = 5;
 
-/// How many devices a bulk decides on at once, and so the most that share its commits.
+/// The number of devices that a bulk decides on at one time, and so the most that share its commits.
 const BATCH: usize = 128;
 
-/// How many clients ask one by one, and for how many resets in each round.
+/// The number of clients, and of resets by each in a round.
 const CLIENTS: usize = 64;
 const RESETS: usize = 2000;
 

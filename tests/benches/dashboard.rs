@@ -28,9 +28,9 @@ use tokio::{
 };
 
 const DEVICES: usize = 100_000;
-/// How many requests are under way at a time.
+/// Requests at one time.
 const CONCURRENCY: usize = 8;
-/// How often the host and the bare server are measured, in turns, and with how many requests each time.
+/// The number of measurements of the server and of the bare server, in turns, and the requests of each.
 const ROUNDS: usize = 5;
 const REQUESTS: usize = 400;
 
@@ -156,7 +156,7 @@ fn device(number: usize) -> String {
     format!("device-{number:06}")
 }
 
-/// Who asks, as an admin on the pages and as a program.
+/// The credentials of an admin on the pages and of a program.
 #[derive(Clone)]
 struct Caller {
     http: Client,
@@ -230,7 +230,7 @@ async fn compare(what: &str, caller: &Caller, request: impl Fn(&Caller, usize) -
     );
 }
 
-/// How long requests took.
+/// The durations of requests.
 #[derive(Default)]
 struct Times {
     each: Vec<Duration>,
@@ -272,7 +272,7 @@ impl Times {
     }
 }
 
-/// What the open pages have heard.
+/// The events that open pages received.
 #[derive(Default)]
 struct Heard {
     events: AtomicUsize,

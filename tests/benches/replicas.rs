@@ -25,7 +25,7 @@ const ROUNDS: usize = 5;
 const CLIENTS: usize = 64;
 const CALLS: usize = 1500;
 
-/// How much of a processor each host has, of a hundred, where that is limited.
+/// The share of a processor for each server, in percent, if it is limited.
 const SHARE: u32 = 40;
 
 /// Resets are of devices that have none pending: each round of them has its own.
@@ -86,7 +86,7 @@ struct Bench<'a> {
     next: usize,
 }
 
-/// What a round took.
+/// The durations of a round.
 #[derive(Clone, Copy, Default)]
 struct Took {
     time: Duration,

@@ -38,9 +38,9 @@ use std::{
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-/// How many devices are busy at a time.
+/// Devices that are busy at one time.
 const DEVICES: usize = 64;
-/// How often each measurement is made, with and without in turns.
+/// The number of measurements, with and without in turns.
 const ROUNDS: usize = 9;
 
 fn main() {

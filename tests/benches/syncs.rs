@@ -37,7 +37,7 @@ const ROUNDS: usize = 7;
 const CLIENTS: usize = 16;
 const SYNCS: usize = 4000;
 
-/// How often each device of a round is reset, syncs, and reports.
+/// The number of chains of reset, sync and report of each device in a round.
 const CHAINS: usize = 600;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! What the agent of a device could say and doesn't: calls that are made by hand with its keys.
+//! Requests with the keys of an agent that the real agent would not send.
 
 use crate::test_environment::{Device, TestEnvironment, http_client};
 use anyhow::Context as _;
@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The agent of a device, in other hands.
 pub struct AsAgent {
     url: String,
-    /// Who it says it is.
+    /// The device that it claims to be.
     pub device: String,
-    /// What it signs with.
+    /// The keys that it signs with.
     pub keys: DeviceKeys,
-    /// What it tells of its device.
+    /// The device info that it sends.
     pub device_info: Value,
     calls: AtomicU64,
 }
@@ -28,7 +28,7 @@ pub struct AsAgent {
 #[derive(Clone)]
 pub struct Call {
     url: String,
-    /// What is sent.
+    /// The body.
     pub body: String,
     /// The headers of its signature.
     pub headers: Headers,

@@ -40,28 +40,28 @@ pub struct BrokerTls<'a> {
     pub key: &'a Path,
 }
 
-/// Who may do what at a broker that asks for a login.
+/// A login at a broker that requires one, with its permissions.
 pub struct Login<'a> {
     /// The name.
     pub user: &'a str,
     /// The password.
     pub password: &'a str,
-    /// What may be done, as Mosquitto writes it: `write mdm/#`.
+    /// The permission, as Mosquitto writes it: `write mdm/#`.
     pub may: &'a str,
 }
 
-/// Who listens to all that a broker carries.
+/// A listener to all messages of a broker.
 pub struct Listener {
     heard: Arc<Mutex<Vec<Message>>>,
     _runtime: Runtime,
 }
 
-/// What a broker carried.
+/// A message of a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// To whom.
     pub topic: String,
-    /// What.
+    /// The payload.
     pub payload: Vec<u8>,
 }
 
@@ -251,7 +251,7 @@ impl Drop for Broker {
 }
 
 impl Listener {
-    /// What was heard so far.
+    /// The messages so far.
     pub fn heard(&self) -> Vec<Message> {
         self.heard.lock().clone()
     }

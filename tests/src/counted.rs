@@ -1,4 +1,4 @@
-//! What a host has counted, as Prometheus would read it.
+//! The metrics of a server, as Prometheus reads them.
 
 use crate::test_environment::{TestEnvironment, http_client};
 use std::collections::HashMap;

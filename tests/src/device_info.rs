@@ -1,4 +1,4 @@
-//! What a device tells the host of itself.
+//! The device info of a test device.
 
 use mdm_agent_protocol::sync::DeviceInfo;
 use mdm_contract::types::{Condition, ManagementMode, TokenState};

@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::FileExt as _,
 };
 
-/// How much is read at a time.
+/// Bytes that are read at a time.
 const CHUNK: usize = 1 << 20;
 
 /// Which of these byte strings are in the memory of a process now, in a part that it can write to. The process

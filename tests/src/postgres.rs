@@ -14,7 +14,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How long to wait for what has to come.
+/// The timeout of waits.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// PostgreSQL does not run as root: as this user it runs then, `nobody` on every Linux.
@@ -243,7 +243,7 @@ impl Postgres {
         self.port
     }
 
-    /// What it has logged.
+    /// The log.
     pub fn log(&self) -> anyhow::Result<String> {
         Ok(fs::read_to_string(self.folder.join("log"))?)
     }

@@ -1,17 +1,17 @@
-//! How much a process makes the processors work.
+//! The processor time of processes.
 
 use anyhow::Context as _;
 use std::{fs, time::Duration};
 
-/// How many of its units Linux counts a second, on every machine.
+/// The ticks of Linux in a second, on every machine.
 const TICKS: f64 = 100.0;
 
-/// How long a process has had a processor so far.
+/// The processor time of a process so far.
 pub fn used(process: u32) -> anyhow::Result<Duration> {
     Ok(Stat::read(process)?.used)
 }
 
-/// How long a process and those that it has started, and that are there still, have had a processor so far.
+/// The processor time of a process and of its running children so far.
 pub fn used_with_children(process: u32) -> anyhow::Result<Duration> {
     let mut used = used(process)?;
     for entry in fs::read_dir("/proc")? {
@@ -28,7 +28,7 @@ pub fn used_with_children(process: u32) -> anyhow::Result<Duration> {
     Ok(used)
 }
 
-/// What Linux says of a process.
+/// The facts of a process in `/proc`.
 struct Stat {
     parent: u32,
     used: Duration,

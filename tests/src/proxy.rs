@@ -21,16 +21,16 @@ use tokio::{
     time::sleep,
 };
 
-/// How the channel is.
+/// The state of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
     /// Everything passes.
     Open,
-    /// What is connected is cut off, and nobody gets through.
+    /// Connections are cut, and new ones are refused.
     Cut,
-    /// What is sent to hosts is held up, and passes once the channel is open again.
+    /// Data to servers is held back until the connection is open again.
     HoldsCalls,
-    /// What hosts answer is held up, and passes once the channel is open again.
+    /// Data from servers is held back until the connection is open again.
     HoldsAnswers,
     /// Each part of a call or an answer takes this long.
     Slow(Duration),
@@ -45,7 +45,7 @@ pub struct Proxy {
     _runtime: Runtime,
 }
 
-/// What is sent in a direction.
+/// A direction of data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sent {
     Calls,

@@ -4,7 +4,7 @@ use crate::test_environment::{Device, Make, TestEnvironment, wait_until};
 use anyhow::Context as _;
 use serde_json::Value;
 
-/// Who would be told of what fails.
+/// The webhook of the scene.
 pub const WEBHOOK: &str = "https://tickets.example/hook";
 
 /// The host and the fleet.

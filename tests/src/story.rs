@@ -1,11 +1,11 @@
-//! What the demo tells: resets and a remove on three devices, with their previews, which come true.
+//! The story of the demo: resets and a remove on three devices, with previews that come true.
 
 use crate::test_environment::{Device, Make, TestEnvironment, wait_until};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use std::{fmt::Display, io::Write, time::Instant};
 
-/// What happens between any two steps of the story: nothing in the demo, a SIGKILL in a test.
+/// The hook between any two steps of the story: nothing in the demo, a SIGKILL in a test.
 pub type Between<'a> = &'a mut dyn FnMut(&mut TestEnvironment) -> anyhow::Result<()>;
 
 struct Teller<'a> {

@@ -15,7 +15,7 @@ use std::{
 /// The largest call of an agent here.
 const LARGEST: usize = 1 << 20;
 
-/// What stands in the place of a call: none lets it pass.
+/// The replacement of a request. `None` lets it pass.
 pub type Forge = dyn Fn(&HttpCall) -> Option<Vec<u8>> + Send + Sync;
 
 /// A stranger, for as long as it is kept.
@@ -81,7 +81,7 @@ impl Stranger {
         format!("http://{}", self.at)
     }
 
-    /// How many calls were replaced by others so far.
+    /// The number of requests that were replaced so far.
     pub fn forged(&self) -> u64 {
         self.forged.load(Ordering::Relaxed)
     }

@@ -16,15 +16,15 @@ use tokio::task::JoinSet;
 /// A password that the reference and the corporate plugin take where 8 to 16 characters are asked for.
 pub const GOOD_PASSWORD: &str = "vE9#kq0LzP2w!xT7";
 
-/// How often a caller looks whether its reset has come to something.
+/// The interval at which a caller checks for the outcome of its reset.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What callers saw.
+/// The observations of callers.
 #[derive(Default)]
 pub struct Seen {
-    /// How long each reset took to be answered.
+    /// The response time of each reset.
     pub answered: Vec<Duration>,
-    /// How long each swap took to be answered: with its check, and its compilation where it was new.
+    /// The response time of each swap, with its check, and with its compilation for a new plugin.
     pub swapped: Vec<Duration>,
     /// The resets of each device, by its id.
     pub resets: Vec<(String, usize)>,

@@ -15,7 +15,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How long to wait for what has to come.
+/// The timeout of waits.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The name of the first admin.
@@ -32,14 +32,14 @@ pub struct TestEnvironment {
     serve_args: Vec<String>,
     /// The certificate of the authority that vouches for the host; none: it speaks plain HTTP.
     authority: Option<PathBuf>,
-    /// What is set in the host's environment.
+    /// The environment of the server.
     host_variables: Vec<(String, String)>,
     host: Option<Child>,
 }
 
 /// A simulated device and its agent.
 pub struct Device {
-    /// What people call it.
+    /// Its name.
     pub name: String,
     /// The host's id of it.
     pub id: String,
@@ -49,14 +49,14 @@ pub struct Device {
     agent: Option<Child>,
 }
 
-/// What a device is, as arguments of `mdm-agent create` and `mdm-agent enroll`.
+/// The arguments of `mdm-agent create` and `mdm-agent enroll` for a device.
 #[derive(Clone, Copy)]
 pub struct Make<'a> {
-    /// What people call it.
+    /// Its name.
     pub name: &'a str,
     /// Android's API level.
     pub api_level: u32,
-    /// How it is managed.
+    /// Its management mode.
     pub mode: &'a str,
     /// More arguments of `create`.
     pub create: &'a [&'a str],
@@ -260,7 +260,7 @@ impl TestEnvironment {
         Ok(host)
     }
 
-    /// How often the host has said that it listens.
+    /// The number of times that the server has logged that it listens.
     fn host_starts(&self) -> anyhow::Result<usize> {
         Ok(self.host_log()?.matches("listening on http").count())
     }
@@ -318,7 +318,7 @@ impl TestEnvironment {
         Ok(self.host.as_ref().context("the host does not run")?.id())
     }
 
-    /// What the host has printed and logged.
+    /// The output and the log of the server.
     pub fn host_log(&self) -> anyhow::Result<String> {
         Ok(fs::read_to_string(self.folder().join("host.log"))?)
     }
@@ -508,7 +508,7 @@ impl Device {
         Ok(())
     }
 
-    /// Whether the agent runs.
+    /// Returns `true` if the agent runs.
     pub fn is_on(&mut self) -> anyhow::Result<bool> {
         match &mut self.agent {
             Some(agent) => Ok(agent.try_wait()?.is_none()),
@@ -535,18 +535,18 @@ impl Device {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// Whether the lock screen, once locked, opens with this password.
+    /// Returns `true` if the lock screen, once locked, opens with this password.
     pub fn opens_with(&self, password: &str) -> anyhow::Result<bool> {
         self.must(&["lock"], "")?;
         Ok(self.by_hand(&["unlock"], password)?.status.success())
     }
 
-    /// What can be seen of it.
+    /// The visible state of the device.
     pub fn show(&self) -> anyhow::Result<Value> {
         Ok(serde_json::from_str(&self.must(&["show", "--json"], "")?)?)
     }
 
-    /// What its agent has printed and logged.
+    /// The output and the log of its agent.
     pub fn agent_log(&self) -> anyhow::Result<String> {
         Ok(fs::read_to_string(&self.logs)?)
     }
@@ -603,7 +603,7 @@ pub fn trusting_client(authority: &Path) -> anyhow::Result<reqwest::Client> {
         .build()?)
 }
 
-/// How a host stands, as it says to anybody: the status of `/ready`, and the body.
+/// The readiness of a server: the status of `/ready`, and the body.
 pub fn ready(url: &str) -> anyhow::Result<(u16, Value)> {
     let request = http_client().get(format!("{url}/ready"));
     tokio::runtime::Runtime::new()?.block_on(async {

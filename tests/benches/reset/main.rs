@@ -14,7 +14,7 @@ use native::Native;
 use std::{sync::Arc, time::Duration};
 use worker_pool::{Job, WorkerPool};
 
-/// How many calls a measurement on one thread is made of, and one on two threads.
+/// The calls of a measurement on one thread, and on two threads.
 const CALLS: usize = 100;
 const CALLS_OF_A_THREAD: usize = 400;
 

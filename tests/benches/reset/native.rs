@@ -6,7 +6,7 @@ use mdm_password_host::password::Password;
 use mdm_password_plugin::rules::{self, types};
 use std::hint::black_box;
 
-/// What the host knows.
+/// The state of the host.
 pub(crate) struct Native {
     known: rules::Situation,
     password: Password,

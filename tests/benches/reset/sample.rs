@@ -28,7 +28,7 @@ pub(crate) fn fresh(plugin: &Plugin, context: CallContext) -> CallOutcome<Comman
     outcome
 }
 
-/// What is known of the device.
+/// The context of the call.
 pub(crate) fn context() -> CallContext {
     CallContext {
         device: Device {

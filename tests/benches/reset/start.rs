@@ -11,7 +11,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How often the host is started.
+/// The number of starts.
 const STARTS: usize = 41;
 
 /// The median, in milliseconds.

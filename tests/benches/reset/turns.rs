@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often each is measured.
+/// The number of measurements of each.
 pub(crate) const ROUNDS: usize = 401;
 
 /// How long a number of calls takes, each with an input of its own. Neither making the inputs nor dropping what

@@ -1,4 +1,4 @@
-//! How much more is done in a second on two threads than on one.
+//! The speedup of two threads over one.
 
 use std::{
     sync::{
@@ -26,12 +26,12 @@ impl WorkerPool {
         Self(std::array::from_fn(|_| Worker::new()))
     }
 
-    /// What one thread does a second of a job that does so many things.
+    /// The rate of one thread, in things a second, for a job of so many things.
     pub(crate) fn one(&self, things: usize, job: &Job) -> f64 {
         self.run(1, things, job)
     }
 
-    /// What two threads do a second.
+    /// The rate of two threads.
     pub(crate) fn two(&self, things: usize, job: &Job) -> f64 {
         self.run(2, things, job)
     }

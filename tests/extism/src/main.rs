@@ -21,7 +21,7 @@ use std::time::Duration;
 
 const GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-extism-guest.wasm"));
 
-/// How many calls a measurement is made of.
+/// The calls of a measurement.
 const CALLS: usize = 100;
 
 fn main() {

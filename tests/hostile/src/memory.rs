@@ -1,9 +1,9 @@
 //! Looking through the plugin's own memory, as one would that is after passwords.
 
-/// What is sought, with every byte inverted: so it doesn't lie in the memory because it is sought.
+/// The mark to find, with every byte inverted, so that the search itself does not put it into the memory.
 const SOUGHT: [u8; 8] = invert(*b"cAnArY7z");
 
-/// How much more memory is asked for, in pages of 64 KiB: it may have been another's before.
+/// The memory that is added, in pages of 64 KiB: it may have been another instance's before.
 const MORE: usize = 64;
 
 const fn invert(mut bytes: [u8; 8]) -> [u8; 8] {
@@ -15,7 +15,7 @@ const fn invert(mut bytes: [u8; 8]) -> [u8; 8] {
     bytes
 }
 
-/// Whether what is sought lies anywhere in the linear memory, which is made larger before.
+/// Returns `true` if the mark is in the linear memory, which is grown before.
 pub(crate) fn holds_it() -> bool {
     let size = enlarged();
     let holds = |at: usize| {

@@ -89,7 +89,7 @@ impl Guest for Plugin {
     }
 }
 
-/// What the imports tell of a request's situation.
+/// Reads the situation of a request from the imports.
 pub fn request() -> Situation {
     Situation {
         device: device_store::get_device(),

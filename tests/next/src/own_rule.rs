@@ -1,4 +1,4 @@
-//! What an implementation may choose. The reference asks for nothing beyond the contract.
+//! The choices of an implementation. The reference adds no rule of its own.
 
 use crate::rules::{
     Situation,

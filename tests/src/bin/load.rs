@@ -21,7 +21,7 @@ const OTHER_FILES: u64 = 1000;
 #[derive(Parser)]
 #[command(name = "load")]
 struct Options {
-    /// How large the fleets are.
+    /// The sizes of the fleets.
     #[arg(long, value_delimiter = ',', default_values = ["1k", "10k", "100k", "1M"], value_parser = size)]
     devices: Vec<usize>,
     /// Where the hosts keep them.
@@ -30,13 +30,13 @@ struct Options {
     /// For how long each of them works.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
-    /// How many agents are connected at most: as many as there are devices, and files may be open.
+    /// The most connected agents: limited by the devices and by the open files.
     #[arg(long, default_value = "2k", value_parser = size)]
     agents: usize,
-    /// How many resets are under way at a time.
+    /// Resets at one time.
     #[arg(long, default_value_t = 16)]
     resets: usize,
-    /// How many syncs with nothing to do are under way at a time.
+    /// Syncs with nothing to do at one time.
     #[arg(long, default_value_t = 8)]
     syncs: usize,
     /// Write the tables into this file, between its markers `load`.

@@ -6,10 +6,10 @@ use mdm_tests::schemathesis;
 #[derive(Parser)]
 #[command(name = "schemathesis")]
 struct Options {
-    /// How many cases of each operation are made up at most, in each phase: 260 make ten thousand of all.
+    /// The most cases of each operation in each phase: 260 make ten thousand in sum.
     #[arg(long, default_value_t = 260)]
     cases: u32,
-    /// What the cases follow from.
+    /// The seed of the cases.
     #[arg(long, default_value_t = 1)]
     seed: u32,
 }

@@ -11,7 +11,7 @@ use std::{
     process::ExitCode,
 };
 
-/// What is added to a page's name, and how the page is looked at.
+/// The suffix of a page's file, with its width and colour scheme.
 const LOOKS: [(&str, u32, Scheme); 3] = [
     ("", 1280, Scheme::Light),
     ("-dark", 1280, Scheme::Dark),

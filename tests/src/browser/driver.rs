@@ -28,7 +28,7 @@ const ARGUMENTS: [&str; 9] = [
     "--hide-scrollbars",
 ];
 
-/// What the browser is to be like: with an empty folder of its own, and these preferences.
+/// The capabilities of the browser: an empty folder of its own, and these preferences.
 pub(super) fn capabilities(folder: &Path, preferences: Value) -> Value {
     let folder = format!("--user-data-dir={}", folder.display());
     let arguments: Vec<&str> = ARGUMENTS.into_iter().chain([folder.as_str()]).collect();
@@ -93,7 +93,7 @@ impl Drop for Driver {
     }
 }
 
-/// What WebDriver can't say: a command for Chromium's tools for developers.
+/// A command of Chromium's DevTools, for actions that WebDriver does not have.
 #[derive(Debug)]
 pub(super) struct ForDeveloper {
     pub(super) cmd: &'static str,

@@ -144,7 +144,7 @@ impl Browser {
         Ok(self.runtime.block_on(self.client.perform_actions(mouse))?)
     }
 
-    /// Whether a link, a button or a menu of this name can be seen.
+    /// Returns `true` if a link, a button or a menu of this name is visible.
     pub fn offers(&self, name: &str) -> bool {
         self.clickable(name).is_ok()
     }
@@ -159,7 +159,7 @@ impl Browser {
         Ok(())
     }
 
-    /// What is in the field with this label.
+    /// The value of the field with this label.
     pub fn value(&self, label: &str) -> anyhow::Result<String> {
         let field = self.field(label)?;
         let value = self.runtime.block_on(field.prop("value"))?;
@@ -191,12 +191,12 @@ impl Browser {
         came.with_context(|| format!("the page says: {seen}"))
     }
 
-    /// What can be read on the page.
+    /// The visible text of the page.
     pub fn page(&self) -> anyhow::Result<String> {
         self.text("//main")
     }
 
-    /// What can be read in the part of the page with this title.
+    /// The visible text in the part of the page with this title.
     pub fn part(&self, title: &str) -> anyhow::Result<String> {
         self.text(&part(title))
     }

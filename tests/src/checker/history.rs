@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 /// All of it.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    /// What clients asked for, in the order in which they began to.
+    /// The requests of clients, in the order of their start.
     pub requests: Vec<Request>,
     /// The commands that the host has shown.
     pub commands: BTreeMap<CommandId, Seen>,
-    /// How the devices stood at the end, by their ids.
+    /// The state of the devices at the end, by their ids.
     pub devices: BTreeMap<String, AtTheEnd>,
     /// Two commands of a device that one answer of the host showed as pending, with the device.
     pub pending_together: Vec<(String, CommandId, CommandId)>,
@@ -22,20 +22,20 @@ pub struct History {
     pub audit: Audit,
 }
 
-/// What a client asked for.
+/// A request of a client.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Of which device.
     pub device: String,
-    /// What for.
+    /// The operation.
     pub operation: Operation,
-    /// What it was answered.
+    /// The response.
     pub answer: Answer,
-    /// What later repeats of its idempotency key were answered.
+    /// The responses to later requests with the same idempotency key.
     pub repeats: Vec<Answer>,
 }
 
-/// What a client wants.
+/// An operation of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// A new password, in place of this pending command.
@@ -54,7 +54,7 @@ pub enum Operation {
     Cancel(CommandId),
 }
 
-/// What a client was answered.
+/// The response to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It is done, or this command will do it.
@@ -70,32 +70,32 @@ pub enum Answer {
 pub struct Seen {
     /// Of which device.
     pub device: String,
-    /// What it orders.
+    /// The action.
     pub action: Action,
-    /// What the host said of it, whenever that was something new; at least once.
+    /// The statuses that the server reported, without repetitions. At least one.
     pub statuses: Vec<Status>,
-    /// What the device said after it had ended otherwise.
+    /// The outcome that the device reported after the command had ended otherwise.
     pub late_outcome: Option<Outcome>,
 }
 
-/// How a device stood at the end.
+/// The state of a device at the end.
 #[derive(Clone, Debug)]
 pub struct AtTheEnd {
     /// For which commands its password was changed, in their order.
     pub applied: Vec<CommandId>,
-    /// What opens it.
+    /// The password of the lock screen.
     pub lock_screen: LockScreen,
-    /// Whether it enforces a policy.
+    /// It enforces a policy.
     pub enforces_policy: bool,
-    /// Whether an admin has applied a policy.
+    /// An admin has applied a policy.
     pub has_policy: bool,
-    /// What the host says of that policy.
+    /// The state of that policy by the server.
     pub policy_state: PolicyState,
     /// Which command the host says is the latest.
     pub latest: Option<CommandId>,
 }
 
-/// What opens a lock screen.
+/// The password of a lock screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockScreen {
     /// Nothing is asked for.
@@ -111,14 +111,14 @@ pub enum LockScreen {
 pub struct Audit {
     /// Its lines that are about commands, in their order.
     pub lines: Vec<Line>,
-    /// What `mdm-server audit verify` found to be wrong.
+    /// The error of `mdm-server audit verify`.
     pub broken: Option<String>,
 }
 
 /// A line of the audit trail.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// What was done.
+    /// The action.
     pub action: String,
     /// About which command.
     pub command: CommandId,
@@ -127,7 +127,7 @@ pub struct Line {
 }
 
 impl History {
-    /// What a client gives as the reason of its request, and the audit trail keeps.
+    /// The reason in the request of a client, which the audit trail keeps.
     pub fn reason(request: usize) -> String {
         format!("request {request}")
     }
@@ -154,7 +154,7 @@ impl History {
 }
 
 impl Request {
-    /// What its command does; none: it makes none.
+    /// The action of its command. `None` if it makes none.
     pub fn action(&self) -> Option<Action> {
         match self.operation {
             Operation::Reset { .. } => Some(Action::Reset),
@@ -173,19 +173,19 @@ impl Request {
 }
 
 impl Line {
-    /// Whether it says that this command was made.
+    /// Returns `true` if it says that this command was made.
     pub fn makes(&self, command: &str) -> bool {
         self.command == command && ["reset", "remove"].contains(&self.action.as_str())
     }
 }
 
 impl Seen {
-    /// What the host said of it last.
+    /// The last status that the server reported.
     pub fn status(&self) -> Option<&Status> {
         self.statuses.last()
     }
 
-    /// Whether the host says, sooner or later, that the device has done it.
+    /// Returns `true` if the server reports at some time that the device has carried it out.
     pub fn is_done(&self) -> bool {
         self.status() == Some(&Status::Success) || self.late_outcome == Some(Outcome::Success)
     }

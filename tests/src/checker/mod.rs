@@ -14,16 +14,16 @@ use mdm_contract::{
 };
 use std::{collections::BTreeMap, fmt::Debug};
 
-/// What must not happen.
+/// A violation of a guarantee.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
-    /// What was accepted is gone.
+    /// An accepted request is lost.
     #[error("request {0} was accepted as command {1}, and the host shows no such command")]
     Lost(usize, CommandId),
     /// A command came from nowhere.
     #[error("nobody asked for command {0} of device {1}")]
     Unasked(CommandId, String),
-    /// What was refused was done.
+    /// A refused request was carried out.
     #[error("request {0} was refused ({1}), and command {2} was made for it all the same")]
     MadeThoughRefused(usize, String, CommandId),
     /// A request was carried out twice.
@@ -62,9 +62,9 @@ pub enum Violation {
         device: String,
         /// The command that it applied last; `none`.
         last: CommandId,
-        /// What opens it.
+        /// The actual password.
         found: LockScreen,
-        /// What should.
+        /// The expected password.
         expected: LockScreen,
     },
     /// The host is wrong about the override of the policy.
@@ -76,9 +76,9 @@ pub enum Violation {
         device: String,
         /// The command that it applied last; `none`.
         last: CommandId,
-        /// What the host says.
+        /// The server's report.
         found: String,
-        /// What it should say.
+        /// The expected report.
         expected: String,
     },
     /// The device does otherwise than the host says.
@@ -95,7 +95,7 @@ pub enum Violation {
     AuditLines(CommandId, usize),
 }
 
-/// What of it must not have happened.
+/// Returns the violations in a history.
 pub fn check(history: &History) -> Vec<Violation> {
     let mut found = Vec::new();
     requests(history, &mut found);
@@ -133,7 +133,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     found
 }
 
-/// What was accepted is there, and has ended what it was to end.
+/// Checks that accepted requests are there, and have ended the commands that they were to end.
 fn requests(history: &History, found: &mut Vec<Violation>) {
     for (number, request) in history.requests.iter().enumerate() {
         let Answer::Accepted(made) = &request.answer else {

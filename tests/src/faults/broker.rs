@@ -13,9 +13,9 @@ const SYNC_INTERVAL: &str = "10";
 /// The broker is killed, sometimes together with the host, and starts again.
 pub(super) struct Killed {
     broker: Broker,
-    /// How often the host had told agents to sync by it before they had any load.
+    /// The wake-ups that the servers had sent before the load.
     sent_before: u64,
-    /// Whether it has under load.
+    /// They have sent some under load.
     was_used: bool,
 }
 
@@ -58,7 +58,7 @@ impl Fault for Killed {
     }
 }
 
-/// How often this host has told agents to sync.
+/// The number of wake-ups that this server has sent.
 fn sent(stage: &Stage) -> anyhow::Result<u64> {
     let sent = "mdm_wake_up_attempts_total{result=\"sent\"}";
     Ok(Counted::read(&stage.env)?.of(sent))

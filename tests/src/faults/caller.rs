@@ -14,7 +14,7 @@ pub(super) struct Caller {
     http: reqwest::Client,
     url: String,
     token: String,
-    /// Whether requests may have a key, by which they are sent again when their answer was lost.
+    /// Requests may have an idempotency key, and are repeated with it if the response is lost.
     pub(super) has_keys: bool,
 }
 
@@ -34,7 +34,7 @@ impl Caller {
         Ok(response.await?.error_for_status()?.json().await?)
     }
 
-    /// What an answer says; none: it was lost.
+    /// Sends a request and returns the response. `None` if it was lost.
     pub(super) async fn post(
         &self,
         path: &str,

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How far a clock is off at most, in seconds.
+/// The largest offset of a clock, in seconds.
 const MAX_OFF: i64 = 400 * 24 * 3600;
 
 /// The files that say how far the clocks are off: the host's, and that of all agents.

@@ -22,9 +22,9 @@ const IS_INSIDE: &str = "MDM_FAULTS_NAMESPACE";
 
 /// A disk that gets full.
 pub(super) struct FullDisk {
-    /// What takes all the room.
+    /// The file that fills the disk.
     filler: PathBuf,
-    /// Whether the host has ever told a client.
+    /// The server has reported it to a client.
     was_told: bool,
 }
 
@@ -68,7 +68,7 @@ impl Fault for FullDisk {
     }
 }
 
-/// Whether this process may mount what it likes.
+/// Returns `true` if this process may mount file systems.
 pub(super) fn is_inside() -> bool {
     env::var_os(IS_INSIDE).is_some()
 }

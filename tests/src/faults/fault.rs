@@ -1,4 +1,4 @@
-//! What a kind of fault does.
+//! The behaviour of a kind of fault.
 
 use super::stage::Stage;
 

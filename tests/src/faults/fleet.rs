@@ -3,7 +3,7 @@
 use super::stage::{Setting, Stage};
 use crate::{postgres::Postgres, proxy::Proxy, test_environment::TestEnvironment};
 
-/// What is beside the first host.
+/// The processes beside the first server.
 pub(super) struct Fleet {
     // The hosts end before their database does.
     pub(super) second: TestEnvironment,

@@ -3,7 +3,7 @@
 use super::{fault::Fault, stage::Stage};
 use anyhow::ensure;
 
-/// How many keys are repeated after each kill.
+/// The number of keys that are repeated after each kill.
 const REPEATS: usize = 40;
 
 /// The host is killed, starts again, and gets requests of before again.

@@ -19,13 +19,13 @@ use std::{
 };
 use tokio::{runtime::Handle, task::JoinHandle, time::sleep};
 
-/// How many clients there are for each device: they get in each other's way.
+/// Clients of each device: they conflict with each other.
 const CLIENTS: u64 = 2;
 
 /// The longest that a client pauses between two requests, in milliseconds.
 const MAX_BACKOFF: u64 = 60;
 
-/// How often a request with an idempotency key is sent again when its answer was lost, with so long a pause.
+/// The number of repeats of a request with an idempotency key whose response was lost, with this pause.
 const REPEATS: usize = 20;
 const REPEATS_AFTER: Duration = Duration::from_millis(100);
 
@@ -218,7 +218,7 @@ impl Client {
         answer
     }
 
-    /// What an answer comes to.
+    /// Records a response.
     fn heard(&mut self, status: StatusCode, said: &Value) -> Answer {
         if said["type"] == "conflict" {
             self.pending = said["command"].as_str().map(str::to_owned);
@@ -227,7 +227,7 @@ impl Client {
     }
 }
 
-/// What an answer comes to.
+/// Converts a response for the history.
 fn heard(record: &Record, status: StatusCode, said: &Value) -> Answer {
     let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
     if status.is_success() {

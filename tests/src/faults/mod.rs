@@ -30,11 +30,11 @@ use anyhow::{bail, ensure};
 use fault::Fault;
 use stage::Stage;
 
-/// How many rounds have one stage: then another one is set up, with the next seed.
+/// The rounds of a stage. After them another one is set up, with the next seed.
 const ROUNDS_OF_STAGE: u32 = 25;
 
 mdm_contract::text_enum! {
-    /// What strikes.
+    /// The kinds of faults.
     Kind {
         /// SIGKILL of the host.
         Host = "host",
@@ -71,14 +71,14 @@ mdm_contract::text_enum! {
     }
 }
 
-/// How often a kind of fault is to strike.
+/// A run of a kind of fault.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// What strikes.
+    /// The kind.
     pub kind: Kind,
-    /// What decides about everything random.
+    /// The seed of everything random.
     pub seed: u64,
-    /// How often.
+    /// The number of rounds.
     pub rounds: u32,
 }
 

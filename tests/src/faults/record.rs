@@ -46,7 +46,7 @@ struct Inner {
     key_prefix: String,
     /// Commands from before this record.
     earlier: BTreeSet<CommandId>,
-    /// How many commands each device had applied before this record.
+    /// The number of commands that each device had applied before this record.
     applied_earlier: BTreeMap<String, usize>,
     passwords: AtomicU32,
     /// Whether an answer of 500 and above may come of something that was done: the store was out of reach when it
@@ -115,7 +115,7 @@ impl Record {
         format!("{:04}", (number * 3_571) % 10_000)
     }
 
-    /// Whether an answer says too little: whether it was done, nobody knows.
+    /// Returns `true` if the response does not say whether the request was carried out.
     pub(super) fn is_uncertain(&self, status: StatusCode) -> bool {
         self.0.is_store_remote && status.is_server_error()
     }
@@ -224,7 +224,7 @@ impl Record {
         Ok(serde_json::from_value(status["policy_state"].take())?)
     }
 
-    /// Whether there is nothing to come any more.
+    /// Returns `true` if no more events can come.
     pub(super) fn is_quiet(
         &self,
         env: &TestEnvironment,

@@ -15,7 +15,7 @@ pub(super) struct Reports;
 struct Agent {
     home: Home,
     calls: AsAgent,
-    /// What is still on its way.
+    /// The calls in progress.
     under_way: Vec<Call>,
 }
 

@@ -22,12 +22,12 @@ use tokio::{
     task::JoinSet,
 };
 
-/// How long it may take, once everything is healed, until every command has its outcome.
+/// The time after healing in which every command must get its outcome.
 const MAX_COMPLETING: Duration = Duration::from_secs(60);
 /// And how long until every device does what the host says.
 const MAX_AGREEING: Duration = Duration::from_secs(10);
 
-/// How long an agent's sync waits for news, in seconds: whoever is cut off notices within a few more.
+/// The time that an agent's sync waits for news, in seconds: an agent that is cut off notices within a few more.
 const WAIT: &str = "3";
 
 pub(super) struct Stage {
@@ -38,20 +38,20 @@ pub(super) struct Stage {
     pub(super) runtime: Runtime,
     caller: Caller,
     load: Option<Load>,
-    /// What is set in the agents' environment.
+    /// The environment of the agents.
     agent_variables: Vec<(String, String)>,
 }
 
-/// How a stage is set up, where it isn't as usual.
+/// The options of a stage.
 #[derive(Default)]
 pub(super) struct Setting<'a> {
     /// Where the agents find the host.
     pub(super) agents_at: Option<&'a str>,
     /// Where the clients find it.
     pub(super) clients_at: Option<&'a str>,
-    /// What is set in the agents' environment.
+    /// The environment of the agents.
     pub(super) agent_variables: Vec<(String, String)>,
-    /// Whether the host and its database are not one process.
+    /// The server and its database are different processes.
     pub(super) is_store_remote: bool,
     /// Whether the host's clock steps. The response of a request with an idempotency key is stored for a day by that
     /// clock: a retry after a step over a day is a new request.
@@ -154,7 +154,7 @@ impl Stage {
         });
     }
 
-    /// How many requests were refused for this so far.
+    /// The number of refusals of this kind so far.
     pub(super) fn refusals(&self, kind: &str) -> usize {
         let history = self.record.history();
         let answers = history.requests.iter().map(|request| &request.answer);
@@ -163,7 +163,7 @@ impl Stage {
             .count()
     }
 
-    /// Whether, within the patience of a client, another request is refused for this.
+    /// Returns `true` if another request is refused for this within a client's timeout.
     pub(super) fn is_refused_for(&self, kind: &str, before: usize) -> bool {
         let deadline = Instant::now() + TIMEOUT;
         while self.refusals(kind) == before && Instant::now() < deadline {
@@ -180,7 +180,7 @@ impl Stage {
         }
     }
 
-    /// What was seen so far, with the host's latest word on each device.
+    /// The history so far, with the server's latest report on each device.
     pub(super) fn look(&self) -> anyhow::Result<History> {
         self.look_at_devices()?;
         Ok(self.record.history().clone())
@@ -242,7 +242,7 @@ impl Stage {
         }
     }
 
-    /// How much was asked for so far, and what came of it.
+    /// The requests so far, and their results.
     pub(super) fn tally(&self) -> CommandCounts {
         CommandCounts::of(&self.record.history())
     }

@@ -1,16 +1,16 @@
-//! How much was asked for, and what came of it.
+//! Counts of requests and of their results.
 
 use crate::checker::{Answer, History};
 use std::fmt::{self, Display, Formatter};
 
-/// How much was asked for, and what came of it.
+/// Counts of requests and of their results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommandCounts {
     /// Requests that were accepted.
     pub accepted: usize,
     /// That were refused.
     pub refused: usize,
-    /// Whose answer was lost.
+    /// The response was lost.
     pub lost: usize,
     /// Commands that there were.
     pub commands: usize,

@@ -101,7 +101,7 @@ impl LightAgent {
     }
 }
 
-/// What an agent reports that has carried this out.
+/// The report of an agent that has carried out a command.
 pub fn success(command: &SealedCommand) -> Report {
     Report {
         command: command.id.clone(),

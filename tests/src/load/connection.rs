@@ -17,7 +17,7 @@ use tokio::{net::TcpStream, task::JoinSet};
 /// A call as it goes over a connection.
 pub type Call = Request<Full<Bytes>>;
 
-/// What came back.
+/// A response.
 pub struct Answer {
     /// The status.
     pub status: StatusCode,

@@ -1,11 +1,11 @@
-//! What the load env does to a host's database behind its back: it copies devices, and looks what became of commands.
+//! Direct access of the load test to a server's database: it copies devices, and reads the state of commands.
 
 use crate::postgres::Postgres;
 use anyhow::{Context as _, ensure};
 use rusqlite::Connection;
 use std::{collections::HashMap, path::PathBuf};
 
-/// How many devices have a group together; all of them are in [`EVERYBODY`], too.
+/// The size of a group. All devices are in [`EVERYBODY`], too.
 pub const GROUP: usize = 5000;
 
 /// The group of all devices.
@@ -19,7 +19,7 @@ pub enum Database {
     Postgres(Postgres, &'static str),
 }
 
-/// How a command stands.
+/// The state of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stands {
     /// Its status, as JSON.
@@ -49,7 +49,7 @@ const COUNT: &str = "delete from fleet_counts; \
     insert into fleet_counts select device_groups.name, status, is_overridden, count(*) \
     from device_groups join devices on device = id group by 1, 2, 3";
 
-/// How many commands are looked up at once.
+/// Commands that are looked up at a time.
 const PAGE: usize = 500;
 
 impl Database {
@@ -92,7 +92,7 @@ impl Database {
         Ok(())
     }
 
-    /// How these commands stand; none: the store doesn't know it.
+    /// The states of these commands. `None` for a command that the store does not have.
     pub fn stand(&self, commands: &[String]) -> anyhow::Result<Vec<Option<Stands>>> {
         let mut found = HashMap::new();
         for page in commands.chunks(PAGE) {
@@ -185,7 +185,7 @@ impl Database {
     }
 }
 
-/// What the ids of copies begin with: a version 7 UUID without its last part.
+/// The prefix of the ids of copies: a version 7 UUID without its last part.
 fn prefix(id: &str) -> anyhow::Result<&str> {
     id.get(..24).context("the id is no UUID")
 }

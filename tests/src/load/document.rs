@@ -9,13 +9,13 @@ use std::{fmt::Write as _, fs, path::Path};
 
 /// One run, as rows of tables.
 pub struct Run {
-    /// What the store is called.
+    /// The name of the store.
     pub store: &'static str,
-    /// How large the fleet was.
+    /// The size of the fleet.
     pub devices: usize,
-    /// What was done.
+    /// The load.
     pub mix: Mix,
-    /// What came of it.
+    /// The measurements.
     pub measured: Measured,
 }
 

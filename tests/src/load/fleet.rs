@@ -42,7 +42,7 @@ impl Fleet {
         })
     }
 
-    /// How many devices there are.
+    /// The number of devices.
     pub fn devices(&self) -> usize {
         self.devices
     }

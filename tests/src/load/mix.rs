@@ -22,19 +22,19 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a waiting agent waits for news before it syncs again, in seconds.
+/// The time that a waiting agent waits for news before it syncs again, in seconds.
 const WAIT: u32 = 55;
 
-/// How many agents connect at a time.
+/// Agents that connect at one time.
 const CONNECTING: usize = 64;
 
-/// How many devices sync by one connection in turn.
+/// Devices that sync by one connection in turn.
 const EACH: usize = 64;
 
-/// How long the outcome of a reset may take before its admin goes on to the next device.
+/// The longest wait for the outcome of a reset before its admin goes on to the next device.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of it there is.
+/// The amount of load.
 #[derive(Clone, Copy, Debug)]
 pub struct Mix {
     /// Agents that are connected, and wait for news. Their devices are reset.
@@ -55,7 +55,7 @@ pub struct Accepted {
     pub is_reported: bool,
 }
 
-/// What came of it.
+/// The measurements.
 #[derive(Default)]
 pub struct Measured {
     /// Resets, until they were answered.
@@ -66,19 +66,19 @@ pub struct Measured {
     pub reports: Times,
     /// Syncs with nothing to do.
     pub syncs: Times,
-    /// What the host has accepted.
+    /// The requests that the server has accepted.
     pub accepted: Vec<Accepted>,
     /// For how long.
     pub time: Duration,
-    /// How long the host's process had a processor meanwhile.
+    /// The processor time of the server meanwhile.
     pub processor: Duration,
     /// The memory of the host's process at the end, in bytes.
     pub memory: u64,
-    /// How long it took until all agents were connected.
+    /// The time until all agents were connected.
     pub connected: Duration,
 }
 
-/// What an agent tells whoever waits for it.
+/// The state of an agent, for a task that waits for it.
 #[derive(Default)]
 struct Waiting {
     reported: Notify,

@@ -1,4 +1,4 @@
-//! How long things took: histograms, and what they say in a line.
+//! Durations: histograms, and their summary in a line.
 
 use hdrhistogram::Histogram;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The bounds between which times are counted in tables, in milliseconds.
 pub const BOUNDS: [u64; 7] = [1, 2, 5, 10, 20, 50, 100];
 
-/// How long something took, each time.
+/// A histogram of durations.
 #[derive(Clone)]
 pub struct Times(Histogram<u64>);
 
@@ -31,7 +31,7 @@ impl Times {
         let _ = self.0.add(&other.0);
     }
 
-    /// How many there are.
+    /// The number of durations.
     pub fn count(&self) -> u64 {
         self.0.len()
     }
@@ -54,7 +54,7 @@ impl Times {
         }
     }
 
-    /// How many took up to each of [`BOUNDS`] and longer than the one before; the last of them took longer than all.
+    /// The number of durations in each of [`BOUNDS`]; the last number is of those above all bounds.
     pub fn counts(&self) -> [u64; BOUNDS.len() + 1] {
         let mut counts = [0; BOUNDS.len() + 1];
         for value in self.0.iter_recorded() {

@@ -1,4 +1,4 @@
-//! What an admin, or two of them, can get wrong.
+//! Mistakes that an admin, or two of them, can make.
 
 use crate::{history, start};
 use mdm_tests::{

@@ -55,7 +55,7 @@ pub(crate) fn note_durability(folder: &Path) {
     SERVER.ask(name(folder), note).unwrap();
 }
 
-/// What was noted.
+/// The notes.
 pub(crate) fn noted(folder: &Path) -> String {
     asked(folder, "select setting from noted")
 }
@@ -69,7 +69,7 @@ pub(crate) fn told(folder: &Path, sql: &str) {
     SERVER.ask(name(folder), sql).unwrap();
 }
 
-/// What an operator who asks the store of a folder gets.
+/// Runs a query as an operator of the store of a folder would.
 pub(crate) fn asked(folder: &Path, query: &str) -> String {
     SERVER.ask(name(folder), query).unwrap()
 }

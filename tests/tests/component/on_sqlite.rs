@@ -42,7 +42,7 @@ pub(crate) fn note_durability(folder: &Path) {
     other(folder).execute_batch(note).unwrap();
 }
 
-/// What was noted.
+/// The notes.
 pub(crate) fn noted(folder: &Path) -> String {
     let noted = "select cast(setting as text) from noted";
     other(folder)

@@ -11,7 +11,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How each host is started, in its folder.
+/// The command of each host, in its folder.
 const HOSTS: [(&str, &[&str]); 2] = [
     ("node", &["node", "run.mjs"]),
     ("python", &[".venv/bin/python", "run.py"]),
@@ -33,7 +33,7 @@ fn run(host: &str, command: &[&str], component: &[u8]) -> (Output, String) {
     (output, printed)
 }
 
-/// What the last line says: passed, failed, free.
+/// The numbers in the last line: passed, failed, free.
 fn counts(printed: &str) -> Vec<usize> {
     let last = printed.lines().last().unwrap_or_default();
     last.split(", ")

@@ -1,4 +1,4 @@
-//! Who gets in, and what becomes of it when they may no more: users, their sessions and their tokens.
+//! Users, sessions and tokens: sign-in, and the end of permissions.
 
 use mdm_tests::test_environment::{Make, TIMEOUT, TestEnvironment, staying_client, wait_until};
 use reqwest::{Client, RequestBuilder, Response};

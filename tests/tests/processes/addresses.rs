@@ -1,4 +1,4 @@
-//! Whose address counts: the peer's, or the client's that a trusted proxy tells of.
+//! The address of a client: the peer's, or the one that a trusted proxy names.
 
 use mdm_tests::test_environment::{TestEnvironment, staying_client, text, wait_until};
 use reqwest::{Client, Response};

@@ -4,7 +4,7 @@
 use mdm_tests::test_environment::{Device, Make, TestEnvironment, wait_until};
 use serde_json::{Value, json};
 
-/// What becomes of a device between its enrollment and the command.
+/// A change of a device between its enrollment and the command.
 type Situation = fn(&mut Device);
 
 struct Row {

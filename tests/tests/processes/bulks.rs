@@ -97,7 +97,7 @@ fn a_host_that_is_killed_in_the_middle_of_a_bulk_goes_on_and_makes_no_second_com
     assert_eq!(password, None, "it is forgotten");
 }
 
-/// How many commands of bulks there are.
+/// The number of commands of bulks.
 fn made(env: &TestEnvironment) -> usize {
     let database = rusqlite::Connection::open(database(env)).unwrap();
     let count = "select count(*) from commands where bulk is not null";
@@ -187,7 +187,7 @@ fn when_the_replica_that_runs_a_bulk_is_killed_the_other_goes_on_and_makes_no_se
     assert!(verified.status.success(), "{}", text(&verified));
 }
 
-/// How many devices a large fleet has: four groups, and many pages of a bulk.
+/// The size of a large fleet: four groups, and many pages of a bulk.
 const LARGE: usize = 4 * GROUP;
 
 /// What a bulk of all of them may take beside what one of a single group took, in bytes: for the caches of the

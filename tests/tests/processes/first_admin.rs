@@ -1,4 +1,4 @@
-//! How the first admin gets in: by a terminal, or by files that were asked for.
+//! The sign-in of the first admin: by a terminal, or by files that were requested.
 
 use mdm_tests::test_environment::{free_port, program, wait_until};
 use std::{

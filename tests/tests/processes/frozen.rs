@@ -18,13 +18,13 @@ use std::{
 };
 use tokio::runtime::Runtime;
 
-/// How soon a frozen leader is replaced.
+/// The time in which a frozen leader must be replaced.
 const REPLACEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The longest that a call waits for a database that answers nothing, and the time of a busy machine.
 const CALL_BOUND: Duration = Duration::from_secs(18);
 
-/// What the host counts, without the rest.
+/// The value of a metric.
 fn metric(env: &TestEnvironment, name: &str) -> anyhow::Result<f64> {
     let text = metrics(env)?;
     let line = text.lines().find_map(|line| line.strip_prefix(name));

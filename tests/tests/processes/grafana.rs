@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 use tokio::runtime::Runtime;
 
-/// What a host tells after one reset: names of metrics, and of labels.
+/// The metrics of a server after one reset: names of metrics, and of labels.
 struct DeviceInfo {
     metrics: BTreeSet<String>,
     labels: BTreeSet<String>,

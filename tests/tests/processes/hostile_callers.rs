@@ -30,7 +30,7 @@ fn connect(env: &TestEnvironment) -> TcpStream {
     stream
 }
 
-/// What comes until the host closes the connection.
+/// Reads until the server closes the connection.
 fn answer(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {

@@ -14,10 +14,10 @@ use tokio::{runtime::Runtime, task::JoinSet};
 /// The devices whose calls are under way while another one's does harm.
 const OTHERS: usize = 100;
 
-/// How much more memory the host may take for a plugin that takes all it can get: its 64 MiB, and some room.
+/// The memory that the server may take for a plugin that takes all it can get: its 64 MiB, and some room.
 const ROOM: u64 = 160 << 20;
 
-/// What the plugin does (`tests/hostile`), what its caller is told, and which limit is counted.
+/// The harm of the plugin (`tests/hostile`), the error for its caller, and the limit that is counted.
 const HARMS: [(u64, &str, Option<&str>); 18] = [
     (1, "plugin-too-slow", Some("time")),            // spins
     (25, "plugin-too-slow", Some("time")),           // calls imports in a loop
@@ -39,7 +39,7 @@ const HARMS: [(u64, &str, Option<&str>); 18] = [
     (26, "plugin-broke-contract", None),             // has the host say 100 KB of it
 ];
 
-/// How many calls fail at once to flood the log, each with as much to say as it can.
+/// The calls that fail at one time to flood the log, each with the longest message.
 const FLOOD: usize = 200;
 
 fn host() -> TestEnvironment {

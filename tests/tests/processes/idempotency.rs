@@ -15,10 +15,10 @@ use std::{
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// How long a request may take, also where each write of the store is slow.
+/// The time limit of a request, also if each write of the store is slow.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What an answer says: its status, whether it says that it is a replay, and its body.
+/// A response: its status, its mark as a replay, and its body.
 type Answer = (u16, bool, Value);
 
 /// A reset of the device with an idempotency key; `None` if the answer was lost.

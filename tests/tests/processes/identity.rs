@@ -1,4 +1,4 @@
-//! Who the host is to its agents and admins, and what becomes of that when a file or a token is lost.
+//! The identity of the server for agents and admins, and the loss of its files and tokens.
 
 use mdm_tests::{
     postgres::Postgres,

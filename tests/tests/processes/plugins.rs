@@ -1,4 +1,4 @@
-//! What a plugin's author types, `mdm-plugin …`, and the admin who chooses a plugin, `mdm-server plugin …`.
+//! `mdm-plugin` for authors of plugins, and `mdm-server plugin` for the admin who chooses one.
 
 use mdm_tests::{
     plugins::{CORPORATE, CRASHES, FUNCTIONS, breaking},

@@ -49,7 +49,7 @@ impl Desk {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// What is said to a pull by plain HTTP that has to be refused, and write nothing.
+    /// The error of a pull by plain HTTP that must be refused, and write nothing.
     fn refused(&self, reference: &str) -> String {
         refusal(self.pull(reference, &["--plain-http"]), self)
     }

@@ -33,12 +33,12 @@ pub(super) struct Registry {
     folder: TempDir,
     address: String,
     authority: Option<PathBuf>,
-    /// Who may come in, which it reads again and again.
+    /// The file of users, which the registry reads again and again.
     users: Option<TempDir>,
     process: Child,
 }
 
-/// What is pushed: the types and the content of a WebAssembly artifact, unless a test says otherwise.
+/// A push: the types and the content of a WebAssembly artifact by default.
 pub(super) struct Push<'a> {
     pub(super) config: &'a str,
     pub(super) layers: &'a [(&'a str, &'a [u8])],
@@ -124,7 +124,7 @@ impl Registry {
         }
     }
 
-    /// How a plugin in it is called: `127.0.0.1:…/` and this.
+    /// The reference of a plugin in it: `127.0.0.1:…/` and this name.
     pub(super) fn reference(&self, name: &str) -> String {
         format!("{}/{name}", self.address)
     }

@@ -148,7 +148,7 @@ impl Stage {
         phone.switch_off().unwrap();
     }
 
-    /// How many lines the audit trail has.
+    /// The number of lines of the audit trail.
     fn lines(&self) -> anyhow::Result<Value> {
         let verified = text(&self.env.verify_audit(&[])?);
         let number = verified.split(' ').next().unwrap_or_default().trim();

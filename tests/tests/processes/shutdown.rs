@@ -1,4 +1,4 @@
-//! How a host stops, and what it does at other signals.
+//! Shutdown and other signals.
 
 use super::{replicas::Pair, tls::Certificates};
 use mdm_tests::{
@@ -13,7 +13,7 @@ use std::{
 };
 use tokio::runtime::Runtime;
 
-/// What a busy machine takes to end a process.
+/// The time that a busy machine takes to end a process.
 const SLACK: Duration = Duration::from_secs(3);
 
 /// A call of which half the body has come, and the host knows of it.

@@ -1,4 +1,4 @@
-//! What is said of commands, devices, bulks and policies: nothing counts as done, failed or enforced that is not.
+//! The states of commands, devices, bulks and policies: none is shown as done, failed or enforced unless it is.
 
 use mdm_tests::test_environment::{Device, Make, TestEnvironment, text, wait_until};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ fn reset(env: &TestEnvironment, device: &Device, options: &[&str]) -> Value {
     env.ask(&[&reset[..], options].concat(), "1234").unwrap()
 }
 
-/// What an admin reads.
+/// The output for an admin.
 fn read(env: &TestEnvironment, args: &[&str]) -> String {
     text(&env.admin(args, "").unwrap())
 }

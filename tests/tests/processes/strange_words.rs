@@ -11,7 +11,7 @@ use serde_json::json;
 /// A line that is not the host's.
 const FORGED: &str = "2026-01-01T00:00:00.000000Z  INFO mdm_server: signed in user=root";
 
-/// What a name says, with what drives a terminal in front and behind.
+/// A name with control sequences of terminals in front and behind.
 fn words() -> String {
     format!("=\u{1b}[2J\u{9b}31m\r\n{FORGED}\n\u{202e}gpj\u{200b}\u{7}\u{7f}")
 }
@@ -77,7 +77,7 @@ impl Scene {
         self
     }
 
-    /// What the command line prints for people.
+    /// The output of the command line for people.
     fn page(&self, args: &[&str]) -> String {
         let output = self.env.admin(args, "").unwrap();
         assert!(output.status.success(), "{}", text(&output));

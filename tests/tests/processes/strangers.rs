@@ -34,7 +34,7 @@ fn enrollment_token(env: &TestEnvironment) -> String {
     made["token"].as_str().unwrap().to_owned()
 }
 
-/// What a device asks that wants to be taken in with this key.
+/// The request of a device that wants to enroll with this key.
 fn newcomer(key: &SigningKey) -> Value {
     json!({
         "name": "stranger",

@@ -67,7 +67,7 @@ fn syncs(env: &TestEnvironment) -> u64 {
     Counted::read(env).unwrap().of("mdm_syncs_total")
 }
 
-/// What the agent of a device is told of the broker.
+/// The broker in the response to a device's agent.
 fn told(env: &TestEnvironment, phone: &Device) -> Value {
     let agent = AsAgent::of(env, phone).unwrap();
     let (status, answer) = agent

@@ -1,4 +1,4 @@
-//! Who wants to know is told of every change: in order, signed, and also after one side was away.
+//! Webhooks receive every change: in order, signed, and also after one side was down.
 
 use super::secrets::EVERYTHING;
 use axum::{
@@ -51,7 +51,7 @@ impl Message {
     }
 }
 
-/// What a receiver has got, and what it answers.
+/// The messages that a receiver got, and its response.
 struct Inbox {
     messages: Mutex<Vec<Message>>,
     status: AtomicU16,

@@ -34,7 +34,7 @@ struct Wrong;
 #[cfg(target_family = "wasm")]
 mdm_password_plugin::bindings::export!(Wrong with_types_in mdm_password_plugin::bindings);
 
-/// What number 98 says of everything but a reset and its preview.
+/// The answer of number 98 to everything but a reset and its preview.
 fn refuse() -> Result<(), Refusal> {
     match breach() {
         (98, _) => Err(Refusal::Other("not today".into())),

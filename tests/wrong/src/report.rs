@@ -1,4 +1,4 @@
-//! What reports come to, with a rule broken.
+//! The effects of reports, with a rule broken.
 
 use crate::breach::breach;
 use mdm_password_plugin::{

@@ -1,4 +1,4 @@
-//! Who is taken for an agent, and what becomes of commands when it changes its keys.
+//! The authentication of agents, and commands across a key rotation.
 
 use crate::test_host::{TestHost, admin, owner, signed_sync};
 use mdm_agent_protocol::signature::{Headers, MAX_AGE, MAX_AHEAD, SignatureError};

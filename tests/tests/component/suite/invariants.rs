@@ -1,4 +1,4 @@
-//! What a host enforces, whatever the plugin does: a test for each invariant of `wit/README.md`, by its name.
+//! The invariants that a host enforces for every plugin: a test for each invariant of `wit/README.md`, by its name.
 
 use crate::{
     plugins::{harm, hostile},

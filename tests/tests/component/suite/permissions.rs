@@ -300,7 +300,7 @@ async fn each_page_is_refused_to_whom_lacks_what_it_declares_and_to_nobody_else(
     }
 }
 
-/// What the forms of this session carry.
+/// The token in the forms of this session.
 async fn form_token(host: &Host, cookie: &str) -> String {
     let page = host
         .request(&Method::GET, "/account")

@@ -1,4 +1,4 @@
-//! What is refused as a plugin, and what a bad one can do: harm its own call, and nothing else.
+//! Refused plugins, and bad plugins: they harm their own call, and nothing else.
 
 use crate::test_host::{Agent, NO_OPTIONS, TestHost, admin, owner, refusal, small};
 use mdm_agent_protocol::sync::{Report, ReportedOutcome};

@@ -1,4 +1,4 @@
-//! What every store must do.
+//! The requirements on every store.
 
 use crate::{
     database,

@@ -22,7 +22,7 @@ use mdm_tests::plugins::{CORPORATE, CRASHES, NEXT, breaking};
 use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 
-/// What the corporate plugin takes, and the reference, too.
+/// A rule for passwords that the corporate plugin and the reference both accept.
 const BOTH_TAKE: PasswordRule = PasswordRule {
     characters: mdm_contract::decisions::Characters::Alphanumeric,
     minimum_length: 8,

@@ -48,7 +48,7 @@ pub(crate) const NO_OPTIONS: ResetOptions = ResetOptions {
     no_credentials_on_boot: false,
 };
 
-/// Who may do everything.
+/// A caller with all permissions.
 pub(crate) fn admin() -> Caller {
     Caller {
         actor: Actor::Token("admin".into()),
@@ -62,7 +62,7 @@ pub(crate) struct TestHost {
     folder: TempDir,
 }
 
-/// What runs the bulks of a host.
+/// Runs the bulks of a host.
 pub(crate) struct Runner(JoinHandle<()>);
 
 impl Runner {
@@ -84,7 +84,7 @@ pub(crate) struct Agent {
     pub(crate) device: String,
     key: PrivateKey,
     pub(crate) signing_key: SigningKey,
-    /// What the host device_info at enrollment.
+    /// The key for reset tokens, from the enrollment.
     pub(crate) token_key: PublicKey,
     pub(crate) device_info: DeviceInfo,
     pub(crate) holding: Vec<String>,
@@ -348,7 +348,7 @@ impl Agent {
         String::from_utf8(payload.password.to_vec()).unwrap()
     }
 
-    /// What is sealed in a command.
+    /// The sealed payload of a command.
     pub(crate) fn payload(&self, command: &SealedCommand) -> Payload {
         self.try_open(command).unwrap()
     }
@@ -472,12 +472,12 @@ pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, ServerError>) -> Ref
     }
 }
 
-/// Whether this text lies anywhere in what the store of a folder has written.
+/// Returns `true` if this text is anywhere in the files of the store of a folder.
 pub(crate) fn is_stored(folder: &Path, text: &str) -> bool {
     is_in(&database::files(folder), text)
 }
 
-/// Whether this text lies in a file, or anywhere in a folder.
+/// Returns `true` if this text is in a file, or anywhere in a folder.
 pub(crate) fn is_in(path: &Path, text: &str) -> bool {
     if path.is_dir() {
         let mut entries = std::fs::read_dir(path).unwrap();

@@ -1,4 +1,4 @@
-//! Who gets in, and what they may do then.
+//! Sign-in and permissions.
 
 use crate::{
     database,

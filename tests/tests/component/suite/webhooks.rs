@@ -1,4 +1,4 @@
-//! What waits for webhooks.
+//! The outbox of webhooks.
 
 use crate::{
     database,

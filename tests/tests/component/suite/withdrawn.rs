@@ -41,7 +41,7 @@ async fn add_user(fleet: &TestHost, name: &str) -> Caller {
     }
 }
 
-/// What an admin does to alice while her bulk runs or waits.
+/// A change by an admin to alice while her bulk runs or waits.
 #[derive(Clone, Copy, Debug)]
 enum Withdrawal {
     Removal,
