@@ -28,16 +28,16 @@ pub(crate) struct Listener {
 
 struct Listening {
     at: WakeUpAt,
-    heard: watch::Receiver<Heard>,
+    heard: watch::Receiver<WakeUpState>,
     /// The state at the start of the last sync.
-    answered: Heard,
+    answered: WakeUpState,
     /// The time of the last sync that a wake-up caused.
     obeyed: Option<Instant>,
     task: AbortHandle,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Heard {
+struct WakeUpState {
     is_listening: bool,
     /// The number of connects and wake-ups.
     count: u64,
@@ -70,12 +70,12 @@ impl Listener {
 
 impl Listening {
     fn begin(at: WakeUpAt, authorities: Option<String>) -> Self {
-        let (sender, heard) = watch::channel(Heard::default());
+        let (sender, heard) = watch::channel(WakeUpState::default());
         let task = tokio::spawn(listen(at.clone(), authorities, sender)).abort_handle();
         Self {
             at,
             heard,
-            answered: Heard::default(),
+            answered: WakeUpState::default(),
             obeyed: None,
             task,
         }
@@ -84,7 +84,7 @@ impl Listening {
     async fn is_told(&mut self) -> bool {
         let answered = self.answered;
         let sync_every = Duration::from_secs(self.at.sync_every_seconds.into());
-        let is_new = |heard: &Heard| !heard.is_listening || heard.count != answered.count;
+        let is_new = |heard: &WakeUpState| !heard.is_listening || heard.count != answered.count;
         let told = tokio::select! {
             heard = self.heard.wait_for(is_new) => heard.map(|heard| *heard).unwrap_or_default(),
             () = sleep(at_random(sync_every, 4)) => return true,
@@ -107,7 +107,7 @@ impl Drop for Listening {
 }
 
 /// Keeps listening, whatever becomes of the broker.
-async fn listen(at: WakeUpAt, authorities: Option<String>, heard: watch::Sender<Heard>) {
+async fn listen(at: WakeUpAt, authorities: Option<String>, heard: watch::Sender<WakeUpState>) {
     let (broker, client, mut events) = match client(&at, authorities.as_deref()) {
         Ok(client) => client,
         Err(error) => {
@@ -176,8 +176,8 @@ fn is_refusal(answer: &SubAck) -> bool {
 mod tests {
     use super::*;
 
-    fn listening(sync_every_seconds: u32) -> (watch::Sender<Heard>, Listener) {
-        let (sender, heard) = watch::channel(Heard::default());
+    fn listening(sync_every_seconds: u32) -> (watch::Sender<WakeUpState>, Listener) {
+        let (sender, heard) = watch::channel(WakeUpState::default());
         let listening = Listening {
             at: WakeUpAt {
                 url: "mqtt://broker".into(),
@@ -185,7 +185,7 @@ mod tests {
                 sync_every_seconds,
             },
             heard,
-            answered: Heard::default(),
+            answered: WakeUpState::default(),
             obeyed: None,
             task: tokio::spawn(async {}).abort_handle(),
         };
@@ -195,7 +195,7 @@ mod tests {
         (sender, listener)
     }
 
-    fn tell(sender: &watch::Sender<Heard>) {
+    fn tell(sender: &watch::Sender<WakeUpState>) {
         sender.send_modify(|heard| {
             heard.is_listening = true;
             heard.count += 1;

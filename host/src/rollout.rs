@@ -251,7 +251,7 @@ impl Rollout {
             let _running = Gauge::new(Arc::clone(&observer), <dyn Observer>::running);
             let span = span.entered();
             let device = context.device.id.clone();
-            let began = std::time::Instant::now();
+            let start = std::time::Instant::now();
             let mut backtrace = None;
             let decided = plugin.instance().and_then(|mut instance| {
                 let decided = call(&mut instance, context);
@@ -259,7 +259,7 @@ impl Rollout {
                 decided
             });
             let failure = decided.as_ref().err();
-            let time = began.elapsed();
+            let time = start.elapsed();
             observer.ended(function, failure, time);
             span.record("outcome", failure.map_or("decided", PluginError::kind));
             tracing::debug!(?time, "ended");

@@ -109,7 +109,7 @@ async fn run_bulk(fleet: &Fleet, group: &str) -> (String, Duration) {
     let mut connection = Connection::open(fleet.env.address()).await.unwrap();
     let body = json!({"action": "reset", "group": group, "password": "7394"}).to_string();
     let call = by_admin(Method::POST, "/api/v1/bulks", &admin, body).unwrap();
-    let began = Instant::now();
+    let start = Instant::now();
     let bulk: Json = connection.send(call).await.unwrap().json().unwrap();
     let id = bulk["id"].as_str().unwrap().to_owned();
     // Asking for the bulk counts its commands, so the database is asked instead, and seldom.
@@ -121,7 +121,7 @@ async fn run_bulk(fleet: &Fleet, group: &str) -> (String, Duration) {
         tokio::time::sleep(Duration::from_millis(2)).await;
         let state: String = state.query_row([&id], |row| row.get(0)).unwrap();
         if ["waiting-for-devices", "done"].contains(&state.as_str()) {
-            return (id, began.elapsed());
+            return (id, start.elapsed());
         }
     }
 }
@@ -188,7 +188,7 @@ impl Raw {
         self.0
             .execute(&bulks, params_from_iter(&rows.bulk))
             .unwrap();
-        let began = Instant::now();
+        let start = Instant::now();
         for batch in (0..rows.commands.len()).step_by(BATCH) {
             let transaction = self
                 .0
@@ -214,7 +214,7 @@ impl Raw {
             }
             transaction.commit().unwrap();
         }
-        began.elapsed()
+        start.elapsed()
     }
 }
 
@@ -249,9 +249,9 @@ async fn ask(fleet: &Fleet, round: usize, resets: usize) -> Duration {
     for _ in 0..CLIENTS {
         connections.push(Connection::open(fleet.env.address()).await.unwrap());
     }
-    let began = Instant::now();
+    let start = Instant::now();
     send_all(connections, calls).await.unwrap();
-    began.elapsed()
+    start.elapsed()
 }
 
 fn median(times: &mut [Duration]) -> Duration {

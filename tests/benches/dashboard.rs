@@ -45,11 +45,11 @@ fn main() {
         return;
     }
     let env = TestEnvironment::with(&["--rate-per-address", "1000000"], "warn").expect("a host");
-    let began = Instant::now();
+    let start = Instant::now();
     fill(&env).expect("devices");
     println!(
         "\n{DEVICES} devices, made in {:.1} s",
-        began.elapsed().as_secs_f64()
+        start.elapsed().as_secs_f64()
     );
     let threads = tokio::runtime::Runtime::new().expect("a runtime");
     threads.block_on(async {
@@ -100,14 +100,15 @@ fn fill(env: &TestEnvironment) -> rusqlite::Result<()> {
         let overridden_by = command.as_ref().filter(|_| word == "success");
         transaction
             .prepare_cached(
-                "insert into devices (id, name, public_key, api_level, agent_version, management_mode, \
+                "insert into devices (id, name, public_key, signing_key, api_level, agent_version, management_mode, \
                  managed_profile, condition, policy_override_command, policy_override_since, enrolled_at, \
                  last_sync, version, search_text, latest_command, status) \
-                 values (?, ?, ?, 34, '6.9.0', 'device-owner', false, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+                 values (?, ?, ?, ?, 34, '6.9.0', 'device-owner', false, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
             )?
             .execute(params![
                 id,
                 name,
+                key,
                 key,
                 condition,
                 overridden_by,
@@ -146,7 +147,7 @@ fn fill(env: &TestEnvironment) -> rusqlite::Result<()> {
         }
     }
     transaction.execute(
-        "insert into sessions (token, user_name, began, used) values (?, 'admin', ?2, ?2)",
+        "insert into sessions (token, user_name, created_at, last_used_at) values (?, 'admin', ?2, ?2)",
         params![token::digest(SESSION), now],
     )?;
     transaction.commit()
@@ -240,7 +241,7 @@ struct Times {
 impl Times {
     async fn add(&mut self, caller: &Caller, requests: Vec<Request>, expected: StatusCode) {
         let waiting = Arc::new(std::sync::Mutex::new(requests));
-        let began = Instant::now();
+        let start = Instant::now();
         let mut callers = JoinSet::new();
         for _ in 0..CONCURRENCY {
             let (caller, waiting) = (caller.clone(), Arc::clone(&waiting));
@@ -250,9 +251,9 @@ impl Times {
                     let Some(request) = waiting.lock().unwrap().pop() else {
                         return times;
                     };
-                    let began = Instant::now();
+                    let start = Instant::now();
                     let (status, _) = caller.ask(request).await;
-                    times.push(began.elapsed());
+                    times.push(start.elapsed());
                     assert_eq!(status, expected);
                 }
             });
@@ -260,7 +261,7 @@ impl Times {
         for times in callers.join_all().await {
             self.each.extend(times);
         }
-        self.all += began.elapsed();
+        self.all += start.elapsed();
     }
 
     /// p50 and p99 in milliseconds, and how many a second.
@@ -294,11 +295,11 @@ async fn live(caller: &Caller, env: &TestEnvironment) {
         // A page of the whole fleet hears something once a second at most.
         tokio::time::sleep(Duration::from_millis(1500)).await;
         let number = ROUNDS * REQUESTS + change;
-        let began = Instant::now();
+        let start = Instant::now();
         let (status, _) = caller.ask(caller.reset(number)).await;
         assert_eq!(status, StatusCode::CREATED);
         wait_for(&heard, PAGES * (change + 2)).await;
-        times.push(began.elapsed());
+        times.push(start.elapsed());
     }
     times.sort_unstable();
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;

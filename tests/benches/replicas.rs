@@ -163,9 +163,9 @@ impl Bench<'_> {
         for host in self.hosts[..hosts].iter().cycle().take(CLIENTS) {
             connections.push(Connection::open(host.address()).await.unwrap());
         }
-        let (before, began) = (self.used(), Instant::now());
+        let (before, started) = (self.used(), Instant::now());
         send_all(connections, calls).await.unwrap();
-        let (time, after) = (began.elapsed(), self.used());
+        let (time, after) = (started.elapsed(), self.used());
         Took {
             time,
             hosts: after.hosts - before.hosts,

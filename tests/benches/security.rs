@@ -295,11 +295,11 @@ async fn reset(host: Arc<Host>, agent: Arc<Agent>, security: Security) {
 /// A fresh instance for each call, on one thread.
 fn limits(host: &Host) {
     let call = |plugin: &Plugin| {
-        let began = Instant::now();
+        let start = Instant::now();
         for _ in 0..2000 {
             plugin.instance().unwrap();
         }
-        began.elapsed() / 2000
+        start.elapsed() / 2000
     };
     let (mut off, mut on) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -332,7 +332,7 @@ async fn compare<F: Future<Output = ()> + Send + 'static>(
     work: fn(Arc<Host>, Arc<Agent>, Security) -> F,
 ) {
     let round = async |security| {
-        let began = Instant::now();
+        let start = Instant::now();
         let busy: Vec<_> = host
             .agents
             .iter()
@@ -348,7 +348,7 @@ async fn compare<F: Future<Output = ()> + Send + 'static>(
         for device in busy {
             device.await.unwrap();
         }
-        began.elapsed() / (4 * DEVICES as u32)
+        start.elapsed() / (4 * DEVICES as u32)
     };
     let (mut off, mut on) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

@@ -256,9 +256,9 @@ async fn time_of(address: SocketAddr, calls: Vec<Call>) -> Duration {
     for _ in 0..CLIENTS {
         connections.push(Connection::open(address).await.unwrap());
     }
-    let began = Instant::now();
+    let started = Instant::now();
     send_all(connections, calls).await.unwrap();
-    began.elapsed()
+    started.elapsed()
 }
 
 /// The same on a small fleet and on a large one.
@@ -314,7 +314,7 @@ async fn chains(fleet: &Fleet, round: usize) -> [Duration; 4] {
                 let mut times = [Duration::ZERO; 4];
                 // What a device tells is noted from time to time, and not in what is measured.
                 agent.sync(&mut connection, Vec::new(), 0).await.unwrap();
-                let began = Instant::now();
+                let started = Instant::now();
                 let call = reset(agent.device(), &admin).unwrap();
                 connection
                     .send(call)
@@ -322,17 +322,17 @@ async fn chains(fleet: &Fleet, round: usize) -> [Duration; 4] {
                     .unwrap()
                     .json::<Value>()
                     .unwrap();
-                times[0] = began.elapsed();
-                let began = Instant::now();
+                times[0] = started.elapsed();
+                let started = Instant::now();
                 let commands = agent.sync(&mut connection, Vec::new(), 0).await.unwrap();
-                times[1] = began.elapsed();
-                let began = Instant::now();
+                times[1] = started.elapsed();
+                let started = Instant::now();
                 let reports = commands.iter().map(success).collect();
                 agent.sync(&mut connection, reports, 0).await.unwrap();
-                times[2] = began.elapsed();
-                let began = Instant::now();
+                times[2] = started.elapsed();
+                let started = Instant::now();
                 agent.sync(&mut connection, Vec::new(), 0).await.unwrap();
-                times[3] = began.elapsed();
+                times[3] = started.elapsed();
                 for (all, time) in all.lock().unwrap().iter_mut().zip(times) {
                     all.push(time);
                 }

@@ -10,7 +10,7 @@ pub type Between<'a> = &'a mut dyn FnMut(&mut TestEnvironment) -> anyhow::Result
 
 struct Teller<'a> {
     env: TestEnvironment,
-    began: Instant,
+    start: Instant,
     transcript: &'a mut dyn Write,
     between: Between<'a>,
 }
@@ -23,7 +23,7 @@ pub fn tell(
 ) -> anyhow::Result<()> {
     let mut teller = Teller {
         env,
-        began: Instant::now(),
+        start: Instant::now(),
         transcript,
         between,
     };
@@ -308,7 +308,7 @@ impl Teller<'_> {
     }
 
     fn says(&mut self, who: &str, what: impl Display) -> anyhow::Result<()> {
-        let seconds = self.began.elapsed().as_secs_f64();
+        let seconds = self.start.elapsed().as_secs_f64();
         writeln!(self.transcript, "  {seconds:6.2} s  {who:8} {what}").context("no transcript")
     }
 

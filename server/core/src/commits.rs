@@ -68,7 +68,7 @@ impl Commits {
         }
         let device = before.device;
         let known = before.known.into_iter().flatten();
-        let tally = CommandCounts::of(&changes, known);
+        let counts = CommandCounts::of(&changes, known);
         let is_event = changes.iter().any(|it| EventKind::of(it).is_some());
         let commit = Commit {
             device: device.to_owned(),
@@ -81,7 +81,7 @@ impl Commits {
         let span = tracing::debug_span!("commit", device, changes = commit.changes.len());
         match self.store.commit(commit).instrument(span).await {
             Ok(()) => {
-                self.metrics.commands.committed(tally);
+                self.metrics.commands.committed(counts);
                 self.changes.changed(device);
                 if is_event {
                     self.events.notify_one();

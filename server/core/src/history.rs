@@ -61,7 +61,7 @@ struct Known {
 
 /// Content of the file.
 #[derive(Default, Serialize, Deserialize)]
-struct Kept {
+struct StoredProgress {
     mark: Option<Mark>,
     revoked: Vec<String>,
 }
@@ -111,9 +111,9 @@ impl History {
             Some(file) => read(file).unwrap_or_else(|error| {
                 let file = file.display();
                 tracing::warn!(%error, "{file} can't be read, so it does not show whether the store was restored");
-                Kept::default()
+                StoredProgress::default()
             }),
-            None => Kept::default(),
+            None => StoredProgress::default(),
         };
         let _turn = self.turn.lock().await;
         if let Some(mark) = kept.mark {
@@ -277,7 +277,7 @@ impl History {
             mark,
             revoked: latest.take(MAX_REVOKED).collect(),
         };
-        let kept = Kept {
+        let kept = StoredProgress {
             mark: Some(mark),
             revoked: revoked.clone(),
         };
@@ -320,16 +320,16 @@ impl History {
     }
 }
 
-fn read(file: &Path) -> io::Result<Kept> {
+fn read(file: &Path) -> io::Result<StoredProgress> {
     match fs::read(file) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kept::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(StoredProgress::default()),
         Err(error) => Err(error),
     }
 }
 
 /// Replaces the file atomically, so that a power cut leaves a whole one.
-fn write(file: &Path, kept: &Kept) -> io::Result<()> {
+fn write(file: &Path, kept: &StoredProgress) -> io::Result<()> {
     let temporary = file.with_extension("new");
     let mut new = fs::OpenOptions::new()
         .write(true)

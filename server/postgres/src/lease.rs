@@ -28,11 +28,11 @@ const FENCE: &str = "select 1 from leadership where term = $1";
 /// The lease, as this replica knows it.
 pub(super) struct Lease {
     holder: String,
-    held: Mutex<Option<Held>>,
+    held: Mutex<Option<HeldLease>>,
 }
 
 #[derive(Clone, Copy)]
-struct Held {
+struct HeldLease {
     term: u64,
     /// Not after the lease expires in the database: it is counted from before the renewal was sent.
     until: Instant,
@@ -61,7 +61,7 @@ impl Lease {
             .await
             .map_err(failed)?;
         let term = renewed.map(|row| row.column::<i64>(0)).transpose()?;
-        let now = term.map(|term| Held {
+        let now = term.map(|term| HeldLease {
             term: term.unsigned_abs(),
             until: sent + LEASE,
         });
@@ -89,7 +89,7 @@ impl Lease {
         Ok(())
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+    fn held(&self) -> MutexGuard<'_, Option<HeldLease>> {
         self.held.lock()
     }
 }

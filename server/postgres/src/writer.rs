@@ -210,7 +210,7 @@ impl Batches {
         let mut jobs = Vec::new();
         while waiting.recv_many(&mut jobs, *most_jobs).await > 0 {
             let mut answers = Vec::new();
-            let began = Instant::now();
+            let started = Instant::now();
             let late = |_| silent(BATCH_TIMEOUT);
             let begun = timeout(BATCH_TIMEOUT, begin(pool, kept.take())).await;
             let committed = match begun.map_err(late).flatten() {
@@ -231,7 +231,7 @@ impl Batches {
                     Err(error)
                 }
             };
-            metrics.committed(answers.len(), began.elapsed(), committed.is_ok());
+            metrics.committed(answers.len(), started.elapsed(), committed.is_ok());
             if let Err(error) = &committed {
                 tracing::error!(%error, "a transaction failed");
             }

@@ -150,10 +150,10 @@ fn write(
         });
         let jobs = std::iter::once(first).chain(others).take(most_jobs);
         let mut answers = Vec::new();
-        let began = Instant::now();
+        let started = Instant::now();
         let committed = commit(connection, jobs, &mut answers)
             .map_err(|error| StoreError::from(Error::from(error)));
-        metrics.committed(answers.len(), began.elapsed(), committed.is_ok());
+        metrics.committed(answers.len(), started.elapsed(), committed.is_ok());
         if let Err(error) = &committed {
             tracing::error!(%error, "a transaction failed");
         }

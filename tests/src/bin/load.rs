@@ -89,11 +89,11 @@ async fn run(store: Store, devices: usize, mix: Mix) -> anyhow::Result<Run> {
             (env, Database::Postgres(server, "load"), named)
         }
     };
-    let began = std::time::Instant::now();
+    let started = std::time::Instant::now();
     let mut fleet = Fleet::new(env, database, devices).await?;
     println!(
         "{devices} devices, made in {:.1} s",
-        began.elapsed().as_secs_f64()
+        started.elapsed().as_secs_f64()
     );
     let measured = mix::run(&fleet, mix).await?;
     println!(

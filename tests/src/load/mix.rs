@@ -87,19 +87,19 @@ struct Waiting {
 
 /// Runs a mix on a fleet.
 pub async fn run(fleet: &Fleet, mix: Mix) -> anyhow::Result<Measured> {
-    let began = Instant::now();
+    let start = Instant::now();
     let agents = connect(fleet, mix.agents).await?;
     let others = others(fleet, mix).await?;
     let mut measured = Measured {
-        connected: began.elapsed(),
+        connected: start.elapsed(),
         ..Measured::default()
     };
     let host = fleet.env.host_process()?;
-    let (began, before) = (Instant::now(), processor::used(host)?);
-    let end = began + mix.time;
+    let (start, before) = (Instant::now(), processor::used(host)?);
+    let end = start + mix.time;
     let admins = reset_all(fleet, &agents, mix.resets, end);
     let (admins, others) = tokio::join!(admins, sync_all(others, end));
-    measured.time = began.elapsed();
+    measured.time = start.elapsed();
     measured.processor = processor::used(host)?.saturating_sub(before);
     measured.memory = memory::resident(host)?;
     measured.syncs = others?;
@@ -142,12 +142,12 @@ pub async fn connect(fleet: &Fleet, agents: usize) -> anyhow::Result<Agents> {
             let waiting = &waiting[number - 1];
             while let Ok(commands) = agent.sync(&mut connection, Vec::new(), WAIT).await {
                 for command in commands {
-                    let began = Instant::now();
+                    let start = Instant::now();
                     let reports = vec![success(&command)];
                     if agent.sync(&mut connection, reports, 0).await.is_err() {
                         return;
                     }
-                    waiting.times.lock().add(began.elapsed());
+                    waiting.times.lock().add(start.elapsed());
                     waiting.reported.notify_one();
                 }
             }
@@ -191,10 +191,10 @@ async fn reset_all(
             while Instant::now() < end {
                 let next = idle.lock().pop_front();
                 let number = next.context("no device is idle")?;
-                let began = Instant::now();
+                let start = Instant::now();
                 let call = reset(&devices[number - 1], &admin)?;
                 let command: Command = connection.send(call).await?.json()?;
-                resets.add(began.elapsed());
+                resets.add(start.elapsed());
                 let reported = waiting[number - 1].reported.notified();
                 let is_reported = timeout(TIMEOUT, reported).await.is_ok();
                 accepted.push(Accepted {
@@ -203,7 +203,7 @@ async fn reset_all(
                 });
                 // A device whose outcome is not known is reset no more.
                 if is_reported {
-                    outcomes.add(began.elapsed());
+                    outcomes.add(start.elapsed());
                     idle.lock().push_back(number);
                 }
             }
@@ -254,9 +254,9 @@ async fn sync_all(others: Vec<Other>, end: Instant) -> anyhow::Result<Times> {
                 if Instant::now() >= end {
                     break;
                 }
-                let began = Instant::now();
+                let start = Instant::now();
                 agent.sync(&mut connection, Vec::new(), 0).await?;
-                times.add(began.elapsed());
+                times.add(start.elapsed());
             }
             anyhow::Ok(times)
         });

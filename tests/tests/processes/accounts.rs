@@ -282,7 +282,7 @@ fn the_news_of_a_page_end_when_the_session_ends_or_its_user_may_not_see_them_any
         let first = caller.runtime.block_on(stream.chunk()).unwrap();
         assert!(first.is_some(), "it tells at once where it stands");
         end(name, &cookie).unwrap();
-        let began = Instant::now();
+        let started = Instant::now();
         let rest = caller.runtime.block_on(async {
             timeout(TIMEOUT, async {
                 while let Ok(Some(_)) = stream.chunk().await {}
@@ -290,7 +290,7 @@ fn the_news_of_a_page_end_when_the_session_ends_or_its_user_may_not_see_them_any
             .await
         });
         assert!(rest.is_ok(), "{name}: the stream goes on after {TIMEOUT:?}");
-        assert!(began.elapsed() < Duration::from_secs(15), "{name}");
+        assert!(started.elapsed() < Duration::from_secs(15), "{name}");
     }
 }
 

@@ -62,7 +62,7 @@ fn a_frozen_leader_is_replaced_within_15_seconds_and_leads_no_more_when_it_thaws
     // The one that has started first leads.
     let (leader, other) = (&pair.one, &pair.two);
     let frozen = Frozen::process(leader.host_process().unwrap()).unwrap();
-    let began = Instant::now();
+    let started = Instant::now();
     let command = expiring_reset(other, &phone);
     let completed = other.outcome(&phone, &command).unwrap();
     assert_eq!(
@@ -70,7 +70,7 @@ fn a_frozen_leader_is_replaced_within_15_seconds_and_leads_no_more_when_it_thaws
         json!({"failed": "expired"}),
         "{completed}"
     );
-    let took = began.elapsed();
+    let took = started.elapsed();
     assert!(took < REPLACEMENT_TIMEOUT, "it was replaced after {took:?}");
     frozen.thaw();
     wait_until("the one that was frozen leads no more", || {
@@ -104,10 +104,10 @@ fn a_replica_that_freezes_within_a_transaction_costs_the_others_less_than_5_seco
         },
     )
     .unwrap();
-    let began = Instant::now();
+    let started = Instant::now();
     let reset = ["password", "reset", &phone.id, "--yes"];
     let answer = other.admin(&reset, "1357").unwrap();
-    let took = began.elapsed();
+    let took = started.elapsed();
     assert!(answer.status.success(), "{}", text(&answer));
     assert!(took < Duration::from_secs(5), "it took {took:?}");
     drop(frozen);
@@ -180,9 +180,9 @@ fn a_database_that_hangs_keeps_no_call_longer_than_its_bound_and_the_metrics_not
     let phone = env.enroll(Make::default()).unwrap();
     let frozen = Frozen::family(postgres.process().unwrap()).unwrap();
     let timed = |args: &[&str], input: &str| {
-        let began = Instant::now();
+        let started = Instant::now();
         let refused = env.refused(args, input).unwrap();
-        let took = began.elapsed();
+        let took = started.elapsed();
         assert!(took < CALL_BOUND, "{args:?} took {took:?}");
         refused
     };
@@ -190,12 +190,12 @@ fn a_database_that_hangs_keeps_no_call_longer_than_its_bound_and_the_metrics_not
         let read = scope.spawn(|| timed(&["device", "show", &phone.id], ""));
         let write = scope.spawn(|| timed(&["device", "enroll"], ""));
         for _ in 0..3 {
-            let began = Instant::now();
+            let started = Instant::now();
             assert_eq!(metric(&env, "mdm_ready ").unwrap(), 0.0);
             assert!(
-                began.elapsed() < Duration::from_secs(5),
+                started.elapsed() < Duration::from_secs(5),
                 "{:?}",
-                began.elapsed()
+                started.elapsed()
             );
         }
         for answer in [read.join().unwrap(), write.join().unwrap()] {

@@ -99,16 +99,16 @@ fn a_body_of_a_gibibyte_is_refused_and_not_kept_in_memory() {
 /// Sends this, and then a byte now and then; gives how long it was before the host closed the connection.
 fn dribble(env: &TestEnvironment, head: &str) -> (Duration, String) {
     let mut stream = connect(env);
-    let began = Instant::now();
+    let started = Instant::now();
     stream.write_all(head.as_bytes()).unwrap();
     let mut sending = stream.try_clone().unwrap();
     let sender = thread::spawn(move || {
-        while began.elapsed() < TIMEOUT && sending.write_all(b"1").is_ok() {
+        while started.elapsed() < TIMEOUT && sending.write_all(b"1").is_ok() {
             thread::sleep(Duration::from_millis(100));
         }
     });
     let said = answer(&mut stream);
-    let lasted = began.elapsed();
+    let lasted = started.elapsed();
     stream.shutdown(std::net::Shutdown::Both).ok();
     sender.join().unwrap();
     (lasted, said)
@@ -122,9 +122,9 @@ fn a_head_that_dribbles_in_is_cut_off_and_others_are_served_meanwhile() {
             .map(|_| scope.spawn(|| dribble(&env, "POST /agent/v1/sync HTTP/1.1\r\nX: ")))
             .collect();
         thread::sleep(Duration::from_millis(500));
-        let began = Instant::now();
+        let started = Instant::now();
         env.ask(&["device", "list"], "").unwrap();
-        let took = began.elapsed();
+        let took = started.elapsed();
         let counted = Counted::read(&env).unwrap();
         assert!(
             counted.of("mdm_connections") >= 100,
@@ -302,15 +302,15 @@ fn a_host_that_may_open_few_files_has_a_place_for_those_who_ask_whether_it_lives
     };
     // They take all places but those of the reserve.
     let crowd: Vec<TcpStream> = (0..128).map(|_| connect()).collect();
-    let began = Instant::now();
+    let started = Instant::now();
     for _ in 0..5 {
         wait_until("there is a place", || Ok(is_served(&mut connect()))).unwrap();
     }
     // Before the crowd is closed for its silence.
     assert!(
-        began.elapsed() < Duration::from_secs(8),
+        started.elapsed() < Duration::from_secs(8),
         "{:?}",
-        began.elapsed()
+        started.elapsed()
     );
     let is_open = |stream: &&TcpStream| {
         stream.set_nonblocking(true).unwrap();

@@ -62,9 +62,9 @@ fn kill_at_commit(
     thread::scope(|threads| {
         let host: &TestEnvironment = env;
         threads.spawn(|| reset(runtime, host, phone, key, password));
-        let began = Instant::now();
+        let started = Instant::now();
         loop {
-            assert!(began.elapsed() < TIMEOUT, "no command was committed");
+            assert!(started.elapsed() < TIMEOUT, "no command was committed");
             let status = http_client().get(&url).bearer_auth(&token);
             let status = runtime.block_on(async { status.send().await?.json::<Value>().await });
             let history = status.unwrap()["history"].clone();

@@ -165,7 +165,7 @@ fn a_hundred_calls_that_the_store_fails_leave_a_line_a_second_in_the_log() {
         .unwrap();
     let token = env.token().unwrap();
     database.stop().unwrap();
-    let began = Instant::now();
+    let started = Instant::now();
     let client = http_client();
     Runtime::new().unwrap().block_on(async {
         for _ in 0..100 {
@@ -176,7 +176,7 @@ fn a_hundred_calls_that_the_store_fails_leave_a_line_a_second_in_the_log() {
     });
     let log = env.host_log().unwrap();
     let lines = log.matches("what was asked for came to nothing").count();
-    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
+    let seconds = usize::try_from(started.elapsed().as_secs()).unwrap();
     assert!((1..=seconds + 1).contains(&lines), "{lines} in {seconds} s");
 }
 

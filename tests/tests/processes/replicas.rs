@@ -57,15 +57,15 @@ fn a_reset_asked_of_one_replica_reaches_an_agent_that_waits_at_the_other_at_once
     phone.switch_on().unwrap();
     pair.one.wait_online(&phone).unwrap();
     pair.two.wait_online(&phone).unwrap();
-    let began = Instant::now();
+    let start = Instant::now();
     let command = reset(&pair.two, &phone, "1357");
     let completed = pair.two.outcome(&phone, &command).unwrap();
     assert_eq!(completed["status"], "success");
     // Without news of it, the agent would wait out its half minute.
     assert!(
-        began.elapsed() < Duration::from_secs(10),
+        start.elapsed() < Duration::from_secs(10),
         "{:?}",
-        began.elapsed()
+        start.elapsed()
     );
     assert!(phone.opens_with("1357").unwrap());
 }
@@ -208,14 +208,14 @@ fn calls_of_a_device_or_an_address_at_one_replica_count_at_the_other() {
     };
     // Each rate allows four times as many at once, and then again as many as come in a second.
     let counted = |rate: u64, is_taken: &dyn Fn(&TestEnvironment) -> bool| {
-        let began = Instant::now();
+        let start = Instant::now();
         let mut taken = 0;
         for env in [&pair.one, &pair.two] {
             taken += (0..4 * rate).filter(|_| is_taken(env)).count() as u64;
             // They tell each other five times a second.
             std::thread::sleep(Duration::from_millis(700));
         }
-        let most = rate * (4 + began.elapsed().as_secs() + 1);
+        let most = rate * (4 + start.elapsed().as_secs() + 1);
         assert!(
             taken <= most,
             "{taken} calls were taken at a rate of {rate}"

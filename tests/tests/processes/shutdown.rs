@@ -32,9 +32,9 @@ fn half_sent(env: &TestEnvironment) -> TcpStream {
 }
 
 fn terminate(env: &TestEnvironment) -> Instant {
-    let began = Instant::now();
+    let started = Instant::now();
     signal(env.host_process().unwrap(), "TERM").unwrap();
-    began
+    started
 }
 
 fn wait_for_log(env: &TestEnvironment, line: &str) {
@@ -48,9 +48,9 @@ fn wait_for_log(env: &TestEnvironment, line: &str) {
 fn a_half_sent_body_keeps_a_host_that_stops_10_seconds_and_no_longer() {
     let mut env = TestEnvironment::start().unwrap();
     let call = half_sent(&env);
-    let began = terminate(&env);
+    let started = terminate(&env);
     env.wait_for_end().unwrap();
-    let took = began.elapsed();
+    let took = started.elapsed();
     assert!(took < Duration::from_secs(10) + SLACK, "it took {took:?}");
     wait_for_log(&env, "calls that were under way were cut off after 10 s");
     drop(call);
@@ -60,9 +60,9 @@ fn a_half_sent_body_keeps_a_host_that_stops_10_seconds_and_no_longer() {
 fn the_time_that_a_host_takes_to_stop_is_an_option() {
     let mut env = TestEnvironment::with(&["--shutdown-timeout", "1"], "info").unwrap();
     let call = half_sent(&env);
-    let began = terminate(&env);
+    let started = terminate(&env);
     env.wait_for_end().unwrap();
-    let took = began.elapsed();
+    let took = started.elapsed();
     assert!(took < Duration::from_secs(1) + SLACK, "it took {took:?}");
     drop(call);
 }
@@ -73,25 +73,31 @@ fn a_second_signal_ends_a_host_at_once() {
     let call = half_sent(&env);
     terminate(&env);
     wait_for_log(&env, "stopping");
-    let began = terminate(&env);
+    let started = terminate(&env);
     env.wait_for_end().unwrap();
-    assert!(began.elapsed() < SLACK, "it took {:?}", began.elapsed());
+    assert!(started.elapsed() < SLACK, "it took {:?}", started.elapsed());
     drop(call);
 }
 
 #[test]
 fn a_host_that_is_about_to_stop_is_not_ready_and_serves_on_for_a_while() {
     let mut env = TestEnvironment::with(&["--shutdown-delay", "4"], "info").unwrap();
-    let began = terminate(&env);
+    let started = terminate(&env);
     wait_until("/ready says that it stops", || {
         let (status, body) = ready(&env.url())?;
         Ok(status == 503 && body["detail"] == "the host is stopping")
     })
     .unwrap();
     env.ask(&["device", "list"], "").unwrap();
-    assert!(began.elapsed() < Duration::from_secs(4), "too slow to tell");
+    assert!(
+        started.elapsed() < Duration::from_secs(4),
+        "too slow to tell"
+    );
     env.wait_for_end().unwrap();
-    assert!(began.elapsed() >= Duration::from_secs(4), "it did not wait");
+    assert!(
+        started.elapsed() >= Duration::from_secs(4),
+        "it did not wait"
+    );
 }
 
 #[test]
@@ -107,7 +113,7 @@ fn a_leader_that_stops_gives_its_lease_up_at_once() {
         Ok(before.ends_with(" true"))
     })
     .unwrap();
-    let began = terminate(&pair.one);
+    let started = terminate(&pair.one);
     wait_until("the other one leads", || {
         let now = leader()?;
         Ok(now.ends_with(" true") && now != before)
@@ -115,9 +121,9 @@ fn a_leader_that_stops_gives_its_lease_up_at_once() {
     .unwrap();
     // Without that, its lease would run for 6 s.
     assert!(
-        began.elapsed() < Duration::from_secs(4),
+        started.elapsed() < Duration::from_secs(4),
         "{:?}",
-        began.elapsed()
+        started.elapsed()
     );
     pair.one.wait_for_end().unwrap();
 }

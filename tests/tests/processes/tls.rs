@@ -138,12 +138,12 @@ fn plain_http_is_no_way_in_and_a_caller_who_dawdles_keeps_nobody_waiting() {
     let dawdlers: Vec<TcpStream> = (0..200)
         .map(|_| TcpStream::connect(&address).unwrap())
         .collect();
-    let began = Instant::now();
+    let start = Instant::now();
     env.ask(&["device", "list"], "").unwrap();
     assert!(
-        began.elapsed() < TIMEOUT / 4,
+        start.elapsed() < TIMEOUT / 4,
         "it took {:?}",
-        began.elapsed()
+        start.elapsed()
     );
     drop(dawdlers);
 }

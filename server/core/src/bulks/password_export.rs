@@ -232,13 +232,13 @@ impl PasswordExports {
             // What was made is told, also where the rest could not be made.
             let (lines, failures): (Vec<_>, Vec<_>) = lines.into_iter().partition(Result::is_ok);
             let mut lines: Vec<PasswordExportLine> = lines.into_iter().flatten().collect();
-            let began = Instant::now();
-            let deadline = began + patience.min(PAGE_TIMEOUT);
+            let start = Instant::now();
+            let deadline = start + patience.min(PAGE_TIMEOUT);
             let answers = self.note_answers(bulk, before.as_deref(), &mut lines, &online, deadline);
             if let Err(error) = answers.await {
                 tracing::warn!(bulk = bulk.id, %error, "a password export does not know what devices have answered");
             }
-            patience = patience.saturating_sub(began.elapsed());
+            patience = patience.saturating_sub(start.elapsed());
             let is_taken = match tokio::time::timeout(DOWNLOAD_TIMEOUT, pages.send(Ok(lines))).await
             {
                 Ok(sent) => sent.is_ok(),

@@ -257,18 +257,18 @@ mod tests {
     #[test]
     fn the_first_failure_is_told_at_once_and_the_others_together_when_their_time_is_over() {
         let failed = FailedLogins::default();
-        let began = Instant::now();
+        let start = Instant::now();
         let alice = by(Some("alice"), "10.0.0.1");
-        failed.count_at(alice.clone(), began);
-        let first = failed.take_due(began);
+        failed.count_at(alice.clone(), start);
+        let first = failed.take_due(start);
         assert_eq!(first.len(), 1);
         let told = line(&first[0].0, first[0].1);
         assert_eq!(told.detail.as_deref(), Some("user alice: 1 failed try"));
         for _ in 0..12 {
-            failed.count_at(alice.clone(), began);
+            failed.count_at(alice.clone(), start);
         }
-        assert!(failed.take_due(began + WINDOW / 2).is_empty());
-        let rest = failed.take_due(began + WINDOW);
+        assert!(failed.take_due(start + WINDOW / 2).is_empty());
+        let rest = failed.take_due(start + WINDOW);
         assert_eq!((rest.len(), rest[0].1.failures), (1, 12));
         let told = line(&rest[0].0, rest[0].1).detail.unwrap();
         assert!(
@@ -281,34 +281,34 @@ mod tests {
     #[test]
     fn guesses_from_thousands_of_networks_by_thousands_of_names_make_few_lines() {
         let failed = FailedLogins::default();
-        let began = Instant::now();
+        let start = Instant::now();
         for number in 0..5_000_u32 {
             let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number).to_string();
-            failed.count_at(by(None, &address), began);
+            failed.count_at(by(None, &address), start);
         }
-        let mut lines = failed.take_due(began);
-        lines.extend(failed.take_due(began + WINDOW));
+        let mut lines = failed.take_due(start);
+        lines.extend(failed.take_due(start + WINDOW));
         let told: u64 = lines.iter().map(|(_, count)| count.failures).sum();
         assert_eq!(told, 5_000, "none is lost");
         assert!(lines.len() <= 2 * (MAX_NETWORKS + 1), "{}", lines.len());
         let same_network = ["2001:db8::1", "2001:db8::2"];
         let failed = FailedLogins::default();
         for address in same_network {
-            failed.count_at(by(None, address), began);
+            failed.count_at(by(None, address), start);
         }
-        assert_eq!(failed.take_due(began).len(), 1);
+        assert_eq!(failed.take_due(start).len(), 1);
     }
 
     #[test]
     fn what_the_store_did_not_take_is_told_later() {
         let failed = FailedLogins::default();
-        let began = Instant::now();
-        failed.count_at(by(None, "10.0.0.1"), began);
-        for (lost, count) in failed.take_due(began) {
+        let start = Instant::now();
+        failed.count_at(by(None, "10.0.0.1"), start);
+        for (lost, count) in failed.take_due(start) {
             failed.put_back(lost, count);
         }
-        failed.count_at(by(None, "10.0.0.1"), began);
-        let again = failed.take_due(began);
+        failed.count_at(by(None, "10.0.0.1"), start);
+        let again = failed.take_due(start);
         assert_eq!((again.len(), again[0].1.failures), (1, 2));
         assert!(!again[0].1.is_told, "it is the first line still");
     }

@@ -43,20 +43,20 @@ pub struct CommandCounts {
 impl CommandCounts {
     /// Counts of these changes to a device with these known commands.
     pub fn of<'a>(changes: &'a [Change], known: impl Iterator<Item = &'a Command> + Clone) -> Self {
-        let mut tally = Self::default();
+        let mut counts = Self::default();
         let sent = changes.iter().filter_map(|change| match change {
             Change::Send { command, .. } => Some(command),
             _ => None,
         });
         for change in changes {
             match change {
-                Change::Send { command, .. } => tally.requested.push(Requested {
+                Change::Send { command, .. } => counts.requested.push(Requested {
                     action: command.action.as_str(),
                 }),
                 Change::Complete { command, outcome } => {
                     let mut all = known.clone().chain(sent.clone());
                     let action = all.find(|it| it.id == *command).map(|it| it.action);
-                    tally.completed.push(Completed {
+                    counts.completed.push(Completed {
                         action: action.map_or("unknown", Action::as_str),
                         outcome: match outcome {
                             Outcome::Success => "success",
@@ -67,7 +67,7 @@ impl CommandCounts {
                 _ => {}
             }
         }
-        tally
+        counts
     }
 }
 
@@ -101,11 +101,11 @@ impl CommandMetrics {
     }
 
     /// Adds the counts after the commit.
-    pub fn committed(&self, tally: CommandCounts) {
-        for requested in &tally.requested {
+    pub fn committed(&self, counts: CommandCounts) {
+        for requested in &counts.requested {
             self.requested.get_or_create(requested).inc();
         }
-        for completed in &tally.completed {
+        for completed in &counts.completed {
             self.completed.get_or_create(completed).inc();
         }
     }

@@ -72,12 +72,12 @@ pub(super) async fn count(
     next: Next,
 ) -> Response {
     let method = method_name(request.method());
-    let began = Instant::now();
+    let start = Instant::now();
     let response = next.run(request).await;
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     metrics
         .http
-        .answered(method, route, response.status().as_u16(), began.elapsed());
+        .answered(method, route, response.status().as_u16(), start.elapsed());
     if response.status().is_client_error()
         && let Some(Reason(reason)) = response.extensions().get()
         && let Some(caller) = caller(route)

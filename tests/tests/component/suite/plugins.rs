@@ -281,7 +281,7 @@ async fn law_5_a_password_is_nowhere_in_a_plugins_memory_whatever_it_calls() {
 async fn law_7_a_plugin_that_runs_out_of_time_is_stopped_soon_and_blocks_nobody_else() {
     let fleet = hostile().await;
     let [slow, also_slow, other] = three(&fleet).await;
-    let began = Instant::now();
+    let start = Instant::now();
     // Those that run at the same time run on different engines, and each has its clock.
     let (one, two, ok) = tokio::join!(
         harm(&fleet, &slow, 1),
@@ -296,7 +296,7 @@ async fn law_7_a_plugin_that_runs_out_of_time_is_stopped_soon_and_blocks_nobody_
     }
     assert!(ok.is_ok());
     assert!(
-        began.elapsed().as_secs() < 5,
+        start.elapsed().as_secs() < 5,
         "an endless loop was not stopped"
     );
 }
@@ -351,7 +351,7 @@ async fn a_function_that_keeps_failing_is_out_of_service_and_costs_nobody_any_mo
         let error = harm(&fleet, agent, 3).await;
         assert!(error.to_string().contains("crashed"), "{error}");
     }
-    let began = Instant::now();
+    let start = Instant::now();
     for agent in agents.iter().cycle().take(100) {
         let error = harm(&fleet, agent, 1).await;
         assert!(
@@ -359,7 +359,7 @@ async fn a_function_that_keeps_failing_is_out_of_service_and_costs_nobody_any_mo
             "an endless loop was begun: {error}"
         );
     }
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(5));
     let health = fleet.server.plugins.deployments().0.active.plugin.health();
     assert_eq!(health.open_breakers, ["reset"], "and no other function");
     assert_eq!(health.failures["plugin-crashed"], 10);
