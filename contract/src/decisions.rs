@@ -1,5 +1,5 @@
-//! The device as plugins see it, and the decisions of plugins: types that a host passes to a plugin and gives to admins as
-//! JSON. `wit/types.wit` specifies each.
+//! The device as plugins see it, and the decisions of plugins: types that a host passes to a plugin and gives to
+//! admins as JSON. `wit/types.wit` specifies each.
 
 use crate::{
     text_enum::contract_enum,

@@ -58,8 +58,8 @@ contract_enum! {
 }
 
 impl Quality {
-    /// Returns `true` if a minimum length counts beside it: `DevicePolicyManager.setPasswordMinimumLength` is imposed from
-    /// `numeric` upward only.
+    /// Returns `true` if a minimum length counts beside it: `DevicePolicyManager.setPasswordMinimumLength` is imposed
+    /// from `numeric` upward only.
     pub fn heeds_minimum_length(self) -> bool {
         self >= Self::Numeric
     }

@@ -1,5 +1,5 @@
-//! Requests of an admin's program: the first byte selects the route, the second the situation of the device, the rest is
-//! the body.
+//! Requests of an admin's program: the first byte selects the route, the second the situation of the device, the rest
+//! is the body.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Files in the folder of compiled plugins, which others may have written: a compiled plugin that was altered in any byte
-//! is not run. The first byte selects the alteration.
+//! Files in the folder of compiled plugins, which others may have written: a compiled plugin that was altered in any
+//! byte is not run. The first byte selects the alteration.
 
 #![no_main]
 

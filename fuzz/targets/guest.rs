@@ -1,5 +1,5 @@
-//! A hostile plugin: raw parameters of imports and raw results, in the memory of WebAssembly. The first byte selects the
-//! function, the second the situation of the device, the rest is the program of the plugin (see `guest/`).
+//! A hostile plugin: raw parameters of imports and raw results, in the memory of WebAssembly. The first byte selects
+//! the function, the second the situation of the device, the rest is the program of the plugin (see `guest/`).
 
 #![no_main]
 

@@ -1,6 +1,7 @@
-//! Compiled plugins, and which of them have passed the conformance kit, kept between starts of the host, or made ahead of time. Such an artifact is machine
-//! code: it is loaded only if this host made it, which a keyed digest over the whole of it shows. It holds
-//! the component that it was made from, too, so that another version of this host can compile that again.
+//! Compiled plugins, and which of them have passed the conformance kit, kept between starts of the host, or made
+//! ahead of time. Such an artifact is machine code: it is loaded only if this host made it, which a keyed digest over
+//! the whole of it shows. It holds the component that it was made from, too, so that another version of this host can
+//! compile that again.
 
 use super::{digest::hex, error::LoadError};
 use hmac::{Hmac, KeyInit as _, Mac as _};

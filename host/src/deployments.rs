@@ -113,8 +113,8 @@ impl Deployments {
         (!self.active.is_promoted).then(|| Arc::clone(&proven.plugin))
     }
 
-    /// The deployments after the end of a canary; `None` if it is not active any more, as calls end beside each other and
-    /// an admin may have chosen another plugin meanwhile.
+    /// The deployments after the end of a canary; `None` if it is not active any more, as calls end beside each other
+    /// and an admin may have chosen another plugin meanwhile.
     pub fn after(&self, ended: &CanaryEnded) -> Option<Self> {
         match ended.end {
             _ if !self.is_canary(&ended.plugin) => None,

@@ -79,8 +79,8 @@ pub trait DeviceStore: Send + Sync + 'static {
         command: &str,
     ) -> impl Future<Output = Result<Option<Command>, Self::Error>> + Send;
 
-    /// Writes all of a commit in one transaction, and returns `true`; or writes nothing and returns `false`, because the
-    /// device has another version now. The host decides again then.
+    /// Writes all of a commit in one transaction, and returns `true`; or writes nothing and returns `false`, because
+    /// the device has another version now. The host decides again then.
     fn commit(
         &self,
         commit: Commit<'_, Self::Extra>,

@@ -1,5 +1,5 @@
-//! Effects: the changes to one device that a call asks for. They are buffered while the call runs, and committed together
-//! if it returns ok.
+//! Effects: the changes to one device that a call asks for. They are buffered while the call runs, and committed
+//! together if it returns ok.
 
 use crate::contract::*;
 

@@ -1,4 +1,5 @@
-//! The imports that plugins may have, in words for the admin who is to trust one. An import that is not granted is denied.
+//! The imports that plugins may have, in words for the admin who is to trust one. An import that is not granted is
+//! denied.
 
 /// The contract's own interfaces, whatever their minor version: those of a later 1.x are those of 1.0
 /// and more.

@@ -25,8 +25,9 @@
 //!
 //! # Plugins
 //!
-//! [`Rollout`] swaps plugins between two calls: a new plugin is a canary until it has decided some calls, and a candidate
-//! can decide the same calls in the shadow. [`Runtime`], [`Plugin`] and [`Instance`] run single calls, for tools.
+//! [`Rollout`] swaps plugins between two calls: a new plugin is a canary until it has decided some calls, and a
+//! candidate can decide the same calls in the shadow. [`Runtime`], [`Plugin`] and [`Instance`] run single calls, for
+//! tools.
 
 mod artifact;
 #[allow(missing_docs, unreachable_pub, clippy::all)]

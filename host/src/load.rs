@@ -18,8 +18,8 @@ use wasmtime::{
     component::{Component, HasSelf, Linker, types::ComponentItem},
 };
 
-/// The largest machine code, in bytes, that each engine gets a copy of. Larger is that of a language's own runtime, whose
-/// calls take so long that they gain little by it.
+/// The largest machine code, in bytes, that each engine gets a copy of. Larger is that of a language's own runtime,
+/// whose calls take so long that they gain little by it.
 const LARGEST_COPIED: usize = 4 << 20;
 
 impl Runtime {

@@ -17,8 +17,8 @@ pub trait Observer: Send + Sync + 'static {
     /// A call failed before it ran.
     fn not_run(&self, _function: Function, _failure: &PluginError) {}
 
-    /// A limit was reached that ends no call by itself: a line of a log was dropped, or no instance was free. The failure
-    /// that [`Self::ended`] gets names each other limit.
+    /// A limit was reached that ends no call by itself: a line of a log was dropped, or no instance was free. The
+    /// failure that [`Self::ended`] gets names each other limit.
     fn limit_reached(&self, _limit: Limit) {}
 
     /// The circuit breaker of a function opened or closed.

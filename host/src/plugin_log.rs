@@ -1,5 +1,5 @@
-//! The log of plugins' failures: a limited number of lines a second, each with no more than the beginning of the plugin's
-//! words and of the backtrace. A plugin that fails all the time fills no disk, and hides no other line.
+//! The log of plugins' failures: a limited number of lines a second, each with no more than the beginning of the
+//! plugin's words and of the backtrace. A plugin that fails all the time fills no disk, and hides no other line.
 
 use crate::{Function, Limit, Observer, PluginError, shortened, substitute::Substitute};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};

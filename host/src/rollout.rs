@@ -15,7 +15,8 @@ use tracing::field::Empty;
 
 /// Where a platform keeps its choice of plugins.
 pub trait RolloutStore: Send + Sync + 'static {
-    /// Keeps the end of a canary, and then applies it by [`Rollout::put`]. The call that ended the canary waits for this.
+    /// Keeps the end of a canary, and then applies it by [`Rollout::put`]. The call that ended the canary waits for
+    /// this.
     fn canary_ended<'a>(
         &'a self,
         rollout: &'a Rollout,
@@ -103,8 +104,8 @@ impl Rollout {
         self.slot.put(deployments);
     }
 
-    /// Makes this plugin the active one, from the next call on. It is a canary: if too many of its first calls fail, the
-    /// plugin before it is active again.
+    /// Makes this plugin the active one, from the next call on. It is a canary: if too many of its first calls fail,
+    /// the plugin before it is active again.
     pub fn swap(&self, plugin: Plugin) {
         let new = Deployment {
             plugin: Arc::new(plugin),
@@ -134,8 +135,8 @@ impl Rollout {
         self.slot.terms()
     }
 
-    /// Lets a candidate decide the same calls as the active plugin, without effect. One that was in the shadow before is
-    /// dropped.
+    /// Lets a candidate decide the same calls as the active plugin, without effect. One that was in the shadow before
+    /// is dropped.
     pub fn start_shadow(&self, candidate: Plugin) -> ShadowReport {
         let shadow = Arc::new(Shadow::new(candidate));
         let report = shadow.report();

@@ -54,8 +54,8 @@ impl WorkerPool {
         }
     }
 
-    /// Runs a call as soon as a thread is free. One that nobody waits for any more is not begun; one that has begun runs
-    /// to its end. What `waits` gives is kept for as long as the call has to wait.
+    /// Runs a call as soon as a thread is free. One that nobody waits for any more is not begun; one that has begun
+    /// runs to its end. What `waits` gives is kept for as long as the call has to wait.
     pub async fn run<T: Send + 'static, W: Send + 'static>(
         &self,
         waits: impl FnOnce() -> W,
@@ -92,7 +92,8 @@ impl WorkerPool {
         Ok(())
     }
 
-    /// Adds a thread, unless the limit is reached, and returns `true` if it did. Errors only if there is no thread at all.
+    /// Adds a thread, unless the limit is reached, and returns `true` if it did. Errors only if there is no thread at
+    /// all.
     fn add_thread(&self, queue: &mut Queue) -> std::io::Result<bool> {
         if queue.threads == self.most {
             return Ok(false);

@@ -1,5 +1,6 @@
-//! Proofs that a device's keys followed on earlier ones. A host that was restored from an older backup may know an agent
-//! only by keys that it has changed since: with the statements of its former keys, one after the other, it gets in.
+//! Proofs that a device's keys followed on earlier ones. A host that was restored from an older backup may know an
+//! agent only by keys that it has changed since: with the statements of its former keys, one after the other, it gets
+//! in.
 
 use crate::{
     sealing::PublicKey,

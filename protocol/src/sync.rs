@@ -7,10 +7,11 @@
 //! | `POST /agent/v1/keys` | the device's key (`agent`) and the new one (`new`) | [`RotateKeysRequest`] | [`RotateKeysResponse`] |
 //! | `POST /agent/v1/successions` | the device's key (`agent`) | [`SuccessionRequest`] | [`RotateKeysResponse`] |
 //!
-//! An error is answered with a [`Problem`]. The host signs every answer to a call whose signature it has verified, errors
-//! too; [`signature`](crate::signature) and [`answer`](crate::answer) say how. What is not signed may be anybody's word,
-//! so an agent only tries again later, and never gives up. A 401 that is not signed may come of a host that was restored from
-//! a backup, and knows the agent by earlier keys: an agent that has changed its keys shows then, too, how they followed:
+//! An error is answered with a [`Problem`]. The host signs every answer to a call whose signature it has verified,
+//! errors too; [`signature`](crate::signature) and [`answer`](crate::answer) say how. What is not signed may be
+//! anybody's word, so an agent only tries again later, and never gives up. A 401 that is not signed may come of a
+//! host that was restored from a backup, and knows the agent by earlier keys: an agent that has changed its keys
+//! shows then, too, how they followed:
 //!
 //! | answer | signed | what an agent does |
 //! | --- | --- | --- |
@@ -99,8 +100,8 @@ pub struct RotateKeysRequest {
     pub signing_key: VerifyingKey,
 }
 
-/// An agent whose host knows only former keys of it, because its store was replaced by an older one, proves that the key
-/// that it signs with followed on them.
+/// An agent whose host knows only former keys of it, because its store was replaced by an older one, proves that the
+/// key that it signs with followed on them.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SuccessionRequest {
     /// The statements of the agent's former keys, oldest first; at most
@@ -117,8 +118,8 @@ pub struct RotateKeysResponse {}
 pub struct SyncRequest {
     /// The device info.
     pub device_info: DeviceInfo,
-    /// Reports on commands, at most [`MAX_REPORTS`]. Each is sent again until a sync has succeeded. The server
-    /// keeps no more than [`MAX_TEXT_BYTES`](mdm_contract::types::Failure::MAX_TEXT_BYTES) bytes of the agent's own words.
+    /// Reports on commands, at most [`MAX_REPORTS`]. Each is sent again until a sync has succeeded. The server keeps
+    /// no more than [`MAX_TEXT_BYTES`](mdm_contract::types::Failure::MAX_TEXT_BYTES) bytes of the agent's own words.
     #[serde(default)]
     pub reports: Vec<Report>,
     /// The commands that the agent holds and has not carried out yet.
@@ -214,8 +215,8 @@ pub struct SyncResponse {
     /// Where the agent is told to sync, if not by waiting at the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wake_up: Option<WakeUpAt>,
-    /// The witness: the agent keeps it and sends it with its next sync, so that the server notices if its store is replaced
-    /// by an older one. It is opaque.
+    /// The witness: the agent keeps it and sends it with its next sync, so that the server notices if its store is
+    /// replaced by an older one. It is opaque.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<String>,
 }

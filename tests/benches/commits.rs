@@ -1,5 +1,6 @@
 //! What durable resets cost, on SQLite: in a bulk, beside raw SQLite that writes the same rows; and one by one over
-//! HTTP, beside a host that commits each call by itself, also on a slow disk. In turns, in one run. `cargo xtask bench` runs it.
+//! HTTP, beside a host that commits each call by itself, also on a slow disk. In turns, in one run. `cargo xtask
+//! bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -133,7 +133,8 @@ fn schemathesis(arguments: &[&str]) -> anyhow::Result<()> {
     program("debug/schemathesis", arguments)
 }
 
-/// Runs a program of the tests, which is built: with `cargo run` its dependencies would be built once more, for it alone.
+/// Runs a program of the tests, which is built: with `cargo run` its dependencies would be built once more, for it
+/// alone.
 fn program(built: &str, arguments: &[&str]) -> anyhow::Result<()> {
     run(Command::new(tools::target().join(built)).args(arguments))
 }

@@ -1,5 +1,5 @@
-//! Checks that the build of the reference plugin is reproducible: builds the tracked files in two folders, with the crates
-//! in two others, and compares the components byte for byte.
+//! Checks that the build of the reference plugin is reproducible: builds the tracked files in two folders, with the
+//! crates in two others, and compares the components byte for byte.
 
 use crate::run as run_command;
 use anyhow::{Context as _, ensure};

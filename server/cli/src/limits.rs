@@ -24,7 +24,8 @@ pub(super) struct LimitOptions {
     /// The most calls of plugins at one time. Further ones wait. By default, two for each processor.
     #[arg(long, default_value_t = Limits::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
     plugin_instances: u32,
-    /// The most log lines a second about failures of plugins, with bursts of four times as many. The others are counted.
+    /// The most log lines a second about failures of plugins, with bursts of four times as many. The others are
+    /// counted.
     #[arg(long, value_name = "LINES", default_value_t = Limits::default().log)]
     plugin_log: NonZeroU32,
 }

@@ -20,8 +20,8 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-/// The files that a host has open beside its connections: its database, and what its libraries open. If the system allows
-/// few files, a half of them.
+/// The files that a host has open beside its connections: its database, and what its libraries open. If the system
+/// allows few files, a half of them.
 const OTHER_FILES: u64 = 256 + RESERVED_CONNECTIONS as u64;
 
 #[derive(Args)]

@@ -55,8 +55,8 @@ pub(super) async fn hand_out_admin_token(
     Ok(())
 }
 
-/// Makes the link with which the first admin chooses a password, while no user can sign in, and shows it: in a file that
-/// was asked for, or on a terminal. Whoever asked for the admin's token in a file makes users by that.
+/// Makes the link with which the first admin chooses a password, while no user can sign in, and shows it: in a file
+/// that was asked for, or on a terminal. Whoever asked for the admin's token in a file makes users by that.
 pub(super) async fn invite_first_admin(
     identity: &Identity,
     listening_on: &str,

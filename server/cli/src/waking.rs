@@ -38,8 +38,8 @@ pub(super) struct WakeUpOptions {
 }
 
 impl WakeUpOptions {
-    /// Connects to the broker. `None` if there is none: agents wait at the server. A broker that can't be reached does not
-    /// prevent the start.
+    /// Connects to the broker. `None` if there is none: agents wait at the server. A broker that can't be reached
+    /// does not prevent the start.
     pub(super) fn connect(
         &self,
         supervisor: &Supervisor,

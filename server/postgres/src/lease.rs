@@ -1,5 +1,5 @@
-//! The lease of the replica that leads. It is granted, renewed and compared by the database's clock, so the clocks of hosts
-//! may differ.
+//! The lease of the replica that leads. It is granted, renewed and compared by the database's clock, so the clocks of
+//! hosts may differ.
 
 use super::{connection::Executor, rows::signed};
 use crate::connection::failed;
@@ -21,8 +21,8 @@ const RENEW: &str = "update leadership set holder = $1, \
 /// Gives the lease up.
 const RELEASE: &str = "update leadership set expires_at = '-infinity' where holder = $1";
 
-/// Finds a row if no other term has begun since. Whoever writes holds the writers' lock: a leader of a later term writes
-/// after this transaction.
+/// Finds a row if no other term has begun since. Whoever writes holds the writers' lock: a leader of a later term
+/// writes after this transaction.
 const FENCE: &str = "select 1 from leadership where term = $1";
 
 /// The lease, as this replica knows it.

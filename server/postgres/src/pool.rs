@@ -25,15 +25,15 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// The settings of every connection: an acknowledged commit is durable, and no statement waits without a bound. A
-/// server that freezes within a transaction keeps its locks for `idle_in_transaction_session_timeout`; one that lost its
-/// power or its network keeps them for [`SILENCE`], not for hours.
+/// server that freezes within a transaction keeps its locks for `idle_in_transaction_session_timeout`; one that lost
+/// its power or its network keeps them for [`SILENCE`], not for hours.
 pub(super) const SETTINGS: &str = "set synchronous_commit = on; set statement_timeout = '8s'; set lock_timeout = '5s'; \
     set idle_in_transaction_session_timeout = '3s'; set client_min_messages = warning; \
     set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 2; \
     set tcp_user_timeout = '15s'; set client_connection_check_interval = '2s'";
 
-/// The address of a database, such as `postgres://mdm:secret@db.example/mdm?sslmode=require`. It may hold a password, so
-/// it is shown nowhere.
+/// The address of a database, such as `postgres://mdm:secret@db.example/mdm?sslmode=require`. It may hold a password,
+/// so it is shown nowhere.
 #[derive(Clone)]
 pub struct PostgresUrl(pub(super) Config);
 

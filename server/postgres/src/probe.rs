@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use mdm_server_core::store::{Probe, StoreError};
 use std::time::Duration;
 
-/// The longest wait for a free connection: shorter than that of a call, so that the host can tell that its store is busy.
+/// The longest wait for a free connection: shorter than that of a call, so that the host can tell that its store is
+/// busy.
 const WAIT: Duration = Duration::from_secs(1);
 
 impl PostgresStore {

@@ -17,8 +17,8 @@ const LOCK: i64 = 0x6d64_6d01;
 /// The schema that migrations are applied in for a moment, to compare it. No commit ever makes it.
 const COMPARED: &str = "mdm_compared";
 
-/// Checks the tables, and applies the migrations that were not applied yet. Errors, and changes nothing, if the tables are
-/// of another version.
+/// Checks the tables, and applies the migrations that were not applied yet. Errors, and changes nothing, if the
+/// tables are of another version.
 pub(super) async fn migrate(client: &mut Client) -> Result<(), StoreError> {
     // It ends with this connection.
     let lock = "select pg_advisory_lock($1)";

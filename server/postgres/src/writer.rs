@@ -149,8 +149,8 @@ impl Writer {
         }
     }
 
-    /// Runs a job in the next transaction. If it errs, its changes are rolled back, and only its. It runs under the lead
-    /// of the task that calls.
+    /// Runs a job in the next transaction. If it errs, its changes are rolled back, and only its. It runs under the
+    /// lead of the task that calls.
     pub(super) async fn run<T, F>(
         &self,
         job: impl FnOnce(Arc<Batch>) -> F + Send + 'static,

@@ -38,9 +38,9 @@ impl SqliteStore {
     }
 }
 
-/// Copies by `vacuum into` rather than by SQLite's backup interface. That copies pages, and with them what is left in free
-/// ones; this copies rows, so what was deleted is in no copy. It reads one snapshot, so a host that writes neither waits
-/// for it nor makes it begin again.
+/// Copies by `vacuum into` rather than by SQLite's backup interface. That copies pages, and with them what is left in
+/// free ones; this copies rows, so what was deleted is in no copy. It reads one snapshot, so a host that writes
+/// neither waits for it nor makes it begin again.
 fn copy(from: &Connection, into: &Path) -> Result<(), Error> {
     let path = into.to_str();
     let path = path.ok_or_else(|| StoreError::Failed(format!("{} is no UTF-8", into.display())))?;
@@ -49,7 +49,8 @@ fn copy(from: &Connection, into: &Path) -> Result<(), Error> {
 }
 
 /// Opens a file that nothing is to be changed in, nor beside it. To read a file whose header says that it has a log,
-/// SQLite makes files beside it, unless it is told that nobody writes to this one. So it is told, where there is no log.
+/// SQLite makes files beside it, unless it is told that nobody writes to this one. So it is told, where there is no
+/// log.
 fn unchanged(file: &Path) -> Result<Connection, Error> {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");

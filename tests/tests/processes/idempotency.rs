@@ -81,9 +81,9 @@ fn kill_at_commit(
     env.kill_host().unwrap();
 }
 
-/// A request is committed, and the host is killed before it answers. The device carries the command out, another admin
-/// sets a newer password, and the request comes again. While the file `slow` exists, the host's store writes slowly: what
-/// it would write after the commit is not there when it is killed.
+/// A request is committed, and the host is killed before it answers. The device carries the command out, another
+/// admin sets a newer password, and the request comes again. While the file `slow` exists, the host's store writes
+/// slowly: what it would write after the commit is not there when it is killed.
 fn a_retry_after_a_kill(mut env: TestEnvironment, slow: Option<&Path>) {
     let runtime = Runtime::new().unwrap();
     let mut phone = env.enroll(Make::default()).unwrap();

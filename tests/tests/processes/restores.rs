@@ -1,5 +1,5 @@
-//! A store that is replaced by an older copy of itself: the host notices, by the file beside `host.key` or by what agents
-//! have seen, and what was cancelled, revoked or changed since is not undone.
+//! A store that is replaced by an older copy of itself: the host notices, by the file beside `host.key` or by what
+//! agents have seen, and what was cancelled, revoked or changed since is not undone.
 
 use mdm_tests::{
     as_agent::AsAgent,

@@ -1,5 +1,5 @@
-//! Words of agents and admins that would forge a line of the log, drive a terminal, look like other words, or be computed
-//! by a spreadsheet: the log, the command line and the tables show them, and do nothing that they say.
+//! Words of agents and admins that would forge a line of the log, drive a terminal, look like other words, or be
+//! computed by a spreadsheet: the log, the command line and the tables show them, and do nothing that they say.
 
 use mdm_terminal::escape::is_hidden;
 use mdm_tests::{

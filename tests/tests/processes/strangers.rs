@@ -1,5 +1,5 @@
-//! A stranger on the path between agents and their host, who may have an enrollment token of their own: what they can do
-//! makes no agent stop for good, and locks none out.
+//! A stranger on the path between agents and their host, who may have an enrollment token of their own: what they can
+//! do makes no agent stop for good, and locks none out.
 
 use mdm_agent_protocol::{
     sealing::PrivateKey,

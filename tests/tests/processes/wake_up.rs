@@ -1,4 +1,5 @@
-//! Agents that are told to sync by a broker: a real one, which is killed, is silent, and is spoken through by strangers.
+//! Agents that are told to sync by a broker: a real one, which is killed, is silent, and is spoken through by
+//! strangers.
 
 use crate::tls::Certificates;
 use mdm_tests::{
@@ -36,7 +37,8 @@ fn listening(env: &TestEnvironment) -> Device {
     phone
 }
 
-/// Waits until it has begun to listen so often, and has synced since: it may still have waited at the host, for a second.
+/// Waits until it has begun to listen so often, and has synced since: it may still have waited at the host, for a
+/// second.
 fn wait_until_listening(phone: &Device, times: usize) {
     wait_until("the agent listens", || {
         Ok(phone

@@ -1,5 +1,6 @@
-//! The bill of materials of the reference plugin (CycloneDX 1.6), and the provenance of its build (an in-toto statement
-//! with SLSA's predicate, v1). Neither has a time or a folder in it: every build of a commit gives the same three files.
+//! The bill of materials of the reference plugin (CycloneDX 1.6), and the provenance of its build (an in-toto
+//! statement with SLSA's predicate, v1). Neither has a time or a folder in it: every build of a commit gives the same
+//! three files.
 
 mod bill;
 mod closure;

@@ -1,5 +1,5 @@
-//! Builds components from Rust. Used by `cargo xtask`, which installs what is missing, and by build scripts that embed a
-//! component.
+//! Builds components from Rust. Used by `cargo xtask`, which installs what is missing, and by build scripts that
+//! embed a component.
 //!
 //! A component is built for `wasm32-unknown-unknown` and linked by the toolchain's own
 //! `wasm-component-ld`. So its imports are the contract's and no others: std for `wasm32-wasip2` would

@@ -21,8 +21,8 @@ const NO_ROWS: &str = "tokio_postgres=info";
 
 #[derive(Args)]
 pub(super) struct LogOptions {
-    /// The log level: error, warn, info, debug, trace, or a list such as mdm=debug,warn. With mdm=debug, the log follows
-    /// a command by its id from the request to the report.
+    /// The log level: error, warn, info, debug, trace, or a list such as mdm=debug,warn. With mdm=debug, the log
+    /// follows a command by its id from the request to the report.
     #[arg(long, env = "MDM_LOG", default_value = "info")]
     log: String,
     /// Send spans to this collector of traces, by OTLP over HTTP: http://collector:4318. What it wants to be

@@ -1,4 +1,5 @@
-//! `mdm-server serve`: runs a host until it is told to stop. `options` is what it is told, and `wiring` makes a host of that.
+//! `mdm-server serve`: runs a host until it is told to stop. `options` is what it is told, and `wiring` makes a host
+//! of that.
 
 mod identity;
 mod logging;

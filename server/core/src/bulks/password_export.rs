@@ -86,8 +86,8 @@ pub struct PasswordExports {
 }
 
 impl PasswordExports {
-    /// Starts a bulk with unique passwords, once, and gives the pages of its password export as they are made. If nobody
-    /// takes them any more, no more commands are made, and those that are pending are taken back.
+    /// Starts a bulk with unique passwords, once, and gives the pages of its password export as they are made. If
+    /// nobody takes them any more, no more commands are made, and those that are pending are taken back.
     pub async fn download(
         self: &Arc<Self>,
         by: &Caller,

@@ -10,8 +10,8 @@ use crate::{
 use mdm_contract::time;
 
 impl Bulks {
-    /// Errs if who has asked for a bulk was removed, or may not ask for it any more. The bulk is cancelled then, and the
-    /// audit trail says why.
+    /// Errs if who has asked for a bulk was removed, or may not ask for it any more. The bulk is cancelled then, and
+    /// the audit trail says why.
     pub(super) async fn check_requester(&self, bulk: &Bulk) -> Result<(), ServerError> {
         if self.may_still_ask(bulk).await? {
             return Ok(());

@@ -37,8 +37,8 @@ pub(super) const CONCURRENCY: usize = 128;
 /// The pause of a bulk after a transient failure.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
-/// The time for which a bulk waits for its approval and its download, in milliseconds: a day. After that it is cancelled,
-/// so that no password is kept for ever.
+/// The time for which a bulk waits for its approval and its download, in milliseconds: a day. After that it is
+/// cancelled, so that no password is kept for ever.
 const MAX_WAIT: u64 = 24 * 3600 * 1000;
 
 /// The position of a bulk. It is rebuilt from the store after a restart.

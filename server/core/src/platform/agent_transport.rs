@@ -22,8 +22,8 @@ pub(crate) struct AgentTransport {
 }
 
 impl AgentTransport {
-    /// There is news for a device: its sync is answered if it waits here, or else its agent is woken. An agent gets what
-    /// it caused itself with the answer.
+    /// There is news for a device: its sync is answered if it waits here, or else its agent is woken. An agent gets
+    /// what it caused itself with the answer.
     pub(crate) fn wake(&self, device: &str, is_by_agent: bool) {
         self.sync.wake(device);
         if let Some(wake_ups) = &self.wake_ups

@@ -176,12 +176,12 @@ pub trait Bulks: Send + Sync + 'static {
     /// Those that wait for somebody, and were asked for before this time.
     async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Those with unique passwords that are running, and that no host holds: nobody downloads their password exports any
-    /// more. A store that has one host knows of none that holds them.
+    /// Those with unique passwords that are running, and that no host holds: nobody downloads their password exports
+    /// any more. A store that has one host knows of none that holds them.
     async fn bulks_with_expired_lease(&self) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Somebody downloads the password export of a bulk from this host, for so many milliseconds at least: by the store's
-    /// clock, as those of hosts differ.
+    /// Somebody downloads the password export of a bulk from this host, for so many milliseconds at least: by the
+    /// store's clock, as those of hosts differ.
     async fn renew_lease(&self, id: &str, milliseconds: u32) -> Result<(), StoreError>;
 
     /// Lets a bulk go on. Once it is over, its password is forgotten. False: it does not stand where the turn

@@ -9,8 +9,8 @@ use mdm_contract::time::Timestamp;
 /// The time for which a response is stored, in milliseconds. After that, its key is free.
 pub const RESPONSE_RETENTION: u64 = 24 * 3600 * 1000;
 
-/// The most expired responses that each new one deletes: more than one, so that none pile up, and few, so that the request
-/// does not wait. A background task deletes the rest.
+/// The most expired responses that each new one deletes: more than one, so that none pile up, and few, so that the
+/// request does not wait. A background task deletes the rest.
 pub const EXPIRED_PER_INSERT: u32 = 16;
 
 /// The response of a request with an idempotency key.

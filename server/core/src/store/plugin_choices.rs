@@ -37,8 +37,8 @@ pub trait PluginChoices: Send + Sync + 'static {
     /// The current choice. `None` if nothing was ever chosen.
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError>;
 
-    /// Notes what is chosen now, with its line in the audit trail, unless another choice has its number. `new` is the file of the active
-    /// plugin, if it is not kept yet; files that are not chosen any more are dropped.
+    /// Notes what is chosen now, with its line in the audit trail, unless another choice has its number. `new` is the
+    /// file of the active plugin, if it is not kept yet; files that are not chosen any more are dropped.
     async fn choose_plugin(
         &self,
         choice: PluginChoice,

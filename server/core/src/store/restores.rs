@@ -1,5 +1,5 @@
-//! A store that was replaced by an older one of its own: what is kept of that, until an admin has decided what becomes of
-//! the commands from before.
+//! A store that was replaced by an older one of its own: what is kept of that, until an admin has decided what
+//! becomes of the commands from before.
 
 use super::StoreError;
 use crate::audit::AuditEntry;
@@ -23,8 +23,8 @@ pub trait Restores: Send + Sync + 'static {
     /// The restore state.
     async fn restore_state(&self) -> Result<RestoreState, StoreError>;
 
-    /// Begins a new epoch at the time of this line of the audit trail, and holds all pending commands. Returns `false` if
-    /// the epoch is not `from` any more: another host has noticed it, too.
+    /// Begins a new epoch at the time of this line of the audit trail, and holds all pending commands. Returns
+    /// `false` if the epoch is not `from` any more: another host has noticed it, too.
     async fn begin_epoch(&self, from: u64, to: u64, audit: AuditEntry) -> Result<bool, StoreError>;
 
     /// Up to `most` held commands after this one, oldest first, each with its device.

@@ -1,5 +1,5 @@
-//! The schema of a database in a form that can be compared: what its tables, columns, constraints, indexes, triggers and
-//! functions are, whatever comments and spaces they were written with. Each store reads its own catalog into it.
+//! The schema of a database in a form that can be compared: what its tables, columns, constraints, indexes, triggers
+//! and functions are, whatever comments and spaces they were written with. Each store reads its own catalog into it.
 
 use super::StoreError;
 use refinery::{Migration, Runner};

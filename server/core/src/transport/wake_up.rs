@@ -1,5 +1,5 @@
-//! Wake-ups for devices that do not wait at the server. The message is "sync now" and nothing else: news travels by sync,
-//! which is signed. A carrier of the message learns nothing and can do nothing.
+//! Wake-ups for devices that do not wait at the server. The message is "sync now" and nothing else: news travels by
+//! sync, which is signed. A carrier of the message learns nothing and can do nothing.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,5 @@
-//! Calls that are signed, and answers that the host signs: `mdm_agent_protocol::signature` and `mdm_agent_protocol::answer` say how.
+//! Calls that are signed, and answers that the host signs: `mdm_agent_protocol::signature` and
+//! `mdm_agent_protocol::answer` say how.
 
 use super::{
     body::{self, json},
