@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 pub const GOOD_PASSWORD: &str = "vE9#kq0LzP2w!xT7";
 
 /// The interval at which a caller checks for the outcome of its reset.
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// The observations of callers.
 #[derive(Default)]
