@@ -116,7 +116,7 @@ fn carry_out(
 enum Prepared {
     Ready {
         password: Zeroizing<String>,
-        /// None: this Android has no reset tokens.
+        /// `None` if this Android has no reset tokens.
         token: Option<Zeroizing<Vec<u8>>>,
     },
     Waits,

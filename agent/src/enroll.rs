@@ -17,7 +17,7 @@ use mdm_agent_protocol::{
 pub struct Enrollment {
     /// The host's address.
     pub host: String,
-    /// The certificates of the authority that vouches for the host, in PEM; none: the system knows it.
+    /// The certificates of the server's authority, in PEM. `None` if the system trusts it.
     pub authorities: Option<String>,
     /// The name of the device.
     pub name: String,

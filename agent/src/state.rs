@@ -33,7 +33,7 @@ const MAX_OUTCOMES: usize = 1000;
 pub struct Agent {
     /// The host's address.
     pub host: String,
-    /// The certificates of the authority that vouches for the host, in PEM; none: the system knows it.
+    /// The certificates of the server's authority, in PEM. `None` if the system trusts it.
     #[serde(default)]
     pub authorities: Option<String>,
     /// The host's id of this device.

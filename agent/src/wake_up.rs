@@ -44,7 +44,7 @@ struct WakeUpState {
 }
 
 impl Listener {
-    /// Listens there from now on; none: nowhere.
+    /// Listens at this broker from now on. With `None`, at none.
     pub(crate) fn listen(&mut self, at: Option<WakeUpAt>, authorities: Option<&str>) {
         if self.listening.as_ref().map(|it| &it.at) != at.as_ref() {
             self.listening = at.map(|at| Listening::begin(at, authorities.map(str::to_owned)));

@@ -229,7 +229,7 @@ impl World {
         }
     }
 
-    /// When a command on these terms expires; none: they name no validity, or one that can't be met.
+    /// The expiry of a command on these terms. `None` without a validity, or with an impossible one.
     fn expiry(&self, terms: &Terms) -> Option<Timestamp> {
         let now = self.situation.now;
         let end = now.checked_add(terms.valid_for?.checked_mul(1000)?)?;

@@ -92,7 +92,7 @@ impl Deployments {
         }
     }
 
-    /// The deployments once the previous plugin is active again; none: there is no such plugin.
+    /// The deployments once the previous plugin is active again. `None` if there is no previous plugin.
     pub fn rolled_back(&self) -> Option<Self> {
         Some(Self {
             active: self.previous.clone()?,

@@ -15,7 +15,7 @@ use wasmtime::{
 pub(super) struct ExportIndices([ComponentExportIndex; Function::ALL.len()]);
 
 impl ExportIndices {
-    /// Finds the functions in the component's interface of this name. None: there is one missing.
+    /// Finds the functions in the component's interface of this name. Returns `None` if one is missing.
     pub(super) fn find(component: &Component, interface: &str) -> Option<Self> {
         let interface = component.get_export_index(None, interface)?;
         let mut indices = [interface; Function::ALL.len()];

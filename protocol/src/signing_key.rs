@@ -51,7 +51,7 @@ impl SigningKey {
         &self.public
     }
 
-    /// Signs. None: the system gave no random bytes.
+    /// Signs. Returns `None` if the system gave no random bytes.
     pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         let signature = self.pair.sign(&SystemRandom::new(), message).ok()?;
         Some(signature.as_ref().to_vec())

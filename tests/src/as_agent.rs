@@ -114,7 +114,7 @@ impl Call {
         Ok((status, body))
     }
 
-    /// The same, with the headers of the answer that are its signature; none: it is not signed.
+    /// The same, with the signature headers of the response. `None` if it is not signed.
     pub fn send_for_headers(&self) -> anyhow::Result<(u16, Option<Headers>, Value)> {
         let mut request = http_client()
             .post(&self.url)

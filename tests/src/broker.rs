@@ -71,7 +71,7 @@ impl Broker {
         Self::start_with(&[], None)
     }
 
-    /// Starts a broker that lets only these in; none: everybody.
+    /// Starts a broker that lets only these in. Without any, everybody.
     pub fn start_with(logins: &[Login<'_>], tls: Option<BrokerTls<'_>>) -> anyhow::Result<Self> {
         let mut broker = Self {
             folder: TempDir::new()?,

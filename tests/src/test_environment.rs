@@ -30,7 +30,7 @@ pub struct TestEnvironment {
     port: u16,
     log: String,
     serve_args: Vec<String>,
-    /// The certificate of the authority that vouches for the host; none: it speaks plain HTTP.
+    /// The certificate of the server's authority. `None` for plain HTTP.
     authority: Option<PathBuf>,
     /// The environment of the server.
     host_variables: Vec<(String, String)>,

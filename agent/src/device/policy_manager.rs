@@ -37,7 +37,7 @@ impl Device {
         is_taken
     }
 
-    /// `isResetPasswordTokenActive`; none: no token is set.
+    /// `isResetPasswordTokenActive`. `None` if no token is set.
     pub fn is_reset_password_token_active(&self) -> Option<bool> {
         self.token.as_ref().map(|token| token.is_active)
     }

@@ -114,7 +114,7 @@ impl ListenOptions {
         self.tls_cert.is_some() || is_public
     }
 
-    /// Where admins reach the host. None: where it listens.
+    /// The URL for admins. `None` for the address that the server listens on.
     pub(super) fn public_url(&self) -> Option<&PublicUrl> {
         self.public_url.as_ref()
     }

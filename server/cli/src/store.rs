@@ -116,7 +116,7 @@ impl StoreOptions {
         self.store.is_none()
     }
 
-    /// The PostgreSQL database; none: it is a file in the host's own folder.
+    /// The PostgreSQL database. `None` for SQLite in the server's own folder.
     pub(super) fn postgres(&self) -> anyhow::Result<Option<PostgresOptions>> {
         let Some(url) = &self.store else {
             return Ok(None);

@@ -76,7 +76,7 @@ pub struct BadUrl(String);
 pub struct PostgresOptions {
     /// Where it is.
     pub url: PostgresUrl,
-    /// The certificates of the authorities that may vouch for it; none: those that the system knows.
+    /// The certificates of its authorities. Without any, those that the system trusts.
     pub authorities: Option<PathBuf>,
     /// The size of the pool.
     pub connections: usize,

@@ -30,7 +30,7 @@ impl MakeTlsConnect<Socket> for Tls {
     }
 }
 
-/// Trusts these authorities; none: those that the system knows.
+/// Trusts these authorities. Without any, those that the system trusts.
 pub(super) fn trusting(authorities: Option<&Path>) -> Result<Tls, StoreError> {
     let mut roots = RootCertStore::empty();
     match authorities {

@@ -17,7 +17,7 @@ struct Row {
     user_password: Option<&'static str>,
     situation: Situation,
     actions: &'static [&'static str],
-    /// None: success. Otherwise the reason of the failure.
+    /// The reason of the failure. `None` for success.
     reason: Option<&'static str>,
 }
 

@@ -195,7 +195,7 @@ fn who_reads_no_answer_is_cut_off() {
     wait_until("it is cut off", cut_off).unwrap();
 }
 
-/// A connection from this address of the loopback; none: the host closed it at once.
+/// Connects from this address of the loopback. Returns `None` if the server closes the connection at once.
 async fn connect_from(env: &TestEnvironment, from: &str) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(format!("{from}:0").parse().unwrap()).unwrap();

@@ -19,7 +19,7 @@ pub(super) struct Crate {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
     pub(super) license: String,
-    /// SHA-256 of its source; none: it is part of this project.
+    /// SHA-256 of its source. `None` if it is part of this project.
     pub(super) checksum: Option<String>,
     pub(super) depends_on: BTreeSet<Crate>,
 }

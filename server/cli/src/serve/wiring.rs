@@ -35,7 +35,7 @@ pub(super) struct Wiring<'a> {
     /// The key at the start. Each try to open the store reads it anew.
     key: HostKey,
     runtime: Runtime,
-    /// The plugin to start with; none: the reference plugin.
+    /// The plugin to start with. `None` for the reference plugin.
     plugin: Option<PluginFile>,
     trust: Trust,
     metrics_reader: Option<TokenDigest>,

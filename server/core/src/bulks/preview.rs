@@ -84,7 +84,7 @@ impl Bulks {
 }
 
 impl BulkPreview {
-    /// None: the device was revoked.
+    /// Returns `None` if the device was revoked.
     fn add(&mut self, snapshot: &Snapshot, told: Option<Result<DevicePreview, ServerError>>) {
         let (verdict, why, remedy) = match told {
             None => {

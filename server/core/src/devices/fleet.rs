@@ -11,7 +11,7 @@ use crate::{
 pub struct DevicePage {
     /// In the order of their ids, each with whether it is online.
     pub devices: Vec<(Snapshot, bool)>,
-    /// The id to ask for the next page after; none: this is the last.
+    /// The `after` of the next page. `None` on the last page.
     pub next: Option<String>,
 }
 

@@ -20,7 +20,7 @@ pub struct User {
     pub scope: DeviceScope,
     /// The password hash: argon2id, as a PHC string. `None` if they have not chosen a password yet.
     pub password: Option<String>,
-    /// The secret of their one-time passwords, sealed by the host; none: they sign in without.
+    /// The secret of their one-time passwords, sealed by the server. `None` if they sign in without.
     pub totp: Option<Vec<u8>>,
     /// Since when there is this user.
     pub created_at: Timestamp,

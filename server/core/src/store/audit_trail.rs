@@ -12,7 +12,7 @@ pub struct AuditFilter {
     pub device: Option<String>,
     /// By this actor.
     pub actor: Option<String>,
-    /// With one of these actions; none: whatever was done.
+    /// With one of these actions. Without any, all actions.
     pub actions: Vec<String>,
     /// With this text in their detail, command or address.
     pub text: Option<String>,

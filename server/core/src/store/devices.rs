@@ -26,7 +26,7 @@ pub struct Snapshot {
     pub signing_key: VerifyingKey,
     /// When it enrolled.
     pub enrolled_at: Timestamp,
-    /// When an admin revoked it; none: it is trusted.
+    /// The time of its revocation. `None` if it is not revoked.
     pub revoked_at: Option<Timestamp>,
     /// It grows with every change; a commit names the one that it was decided on.
     pub version: i64,

@@ -11,7 +11,7 @@ use mdm_contract::{time::Timestamp, types::CommandId};
 pub struct RestoreState {
     /// It grows with each restore that is noticed, from 1.
     pub epoch: u64,
-    /// When the last one was noticed; none: an admin has decided, or there was none.
+    /// The time when the last restore was noticed. `None` if there was none, or an admin has decided.
     pub undecided_since: Option<Timestamp>,
     /// The number of held commands: they are delivered to no device.
     pub held: u64,

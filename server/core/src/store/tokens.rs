@@ -24,7 +24,7 @@ pub struct ApiToken {
     pub owner: Option<String>,
     /// Since when there is this token.
     pub created_at: Timestamp,
-    /// Until when it counts; none: until it is taken back.
+    /// The expiry. `None` if it is valid until it is revoked.
     pub expires_at: Option<Timestamp>,
 }
 

@@ -120,7 +120,7 @@ fn moment(text: Option<&str>, of_a_day: u64) -> Result<Option<Timestamp>, Server
 struct AuditPage {
     /// Latest first.
     lines: Vec<AuditLineView>,
-    /// `before` of the next page; none: this is the last.
+    /// The `before` of the next page. `None` on the last page.
     next: Option<u64>,
 }
 

@@ -15,7 +15,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 #[derive(Clone, Copy)]
 pub(super) struct ClientAddress(pub(super) IpAddr);
 
-/// The address of the client that sent a request. None: it did not come by network.
+/// The address of the client that sent a request. `None` if it did not come by network.
 pub(crate) fn address(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get().map(|ClientAddress(address)| *address)
 }
@@ -110,7 +110,7 @@ fn unquoted(text: &str) -> String {
 }
 
 /// The address of a node such as `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
-/// None: `unknown`, or an obfuscated name.
+/// Returns `None` for `unknown` or an obfuscated name.
 fn node_address(node: &str) -> Option<IpAddr> {
     let node = node.trim();
     let bare = node

@@ -28,7 +28,7 @@ pub(super) fn router() -> OpenApiRouter<Components> {
 /// The restore of the store, if one awaits a decision, and the commands that are held.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct HeldCommands {
-    /// When it was noticed that the store is older than it was; none: an admin has decided, or there was no restore.
+    /// The time when a restore was noticed. `None` if there was none, or an admin has decided.
     #[serde(with = "time::option", default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub undecided_since: Option<Timestamp>,

@@ -28,7 +28,7 @@ pub(super) fn tagged<T>(tag: &str, said: T) -> ([(HeaderName, String); 1], Json<
     ([(ETAG, format!("\"{tag}\""))], Json(said))
 }
 
-/// As what the caller has seen the device; none: it doesn't matter.
+/// The ETags of the device that the caller accepts. `None` for any.
 pub(super) struct IfMatch(Option<Vec<String>>);
 
 impl IfMatch {

@@ -62,7 +62,7 @@ impl From<(Snapshot, bool)> for DeviceView {
 pub struct DeviceList {
     /// In the order of their ids.
     pub devices: Vec<DeviceView>,
-    /// `after` of the next page; none: this is the last.
+    /// The `after` of the next page. `None` on the last page.
     pub next: Option<String>,
 }
 
@@ -151,7 +151,7 @@ impl From<(Bulk, BulkProgress)> for BulkView {
 pub struct BulkList {
     /// Latest first.
     pub bulks: Vec<BulkView>,
-    /// `before` of the next page; none: this is the last.
+    /// The `before` of the next page. `None` on the last page.
     pub next: Option<String>,
 }
 
@@ -190,7 +190,7 @@ impl From<BulkAnswer> for BulkAnswerView {
 pub struct BulkAnswerList {
     /// In the order of the devices' ids.
     pub answers: Vec<BulkAnswerView>,
-    /// `after` of the next page; none: this is the last, so far.
+    /// The `after` of the next page. `None` on the last page, so far.
     pub next: Option<String>,
 }
 
@@ -291,7 +291,7 @@ pub struct InvitationView {
     pub user: String,
     /// The path of the page on this server.
     pub path: String,
-    /// The URL of the page; none: the host was not told where it is reached.
+    /// The URL of the page. `None` if the server has no `--public-url`.
     pub url: Option<String>,
     /// When its time is over.
     #[serde(with = "time")]
@@ -326,7 +326,7 @@ pub struct ApiTokenView {
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// Until when it counts; none: until it is taken back.
+    /// The expiry. `None` if it is valid until it is revoked.
     #[serde(with = "time::option", default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,

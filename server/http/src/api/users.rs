@@ -71,7 +71,7 @@ struct NewApiToken {
     #[serde(deserialize_with = "DeviceScope::present")]
     #[schema(required = true)]
     groups: DeviceScope,
-    /// In seconds; none: until it is taken back.
+    /// The validity in seconds. Without it, the token is valid until it is revoked.
     valid_for: Option<u64>,
 }
 

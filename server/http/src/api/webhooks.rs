@@ -39,7 +39,7 @@ pub struct WebhookView {
     pub url: String,
     /// Of which kinds; empty: of all.
     pub events: BTreeSet<EventKind>,
-    /// About the devices of these groups; none: about all devices.
+    /// About the devices of these groups. Without any, about all devices.
     pub groups: DeviceScope,
     /// Its state: events are delivered, or not.
     pub state: WebhookState,

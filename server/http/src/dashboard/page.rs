@@ -15,7 +15,7 @@ pub(super) struct Page<'a> {
     pub(super) title: &'a str,
     /// The part of the navigation that it belongs to.
     pub(super) place: &'a str,
-    /// Where it hears that it is old; none: it never is.
+    /// The stream that tells the page to reload. `None` if it never changes.
     pub(super) live: Option<String>,
 }
 

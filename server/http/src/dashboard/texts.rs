@@ -16,7 +16,7 @@ pub(super) fn badge(class: &str, sign: &str, word: &str) -> Markup {
     }
 }
 
-/// The status of a device by that of its latest command; none: it never had one.
+/// The status of a device, by its latest command. `None` if it never had one.
 pub(super) fn status(status: Option<&Status>) -> Markup {
     status_badge(status.map_or(StatusKind::None, StatusKind::from))
 }
