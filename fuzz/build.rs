@@ -1,4 +1,4 @@
-//! Builds the plugin that hands over whatever bytes it is told to.
+//! Builds the plugin that returns arbitrary bytes.
 
 use std::{env, error::Error, path::Path};
 

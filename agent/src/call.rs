@@ -17,7 +17,7 @@ use reqwest::{StatusCode, header::HeaderMap};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
-/// Why a call came to nothing.
+/// The error of a request.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The host is not there.

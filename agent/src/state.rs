@@ -235,7 +235,7 @@ pub enum HomeError {
 }
 
 impl Home {
-    /// The folder at this path, whatever it holds.
+    /// The folder at this path. Its contents are not checked.
     pub fn at(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),

@@ -106,7 +106,7 @@ impl Drop for Listening {
     }
 }
 
-/// Keeps listening, whatever becomes of the broker.
+/// Keeps listening, and reconnects if the broker fails.
 async fn listen(at: WakeUpAt, authorities: Option<String>, heard: watch::Sender<WakeUpState>) {
     let (broker, client, mut events) = match client(&at, authorities.as_deref()) {
         Ok(client) => client,

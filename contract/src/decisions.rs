@@ -107,7 +107,7 @@ pub enum Status {
     /// The device did it.
     #[cfg_attr(feature = "component", component(name = "success"))]
     Success,
-    /// It came to nothing, and this is why.
+    /// It failed for this reason.
     #[cfg_attr(feature = "component", component(name = "failed"))]
     Failed(Failure),
 }

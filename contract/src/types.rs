@@ -190,7 +190,7 @@ pub struct ResetOptions {
     pub no_credentials_on_boot: bool,
 }
 
-/// Why a command came to nothing. JSON: `"expired"`, `{"superseded": "<id>"}`.
+/// The reason why a command failed. JSON: `"expired"`, `{"superseded": "<id>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -45,7 +45,7 @@ impl OneDevice {
         Self(Mutex::new(situation.into()))
     }
 
-    /// Puts the device into this situation, whatever was before.
+    /// Puts the device into this situation.
     pub fn begin(&self, situation: Situation) {
         *self.lock() = situation.into();
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CanaryTerms {
-    /// So many failed calls, of whatever function, end the canary.
+    /// The number of failed calls, of all functions, that ends the canary.
     pub failures: u32,
     /// So many calls pass it. Those that only ask don't count: agents make a hundred of them in a second.
     pub calls: u32,

@@ -100,7 +100,7 @@ fn list(names: &[String]) -> String {
     names.join(", ")
 }
 
-/// Why a call came to nothing. It changed nothing.
+/// The error of a call. The call changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
     /// It took too long.

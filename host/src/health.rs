@@ -12,7 +12,7 @@ use std::{
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct HealthReport {
-    /// Its calls, whatever it decided.
+    /// Its calls, with any decision.
     pub calls: u64,
     /// The average time of a call, in microseconds.
     pub average_time: u64,

@@ -14,7 +14,7 @@ pub enum CallOutcome<T> {
         /// The effects to commit, all or none, in this order.
         effects: Vec<Effect>,
     },
-    /// It refused the request: whatever it did before, nothing changes.
+    /// It refused the request. Its effects are dropped.
     Refused(Refusal),
 }
 

@@ -4,7 +4,7 @@ use crate::escape::{self, Escaped};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// Escapes every text in an answer: whatever a page shows of it is plain.
+/// Escapes every text in a response, so that a page shows plain text.
 pub fn escaped<T: Serialize + DeserializeOwned>(answer: &T) -> serde_json::Result<T> {
     let mut value = serde_json::to_value(answer)?;
     escape_texts(&mut value);

@@ -59,7 +59,7 @@ pub struct Listener {
 /// A message of a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// To whom.
+    /// The topic.
     pub topic: String,
     /// The payload.
     pub payload: Vec<u8>,

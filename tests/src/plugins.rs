@@ -1,6 +1,6 @@
 //! The plugins that tests load, as `build.rs` has built them.
 
-/// Does whatever harm a test asks it for (`tests/hostile`).
+/// Does the harm that a test asks for (`tests/hostile`).
 pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-hostile.wasm"));
 
 /// The Rust example: passwords of 8 or more that can't be guessed, and an expiry after a day.
@@ -21,7 +21,7 @@ pub const SKIPS_CONFLICTS_IN_VIP: u8 = 97;
 /// `minefield`.
 pub const CRASHES: u8 = 99;
 
-/// The number at the mark of the plugin that refuses in its own words whatever is no reset.
+/// The number at the mark of the plugin that refuses everything but resets in its own words.
 pub const REFUSES_ALL_BUT_RESETS: u8 = 98;
 
 /// The ways in which the wrong plugins break each rule.

@@ -1,4 +1,4 @@
-//! Libraries in C that change what a process sees of its machine, for whoever starts it with `LD_PRELOAD`.
+//! Libraries in C that change the view of a process on its machine, by `LD_PRELOAD`.
 
 use crate::test_environment::text;
 use anyhow::ensure;

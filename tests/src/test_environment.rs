@@ -172,7 +172,7 @@ impl TestEnvironment {
         Ok(env)
     }
 
-    /// Leaves the folder where it is when the env ends, for whoever wants to know what has happened.
+    /// Keeps the folder when the environment ends, for an investigation.
     pub fn keep_folder(&mut self) -> &Path {
         self.folder.disable_cleanup(true);
         self.folder.path()

@@ -67,7 +67,7 @@ struct Pulled {
     size: usize,
     /// Its digest, by which a host can pin it.
     digest: String,
-    /// The reference by which the same is pulled again, whatever becomes of the tag.
+    /// The reference by digest, which pulls the same plugin even if the tag moves.
     reference: String,
 }
 

@@ -1,4 +1,4 @@
-//! Rules that hold for every device, and for whatever its user does.
+//! Rules that hold for every device and every action of its user.
 
 use crate::phone::{Phone, policy, token_key};
 use mdm_agent::{

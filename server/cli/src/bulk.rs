@@ -45,7 +45,7 @@ pub(super) enum Bulk {
         #[command(flatten)]
         host: Host,
     },
-    /// Show a bulk, how far it is, and where it came to nothing.
+    /// Show a bulk, its progress and its failures.
     Show {
         /// The bulk's id.
         bulk: String,

@@ -3,7 +3,7 @@
 use clap::Args;
 use std::path::PathBuf;
 
-/// Which host to ask, as whom, and how to print what it says.
+/// The server, the token, and the output format.
 #[derive(Args, Clone)]
 pub(super) struct Host {
     /// The host's address.

@@ -6,7 +6,7 @@ use mdm_terminal::out;
 use std::{alloc::System, process::ExitCode};
 use zeroizing_alloc::ZeroAlloc;
 
-/// Wipes whatever is freed, by whichever library: it may have held a password.
+/// Zeroizes freed memory, of all libraries: it may have held a password.
 #[global_allocator]
 static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 

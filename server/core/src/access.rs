@@ -263,7 +263,7 @@ impl Caller {
         }
     }
 
-    /// Returns `true` if the caller has this permission, whatever its scope.
+    /// Returns `true` if the caller has this permission, in any scope.
     pub fn may(&self, needed: Permission) -> bool {
         self.permissions.contains(&needed)
     }

@@ -8,7 +8,7 @@ use crate::{
 use mdm_contract::decisions::Refusal;
 use mdm_password_host::password::Password;
 
-/// Limits the validity of a command, whatever the plugin allows.
+/// Limits the validity of a command, beside the plugin's own limit.
 pub(crate) fn check_validity(valid_for: Option<u64>) -> Result<(), ServerError> {
     match valid_for.is_none_or(|seconds| COMMAND_VALIDITY.contains(&seconds)) {
         true => Ok(()),

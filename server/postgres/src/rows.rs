@@ -29,7 +29,7 @@ impl Columns for Row {
     }
 }
 
-/// Devices with their latest command and the one in flight, whatever follows as a condition on `d`.
+/// Devices with their latest command and the pending one. A condition on `d` follows.
 pub(super) const SNAPSHOTS: &str = "select d.id, d.name, d.public_key, d.signing_key, d.api_level, d.agent_version, \
     d.management_mode, d.managed_profile, d.condition, d.policy, d.policy_override_command, \
     d.policy_override_since, d.enrolled_at, d.revoked_at, d.last_sync, d.version, \

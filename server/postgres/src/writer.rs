@@ -49,7 +49,7 @@ struct Job {
     run: Run,
 }
 
-/// Does its part of a transaction, if there is one, and says whom to tell what once it is durable.
+/// Runs its part of a transaction, if there is one, and returns the notification for when it is durable.
 type Run = Box<dyn FnOnce(Result<Arc<Batch>, StoreError>) -> BoxFuture<'static, Done> + Send>;
 
 /// DeviceInfo whether the commit succeeded.

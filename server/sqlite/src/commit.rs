@@ -178,7 +178,7 @@ fn insert_command(
     Ok(())
 }
 
-/// An outcome is for ever: only a pending command takes one, whoever asks.
+/// An outcome is final: only a pending command gets one.
 fn complete(
     connection: &Connection,
     device: &str,

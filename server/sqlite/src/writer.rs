@@ -16,7 +16,7 @@ use std::{
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Does its part of a transaction, and says whom to tell what once it is durable.
+/// Runs its part of a transaction, and returns the notification for when it is durable.
 type Job = Box<dyn FnOnce(&mut Connection) -> Done + Send>;
 
 /// DeviceInfo whether the commit succeeded.
@@ -216,7 +216,7 @@ fn run(connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute([])
 }
 
-/// Ends a transaction that came to nothing, if one is open.
+/// Rolls a failed transaction back, if one is open.
 fn roll_back(connection: &Connection) {
     if !connection.is_autocommit()
         && let Err(error) = connection.execute_batch("rollback")

@@ -17,7 +17,7 @@ use std::{
 /// In MiB: as much as is left beside what a host needs in the first place.
 const ROOM: &str = "size=24m";
 
-/// Set for whoever runs in a namespace of its own.
+/// Set for a process in a namespace of its own.
 const IS_INSIDE: &str = "MDM_FAULTS_NAMESPACE";
 
 /// A disk that gets full.

@@ -45,7 +45,7 @@ pub(crate) fn hold(folder: &Path) -> Held {
 /// `synchronous_commit` of a connection that waits for the disk.
 pub(crate) const DURABLE: &str = "on";
 
-/// From now on, whatever adds a device notes how durable it is by the settings of its own connection.
+/// From now on, every connection that adds a device notes its own durability settings.
 pub(crate) fn note_durability(folder: &Path) {
     let note = "create table noted (setting text); \
         create function note() returns trigger language plpgsql as $$ begin \

@@ -35,7 +35,7 @@ pub(crate) fn hold(folder: &Path) -> Connection {
 /// `pragma synchronous` of a connection that waits for the disk: full.
 pub(crate) const DURABLE: &str = "2";
 
-/// From now on, whatever adds a device notes how durable it is by the settings of its own connection.
+/// From now on, every connection that adds a device notes its own durability settings.
 pub(crate) fn note_durability(folder: &Path) {
     let note = "create table noted (setting integer); create trigger note after insert on devices begin \
         insert into noted select synchronous from pragma_synchronous; end";

@@ -10,7 +10,7 @@ use std::{fs, process::Command};
 /// An answer of the host: its status, and its body as JSON if it is that.
 pub(crate) type Answer = (u16, Value);
 
-/// Posts a body to the admin's API, whatever it is.
+/// Posts any body to the admin's API.
 pub(crate) fn post(env: &TestEnvironment, path: &str, body: &str) -> Answer {
     send(
         &format!("{}/api/v1/{path}", env.url()),

@@ -1,4 +1,4 @@
-//! A host says whether it can serve, to whoever asks, and notices by itself when it can again.
+//! Readiness: a server reports if it can serve, and recovers by itself.
 
 use mdm_tests::{
     postgres::Postgres,

@@ -1,4 +1,4 @@
-//! A host that is told which plugins to trust uses no others, whatever they decide.
+//! A server that trusts certain plugins uses no others.
 
 use mdm_password_host::inspect;
 use mdm_tests::{

@@ -242,12 +242,12 @@ impl Bulks {
         Ok(self.store.bulk_progress(&bulk.id).await?)
     }
 
-    /// Why a bulk came to nothing on devices: the most frequent reasons.
+    /// The most frequent reasons of failures of a bulk.
     pub async fn failures(&self, bulk: &Bulk) -> Result<Vec<BulkFailures>, ServerError> {
         Ok(self.store.bulk_failures(&bulk.id, MAX_REASONS).await?)
     }
 
-    /// Up to `most` answers of a bulk after this device: all, or those of devices where it came to nothing.
+    /// Up to `most` results of a bulk after this device: all, or only failures.
     pub async fn answers(
         &self,
         by: &Caller,
@@ -311,7 +311,7 @@ impl Bulks {
         Ok(Some(Password::new(Zeroizing::new(text))))
     }
 
-    /// Wakes the runner, and whoever looks.
+    /// Wakes the runner and the observers.
     fn changed(&self, bulk: &str) {
         self.wake_runner();
         self.commits.changes.changed(bulk);

@@ -44,7 +44,7 @@ const MAX_WAIT: u64 = 24 * 3600 * 1000;
 /// The position of a bulk. It is rebuilt from the store after a restart.
 #[derive(Default)]
 struct Cursor {
-    /// Its commands are taken back, and not made any more.
+    /// Its commands are cancelled, and no more are made.
     is_taken_back: bool,
     /// The id of the last device that is done.
     after: Option<String>,

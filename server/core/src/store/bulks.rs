@@ -233,6 +233,6 @@ pub trait Bulks: Send + Sync + 'static {
     /// The progress of a bulk.
     async fn bulk_progress(&self, bulk: &str) -> Result<BulkProgress, StoreError>;
 
-    /// The `most` frequent reasons why a bulk came to nothing on devices.
+    /// The `most` frequent reasons of failures of a bulk.
     async fn bulk_failures(&self, bulk: &str, most: u32) -> Result<Vec<BulkFailures>, StoreError>;
 }

@@ -122,7 +122,7 @@ pub struct Group {
     pub devices: u64,
 }
 
-/// All devices together. Whoever asks says how far it reaches: no device beyond that is told of or counted.
+/// Queries over all devices. Each takes a device scope: devices outside of it are neither listed nor counted.
 #[async_trait]
 pub trait Fleet: Send + Sync + 'static {
     /// Up to `most` devices after the id `after`, in the order of their ids.

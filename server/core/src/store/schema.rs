@@ -28,7 +28,7 @@ pub fn runner(migrations: Migrations) -> Result<Runner, StoreError> {
     Ok(runner)
 }
 
-/// A migration that came to nothing.
+/// A failed migration.
 pub fn failed(error: refinery::Error) -> StoreError {
     let why = error.source().map(|why| format!(": {why}"));
     StoreError::Failed(format!("{error}{}", why.unwrap_or_default()))

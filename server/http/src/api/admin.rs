@@ -120,7 +120,7 @@ pub(super) struct Revocation {
 
 /// Trusts a device no more.
 ///
-/// Its agent gets in no more, a pending command is taken back, and the sealed passwords that wait for it are destroyed.
+/// Its agent can no longer sync, a pending command is cancelled, and sealed passwords are deleted.
 #[utoipa::path(
     post,
     path = "/devices/{device}/revoke",

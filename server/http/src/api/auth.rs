@@ -15,7 +15,7 @@ use mdm_server_core::{
 /// caller, so a route can't be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequiredPermission {
-    /// Somebody whom the host knows.
+    /// An authenticated caller.
     Anybody,
     /// Somebody who may do this.
     Permission(Permission),
@@ -40,7 +40,7 @@ pub(crate) fn authorize(caller: &Caller, route: &Extensions) -> Result<(), ApiEr
 /// The program that calls. It may do what the route needs.
 pub(super) struct Authenticated(pub(super) Caller);
 
-/// The bearer token that came with a request, whatever it is for.
+/// The bearer token of a request.
 pub(super) struct Bearer(pub(super) TokenDigest);
 
 impl FromRequestParts<Components> for Bearer {

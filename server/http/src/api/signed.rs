@@ -131,7 +131,7 @@ impl SignedCall {
         Ok(verified.map_err(ServerError::from)?)
     }
 
-    /// The answer refers to this signature from now on, whatever it is.
+    /// The response refers to this signature from now on.
     fn is_verified(&self, success: ResponseKind, label: &'static str, signature: &[u8]) {
         // A call has one handler, which verifies one signature of its sender.
         let _ = self.verified.0.set(Subject {

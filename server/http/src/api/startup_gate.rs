@@ -15,13 +15,13 @@ use std::{
 };
 use tower_service::Service as _;
 
-/// The pause after the first attempt that came to nothing; each later one is twice as long.
+/// The pause after the first failed attempt. Each later one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause.
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
-/// Why an attempt to open a host came to nothing.
+/// The error of an attempt to open the server.
 #[derive(Debug)]
 pub enum NotOpen<E> {
     /// It may open later: it is tried again.

@@ -123,7 +123,7 @@ fn report_row(answer: &BulkAnswer) -> [String; 7] {
     }
 }
 
-/// The status of a command in a word, and the reason where it came to nothing.
+/// The status of a command, and the reason of a failure.
 fn status_and_why(status: &Status) -> (String, String) {
     let why = match status {
         Status::Failed(failure) => cell(&failure.to_string()),

@@ -1,4 +1,4 @@
-//! The page of a bulk: how far it is, where it came to nothing, and what can be done with it.
+//! The page of a bulk: its progress, its failures and its actions.
 
 use super::{
     bulks,

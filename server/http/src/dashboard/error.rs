@@ -15,7 +15,7 @@ pub(super) enum PageError {
     NotSignedIn(Uri),
     /// A form was posted that is none of this session's.
     StrangeForm,
-    /// It came to nothing.
+    /// It failed.
     Failed { status: StatusCode, detail: String },
 }
 

@@ -108,7 +108,7 @@ async fn made(fleet: &TestHost, bulk: &Bulk) -> Bulk {
     .await
 }
 
-/// It is over, and nothing is left to be taken back.
+/// It is over, and no command is left to cancel.
 async fn taken_back(fleet: &TestHost, bulk: &Bulk) -> Bulk {
     until(fleet, bulk, |bulk, _| {
         bulk.state.is_over() && bulk.cancel_requested_by.is_none()

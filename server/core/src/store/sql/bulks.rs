@@ -15,7 +15,7 @@ use crate::{
 use async_trait::async_trait;
 use mdm_contract::{time::Timestamp, types::CommandId};
 
-/// The statuses in which a command did not come to nothing, as they lie in the store.
+/// The statuses of commands that did not fail, as the store has them.
 const NO_FAILURES: &str = "('\"pending\"', '\"success\"')";
 
 /// The time by PostgreSQL's clock, in milliseconds: those of hosts differ.
