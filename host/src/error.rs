@@ -129,7 +129,7 @@ pub enum PluginError {
     Breach(#[from] Violation),
     /// The function failed too often in a row.
     #[error(
-        "the plugin's function {0} failed too often in a row and is out of service; it is tried again every 30 s. Roll back, or let another plugin decide"
+        "the circuit breaker of the plugin's function {0} is open after too many failures; it is tried again every 30 s. Roll back, or use another plugin"
     )]
     BreakerOpen(Function),
     /// The host could not run it.

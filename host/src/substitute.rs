@@ -67,7 +67,7 @@ impl fmt::Display for Substitute {
             ),
             None => write!(
                 f,
-                "{function} of plugin {plugin} is out of service: plugin {decided_by} decided in its place"
+                "the circuit breaker of {function} of plugin {plugin} is open: plugin {decided_by} decided in its place"
             ),
         }
     }

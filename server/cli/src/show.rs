@@ -90,7 +90,7 @@ pub(super) fn tokens(tokens: &[ApiTokenView]) -> String {
     );
     for token in tokens {
         let owner = token.owner.as_deref().unwrap_or("the host's machine");
-        let until = token.expires_at.map_or("taken back".into(), time);
+        let until = token.expires_at.map_or("revoked".into(), time);
         let may: Vec<&str> = token.permissions.iter().map(|it| it.as_str()).collect();
         let devices = token.groups.to_string();
         line!(

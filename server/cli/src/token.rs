@@ -84,7 +84,7 @@ impl Token {
             Self::Remove { name, host } => {
                 let client = Client::new(&host)?;
                 let removed: () = client.delete(&["tokens", &name]).await?;
-                client.print(&removed, |()| format!("{name} counts no more"))
+                client.print(&removed, |()| format!("{name} is revoked"))
             }
         }
     }

@@ -276,7 +276,7 @@ impl ServerError {
                 | StoreError::Failed(_)),
             ) => {
                 if let Some(held_back) = STORE_FAILURES.admit() {
-                    tracing::warn!(%error, held_back, "what was asked for came to nothing");
+                    tracing::warn!(%error, held_back, "the store failed a request");
                 }
                 error.in_public().to_owned()
             }

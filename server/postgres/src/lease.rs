@@ -71,7 +71,7 @@ impl Lease {
                 tracing::info!(term, "leads the replicas")
             }
             (Some(term), None) => {
-                tracing::warn!(term, "leads the replicas no more: another one does")
+                tracing::warn!(term, "lost the lead of the replicas to another one")
             }
             _ => {}
         }

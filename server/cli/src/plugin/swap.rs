@@ -78,7 +78,7 @@ fn page(plugins: &PluginsView) -> String {
         },
         match &health.open_breakers[..] {
             [] => String::new(),
-            functions => format!("; OUT OF SERVICE: {}", functions.join(", ")),
+            functions => format!("; OPEN BREAKERS: {}", functions.join(", ")),
         }
     );
     if let Some(canary) = &plugins.canary {

@@ -40,7 +40,7 @@ pub(super) fn password_rule(text: &str) -> Result<PasswordRule, String> {
         }
         // Android takes at least 16 characters on every device.
         Some(rule) if rule.maximum_length > 16 => {
-            Err("Android takes no more than 16 characters everywhere".into())
+            Err("not every Android accepts more than 16 characters".into())
         }
         Some(rule) => Ok(rule),
         None => Err("a rule looks like digits:4, digits:6-12 or alphanumeric:8-16".into()),

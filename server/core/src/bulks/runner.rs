@@ -283,7 +283,7 @@ impl BulkRunner {
             Ok(_) => Ok(()),
             // Its outcome may have come first.
             Err(error) if is_answer(&error) => {
-                tracing::info!(device, command, %error, "was not taken back");
+                tracing::info!(device, command, %error, "could not be cancelled");
                 Ok(())
             }
             Err(error) => Err(error),

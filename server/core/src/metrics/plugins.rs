@@ -78,9 +78,9 @@ impl PluginMetrics {
         registry.register("limit_reached", help, limits.clone());
         let help = "How often a plugin broke an invariant";
         registry.register("invariants_broken", help, invariants.clone());
-        let help = "How often a function of a plugin was put out of service, and back";
+        let help = "Transitions of the circuit breakers of a plugin";
         registry.register("breaker_changes", help, Family::clone(&transitions));
-        let help = "Whether a function of the plugin that decides is out of service";
+        let help = "1 if the circuit breaker of a function of the active plugin is open";
         registry.register("breaker_open", help, Family::clone(&open_breakers));
         Self {
             usual: Function::ALL.map(|function| {

@@ -54,7 +54,7 @@ pub enum StoreError {
     #[error("the device was changed by someone else at the same time")]
     Conflict,
     /// The bulk that a command was to be part of is not running.
-    #[error("the bulk was cancelled: no more commands of it are made")]
+    #[error("the bulk is cancelled: it makes no further commands")]
     BulkOver,
     /// The device has a command of the bulk already.
     #[error("the device has a command of this bulk already, and gets no second one")]

@@ -172,7 +172,7 @@ fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option
 fn came_to_nothing(bulk: &Bulk, failures: &[BulkFailures], failed: &[BulkAnswer]) -> Markup {
     html! {
         section .card .wide aria-labelledby="failures-title" {
-            h2 #failures-title { "Where it came to nothing" }
+            h2 #failures-title { "Failures" }
             ul .notes {
                 @for failure in failures {
                     li {
@@ -185,7 +185,7 @@ fn came_to_nothing(bulk: &Bulk, failures: &[BulkFailures], failed: &[BulkAnswer]
                 }
             }
         }
-        section .card .wide .scroll tabindex="0" aria-label="Devices where it came to nothing" {
+        section .card .wide .scroll tabindex="0" aria-label="Failed devices" {
             table .stacked {
                 thead { tr { th { "Device" } th { "Status" } th { "Why" } } }
                 tbody {

@@ -210,7 +210,7 @@ fn health(health: &HealthReport) -> Markup {
     html! {
         p {
             @if !health.open_breakers.is_empty() {
-                (badge("failed", "✕", "OUT OF SERVICE")) " " (health.open_breakers.join(", "))
+                (badge("failed", "✕", "OPEN BREAKER")) " " (health.open_breakers.join(", "))
             } @else if health.failures.is_empty() {
                 (badge("success", "✓", "WELL"))
             } @else {

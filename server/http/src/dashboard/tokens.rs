@@ -30,7 +30,7 @@ const VALIDITIES: [(&str, &str); 4] = [
     ("7776000", "90 days"),
     ("31536000", "1 year"),
     ("2592000", "30 days"),
-    ("", "until it is taken back"),
+    ("", "until it is revoked"),
 ];
 
 /// The form as it is sent: a permission that is ticked is a field of its name.
@@ -168,7 +168,7 @@ async fn view(
                             td data-head="Valid until" {
                                 @match token.expires_at {
                                     Some(end) => (texts::time(end)),
-                                    None => "it is taken back",
+                                    None => "it is revoked",
                                 }
                             }
                             td data-head="Owner" {

@@ -118,8 +118,8 @@ fn view(signed_in: &SignedIn, name: &str, form: &UserForm, fault: Option<&str>) 
             (form_token(signed_in))
             h2 { "A new password" }
             p {
-                "Makes a link with which " (name) " chooses a new password. Once it is used, the password and the "
-                "one-time passwords of before count no more."
+                "Makes a link with which " (name) " chooses a new password. Once it is used, the former password "
+                "and one-time passwords are invalid."
             }
             div .buttons { button type="submit" { "Make a link" } }
         }

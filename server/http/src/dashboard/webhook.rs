@@ -115,7 +115,7 @@ fn view(signed_in: &SignedIn, webhook: &Webhook, attempts: &[Attempt]) -> Markup
             }
         }
         @if webhook.state == WebhookState::Gone {
-            p .alert role="alert" { "The receiver said that it is there no more (410), so nothing is sent to it." }
+            p .alert role="alert" { "The receiver answered that it is gone (410). Nothing is sent to it." }
         }
         section .card .scroll tabindex="0" aria-label="Attempts" {
             h2 { "Latest attempts" }
