@@ -545,7 +545,7 @@ impl Tokens for OneDevice {
     }
 }
 
-/// Nobody is device_info of anything.
+/// No agent is woken.
 #[async_trait]
 impl WakeUps for OneDevice {
     async fn claim_wake_ups(&self, _: Timestamp, _: u32) -> Result<Vec<String>> {
@@ -668,11 +668,11 @@ impl Bulks for OneDevice {
         Ok(Vec::new())
     }
 
-    async fn turn_bulk(&self, _: &str, _: BulkTransition, _: RequestRecord) -> Result<bool> {
+    async fn transition_bulk(&self, _: &str, _: BulkTransition, _: RequestRecord) -> Result<bool> {
         Ok(false)
     }
 
-    async fn bulk_has_taken_back(&self, _id: &str) -> Result<()> {
+    async fn bulk_has_cancelled(&self, _id: &str) -> Result<()> {
         Ok(())
     }
 
@@ -680,7 +680,7 @@ impl Bulks for OneDevice {
         Ok(Vec::new())
     }
 
-    async fn add_no_command(&self, _: &str, _: &str, _: DeviceError) -> Result<()> {
+    async fn add_device_error(&self, _: &str, _: &str, _: DeviceError) -> Result<()> {
         Ok(())
     }
 

@@ -69,7 +69,7 @@ impl Bulks {
             detail: storable(error.to_string()),
         };
         self.store
-            .add_no_command(&bulk.id, &device, why.clone())
+            .add_device_error(&bulk.id, &device, why.clone())
             .await?;
         self.commits.changes.changed(&bulk.id);
         Ok(Err(why))

@@ -293,7 +293,7 @@ impl Bulks {
             detail.push_str(&format!("; {why}"));
         }
         let audit = self.responses.record(by, line, &())?;
-        if !self.store.turn_bulk(&bulk.id, turn, audit).await? {
+        if !self.store.transition_bulk(&bulk.id, turn, audit).await? {
             let now = self.get(by, &bulk.id).await?;
             return Err(elsewhere(&now, wanted));
         }

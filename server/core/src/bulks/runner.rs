@@ -259,7 +259,7 @@ impl BulkRunner {
         };
         let page = self.store.bulk_pending(&bulk.id, after, PAGE).await?;
         let Some((last, _)) = page.last().cloned() else {
-            self.store.bulk_has_taken_back(&bulk.id).await?;
+            self.store.bulk_has_cancelled(&bulk.id).await?;
             self.bulks.commits.changes.changed(&bulk.id);
             return Ok(None);
         };

@@ -186,7 +186,7 @@ pub trait Bulks: Send + Sync + 'static {
 
     /// Lets a bulk go on. Once it is over, its password is forgotten. False: it does not stand where the turn
     /// begins.
-    async fn turn_bulk(
+    async fn transition_bulk(
         &self,
         id: &str,
         turn: BulkTransition,
@@ -194,7 +194,7 @@ pub trait Bulks: Send + Sync + 'static {
     ) -> Result<bool, StoreError>;
 
     /// Notes that the pending commands of a bulk have been cancelled.
-    async fn bulk_has_taken_back(&self, id: &str) -> Result<(), StoreError>;
+    async fn bulk_has_cancelled(&self, id: &str) -> Result<(), StoreError>;
 
     /// Up to `most` devices of a bulk's group after the id `after` that have no answer of it yet, by id.
     async fn bulk_to_do(
@@ -205,7 +205,7 @@ pub trait Bulks: Send + Sync + 'static {
     ) -> Result<Vec<Snapshot>, StoreError>;
 
     /// Notes why a device has no command of a bulk, unless it has one.
-    async fn add_no_command(
+    async fn add_device_error(
         &self,
         bulk: &str,
         device: &str,

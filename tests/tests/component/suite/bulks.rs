@@ -425,7 +425,7 @@ async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
         detail: "one is pending".into(),
     };
     store
-        .add_no_command(&late.id, &agent.device, why)
+        .add_device_error(&late.id, &agent.device, why)
         .await
         .unwrap();
     let progress = store.bulk_progress(&late.id).await.unwrap();

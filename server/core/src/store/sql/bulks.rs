@@ -134,7 +134,7 @@ impl<E: Engine> Bulks for E {
         .await
     }
 
-    async fn turn_bulk(
+    async fn transition_bulk(
         &self,
         id: &str,
         turn: BulkTransition,
@@ -173,7 +173,7 @@ impl<E: Engine> Bulks for E {
         .await
     }
 
-    async fn bulk_has_taken_back(&self, id: &str) -> Result<(), StoreError> {
+    async fn bulk_has_cancelled(&self, id: &str) -> Result<(), StoreError> {
         let id = id.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
@@ -205,7 +205,7 @@ impl<E: Engine> Bulks for E {
         self.snapshots(ids, &values).await
     }
 
-    async fn add_no_command(
+    async fn add_device_error(
         &self,
         bulk: &str,
         device: &str,
