@@ -263,17 +263,17 @@ impl BulkRunner {
             self.bulks.commits.changes.changed(&bulk.id);
             return Ok(None);
         };
-        let taken_back = stream::iter(page)
-            .map(|(device, command)| self.take_back(&by, device, command))
+        let cancelled = stream::iter(page)
+            .map(|(device, command)| self.cancel_command(&by, device, command))
             .buffer_unordered(CONCURRENCY)
             .collect::<Vec<_>>()
             .await;
-        taken_back.into_iter().collect::<Result<(), _>>()?;
+        cancelled.into_iter().collect::<Result<(), _>>()?;
         Ok(Some(last))
     }
 
     /// Cancels a command. It errs if that has to be tried again.
-    async fn take_back(
+    async fn cancel_command(
         &self,
         by: &Caller,
         device: String,

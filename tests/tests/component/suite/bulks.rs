@@ -109,7 +109,7 @@ async fn made(fleet: &TestHost, bulk: &Bulk) -> Bulk {
 }
 
 /// It is over, and no command is left to cancel.
-async fn taken_back(fleet: &TestHost, bulk: &Bulk) -> Bulk {
+async fn cancelled_bulk(fleet: &TestHost, bulk: &Bulk) -> Bulk {
     until(fleet, bulk, |bulk, _| {
         bulk.state.is_over() && bulk.cancel_requested_by.is_none()
     })
@@ -726,7 +726,7 @@ async fn a_download_that_breaks_off_ends_its_bulk_and_what_was_made_is_taken_bac
     let first = pages.recv().await.unwrap().unwrap();
     assert!(!first.is_empty());
     drop(pages);
-    let ended = taken_back(&fleet, &bulk).await;
+    let ended = cancelled_bulk(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);
     let progress = fleet.server.bulks.progress(&bulk).await.unwrap();
     let made = usize::try_from(progress.cancelled).unwrap();
@@ -746,7 +746,7 @@ async fn a_download_of_which_nobody_takes_the_last_page_has_broken_off() {
     until(&fleet, &bulk, |_, answered| answered == 10).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     drop(download);
-    let ended = taken_back(&fleet, &bulk).await;
+    let ended = cancelled_bulk(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);
     let progress = server.bulks.progress(&bulk).await.unwrap();
     assert_eq!((progress.pending, progress.cancelled), (0, 10));
@@ -778,7 +778,7 @@ async fn who_cancels_a_bulk_during_its_download_or_stops_the_host_takes_its_pass
             cancelled.unwrap();
         }
         let runner = fleet.runs_bulks();
-        let ended = taken_back(&fleet, &bulk).await;
+        let ended = cancelled_bulk(&fleet, &bulk).await;
         assert_eq!(ended.state, BulkState::Cancelled);
         let progress = fleet.server.bulks.progress(&bulk).await.unwrap();
         assert_eq!(progress.pending, 0, "{is_restarted}");
@@ -925,7 +925,7 @@ async fn who_cancels_a_bulk_that_waits_for_devices_takes_its_commands_back() {
     let bulk = server.bulks.start(&admin(), reset("1234")).await.unwrap();
     made(&fleet, &bulk).await;
     server.bulks.cancel(&admin(), &bulk.id, true).await.unwrap();
-    let ended = taken_back(&fleet, &bulk).await;
+    let ended = cancelled_bulk(&fleet, &bulk).await;
     assert_eq!(ended.state, BulkState::Cancelled);
     let progress = server.bulks.progress(&bulk).await.unwrap();
     assert_eq!((progress.pending, progress.cancelled), (0, 3));
