@@ -16,9 +16,9 @@ const STEPS: [Step; 8] = [
     ("dependencies", dependencies::check),
     ("reproduce", reproduce::run),
     ("attest", attest_unless_changed),
-    ("tests", || test(&[])),
-    // Last, because it shares what the tests have built.
+    // Before the tests, whose build replaces this program: the fuzzer compiles by way of it.
     ("fuzz", || fuzz::fuzz(&[])),
+    ("tests", || test(&[])),
 ];
 
 /// Runs every step up to the first that fails.

@@ -33,7 +33,7 @@ cargo xtask <task>
   schemathesis  ten thousand calls made up from the API's document: schemathesis [--cases 260] [--seed N]
   reproduce   builds the reference plugin in two folders, and compares the two
   attest      builds the reference plugin, and writes its bill of materials and its provenance
-  ci          what CI runs: format, lints, documentation, dependencies, reproduce, attest, tests, fuzz
+  ci          what CI runs: format, lints, documentation, dependencies, reproduce, attest, fuzz, tests
   dependencies  advisories, bans, licenses and sources of what the lock files name, by cargo-deny
   programs    unpack the programs that the tests start: an OCI registry, an MQTT broker, PostgreSQL;
               `test` does it, too, and unpacks Chromium
