@@ -109,5 +109,11 @@ pub(crate) fn compile(arguments: impl Iterator<Item = OsString>) -> anyhow::Resu
         TARGETS.contains(&name.as_ref()) || INSTRUMENTED.contains(&name.as_ref())
     });
     let instruments = INSTRUMENTS.iter().filter(|_| is_instrumented);
-    run(Command::new(compiler).args(arguments).args(instruments))
+    // Not by `run`, which hides variables that macros read while they are compiled.
+    let status = Command::new(compiler)
+        .args(arguments)
+        .args(instruments)
+        .status()?;
+    ensure!(status.success(), "the compiler failed ({status})");
+    Ok(())
 }
