@@ -75,9 +75,10 @@ fn sync(device_info: DeviceInfo, reports: Vec<Report>) -> Answer {
     HOST.call(Method::POST, SYNC_PATH, &body)
 }
 
-/// The plugin is reached by every agent but that of a revoked device.
+/// The plugin is reached by every agent but that of a revoked device. A plugin may refuse a report, also with 409.
 fn judge_sync(answer: &Answer, is_revoked: bool) {
-    let is_refused = answer.status == StatusCode::CONFLICT;
+    let is_refused =
+        !answer.status.is_success() && answer.read::<Problem>().kind == "device-revoked";
     assert_eq!(is_refused, is_revoked, "{answer:?}");
     judge::<SyncResponse>(answer);
 }
