@@ -18,17 +18,21 @@ const TARGETS: [&str; 7] = [
 /// The default number of runs of each target: some seconds.
 const DEFAULT_RUNS: &str = "20000";
 
+/// libFuzzer takes a seed of the clock's for this one.
+const RANDOM_SEED: &str = "0";
+
 /// The longest that one input may take, in seconds.
 const INPUT_TIMEOUT: u32 = 10;
 
 /// Runs a target, or each of them, so often: first with the stored corpus, then with what comes of it.
 pub(crate) fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
-    let (mut targets, mut runs) = (TARGETS.to_vec(), DEFAULT_RUNS);
+    let (mut targets, mut runs, mut seed) = (TARGETS.to_vec(), DEFAULT_RUNS, RANDOM_SEED);
     for option in arguments.chunks(2) {
         match option {
             ["--target", target] => targets = vec![*target],
             ["--runs", number] => runs = *number,
-            _ => anyhow::bail!("fuzz [--target NAME] [--runs NUMBER]"),
+            ["--seed", number] => seed = *number,
+            _ => anyhow::bail!("fuzz [--target NAME] [--runs NUMBER] [--seed NUMBER]"),
         }
     }
     let runs: u64 = runs
@@ -54,6 +58,7 @@ pub(crate) fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
             .arg(format!("-artifact_prefix={}/", crashes.display()))
             .arg(format!("-runs={runs}"))
             .arg(format!("-timeout={INPUT_TIMEOUT}"))
+            .arg(format!("-seed={seed}"))
             .arg("-print_final_stats=1")
             .args([grown, stored]))?;
     }

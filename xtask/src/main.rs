@@ -29,7 +29,7 @@ cargo xtask <task>
   bench       what all this costs: bench [NAME…], or everything
   load        simulated fleets on real hosts: load [--devices 1k,10k,100k,1M] [--store sqlite,postgres] [--seconds 10]
               [--agents 2k] [--resets 16] [--syncs 8]; the tables go into docs/BENCHMARKS.md
-  fuzz        what strangers send, made up: fuzz [--target NAME] [--runs 20000]
+  fuzz        what strangers send, made up: fuzz [--target NAME] [--runs 20000] [--seed N]
   schemathesis  ten thousand calls made up from the API's document: schemathesis [--cases 260] [--seed N]
   reproduce   builds the reference plugin in two folders, and compares the two
   attest      builds the reference plugin, and writes its bill of materials and its provenance
