@@ -40,8 +40,8 @@ struct Parts<'a> {
     code: &'a [u8],
 }
 
-/// The component in a plugin's file: the file is one, or an artifact, which says that it was made from this
-/// one. Whether that is true, loading finds out.
+/// The component in a plugin's file: the file itself, or the component inside an artifact. Loading verifies the
+/// artifact; this function does not.
 pub fn component_of(file: &[u8]) -> Result<&[u8], LoadError> {
     match Artifacts::is_artifact(file) {
         true => Ok(Parts::of(file).ok_or(LoadError::Altered)?.component),
@@ -50,7 +50,7 @@ pub fn component_of(file: &[u8]) -> Result<&[u8], LoadError> {
 }
 
 impl Artifacts {
-    /// Derives the key that vouches for compiled plugins from the secret that a host has for all its keys.
+    /// Derives the key that authenticates compiled plugins from the host's secret.
     #[allow(clippy::expect_used)]
     pub fn key_of(host_secret: &[u8; 32]) -> [u8; 32] {
         let mut mac =
@@ -59,7 +59,7 @@ impl Artifacts {
         mac.finalize().into_bytes().into()
     }
 
-    /// Opens a folder, which is made if it isn't there. `key` must be this host's own secret.
+    /// Opens a folder, and creates it if it is missing. `key` must be this host's own secret.
     pub fn open(folder: &Path, key: [u8; 32]) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         Ok(Self {
@@ -73,7 +73,7 @@ impl Artifacts {
         bytes.starts_with(MAGIC)
     }
 
-    /// The plugin of an artifact, and its component's digest; or why it is not to be trusted.
+    /// The plugin of an artifact, and its component's digest. Errors if the artifact is not of this host.
     pub(super) fn load(
         &self,
         engine: &Engine,
@@ -113,7 +113,7 @@ impl Artifacts {
         Ok(Parts { tag: &tag, ..parts }.to_bytes())
     }
 
-    /// The kept plugin of the component of this digest, if it is here and is to be trusted.
+    /// The stored plugin of this component digest, if it is here and authentic.
     pub(super) fn find(&self, engine: &Engine, digest: &[u8; 32]) -> Option<Component> {
         let path = self.path(digest);
         let artifact = fs::read(&path).ok()?;
@@ -231,8 +231,8 @@ fn length(component: &[u8]) -> [u8; LENGTH_LENGTH] {
     (component.len() as u64).to_le_bytes()
 }
 
-/// Tells engines of other versions or settings apart, so that their artifacts are refused for the right
-/// reason. What it can't tell, wasmtime does.
+/// Fingerprint of the engine's version and settings, for a clear error on artifacts of another engine. wasmtime itself
+/// refuses those that the fingerprint misses.
 fn fingerprint(engine: &Engine) -> [u8; ENGINE_LENGTH] {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -249,9 +249,8 @@ pub(super) fn copied(component: &Component, engine: &Engine) -> Result<Component
 
 #[allow(unsafe_code)]
 fn load_trusted(engine: &Engine, code: &[u8]) -> Option<Component> {
-    // SAFETY: `deserialize` runs what it is given as machine code. These bytes are what this host's
-    // `Component::serialize` wrote: the caller has them from there, or has verified it with a key that only
-    // this host has. wasmtime itself refuses those of another version or other settings.
+    // SAFETY: `deserialize` runs its input as machine code. These bytes come from this host's `Component::serialize`:
+    // directly, or verified with a key that only this host has. wasmtime refuses those of another version or settings.
     unsafe { Component::deserialize(engine, code) }.ok()
 }
 

@@ -1,17 +1,15 @@
-//! A circuit breaker: a function of a plugin that fails again and again is put out of service, so that it
-//! costs nobody any more time; now and then one call tries whether it is well again.
+//! Circuit breaker: a function that fails repeatedly is no longer called, so that it costs no more time. After each rest,
+//! one call tries it again.
 
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
 };
 
-/// So many failed calls in a row put a function out of service. Calls that it decides, by whatever decision,
-/// count as none.
+/// The number of consecutive failures that opens the breaker. Any decision, also a refusal, resets the count.
 const MAX_FAILURES: u32 = 10;
 
-/// They must have been about so many devices: nothing that one device's agent tells may take the plugin away
-/// from all the others.
+/// The number of different devices among these failures: one agent's reports must not disable the plugin for all.
 const MIN_DEVICES: usize = 3;
 
 /// The time for which a breaker stays open before a call tries the function again.
@@ -21,7 +19,7 @@ const REST: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     failures_in_a_row: u32,
-    /// The devices that these were about; no more are kept than count.
+    /// The devices of these failures, no more than count.
     devices: BTreeSet<String>,
     out_since: Option<Instant>,
 }
@@ -39,12 +37,12 @@ impl Breaker {
         }
     }
 
-    /// Takes note of a call that was decided.
+    /// Records a decided call.
     pub(super) fn decided(&mut self) {
         *self = Self::default();
     }
 
-    /// Takes note of a call about a device that failed. True: that put the function out of service.
+    /// Records a failed call about a device. Returns `true` if this opened the breaker.
     pub(super) fn failed(&mut self, device: &str, now: Instant) -> bool {
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         if self.devices.len() < MIN_DEVICES {
@@ -68,7 +66,7 @@ mod tests {
 
     const DEVICES: [&str; MIN_DEVICES] = ["a", "b", "c"];
 
-    /// Fails for one device after the other; true: that put the function out of service.
+    /// Fails for one device after the other. Returns `true` if that opened the breaker.
     fn fail(breaker: &mut Breaker, times: u32, devices: &[&str], now: Instant) -> bool {
         let mut devices = devices.iter().cycle();
         (0..times).fold(false, |_, _| {

@@ -7,7 +7,7 @@ use crate::{
 use mdm_contract::decisions::PasswordRule;
 use std::sync::Arc;
 
-/// Builds a [`Host`]. All but the plugin has a default.
+/// Builds a [`Host`]. The plugin is required; all else has a default.
 pub struct HostBuilder<S, T> {
     store: S,
     transport: T,
@@ -45,13 +45,13 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
 }
 
 impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
-    /// The component of the plugin that decides at first.
+    /// Sets the component of the first plugin.
     pub fn plugin(self, component: impl Into<Vec<u8>>) -> Self {
         let plugin = Some(Source::Bytes(component.into()));
         Self { plugin, ..self }
     }
 
-    /// The same, loaded by a runtime of the platform's. Its limits are those of the runtime.
+    /// Sets the first plugin, loaded by the platform's own runtime, whose limits apply.
     pub fn loaded_plugin(self, plugin: Arc<Plugin>) -> Self {
         let plugin = Some(Source::Loaded(plugin));
         Self { plugin, ..self }
@@ -70,7 +70,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
         }
     }
 
-    /// When a new plugin is promoted or rolled back.
+    /// Sets the limits of a canary.
     pub fn canary_terms(self, canary_terms: CanaryTerms) -> Self {
         Self {
             canary_terms,
@@ -86,18 +86,18 @@ impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
         }
     }
 
-    /// Another clock than the system's.
+    /// Sets the clock. By default that of the system.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 
-    /// Counts calls.
+    /// Sets the observer, for metrics. By default none.
     pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
         let observer = Some(observer);
         Self { observer, ..self }
     }
 
-    /// Keeps the choice of plugins over a restart.
+    /// Sets the store of the chosen plugins. By default a restart begins with the builder's plugin.
     pub fn rollout_store(self, store: Arc<dyn RolloutStore>) -> Self {
         let rollout_store = Some(store);
         Self {

@@ -42,8 +42,8 @@ impl CallContext {
         Ok(id)
     }
 
-    /// An id that comes after that of the device's latest command, also if the host's clock went back since, or another
-    /// host's is behind: the latest of a device is the one with the greatest id.
+    /// An id greater than that of the device's latest command, even if this host's clock went back or another host's is
+    /// behind: the latest command of a device is the one with the greatest id.
     fn next_id(&self) -> CommandId {
         let id = Uuid::now_v7();
         let latest = self.latest().and_then(|it| Uuid::parse_str(&it.id).ok());

@@ -1,5 +1,5 @@
-//! Running calls: each takes a context. A request gives back what was decided, with the changes to commit if it was
-//! accepted; a question gives back its answer. A call that fails or breaks an invariant gives back neither.
+//! Calls of a plugin. Each takes a call context. A request returns the decision, with its effects if the plugin accepted;
+//! a query returns its result. A call that traps or violates an invariant returns an error and no effects.
 
 use super::{
     CallContext, Function, Runtime,
@@ -24,7 +24,7 @@ use wasmtime::{
     component::{self, ComponentNamedList, InstancePre, Lift, Lower, Resource},
 };
 
-/// The most handles that an instance can hold at one time: a call is given one secret.
+/// The maximum of resource handles of an instance: a call gets one secret.
 const MAX_HANDLES: usize = 64;
 
 /// A plugin that fits the contract, ready to run.
@@ -55,13 +55,12 @@ impl Plugin {
         }
     }
 
-    /// Returns `true` if a live call may be made now. A function whose breaker is open is tried only now and then.
+    /// Returns `true` if a live call may run now. An open breaker lets one call through after each rest.
     pub fn admits(&self, function: Function) -> bool {
         self.health.admits(function)
     }
 
-    /// Takes note of how a live call about a device ended, and says so if that put its function out of
-    /// service, or back.
+    /// Records the result of a live call about a device. Returns the breaker's transition, if it opened or closed.
     pub fn note_call(
         &self,
         function: Function,
@@ -102,8 +101,7 @@ impl Plugin {
         &self.runtime
     }
 
-    /// Makes an instance. The service makes one for each call, so that a plugin can't carry anything
-    /// from one device's call to another's.
+    /// Makes an instance. The host makes one per call, so that a plugin can't carry data from one device to another.
     pub fn instance(&self) -> Result<Instance, PluginError> {
         let limits = &self.runtime.limits;
         let no_shard = || PluginError::HostFailed("it is loaded on no engine".into());
@@ -148,9 +146,9 @@ pub struct Instance {
     instance: component::Instance,
     exports: Exports,
     limits: Limits,
-    /// Of the call that failed.
+    /// The backtrace of the failed call.
     backtrace: Option<String>,
-    /// Left when the instance is gone.
+    /// Frees the shard when the instance is dropped.
     _shard: Option<ShardGuard>,
 }
 
@@ -160,7 +158,7 @@ impl Instance {
         indices.load(&mut self.store, &self.instance).map(|_| ())
     }
 
-    /// Runs a call, and gives the context as the call has left it.
+    /// Runs a call, and returns the context after it.
     fn run<T>(
         &mut self,
         context: CallContext,
@@ -208,7 +206,7 @@ impl Instance {
         }
     }
 
-    /// Asks the plugin a question.
+    /// Runs a query.
     fn ask<T: PluginResult>(
         &mut self,
         function: Function,
@@ -248,7 +246,7 @@ impl Instance {
         })
     }
 
-    /// Previews what a reset or a remove would come to.
+    /// Previews a reset or a remove.
     pub fn preview(
         &mut self,
         context: CallContext,
@@ -278,7 +276,7 @@ impl Instance {
         })
     }
 
-    /// Takes what an agent said of the context's command.
+    /// Passes an agent's report on the context's command.
     pub fn report(
         &mut self,
         context: CallContext,
@@ -291,7 +289,7 @@ impl Instance {
         })
     }
 
-    /// An admin takes the context's command back.
+    /// Cancels the context's command, for an admin.
     pub fn cancel(&mut self, context: CallContext) -> Result<CallOutcome<()>, PluginError> {
         let command = subject(&context)?;
         self.decide(Function::Cancel, context, |exports, instance, store| {
@@ -299,7 +297,7 @@ impl Instance {
         })
     }
 
-    /// The time of the context's command is over.
+    /// Ends the context's command after its expiry.
     pub fn expire(&mut self, context: CallContext) -> Result<CallOutcome<()>, PluginError> {
         let command = subject(&context)?;
         self.decide(Function::Expire, context, |exports, instance, store| {
@@ -307,8 +305,8 @@ impl Instance {
         })
     }
 
-    /// Asks by a function of an interface that a later 1.x added to the contract, such as
-    /// `mdm:password/description@1.1.0`. Returns `None` if this plugin doesn't have it, and the host does without.
+    /// Calls a function of an interface that a later 1.x added to the contract, such as
+    /// `mdm:password/description@1.1.0`. Returns `None` if this plugin doesn't export it.
     pub fn optional<P, R>(
         &mut self,
         context: CallContext,
@@ -338,8 +336,7 @@ impl Instance {
         Ok(Some(returned))
     }
 
-    /// Where in the plugin its call failed, for the host's log: names of functions and addresses, the names as the
-    /// plugin's file has them.
+    /// The backtrace of the failed call, for the host's log. Function names come from the plugin's file.
     pub fn take_backtrace(&mut self) -> Option<String> {
         self.backtrace.take()
     }

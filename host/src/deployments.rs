@@ -1,18 +1,18 @@
-//! The place of the active plugin. Another one can take it between any two calls; a new one is a canary
-//! until it has decided some calls, and gives the place back if too many of them fail.
+//! Deployments: the active plugin and the previous one. A swap takes effect between two calls. A new plugin is a canary:
+//! it is promoted after a number of calls, or rolled back if too many of them fail.
 
 use super::{Function, Plugin, PluginError};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// When a new plugin is taken out again: when this many of its first calls fail.
+/// The limits of a canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CanaryTerms {
     /// The number of failed calls, of all functions, that ends the canary.
     pub failures: u32,
-    /// So many calls pass it. Those that only ask don't count: agents make a hundred of them in a second.
+    /// The number of calls that promotes the plugin. Queries don't count: agents make a hundred of them in a second.
     pub calls: u32,
 }
 
@@ -29,9 +29,9 @@ impl Default for CanaryTerms {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Canary {
-    /// Calls so far that decided something.
+    /// Decided requests so far.
     pub calls: u32,
-    /// Calls so far that failed.
+    /// Failed calls so far.
     pub failures: u32,
 }
 
@@ -40,7 +40,7 @@ pub struct Canary {
 pub enum CanaryEnd {
     /// The plugin stays.
     Promoted,
-    /// Too many of its calls failed: the plugin before it is to be put back.
+    /// Too many of its calls failed: the previous plugin must be made active again.
     RolledBack,
 }
 
@@ -59,9 +59,9 @@ pub struct CanaryEnded {
 pub struct Deployment {
     /// The plugin.
     pub plugin: Arc<Plugin>,
-    /// The host starts with it: no admin chose it.
+    /// The plugin that the host was built with: no admin chose it.
     pub is_default: bool,
-    /// It has passed a canary, or needs none. Until then it is a canary whenever it is active.
+    /// Promoted, or exempt from a canary. Otherwise it is a canary whenever it is active.
     pub is_promoted: bool,
 }
 
@@ -70,13 +70,13 @@ pub struct Deployment {
 pub struct Deployments {
     /// The plugin that decides.
     pub active: Deployment,
-    /// The one that a roll back puts back. While the active one is a canary, it is a proven one.
+    /// The target of a roll back. While the active plugin is a canary, this one is promoted.
     pub previous: Option<Deployment>,
 }
 
 impl Deployments {
-    /// The deployments once this plugin is active. The one that it replaces can be had back by a roll back; but
-    /// an unproven one can't be what another unproven one falls back on.
+    /// The deployments with this plugin active and the replaced one as the target of a roll back. A canary that is
+    /// replaced is no such target: a canary must fall back on a promoted plugin.
     pub fn with(&self, plugin: Deployment) -> Self {
         let is_previous = |it: &&Deployment| it.plugin.digest() == plugin.plugin.digest();
         if self.previous.as_ref().filter(is_previous).is_some() {
@@ -92,7 +92,7 @@ impl Deployments {
         }
     }
 
-    /// The deployments once the previous plugin is active again. `None` if there is no previous plugin.
+    /// The deployments after a roll back. `None` if there is no previous plugin.
     pub fn rolled_back(&self) -> Option<Self> {
         Some(Self {
             active: self.previous.clone()?,
@@ -107,14 +107,14 @@ impl Deployments {
         deployments
     }
 
-    /// The plugin that decides in place of the active one if that fails as a canary.
+    /// The plugin that takes a call on which the canary failed.
     pub fn substitute(&self) -> Option<Arc<Plugin>> {
         let proven = self.previous.as_ref().filter(|it| it.is_promoted)?;
         (!self.active.is_promoted).then(|| Arc::clone(&proven.plugin))
     }
 
-    /// The deployments after the end of a canary; `None` if it is not active any more, as calls end beside each other
-    /// and an admin may have chosen another plugin meanwhile.
+    /// The deployments after the end of a canary. `None` if it is no longer active: another call may have ended it, or an
+    /// admin may have chosen another plugin.
     pub fn after(&self, ended: &CanaryEnded) -> Option<Self> {
         match ended.end {
             _ if !self.is_canary(&ended.plugin) => None,
@@ -136,7 +136,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// A slot with these plugins in it.
+    /// A slot that begins with these deployments.
     pub(crate) fn new(deployments: Deployments, terms: CanaryTerms) -> Self {
         Self {
             terms,
@@ -144,7 +144,7 @@ impl Slot {
         }
     }
 
-    /// The plugins in the slot now.
+    /// The current deployments.
     pub(crate) fn deployments(&self) -> Deployments {
         self.lock().0.clone()
     }
@@ -155,18 +155,18 @@ impl Slot {
         (!deployments.active.is_promoted).then_some(*canary)
     }
 
-    /// When a new plugin is taken out again.
+    /// The limits of a canary.
     pub(crate) fn terms(&self) -> CanaryTerms {
         self.terms
     }
 
-    /// Puts plugins in. A canary begins anew.
+    /// Replaces the deployments. A canary's counts begin at zero.
     pub(crate) fn put(&self, deployments: Deployments) {
         *self.lock() = (deployments, Canary::default());
     }
 
-    /// Takes note of how a call of this plugin ended, and says so if that ends its canary: whoever keeps
-    /// what was chosen then puts the deployments in that follow.
+    /// Records the result of a call of this plugin. Returns the end of its canary, if this call ended it; the caller
+    /// stores the choice and then puts the following deployments in.
     pub(crate) fn note(
         &self,
         plugin: &Arc<Plugin>,

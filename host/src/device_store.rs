@@ -26,13 +26,13 @@ pub struct DeviceState<X = ()> {
 /// The decision of a plugin: written as a whole, or not at all.
 #[derive(Debug)]
 pub struct Commit<'a, X = ()> {
-    /// The device as the decision saw it. If its version is another one now, nothing is written.
+    /// The device at the time of the decision. If its version has changed since, nothing is written.
     pub before: &'a DeviceState<X>,
     /// The time of the decision.
     pub at: Timestamp,
-    /// The changes, in the order in which they are to be made. There may be none.
+    /// The changes, in order. May be empty.
     pub effects: Vec<Effect>,
-    /// The result of [`Transport::seal`](crate::Transport::seal) for the command that is sent, if one is.
+    /// The result of [`Transport::seal`](crate::Transport::seal), if a command is sent.
     pub sealed: Option<Vec<u8>>,
     /// For the audit trail.
     pub decision: Decision,
@@ -47,11 +47,11 @@ pub struct Decision {
     pub command: CommandId,
     /// The SHA-256 digest of the plugin that decided, in hex.
     pub plugin: String,
-    /// Why another plugin than the active one decided, if one did: a sentence for the caller and the audit trail.
+    /// The notice for the caller and the audit trail, if a substitute decided in place of the active plugin.
     pub notice: Option<String>,
 }
 
-/// The devices of a platform, and their commands. Any database that can compare and set can be one.
+/// The devices of a platform, and their commands. Any database with compare-and-set will do.
 ///
 /// A store keeps the version of each device, and changes it with every change of the device or of its commands, also
 /// with those that don't come from the host.
@@ -59,10 +59,10 @@ pub trait DeviceStore: Send + Sync + 'static {
     /// Data of the store for the platform's transport, with each device: `()` if none.
     type Extra: Send + Sync + 'static;
 
-    /// Data that the host carries from its caller to the store unchanged: the actor, say, or an If-Match header.
+    /// Data that the host passes from its caller to the store unchanged, such as the actor or an If-Match header.
     type Context: Send + Sync;
 
-    /// Why the store fails.
+    /// The error of the store.
     type Error: Error + Send + Sync + 'static;
 
     /// Returns the device, or `None` if there is none with this id.
@@ -79,8 +79,8 @@ pub trait DeviceStore: Send + Sync + 'static {
         command: &str,
     ) -> impl Future<Output = Result<Option<Command>, Self::Error>> + Send;
 
-    /// Writes all of a commit in one transaction, and returns `true`; or writes nothing and returns `false`, because
-    /// the device has another version now. The host decides again then.
+    /// Writes all of a commit in one transaction, and returns `true`. Writes nothing and returns `false` if the device's
+    /// version has changed; the host then decides again.
     fn commit(
         &self,
         commit: Commit<'_, Self::Extra>,

@@ -1,4 +1,4 @@
-//! The engines that compile and run plugins, and hold them to their limits.
+//! The WebAssembly engines: they compile and run plugins within their limits.
 
 use super::{
     engine_shards,
@@ -14,20 +14,20 @@ use wasmtime::{
 /// The WebAssembly engines that all plugins of a host share.
 #[derive(Clone)]
 pub struct Runtime {
-    /// One for each shard; they are alike.
+    /// One per shard, of equal configuration.
     pub(super) engines: Arc<[Engine]>,
     pub(super) limits: Limits,
-    /// The clock stops when the last runtime is gone.
+    /// The epoch clock stops when the last runtime is dropped.
     _clock: Arc<()>,
 }
 
 impl Runtime {
-    /// Sets an engine up, and starts the clock that stops calls which run too long.
+    /// Creates the engines, and starts the epoch clock that interrupts calls at their time limit.
     pub fn new(limits: Limits) -> Result<Self, LoadError> {
         Self::with(config(&limits), limits)
     }
 
-    /// An engine that stops nothing and limits nothing: a bench measures by it what the limits cost.
+    /// An engine without limits: the baseline for benches of their cost.
     #[doc(hidden)]
     pub fn unlimited(instances: u32) -> Result<Self, LoadError> {
         let limits = Limits {
@@ -74,13 +74,12 @@ impl Runtime {
     }
 }
 
-/// The most core instances and tables of one plugin. One in Rust needs 3 and 2; one that brings Python
-/// along is linked from many libraries, and needs 38.
+/// The maximum of core instances of one plugin. A plugin in Rust needs 3, with 2 tables; one in Python is linked from
+/// many libraries, and needs 38.
 const CORE_INSTANCES: u32 = 48;
 const TABLES: u32 = 4;
 
-/// Room for what is not a call of the active plugin: one that is being loaded or checked, and one that
-/// runs in the shadow of the active one.
+/// Instances beside the active plugin's calls: for loading, for the conformance check, and for a shadow.
 const SPARE_INSTANCES: u32 = 4;
 
 fn config(limits: &Limits) -> Config {
@@ -95,7 +94,7 @@ fn config(limits: &Limits) -> Config {
         .max_tables_per_component(TABLES)
         .max_memory_size(limits.memory)
         .table_elements(limits.table_elements)
-        // A fresh instance for each call costs half as much when what it touched stays mapped.
+        // Halves the cost of a fresh instance: its touched pages stay mapped.
         .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto);
@@ -108,7 +107,7 @@ fn config(limits: &Limits) -> Config {
     config
 }
 
-/// Holds one instance to its memory and tables.
+/// Limits the memory and the tables of one instance.
 pub(super) struct Limiter {
     memory_left: usize,
     table_elements: usize,
@@ -124,7 +123,7 @@ impl Limiter {
 }
 
 impl Limiter {
-    /// The memory that the instance may still take, in bytes.
+    /// The memory left to the instance, in bytes.
     pub(super) fn memory_left(&self) -> usize {
         self.memory_left
     }

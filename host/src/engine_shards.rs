@@ -1,6 +1,5 @@
-//! Engines beside each other, a shard for each processor. Instances of one engine share its counters and locks,
-//! which travel from processor to processor several times in a call: two threads on one engine do hardly more
-//! than one thread. So a call takes a shard that no other call is on.
+//! Engine shards: one WebAssembly engine per processor. Instances of one engine contend for its counters and locks, so
+//! that two threads on one engine do hardly more than one. A call takes an idle shard.
 
 use std::{
     cell::Cell,
@@ -11,21 +10,21 @@ use std::{
     thread,
 };
 
-/// More engine_shards than this are not worth the memory: each has a copy of a plugin's machine code.
+/// Bounds the memory: each shard has a copy of a plugin's machine code.
 const MAX_SHARDS: usize = 8;
 
-/// The number of engine shards for so many instances at one time.
+/// The number of shards for this many concurrent instances.
 pub(super) fn number(instances: u32) -> usize {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     processors.min(MAX_SHARDS).min(instances as usize).max(1)
 }
 
 thread_local! {
-    /// The shard that this thread took last: what it left in the processor's caches is still there.
+    /// The last shard of this thread, which the processor's caches still hold.
     static LAST: Cell<usize> = const { Cell::new(0) };
 }
 
-/// One thing for each shard.
+/// One value per shard.
 pub(super) struct EngineShards<T>(Box<[Shard<T>]>);
 
 struct Shard<T> {
@@ -33,12 +32,12 @@ struct Shard<T> {
     calls: Arc<Calls>,
 }
 
-/// The number of calls on a shard, alone in its cache line.
+/// The number of calls on a shard, in a cache line of its own.
 #[derive(Default)]
 #[repr(align(128))]
 struct Calls(AtomicUsize);
 
-/// A place on a shard, until it is dropped.
+/// Counts a call on a shard until it is dropped.
 pub(super) struct ShardGuard(Arc<Calls>);
 
 impl<T> EngineShards<T> {
@@ -50,7 +49,7 @@ impl<T> EngineShards<T> {
         Self(things.into_iter().map(shard).collect())
     }
 
-    /// The shard that this thread took last, if it is empty, or else the emptiest.
+    /// Takes the last shard of this thread if it is idle, else another idle one, else the least busy.
     pub(super) fn take(&self) -> Option<(&T, ShardGuard)> {
         let number = self.0.len();
         let last = LAST.get();
@@ -82,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_takes_a_lane_that_no_other_call_is_on() {
+    fn a_call_takes_an_idle_shard() {
         let engine_shards = EngineShards::new(vec!['a', 'b']);
         let (first, on_first) = engine_shards.take().unwrap();
         let (second, _on_second) = engine_shards.take().unwrap();
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_stays_on_its_lane() {
+    fn a_thread_stays_on_its_shard() {
         let engine_shards = EngineShards::new(vec!['a', 'b', 'c']);
         let (_, on_another) = engine_shards.take().unwrap();
         let (mine, _) = engine_shards.take().unwrap();
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn with_more_calls_than_lanes_each_takes_the_emptiest() {
+    fn with_more_calls_than_shards_each_takes_the_least_busy() {
         let engine_shards = EngineShards::new(vec![0, 1]);
         let taken: Vec<_> = (0..6).map(|_| engine_shards.take().unwrap()).collect();
         for shard in [0, 1] {

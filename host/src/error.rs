@@ -1,4 +1,4 @@
-//! The errors of plugins, in words for the admin who chose the plugin.
+//! The errors of plugins, in words for the admin of the plugin.
 
 use super::{
     Function,
@@ -10,7 +10,7 @@ use super::{
 use std::time::Duration;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
-/// Why a file was not accepted as a plugin. The one that is active stays.
+/// The error of loading a file as a plugin. The active plugin stays.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// It does not begin like WebAssembly.
@@ -58,25 +58,25 @@ pub enum LoadError {
     /// It fails before its first call.
     #[error("this component can't be started: {0}")]
     DoesNotStart(PluginError),
-    /// It wants what no plugin gets.
+    /// It imports something that no plugin gets.
     #[error("this component wants more than a plugin is granted: {}. Build it without these imports", denied(.0))]
     DeniedImports(Vec<Import>),
-    /// A compiled plugin that this host did not make, or not so.
+    /// A compiled plugin that this host did not make, or that was altered.
     #[error(
         "this compiled plugin was altered, or another host made it: a host runs only machine code that it made itself. Give the component (.wasm), or compile it ahead of time with this host's key"
     )]
     Altered,
-    /// A compiled plugin of this host's, made by another version of it.
+    /// A compiled plugin of this host, from another version of the host.
     #[error(
         "this compiled plugin was made by another version of this host, or with other settings. Compile its component again"
     )]
     OtherEngine,
-    /// It is not among those that this host trusts.
+    /// It is not trusted by this host.
     #[error(
         "this host does not trust plugin sha256:{digest}: {why}. Pin its digest, or sign it (`minisign -Sm FILE`) with a key that this host trusts"
     )]
     NotTrusted {
-        /// Which plugin.
+        /// The plugin.
         digest: String,
         /// The missing part.
         why: String,
@@ -106,19 +106,19 @@ pub enum PluginError {
     /// It took too long.
     #[error("the plugin ran longer than {} ms and was stopped", .0.as_millis())]
     TooSlow(Duration),
-    /// It wanted too much memory.
+    /// It exceeded the memory limit.
     #[error("the plugin wanted more than {} MiB of memory and was stopped", .0 >> 20)]
     TooLarge(usize),
-    /// It wanted too many elements in a table.
+    /// It exceeded the limit of table elements.
     #[error("the plugin wanted more than {0} elements in a table and was stopped")]
     TableTooLarge(usize),
-    /// It wanted too much stack.
+    /// It exceeded the stack limit.
     #[error("the plugin wanted more than {} KiB of stack and was stopped", .0 >> 10)]
     TooDeep(usize),
-    /// It wanted to hand over too much.
+    /// It exceeded the limit of bytes passed to imports.
     #[error("the plugin handed over more than {} KiB at one time and was stopped", .0 >> 10)]
     TooMuch(usize),
-    /// It made too many changes.
+    /// It exceeded the limit of effects.
     #[error("the plugin made more than {0} changes in one call and was stopped")]
     TooManyChanges(usize),
     /// It lacks a function in the types that the host expects.
@@ -127,7 +127,7 @@ pub enum PluginError {
     /// It broke an invariant.
     #[error("the plugin broke the contract ({title}): {0}", title = .0.invariant().title())]
     Breach(#[from] Violation),
-    /// The function failed too often in a row.
+    /// The breaker of the function is open.
     #[error(
         "the circuit breaker of the plugin's function {0} is open after too many failures; it is tried again every 30 s. Roll back, or use another plugin"
     )]
@@ -143,7 +143,7 @@ pub enum PluginError {
     Crashed(String),
 }
 
-/// A guest wanted more of something than it may have.
+/// A guest exceeded a limit.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Exhausted {
     #[error("out of memory")]
@@ -163,7 +163,7 @@ impl PluginError {
         )
     }
 
-    /// In a word, for programs.
+    /// The kind of the error, for programs.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::TooSlow(_) => "plugin-too-slow",
@@ -213,7 +213,7 @@ impl PluginError {
             Some(Exhausted::Changes) => return Self::TooManyChanges(MAX_CHANGES),
             None => {}
         }
-        // wasmtime keeps the type of this one to itself.
+        // wasmtime does not export the type of this error.
         if error.root_cause().to_string().contains("too much data") {
             return Self::TooMuch(limits.hostcall_bytes);
         }
@@ -226,10 +226,10 @@ impl PluginError {
     }
 }
 
-/// The most of a backtrace that a line of the log has, in bytes: its frames may have names of any length.
+/// Maximum length of a backtrace in a log line, in bytes: function names have any length.
 const MAX_BACKTRACE: usize = 4 << 10;
 
-/// Where in the plugin a call failed, in the engine's words.
+/// The engine's backtrace of a failed call.
 pub(super) fn backtrace(error: &wasmtime::Error) -> Option<String> {
     let backtrace = error.downcast_ref::<WasmBacktrace>()?;
     (!backtrace.frames().is_empty()).then(|| cut(backtrace.to_string(), MAX_BACKTRACE))

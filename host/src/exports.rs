@@ -1,6 +1,5 @@
-//! The functions that a plugin exports, as an instance of it has them. wasmtime compares the types of a function
-//! with the contract's in each instance anew, which takes as long as a call of it; so only what is called is
-//! compared. That all of them fit, loading has seen.
+//! The exported functions of an instance. wasmtime compares a function's types with the contract's anew in each instance,
+//! which takes as long as a call. So only the called function is compared; loading has compared all of them.
 
 use super::{Function, context::Secret, contract::*, imports::HostState};
 use wasmtime::{
@@ -11,7 +10,7 @@ use wasmtime::{
     },
 };
 
-/// Where the functions lie in a component.
+/// The indices of the functions in a component.
 pub(super) struct ExportIndices([ComponentExportIndex; Function::ALL.len()]);
 
 impl ExportIndices {
@@ -29,7 +28,7 @@ impl ExportIndices {
 /// A function of an instance, with its parameters and what it returns.
 pub(super) struct Export<P, R> {
     place: ComponentExportIndex,
-    /// Once it has been called.
+    /// Set by the first call.
     function: Option<TypedFunc<P, (R,)>>,
 }
 

@@ -60,7 +60,7 @@ impl Function {
         }
     }
 
-    /// Returns `true` if it decides. Polling agents and pages make most of the other calls.
+    /// Returns `true` if it decides a request. Most other calls come from polling agents and pages.
     pub fn decides(self) -> bool {
         !matches!(self, Self::Preview | Self::Status | Self::PolicyOverride)
     }

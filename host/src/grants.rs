@@ -1,8 +1,6 @@
-//! The imports that plugins may have, in words for the admin who is to trust one. An import that is not granted is
-//! denied.
+//! Grants: the imports that plugins may have, in words for the admin. Any other import is denied.
 
-/// The contract's own interfaces, whatever their minor version: those of a later 1.x are those of 1.0
-/// and more.
+/// The contract's own interfaces, of any 1.x: a later one only adds to 1.0.
 const CONTRACT: &str = "mdm:password/";
 
 /// The granted imports: the beginning of a name, and the access that it gives.
@@ -41,7 +39,7 @@ const DENIED: [(&str, &str); 9] = [
     ("mdm:password/", "another version of the contract"),
 ];
 
-/// An import of a component, and what it means to grant it.
+/// An import of a component, and the access that it gives.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Import {
     /// Its name, such as `wasi:random/random@0.2.6`.

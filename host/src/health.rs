@@ -20,16 +20,16 @@ pub struct HealthReport {
     pub longest_time: u64,
     /// Those that failed, by kind of failure.
     pub failures: BTreeMap<String, u64>,
-    /// The functions that failed too often in a row: they are only tried now and then.
+    /// The functions with an open breaker.
     pub open_breakers: Vec<String>,
 }
 
 /// The transition of a circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerTransition {
-    /// It failed too often in a row.
+    /// Opened, after too many consecutive failures.
     Opened,
-    /// It is well again.
+    /// Closed: a call was decided again.
     Closed,
 }
 
@@ -55,8 +55,7 @@ impl Health {
         }
     }
 
-    /// Takes note of how a call about a device ended, and says so if that put its function out of service, or
-    /// back.
+    /// Records the result of a call about a device. Returns the breaker's transition, if it opened or closed.
     pub(super) fn note(
         &self,
         function: Function,

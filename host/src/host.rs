@@ -11,8 +11,8 @@ use mdm_contract::{
 };
 use std::sync::Arc;
 
-/// The most attempts to decide a request whose device changes meanwhile. Each attempt that is in vain means that
-/// another one was committed, so this many in a row need as many others at the same moment.
+/// Maximum number of attempts to decide a request while its device changes. An attempt fails only if another request
+/// was committed, so this many failures need as many concurrent requests.
 const MAX_ATTEMPTS: usize = 32;
 
 /// The errors of a host over this store and this transport.
@@ -42,17 +42,17 @@ impl<'a, X> From<&'a DeviceState<X>> for Target<'a, X> {
 /// The response to a request that the plugin accepted, after the commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted<R> {
-    /// The value that the plugin returned: the id of the new command, say.
+    /// The value that the plugin returned, such as the id of the new command.
     pub returned: R,
-    /// Why another plugin than the active one decided, if one did.
+    /// The notice, if a substitute decided in place of the active plugin.
     pub notice: Option<String>,
 }
 
 /// A host: plugins over the devices of a platform.
 ///
 /// Each request loads the device, lets the plugin decide, seals the password for the device, and commits all of it or
-/// nothing. If the device changes in between, the host decides again. To drop the future of a request before it ends
-/// leaves open what was committed.
+/// nothing. If the device changes in between, the host decides again. After a request's future is dropped early, the
+/// commit may or may not have happened.
 pub struct Host<S, T> {
     store: S,
     transport: T,
@@ -152,7 +152,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         .await
     }
 
-    /// Ends a pending command whose expiry is over.
+    /// Ends a pending command after its expiry.
     pub async fn expire(
         &self,
         device: impl Into<Target<'_, S::Extra>>,
@@ -181,7 +181,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         .await
     }
 
-    /// Says what a request would come to. Nothing changes.
+    /// Previews a request. Nothing changes.
     pub async fn preview(
         &self,
         device: impl Into<Target<'_, S::Extra>>,
@@ -216,7 +216,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         .await
     }
 
-    /// Says if the applied policy is overridden. While it is, a platform doesn't push it. Nothing changes.
+    /// Returns the state of the applied policy. While it is overridden, a platform does not push it. Nothing changes.
     pub async fn policy_override(
         &self,
         device: impl Into<Target<'_, S::Extra>>,

@@ -1,4 +1,4 @@
-//! Why a request to the host failed. Nothing has changed then.
+//! The error of a request to the host. Nothing has changed then.
 
 use crate::PluginError;
 use mdm_contract::{decisions::Refusal, types::CommandId};
@@ -29,7 +29,7 @@ pub enum HostError<S, T> {
     /// The transport could not seal the password for the device.
     #[error("{0}")]
     Transport(#[source] T),
-    /// Others changed the device during each of many attempts.
+    /// Concurrent requests changed the device during each attempt.
     #[error("device {0} was changed by others again and again: try again")]
     Contended(String),
 }

@@ -1,5 +1,4 @@
-//! Effects as calls of the contract's imports: the form in which the conformance kit expects them, and in which two
-//! plugins are compared.
+//! Effects as calls of the contract's imports, for comparisons: by the conformance kit, and of a shadow.
 
 use super::{Effect, contract::*};
 use mdm_contract::time;
@@ -35,7 +34,7 @@ pub enum ImportCall {
     },
     /// `device-store.set-policy-override`.
     SetPolicyOverride {
-        /// The reset that begins the override; none ends it.
+        /// The reset that begins the override. `None` ends it.
         command: Option<CommandId>,
     },
 }

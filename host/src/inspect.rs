@@ -18,15 +18,14 @@ pub struct Inspection {
     pub imports: Vec<Import>,
     /// The names of what it exports.
     pub exports: Vec<String>,
-    /// The language that its author wrote in, as far as its tools tell.
+    /// The author's language, if the component's metadata tells it.
     pub language: Option<String>,
-    /// The tools that it says made it, with their versions; and the languages of all its parts, such as
-    /// that of an interpreter which it brings along.
+    /// The tools and versions in its metadata, and the languages of all its parts, such as that of an interpreter.
     pub made_by: Vec<String>,
 }
 
-/// The tools that tell which language an author wrote in. The first that is found counts: those that bring
-/// an interpreter along come before those that the interpreter was made with.
+/// The tools that identify the author's language. The first match counts: tools that bundle an interpreter come before
+/// those that built the interpreter.
 const TELLING_TOOLS: [(&str, &str); 5] = [
     ("ComponentizeJS", "JavaScript"),
     ("componentize-py", "Python"),
@@ -36,7 +35,7 @@ const TELLING_TOOLS: [(&str, &str); 5] = [
     ("wit-bindgen-c", "C"),
 ];
 
-/// Reads what a component file says of itself.
+/// Reads the facts of a component file.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     check_preamble(bytes)?;
     let mut inspection = Inspection {

@@ -1,5 +1,5 @@
-//! The invariants that a host enforces, whatever the plugin does: `wit/README.md` lists them. An effect is checked
-//! when the plugin makes it, a decision as a whole when the plugin has returned it.
+//! The invariants that a host enforces on every plugin; `wit/README.md` lists them. Each effect is checked when the plugin
+//! makes it, the decision as a whole when the plugin returns it.
 
 use crate::{
     CallContext, Function, contract::*, effect::Effect, plugin_result::PluginResult,
@@ -7,10 +7,10 @@ use crate::{
 };
 use mdm_contract::time;
 
-/// The most bytes of a text of a plugin's own words, or of an id that it names.
+/// Maximum length of a plugin's text or id, in bytes.
 const MAX_TEXT: usize = Failure::MAX_TEXT_BYTES;
 
-/// The most elements of a list that a plugin returns.
+/// Maximum length of a returned list.
 const MAX_LIST: usize = 64;
 
 /// The invariants of every call. That a call which fails or refuses has no effects is not among them: the type
@@ -31,7 +31,7 @@ pub enum Invariant {
     BoundedTexts,
     /// A call sends what was asked for, and returns its id.
     AsAsked,
-    /// A question effects nothing.
+    /// A query has no effects.
     Question,
 }
 
@@ -100,7 +100,7 @@ pub enum Violation {
     OtherDevice {
         /// The effect.
         effect: &'static str,
-        /// To which command.
+        /// The command.
         command: CommandId,
     },
     /// Of [`Invariant::Secret`].
@@ -210,7 +210,7 @@ pub(super) fn check_override(context: &CallContext, id: &str) -> Checked {
     }
 }
 
-/// Checks a decision with its effects, before anybody may commit them.
+/// Checks a decision with its effects, before the commit.
 pub(super) fn check_accepted(
     context: &CallContext,
     function: Function,
@@ -234,7 +234,7 @@ pub(super) fn check_accepted(
     }
 }
 
-/// Checks what a question returned.
+/// Checks the result of a query.
 pub(super) fn check_answered(
     context: &CallContext,
     question: &str,
@@ -247,7 +247,7 @@ pub(super) fn check_answered(
     }
 }
 
-/// Checks what a call returned, by itself.
+/// Checks a returned value by itself.
 pub(super) fn check_returned(returned: &impl PluginResult) -> Checked {
     if let Some(far) = returned.times().find(|it| *it >= time::END_OF_CALENDAR) {
         return Err(Violation::FarTime(far));
@@ -284,8 +284,7 @@ fn named(id: &str) -> String {
     shortened(id.to_owned())
 }
 
-/// The effects in the order in which they are committed: what ends comes before what begins, so that at no moment two
-/// commands of a device are pending.
+/// The effects in commit order: ends come before beginnings, so that a device never has two pending commands.
 pub(super) fn in_order(mut effects: Vec<Effect>) -> Vec<Effect> {
     effects.sort_by_key(|effect| matches!(effect, Effect::Send(_)));
     effects

@@ -18,14 +18,13 @@ use wasmtime::{
     component::{Component, HasSelf, Linker, types::ComponentItem},
 };
 
-/// The largest machine code, in bytes, that each engine gets a copy of. Larger is that of a language's own runtime,
-/// whose calls take so long that they gain little by it.
+/// Maximum size of machine code that each shard gets a copy of, in bytes. Larger code contains a language runtime, whose
+/// slow calls gain little from shards.
 const LARGEST_COPIED: usize = 4 << 20;
 
 impl Runtime {
-    /// Loads a plugin: checks that it is a component which implements the contract and wants no more
-    /// than a plugin gets. With `artifacts`, its compiled form is kept there, and found there the
-    /// next time; and the bytes may be those of an artifact that this host made.
+    /// Loads a plugin: checks that it is a component that implements the contract and imports only what is granted.
+    /// With `artifacts`, its compiled form is cached there, and the bytes may be an artifact of this host.
     pub fn load(&self, bytes: &[u8], artifacts: Option<&Artifacts>) -> Result<Plugin, LoadError> {
         if Artifacts::is_artifact(bytes) {
             let artifacts = artifacts.ok_or(LoadError::Altered)?;
@@ -48,8 +47,7 @@ impl Runtime {
         Ok(plugin)
     }
 
-    /// Checks a plugin as `load` does, and gives its compiled form: what this host, and no other, can
-    /// load without compiling it.
+    /// Checks a plugin as `load` does, and returns its compiled form, which only this host can load.
     pub fn compile_ahead(&self, bytes: &[u8], artifacts: &Artifacts) -> Result<Vec<u8>, LoadError> {
         check_preamble(bytes)?;
         let digest: [u8; 32] = Sha256::digest(bytes).into();
@@ -63,7 +61,7 @@ impl Runtime {
         &self.engines[0]
     }
 
-    /// Compiles a component whose imports and exports fit. Others cost no more than their reading.
+    /// Compiles a component if its imports and exports fit; others are refused before compilation.
     fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
         let inspection = inspect(bytes)?;
         check_imports(&inspection.imports)?;
@@ -79,7 +77,7 @@ impl Runtime {
         })
     }
 
-    /// Lets a component in that fits the contract.
+    /// Accepts a component if it fits the contract.
     fn admit(&self, component: &Component, digest: [u8; 32]) -> Result<Plugin, LoadError> {
         let component_type = component.component_type();
         let engine = component.engine();
@@ -116,7 +114,7 @@ fn other_types(error: wasmtime::Error) -> LoadError {
     LoadError::OtherTypes(format!("{error:#}"))
 }
 
-/// Readies a component of this engine for its instances.
+/// Links a component of this engine, ready for instances.
 fn load_into(engine: &Engine, component: &Component, contract: &str) -> Result<Loaded, LoadError> {
     let linker = linker(engine).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
     let pre = linker.instantiate_pre(component).map_err(other_types)?;

@@ -1,4 +1,5 @@
-//! The result of a call: a decision, which has effects only if the request was accepted, or an answer, which has none.
+//! The result of a call: a decision, which has effects only if the plugin accepted, or the result of a query, which has
+//! none.
 
 use super::{contract::*, effect::Effect, import_call::ImportCall};
 use serde::{Serialize, Serializer};
@@ -30,7 +31,7 @@ impl<T: Serialize> Serialize for CallOutcome<T> {
     }
 }
 
-/// A result of a plugin that can be compared with that of another.
+/// A result that can be compared with that of another plugin.
 pub trait Comparable: Serialize {
     /// The effects to commit.
     fn effects(&self) -> &[Effect] {

@@ -46,7 +46,7 @@ impl Password {
 
     /// The guessability, from 0 (at once) to 4 (very unguessable).
     pub fn guessability(&self) -> u8 {
-        // zxcvbn's cost grows with the length; nobody guesses what is longer than that anyhow.
+        // zxcvbn's cost grows with the length; longer passwords have the highest score anyway.
         let start: Zeroizing<String> = Zeroizing::new(self.0.chars().take(72).collect());
         zxcvbn::zxcvbn(&start, &[]).score().into()
     }

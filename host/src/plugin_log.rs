@@ -1,5 +1,5 @@
-//! The log of plugins' failures: a limited number of lines a second, each with no more than the beginning of the
-//! plugin's words and of the backtrace. A plugin that fails all the time fills no disk, and hides no other line.
+//! The log of plugin failures, limited in lines per second and in the length of a plugin's text and backtrace: a plugin
+//! that fails constantly fills no disk and hides no other line.
 
 use crate::{Function, Limit, Observer, PluginError, shortened, substitute::Substitute};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -12,7 +12,7 @@ pub struct PluginLog {
 }
 
 impl PluginLog {
-    /// A log of so many lines a second; in a burst, four times as many.
+    /// A log with this limit of lines per second; a burst may have four times as many.
     pub(crate) fn new(lines: NonZeroU32, observer: Arc<dyn Observer>) -> Self {
         let burst = lines.saturating_mul(const { NonZeroU32::new(4).unwrap() });
         Self {
@@ -32,7 +32,7 @@ impl PluginLog {
     ) {
         if self.admits() {
             let error = shortened(error.to_string());
-            // As text in quotes, in which control characters are escaped: the names in it are the plugin's.
+            // Quoted, with control characters escaped: the plugin chose the names in it.
             tracing::warn!(%function, device, plugin, error, backtrace, "a plugin's call failed");
         }
     }

@@ -21,7 +21,7 @@ pub(super) trait PluginResult {
         empty()
     }
 
-    /// The command that it says it sent.
+    /// The id of the sent command, if it names one.
     fn sent(&self) -> Option<&str> {
         None
     }

@@ -15,7 +15,7 @@ pub struct ResetRequest {
     pub options: ResetOptions,
     /// The validity, and the command that this one replaces.
     pub terms: Terms,
-    /// Replaces the command that is pending at the time of the decision, if one is, in place of the one in `terms`.
+    /// Replaces any command that is pending at the time of the decision. `terms.replaces` is then ignored.
     pub replaces_pending: bool,
 }
 
@@ -36,7 +36,7 @@ impl ResetRequest {
 pub struct RemoveRequest {
     /// The validity, and the command that this one replaces.
     pub terms: Terms,
-    /// Replaces the command that is pending at the time of the decision, if one is, in place of the one in `terms`.
+    /// Replaces any command that is pending at the time of the decision. `terms.replaces` is then ignored.
     pub replaces_pending: bool,
 }
 
@@ -61,7 +61,7 @@ pub struct PreviewRequest {
     pub options: ResetOptions,
     /// The validity, and the command that this one replaces.
     pub terms: Terms,
-    /// Replaces the command that is pending at the time of the preview, if one is, in place of the one in `terms`.
+    /// Replaces any command that is pending at the time of the preview. `terms.replaces` is then ignored.
     pub replaces_pending: bool,
 }
 

@@ -15,7 +15,7 @@ use tracing::field::Empty;
 
 /// Where a platform keeps its choice of plugins.
 pub trait RolloutStore: Send + Sync + 'static {
-    /// Keeps the end of a canary, and then applies it by [`Rollout::put`]. The call that ended the canary waits for
+    /// Stores the end of a canary, and then applies it by [`Rollout::put`]. The call that ended the canary waits for
     /// this.
     fn canary_ended<'a>(
         &'a self,
@@ -79,7 +79,7 @@ impl Rollout {
         }
     }
 
-    /// The same rollout, whose calls this observer is told of.
+    /// Sets the observer of calls.
     pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
         let log = self.limits().log;
         Self {
@@ -89,7 +89,7 @@ impl Rollout {
         }
     }
 
-    /// The same rollout, whose choices this store keeps.
+    /// Sets the store of choices.
     pub fn kept_by(self, store: Arc<dyn RolloutStore>) -> Self {
         Self { store, ..self }
     }
@@ -130,7 +130,7 @@ impl Rollout {
         self.slot.canary()
     }
 
-    /// When a canary is promoted or rolled back.
+    /// The limits of a canary.
     pub fn canary_terms(&self) -> CanaryTerms {
         self.slot.terms()
     }
@@ -283,7 +283,7 @@ impl Rollout {
     }
 }
 
-/// Tells an observer that one more of something begins, and that it ends when this is dropped.
+/// A gauge guard: reports `1` to the observer now, and `-1` when it is dropped.
 struct Gauge {
     observer: Arc<dyn Observer>,
     change: fn(&dyn Observer, i64),

@@ -1,5 +1,4 @@
-//! A candidate in the shadow of the active plugin: it decides the same live calls, its changes are
-//! dropped, and where the two differ is noted.
+//! Shadow: a candidate decides the same live calls as the active plugin. Its effects are dropped; differences are kept.
 
 use crate::{CallContext, Comparable, Function, Instance, Plugin, PluginError};
 use mdm_contract::time::{self, Timestamp};
@@ -12,14 +11,14 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// The number of differences that are kept, the latest ones.
+/// The number of differences that are kept: the latest ones.
 const MAX_DIFFERENCES: usize = 100;
 
-/// The part of each side of a difference that is kept, in bytes of JSON: a hundred of them must fit into memory.
+/// Maximum length of each side of a difference, in bytes of JSON.
 const MAX_SIDE: usize = 4 << 10;
 
-/// The most calls of the candidate at one time. Further live calls are not compared: the shadow must not slow down the
-/// active plugin.
+/// Maximum number of concurrent calls of the candidate. Further live calls are not compared: the shadow must not slow
+/// down the active plugin.
 const MAX_CALLS: usize = 2;
 
 /// The name of new commands in comparisons: their ids differ by plugin.
@@ -33,13 +32,13 @@ pub struct ShadowReport {
     pub digest: String,
     /// The version of the contract that it implements.
     pub contract: String,
-    /// Since when it has run in the shadow.
+    /// The start of the shadow.
     #[serde(with = "time")]
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,
-    /// For each function of the contract, how its live calls compared.
+    /// The counts per function of the contract.
     pub functions: BTreeMap<String, Comparisons>,
-    /// Where the two differed, latest last.
+    /// The differences, latest last.
     pub differences: Vec<Difference>,
 }
 
@@ -61,7 +60,7 @@ pub struct Comparisons {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Difference {
-    /// When.
+    /// The time of the call.
     #[serde(with = "time")]
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
@@ -99,7 +98,7 @@ impl Shadow {
         }
     }
 
-    /// Lets the candidate decide what the active plugin has just decided, in the background.
+    /// Runs a call on the candidate in the background, after the active plugin has decided it.
     pub(crate) fn compare<T: Comparable>(
         self: &Arc<Self>,
         function: Function,
@@ -171,7 +170,7 @@ impl Shadow {
     }
 }
 
-/// One side of a difference: of a long value, only the beginning of its text.
+/// One side of a difference; a long value is shortened to the beginning of its text.
 fn told((returned, effects): (Value, Value)) -> Value {
     let told = json!({"returns": returned, "effects": effects});
     let mut text = told.to_string();

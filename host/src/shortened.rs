@@ -1,16 +1,16 @@
-//! Texts that a plugin may have written, shortened for errors and the log.
+//! Shortens a plugin's texts, for errors and the log.
 
 use mdm_contract::text::storable;
 
-/// The most of a plugin's own words that an error or a line of the log repeats, in bytes.
+/// Maximum length of a plugin's text in an error or a log line, in bytes.
 const MAX_WORDS: usize = 500;
 
-/// The beginning of a text that a plugin may have written.
+/// Shortens a plugin's text to the default length.
 pub fn shortened(text: String) -> String {
     cut(storable(text), MAX_WORDS)
 }
 
-/// The beginning of a text, of so many bytes.
+/// Shortens a text to this many bytes.
 pub(crate) fn cut(mut text: String, longest: usize) -> String {
     if text.len() > longest {
         text.truncate(text.floor_char_boundary(longest));

@@ -7,14 +7,14 @@ use std::fmt;
 /// The behaviour for a call that fails on a canary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenCanaryFails {
-    /// The plugin before it decides, and the response says so.
+    /// The previous plugin decides, and the response has a notice.
     #[default]
     Previous,
     /// The call fails, and changes nothing.
     Refuse,
 }
 
-/// Which plugin decided a call.
+/// The plugin that decided a call.
 pub(crate) struct Decider {
     /// Its digest.
     pub(crate) plugin: String,
@@ -22,13 +22,13 @@ pub(crate) struct Decider {
     pub(crate) substitute: Option<Substitute>,
 }
 
-/// Why a plugin decided in place of the active one.
+/// The reason why a substitute decided in place of the active plugin.
 pub(crate) struct Substitute {
     /// The function that was called.
     pub(crate) function: Function,
     /// The digest of the active plugin.
     pub(crate) plugin: String,
-    /// The digest of the one that decided.
+    /// The digest of the substitute.
     pub(crate) decided_by: String,
     /// The failure of the active plugin. `None` if the breaker of its function is open.
     pub(crate) failure: Option<&'static str>,

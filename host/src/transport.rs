@@ -4,9 +4,9 @@ use crate::{Decision, DeviceState, password::Password};
 use mdm_contract::decisions::{Capabilities, Command};
 use std::error::Error;
 
-/// A way to devices. `X` is the store's [`Extra`](crate::DeviceStore::Extra).
+/// The channel to devices. `X` is the store's [`Extra`](crate::DeviceStore::Extra).
 pub trait Transport<X = ()>: Send + Sync + 'static {
-    /// Why nothing can be sealed for a device.
+    /// The error of sealing.
     type Error: Error + Send + Sync + 'static;
 
     /// The capabilities of this transport for this device.
@@ -16,8 +16,8 @@ pub trait Transport<X = ()>: Send + Sync + 'static {
     fn is_online(&self, device: &DeviceState<X>) -> bool;
 
     /// Seals a new command's password to the device, before anything is stored. A remove has no password. The bytes go
-    /// into the commit as they are, and from the platform's outbox to the device. They must not be of use to anyone
-    /// but the device: the plaintext is in no store.
+    /// into the commit unchanged, and from the platform's outbox to the device. Only the device may be able to open
+    /// them: the plaintext is in no store.
     fn seal(
         &self,
         device: &DeviceState<X>,
@@ -25,7 +25,7 @@ pub trait Transport<X = ()>: Send + Sync + 'static {
         password: Option<&Password>,
     ) -> Result<Vec<u8>, Self::Error>;
 
-    /// Tells the device that there is news in its outbox, after the commit. If that is lost, the device finds the news
-    /// at its next sync.
+    /// Wakes the device after the commit, because its outbox has changed. If the wake-up is lost, the device gets the
+    /// change at its next sync.
     fn notify(&self, device: &DeviceState<X>, decision: &Decision);
 }

@@ -1,14 +1,14 @@
-//! Which plugins a host trusts: those whose digest is pinned, and those that are signed with a key that it
-//! knows. A host that is told of neither trusts any that conforms.
+//! Trust in plugins: a host accepts those with a pinned digest, and those signed with a configured key. Without pins and
+//! keys, it accepts any plugin that conforms.
 //!
-//! Signatures are those of minisign: detached, checked offline, without an authority or a log that has to be
-//! reached, by a tool that every system's packages have.
+//! Signatures are detached minisign signatures. They are verified offline, without an authority or a transparency log,
+//! and every system's packages have the tool.
 
 use super::{artifact::component_of, digest::hex, error::LoadError};
 use minisign_verify::{PublicKey, Signature};
 use sha2::{Digest as _, Sha256};
 
-/// Which plugins a host trusts.
+/// The pins and keys of a host.
 #[derive(Clone, Default)]
 pub struct Trust {
     digests: Vec<String>,
@@ -18,10 +18,10 @@ pub struct Trust {
 /// The errors of pins and keys.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// It is no digest.
+    /// The pin is not a digest.
     #[error("`{0}` is no SHA-256 digest: it has 64 digits 0–9 and a–f, after `sha256:` or not")]
     BadDigest(String),
-    /// It is no key.
+    /// The text is not a public key.
     #[error("`{0}` is no public key of minisign: give the second line of the .pub file")]
     BadKey(String),
 }
@@ -38,7 +38,7 @@ impl Trust {
         Ok(())
     }
 
-    /// Trusts plugins that are signed with the other half of this key.
+    /// Trusts plugins that are signed with the secret key of this public key.
     pub fn add_key(&mut self, key: &str) -> Result<(), TrustError> {
         let bad = |_| TrustError::BadKey(key.to_owned());
         self.keys
@@ -51,7 +51,7 @@ impl Trust {
         self.digests.is_empty() && self.keys.is_empty()
     }
 
-    /// Refuses what is not trusted: the plugin in this file, with this signature of its component.
+    /// Checks the plugin in this file, with this signature of its component. Errors if it is not trusted.
     pub fn check(&self, file: &[u8], signature: Option<&str>) -> Result<(), LoadError> {
         let component = component_of(file)?;
         let digest = hex(&Sha256::digest(component));

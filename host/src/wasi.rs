@@ -1,5 +1,4 @@
-//! The part of WASI that plugins are granted, because languages other than Rust import it: clocks and random bytes.
-//! Nothing here blocks.
+//! The granted part of WASI, which languages other than Rust import: clocks and random bytes. Nothing here blocks.
 
 use super::imports::HostState;
 use wasmtime::{
@@ -7,7 +6,7 @@ use wasmtime::{
     component::{ComponentType, Lift, Linker, Lower},
 };
 
-/// The most random bytes that one call of an import hands out.
+/// Maximum number of random bytes per import call.
 const MAX_BYTES: u64 = 4096;
 
 /// WASI's time of day.

@@ -1,6 +1,5 @@
-//! The threads that plugins' calls run on: off those that serve everyone else, because a call may use all of its time.
-//! There is one for each instance that may run. While calls wait, a thread takes the next without going to sleep, so
-//! that of many calls none costs the way to a sleeping thread.
+//! Worker pool: plugin calls run on threads of their own, because a call may use all of its time limit. There is one
+//! thread per allowed instance. Busy workers take the next call without parking.
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{
@@ -13,19 +12,19 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The threads; they end with this, once they have done what was asked for.
+/// The worker threads. After it is dropped, they finish the queued calls and end.
 pub struct WorkerPool {
     shared: Arc<Shared>,
     most: usize,
 }
 
-/// A call that did not come to its end.
+/// The error of a call that did not complete.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The host itself failed in it.
+    /// The call panicked in the host.
     #[error("the host panicked in the call")]
     Panicked,
-    /// The system gives no thread.
+    /// The system could not start a thread.
     #[error("there is no thread for it: {0}")]
     NoThread(std::io::Error),
 }
@@ -39,14 +38,14 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    /// The number of threads, and of those that sleep.
+    /// The number of threads, and of parked ones.
     threads: usize,
     asleep: usize,
     is_closed: bool,
 }
 
 impl WorkerPool {
-    /// At most so many, each made when it is needed for the first time.
+    /// A pool of at most this many threads, each started on demand.
     pub fn new(most: u32) -> Self {
         Self {
             shared: Arc::default(),
@@ -54,8 +53,8 @@ impl WorkerPool {
         }
     }
 
-    /// Runs a call as soon as a thread is free. One that nobody waits for any more is not begun; one that has begun
-    /// runs to its end. What `waits` gives is kept for as long as the call has to wait.
+    /// Runs a call as soon as a thread is free. A call whose future was dropped is not started; a started one runs to its
+    /// end. The value of `waits` is held while the call waits.
     pub async fn run<T: Send + 'static, W: Send + 'static>(
         &self,
         waits: impl FnOnce() -> W,
@@ -92,8 +91,7 @@ impl WorkerPool {
         Ok(())
     }
 
-    /// Adds a thread, unless the limit is reached, and returns `true` if it did. Errors only if there is no thread at
-    /// all.
+    /// Starts a thread, unless the limit is reached, and returns `true` if it did. Errors only if the pool has no thread.
     fn add_thread(&self, queue: &mut Queue) -> std::io::Result<bool> {
         if queue.threads == self.most {
             return Ok(false);
