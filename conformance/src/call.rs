@@ -1,4 +1,4 @@
-//! A call as data, and what a plugin makes of it.
+//! A call as data, and its run on a plugin.
 
 use super::situation::Situation;
 use mdm_contract::{
@@ -11,17 +11,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{thread, time::Duration};
 
-/// The id that the cases give to the command that a call sends.
+/// The id that stands in cases for the id of the sent command.
 pub const SENT: &str = "0198c1de-0000-7000-8000-0000000000ff";
 
 /// The number of timeouts of a call that count as the plugin's fault.
 const TRIES: u32 = 8;
 
-/// The pause before the second try of a call that timed out on a busy machine. It grows by as much with each try.
+/// The pause before a timed-out call is tried again. It grows by this much with each try.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A call of one of the contract's functions. The secret and the command that a function takes are
-/// those of the situation.
+/// A call of a function of the contract. Its secret and its command come from the situation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Call {
@@ -72,12 +71,12 @@ pub struct Answer {
     pub returned: Value,
     /// The effects, as JSON.
     pub effects: Value,
-    /// The same, as the host would commit it.
+    /// The effects, as the host would commit them.
     pub changes: Vec<Effect>,
 }
 
 impl Call {
-    /// A reset as it is asked for most often.
+    /// The most common reset: without options or terms.
     pub fn reset() -> Self {
         Self::Reset {
             options: ResetOptions::default(),
@@ -85,8 +84,8 @@ impl Call {
         }
     }
 
-    /// Runs the call on a fresh instance. One that takes too long, or finds no place, is tried again: the time is the
-    /// wall's, and a busy machine is no fault of the plugin's.
+    /// Runs the call on a fresh instance. A call that times out or gets no instance is tried again: the limit is wall-clock
+    /// time, and a busy machine is not the plugin's fault.
     pub fn run(&self, plugin: &Plugin, situation: &Situation) -> Result<Answer, PluginError> {
         let mut tries = 1..TRIES;
         loop {
@@ -126,7 +125,7 @@ impl Call {
         }
     }
 
-    /// Of a reset its preview, and of the preview of a reset the reset.
+    /// Turns a reset into its preview, and the preview of a reset into the reset.
     pub(super) fn counterpart(&self) -> Option<Self> {
         match self.clone() {
             Self::Reset { options, terms } => Some(Self::Preview {

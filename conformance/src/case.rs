@@ -1,5 +1,5 @@
-//! The cases: what is given, which call is made, and what the contract requires of it. They are data
-//! (`tests/conformance`), so that other hosts and other languages can use them, too.
+//! The cases: a situation, a call, and the requirements of the contract. They are data (`conformance/cases`), so that
+//! hosts in other languages can use them.
 
 use super::{call::Call, situation::Situation};
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ pub struct Case {
     pub situation: Situation,
     /// The case is about this password, not about any that the plugin accepts.
     pub names_password: bool,
-    /// Which call is made.
+    /// The call.
     pub call: Call,
     /// The accepted answers. Empty if the implementation chooses.
     pub expect: Vec<Expectation>,
@@ -63,7 +63,7 @@ struct CaseFile {
     cases: Vec<Written>,
 }
 
-/// A case as it is written: what is given is what differs from the base.
+/// The JSON form of a case: its situation has only the differences from the base.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -98,7 +98,7 @@ struct Base {
 }
 
 impl Case {
-    /// The same case, for a device in these groups, too.
+    /// The same case, for a device that is also in these groups.
     pub(super) fn in_groups(&self, groups: &[String]) -> Self {
         let mut case = self.clone();
         case.case = format!("{}, for a device in {}", case.case, groups.join(", "));
@@ -122,7 +122,7 @@ pub fn version() -> String {
     format!("{}-{digest}", env!("CARGO_PKG_VERSION"))
 }
 
-/// The rules that the cases prove: their numbers and what they say.
+/// The numbers and titles of the rules that the cases prove.
 pub fn rules() -> serde_json::Result<BTreeMap<u8, String>> {
     files()
         .map(|file| file.map(|it| (it.rule, it.title)))
@@ -153,7 +153,7 @@ pub fn cases() -> serde_json::Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// The situation that all cases differ from: a device owner on Android 14, ready for a reset.
+/// The base situation of all cases: a device owner on Android 14, ready for a reset.
 pub fn base_situation() -> serde_json::Result<Situation> {
     base()?.situation_with(&Map::new())
 }

@@ -43,9 +43,9 @@ pub(super) fn refusal(returned: &Value) -> Option<&Value> {
         .or_else(|| returned.get("verdict")?.get("would-be-refused"))
 }
 
-/// Something else that the contract requires than what a case expects or the model previews.
+/// A breach of the contract beyond the expectation of the case or of the model.
 pub(super) struct Breach {
-    /// The number of the rule that is broken, if it is another than the one the case is about.
+    /// The number of the broken rule, if it is not the rule of the case.
     pub(super) rule: Option<u8>,
     /// The requirement.
     pub(super) expected: Value,

@@ -1,8 +1,8 @@
-//! The conformance kit: whether a plugin does what the contract requires.
+//! The conformance kit: tests plugins against the contract.
 //!
-//! The cases ([`cases`]) are data; each is one call in one situation. Random sequences of calls are held
-//! against a model of the rules. What the contract leaves to the implementation is not judged, but
-//! told: whoever chooses a plugin wants to know.
+//! The cases ([`cases`]) are data; each is one call in one situation. Random sequences of calls are compared with a model
+//! of the rules. Choices that the contract leaves to the implementation are not judged but reported, to help in choosing
+//! a plugin.
 
 mod call;
 mod case;
@@ -29,20 +29,20 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The plugin did what is required.
+    /// The plugin met the requirement.
     Pass,
-    /// It did something else.
+    /// The plugin did not meet the requirement.
     Fail,
     /// The plugin applied a rule of its own, as the contract allows.
     OwnRule,
-    /// The contract leaves this to the plugin, and this is what it does.
+    /// The contract leaves this to the plugin; the finding has the plugin's choice.
     Choice,
 }
 
 /// One line of a check.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// The number of the rule; none for the sequences, which are about all of them, if they pass.
+    /// The number of the rule. `None` for sequences that pass: they cover all rules.
     pub rule: Option<u8>,
     /// The title of the case.
     pub case: String,
@@ -63,7 +63,7 @@ pub struct Conformance {
     pub contract: String,
     /// The seed of the sequences.
     pub seed: u64,
-    /// A rule for passwords under which the plugin takes one: the cases were run by it.
+    /// The password rule of the cases: the plugin accepts a password under it.
     pub password_rule: PasswordRule,
     /// One for each case, and one for the sequences.
     pub findings: Vec<Finding>,
@@ -83,8 +83,7 @@ impl Conformance {
     }
 }
 
-/// Rules for passwords, each with a password, from which the kit takes the first that the plugin
-/// accepts.
+/// Password rules, each with a password. The kit uses the first that the plugin accepts.
 const PASSWORDS: [(Characters, u32, u32, &str); 6] = [
     (Characters::Digits, 4, 4, "7294"),
     (Characters::Digits, 6, 6, "729418"),
@@ -159,15 +158,15 @@ fn accepted_password(plugin: &Plugin, base: &Situation) -> Option<(Password, Pas
         situation.with_password(&password, &rule);
         let is_accepted = match Call::reset().run(plugin, &situation) {
             Ok(answer) => answer.returned.get("ok").is_some(),
-            // It had no objection to the password; what it did then is for the cases to judge.
+            // It accepted the password; the cases judge the rest.
             Err(error) => error.invariant().is_some(),
         };
         is_accepted.then_some((password, rule))
     })
 }
 
-/// The base situation, with a rule for passwords and a password by it that the plugin accepts; none: it
-/// accepts none that the kit has.
+/// The base situation, with a password rule and a password that the plugin accepts. `None` if it accepts none of the
+/// kit's.
 pub fn acceptable(plugin: &Plugin) -> serde_json::Result<Option<Situation>> {
     let mut situation = base_situation()?;
     let accepted = accepted_password(plugin, &situation);
@@ -239,7 +238,7 @@ fn outcome(answer: Result<&Answer, String>) -> Value {
     }
 }
 
-/// Of the cases that were run again in groups, those that failed; or one line, if none did.
+/// The failed ones of the cases that were run again in groups, or one line if none failed.
 fn failed_in_groups(mut findings: Vec<Finding>, groups: &[String]) -> Vec<Finding> {
     if findings.is_empty() {
         return findings;

@@ -1,5 +1,5 @@
-//! A model of the rules, to hold random sequences of calls against: written anew from the contract,
-//! and not from any plugin.
+//! A model of the rules, for random sequences of calls. It is written from the contract alone, and shares no code with
+//! any plugin.
 
 use super::{
     call::{Call, SENT},
@@ -13,13 +13,13 @@ use mdm_contract::{
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The lowest agent that will do, as the sequences have it.
+/// The minimum agent version in sequences.
 pub(super) const OLD_AGENT: &str = "6.8.9";
 
-/// A device over a sequence of calls, as a host's store would keep it.
+/// The state of a device during a sequence, as a host's store would keep it.
 #[derive(Clone)]
 pub(super) struct World {
-    /// The device, the channel, the time, and the password of the next call.
+    /// The situation of the next call.
     pub(super) situation: Situation,
     /// All its commands, oldest first.
     pub(super) commands: Vec<Command>,
@@ -137,7 +137,7 @@ impl World {
         self.unchanged(refusals.iter().map(|it| json!({"err": it})).collect())
     }
 
-    /// Every reason there is to refuse a request. Which of them comes first is free.
+    /// All refusals that apply to a request. A plugin may return any of them.
     fn refusals(&self, action: Action, terms: &Terms) -> Vec<Refusal> {
         let situation = &self.situation;
         let mut refusals = Vec::new();
@@ -229,7 +229,7 @@ impl World {
         }
     }
 
-    /// The expiry of a command on these terms. `None` without a validity, or with an impossible one.
+    /// The expiry of a command on these terms. `None` if there is no validity, or an impossible one.
     fn expiry(&self, terms: &Terms) -> Option<Timestamp> {
         let now = self.situation.now;
         let end = now.checked_add(terms.valid_for?.checked_mul(1000)?)?;

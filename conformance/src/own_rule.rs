@@ -1,4 +1,4 @@
-//! Rules of a plugin's own: what the contract allows it to refuse besides what it must.
+//! Own rules of a plugin: refusals that the contract allows but does not require.
 
 use super::{
     call::{Answer, Call},
@@ -8,10 +8,9 @@ use super::{
 use mdm_password_host::Plugin;
 use serde_json::{Value, json};
 
-/// Returns `true` if an answer is a refusal by a rule of the plugin's own. It may refuse a reset, and nothing else:
-/// in its own words; or, if `may_refuse_password`, because it asks more of passwords than the deployment
-/// does. The preview of the reset must preview just that. The situation has a password, also where the
-/// call was made without one.
+/// Returns `true` if an answer is a refusal by an own rule of the plugin. An own rule may refuse resets only: with `other`,
+/// or, if `may_refuse_password`, with a stricter password rule than the deployment's. The preview of the reset must
+/// return the same refusal. The situation has a password, even if the call was made without one.
 pub(super) fn is_applied(
     plugin: &Plugin,
     situation: &Situation,

@@ -1,5 +1,5 @@
-//! Random sequences of calls, each on a device that keeps what the calls before it changed, held against
-//! the model. A sequence that fails is shrunk to a short one that still does.
+//! Random sequences of calls on one device, which keeps the effects of earlier calls. Each call is compared with the
+//! model. A failing sequence is shrunk to a short one.
 
 use super::{
     call::{Answer, Call, SENT},
@@ -22,10 +22,10 @@ use proptest::{
 use serde_json::{Value, json};
 use std::cell::RefCell;
 
-/// The longest sequence.
+/// Maximum number of steps in a sequence.
 const MAX_STEPS: usize = 24;
 
-/// A sequence after which a plugin did not do what the rules say.
+/// A sequence whose last step breaks the rules.
 #[derive(Clone, Debug)]
 pub(super) struct Mismatch {
     /// The number of the rule.
@@ -38,10 +38,10 @@ pub(super) struct Mismatch {
     pub(super) got: Value,
 }
 
-/// The time limit of shrinking, in milliseconds. With calls that time out it would take hours.
+/// Time limit of shrinking, in milliseconds: with calls that time out, it would take hours.
 const SHRINKING_TIMEOUT: u32 = 20_000;
 
-/// Runs sequences from a situation whose password the plugin takes.
+/// Runs sequences from a situation whose password the plugin accepts.
 pub(super) fn find_mismatch(
     plugin: &Plugin,
     start: &Situation,
@@ -51,7 +51,7 @@ pub(super) fn find_mismatch(
     bytes[..8].copy_from_slice(&thoroughness.seed.to_le_bytes());
     let config = Config {
         cases: thoroughness.sequences,
-        // By default shrinking is cut off early, with a line on the terminal.
+        // The default stops shrinking early, and prints a line.
         max_shrink_iters: if thoroughness.shrink { 10_000 } else { 0 },
         max_shrink_time: SHRINKING_TIMEOUT,
         failure_persistence: None,
@@ -99,7 +99,7 @@ fn run(plugin: &Plugin, start: &Situation, steps: &[Step]) -> Option<Mismatch> {
     None
 }
 
-/// Makes a call, and gives the world after it; or what was wrong.
+/// Makes a call, and returns the device's state after it. Errors with the difference from the model.
 fn make(plugin: &Plugin, world: &World, call: &Call) -> Result<World, Box<Mismatch>> {
     let predicted = world.predict(call);
     let may_return = predicted.returns();
@@ -144,7 +144,7 @@ fn make(plugin: &Plugin, world: &World, call: &Call) -> Result<World, Box<Mismat
         );
         return Err(mismatch(rule, expected, got));
     }
-    // None, if there is a way in which the device is as it may be.
+    // `None` if one of the accepted states fits.
     let differences: Option<Vec<(Facts, Facts)>> = predicted
         .may_be
         .iter()
@@ -184,7 +184,7 @@ fn difference(may_be: &World, is: &World, before: usize, call: &Call) -> Option<
     (!expected.is_empty() || !got.is_empty()).then_some((expected, got))
 }
 
-/// Without a validity, when a command expires is the plugin's choice.
+/// Ignores the expiry of commands without a validity: it is the plugin's choice.
 fn free_expiry(expected: &mut Facts, got: &Facts, before: usize, call: &Call) {
     let (Call::Reset { terms, .. } | Call::Remove { terms }) = call else {
         return;
@@ -197,7 +197,7 @@ fn free_expiry(expected: &mut Facts, got: &Facts, before: usize, call: &Call) {
     }
 }
 
-/// The world after the changes of a call, as a host's store would keep them.
+/// The device's state after the effects of a call, as a host's store would keep it.
 fn applied(world: &World, answer: &Answer) -> World {
     let mut after = world.clone();
     let now = world.situation.now;

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 pub struct Situation {
     /// The device.
     pub device: Device,
-    /// Its command in flight.
+    /// Its pending command.
     pub pending: Option<Command>,
     /// Its latest command.
     pub latest: Option<Command>,
@@ -34,13 +34,13 @@ pub struct Situation {
 }
 
 impl Situation {
-    /// Gives the plugin a password that it takes, with the rule that it takes it by.
+    /// Sets the password rule and a password under it.
     pub(super) fn with_password(&mut self, password: &Password, rule: &PasswordRule) {
         self.password = Some(password.clone());
         self.password_rule = rule.clone();
     }
 
-    /// Gives the next call another password.
+    /// Sets the password of the next call.
     pub fn set_password(&mut self, text: &str) {
         self.password = Some(password(text));
     }
@@ -61,13 +61,13 @@ impl Situation {
         }
     }
 
-    /// The command of a sequence that is in flight.
+    /// The pending command of a sequence.
     pub(super) fn is_pending(command: &&Command) -> bool {
         command.status == Status::Pending
     }
 }
 
-/// A password in plain sight: those of the kit are no secret.
+/// A password of the kit, which is not secret.
 pub(super) fn password(text: &str) -> Password {
     Password::new(Zeroizing::new(text.to_owned()))
 }

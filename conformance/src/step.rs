@@ -1,5 +1,4 @@
-//! The steps of a random sequence: how they are made, how they are told to people, and the call that each
-//! stands for.
+//! The steps of a random sequence: their generation, their text for people, and their calls.
 
 use super::{
     call::Call,
@@ -34,11 +33,11 @@ pub(super) enum Step {
     },
     Status,
     PolicyOverride,
-    /// On one of the commands so far, counted from the latest.
+    /// A call about one of the commands so far, counted from the latest.
     Report(usize, Outcome),
     Cancel(usize),
     Expire(usize),
-    /// Not calls: the world changes.
+    /// No calls: the device, the connection or the time changes.
     SecondsPass(u64),
     PolicyIsApplied(bool),
     AgentIsOld(bool),
@@ -135,7 +134,7 @@ pub(super) enum Replaces {
     Another,
 }
 
-/// Any step, likely ones more often.
+/// Generates any step; realistic steps are more frequent.
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let replaces = || {
         prop_oneof![
@@ -195,8 +194,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Puts the world into the state in which the step's call is made. None: the step is no call, or there
-/// is no command that it could be about.
+/// Prepares the situation of the step's call. Returns `None` if the step is no call, or its command does not exist.
 pub(super) fn prepare(world: &mut World, start: &Situation, step: &Step) -> Option<Call> {
     let terms = |world: &World, replaces: Replaces, valid_for| Terms {
         replaces: match replaces {

@@ -1,8 +1,8 @@
 //! The reference plugin of the password feature.
 //!
-//! [`rules`] holds the decisions: pure functions from what is known of a device to what is to happen. [`own_rule`] is
-//! what an implementation may choose. [`component`] is the thin layer around them: it asks the imports for what a
-//! rule needs, and carries its decision out. The types of both are those of the contract (`wit/`).
+//! [`rules`] has the decisions, as pure functions. [`own_rule`] has the choices of an implementation. [`component`] is the
+//! thin layer around them: it reads the input of a rule from the imports, and makes the effects of its decision. All
+//! types are those of the contract (`wit/`).
 
 #[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
 pub mod bindings;
@@ -12,7 +12,7 @@ mod memory;
 pub mod own_rule;
 pub mod rules;
 
-// Natively the crate serves tests and benches, which have no use for a component's exports.
+// Native builds are for tests and benches, which do not use a component's exports.
 #[cfg(all(target_family = "wasm", feature = "export"))]
 #[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
 mod export {

@@ -1,4 +1,4 @@
-//! `mdm-plugin bench`: what plugins cost, all measured in one run beside the reference plugin.
+//! `mdm-plugin bench`: measures the cost of plugins in one run with the reference plugin.
 
 use crate::component::{self, runtime, size};
 use anyhow::{Context as _, anyhow};
@@ -90,7 +90,7 @@ fn cost(plugin: String, component: &[u8], artifacts: &Artifacts) -> anyhow::Resu
     let loaded = engine.load(&artifact, Some(artifacts))?;
     let situation = mdm_conformance::acceptable(&loaded)?
         .ok_or_else(|| anyhow!("it accepts no password of the conformance kit"))?;
-    // On an engine of its own, where nothing is resident yet.
+    // On a new engine, which has no resident memory yet.
     let (linear_memory, resident_memory) =
         memory(&runtime(INSTANCES)?, &artifact, artifacts, &situation)?;
     let mut instance = loaded.instance()?;
@@ -106,7 +106,7 @@ fn cost(plugin: String, component: &[u8], artifacts: &Artifacts) -> anyhow::Resu
     })
 }
 
-/// One reset, as a host makes it: the context is made anew for each.
+/// One reset as in a host: with a new call context.
 fn reset(instance: &mut Instance, situation: &Situation) -> anyhow::Result<()> {
     let context = situation.context(true);
     match instance.reset(context, ResetOptions::default(), &Terms::default())? {
@@ -141,7 +141,7 @@ fn resident() -> anyhow::Result<usize> {
     Ok(kibibytes.context("/proc tells no memory")? * 1024)
 }
 
-/// The median time of a run, in seconds, over as many as fit into the span.
+/// The median time of a run, in seconds, over all runs within the span.
 fn median(mut run: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
     run()?;
     let begun = Instant::now();
@@ -181,7 +181,7 @@ fn page(costs: &[Cost]) -> Result<String, std::fmt::Error> {
     Ok(page)
 }
 
-/// A time, and how many times the reference's it is.
+/// A time, and its ratio to the reference's.
 fn beside(seconds: f64, reference: f64) -> String {
     format!("{} ({:.1}×)", time(seconds), seconds / reference)
 }

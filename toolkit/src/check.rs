@@ -150,7 +150,7 @@ fn as_far_as(expected: &Value, got: &Value) -> Value {
             Value::Object(asked.collect())
         }
         (Value::Array(expected), Value::Array(got)) if expected.len() == got.len() => {
-            // In whatever order they came: each beside what is expected of its kind.
+            // Effects are paired with the expectation of the same kind, in any order.
             let mut left: Vec<&Value> = got.iter().collect();
             let beside = expected.iter().map(|expected| {
                 let place = left.iter().position(|got| is_alike(expected, got));
@@ -182,7 +182,7 @@ fn told(value: &Value) -> String {
                 Value::Array(list) if list.is_empty() => format!("no {name}"),
                 value => format!("{name} {value}"),
             });
-            // What is returned is what a reader looks for first.
+            // The returned value comes first.
             let mut told: Vec<String> = told.collect();
             told.sort_by_key(|part| !part.starts_with("returns"));
             told.join(", ")

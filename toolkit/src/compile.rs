@@ -54,7 +54,7 @@ impl Compile {
     }
 }
 
-/// The key with which the server of this data folder vouches for compiled plugins.
+/// The key with which the server of this data folder authenticates compiled plugins.
 fn artifact_key(data: &Path) -> anyhow::Result<[u8; 32]> {
     let path = data.join("host.key");
     let secret = match fs::read(&path).map(Zeroizing::new) {

@@ -1,4 +1,4 @@
-//! Components in files: reading, loading, and why one is refused.
+//! Component files: reading, loading, and the errors.
 
 use anyhow::{Context as _, anyhow};
 use mdm_password_host::{Limits, LoadError, Plugin, Runtime};
@@ -24,7 +24,7 @@ pub(crate) fn runtime(instances: u32) -> anyhow::Result<Runtime> {
     })?)
 }
 
-/// The error of a file that is no plugin.
+/// The error for a file that is not a plugin.
 pub(crate) fn refused(file: &Path, refusal: &LoadError) -> anyhow::Error {
     anyhow!("{} is no plugin: {}", file.display(), explained(refusal))
 }

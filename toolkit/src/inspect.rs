@@ -21,7 +21,7 @@ pub(crate) struct Inspect {
 struct Inspected {
     #[serde(flatten)]
     inspection: Inspection,
-    /// Why this host would not load it.
+    /// The error of loading it.
     refusal: Option<String>,
 }
 

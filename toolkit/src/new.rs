@@ -1,11 +1,11 @@
-//! `mdm-plugin new`: a project that is complete, made from the example of its language.
+//! `mdm-plugin new`: makes a complete project from the example of its language.
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use mdm_terminal::out;
 use std::{fs, path::PathBuf};
 
-/// A file of a template: its path in the project, and what is in it.
+/// A file of a template: its path in the project, and its content.
 type File = (&'static str, &'static str);
 
 include!(concat!(env!("OUT_DIR"), "/templates.rs"));
@@ -40,7 +40,7 @@ enum Language {
 }
 
 impl Language {
-    /// The files of the example, and the name that they give it.
+    /// The files of the example, and its name in them.
     fn template(self) -> (&'static [File], &'static str) {
         match self {
             Self::Rust => (RUST, "corporate-plugin"),

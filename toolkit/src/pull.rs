@@ -1,5 +1,5 @@
-//! `mdm-plugin pull`: a plugin out of an OCI registry, in the form that the CNCF's TAG Runtime gave to
-//! WebAssembly there: a manifest with one layer, which is the component.
+//! `mdm-plugin pull`: pulls a plugin from an OCI registry, in the CNCF's WebAssembly artifact format: a manifest with one
+//! layer, the component.
 
 use crate::component::size;
 use anyhow::{Context as _, bail, ensure};
@@ -30,10 +30,10 @@ const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 /// The media type of its layer.
 const LAYER: &str = "application/wasm";
 
-/// The largest plugin that is pulled, in MiB: ten times one that brings an interpreter along.
+/// Maximum size of a plugin, in MiB: ten times that of one with an interpreter.
 const MAX_BYTES: usize = 64;
 
-/// The longest silence of a registry.
+/// Timeout of a registry between two packets.
 const SILENCE: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
@@ -79,7 +79,7 @@ impl Pull {
             .enable_all()
             .build()?;
         let pulled = runtime.block_on(self.pull());
-        // The look-up of a name may still block a thread.
+        // DNS look-up may still block a thread.
         runtime.shutdown_background();
         pulled
     }
@@ -117,7 +117,7 @@ impl Pull {
                 "`{name}` names no plugin: write it as registry/name:tag or registry/name@sha256:…"
             )
         })?;
-        // The library knows a registry for names that have none: not one that the admin chose.
+        // The library has a default registry for names without one, which the admin did not choose.
         ensure!(
             name.starts_with(reference.registry()),
             "`{name}` names no registry: write it as registry/name:tag, such as localhost:5000/{name}"
@@ -152,19 +152,18 @@ impl Pull {
             platform_resolver: None,
             ..ClientConfig::default()
         };
-        // Not `new`: that one goes on with the defaults where the configuration will not do.
+        // `new` would fall back to defaults on a wrong configuration.
         Client::try_from(config).context("TLS can't be set up")
     }
 }
 
-/// The component of this reference, its digest, and that of its manifest. The library holds both against
-/// what came.
+/// The component of this reference, its digest, and that of its manifest. The library verifies both digests.
 async fn fetch(
     client: &Client,
     auth: &RegistryAuth,
     reference: &Reference,
 ) -> anyhow::Result<(Vec<u8>, String, String)> {
-    // A pull signs in by itself, but doesn't say why it was refused.
+    // A pull also signs in, but hides the error.
     let signed_in = client.auth(reference, auth, RegistryOperation::Pull).await;
     signed_in.map_err(explained)?;
     let manifest = client.pull_manifest(reference, auth).await;
@@ -177,7 +176,7 @@ async fn fetch(
     );
     let mut component = vec![0; declared];
     let mut space = Cursor::new(&mut component[..]);
-    // By the digest alone: a layer can name other places, which are not the registry that the admin named.
+    // By digest only: a layer's URLs can name other places than the admin's registry.
     let digest = layer.digest.as_str();
     let came_whole = client.pull_blob(reference, digest, &mut space).await;
     came_whole.map_err(explained)?;
@@ -189,7 +188,7 @@ async fn fetch(
     Ok((component, layer.digest.clone(), manifest_digest))
 }
 
-/// The one layer that a plugin's manifest has.
+/// The single layer of a plugin's manifest.
 fn component_of(manifest: &OciManifest) -> anyhow::Result<&OciDescriptor> {
     const PUSH: &str =
         "push the component with a tool for WebAssembly, such as `wkg oci push`, and pull that";
@@ -240,7 +239,7 @@ fn explained(error: OciDistributionError) -> anyhow::Error {
         Error::DigestError(_) => {
             "what came is not what the digest says: it was damaged or altered, so nothing was written"
         }
-        // Only the space for the component can fail, by being full.
+        // Writing to the buffer fails only if it is full.
         Error::IoError(_) => {
             "the registry sends more than its manifest says: ask who pushed it to do so again"
         }
@@ -254,7 +253,7 @@ fn authorities(file: &Path) -> anyhow::Result<Vec<Certificate>> {
         CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
     let certificates =
         certificates.with_context(|| format!("the CA file {} can't be read", file.display()))?;
-    // With an empty list, the library would trust the system's authorities.
+    // An empty list would make the library trust the system's authorities.
     ensure!(
         !certificates.is_empty(),
         "{} holds no PEM certificate",
@@ -267,7 +266,7 @@ fn authorities(file: &Path) -> anyhow::Result<Vec<Certificate>> {
     Ok(certificates.into_iter().map(certificate).collect())
 }
 
-/// Writes a file whole, or leaves what was there.
+/// Writes a file atomically: on an error, the old content stays.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut part = path.as_os_str().to_owned();
     part.push(format!(".{}.part", std::process::id()));
@@ -279,7 +278,7 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         fs::rename(&part, path)
     };
     write().inspect_err(|_| {
-        // The first error is the one to tell.
+        // The first error is the relevant one.
         let _ = fs::remove_file(&part);
     })
 }

@@ -12,11 +12,11 @@ use super::{
 /// The expected answer of a device.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It does what it is told.
+    /// It carries the command out.
     Succeeds,
-    /// It will, once the user has unlocked it.
+    /// It carries the command out once the user has unlocked it.
     WaitsForUnlock,
-    /// It does not, and this is why.
+    /// It fails for this reason.
     Fails(Failure),
 }
 
@@ -31,7 +31,7 @@ pub fn answer(device: &Device, action: Action, password: &PasswordMetrics) -> An
     }
 }
 
-/// Returns the answer that any password gets, if there is one.
+/// The answer if it does not depend on the password.
 fn obstacle(device: &Device, action: Action) -> Option<Answer> {
     let fails = |failure| Some(Answer::Fails(failure));
     if !device.condition.secure_lock_screen {
@@ -58,7 +58,7 @@ fn obstacle(device: &Device, action: Action) -> Option<Answer> {
     }
 }
 
-/// Android 8.0 and later: a password changes only by way of the reset token.
+/// Android 8.0 and later: only the reset token can change a password.
 fn token_obstacle(device: &Device) -> Option<Answer> {
     let condition = &device.condition;
     if condition.other_admin_entry_pending {

@@ -1,4 +1,4 @@
-//! The rules of the feature, as pure decisions: what is known goes in, what is to happen comes out.
+//! The rules of the feature, as pure functions.
 
 mod answer;
 mod outcome;

@@ -1,13 +1,13 @@
-//! Rules 2, 6, 8 and 11: a command gets one outcome, and what that means for the override.
+//! Rules 2, 6, 8 and 11: a command gets one outcome, which may begin or end the policy override.
 
 use super::types::{
     Action, Command, CommandId, Failure, Outcome, Refusal, ReportEffect, Status, Timestamp,
 };
 
-/// The outcome of a command whose time was over.
+/// The outcome of an expired command.
 pub const EXPIRED: Outcome = Outcome::Failed(Failure::Expired);
 
-/// The outcome of a command that another one replaced.
+/// The outcome of a replaced command.
 pub fn superseded_by(command: &CommandId) -> Outcome {
     Outcome::Failed(Failure::Superseded(command.clone()))
 }
@@ -48,13 +48,13 @@ pub fn override_change(action: Action, outcome: &Outcome) -> OverrideChange {
     }
 }
 
-/// An admin takes a pending command back.
+/// Cancels a pending command, for an admin.
 pub fn cancel(command: &Command) -> Result<Outcome, Refusal> {
     ensure_pending(command)?;
     Ok(Outcome::Failed(Failure::Cancelled))
 }
 
-/// The clock has passed a command's expiry.
+/// Ends a command after its expiry.
 pub fn expire(command: &Command, now: Timestamp) -> Result<Outcome, Refusal> {
     ensure_pending(command)?;
     match command.expires_at {

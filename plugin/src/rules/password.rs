@@ -1,8 +1,8 @@
-//! Rule 1: what a password set from the dashboard has to be like.
+//! Rule 1: the password rule for passwords that are set from the dashboard.
 
 use super::types::{Characters, PasswordFault, PasswordMetrics, PasswordRule};
 
-/// Everything that is wrong with a password, by the deployment's rule. Empty: it will do.
+/// All faults of a password under the deployment's rule. Empty if it meets the rule.
 pub fn faults(rule: &PasswordRule, password: &PasswordMetrics) -> Vec<PasswordFault> {
     let mut faults = Vec::new();
     if password.length < rule.minimum_length {
@@ -29,7 +29,7 @@ pub fn faults(rule: &PasswordRule, password: &PasswordMetrics) -> Vec<PasswordFa
     faults
 }
 
-/// The strongest password that a rule allows: what it can't meet, no password of the rule can.
+/// The strongest password that a rule allows. A policy that it does not meet is met by no password of the rule.
 pub fn strongest(rule: &PasswordRule) -> PasswordMetrics {
     let length = rule.maximum_length;
     let one_each = u32::from(rule.characters == Characters::Alphanumeric);

@@ -1,6 +1,5 @@
-//! Rules 6 to 8: when a policy is enforced, what there is to remove, and whether a password meets a
-//! policy (by Android's `DevicePolicyManager.setPasswordQuality` and
-//! `setRequiredPasswordComplexity`).
+//! Rules 6 to 8: the state of a policy, the offer of a remove, and the requirements of a policy on a password (sources:
+//! Android's `DevicePolicyManager.setPasswordQuality` and `setRequiredPasswordComplexity`).
 
 use super::types::{
     Complexity, Device, PasswordMetrics, Policy, PolicyState, Quality, Requirement,
@@ -37,7 +36,7 @@ pub fn is_met(policy: &Policy, password: &PasswordMetrics) -> bool {
         return true;
     }
     let letters = password.lower_case + password.upper_case;
-    // To Android, whatever is neither a letter a–z nor a digit is a symbol.
+    // Android counts everything except the letters a–z and digits as a symbol.
     let symbols = password.symbols + password.others;
     let is_pin = password.length > 0 && password.digits == password.length;
     let is_sequence = is_pin && password.longest_sequence > MAX_SEQUENCE;

@@ -1,4 +1,4 @@
-//! Rules 4, 10 and 12: what a reset or a remove would come to, and what the admin should know and do.
+//! Rules 4, 10 and 12: the preview of a reset or a remove, with its verdict, remedy and notes.
 
 use super::{
     Answer, Situation, answer, remove,
@@ -10,7 +10,7 @@ use super::{
     },
 };
 
-/// The channel to the device, as it is now.
+/// The current channel to the device.
 pub struct Channel {
     /// Its capabilities.
     pub capabilities: Capabilities,
@@ -20,13 +20,13 @@ pub struct Channel {
 
 /// The request to preview.
 pub enum Wanted {
-    /// A reset, perhaps not yet with a password.
+    /// A reset, with or without a password.
     Reset(Option<PasswordMetrics>, ResetOptions),
     /// A remove.
     Remove,
 }
 
-/// Previews what it would come to. `own_refusal` is what the implementation itself has against it.
+/// Previews a request. `own_refusal` is the refusal of an own rule.
 pub fn preview(
     situation: &Situation,
     channel: &Channel,
@@ -145,8 +145,8 @@ fn notes(
     notes
 }
 
-/// Rule 10: the options that were asked for and can't be had. `lockNow` and "require entry" are as old
-/// as device administration; "don't ask credentials on boot" came with API 23, for device owners.
+/// Rule 10: notes on requested options that the device or the transport lacks. `lockNow` and "require entry" are as old as
+/// device administration; "don't ask credentials on boot" exists for device owners since API 23.
 fn missing_options(device: &Device, channel: &Capabilities, wanted: ResetOptions) -> Vec<Note> {
     let boots_without =
         device.management_mode == ManagementMode::DeviceOwner && device.api_level >= 23;

@@ -1,4 +1,4 @@
-//! Rules 1, 3, 7 and 11: whether a reset or a remove is accepted, and what it sends.
+//! Rules 1, 3, 7 and 11: the decision on a reset or a remove, and the command that it sends.
 
 use super::{
     check_agent, faults, remove_offered,
@@ -12,7 +12,7 @@ use super::{
 pub struct Situation {
     /// The device.
     pub device: Device,
-    /// Its command in flight.
+    /// Its pending command.
     pub pending: Option<Command>,
     /// The deployment's password rule.
     pub password_rule: PasswordRule,
@@ -25,14 +25,14 @@ pub struct Situation {
 pub struct Sending {
     /// The command to send.
     pub command: NewCommand,
-    /// The command in flight that ends thereby.
+    /// The pending command that this one ends.
     pub ends: Option<Ending>,
 }
 
 /// The end of a pending command that is replaced.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Its time was over.
+    /// It had expired.
     Expired(CommandId),
     /// The new command replaces it.
     Superseded(CommandId),
@@ -83,7 +83,7 @@ pub(super) fn sending(
     })
 }
 
-/// Rule 11: one command in flight, unless the new one names it as the one that it replaces.
+/// Rule 11: one pending command, unless the new command replaces it.
 fn making_way(
     situation: &Situation,
     replaces: Option<&CommandId>,
@@ -109,8 +109,8 @@ fn making_way(
     }
 }
 
-/// The contract's calendar ends where the year 9999 begins: RFC 3339 has no five digits for a year, and
-/// libraries fail at the end of that year, each a little earlier or later.
+/// The end of the contract's calendar: the beginning of the year 9999. RFC 3339 has no five-digit years, and libraries
+/// differ on the last hours of 9999.
 const END_OF_CALENDAR: Timestamp = 253_370_764_800_000;
 
 fn expiry(now: Timestamp, valid_for: Option<u64>) -> Result<Option<Timestamp>, Refusal> {

@@ -5,8 +5,8 @@ use super::types::{AgentTooOld, Refusal};
 /// The lowest version of the agent that carries out the feature's commands.
 pub const REQUIRED_AGENT: &str = "6.9.0";
 
-/// Refuses an agent below [`REQUIRED_AGENT`], by the precedence of semantic versioning 2.0.0. A
-/// version that is none counts as too old: nobody can tell what such an agent does.
+/// Refuses an agent below [`REQUIRED_AGENT`], by the precedence of semantic versioning 2.0.0. A text that is not a version
+/// counts as too old.
 pub fn check_agent(version: &str) -> Result<(), Refusal> {
     if precedence(version) >= precedence(REQUIRED_AGENT) {
         return Ok(());
@@ -17,8 +17,8 @@ pub fn check_agent(version: &str) -> Result<(), Refusal> {
     }))
 }
 
-/// Major, minor, patch, and whether it is a release: `6.9.0-rc.1` comes before `6.9.0`. No two
-/// pre-releases need to be told apart here.
+/// Major, minor, patch, and `true` for a release: `6.9.0-rc.1` comes before `6.9.0`. Pre-releases of one version are equal
+/// here.
 fn precedence(version: &str) -> Option<([u32; 3], bool)> {
     let (version, _build) = version.split_once('+').unwrap_or((version, ""));
     let (numbers, is_release) = match version.split_once('-') {
