@@ -21,7 +21,7 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 pub struct PolicyOverride {
     /// The reset that set the password.
     pub command: CommandId,
-    /// When the host learnt of its success.
+    /// The time at which the host got the report of its success.
     #[serde(with = "time")]
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,
@@ -47,14 +47,14 @@ pub struct Device {
     /// The management mode.
     #[cfg_attr(feature = "component", component(name = "management-mode"))]
     pub management_mode: ManagementMode,
-    /// For a profile owner: whether its profile is a managed (work) profile.
+    /// For a profile owner: `true` if its profile is a managed (work) profile.
     #[cfg_attr(feature = "component", component(name = "managed-profile"))]
     pub managed_profile: bool,
     /// The groups that an admin put it in.
     pub groups: Vec<String>,
     /// The condition at the last sync.
     pub condition: Condition,
-    /// When the agent last told all this.
+    /// The time of the agent's last sync with this device info.
     #[serde(with = "time")]
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     #[cfg_attr(feature = "component", component(name = "last-sync"))]
@@ -196,7 +196,7 @@ contract_enum! {
     component(record)
 )]
 pub struct PasswordRule {
-    /// Which characters.
+    /// The allowed or required characters.
     pub characters: Characters,
     /// In characters (Unicode scalar values).
     #[cfg_attr(feature = "component", component(name = "minimum-length"))]
@@ -217,7 +217,7 @@ impl Default for PasswordRule {
     }
 }
 
-/// One thing that is wrong with a password. JSON: `{"too-short": 4}`.
+/// One fault of a password. JSON: `{"too-short": 4}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -242,7 +242,7 @@ pub enum PasswordFault {
     /// It has no digit.
     #[cfg_attr(feature = "component", component(name = "needs-digit"))]
     NeedsDigit,
-    /// It can be guessed, or is known from breaches.
+    /// It is guessable, or known from breaches.
     #[cfg_attr(feature = "component", component(name = "guessable"))]
     Guessable,
     /// Another rule of the plugin, in words for the admin.
@@ -250,7 +250,7 @@ pub enum PasswordFault {
     Other(String),
 }
 
-/// The agent's version is below what the feature needs.
+/// The agent's version is below the feature's minimum.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
@@ -262,12 +262,12 @@ pub struct AgentTooOld {
     /// The version of the device's agent.
     #[cfg_attr(feature = "component", component(name = "agent-version"))]
     pub agent_version: String,
-    /// The lowest version that will do.
+    /// The minimum version.
     #[cfg_attr(feature = "component", component(name = "required-version"))]
     pub required_version: String,
 }
 
-/// Why a call is refused. JSON: `{"conflict": "<id>"}`.
+/// The refusal of a request. JSON: `{"conflict": "<id>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -277,7 +277,7 @@ pub struct AgentTooOld {
     component(variant)
 )]
 pub enum Refusal {
-    /// The password breaks the rule for passwords.
+    /// The password breaks the password rule.
     #[cfg_attr(feature = "component", component(name = "password-refused"))]
     PasswordRefused(Vec<PasswordFault>),
     /// The agent must be updated first.
@@ -292,7 +292,7 @@ pub enum Refusal {
     /// No password was set from the dashboard, and no policy is applied.
     #[cfg_attr(feature = "component", component(name = "nothing-to-remove"))]
     NothingToRemove,
-    /// This command has no expiry, or it is still to come.
+    /// This command has no expiry, or its expiry lies in the future.
     #[cfg_attr(feature = "component", component(name = "not-expired"))]
     NotExpired(CommandId),
     /// The validity is 0 seconds, or lies beyond the calendar.
@@ -308,9 +308,9 @@ contract_enum! {
     ReportEffect {
         /// The command got its outcome.
         Completed = "completed",
-        /// The outcome was known already.
+        /// The command already had this outcome.
         Repeated = "repeated",
-        /// The command had ended otherwise; what the device said is kept.
+        /// The command had ended with another outcome; the reported one is kept.
         Late = "late",
     }
 }
@@ -358,7 +358,7 @@ pub struct DeviceStatus {
     pub password_rule: PasswordRule,
 }
 
-/// Why a command will wait. JSON: `{"device-offline": "<time>"}`.
+/// The reason why a command will wait. JSON: `{"device-offline": "<time>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -387,16 +387,16 @@ pub enum Wait {
     component(variant)
 )]
 pub enum Verdict {
-    /// The device will do it.
+    /// The device will carry it out.
     #[cfg_attr(feature = "component", component(name = "will-succeed"))]
     WillSucceed,
-    /// It stays pending until that changes.
+    /// It will stay pending for this reason.
     #[cfg_attr(feature = "component", component(name = "will-wait"))]
     WillWait(Wait),
-    /// It would be accepted, and the device would answer so.
+    /// It would be accepted, and the device would report this failure.
     #[cfg_attr(feature = "component", component(name = "will-fail"))]
     WillFail(Failure),
-    /// It would not be accepted.
+    /// It would be refused.
     #[cfg_attr(feature = "component", component(name = "would-be-refused"))]
     WouldBeRefused(Refusal),
 }
@@ -432,7 +432,7 @@ pub enum Note {
     /// The device or the transport can't do `no-credentials-on-boot`.
     #[cfg_attr(feature = "component", component(name = "no-credentials-option"))]
     NoCredentialsOption,
-    /// The transport can't take a command back once its time is over.
+    /// The transport can't withdraw a command after its expiry.
     #[cfg_attr(feature = "component", component(name = "no-expiry"))]
     NoExpiry,
     /// Another admin enforces this policy.
@@ -472,7 +472,7 @@ contract_enum! {
         ConnectDevice = "connect-device",
         /// Choose a password that the rule allows.
         OtherPassword = "other-password",
-        /// Nothing will help on this device.
+        /// No remedy on this device.
         None = "none",
     }
 }
@@ -494,7 +494,7 @@ pub struct DevicePreview {
     pub notes: Vec<Note>,
 }
 
-/// The metrics of a password: all that a plugin may learn of it.
+/// The metrics of a password. A plugin learns nothing else of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(
@@ -540,12 +540,12 @@ pub struct Capabilities {
     /// Set a password that is not asked for at boot.
     #[cfg_attr(feature = "component", component(name = "no-credentials-on-boot"))]
     pub no_credentials_on_boot: bool,
-    /// Take a command back once its time is over.
+    /// Withdraw a command after its expiry.
     pub expiry: bool,
 }
 
 impl Capabilities {
-    /// A transport that can do everything.
+    /// All capabilities.
     pub const ALL: Self = Self {
         lock_now: true,
         require_entry: true,

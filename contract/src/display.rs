@@ -14,7 +14,7 @@ fn time(time: u64) -> String {
     rfc3339(time).unwrap_or_else(|| "an unknown time".into())
 }
 
-/// Nobody is to be shown nothing where a reason belongs.
+/// The reason in the own words of an agent or plugin, or a placeholder if it is empty.
 fn own_words(text: &str) -> &str {
     match text.trim() {
         "" => "for a reason of its own, which it does not tell",

@@ -1,6 +1,6 @@
-//! Texts that others have written.
+//! Texts from outside.
 
-/// The text as every store can keep it: PostgreSQL takes no NUL.
+/// Makes a text storable in every database: PostgreSQL accepts no NUL.
 pub fn storable(text: String) -> String {
     match text.contains('\0') {
         true => text.replace('\0', "\u{FFFD}"),

@@ -1,12 +1,11 @@
-//! Enums without payload, and the text that each case is written as: the same in Rust, in JSON, in a store and on the
-//! command line.
+//! Enums without payload and their text form, which is the same in Rust, in JSON, in a store and on the command line.
 
 /// Defines enums without payload from their cases and texts. They get `ALL`, `as_str`, `Display` and `FromStr`, and are
 /// written as their texts in JSON. The crate that uses the macro needs `serde`.
 ///
 /// ```
 /// mdm_contract::text_enum! {
-///     /// Where a light stands.
+///     /// A traffic light.
 ///     Light {
 ///         /// Stop.
 ///         Red = "red",
@@ -85,7 +84,7 @@ macro_rules! contract_enum {
 }
 pub(crate) use contract_enum;
 
-/// A text that is none of an enum's.
+/// The error for a text that is no case of the enum.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` is not one of: {known}")]
 pub struct UnknownText {

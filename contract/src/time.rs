@@ -6,16 +6,16 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as
 /// Milliseconds since 1970-01-01T00:00:00Z, as the contract's `timestamp`.
 pub type Timestamp = u64;
 
-/// Where the contract's calendar ends: the year 9999 begins. RFC 3339 has no five digits for a year, and
-/// libraries fail near the end of that year, each a little earlier or later.
+/// The end of the contract's calendar: the beginning of the year 9999. RFC 3339 has no five-digit years, and libraries
+/// differ on the last hours of 9999.
 pub const END_OF_CALENDAR: Timestamp = 253_370_764_800_000;
 
-/// The time on this machine's clock; a clock before 1970 reads as 0.
+/// The time of the system clock; 0 if that is before 1970.
 pub fn now() -> Timestamp {
     u64::try_from(Instant::now().as_millisecond()).unwrap_or(0)
 }
 
-/// The time as RFC 3339 writes it, in UTC. `None` beyond the year 9999.
+/// Formats a time as RFC 3339, in UTC. `None` beyond the year 9999.
 pub fn rfc3339(time: Timestamp) -> Option<String> {
     let instant = Instant::from_millisecond(i64::try_from(time).ok()?).ok()?;
     Some(instant.to_string())

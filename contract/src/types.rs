@@ -1,7 +1,5 @@
-//! The contract's words that host and agent share. `wit/types.wit` says what each of them means and
-//! where it comes from; here they get their form in Rust and JSON and, with the feature `component`,
-//! their form as component-model types. A plugin that does not agree with them is refused when it is
-//! loaded.
+//! The types of the contract that host and agent share, in Rust and JSON and, with the feature `component`, as
+//! component-model types. `wit/types.wit` has their meaning and sources. Loading refuses a plugin with other types.
 
 use crate::text_enum::contract_enum;
 use serde::{Deserialize, Serialize};
@@ -126,7 +124,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The longest minimum that Android takes (`DevicePolicyManager.getPasswordMaximumLength`).
+    /// The greatest minimum length that Android accepts (`DevicePolicyManager.getPasswordMaximumLength`).
     pub const MAX_MINIMUM_LENGTH: u32 = 16;
 
     /// Returns `true` if it requires a password.
@@ -190,7 +188,7 @@ pub struct ResetOptions {
     pub no_credentials_on_boot: bool,
 }
 
-/// The reason why a command failed. JSON: `"expired"`, `{"superseded": "<id>"}`.
+/// The failure of a command. JSON: `"expired"`, `{"superseded": "<id>"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -236,7 +234,7 @@ pub enum Failure {
     /// An admin cancelled it.
     #[cfg_attr(feature = "component", component(name = "cancelled"))]
     Cancelled,
-    /// Its time was over.
+    /// It expired.
     #[cfg_attr(feature = "component", component(name = "expired"))]
     Expired,
     /// Anything else, in the agent's own words.
@@ -245,10 +243,10 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The longest that any text in it may be, in bytes: every later call about the device reads it.
+    /// Maximum length of a text in it, in bytes: every later call about the device reads it.
     pub const MAX_TEXT_BYTES: usize = 1024;
 
-    /// Which failure it is, in a word, without the text in it.
+    /// The case of the failure, without its text.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::ExistingPassword => "existing-password",
@@ -287,10 +285,10 @@ impl Failure {
     component(variant)
 )]
 pub enum Outcome {
-    /// The device did it.
+    /// The device carried it out.
     #[cfg_attr(feature = "component", component(name = "success"))]
     Success,
-    /// It did not, and this is why.
+    /// It failed for this reason.
     #[cfg_attr(feature = "component", component(name = "failed"))]
     Failed(Failure),
 }
