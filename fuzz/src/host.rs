@@ -1,4 +1,4 @@
-//! A whole host in this process, without its sockets: requests go in where HTTP would bring them.
+//! A whole server in this process, without sockets: it takes parsed HTTP requests.
 
 use crate::{DEVICE, OneDevice, SIGNING_KEY, Situation};
 use axum::{
@@ -33,13 +33,13 @@ use std::{
 use tower_service::Service as _;
 use zeroize::Zeroizing;
 
-/// Longer than a plugin is ever kept waiting by a busy machine: what is slow, libFuzzer finds.
+/// Time limit of a call, longer than any delay by a busy machine. libFuzzer finds slow inputs.
 const TIME: Duration = Duration::from_secs(20);
 
-/// More than any fuzzer calls.
+/// A rate limit that no fuzzer reaches.
 const RATE: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
 
-/// More than any answer has.
+/// Maximum size of a response body.
 const MAX_RESPONSE_BYTES: usize = 16 << 20;
 
 /// A host with one device.
@@ -92,7 +92,7 @@ impl Host {
         let (metrics, supervisor) = (Arc::default(), Arc::default());
         let server = Server::new(store.clone(), plugins, keys, metrics, supervisor, settings);
         let server = server.expect("the plugin is loaded");
-        // So no sync waits for news.
+        // No sync waits for a command.
         server.close();
         let rates = Rates {
             address: RATE,
@@ -147,7 +147,7 @@ impl Host {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let stamp = Stamp {
             device: if label == NEW { NEW } else { DEVICE },
-            // A host that has just started takes nothing from before.
+            // A server refuses requests that were signed before its start.
             created: time::now() / 1000 + 1,
             nonce: &number.to_string(),
         };

@@ -1,7 +1,6 @@
-//! Shared by the targets: a host in this process that is called as strangers call it, over a store that asserts the
-//! design's laws.
+//! Shared by the targets: a server in this process, over a store that asserts the design's laws.
 
-// A panic is how a fuzz target reports.
+// A fuzz target reports by a panic.
 #![allow(clippy::expect_used)]
 
 mod host;
@@ -12,5 +11,5 @@ pub use host::{Answer, Host};
 pub use situation::{COMPLETED, DEVICE, GROUP, PENDING, SIGNING_KEY, Situation};
 pub use store::OneDevice;
 
-/// A plugin that hands its host whatever bytes its device's group has, one in each character.
+/// A plugin that passes raw bytes to its host: those in its device's group, one per character.
 pub const GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-fuzz-guest.wasm"));

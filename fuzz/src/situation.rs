@@ -39,7 +39,7 @@ pub struct Situation {
 }
 
 impl Situation {
-    /// One of those that differ in what is decided: each bit says one thing.
+    /// A situation selected by the bits of this byte.
     pub fn new(bits: u8) -> Self {
         let is = |bit: u8| bits & (1 << bit) != 0;
         let now = time::now();
@@ -54,7 +54,7 @@ impl Situation {
         let mut commands = vec![reset(COMPLETED, Status::Success, now - 3000)];
         if is(0) {
             commands.push(Command {
-                // One whose time is over, and one that has time left.
+                // An expiry in the past, and one in the future.
                 expires_at: is(1).then_some(if is(2) { now - 1 } else { now + 60_000 }),
                 ..reset(PENDING, Status::Pending, now - 1000)
             });

@@ -1,5 +1,5 @@
-//! A store of one device, in memory, so that nothing of one input is left for the next. It panics at what no
-//! host may hand to its store, whoever sent what.
+//! A store of one device, in memory, so that no input affects the next. It panics if the server breaks a law of the
+//! design.
 
 use crate::Situation;
 use async_trait::async_trait;
@@ -157,7 +157,7 @@ impl State {
     }
 }
 
-/// Every later call about the device reads it.
+/// Asserts the limit of a text: every later call about the device reads it.
 fn assert_short(outcome: &Outcome) {
     if let Outcome::Failed(failure) = outcome {
         assert!(failure.text().unwrap_or_default().len() <= Failure::MAX_TEXT_BYTES);

@@ -40,7 +40,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     let Some(request) = stays_the_same::<SyncRequest>(body) else {
-        // Signing costs more than reading what can't be read.
+        // Signing costs more than parsing invalid JSON.
         if body.len().is_multiple_of(64) {
             HOST.call(Method::POST, SYNC_PATH, body);
         }
@@ -59,7 +59,7 @@ fuzz_target!(|bytes: &[u8]| {
     let after_one = outcomes();
     HOST.call(Method::POST, SYNC_PATH, body);
     assert_eq!(outcomes(), after_one, "law 6: a report that comes twice");
-    // Nothing of what an agent said keeps an admin from its device.
+    // No report of an agent may make its device unreadable for admins.
     for path in ["", "/password/status", "/audit"] {
         let path = format!("/api/v1/devices/{DEVICE}{path}");
         let shown = HOST.call(Method::GET, &path, &[]);
@@ -67,7 +67,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// An agent gets what is pending and what it doesn't hold, and is told to drop what is not pending.
+/// Asserts that an agent gets the pending command unless it holds it, and drops commands that are not pending.
 fn check(request: &SyncRequest, answer: &Answer) {
     let response: SyncResponse = answer.read();
     let commands = HOST.store().commands();

@@ -1,5 +1,5 @@
-//! Files in the folder of compiled plugins, which others may have written: a compiled plugin that was altered in any
-//! byte is not run. The first byte selects the alteration.
+//! Files in the folder of compiled plugins, from an attacker: a compiled plugin with any altered byte is not run. The
+//! first byte selects the alteration.
 
 #![no_main]
 
@@ -24,7 +24,7 @@ static HOST: LazyLock<Host> = LazyLock::new(|| {
         ..Limits::default()
     };
     let runtime = Runtime::new(limits).expect("an engine");
-    // Nothing is found or kept here: what is altered is handed over.
+    // The folder stays empty: the altered artifact is passed as bytes.
     let folder = std::env::temp_dir().join("mdm-fuzz-artifacts");
     let artifacts = Artifacts::open(&folder, [7; 32]).expect("a folder");
     let made = runtime.compile_ahead(GUEST, &artifacts);
@@ -42,12 +42,12 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let made = &HOST.made;
     match how % 4 {
-        // Made up from the mark on.
+        // Arbitrary bytes after the mark.
         0 => assert_refused(&[&made[..MARK], bytes].concat()),
-        // Cut off, or with more at its end.
+        // Truncated, or extended.
         1 => assert_refused(&made[..number(bytes) % made.len()]),
         2 if !bytes.is_empty() => assert_refused(&[made, bytes].concat()),
-        // Each six bytes alter what lies where four of them say.
+        // Six bytes per alteration, four of them for its offset.
         _ => {
             let mut altered = made.clone();
             for edit in bytes.chunks_exact(6) {
@@ -76,7 +76,7 @@ fn assert_refused(artifact: &[u8]) {
     }
     match runtime.load(artifact, Some(artifacts)).map(|_| ()) {
         Err(LoadError::Altered) => {}
-        // Not even its mark is whole.
+        // The mark is incomplete.
         Err(LoadError::NotWasm)
             if artifact.len() < MARK || !artifact.starts_with(&HOST.made[..MARK]) => {}
         other => panic!("an altered compiled plugin was not refused as such: {other:?}"),

@@ -55,7 +55,7 @@ fuzz_target!(|bytes: &[u8]| {
             judge_sync(&sync(device_info, vec![report]), is_revoked);
         }
     }
-    // Whatever it did, the device can still be shown.
+    // The device is readable after any call.
     for path in [path.clone(), format!("{path}/audit")] {
         let shown = HOST.call(Method::GET, &path, &[]);
         assert_eq!(shown.status, StatusCode::OK, "{shown:?}");
@@ -75,7 +75,7 @@ fn sync(device_info: DeviceInfo, reports: Vec<Report>) -> Answer {
     HOST.call(Method::POST, SYNC_PATH, &body)
 }
 
-/// The plugin is reached by every agent but that of a revoked device. A plugin may refuse a report, also with 409.
+/// Asserts that only a revoked device is kept from the plugin. A plugin may refuse a report, also with 409.
 fn judge_sync(answer: &Answer, is_revoked: bool) {
     let is_refused =
         !answer.status.is_success() && answer.read::<Problem>().kind == "device-revoked";

@@ -1,5 +1,5 @@
-//! The headers of a signed call, and of a signed answer (RFC 9421): whatever they are, only what the key's owner has
-//! signed is taken for it. The first byte says what is made of the rest.
+//! The headers of signed requests and signed responses (RFC 9421): only a message that the key's owner signed is accepted.
+//! The first byte selects the form of the rest.
 
 #![no_main]
 
@@ -76,7 +76,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// True headers, of which each three bytes alter the one that lies where two of them say.
+/// Valid headers with alterations, three bytes each: two of them for the offset.
 fn altered(headers: &Headers, bytes: &[u8]) -> Headers {
     let mut headers = headers.clone();
     for edit in bytes.chunks_exact(3) {
@@ -87,7 +87,7 @@ fn altered(headers: &Headers, bytes: &[u8]) -> Headers {
         };
         let place = usize::from(edit[1]).saturating_sub(1) % text.len();
         let with = char::from(edit[2] & 0x7f);
-        // An edit that begins with a zero puts a character in, others replace one.
+        // An alteration that begins with a zero inserts a character, any other replaces one.
         match edit[1] {
             0 => text.insert(0, with),
             _ if text.is_char_boundary(place) && text.is_char_boundary(place + 1) => {
@@ -142,8 +142,7 @@ fn as_an_answer(headers: &Headers) {
     }
 }
 
-/// True headers are taken for those of the request that was signed, and of no other: the lines are its method, its
-/// path and its body.
+/// Asserts that valid headers verify for the signed request and for no other. The lines are its method, path and body.
 fn another_request(bytes: &[u8]) {
     let mut lines = bytes.splitn(3, |byte| *byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
@@ -160,7 +159,7 @@ fn another_request(bytes: &[u8]) {
     }
 }
 
-/// The same of an answer: two bytes are its status, one line is what it answers to, the rest its body.
+/// The same for a response: two bytes are its status, one line is its request, the rest its body.
 fn another_answer(bytes: &[u8]) {
     let Some((status, bytes)) = bytes.split_first_chunk() else {
         return;
@@ -185,7 +184,7 @@ fn another_answer(bytes: &[u8]) {
     assert!(taken.is_err(), "{answer:?}");
 }
 
-/// Nobody gets in by headers that were made up.
+/// Asserts that invented headers do not verify.
 fn over_http(bytes: &[u8]) {
     let mut lines = bytes.splitn(3, |byte| *byte == b'\n');
     let mut request = HttpRequest::builder().method(Method::POST).uri(SYNC_PATH);

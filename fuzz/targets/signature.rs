@@ -60,7 +60,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Only the signature of these bytes will do: all of it but its first line, which nobody is to trust.
+/// Asserts that only the signature of these bytes verifies. Its first line is an untrusted comment.
 fn as_a_signature(text: &str) {
     let signed = || SIGNATURE.lines().skip(1);
     if TRUST.check(SIGNED, Some(text)).is_ok() {
@@ -70,7 +70,7 @@ fn as_a_signature(text: &str) {
     assert!(TRUST.check(&altered, Some(text)).is_err(), "{text}");
 }
 
-/// No plugin gets by its signature into a host that trusts one key: what is signed here is none.
+/// Asserts that no signature of another file admits a plugin into a host that trusts one key.
 fn in_a_header(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else {
         return;
@@ -91,7 +91,7 @@ fn in_a_header(bytes: &[u8]) {
     );
 }
 
-/// The key itself, without the name of the algorithm before it, which may be either of two.
+/// The key itself, without the algorithm's name before it, of which there are two.
 fn key(text: &str) -> &str {
     text.trim().get(3..).unwrap_or_default()
 }

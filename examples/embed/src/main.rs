@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // What the platform has: a database, a phone with a key pair, and a way to tell the phone that there is news.
+    // The platform: a database, a phone with a key pair, and a channel to wake the phone.
     let (private_key, public_key) = PrivateKey::generate();
     let phones = Phones::open_in_memory()?;
     phones.add(&Phone {
@@ -28,13 +28,13 @@ async fn main() -> anyhow::Result<()> {
         .plugin(REFERENCE)
         .build()?;
 
-    // An admin asks for a reset. The context is what this platform wants to know in its commit: the actor.
+    // An admin requests a reset. The context is this platform's data for the commit: the actor.
     let (admin, agent) = ("alice".to_owned(), "phone-1".to_owned());
     let request = ResetRequest::new(Password::new("4711".to_owned().into()));
     let reset = host.reset("phone-1", request, &admin).await?;
     println!("{admin} asked for the reset {}", reset.returned);
 
-    // The phone hears that there is news, opens its command, sets the password, and reports.
+    // The phone wakes, opens its command, sets the password, and reports.
     let id = inbox.recv().await.context("no news")?;
     let (phone, _) = host.store().get(&id)?.context("no phone")?;
     let (command, sealed) = (phone.commands.last(), phone.sealed.as_deref());

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Error, OptionalExtension as _, Result, Row, params, t
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// All that this platform knows of a phone: a row has it as JSON.
+/// The stored state of a phone, as JSON in a row.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Phone {
     pub device: Device,
@@ -27,7 +27,7 @@ impl Phone {
     }
 }
 
-/// The phones, with a version each, and who did what.
+/// The phones with their versions, and the audit trail.
 pub(crate) struct Phones(Mutex<Connection>);
 
 impl Phones {
@@ -105,7 +105,7 @@ impl DeviceStore for Phones {
     }
 }
 
-/// The way to phones: a channel within the process.
+/// The transport: a channel within the process.
 pub(crate) struct Radio(pub(crate) UnboundedSender<String>);
 
 impl Transport<Phone> for Radio {
@@ -130,7 +130,7 @@ impl Transport<Phone> for Radio {
             token_key: PrivateKey::generate().0,
             password: Vec::from(password.map_or("", Password::expose)).into(),
         };
-        // What is sealed opens for this command only.
+        // Binds the sealed password to this command.
         let binding = Binding::of(&state.device.id, command);
         Ok(payload.seal(&state.extra.public_key, &binding)?.to_bytes())
     }

@@ -1,25 +1,23 @@
 //! The rules of this company beyond the contract. Change them to yours.
 //!
-//! A plugin may ask more of passwords than the deployment's rule does, may choose when a command expires
-//! that was given no validity, and may refuse a reset in its own words (`Refusal::Other`).
+//! A plugin may have a stricter password rule than the deployment, may choose the expiry of a command without a validity,
+//! and may refuse a reset in its own words (`Refusal::Other`).
 
 use crate::rules::{
     Situation,
     types::{PasswordFault, PasswordMetrics, Refusal, Terms},
 };
 
-/// The least number of characters.
+/// Minimum length in characters.
 const MIN_LENGTH: u32 = 8;
 
-/// The least guessability, as zxcvbn has it: 3 is "safely unguessable". Passwords that are known from
-/// breaches are below it.
+/// Minimum zxcvbn score: 3 is "safely unguessable". Passwords known from breaches score lower.
 const MIN_GUESSABILITY: u8 = 3;
 
 /// The default validity of a command, in seconds.
 const ONE_DAY: u64 = 24 * 3600;
 
-/// Why a reset that the contract allows is refused all the same. The guessability is asked for only if
-/// the password has passed so far: it takes a host most of a millisecond.
+/// The refusal of a reset by an own rule. The guessability is read last: it takes a host up to a millisecond.
 pub fn refusal(
     _situation: &Situation,
     password: &PasswordMetrics,
@@ -41,7 +39,7 @@ pub fn refusal(
     (!faults.is_empty()).then_some(Refusal::PasswordRefused(faults))
 }
 
-/// A command that was given no validity expires after a day.
+/// A command without a validity expires after a day.
 pub fn terms(terms: Terms) -> Terms {
     Terms {
         valid_for: terms.valid_for.or(Some(ONE_DAY)),

@@ -1,10 +1,9 @@
-//! A plugin that does what its device's group says: it is no name, but bytes, one in each character. They are
-//! handed over as they are, below what a language's bindings would let through: enums without such a case,
-//! texts that lie outside the memory or are no UTF-8, handles to nothing.
+//! A plugin that runs a program: the bytes in the name of its device's group, one per character. It passes raw values that
+//! no language's bindings would let through: undefined enum cases, texts outside the memory or not in UTF-8, invalid
+//! handles.
 //!
-//! The first byte says how many imports are called. Each takes one byte that says which, and four for each
-//! of its parameters. The rest is the memory at `RETURNED`, which is what is returned, and what the
-//! parameters may point into.
+//! The first byte is the number of import calls. Each call takes one byte for the import, and four per parameter. The rest
+//! is the memory at `RETURNED`: the returned value, and data for the parameters to point into.
 
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
@@ -16,15 +15,15 @@ mod bindings {
 #[cfg(target_family = "wasm")]
 use bindings::mdm::password::device_store::get_device;
 
-/// Where what is returned lies: at the far end of the stack, which nothing here reaches.
+/// The address of the returned value: at the far end of the stack, which is never used.
 const RETURNED: usize = 256;
 /// The size of that memory.
 const MAX_RETURNED: usize = 16 << 10;
-/// The most calls of imports: more than the effects that the host allows a call.
+/// Maximum number of import calls: more than the host's limit of effects.
 const MAX_CALLS: u8 = 20;
 
 /// The contract's imports, as WebAssembly has them.
-// SAFETY: the host checks every parameter; that it does is what is fuzzed.
+// SAFETY: the host checks every parameter, which is the subject of the fuzzing.
 #[allow(unsafe_code)]
 #[cfg(target_family = "wasm")]
 mod raw {
@@ -122,7 +121,7 @@ impl Bytes {
     }
 }
 
-/// Does what the device's group says, and tells where what is to be returned lies.
+/// Runs the program in the device's group, and returns the address of the returned value.
 #[cfg(target_family = "wasm")]
 #[allow(unsafe_code)]
 fn obey() -> usize {
@@ -135,7 +134,7 @@ fn obey() -> usize {
     }
     for (at, byte) in bytes.0.take(MAX_RETURNED).enumerate() {
         let to = core::ptr::with_exposed_provenance_mut::<u8>(RETURNED + at);
-        // SAFETY: it lies in the stack's 64 KiB, at the end that is used last.
+        // SAFETY: the memory lies in the 64 KiB of the stack, at the end that is used last.
         unsafe { to.write_volatile(byte) };
     }
     RETURNED

@@ -1,8 +1,8 @@
-//! A reset on a fresh instance of ours, beside the same rules in Extism on an instance that is used again and
-//! again, in turns, in one process. `cargo xtask bench` runs it.
+//! Bench: a reset on a fresh instance of ours, against the same rules in Extism on a reused instance, in turns in one
+//! process. `cargo xtask bench` runs it.
 //!
-//! Extism's plugin gets all that it needs in one piece of JSON, and answers with one: it calls no import. What a
-//! host does for each call counts on both sides: it measures the password, and makes an id for the command.
+//! Extism's plugin gets one JSON document and returns one, and calls no import. The host's work per call counts on both
+//! sides: the password metrics, and the command's id.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

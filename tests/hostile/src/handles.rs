@@ -1,4 +1,4 @@
-//! Doing with a handle what a call is not meant to do.
+//! Misuse of handles.
 
 use crate::bindings::mdm::password::secrets::Secret;
 use std::{
@@ -6,10 +6,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// The handle that an earlier call has kept; 0 is none.
+/// The handle kept from an earlier call, or 0.
 static KEPT: AtomicU32 = AtomicU32::new(0);
 
-/// Keeps the handle for the next call, and measures what an earlier call has kept.
+/// Keeps the handle for the next call, and uses the one kept from an earlier call.
 pub(crate) fn keep(secret: &Secret) -> String {
     match KEPT.swap(secret.handle(), Ordering::Relaxed) {
         0 => "nothing was kept".into(),
@@ -22,13 +22,13 @@ pub(crate) fn keep(secret: &Secret) -> String {
     }
 }
 
-/// Gives the handle back before the call does.
+/// Drops the borrowed handle before the call returns.
 pub(crate) fn drop_twice(secret: &Secret) {
     drop(stolen(secret.handle()));
 }
 
 #[allow(unsafe_code)]
 fn stolen(handle: u32) -> Secret {
-    // SAFETY: the number of a handle points to nothing: whoever uses a wrong one is stopped by the host.
+    // SAFETY: a handle is an index, not a pointer. The host traps on a wrong one.
     unsafe { Secret::from_handle(handle) }
 }

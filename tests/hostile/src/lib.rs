@@ -1,5 +1,4 @@
-//! A plugin that does whatever harm a test asks it for: a reset's validity, in seconds, says which.
-//! Its other functions are as tame as can be.
+//! A hostile plugin: the validity of a reset, in seconds, selects the harm. Its other functions are harmless.
 
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
@@ -36,7 +35,7 @@ mod export {
     crate::bindings::export!(Hostile with_types_in crate::bindings);
 }
 
-/// The group of devices of which times are told that no calendar has.
+/// The group of devices for which it returns times outside the calendar.
 const FAR_TIMES: &str = "tells-far-times";
 const FAR: u64 = 1 << 60;
 
@@ -112,7 +111,7 @@ impl Guest for Hostile {
                 black_box((device_store::get_device(), clock::now()));
             },
             26 => device_store::complete(&"x".repeat(100_000), &Outcome::Success),
-            // Leaves what is pending as it is.
+            // Leaves the pending command unchanged.
             27 => return Ok(sent),
             28 => {
                 send(Some(secret));
@@ -211,7 +210,7 @@ fn policy_state() -> PolicyState {
     }
 }
 
-/// Uses every import, and tells after which of them it has found in its memory what it seeks.
+/// Calls every import, and returns the one after which the mark is in its memory.
 fn spy(secret: &Secret) -> String {
     let mut found = Vec::new();
     let mut look = |after: &'static str| {
@@ -236,7 +235,7 @@ fn spy(secret: &Secret) -> String {
     format!("found after {found:?}")
 }
 
-/// Completes what is pending, though nobody has asked for a change.
+/// Completes the pending command in a query.
 fn changes_in_a_question() {
     if is_in_group("changes-in-questions") {
         device_store::complete(&pending(), &Outcome::Success);
@@ -249,7 +248,7 @@ fn pending() -> CommandId {
     pending.map_or_else(|| "no command".into(), |command| command.id)
 }
 
-/// Does what a good plugin does with the command in flight.
+/// Handles the pending command as a conforming plugin does.
 fn supersede_pending(sent: &str) {
     let pending = pending();
     if pending != sent {
@@ -282,7 +281,7 @@ fn send_command(action: Action, secret: Option<&Secret>, expires_at: Option<u64>
     )
 }
 
-/// Uses up the stack that the engine keeps, and nothing of the plugin's own memory.
+/// Exhausts the engine's stack, without using the plugin's own memory.
 fn deeper_without_memory(depth: u64) -> u64 {
     let now = clock::now();
     if now == depth {
@@ -291,7 +290,7 @@ fn deeper_without_memory(depth: u64) -> u64 {
     deeper_without_memory(depth + 1).rotate_left(7) ^ now
 }
 
-/// Uses up the stack that lies in the plugin's own memory.
+/// Exhausts the stack in the plugin's own memory.
 #[allow(unconditional_recursion)]
 fn deeper(depth: u64) {
     let page = black_box([depth; 512]);

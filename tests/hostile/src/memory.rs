@@ -1,4 +1,4 @@
-//! Looking through the plugin's own memory, as one would that is after passwords.
+//! Searches the plugin's own memory for a password.
 
 /// The mark to find, with every byte inverted, so that the search itself does not put it into the memory.
 const SOUGHT: [u8; 8] = invert(*b"cAnArY7z");
@@ -25,12 +25,11 @@ pub(crate) fn holds_it() -> bool {
     (1..size - SOUGHT.len()).any(holds)
 }
 
-/// A text that says of itself that it is nearly as long as the whole address space.
+/// A text whose length claims nearly the whole address space.
 #[allow(unsafe_code)]
 pub(crate) fn four_gibibytes() -> String {
     let longest = usize::MAX - (1 << 20);
-    // SAFETY: there is none: this is what a plugin does that lies. Its bytes are handed over by place and
-    // length, and it is the host that has to look.
+    // SAFETY: none; a lying plugin does this. The text is passed by address and length, which the host must check.
     unsafe { String::from_raw_parts(SOUGHT.as_ptr().cast_mut(), longest, longest) }
 }
 
@@ -43,8 +42,8 @@ fn enlarged() -> usize {
 #[cfg(target_family = "wasm")]
 #[allow(unsafe_code)]
 fn byte_at(address: usize) -> u8 {
-    // SAFETY: the address lies in the linear memory, all of which can be read; the read is volatile, for it
-    // is of memory that the language knows nothing of.
+    // SAFETY: the address lies in the linear memory, which is readable as a whole. The read is volatile because Rust does
+    // not know of this memory.
     unsafe { core::ptr::with_exposed_provenance::<u8>(address).read_volatile() }
 }
 

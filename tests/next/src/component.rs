@@ -1,4 +1,4 @@
-//! The exports: each asks the imports for what its rule needs, and carries out what the rule decides.
+//! The exports: each reads the input of its rule from the imports, and makes the effects that the rule decides.
 
 use crate::{
     bindings::{
@@ -99,7 +99,7 @@ pub fn request() -> Situation {
     }
 }
 
-/// Previews what a request would come to in this situation, on the channel as it is now.
+/// Previews a request in this situation, on the current channel.
 pub fn preview(
     situation: &Situation,
     action: Action,
@@ -125,7 +125,7 @@ pub fn preview(
     rules::preview(situation, &channel, &wanted, terms, own_refusal)
 }
 
-/// Carries an accepted request out.
+/// Makes the effects of an accepted request.
 pub fn send(sending: Sending, secret: Option<&Secret>) -> CommandId {
     let id = transport::send(sending.command, secret);
     match sending.ends {

@@ -5,8 +5,8 @@ use crate::rules::{
     types::{PasswordMetrics, Refusal, Terms},
 };
 
-/// Why a reset that the contract allows is refused all the same: a password that is too weak for this
-/// implementation, or any other rule, in its own words. `guessability` asks the host for the secret's.
+/// The refusal of a reset by an own rule: a stricter password rule, or `other` with a text. `guessability` asks the host
+/// for that of the secret.
 pub fn refusal(
     _situation: &Situation,
     _password: &PasswordMetrics,
@@ -15,7 +15,7 @@ pub fn refusal(
     None
 }
 
-/// The terms of a command: one that was given no validity may be given one.
+/// The terms of a command. An implementation may set a validity where none was asked for.
 pub fn terms(terms: Terms) -> Terms {
     terms
 }

@@ -1,4 +1,4 @@
-//! Which rule the plugin breaks.
+//! The selection of the broken rule.
 
 use std::hint::black_box;
 

@@ -1,11 +1,13 @@
-//! The reference plugin with one rule broken, to show that the conformance kit can fail. Which one, and in
-//! which way, says a mark in the component's data, so that one build serves for all: a test overwrites its
-//! last three characters with the number of the rule and a letter for the way, `a` for the first.
+//! The reference plugin with one rule broken, to show that the conformance kit can fail. A mark in the component's data
+//! selects the breach, so that one build serves for all: a test overwrites its last three characters with the number of
+//! the rule and a letter for the variant, beginning with `a`.
 //!
-//! Rule 0 is none: its ways are plugins that keep every rule, and choose otherwise than the reference where
-//! the contract lets them. The numbers from 90 stand beside the rules: 97 keeps every rule but on devices of the
-//! group `vip`, where it looks for no conflict; 98 refuses in its own words what no plugin may refuse so; 99 keeps
-//! every rule, and crashes on devices of the group `minefield` all the same.
+//! | number | breach |
+//! | --- | --- |
+//! | 0 | none: conforming choices that differ from the reference |
+//! | 97 | keeps every rule, except that it ignores conflicts on devices of the group `vip` |
+//! | 98 | refuses by `other` in functions that may not |
+//! | 99 | keeps every rule, but crashes on devices of the group `minefield` |
 
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
@@ -64,7 +66,7 @@ impl Guest for Wrong {
     fn status() -> DeviceStatus {
         let mut status = Plugin::status();
         if breach() == (9, b'a') {
-            // A failed command is not shown.
+            // It hides a failed command.
             status.latest = status
                 .latest
                 .filter(|command| !matches!(command.status, Status::Failed(_)));

@@ -24,11 +24,11 @@ pub(crate) fn preview(
     let mut situation = request();
     let honest = component::preview(&situation, action, secret, options, &terms);
     match breach() {
-        // The validity is not looked at.
+        // It ignores the validity.
         (10, b'e') => terms.valid_for = None,
-        // What is replaced is not looked at.
+        // It ignores `replaces`.
         (11, b'b') => terms.replaces = None,
-        // Every token seems to be active.
+        // It takes every token for active.
         (12, b'a') => situation.device.condition.token = TokenState::Active,
         _ => {}
     }
@@ -42,7 +42,7 @@ pub(crate) fn preview(
         .retain(|note| !is_left_out(note, action, &preview.verdict));
     let own = match breach() {
         (0, b'd') if action == Action::Reset => own_refusal(&situation).err(),
-        // A rule of its own, which the reset knows nothing of.
+        // An own rule that the reset does not have.
         (12, b'b') if action == Action::Reset && !situation.device.condition.secure_lock_screen => {
             Some(Refusal::Other("it has no lock screen".into()))
         }
@@ -58,7 +58,7 @@ pub(crate) fn preview(
     preview
 }
 
-/// Another admin's policy, as a plugin reads it that measures passwords in another way than Android.
+/// Another admin's policy, read with other password classes than Android's.
 fn misread(policy: Policy) -> Policy {
     let Policy {
         requirement,
@@ -94,7 +94,7 @@ fn misread(policy: Policy) -> Policy {
     }
 }
 
-/// Notes that apply, and that nobody is told.
+/// Leaves out notes that apply.
 fn is_left_out(note: &Note, action: Action, verdict: &Verdict) -> bool {
     match (breach(), note) {
         ((4, b'a'), Note::BestEffort) => true,

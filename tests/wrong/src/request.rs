@@ -37,7 +37,7 @@ pub(crate) fn reset(
                 *version = "0.0.0".into();
             }
         }
-        // A rule of its own, which its preview knows nothing of.
+        // An own rule that the preview does not have.
         (4, b'b') if situation.device.management_mode == ManagementMode::DeviceAdmin => {
             return Err(Refusal::Other("no device admin is reset".into()));
         }
@@ -90,8 +90,7 @@ pub(crate) fn remove(terms: Terms) -> Result<CommandId, Refusal> {
     Ok(send(superseding(sending, &terms), None))
 }
 
-/// A choice: to name another command than the pending one is refused because that other one is not
-/// pending.
+/// A choice: if `replaces` names another command than the pending one, the refusal is `not-pending`.
 pub(crate) fn not_pending(refusal: Refusal, terms: &Terms) -> Refusal {
     match (breach(), refusal, &terms.replaces) {
         ((0, b'b'), Refusal::Conflict(_), Some(other)) => Refusal::NotPending(other.clone()),
@@ -99,7 +98,7 @@ pub(crate) fn not_pending(refusal: Refusal, terms: &Terms) -> Refusal {
     }
 }
 
-/// A choice: a rule of its own that is asked before any other.
+/// A choice: an own rule that takes precedence over all refusals.
 pub(crate) fn own_refusal(situation: &Situation) -> Result<(), Refusal> {
     match (breach(), &situation.pending) {
         ((0, b'd'), Some(_)) => Err(Refusal::Other("complete the pending command first".into())),
@@ -107,7 +106,7 @@ pub(crate) fn own_refusal(situation: &Situation) -> Result<(), Refusal> {
     }
 }
 
-/// A choice: a pending command that is replaced is superseded, also if its time is over.
+/// A choice: a replaced command ends as superseded, even if it has expired.
 fn superseding(sending: Sending, terms: &Terms) -> Sending {
     let ends = match (breach(), sending.ends) {
         ((0, b'c'), Some(Ending::Expired(old))) if terms.replaces.is_some() => {

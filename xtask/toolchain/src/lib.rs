@@ -19,8 +19,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Rust's stack of 1 MiB is memory that each fresh instance has to be given: a sixteenth of it is plenty for
-/// rules, and makes an instance in half the time.
+/// Stack size of components: a sixteenth of Rust's 1 MiB is enough for rules, and halves the time of a fresh instance.
 const STACK: &str = "-Clink-arg=-zstack-size=65536";
 /// The target of components.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -36,7 +35,7 @@ pub enum Toolchain {
     Debian,
 }
 
-/// Why a component can't be built, and what to do about it.
+/// The error of building a component, with its remedy.
 #[derive(Debug)]
 pub struct ToolchainError(String);
 
@@ -48,7 +47,7 @@ impl fmt::Display for ToolchainError {
 
 impl std::error::Error for ToolchainError {}
 
-/// The way that works on this machine as it is.
+/// The toolchain that works on this machine without installing anything.
 pub fn find() -> Result<Toolchain, ToolchainError> {
     let operation = env::var("MDM_TOOLCHAIN").unwrap_or_default();
     let has_rustup =
@@ -64,7 +63,7 @@ pub fn find() -> Result<Toolchain, ToolchainError> {
     }
 }
 
-/// Installs what is missing: by rustup, or else Debian's packages.
+/// Installs the missing parts by rustup, or else from Debian's packages.
 pub fn ensure() -> Result<Toolchain, ToolchainError> {
     if let Ok(toolchain) = find() {
         return Ok(toolchain);
@@ -96,7 +95,7 @@ pub fn embed(package: &str, project: &Path, out: &Path) -> Result<(), ToolchainE
     Ok(())
 }
 
-/// Names for the folders of this machine, so that the same source makes the same component in any.
+/// Remaps this machine's folders, for reproducible components.
 fn without_paths(project: &Path) -> String {
     let cargo = cargo_home();
     let sysroot = sysroot(&rustc()).unwrap_or_default();
@@ -110,7 +109,7 @@ fn without_paths(project: &Path) -> String {
     folders.into_iter().map(remap).collect()
 }
 
-/// Which compiler builds components here, and how it came onto the machine.
+/// The compiler for components on this machine.
 pub fn compiler() -> Result<String, ToolchainError> {
     let (rustc, from) = match find()? {
         Toolchain::Rustup => (rustc(), "rustup"),
@@ -123,13 +122,13 @@ pub fn compiler() -> Result<String, ToolchainError> {
     Ok(format!("{}, by {from}", version.trim()))
 }
 
-/// Where cargo keeps the sources of crates.
+/// Cargo's folder of crate sources.
 pub fn cargo_home() -> PathBuf {
     let home = env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from)
 }
 
-/// Builds the component of this package of `project`, and says where it lies.
+/// Builds the component of this package of `project`, and returns its path.
 pub fn build_component(
     package: &str,
     project: &Path,
@@ -188,7 +187,7 @@ pub fn build_component(
     }
 }
 
-/// Removes the variables of an outer cargo: they would mislead the inner one.
+/// Removes the environment variables of an outer cargo, which would mislead the inner one.
 fn forget_the_outer_build(cargo: &mut Command) {
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
@@ -238,7 +237,7 @@ fn sysroot(rustc: &Path) -> Option<PathBuf> {
     Some(PathBuf::from(text.trim()))
 }
 
-/// The linker that makes components, which comes with every toolchain of rustup's.
+/// The linker of components, which is part of every rustup toolchain.
 fn linker() -> Option<PathBuf> {
     let rustlib = sysroot(&rustc())?.join("lib/rustlib");
     let hosts = rustlib.read_dir().ok()?.flatten();
@@ -247,7 +246,7 @@ fn linker() -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// Another compiler than the linker's own doesn't tell it where `wasm-ld` lies.
+/// The path of `wasm-ld`: only the linker's own toolchain finds it without this.
 fn path_with_wasm_ld(linker: &Path) -> OsString {
     let beside = linker.with_file_name("gcc-ld");
     let path = env::var_os("PATH").unwrap_or_default();
@@ -261,7 +260,7 @@ fn has_debian() -> bool {
     sysroot(Path::new(DEBIAN_RUSTC)).is_some_and(|sysroot| sysroot.join(source).exists())
 }
 
-/// Runs a command that may be missing or fail: `find` says afterwards whether it helped.
+/// Runs a command that may be missing or fail; the caller then checks with `find`.
 fn run(program: &str, args: &[&str]) {
     let _ = Command::new(program)
         .args(args)

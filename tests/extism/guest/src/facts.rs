@@ -1,5 +1,4 @@
-//! What host and plugin say to each other in JSON: what the imports of the contract tell of a reset, and what
-//! its exports answer, each in one piece.
+//! The JSON between host and plugin: one document with the data of the contract's imports, and one with the result.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +41,7 @@ pub struct Device {
     pub last_sync: u64,
 }
 
-/// The pending command, as far as a reset asks for it.
+/// The part of the pending command that a reset needs.
 #[derive(Serialize, Deserialize)]
 pub struct Pending {
     pub id: String,
@@ -81,7 +80,7 @@ pub struct Terms {
     pub valid_for: Option<u64>,
 }
 
-/// A reset that is asked for, and all that is known.
+/// The input of a reset.
 #[derive(Serialize, Deserialize)]
 pub struct Asked {
     pub device: Device,
@@ -93,7 +92,7 @@ pub struct Asked {
     pub terms: Terms,
 }
 
-/// The command to send, and the one that ends thereby; or why not.
+/// The command to send and the command that it ends, or the refusal.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
