@@ -70,7 +70,7 @@ fn as_a_signature(text: &str) {
     assert!(TRUST.check(&altered, Some(text)).is_err(), "{text}");
 }
 
-/// Asserts that no signature of another file admits a plugin into a host that trusts one key.
+/// Asserts that no signature in a header admits a file to a host that trusts one key: the signed file is not a plugin.
 fn in_a_header(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else {
         return;

@@ -109,7 +109,7 @@ fn without_paths(project: &Path) -> String {
     folders.into_iter().map(remap).collect()
 }
 
-/// The compiler for components on this machine.
+/// The version of the compiler for components, and its source: rustup or Debian.
 pub fn compiler() -> Result<String, ToolchainError> {
     let (rustc, from) = match find()? {
         Toolchain::Rustup => (rustc(), "rustup"),
@@ -246,7 +246,7 @@ fn linker() -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// The path of `wasm-ld`: only the linker's own toolchain finds it without this.
+/// `PATH` with the folder of `wasm-ld`, for a compiler from another toolchain than the linker.
 fn path_with_wasm_ld(linker: &Path) -> OsString {
     let beside = linker.with_file_name("gcc-ld");
     let path = env::var_os("PATH").unwrap_or_default();
