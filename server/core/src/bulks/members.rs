@@ -16,8 +16,8 @@ use mdm_contract::{
 use mdm_password_host::{DeviceState, RemoveRequest, ResetRequest, password::Password};
 
 impl Bulks {
-    /// Makes the command of one device, or notes why there is none. It errs if the device has no answer yet, or
-    /// had one before.
+    /// Makes the command of one device, or records the reason why it gets none. Errors if neither was stored now: the
+    /// failure is transient, or the device had its result before.
     pub(super) async fn make_one(
         &self,
         bulk: &Bulk,
@@ -75,14 +75,14 @@ impl Bulks {
         Ok(Err(why))
     }
 
-    /// Lets a bulk go on to a state in which no more commands are made, if it stands there still.
+    /// Moves a bulk on to a state in which no more commands are made, unless another task has moved it already.
     pub(super) async fn end(&self, bulk: &Bulk, to: BulkState) -> Result<(), ServerError> {
         self.end_by(bulk, BulkTransition::new(bulk.state, to, time::now()), None)
             .await
     }
 
-    /// The same by such a turn, and for a reason if it has one. Of a download that broke off, it may be that nobody was
-    /// told the passwords of some commands: all that are pending are taken back.
+    /// The same by this transition, with an optional reason. If a download broke off, passwords of some commands may never
+    /// have been delivered, so all pending commands are cancelled.
     pub(super) async fn end_by(
         &self,
         bulk: &Bulk,
@@ -109,8 +109,8 @@ impl Bulks {
     }
 }
 
-/// Returns `true` if an error is final for the device: a retry would give the same. Others are transient: an open
-/// breaker, say, or a full disk.
+/// Returns `true` if an error is final for the device. Other errors are transient, such as an open breaker or a full
+/// disk.
 pub(super) fn is_answer(error: &ServerError) -> bool {
     matches!(
         error,

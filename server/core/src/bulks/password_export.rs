@@ -1,5 +1,6 @@
-//! Bulks that give each device a password of its own: the passwords are made while their export is downloaded, told
-//! once, and kept nowhere. If the download breaks off, commands whose passwords nobody may know are taken back.
+//! Password export: the download of a bulk with unique passwords. Passwords are generated during the download, and stored
+//! nowhere in plaintext. If the download breaks off, the pending commands are cancelled, because their passwords may be
+//! lost.
 
 use super::{
     requests::Bulks,
@@ -28,22 +29,22 @@ use std::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// The longest pause of a download.
+/// Timeout of a download between two pages.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The lease of a download, in milliseconds: without a renewal, other servers take it for broken off after that.
+/// Download lease, in milliseconds. Without a renewal, other servers treat the download as broken off.
 const LEASE: u32 = 10_000;
 
-/// The interval of renewals.
+/// Interval of lease renewals.
 const LEASE_RENEWAL_INTERVAL: Duration = Duration::from_secs(3);
 
-/// The time for which a page of a password export waits for the answers of online devices.
+/// Maximum time that a page waits for the outcomes of online devices.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The time for which all pages of a password export wait together: slow devices must not make a download take hours.
+/// Maximum time that all pages of an export wait together: slow devices must not prolong a download by hours.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The interval of checks for their answers.
+/// Interval of checks for outcomes.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A line of a password export.
@@ -52,15 +53,15 @@ pub struct PasswordExportLine {
     pub device: String,
     /// Its name.
     pub name: String,
-    /// Its new password. `None` if it did not take one, and will not.
+    /// Its new password. `None` if the device has no new password and will get none.
     pub password: Option<Password>,
-    /// The command that brings it, with its status when this was told; or why there is none.
+    /// Its command, with the status at the time of the line; or the reason why it has none.
     pub command: Result<(CommandId, Status), DeviceError>,
 }
 
 impl PasswordExportLine {
-    /// Notes what has become of its command. If the device failed, it has no new password; where the host ended the
-    /// command, the device may have been faster.
+    /// Updates the line with the command's status. If the device reported a failure, the password is dropped. If the server
+    /// ended the command, the password stays: the device may have set it before.
     fn note(&mut self, command: Command) {
         let has_failed = StatusKind::from(&command.status) == StatusKind::Failed;
         if has_failed && command.late_outcome != Some(Outcome::Success) {
@@ -74,20 +75,20 @@ impl PasswordExportLine {
     }
 }
 
-/// Pages of a password export, as they are made; an error ends it.
+/// The stream of pages of a password export. An error ends it.
 type Pages = mpsc::Sender<Result<Vec<PasswordExportLine>, ServerError>>;
 
-/// Downloads of the passwords of bulks.
+/// The downloads of password exports.
 pub struct PasswordExports {
     pub(crate) bulks: Arc<Bulks>,
     pub(crate) transport: AgentTransport,
-    /// Cancelled when the server stops: the downloads end.
+    /// Cancelled at shutdown, which ends the downloads.
     pub(crate) closing: CancellationToken,
 }
 
 impl PasswordExports {
-    /// Starts a bulk with unique passwords, once, and gives the pages of its password export as they are made. If
-    /// nobody takes them any more, no more commands are made, and those that are pending are taken back.
+    /// Starts a bulk with unique passwords, and returns the pages of its password export. A bulk can be started once. If the
+    /// receiver is dropped, the bulk makes no more commands, and its pending ones are cancelled.
     pub async fn download(
         self: &Arc<Self>,
         by: &Caller,
@@ -105,7 +106,7 @@ impl PasswordExports {
         let turn = BulkTransition::new(from, to, time::now());
         let words = ("download-bulk", "downloaded");
         self.bulks.store.renew_lease(id, LEASE).await?;
-        // The passwords are told once: a request for them has no response to store.
+        // Passwords are delivered once: this response must not be stored for replays.
         self.bulks
             .turn(&by.without_key(), &bulk, turn, words)
             .await?;
@@ -121,21 +122,21 @@ impl PasswordExports {
                 Ok(()) => BulkState::WaitingForDevices,
                 Err(_) => BulkState::Cancelled,
             };
-            // Nobody else ends it before the host starts again.
+            // Nothing else ends the bulk before this server restarts.
             while let Err(error) = exports.bulks.end(&bulk, to).await {
                 tracing::warn!(bulk = bulk.id, %error, "a bulk was not ended");
                 tokio::time::sleep(PAUSE).await;
             }
             if let Err(error) = filled {
                 tracing::warn!(bulk = bulk.id, %error, "the password export of a bulk broke off");
-                // Whoever does not listen any more wants no error either.
+                // A dropped receiver needs no error.
                 let _ = tokio::time::timeout(DOWNLOAD_TIMEOUT, pages.send(Err(error))).await;
             }
         });
         Ok(taken)
     }
 
-    /// Lets nobody else take the download of a bulk for broken off, until the host closes.
+    /// Renews the download lease of a bulk until shutdown.
     async fn hold(&self, bulk: &Bulk) -> Infallible {
         loop {
             tokio::time::sleep(LEASE_RENEWAL_INTERVAL).await;
@@ -148,7 +149,7 @@ impl PasswordExports {
         }
     }
 
-    /// Makes the command of one device, with a password of its own.
+    /// Makes the command of one device, with a unique password.
     async fn export_line(
         &self,
         bulk: &Bulk,
@@ -169,8 +170,8 @@ impl PasswordExports {
         })
     }
 
-    /// Notes in the lines of a page, which follows the device `before`, what has become of their commands: once all
-    /// devices online have answered, or at the deadline.
+    /// Updates the lines of a page with the statuses of their commands, once all online devices have an outcome, or at the
+    /// deadline. The page follows the device `before`.
     async fn note_answers(
         &self,
         bulk: &Bulk,
@@ -204,7 +205,7 @@ impl PasswordExports {
         }
     }
 
-    /// It errs also if nobody takes the pages any more, or the host stops: the bulk is over then.
+    /// Also errors if the receiver was dropped, or at shutdown: the bulk is then cancelled.
     async fn fill_export(&self, bulk: &Bulk, pages: &Pages) -> Result<(), ServerError> {
         let over = || ServerError::Store(StoreError::BulkOver);
         let mut after: Option<String> = None;
@@ -229,7 +230,7 @@ impl PasswordExports {
                 .buffered(CONCURRENCY)
                 .collect::<Vec<_>>()
                 .await;
-            // What was made is told, also where the rest could not be made.
+            // Commands that were made are delivered even if the rest failed.
             let (lines, failures): (Vec<_>, Vec<_>) = lines.into_iter().partition(Result::is_ok);
             let mut lines: Vec<PasswordExportLine> = lines.into_iter().flatten().collect();
             let start = Instant::now();
@@ -254,7 +255,7 @@ impl PasswordExports {
     }
 }
 
-/// Returns `true` if all pages were taken. The receiver of an empty page has dropped the last one before.
+/// Returns `true` if all pages were received. The final empty page is received only after all others.
 async fn is_at_its_end(pages: &Pages) -> bool {
     let taken = async { pages.send(Ok(Vec::new())).await.is_ok() && pages.reserve().await.is_ok() };
     tokio::time::timeout(DOWNLOAD_TIMEOUT, taken)

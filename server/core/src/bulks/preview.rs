@@ -6,16 +6,16 @@ use futures_util::stream::{self, StreamExt as _};
 use mdm_contract::decisions::{DevicePreview, Note, Refusal, Remedy, Verdict, Wait};
 use serde::{Deserialize, Serialize};
 
-/// The most devices that are asked about.
+/// Maximum number of previewed devices.
 const MAX_ASKED: u32 = 1000;
 
-/// The number of previews at one time.
+/// Number of concurrent previews.
 const CONCURRENCY: usize = 16;
 
-/// The most devices that are named for each verdict.
+/// Maximum number of named devices per verdict.
 const MAX_NAMED: usize = 5;
 
-/// The most verdicts that are told apart.
+/// Maximum number of different verdicts.
 const MAX_VERDICTS: usize = 50;
 
 /// The preview of a bulk.
@@ -25,7 +25,7 @@ pub struct BulkPreview {
     pub devices: u64,
     /// The number of devices that were previewed: the first ones.
     pub asked: u64,
-    /// Another user has to approve it.
+    /// The bulk needs the approval of another user.
     pub needs_approval: bool,
     /// The verdicts with their numbers of devices, the most frequent first.
     pub verdicts: Vec<BulkVerdict>,
@@ -33,7 +33,7 @@ pub struct BulkPreview {
     pub notes: Vec<(String, u64)>,
 }
 
-/// A verdict, with the devices that it is about.
+/// A verdict with its devices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BulkVerdict {
     /// `will-succeed`, `will-wait`, `will-fail`, `would-be-refused`, or `no-preview` where the plugin could not say.
@@ -49,7 +49,7 @@ pub struct BulkVerdict {
 }
 
 impl Bulks {
-    /// Previews what a bulk would come to. Nothing changes.
+    /// Previews a bulk. Nothing changes.
     pub async fn preview(
         &self,
         by: &Caller,
@@ -113,7 +113,7 @@ impl BulkPreview {
                 such_as: vec![named(snapshot)],
             });
         } else if let Some(last) = self.verdicts.last_mut() {
-            // A plugin may give each device a text of its own.
+            // A plugin may return a different text for each device.
             "other".clone_into(&mut last.verdict);
             last.why = Some("there are too many different answers to tell them all".into());
             last.remedy = None;
@@ -138,7 +138,7 @@ fn named(snapshot: &Snapshot) -> (String, String) {
     (snapshot.device.id.clone(), snapshot.name.clone())
 }
 
-/// A verdict as it is the same on many devices.
+/// The part of a verdict that is equal on many devices.
 fn words(verdict: &Verdict) -> (&'static str, Option<String>) {
     match verdict {
         Verdict::WillSucceed => ("will-succeed", None),

@@ -1,4 +1,4 @@
-//! Those who have asked for bulks: a bulk goes on only as long as they may ask for it.
+//! The requesters of bulks: a bulk runs only while its requesters have the permission for it.
 
 use super::requests::Bulks;
 use crate::{
@@ -10,8 +10,8 @@ use crate::{
 use mdm_contract::time;
 
 impl Bulks {
-    /// Errs if who has asked for a bulk was removed, or may not ask for it any more. The bulk is cancelled then, and
-    /// the audit trail says why.
+    /// Errors if a requester of a bulk was removed or has lost the permission. The bulk is then cancelled, with the reason
+    /// in the audit trail.
     pub(super) async fn check_requester(&self, bulk: &Bulk) -> Result<(), ServerError> {
         if self.may_still_ask(bulk).await? {
             return Ok(());
@@ -33,10 +33,10 @@ impl Bulks {
                 Some(user) => Some(user),
                 None => return Ok(false),
             },
-            // The host's own machine is behind it.
+            // The server's own machine requested it.
             None => None,
         };
-        // The caller of a bulk is its principal, or a token that acts for them.
+        // The requester is the responsible user, or a token of that user.
         let token = match &bulk.requested_by {
             Actor::Token(name) if bulk.requested_by != bulk.principal => {
                 let tokens = self.store.api_tokens().await?;

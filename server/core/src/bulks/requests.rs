@@ -1,5 +1,5 @@
-//! Requests about bulks. A bulk is one request for all devices of a group, answered device by device. Its commands are
-//! made by `runner`, or by `password_export` if each device gets a password of its own.
+//! Requests about bulks. A bulk is one request for all devices of a group. Its commands are made by `runner`, or by
+//! `password_export` if each device gets a unique password.
 
 use crate::{
     access::{Caller, DeviceScope, Forbidden, Permission},
@@ -29,7 +29,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// The most reasons that a bulk's failures are grouped by.
+/// Maximum number of failure groups of a bulk.
 const MAX_REASONS: u32 = 20;
 
 /// A bulk as an admin asks for it.
@@ -91,8 +91,7 @@ impl Bulks {
         self.to_run.notify_one();
     }
 
-    /// Asks for a bulk. It runs by itself, unless it waits for somebody's approval, or for the download of its
-    /// passwords.
+    /// Requests a bulk. It starts by itself, unless it needs approval, or waits for the download of its passwords.
     pub async fn start(&self, by: &Caller, request: BulkRequest) -> Result<Bulk, ServerError> {
         by.check_group(&request.group)?;
         check_reason(request.reason.as_deref(), request.password.as_ref())?;
@@ -144,7 +143,7 @@ impl Bulks {
         Ok(id)
     }
 
-    /// Lets a bulk go on that somebody else is behind. Only users approve.
+    /// Approves another user's bulk. Only users can approve.
     pub async fn approve(&self, by: &Caller, id: &str) -> Result<Bulk, ServerError> {
         by.check(Permission::Approve)?;
         self.responses
@@ -171,9 +170,9 @@ impl Bulks {
             .await
     }
 
-    /// Makes no more commands of a bulk; and cancels those that are pending, if that is wanted, too. They are in any
-    /// case where its passwords are just being downloaded, because some may have been told to nobody. Errs where
-    /// there is nothing to cancel.
+    /// Cancels a bulk: it makes no more commands and, if requested, its pending commands are cancelled. They are always
+    /// cancelled during a password export, because some passwords may not have been delivered. Errors if there is nothing
+    /// to cancel.
     pub async fn cancel(
         &self,
         by: &Caller,
@@ -212,7 +211,7 @@ impl Bulks {
             };
             let words = ("cancel-bulk", "cancelled");
             match self.turn(by, &bulk, turn, words).await {
-                // It went on meanwhile, and it can't go far.
+                // The bulk moved on meanwhile; there are few states to go.
                 Err(ServerError::BulkState { .. }) => {}
                 turned => return turned,
             }
@@ -227,7 +226,7 @@ impl Bulks {
         Ok(bulk)
     }
 
-    /// Up to `most` bulks before this one, latest first, of the groups that the caller is responsible for.
+    /// Up to `most` bulks before this one, latest first, within the caller's device scope.
     pub async fn list(
         &self,
         by: &Caller,
@@ -263,12 +262,12 @@ impl Bulks {
             .await?)
     }
 
-    /// Returns `true` if another user has to approve a bulk of so many devices.
+    /// Returns `true` if a bulk of this many devices needs the approval of another user.
     pub fn needs_approval(&self, devices: u64) -> bool {
         self.approve_above.is_some_and(|most| devices > most)
     }
 
-    /// The turn of a bulk, with its line in the audit trail.
+    /// Moves a bulk to another state, with its line in the audit trail.
     pub(super) async fn turn(
         &self,
         by: &Caller,
@@ -279,7 +278,7 @@ impl Bulks {
         self.turn_because(by, bulk, turn, words, None).await
     }
 
-    /// The same, where the line says why.
+    /// The same, with a reason in the audit trail.
     pub(super) async fn turn_because(
         &self,
         by: &Caller,
@@ -301,7 +300,7 @@ impl Bulks {
         Ok(())
     }
 
-    /// The one password of a bulk's devices.
+    /// The shared password of a bulk.
     pub(super) fn password(&self, bulk: &Bulk) -> Result<Option<Password>, ServerError> {
         let Some(sealed) = &bulk.sealed_password else {
             return Ok(None);
@@ -317,7 +316,7 @@ impl Bulks {
         self.commits.changes.changed(bulk);
     }
 
-    /// Asks the plugin about the first device, so that a password which none will get is refused at once.
+    /// Previews the bulk on the first device, so that an unacceptable password is refused at once.
     async fn check_on_one_device(&self, request: &BulkRequest) -> Result<(), ServerError> {
         let first = self.group_devices(&request.group, 1).await?;
         let first = first.first();

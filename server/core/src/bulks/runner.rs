@@ -1,5 +1,5 @@
-//! Makes the commands of bulks, device by device. What is made is in the store with the commands, so that after a
-//! restart of the host each bulk goes on with the devices that have no answer yet.
+//! The bulk runner: makes the commands of bulks, device by device. The progress is in the store, so that after a restart
+//! each bulk goes on with the devices that have no result yet.
 
 use super::{members::is_answer, requests::Bulks};
 use crate::{
@@ -22,23 +22,23 @@ use std::{
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// The most bulks that run by turns; the others wait. A bulk that stands still takes a cursor too, so there are many.
+/// Maximum number of concurrent bulks; the others wait. Paused bulks count too.
 const MAX_BULKS: u32 = 64;
 
-/// Devices of a bulk that are read at a time.
+/// Page size: devices of a bulk per read.
 pub(super) const PAGE: u32 = 256;
 
-/// Pages of a bulk that are done before the next bulk's turn.
+/// Pages of a bulk before the next bulk's turn.
 const PAGES: usize = 8;
 
-/// Devices that are decided on at one time: their commits are made durable together.
+/// Number of concurrent decisions: their commits are made durable together.
 pub(super) const CONCURRENCY: usize = 128;
 
 /// The pause of a bulk after a transient failure.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
-/// The time for which a bulk waits for its approval and its download, in milliseconds: a day. After that it is
-/// cancelled, so that no password is kept for ever.
+/// Maximum wait of a bulk for its approval and its download, in milliseconds: a day. It is then cancelled, so that no
+/// sealed password is kept for ever.
 const MAX_WAIT: u64 = 24 * 3600 * 1000;
 
 /// The position of a bulk. It is rebuilt from the store after a restart.
@@ -48,15 +48,15 @@ struct Cursor {
     is_taken_back: bool,
     /// The id of the last device that is done.
     after: Option<String>,
-    /// It stands still until then.
+    /// The end of its pause.
     rests_until: Option<Instant>,
 }
 
-/// The commands that are being made.
+/// The commands in progress.
 #[derive(Default)]
 struct Making {
     tasks: JoinSet<Result<Result<CommandId, DeviceError>, ServerError>>,
-    /// The first failure that is no answer about a device.
+    /// The first transient failure.
     failure: Option<ServerError>,
 }
 
@@ -112,7 +112,7 @@ impl BulkRunner {
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "all bulks stand still"),
             }
-            // Nobody tells when devices answer, or when downloads break off at other replicas.
+            // Outcomes of devices and downloads at other replicas send no notification.
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
                 () = self.bulks.to_run.notified() => {}
@@ -121,8 +121,7 @@ impl BulkRunner {
         }
     }
 
-    /// Does some pages of each bulk that does not stand still. Returns whether there was one, so that more is to be
-    /// done at once.
+    /// Processes some pages of each bulk that is not paused. Returns `true` if there was one: more work may be left.
     async fn run_once(
         &self,
         cursors: &mut Cursors,
@@ -143,7 +142,7 @@ impl BulkRunner {
             let cursor = cursors.entry(bulk.id.clone()).or_default();
             let is_taken_back = bulk.cancel_requested_by.is_some();
             if cursor.is_taken_back != is_taken_back {
-                // What is taken back was made from the beginning.
+                // Cancellation starts at the first device.
                 *cursor = Cursor {
                     is_taken_back,
                     ..Cursor::default()
@@ -172,7 +171,7 @@ impl BulkRunner {
                     cursors.remove(&bulk.id);
                     went_on = true;
                 }
-                // It keeps nobody from the other bulks.
+                // A failure of one bulk must not block the others.
                 Err(error) => {
                     if cursor.rests_until.is_none() {
                         tracing::warn!(bulk = bulk.id, %error, "a bulk stands still, and is tried again and again");
@@ -184,8 +183,8 @@ impl BulkRunner {
         Ok(went_on)
     }
 
-    /// Makes the commands of the next pages, and says which device was the last; none: the bulk is done. While the
-    /// last of a page are made, the next one is read. After a failure, what was begun is carried out to its end.
+    /// Makes the commands of the next pages, and returns the last device; `None` if the bulk is done. The next page is read
+    /// while the last commands of a page are made. After a failure, started commands are finished.
     async fn make_pages(
         &self,
         bulk: &Arc<Bulk>,
@@ -223,7 +222,7 @@ impl BulkRunner {
                 }
                 let (bulks, bulk) = (Arc::clone(&self.bulks), Arc::clone(bulk));
                 let password = password.clone();
-                // A task of its own, so that all processors take part.
+                // A task of its own, to use all processors.
                 making.tasks.spawn(
                     Lead::current().run(async move {
                         bulks.make_one(&bulk, password.as_ref(), snapshot).await
@@ -242,7 +241,7 @@ impl BulkRunner {
         Ok(last)
     }
 
-    /// Cancels the next pending commands of a bulk, and says which device was the last; none: that is done.
+    /// Cancels the next pending commands of a bulk, and returns the last device; `None` if all are cancelled.
     async fn take_back_page(
         &self,
         bulk: &Bulk,
@@ -272,7 +271,7 @@ impl BulkRunner {
         Ok(Some(last))
     }
 
-    /// Cancels a command. It errs if that has to be tried again.
+    /// Cancels a command. Errors if it must be tried again.
     async fn cancel_command(
         &self,
         by: &Caller,
@@ -281,7 +280,7 @@ impl BulkRunner {
     ) -> Result<(), ServerError> {
         match self.commands.cancel(by, &device, &command).await {
             Ok(_) => Ok(()),
-            // Its outcome may have come first.
+            // The command may have had its outcome before.
             Err(error) if is_answer(&error) => {
                 tracing::info!(device, command, %error, "could not be cancelled");
                 Ok(())
@@ -290,7 +289,7 @@ impl BulkRunner {
         }
     }
 
-    /// Ends the bulks of which every command has its outcome.
+    /// Ends the bulks whose commands all have an outcome.
     async fn end_answered_bulks(&self) -> Result<(), ServerError> {
         for bulk in self.store.bulks_answered(MAX_BULKS).await? {
             if let Err(error) = self.bulks.end(&bulk, BulkState::Done).await {
@@ -300,7 +299,7 @@ impl BulkRunner {
         Ok(())
     }
 
-    /// Cancels the bulks that nobody has approved or downloaded for too long.
+    /// Cancels the bulks that waited too long for approval or download.
     async fn end_forgotten_bulks(&self) -> Result<(), ServerError> {
         let asked_before = time::now().saturating_sub(MAX_WAIT);
         for bulk in self.store.bulks_waiting(asked_before).await? {
@@ -311,8 +310,8 @@ impl BulkRunner {
         Ok(())
     }
 
-    /// Cancels the bulks whose passwords were being downloaded when the host went down: of a host alone, all that
-    /// there are when it starts.
+    /// Cancels the bulks whose password export was interrupted by the server's end. A single server does so for all running
+    /// exports at its start.
     async fn end_old_downloads(&self) -> Result<(), ServerError> {
         for bulk in self.store.bulks_with_expired_lease().await? {
             let turn = BulkTransition {

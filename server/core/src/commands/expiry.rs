@@ -24,11 +24,10 @@ const RESPONSES_INTERVAL: Duration = Duration::from_secs(60);
 /// Records that are read or deleted at a time.
 const PAGE: u32 = 500;
 
-/// The longest that a command waits which the plugin did not end, before it is asked again.
+/// Maximum pause before the plugin is called again for a command that it did not end.
 const MAX_BACKOFF: Duration = Duration::from_secs(600);
 
-/// The commands that the plugin did not end when it was asked to: each is tried again after a pause, which
-/// grows, so that they keep nobody from those that it will end.
+/// Commands that the plugin did not end. Each is tried again after a growing pause, so that they do not delay others.
 #[derive(Default)]
 struct Pauses(HashMap<CommandId, Pause>);
 
@@ -98,7 +97,7 @@ impl Expiry {
                 if pauses.is_over(&command, Instant::now()) {
                     match self.expire(&device, &command).await {
                         Ok(()) => tracing::info!(device, command, "expired"),
-                        // A report may have come first, or the plugin may see it otherwise.
+                        // A report may have come first, or the plugin may have refused.
                         Err(error) => {
                             self.host
                                 .rollout()
@@ -108,7 +107,7 @@ impl Expiry {
                         }
                     }
                 }
-                // Pauses of commands that have ended otherwise are forgotten.
+                // Drops the pauses of commands that have ended.
                 if let Some(pause) = pauses.0.remove(&command) {
                     kept.0.insert(command, pause);
                 }

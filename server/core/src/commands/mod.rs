@@ -1,4 +1,4 @@
-//! Commands: what an admin asks of a device, and what becomes of it.
+//! Commands: requests of admins for devices, until their outcome.
 
 mod expiry;
 mod requests;

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// The most commands of a device that are shown.
+/// Maximum number of commands in a device's history.
 const MAX_HISTORY: u32 = 50;
 
 /// A reset as an admin asks for it.
@@ -42,7 +42,7 @@ pub struct Reset {
     pub reason: Option<String>,
 }
 
-/// A command, as the answer to who asked for it or took it back.
+/// A command, as the response to the request that made or cancelled it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CommandAnswer {
     /// The command.
@@ -53,7 +53,7 @@ pub struct CommandAnswer {
     pub notice: Option<String>,
 }
 
-/// A request as an admin has it in mind.
+/// The request of a preview.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -84,7 +84,7 @@ impl Commands {
         self.host.password_rule()
     }
 
-    /// Asks for a reset of one device.
+    /// Requests a reset of one device.
     pub async fn reset(
         &self,
         by: &Caller,
@@ -112,7 +112,7 @@ impl Commands {
         self.answer(seen.device, decided).await
     }
 
-    /// Asks for a remove of the password of one device, for a reason that the audit trail keeps.
+    /// Requests a remove of the password of one device. The reason goes into the audit trail.
     pub async fn remove(
         &self,
         by: &Caller,
@@ -136,7 +136,7 @@ impl Commands {
         self.answer(seen.device, decided).await
     }
 
-    /// Says what a request would come to. Nothing changes.
+    /// Previews a request. Nothing changes.
     pub async fn preview(
         &self,
         by: &Caller,
@@ -174,7 +174,7 @@ impl Commands {
         let is_trusted = snapshot.revoked_at.is_none();
         let (state, context) = (DeviceState::from(snapshot), RequestContext::new(by));
         let mut status = self.host.status(&state, &context).await?;
-        // No plugin knows of it: nothing reaches the device any more.
+        // Plugins do not know of revocation: nothing reaches a revoked device.
         status.remove_offered &= is_trusted;
         Ok((status, self.store.history(device, MAX_HISTORY).await?))
     }

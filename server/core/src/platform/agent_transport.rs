@@ -1,5 +1,5 @@
-//! The transport to agents, as the host sees it: commands are sealed to the device's key and wait in the outbox; a sync
-//! that waits is answered, and an agent that is away is woken.
+//! The transport to agents: seals commands to the device's key for the outbox, answers the device's waiting sync, or wakes
+//! its agent.
 
 use super::{stored_devices::DeviceRecord, wake_ups::WakeUps};
 use crate::{keys::HostKeys, store::Snapshot, transport::AgentSync};
@@ -12,18 +12,18 @@ use mdm_password_host::{Decision, DeviceState, Function, Transport, password::Pa
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The way to agents.
+/// The transport to agents.
 #[derive(Clone)]
 pub(crate) struct AgentTransport {
     pub(crate) sync: Arc<AgentSync>,
-    /// `None` if agents only wait at the server.
+    /// `None` if agents are reached by waiting syncs only.
     pub(crate) wake_ups: Option<Arc<WakeUps>>,
     pub(crate) keys: Arc<HostKeys>,
 }
 
 impl AgentTransport {
-    /// There is news for a device: its sync is answered if it waits here, or else its agent is woken. An agent gets
-    /// what it caused itself with the answer.
+    /// Delivers a change of the outbox: answers the device's sync if it waits at this server, or else wakes its agent. A
+    /// change that the agent's own sync caused is part of its response.
     pub(crate) fn wake(&self, device: &str, is_by_agent: bool) {
         self.sync.wake(device);
         if let Some(wake_ups) = &self.wake_ups

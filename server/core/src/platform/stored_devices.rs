@@ -32,7 +32,7 @@ pub(crate) struct DeviceRecord {
     pub(crate) online_until: Option<Timestamp>,
 }
 
-/// The request of a caller: what the host carries to the store untouched.
+/// The context of a request, which the host passes to the store unchanged.
 pub(crate) struct RequestContext {
     pub(crate) by: Caller,
     /// The ETags of an If-Match header.
@@ -56,7 +56,7 @@ impl RequestContext {
         }
     }
 
-    /// The same request, which sends a command to a device as it was seen.
+    /// The same request, which sends a command and has a precondition.
     pub(crate) fn sends(self, seen: Precondition<'_>) -> Self {
         Self {
             etags: seen.etags.map(<[String]>::to_vec),
@@ -71,7 +71,7 @@ impl RequestContext {
 pub(crate) struct StoredDecision {
     /// The command that was sent, or that the request was about.
     pub(crate) command: CommandId,
-    /// Why another plugin than the active one decided, if one did.
+    /// The notice, if a substitute decided in place of the active plugin.
     pub(crate) notice: Option<String>,
 }
 
@@ -122,7 +122,7 @@ impl DeviceStore for StoredDevices {
     }
 
     async fn command(&self, device: &str, command: &str) -> Result<Option<Command>, ServerError> {
-        // An agent may name anything, and not every store takes this character.
+        // An agent chooses the id, and not every store accepts this character.
         if command.contains('\0') {
             return Ok(None);
         }

@@ -1,6 +1,6 @@
-//! Tells agents to sync. Whoever commits news hands the device over here, and waits for nothing. That is told at once,
-//! and need not be told for certain: a command is told of again, at a time that was committed with it, until it has its
-//! outcome, whoever was killed meanwhile; and every agent syncs now and then by itself.
+//! Wake-ups: messages that make agents sync. A commit queues the device here without waiting, and the wake-up is sent at
+//! once. It may be lost: the time of the next wake-up is committed with the command, and repeats until its outcome, also
+//! after a crash. In addition, every agent syncs at intervals.
 
 use crate::{
     keys::HostKeys,
@@ -44,7 +44,7 @@ pub(crate) struct WakeUps {
 }
 
 impl WakeUps {
-    /// Wakes agents by this. They sync so often without being woken, in seconds.
+    /// Wakes agents through this client. Agents also sync at this interval, in seconds.
     pub(crate) fn new(channel: Arc<dyn WakeUp>, keys: Arc<HostKeys>, sync_every: u32) -> Self {
         let (news, to_tell) = mpsc::channel(MAX_QUEUED);
         Self {
@@ -56,7 +56,7 @@ impl WakeUps {
         }
     }
 
-    /// Adds a device to those that are told to sync. If too many wait, the store says later that this one is due.
+    /// Queues a device. If the queue is full, the store's schedule wakes the device later.
     pub(crate) fn add(&self, device: &str) {
         let _ = self.news.try_send(device.to_owned());
     }
@@ -66,7 +66,7 @@ impl WakeUps {
         self.channel.connection()
     }
 
-    /// Where a device's agent is woken.
+    /// The topic of a device's wake-ups.
     pub(crate) fn address(&self, device: &str) -> WakeUpAt {
         WakeUpAt {
             url: self.channel.url().to_owned(),

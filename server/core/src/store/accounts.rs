@@ -18,11 +18,11 @@ pub struct User {
     pub role: Role,
     /// The device scope.
     pub scope: DeviceScope,
-    /// The password hash: argon2id, as a PHC string. `None` if they have not chosen a password yet.
+    /// The password hash: argon2id, as a PHC string. `None` if the user has not chosen a password yet.
     pub password: Option<String>,
-    /// The secret of their one-time passwords, sealed by the server. `None` if they sign in without.
+    /// The sealed secret of one-time passwords. `None` if the user has no two-step sign-in.
     pub totp: Option<Vec<u8>>,
-    /// Since when there is this user.
+    /// The time of creation.
     pub created_at: Timestamp,
 }
 
@@ -43,7 +43,7 @@ pub enum UserChange {
     Done,
     /// There is no user of this name.
     Unknown,
-    /// Nobody else who can sign in may do everything, so it was not done.
+    /// Not done: this is the last user with full permissions who can sign in.
     LastAdmin,
 }
 
@@ -63,7 +63,7 @@ pub struct Session {
     pub user: User,
     /// The start of the session.
     pub created_at: Timestamp,
-    /// When something was done in it the last time, within a minute.
+    /// The time of its last use, to the minute.
     pub last_used_at: Timestamp,
 }
 
@@ -76,7 +76,7 @@ pub trait Accounts: Send + Sync + 'static {
     /// One user.
     async fn user(&self, name: &str) -> Result<Option<User>, StoreError>;
 
-    /// Makes a user, and the link with which they choose a password. Returns `false` if there is one of this name.
+    /// Creates a user and an invitation. Returns `false` if the name exists.
     async fn add_user(
         &self,
         user: User,
@@ -84,7 +84,7 @@ pub trait Accounts: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
-    /// Says anew what a user is there for. Sessions stay open.
+    /// Changes the role and the device scope of a user. Sessions stay open.
     async fn set_role(
         &self,
         name: &str,
@@ -97,7 +97,7 @@ pub trait Accounts: Send + Sync + 'static {
     async fn remove_user(&self, name: &str, audit: RequestRecord)
     -> Result<UserChange, StoreError>;
 
-    /// Keeps the secret of a user's one-time passwords, or forgets it. False: there is no user of this name.
+    /// Stores or deletes the secret of a user's one-time passwords. Returns `false` if there is no user of this name.
     async fn set_totp(
         &self,
         name: &str,
@@ -105,12 +105,10 @@ pub trait Accounts: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
-    /// Notes that a one-time password was used, by the number of its time. False: it, or a later one, was used
-    /// before.
+    /// Records the use of a one-time password by its time step. Returns `false` if this or a later step was used before.
     async fn use_totp(&self, user: &str, number: u64) -> Result<bool, StoreError>;
 
-    /// Notes a link with which a user chooses a password, once; links before it count no more. False: there is no
-    /// user of this name.
+    /// Stores an invitation, which replaces earlier ones. Returns `false` if there is no user of this name.
     async fn add_invitation(
         &self,
         token: TokenDigest,
@@ -126,15 +124,15 @@ pub trait Accounts: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<String>, StoreError>;
 
-    /// Until when this user has an invitation. Returns `None` if they have none, or its time is over.
+    /// The expiry of the user's invitation. `None` if there is none or it has expired.
     async fn invited_until(
         &self,
         user: &str,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Spends an invitation: its user has this password from now on, no one-time passwords, and no session open.
-    /// False: there is no such invitation any more.
+    /// Redeems an invitation: sets the user's password, removes the one-time passwords, and ends all sessions. Returns
+    /// `false` if the invitation does not exist or has expired.
     async fn accept_invitation(
         &self,
         token: TokenDigest,
@@ -142,7 +140,7 @@ pub trait Accounts: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
-    /// Opens a session of a user whose password this is still. False: they have another one by now, or are gone.
+    /// Opens a session if the user's password hash is still this one. Returns `false` if it changed, or the user is gone.
     async fn open_session(
         &self,
         token: TokenDigest,
@@ -155,7 +153,7 @@ pub trait Accounts: Send + Sync + 'static {
     /// A session that is open.
     async fn session(&self, token: TokenDigest) -> Result<Option<Session>, StoreError>;
 
-    /// Notes that something was done in a session.
+    /// Records the use of a session.
     async fn use_session(
         &self,
         token: TokenDigest,
@@ -165,7 +163,7 @@ pub trait Accounts: Send + Sync + 'static {
     /// Ends a session.
     async fn close_session(&self, token: TokenDigest) -> Result<(), StoreError>;
 
-    /// Forgets the sessions that began before, or were not used since.
+    /// Deletes the sessions that were created or last used before these times.
     async fn forget_sessions(
         &self,
         created_before: Timestamp,
@@ -173,7 +171,7 @@ pub trait Accounts: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
 }
 
-/// The line in the audit trail of a user whose one-time passwords were sealed by a key that was replaced.
+/// The audit line for a user whose one-time passwords were sealed by a replaced key.
 pub fn totp_cleared(user: &str, replaced: &AuditEntry) -> AuditEntry {
     AuditEntry {
         action: "clear-one-time-passwords".to_owned(),

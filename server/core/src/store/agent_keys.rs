@@ -9,7 +9,7 @@ use mdm_agent_protocol::signing_key::VerifyingKey;
 pub struct AgentKey {
     /// The key that verifies the agent's signatures.
     pub key: VerifyingKey,
-    /// An admin has revoked the device: its agent is told so, and nothing else.
+    /// The device is revoked: its agent gets this error and nothing else.
     pub is_revoked: bool,
 }
 

@@ -1,11 +1,11 @@
-//! The audit trail. What changes something writes its own line, in its own transaction; the others are appended here.
+//! The audit trail. A change writes its line in its own transaction; lines without a change are appended here.
 
 use super::StoreError;
 use crate::audit::{AuditEntry, AuditLine};
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
 
-/// Which lines of the audit trail are asked for: those to which all of this applies.
+/// A filter of audit lines; all conditions must hold.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
     /// About this device.
@@ -25,7 +25,7 @@ pub struct AuditFilter {
 /// The audit trail.
 #[async_trait]
 pub trait AuditTrail: Send + Sync + 'static {
-    /// Adds lines about something that changed nothing: all of them, or none.
+    /// Appends lines without a change: all of them, or none.
     async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError>;
 
     /// Up to `most` lines before the line `before`, latest first.
@@ -36,8 +36,8 @@ pub trait AuditTrail: Send + Sync + 'static {
         most: u32,
     ) -> Result<Vec<AuditLine>, StoreError>;
 
-    /// Up to `most` lines of the whole audit trail after the line `after`, oldest first, and the number of the last
-    /// line that was ever written.
+    /// Up to `most` lines of the whole audit trail after the line `after`, oldest first, and the number of the last line
+    /// ever written.
     async fn audit_lines(&self, after: u64, most: u32)
     -> Result<(Vec<AuditLine>, u64), StoreError>;
 }

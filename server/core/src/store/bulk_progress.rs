@@ -34,7 +34,7 @@ pub struct BulkProgress {
     pub refused: u64,
 }
 
-/// Why a device has no command of a bulk.
+/// The reason why a device has no command of a bulk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DeviceError {
     /// Which problem, in a word.
@@ -54,7 +54,7 @@ pub struct BulkFailures {
 }
 
 impl BulkProgress {
-    /// The same, where of so many commands those that are not counted otherwise have failed.
+    /// Adds the failed commands: those of this total that have no other count.
     pub fn of_commands(self, commands: u64) -> Self {
         let counted = self.answered() - self.refused;
         Self {
@@ -63,12 +63,12 @@ impl BulkProgress {
         }
     }
 
-    /// Devices that have a command, or are known to get none.
+    /// Devices with a command, or with a reason why they get none.
     pub fn answered(&self) -> u64 {
         self.pending + self.completed()
     }
 
-    /// Devices of which nothing more is to come: their command has its outcome, or they get none.
+    /// Finished devices: their command has its outcome, or they get none.
     pub fn completed(&self) -> u64 {
         let ended = self.cancelled + self.expired + self.superseded;
         self.success + self.failed + ended + self.refused

@@ -1,5 +1,5 @@
-//! Bulks: one request for all devices of a group. What it made is kept with the commands themselves, so a bulk that
-//! was interrupted goes on with the devices that have no answer yet.
+//! Bulks: one request for all devices of a group. The progress is stored with the commands, so that an interrupted bulk
+//! goes on with the devices that have no result yet.
 
 use super::{BulkFailures, BulkProgress, DeviceError, RequestRecord, Snapshot, StoreError};
 use crate::{
@@ -15,20 +15,20 @@ use mdm_contract::{
 use serde::{Deserialize, Serialize};
 
 mdm_contract::text_enum! {
-    /// Where a bulk stands.
+    /// The state of a bulk.
     #[derive(utoipa::ToSchema)]
     BulkState {
-        /// Somebody else has to approve it.
+        /// It needs the approval of another user.
         WaitingForApproval = "waiting-for-approval",
-        /// It begins when the one who asked for it downloads the password export of its passwords.
+        /// It starts when its requester downloads the password export.
         WaitingForDownload = "waiting-for-download",
         /// Commands are made.
         Running = "running",
-        /// Each device has its command, or is known to get none; some commands are pending.
+        /// Each device has its command or gets none; some commands are pending.
         WaitingForDevices = "waiting-for-devices",
         /// Every command has its outcome.
         Done = "done",
-        /// No more commands are made; those that were made may be pending.
+        /// No more commands are made; earlier ones may be pending.
         Cancelled = "cancelled",
     }
 }
@@ -50,7 +50,7 @@ pub struct Bulk {
     pub id: String,
     /// Reset or remove.
     pub action: Action,
-    /// Of which group.
+    /// The group.
     pub group: String,
     /// The number of devices in the group at the time of the request.
     pub devices: u64,
@@ -82,12 +82,12 @@ pub struct Bulk {
     pub ended_at: Option<Timestamp>,
 }
 
-/// A bulk goes from one state to another.
+/// A transition of a bulk between two states.
 #[derive(Clone, Debug)]
 pub struct BulkTransition {
-    /// Only if it stands here.
+    /// The required current state.
     pub from: BulkState,
-    /// From now on it stands here.
+    /// The new state.
     pub to: BulkState,
     /// When.
     pub at: Timestamp,
@@ -95,12 +95,12 @@ pub struct BulkTransition {
     pub approved_by: Option<Actor>,
     /// The actor who requested that its pending commands are cancelled.
     pub cancel_requested_by: Option<Actor>,
-    /// Only if no host holds its download.
+    /// Requires that no server has the download lease.
     pub if_lease_expired: bool,
 }
 
 impl BulkTransition {
-    /// A turn of which there is no more to say.
+    /// A transition without further conditions.
     pub fn new(from: BulkState, to: BulkState, at: Timestamp) -> Self {
         Self {
             from,
@@ -137,7 +137,7 @@ impl BulkState {
 }
 
 impl Bulk {
-    /// Its commands are asked for by whoever asked for it, who may do nothing else by it.
+    /// The caller of its commands: the requester, without other permissions.
     pub fn caller(&self) -> Caller {
         Caller {
             actor: self.requested_by.clone(),
@@ -150,16 +150,16 @@ impl Bulk {
     }
 }
 
-/// Bulks, and what they made.
+/// The store of bulks and their progress.
 #[async_trait]
 pub trait Bulks: Send + Sync + 'static {
-    /// Makes a bulk.
+    /// Stores a new bulk.
     async fn add_bulk(&self, bulk: Bulk, audit: RequestRecord) -> Result<(), StoreError>;
 
     /// One bulk.
     async fn bulk(&self, id: &str) -> Result<Option<Bulk>, StoreError>;
 
-    /// Up to `most` bulks of groups within this reach, before the id `before`, latest first.
+    /// Up to `most` bulks within this device scope, before the id `before`, latest first.
     async fn bulks(
         &self,
         scope: &DeviceScope,
@@ -167,25 +167,24 @@ pub trait Bulks: Send + Sync + 'static {
         most: u32,
     ) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Up to `most` bulks that have something to do by themselves, oldest first.
+    /// Up to `most` bulks with work for the runner, oldest first.
     async fn bulks_to_run(&self, most: u32) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Up to `most` bulks that wait for devices and have no pending command any more, oldest first.
+    /// Up to `most` bulks that wait for devices but have no pending command, oldest first.
     async fn bulks_answered(&self, most: u32) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Those that wait for somebody, and were asked for before this time.
+    /// Bulks that wait for approval or download, and were requested before this time.
     async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Those with unique passwords that are running, and that no host holds: nobody downloads their password exports
-    /// any more. A store that has one host knows of none that holds them.
+    /// Running bulks with unique passwords whose download lease is free: their download was interrupted. In a store for a
+    /// single server, no lease exists.
     async fn bulks_with_expired_lease(&self) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Somebody downloads the password export of a bulk from this host, for so many milliseconds at least: by the
-    /// store's clock, as those of hosts differ.
+    /// Renews the download lease of a bulk for this many milliseconds, by the store's clock, because servers' clocks differ.
     async fn renew_lease(&self, id: &str, milliseconds: u32) -> Result<(), StoreError>;
 
-    /// Lets a bulk go on. Once it is over, its password is forgotten. False: it does not stand where the turn
-    /// begins.
+    /// Moves a bulk to another state, and deletes its password at its end. Returns `false` if the bulk is not in the
+    /// required state.
     async fn transition_bulk(
         &self,
         id: &str,
@@ -193,10 +192,10 @@ pub trait Bulks: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
-    /// Notes that the pending commands of a bulk have been cancelled.
+    /// Records that the pending commands of a bulk have been cancelled.
     async fn bulk_has_cancelled(&self, id: &str) -> Result<(), StoreError>;
 
-    /// Up to `most` devices of a bulk's group after the id `after` that have no answer of it yet, by id.
+    /// Up to `most` devices of a bulk's group without a result, after the id `after`, by id.
     async fn bulk_to_do(
         &self,
         bulk: &Bulk,
@@ -204,7 +203,7 @@ pub trait Bulks: Send + Sync + 'static {
         most: u32,
     ) -> Result<Vec<Snapshot>, StoreError>;
 
-    /// Notes why a device has no command of a bulk, unless it has one.
+    /// Stores the reason why a device gets no command of a bulk, unless it has one.
     async fn add_device_error(
         &self,
         bulk: &str,
@@ -212,8 +211,7 @@ pub trait Bulks: Send + Sync + 'static {
         why: DeviceError,
     ) -> Result<(), StoreError>;
 
-    /// Up to `most` answers after the device `after`, by the device's id: all, or of those where it came to
-    /// nothing.
+    /// Up to `most` results after the device `after`, by the device's id: all, or only failures.
     async fn bulk_answers(
         &self,
         bulk: &str,
@@ -233,6 +231,6 @@ pub trait Bulks: Send + Sync + 'static {
     /// The progress of a bulk.
     async fn bulk_progress(&self, bulk: &str) -> Result<BulkProgress, StoreError>;
 
-    /// The `most` frequent reasons of failures of a bulk.
+    /// The `most` most frequent reasons of failures of a bulk.
     async fn bulk_failures(&self, bulk: &str, most: u32) -> Result<Vec<BulkFailures>, StoreError>;
 }

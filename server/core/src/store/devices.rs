@@ -28,11 +28,11 @@ pub struct Snapshot {
     pub enrolled_at: Timestamp,
     /// The time of its revocation. `None` if it is not revoked.
     pub revoked_at: Option<Timestamp>,
-    /// It grows with every change; a commit names the one that it was decided on.
+    /// Its version, which grows with every change. A commit names the version of its decision.
     pub version: i64,
-    /// Until when its agent waits for news at another replica of the host, as far as is known.
+    /// The known end of its agent's waiting sync at another replica.
     pub online_until: Option<Timestamp>,
-    /// Its command in flight.
+    /// Its pending command.
     pub pending: Option<Command>,
     /// Its latest command.
     pub latest: Option<Command>,
@@ -52,7 +52,7 @@ impl Snapshot {
 /// A decision: written as a whole or not at all.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// Which device.
+    /// The device.
     pub device: String,
     /// The version of the snapshot that the decision rests on.
     pub version: i64,
@@ -66,14 +66,14 @@ pub struct Commit {
     pub audit: Option<RequestRecord>,
 }
 
-/// A pending command whose time is over.
+/// A pending command after its expiry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overdue {
     /// Its device.
     pub device: String,
     /// The command.
     pub command: CommandId,
-    /// When its time was over.
+    /// Its expiry.
     pub expires_at: Timestamp,
 }
 
@@ -93,17 +93,17 @@ pub struct Delivery {
     pub command: Command,
     /// The sealed password. `None` once the device is revoked.
     pub sealed: Option<Sealed>,
-    /// It is from before a restore, and delivered to no device until an admin decides.
+    /// Held: it is from before a restore, and is not delivered until an admin decides.
     pub is_held: bool,
 }
 
-/// Devices, their commands and what waits for them.
+/// Devices, their commands and their outboxes.
 #[async_trait]
 pub trait Devices: Send + Sync + 'static {
-    /// A device with its latest command and the one in flight.
+    /// A device with its latest command and its pending one.
     async fn snapshot(&self, device: &str) -> Result<Option<Snapshot>, StoreError>;
 
-    /// A device with what waits for it, oldest first: all that a sync looks at.
+    /// A device with its outbox, oldest first: all that a sync reads.
     async fn snapshot_with_outbox(
         &self,
         device: &str,
@@ -126,7 +126,7 @@ pub trait Devices: Send + Sync + 'static {
     /// The number of pending commands, and the oldest of them.
     async fn pending_commands(&self) -> Result<PendingCommands, StoreError>;
 
-    /// Up to `most` pending commands whose time is over at `now`, by when it was, after this one.
+    /// Up to `most` pending commands with an expiry before `now`, by expiry, after this one.
     async fn overdue(
         &self,
         now: Timestamp,
@@ -134,6 +134,6 @@ pub trait Devices: Send + Sync + 'static {
         most: u32,
     ) -> Result<Vec<Overdue>, StoreError>;
 
-    /// Writes what a call decided, durably, or nothing.
+    /// Writes a decision durably, as a whole or not at all.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 }

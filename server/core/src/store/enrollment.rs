@@ -1,11 +1,11 @@
-//! Enrollment: tokens, new devices, and the key by which agents know the server.
+//! Enrollment: tokens, new devices, and the server key that agents know.
 
 use super::{RequestRecord, StoreError};
 use crate::token::TokenDigest;
 use async_trait::async_trait;
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::VerifyingKey, sync::DeviceInfo};
 use mdm_contract::time::Timestamp;
-/// A device that asks to be taken in.
+/// A device that enrolls.
 pub struct NewDevice {
     /// Its id.
     pub id: String,
@@ -24,7 +24,7 @@ pub struct NewDevice {
 /// Enrollment tokens, new devices, and the key of the server.
 #[async_trait]
 pub trait Enrollment: Send + Sync + 'static {
-    /// Notes a single-use token, with the groups that its device will be in, and its line in the audit trail.
+    /// Stores a single-use token with the groups of its device, and a line in the audit trail.
     async fn add_enrollment_token(
         &self,
         token: TokenDigest,
@@ -33,18 +33,18 @@ pub trait Enrollment: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<(), StoreError>;
 
-    /// Takes a device in and spends the token. False: the token is unknown, spent or too old.
+    /// Enrolls a device and spends the token. Returns `false` if the token is unknown, spent or expired.
     async fn enroll(&self, token: TokenDigest, device: NewDevice) -> Result<bool, StoreError>;
 
-    /// The key by which agents know the host of this store; `None` if no host has served from it yet.
+    /// The server key that agents of this store know. `None` if no server has used the store yet.
     async fn host_key(&self) -> Result<Option<VerifyingKey>, StoreError>;
 
-    /// Notes the key by which agents know the host, if none is noted yet. Returns the key that is noted then: another
-    /// host may have come first.
+    /// Stores the server key that agents know, unless one is stored. Returns the stored key: another server may have been
+    /// first.
     async fn claim(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError>;
 
-    /// Notes another key in place of one that was lost, with a line in the audit trail. Agents that enrolled before
-    /// take no answer of the host any more.
+    /// Replaces a lost server key, with a line in the audit trail. Agents that enrolled before no longer accept responses
+    /// of the server.
     async fn replace_host_key(
         &self,
         ours: VerifyingKey,

@@ -1,4 +1,4 @@
-//! All devices together: which of them somebody wants to see, and how many there are.
+//! Queries over all devices: lists by filter, and counts.
 
 use super::{Snapshot, StatusKind, StoreError};
 use crate::access::DeviceScope;
@@ -7,10 +7,10 @@ use mdm_contract::{time::Timestamp, types::ManagementMode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Which devices are wanted: those that fit all that is said here.
+/// A filter of devices; all conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceFilter {
-    /// Part of the name or of the id, in capital or small letters.
+    /// Part of the name or of the id, ignoring case.
     pub search: Option<String>,
     /// The status.
     pub status: Option<StatusKind>,
@@ -29,8 +29,8 @@ pub struct DeviceFilter {
 }
 
 impl DeviceFilter {
-    /// By which name these devices are counted already, whoever reaches so far: that of a group, or '' for all. None:
-    /// they are not.
+    /// The name of the maintained count that has these devices: that of a group, or '' for all. `None` if there is no such
+    /// count.
     pub fn counted_by(&self, scope: &DeviceScope) -> Option<String> {
         let group_alone = Self {
             group: self.group.clone(),
@@ -93,7 +93,7 @@ impl FleetSummary {
         }
     }
 
-    /// Counts so many more of this kind.
+    /// Adds to the count of this kind.
     pub fn add(&mut self, status: StatusKind, is_overridden: bool, devices: u64) {
         self.devices += devices;
         if is_overridden {

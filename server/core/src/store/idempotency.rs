@@ -1,16 +1,15 @@
-//! Stored responses of requests with an idempotency key. Each is written by the transaction of what its request made:
-//! both are there, or neither.
+//! Stored responses of requests with an idempotency key. Each is written in the transaction of its request's changes.
 
 use super::StoreError;
 use crate::audit::AuditEntry;
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
 
-/// The time for which a response is stored, in milliseconds. After that, its key is free.
+/// Lifetime of a stored response, in milliseconds. Afterwards its key is free.
 pub const RESPONSE_RETENTION: u64 = 24 * 3600 * 1000;
 
-/// The most expired responses that each new one deletes: more than one, so that none pile up, and few, so that the
-/// request does not wait. A background task deletes the rest.
+/// Maximum number of expired responses that each new one deletes: more than one, so that they don't pile up, and few, so
+/// that the request does not wait. A background task deletes the rest.
 pub const EXPIRED_PER_INSERT: u32 = 16;
 
 /// The response of a request with an idempotency key.
@@ -20,7 +19,7 @@ pub struct StoredResponse {
     pub caller: String,
     /// The key, unique for the caller.
     pub key: String,
-    /// A digest of the request, by a key of the host: the request may contain a password.
+    /// A keyed digest of the request, which may contain a password.
     pub request: [u8; 32],
     /// The response, sealed by the server: it may contain a secret.
     pub response: Vec<u8>,
@@ -65,7 +64,7 @@ pub trait IdempotencyKeys: Send + Sync + 'static {
         key: &str,
     ) -> Result<Option<StoredResponse>, StoreError>;
 
-    /// Stores the response of a request that had nothing to change.
+    /// Stores the response of a request without changes.
     async fn store_response(&self, response: StoredResponse) -> Result<(), StoreError>;
 
     /// Deletes up to `most` responses of requests from before this time, oldest first. Returns how many there were.

@@ -1,7 +1,7 @@
-//! The store: devices, commands, the outbox, policies, the audit trail, and who may call.
+//! The store: devices, commands, the outbox, policies, the audit trail, users and tokens.
 //!
-//! A call reads a [`Snapshot`] and writes one [`Commit`], guarded by the device's version. Nothing
-//! else writes to a device, so any database that can compare and set can be a store.
+//! A request reads a [`Snapshot`] and writes one [`Commit`], guarded by the device's version. Nothing else writes to a
+//! device, so any database with compare-and-set can be a store.
 
 mod accounts;
 mod agent_keys;
@@ -47,7 +47,7 @@ pub use webhooks::{Attempt, AttemptResult, Progress, Webhook, WebhookState, Webh
 
 use std::sync::Arc;
 
-/// Why the store did not do as it was asked. Nothing was written then, unless it is `Failed`.
+/// The error of a store. Nothing was written, except perhaps with `Failed`.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The device has changed since the snapshot was taken. Take another and decide again.
@@ -69,13 +69,13 @@ pub enum StoreError {
         "device {0} has a pending command, and a device has one at most: nothing was written. Cancel or replace it"
     )]
     CommandPending(String),
-    /// The store has more to do than it can: nothing is broken.
+    /// The store is overloaded, but works.
     #[error("the store is busy: {0}. Try again in a moment")]
     Busy(Busy),
-    /// Another replica leads, so what this one was about to write as the leader was not written.
+    /// Another replica is the leader, so this write as the leader was refused.
     #[error("another replica leads now, and does what this one was about to do")]
     NotLeader,
-    /// A newer host has made the tables.
+    /// The tables are from a newer version of the server.
     #[error(
         "the database has schema version {schema_version}, and this server knows versions up to {known}: run a newer server"
     )]
@@ -91,8 +91,8 @@ pub enum StoreError {
          a backup that this version made, or begin with a new and empty database"
     )]
     OtherSchema(String),
-    /// The database refused or failed. What was to be written may have been all the same, if only the answer to its
-    /// commit was lost: look again before it is done a second time.
+    /// The database failed. The write may have been committed, if only the response to the commit was lost: read the state
+    /// before a retry.
     #[error("the store failed: {0}. Check the database and its disk, then try again")]
     Failed(String),
 }
@@ -117,14 +117,14 @@ impl Busy {
     }
 }
 
-/// A store that several hosts may share.
+/// A store that several replicas may share.
 pub trait Shared: Send + Sync + 'static {
     /// The communication between replicas. `None` if the store has one server.
     fn replicas(&self) -> Option<Arc<dyn Replicas>>;
 }
 
 impl StoreError {
-    /// The error for strangers: without address, name or path.
+    /// The error for outsiders: without address, name or path.
     pub fn in_public(&self) -> &'static str {
         match self {
             Self::Failed(_) => "the store can't be read or written: the host's log says why",
@@ -143,7 +143,7 @@ impl StoreError {
     }
 }
 
-/// All that a host keeps.
+/// All parts of a server's store.
 pub trait Store:
     Accounts
     + AgentKeys

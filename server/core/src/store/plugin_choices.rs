@@ -1,11 +1,11 @@
-//! Which plugin decides, and the files of those that were chosen.
+//! The choices of plugins by admins, and the files of the chosen plugins.
 
 use super::{RequestRecord, StoreError};
 use async_trait::async_trait;
-/// The file of a plugin, as an admin gave it.
+/// The file of a plugin, as uploaded by an admin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginFile {
-    /// A component, or one that this host compiled. A store keeps components only.
+    /// A component, or an artifact of this server. A store keeps components only.
     pub bytes: Vec<u8>,
     /// The text of its signature, if it has one.
     pub signature: Option<String>,
@@ -14,11 +14,11 @@ pub struct PluginFile {
 /// The choice of a plugin by an admin. `None` is the plugin that the server starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginChoice {
-    /// The how-manieth choice it is, from 1: of two that would follow the same one, only the first is kept.
+    /// The sequence number of the choice, from 1. Of two choices with the same number, only the first is stored.
     pub number: u64,
     /// The plugin that decides.
     pub active: Option<ChosenPlugin>,
-    /// The one that a roll back puts back.
+    /// The target of a roll back.
     pub previous: Option<ChosenPlugin>,
 }
 

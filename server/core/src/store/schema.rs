@@ -1,15 +1,15 @@
-//! The schema of a database in a form that can be compared: what its tables, columns, constraints, indexes, triggers
-//! and functions are, whatever comments and spaces they were written with. Each store reads its own catalog into it.
+//! The schema of a database, for comparison: its tables, columns, constraints, indexes, triggers and functions, without
+//! comments and white space. Each store reads its own catalog into it.
 
 use super::StoreError;
 use refinery::{Migration, Runner};
 use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeMap, error::Error as _};
 
-/// The table in which the migration library notes what was applied.
+/// The migration library's table of applied migrations.
 pub const HISTORY: &str = "schema_history";
 
-/// The most differences in an error.
+/// Maximum number of differences in an error.
 const MAX_DIFFERENCES: usize = 12;
 
 /// Migrations by the name `V<version>__<what>`, in their order from version 1 on.
@@ -22,7 +22,7 @@ pub fn runner(migrations: Migrations) -> Result<Runner, StoreError> {
         .map(|(name, sql)| Migration::unapplied(name, sql));
     let made: Vec<_> = made.collect::<Result<_, _>>().map_err(failed)?;
     let mut runner = Runner::new(&made)
-        // The schema itself is compared: a migration may get another comment.
+        // The schema itself is compared, so a migration's comment may change.
         .set_abort_divergent(false);
     runner.set_migration_table_name(HISTORY);
     Ok(runner)
@@ -46,7 +46,7 @@ pub fn refuse_newer(applied: i64, migrations: Migrations) -> Result<usize, Store
         })
 }
 
-/// A schema: for each thing, such as `column devices.name`, which table it belongs to and how it is defined.
+/// A schema: each object, such as `column devices.name`, with its table and its definition.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Schema(BTreeMap<String, Part>);
 
@@ -57,7 +57,7 @@ struct Part {
 }
 
 impl Schema {
-    /// Adds a thing.
+    /// Adds an object.
     pub fn add(&mut self, thing: String, table: &str, definition: String) {
         let table = table.to_owned();
         self.0.insert(thing, Part { table, definition });
@@ -68,8 +68,8 @@ impl Schema {
         self.0.contains_key(&format!("table {name}"))
     }
 
-    /// A digest of the schema and of the migrations that are to make it. It is kept in the database, so that a start
-    /// need not make the schema anew to compare it.
+    /// A digest of the schema and of its migrations. The database keeps it, so that a start need not make the schema again
+    /// to compare it.
     pub fn digest(&self, migrations: Migrations) -> String {
         let mut digest = Sha256::new();
         let mut add = |text: &str| {
@@ -88,8 +88,7 @@ impl Schema {
         hex.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Errors if a database with the schema `found` is not as this one says. Tables that this one does not have are
-    /// others', and may be there.
+    /// Errors if `found` differs from this schema. Additional tables are allowed: they belong to others.
     pub fn check(&self, found: &Self) -> Result<(), StoreError> {
         match self.differences(found) {
             differences if differences.is_empty() => Ok(()),
@@ -123,7 +122,7 @@ impl Schema {
     }
 }
 
-/// A table differs where one of its columns does: then only the column is named.
+/// Leaves out tables whose columns are among the differences.
 fn without_what_columns_tell(differences: Vec<String>) -> Vec<String> {
     let is_told = |difference: &str| {
         let table = difference

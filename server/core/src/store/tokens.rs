@@ -1,4 +1,4 @@
-//! Tokens: what programs call with.
+//! Tokens: the credentials of programs.
 
 use super::{RequestRecord, StoreError};
 use crate::{
@@ -19,17 +19,17 @@ pub struct ApiToken {
     pub permissions: BTreeSet<Permission>,
     /// Its device scope.
     pub scope: DeviceScope,
-    /// The user for whom it acts: it can do no more than they may, and ends with them. None: the host's own machine
-    /// made it, or a token without a user did.
+    /// The owner: the token has no more permissions than this user, and ends with the user. `None` if it was made on the
+    /// server's own machine, or by a token without an owner.
     pub owner: Option<String>,
-    /// Since when there is this token.
+    /// The time of creation.
     pub created_at: Timestamp,
     /// The expiry. `None` if it is valid until it is revoked.
     pub expires_at: Option<Timestamp>,
 }
 
 impl ApiToken {
-    /// The same token, as far as a user of this role and reach may do what it can.
+    /// The same token, restricted to the role and the device scope of its owner.
     pub fn limited_to(mut self, role: Role, scope: &DeviceScope) -> Self {
         let theirs = role.permissions();
         self.permissions.retain(|it| theirs.contains(it));
@@ -47,17 +47,17 @@ pub enum TokenChange {
     Unknown,
     /// There is a token of this name already.
     NameTaken,
-    /// There is no such user, who was to be its owner.
+    /// There is no user of this name to be its owner.
     UnknownOwner,
 }
 
 /// Tokens of programs. Every change has its line in the audit trail.
 #[async_trait]
 pub trait Tokens: Send + Sync + 'static {
-    /// All tokens, by name, with what they were made for.
+    /// All tokens, by name, with their own permissions.
     async fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError>;
 
-    /// Returns a valid token with its permissions at this moment: no more than those of its owner.
+    /// Returns a valid token with its current permissions, which are limited by those of its owner.
     async fn api_token(
         &self,
         token: TokenDigest,
@@ -72,7 +72,7 @@ pub trait Tokens: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<TokenChange, StoreError>;
 
-    /// Makes a token in place of the one of its name, if there is one. Either both happen, or neither.
+    /// Makes a token that replaces the one of its name, if there is one, in one transaction.
     async fn replace_api_token(
         &self,
         token: TokenDigest,
@@ -81,7 +81,7 @@ pub trait Tokens: Send + Sync + 'static {
         added: RequestRecord,
     ) -> Result<(), StoreError>;
 
-    /// Gives a token another owner.
+    /// Changes the owner of a token.
     async fn set_token_owner(
         &self,
         name: &str,
@@ -89,11 +89,11 @@ pub trait Tokens: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<TokenChange, StoreError>;
 
-    /// Takes a token back. Returns `false` if there is none of this name.
+    /// Revokes a token. Returns `false` if there is none of this name.
     async fn remove_api_token(&self, name: &str, audit: RequestRecord) -> Result<bool, StoreError>;
 }
 
-/// The line in the audit trail of a token that ends with its owner.
+/// The audit line of a token that ends with its owner.
 pub fn token_ended(token: &str, owner: &str, removed: &AuditEntry) -> AuditEntry {
     AuditEntry {
         action: "remove-token".to_owned(),
@@ -102,7 +102,7 @@ pub fn token_ended(token: &str, owner: &str, removed: &AuditEntry) -> AuditEntry
     }
 }
 
-/// A token whose digest another one has: its maker has to draw another.
+/// The error for a token whose digest exists: draw another secret.
 pub fn not_made(token: &ApiToken) -> StoreError {
     let name = &token.name;
     StoreError::Failed(format!(

@@ -1,5 +1,5 @@
-//! When devices are to be woken again: a command that lies in the outbox has a time for that, which is written with it.
-//! So a device is woken also if the host that made the command was killed before it could do so.
+//! The schedule of repeated wake-ups: the time of the next one is written with each command in the outbox. So the device
+//! is woken even if the server that made the command was killed.
 
 use super::StoreError;
 use async_trait::async_trait;
@@ -9,15 +9,15 @@ use mdm_contract::time::Timestamp;
 /// wake-up is sent at once.
 pub const FIRST_PAUSE: u64 = 5_000;
 
-/// The longest time between two such wake-ups, in milliseconds.
+/// Maximum interval between two wake-ups, in milliseconds.
 pub const MAX_BACKOFF: u64 = 3_600_000;
 
 /// The devices to wake again.
 #[async_trait]
 pub trait WakeUps: Send + Sync + 'static {
-    /// Claims up to `most` commands without an outcome whose devices are to be woken by `now`, and says which devices
-    /// those are; a device may be named twice, one that was revoked is not. Nobody else gets them, and each is due
-    /// again after as long as the command has waited so far: no sooner than [`FIRST_PAUSE`], and no later than
-    /// [`MAX_BACKOFF`]. One that is due later than that is due now: the clock was set back.
+    /// Claims up to `most` pending commands that are due at `now`, and returns their devices: possibly twice, and without
+    /// revoked ones. A claim is exclusive. It postpones the next wake-up by the time that the command has waited so far,
+    /// at least [`FIRST_PAUSE`] and at most [`MAX_BACKOFF`]. A command that is due later than that is due now, because the
+    /// clock was set back.
     async fn claim_wake_ups(&self, now: Timestamp, most: u32) -> Result<Vec<String>, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! The audit trail in SQL, as it is read. Each store writes its lines by hand, with what they tell of.
+//! Reads of the audit trail in SQL. Each store has its own statements for writes.
 
 use super::{Conditions, Engine, Row};
 use crate::{
@@ -42,7 +42,7 @@ impl<E: Engine> AuditTrail for E {
         after: u64,
         most: u32,
     ) -> Result<(Vec<AuditLine>, u64), StoreError> {
-        // The end is read first: a line that is written in between is no sign that some were cut off.
+        // The end is read first, so that a line written in between does not look like a cut tail.
         let end = E::DIALECT.choose(
             "select seq as number from sqlite_sequence where name = 'audit'",
             "select number from audit_end",

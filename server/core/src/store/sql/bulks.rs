@@ -18,7 +18,7 @@ use mdm_contract::{time::Timestamp, types::CommandId};
 /// The statuses of commands that did not fail, as the store has them.
 const NO_FAILURES: &str = "('\"pending\"', '\"success\"')";
 
-/// The time by PostgreSQL's clock, in milliseconds: those of hosts differ.
+/// The time by PostgreSQL's clock, in milliseconds, because servers' clocks differ.
 const NOW: &str = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
 
 /// The condition that no server holds the download of a bulk. SQLite has one server, which knows its own downloads.
@@ -101,7 +101,7 @@ impl<E: Engine> Bulks for E {
     }
 
     async fn bulks_answered(&self, most: u32) -> Result<Vec<Bulk>, StoreError> {
-        // A look into the index for each bulk: PostgreSQL would make a join of `not exists`, over all commands.
+        // One index look-up per bulk: with `not exists`, PostgreSQL would join over all commands.
         let condition = "state = 'waiting-for-devices' and (select id from commands \
                          where bulk = bulks.id and status = '\"pending\"' limit 1) is null order by id limit $1";
         select(self, condition, &[most.into()]).await
@@ -306,7 +306,7 @@ impl<E: Engine> Bulks for E {
     }
 
     async fn bulk_failures(&self, bulk: &str, most: u32) -> Result<Vec<BulkFailures>, StoreError> {
-        // The texts of one kind of refusal may differ from device to device: one of them stands for all.
+        // Texts of one kind of refusal may differ by device: one of them represents the group.
         let sql = format!(
             "select min(status) as status, cast(null as text) as kind, cast(null as text) as detail, \
              count(*) as number from commands \

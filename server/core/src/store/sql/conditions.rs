@@ -1,4 +1,4 @@
-//! A condition that grows with what a filter asks for.
+//! A builder of SQL conditions for filters.
 
 use super::{Dialect, Value};
 
@@ -11,7 +11,7 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Nothing has to be true.
+    /// No condition.
     pub fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
@@ -32,14 +32,14 @@ impl Conditions {
         self.and(&condition.replace('?', &place));
     }
 
-    /// Adds that a column is one of these texts.
+    /// Adds the condition that a column is one of these texts.
     pub fn and_is_in(&mut self, column: &str, texts: Vec<String>) {
         let place = self.place(texts);
         let is_in = self.dialect.is_in(column, &place);
         self.and(&is_in);
     }
 
-    /// Adds that a text, which is in lower case, contains what is searched for.
+    /// Adds the condition that a lower-case text contains the search text.
     pub fn and_contains(&mut self, text: &str, search: &str) {
         let function = self.dialect.choose("instr", "strpos");
         self.and_with(&format!("{function}({text}, ?) > 0"), search.to_lowercase());

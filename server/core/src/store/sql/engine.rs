@@ -94,7 +94,7 @@ pub trait Tx: Send {
     /// Runs a statement, and returns how many rows it has written.
     async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError>;
 
-    /// Runs statements that need no answer of each other, one after the other. They may travel together.
+    /// Runs independent statements in order. They may be sent together.
     async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<(), StoreError>;
 
     /// Writes the records of requests: their lines in the audit trail, and their responses.
@@ -103,7 +103,7 @@ pub trait Tx: Send {
     /// Stores the response of a request that has no line in the audit trail.
     async fn store_response(&mut self, response: StoredResponse) -> Result<(), StoreError>;
 
-    /// Tells the other replicas what has changed, once it is durable.
+    /// Notifies the other replicas of a change, once it is durable.
     fn tell(&mut self, changes: Changes);
 
     /// Runs a statement, and returns its first row, if there is one.
@@ -121,7 +121,7 @@ pub trait Tx: Send {
         self.write_records(vec![record]).await
     }
 
-    /// Writes the record if rows were changed. Returns whether they were.
+    /// Writes the record if rows were changed, and returns `true` then.
     async fn audit_if_done(
         &mut self,
         rows: u64,

@@ -1,4 +1,4 @@
-//! Events for webhooks in SQL, written in the transaction of what happened.
+//! Events for webhooks in SQL, written in the transaction of their change.
 
 use super::{COMMAND_COLUMNS, Dialect, Tx, Value, records};
 use crate::{
@@ -9,10 +9,10 @@ use crate::{
 use mdm_contract::{decisions::Command, time::Timestamp};
 use uuid::Uuid;
 
-/// Finds a row if a webhook is to be told of events.
+/// Finds a row if there is an active webhook.
 pub const ACTIVE_WEBHOOK: &str = "select 1 from webhooks where state = 'active' limit 1";
 
-/// Writes an event for each change that is one. The changes are made already.
+/// Writes the events of changes, after the changes.
 pub async fn write_events(
     tx: &mut dyn Tx,
     dialect: Dialect,
@@ -43,7 +43,7 @@ pub async fn write_events(
     Ok(())
 }
 
-/// Writes that a device enrolled, if a webhook is to be told.
+/// Writes the event of an enrollment, if there is an active webhook.
 pub(super) async fn write_enrolled(
     tx: &mut dyn Tx,
     dialect: Dialect,

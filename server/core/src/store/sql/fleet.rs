@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Conditions {
-    /// Adds what a filter asks for of a device, but for its group. The columns are those of `devices`.
+    /// Adds the conditions of a filter, except for the group. The columns are those of `devices`.
     pub fn and_fits(&mut self, filter: &DeviceFilter) {
         let DeviceFilter {
             search,
@@ -34,7 +34,7 @@ impl Conditions {
         if let Some(before) = synced_before {
             self.and_with("last_sync < ?", *before);
         }
-        // Without a value, because only so an index of those that are overridden is known to have them.
+        // A literal instead of a value: only then the planner uses the partial index of overridden devices.
         match is_overridden {
             Some(true) => self.and("is_overridden"),
             Some(false) => self.and("not is_overridden"),
@@ -64,7 +64,7 @@ pub fn summary(rows: &[Row]) -> Result<FleetSummary, StoreError> {
     Ok(summary)
 }
 
-/// All groups within this reach, by name.
+/// All groups within this device scope, by name.
 pub async fn groups(engine: &impl Engine, scope: &DeviceScope) -> Result<Vec<Group>, StoreError> {
     let sql = "select name, cast(sum(devices) as bigint) as devices from fleet_counts where name <> '' \
                group by name having sum(devices) > 0 order by name";

@@ -1,5 +1,4 @@
-//! Stored responses of requests with an idempotency key, in SQL. Each store writes a response by hand, with what its
-//! request made.
+//! Stored responses of requests with an idempotency key, in SQL. Each store has its own statement for writes.
 
 use super::Engine;
 use crate::store::{IdempotencyKeys, StoreError, StoredResponse};

@@ -1,4 +1,4 @@
-//! Which plugins were chosen, in SQL.
+//! Choices of plugins in SQL.
 
 use super::{Engine, Row, Tx};
 use crate::store::{
@@ -6,7 +6,7 @@ use crate::store::{
 };
 use async_trait::async_trait;
 
-/// The numbers go on, so that nobody takes a later choice for one before.
+/// Numbers are never reused, so that a later choice is not taken for an earlier one.
 const FORGET: &str = "update plugin_choice set number = number + 1, active = null, previous = null";
 
 #[async_trait]
@@ -80,7 +80,7 @@ fn chosen(row: &Row, digest: &str, is_promoted: &str) -> Result<Option<ChosenPlu
     chosen.transpose()
 }
 
-/// Keeps the choice, and the files of what is chosen and no others.
+/// Stores the choice, with the files of the chosen plugins only.
 async fn choose(
     tx: &mut (dyn Tx + '_),
     choice: PluginChoice,

@@ -47,7 +47,7 @@ pub(super) fn bulk(row: &Row) -> Result<Bulk, StoreError> {
     })
 }
 
-/// Why a device has no command of a bulk; `None` if it has one.
+/// The reason why a device has no command of a bulk. `None` if it has one.
 pub(super) fn device_error(row: &Row) -> Result<Option<DeviceError>, StoreError> {
     let kind: Option<String> = row.get("kind")?;
     let why = kind.map(|kind| {

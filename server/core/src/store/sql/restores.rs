@@ -1,4 +1,4 @@
-//! Noticing a restore, and deciding about it, in SQL.
+//! Restores in SQL.
 
 use super::{Engine, Tx};
 use crate::{
@@ -92,7 +92,7 @@ impl<E: Engine> Restores for E {
     }
 }
 
-/// Ends what was undecided. Returns 0 if nothing was.
+/// Ends the restore state. Returns 0 if there was none.
 async fn end(tx: &mut (dyn Tx + '_)) -> Result<u64, StoreError> {
     let sql = "update host set undecided_since = null where undecided_since is not null";
     tx.execute(sql, &[]).await

@@ -123,7 +123,7 @@ async fn delete(tx: &mut (dyn Tx + '_), name: &str) -> Result<u64, StoreError> {
     tx.execute(sql, &[name.into()]).await
 }
 
-/// Returns how many tokens were made: 0 if its name or digest is taken.
+/// Returns the number of new tokens: 0 if the name or the digest is taken.
 async fn insert(
     tx: &mut (dyn Tx + '_),
     token: TokenDigest,

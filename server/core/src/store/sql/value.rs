@@ -1,4 +1,4 @@
-//! Values of statements, and the rows that they find.
+//! Values of statements, and result rows.
 
 use crate::store::StoreError;
 use serde::{Serialize, de::DeserializeOwned};
@@ -34,7 +34,7 @@ impl Value {
 }
 
 impl fmt::Debug for Value {
-    /// Texts and bytes may be secrets, and are not shown.
+    /// Hides texts and bytes, which may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
@@ -151,7 +151,7 @@ impl Row {
         }
     }
 
-    /// A value that is kept as its word.
+    /// A value that is stored as its text form.
     pub fn parse<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, StoreError> {
         self.text(column)?.parse().map_err(unreadable)
     }

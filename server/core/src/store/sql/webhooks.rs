@@ -1,4 +1,4 @@
-//! Webhooks in SQL: who is told of what, and how far each of them is.
+//! Webhooks in SQL: their events, and their delivery positions.
 
 use super::{Dialect, Engine, Row, Statement, Value};
 use crate::{
@@ -14,16 +14,16 @@ use mdm_contract::time::Timestamp;
 const COLUMNS: &str = "id, url, events, scope, secret, former_secret, former_secret_until, \
     created_at, state, done, failures, failing_since, next_try";
 
-/// Attempts of a webhook that are kept.
+/// Number of stored attempts per webhook.
 const MAX_ATTEMPTS: u32 = 100;
 
-/// A paused webhook misses what happens meanwhile, so only active ones count. Everybody waits for whoever writes, so
-/// of very many events the rest goes with the next attempts.
+/// Deletes events that all active webhooks have received; a paused webhook misses events. Limited, because other writers
+/// wait meanwhile: the next attempts delete the rest.
 const FORGET_EVENTS: &str = "delete from webhook_events where number in (select number from webhook_events \
     where number <= (select coalesce(min(done), 9223372036854775807) from webhooks where state = 'active') \
     order by number limit 10000)";
 
-/// The number of the latest event that ever was.
+/// The number of the latest event, also of a deleted one.
 fn latest_event(dialect: Dialect) -> &'static str {
     dialect.choose(
         "coalesce((select seq from sqlite_sequence where name = 'webhook_events'), 0)",
@@ -234,7 +234,7 @@ impl<E: Engine> Webhooks for E {
     }
 }
 
-/// The statements that note an attempt, and forget the oldest.
+/// The statements that store an attempt and delete the oldest.
 fn insert_attempt(webhook: &str, attempt: Attempt) -> [Statement; 2] {
     [
         (
