@@ -1,4 +1,4 @@
-//! Agents that sync by long poll: a sync that finds no news waits here until there is some.
+//! Long poll: a sync without changes waits here until its device's outbox changes.
 
 use mdm_contract::decisions::Capabilities;
 use parking_lot::Mutex;
@@ -9,7 +9,7 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// The time for which a device counts as online after a waiting sync was answered: it carries out commands and syncs
+/// The time for which a device counts as online after a waiting sync was answered: it carries out commands, and then syncs
 /// again.
 pub const BETWEEN_SYNCS: Duration = Duration::from_secs(5);
 
@@ -20,15 +20,15 @@ pub struct AgentSync {
 }
 
 struct Presence {
-    /// Counts the news; its receivers are the syncs that wait.
+    /// Counts the changes; its receivers are the waiting syncs.
     news: watch::Sender<u64>,
-    /// The number of syncs that are ready to wait for news.
+    /// The number of syncs that are ready to wait.
     waiting: usize,
     /// The time of the response to a sync that was ready to wait.
     answered: Option<Instant>,
 }
 
-/// A sync that is under way.
+/// A running sync.
 pub struct Contact {
     device: String,
     devices: Arc<Mutex<HashMap<String, Presence>>>,
@@ -38,14 +38,14 @@ pub struct Contact {
 }
 
 impl AgentSync {
-    /// There may be news for any device.
+    /// Wakes all waiting syncs: any device may have changed.
     pub fn wake_all(&self) {
         for presence in self.devices.lock().values() {
             presence.news.send_modify(|count| *count += 1);
         }
     }
 
-    /// A device syncs, and is ready to wait for news, or only passes by. News from this moment on will wake it.
+    /// Registers a sync, which may be ready to wait. Changes from this moment on wake it.
     pub fn contact(&self, device: &str, is_ready_to_wait: bool) -> Contact {
         let mut devices = self.devices.lock();
         let presence = devices
@@ -67,15 +67,15 @@ impl AgentSync {
 }
 
 impl Contact {
-    /// Returns when there has been news since this was called last, or since the sync began.
+    /// Returns when there was a change since the last call, or since the sync began.
     pub async fn news(&mut self) {
         if self.news.changed().await.is_err() {
-            // No more news can come; the sync ends by its own time.
+            // No change can come any more; the sync ends by its timeout.
             std::future::pending::<()>().await;
         }
     }
 
-    /// The sync is answered.
+    /// Ends a sync with its response.
     pub fn answered(mut self) {
         self.is_answered = true;
     }
@@ -98,12 +98,12 @@ impl Drop for Contact {
 }
 
 impl AgentSync {
-    /// The capabilities of a device that syncs.
+    /// The capabilities of this transport.
     pub fn capabilities(&self) -> Capabilities {
         Capabilities::ALL
     }
 
-    /// Returns `true` if the device waits here, or was answered a moment ago.
+    /// Returns `true` if a sync of the device waits here, or was answered a moment ago.
     pub fn is_online(&self, device: &str) -> bool {
         self.devices.lock().get(device).is_some_and(|presence| {
             presence.waiting > 0
@@ -113,7 +113,7 @@ impl AgentSync {
         })
     }
 
-    /// Answers the syncs of this device that wait here.
+    /// Wakes the waiting syncs of this device.
     pub fn wake(&self, device: &str) {
         if let Some(presence) = self.devices.lock().get(device) {
             presence.news.send_modify(|count| *count += 1);

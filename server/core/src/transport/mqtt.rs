@@ -1,4 +1,4 @@
-//! Wake-ups by an MQTT broker, to which the host keeps one connection. It comes back by itself, ever less often tried.
+//! Wake-ups by an MQTT broker, over one connection, which reconnects with backoff.
 
 use super::{NotWoken, WakeUp};
 use crate::supervisor::Supervisor;
@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Messages that may wait to be sent.
+/// Length of the queue of messages.
 const MAX_WAITING: usize = 1000;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -28,8 +28,8 @@ pub struct Mqtt {
 }
 
 impl Mqtt {
-    /// Connects to a broker, now and whenever the connection is lost. It is vouched for by these authorities, in PEM;
-    /// none: by those that the system knows. Agents are agents_url the other address.
+    /// Connects to a broker, and reconnects after a loss. `authorities` are the trusted certificate authorities in PEM;
+    /// without them, the system's. Agents get `agents_url` as the broker's address.
     pub fn connect(
         broker: &BrokerUrl,
         agents_url: BrokerUrl,
@@ -87,7 +87,7 @@ impl Link {
                 Ok(_) => {}
                 Err(error) => {
                     let gone = NotWoken(format!("the broker {broker} can't be reached ({error})"));
-                    // The same trouble again is no news.
+                    // A repeated error is logged once.
                     let is_news = connection.send_if_modified(|now| {
                         let before = std::mem::replace(now, Err(gone.clone()));
                         before != *now

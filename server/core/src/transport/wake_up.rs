@@ -1,25 +1,25 @@
-//! Wake-ups for devices that do not wait at the server. The message is "sync now" and nothing else: news travels by
-//! sync, which is signed. A carrier of the message learns nothing and can do nothing.
+//! Wake-ups for devices without a waiting sync. The message is only "sync now": commands travel by the signed sync, so a
+//! carrier of wake-ups learns nothing and can do nothing.
 
 use async_trait::async_trait;
 
-/// Something that carries "sync now" to agents.
+/// A carrier of "sync now" to agents.
 #[async_trait]
 pub trait WakeUp: Send + Sync + 'static {
-    /// Says "sync now" to the agent that listens to this topic, if it does.
+    /// Sends "sync now" to the agent that is subscribed to this topic.
     async fn wake(&self, topic: &str) -> Result<(), NotWoken>;
 
     /// Returns the reason if wake-ups can't be sent now.
     fn connection(&self) -> Result<(), NotWoken>;
 
-    /// Where agents listen: what they are told of it.
+    /// The broker as agents get it.
     fn url(&self) -> &str;
 }
 
-/// Why no "sync now" was sent.
+/// The error of a wake-up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotWoken(
-    /// In words for who runs the host.
+    /// The text for the operator.
     pub String,
 );
