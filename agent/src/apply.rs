@@ -1,6 +1,6 @@
-//! Carrying out a command. A weaker password, and none, needs the policy lifted first; so this is a
-//! small transaction on the device, journaled so that a power cut at any step ends in one application,
-//! the right report, and a device that has its policy.
+//! Carries commands out. A weaker or absent password needs the policy lifted first, so each command is a small transaction
+//! on the device with a journal. After a power cut at any step, the command is applied once, the report is right, and the
+//! device has its policy.
 
 use crate::{
     device::{Device, password::Metrics},
@@ -19,8 +19,8 @@ use mdm_contract::{
 };
 use zeroize::Zeroizing;
 
-/// Carries out the commands that the agent holds, oldest first. What must wait for the user stays
-/// held. `power_cut` makes the simulated device lose its power right after that step.
+/// Carries out the held commands, oldest first. Commands that must wait for the user stay held. `power_cut` makes the
+/// simulated device lose power after that step.
 pub fn carry_out_all(home: &Home, power_cut: Option<Step>) -> Result<(), AgentError> {
     for command in home.agent.read()?.holding {
         carry_out(home, &command, power_cut)?;
@@ -28,7 +28,7 @@ pub fn carry_out_all(home: &Home, power_cut: Option<Step>) -> Result<(), AgentEr
     Ok(())
 }
 
-/// After a power cut: finishes what was done, and undoes what was half done.
+/// Recovers after a power cut: finishes an applied command, and undoes a partly applied one.
 pub fn recover(home: &Home) -> Result<(), AgentError> {
     let agent = home.agent.read()?;
     let Some(journal) = agent.journal else {
@@ -47,7 +47,7 @@ pub fn recover(home: &Home) -> Result<(), AgentError> {
             );
             complete(home, &command, &journal, None)
         }
-        // The command is still held, and will be carried out anew.
+        // The command is still held, and is carried out again.
         _ => {
             home.device
                 .change(|device| device.set_policy(journal.policy))?;
@@ -120,14 +120,14 @@ enum Prepared {
         token: Option<Zeroizing<Vec<u8>>>,
     },
     Waits,
-    /// Its time is over. It is held until the host withdraws it: only the host's clock counts.
+    /// It has expired. It is held until the server withdraws it: only the server's clock counts.
     Expired,
     Fails(Failure),
-    /// The agent's copy of its token does not open with the key that the host sent.
+    /// The agent's copy of its token does not open with the server's key.
     TokenUnreadable,
 }
 
-/// Finds out, before anything is touched, whether the command can be carried out.
+/// Preflight: checks if the command can be carried out, before any change.
 fn prepare(agent: &Agent, device: &Device, command: &SealedCommand) -> Prepared {
     if command.has_expired(agent.host_time(time::now())) {
         return Prepared::Expired;
@@ -153,17 +153,17 @@ fn prepare(agent: &Agent, device: &Device, command: &SealedCommand) -> Prepared 
     }
 }
 
-/// The password of a reset, the empty one of a remove, and what opens the reset token.
+/// The opened payload: the password of a reset or the empty one of a remove, and the key of the reset token.
 fn read(command: &SealedCommand, payload: Payload) -> Option<(Zeroizing<String>, PrivateKey)> {
     let password = std::str::from_utf8(&payload.password).ok()?;
-    // An empty password would clear what is there: that is a remove, and no reset.
+    // A reset with an empty password would be a remove.
     if password.is_empty() != (command.action == Action::Remove) {
         return None;
     }
     Some((Zeroizing::new(password.to_owned()), payload.token_key))
 }
 
-/// The reason by elimination, when Android says no to what was preflight to be a yes.
+/// The failure by elimination, if Android refuses after a successful preflight.
 fn unforeseen(home: &Home, device: &Device) -> Result<Failure, AgentError> {
     if !device.has_reset_tokens() {
         return Ok(Failure::Other(
@@ -174,7 +174,7 @@ fn unforeseen(home: &Home, device: &Device) -> Result<Failure, AgentError> {
     Ok(Failure::TokenInvalid)
 }
 
-/// The password is set: what is left of the command is done, as often as it takes.
+/// Finishes a command after the password was set. Safe to repeat.
 fn complete(
     home: &Home,
     command: &SealedCommand,
@@ -182,7 +182,7 @@ fn complete(
     power_cut: Option<Step>,
 ) -> Result<(), AgentError> {
     let agent = home.agent.read()?;
-    // A second reset finds no policy to lift: the one that the first lifted is still to be put back.
+    // A second reset finds no policy: the policy that the first one lifted must still be restored.
     let lifted = journal.policy.clone().or(agent.lifted_policy);
     home.device.change(|device| match command.action {
         Action::Reset => {

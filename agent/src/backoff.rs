@@ -1,9 +1,9 @@
-//! Backoff with jitter: pauses that double up to a maximum, each of random length, so that the agents of a fleet don't
-//! come back to a host at the same moment.
+//! Backoff with jitter: pauses of random length that double up to a maximum, so that a fleet's agents don't return to the
+//! server at the same moment.
 
 use std::time::Duration;
 
-/// The pauses between attempts that fail in a row.
+/// The pauses between consecutive failed attempts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -28,13 +28,13 @@ impl Backoff {
         at_random(most, 2)
     }
 
-    /// An attempt succeeded: the next pause is the first again.
+    /// Resets the pauses after a success.
     pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }
 }
 
-/// This long, or less by up to one part of so many.
+/// A random time from `whole - whole / parts` to `whole`.
 pub(crate) fn at_random(whole: Duration, parts: u32) -> Duration {
     let share = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
     whole - (whole / parts).mul_f64(share)

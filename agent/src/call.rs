@@ -1,5 +1,5 @@
-//! Calls to the host: each is signed with the device's key, and an answer counts only if the host has signed it, as an
-//! answer of the right kind to this very call.
+//! Requests to the server. Each is signed with the device's key. A response counts only if the server has signed it for
+//! this request and as this kind.
 
 use crate::{error::AgentError, state::Agent};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
@@ -20,21 +20,21 @@ use std::time::Duration;
 /// The error of a request.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The host is not there.
+    /// The server can't be reached.
     #[error("the host at {url} can't be reached ({cause}): is it running, and is the network up?")]
     Unreachable {
         /// Where.
         url: String,
-        /// Why, as the network says it.
+        /// The network's error.
         cause: String,
     },
-    /// The authority's certificates are none.
+    /// The authority's file has no certificate.
     #[error("the certificates of the host's authority are not PEM: enroll again with --ca-file")]
     BadAuthorities,
-    /// The host refused.
+    /// The server refused the request.
     #[error("the host refused: {}", .0.detail)]
     Refused(Box<Problem>),
-    /// Something in the host's place can't serve now. It may be the host while it starts, or a proxy.
+    /// The server or a proxy in front of it can't serve now.
     #[error("{url} can't serve now ({status}, which nobody has signed)")]
     NotServing {
         /// Where.
@@ -42,7 +42,7 @@ pub enum CallError {
         /// The HTTP status.
         status: StatusCode,
     },
-    /// Nobody has signed the refusal: the host signs only for agents whose key it knows.
+    /// The refusal is unsigned: the server signs only for agents whose key it knows.
     #[error(
         "the answer of {url} is not by the host that the device is enrolled at, or that host does not know the \
          device's key (401, which nobody has signed): it counts for nothing"
@@ -51,7 +51,7 @@ pub enum CallError {
         /// Where.
         url: String,
     },
-    /// Somebody else answered.
+    /// The response is not signed by this server.
     #[error(
         "the answer of {url} is not by the host that the device is enrolled at ({cause}): it counts for nothing"
     )]
@@ -61,10 +61,10 @@ pub enum CallError {
         /// The error of the response's signature.
         cause: SignatureError,
     },
-    /// The host said something else.
+    /// The response has an unexpected form.
     #[error("the host at {0} gave an answer that this agent doesn't understand ({1})")]
     NotUnderstood(String, String),
-    /// The agent itself can't go on.
+    /// An error of the agent itself.
     #[error(transparent)]
     Agent(#[from] AgentError),
 }
@@ -75,7 +75,7 @@ pub(crate) struct Caller<'a> {
     pub(crate) host: &'a str,
     /// The device's id; [`NEW`] at enrollment.
     pub(crate) device: &'a str,
-    /// Which keys sign, under which labels.
+    /// The signing keys with their labels.
     pub(crate) keys: &'a [(&'static str, &'a SigningKey)],
     /// The server's key, which verifies responses. `None` at enrollment: the response brings it.
     pub(crate) host_key: Option<&'a VerifyingKey>,
@@ -83,7 +83,7 @@ pub(crate) struct Caller<'a> {
     pub(crate) host_clock_ahead: i64,
 }
 
-/// The longest answer that is read, in bytes.
+/// Maximum size of a response, in bytes.
 const MAX_RESPONSE_BYTES: usize = 4 << 20;
 
 /// A verified response of the server.
@@ -95,7 +95,7 @@ pub(crate) struct HostAnswer<T> {
 }
 
 impl Caller<'_> {
-    /// Calls the host. If it says that the agent's clock is off, calls it once more by its clock.
+    /// Sends the request. If the server reports a wrong clock, sends it once more by the server's clock.
     pub(crate) async fn post<T: Answered + DeserializeOwned>(
         &self,
         http: &reqwest::Client,
@@ -190,7 +190,7 @@ impl Caller<'_> {
         Err(CallError::Refused(problem))
     }
 
-    /// Which of the request's signatures the answer refers to.
+    /// The request's signature to which the response refers.
     fn label(&self) -> &'static str {
         match self.keys.iter().any(|(label, _)| *label == AGENT) {
             true => AGENT,
@@ -200,7 +200,7 @@ impl Caller<'_> {
 }
 
 impl Agent {
-    /// This agent as the caller of its host.
+    /// This agent as a sender of requests.
     pub(crate) fn caller<'a>(&'a self, keys: &'a [(&'static str, &'a SigningKey)]) -> Caller<'a> {
         Caller {
             host: &self.host,
@@ -212,7 +212,7 @@ impl Agent {
     }
 }
 
-/// A client for the agent's host, which lets a sync wait this long.
+/// A client for the agent's server, with a timeout above this wait of a sync.
 pub(crate) fn http_client(
     host: &str,
     authorities: Option<&str>,
@@ -233,7 +233,7 @@ pub(crate) fn http_client(
     client.build().map_err(|error| unreachable(host, &error))
 }
 
-/// The host has signed that an admin revoked this device.
+/// Returns `true` if the problem is a revoked device.
 pub(crate) fn is_revoked(problem: &Problem) -> bool {
     problem.kind == "device-revoked"
 }

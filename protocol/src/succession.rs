@@ -1,6 +1,5 @@
-//! Proofs that a device's keys followed on earlier ones. A host that was restored from an older backup may know an
-//! agent only by keys that it has changed since: with the statements of its former keys, one after the other, it gets
-//! in.
+//! Key succession: proofs that an agent's keys replaced earlier ones. A server that was restored from an older backup may
+//! know only former keys of an agent. The agent then sends the chain of statements, each signed by a former key.
 
 use crate::{
     sealing::PublicKey,
@@ -10,24 +9,24 @@ use crate::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 
-/// The most statements that an agent keeps and a host reads: the latest.
+/// Maximum number of statements that an agent keeps and a server reads: the latest ones.
 pub const MAX_SUCCESSIONS: usize = 16;
 
-/// The statement of a key that another key takes its place, for one device.
+/// A statement by which a key of a device names its successor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Succession {
-    /// The key that makes the statement.
+    /// The key that signs the statement.
     pub former: VerifyingKey,
-    /// Passwords are sealed to this key from then on.
+    /// The next sealing key: passwords are sealed to it.
     pub public_key: PublicKey,
-    /// The agent signs with the other half of this key from then on.
+    /// The public half of the next signing key.
     pub signing_key: VerifyingKey,
     /// In base64.
     signature: String,
 }
 
 impl Succession {
-    /// States, by the former key of a device, which keys follow.
+    /// Signs the succession with the former key of a device.
     pub fn sign(
         device: &str,
         former: &SigningKey,
@@ -44,8 +43,8 @@ impl Succession {
         })
     }
 
-    /// The last statement of a chain that begins with this key of the device. Returns `None` if no statement is by it.
-    /// Errors if a statement of the chain is not by the key that it names.
+    /// The last statement of the chain that begins with this key of the device. Returns `None` if no statement names this
+    /// key. Errors if a signature in the chain does not verify.
     pub fn last<'a>(
         chain: &'a [Self],
         device: &str,
@@ -73,7 +72,7 @@ impl Succession {
     }
 }
 
-/// The statement that is signed. No request begins like this, so neither can be taken for the other.
+/// The signed bytes. Their prefix differs from that of every signed request, so that neither can stand for the other.
 fn statement(device: &str, public_key: &PublicKey, signing_key: &VerifyingKey) -> Vec<u8> {
     let mut statement = b"mdm-agent succession\n".to_vec();
     statement.extend_from_slice(&(device.len() as u64).to_be_bytes());

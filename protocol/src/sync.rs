@@ -1,22 +1,21 @@
-//! The calls of an agent: it enrolls once, syncs ever after, and may change its keys.
+//! The requests of an agent: it enrolls once, then syncs, and may rotate its keys.
 //!
-//! | call | signed with | body | answer |
+//! | request | signed with | body | response |
 //! | --- | --- | --- | --- |
 //! | `POST /agent/v1/enroll` | the new key (`new`), and `Authorization: Bearer <enrollment token>` | [`EnrollRequest`] | [`EnrollResponse`] |
 //! | `POST /agent/v1/sync` | the device's key (`agent`) | [`SyncRequest`] | [`SyncResponse`] |
 //! | `POST /agent/v1/keys` | the device's key (`agent`) and the new one (`new`) | [`RotateKeysRequest`] | [`RotateKeysResponse`] |
 //! | `POST /agent/v1/successions` | the device's key (`agent`) | [`SuccessionRequest`] | [`RotateKeysResponse`] |
 //!
-//! An error is answered with a [`Problem`]. The host signs every answer to a call whose signature it has verified,
-//! errors too; [`signature`](crate::signature) and [`answer`](crate::answer) say how. What is not signed may be
-//! anybody's word, so an agent only tries again later, and never gives up. A 401 that is not signed may come of a
-//! host that was restored from a backup, and knows the agent by earlier keys: an agent that has changed its keys
-//! shows then, too, how they followed:
+//! The body of an error is a [`Problem`]. The server signs every response to a request whose signature it has verified,
+//! also errors: see [`signature`](crate::signature) and [`answer`](crate::answer). Anybody may have sent an unsigned
+//! response, so the agent only tries again later, and never gives up. An unsigned 401 may come from a server that was
+//! restored from a backup and knows former keys only: an agent that has rotated its keys then also sends its successions.
 //!
-//! | answer | signed | what an agent does |
+//! | response | signed | the agent |
 //! | --- | --- | --- |
-//! | none, or of another host, or with a status such as 401 or 503 | no | tries again, after ever longer pauses of random length; while it changes its keys, it also asks by the next ones |
-//! | `signature-not-fresh` | yes | signs once more, by the host's time; then it pauses and tries again |
+//! | none, from another host, or with a status such as 401 or 503 | no | tries again with backoff and jitter; during a key rotation, it also tries the next keys |
+//! | `signature-not-fresh` | yes | signs once more by the server's time; then it pauses and tries again |
 //! | `replayed`, `keys-rotated`, `bad-request`, 429, 503, any other | yes | pauses and tries again |
 //! | `unknown-command` | yes | drops its report on that command, and syncs again |
 //! | `device-revoked` | yes | ends: an admin has revoked the device |
@@ -35,20 +34,20 @@ use mdm_contract::{
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Where an agent enrolls.
+/// Path of enrollment.
 pub const ENROLL_PATH: &str = "/agent/v1/enroll";
-/// Where an agent syncs.
+/// Path of syncs.
 pub const SYNC_PATH: &str = "/agent/v1/sync";
-/// Where an agent tells the keys that it uses from then on.
+/// Path of key rotation.
 pub const KEYS_PATH: &str = "/agent/v1/keys";
-/// Where an agent proves that its keys followed on those that the host knows.
+/// Path of key successions.
 pub const SUCCESSION_PATH: &str = "/agent/v1/successions";
-/// The longest that a host lets an agent wait for news, in seconds.
+/// Maximum wait of a sync, in seconds.
 pub const MAX_WAIT: u32 = 60;
 
-/// The most reports in one sync: an agent that has more hands the rest over with the next.
+/// Maximum number of reports in one sync. An agent sends further reports with the next sync.
 pub const MAX_REPORTS: usize = 100;
-/// The longest version of an agent, in bytes.
+/// Maximum length of an agent's version, in bytes.
 pub const MAX_VERSION_LENGTH: usize = 64;
 
 /// The device info of an agent, at enrollment and at each sync.
@@ -56,52 +55,51 @@ pub const MAX_VERSION_LENGTH: usize = 64;
 pub struct DeviceInfo {
     /// `Build.VERSION.SDK_INT`.
     pub api_level: u32,
-    /// The agent's version, as semantic versioning writes it; at most [`MAX_VERSION_LENGTH`] bytes.
+    /// The agent's version by semantic versioning; at most [`MAX_VERSION_LENGTH`] bytes.
     pub agent_version: String,
     /// The management mode.
     pub management_mode: ManagementMode,
-    /// For a profile owner: whether its profile is a managed (work) profile.
+    /// For a profile owner: `true` if its profile is a managed (work) profile.
     pub managed_profile: bool,
     /// The state of its lock screen.
     pub condition: Condition,
 }
 
-/// An agent asks to manage its device.
+/// The request of an enrollment.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct EnrollRequest {
     /// The name of the device.
     pub name: String,
-    /// Passwords will be sealed to this key.
+    /// The sealing key: passwords are sealed to it.
     pub public_key: PublicKey,
-    /// The agent will sign with the other half of this key, and has signed this call with it.
+    /// The public half of the signing key, which also signs this request.
     pub signing_key: VerifyingKey,
     /// The device info.
     pub device_info: DeviceInfo,
 }
 
-/// The host took the device in.
+/// The response to an enrollment.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct EnrollResponse {
-    /// The host's id of the device.
+    /// The server's id of the device.
     pub device: String,
-    /// The key that the server signs with. The agent accepts no other from now on.
+    /// The server's signing key. The agent accepts responses of no other key from now on.
     pub host_key: VerifyingKey,
     /// The public key that wraps the agent's reset token. The private key comes with each command.
     pub token_key: PublicKey,
 }
 
-/// An agent changes its keys. A command that is pending stays so: it was sealed to the key before, which the agent
-/// keeps until it has carried out what it holds.
+/// The request of a key rotation. A pending command stays pending: it was sealed to the former key, which the agent keeps
+/// until it has carried out its held commands.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RotateKeysRequest {
-    /// Passwords will be sealed to this key.
+    /// The sealing key: passwords are sealed to it.
     pub public_key: PublicKey,
-    /// The agent will sign with the other half of this key, and has signed this call with it, too.
+    /// The public half of the new signing key, which also signs this request.
     pub signing_key: VerifyingKey,
 }
 
-/// An agent whose host knows only former keys of it, because its store was replaced by an older one, proves that the
-/// key that it signs with followed on them.
+/// The request of an agent whose server knows only former keys, because its store was restored from a backup.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SuccessionRequest {
     /// The statements of the agent's former keys, oldest first; at most
@@ -109,11 +107,11 @@ pub struct SuccessionRequest {
     pub successions: Vec<Succession>,
 }
 
-/// The host knows the new keys, and takes no others any more.
+/// The response to a key rotation: the server accepts only the new keys from now on.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RotateKeysResponse {}
 
-/// An agent hands over its reports, and asks for news.
+/// The request of a sync: reports, and a request for changes.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SyncRequest {
     /// The device info.
@@ -125,13 +123,13 @@ pub struct SyncRequest {
     /// The commands that the agent holds and has not carried out yet.
     #[serde(default)]
     pub holding: Vec<CommandId>,
-    /// The policy that a sync last gave it to enforce.
+    /// The policy from the last sync.
     #[serde(default)]
     pub policy: Option<Policy>,
-    /// The time to wait for news if there is none, in seconds; at most [`MAX_WAIT`].
+    /// Long poll: the wait for a change if there is none, in seconds; at most [`MAX_WAIT`].
     #[serde(default)]
     pub wait_seconds: u32,
-    /// The witness that the host gave it last.
+    /// The witness from the last sync.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<String>,
 }
@@ -139,13 +137,13 @@ pub struct SyncRequest {
 /// The report of an agent on a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// Which command.
+    /// The command.
     pub command: CommandId,
     /// The outcome.
     pub outcome: ReportedOutcome,
 }
 
-/// An outcome that an agent can know: any but `expired`, `cancelled` and `superseded`, which the host decides.
+/// An outcome that an agent can know: any except `expired`, `cancelled` and `superseded`, which the host decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Outcome", into = "Outcome")]
 pub struct ReportedOutcome(Outcome);
@@ -156,7 +154,7 @@ pub struct ReportedOutcome(Outcome);
 pub struct HostsOutcome(&'static str);
 
 impl ReportedOutcome {
-    /// The device did it.
+    /// The device carried the command out.
     pub const SUCCESS: Self = Self(Outcome::Success);
 }
 
@@ -187,7 +185,7 @@ impl From<ReportedOutcome> for Outcome {
 
 /// The response type of a request that succeeds.
 pub trait Answered {
-    /// The kind of the signed answer.
+    /// The kind of the signed response.
     const KIND: ResponseKind;
 }
 
@@ -203,38 +201,37 @@ impl Answered for RotateKeysResponse {
     const KIND: ResponseKind = ResponseKind::KeysChanged;
 }
 
-/// The news for a device.
+/// The response to a sync: the changes for the device.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SyncResponse {
     /// Pending commands that the agent does not hold, oldest first.
     pub commands: Vec<SealedCommand>,
-    /// Commands that the agent holds and must not carry out any more.
+    /// Held commands that the agent must drop.
     pub withdrawn: Vec<CommandId>,
-    /// The policy to enforce from now on; none while it is overridden.
+    /// The policy to enforce from now on. `None` if there is none, or while it is overridden.
     pub policy: Option<Policy>,
-    /// Where the agent is told to sync, if not by waiting at the host.
+    /// The channel of wake-ups. Without it, the agent uses the long poll.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wake_up: Option<WakeUpAt>,
-    /// The witness: the agent keeps it and sends it with its next sync, so that the server notices if its store is
-    /// replaced by an older one. It is opaque.
+    /// The witness: an opaque text that the agent sends with its next sync, so that the server detects a restore of its
+    /// store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<String>,
 }
 
-/// Where an agent is told "sync now", and nothing else. It need not wait for news at the host while it can listen
-/// there; else it does.
+/// The channel of wake-ups, whose only message is "sync now". While an agent is subscribed, it need not use the long poll.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WakeUpAt {
-    /// Where to listen, and by which login, if it needs one: a [`BrokerUrl`](crate::broker::BrokerUrl). An agent that
-    /// doesn't know the scheme waits at the host.
+    /// The broker's URL, with a login if it needs one: a [`BrokerUrl`](crate::broker::BrokerUrl). An agent that does not
+    /// know the scheme uses the long poll.
     pub url: String,
-    /// The topic to listen to. It does not reveal the device.
+    /// The topic to subscribe to. It does not reveal the device.
     pub topic: String,
     /// The interval of syncs without wake-ups, in seconds, so that nothing is lost if the broker is silent.
     pub sync_every_seconds: u32,
 }
 
-/// The address may hold a login.
+/// Hides the URL, which may contain a login.
 impl fmt::Debug for WakeUpAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WakeUpAt").finish_non_exhaustive()
@@ -251,19 +248,19 @@ pub struct SealedCommand {
     /// The options of a reset.
     #[serde(default)]
     pub options: ResetOptions,
-    /// Not to be carried out after this time.
+    /// The expiry: the agent must not carry the command out afterwards.
     #[serde(
         with = "time::option",
         default,
         skip_serializing_if = "Option::is_none"
     )]
     pub expires_at: Option<Timestamp>,
-    /// The [`Payload`](crate::sealing::Payload): what opens the device's reset token, and a reset's password.
+    /// The [`Payload`](crate::sealing::Payload): the key of the wrapped reset token, and the password of a reset.
     pub sealed: Sealed,
 }
 
 impl SealedCommand {
-    /// The binding of its password on this device.
+    /// The binding of its sealed password to this device.
     pub fn binding<'a>(&'a self, device: &'a str) -> Binding<'a> {
         Binding {
             device,
@@ -274,18 +271,17 @@ impl SealedCommand {
         }
     }
 
-    /// Returns `true` if the command is not to be carried out any more at this time of the server's clock.
+    /// Returns `true` if the command has expired at this time of the server's clock.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 }
 
-/// Why a call was refused, as RFC 9457 writes it.
+/// An error response (RFC 9457).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// Which problem: a word of the contract such as `agent-too-old`, or of the API such as
-    /// `unknown-command`.
+    /// The problem type: a name of the contract such as `agent-too-old`, or of the API such as `unknown-command`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The HTTP status.
@@ -298,7 +294,7 @@ pub struct Problem {
     /// The refusal of the plugin, if it refused the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
-    /// For `signature-not-fresh`: when to sign, in seconds since 1970, if it is done at once.
+    /// For `signature-not-fresh`: the server's time, in seconds since 1970, to sign with at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_time: Option<u64>,
 }

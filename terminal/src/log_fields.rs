@@ -1,5 +1,5 @@
-//! Fields and messages of the log, escaped: no text of a stranger begins a line or sends an escape sequence, whoever
-//! logs it, libraries too. What the formatter itself writes, such as the colour of a level, is not touched.
+//! Escapes fields and messages of the log, also those of libraries: no foreign text begins a line or sends an escape
+//! sequence. The formatter's own output, such as colours, stays.
 
 use crate::escape::Escaping;
 use std::fmt;

@@ -10,10 +10,10 @@ use std::{
     process::ExitCode,
 };
 
-/// Why output was not written.
+/// The error of output.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    /// The reader is gone: the command ends, and that is no failure.
+    /// The reader is gone: the command ends without a failure.
     #[error("nobody reads the output any more")]
     ReaderGone,
     /// The operating system refused.
@@ -53,7 +53,7 @@ where
         Err(error) if is_reader_gone(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             let error = format!("{error:#}");
-            // Nobody may read this any more.
+            // Standard error may have no reader.
             let _ = writeln!(stderr(), "{program}: {}", Escaped(&error));
             ExitCode::FAILURE
         }

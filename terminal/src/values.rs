@@ -1,4 +1,4 @@
-//! Whole answers with texts of strangers, escaped: they neither drive the terminal nor forge a line.
+//! Escapes foreign texts in whole responses, so that they neither control the terminal nor forge a line.
 
 use crate::escape::{self, Escaped};
 use serde::{Serialize, de::DeserializeOwned};
@@ -11,7 +11,7 @@ pub fn escaped<T: Serialize + DeserializeOwned>(answer: &T) -> serde_json::Resul
     serde_json::from_value(value)
 }
 
-/// An answer as JSON for scripts, escaped: a terminal can show it, too.
+/// A response as escaped JSON, for scripts and terminals.
 pub fn json<T: Serialize + ?Sized>(answer: &T) -> serde_json::Result<String> {
     Ok(escape::json(&serde_json::to_string_pretty(answer)?))
 }

@@ -1,5 +1,5 @@
-//! The simulated Android device: its state, and what its user and the world do with it. What it does
-//! for the agent is in [`policy_manager`].
+//! The simulated Android device: its state, and the actions of its user and other admins. [`policy_manager`] has the
+//! calls of the agent.
 
 pub mod password;
 pub mod policy_manager;
@@ -16,7 +16,7 @@ pub struct Device {
     pub api_level: u32,
     /// The management mode.
     pub management_mode: ManagementMode,
-    /// For a profile owner: whether its profile is a managed (work) profile.
+    /// For a profile owner: `true` if its profile is a managed (work) profile.
     pub managed_profile: bool,
     /// It has a secure lock screen.
     pub secure_lock_screen: bool,
@@ -39,13 +39,12 @@ pub struct Device {
     /// The agent's password waits for the user's entry.
     pub entry_required: bool,
     token: Option<StoredToken>,
-    /// Stands for the broadcast `DeviceAdminReceiver.onPasswordChanged`, which Android delivers even to
-    /// an agent that was killed: how often the password has changed, by whomever.
+    /// The number of all password changes. It stands for the broadcast `DeviceAdminReceiver.onPasswordChanged`, which
+    /// Android delivers even to a killed agent.
     pub password_changes: u64,
     /// The number of changes by the agent.
     pub agent_resets: u64,
-    /// For which commands, the latest of them, in their order. Android keeps no such list; the tests hold it against
-    /// what was reported.
+    /// The latest commands of these changes, in order. Android has no such list; tests compare it with the reports.
     #[serde(default)]
     pub changed_for: Vec<CommandId>,
 }
@@ -59,7 +58,7 @@ struct StoredToken {
     is_active: bool,
 }
 
-/// Why the device does not do what its user, or another admin, asks.
+/// The error of an action of the user or of another admin.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum UserError {
     /// The lock screen is closed.
@@ -68,19 +67,19 @@ pub enum UserError {
     /// The wrong password was entered.
     #[error("the lock screen stays locked: wrong password")]
     WrongPassword,
-    /// There is no lock screen for it.
+    /// The device has no lock screen.
     #[error("the device has no secure lock screen")]
     NoSecureLockScreen,
-    /// An empty password is none.
+    /// The password is empty.
     #[error("the password is empty: to have none, remove it")]
     Empty,
-    /// A policy asks for more.
+    /// The password does not meet a policy.
     #[error("the device refuses: a policy asks for {0}")]
     PolicyViolation(Policy),
 }
 
 impl Device {
-    /// A device out of its box: without a password, switched on. `lock_key` must be random.
+    /// A new device: switched on, without a password. `lock_key` must be random.
     pub fn new(api_level: u32, management_mode: ManagementMode, lock_key: [u8; 32]) -> Self {
         Self {
             api_level,
@@ -180,7 +179,7 @@ impl Device {
         }
     }
 
-    /// Another admin sets a password that meets every policy, and wants the user to enter it.
+    /// Another admin sets a password that meets every policy, with "require entry".
     pub fn other_admin_resets_password(&mut self, password: &str) -> Result<(), UserError> {
         self.check_new_password(password)?;
         self.store_password(password);
@@ -193,7 +192,7 @@ impl Device {
         self.token = None;
     }
 
-    /// The user has entered the password, if there is one: nobody waits for that any more.
+    /// The user has entered the password: pending entries are done.
     fn note_entry(&mut self) {
         if self.password.is_none() {
             return;

@@ -77,7 +77,7 @@ fn longest_sequence(characters: &[char]) -> u32 {
     longest_run.unwrap_or(characters.len()) as u32
 }
 
-/// A password as the device keeps it.
+/// The stored form of a password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredPassword {
     verifier: String,
@@ -86,7 +86,7 @@ pub struct StoredPassword {
 }
 
 impl StoredPassword {
-    /// Keeps a password. `key` stands for the lock hardware's, without which the verifier says nothing.
+    /// Stores a password. `key` stands for the lock hardware's key, without which the verifier is useless.
     pub fn new(key: &[u8], password: &str) -> Self {
         Self {
             verifier: verifier(key, password),

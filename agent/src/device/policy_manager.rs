@@ -6,7 +6,7 @@ use super::{
 };
 use mdm_contract::types::{ManagementMode, Policy, Requirement, ResetOptions};
 
-/// Android takes no shorter reset token.
+/// Minimum length of a reset token, in bytes.
 const MIN_TOKEN_LENGTH: usize = 32;
 
 impl Device {
@@ -42,7 +42,7 @@ impl Device {
         self.token.as_ref().map(|token| token.is_active)
     }
 
-    /// Returns `true` if this Android gives this agent a reset token: device and profile owners, from API 26.
+    /// Returns `true` if this agent can have a reset token: device and profile owners, from API 26.
     pub fn has_reset_tokens(&self) -> bool {
         self.api_level >= 26 && self.management_mode != ManagementMode::DeviceAdmin
     }
