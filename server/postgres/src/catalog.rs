@@ -1,4 +1,4 @@
-//! PostgreSQL's catalog, as far as it says what the tables of the current schema are.
+//! Reads the tables of the current schema from PostgreSQL's catalog.
 
 use crate::connection::failed;
 use crate::rows::Columns as _;

@@ -1,4 +1,4 @@
-//! Writing what a call decided.
+//! Writes decisions.
 
 use super::{
     connection::{Executor as _, Step, values},

@@ -14,7 +14,7 @@ use std::{
 use tokio::time::timeout;
 use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
-/// The longest wait for the answer to a statement. The database ends statements before, so a longer silence is that of
+/// Timeout of a statement. The database ends statements before, so a longer silence is that of
 /// a server that hangs, or of a network that drops packets.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 

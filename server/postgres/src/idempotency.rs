@@ -1,4 +1,4 @@
-//! The response of a request with an idempotency key, written with what the request made, in PostgreSQL.
+//! Stored responses in PostgreSQL, written in the transaction of the request's changes.
 
 use super::{
     connection::{Step, values},

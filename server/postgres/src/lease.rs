@@ -18,7 +18,7 @@ const RENEW: &str = "update leadership set holder = $1, \
     expires_at = clock_timestamp() + $2::bigint * interval '1 millisecond' \
     where holder = $1 or expires_at < clock_timestamp() returning term";
 
-/// Gives the lease up.
+/// Releases the lease.
 const RELEASE: &str = "update leadership set expires_at = '-infinity' where holder = $1";
 
 /// Finds a row if no other term has begun since. Whoever writes holds the writers' lock: a leader of a later term
@@ -52,7 +52,7 @@ impl Lease {
         held.map(|held| Lead::in_term(held.term))
     }
 
-    /// Renews the lease, or takes it from a holder that has not.
+    /// Renews the lease, or takes it after its expiry.
     pub(super) async fn renew(&self, client: &Client) -> Result<(), StoreError> {
         let sent = Instant::now();
         let time = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
@@ -78,7 +78,7 @@ impl Lease {
         Ok(())
     }
 
-    /// Gives the lease up, so that another replica need not wait for its end.
+    /// Releases the lease, so that another replica need not wait for its expiry.
     pub(super) async fn release(&self, client: &Client) -> Result<(), StoreError> {
         if self.held().take().is_some() {
             client

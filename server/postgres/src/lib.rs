@@ -68,7 +68,7 @@ impl PostgresStore {
         Ok(Self::over(pool, calls, metrics, supervisor))
     }
 
-    /// Opens a database that is there, to look into it: its tables are neither checked nor migrated.
+    /// Opens an existing database for reading, without checks or migrations of its tables.
     pub fn open_as_is(options: &PostgresOptions) -> Result<Self, StoreError> {
         let (calls, metrics) = (options.calls_per_commit, StoreMetrics::default());
         let pool = Pool::new(options)?;

@@ -3,13 +3,13 @@
 use mdm_server_core::store::{CallCount, Changes};
 use serde::{Deserialize, Serialize};
 
-/// The statement that tells the other replicas.
+/// The statement that notifies the other replicas.
 pub(super) const TELL: &str = "select pg_notify('mdm', $1)";
 
 /// A message of PostgreSQL has fewer than 8,000 bytes.
 const MAX_MESSAGE_BYTES: usize = 7_000;
 
-/// The most callers in one message.
+/// Maximum number of callers in one message.
 const CALLERS: usize = 50;
 
 /// A message of one replica to all.

@@ -15,13 +15,13 @@ use std::{num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config};
 
-/// The longest wait for a connection of the pool, and for a new one: its sign-in and its settings included.
+/// Timeout for a connection of the pool, and for a new one, including its login and settings.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest that the migrations of a start may take. They wait for rows, not for other hosts.
+/// Timeout of the migrations at a start. They wait for rows, not for other servers.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A connection on which nothing is heard of the database for so long is broken.
+/// Timeout of silence, after which a connection is broken.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// The settings of every connection: an acknowledged commit is durable, and no statement waits without a bound. A
@@ -80,11 +80,11 @@ pub struct PostgresOptions {
     pub authorities: Option<PathBuf>,
     /// The size of the pool.
     pub connections: usize,
-    /// The most calls in one commit.
+    /// Maximum number of jobs per commit.
     pub calls_per_commit: NonZeroUsize,
 }
 
-/// The connections that nobody uses now, and the way to more.
+/// The pool of idle connections.
 #[derive(Clone)]
 pub(super) struct Pool {
     pool: deadpool_postgres::Pool,
@@ -94,7 +94,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Connects to nobody yet.
+    /// An empty pool, without connections yet.
     pub(super) fn new(options: &PostgresOptions) -> Result<Self, StoreError> {
         let PostgresUrl(mut config) = options.url.clone();
         config
@@ -178,12 +178,12 @@ impl Pool {
             .column(0)
     }
 
-    /// Closes the connections that nobody uses now; no others are made.
+    /// Closes the idle connections, and makes no more.
     pub(super) fn close(&self) {
         self.pool.close();
     }
 
-    /// A connection, for as long as something is asked.
+    /// A connection for the time of a query.
     pub(super) async fn connection(&self) -> Result<Connection, StoreError> {
         self.connection_within(CONNECT_TIMEOUT).await
     }

@@ -28,13 +28,13 @@ use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// The interval at which a replica renews its lease, or tries to take it, and checks its connection.
+/// Interval at which a replica renews or tries to take the lease, and checks its connection.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The number of rounds between cleanups of expired records.
 const CLEANUP_INTERVAL: u64 = 10;
 
-/// The longest wait for an answer: shorter than a lease, so that a leader connects anew before its own expires.
+/// Timeout of a response: shorter than a lease, so that a leader reconnects before its lease expires.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The time for which a signature is remembered, in seconds.
@@ -103,7 +103,7 @@ impl Replica {
     }
 }
 
-/// The connection of a replica to all others: it hears what they do, and renews the lease.
+/// The connection of a replica to the others: it receives their notifications, and renews the lease.
 struct Member {
     pool: Pool,
     id: String,
@@ -130,7 +130,7 @@ impl Member {
         }
     }
 
-    /// Hands on what is heard, until the connection ends.
+    /// Forwards notifications until the connection ends.
     async fn drive(&self, mut connection: Connection<Socket, super::tls::Stream>) {
         while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
             let AsyncMessage::Notification(notification) = message else {

@@ -1,4 +1,4 @@
-//! The tables in PostgreSQL: how they are made, and whether those of a database are what this version makes.
+//! The tables in PostgreSQL: migrations, and the comparison of a database's schema with them.
 
 use super::{catalog, connection::described};
 use crate::connection::failed;
@@ -51,7 +51,7 @@ pub(super) struct Tables {
     digest: String,
 }
 
-/// The result of comparing tables with what the migrations make.
+/// The result of a comparison of the tables with the migrations.
 pub(super) struct Comparison {
     tables: Tables,
     differences: Option<String>,

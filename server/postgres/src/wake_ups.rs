@@ -1,4 +1,4 @@
-//! When devices are to be woken again, in PostgreSQL. Replicas share this work: what one claims, the others pass over.
+//! The schedule of repeated wake-ups in PostgreSQL. Replicas share this work: each skips the claims of others.
 
 use super::{PostgresStore, connection::Executor as _, rows::signed};
 use crate::rows::Columns as _;

@@ -32,10 +32,10 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// The longest that the beginning of a batch may take, and the longest that its jobs may: the others wait for it.
+/// Timeout for the beginning of a batch, and for its jobs: others wait for it.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest that a caller waits for its job, the batch before its own included.
+/// Timeout of a job, including the batch before its own.
 const JOB_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The lock is held from the beginning of a transaction that writes to its end.
@@ -52,7 +52,7 @@ struct Job {
 /// Runs its part of a transaction, if there is one, and returns the notification for when it is durable.
 type Run = Box<dyn FnOnce(Result<Arc<Batch>, StoreError>) -> BoxFuture<'static, Done> + Send>;
 
-/// DeviceInfo whether the commit succeeded.
+/// Gets the result of the commit.
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 struct Done {
@@ -87,7 +87,7 @@ impl Batch {
         self.state.lock()
     }
 
-    /// Adds a change that the other replicas are told of once it is durable.
+    /// Adds a notification for the other replicas, sent once the change is durable.
     pub(super) fn tell(&self, change: impl FnOnce(&mut Changes)) {
         change(&mut self.state().changes);
     }
@@ -117,7 +117,7 @@ impl Batch {
 }
 
 pub(super) struct Writer {
-    /// Before the sender: once nobody can send, the task is to end.
+    /// Dropped before the sender: the task ends when the last sender is dropped.
     _stop: DropGuard,
     jobs: mpsc::UnboundedSender<Job>,
 }

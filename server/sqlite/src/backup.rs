@@ -6,7 +6,7 @@ use mdm_server_core::store::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
-/// The most faults of a damaged file in an error.
+/// Maximum number of a damaged file's faults in an error.
 const MAX_FAULTS: u32 = 5;
 
 impl SqliteStore {
@@ -38,9 +38,8 @@ impl SqliteStore {
     }
 }
 
-/// Copies by `vacuum into` rather than by SQLite's backup interface. That copies pages, and with them what is left in
-/// free ones; this copies rows, so what was deleted is in no copy. It reads one snapshot, so a host that writes
-/// neither waits for it nor makes it begin again.
+/// Copies by `vacuum into`, not by SQLite's backup interface, which copies pages with the remains of deleted rows. `vacuum
+/// into` copies rows, from one snapshot, so that a server that writes neither waits nor restarts the copy.
 fn copy(from: &Connection, into: &Path) -> Result<(), Error> {
     let path = into.to_str();
     let path = path.ok_or_else(|| StoreError::Failed(format!("{} is no UTF-8", into.display())))?;

@@ -71,7 +71,7 @@ fn items(text: &str) -> (Vec<&str>, &str) {
     (items, "")
 }
 
-/// A statement without comments, with single spaces, and with names as they are without quotes.
+/// Normalizes a statement: without comments, with single spaces, and without the quotes of names.
 fn plain(sql: &str) -> String {
     let mut plain = String::with_capacity(sql.len());
     let mut characters = sql.chars().peekable();

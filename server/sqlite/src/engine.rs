@@ -71,7 +71,7 @@ pub(super) fn at_once<T>(future: impl Future<Output = T>) -> Result<T, StoreErro
 
 /// The transaction of a job.
 pub(super) struct Transaction<'c> {
-    /// Nobody else has it meanwhile, so a job may be sent with it, although a connection can't be shared by threads.
+    /// Exclusive, so that a job may be sent to another thread with it, although threads can't share a connection.
     pub(super) connection: &'c mut Connection,
 }
 

@@ -1,7 +1,7 @@
-//! All devices together, in SQLite.
+//! Queries over all devices in SQLite.
 //!
-//! A list is found in two steps: the ids, from an index that has all that filters ask for, and then the devices with
-//! these ids. Which index is said here and not left to SQLite, which doesn't know how rare a status is.
+//! A list takes two steps: the ids, from an index that covers the filter, and then the devices with these ids. The index is
+//! given explicitly, because SQLite does not know how rare a status is.
 
 use super::{
     SqliteStore, engine,
@@ -110,7 +110,7 @@ fn ids(
             vec![group.clone()]
         }
     };
-    // What comes first in all groups together is among what comes first in each.
+    // The first devices over all groups are among the first of each group.
     let mut found = Vec::new();
     for group in groups {
         let mut fit = fit.clone();

@@ -1,4 +1,4 @@
-//! The response of a request with an idempotency key, written with what the request made, in SQLite.
+//! Stored responses in SQLite, written in the transaction of the request's changes.
 
 use crate::error::Error;
 use mdm_server_core::store::{

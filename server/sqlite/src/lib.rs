@@ -38,7 +38,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// The most calls in one commit.
+    /// Maximum number of jobs per commit.
     pub const CALLS_PER_COMMIT: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
     /// Opens the file, which is made if it isn't there, and brings it to the newest form.
@@ -46,7 +46,7 @@ impl SqliteStore {
         Self::open_with(path, Self::CALLS_PER_COMMIT, StoreMetrics::default())
     }
 
-    /// The same, where at most so many calls share a commit, and commits are counted.
+    /// The same with a maximum number of jobs per commit, and with metrics.
     pub fn open_with(
         path: &Path,
         calls_per_commit: NonZeroUsize,
@@ -80,13 +80,13 @@ impl SqliteStore {
         connection.pragma_update(None, "foreign_keys", true)?;
         // What a job has changed before it errs is kept aside for each of them, and would be in a file.
         connection.pragma_update(None, "temp_store", "memory")?;
-        // A sealed password is to be gone when its row is.
+        // Deleted rows are overwritten: a sealed password must not outlive its row.
         connection.pragma_update(None, "secure_delete", true)?;
         schema::migrate(&mut connection, applied)?;
         Ok(connection)
     }
 
-    /// Opens a file that is there, to look into it: its tables are neither checked nor migrated.
+    /// Opens an existing file for reading, without checks or migrations of its tables.
     pub fn open_as_is(path: &Path) -> Result<Self, StoreError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let metrics = StoreMetrics::default();

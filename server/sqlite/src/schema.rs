@@ -1,4 +1,4 @@
-//! The tables in SQLite: how they are made, and whether those of a file are what this version makes.
+//! The tables in SQLite: migrations, and the comparison of a file's schema with them.
 
 use super::catalog;
 use crate::error::Error;

@@ -1,4 +1,4 @@
-//! When devices are to be woken again, in SQLite.
+//! The schedule of repeated wake-ups in SQLite.
 
 use super::SqliteStore;
 use crate::error::Error;

@@ -1,9 +1,9 @@
-//! The one thread that writes. Jobs that wait together are committed together, each in a savepoint of
-//! its own, and each caller is answered once the commit that holds its job is durable.
+//! The writer thread, with group commit: waiting jobs are committed together, each in its own savepoint. Each caller gets
+//! its result once the commit of its job is durable.
 //!
-//! Nobody waits for others to come: a commit takes what waits when it begins, and what comes until its last job is
-//! done. So a job waits for the commit before its own, and for the jobs beside it, whose number is bounded: 256 of
-//! some 50 µs each are about 15 ms, and there are two syncs of the disk.
+//! A commit takes the jobs that wait at its beginning and those that arrive before its last job is done. So a job waits for
+//! the previous commit and for the jobs of its own, whose number is bounded: 256 of some 50 µs each are about 15 ms, and
+//! there are two syncs of the disk.
 
 use crate::error::Error;
 use mdm_server_core::{metrics::StoreMetrics, store::StoreError, supervisor::Supervisor};
@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// Runs its part of a transaction, and returns the notification for when it is durable.
 type Job = Box<dyn FnOnce(&mut Connection) -> Done + Send>;
 
-/// DeviceInfo whether the commit succeeded.
+/// Gets the result of the commit.
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 struct Done {
@@ -38,7 +38,7 @@ enum Order {
 }
 
 pub(super) struct Writer {
-    /// Before the sender: once nobody can send, the thread is to end.
+    /// Dropped before the sender: the thread ends when the last sender is dropped.
     _stop: DropGuard,
     orders: Sender<Order>,
 }
@@ -91,7 +91,7 @@ impl Writer {
         self.run_exclusively(|connection| job(connection)).await
     }
 
-    /// The same, for a job that nobody else can use the connection beside.
+    /// The same, for a job with exclusive use of the connection.
     pub(super) async fn run_exclusively<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,

@@ -1,4 +1,4 @@
-//! One's own account: who one is, what one may do, and one-time passwords.
+//! The page of the own account: role, device scope and one-time passwords.
 
 use super::{
     error::PageError,

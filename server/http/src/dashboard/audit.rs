@@ -1,4 +1,4 @@
-//! The audit trail: who did what to which device, when, why, from where, decided by which plugin.
+//! The page of the audit trail.
 
 use super::{
     error::PageError,

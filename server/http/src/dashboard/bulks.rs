@@ -64,7 +64,7 @@ pub(super) async fn page(
     Ok(page.with(&signed_in, content))
 }
 
-/// Where a bulk stands.
+/// The state of a bulk.
 pub(super) fn state(state: BulkState) -> Markup {
     match state {
         BulkState::WaitingForApproval => texts::badge("pending", "✋", "WAITING FOR APPROVAL"),

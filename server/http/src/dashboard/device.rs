@@ -1,4 +1,4 @@
-//! The page of a device: what is known of it, and what can be done.
+//! The page of a device: its state and its actions.
 
 use super::{
     device_view::{self, DeviceView},

@@ -1,4 +1,4 @@
-//! The query of the list of devices: which of them somebody wants to see, as the address of the page says it.
+//! The query of the list of devices, as in the page's URL.
 
 use super::form::filled;
 use mdm_contract::time::Timestamp;

@@ -159,7 +159,7 @@ fn pages(shown: &DevicesView) -> Markup {
     }
 }
 
-/// Why there is nothing, and what to do.
+/// The empty state: the reason and the next step.
 fn nothing(signed_in: &SignedIn, asked: &DevicesQuery) -> Markup {
     let is_limited = signed_in.caller.scope.0.is_some();
     html! {

@@ -1,4 +1,4 @@
-//! The API for people: what its document says, as a page.
+//! The page with the API's documentation.
 
 use super::frame::{bare, sentence};
 use crate::api::{

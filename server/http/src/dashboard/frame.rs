@@ -1,8 +1,8 @@
-//! The HTML that all pages share, whether or not somebody is signed in.
+//! The HTML frame of all pages, signed in or not.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// A page of nobody.
+/// A page without a signed-in user.
 pub(super) fn bare(title: &str, content: Markup) -> Markup {
     document(
         title,

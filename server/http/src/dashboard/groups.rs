@@ -1,4 +1,4 @@
-//! The groups: how many devices are in each, and what can be asked for all of them.
+//! The page of groups: their numbers of devices, and their bulk actions.
 
 use super::{error::PageError, page::Page, session::SignedIn, state::DashboardState};
 use maud::{Markup, html};

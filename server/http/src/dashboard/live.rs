@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 /// The shortest time between two events: a fleet that changes all the time is read now and then.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The interval of heartbeats: by them each side notices that the other is gone.
+/// Interval of heartbeats, by which each side detects the loss of the other.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// The interval at which a stream checks its session and the permissions of its user. It ends that soon without them.
@@ -36,7 +36,7 @@ struct Listener {
     watcher: Subscription,
 }
 
-/// A stamp at once, so that a page sees what it has missed, and then one for each change.
+/// Sends a stamp at once, which shows a page that it missed changes, and then one for each change.
 pub(super) async fn stream(
     signed_in: SignedIn,
     dashboard: DashboardState,
@@ -68,7 +68,7 @@ pub(super) async fn stream(
 }
 
 impl Listener {
-    /// Waits for the next change. Returns `false` if the host stops, or nobody may listen any more.
+    /// Waits for the next change. Returns `false` at shutdown, or if the session ended.
     async fn next(&mut self) -> bool {
         if self.device.is_none() {
             tokio::select! {

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use mdm_server_core::access::Permission;
 use uuid::Uuid;
 
-/// A page of somebody who is signed in.
+/// A page for a signed-in user.
 pub(super) struct Page<'a> {
     /// Its title.
     pub(super) title: &'a str,
@@ -19,7 +19,7 @@ pub(super) struct Page<'a> {
     pub(super) live: Option<String>,
 }
 
-/// The parts of the dashboard, and what is needed to see them.
+/// The parts of the dashboard, with the permissions to see them.
 const PLACES: [(&str, &str, Permission); 8] = [
     ("/devices", "Devices", Permission::See),
     ("/groups", "Groups", Permission::See),

@@ -1,4 +1,4 @@
-//! The plugin that decides: what it is, what it may do, how it does, and who changed it.
+//! The page of the plugin: its facts, imports, health and history.
 
 use super::{
     error::PageError,

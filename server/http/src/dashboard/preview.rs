@@ -47,7 +47,7 @@ pub(super) fn what_to_do(remedy: Remedy) -> Markup {
     html! { p .remedy { strong { "What to do: " } (sentence(remedy.sentence())) } }
 }
 
-/// Returns `true` if the preview notes that the policy will be overridden.
+/// Returns `true` if the preview has the note on the policy override.
 pub(super) fn overrides_policy(preview: &Result<DevicePreview, ServerError>) -> bool {
     preview
         .as_ref()

@@ -1,10 +1,10 @@
-//! Which devices somebody is responsible for, as forms ask for it.
+//! The form fields of a device scope.
 
 use maud::{Markup, html};
 use mdm_server_core::access::DeviceScope;
 use serde::Deserialize;
 
-/// Which devices somebody is to be responsible for, as a form says it.
+/// A device scope as form fields.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Devices {

@@ -17,14 +17,14 @@ use mdm_server_core::{
 };
 use std::sync::Arc;
 
-/// Somebody who is signed in and asks for a page that they may see.
+/// A signed-in user with the permission for the requested page.
 #[derive(Clone)]
 pub(super) struct SignedIn {
     /// The user.
     pub(super) user: User,
     /// The caller, with its permissions and its device scope.
     pub(super) caller: Caller,
-    /// A restore of the store that somebody has to decide about.
+    /// A restore of the store that needs a decision.
     pub(super) undecided_restore: Option<RestoreState>,
     form_token: String,
     /// Their session.
@@ -32,8 +32,8 @@ pub(super) struct SignedIn {
 }
 
 impl SignedIn {
-    /// The caller as they are at this moment, for an answer that goes on after its request. None: the session is over,
-    /// or the user may not see the route any more.
+    /// The caller with current permissions, for a response that continues after its request. `None` if the session ended or
+    /// the user lost the permission for the route.
     pub(super) async fn still(&self, dashboard: &Dashboard, route: &Extensions) -> Option<Caller> {
         let user = dashboard.server.identity.session_user(self.session).await;
         let caller = dashboard

@@ -1,4 +1,4 @@
-//! The tokens: what programs call with.
+//! The page of tokens, the credentials of programs.
 
 use super::{
     error::PageError,

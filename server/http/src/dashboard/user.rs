@@ -1,4 +1,4 @@
-//! The page of a user: what they are there for, and what can be done.
+//! The page of a user: role, device scope and actions.
 
 use super::{
     error::PageError,

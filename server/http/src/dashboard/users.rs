@@ -1,4 +1,4 @@
-//! The users: who there is, and making more.
+//! The page of users, with the form for a new one.
 
 use super::{
     error::PageError,

@@ -1,4 +1,4 @@
-//! The page of a webhook: how it stands, what came of the latest attempts, and what can be done.
+//! The page of a webhook: its state, the latest attempts, and actions.
 
 use super::{
     error::PageError,

@@ -1,4 +1,4 @@
-//! The webhooks: who is told of changes.
+//! The page of webhooks, with the form for a new one.
 
 use super::{
     error::PageError,
@@ -101,7 +101,7 @@ pub(super) fn state(webhook: &Webhook) -> Markup {
     }
 }
 
-/// Of what it is told.
+/// The events and groups of a webhook.
 pub(super) fn events(webhook: &Webhook) -> String {
     if webhook.events.is_empty() {
         return "everything".into();
