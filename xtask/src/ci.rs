@@ -9,11 +9,12 @@ use std::{
 /// A name and what it runs.
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("format", || cargo(&["fmt", "--all", "--check"])),
     ("clippy", clippy),
     ("documentation", documentation),
     ("dependencies", dependencies::check),
+    ("packages", packages),
     ("reproduce", reproduce::run),
     ("attest", attest_unless_changed),
     // Before the tests, whose build replaces this program: the fuzzer compiles by way of it.
@@ -49,6 +50,19 @@ fn documentation() -> anyhow::Result<()> {
     let mut doc = Command::new("cargo");
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run(doc.args(["doc", "--locked", "-j2", "--workspace", "--no-deps"]))
+}
+
+/// Packages the libraries for platforms and authors, so that each can be published: its dependencies have versions, and
+/// its files are in the package.
+fn packages() -> anyhow::Result<()> {
+    let options = ["--locked", "--allow-dirty", "--no-verify"];
+    let libraries = [
+        ["-p", "mdm-contract"],
+        ["-p", "mdm-password-host"],
+        ["-p", "mdm-conformance"],
+        ["-p", "mdm-agent-protocol"],
+    ];
+    cargo(&[&["package"][..], &options, libraries.as_flattened()].concat())
 }
 
 fn attest_unless_changed() -> anyhow::Result<()> {
