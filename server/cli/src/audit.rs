@@ -26,7 +26,7 @@ pub(super) enum Audit {
 impl Audit {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let Self::Verify { kept, noted } = self;
-        // Where somebody has changed the tables, too, the trail is to be verified.
+        // The trail is verified even if the tables were altered.
         let store = kept.open_as_is()?;
         let mut chain = Chain::default();
         let mut is_noted = noted.is_none();

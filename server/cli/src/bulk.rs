@@ -226,7 +226,7 @@ async fn reset(asked: &BulkArgs, options: ResetOptions, file: Option<&Path>) -> 
     client.print(&bulk, show_bulk::bulk)
 }
 
-/// Shows what it would come to, to a person who is about to confirm it, and asks for it.
+/// Shows the preview and asks for confirmation.
 async fn start(
     client: &Client,
     asked: &BulkArgs,

@@ -66,7 +66,7 @@ impl Client {
         self.call(Method::GET, path, query, None::<&()>).await
     }
 
-    /// Writes what the host answers, as it comes.
+    /// Streams the response to a writer.
     pub(super) async fn download(
         &self,
         method: Method,
@@ -156,7 +156,7 @@ impl Client {
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
         let text = whole(self.answer(request).await?).await?;
-        // An answer without a body says that it is done, and no more.
+        // A response without a body means success.
         let text = if text.is_empty() { &b"null"[..] } else { &text };
         serde_json::from_slice(text)
             .context("the host's answer is not what this version of mdm-server expects")

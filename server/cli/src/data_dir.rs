@@ -34,8 +34,8 @@ impl DataDir {
         Ok(Self(path.to_owned()))
     }
 
-    /// Locks the folder for this process. Errors at once if another process has locked it. Commands that only look into
-    /// a store, or write to it beside its host, take no lock.
+    /// Locks the folder for this process. Errors at once if another process has locked it. Commands that read a store, or
+    /// write to it beside its server, take no lock.
     pub(super) fn lock(&self) -> anyhow::Result<DataDirLock> {
         let path = self.0.join("host.lock");
         let mut file = fs::OpenOptions::new()
@@ -48,7 +48,7 @@ impl DataDir {
             .with_context(|| format!("the file {} can't be written", path.display()))?;
         match file.try_lock() {
             Ok(()) => {
-                // The number is for whoever meets the lock; a full disk is no reason to fail.
+                // The process id is for error messages of others; a full disk must not prevent the lock.
                 let _ = file
                     .set_len(0)
                     .and_then(|()| writeln!(file, "{}", process::id()));

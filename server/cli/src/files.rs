@@ -18,10 +18,10 @@ pub(super) fn private_temporary_beside(file: &Path) -> anyhow::Result<NamedTempF
         .with_context(|| format!("no file can be made in {}", folder.display()))
 }
 
-/// Gives a file its name, once it is durable. Returns `false` if there is a file of that name, which stays as it is.
+/// Renames a file once it is durable. Returns `false` if the name exists; that file stays unchanged.
 pub(super) fn put_in_place(temporary: NamedTempFile, file: &Path) -> anyhow::Result<bool> {
     let failed = || format!("{} can't be made", file.display());
-    // SQLite has written by its own handle; what is synced is the file.
+    // SQLite wrote by its own handle; syncing any handle syncs the file.
     temporary.as_file().sync_all().with_context(failed)?;
     match temporary.persist_noclobber(file) {
         Ok(_) => {}

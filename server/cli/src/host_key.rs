@@ -56,7 +56,7 @@ impl HostKey {
         })
     }
 
-    /// Reads `host.key` anew: somebody may have put it back. A key that is in no file yet stays the same.
+    /// Reads `host.key` again: an operator may have restored it. A key without a file stays the same.
     pub(super) fn again(&self) -> anyhow::Result<Self> {
         let mut found = Self::open(&self.folder)?;
         if found.lies == Lies::InMemory && self.lies == Lies::InMemory {

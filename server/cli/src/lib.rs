@@ -82,7 +82,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what the command line says.
+    /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
         // What the HTTP client does TLS with. A second one can't be installed, and isn't.
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
@@ -107,7 +107,7 @@ impl Cli {
                 Command::Webhook(webhook) => webhook.run().await,
             }
         });
-        // What runs on still was cut off.
+        // Tasks that still run are cut off.
         threads.shutdown_timeout(Duration::from_secs(1));
         ended
     }

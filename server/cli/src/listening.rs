@@ -127,7 +127,7 @@ impl ListenOptions {
         }
     }
 
-    /// Listens; nobody is served yet.
+    /// Binds the address, without serving yet.
     pub(super) async fn listen(
         &self,
         certificate: Option<Arc<Certificate>>,
@@ -186,7 +186,7 @@ impl BoundListener {
         Ok(format!("{scheme}://{}", self.listener.local_addr()?))
     }
 
-    /// Serves whoever calls until it is told to stop. Calls that are under way then may take so long.
+    /// Serves until shutdown. Running requests then get this grace period.
     pub(super) async fn serve(
         self,
         router: Router,

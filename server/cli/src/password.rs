@@ -238,7 +238,7 @@ async fn reset(
     client.print(&sent, show::command_answer)
 }
 
-/// Shows what the request would come to, to a person who is about to confirm it.
+/// Shows the preview before the confirmation.
 async fn preview(
     client: &Client,
     device: &str,

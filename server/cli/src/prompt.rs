@@ -4,8 +4,8 @@ use anyhow::{Context as _, bail};
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
 use zeroize::Zeroizing;
 
-/// A password: typed without an echo, or the first line of standard input. Never an argument, which
-/// everyone on the machine could read.
+/// Reads a password: typed without an echo, or the first line of standard input. Never an argument, which every user of
+/// the machine could read.
 pub(super) fn password() -> anyhow::Result<Zeroizing<String>> {
     if stdin().is_terminal() {
         let typed =

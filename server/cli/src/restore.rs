@@ -33,7 +33,7 @@ impl Restore {
             );
         }
         let refused = || format!("{} was not restored", file.display());
-        // Opened by its name, a file that is missing would be told as one that is no database.
+        // Opening by name would report a missing file as an invalid database.
         ensure!(file.is_file(), "there is no file {}", file.display());
         SqliteStore::check(file).with_context(refused)?;
         let folder = kept.folder()?;
@@ -49,7 +49,7 @@ impl Restore {
             Ok(()) => note_restored(&store, file.display().to_string()).await,
             error => error,
         };
-        // What is left of a log is written into the copy, also where it is thrown away.
+        // A remaining log is written into the copy, even if the copy is discarded.
         store.close().await?;
         noted.with_context(refused)?;
         // Only now does a host find it.
@@ -75,7 +75,7 @@ impl Restore {
     }
 }
 
-/// A database that is there already is somebody's, and a log that is left of one would be read as part of the next.
+/// Refuses to overwrite a database, and a remaining log, which would be read as part of the new one.
 fn refuse_to_replace(folder: &DataDir) -> anyhow::Result<()> {
     let database = folder.database_path();
     for suffix in ["", "-wal", "-shm", "-journal"] {

@@ -82,7 +82,7 @@ impl StoreOptions {
         self.open(StoreMetrics::default(), &Arc::default()).await
     }
 
-    /// Opens the store of a host that has been there before, whatever was done to its tables, to look into it.
+    /// Opens an existing store for reading, even if its tables were altered.
     pub(super) fn open_as_is(&self) -> anyhow::Result<Arc<dyn Store>> {
         Ok(match self.postgres()? {
             Some(options) => Arc::new(PostgresStore::open_as_is(&options)?),
@@ -122,7 +122,7 @@ impl StoreOptions {
             return Ok(None);
         };
         Ok(Some(PostgresOptions {
-            // What was typed may hold a password, and is not repeated.
+            // The typed text may contain a password, so the error does not repeat it.
             url: url.parse::<PostgresUrl>().context("--store")?,
             authorities: self.store_ca.clone(),
             connections: self.store_connections.into(),

@@ -1,5 +1,5 @@
-//! The tokens that a host hands out when it starts, and the link of its first admin: to a terminal, or into a file that
-//! was asked for. What else standard output may be is kept, and others read it: a journal, or the log of a container.
+//! The tokens and the first admin's link, which a server shows at its start: on a terminal, or in a requested file. Other
+//! kinds of standard output, such as a journal or a container's log, are kept and read by others.
 
 use super::{files::private_file, store::StoreOptions};
 use anyhow::{Context as _, ensure};
@@ -38,7 +38,7 @@ pub(super) async fn hand_out_admin_token(
         return Ok(());
     }
     if file.is_none() && !stdout().is_terminal() {
-        // A host starts also if nobody reads what it says.
+        // A server starts even if standard output has no reader.
         let _ = out::line(format_args!(
             "no admin's token was made: standard output is no terminal, and may be kept. Start with \
              --admin-token-file FILE, or run `mdm-server new-admin-token` on this machine"
@@ -55,8 +55,8 @@ pub(super) async fn hand_out_admin_token(
     Ok(())
 }
 
-/// Makes the link with which the first admin chooses a password, while no user can sign in, and shows it: in a file
-/// that was asked for, or on a terminal. Whoever asked for the admin's token in a file makes users by that.
+/// Makes and shows the link with which the first admin chooses a password, while no user can sign in: in the requested
+/// file, or on a terminal. Operators with the admin's token in a file create users by it instead.
 pub(super) async fn invite_first_admin(
     identity: &Identity,
     listening_on: &str,
@@ -77,7 +77,7 @@ pub(super) async fn invite_first_admin(
         }
         FirstAdmin::Missing => {}
     }
-    // Whether it can be written is known before the link counts.
+    // The file is opened before the link becomes valid.
     let file = file.map(|path| Ok::<_, anyhow::Error>((path, secret_file(path)?)));
     let file = file.transpose()?;
     let Some(invitation) = identity.first_admin().await? else {
@@ -177,7 +177,7 @@ pub(super) fn metrics_token(path: &Path) -> anyhow::Result<TokenDigest> {
     Ok(token::digest(token))
 }
 
-/// Opens a file for a secret. Nobody but its owner can read it, also if it was there before.
+/// Opens a file for a secret, readable by its owner only, also if it existed before.
 fn secret_file(path: &Path) -> anyhow::Result<File> {
     let file = private_file(path)?;
     file.set_permissions(Permissions::from_mode(0o600))
@@ -185,7 +185,7 @@ fn secret_file(path: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Writes a secret in place of what the file had before.
+/// Overwrites the file with a secret.
 fn write(mut file: File, secret: &str) -> anyhow::Result<()> {
     file.set_len(0)?;
     writeln!(file, "{secret}")?;

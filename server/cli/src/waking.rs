@@ -38,8 +38,8 @@ pub(super) struct WakeUpOptions {
 }
 
 impl WakeUpOptions {
-    /// Connects to the broker. `None` if there is none: agents wait at the server. A broker that can't be reached
-    /// does not prevent the start.
+    /// Connects to the broker. `None` if there is none: agents use the long poll. An unreachable broker does not prevent
+    /// the start.
     pub(super) fn connect(
         &self,
         supervisor: &Supervisor,
@@ -47,7 +47,7 @@ impl WakeUpOptions {
         let Some(broker) = &self.wake_up else {
             return Ok(None);
         };
-        // The parser of the command line would repeat what it refuses, and so a password.
+        // The parser of the command line would repeat a refused text, which may contain a password.
         let broker: BrokerUrl = broker.parse().context("--wake-up")?;
         let told = match &self.wake_up_for_agents {
             Some(told) => told.parse().context("--wake-up-for-agents")?,

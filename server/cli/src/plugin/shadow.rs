@@ -55,7 +55,7 @@ impl Shadow {
     }
 }
 
-/// Prints the differences that are new since so many were there, and says how many there are now.
+/// Prints the differences after this number, and returns the new number.
 fn tell_new(report: &ShadowReport, told: u64) -> anyhow::Result<u64> {
     let found = report
         .functions

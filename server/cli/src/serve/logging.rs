@@ -16,7 +16,7 @@ use tracing_subscriber::{
 /// The prefix of the log targets of all crates of the server.
 const OURS: &str = "mdm";
 
-/// At `debug`, the database's client would log all that is written: hashes of passwords, and what is sealed.
+/// Silenced, because at `debug` the database's client logs all values: password hashes and sealed passwords.
 const NO_ROWS: &str = "tokio_postgres=info";
 
 #[derive(Args)]
@@ -35,7 +35,7 @@ pub(super) struct LogOptions {
 }
 
 impl LogOptions {
-    /// Logs from now on, and exports until what is returned ends.
+    /// Starts logging, and exports spans until the returned guard is dropped.
     pub(super) fn start(&self, metrics: &TraceMetrics) -> anyhow::Result<Option<Exports>> {
         let filter = EnvFilter::try_new(&self.log)
             .with_context(|| format!("`{}` says not what to log: try info", self.log))?
@@ -50,7 +50,7 @@ impl LogOptions {
             .as_ref()
             .map(|collector| collector.exports(self.otlp_share, metrics.clone()))
             .transpose()?;
-        // Only what this program tells: others may say more than is known of them.
+        // Only this program's spans: those of libraries may contain secrets.
         let ours = Targets::new().with_target(OURS, Level::DEBUG);
         let spans = exports.as_ref().map(|exports| {
             tracing_opentelemetry::layer()
@@ -64,9 +64,9 @@ impl LogOptions {
             .with(lines)
             .with(spans)
             .init();
-        // A panic is told whatever the log leaves out. What a library quotes in it is escaped, as in the log.
+        // A panic is printed at every log level, escaped like the log.
         std::panic::set_hook(Box::new(|panic| {
-            // Nobody reads it where this fails, and a panic in the hook would end the process.
+            // Ignored: a panic in the hook would end the process.
             let _ = stderr().write_all(panic_line(&panic.to_string()).as_bytes());
         }));
         Ok(exports)

@@ -1,5 +1,5 @@
-//! `mdm-server serve`: runs a host until it is told to stop. `options` is what it is told, and `wiring` makes a host
-//! of that.
+//! `mdm-server serve`: runs a server until it is told to stop. `options` has its options, and `wiring` builds the server
+//! from them.
 
 mod identity;
 mod logging;
@@ -48,7 +48,7 @@ impl Serve {
             async move { watch.run().await }
         });
         let host = Wiring::new(self, Arc::clone(&metrics), Arc::clone(&supervisor))?;
-        // Listening comes first: whoever can't listen must not spend the token that is shown once.
+        // Bind first: a server that can't bind must not spend the token that is shown once.
         let door = self.listening.listen(certificate).await?;
         let url = door.url()?;
         let opening = Arc::new(StartupGate::default());
@@ -81,7 +81,7 @@ impl Serve {
                 Ok(router)
             }) => ready?,
         }
-        // A host serves on, also if nobody reads what it says.
+        // A server keeps serving even if standard output has no reader.
         let _ = out::line(format_args!("listening on {url}"));
         let served = serving.await?;
         if timeout(TASKS_TIMEOUT, supervisor.stopped()).await.is_err() {

@@ -1,5 +1,5 @@
-//! Sending spans to a collector of traces: OTLP, protobuf over HTTP. Spans wait in a queue that is bounded, and what
-//! a collector doesn't take is lost; nobody waits for it.
+//! Exports spans to a collector: OTLP, protobuf over HTTP. Spans wait in a bounded queue. Spans that a collector does not
+//! take are lost; nothing waits for it.
 
 use async_trait::async_trait;
 use axum::body::Bytes;
@@ -18,10 +18,10 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// The most spans that wait to be sent: what comes beyond them is lost.
+/// Length of the queue; further spans are lost.
 const MAX_WAITING: usize = 8192;
 
-/// The most spans of one export.
+/// Maximum number of spans per export.
 const MAX_CONCURRENT: usize = 512;
 
 /// The interval of exports.
@@ -119,7 +119,7 @@ impl Exports {
         self.0.tracer(NAME)
     }
 
-    /// Sends what is left, if the collector takes it soon.
+    /// Exports the remaining spans, within a short timeout.
     pub(super) async fn end(self) {
         let ended =
             tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(EXPORT_TIMEOUT));

@@ -67,7 +67,7 @@ impl StopSignals {
     }
 }
 
-/// Reloads a certificate at SIGHUP, and tells when it is about to expire.
+/// Reloads a certificate at SIGHUP, and warns before its expiry.
 pub(super) struct CertificateWatch {
     hang_up: Mutex<Signal>,
     /// `None`: the host listens without TLS.
@@ -76,7 +76,7 @@ pub(super) struct CertificateWatch {
 }
 
 impl CertificateWatch {
-    /// From now on SIGHUP ends no process by itself.
+    /// Installs the handler: SIGHUP no longer ends the process.
     pub(super) fn new(
         certificate: Option<Arc<Certificate>>,
         metrics: Arc<Metrics>,
@@ -88,7 +88,7 @@ impl CertificateWatch {
         })
     }
 
-    /// Watches for as long as the process runs.
+    /// Runs until the process ends.
     pub(super) async fn run(&self) {
         let mut hang_up = self.hang_up.lock().await;
         loop {
@@ -112,7 +112,7 @@ impl CertificateWatch {
         }
     }
 
-    /// Tells how long the certificate is valid, and returns when to tell it again.
+    /// Logs the validity of the certificate, and returns the time of the next log line.
     fn tell(&self) -> Duration {
         let Some(certificate) = &self.certificate else {
             return CERTIFICATE_INTERVAL;

@@ -45,7 +45,7 @@ pub(super) struct Wiring<'a> {
 }
 
 impl<'a> Wiring<'a> {
-    /// Checks all that a host needs beside its store: what is wrong with it won't mend itself.
+    /// Checks all options except the store. Their errors are permanent.
     pub(super) fn new(
         options: &'a Serve,
         metrics: Arc<Metrics>,
@@ -93,7 +93,7 @@ impl<'a> Wiring<'a> {
             store.forget_plugin_choice().await?;
         }
         let plugins = match ChosenPlugins::open(Arc::clone(&store), self.plugins(&key)?).await {
-            // What the store fails at, no option mends.
+            // An option can't fix an error of the store.
             Err(ServerError::Store(error)) => return Err(error.into()),
             opened => opened.context(
                 "the host does not start with the plugin that was chosen: --forget-chosen-plugin starts it with its own",
@@ -141,7 +141,7 @@ impl<'a> Wiring<'a> {
 
     /// The error of a server that did not open.
     pub(super) fn not_open(&self, error: anyhow::Error) -> NotOpen<anyhow::Error> {
-        // What lies in the host's own folder does not mend itself; what others run may.
+        // Errors of the server's own folder are permanent; those of other services may pass.
         match self.options.kept.is_ours() {
             true => NotOpen::Fatal(error),
             false => NotOpen::Retryable {
