@@ -1,4 +1,4 @@
-//! The agent's routes: `mdm_agent_protocol::sync` says what they take and give.
+//! The agent's routes, as in `mdm_agent_protocol::sync`.
 
 use super::{auth::Bearer, problem::ApiError, signed::SignedCall};
 use axum::{Json, extract::State, http::StatusCode};

@@ -17,11 +17,11 @@ use mdm_server_core::{
 pub enum RequiredPermission {
     /// An authenticated caller.
     Anybody,
-    /// Somebody who may do this.
+    /// An authorized caller.
     Permission(Permission),
 }
 
-/// Lets a caller through to the route that these extensions belong to.
+/// Authorizes a caller for the route of these extensions.
 pub(crate) fn authorize(caller: &Caller, route: &Extensions) -> Result<(), ApiError> {
     match route.get() {
         Some(RequiredPermission::Anybody) => Ok(()),
@@ -37,7 +37,7 @@ pub(crate) fn authorize(caller: &Caller, route: &Extensions) -> Result<(), ApiEr
     }
 }
 
-/// The program that calls. It may do what the route needs.
+/// The calling program, with the permission for the route.
 pub(super) struct Authenticated(pub(super) Caller);
 
 /// The bearer token of a request.

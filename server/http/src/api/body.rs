@@ -1,6 +1,6 @@
-//! JSON bodies, and what to say of those that are none. The text of a body may be a password, so an
-//! error tells where it is wrong and never what stands there. The bytes are wiped when they are freed
-//! (`main.rs`), and those that hyper has read when it reads on (`serving.rs`).
+//! JSON bodies and their errors. A body may contain a password, so an error has the position of a fault but never quotes
+//! the text. The bytes are wiped when they are freed (`main.rs`); hyper's read buffers, before the next read
+//! (`serving.rs`).
 
 use super::problem::ApiError;
 use axum::{
@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The largest body of a request, in bytes: more than any agent has to say.
+/// Maximum size of a request's body, in bytes: more than any agent needs.
 pub(super) const LARGEST_BODY: usize = 256 << 10;
 
 /// The time limit of a body, and the counter of bodies that exceed it: an extension of each request.
@@ -58,8 +58,8 @@ fn has_nul(json: &[u8]) -> bool {
     false
 }
 
-/// Deserializes a body. It must be an object: serde would also read a list of the values of its fields, and a password
-/// would stand where another route expects a reason.
+/// Deserializes a body, which must be an object. serde also accepts a list of field values, in which a password could take
+/// the place of another route's reason.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let read = serde_json::from_slice(bytes).map_err(|error| bad_json(&error))?;
     if bytes.trim_ascii_start().starts_with(b"{") {
@@ -73,8 +73,7 @@ pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     ))
 }
 
-/// The bytes of a body that is not too large, nor too slow. Nothing is read of one that says itself that it is
-/// too large.
+/// Reads a body within the limits of size and time. A body with a greater `Content-Length` is not read at all.
 pub(crate) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

@@ -48,11 +48,11 @@ async fn view(bulks: &Bulks, bulk: Bulk) -> Result<BulkView, ServerError> {
     Ok((bulk, progress).into())
 }
 
-/// Asks for a bulk: a reset or a remove of each device of a group.
+/// Requests a bulk: a reset or a remove of each device of a group.
 ///
-/// It goes on by itself, unless a user has to approve it on the dashboard, other than who asked for it or made the
-/// token that did; or each device gets a password of its own: then
-/// it begins when its password export is downloaded.
+/// The bulk starts by itself, with two exceptions. If it needs approval, it waits until a user on the dashboard approves it,
+/// other than its requester or the owner of the requesting token. If each device gets a unique password, it starts with
+/// the download of its password export.
 #[utoipa::path(
     post,
     path = "/bulks",
@@ -70,7 +70,7 @@ async fn start(
     Ok((StatusCode::ACCEPTED, Json(view(&bulks, bulk).await?)))
 }
 
-/// Previews what a bulk would come to, on how many devices. Nothing is sent.
+/// Previews a bulk, with the number of devices for each verdict. Nothing is sent.
 #[utoipa::path(
     post,
     path = "/bulks/preview",
@@ -225,14 +225,14 @@ async fn cancel(
     Ok(Json(view(&bulks, bulk).await?))
 }
 
-/// Starts a bulk with unique passwords, and answers with a table of them, once.
+/// Starts a bulk with unique passwords, and returns a table of the passwords, once.
 ///
 /// A line has a password if its device has taken it (`success`), or may take it yet (`pending`): such a password
 /// counts only once the report of the bulk says `success`. A device whose command is refused, or that fails at once,
 /// has none.
 ///
 /// If the download breaks off, no more commands are made, and those that are pending are cancelled: their passwords
-/// may have been told to nobody.
+/// may not have been delivered.
 #[utoipa::path(
     post,
     path = "/bulks/{bulk}/passwords.csv",

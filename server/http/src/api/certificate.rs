@@ -97,8 +97,8 @@ impl Certificate {
         })
     }
 
-    /// Reads both files anew: further connections get what is in them. If they can't be used, it errs, and the
-    /// certificate stays as it was.
+    /// Reads both files again, for further connections. Errors if they can't be used; the certificate then stays
+    /// unchanged.
     pub fn reload(&self) -> Result<(), TlsError> {
         let read = read(&self.chain_file, &self.key_file)?;
         *self.current.write() = read;

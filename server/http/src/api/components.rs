@@ -1,4 +1,4 @@
-//! The state of the routes: each handler takes the component that it calls.
+//! The state of the routes: each handler takes only its component.
 
 use axum::extract::FromRef;
 use mdm_server_core::{

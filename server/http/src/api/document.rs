@@ -1,5 +1,5 @@
-//! The document of the API: OpenAPI 3.1, collected from the routes themselves. What all of them have in common is
-//! said here: who may call, and how errors are told.
+//! The document of the API (OpenAPI 3.1), collected from the routes. This file adds their common parts: authentication and
+//! errors.
 
 use super::{
     bounds,
@@ -100,7 +100,7 @@ async fn read() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], JSON.as_str())
 }
 
-/// That the host is there. It says `ok`.
+/// The server is alive. Returns `ok`.
 #[utoipa::path(
     get,
     path = "/health",

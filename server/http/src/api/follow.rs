@@ -1,5 +1,5 @@
-//! Following a call through the host: one span for each, by which the log and the traces tell what belongs together.
-//! The span has the template of the route and never the path, in which there may be a token.
+//! Request spans: one span per request connects its log lines and traces. The span has the template of the route, never
+//! the path, which may contain a token.
 
 use super::metrics::method_name;
 use axum::{

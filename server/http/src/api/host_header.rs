@@ -1,5 +1,5 @@
-//! The `Host` header: a request that names two hosts, or none, is refused (RFC 9112, section 3.2). What stands between
-//! could have taken it for another one than this host does.
+//! The `Host` header: a request that names two hosts, or none, is refused (RFC 9112, section 3.2). A
+//! proxy might choose another of the names than this server.
 
 use super::problem::ApiError;
 use axum::http::{Request, StatusCode, Version, header::HOST};

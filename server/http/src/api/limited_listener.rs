@@ -10,7 +10,7 @@ use mdm_server_core::metrics::Metrics;
 use std::{io, sync::Arc};
 use tokio::net::TcpListener;
 
-/// A listener that closes what goes beyond the limits, before anything of it is read.
+/// A listener that closes connections beyond the limits before reading from them.
 pub struct LimitedListener {
     listener: TcpListener,
     limiter: Arc<ConnectionLimiter>,

@@ -1,4 +1,4 @@
-//! The metrics: every answer is counted, and who may reads what was counted.
+//! The metrics of responses, and the route that returns all metrics.
 
 use super::{
     auth::{Authenticated, Bearer},
@@ -64,7 +64,7 @@ pub(super) async fn read(
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
 }
 
-/// Counts an answer, by the template of its route: what a caller asked for may be anything.
+/// Counts a response by the template of its route: the path itself comes from the caller.
 pub(super) async fn count(
     State(metrics): State<Arc<Metrics>>,
     route: Option<MatchedPath>,

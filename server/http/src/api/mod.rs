@@ -1,5 +1,5 @@
-//! The HTTP interface: what admins' programs and agents call. It turns requests into use cases of the
-//! [`Server`] and their results into JSON, and knows nothing else.
+//! The HTTP interface for programs of admins and for agents. It maps requests to use cases of the [`Server`], and their
+//! results to JSON.
 
 mod admin;
 mod agent;
@@ -68,8 +68,8 @@ pub struct Terms {
     pub trusted_proxies: TrustedProxies,
 }
 
-/// All routes, and the pages of the dashboard under the same limits. Whoever serves them adds the [`Peer`] of the
-/// connection to each request: the calls of an address are counted by it.
+/// All routes, and the pages of the dashboard under the same limits. The caller adds the connection's [`Peer`] to each
+/// request, for the rate limit per address.
 pub fn router(server: Arc<Server>, terms: Terms, pages: Router) -> Router {
     let metrics = Arc::clone(server.health.metrics());
     let body_time = BodyTime {

@@ -74,7 +74,7 @@ pub struct StatusView {
     pub status: DeviceStatus,
     /// The policy is enforced and requires a password, and the device has none: its user is prompted to set one.
     pub password_missing: bool,
-    /// When an admin revoked the device: nothing reaches it any more.
+    /// The time of the device's revocation. Nothing reaches it afterwards.
     #[serde(with = "time::option", default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Timestamp>,
@@ -319,8 +319,8 @@ pub struct ApiTokenView {
     pub permissions: BTreeSet<Permission>,
     /// Its device scope: the devices of these groups, or all if there are none.
     pub groups: DeviceScope,
-    /// The user for whom it acts: it does no more than they may, and ends with them. None: the host's own machine made
-    /// it.
+    /// The owner: the token has no more permissions than this user, and ends with the user. `null` if it was made on the
+    /// server's own machine.
     pub owner: Option<String>,
     /// Since when there is this token.
     #[serde(with = "time")]
@@ -345,7 +345,7 @@ impl From<ApiToken> for ApiTokenView {
     }
 }
 
-/// A token, told this once.
+/// A new token. It is shown only once.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct NewApiTokenView {
     /// The token.

@@ -82,7 +82,7 @@ async fn use_plugin(
     view(&plugins).await
 }
 
-/// Puts the plugin back that the host starts with.
+/// Makes the server's built-in plugin active again.
 #[utoipa::path(
     delete,
     path = "/",
@@ -127,7 +127,7 @@ async fn shadow(_: Authenticated, plugins: PluginsState) -> JsonResult<ShadowRep
 
 /// Tries a candidate in the shadow of the active plugin.
 ///
-/// It decides the same live calls, its changes are dropped, and where the two differ is noted.
+/// It decides the same live calls. Its effects are dropped, and differences from the active plugin are kept.
 #[utoipa::path(
     put,
     path = "/shadow",

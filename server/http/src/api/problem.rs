@@ -15,8 +15,7 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 /// An error on its way to the caller.
 pub(crate) struct ApiError(Box<Problem>, Reason);
 
-/// Which problem a response is: an extension of it, for whoever counts. A word of this program, and never a
-/// caller's.
+/// The problem type of a response, as its extension, for metrics. It is never a text of a caller.
 #[derive(Clone, Copy)]
 pub(super) struct Reason(pub(super) &'static str);
 

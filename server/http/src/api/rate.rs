@@ -78,7 +78,7 @@ impl RateLimits {
         }
     }
 
-    /// Refuses a call of a device that calls too often.
+    /// Enforces the rate limit of a device.
     pub(super) fn device(&self, device: &str) -> Result<(), ApiError> {
         let left = self.devices.check(device).ok_or_else(|| {
             self.devices_refused.inc();
@@ -126,11 +126,11 @@ pub(super) struct Entrance {
     pub(super) is_secure: bool,
 }
 
-/// For how long browsers come by TLS only: a year.
+/// Duration of HSTS: a year.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Finds the client's address, and refuses the calls of one that calls too often, before anything is read of them; of
-/// the others, it says how much may be read and how long that may take.
+/// Finds the client's address, and enforces its rate limit before the body is read. For accepted requests, it sets the
+/// limits of the body's size and time.
 pub(super) async fn limit(
     State(entrance): State<Entrance>,
     mut request: Request,

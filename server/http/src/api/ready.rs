@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// The host can serve.
+/// The server can serve requests.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Ready {
     /// Parts that fail while the server serves without them.

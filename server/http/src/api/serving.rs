@@ -1,6 +1,5 @@
-//! Serving connections so that nothing that was read stays in memory longer than the call that it was for: it
-//! may have been a password. Whatever a library frees, the allocator of `mdm-server` wipes; this is about the
-//! buffers that live as long as a connection.
+//! Serves connections so that no read data stays in memory longer than its request: it may be a password. The allocator of
+//! `mdm-server` wipes freed memory; this file wipes the buffers that live as long as a connection.
 
 use super::{connections::ConnectionPeer, problem::ApiError, rate::Peer};
 use axum::{
@@ -28,9 +27,9 @@ use tokio::{
     time::timeout,
 };
 
-/// The most that is read of a connection at a time, in bytes; also the most that a request's head can have.
-/// It is the least that hyper takes. A buffer of this size is too small for a second read after a request, so
-/// before hyper waits for more, it takes the buffer anew or lets it go.
+/// Size of a connection's read buffer, and so the maximum size of a request's head, in bytes. It is hyper's minimum: a
+/// buffer of this size is too small for a second read after a request, so that hyper replaces or frees it before it
+/// waits for more.
 const READ_AT_ONCE: usize = 8 << 10;
 
 /// The time limit of the head of the one request of a reserved connection: others wait for its place.
@@ -45,7 +44,7 @@ pub struct Times {
     pub shutdown: Duration,
 }
 
-/// Serves connections until it is told to stop, and then ends each after the call that is under way.
+/// Serves connections until shutdown, and then ends each after its running request.
 pub async fn serve(
     mut listener: impl Listener<Addr = ConnectionPeer>,
     router: Router,
@@ -102,7 +101,7 @@ pub async fn serve(
     }
 }
 
-/// Answers whether the host lives and can serve, on a reserved connection: other calls have no place there.
+/// Serves only `/health` and `/ready`, on a reserved connection.
 async fn answer_probe(State(router): State<Router>, request: axum::extract::Request) -> Response {
     if !matches!(request.uri().path(), "/health" | "/ready") {
         let text = "the host has all the connections that it may have: try again in a moment";
@@ -133,8 +132,8 @@ impl Service<Request<Incoming>> for WithPeer {
     }
 }
 
-/// A stream that wipes the buffer it is to read into, and so what an earlier read has left there. hyper and
-/// rustls look for more before they let a call answer, so what it has brought is wiped by then.
+/// A stream that wipes the buffer before each read, and so the data of an earlier read. hyper and rustls read again before
+/// the response, so a request's data is wiped by then.
 pub struct ZeroizingStream<S>(pub(super) S);
 
 impl<S: AsyncRead + Unpin> AsyncRead for ZeroizingStream<S> {

@@ -1,5 +1,4 @@
-//! Calls that are signed, and answers that the host signs: `mdm_agent_protocol::signature` and
-//! `mdm_agent_protocol::answer` say how.
+//! Signed requests and responses, by `mdm_agent_protocol::signature` and `mdm_agent_protocol::answer`.
 
 use super::{
     body::{self, json},
@@ -29,7 +28,7 @@ use mdm_server_core::{agents::Agents, agents::AuthenticatedAgent, error::ServerE
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, OnceLock};
 
-/// The signature that the answer to a call refers to: none until the host has verified it.
+/// The request's signature to which the response refers. `None` until the server has verified it.
 #[derive(Clone, Default)]
 struct Verified(Arc<OnceLock<Subject>>);
 
@@ -40,7 +39,7 @@ struct Subject {
     signature: Vec<u8>,
 }
 
-/// A call that says that it is signed. Nothing of it is true before that is verified.
+/// A request with signature headers, which are not verified yet.
 pub(super) struct SignedCall {
     method: Method,
     path: String,
@@ -172,8 +171,8 @@ fn headers(headers: &HeaderMap) -> Result<Headers, ApiError> {
     })
 }
 
-/// Signs the answer to a call whose signature was verified, and no other: a signature that refers to what was not
-/// verified could be shown to somebody else as the answer to their call.
+/// Signs the response only if the request's signature was verified. Otherwise an attacker could show the response as the
+/// answer to another sender's request.
 pub(super) async fn sign_answers(
     State(agents): State<Arc<Agents>>,
     mut request: Request,

@@ -1,5 +1,5 @@
-//! A host that listens before its store can be opened: until then it says that it lives and why it can't serve yet,
-//! and tries again. So a database that is away makes nobody restart the host again and again.
+//! Startup gate: the server listens before its store can be opened, reports that it is alive and the reason why it is not
+//! ready, and tries again. So an unreachable database causes no restarts.
 
 use super::problem::ApiError;
 use axum::{
@@ -18,7 +18,7 @@ use tower_service::Service as _;
 /// The pause after the first failed attempt. Each later one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause.
+/// Maximum pause.
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
 /// The error of an attempt to open the server.
@@ -31,7 +31,7 @@ pub enum NotOpen<E> {
         /// Why, for the log.
         cause: String,
     },
-    /// It can't open before somebody mends this.
+    /// Opening fails until an operator fixes this.
     Fatal(E),
 }
 
@@ -90,7 +90,7 @@ impl StartupGate {
     }
 }
 
-/// The host can't serve.
+/// The response while the server can't serve.
 pub(super) fn not_ready(reason: &str) -> ApiError {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", reason)
 }

@@ -69,7 +69,7 @@ pub(crate) fn bulk_report(bulks: Arc<Bulks>, by: Caller, bulk: &Bulk) -> Respons
     download(&format!("bulk-{}.csv", bulk.id), pages)
 }
 
-/// The passwords of a bulk, as they are made.
+/// The stream of a bulk's passwords.
 pub(crate) fn bulk_password_export(
     bulk: &str,
     lines: mpsc::Receiver<Result<Vec<PasswordExportLine>, ServerError>>,

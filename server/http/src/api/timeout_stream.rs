@@ -1,4 +1,4 @@
-//! A connection with timeouts: it may keep its host waiting for so long and no longer.
+//! A connection with timeouts for reading and writing.
 
 use super::connections::{ConnectionLimiter, Permit};
 use std::{
@@ -100,7 +100,7 @@ impl AsyncWrite for TimeoutStream {
         let end = this.waits.get_or_insert_with(|| Box::pin(sleep(LINGER)));
         // It may be a part of a password.
         let mut dropped = Zeroizing::new([0; 4096]);
-        // The clock is asked first: who sends without end would otherwise never let it be.
+        // The timeout is checked first: an endless sender would never let it be checked otherwise.
         while end.as_mut().poll(cx).is_pending() {
             let mut buffer = ReadBuf::new(dropped.as_mut_slice());
             match ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buffer)) {

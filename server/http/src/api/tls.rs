@@ -1,5 +1,4 @@
-//! Listening by TLS. Handshakes run beside each other, each within a time, so that a caller who dawdles keeps
-//! nobody waiting.
+//! The TLS listener. Handshakes run concurrently, each with a timeout, so that a slow client delays no other.
 
 use super::{
     certificate::{Certificate, TlsError},
@@ -40,7 +39,7 @@ pub fn server_config(certificate: Arc<Certificate>) -> Result<Arc<ServerConfig>,
     Ok(Arc::new(config))
 }
 
-/// A listener that gives out connections whose handshake is done.
+/// A listener that returns connections after their handshake.
 pub struct TlsListener {
     address: ConnectionPeer,
     ready: mpsc::Receiver<(Secured, ConnectionPeer)>,

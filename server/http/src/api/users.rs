@@ -1,4 +1,4 @@
-//! Users and tokens: who may call.
+//! Routes of users and tokens.
 
 use super::{
     auth::Authenticated,
@@ -117,7 +117,7 @@ async fn add_user(
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
-/// Says what a user is there for.
+/// Changes the role and the device scope of a user.
 #[utoipa::path(
     put,
     path = "/users/{user}",
@@ -167,7 +167,7 @@ async fn invite_again(
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
-/// The tokens: what they may do, and not what they are.
+/// The tokens with their permissions, without their secrets.
 #[utoipa::path(
     get,
     path = "/tokens",
@@ -182,9 +182,9 @@ async fn tokens(
     Ok(Json(tokens.into_iter().map(ApiTokenView::from).collect()))
 }
 
-/// Makes a token. It is told this once.
+/// Makes a token. It is shown only once.
 ///
-/// It acts for the user who calls: it does no more than they may, and ends with them.
+/// Its owner is the calling user: the token has no more permissions than the owner, and ends with the owner.
 #[utoipa::path(
     post,
     path = "/tokens",

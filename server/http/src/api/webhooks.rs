@@ -1,4 +1,4 @@
-//! Webhooks: who is told of changes.
+//! Routes of webhooks.
 
 use super::components::Components;
 use super::{auth::Authenticated, body::Body, parts::Path, problem::ApiError, tags::WEBHOOKS};
@@ -77,7 +77,7 @@ impl From<Webhook> for WebhookView {
     }
 }
 
-/// A webhook with its new secret, told this once.
+/// A webhook with its new secret, which is shown only once.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct NewWebhookView {
     /// The webhook.
@@ -178,7 +178,7 @@ async fn webhook(
     }))
 }
 
-/// Adds a webhook, whose secret is told this once.
+/// Adds a webhook. Its secret is shown only once.
 #[utoipa::path(
     post,
     path = "/webhooks",
@@ -213,7 +213,7 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sends a message that tells of nothing, now.
+/// Sends a test message now.
 #[utoipa::path(
     post,
     path = "/webhooks/{webhook}/test",
@@ -229,7 +229,7 @@ async fn test(
     Ok(Json(webhooks.test(&by, &webhook).await?.into()))
 }
 
-/// Signs with another secret, which is told this once; for a day, with the one before as well.
+/// Rotates the signing secret. The new one is shown only once. For a day, messages are also signed with the former one.
 #[utoipa::path(
     post,
     path = "/webhooks/{webhook}/secret",
@@ -263,7 +263,7 @@ async fn pause(
     Ok(Json(webhooks.get(&by, &webhook).await?.0.into()))
 }
 
-/// Delivers what happens from now on.
+/// Resumes the delivery, with events from now on.
 #[utoipa::path(
     post,
     path = "/webhooks/{webhook}/resume",

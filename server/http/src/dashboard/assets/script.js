@@ -1,4 +1,4 @@
-// What the pages can't do by themselves: show times as this clock has them, stay up to date, generate a password.
+// Enhances the pages: shows local times, keeps pages up to date, generates passwords.
 "use strict";
 
 // Times
@@ -14,7 +14,7 @@ function showTimes(within) {
 // A link to hand on is shown with this host's address.
 for (const link of document.querySelectorAll("[data-whole]")) link.firstElementChild.textContent = link.href;
 
-// Parts: what the host renders anew is put in place of what it rendered before, if it differs.
+// Parts: replaces a part of the page if the server renders it differently.
 
 const parts = new Map();
 for (const part of document.querySelectorAll("[data-part]")) parts.set(part.id, part.innerHTML);
@@ -41,8 +41,8 @@ async function refresh() {
   }
 }
 
-// News: the host says that something has changed, not what. A page that nobody sees hears nothing, because a
-// browser has only so many connections to one host.
+// Changes: the server's stream says that something has changed, not what. A hidden page is not connected, because a
+// browser limits the connections to one server.
 
 const live = document.body.dataset.live;
 let news = null;
