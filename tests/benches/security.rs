@@ -1,4 +1,4 @@
-//! What security costs: each protection beside the same work without it, in turns, in one run. The host works in
+//! Bench of security: each protection against the same work without it, in turns, in one run. The host works in
 //! this process, over a store on disk, without HTTP: that would cost both the same, and make the ratios look
 //! better. What the agents sign, they sign in this process, too. `cargo xtask bench` runs it.
 

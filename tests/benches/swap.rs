@@ -1,5 +1,5 @@
-//! What callers see of a swap: how long a reset takes to be answered by a host that swaps its plugin all the
-//! time, beside one that never does. `cargo xtask bench` runs it.
+//! Bench of swaps: the latency of a reset on a server that swaps its plugin constantly, against a server without swaps.
+//! `cargo xtask bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

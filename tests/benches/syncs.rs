@@ -1,5 +1,5 @@
-//! What a sync with nothing to do costs, beside a bare axum handler that reads one row of the same database; and what
-//! a sync and a reset cost on a million devices, beside a thousand. In turns, in one run. `cargo xtask bench` runs it.
+//! Bench of syncs: a sync with nothing to do, against a bare axum handler that reads one row of the same database; and a
+//! sync and a reset with a million devices, against a thousand. In turns, in one run. `cargo xtask bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -115,7 +115,7 @@ async fn row(State(bare): State<Arc<Bare>>, device: Device, _: Bytes) -> Json<Va
     Json(json!({ "version": version }))
 }
 
-/// The same with what no sync can do without: a signature is verified, JSON is read, and the answer is signed.
+/// The same with the necessary work of a sync: it verifies the signature, parses the JSON, and signs the response.
 async fn signed_row(
     State(bare): State<Arc<Bare>>,
     device: Device,
@@ -312,7 +312,7 @@ async fn chains(fleet: &Fleet, round: usize) -> [Duration; 4] {
         clients.spawn(async move {
             for agent in agents {
                 let mut times = [Duration::ZERO; 4];
-                // What a device tells is noted from time to time, and not in what is measured.
+                // Device info is stored at intervals, outside the measured part.
                 agent.sync(&mut connection, Vec::new(), 0).await.unwrap();
                 let started = Instant::now();
                 let call = reset(agent.device(), &admin).unwrap();

@@ -32,7 +32,7 @@ pub struct Broker {
     process: Option<Child>,
 }
 
-/// By what certificate a broker listens by TLS.
+/// The TLS certificate of a broker.
 pub struct BrokerTls<'a> {
     /// The broker's certificate, in PEM.
     pub certificate: &'a Path,
@@ -218,7 +218,7 @@ impl Broker {
         })
     }
 
-    /// Says something to this topic, so often. At the end, the broker has all of it.
+    /// Publishes a message to this topic this many times. At the end, the broker has all of them.
     pub fn say(&self, topic: &str, payload: &[u8], times: usize) -> anyhow::Result<()> {
         let (client, mut events) = client(&self.url())?;
         let mut taken = 0;

@@ -57,7 +57,7 @@ fn children(process: u32) -> anyhow::Result<Vec<u32>> {
         let Ok(child) = entry?.file_name().to_string_lossy().parse::<u32>() else {
             continue;
         };
-        // One that has ended meanwhile has no file any more.
+        // A process that has ended has no file.
         let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
         if parent.is_some_and(|it| it.trim() == process.to_string()) {

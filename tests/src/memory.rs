@@ -1,4 +1,4 @@
-//! The memory of a process: how much it is, and what a core dump of it would hold.
+//! The memory of a process: its size, and its content as in a core dump.
 
 use anyhow::Context as _;
 use memchr::memmem::Finder;
@@ -28,7 +28,7 @@ pub fn found_in(process: u32, sought: &[Vec<u8>]) -> anyhow::Result<Vec<&[u8]>> 
             let length = usize::try_from(end - at)
                 .unwrap_or(CHUNK)
                 .min(CHUNK + overlap);
-            // A part that was given back meanwhile holds nothing any more.
+            // A region that was unmapped meanwhile holds nothing.
             let read = memory.read_at(&mut chunk[..length], at).unwrap_or(0);
             for (is_found, finder) in is_found.iter_mut().zip(&finders) {
                 *is_found = *is_found || finder.find(&chunk[..read]).is_some();

@@ -1,4 +1,4 @@
-//! Every page of the dashboard, and how it is reached by one who is signed in.
+//! Every page of the dashboard, with its path for a signed-in user.
 
 use crate::{
     browser::Browser,

@@ -1,6 +1,6 @@
 //! The plugins that tests load, as `build.rs` has built them.
 
-/// Does the harm that a test asks for (`tests/hostile`).
+/// The hostile plugin (`tests/hostile`).
 pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-hostile.wasm"));
 
 /// The Rust example: passwords of 8 or more that can't be guessed, and an expiry after a day.
@@ -9,7 +9,7 @@ pub const CORPORATE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corporate
 /// The reference plugin, built against a draft 1.1 of the contract (`tests/next`).
 pub const NEXT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-next.wasm"));
 
-/// The reference plugin with a mark in it that says which rule to break (`tests/wrong`).
+/// The reference plugin with a mark that selects the rule to break (`tests/wrong`).
 const WRONG: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-wrong.wasm"));
 const MARK: &[u8] = b"breaks-rule-";
 

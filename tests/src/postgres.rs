@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// PostgreSQL does not run as root: as this user it runs then, `nobody` on every Linux.
 const NOBODY: u32 = 65_534;
 
-/// Does what it is told, and ends the server with the process that tells it, however that ends.
+/// The keeper's script: it runs commands, and stops the server when its parent process ends.
 const KEEPER: &str = r#"
 folder=$1; shift
 while read -r order; do
@@ -138,7 +138,7 @@ impl Postgres {
         self.order("kill")
     }
 
-    /// Stops the server: who is connected is told.
+    /// Stops the server, and notifies its clients.
     pub fn stop(&mut self) -> anyhow::Result<()> {
         self.order("stop")
     }
@@ -282,7 +282,7 @@ impl Drop for Held {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // The keeper ends when it is told nothing more.
+        // The keeper ends at the end of its input.
         drop(self.orders.take());
         let _ = self.keeper.wait();
     }

@@ -34,7 +34,7 @@ pub enum Channel {
     HoldsAnswers,
     /// Each part of a call or an answer takes this long.
     Slow(Duration),
-    /// Each connection is cut after so many bytes of answers.
+    /// Each connection is cut after this many bytes of responses.
     CutsAnswersAfter(usize),
 }
 

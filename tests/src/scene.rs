@@ -167,7 +167,7 @@ impl Scene {
         Ok(())
     }
 
-    /// A reset of a group that has not come to an end: one device is away.
+    /// An unfinished bulk reset: one device is offline.
     fn bulk(&mut self) -> anyhow::Result<()> {
         for (name, on) in [("kiosk-1", true), ("kiosk-2", true), ("kiosk-3", false)] {
             let make = Make {

@@ -23,7 +23,7 @@ fn program() -> anyhow::Result<PathBuf> {
     installed.context("Schemathesis is missing: `cargo xtask test` installs it")
 }
 
-/// Calls a host of its own with up to so many cases of each operation in each phase, and gives the summary.
+/// Tests a new server with up to this many cases per operation and phase, and returns the summary.
 pub fn run(cases_per_operation: u32, seed: u32) -> anyhow::Result<String> {
     let env = TestEnvironment::with(&["--rate-per-address", "100000"], "warn")?;
     fs::write(env.folder().join("accepted.py"), ACCEPTED)?;

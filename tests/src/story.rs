@@ -15,7 +15,7 @@ struct Teller<'a> {
     between: Between<'a>,
 }
 
-/// Tells the story. An error: something did not come out as told.
+/// Tells the story. Errors if an event differs from it.
 pub fn tell(
     env: TestEnvironment,
     transcript: &mut dyn Write,

@@ -1,5 +1,5 @@
-//! A stranger on the path between an agent and its host, who reads each call, sends another in its place, and hands the
-//! agent whatever the host answers to that.
+//! An attacker between an agent and its server: reads each request, sends another in its place, and passes the server's
+//! response to the agent.
 
 use anyhow::{Context as _, ensure};
 use std::{
@@ -37,7 +37,7 @@ pub struct HttpCall {
 }
 
 impl Stranger {
-    /// Stands before this host.
+    /// Listens in front of this server.
     pub fn before(host: SocketAddr, forge: Box<Forge>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let at = listener.local_addr()?;

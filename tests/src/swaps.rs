@@ -30,7 +30,7 @@ pub struct Seen {
     pub resets: Vec<(String, usize)>,
 }
 
-/// Enrolls so many devices, and switches them on.
+/// Enrolls this many devices, and switches them on.
 pub fn fleet(env: &TestEnvironment, size: usize) -> anyhow::Result<Vec<Device>> {
     let mut devices = Vec::new();
     for number in 0..size {
@@ -101,7 +101,7 @@ enum Body {
 }
 
 impl Host {
-    /// Swaps the plugin again and again, and says how long each swap took to be answered.
+    /// Swaps the plugin repeatedly, and returns the time of each swap.
     async fn swap(
         &self,
         plugins: &[&'static [u8]],
@@ -122,7 +122,7 @@ impl Host {
         Ok(swapped)
     }
 
-    /// Resets a device, waits until that has succeeded, and says how long the answer took.
+    /// Resets a device, waits for its success, and returns the time of the response.
     async fn reset(&self, device: &str) -> anyhow::Result<Duration> {
         let begun = Instant::now();
         let body = Body::Json(json!({"password": GOOD_PASSWORD}));

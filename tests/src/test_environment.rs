@@ -274,7 +274,7 @@ impl TestEnvironment {
         Ok(())
     }
 
-    /// Stops the host as an operator does (SIGTERM), and waits until it has ended by itself.
+    /// Stops the server as an operator does (SIGTERM), and waits for its end.
     pub fn stop_host(&mut self) -> anyhow::Result<()> {
         let mut host = self.host.take().context("the host does not run")?;
         run(
@@ -297,7 +297,7 @@ impl TestEnvironment {
         Ok(())
     }
 
-    /// Waits until the host has ended by itself.
+    /// Waits for the server's end.
     pub fn wait_for_end(&mut self) -> anyhow::Result<ExitStatus> {
         let mut host = self.host.take().context("the host does not run")?;
         let deadline = Instant::now() + 2 * TIMEOUT;
@@ -323,7 +323,7 @@ impl TestEnvironment {
         Ok(fs::read_to_string(self.folder().join("host.log"))?)
     }
 
-    /// Runs `mdm-server` as an admin does, with this on its standard input.
+    /// Runs `mdm-server` as an admin does, with this standard input.
     pub fn admin(&self, args: &[&str], input: &str) -> anyhow::Result<Output> {
         let mut command = Command::new(program("mdm-server")?);
         command
@@ -336,7 +336,7 @@ impl TestEnvironment {
         run(&mut command, input)
     }
 
-    /// The same, where it has to succeed, for its JSON.
+    /// The same; it must succeed. Returns its JSON.
     pub fn ask(&self, args: &[&str], input: &str) -> anyhow::Result<Value> {
         let output = self.admin(&[args, &["--json"]].concat(), input)?;
         ensure!(
@@ -348,7 +348,7 @@ impl TestEnvironment {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    /// The same, where it has to be refused, for its problem as JSON.
+    /// The same; it must be refused. Returns its problem as JSON.
     pub fn refused(&self, args: &[&str], input: &str) -> anyhow::Result<Value> {
         let output = self.admin(&[args, &["--json"]].concat(), input)?;
         ensure!(
@@ -426,7 +426,7 @@ impl TestEnvironment {
         Ok(device)
     }
 
-    /// Waits until the device is online and has told the host how it stands.
+    /// Waits until the device is online and has sent its device info.
     pub fn wait_online(&self, device: &Device) -> anyhow::Result<()> {
         wait_until(&format!("{} is online", device.name), || {
             Ok(self.ask(&["device", "show", &device.id], "")?["online"] == true)
@@ -516,14 +516,14 @@ impl Device {
         }
     }
 
-    /// Does to the device what its user, or the world, does.
+    /// Runs an action of the device's user or of another admin.
     pub fn by_hand(&self, args: &[&str], input: &str) -> anyhow::Result<Output> {
         let mut command = Command::new(program("mdm-agent")?);
         command.args(args).arg("--state").arg(&self.state);
         run(&mut command, input)
     }
 
-    /// The same, where it has to succeed, for its output.
+    /// The same; it must succeed. Returns its output.
     pub fn must(&self, args: &[&str], input: &str) -> anyhow::Result<String> {
         let output = self.by_hand(args, input)?;
         ensure!(
@@ -578,14 +578,14 @@ pub fn wait_until(
 
 /// A client for calls that none of our programs would make.
 pub fn http_client() -> reqwest::Client {
-    // The client wants to know what TLS is done with, also where it speaks plain HTTP.
+    // The client needs a TLS provider, even for plain HTTP.
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     // Reading the system's certificates takes longer than a request.
     let client = reqwest::Client::builder().tls_certs_only([]).build();
     client.unwrap_or_default()
 }
 
-/// The same, which goes nowhere by itself: it shows redirections.
+/// The same, without following redirects.
 pub fn staying_client() -> anyhow::Result<reqwest::Client> {
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let stays = reqwest::Client::builder()

@@ -20,7 +20,7 @@ pub(crate) fn ensure() {
     }
 }
 
-/// Installs what runs inside the pages; npm comes with what the examples need.
+/// Installs the scripts that tests run in pages. npm is among the tools of the examples.
 pub(crate) fn ensure_axe() -> anyhow::Result<()> {
     let folder = Path::new("tests/browser-tools");
     if folder.join("node_modules").exists() {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A name and what it runs.
+/// A name and a task.
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
 const STEPS: [Step; 9] = [

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-/// An example, and how its README says to build it.
+/// An example, with the build commands of its README.
 struct Example {
     language: &'static str,
     name: &'static str,
@@ -84,7 +84,7 @@ pub(crate) fn build() -> anyhow::Result<()> {
     foreign_hosts()
 }
 
-/// Measures what each example costs, beside the reference plugin.
+/// Measures each example against the reference plugin.
 pub(crate) fn bench() -> anyhow::Result<()> {
     let files = EXAMPLES.map(|example| format!("{}.wasm", example.language));
     let program = tools::target().join("release/mdm-plugin");

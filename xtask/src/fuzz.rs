@@ -1,4 +1,4 @@
-//! Runs the fuzzer on what strangers send: `fuzz/` has the targets and a corpus for each.
+//! Runs the fuzzer. `fuzz/` has the targets, with a corpus for each.
 
 use crate::{run, tools};
 use anyhow::{Context as _, ensure};
@@ -24,7 +24,7 @@ const RANDOM_SEED: &str = "0";
 /// The longest that one input may take, in seconds.
 const INPUT_TIMEOUT: u32 = 10;
 
-/// Runs a target, or each of them, so often: first with the stored corpus, then with what comes of it.
+/// Runs one target or all for a number of runs: first with the stored corpus, then with mutations.
 pub(crate) fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
     let (mut targets, mut runs, mut seed) = (TARGETS.to_vec(), DEFAULT_RUNS, RANDOM_SEED);
     for option in arguments.chunks(2) {
@@ -48,7 +48,7 @@ pub(crate) fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
     build()?;
     for target in targets {
         println!("fuzzing {target}: {runs} runs");
-        // What is found in one run is where the next begins.
+        // Each run begins with the findings of the one before.
         let grown = tools::target().join("fuzz/corpus").join(target);
         fs::create_dir_all(&grown)?;
         let crashes = Path::new("fuzz/artifacts").join(target);

@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         "schemathesis" => schemathesis(&rest),
         "reproduce" => reproduce(),
         "attest" => attest(),
-        // What `reproduce` runs twice.
+        // `reproduce` runs this twice.
         "component" => match rest[..] {
             [project, component] => reproduce::build(project.as_ref(), component.as_ref()),
             _ => Err(anyhow::anyhow!("component <project> <file>")),

@@ -61,7 +61,7 @@ pub(crate) fn build(project: &Path, component: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The files of the project as they are now, without what building has left behind.
+/// The current files of the project, without build output.
 fn copy_tracked_files(project: &Path, copy: &Path) -> anyhow::Result<()> {
     let list = Command::new("git")
         .args([

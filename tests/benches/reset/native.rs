@@ -1,5 +1,5 @@
-//! The baseline: the same rules as native Rust, with what the host does for every call: it hands out copies of
-//! what it knows, measures the password, and makes an id for the command.
+//! The baseline: the same rules as native Rust, with the host's work for each call: copies of the device, the password
+//! metrics, and an id for the command.
 
 use crate::sample;
 use mdm_password_host::password::Password;

@@ -19,7 +19,7 @@ pub(crate) fn password() -> Password {
     Password::new(Zeroizing::new("1234".into()))
 }
 
-/// A reset on an instance made for it: what the server does.
+/// A reset on a fresh instance, as in the server.
 pub(crate) fn fresh(plugin: &Plugin, context: CallContext) -> CallOutcome<CommandId> {
     let mut instance = plugin.instance().expect("an instance");
     let decided = instance.reset(context, ResetOptions::default(), &Terms::default());

@@ -1,4 +1,4 @@
-//! Measures several things in turns, so that what else the machine does meets all of them alike.
+//! Measures several jobs in turns, so that other load on the machine affects all of them alike.
 
 use std::{
     hint::black_box,
@@ -24,7 +24,7 @@ pub(crate) fn calls<I, O>(
     start.elapsed()
 }
 
-/// The median of what each of these says, of many rounds.
+/// The median of each job's results over many rounds.
 pub(crate) fn medians<const N: usize>(mut measured: [&mut dyn FnMut() -> f64; N]) -> [f64; N] {
     let mut rounds: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(ROUNDS));
     for _ in 0..ROUNDS {

@@ -10,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-/// Says how long it took.
+/// Returns the time of a job.
 pub(crate) type Job = Arc<dyn Fn() -> Duration + Send + Sync>;
 
-/// Two threads that stay, and so keep what a thread has of its own.
+/// Two permanent threads, which keep their thread-local state.
 pub(crate) struct WorkerPool([Worker; 2]);
 
 struct Worker {
@@ -26,7 +26,7 @@ impl WorkerPool {
         Self(std::array::from_fn(|_| Worker::new()))
     }
 
-    /// The rate of one thread, in things a second, for a job of so many things.
+    /// The rate of one thread, in items per second, for a job with this many items.
     pub(crate) fn one(&self, things: usize, job: &Job) -> f64 {
         self.run(1, things, job)
     }

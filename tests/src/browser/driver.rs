@@ -1,4 +1,4 @@
-//! The process that starts the browser and tells it what to do.
+//! The WebDriver process, which starts and controls the browser.
 
 use crate::test_environment::TIMEOUT;
 use anyhow::{Context as _, ensure};
@@ -35,7 +35,7 @@ pub(super) fn capabilities(folder: &Path, preferences: Value) -> Value {
     json!({ "goog:chromeOptions": { "args": arguments, "prefs": preferences } })
 }
 
-/// The process that starts the browser, and tells it what to do.
+/// The WebDriver process.
 pub(super) struct Driver {
     process: Child,
     port: u16,

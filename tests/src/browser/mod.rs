@@ -1,4 +1,4 @@
-//! Chromium, used as people use it: by what they can read on a page.
+//! Chromium, controlled by the visible texts of a page, as people use it.
 
 mod driver;
 
@@ -149,7 +149,7 @@ impl Browser {
         self.clickable(name).is_ok()
     }
 
-    /// Types into the field with this label, in place of what is in it.
+    /// Replaces the text of the field with this label.
     pub fn fill(&self, label: &str, text: &str) -> anyhow::Result<()> {
         let field = self.field(label)?;
         self.runtime.block_on(async {
@@ -211,7 +211,7 @@ impl Browser {
         Ok(self.runtime.block_on(self.client.source())?)
     }
 
-    /// Runs a script in the page, and gives what it returns.
+    /// Runs a script in the page, and returns its result.
     pub fn run(&self, script: &str) -> anyhow::Result<Value> {
         let returned = self.client.execute(script, Vec::new());
         Ok(self.runtime.block_on(returned)?)

@@ -91,7 +91,7 @@ pub struct AtTheEnd {
     pub has_policy: bool,
     /// The state of that policy by the server.
     pub policy_state: PolicyState,
-    /// Which command the host says is the latest.
+    /// The server's latest command.
     pub latest: Option<CommandId>,
 }
 
@@ -102,7 +102,7 @@ pub enum LockScreen {
     Open,
     /// This password.
     Password(String),
-    /// A password that nobody has sent.
+    /// A password that no client has sent.
     Unknown,
 }
 

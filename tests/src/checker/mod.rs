@@ -47,13 +47,13 @@ pub enum Violation {
     /// A device did the same command twice.
     #[error("device {0} applied command {1} twice")]
     AppliedTwice(String, CommandId),
-    /// The host doesn't know what the device has done.
+    /// The server does not know a command that the device has carried out.
     #[error("device {0} applied command {1}, and the host says that it is {2}")]
     AppliedUnsaid(String, CommandId, String),
-    /// The host says what no device has done.
+    /// The server reports a success that no device has carried out.
     #[error("the host says that command {0} succeeded, and device {1} has not applied it")]
     SaidUnapplied(CommandId, String),
-    /// A lock screen opens by something else than what was applied last.
+    /// A lock screen opens with another password than the last applied one.
     #[error(
         "device {device}: after command {last}, its lock screen is {found:?}, and should be {expected:?}"
     )]
@@ -81,7 +81,7 @@ pub enum Violation {
         /// The expected report.
         expected: String,
     },
-    /// The device does otherwise than the host says.
+    /// The device's state differs from the server's.
     #[error("device {0}: its policy is {1}, and it is {2}")]
     WrongEnforcement(String, String, &'static str),
     /// The host shows an earlier command as the latest.
@@ -90,7 +90,7 @@ pub enum Violation {
     /// The chain of the audit trail is broken.
     #[error("the audit trail doesn't verify: {0}")]
     BrokenAudit(String),
-    /// A command has not one line in the audit trail that tells of its making.
+    /// A command has no line, or several, in the audit trail for its creation.
     #[error("the making of command {0} is told by {1} lines of the audit trail")]
     AuditLines(CommandId, usize),
 }
@@ -178,7 +178,7 @@ fn keys(history: &History, found: &mut Vec<Violation>) {
     }
 }
 
-/// Each command leaves `pending` once, and is told of once.
+/// Each command leaves `pending` once, and has one line in the audit trail.
 fn commands(history: &History, found: &mut Vec<Violation>) {
     for (id, seen) in &history.commands {
         for pair in seen.statuses.windows(2) {
@@ -236,7 +236,7 @@ fn origins(history: &History, found: &mut Vec<Violation>) {
     }
 }
 
-/// The device has done what the host says, and nothing else, and nothing twice.
+/// The device has carried out exactly the server's successful commands, each once.
 fn applications(history: &History, id: &str, device: &AtTheEnd, found: &mut Vec<Violation>) {
     for (place, command) in device.applied.iter().enumerate() {
         if device.applied[..place].contains(command) {
@@ -257,7 +257,7 @@ fn applications(history: &History, id: &str, device: &AtTheEnd, found: &mut Vec<
     }
 }
 
-/// The lock screen, the policy and what the host says of it are as the last command that was applied has left them.
+/// The lock screen, the policy and the server's state match the last applied command.
 fn beliefs(history: &History, id: &str, device: &AtTheEnd, found: &mut Vec<Violation>) {
     let last = device.applied.last();
     let operation = last

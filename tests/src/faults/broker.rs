@@ -1,4 +1,4 @@
-//! SIGKILL of the MQTT broker by which agents are told to sync: it knows nothing, and nothing may hang on it.
+//! SIGKILL of the MQTT broker of wake-ups. The broker keeps no state, and its loss must block nothing.
 
 use super::{
     fault::Fault,
@@ -22,7 +22,7 @@ pub(super) struct Killed {
 impl Killed {
     pub(super) fn set_up(seed: u64) -> anyhow::Result<(Stage, Box<dyn Fault>)> {
         let broker = Broker::start()?;
-        // What a broker that was killed has not carried, an agent hears when it syncs by itself.
+        // An agent that missed a wake-up gets its command at its next regular sync.
         let args = ["--wake-up", &broker.url(), "--sync-every", SYNC_INTERVAL];
         let env = TestEnvironment::with(&args, "info")?;
         let stage = Stage::on(env, seed, &Setting::default())?;

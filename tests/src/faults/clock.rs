@@ -75,7 +75,7 @@ fn variables(library: &str, clock: &Path) -> anyhow::Result<Vec<(String, String)
     Ok(vec![pair("LD_PRELOAD", library), pair("CLOCK_FILE", clock)])
 }
 
-/// Sets a clock off. The file is mapped by who runs, so it is written in place.
+/// Sets a clock off. Running processes have the file mapped, so it is written in place.
 fn set(clock: &Path, off: i64) -> anyhow::Result<()> {
     Ok(fs::OpenOptions::new()
         .write(true)

@@ -14,7 +14,7 @@ use std::{
     process::{Command, ExitStatus},
 };
 
-/// In MiB: as much as is left beside what a host needs in the first place.
+/// Free space in MiB, beyond a server's initial need.
 const ROOM: &str = "size=24m";
 
 /// Set for a process in a namespace of its own.

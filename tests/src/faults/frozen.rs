@@ -83,7 +83,7 @@ impl Fault for Replica {
 
 impl Fault for Leader {
     fn strike(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
-        // Whoever of the two leads: the other one must expire the command.
+        // Either may be the leader: the other one must expire the command.
         let is_first = stage.random.bool();
         let frozen = [&self.fleet.second, &stage.env][usize::from(is_first)].host_process()?;
         let _frozen = Frozen::one(frozen)?;

@@ -1,5 +1,5 @@
-//! What a host and its agents must survive: each kind of fault strikes at random instants under load, again and again,
-//! and after each time the [`checker`](crate::checker) decides whether what was seen may happen.
+//! Fault tests: each kind of fault strikes at random instants under load, repeatedly. After each round, the
+//! [`checker`](crate::checker) judges the history.
 //!
 //! A seed decides what clients ask for, what is struck, and when. What the machine makes of that is never quite the
 //! same: a failure may need some runs of its seed to come again.
@@ -164,7 +164,7 @@ impl Plan {
     }
 }
 
-/// One round: under load, the fault strikes; then everything comes to rest, and what was seen is checked.
+/// One round: the fault strikes under load; then everything comes to rest, and the history is checked.
 fn play(stage: &mut Stage, fault: &mut dyn Fault) -> anyhow::Result<Vec<Violation>> {
     stage.begin();
     stage.pass(20..=400);

@@ -54,7 +54,7 @@ impl Fault for Network {
             }
             stage.pass(50..=800);
         }
-        // What was held up is lost, or comes late.
+        // Delayed messages are lost, or arrive late.
         if stage.random.bool() {
             self.agents.set(Channel::Cut);
         }

@@ -62,7 +62,7 @@ impl Record {
         Self::of(devices, is_store_remote, BTreeSet::new(), BTreeMap::new())
     }
 
-    /// A new record, in which nothing of what happened so far counts.
+    /// A new record, without earlier events.
     pub(super) async fn renewed(
         &self,
         caller: &Caller,
@@ -120,7 +120,7 @@ impl Record {
         self.0.is_store_remote && status.is_server_error()
     }
 
-    /// A client asks for this: the number of its request.
+    /// Records a client's request, and returns its number.
     pub(super) fn asks(&self, device: &str, operation: Operation) -> usize {
         let mut history = self.history();
         history.requests.push(Request {
@@ -333,7 +333,7 @@ impl Record {
         Ok(())
     }
 
-    /// Has the chain verified from its beginning; it has to hold the line still that ended it the last time.
+    /// Verifies the chain from its beginning. It must still contain its last line of the previous verification.
     fn verify_audit(&self, env: &TestEnvironment) -> anyhow::Result<()> {
         let mut read = self.0.audit_read.lock();
         let noted: Vec<&str> = read.1.iter().flat_map(|line| ["--noted", line]).collect();

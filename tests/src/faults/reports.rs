@@ -88,7 +88,7 @@ impl Agent {
         Ok((request, call))
     }
 
-    /// One that was sent earlier, or not, arrives. Nobody waits for its answer any more.
+    /// A delayed or new report arrives, without a receiver of its response.
     fn deliver_one(&mut self, stage: &mut Stage) -> anyhow::Result<()> {
         let which = stage.random.usize(0..self.under_way.len());
         self.under_way.swap_remove(which).send()?;

@@ -12,7 +12,7 @@ use std::{fs, path::Path, thread, time::Duration};
 /// The file beside `host.key` that shows a restore is written within this time.
 const EVIDENCE_TIME: Duration = Duration::from_millis(1_500);
 
-/// An older backup is restored, by the command or by hand, and an admin releases or cancels what is held.
+/// Restores an older backup, by the command or by hand; then an admin releases or cancels the held commands.
 #[derive(Default)]
 pub(super) struct Older {
     rounds: u32,
@@ -23,7 +23,7 @@ impl Fault for Older {
         self.rounds += 1;
         let backup = stage.env.folder().join(format!("{}.backup", self.rounds));
         stage.env.back_up(&backup)?;
-        // There is something that the backup does not know, whatever the clients do.
+        // Makes a change after the backup, independent of the clients.
         stage.env.ask(&["device", "enroll"], "")?;
         stage.pass(20..=600);
         stage.end_load()?;
@@ -31,7 +31,7 @@ impl Fault for Older {
         let before = stage.look()?;
 
         stage.env.kill_host()?;
-        // What an agent has already received, it applies.
+        // An agent applies commands that it has already received.
         stage.pass(300..=600);
         let applied = applied(stage)?;
         let data = stage.env.folder().join("data");

@@ -24,7 +24,7 @@ use tokio::{
 
 /// The time after healing in which every command must get its outcome.
 const MAX_COMPLETING: Duration = Duration::from_secs(60);
-/// And how long until every device does what the host says.
+/// Time limit until every device matches the server's state.
 const MAX_AGREEING: Duration = Duration::from_secs(10);
 
 /// The time that an agent's sync waits for news, in seconds: an agent that is cut off notices within a few more.
@@ -207,7 +207,7 @@ impl Stage {
         self.wait_quiet()
     }
 
-    /// The clients end, everything comes to rest, and the history is checked: what must not have happened.
+    /// Ends the clients, waits for rest, and checks the history. Errors with the violations.
     pub(super) fn complete(&mut self) -> anyhow::Result<Vec<Violation>> {
         self.end_load()?;
         for device in &mut self.devices {
@@ -257,7 +257,7 @@ impl Stage {
     }
 }
 
-/// Waits for so long until something is so; an error at the end is told.
+/// Waits until a condition holds, or returns its last error at the time limit.
 fn wait_for(
     patience: Duration,
     mut is_so: impl FnMut() -> anyhow::Result<bool>,

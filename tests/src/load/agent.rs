@@ -1,4 +1,4 @@
-//! An agent that is as light as can be: a key, a connection, and what it says. Its syncs are signed as real ones
+//! A minimal agent: a key, a connection, and its requests. Its syncs are signed as real ones
 //! are; it carries nothing out, and believes every answer.
 
 use super::connection::{Call, Connection, by_admin};

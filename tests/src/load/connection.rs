@@ -49,7 +49,7 @@ impl Connection {
 }
 
 impl Answer {
-    /// The body as JSON, where the call has to succeed.
+    /// The body of a successful response as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
         anyhow::ensure!(
             self.status.is_success(),

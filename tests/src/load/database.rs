@@ -53,7 +53,7 @@ const COUNT: &str = "delete from fleet_counts; \
 const PAGE: usize = 500;
 
 impl Database {
-    /// Copies a device and its command, until there are so many copies.
+    /// Copies a device and its command this many times.
     pub fn copy(&self, device: &str, copies: usize) -> anyhow::Result<()> {
         let latest = format!("select latest_command from devices where id = '{device}'");
         let command = self.ask(&latest)?.pop().context("no such device")?;
@@ -118,7 +118,7 @@ impl Database {
         Ok(commands.iter().map(|id| found.remove(id)).collect())
     }
 
-    /// The first column, as text, of what this selects.
+    /// The first column of this query's rows, as text.
     fn ask(&self, query: &str) -> anyhow::Result<Vec<String>> {
         let file = match self {
             Self::Sqlite(file) => file,

@@ -24,7 +24,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Starts a host with a fleet of so many devices.
+    /// Starts a server with a fleet of this many devices.
     pub async fn new(
         mut env: TestEnvironment,
         database: Database,
@@ -77,7 +77,7 @@ async fn first(env: &TestEnvironment) -> anyhow::Result<LightAgent> {
     Ok(agent)
 }
 
-/// A reset, as an admin's program asks for it.
+/// The request of a reset by an admin's program.
 pub fn reset(device: &str, admin: &str) -> anyhow::Result<super::connection::Call> {
     let path = format!("/api/v1/devices/{device}/password/reset");
     by_admin(Method::POST, &path, admin, r#"{"password":"7394"}"#.into())

@@ -1,5 +1,5 @@
-//! The mixed load: agents that wait for news, admins who reset, and devices that sync with nothing to do, all for a
-//! bounded time. Each of those who call waits for its answer before it calls again.
+//! Mixed load for a bounded time: waiting agents, admins who reset, and devices that sync with nothing to do. Each client
+//! waits for its response before its next request.
 
 use super::{
     agent::{LightAgent, success},
@@ -22,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-/// The time that a waiting agent waits for news before it syncs again, in seconds.
+/// The wait of an agent's sync, in seconds.
 const WAIT: u32 = 55;
 
 /// Agents that connect at one time.
@@ -31,13 +31,13 @@ const CONNECTING: usize = 64;
 /// Devices that sync by one connection in turn.
 const EACH: usize = 64;
 
-/// The longest wait for the outcome of a reset before its admin goes on to the next device.
+/// Timeout of a reset's outcome, after which its admin goes on to the next device.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The amount of load.
 #[derive(Clone, Copy, Debug)]
 pub struct Mix {
-    /// Agents that are connected, and wait for news. Their devices are reset.
+    /// Connected, waiting agents. Their devices are reset.
     pub agents: usize,
     /// Resets at a time.
     pub resets: usize,
@@ -110,13 +110,13 @@ pub async fn run(fleet: &Fleet, mix: Mix) -> anyhow::Result<Measured> {
     Ok(measured)
 }
 
-/// Agents that wait for news; they go when this is dropped.
+/// Waiting agents; they disconnect when this is dropped.
 pub struct Agents {
     waiting: Arc<Vec<Waiting>>,
     _tasks: JoinSet<()>,
 }
 
-/// Connects so many agents, which carry out what comes.
+/// Connects this many agents, which carry out their commands.
 pub async fn connect(fleet: &Fleet, agents: usize) -> anyhow::Result<Agents> {
     let waiting: Vec<Waiting> = (0..agents).map(|_| Waiting::default()).collect();
     let waiting = Arc::new(waiting);

@@ -1,4 +1,4 @@
-//! The load env: simulated fleets on a real host, mixed load for a bounded time, and what came of it.
+//! Load tests: simulated fleets on a real server, mixed load for a bounded time, and the results.
 //! [`fleet`] fills a [`database`], [`agent`] and [`connection`] are who calls, [`mix`] is the load, and [`times`] and
 //! [`document`] tell of it.
 

@@ -24,7 +24,7 @@ pub(super) struct Facts {
     pub(super) depends_on: BTreeSet<Crate>,
 }
 
-/// A crate with all that it is built with, macros and what they are built with among them.
+/// A crate with all its dependencies, including macros and their dependencies.
 pub(super) struct Closure {
     pub(super) root: Crate,
     pub(super) crates: BTreeMap<Crate, Facts>,

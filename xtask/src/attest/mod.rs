@@ -19,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Builds the component from a clean checkout, and writes what there is to say of it beside it.
+/// Builds the component from a clean checkout, and writes its attestations beside it.
 pub(crate) fn run() -> anyhow::Result<()> {
     ensure!(
         is_clean()?,
