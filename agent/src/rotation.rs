@@ -19,7 +19,7 @@ pub async fn rotate(home: &Home, power_cut: Option<RotationStep>) -> Result<(), 
     let next = DeviceKeys::generate().map_err(AgentError::from)?;
     home.agent
         .change(|agent| {
-            // What was begun is finished: the host may know those keys already.
+            // A started rotation is finished with its keys: the server may know them already.
             agent.next_keys.get_or_insert(next);
         })
         .map_err(AgentError::from)?;

@@ -1,5 +1,5 @@
-//! How much memory agents that wait for news take, beside the idle connections of a bare axum server: each server is a
-//! process of its own. `cargo xtask bench` runs it.
+//! Bench of the memory of waiting agents, against idle connections of a bare axum server, each in a process of its own.
+//! `cargo xtask bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,6 +1,5 @@
-//! What a large fleet costs those who look at it: pages and calls of the API on a host with 100,000 devices, over
-//! HTTP on the loopback, beside a bare server that answers with the same bytes; and how long a change takes to reach
-//! 1,000 open pages. `cargo xtask bench` runs it.
+//! Bench of a large fleet: pages and API requests on a server with 100,000 devices, against a bare server that returns the
+//! same bytes; and the time for a change to reach 1,000 open pages. `cargo xtask bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

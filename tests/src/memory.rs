@@ -18,7 +18,7 @@ pub fn found_in(process: u32, sought: &[Vec<u8>]) -> anyhow::Result<Vec<&[u8]>> 
     let memory = File::open(format!("{folder}/mem"))
         .with_context(|| format!("the memory of process {process} may not be read"))?;
     let finders: Vec<Finder<'_>> = sought.iter().map(Finder::new).collect();
-    // So that what lies across the end of a chunk is found at the start of the next.
+    // The overlap finds matches across the end of a chunk.
     let overlap = sought.iter().map(Vec::len).max().unwrap_or(0);
     let mut is_found = vec![false; sought.len()];
     let mut chunk = vec![0; CHUNK + overlap];

@@ -67,8 +67,8 @@ pub fn run(cases_per_operation: u32, seed: u32) -> anyhow::Result<String> {
         .to_owned())
 }
 
-/// What there is to ask for, so that calls get further than `404`. What calls make and remove,
-/// such as users, Schemathesis follows by itself.
+/// Ids of existing objects, so that requests get further than `404`. Schemathesis itself tracks objects that requests
+/// create and delete, such as users.
 fn known(env: &TestEnvironment) -> anyhow::Result<String> {
     let enroll = |name| {
         let make = Make {

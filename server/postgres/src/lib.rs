@@ -104,7 +104,7 @@ impl PostgresStore {
 
 impl Shared for PostgresStore {
     fn replicas(&self) -> Option<Arc<dyn Replicas>> {
-        // Whoever only looks into the store, as some commands do, is none of them, and must not take the lead.
+        // Commands that only read the store are no replicas, and must not become the leader.
         self.replica.join();
         Some(Arc::clone(&self.replica) as _)
     }

@@ -157,7 +157,7 @@ impl Member {
     async fn stay(&self, client: &Client) -> Result<(), StoreError> {
         in_time(async { client.batch_execute(SETTINGS).await.map_err(failed) }).await?;
         in_time(async { client.batch_execute("listen mdm").await.map_err(failed) }).await?;
-        // What was said before nobody has heard.
+        // Notifications before `listen` were missed.
         let _ = self.heard.send(ReplicaEvent::Lagged);
         for round in 0_u64.. {
             if self.heard.is_closed() {

@@ -78,7 +78,7 @@ impl SqliteStore {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        // What a job has changed before it errs is kept aside for each of them, and would be in a file.
+        // Savepoints keep a journal of each job's changes, which must not be a file.
         connection.pragma_update(None, "temp_store", "memory")?;
         // Deleted rows are overwritten: a sealed password must not outlive its row.
         connection.pragma_update(None, "secure_delete", true)?;

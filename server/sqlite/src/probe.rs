@@ -22,7 +22,7 @@ impl Probe for SqliteStore {
         self.writer
             .run(|connection| {
                 connection
-                    // What is already as it is to be, SQLite does not write.
+                    // SQLite writes nothing if the value stays the same, so it must change.
                     .prepare_cached("update host set probes = probes + 1")?
                     .execute([])?;
                 Ok(())

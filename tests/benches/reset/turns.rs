@@ -8,8 +8,7 @@ use std::{
 /// The number of measurements of each.
 pub(crate) const ROUNDS: usize = 401;
 
-/// How long a number of calls takes, each with an input of its own. Neither making the inputs nor dropping what
-/// comes of them counts.
+/// The time of a number of calls, each with its own input. Making the inputs and dropping the results are not counted.
 pub(crate) fn calls<I, O>(
     number: usize,
     mut input: impl FnMut() -> I,

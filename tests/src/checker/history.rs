@@ -1,5 +1,4 @@
-//! What was seen of a host and its devices over some time: nothing but what clients, the API, the devices and
-//! `mdm-server audit verify` said.
+//! The observed history of a server and its devices, from clients, the API, the devices and `mdm-server audit verify`.
 
 use mdm_contract::{
     decisions::{PolicyState, Status},

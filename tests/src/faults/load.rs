@@ -186,7 +186,7 @@ impl Client {
                 json!({}),
             ),
         };
-        // Who has a key asks again; who has none will never know.
+        // A request with an idempotency key is repeated; without one, its result stays unknown.
         let has_key = self.random.bool() && self.caller.has_keys;
         let key = has_key.then(|| self.record.key(number));
         let mut answer = Answer::Lost;

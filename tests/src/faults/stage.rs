@@ -53,7 +53,7 @@ pub(super) struct Setting<'a> {
     pub(super) agent_variables: Vec<(String, String)>,
     /// The server and its database are different processes.
     pub(super) is_store_remote: bool,
-    /// Whether the host's clock steps. The response of a request with an idempotency key is stored for a day by that
+    /// The server's clock steps. The response of a request with an idempotency key is stored for a day by that
     /// clock: a retry after a step over a day is a new request.
     pub(super) is_clock_unsteady: bool,
 }

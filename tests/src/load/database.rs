@@ -28,8 +28,8 @@ pub struct Stands {
     pub is_in_outbox: bool,
 }
 
-/// What differs between a device and its copy, as SQL: `{id}` is the copy's id, `{command}` that of its command, `i`
-/// its number.
+/// The differences between a device and its copy, as SQL: `{id}` is the copy's id, `{command}` that of its command, `i` its
+/// number.
 const DEVICE: &[(&str, &str)] = &[
     ("id", "{id}"),
     ("name", "'phone ' || i"),
@@ -144,7 +144,7 @@ impl Database {
             }
         };
         let connection = Connection::open(file)?;
-        // What is lost with the power is made again.
+        // A database that a power cut damages is made again.
         connection.pragma_update(None, "synchronous", "off")?;
         let transaction = connection.unchecked_transaction()?;
         for statement in statements {

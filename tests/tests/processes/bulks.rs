@@ -190,9 +190,8 @@ fn when_the_replica_that_runs_a_bulk_is_killed_the_other_goes_on_and_makes_no_se
 /// The size of a large fleet: four groups, and many pages of a bulk.
 const LARGE: usize = 4 * GROUP;
 
-/// What a bulk of all of them may take beside what one of a single group took, in bytes: for the caches of the
-/// connections that read, which are full at some time. A host that reads all of them at once, and not page by page,
-/// takes three times as much.
+/// Additional memory allowed for a bulk of all devices against a bulk of one group, in bytes: for the read connections'
+/// caches, which are bounded. A server that reads all devices at once takes three times as much.
 const MORE: u64 = 16 << 20;
 
 #[test]

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 const PROGRAM: &str = "usr/bin/docker-registry";
 
-/// Who may come in where a registry asks, with which password, and what the registry knows of that.
+/// The user of a registry, the password, and the password's hash.
 pub(super) const USER: &str = "acme";
 pub(super) const PASSWORD: &str = "open sesame";
 const HASH: &str = "$2b$04$vkVergt7yTerL9FnraRAWuuJea5AEV8Rv5hTw5wu9cmCyE/1ykfQS";

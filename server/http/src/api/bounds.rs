@@ -258,7 +258,7 @@ mod tests {
         let reset = &document["components"]["schemas"]["Reset"]["properties"];
         assert_eq!(reset["password"]["pattern"], NO_NUL);
         assert_eq!(reset["reason"]["pattern"], NO_NUL);
-        // What the terms refer to by this name.
+        // The terms refer to this schema by name.
         assert_eq!(
             document["components"]["schemas"]["String"]["pattern"],
             NO_NUL

@@ -161,7 +161,7 @@ mod tests {
             ("[2001:db8::7]:80", "2001:db8::7"),
             ("::ffff:198.51.100.7", "198.51.100.7"),
             ("10.0.0.3, 10.0.0.2", "10.0.0.3"),
-            // What the nearest proxy does not say is not looked for further left.
+            // If the nearest proxy gives no address, entries further left are not used.
             ("1.2.3.4, unknown", "10.0.0.1"),
             ("1.2.3.4, unknown, 10.0.0.2", "10.0.0.2"),
             ("", "10.0.0.1"),

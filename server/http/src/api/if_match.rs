@@ -43,7 +43,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let values = parts.headers.get_all(IF_MATCH);
-        // What is no text is no tag that this host has given.
+        // A value that is no text is not a tag of this server.
         let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
         let tags: Vec<String> = values
             .iter()

@@ -150,7 +150,7 @@ pub(super) async fn limit(
         request.extensions_mut().insert(ClientAddress(client));
     }
     let is_for_programs = request.uri().path().starts_with("/api/");
-    // Whoever looks whether the host can serve may share its address with many callers.
+    // Probes may share their address with many callers.
     let is_counted = !matches!(request.uri().path(), "/health" | "/ready");
     let left = match client.filter(|_| is_counted) {
         Some(client) => meter.address(client).map(Some),

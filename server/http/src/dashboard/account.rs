@@ -164,7 +164,7 @@ fn picture(url: &str) -> Markup {
             .render::<svg::Color<'_>>()
             .min_dimensions(200, 200)
             .build();
-        // What stands before the element belongs to a file of its own.
+        // The XML declaration before the element is for files only.
         svg.find("<svg")
             .map_or(String::new(), |at| svg[at..].to_owned())
     });

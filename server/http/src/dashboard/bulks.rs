@@ -71,7 +71,7 @@ pub(super) fn state(state: BulkState) -> Markup {
         BulkState::WaitingForDownload => texts::badge("pending", "⬇", "WAITING FOR DOWNLOAD"),
         BulkState::Running => texts::badge("pending", "◔", "RUNNING"),
         BulkState::WaitingForDevices => texts::badge("pending", "◔", "WAITING FOR DEVICES"),
-        // Whether it succeeded is what its devices say.
+        // Neutral, because a finished bulk may have failures.
         BulkState::Done => texts::badge("ended", "■", "DONE"),
         BulkState::Cancelled => texts::badge("cancelled", "◌", "CANCELLED"),
     }

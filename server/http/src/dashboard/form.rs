@@ -100,7 +100,7 @@ impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let number = filled(&text).map(str::parse).transpose();
-        // What stands there is not quoted.
+        // The error does not quote the text.
         number.map(Self).map_err(|_| D::Error::custom("no number"))
     }
 }

@@ -17,8 +17,8 @@ use tempfile::TempDir;
 
 const DEVICES: usize = 100;
 
-/// How many transactions so many commits take which all wait for somebody else who writes; every tenth rests on an old
-/// version, and is to be refused alone.
+/// The number of transactions for commits that all wait for another writer. Every tenth has an old version, and must be
+/// refused alone.
 async fn transactions(calls_per_commit: NonZeroUsize) -> u64 {
     let folder = TempDir::new().unwrap();
     let metrics = Metrics::default();
