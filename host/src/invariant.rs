@@ -29,7 +29,7 @@ pub enum Invariant {
     Expiry,
     /// Texts and lists are bounded.
     BoundedTexts,
-    /// A call sends what was asked for, and returns its id.
+    /// A call sends the requested action only, and returns its id.
     AsAsked,
     /// A query has no effects.
     Question,
@@ -69,10 +69,10 @@ impl Invariant {
             Self::OneOutcome => "one outcome",
             Self::OwnDevice => "its own device",
             Self::Secret => "a secret with every reset",
-            Self::Expiry => "an expiry to come",
+            Self::Expiry => "an expiry in the future",
             Self::BoundedTexts => "bounded texts",
-            Self::AsAsked => "what was asked for",
-            Self::Question => "no change by a question",
+            Self::AsAsked => "as requested",
+            Self::Question => "no effects of a query",
         }
     }
 }

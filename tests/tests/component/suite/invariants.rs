@@ -106,7 +106,7 @@ async fn invariant_5_an_expiry_lies_in_the_calendar_and_in_the_future() {
     let (fleet, agent, pending) = with_pending(&[]).await;
     for (which, says) in [(16, "past the calendar's end"), (19, "is over already")] {
         let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
-        assert_broken(answer, "an expiry to come", says);
+        assert_broken(answer, "an expiry in the future", says);
         assert_unchanged(&fleet, &agent, &pending).await;
     }
 }
@@ -124,7 +124,7 @@ async fn invariant_6_texts_are_bounded() {
 #[tokio::test]
 async fn invariant_7_a_call_sends_what_was_asked_for_and_names_it() {
     let (fleet, agent, pending) = with_pending(&["sends-in-cancel"]).await;
-    let name = "what was asked for";
+    let name = "as requested";
     for (which, says) in [
         (17, "which it had not sent"),
         (35, "sent a remove in a call of reset"),
@@ -150,9 +150,9 @@ async fn invariant_8_a_question_changes_nothing() {
         terms: Terms::default(),
     };
     let preview = fleet.server.commands.preview(&by, device, request).await;
-    assert_broken(preview, "no change by a question", "preview");
+    assert_broken(preview, "no effects of a query", "preview");
     let status = fleet.server.commands.status(&by, device).await;
-    assert_broken(status, "no change by a question", "status");
+    assert_broken(status, "no effects of a query", "status");
     assert_unchanged(&fleet, &agent, &pending).await;
 }
 
