@@ -189,10 +189,10 @@ impl Devices for OneDevice {
         Ok(found.cloned())
     }
 
-    async fn history(&self, _device: &str, most: u32) -> Result<Vec<Command>> {
+    async fn history(&self, _device: &str, limit: u32) -> Result<Vec<Command>> {
         let mut commands = self.commands();
         commands.reverse();
-        commands.truncate(most as usize);
+        commands.truncate(limit as usize);
         Ok(commands)
     }
 
@@ -238,13 +238,13 @@ impl Fleet for OneDevice {
         scope: &DeviceScope,
         filter: &DeviceFilter,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Snapshot>> {
         let snapshot = self.lock().snapshot();
         let groups = &snapshot.device.groups;
         let is_in = filter.group.as_ref().is_none_or(|it| groups.contains(it));
         let is_after = after.is_none_or(|after| snapshot.device.id.as_str() > after);
-        let is_wanted = scope.includes(groups) && is_in && is_after && most > 0;
+        let is_wanted = scope.includes(groups) && is_in && is_after && limit > 0;
         Ok(is_wanted.then_some(snapshot).into_iter().collect())
     }
 
@@ -274,7 +274,7 @@ impl AuditTrail for OneDevice {
         &self,
         filter: &AuditFilter,
         _: Option<u64>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<AuditLine>> {
         let state = self.lock();
         let mut chain = Chain::default();
@@ -289,7 +289,7 @@ impl AuditTrail for OneDevice {
         }
         lines.reverse();
         lines.retain(|line| filter.device.is_none() || line.entry.device == filter.device);
-        lines.truncate(most as usize);
+        lines.truncate(limit as usize);
         Ok(lines)
     }
 

@@ -14,16 +14,16 @@ pub struct AuditTrailReader {
 }
 
 impl AuditTrailReader {
-    /// Up to `most` lines of the whole audit trail before the line `before`, latest first.
+    /// Up to `limit` lines of the whole audit trail before the line `before`, latest first.
     pub async fn list(
         &self,
         by: &Caller,
         filter: &AuditFilter,
         before: Option<u64>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<AuditLine>, ServerError> {
         by.check_all()?;
-        Ok(self.records.store.audit(filter, before, most).await?)
+        Ok(self.records.store.audit(filter, before, limit).await?)
     }
 
     /// The latest lines about a device, latest first.
@@ -31,14 +31,14 @@ impl AuditTrailReader {
         &self,
         by: &Caller,
         device: &str,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<AuditEntry>, ServerError> {
         self.records.load(by, device).await?;
         let filter = AuditFilter {
             device: Some(device.to_owned()),
             ..AuditFilter::default()
         };
-        let lines = self.records.store.audit(&filter, None, most).await?;
+        let lines = self.records.store.audit(&filter, None, limit).await?;
         Ok(lines.into_iter().map(|line| line.entry).collect())
     }
 }

@@ -86,14 +86,14 @@ pub fn check_device_name(name: &str) -> Result<(), OutOfBounds> {
     }
 }
 
-/// Returns `true` if a text has 1 to `most` characters.
-fn is_length(text: &str, most: usize) -> bool {
-    !text.is_empty() && !is_longer(text, most)
+/// Returns `true` if a text has 1 to `limit` characters.
+fn is_length(text: &str, limit: usize) -> bool {
+    !text.is_empty() && !is_longer(text, limit)
 }
 
-/// Returns `true` if a text has more than `most` characters.
-pub fn is_longer(text: &str, most: usize) -> bool {
-    text.chars().nth(most).is_some()
+/// Returns `true` if a text has more than `limit` characters.
+pub fn is_longer(text: &str, limit: usize) -> bool {
+    text.chars().nth(limit).is_some()
 }
 
 #[cfg(test)]

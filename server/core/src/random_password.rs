@@ -57,11 +57,11 @@ fn is_fit(password: &Password, rule: &PasswordRule) -> bool {
 
 /// A uniform choice: draws again instead of favouring some characters.
 fn one_of(alphabet: &[u8]) -> Result<u8, NoRandom> {
-    let most = 256 - 256 % alphabet.len();
+    let limit = 256 - 256 % alphabet.len();
     loop {
         let mut drawn = [0];
         getrandom::fill(&mut drawn).map_err(NoRandom::from)?;
-        if usize::from(drawn[0]) < most {
+        if usize::from(drawn[0]) < limit {
             return Ok(alphabet[usize::from(drawn[0]) % alphabet.len()]);
         }
     }

@@ -33,15 +33,15 @@ impl Restores {
         self.history.undecided_restore()
     }
 
-    /// The restore state, and up to `most` held commands with their devices.
+    /// The restore state, and up to `limit` held commands with their devices.
     pub async fn held(
         &self,
         by: &Caller,
-        most: u32,
+        limit: u32,
     ) -> Result<(RestoreState, Vec<(String, CommandId)>), ServerError> {
         by.check_all()?;
         let state = self.store.restore_state().await?;
-        Ok((state, self.store.held_commands(None, most).await?))
+        Ok((state, self.store.held_commands(None, limit).await?))
     }
 
     /// Releases the held commands, and lets bulks from before the restore continue.

@@ -42,12 +42,12 @@ impl Devices for PostgresStore {
         row.as_ref().map(rows::command).transpose()
     }
 
-    async fn history(&self, device: &str, most: u32) -> Result<Vec<Command>, StoreError> {
+    async fn history(&self, device: &str, limit: u32) -> Result<Vec<Command>, StoreError> {
         let query = format!(
             "select {COMMAND_COLUMNS} from commands where device = $1 order by id desc limit $2"
         );
         let reader = self.reader().await?;
-        let rows = reader.rows(&query, &[&device, &i64::from(most)]).await?;
+        let rows = reader.rows(&query, &[&device, &i64::from(limit)]).await?;
         rows.iter().map(rows::command).collect()
     }
 
@@ -76,7 +76,7 @@ impl Devices for PostgresStore {
         &self,
         now: Timestamp,
         after: Option<&Overdue>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Overdue>, StoreError> {
         let since = optional_signed(after.map(|it| it.expires_at)).unwrap_or(0);
         let id = after.map_or("", |it| &it.command);
@@ -86,7 +86,7 @@ impl Devices for PostgresStore {
                 "select device, id, expires_at from commands \
                  where is_pending and expires_at <= $1 and (expires_at, id) > ($2, $3) \
                  order by expires_at, id limit $4",
-                &[&signed(now), &since, &id, &i64::from(most)],
+                &[&signed(now), &since, &id, &i64::from(limit)],
             )
             .await?;
         rows.iter()

@@ -17,14 +17,14 @@ impl Fleet for PostgresStore {
         scope: &DeviceScope,
         filter: &DeviceFilter,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Snapshot>, StoreError> {
         let mut fit = conditions(scope, filter);
         fit.and_with("d.id > ?", after.unwrap_or_default());
-        let most = fit.place(most);
+        let limit = fit.place(limit);
         // The ids first: commands are looked up only for devices that are on the page.
         let ids = format!(
-            "select d.id from devices d where {} order by d.id limit {most}",
+            "select d.id from devices d where {} order by d.id limit {limit}",
             fit.text()
         );
         self.snapshots(&ids, fit.values()).await

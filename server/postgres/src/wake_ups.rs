@@ -8,7 +8,7 @@ use mdm_server_core::store::{FIRST_PAUSE, MAX_BACKOFF, StoreError, WakeUps};
 
 #[async_trait]
 impl WakeUps for PostgresStore {
-    async fn claim_wake_ups(&self, now: Timestamp, most: u32) -> Result<Vec<String>, StoreError> {
+    async fn claim_wake_ups(&self, now: Timestamp, limit: u32) -> Result<Vec<String>, StoreError> {
         let connection = self.reader().await?;
         let mut devices = Vec::new();
         // Two questions, each in the order of the index: of one with `or`, all of the outbox would be read.
@@ -30,7 +30,7 @@ impl WakeUps for PostgresStore {
                         &signed(now),
                         &signed(MAX_BACKOFF),
                         &signed(FIRST_PAUSE),
-                        &(i64::from(most) - devices.len() as i64),
+                        &(i64::from(limit) - devices.len() as i64),
                     ],
                 )
                 .await?;

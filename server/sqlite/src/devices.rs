@@ -70,14 +70,14 @@ impl Devices for SqliteStore {
         })
     }
 
-    async fn history(&self, device: &str, most: u32) -> Result<Vec<Command>, StoreError> {
+    async fn history(&self, device: &str, limit: u32) -> Result<Vec<Command>, StoreError> {
         let device = device.to_owned();
         self.read(move |connection| {
             let query = format!(
                 "select {COMMAND_COLUMNS} from commands where device = ? order by id desc limit ?"
             );
             let mut query = connection.prepare_cached(&query)?;
-            let commands = query.query_map(params![device, most], rows::command)?;
+            let commands = query.query_map(params![device, limit], rows::command)?;
             Ok(commands.collect::<Result<_, _>>()?)
         })
         .await
@@ -108,7 +108,7 @@ impl Devices for SqliteStore {
         &self,
         now: Timestamp,
         after: Option<&Overdue>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Overdue>, StoreError> {
         let (since, id) = match after {
             Some(after) => (after.expires_at, after.command.clone()),
@@ -120,7 +120,7 @@ impl Devices for SqliteStore {
                  where is_pending and expires_at <= ? and (expires_at, id) > (?, ?) \
                  order by expires_at, id limit ?",
             )?;
-            let overdue = query.query_map(params![now, since, id, most], |row| {
+            let overdue = query.query_map(params![now, since, id, limit], |row| {
                 Ok(Overdue {
                     device: row.get(0)?,
                     command: row.get(1)?,

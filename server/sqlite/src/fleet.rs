@@ -26,7 +26,7 @@ impl Fleet for SqliteStore {
         scope: &DeviceScope,
         filter: &DeviceFilter,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Snapshot>, StoreError> {
         let (scope, filter) = (scope.clone(), filter.clone());
         let after = after.unwrap_or_default().to_owned();
@@ -34,7 +34,7 @@ impl Fleet for SqliteStore {
             let transaction = connection.unchecked_transaction()?;
             let query = format!("select {DEVICE_COLUMNS} from devices where id = ?");
             let mut query = transaction.prepare_cached(&query)?;
-            ids(&transaction, &scope, &filter, &after, most)?
+            ids(&transaction, &scope, &filter, &after, limit)?
                 .into_iter()
                 .map(|id| {
                     let device = query.query_row([id], rows::device)?;
@@ -79,22 +79,22 @@ impl Fleet for SqliteStore {
     }
 }
 
-/// The ids of the first `most` devices after the id `after`.
+/// The ids of the first `limit` devices after the id `after`.
 fn ids(
     connection: &Connection,
     scope: &DeviceScope,
     filter: &DeviceFilter,
     after: &str,
-    most: u32,
+    limit: u32,
 ) -> Result<Vec<String>, Error> {
     let mut fit = conditions(filter);
     let groups: Vec<String> = match (&filter.group, &scope.0) {
         (None, None) => {
             let index = index(filter);
             fit.and_with("id > ?", after);
-            let most = fit.place(most);
+            let limit = fit.place(limit);
             let sql = format!(
-                "select id from devices indexed by {index} where {} order by id limit {most}",
+                "select id from devices indexed by {index} where {} order by id limit {limit}",
                 fit.text()
             );
             return engine::texts(connection, &sql, fit.values());
@@ -116,17 +116,17 @@ fn ids(
         let mut fit = fit.clone();
         fit.and_with("device_groups.name = ?", group);
         fit.and_with("device > ?", after);
-        let most = fit.place(most);
+        let limit = fit.place(limit);
         let sql = format!(
             "select id from device_groups cross join devices indexed by {LISTED} on id = device \
-             where {} order by device limit {most}",
+             where {} order by device limit {limit}",
             fit.text()
         );
         found.extend(engine::texts(connection, &sql, fit.values())?);
     }
     found.sort_unstable();
     found.dedup();
-    found.truncate(most as usize);
+    found.truncate(limit as usize);
     Ok(found)
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 #[async_trait]
 impl WakeUps for SqliteStore {
-    async fn claim_wake_ups(&self, now: Timestamp, most: u32) -> Result<Vec<String>, StoreError> {
+    async fn claim_wake_ups(&self, now: Timestamp, limit: u32) -> Result<Vec<String>, StoreError> {
         // Nobody else claims from this file, and most of the time there is nothing to write.
         if !self
             .read(move |connection| is_any_due(connection, now))
@@ -18,7 +18,7 @@ impl WakeUps for SqliteStore {
             return Ok(Vec::new());
         }
         self.writer
-            .run(move |connection| claim(connection, now, most))
+            .run(move |connection| claim(connection, now, limit))
             .await
     }
 }
@@ -32,14 +32,14 @@ fn is_any_due(connection: &Connection, now: Timestamp) -> Result<bool, Error> {
     Ok(query.exists(params![now, MAX_BACKOFF])?)
 }
 
-fn claim(connection: &Connection, now: Timestamp, most: u32) -> Result<Vec<String>, Error> {
+fn claim(connection: &Connection, now: Timestamp, limit: u32) -> Result<Vec<String>, Error> {
     let query = format!(
         "update outbox set wake_at = ?1 + max(?3, min(?2, ?1 - \
          (select requested_at from commands where id = outbox.command))) \
          where command in ({DUE} limit ?4) returning device"
     );
     let mut query = connection.prepare_cached(&query)?;
-    let claim = params![now, MAX_BACKOFF, FIRST_PAUSE, most];
+    let claim = params![now, MAX_BACKOFF, FIRST_PAUSE, limit];
     let devices = query.query_map(claim, |row| row.get(0))?;
     Ok(devices.collect::<Result<_, _>>()?)
 }

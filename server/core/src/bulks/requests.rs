@@ -112,7 +112,7 @@ impl Bulks {
         let seal = |it: &Password| sealed::seal(&self.keys.bulk_key(), &id, it.expose().as_bytes());
         let at = time::now();
         let state = match self.approve_above {
-            Some(most) if devices > most => BulkState::WaitingForApproval,
+            Some(limit) if devices > limit => BulkState::WaitingForApproval,
             _ if request.unique_passwords => BulkState::WaitingForDownload,
             _ => BulkState::Running,
         };
@@ -226,14 +226,14 @@ impl Bulks {
         Ok(bulk)
     }
 
-    /// Up to `most` bulks before this one, latest first, within the caller's device scope.
+    /// Up to `limit` bulks before this one, latest first, within the caller's device scope.
     pub async fn list(
         &self,
         by: &Caller,
         before: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Bulk>, ServerError> {
-        Ok(self.store.bulks(&by.scope, before, most).await?)
+        Ok(self.store.bulks(&by.scope, before, limit).await?)
     }
 
     /// The progress of a bulk.
@@ -246,25 +246,25 @@ impl Bulks {
         Ok(self.store.bulk_failures(&bulk.id, MAX_REASONS).await?)
     }
 
-    /// Up to `most` results of a bulk after this device: all, or only failures.
+    /// Up to `limit` results of a bulk after this device: all, or only failures.
     pub async fn answers(
         &self,
         by: &Caller,
         id: &str,
         only_failures: bool,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<BulkAnswer>, ServerError> {
         self.get(by, id).await?;
         Ok(self
             .store
-            .bulk_answers(id, only_failures, after, most)
+            .bulk_answers(id, only_failures, after, limit)
             .await?)
     }
 
     /// Returns `true` if a bulk of this many devices needs the approval of another user.
     pub fn needs_approval(&self, devices: u64) -> bool {
-        self.approve_above.is_some_and(|most| devices > most)
+        self.approve_above.is_some_and(|limit| devices > limit)
     }
 
     /// Moves a bulk to another state, with its line in the audit trail.
@@ -342,12 +342,12 @@ impl Bulks {
     pub(super) async fn group_devices(
         &self,
         group: &str,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Snapshot>, ServerError> {
         let filter = of_group(group);
         Ok(self
             .store
-            .devices(&DeviceScope::ALL, &filter, None, most)
+            .devices(&DeviceScope::ALL, &filter, None, limit)
             .await?)
     }
 

@@ -61,8 +61,8 @@ struct Making {
 }
 
 impl Making {
-    async fn until_fewer_than(&mut self, most: usize) {
-        while self.tasks.len() >= most
+    async fn until_fewer_than(&mut self, limit: usize) {
+        while self.tasks.len() >= limit
             && let Some(made) = self.tasks.join_next().await
         {
             let made = made.map_err(|error| PluginError::HostFailed(error.to_string()).into());

@@ -16,23 +16,23 @@ pub struct DevicePage {
 }
 
 impl Devices {
-    /// Up to `most` of the caller's devices after the id `after`.
+    /// Up to `limit` of the caller's devices after the id `after`.
     pub async fn list(
         &self,
         by: &Caller,
         filter: &DeviceFilter,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<DevicePage, ServerError> {
         // One more than is shown says whether there is a next page.
-        let asked = most.saturating_add(1);
+        let asked = limit.saturating_add(1);
         let mut snapshots = self
             .records
             .store
             .devices(&by.scope, filter, after, asked)
             .await?;
-        let is_last = snapshots.len() <= most as usize;
-        snapshots.truncate(most as usize);
+        let is_last = snapshots.len() <= limit as usize;
+        snapshots.truncate(limit as usize);
         let last = snapshots.last().map(|snapshot| snapshot.device.id.clone());
         let with_presence = |snapshot: Snapshot| {
             let online = self.records.transport.is_snapshot_online(&snapshot);

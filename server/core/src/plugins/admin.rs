@@ -36,12 +36,12 @@ const PLUGIN_ACTIONS: [&str; 3] = ["use-plugin", "roll-back-plugin", "keep-plugi
 
 impl Plugins {
     /// The latest lines of the audit trail about plugins, latest first.
-    pub async fn history(&self, most: u32) -> Result<Vec<AuditEntry>, ServerError> {
+    pub async fn history(&self, limit: u32) -> Result<Vec<AuditEntry>, ServerError> {
         let filter = AuditFilter {
             actions: PLUGIN_ACTIONS.map(str::to_owned).to_vec(),
             ..AuditFilter::default()
         };
-        let lines = self.store.audit(&filter, None, most).await?;
+        let lines = self.store.audit(&filter, None, limit).await?;
         Ok(lines.into_iter().map(|line| line.entry).collect())
     }
 

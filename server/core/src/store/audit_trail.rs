@@ -28,16 +28,19 @@ pub trait AuditTrail: Send + Sync + 'static {
     /// Appends lines without a change: all of them, or none.
     async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError>;
 
-    /// Up to `most` lines before the line `before`, latest first.
+    /// Up to `limit` lines before the line `before`, latest first.
     async fn audit(
         &self,
         filter: &AuditFilter,
         before: Option<u64>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<AuditLine>, StoreError>;
 
-    /// Up to `most` lines of the whole audit trail after the line `after`, oldest first, and the number of the last line
+    /// Up to `limit` lines of the whole audit trail after the line `after`, oldest first, and the number of the last line
     /// ever written.
-    async fn audit_lines(&self, after: u64, most: u32)
-    -> Result<(Vec<AuditLine>, u64), StoreError>;
+    async fn audit_lines(
+        &self,
+        after: u64,
+        limit: u32,
+    ) -> Result<(Vec<AuditLine>, u64), StoreError>;
 }

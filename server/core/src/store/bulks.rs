@@ -159,19 +159,19 @@ pub trait Bulks: Send + Sync + 'static {
     /// One bulk.
     async fn bulk(&self, id: &str) -> Result<Option<Bulk>, StoreError>;
 
-    /// Up to `most` bulks within this device scope, before the id `before`, latest first.
+    /// Up to `limit` bulks within this device scope, before the id `before`, latest first.
     async fn bulks(
         &self,
         scope: &DeviceScope,
         before: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Up to `most` bulks with work for the runner, oldest first.
-    async fn bulks_to_run(&self, most: u32) -> Result<Vec<Bulk>, StoreError>;
+    /// Up to `limit` bulks with work for the runner, oldest first.
+    async fn bulks_to_run(&self, limit: u32) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Up to `most` bulks that wait for devices but have no pending command, oldest first.
-    async fn bulks_answered(&self, most: u32) -> Result<Vec<Bulk>, StoreError>;
+    /// Up to `limit` bulks that wait for devices but have no pending command, oldest first.
+    async fn bulks_answered(&self, limit: u32) -> Result<Vec<Bulk>, StoreError>;
 
     /// Bulks that wait for approval or download, and were requested before this time.
     async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError>;
@@ -195,12 +195,12 @@ pub trait Bulks: Send + Sync + 'static {
     /// Records that the pending commands of a bulk have been cancelled.
     async fn bulk_has_cancelled(&self, id: &str) -> Result<(), StoreError>;
 
-    /// Up to `most` devices of a bulk's group without a result, after the id `after`, by id.
+    /// Up to `limit` devices of a bulk's group without a result, after the id `after`, by id.
     async fn bulk_to_do(
         &self,
         bulk: &Bulk,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Snapshot>, StoreError>;
 
     /// Stores the reason why a device gets no command of a bulk, unless it has one.
@@ -211,26 +211,26 @@ pub trait Bulks: Send + Sync + 'static {
         why: DeviceError,
     ) -> Result<(), StoreError>;
 
-    /// Up to `most` results after the device `after`, by the device's id: all, or only failures.
+    /// Up to `limit` results after the device `after`, by the device's id: all, or only failures.
     async fn bulk_answers(
         &self,
         bulk: &str,
         only_failures: bool,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<BulkAnswer>, StoreError>;
 
-    /// Up to `most` pending commands of a bulk after the device `after`, by the device's id.
+    /// Up to `limit` pending commands of a bulk after the device `after`, by the device's id.
     async fn bulk_pending(
         &self,
         bulk: &str,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<(String, CommandId)>, StoreError>;
 
     /// The progress of a bulk.
     async fn bulk_progress(&self, bulk: &str) -> Result<BulkProgress, StoreError>;
 
-    /// The `most` most frequent reasons of failures of a bulk.
-    async fn bulk_failures(&self, bulk: &str, most: u32) -> Result<Vec<BulkFailures>, StoreError>;
+    /// The `limit` most frequent reasons of failures of a bulk.
+    async fn bulk_failures(&self, bulk: &str, limit: u32) -> Result<Vec<BulkFailures>, StoreError>;
 }

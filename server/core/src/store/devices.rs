@@ -117,8 +117,8 @@ pub trait Devices: Send + Sync + 'static {
     /// A command, if it is this device's.
     async fn command(&self, device: &str, id: &str) -> Result<Option<Command>, StoreError>;
 
-    /// The latest `most` commands of a device, latest first.
-    async fn history(&self, device: &str, most: u32) -> Result<Vec<Command>, StoreError>;
+    /// The latest `limit` commands of a device, latest first.
+    async fn history(&self, device: &str, limit: u32) -> Result<Vec<Command>, StoreError>;
 
     /// A device's pending commands, oldest first.
     async fn outbox(&self, device: &str) -> Result<Vec<Delivery>, StoreError>;
@@ -126,12 +126,12 @@ pub trait Devices: Send + Sync + 'static {
     /// The number of pending commands, and the oldest of them.
     async fn pending_commands(&self) -> Result<PendingCommands, StoreError>;
 
-    /// Up to `most` pending commands with an expiry before `now`, by expiry, after this one.
+    /// Up to `limit` pending commands with an expiry before `now`, by expiry, after this one.
     async fn overdue(
         &self,
         now: Timestamp,
         after: Option<&Overdue>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Overdue>, StoreError>;
 
     /// Writes a decision durably, as a whole or not at all.

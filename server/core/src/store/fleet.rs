@@ -125,13 +125,13 @@ pub struct Group {
 /// Queries over all devices. Each takes a device scope: devices outside of it are neither listed nor counted.
 #[async_trait]
 pub trait Fleet: Send + Sync + 'static {
-    /// Up to `most` devices after the id `after`, in the order of their ids.
+    /// Up to `limit` devices after the id `after`, in the order of their ids.
     async fn devices(
         &self,
         scope: &DeviceScope,
         filter: &DeviceFilter,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Snapshot>, StoreError>;
 
     /// The numbers of devices.

@@ -67,6 +67,6 @@ pub trait IdempotencyKeys: Send + Sync + 'static {
     /// Stores the response of a request without changes.
     async fn store_response(&self, response: StoredResponse) -> Result<(), StoreError>;
 
-    /// Deletes up to `most` responses of requests from before this time, oldest first. Returns how many there were.
-    async fn delete_responses(&self, before: Timestamp, most: u32) -> Result<u64, StoreError>;
+    /// Deletes up to `limit` responses of requests from before this time, oldest first. Returns how many there were.
+    async fn delete_responses(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

@@ -26,11 +26,11 @@ pub trait Restores: Send + Sync + 'static {
     /// `false` if the epoch is no longer `from`: another server has detected the restore too.
     async fn begin_epoch(&self, from: u64, to: u64, audit: AuditEntry) -> Result<bool, StoreError>;
 
-    /// Up to `most` held commands after this one, oldest first, each with its device.
+    /// Up to `limit` held commands after this one, oldest first, each with its device.
     async fn held_commands(
         &self,
         after: Option<&CommandId>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<(String, CommandId)>, StoreError>;
 
     /// Releases held commands, and ends the restore state. Returns their devices.

@@ -129,8 +129,8 @@ pub trait Webhooks: Send + Sync + 'static {
     /// Active webhooks that events wait for, and whose time has come, those that wait longest first.
     async fn due_webhooks(&self, now: Timestamp) -> Result<Vec<String>, StoreError>;
 
-    /// Up to `most` events after this number, in their order.
-    async fn events(&self, after: u64, most: u32) -> Result<Vec<Event>, StoreError>;
+    /// Up to `limit` events after this number, in their order.
+    async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
 
     /// Notes an attempt, if there was one, and how far the webhook is now; forgets the events that every active
     /// webhook is done with. False: the webhook is not active any more, and nothing was noted.
@@ -152,6 +152,6 @@ pub trait Webhooks: Send + Sync + 'static {
         response: Option<StoredResponse>,
     ) -> Result<(), StoreError>;
 
-    /// The latest `most` attempts, latest first.
-    async fn attempts(&self, webhook: &str, most: u32) -> Result<Vec<Attempt>, StoreError>;
+    /// The latest `limit` attempts, latest first.
+    async fn attempts(&self, webhook: &str, limit: u32) -> Result<Vec<Attempt>, StoreError>;
 }

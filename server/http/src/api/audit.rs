@@ -165,12 +165,12 @@ async fn page(
     Query(query): Query<AuditQuery>,
     Query(part): Query<AuditPart>,
 ) -> Result<Json<AuditPage>, ApiError> {
-    let most = page_size(part.limit, 100)?;
+    let limit = page_size(part.limit, 100)?;
     check_line(part.before)?;
     let lines = audit_trail
-        .list(&by, &query.filter()?, part.before, most)
+        .list(&by, &query.filter()?, part.before, limit)
         .await?;
-    let is_full = lines.len() == most as usize;
+    let is_full = lines.len() == limit as usize;
     Ok(Json(AuditPage {
         next: lines.last().filter(|_| is_full).map(|line| line.number),
         lines: lines.into_iter().map(AuditLineView::from).collect(),

@@ -21,16 +21,16 @@ impl<E: Engine> AuditTrail for E {
         &self,
         filter: &AuditFilter,
         before: Option<u64>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<AuditLine>, StoreError> {
         let mut fit = Conditions::new(E::DIALECT);
         add(&mut fit, filter);
         if let Some(before) = before {
             fit.and_with("number < ?", before);
         }
-        let most = fit.place(most);
+        let limit = fit.place(limit);
         let sql = format!(
-            "select {COLUMNS} from audit where {} order by number desc limit {most}",
+            "select {COLUMNS} from audit where {} order by number desc limit {limit}",
             fit.text()
         );
         let rows = self.query(&sql, fit.values()).await?;
@@ -40,7 +40,7 @@ impl<E: Engine> AuditTrail for E {
     async fn audit_lines(
         &self,
         after: u64,
-        most: u32,
+        limit: u32,
     ) -> Result<(Vec<AuditLine>, u64), StoreError> {
         // The end is read first, so that a line written in between does not look like a cut tail.
         let end = E::DIALECT.choose(
@@ -50,7 +50,7 @@ impl<E: Engine> AuditTrail for E {
         let end = self.query(end, &[]).await?;
         let end = end.first().map(|row| row.get("number")).transpose()?;
         let sql = format!("select {COLUMNS} from audit where number > $1 order by number limit $2");
-        let rows = self.query(&sql, &[after.into(), most.into()]).await?;
+        let rows = self.query(&sql, &[after.into(), limit.into()]).await?;
         let lines = rows.iter().map(line).collect::<Result<_, _>>()?;
         Ok((lines, end.unwrap_or(0)))
     }

@@ -77,7 +77,7 @@ impl<E: Engine> Bulks for E {
         &self,
         scope: &DeviceScope,
         before: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Bulk>, StoreError> {
         let groups = scope.0.as_ref();
         let groups: Option<Vec<String>> = groups.map(|groups| groups.iter().cloned().collect());
@@ -89,22 +89,22 @@ impl<E: Engine> Bulks for E {
         select(
             self,
             &condition,
-            &[groups.into(), before.into(), most.into()],
+            &[groups.into(), before.into(), limit.into()],
         )
         .await
     }
 
-    async fn bulks_to_run(&self, most: u32) -> Result<Vec<Bulk>, StoreError> {
+    async fn bulks_to_run(&self, limit: u32) -> Result<Vec<Bulk>, StoreError> {
         let condition = "(state = 'running' or cancel_requested_by is not null) \
                          and (not unique_passwords or cancel_requested_by is not null) order by id limit $1";
-        select(self, condition, &[most.into()]).await
+        select(self, condition, &[limit.into()]).await
     }
 
-    async fn bulks_answered(&self, most: u32) -> Result<Vec<Bulk>, StoreError> {
+    async fn bulks_answered(&self, limit: u32) -> Result<Vec<Bulk>, StoreError> {
         // One index look-up per bulk: with `not exists`, PostgreSQL would join over all commands.
         let condition = "state = 'waiting-for-devices' and (select id from commands \
                          where bulk = bulks.id and status = '\"pending\"' limit 1) is null order by id limit $1";
-        select(self, condition, &[most.into()]).await
+        select(self, condition, &[limit.into()]).await
     }
 
     async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError> {
@@ -190,7 +190,7 @@ impl<E: Engine> Bulks for E {
         &self,
         bulk: &Bulk,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<Snapshot>, StoreError> {
         let ids = "select device from device_groups it where name = $2 and device > $3 \
                    and not exists (select 1 from commands where bulk = $1 and device = it.device) \
@@ -200,7 +200,7 @@ impl<E: Engine> Bulks for E {
             bulk.id.as_str().into(),
             bulk.group.as_str().into(),
             after.unwrap_or_default().into(),
-            most.into(),
+            limit.into(),
         ];
         self.snapshots(ids, &values).await
     }
@@ -238,7 +238,7 @@ impl<E: Engine> Bulks for E {
         bulk: &str,
         only_failures: bool,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<BulkAnswer>, StoreError> {
         let filter = match only_failures {
             true => format!("and status not in {NO_FAILURES}"),
@@ -253,7 +253,7 @@ impl<E: Engine> Bulks for E {
              join devices on devices.id = answers.device \
              left join commands on commands.id = answers.command order by answers.device"
         );
-        let values = [bulk.into(), after.unwrap_or_default().into(), most.into()];
+        let values = [bulk.into(), after.unwrap_or_default().into(), limit.into()];
         let rows = self.query(&sql, &values).await?;
         let answers = rows.iter().map(|row| {
             Ok(BulkAnswer {
@@ -272,11 +272,11 @@ impl<E: Engine> Bulks for E {
         &self,
         bulk: &str,
         after: Option<&str>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<(String, CommandId)>, StoreError> {
         let sql = "select device, id from commands where bulk = $1 and device > $2 and is_pending \
                    order by device limit $3";
-        let values = [bulk.into(), after.unwrap_or_default().into(), most.into()];
+        let values = [bulk.into(), after.unwrap_or_default().into(), limit.into()];
         let rows = self.query(sql, &values).await?;
         let pending = rows
             .iter()
@@ -305,7 +305,7 @@ impl<E: Engine> Bulks for E {
         Ok(counted.of_commands(row.get("commands")?))
     }
 
-    async fn bulk_failures(&self, bulk: &str, most: u32) -> Result<Vec<BulkFailures>, StoreError> {
+    async fn bulk_failures(&self, bulk: &str, limit: u32) -> Result<Vec<BulkFailures>, StoreError> {
         // Texts of one kind of refusal may differ by device: one of them represents the group.
         let sql = format!(
             "select min(status) as status, cast(null as text) as kind, cast(null as text) as detail, \
@@ -314,7 +314,7 @@ impl<E: Engine> Bulks for E {
              union all select null, kind, min(detail), count(*) from bulk_refusals \
              where bulk = $1 group by kind order by number desc limit $2"
         );
-        let rows = self.query(&sql, &[bulk.into(), most.into()]).await?;
+        let rows = self.query(&sql, &[bulk.into(), limit.into()]).await?;
         let failures = rows.iter().map(|row| {
             Ok(BulkFailures {
                 why: match device_error(row)? {

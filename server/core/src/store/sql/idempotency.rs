@@ -35,10 +35,10 @@ impl<E: Engine> IdempotencyKeys for E {
             .await
     }
 
-    async fn delete_responses(&self, before: Timestamp, most: u32) -> Result<u64, StoreError> {
+    async fn delete_responses(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let values = [before.into(), most.into()];
+                let values = [before.into(), limit.into()];
                 tx.execute(DELETE_RESPONSES, &values).await
             })
         })

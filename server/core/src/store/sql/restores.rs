@@ -45,11 +45,11 @@ impl<E: Engine> Restores for E {
     async fn held_commands(
         &self,
         after: Option<&CommandId>,
-        most: u32,
+        limit: u32,
     ) -> Result<Vec<(String, CommandId)>, StoreError> {
         let after = after.map_or("", String::as_str);
         let sql = "select device, command from outbox where is_held and command > $1 order by command limit $2";
-        let rows = self.query(sql, &[after.into(), most.into()]).await?;
+        let rows = self.query(sql, &[after.into(), limit.into()]).await?;
         let held = rows
             .iter()
             .map(|row| Ok((row.get("device")?, row.get("command")?)));

@@ -142,10 +142,10 @@ impl<E: Engine> Webhooks for E {
         rows.iter().map(|row| row.get("id")).collect()
     }
 
-    async fn events(&self, after: u64, most: u32) -> Result<Vec<Event>, StoreError> {
+    async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         let sql = "select number, id, kind, at, about from webhook_events where number > $1 \
                    order by number limit $2";
-        let rows = self.query(sql, &[after.into(), most.into()]).await?;
+        let rows = self.query(sql, &[after.into(), limit.into()]).await?;
         let events = rows.iter().map(|row| {
             Ok(Event {
                 number: row.get("number")?,
@@ -215,10 +215,10 @@ impl<E: Engine> Webhooks for E {
         .await
     }
 
-    async fn attempts(&self, webhook: &str, most: u32) -> Result<Vec<Attempt>, StoreError> {
+    async fn attempts(&self, webhook: &str, limit: u32) -> Result<Vec<Attempt>, StoreError> {
         let sql = "select at, message, kind, result, status, error, next_try from webhook_attempts \
                    where webhook = $1 order by number desc limit $2";
-        let rows = self.query(sql, &[webhook.into(), most.into()]).await?;
+        let rows = self.query(sql, &[webhook.into(), limit.into()]).await?;
         let attempts = rows.iter().map(|row| {
             Ok(Attempt {
                 at: row.get("at")?,
