@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(super) struct Backup {
-    /// The file to make. It must not be there yet. Its owner alone can read it.
+    /// The new file, which only its owner can read. It must not exist.
     file: PathBuf,
     #[command(flatten)]
     kept: StoreOptions,

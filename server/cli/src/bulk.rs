@@ -28,18 +28,18 @@ pub(super) enum Bulk {
         asked: BulkArgs,
         #[command(flatten)]
         options: Options,
-        /// Give each device a random password of its own, and write them into this new file.
+        /// Give each device a unique random password, and write the passwords into this new file.
         #[arg(long, value_name = "FILE")]
         unique_passwords: Option<PathBuf>,
     },
-    /// Remove the password of each device of a group; their policies are enforced again then.
+    /// Remove the password of each device of a group. Their policies are enforced again afterwards.
     Remove {
         #[command(flatten)]
         asked: BulkArgs,
     },
     /// List the bulks, latest first.
     List {
-        /// Those before this one.
+        /// Only bulks before this one.
         #[arg(long)]
         before: Option<String>,
         #[command(flatten)]
@@ -52,24 +52,24 @@ pub(super) enum Bulk {
         #[command(flatten)]
         host: Host,
     },
-    /// Show what became of a bulk on each device.
+    /// Show the result of a bulk on each device.
     Answers {
         /// The bulk's id.
         bulk: String,
-        /// Those of devices after this one.
+        /// Only devices after this one.
         #[arg(long)]
         after: Option<String>,
         #[command(flatten)]
         host: Host,
     },
-    /// Print what became of a bulk on each device, as CSV.
+    /// Print the result of a bulk on each device, as CSV.
     Report {
         /// The bulk's id.
         bulk: String,
         #[command(flatten)]
         host: Host,
     },
-    /// Start a bulk with unique passwords that was approved, and write the passwords into a new file.
+    /// Start an approved bulk with unique passwords, and write the passwords into a new file.
     Export {
         /// The bulk's id.
         bulk: String,
@@ -78,11 +78,11 @@ pub(super) enum Bulk {
         #[command(flatten)]
         host: Host,
     },
-    /// Make no more commands of a bulk.
+    /// Cancel a bulk: it makes no more commands.
     Cancel {
         /// The bulk's id.
         bulk: String,
-        /// Cancel its pending commands, too.
+        /// Also cancel its pending commands.
         #[arg(long)]
         also_commands: bool,
         #[command(flatten)]
@@ -101,10 +101,10 @@ pub(super) struct BulkArgs {
     /// The validity of the commands, in seconds. Without it, they are valid until the device answers.
     #[arg(long)]
     valid_for: Option<u64>,
-    /// Why, for the audit trail.
+    /// The reason, for the audit trail.
     #[arg(long)]
     reason: Option<String>,
-    /// Don't ask for confirmation.
+    /// Skip the confirmation.
     #[arg(long)]
     yes: bool,
     #[command(flatten)]

@@ -9,7 +9,7 @@ use serde_json::json;
 
 #[derive(Subcommand)]
 pub(super) enum Device {
-    /// List the devices: all, or those that fit all that is said.
+    /// List the devices: all, or those that match all filters.
     List {
         #[command(flatten)]
         wanted: Wanted,
@@ -35,20 +35,20 @@ pub(super) enum Device {
         #[command(flatten)]
         host: Host,
     },
-    /// Trust a device no more, such as one that was stolen: its agent gets in no more, and what waits for it
-    /// is destroyed. It can be enrolled again, as another device.
+    /// Revoke a device, such as a stolen one: its agent can no longer sync, and its sealed passwords are deleted. It can be
+    /// enrolled again, as another device.
     Revoke {
         /// Its id.
         device: String,
-        /// Why: the audit trail keeps it.
+        /// The reason, for the audit trail.
         #[arg(long)]
         reason: Option<String>,
         #[command(flatten)]
         host: Host,
     },
-    /// Make a token that one device can enroll with, once.
+    /// Make an enrollment token for one device.
     Enroll {
-        /// A group that the device will be in; can be given more than once.
+        /// A group of the device. Can be given more than once.
         #[arg(long = "group")]
         groups: Vec<String>,
         /// The validity of the token, in seconds.
@@ -68,22 +68,22 @@ pub(super) struct Wanted {
     /// The status: none, pending, success, failed, cancelled, expired, superseded or revoked.
     #[arg(long)]
     status: Option<StatusKind>,
-    /// Only devices whose policy is overridden, or is not.
+    /// Only devices with an overridden policy, or without.
     #[arg(long)]
     overridden: Option<bool>,
-    /// A group that they are in.
+    /// Only devices in this group.
     #[arg(long)]
     group: Option<String>,
     /// device-owner, profile-owner or device-admin.
     #[arg(long)]
     management_mode: Option<ManagementMode>,
-    /// The last sync was then or later, as in 2026-11-24T12:00:00Z.
+    /// Only devices with a last sync at this time or later, such as 2026-11-24T12:00:00Z.
     #[arg(long)]
     synced_since: Option<String>,
-    /// The last sync was earlier, as in 2026-11-24T12:00:00Z.
+    /// Only devices with a last sync before this time, such as 2026-11-24T12:00:00Z.
     #[arg(long)]
     synced_before: Option<String>,
-    /// Only devices that are revoked, or are not.
+    /// Only revoked devices, or only others.
     #[arg(long)]
     revoked: Option<bool>,
 }

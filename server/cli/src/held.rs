@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 
 #[derive(Subcommand)]
 pub(super) enum Held {
-    /// Show whether the store was restored, and the commands that are held.
+    /// Show the restore state of the store, and the held commands.
     List {
         #[command(flatten)]
         host: Host,
     },
-    /// Let the held commands be delivered, and running bulks go on.
+    /// Release the held commands, and continue running bulks.
     Release {
         #[command(flatten)]
         host: Host,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// The server, the token, and the output format.
 #[derive(Args, Clone)]
 pub(super) struct Host {
-    /// The host's address.
+    /// The server's URL.
     #[arg(
         long,
         env = "MDM_URL",
@@ -17,8 +17,7 @@ pub(super) struct Host {
     /// A file with the admin's token. Without it, the token is taken from MDM_TOKEN.
     #[arg(long, env = "MDM_TOKEN_FILE", global = true)]
     pub(super) token_file: Option<PathBuf>,
-    /// A PEM file with the certificate of the authority that vouches for the host, if the system doesn't
-    /// know it.
+    /// A PEM file with the certificate authority of the server, if the system doesn't know it.
     #[arg(long, env = "MDM_CA_FILE", global = true)]
     pub(super) ca_file: Option<PathBuf>,
     /// Print JSON, for scripts.

@@ -40,43 +40,42 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a host.
+    /// Run a server.
     Serve(Box<serve::Serve>),
-    /// Make another admin's token for the host whose data lies here, which may be running: it was lost, or someone
-    /// has seen it. The one before counts for nothing any more.
+    /// Replace the admin's token of the server with this data, which may be running. The former token becomes invalid.
     NewAdminToken(tokens::NewAdminToken),
-    /// Copy the store into a file, also while a host uses it. host.key is not in it: keep that apart.
+    /// Copy the store into a file, also while a server uses it. Keep host.key apart: it is not in the file.
     Backup(backup::Backup),
-    /// Put a backup where a host finds it. A store that is there already is not replaced.
+    /// Restore a backup. An existing store is not replaced.
     Restore(restore::Restore),
-    /// Look after the audit trail.
+    /// Verify the audit trail.
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Reset and remove the passwords of whole groups.
     #[command(subcommand)]
     Bulk(bulk::Bulk),
-    /// List and show devices, and let new ones enroll.
+    /// List, show, enroll and revoke devices.
     #[command(subcommand)]
     Device(device::Device),
     /// Decide about commands from before a restore of the store.
     #[command(subcommand)]
     Held(held::Held),
-    /// Reset, remove and look after passwords.
+    /// Reset and remove passwords, and show their status.
     #[command(subcommand)]
     Password(password::Password),
-    /// Show and swap the plugin that decides.
+    /// Show and swap the plugin.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
-    /// Say which programs may call.
+    /// Manage the tokens of programs.
     #[command(subcommand)]
     Token(token::Token),
-    /// Say who may sign in.
+    /// Manage the users.
     #[command(subcommand)]
     User(user::User),
     /// Apply and clear policies.
     #[command(subcommand)]
     Policy(policy::Policy),
-    /// Say who is told of changes.
+    /// Manage webhooks.
     #[command(subcommand)]
     Webhook(webhook::Webhook),
 }

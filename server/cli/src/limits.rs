@@ -12,19 +12,19 @@ pub(super) struct LimitOptions {
     /// The memory limit of a plugin for a call, in MiB.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1024))]
     plugin_memory: u64,
-    /// The most elements in a table of a plugin.
+    /// The limit of elements in a table of a plugin.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1000..=1_000_000))]
     plugin_table: u32,
     /// The stack limit of a plugin, in KiB.
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(64..=1024))]
     plugin_stack: u64,
-    /// The most data that a plugin may pass to the host at one time, in KiB.
+    /// The limit of data that a plugin passes to the host at one time, in KiB.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     plugin_hostcall_bytes: u64,
-    /// The most calls of plugins at one time. Further ones wait. By default, two for each processor.
+    /// The limit of concurrent plugin calls. Further ones wait. By default, two per processor.
     #[arg(long, default_value_t = Limits::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
     plugin_instances: u32,
-    /// The most log lines a second about failures of plugins, with bursts of four times as many. The others are
+    /// The limit of log lines per second about plugin failures, with bursts of four times as many. Dropped lines are
     /// counted.
     #[arg(long, value_name = "LINES", default_value_t = Limits::default().log)]
     plugin_log: NonZeroU32,

@@ -26,23 +26,23 @@ const OTHER_FILES: u64 = 256 + RESERVED_CONNECTIONS as u64;
 
 #[derive(Args)]
 pub(super) struct ListenOptions {
-    /// Where to listen. It leaves this machine only if you say so.
+    /// The address to listen on. By default, only this machine can connect.
     #[arg(long, default_value = "127.0.0.1:7878")]
     listen: SocketAddr,
-    /// A PEM file with the host's certificate and its chain: listen by TLS.
+    /// A PEM file with the server's certificate and its chain, for TLS.
     #[arg(long, requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// A PEM file with the key of that certificate.
     #[arg(long, requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Listen without TLS on an address that others can reach: only behind something that adds TLS.
+    /// Allow an address that others can reach without TLS. Use this only behind a proxy that adds TLS.
     #[arg(long)]
     plain_http: bool,
-    /// A proxy in front, or a network of proxies, such as 10.0.0.5 or 10.0.0.0/8: the client's address is what it
-    /// appends to the header that --trusted-proxy-header names. Can be given more than once.
+    /// A trusted proxy, or a network of proxies, such as 10.0.0.5 or 10.0.0.0/8. It appends the client's address to the
+    /// header of --trusted-proxy-header. Can be given more than once.
     #[arg(long, value_name = "CIDR", value_parser = network)]
     trusted_proxy: Vec<IpNet>,
-    /// The header to which trusted proxies append the address of their client. The other one is not read.
+    /// The header to which trusted proxies append the client's address. The other one is ignored.
     #[arg(
         long,
         value_name = "HEADER",
@@ -51,14 +51,14 @@ pub(super) struct ListenOptions {
         requires = "trusted_proxy"
     )]
     trusted_proxy_header: ProxyHeader,
-    /// Where admins reach the host, such as https://mdm.example, if a proxy is in front: for links and cookies. With
-    /// https, browsers are told to come by TLS only.
+    /// The URL of the server for admins, such as https://mdm.example, if it is behind a proxy: for links and cookies. With
+    /// https, browsers are told to use TLS only.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
-    /// The most connections at one time. Each agent that waits for news has one.
+    /// The limit of connections. Each waiting agent has one.
     #[arg(long, value_name = "NUMBER", default_value_t = ConnectionLimits::DEFAULT.most, value_parser = count)]
     connections: usize,
-    /// The most connections of one address. A trusted proxy may have all.
+    /// The limit of connections per address. Trusted proxies have no such limit.
     #[arg(long, value_name = "NUMBER", default_value_t = ConnectionLimits::DEFAULT.most_per_address, value_parser = count)]
     connections_per_address: usize,
     /// The time limit of a request's head and of an idle connection, in seconds.

@@ -28,7 +28,7 @@ pub(super) enum Password {
         #[command(flatten)]
         host: Host,
     },
-    /// Remove the password of a device; its policy is enforced again then.
+    /// Remove the password of a device. Its policy is enforced again afterwards.
     Remove {
         /// The device's id.
         device: String,
@@ -40,7 +40,7 @@ pub(super) enum Password {
         #[command(flatten)]
         host: Host,
     },
-    /// Preview what a reset or a remove would come to. Nothing is sent.
+    /// Preview a reset or a remove. Nothing is sent.
     Preview {
         /// The device's id.
         device: String,
@@ -60,7 +60,7 @@ pub(super) enum Password {
         #[command(flatten)]
         host: Host,
     },
-    /// Take a pending command back.
+    /// Cancel a pending command.
     Cancel {
         /// The device's id.
         device: String,

@@ -13,7 +13,7 @@ pub(super) enum Policy {
         device: String,
         #[command(flatten)]
         requirement: OneRequirement,
-        /// In characters; only with a quality from numeric upward.
+        /// The minimum length in characters. Only with a quality from numeric upward.
         #[arg(long, default_value_t = 0)]
         minimum_length: u32,
         #[command(flatten)]

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(super) struct Restore {
-    /// The backup, as `mdm-server backup` made it.
+    /// The backup, made by `mdm-server backup`.
     file: PathBuf,
     #[command(flatten)]
     kept: StoreOptions,

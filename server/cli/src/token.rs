@@ -8,13 +8,13 @@ use serde_json::json;
 
 #[derive(Subcommand)]
 pub(super) enum Token {
-    /// List the tokens that programs call with.
+    /// List the tokens of programs.
     List {
         #[command(flatten)]
         host: Host,
     },
-    /// Make a token, and show it, once. It does no more than its owner may, and ends with them: that is the user who
-    /// makes it, or for whom the token acts that makes it.
+    /// Make a token. It is shown only once. Its owner is the calling user, or the owner of the calling token. It has no more
+    /// permissions than its owner, and ends with the owner.
     Add {
         /// The name of the token.
         name: String,
@@ -22,7 +22,7 @@ pub(super) enum Token {
         /// manage-webhooks, manage-users. Can be given more than once.
         #[arg(long = "may", required = true)]
         permissions: Vec<Permission>,
-        /// A group of devices that it may do it to; can be given more than once. Without it: all devices.
+        /// A group of devices in its scope. Can be given more than once. By default all devices.
         #[arg(long = "group")]
         groups: Vec<String>,
         /// The validity, in seconds. Without it, the token is valid until it is revoked.
@@ -31,7 +31,7 @@ pub(super) enum Token {
         #[command(flatten)]
         host: Host,
     },
-    /// Hand a token over to another user, who owns it from then on.
+    /// Change the owner of a token.
     HandOver {
         /// The name of the token.
         name: String,
@@ -41,7 +41,7 @@ pub(super) enum Token {
         #[command(flatten)]
         host: Host,
     },
-    /// Take a token back.
+    /// Revoke a token.
     Remove {
         /// The name of the token.
         name: String,

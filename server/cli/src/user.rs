@@ -13,7 +13,7 @@ pub(super) enum User {
         #[command(flatten)]
         host: Host,
     },
-    /// Add a user, and show the link with which they choose a password, once.
+    /// Add a user. Shows, only once, the link with which the user chooses a password.
     Add {
         /// The name to sign in with.
         name: String,
@@ -22,25 +22,25 @@ pub(super) enum User {
         #[command(flatten)]
         host: Host,
     },
-    /// Say anew what a user is there for.
+    /// Change the role and the groups of a user.
     Change {
-        /// Their name.
+        /// The name of the user.
         name: String,
         #[command(flatten)]
         task: Task,
         #[command(flatten)]
         host: Host,
     },
-    /// Show another link with which a user chooses a new password: they have lost theirs, or their phone.
+    /// Show a new link with which a user chooses a new password, after the loss of the password or of the phone.
     Invite {
-        /// Their name.
+        /// The name of the user.
         name: String,
         #[command(flatten)]
         host: Host,
     },
-    /// Remove a user: their sessions end, and the tokens that act for them.
+    /// Remove a user, with the user's sessions and tokens.
     Remove {
-        /// Their name.
+        /// The name of the user.
         name: String,
         #[command(flatten)]
         host: Host,
@@ -53,7 +53,7 @@ pub(super) struct Task {
     /// viewer, helpdesk or admin.
     #[arg(long)]
     role: Role,
-    /// A group of devices that they are responsible for; can be given more than once. Without it: all devices.
+    /// A group of devices in the user's scope. Can be given more than once. By default all devices.
     #[arg(long = "group")]
     groups: Vec<String>,
 }

@@ -11,8 +11,8 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 #[derive(Args)]
 pub(super) struct WakeUpOptions {
-    /// Tell agents by this MQTT broker to sync, so that they need not wait at the host: mqtt://host:1883, or
-    /// mqtts://user:password@host:8883. A password is better told by the environment, where others don't see it.
+    /// Wake agents by this MQTT broker, in place of the long poll: mqtt://host:1883, or mqtts://user:password@host:8883. The
+    /// environment variable hides the password from other users of the machine.
     #[arg(
         long,
         env = "MDM_WAKE_UP",
@@ -20,8 +20,7 @@ pub(super) struct WakeUpOptions {
         value_name = "BROKER"
     )]
     wake_up: Option<String>,
-    /// The address of the broker as agents are told it, with a login of theirs, if it differs. Else, they are told
-    /// that of --wake-up without the host's login.
+    /// The URL of the broker for agents, with their login, if it differs. By default, that of --wake-up without the login.
     #[arg(
         long,
         env = "MDM_WAKE_UP_FOR_AGENTS",
@@ -29,10 +28,10 @@ pub(super) struct WakeUpOptions {
         value_name = "BROKER"
     )]
     wake_up_for_agents: Option<String>,
-    /// A PEM file with the certificate of the authority that vouches for the broker, if the system doesn't know it.
+    /// A PEM file with the certificate authority of the broker, if the system doesn't know it.
     #[arg(long, value_name = "FILE")]
     wake_up_ca_file: Option<PathBuf>,
-    /// The interval of syncs of an agent that listens to the broker, without wake-ups, in seconds.
+    /// The interval of an agent's syncs without wake-ups, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(super) sync_every: u32,
 }

@@ -11,32 +11,32 @@ use std::fmt::Write as _;
 
 #[derive(Subcommand)]
 pub(super) enum Webhook {
-    /// Tell a program of changes. The secret that its messages are signed with is shown this once.
+    /// Add a webhook. Its signing secret is shown only once.
     Add {
-        /// Where events are sent to, such as https://example.com/hook.
+        /// The URL of the receiver, such as https://example.com/hook.
         webhook_url: String,
-        /// A kind of event, such as command.failed; without any, it is told of all. Can be given more than once.
+        /// A kind of event, such as command.failed. Can be given more than once. By default all events.
         #[arg(long = "event", value_name = "KIND")]
         events: Vec<EventKind>,
-        /// A group of devices; without any, it is told of all devices. Can be given more than once.
+        /// A group of devices. Can be given more than once. By default all devices.
         #[arg(long = "group", value_name = "GROUP")]
         groups: Vec<String>,
         #[command(flatten)]
         host: Host,
     },
-    /// List who is told of what, and how that goes.
+    /// List the webhooks with their state.
     List {
         #[command(flatten)]
         host: Host,
     },
-    /// Tell a program of nothing any more.
+    /// Remove a webhook.
     Remove {
         /// The webhook's id.
         webhook: String,
         #[command(flatten)]
         host: Host,
     },
-    /// Send a message now that tells of nothing.
+    /// Send a test message now.
     Test {
         /// The webhook's id.
         webhook: String,

@@ -8,13 +8,13 @@ use clap::Subcommand;
 
 #[derive(Subcommand)]
 pub(super) enum Plugin {
-    /// Show which plugin decides on a running host.
+    /// Show the plugin of a running server.
     Show(swap::Show),
-    /// Let another plugin decide on a running host, from the next call on.
+    /// Make another plugin active on a running server, from the next call on.
     Use(swap::Use),
-    /// Let the plugin decide again that did before.
+    /// Make the previous plugin active again.
     RollBack(swap::RollBack),
-    /// Run a plugin in the shadow of the active one, without effect, and show where they differ.
+    /// Run a plugin in the shadow of the active one, without effect, and show the differences.
     Shadow(shadow::Shadow),
 }
 

@@ -12,7 +12,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(crate) struct Shadow {
-    /// The candidate: a component, or one that this very host compiled.
+    /// The candidate: a component, or one compiled by this server.
     file: PathBuf,
     /// The time to watch, in seconds. Ctrl-C ends it earlier.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]

@@ -13,10 +13,10 @@ pub(crate) struct Show {
 
 #[derive(Args)]
 pub(crate) struct Use {
-    /// A component, or one that this very host compiled.
+    /// A component, or one compiled by this server.
     #[arg(required_unless_present = "default")]
     file: Option<PathBuf>,
-    /// The plugin that the host starts with: the reference plugin, or that of `serve --plugin`.
+    /// The built-in plugin of the server: the reference plugin, or that of `serve --plugin`.
     #[arg(long, conflicts_with = "file")]
     default: bool,
     #[command(flatten)]

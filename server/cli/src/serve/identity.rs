@@ -9,11 +9,11 @@ use mdm_server_core::{access::Caller, audit::AuditEntry, store::Store};
 
 #[derive(Args)]
 pub(super) struct IdentityOptions {
-    /// Start with an empty store although there is a host.key: this host is new, and its key was made beforehand.
+    /// Allow an empty store with an existing host.key: for a new server whose key was made beforehand.
     #[arg(long)]
     accept_empty_store: bool,
-    /// Give the store a new host.key, because its own is lost. Every device has to enroll again, and the one-time
-    /// passwords of users are switched off: they sign in by their password alone until they set them up again.
+    /// Replace a lost host.key. Every device must enroll again. Two-step sign-in is switched off: users sign in by password
+    /// alone until they set it up again.
     #[arg(long)]
     replace_host_key: bool,
 }

@@ -25,11 +25,11 @@ pub(super) struct LogOptions {
     /// follows a command by its id from the request to the report.
     #[arg(long, env = "MDM_LOG", default_value = "info")]
     log: String,
-    /// Send spans to this collector of traces, by OTLP over HTTP: http://collector:4318. What it wants to be
-    /// authorized by is read from OTEL_EXPORTER_OTLP_HEADERS.
+    /// Send spans to this collector of traces, by OTLP over HTTP: http://collector:4318. The authorization headers come from
+    /// OTEL_EXPORTER_OTLP_HEADERS.
     #[arg(long, value_name = "URL")]
     otlp: Option<Collector>,
-    /// Which share of the traces to send that begin at this host; of the others, their callers decide.
+    /// The share of traces that begin at this server to send. Callers decide on their own traces.
     #[arg(long, value_name = "SHARE", default_value = "1", value_parser = share, requires = "otlp")]
     otlp_share: f64,
 }

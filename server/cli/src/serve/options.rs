@@ -23,24 +23,23 @@ pub(crate) struct Serve {
     pub(super) kept: StoreOptions,
     #[command(flatten)]
     pub(super) identity: IdentityOptions,
-    /// The plugin to start with, instead of the reference plugin: a component, or one that this host
-    /// compiled. It decides unless `mdm-server plugin use` has chosen another.
+    /// The built-in plugin, instead of the reference plugin: a component, or one compiled by this server. It is active unless
+    /// `mdm-server plugin use` has chosen another.
     #[arg(long)]
     pub(super) plugin: Option<PathBuf>,
-    /// Start with the plugin even if it does not pass the conformance kit. Without it, the kit is run when the host
-    /// starts with a plugin for the first time.
+    /// Start even if the plugin does not pass the conformance kit. Without it, the kit runs at the first start with a plugin.
     #[arg(long)]
     pub(super) unchecked_plugin: bool,
-    /// Forget which plugin `mdm-server plugin use` chose.
+    /// Forget the choice of `mdm-server plugin use`.
     #[arg(long)]
     pub(super) forget_chosen_plugin: bool,
-    /// When a new plugin is taken out again: 3/100 means when 3 of its first 100 calls fail.
+    /// The limits of a canary: with 3/100, a new plugin is rolled back if 3 of its first 100 calls fail.
     #[arg(long, default_value = "3/100", value_parser = canary_terms)]
     pub(super) canary: CanaryTerms,
-    /// The behaviour in a call that a canary fails.
+    /// The behaviour if a call fails on a canary.
     #[arg(long, value_enum, default_value = "previous")]
     pub(super) when_canary_fails: WhenCanaryFails,
-    /// A bulk of more devices than this waits until somebody else approves it.
+    /// A bulk of more devices than this needs the approval of another user.
     #[arg(long, value_name = "DEVICES")]
     pub(super) approve_above: Option<u64>,
     /// The password rule: digits:4, digits:6-12, alphanumeric:8-16.
@@ -56,26 +55,26 @@ pub(crate) struct Serve {
     /// by a --trust-digest. Can be given more than once.
     #[arg(long, value_name = "KEY")]
     pub(super) trust_key: Vec<String>,
-    /// Write the admin's token of the first start into this file, which only its owner can read. Without this option it
-    /// is shown on a terminal, and else nowhere.
+    /// Write the admin's token of the first start into this file, which only its owner can read. Without this option, it is
+    /// only shown on a terminal.
     #[arg(long)]
     pub(super) admin_token_file: Option<PathBuf>,
-    /// Write the link with which the first admin chooses a password into this file, which only its owner can read. It
-    /// is valid for an hour. Without this option it is shown on a terminal, and else nowhere.
+    /// Write the link with which the first admin chooses a password into this file, which only its owner can read. The link is
+    /// valid for an hour. Without this option, it is only shown on a terminal.
     #[arg(long, value_name = "FILE")]
     pub(super) invitation_file: Option<PathBuf>,
-    /// A file with a token that may read the metrics at /metrics, and nothing else; it is made if it isn't
-    /// there. The admin's token may read them, too.
+    /// A file with a token that can only read the metrics at /metrics. It is created if it is missing. The admin's token can
+    /// read them too.
     #[arg(long, value_name = "FILE")]
     pub(super) metrics_token_file: Option<PathBuf>,
-    /// The most requests a second of one address, with bursts of four times as many.
+    /// The limit of requests per second and address, with bursts of four times as many.
     #[arg(long, value_name = "CALLS", default_value_t = Rates::DEFAULT.address)]
     pub(super) rate_per_address: NonZeroU32,
-    /// The most syncs a second of one device, with bursts of four times as many.
+    /// The limit of syncs per second and device, with bursts of four times as many.
     #[arg(long, value_name = "SYNCS", default_value_t = Rates::DEFAULT.device)]
     pub(super) rate_per_device: NonZeroU32,
-    /// Let webhooks go to private networks and to this machine, too, to the latter also without TLS. Without it, who
-    /// may make webhooks could make the host call what only it can reach.
+    /// Allow webhooks to private networks, and to this machine, there also without TLS. This lets everyone with the
+    /// permission for webhooks send requests to services that only the server can reach.
     #[arg(long)]
     pub(super) webhooks_to_private_networks: bool,
     #[command(flatten)]
@@ -88,10 +87,9 @@ pub(crate) struct Serve {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum WhenCanaryFails {
-    /// Let the plugin decide that was active before, whose rules may be other ones; answer, log and audit trail say
-    /// so.
+    /// The previous plugin decides, whose rules may differ. Response, log and audit trail have a notice.
     Previous,
-    /// Refuse the request, and say so.
+    /// The request fails with an error.
     Refuse,
 }
 
