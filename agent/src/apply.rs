@@ -73,7 +73,7 @@ fn carry_out(
             return Ok(());
         }
         Prepared::Expired => {
-            tracing::debug!(command = command.id, "its time is over: the host ends it");
+            tracing::debug!(command = command.id, "it has expired: the server ends it");
             return Ok(());
         }
         Prepared::Fails(failure) => return fail(home, command, failure),

@@ -81,7 +81,7 @@ pub(crate) async fn prove(home: &Home) -> Result<(), CallError> {
         .await;
     match proven {
         Ok(_) => {
-            tracing::warn!("the host was shown how the device's keys followed on earlier ones");
+            tracing::warn!("the server accepted the successions of the device's keys");
             Ok(())
         }
         Err(error @ CallError::Agent(_)) => Err(error),

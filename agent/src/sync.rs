@@ -53,7 +53,7 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
             Ok(wake_up_at) => {
                 listener.listen(wake_up_at, agent.authorities.as_deref());
                 if trouble.take().is_some() {
-                    tracing::info!("the host is there again");
+                    tracing::info!("the server can be reached again");
                 }
                 backoff.reset();
                 seen = act(home, power_cut)?;
@@ -229,7 +229,7 @@ fn drop_report(home: &Home, problem: &Problem) -> Result<bool, CallError> {
     else {
         return Ok(false);
     };
-    tracing::warn!("the host knows no command {command}: its report is dropped");
+    tracing::warn!("the server does not know command {command}: its report is dropped");
     let change = home.agent.change(|agent| {
         let before = agent.unreported.len();
         agent.unreported.retain(|report| report.command != *command);

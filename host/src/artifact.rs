@@ -121,7 +121,7 @@ impl Artifacts {
             Ok((component, of)) if of == *digest => Some(component),
             Ok(_) => None,
             Err(error) => {
-                tracing::warn!(%error, path = %path.display(), "a kept plugin is compiled again");
+                tracing::warn!(%error, path = %path.display(), "a stored plugin is compiled again");
                 None
             }
         }
@@ -133,7 +133,7 @@ impl Artifacts {
         let temporary = path.with_extension(format!("new-{}", std::process::id()));
         let kept = fs::write(&temporary, artifact).and_then(|()| fs::rename(&temporary, &path));
         if let Err(error) = kept {
-            tracing::warn!(%error, path = %path.display(), "a compiled plugin was not kept");
+            tracing::warn!(%error, path = %path.display(), "a compiled plugin was not stored");
         }
     }
 
@@ -150,7 +150,7 @@ impl Artifacts {
         let path = self.note_path(digest);
         let note = self.note_mac(digest, kit).finalize().into_bytes();
         if let Err(error) = fs::write(&path, note) {
-            tracing::warn!(%error, path = %path.display(), "the check of a plugin was not noted");
+            tracing::warn!(%error, path = %path.display(), "the passed check of a plugin was not stored");
         }
     }
 

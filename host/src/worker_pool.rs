@@ -102,7 +102,7 @@ impl WorkerPool {
             Ok(_) => queue.threads += 1,
             Err(error) if queue.threads == 0 => return Err(error),
             Err(error) => {
-                tracing::error!(%error, "there is no further thread for plugins");
+                tracing::error!(%error, "no further thread could be started for plugins");
                 return Ok(false);
             }
         }

@@ -75,7 +75,7 @@ impl Cluster {
                 && let Err(error) = replicas.tell_calls(counts).await
                 && let Some(held_back) = failures.admit()
             {
-                tracing::warn!(%error, held_back, "other replicas don't know who called here");
+                tracing::warn!(%error, held_back, "the counts of requests were not shared with other replicas");
             }
         }
     }

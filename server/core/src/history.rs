@@ -132,7 +132,7 @@ impl History {
             if let Err(error) = &noted
                 && !has_failed
             {
-                tracing::warn!(%error, "how far the store is was not noted");
+                tracing::warn!(%error, "the progress of the store was not recorded");
             }
             has_failed = noted.is_err();
             tokio::select! {

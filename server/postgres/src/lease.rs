@@ -68,10 +68,10 @@ impl Lease {
         let before = std::mem::replace(&mut *self.held(), now);
         match (before.map(|it| it.term), now.map(|it| it.term)) {
             (before, Some(term)) if before != Some(term) => {
-                tracing::info!(term, "leads the replicas")
+                tracing::info!(term, "is the leader")
             }
             (Some(term), None) => {
-                tracing::warn!(term, "lost the lead of the replicas to another one")
+                tracing::warn!(term, "is no longer the leader")
             }
             _ => {}
         }

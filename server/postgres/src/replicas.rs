@@ -124,7 +124,7 @@ impl Member {
                 Err(error) => Err(error),
             };
             if let Err(error) = end {
-                tracing::warn!(%error, "nothing is heard of other replicas");
+                tracing::warn!(%error, "the connection to other replicas failed");
             }
             self.pause().await;
         }
@@ -147,7 +147,7 @@ impl Member {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "another replica said what this one can't read")
+                    tracing::warn!(%error, "a notification of another replica can't be read")
                 }
             }
         }

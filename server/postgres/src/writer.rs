@@ -262,7 +262,7 @@ async fn begin(pool: &Pool, kept: Option<Connection>) -> Result<Arc<Batch>, Stor
         match begun(client).await {
             Ok(batch) => return Ok(batch),
             // The database may have been restarted since the last transaction: that alone is no failure.
-            Err(error) => tracing::info!(%error, "connects to the database again"),
+            Err(error) => tracing::info!(%error, "reconnects to the database"),
         }
     }
     begun(pool.connection().await?.owned()).await

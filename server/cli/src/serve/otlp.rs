@@ -182,7 +182,7 @@ impl Client {
     fn taken(&self) {
         self.metrics.taken.inc();
         if self.trouble().take().is_some() {
-            tracing::info!("the collector takes traces again");
+            tracing::info!("the collector accepts traces again");
         }
     }
 

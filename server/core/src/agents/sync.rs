@@ -106,7 +106,7 @@ impl Agents {
         let device = device.to_owned();
         tokio::spawn(async move {
             if let Err(error) = replicas.note_presence(&device, until).await {
-                tracing::warn!(device, %error, "other replicas don't know that it is online");
+                tracing::warn!(device, %error, "the presence of a device was not shared with other replicas");
             }
         });
     }

@@ -144,7 +144,7 @@ impl PasswordExports {
                 std::future::pending::<()>().await;
             }
             if let Err(error) = self.bulks.store.renew_lease(&bulk.id, LEASE).await {
-                tracing::warn!(bulk = bulk.id, %error, "a download is not held");
+                tracing::warn!(bulk = bulk.id, %error, "the lease of a download was not renewed");
             }
         }
     }
@@ -237,7 +237,7 @@ impl PasswordExports {
             let deadline = start + patience.min(PAGE_TIMEOUT);
             let answers = self.note_answers(bulk, before.as_deref(), &mut lines, &online, deadline);
             if let Err(error) = answers.await {
-                tracing::warn!(bulk = bulk.id, %error, "a password export does not know what devices have answered");
+                tracing::warn!(bulk = bulk.id, %error, "the statuses for a password export were not read");
             }
             patience = patience.saturating_sub(start.elapsed());
             let is_taken = match tokio::time::timeout(DOWNLOAD_TIMEOUT, pages.send(Ok(lines))).await

@@ -104,13 +104,13 @@ impl BulkRunner {
                 let ended = lead.run(self.end_old_downloads()).await;
                 has_ended_downloads = ended.is_ok();
                 if let Err(error) = ended {
-                    tracing::warn!(%error, "bulks whose downloads broke off were not cancelled");
+                    tracing::warn!(%error, "bulks with an interrupted download were not cancelled");
                 }
             }
             match lead.run(self.run_once(&mut cursors, &closing)).await {
                 Ok(true) => continue,
                 Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "all bulks stand still"),
+                Err(error) => tracing::warn!(%error, "all bulks are paused"),
             }
             // Outcomes of devices and downloads at other replicas send no notification.
             tokio::select! {
@@ -174,7 +174,7 @@ impl BulkRunner {
                 // A failure of one bulk must not block the others.
                 Err(error) => {
                     if cursor.rests_until.is_none() {
-                        tracing::warn!(bulk = bulk.id, %error, "a bulk stands still, and is tried again and again");
+                        tracing::warn!(bulk = bulk.id, %error, "a bulk is paused, and is tried again");
                     }
                     cursor.rests_until = Some(now + PAUSE);
                 }
@@ -293,7 +293,7 @@ impl BulkRunner {
     async fn end_answered_bulks(&self) -> Result<(), ServerError> {
         for bulk in self.store.bulks_answered(MAX_BULKS).await? {
             if let Err(error) = self.bulks.end(&bulk, BulkState::Done).await {
-                tracing::warn!(bulk = bulk.id, %error, "a bulk whose devices have answered was not ended");
+                tracing::warn!(bulk = bulk.id, %error, "a bulk without pending commands was not ended");
             }
         }
         Ok(())
@@ -304,7 +304,7 @@ impl BulkRunner {
         let asked_before = time::now().saturating_sub(MAX_WAIT);
         for bulk in self.store.bulks_waiting(asked_before).await? {
             if let Err(error) = self.bulks.end(&bulk, BulkState::Cancelled).await {
-                tracing::warn!(bulk = bulk.id, %error, "a bulk that waits for too long was not cancelled");
+                tracing::warn!(bulk = bulk.id, %error, "a bulk that waited too long was not cancelled");
             }
         }
         Ok(())

@@ -65,12 +65,12 @@ impl Expiry {
         while !closing.is_cancelled() {
             if let Some(lead) = self.cluster.lead() {
                 if let Err(error) = lead.run(self.expire_overdue(&mut pauses)).await {
-                    tracing::warn!(%error, "commands whose time is over were not ended");
+                    tracing::warn!(%error, "expired commands were not ended");
                 }
                 if Instant::now() >= responses_due {
                     responses_due = Instant::now() + RESPONSES_INTERVAL;
                     if let Err(error) = lead.run(self.delete_expired_responses()).await {
-                        tracing::warn!(%error, "responses that have expired were not deleted");
+                        tracing::warn!(%error, "expired responses were not deleted");
                     }
                 }
             }

@@ -126,7 +126,7 @@ impl WakeUpTask {
         }
         let due = self.store.claim_wake_ups(time::now(), PAGE).await;
         due.unwrap_or_else(|error| {
-            tracing::warn!(%error, "agents were not told again to sync");
+            tracing::warn!(%error, "repeated wake-ups were not sent");
             Vec::new()
         })
     }

@@ -296,7 +296,7 @@ impl RolloutStore for ChosenPlugins {
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         Box::pin(async {
             if let Err(error) = self.end_canary(rollout, ended).await {
-                tracing::error!(%error, "the choice of the plugin was not kept");
+                tracing::error!(%error, "the choice of the plugin was not stored");
             }
         })
     }

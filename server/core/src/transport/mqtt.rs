@@ -80,7 +80,7 @@ impl Link {
         loop {
             match events.poll().await {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                    tracing::info!(broker, "the broker is there: agents are woken by it");
+                    tracing::info!(broker, "connected to the broker of wake-ups");
                     pause = FIRST_PAUSE;
                     connection.send_modify(|now| *now = Ok(()));
                 }

@@ -55,7 +55,7 @@ impl Deliveries {
                         }
                     }
                 }
-                Err(error) => tracing::warn!(%error, "webhooks were not told of events"),
+                Err(error) => tracing::warn!(%error, "events were not delivered to webhooks"),
             }
             tokio::select! {
                 Some(ended) = turns.join_next_with_id() => {
@@ -77,7 +77,7 @@ impl Deliveries {
 
     async fn turn(&self, webhook: &str) {
         if let Err(error) = self.deliver(webhook).await {
-            tracing::warn!(webhook, %error, "a webhook was not told of events");
+            tracing::warn!(webhook, %error, "events were not delivered to a webhook");
             // The failures of this loop have no backoff of their own.
             tokio::time::sleep(POLL_INTERVAL).await;
         }

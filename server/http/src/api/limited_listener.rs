@@ -45,7 +45,7 @@ impl Listener for LimitedListener {
                 };
                 return (TimeoutStream::new(stream, permit), peer);
             }
-            tracing::debug!(peer = %address, "a connection too many was closed");
+            tracing::debug!(peer = %address, "a connection beyond the limit was closed");
         }
     }
 

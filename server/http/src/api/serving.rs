@@ -97,7 +97,7 @@ pub async fn serve(
         .is_err()
     {
         let seconds = times.shutdown.as_secs();
-        tracing::warn!("calls that were under way were cut off after {seconds} s");
+        tracing::warn!("running requests were cut off after {seconds} s");
     }
 }
 
