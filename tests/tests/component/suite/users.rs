@@ -151,9 +151,16 @@ async fn a_one_time_password_counts_once() {
     let by = user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     let new = fleet.server.identity.new_totp("alice").unwrap();
     let totp = Totp::from_url(new.url.as_str()).unwrap();
-    // The code before, which counts for half a minute more: the tests need three of them.
-    let now = std::time::SystemTime::now();
-    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    // The codes of three time steps of 30 s are valid at one time. The test needs all of them, so it begins in the first
+    // half of a step.
+    let now = loop {
+        let now = std::time::SystemTime::now();
+        let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        if now % 30 < 15 {
+            break now;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    };
     let [before, current, next] = [now - 30, now, now + 30].map(|at| totp.generate(at).to_string());
     let set = |code: String, password: &str| {
         let (server, by, sealed) = (&fleet.server, &by, new.sealed.clone());
