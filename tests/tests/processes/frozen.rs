@@ -277,7 +277,8 @@ fn a_leader_that_lost_its_lease_while_it_was_frozen_writes_nothing_as_a_leader()
     answer(first);
     wait_until("it says that it leads no more", || {
         let log = leader.host_log()?;
-        Ok(log.contains("a webhook was not told") && log.contains("another replica leads now"))
+        Ok(log.contains("events were not delivered to a webhook")
+            && log.contains("another replica leads now"))
     })
     .unwrap();
     assert_eq!(attempts().unwrap(), "1");

@@ -52,7 +52,7 @@ fn a_half_sent_body_keeps_a_host_that_stops_10_seconds_and_no_longer() {
     env.wait_for_end().unwrap();
     let took = started.elapsed();
     assert!(took < Duration::from_secs(10) + SLACK, "it took {took:?}");
-    wait_for_log(&env, "calls that were under way were cut off after 10 s");
+    wait_for_log(&env, "running requests were cut off after 10 s");
     drop(call);
 }
 
