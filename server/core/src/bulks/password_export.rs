@@ -122,7 +122,7 @@ impl PasswordExports {
                 Ok(()) => BulkState::WaitingForDevices,
                 Err(_) => BulkState::Cancelled,
             };
-            // Nothing else ends the bulk before this server restarts.
+            // A single server has nothing else that ends the bulk before a restart.
             while let Err(error) = exports.bulks.end(&bulk, to).await {
                 tracing::warn!(bulk = bulk.id, %error, "a bulk was not ended");
                 tokio::time::sleep(PAUSE).await;

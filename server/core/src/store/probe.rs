@@ -9,7 +9,6 @@ pub trait Probe: Send + Sync + 'static {
     /// Errors if the tables are not those that this version makes.
     async fn check_schema(&self) -> Result<(), StoreError>;
 
-    /// Checks the tables, reads, and writes durably what nobody reads; so a database that can only be read is found
-    /// out, too.
+    /// Checks the tables, reads, and writes an unused row durably, which also detects a read-only database.
     async fn probe(&self) -> Result<(), StoreError>;
 }

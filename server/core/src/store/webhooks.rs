@@ -19,7 +19,7 @@ mdm_contract::text_enum! {
         Active = "active",
         /// An admin has paused it: it misses what happens meanwhile.
         Paused = "paused",
-        /// Its receiver said that it is there no more (410).
+        /// The receiver is gone (410).
         Gone = "gone",
     }
 }
@@ -70,7 +70,7 @@ mdm_contract::text_enum! {
         Failed = "failed",
         /// It has not for so long that the message is not sent again.
         GivenUp = "given-up",
-        /// The receiver said that it is there no more.
+        /// The receiver is gone.
         Gone = "gone",
     }
 }
@@ -106,7 +106,7 @@ pub trait Webhooks: Send + Sync + 'static {
     /// Makes a webhook: it is told of what happens from now on.
     async fn add_webhook(&self, webhook: Webhook, audit: RequestRecord) -> Result<(), StoreError>;
 
-    /// Pauses a webhook, or lets it be told of what happens from now on. False: there is none of this id.
+    /// Pauses a webhook, or resumes it with events from now on. Returns `false` if there is none of this id.
     async fn set_webhook_state(
         &self,
         id: &str,
@@ -114,7 +114,7 @@ pub trait Webhooks: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
-    /// Changes a webhook's secret; the one before counts until then. False: there is none of this id.
+    /// Changes a webhook's secret; the former one is valid until then. Returns `false` if there is none of this id.
     async fn set_webhook_secret(
         &self,
         id: &str,
@@ -123,7 +123,7 @@ pub trait Webhooks: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
-    /// Removes a webhook. False: there is none of this id.
+    /// Removes a webhook. Returns `false` if there is none of this id.
     async fn remove_webhook(&self, id: &str, audit: RequestRecord) -> Result<bool, StoreError>;
 
     /// Active webhooks that events wait for, and whose time has come, those that wait longest first.
@@ -132,8 +132,8 @@ pub trait Webhooks: Send + Sync + 'static {
     /// Up to `limit` events after this number, in their order.
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
 
-    /// Notes an attempt, if there was one, and how far the webhook is now; forgets the events that every active
-    /// webhook is done with. False: the webhook is not active any more, and nothing was noted.
+    /// Stores an attempt, if there was one, and the webhook's position; deletes the events that every active webhook has
+    /// received. Returns `false` and stores nothing if the webhook is no longer active.
     async fn note_attempt(
         &self,
         webhook: &str,
