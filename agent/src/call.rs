@@ -35,7 +35,7 @@ pub enum CallError {
     #[error("the host refused: {}", .0.detail)]
     Refused(Box<Problem>),
     /// The server or a proxy in front of it can't serve now.
-    #[error("{url} can't serve now ({status}, which nobody has signed)")]
+    #[error("{url} can't serve now ({status}, unsigned)")]
     NotServing {
         /// Where.
         url: String,
@@ -44,8 +44,8 @@ pub enum CallError {
     },
     /// The refusal is unsigned: the server signs only for agents whose key it knows.
     #[error(
-        "the answer of {url} is not by the host that the device is enrolled at, or that host does not know the \
-         device's key (401, which nobody has signed): it counts for nothing"
+        "{url} is not the host that the device is enrolled at, or does not know the device's key (401, unsigned): the \
+         answer is ignored"
     )]
     NotKnown {
         /// Where.
@@ -53,7 +53,7 @@ pub enum CallError {
     },
     /// The response is not signed by this server.
     #[error(
-        "the answer of {url} is not by the host that the device is enrolled at ({cause}): it counts for nothing"
+        "the answer of {url} was not signed by the host that the device is enrolled at ({cause}): it is ignored"
     )]
     NotTheHost {
         /// The URL that answered.

@@ -83,7 +83,7 @@ impl<T: Serialize + DeserializeOwned> Durable<T> {
         })
     }
 
-    /// Tells one version of the file from another; none if there is no file.
+    /// The version of the file, which each write changes. Returns `None` if there is no file.
     pub fn version(&self) -> Option<Version> {
         let file = fs::metadata(&self.path).ok()?;
         Some(Version {

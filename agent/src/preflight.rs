@@ -1,5 +1,5 @@
-//! Android answers with a bare yes or no. So the agent finds the reason before it asks: what is
-//! preflight here is what DESIGN calls "How a device answers", as seen from the device.
+//! Preflight: the reason for which Android would refuse a command, found before the call, because Android answers with a
+//! bare yes or no. The source is the table "How a device answers" in `docs/rules.md`.
 
 use crate::{
     device::{Device, password::Metrics},

@@ -1,5 +1,5 @@
-//! Changing the device's keys. The next ones are made durable before the host hears of them, and used once it
-//! has said that it knows them: a power cut at any step leaves an agent that can sign in.
+//! Key rotation. The next keys are durable before they are sent to the host, and in use once the host has confirmed them.
+//! So after a power cut at any step, the agent can still sync.
 
 use crate::{
     call::{CallError, http_client},
@@ -63,8 +63,8 @@ pub async fn finish(home: &Home, power_cut: Option<RotationStep>) -> Result<(), 
     Ok(())
 }
 
-/// Shows how the device's keys followed on each other, to a host that may not know the latest. Whether that helped, the
-/// next sync tells.
+/// Sends the proofs of the device's key successions, to a host that may not know the latest key. The next sync shows
+/// whether the host accepted them.
 pub(crate) async fn prove(home: &Home) -> Result<(), CallError> {
     let agent = home.agent.read().map_err(AgentError::from)?;
     if agent.successions.is_empty() {

@@ -63,9 +63,9 @@ pub struct Agent {
     pub direct_boot_aware: bool,
     /// The reset token, wrapped: it is as powerful as the password.
     pub token: Option<Sealed>,
-    /// The device has once said that the token is active.
+    /// The device has reported the token as active before.
     pub token_was_active: bool,
-    /// The device has refused the token although it said that it is active.
+    /// The device has refused the token although it reported it as active.
     pub token_was_refused: bool,
     /// Commands that are not carried out yet, oldest first.
     pub holding: Vec<SealedCommand>,
@@ -223,7 +223,7 @@ pub enum HomeError {
     /// Another process is its agent.
     #[error("an agent runs on the device in {0} already: stop that one first")]
     AgentRuns(String),
-    /// The file that tells whether an agent runs is out of reach.
+    /// The lock file of the running agent can't be opened or locked.
     #[error("{0}: {1}")]
     RunLock(String, io::Error),
     /// The folder can't be made.

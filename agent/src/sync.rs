@@ -1,5 +1,4 @@
-//! The sync loop: reports go to the host, commands and the policy come from it, and whatever came is
-//! carried out.
+//! The sync loop: sends reports to the host, receives commands and the policy, and carries them out.
 
 use crate::{
     apply,
@@ -26,9 +25,9 @@ const MAX_DRIFT: u64 = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
-/// Syncs until told to stop by dropping the future. Ends by itself only when nothing can help: the host has signed that
-/// an admin revoked the device, the agent's files are damaged, or the simulated power is cut. All else may mend itself,
-/// or be a stranger's doing: then it pauses, and tries again.
+/// Syncs until the future is dropped. Ends by itself only on a permanent error: the host has signed that the device is
+/// revoked, the agent's files are damaged, or the simulated power is cut. Any other error may be temporary, or caused by
+/// an attacker, so the loop pauses and tries again.
 pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Result<(), CallError> {
     let agent = read(home)?;
     let http = http_client(&agent.host, agent.authorities.as_deref(), wait_seconds)?;
@@ -82,8 +81,8 @@ pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Res
     }
 }
 
-/// Does what there is to do on the device, and says which version of it that was judged by: what the
-/// user does meanwhile makes another, and so is acted on next.
+/// Carries out what is due on the device. Returns the device's version from before: if the user changes the device
+/// meanwhile, its version differs, and the loop acts again.
 fn act(home: &Home, power_cut: Option<Step>) -> Result<Option<Version>, CallError> {
     let seen = home.device.version();
     provision_if_lost(home)?;
@@ -91,7 +90,7 @@ fn act(home: &Home, power_cut: Option<Step>) -> Result<Option<Version>, CallErro
     Ok(seen)
 }
 
-/// The next sync, once it is time for it: it waits for news at the host, unless the agent is told when to sync.
+/// Waits for the time of the next sync, and syncs: by long poll, unless the agent is subscribed to wake-ups.
 async fn next_sync(
     home: &Home,
     http: &reqwest::Client,
@@ -103,7 +102,8 @@ async fn next_sync(
     sync_once(home, http, if is_told { 0 } else { wait }).await
 }
 
-/// One sync: tells, reports, and takes what is new. Nothing is carried out yet. Says where the agent is told to sync.
+/// One sync: sends device info and reports, and stores new commands without carrying them out. Returns the broker of the
+/// wake-ups.
 pub(crate) async fn sync_once(
     home: &Home,
     http: &reqwest::Client,

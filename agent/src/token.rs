@@ -1,7 +1,6 @@
-//! The reset token of Android 8.0 and later. It is as powerful as the password, so the agent keeps it wrapped with
-//! a key whose other half only the host has, which sends it with each command: whoever takes the device apart
-//! finds a token that opens nothing. It is set only when it is not active, because each setting wears out a slot
-//! of the lock hardware.
+//! The reset token of Android 8.0 and later. It is as powerful as the password, so the agent stores it wrapped: sealed to
+//! a key whose private half only the host has, and sends with each command. The token can't be extracted from the device
+//! alone. The agent sets a token only if none is active, because each new token wears out a slot of the lock hardware.
 
 use crate::{
     device::Device,
@@ -109,7 +108,7 @@ pub fn provision(home: &Home) -> Result<(), AgentError> {
     let wrapped = agent
         .token_key
         .seal(token.as_ref(), &binding(&agent.device))?;
-    // The agent's copy comes first: a token that the device has and the agent lacks helps nobody.
+    // The agent's copy comes first: the agent can't use a token of which it has no copy.
     home.agent.change(|agent| {
         agent.token = Some(wrapped);
         agent.token_was_active = false;

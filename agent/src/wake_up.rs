@@ -1,6 +1,6 @@
-//! Waiting to be told to sync, by a broker, as the host says where. All that comes from there is "sync now", whoever
-//! says it: so the worst that a broker or a stranger can do is to make the agent sync, now and then, or not to tell it;
-//! then it syncs all the same, only later.
+//! Wake-ups from an MQTT broker: an agent that is subscribed syncs when a message arrives, in place of the long poll. Any
+//! message means "sync now", and nothing else. So a hostile broker can cause extra syncs, at most one per
+//! [`MIN_INTERVAL`], or hold wake-ups back; the agent then still syncs by its timer.
 
 use crate::backoff::{Backoff, at_random};
 use mdm_agent_protocol::{
@@ -20,7 +20,7 @@ const MAX_WAITING_REQUESTS: usize = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
-/// An agent that waits to be told.
+/// The subscription to wake-ups, if the host has named a broker.
 #[derive(Default)]
 pub(crate) struct Listener {
     listening: Option<Listening>,
@@ -51,15 +51,15 @@ impl Listener {
         }
     }
 
-    /// A sync begins: what was heard so far is answered by it.
+    /// Marks the wake-ups so far as answered: a sync begins.
     pub(crate) fn syncs(&mut self) {
         if let Some(listening) = &mut self.listening {
             listening.answered = *listening.heard.borrow();
         }
     }
 
-    /// Waits until it is time to sync, and says that this need not wait for news at the host. False: it has to, because
-    /// nothing can be heard here.
+    /// Waits for the time of the next sync. Returns `false` if there is no subscription, so that the sync has to be a long
+    /// poll.
     pub(crate) async fn is_told(&mut self) -> bool {
         match &mut self.listening {
             Some(listening) => listening.is_told().await,

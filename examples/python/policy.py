@@ -37,7 +37,7 @@ def is_met(policy: Policy, password: PasswordMetrics) -> bool:
 def is_of_quality(quality: Quality, minimum_length: int, password: PasswordMetrics) -> bool:
     has_letter = password.lower_case + password.upper_case > 0
     has_digit = password.digits > 0
-    # To Android, whatever is neither a letter a–z nor a digit is a symbol.
+    # Android counts each character except a–z, A–Z and 0–9 as a symbol.
     has_symbol = password.symbols + password.others > 0
     is_long_enough = password.length >= max(minimum_length, 1)
     match quality:

@@ -410,7 +410,7 @@ impl Restores for OneDevice {
     }
 }
 
-/// Every caller may do everything. Nobody signs in.
+/// Every caller has every permission. There are no users.
 #[async_trait]
 impl Accounts for OneDevice {
     async fn users(&self) -> Result<Vec<User>> {

@@ -199,7 +199,7 @@ mod tests {
     use crate::{Limits, Runtime};
     use mdm_password_component::REFERENCE;
 
-    /// Plugins of one build are told apart by their deployments in memory.
+    /// Two deployments of one build differ by their address in memory.
     fn plugin(is_promoted: bool) -> Deployment {
         let limits = Limits {
             instances: 1,

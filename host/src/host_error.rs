@@ -30,6 +30,6 @@ pub enum HostError<S, T> {
     #[error("{0}")]
     Transport(#[source] T),
     /// Concurrent requests changed the device during each attempt.
-    #[error("device {0} was changed by others again and again: try again")]
+    #[error("device {0} was changed repeatedly at the same time: try again")]
     Contended(String),
 }

@@ -29,7 +29,7 @@ pub struct Inspection {
 const TELLING_TOOLS: [(&str, &str); 5] = [
     ("ComponentizeJS", "JavaScript"),
     ("componentize-py", "Python"),
-    // What componentize-py leaves behind in place of its own name.
+    // componentize-py leaves this name in place of its own.
     ("component-init-transform", "Python"),
     ("wit-bindgen-rust", "Rust"),
     ("wit-bindgen-c", "C"),

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use std::{pin::Pin, sync::Arc};
 use tracing::field::Empty;
 
-/// Where a platform keeps its choice of plugins.
+/// The platform's store for its choice of plugins.
 pub trait RolloutStore: Send + Sync + 'static {
     /// Stores the end of a canary, and then applies it by [`Rollout::put`]. The call that ended the canary waits for
     /// this.

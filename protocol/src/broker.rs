@@ -72,7 +72,7 @@ impl fmt::Debug for BrokerUrl {
 }
 
 impl BrokerUrl {
-    /// The same broker, for who has no login there, or another one.
+    /// This URL without its login.
     pub fn without_login(&self) -> Self {
         let mut url = self.0.clone();
         // These refuse only an address that has no host, and so is no broker's.
@@ -125,7 +125,8 @@ impl BrokerUrl {
     }
 }
 
-/// No longer than every broker takes it. The first half of such an id is the time.
+/// A random client id of at most 23 bytes, which every broker accepts (MQTT 3.1.1, 3.1.3.1). The first half of a UUIDv7 is
+/// the time, so only the second is used.
 fn client_name() -> String {
     let id = Uuid::now_v7().simple().to_string();
     format!("mdm-{}", &id[16..])

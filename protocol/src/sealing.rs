@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 /// HPKE's `info`: what this key schedule is for.
 const INFO: &[u8] = b"mdm:password sealed command 1";
 
-/// Why something could not be sealed or opened. It never says what.
+/// An error of sealing or opening. It never contains the data.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SealingError {
     /// The bytes are no point on P-256.

@@ -16,7 +16,7 @@ use sfv::{BareItem, Dictionary, FieldType as _, List, ListEntry, Parser};
 
 /// The header with the digest of the body.
 pub const CONTENT_DIGEST: &str = "content-digest";
-/// The header that says what is signed.
+/// The header with the components and parameters that a signature covers.
 pub const SIGNATURE_INPUT: &str = "signature-input";
 /// The header with the signatures.
 pub const SIGNATURE: &str = "signature";
@@ -45,13 +45,15 @@ pub enum SignatureError {
     #[error("there is no signature labelled `{0}`")]
     Missing(&'static str),
     /// There are signatures that the call does not need.
-    #[error("it has signatures under other labels than its call needs: send those alone")]
+    #[error(
+        "it has signatures with labels that this request does not use: send only the required ones"
+    )]
     OtherLabels,
     /// It covers other parts of the message than it has to.
-    #[error("the signature does not cover what it has to, in the order that it has to")]
+    #[error("the signature does not cover the required components in the required order")]
     Covers,
-    /// A parameter is missing, or not what it has to be.
-    #[error("the parameter `{0}` of the signature is missing, or is not what it has to be")]
+    /// A parameter is missing or wrong.
+    #[error("the parameter `{0}` of the signature is missing or wrong")]
     BadParameter(&'static str),
     /// The body is not the one that was signed.
     #[error("the body does not have the digest that was signed")]
@@ -216,7 +218,7 @@ impl Signed {
         if parameter("alg").is_some() && text("alg")? != ALGORITHM {
             return Err(SignatureError::BadParameter("alg"));
         }
-        // `created` says all that there is to say of the time.
+        // The host limits the age of `created` itself.
         if parameter("expires").is_some() {
             return Err(SignatureError::BadParameter("expires"));
         }

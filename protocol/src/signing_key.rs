@@ -46,7 +46,7 @@ impl SigningKey {
         &self.bytes
     }
 
-    /// The other half: it tells this key's signatures from others.
+    /// The public half, which verifies this key's signatures.
     pub fn verifying_key(&self) -> &VerifyingKey {
         &self.public
     }
@@ -58,7 +58,7 @@ impl SigningKey {
     }
 }
 
-/// Tells the signatures of one key from others: a P-256 point, uncompressed, in base64 in JSON.
+/// A public key that verifies signatures: a P-256 point, uncompressed; base64 in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct VerifyingKey(PublicKey);

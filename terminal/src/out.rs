@@ -14,7 +14,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// The reader is gone: the command ends without a failure.
-    #[error("nobody reads the output any more")]
+    #[error("the reader of the output has closed it")]
     ReaderGone,
     /// The operating system refused.
     #[error(transparent)]

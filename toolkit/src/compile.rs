@@ -20,7 +20,7 @@ pub(crate) struct Compile {
     /// The data folder of the server that is to load it: no other server will.
     #[arg(long, value_name = "FOLDER", default_value = "mdm-data")]
     data: PathBuf,
-    /// Where to write what it is compiled to. By default beside the component, as `.compiled`.
+    /// The output file. By default beside the component, as `.compiled`.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

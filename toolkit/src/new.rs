@@ -64,7 +64,7 @@ impl New {
         };
         if !is_kebab(&self.name) {
             bail!(
-                "`{}` is no name for a plugin: use lower-case words with hyphens, such as acme-plugin",
+                "`{}` is not a valid name for a plugin: use lower-case words with hyphens, such as acme-plugin",
                 self.name
             );
         }

@@ -40,7 +40,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Pull {
     /// The plugin: registry/name:tag, or registry/name@sha256:… for what has this digest and nothing else.
     reference: String,
-    /// Where to write it. By default here, under the last word of its name, as `.wasm`.
+    /// The output file. By default in this folder, named after the last part of its name, as `.wasm`.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The user for the registry. The password is taken from MDM_REGISTRY_PASSWORD.

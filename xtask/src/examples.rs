@@ -94,7 +94,7 @@ pub(crate) fn bench() -> anyhow::Result<()> {
         .current_dir(folder()))
 }
 
-/// Where the built examples lie.
+/// The folder of the built examples.
 fn folder() -> PathBuf {
     tools::target().join("examples")
 }

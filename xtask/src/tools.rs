@@ -9,18 +9,18 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Where everything is built.
+/// The target folder.
 pub(crate) fn target() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     std::path::absolute(&target).unwrap_or(target)
 }
 
-/// Where the tools' programs lie.
+/// The folder of the tools' programs.
 pub(crate) fn programs() -> PathBuf {
     root().join("bin")
 }
 
-/// Where they lie.
+/// Their path.
 pub(crate) fn root() -> PathBuf {
     target().join("tools")
 }

@@ -32,7 +32,7 @@ export function isMet({ requirement, minimumLength }, password) {
 function isOfQuality(quality, minimumLength, password) {
   const hasLetter = password.lowerCase + password.upperCase > 0;
   const hasDigit = password.digits > 0;
-  // To Android, whatever is neither a letter a–z nor a digit is a symbol.
+  // Android counts each character except a–z, A–Z and 0–9 as a symbol.
   const hasSymbol = password.symbols + password.others > 0;
   const isLongEnough = password.length >= Math.max(minimumLength, 1);
   switch (quality) {

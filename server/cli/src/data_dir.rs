@@ -71,7 +71,7 @@ impl DataDir {
         }
     }
 
-    /// Where the database's file is, or would be.
+    /// The path of the database file, which may not exist yet.
     pub(super) fn database_path(&self) -> PathBuf {
         self.0.join("mdm.db")
     }
@@ -94,7 +94,7 @@ impl DataDir {
             .context("the folder of compiled plugins can't be made")
     }
 
-    /// Where the host's own key is, or would be.
+    /// The path of the host key, which may not exist yet.
     pub(super) fn host_key_path(&self) -> PathBuf {
         host_key::path_in(&self.0)
     }

@@ -17,7 +17,7 @@ pub(super) struct HostKey {
     lies: Lies,
 }
 
-/// Where a key is.
+/// The place of a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lies {
     InPlace,
@@ -65,7 +65,7 @@ impl HostKey {
         Ok(found)
     }
 
-    /// Where the key lies, once it is in place.
+    /// The path of the key.
     pub(super) fn path(&self) -> PathBuf {
         path_in(&self.folder)
     }

@@ -83,7 +83,7 @@ enum Command {
 impl Cli {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
-        // What the HTTP client does TLS with. A second one can't be installed, and isn't.
+        // The TLS provider of the HTTP client. Errors if one is installed already, which is as good.
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let threads = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

@@ -1,4 +1,4 @@
-//! Where a host listens, to how many at a time, and how patiently.
+//! The listening sockets: addresses, TLS, connection limits and timeouts.
 
 use anyhow::{Context as _, bail};
 use axum::Router;
@@ -52,7 +52,7 @@ pub(super) struct ListenOptions {
     )]
     trusted_proxy_header: ProxyHeader,
     /// The URL of the server for admins, such as https://mdm.example, if it is behind a proxy: for links and cookies. With
-    /// https, browsers are told to use TLS only.
+    /// https, browsers are required to use TLS only.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
     /// The limit of connections. Each waiting agent has one.
@@ -119,7 +119,7 @@ impl ListenOptions {
         self.public_url.as_ref()
     }
 
-    /// The proxies whose word on a client's address is taken.
+    /// The proxies that are trusted to forward a client's address.
     pub(super) fn trusted_proxies(&self) -> TrustedProxies {
         TrustedProxies {
             networks: self.trusted_proxy.clone(),
@@ -176,7 +176,7 @@ fn with_files_for(connections: usize) -> usize {
 }
 
 impl BoundListener {
-    /// Where it is.
+    /// Its URL.
     pub(super) fn url(&self) -> anyhow::Result<String> {
         let scheme = if self.certificate.is_some() {
             "https"

@@ -1,4 +1,4 @@
-//! Where a host keeps everything.
+//! The options of the store: a SQLite file, or a PostgreSQL database.
 
 use super::data_dir::DataDir;
 use anyhow::{Context as _, ensure};
@@ -43,7 +43,7 @@ impl StoreOptions {
         DataDir::open(&self.data)
     }
 
-    /// Opens the store, which counts its commits by these, and whose background tasks run under this supervisor.
+    /// Opens the store. It counts its commits in `metrics`; its background tasks run under `supervisor`.
     pub(super) async fn open(
         &self,
         metrics: StoreMetrics,

@@ -175,24 +175,18 @@ pub enum Forbidden {
         scope: DeviceScope,
     },
     /// A caller can't grant more than its own permissions and scope.
-    #[error(
-        "{0} can't give or take what {0} may not do, or for more devices than {0} is responsible for"
-    )]
+    #[error("{0} can grant or revoke only their own permissions, and only for their own devices")]
     Grant(Actor),
     /// A user can't approve their own request.
-    #[error(
-        "{0} has asked for this, or owns the token that has, so somebody else has to approve it"
-    )]
+    #[error("{0} requested this, or owns the token that did: another user has to approve it")]
     OwnRequest(Actor),
     /// Only users approve, not programs.
-    #[error(
-        "{0} is no user: somebody who signs in has to approve it, on the dashboard's page of the bulk"
-    )]
+    #[error("{0} is not a user: a user has to approve it, on the bulk's page of the dashboard")]
     NoUser(Actor),
     /// The requester has lost the permission since.
     #[error(
-        "{requested_by} has asked for this, and may no longer change passwords in group {group}: the user or the \
-         token was removed, or may do less now"
+        "{requested_by} requested this, and may no longer change passwords in group {group}: the user or token was \
+         removed, or has fewer permissions now"
     )]
     Withdrawn {
         /// The requester.
@@ -201,7 +195,7 @@ pub enum Forbidden {
         group: String,
     },
     /// Only the requester may do this.
-    #[error("{requested_by} has asked for this, and only they may do that, not {who}")]
+    #[error("only {requested_by}, who requested this, may do that, not {who}")]
     OthersRequest {
         /// The caller.
         who: Actor,

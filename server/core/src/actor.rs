@@ -46,7 +46,7 @@ impl fmt::Display for Actor {
 
 /// The text names no actor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no actor")]
+#[error("`{0}` is not an actor")]
 pub struct UnknownActor(String);
 
 impl FromStr for Actor {

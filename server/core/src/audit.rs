@@ -77,7 +77,7 @@ pub struct AuditLine {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BrokenChain {
     /// Lines are missing or out of order.
-    #[error("line {expected} of the audit trail is missing: line {found} stands in its place")]
+    #[error("line {expected} of the audit trail is missing: line {found} is in its place")]
     Missing {
         /// The expected number.
         expected: u64,
@@ -85,9 +85,7 @@ pub enum BrokenChain {
         found: u64,
     },
     /// This line or an earlier one was changed.
-    #[error(
-        "line {0} of the audit trail, or the one before it, is not what it was when it was written"
-    )]
+    #[error("line {0} of the audit trail, or the one before it, was changed after it was written")]
     Changed(u64),
     /// The last lines are missing.
     #[error("the audit trail ends at line {found}, and {written} lines were written")]

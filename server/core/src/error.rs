@@ -21,7 +21,7 @@ use mdm_password_host::{HostError, LoadError, PluginError};
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The device does not exist.
-    #[error("there is no device {0}: `mdm-server device list` shows those that there are")]
+    #[error("there is no device {0}: `mdm-server device list` lists the devices")]
     UnknownDevice(String),
     /// The caller is not allowed to do this.
     #[error(transparent)]
@@ -44,11 +44,11 @@ pub enum ServerError {
     TooManyRotations(String),
     /// The device does not match the caller's precondition.
     #[error(
-        "device {0} has changed since you looked at it: look again, and ask again if you still want to"
+        "device {0} has changed since you looked at it: reload it, and repeat the request if you still want to"
     )]
     DeviceChanged(String),
     /// The device does not have this command.
-    #[error("device {device} has no command {command}: its history shows those that it has")]
+    #[error("device {device} has no command {command}: its history lists its commands")]
     UnknownCommand {
         /// The device.
         device: String,
@@ -61,7 +61,7 @@ pub enum ServerError {
     )]
     UnknownGroup(String),
     /// The bulk does not exist.
-    #[error("there is no bulk {0}: the page Bulks shows those that there are")]
+    #[error("there is no bulk {0}: the page Bulks lists them")]
     UnknownBulk(String),
     /// The state of the bulk does not allow this.
     #[error("bulk {bulk} is {state}: it can't be {wanted}")]
@@ -83,7 +83,7 @@ pub enum ServerError {
     KeyReused(String),
     /// A form with this idempotency key was executed before, with other content or too long ago for a double click.
     #[error(
-        "this form was sent before, at {}, and done as it was filled in then. Nothing was done now: look at what \
+        "this form was sent before, at {}, and was carried out then. Nothing was done now: look at what \
          was made, and send the form that you see now if you want more",
         time::rfc3339(*at).unwrap_or_default()
     )]
@@ -101,13 +101,13 @@ pub enum ServerError {
     )]
     GroupChanged(String),
     /// The user does not exist.
-    #[error("there is no user {0}: the page Users shows those that there are")]
+    #[error("there is no user {0}: the page Users lists them")]
     UnknownUser(String),
     /// The token does not exist.
-    #[error("there is no token {0}: the page Tokens shows those that there are")]
+    #[error("there is no token {0}: the page Tokens lists them")]
     UnknownToken(String),
     /// The webhook does not exist.
-    #[error("there is no webhook {0}: `mdm-server webhook list` shows those that there are")]
+    #[error("there is no webhook {0}: `mdm-server webhook list` lists them")]
     UnknownWebhook(String),
     /// The limit of webhooks is reached.
     #[error("a host has {0} webhooks at most: remove one first")]
@@ -123,7 +123,7 @@ pub enum ServerError {
     NameTaken(String),
     /// The name is not valid.
     #[error(
-        "`{0}` is no name: a name has 1 to 64 characters, which are small letters, digits or one of . - _ @"
+        "`{0}` is not a valid name: a name has 1 to 64 characters: lower-case letters, digits, or . - _ @"
     )]
     BadName(String),
     /// The password is too easy to guess.
@@ -139,7 +139,7 @@ pub enum ServerError {
     #[error("{0} is the last admin who can sign in: make another one first")]
     LastAdmin(String),
     /// The invitation is unknown, used or expired.
-    #[error("this link was used already, or is too old: ask an admin for a new one")]
+    #[error("this link was used before, or has expired: ask an admin for a new one")]
     BadInvitation,
     /// Too many logins run at the same time.
     #[error("too many sign in at this moment: try again in some seconds")]
@@ -173,7 +173,7 @@ pub enum ServerError {
         sign_at: u64,
     },
     /// The nonce was used before.
-    #[error("this very call was made before: sign each call with a new nonce")]
+    #[error("this request was sent before: sign each request with a new nonce")]
     Replayed,
     /// The plugin refused.
     #[error("{0}")]

@@ -24,7 +24,7 @@ const FAILING_AFTER: u32 = 3;
 /// Run time after which a task counts as recovered.
 const RECOVERED_AFTER: Duration = Duration::from_secs(5);
 
-/// Runs background tasks until each is told to stop.
+/// Runs background tasks until they are stopped.
 #[derive(Default)]
 pub struct Supervisor {
     tasks: Mutex<Vec<Task>>,

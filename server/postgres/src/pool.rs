@@ -71,10 +71,10 @@ fn unreadable(error: &tokio_postgres::Error) -> String {
 )]
 pub struct BadUrl(String);
 
-/// Where a database is, and how it is spoken to.
+/// The options of a database connection.
 #[derive(Clone)]
 pub struct PostgresOptions {
-    /// Where it is.
+    /// The URL of the database.
     pub url: PostgresUrl,
     /// The certificates of its authorities. Without any, those that the system trusts.
     pub authorities: Option<PathBuf>,
@@ -155,7 +155,7 @@ impl Pool {
         let (mut client, connection) = self.listen().await?;
         let task = tokio::spawn(connection);
         let migrated = timeout(MIGRATION_TIMEOUT, async {
-            // Another host may be migrating: who waits for it says so, and tries again.
+            // Another server may be migrating. The timeout makes this one log that, and try again.
             client
                 .batch_execute("set lock_timeout = '5s'")
                 .await
@@ -207,7 +207,7 @@ impl Pool {
         Ok(Connection::pooled(object, self.silence.clone()))
     }
 
-    /// A connection that tells what it hears beside what it is asked.
+    /// A connection that also receives notifications.
     pub(super) async fn listen(
         &self,
     ) -> Result<

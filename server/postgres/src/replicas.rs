@@ -92,7 +92,7 @@ impl Replica {
         let sender = self.sender.clone();
         tokio::spawn(async move {
             sleep(RETRY_INTERVAL).await;
-            // A host that nobody listens for is about to end.
+            // Without a receiver, the server is about to stop.
             let _ = sender.send(ReplicaEvent::Lagged);
         });
     }
@@ -142,7 +142,7 @@ impl Member {
                     let changes = changes.map(ReplicaEvent::Changes);
                     let calls = (!calls.is_empty()).then_some(ReplicaEvent::Calls(calls));
                     for it in changes.into_iter().chain(calls) {
-                        // A host that nobody listens for is about to end.
+                        // Without a receiver, the server is about to stop.
                         let _ = self.heard.send(it);
                     }
                 }

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::{
 
 type Rustls = MakeRustlsConnect;
 
-/// Speaks TLS where the database's address says so.
+/// The TLS connector, for databases whose URL requires TLS.
 #[derive(Clone)]
 pub(super) struct Tls(Rustls);
 

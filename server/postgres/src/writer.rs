@@ -163,7 +163,7 @@ impl Writer {
         let run: Run = Box::new(move |batch| {
             Box::pin(async move {
                 let result = match batch {
-                    // Nobody waits for it any more: it was told as failed.
+                    // Its caller has timed out, and counts it as failed.
                     Ok(_) if sender.is_closed() => Err(silent(JOB_TIMEOUT)),
                     Ok(batch) => job(batch).await,
                     Err(error) => Err(error),

@@ -47,9 +47,8 @@ fn copy(from: &Connection, into: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens a file that nothing is to be changed in, nor beside it. To read a file whose header says that it has a log,
-/// SQLite makes files beside it, unless it is told that nobody writes to this one. So it is told, where there is no
-/// log.
+/// Opens a database file without changes to it or its folder. For a database in WAL mode, SQLite creates files beside it,
+/// unless the file is opened as immutable. So it is opened as immutable if it has no log.
 fn unchanged(file: &Path) -> Result<Connection, Error> {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 #[async_trait]
 impl WakeUps for SqliteStore {
     async fn claim_wake_ups(&self, now: Timestamp, limit: u32) -> Result<Vec<String>, StoreError> {
-        // Nobody else claims from this file, and most of the time there is nothing to write.
+        // No other process claims from this file, so a read avoids most writes.
         if !self
             .read(move |connection| is_any_due(connection, now))
             .await?

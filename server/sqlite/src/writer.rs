@@ -121,7 +121,7 @@ fn gone() -> StoreError {
     StoreError::Failed("the write was not carried out (the log says why)".into())
 }
 
-/// Commits jobs until it is told to end, or nobody can send one any more. Returns whom to tell that it has ended.
+/// Commits jobs until the store is closed or all senders are gone. Returns the caller that waits for the end.
 fn write(
     connection: &mut Connection,
     waiting: &Receiver<Order>,

@@ -234,7 +234,9 @@ fn an_agent_takes_nothing_from_a_host_that_it_did_not_enroll_at() {
     fs::write(&state, text.replace(&env.url(), &other.url())).unwrap();
     phone.switch_on().unwrap();
     wait_until("the agent refuses the other host", || {
-        Ok(phone.agent_log()?.contains("is not by the host"))
+        Ok(phone
+            .agent_log()?
+            .contains("is not the host that the device is enrolled at"))
     })
     .unwrap();
     assert!(phone.is_on().unwrap(), "it waits for its own host");

@@ -35,7 +35,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 const NAME: &str = "mdm-server";
 
-/// Where a collector listens.
+/// The URL of a collector.
 #[derive(Clone, Debug)]
 pub(super) struct Collector(reqwest::Url);
 

@@ -35,7 +35,7 @@ impl Revocation {
         self.records.once(by, seen.device, changed).await?;
         let device = seen.device;
         let snapshot = self.records.snapshot(device).await?;
-        // The device is revoked by now: a command that a plugin refuses to cancel is empty, and reaches nobody.
+        // The device is revoked by now: if a plugin refuses to cancel a command, the command still reaches no device.
         if let Some(pending) = snapshot.pending
             && let Err(error) = self
                 .commands

@@ -28,7 +28,7 @@ const COMPLEXITY_SINCE: u32 = 31;
 /// A token that one device can enroll with, once.
 #[derive(Serialize, Deserialize)]
 pub struct EnrollmentToken {
-    /// The token. It is told once.
+    /// The token, which is shown only once.
     pub token: Zeroizing<String>,
     /// When its time is over.
     pub expires_at: Timestamp,

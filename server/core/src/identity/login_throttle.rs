@@ -8,8 +8,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use governor::Quota;
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
-/// Attempts per minute for one name from one network. Other networks have their own allowance, so nobody is locked out
-/// by others.
+/// Attempts per minute for one name from one network. Other networks have their own allowance, so an attacker locks
+/// no user out.
 const TRIES_BY_NAME: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 /// Attempts per minute from one network, for any names.

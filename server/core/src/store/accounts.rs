@@ -9,7 +9,7 @@ use crate::{
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
 
-/// Somebody who signs in.
+/// A user of the dashboard.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// The name to sign in with.

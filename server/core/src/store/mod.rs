@@ -57,7 +57,7 @@ pub enum StoreError {
     #[error("the bulk is cancelled: it makes no further commands")]
     BulkOver,
     /// The device has a command of the bulk already.
-    #[error("the device has a command of this bulk already, and gets no second one")]
+    #[error("the device has a command of this bulk already")]
     BulkAnswered,
     /// There is a response under the idempotency key of the request: another request with it was committed first.
     #[error(
@@ -73,7 +73,7 @@ pub enum StoreError {
     #[error("the store is busy: {0}. Try again in a moment")]
     Busy(Busy),
     /// Another replica is the leader, so this write as the leader was refused.
-    #[error("another replica leads now, and does what this one was about to do")]
+    #[error("another replica leads now, and continues the work of this one")]
     NotLeader,
     /// The tables are from a newer version of the server.
     #[error(

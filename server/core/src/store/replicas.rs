@@ -109,7 +109,7 @@ pub trait Replicas: Send + Sync + 'static {
     /// Waits for what other replicas do.
     async fn recv(&self) -> ReplicaEvent;
 
-    /// Returns `None` if another replica leads, or nobody does.
+    /// Returns `None` if another replica leads, or none does.
     fn lead(&self) -> Option<Lead>;
 
     /// This host stops: it hears nothing more, and gives the lead up, so that another replica need not wait for its

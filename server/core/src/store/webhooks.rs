@@ -1,5 +1,5 @@
-//! Webhooks, the events that wait for them, and how far each of them is. An event is written once, in the
-//! transaction of its change and only where somebody wants to know; each webhook has its own place among them.
+//! Webhooks and their events. An event is written once, in the transaction of its change, if any webhook subscribes to
+//! its kind. Each webhook has a cursor: its position in the events.
 
 use super::{RequestRecord, StoreError, StoredResponse};
 use crate::{
@@ -29,7 +29,7 @@ mdm_contract::text_enum! {
 pub struct Webhook {
     /// Its id.
     pub id: String,
-    /// Where events are sent to.
+    /// The URL that receives the events.
     pub url: String,
     /// Of which kinds; empty: of all.
     pub events: BTreeSet<EventKind>,
@@ -103,7 +103,7 @@ pub trait Webhooks: Send + Sync + 'static {
     /// One webhook.
     async fn webhook(&self, id: &str) -> Result<Option<Webhook>, StoreError>;
 
-    /// Makes a webhook: it is told of what happens from now on.
+    /// Adds a webhook, which receives events from now on.
     async fn add_webhook(&self, webhook: Webhook, audit: RequestRecord) -> Result<(), StoreError>;
 
     /// Pauses a webhook, or resumes it with events from now on. Returns `false` if there is none of this id.
@@ -142,8 +142,8 @@ pub trait Webhooks: Send + Sync + 'static {
         state: WebhookState,
     ) -> Result<bool, StoreError>;
 
-    /// Notes a message that was sent on request, with the response if that has an idempotency key, and when events are
-    /// to be sent again; none: as before.
+    /// Stores the attempt of a test message, its response if the request had an idempotency key, and the time of the next
+    /// attempt to send events; `None` leaves that time as it is.
     async fn note_test(
         &self,
         webhook: &str,

@@ -29,7 +29,7 @@ pub enum NoDestination {
     Credentials,
     /// The URL does not use TLS.
     #[error(
-        "the URL has to begin with https://, so that nobody on the way reads along; http:// is taken for this \
+        "the URL has to begin with https://, so that messages are encrypted; http:// is allowed for this \
          machine only, if the host runs with --webhooks-to-private-networks"
     )]
     NotSecure,

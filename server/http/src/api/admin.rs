@@ -31,7 +31,7 @@ type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
 
 /// The most lines of the audit trail.
 const MAX_LINES: u32 = 500;
-/// An enrollment token's validity unless told otherwise, in seconds.
+/// Default validity of an enrollment token, in seconds.
 const ONE_DAY: u64 = 24 * 3600;
 
 async fn device_view(devices: &Devices, by: &Caller, device: &str) -> Tagged<DeviceView> {
@@ -259,7 +259,7 @@ pub(super) struct NewToken {
     /// The groups that the device will be in.
     #[serde(default)]
     groups: Vec<String>,
-    /// In seconds; a day unless told otherwise.
+    /// Validity in seconds: a day by default.
     valid_for: Option<u64>,
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct AuditQuery {
 struct AuditPart {
     /// Lines before the one of this number.
     before: Option<u64>,
-    /// At most so many; 100 unless told otherwise.
+    /// The size of a page: 100 by default.
     limit: Option<u32>,
 }
 

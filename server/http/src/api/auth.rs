@@ -81,7 +81,7 @@ impl FromRequestParts<Components> for Authenticated {
             ApiError::new(
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
-                "this token counts for nothing: use the one that the host showed at its first start, or one that \
+                "this token is unknown or revoked: use the one that the host showed at its first start, or one that \
                  an admin has made",
             )
         })?;

@@ -52,7 +52,7 @@ fn has_nul(json: &[u8]) -> bool {
         if escape.starts_with(b"u0000") {
             return true;
         }
-        // What is escaped may be a backslash, which escapes nothing then.
+        // Skips the escaped character: an escaped backslash escapes nothing.
         rest = escape.get(1..).unwrap_or_default();
     }
     false

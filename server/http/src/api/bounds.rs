@@ -183,7 +183,7 @@ impl Sent {
                 kind["additionalProperties"] = false.into();
             }
         }
-        // Named twice is named once: nobody is refused for that.
+        // A repeated item counts once, and is not refused.
         schema.remove("uniqueItems");
         schema.values_mut().for_each(|part| self.bound(part));
     }

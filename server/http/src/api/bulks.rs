@@ -92,7 +92,7 @@ async fn preview(
 struct Before {
     /// `next` of the page before.
     before: Option<String>,
-    /// At most so many; 50 unless told otherwise.
+    /// The size of a page: 50 by default.
     limit: Option<u32>,
 }
 
@@ -146,7 +146,7 @@ async fn bulk(
 struct After {
     /// `next` of the page before.
     after: Option<String>,
-    /// At most so many; 100 unless told otherwise.
+    /// The size of a page: 100 by default.
     limit: Option<u32>,
     /// Only devices on which the bulk failed.
     #[serde(default)]

@@ -29,7 +29,7 @@ pub enum ProxyHeader {
     Forwarded,
 }
 
-/// The proxies whose word on a client's address is taken.
+/// The proxies that are trusted to forward a client's address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
     /// Their addresses.

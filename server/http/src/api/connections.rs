@@ -39,7 +39,7 @@ impl ConnectionLimits {
     };
 }
 
-/// Connections beyond the limit on which the host says that it lives, so that a host in full use is not restarted.
+/// Connections beyond the limit, for health checks only, so that a busy server is not restarted.
 pub const RESERVED_CONNECTIONS: usize = 8;
 
 /// Of these, from one address.

@@ -21,7 +21,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-/// Where the document is.
+/// The path of the document.
 pub const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
 
 #[derive(utoipa::OpenApi)]

@@ -59,11 +59,11 @@ struct DeviceQuery {
     #[serde(with = "time::bound", default)]
     #[param(value_type = Option<String>, format = DateTime)]
     synced_before: Option<Timestamp>,
-    /// They are revoked, or not.
+    /// Only revoked devices (`true`), or only others (`false`).
     revoked: Option<bool>,
     /// `next` of the page before. No summary has pages.
     after: Option<String>,
-    /// At most so many; 100 unless told otherwise.
+    /// The size of a page: 100 by default.
     limit: Option<u32>,
 }
 
@@ -120,7 +120,7 @@ async fn summary(
     devices: DevicesState,
     Query(asked): Query<DeviceQuery>,
 ) -> JsonResult<FleetSummary> {
-    // A summary has no pages, and what says so wrongly is refused as it is for a list.
+    // A summary has no pages, but validates these parameters as a list does.
     page_size(asked.limit, 1)?;
     Ok(Json(devices.summary(&by, &asked.into()).await?))
 }

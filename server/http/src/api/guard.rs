@@ -56,7 +56,7 @@ where
             add_problem(
                 operation,
                 "401",
-                "No token came along, or one that counts for nothing.",
+                "The token is missing, unknown or revoked.",
             );
             add_problem(operation, "403", &needed);
         }

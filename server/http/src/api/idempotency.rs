@@ -21,10 +21,10 @@ use mdm_server_core::{
 /// The header with the key.
 pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Says of a response that its request was executed before.
+/// The header of a stored response that is sent again.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The route whose response is stored nowhere: passwords that are told once.
+/// The route whose response is never stored: it contains passwords.
 const EXPORT: &str = "/passwords.csv";
 
 /// The longest key, in bytes.

@@ -51,7 +51,7 @@ pub(super) fn router() -> OpenApiRouter<Components> {
         .layer(DefaultBodyLimit::max(LARGEST_PLUGIN))
 }
 
-/// The plugins of the host, and who changed them when.
+/// The plugins of the server, and the history of their changes.
 #[utoipa::path(
     get,
     path = "/",

@@ -22,7 +22,7 @@ const LINGER: Duration = Duration::from_secs(2);
 pub struct TimeoutStream {
     stream: TcpStream,
     permit: Permit,
-    /// Until when it may go on as it does: read nothing, or send what nobody wants.
+    /// The timeout of the current phase: a peer that reads nothing, or sends data that is not wanted.
     waits: Option<Pin<Box<Sleep>>>,
 }
 

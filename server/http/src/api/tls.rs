@@ -94,7 +94,7 @@ impl Handshakes {
             let (acceptor, done) = (self.acceptor.clone(), self.done.clone());
             tokio::spawn(async move {
                 match timeout(HANDSHAKE_TIME, acceptor.accept(ZeroizingStream(stream))).await {
-                    // Nobody receives once the host stops.
+                    // The receiver is gone once the server stops.
                     Ok(Ok(stream)) => drop(done.send((stream, peer)).await),
                     Ok(Err(error)) => {
                         tracing::debug!(peer = %peer.address, %error, "a TLS handshake failed")

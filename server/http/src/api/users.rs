@@ -98,7 +98,7 @@ async fn users(
     Ok(Json(users.into_iter().map(UserView::from).collect()))
 }
 
-/// Adds a user, who chooses a password by the link of the answer.
+/// Adds a user. The response has the link by which the user chooses a password.
 #[utoipa::path(
     post,
     path = "/users",

@@ -35,7 +35,7 @@ pub(super) fn router() -> OpenApiRouter<Components> {
 pub struct WebhookView {
     /// Its id.
     pub id: String,
-    /// Where events are sent to.
+    /// The URL that receives the events.
     pub url: String,
     /// Of which kinds; empty: of all.
     pub events: BTreeSet<EventKind>,

@@ -113,7 +113,7 @@ fn view(signed_in: &SignedIn, setting_up: Option<(&str, &str)>, fault: Option<&s
     let content = html! {
         h1 { (user.name) }
         section .card {
-            h2 { "What you may do" }
+            h2 { "Your permissions" }
             p { "You are " strong { (user.role) } ", responsible for " strong { (user.scope) } "." }
             ul .notes { @for it in &signed_in.caller.permissions { li { (sentence(it.meaning())) } } }
         }
@@ -130,7 +130,7 @@ fn view(signed_in: &SignedIn, setting_up: Option<(&str, &str)>, fault: Option<&s
                 input type="hidden" name="sealed" value=(sealed);
                 h2 { "One-time passwords" }
                 p {
-                    "With them, your password alone lets nobody in. Read this picture with an authenticator app, or "
+                    "With them, your password alone is not enough to sign in. Scan this picture with an authenticator app, or "
                     "type its secret there, and then type the code that the app shows."
                 }
                 (picture(url))

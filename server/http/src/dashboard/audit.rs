@@ -98,7 +98,7 @@ fn view(signed_in: &SignedIn, form: &AuditForm, lines: &[AuditLine]) -> Markup {
         p .buttons {
             a .button href=(link("/audit.csv", None)) download="audit.csv" { "Download as a table (CSV)" }
         }
-        @if lines.is_empty() { p { "No line is like that." } }
+        @if lines.is_empty() { p { "No line matches the filter." } }
         @else {
             section .card .scroll tabindex="0" aria-label="Lines" {
                 table .stacked {

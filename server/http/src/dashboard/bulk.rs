@@ -69,23 +69,23 @@ fn shown(bulk: &Bulk, progress: &BulkProgress) -> Markup {
         progress .bar-of max=(all) value=(completed) aria-label="Devices that have an outcome" {}
         (counts(progress))
         @if bulk.state == BulkState::Cancelled && answered < all {
-            p { (all - answered) " devices got no command, because the bulk was cancelled." }
+            p { (all - answered) " devices got no command: the bulk was cancelled." }
         }
         @if bulk.unique_passwords && progress.pending > 0 {
             p .alert {
-                "The password export has passwords of devices that are pending: each counts once its device has succeeded. "
-                "The table below says which have."
+                "The password export contains passwords of pending devices: each is valid once its command has succeeded. "
+                "The table below shows the status of each device."
             }
         }
         @if bulk.cancel_requested_by.is_some() { p .alert { "Its pending commands are being cancelled." } }
         dl .facts {
-            div { dt { "Asked for by" } dd { (bulk.requested_by) ", " (texts::time(bulk.requested_at)) } }
+            div { dt { "Requested by" } dd { (bulk.requested_by) ", " (texts::time(bulk.requested_at)) } }
             @if let Some(by) = &bulk.approved_by { div { dt { "Approved by" } dd { (by) } } }
             @if let Some(at) = bulk.ended_at { div { dt { "Ended" } dd { (texts::time(at)) } } }
             @if let Some(reason) = &bulk.reason { div { dt { "Reason" } dd { (reason) } } }
             @if bulk.unique_passwords { div { dt { "Passwords" } dd { "a different one for each device" } } }
         }
-        p { a href={ "/bulks/" (bulk.id) "/report.csv" } { "Download what became of it on each device (CSV)" } }
+        p { a href={ "/bulks/" (bulk.id) "/report.csv" } { "Download the result of each device (CSV)" } }
     }
 }
 
@@ -133,17 +133,17 @@ fn actions(signed_in: &SignedIn, bulk: &Bulk, progress: &BulkProgress) -> Option
     };
     Some(html! {
         section .card .wide aria-labelledby="actions-title" {
-            h2 #actions-title { "What can be done" }
+            h2 #actions-title { "Actions" }
             @if waits && bulk.principal == signed_in.caller.actor {
-                p { "Somebody else has to approve it, because it is for so many devices." }
+                p { "Another user has to approve it, because it has many devices." }
             } @else if waits && signed_in.may(Permission::Approve) {
                 (post("approve", html! { button .primary type="submit" { "Approve" } }))
             } @else if waits {
-                p { "Somebody who may approve it has to do so." }
+                p { "A user with the permission to approve bulks has to approve it." }
             }
             @if can_download {
                 p {
-                    "Each device gets its own password while the password export is downloaded, once. It is kept nowhere else: "
+                    "Each device gets its own password. The passwords can be downloaded once, and are stored nowhere else: "
                     "keep the file safe, and open this page again when it is there. The password export has no password for a "
                     "device that refuses it or fails at once; that of a device which is pending counts once it has "
                     "succeeded. If the download breaks off, the commands that are pending are cancelled, and the rest "

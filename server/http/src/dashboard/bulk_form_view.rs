@@ -168,14 +168,14 @@ fn passwords(screen: &Screen<'_>) -> Markup {
                 input type="radio" name="passwords" value="different" checked[is_different];
                 span {
                     "A different password for each device (recommended)"
-                    small { "They are made at random, and told once, in a table that you download." }
+                    small { "Random passwords, in a table that can be downloaded once." }
                 }
             }
             label .check {
                 input type="radio" name="passwords" value="one" checked[!is_different];
                 span {
                     "One password for all devices"
-                    small { "Who learns it from one user can unlock the devices of all." }
+                    small { "Each of the users could unlock the devices of all others." }
                 }
             }
             div .one-password {
@@ -221,7 +221,7 @@ fn options(screen: &Screen<'_>, is_reset: bool) -> Markup {
                 input type="checkbox" name="replace_pending" checked[terms.replace_pending];
                 span {
                     "Replace pending commands"
-                    small { "Otherwise a device that has one gets no new one." }
+                    small { "Otherwise a device with a pending command gets no new one." }
                 }
             }
             label for="valid-for" { "The commands are valid" }
@@ -247,7 +247,7 @@ pub(super) fn preview(preview: &BulkPreview) -> Markup {
             }
         }
         @if preview.needs_approval {
-            p .alert { "It is for so many devices that somebody else has to approve it." }
+            p .alert { "Another user has to approve it, because it has many devices." }
         }
     }
 }

@@ -32,14 +32,14 @@ pub(super) async fn page(
     };
     let content = html! {
         h1 { "Bulks" }
-        p .quiet { "What was asked for all devices of a " a href="/groups" { "group" } "." }
+        p .quiet { "Resets and removals for all devices of a " a href="/groups" { "group" } "." }
         div #part-bulks data-part {
             @if bulks.is_empty() {
-                p { "There is none yet." }
+                p { "There are no bulks yet." }
             } @else {
                 section .card .scroll tabindex="0" aria-label="Bulks" {
                     table .stacked {
-                        thead { tr { th { "Bulk" } th { "State" } th { "Devices" } th { "BulkQuery for by" } th { "When" } } }
+                        thead { tr { th { "Bulk" } th { "State" } th { "Devices" } th { "Requested by" } th { "When" } } }
                         tbody {
                             @for bulk in &bulks {
                                 tr {
@@ -50,7 +50,7 @@ pub(super) async fn page(
                                     }
                                     td data-head="State" { (state(bulk.state)) }
                                     td data-head="Devices" { (bulk.devices) }
-                                    td data-head="BulkQuery for by" { (bulk.requested_by) }
+                                    td data-head="Requested by" { (bulk.requested_by) }
                                     td data-head="When" { (texts::time(bulk.requested_at)) }
                                 }
                             }

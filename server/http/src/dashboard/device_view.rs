@@ -121,7 +121,7 @@ fn menu(signed_in: &SignedIn, shown: &DeviceView) -> Markup {
 fn status(shown: &DeviceView) -> Markup {
     if shown.snapshot.revoked_at.is_some() {
         return html! {
-            p .verdict { (texts::status_badge(StatusKind::Revoked)) " Nothing reaches the device any more." }
+            p .verdict { (texts::status_badge(StatusKind::Revoked)) " The device gets no more commands." }
         };
     }
     let Some(latest) = &shown.snapshot.latest else {

@@ -67,7 +67,7 @@ fn filters(asked: &DevicesQuery, groups: &[Group]) -> Markup {
                 } @else {
                     select #group name="group" {
                         option value="" { "any" }
-                        // One that has no devices is chosen as well, if the address says so.
+                        // A group without devices may be chosen too: by the URL.
                         @if !asked.group.is_empty() && groups.iter().all(|it| it.name != asked.group) {
                             option selected { (asked.group) }
                         }
@@ -166,7 +166,7 @@ fn nothing(signed_in: &SignedIn, asked: &DevicesQuery) -> Markup {
         section .card {
             @if !asked.after.is_empty() { p { "There are no more devices." } }
             @else if asked.is_filtered() {
-                p { "No device fits all of this." }
+                p { "No device matches all filters." }
                 p { a href="/devices" { "Show all devices" } }
             }
             @else if is_limited { p { "There is no device in your groups: " (signed_in.caller.scope) "." } }

@@ -27,7 +27,7 @@ fn page_of(document: &Value) -> Markup {
             h1 { "The API" }
             div .prose {
                 @for paragraph in word(&document["info"]["description"]).split("\n\n") { p { (prose(paragraph)) } }
-                p { "For programs, all of this is at " a href=(DOCUMENT_PATH) { (DOCUMENT_PATH) } " (OpenAPI 3.1)." }
+                p { "The same for programs: " a href=(DOCUMENT_PATH) { (DOCUMENT_PATH) } " (OpenAPI 3.1)." }
             }
             nav aria-label="Parts" {
                 @for tag in tags() { a href={ "#" (anchor(word(&tag["name"]))) } { (sentence_of(&tag["name"])) } }
@@ -67,8 +67,8 @@ fn card(method: &str, path: &str, operation: &Value) -> Markup {
             p { (prose(word(&operation["summary"]))) }
             @if let Some(more) = operation["description"].as_str() { p { (prose(more)) } }
             p .quiet {
-                @if needed.is_empty() { "Open to everybody." }
-                @else { "Needs " @for it in &needed { code { (it) } } "." }
+                @if needed.is_empty() { "No permission required." }
+                @else { "Requires " @for it in &needed { code { (it) } } "." }
             }
             @if operation["parameters"].is_array() || body.is_object() {
                 div .scroll tabindex="0" role="region" aria-label={ "What " (method) " " (path) " takes" } {
@@ -138,7 +138,7 @@ fn shape(name: &str, schema: &Value) -> Markup {
                             tr {
                                 td {
                                     code { (field) }
-                                    @if !items(&schema["required"]).any(|it| word(it) == field) { small { "can be left out" } }
+                                    @if !items(&schema["required"]).any(|it| word(it) == field) { small { "optional" } }
                                 }
                                 td { (kind(of)) }
                                 td { (prose(word(&of["description"]))) }

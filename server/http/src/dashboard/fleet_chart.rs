@@ -79,7 +79,7 @@ fn bar(asked: &DevicesQuery, summary: &FleetSummary) -> Markup {
     }
 }
 
-/// Where each part begins, and how wide it is.
+/// The offset and the width of each part.
 fn parts(summary: &FleetSummary) -> Vec<(StatusKind, u64, u64)> {
     let present = ORDER.into_iter().filter(|it| summary.of(*it) > 0);
     let present: Vec<_> = present.collect();

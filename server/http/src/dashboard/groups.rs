@@ -22,7 +22,7 @@ pub(super) async fn page(
             } @else {
                 section .card .scroll tabindex="0" aria-label="Groups" {
                     table .stacked {
-                        thead { tr { th { "Group" } th { "Devices" } th { "For all of them" } } }
+                        thead { tr { th { "Group" } th { "Devices" } th { "Actions" } } }
                         tbody {
                             @for group in &groups {
                                 tr {

@@ -49,7 +49,7 @@ fn command(command: &Command, audit: &[AuditEntry]) -> Markup {
         }
         p .quiet {
             @if let Some(completed) = command.completed_at { "Ended " (texts::time(completed)) ". " }
-            @else if let Some(end) = command.expires_at { "Its time is over " (texts::time(end)) ". " }
+            @else if let Some(end) = command.expires_at { "It expires " (texts::time(end)) ". " }
             @if !options.is_empty() { "With " (options.join(", ")) ". " }
             "Command " code { (command.id) }
         }
@@ -83,15 +83,15 @@ pub(super) fn what(entry: &AuditEntry) -> String {
         "enroll" => "Enrolled",
         "revoke" => "Revoked",
         "rotate-keys" => "The device changed its keys",
-        "use-plugin" => "Another plugin decides",
-        "roll-back-plugin" => "The plugin before decides again",
+        "use-plugin" => "Changed the plugin",
+        "roll-back-plugin" => "Rolled the plugin back",
         "keep-plugin" => "The plugin was promoted",
         "add-enrollment-token" => "Made an enrollment token",
-        "start-bulk" => "Asked for a bulk",
+        "start-bulk" => "Requested a bulk",
         "approve-bulk" => "Approved a bulk",
         "download-bulk" => "Downloaded the passwords of a bulk",
-        "send-bulk" => "Every command of a bulk is made",
-        "end-bulk" => "Every command of a bulk has its outcome",
+        "send-bulk" => "All commands of a bulk are made",
+        "end-bulk" => "All commands of a bulk have an outcome",
         "cancel-bulk" => "Cancelled a bulk",
         "sign-in" => "Signed in",
         "sign-in-refused" => "Failed to sign in",
@@ -104,7 +104,7 @@ pub(super) fn what(entry: &AuditEntry) -> String {
         "set-one-time-passwords" => "Signs in with one-time passwords",
         "clear-one-time-passwords" => "Signs in without one-time passwords",
         "add-token" => "Made a token",
-        "remove-token" => "Took a token back",
+        "remove-token" => "Revoked a token",
         "hand-over-token" => "Handed a token over",
         other => other,
     };

@@ -27,7 +27,7 @@ pub(super) struct Look {
     device: Option<String>,
 }
 
-/// Somebody who may listen, as long as their session says so.
+/// A client of the live updates, for as long as its session is valid.
 struct Listener {
     signed_in: SignedIn,
     dashboard: DashboardState,

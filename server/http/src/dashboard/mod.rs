@@ -165,7 +165,7 @@ fn all() -> Vec<Pages> {
     ]
 }
 
-/// Refuses what comes from other sites. Says to the browser what a page may do, and that nobody keeps it.
+/// Refuses cross-site requests. Adds the content security policy, and forbids caching.
 async fn guard(State(dashboard): DashboardState, request: Request, next: Next) -> Response {
     let public_url = dashboard.server.identity.public_url();
     let checked = parts::check(request.uri()).map_err(PageError::from);

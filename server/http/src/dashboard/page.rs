@@ -67,7 +67,7 @@ pub(super) fn form_token(signed_in: &SignedIn) -> Markup {
     }
 }
 
-/// The notice, for those who can decide, that commands from before a restore are held.
+/// The notice that commands from before a restore are held, for users with the permission to decide about them.
 fn undecided_restore(signed_in: &SignedIn) -> Markup {
     let Some(state) = &signed_in.undecided_restore else {
         return html! {};

@@ -1,5 +1,4 @@
-//! The routes of pages, each written down with what it needs: who adds a page says so in the same line, and a test
-//! goes through all of them.
+//! The routes of pages, each declared in one line with its required permission. A test requests all of them.
 
 use super::state::Dashboard;
 use crate::api::auth::RequiredPermission;
@@ -17,7 +16,7 @@ use std::sync::Arc;
 pub struct PageRoute {
     /// The HTTP method.
     pub method: Method,
-    /// Where.
+    /// The path.
     pub path: &'static str,
     /// The permission that it requires. `None` if it is open to everybody.
     pub needs: Option<RequiredPermission>,

@@ -144,25 +144,25 @@ async fn view(
     };
     let content = html! {
         h1 { "Plugin" }
-        p .quiet { "It decides what is allowed, what is sent to a device, and what will come of it." }
+        p .quiet { "It decides which requests are allowed, which commands are sent to a device, and previews their outcome." }
         @if let Some(fault) = fault { p .fault role="alert" { (sentence(fault)) } }
         div .cards {
             section .card .wide aria-labelledby="active-title" {
-                h2 #active-title { "It decides" }
+                h2 #active-title { "Active plugin" }
                 (plugin(&shown.places.active.plugin, shown.places.active.is_default))
                 @if let Some(canary) = &shown.canary { (canary_progress(canary, &shown.terms)) }
             }
             section .card aria-labelledby="may-title" {
-                h2 #may-title { "What it may do" }
+                h2 #may-title { "Permissions" }
                 (may(&shown.places.active.plugin))
             }
             section .card aria-labelledby="health-title" {
-                h2 #health-title { "How it does" }
+                h2 #health-title { "Health" }
                 (health(&shown.places.active.plugin.health()))
             }
             @if let Some(previous) = &shown.places.previous {
                 section .card .wide aria-labelledby="previous-title" {
-                    h2 #previous-title { "It decided before" }
+                    h2 #previous-title { "Previous plugin" }
                     (plugin(&previous.plugin, previous.is_default))
                 }
             }
@@ -190,7 +190,7 @@ fn canary_progress(canary: &Canary, terms: &CanaryTerms) -> Markup {
     html! {
         p .alert {
             "Canary: it has decided " (canary.calls) " of " (terms.calls) " calls, and failed " (canary.failures)
-            ". After " (terms.failures) " failures, the one before decides again."
+            ". After " (terms.failures) " failures, the server rolls back."
         }
     }
 }
@@ -220,10 +220,10 @@ fn health(health: &HealthReport) -> Markup {
         dl .facts {
             div { dt { "Calls" } dd { (health.calls) } }
             div { dt { "A call takes" } dd { (milliseconds(health.average_time)) } }
-            div { dt { "The longest took" } dd { (milliseconds(health.longest_time)) } }
+            div { dt { "Longest call" } dd { (milliseconds(health.longest_time)) } }
             @for (kind, count) in &health.failures { div { dt { "Failed: " (kind) } dd { (count) } } }
         }
-        p .quiet { "Since this host loaded it." }
+        p .quiet { "Since this server loaded it." }
     }
 }
 
@@ -247,11 +247,11 @@ fn manage(signed_in: &SignedIn, shown: &PluginView) -> Markup {
     html! {
         form .card method="post" action="/plugin/use" enctype="multipart/form-data" {
             (form_token(signed_in))
-            h2 { "Let another one decide" }
-            p { "It is checked against the contract first, and is a canary for its first calls." }
+            h2 { "Use another plugin" }
+            p { "It is checked against the contract first. Its first calls are a canary: if they fail, the server rolls back." }
             label for="component" { "Component " span .quiet { "(.wasm)" } }
             input #component type="file" name="component" required accept=".wasm,application/wasm";
-            label for="signature" { "Signature " span .quiet { "(the text of its .minisig, if this host wants one)" } }
+            label for="signature" { "Signature " span .quiet { "(the text of its .minisig, if this server requires one)" } }
             textarea #signature name="signature" rows="3" spellcheck="false" {}
             div .buttons { button .primary type="submit" { "Check and use" } }
         }
@@ -259,16 +259,16 @@ fn manage(signed_in: &SignedIn, shown: &PluginView) -> Markup {
             form .card method="post" action="/plugin/roll-back" {
                 (form_token(signed_in))
                 h2 { "Roll back" }
-                p { "The one before decides again, from the next call on." }
+                p { "The previous plugin is active again from the next call." }
                 div .buttons { button type="submit" { "Roll back" } }
             }
         }
         @if !shown.places.active.is_default {
             form .card method="post" action="/plugin/default" {
                 (form_token(signed_in))
-                h2 { "The host’s own" }
-                p { "The one that the host started with decides, from the next call on." }
-                div .buttons { button type="submit" { "Use the host’s own" } }
+                h2 { "The server’s own plugin" }
+                p { "The plugin with which the server was started is active from the next call." }
+                div .buttons { button type="submit" { "Use the server’s own" } }
             }
         }
     }

@@ -128,7 +128,7 @@ async fn screen(
                 p .alert { "The policy is overridden on this device: what is applied now is enforced once Remove \
                     Password has succeeded." }
             }
-            label for="requirement" { "What a password has to meet" }
+            label for="requirement" { "Requirement" }
             select #requirement name="requirement" aria-describedby="policy-fault" {
                 option value="" { "nothing: no policy" }
                 optgroup label="Quality" {

@@ -6,8 +6,8 @@ use mdm_server_core::public_url::PublicUrl;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Errors if a browser says that a page of another origin sent this. Clients that are no browsers say nothing, and
-/// carry no cookies that are not theirs.
+/// Errors if a browser marks a request as sent by a page of another origin. Other clients send no such header, and have
+/// no cookies of a user.
 pub(super) fn check(
     method: &Method,
     headers: &HeaderMap,

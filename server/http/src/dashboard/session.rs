@@ -55,7 +55,7 @@ impl SignedIn {
     }
 }
 
-/// The token of a session's forms. Nobody can tell the session's own token from it.
+/// The CSRF token of a session's forms: a digest, from which the session's own token can't be derived.
 fn form_token(token: &str) -> String {
     let digest: TokenDigest = token::digest(&format!("form of {token}"));
     BASE64.encode(digest)

@@ -9,7 +9,7 @@ use mdm_contract::{
 };
 use mdm_server_core::store::StatusKind;
 
-/// A badge: a sign and a word, so that colour alone says nothing.
+/// A badge: a sign and a word, because colour alone is not accessible.
 pub(super) fn badge(class: &str, sign: &str, word: &str) -> Markup {
     html! {
         span class={ "badge " (class) } { span aria-hidden="true" { (sign) " " } (word) }

@@ -153,8 +153,8 @@ async fn view(
     let content = html! {
         h1 { "Tokens" }
         p .quiet {
-            "What programs call the API with. A token does no more than its owner may at that moment, and ends with "
-            "them, unless it is handed over before."
+            "Credentials of programs that use the API. A token has at most the permissions of its owner, and is removed with "
+            "the owner, unless it gets a new owner before."
         }
         section .card .scroll tabindex="0" aria-label="Tokens" {
             table .stacked {

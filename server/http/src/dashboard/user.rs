@@ -127,8 +127,8 @@ fn view(signed_in: &SignedIn, name: &str, form: &UserForm, fault: Option<&str>) 
             (form_token(signed_in))
             h2 { "Remove" }
             p {
-                "Every session of " (name) " ends, and so does every token that acts for them: hand over what is still "
-                "needed, on the page " a href="/tokens" { "Tokens" } ". What was done stays in the audit trail."
+                "All sessions of " (name) " end, and all tokens of " (name) " are revoked: give a token that is still "
+                "needed a new owner, on the page " a href="/tokens" { "Tokens" } ". The audit trail keeps all entries."
             }
             div .buttons { button .danger type="submit" { "Remove " (name) } }
         }

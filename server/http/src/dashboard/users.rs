@@ -107,8 +107,8 @@ pub(super) fn invited(signed_in: &SignedIn, invitation: &Invitation) -> Markup {
         h1 { "An invitation for " (invitation.user) }
         section .card {
             p {
-                "Give this link to " strong { (invitation.user) } " in a safe way. With it, a password is chosen, "
-                "once. It is not shown again, and counts until " (texts::time(invitation.expires_at)) "."
+                "Give this link to " strong { (invitation.user) } " in a safe way. It sets a new password, and works "
+                "once. It is not shown again, and expires " (texts::time(invitation.expires_at)) "."
             }
             @let path = invitation.path();
             @match invitation.url() {

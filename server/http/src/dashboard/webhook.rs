@@ -110,12 +110,12 @@ fn view(signed_in: &SignedIn, webhook: &Webhook, attempts: &[Attempt]) -> Markup
         p { (state(webhook)) " told of " (events(webhook)) "; devices: " (webhook.scope) }
         @if let (Some(since), WebhookState::Active) = (webhook.progress.failing_since, webhook.state) {
             p .alert role="alert" {
-                "Nothing has been delivered since " (texts::time(since)) ". What happens waits, each event for three \
+                "Nothing has been delivered since " (texts::time(since)) ". Events wait, each for three \
                 days. The next try is at " (texts::time(webhook.progress.next_try)) "."
             }
         }
         @if webhook.state == WebhookState::Gone {
-            p .alert role="alert" { "The receiver answered that it is gone (410). Nothing is sent to it." }
+            p .alert role="alert" { "The receiver answered 410 Gone. Nothing more is sent to it." }
         }
         section .card .scroll tabindex="0" aria-label="Attempts" {
             h2 { "Latest attempts" }
@@ -125,33 +125,33 @@ fn view(signed_in: &SignedIn, webhook: &Webhook, attempts: &[Attempt]) -> Markup
         form .card method="post" action={ "/webhooks/" (id) "/test" } {
             (form_token(signed_in))
             h2 { "Test" }
-            p { "Sends a message now that tells of nothing. If it is taken, what waits is sent at once." }
+            p { "Sends a test message now. If the receiver accepts it, waiting events are sent at once." }
             div .buttons { button .primary type="submit" { "Send a test" } }
         }
         form .card method="post" action={ "/webhooks/" (id) "/secret" } {
             (form_token(signed_in))
             h2 { "Another secret" }
-            p { "For a day, messages are signed with both, so that the receiver can change over." }
+            p { "For a day, messages are signed with both secrets, so that the receiver can change to the new one." }
             div .buttons { button type="submit" { "Change the secret" } }
         }
         @match webhook.state {
             WebhookState::Active => form .card method="post" action={ "/webhooks/" (id) "/pause" } {
                 (form_token(signed_in))
                 h2 { "Pause" }
-                p { "What waits for it is dropped, and it misses what happens until it is resumed." }
+                p { "Waiting events are dropped, and events until it is resumed are not sent." }
                 div .buttons { button type="submit" { "Pause" } }
             },
             _ => form .card method="post" action={ "/webhooks/" (id) "/resume" } {
                 (form_token(signed_in))
                 h2 { "Resume" }
-                p { "It is told of what happens from now on." }
+                p { "It receives events from now on." }
                 div .buttons { button type="submit" { "Resume" } }
             },
         }
         form .card method="post" action={ "/webhooks/" (id) "/remove" } {
             (form_token(signed_in))
             h2 { "Remove" }
-            p { "What was not delivered to it is dropped." }
+            p { "Events that were not delivered are dropped." }
             div .buttons { button .danger type="submit" { "Remove this webhook" } }
         }
     };

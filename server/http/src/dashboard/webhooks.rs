@@ -125,10 +125,10 @@ async fn view(
     };
     let content = html! {
         h1 { "Webhooks" }
-        p .quiet { "Other programs that are told of every change of a status, by signed messages." }
+        p .quiet { "Other programs receive each change of a status, as a signed message." }
         section .card .scroll tabindex="0" aria-label="Webhooks" {
             @if webhooks.is_empty() {
-                p { "Nobody is told yet." }
+                p { "There are no webhooks yet." }
             } @else {
                 table {
                     thead { tr { th { "Receiver" } th { "State" } th { "DeviceInfo of" } th { "Devices" } } }
@@ -152,7 +152,7 @@ async fn view(
             input #url type="url" name="url" required maxlength="2048" value=(form.url) autocapitalize="off"
                 spellcheck="false" aria-describedby="fault" aria-invalid=[fault.map(|_| "true")];
             fieldset {
-                legend { "It is told when " span .quiet { "(nothing ticked: of everything)" } }
+                legend { "Events " span .quiet { "(none selected: all)" } }
                 @for kind in EventKind::ALL {
                     label .check {
                         input type="checkbox" name=(kind) checked[ticked.contains(&kind)];

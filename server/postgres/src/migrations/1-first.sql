@@ -1,5 +1,5 @@
 -- Words and their meaning: wit/types.wit. Times are milliseconds since 1970. Columns of JSON hold the
--- wire's form of a record. Ids and names are compared byte by byte, in whatever language the database was made.
+-- wire's form of a record. Ids and names are compared byte by byte, independent of the database's collation.
 
 create table devices (
     id text collate "C" primary key,
@@ -255,7 +255,7 @@ create table idempotency_keys (
 );
 create index idempotency_keys_by_age on idempotency_keys (created_at);
 
--- Who is told of what.
+-- The subscriptions to events.
 create table webhooks (
     id text collate "C" primary key,
     url text not null,

@@ -236,7 +236,7 @@ create table idempotency_keys (
 ) strict, without rowid;
 create index idempotency_keys_by_age on idempotency_keys (created_at);
 
--- Who is told of what.
+-- The subscriptions to events.
 create table webhooks (
     id text primary key,
     url text not null,
