@@ -18,7 +18,7 @@ pub fn program(path: &str) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Where the libraries of unpacked packages lie: `usr/lib/x86_64-linux-gnu` and its like.
+/// The folders with libraries of unpacked packages: `usr/lib/x86_64-linux-gnu` and similar.
 fn libraries(root: &Path) -> Vec<PathBuf> {
     let folders = ["lib", "usr/lib"].map(|folder| root.join(folder));
     let inside = folders.iter().flat_map(fs::read_dir).flatten().flatten();

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 /// The timeout of waits.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// PostgreSQL does not run as root: as this user it runs then, `nobody` on every Linux.
+/// PostgreSQL does not run as root. It then runs as this user: `nobody` on every Linux.
 const NOBODY: u32 = 65_534;
 
 /// The keeper's script: it runs commands, and stops the server when its parent process ends.
@@ -125,7 +125,7 @@ impl Postgres {
                 self.log()?
             );
             thread::sleep(Duration::from_millis(50));
-            // What the killed one has left may still be in use for a moment, and then it ends by itself.
+            // The killed server's resources may still be in use for a moment; a new server then ends by itself.
             if !self.is_up() {
                 self.order("start")?;
             }

@@ -37,14 +37,14 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Where the pages of this device are.
+    /// The path of this device's pages.
     pub fn path(&self, name: &str) -> anyhow::Result<String> {
         let found = self.devices.iter().find(|device| device.name == name);
         let device = found.with_context(|| format!("the scene has no {name}"))?;
         Ok(format!("/devices/{}", device.id))
     }
 
-    /// Where the page of its bulk is.
+    /// The path of its bulk's page.
     pub fn bulk_path(&self) -> String {
         format!("/bulks/{}", self.bulk)
     }

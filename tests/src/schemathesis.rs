@@ -13,7 +13,7 @@ use std::{
 /// The failures that are none.
 const ACCEPTED: &str = include_str!("../schemathesis/accepted.py");
 
-/// Where `cargo xtask` installs it.
+/// The program, installed by `cargo xtask`.
 fn program() -> anyhow::Result<PathBuf> {
     let programs = env::current_exe()?;
     let installed = programs

@@ -29,7 +29,7 @@ pub struct Stranger {
 
 /// A call of an agent, as it goes over the network.
 pub struct HttpCall {
-    /// Where it goes.
+    /// Its path.
     pub path: String,
     /// All of it.
     pub bytes: Vec<u8>,
@@ -76,7 +76,7 @@ impl Stranger {
         })
     }
 
-    /// Where the agent finds it.
+    /// The URL at which the agent reaches it.
     pub fn url(&self) -> String {
         format!("http://{}", self.at)
     }
@@ -95,7 +95,7 @@ impl Stranger {
 impl Drop for Stranger {
     fn drop(&mut self) {
         self.ends.store(true, Ordering::Relaxed);
-        // So that it looks whether it is to end.
+        // Wakes the thread, which then sees that it has to end.
         let _ = TcpStream::connect(self.at);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

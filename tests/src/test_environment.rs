@@ -66,7 +66,7 @@ pub struct Make<'a> {
     pub user_password: Option<&'a str>,
     /// The group that it is put in.
     pub group: Option<&'a str>,
-    /// Where its agent finds the host, if not at the host's own address.
+    /// The URL at which its agent reaches the host, if it is not the host's own.
     pub host: Option<&'a str>,
 }
 
@@ -192,7 +192,7 @@ impl TestEnvironment {
         format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
-    /// Where the host listens.
+    /// The address of the host.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
@@ -204,7 +204,7 @@ impl TestEnvironment {
             .to_owned())
     }
 
-    /// Where the first admin chooses a password: a path of the dashboard. Earlier ones are void.
+    /// The invitation of the first admin: a path of the dashboard. It replaces earlier ones.
     pub fn first_invitation(&self) -> anyhow::Result<String> {
         let add = ["user", "add", ADMIN, "--role", "admin", "--json"];
         let added = self.admin(&add, "")?;

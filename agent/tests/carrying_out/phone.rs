@@ -114,7 +114,7 @@ impl Phone {
         }
     }
 
-    /// Where its files lie.
+    /// The folder of its files.
     pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().join("phone")
     }

@@ -24,7 +24,7 @@ struct Options {
     /// The sizes of the fleets.
     #[arg(long, value_delimiter = ',', default_values = ["1k", "10k", "100k", "1M"], value_parser = size)]
     devices: Vec<usize>,
-    /// Where the hosts keep them.
+    /// The stores of the servers.
     #[arg(long, value_enum, default_values = ["sqlite"], value_delimiter = ',')]
     store: Vec<Store>,
     /// For how long each of them works.

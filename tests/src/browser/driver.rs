@@ -64,7 +64,7 @@ impl Driver {
         Ok(Self { process, port })
     }
 
-    /// Where it listens.
+    /// Its URL.
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

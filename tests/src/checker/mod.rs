@@ -1,6 +1,5 @@
-//! Decides whether a history is one that may happen, whatever was killed, full or cut meanwhile: every command that was
-//! accepted has exactly one outcome, none was applied twice, each lock screen is as the host says, and the audit
-//! trail has it all.
+//! Checks a history against the rules, under all faults: each accepted command has exactly one outcome, none was applied
+//! twice, each lock screen is as the host reports, and the audit trail is complete.
 
 mod history;
 #[cfg(test)]

@@ -75,7 +75,7 @@ pub(super) fn is_inside() -> bool {
 
 /// This very program with these arguments, in a mount namespace of its own.
 pub(super) fn inside(program: &Path, arguments: &[String]) -> anyhow::Result<ExitStatus> {
-    // Root needs no user namespace, which some systems allow to nobody.
+    // Root needs no user namespace, which some systems forbid to all users.
     let is_root = Command::new("unshare").args(["--mount", "true"]).output();
     let is_root = is_root.is_ok_and(|output| output.status.success());
     let user: &[&str] = if is_root { &[] } else { &["--map-root-user"] };

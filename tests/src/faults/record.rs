@@ -355,7 +355,7 @@ fn about_a_command(line: &Value) -> Option<Line> {
     })
 }
 
-/// Where a device and its agent keep their state.
+/// The folder with the state of a device and its agent.
 pub(super) fn home(env: &TestEnvironment, device: &Device) -> Home {
     Home::at(&env.folder().join(&device.name))
 }

@@ -1,4 +1,4 @@
-//! Where faults happen: a host, a few devices with their agents, clients that give them no rest, and the record of it.
+//! The stage of the faults: a host, a few devices with their agents, busy clients, and the recorded history.
 
 use super::{
     caller::Caller,
@@ -45,9 +45,9 @@ pub(super) struct Stage {
 /// The options of a stage.
 #[derive(Default)]
 pub(super) struct Setting<'a> {
-    /// Where the agents find the host.
+    /// The URL at which agents reach the host.
     pub(super) agents_at: Option<&'a str>,
-    /// Where the clients find it.
+    /// The URL at which clients reach it.
     pub(super) clients_at: Option<&'a str>,
     /// The environment of the agents.
     pub(super) agent_variables: Vec<(String, String)>,

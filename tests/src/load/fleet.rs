@@ -17,7 +17,7 @@ use mdm_contract::decisions::Command;
 pub struct Fleet {
     /// The host.
     pub env: TestEnvironment,
-    /// Where its rows are.
+    /// Its database.
     pub database: Database,
     first: LightAgent,
     devices: usize,

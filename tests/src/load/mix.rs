@@ -226,7 +226,7 @@ type Other = (Connection, Vec<LightAgent>);
 /// Those that sync with nothing to do. Each has synced just now: a host notes that from time to time, and how often
 /// that is the case must not depend on how many devices there are.
 async fn others(fleet: &Fleet, mix: Mix) -> anyhow::Result<Vec<Other>> {
-    // Where all devices are connected, theirs are synced beside them.
+    // If all devices are connected, the connected ones are also synced.
     let first = match fleet.devices() > mix.agents + mix.syncs {
         true => mix.agents + 1,
         false => 1,

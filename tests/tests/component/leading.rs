@@ -54,6 +54,6 @@ async fn a_leader_whose_term_is_over_writes_nothing_as_a_leader() {
     database::asked(folder.path(), another);
     let refused = lead.run(write()).await;
     assert!(matches!(refused, Err(StoreError::NotLeader)), "{refused:?}");
-    // What any replica may write, it may write still.
+    // Writes that any replica may make are still allowed.
     write().await.unwrap();
 }

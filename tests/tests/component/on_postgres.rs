@@ -36,7 +36,7 @@ pub(crate) async fn open_with(
     Arc::new(store.unwrap())
 }
 
-/// Nobody else writes until this is dropped.
+/// Blocks all other writers until this is dropped.
 pub(crate) fn hold(folder: &Path) -> Held {
     let lock = "begin; lock table devices in exclusive mode";
     SERVER.hold(name(folder), lock).unwrap()
@@ -74,14 +74,14 @@ pub(crate) fn asked(folder: &Path, query: &str) -> String {
     SERVER.ask(name(folder), query).unwrap()
 }
 
-/// Where all lies that the store has written.
+/// The folder with all files that the store has written.
 pub(crate) fn files(_: &Path) -> PathBuf {
     SERVER.ask("postgres", "checkpoint").unwrap();
     SERVER.folder().join("data")
 }
 
-/// Where nothing lies but the rows that there are: nowhere, for dead rows stay until the server vacuums, and its log
-/// has them for longer.
+/// A file with the live rows only. There is none: dead rows stay until the server vacuums, and its log has them for
+/// longer.
 pub(crate) fn rows(_: &Path) -> Option<PathBuf> {
     None
 }

@@ -25,7 +25,7 @@ pub(crate) async fn open_with(
     Arc::new(SqliteStore::open_with(&file, calls_per_commit, metrics).unwrap())
 }
 
-/// Nobody else writes until this is dropped.
+/// Blocks all other writers until this is dropped.
 pub(crate) fn hold(folder: &Path) -> Connection {
     let other = other(folder);
     other.execute_batch("begin immediate").unwrap();
@@ -60,12 +60,12 @@ pub(crate) fn told(folder: &Path, sql: &str) {
     connection.execute_batch(sql).unwrap();
 }
 
-/// Where all lies that the store has written.
+/// The folder with all files that the store has written.
 pub(crate) fn files(folder: &Path) -> PathBuf {
     folder.to_owned()
 }
 
-/// Where nothing lies but the rows that there are: the log of what was written before is empty then.
+/// A file with the live rows only: the database, once its log is empty.
 pub(crate) fn rows(folder: &Path) -> Option<PathBuf> {
     let connection = rusqlite::Connection::open(folder.join("mdm.db")).unwrap();
     let emptied: i64 = connection

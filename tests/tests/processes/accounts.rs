@@ -9,7 +9,7 @@ use tokio::{runtime::Runtime, time::timeout};
 const PASSWORD: &str = "tulip-anvil-rainy-42";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A host, and somebody who calls it.
+/// A host, and a caller.
 struct Caller {
     env: TestEnvironment,
     runtime: Runtime,

@@ -69,7 +69,7 @@ fn heir(env: &TestEnvironment) -> TestEnvironment {
 fn after_a_stop_a_copy_of_the_database_file_alone_is_the_whole_store() {
     let mut env = TestEnvironment::start().unwrap();
     let phone = env.enroll(Make::default()).unwrap();
-    // Somebody has read: its connection is closed, too.
+    // A read connection is open; it is closed, too.
     assert!(is_known(&env, &phone.id));
     env.stop_host().unwrap();
     assert!(!data(&env).join("mdm.db-wal").exists(), "a log is left");
@@ -99,7 +99,7 @@ fn a_plain_copy_of_a_stopped_store_is_restored_from_a_folder_that_nobody_may_wri
     let after = files(&folder);
     mode(0o755);
     assert!(output.status.success(), "{}", text(&output));
-    // Who may write everywhere, such as root, would write there, too.
+    // Also for root, which could write there.
     assert!(after == before, "{:?}", after.keys());
     elsewhere.start_host().unwrap();
     assert!(is_known(&elsewhere, &phone.id));
@@ -283,7 +283,7 @@ fn for_postgresql_the_commands_are_printed_work_and_show_no_password() {
     postgres.shell(&printed("restore", &two)).unwrap();
     env.stop_host().unwrap();
 
-    // What was remembered for a minute is not restored, so nothing from before counts.
+    // Nonces are not restored, so signatures from before are rejected.
     let remembered = "select count(*) from nonce_epoch";
     assert_eq!(postgres.ask("mdm", remembered).unwrap(), "1");
     assert_eq!(postgres.ask("restored", remembered).unwrap(), "0");

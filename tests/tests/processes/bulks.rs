@@ -142,7 +142,7 @@ fn the_report_and_the_password_export_of_a_bulk_are_tables_that_no_spreadsheet_c
     assert!(report.starts_with("device,name,command,status,why,requested at,completed at\n"));
     assert_eq!(report.matches(",'=1+").count(), 3, "{report}");
     assert_eq!(report.matches(",pending,").count(), 3, "{report}");
-    // It can be made by nobody twice.
+    // A second download is refused.
     let again = env.folder().join("again.csv");
     let again = env
         .refused(&["bulk", "export", id, again.to_str().unwrap()], "")
@@ -213,7 +213,7 @@ fn a_bulk_of_a_large_fleet_takes_no_more_memory_than_one_of_a_small_one() {
             std::thread::sleep(Duration::from_millis(100));
         }
     };
-    // What a host takes once, for its threads, its connections and its pages, it takes with the first bulk.
+    // The first bulk allocates the one-time memory of threads, connections and pages.
     run(&Fleet::group(1));
     let before = memory::resident(host).unwrap();
     memory::forget_peak(host).unwrap();

@@ -18,7 +18,7 @@ const PART: usize = 8;
 /// The rule that the passwords keep.
 const RULE: [&str; 2] = ["--password-rule", "alphanumeric:8-16"];
 
-/// A password that nobody has ever seen, and how it could lie in the memory.
+/// A unique password, and the forms in which it could be in memory.
 struct Canary {
     password: String,
     forms: Vec<Vec<u8>>,
@@ -258,7 +258,7 @@ struct SignedIn<'a> {
 }
 
 impl<'a> SignedIn<'a> {
-    /// Somebody who chooses this password.
+    /// A user with this password.
     fn new(env: &TestEnvironment, admin: &'a Admin, password: &str) -> Self {
         let host = env.url();
         let invitation = format!("{host}{}", env.first_invitation().unwrap());

@@ -85,7 +85,7 @@ impl Host {
         for host in children.unwrap_or_default().split_whitespace() {
             let _ = Command::new("kill").args(["-KILL", host]).status();
         }
-        // What has ended by itself needs no end.
+        // Errors if it has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

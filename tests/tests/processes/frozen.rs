@@ -90,7 +90,7 @@ fn a_replica_that_freezes_within_a_transaction_costs_the_others_less_than_5_seco
         "a replica freezes while it holds the lock of all writers",
         || {
             let it = Frozen::process(writer.host_process()?)?;
-            // What it has sent already is carried out first.
+            // Statements that it has sent are executed first.
             thread::sleep(Duration::from_millis(100));
             let query = "select count(*) from pg_locks join pg_stat_activity using (pid) \
             where locktype = 'advisory' and granted and state = 'idle in transaction'";

@@ -19,7 +19,7 @@ fn told() -> DeviceInfo {
     let reset = ["password", "reset", &phone.id, "--yes"];
     let command = env.ask(&reset, "1234").unwrap();
     env.outcome(&phone, &command).unwrap();
-    // One is refused: it shows by which label refusals are told apart.
+    // A refused request, so that the label of refusals exists.
     env.refused(&["password", "reset", "nobody", "--yes"], "1234")
         .unwrap();
     // An agent, too.

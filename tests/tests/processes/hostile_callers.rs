@@ -1,4 +1,4 @@
-//! Callers whom nobody knows: what they send is refused or cut off in time, others are served meanwhile, and the
+//! Unauthenticated callers: their requests are refused or cut off in time, others are served meanwhile, and the
 //! host's memory stays bounded.
 
 use mdm_tests::{
@@ -35,7 +35,7 @@ fn answer(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Ok(_) => {}
-        // What was sent after the host had closed ends the connection with an error.
+        // Data that was sent after the host had closed ends the connection with an error.
         Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
     }
     String::from_utf8(bytes).unwrap()
@@ -79,7 +79,7 @@ fn a_body_of_a_gibibyte_is_refused_and_not_kept_in_memory() {
     let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), &bytes, b"\r\n"].concat();
     let (said, _) = send_gibibyte(&env, &head, &chunk);
     assert!(said.starts_with("HTTP/1.1 413"), "{said}");
-    // One that nobody asked for: the caller has no credential.
+    // A body without a credential.
     let head = "POST /agent/v1/sync HTTP/1.1\r\nHost: x\r\n";
     let head = format!("{head}Content-Length: {}\r\n\r\n", 1 << 30);
     let (said, _) = send_gibibyte(&env, &head, &bytes);

@@ -160,7 +160,7 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
             assert_eq!(reached, u64::from(limit == Some(known)), "{harm}: {known}");
         }
     }
-    // What keeps the handle of its password finds it in no later call.
+    // A plugin that keeps a handle can't use it in a later call.
     for _ in 0..2 {
         let ((status, problem), calls) = round(Some(21));
         let detail = problem["detail"].as_str().unwrap();

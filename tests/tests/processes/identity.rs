@@ -44,7 +44,7 @@ fn an_empty_store_beside_a_host_key_is_refused_unless_told() {
         let says = "start with --accept-empty-store";
         if options.is_empty() {
             assert!(env.start_host().is_err());
-            // What is restored next finds its place free.
+            // The next restore finds no database.
             assert!(!data.join("mdm.db").exists());
         } else {
             env.start_unready().unwrap();
@@ -146,7 +146,7 @@ fn who_had_one_time_passwords_signs_in_after_the_host_key_was_replaced() {
         let form = format!("password={PASSWORD}&again={PASSWORD}");
         assert_eq!(post(&env, invited["path"].as_str().unwrap(), form), 303);
         env.stop_host().unwrap();
-        // What the lost key has sealed.
+        // Data sealed by the lost key.
         let data = env.folder().join("data");
         let (file, sealed) = (data.join("mdm.db"), "update users set totp =");
         let is_file = options.is_empty();
@@ -258,7 +258,7 @@ fn an_agent_takes_nothing_from_a_host_that_it_did_not_enroll_at() {
 fn a_host_that_does_not_serve_yet_is_not_told_as_another_host() {
     let env = TestEnvironment::start().unwrap();
     let mut phone = env.enroll(Make::default()).unwrap();
-    // Its database is at a port where nobody listens.
+    // The port of its database is closed.
     let starting =
         TestEnvironment::stranger(&["--store", "postgres://mdm@127.0.0.1:1/mdm"]).unwrap();
     let state = env.folder().join(&phone.name).join("agent.json");
@@ -328,11 +328,11 @@ fn a_line_that_was_taken_out_of_the_audit_trail_shows() {
     let database = rusqlite::Connection::open(data.join("mdm.db")).unwrap();
     let refused = database.execute("delete from audit where number = 2", []);
     assert!(refused.unwrap_err().to_string().contains("append-only"));
-    // Whoever can write to the database can drop its triggers, too.
+    // An attacker who can write to the database can also drop its triggers.
     database
         .execute_batch("drop trigger audit_is_not_cut; drop trigger audit_is_not_changed")
         .unwrap();
-    // The first harm in the trail is the one that is told.
+    // The first damage in the trail is reported.
     for (harm, says) in [
         ("delete from audit where number = 6", "6 lines were written"),
         (

@@ -1,4 +1,4 @@
-//! Commands whose output nobody reads to its end, as in `mdm-server device list | head -1`.
+//! Commands whose output is not read to its end, as in `mdm-server device list | head -1`.
 
 use mdm_password_component::REFERENCE;
 use mdm_tests::test_environment::{TestEnvironment, program};
@@ -23,7 +23,7 @@ fn a_command_whose_reader_is_gone_ends_in_silence() {
         ("mdm-server", &["token", "list"], true),
         ("mdm-plugin", &["inspect", plugin], true),
         ("mdm-plugin", &["inspect", plugin, "--json"], true),
-        // What was refused is a failure, whoever reads it.
+        // A refusal is a failure, also if its output is not read.
         ("mdm-server", &["device", "show", "nobody"], false),
         ("mdm-plugin", &["inspect", data], false),
     ] {

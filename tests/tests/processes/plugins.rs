@@ -430,7 +430,7 @@ fn a_plugin_that_has_passed_once_is_not_checked_at_the_next_start() {
     env.kill_host().unwrap();
     env.start_host().unwrap();
     assert_eq!(checks(&env), 1, "it has passed before");
-    // What somebody else has noted counts for nothing.
+    // A note that another host has written is ignored.
     env.kill_host().unwrap();
     let note = env
         .folder()

@@ -121,7 +121,7 @@ fn a_policy_that_was_lifted_for_a_reset_that_fails_is_put_back() {
     let env = TestEnvironment::start().unwrap();
     let mut phone = overridable(&env);
     phone.must(&["user-sets-password"], "135246").unwrap();
-    // Android says that the token is active, and refuses it: nobody can preflight that.
+    // Android reports the token as active, and refuses it: no preflight can find that.
     let state = env.folder().join("phone/device.json");
     let device = std::fs::read_to_string(&state).unwrap();
     let mut device: serde_json::Value = serde_json::from_str(&device).unwrap();

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 const LAYER: &str = "application/wasm";
 const PLUGIN: Push<'static> = Push::layers(&[(LAYER, REFERENCE)]);
 
-/// Where an admin pulls to.
+/// The folder into which an admin pulls.
 struct Desk {
     folder: TempDir,
 }
@@ -140,7 +140,7 @@ fn a_name_behind_which_there_is_nothing_is_refused_with_what_to_do() {
         ("plugin:1.0", "names no registry"),
         ("acme/plugin:1.0", "names no registry"),
         ("Not a name", "names no plugin"),
-        // The port of «discard», where nobody listens.
+        // The port of the discard protocol, which is closed.
         ("127.0.0.1:9/plugin:1.0", "can't be reached"),
     ] {
         let said = desk.refused(reference);

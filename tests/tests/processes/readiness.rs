@@ -78,7 +78,7 @@ impl Host {
 
     fn process(folder: &TempDir, address: &str, options: &[&str]) -> Child {
         let log = File::create(folder.path().join("host.log")).unwrap();
-        // Where a file beyond the limit is to be an error, as on a full disk, it must be no signal.
+        // Ignores the signal, so that a write beyond the limit is an error, as on a full disk.
         Command::new("sh")
             .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
             .arg(program("mdm-server").unwrap())

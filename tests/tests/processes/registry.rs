@@ -82,7 +82,7 @@ impl Registry {
     fn with(tls: Value, auth: Value, authority: Option<PathBuf>) -> Self {
         let folder = TempDir::new().unwrap();
         let address = format!("127.0.0.1:{}", free_port().unwrap());
-        // What is JSON is YAML, too.
+        // JSON is valid YAML.
         let config = json!({
             "version": "0.1",
             "log": {"level": "error"},

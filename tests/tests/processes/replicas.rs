@@ -162,7 +162,7 @@ fn who_signs_in_at_one_replica_is_signed_in_at_the_other_and_out_of_both_at_once
             .body(form);
         runtime.block_on(call.send()).unwrap()
     };
-    // Who isn't signed in is led to another page.
+    // A client that is not signed in is redirected.
     let devices = |env: &TestEnvironment, cookie: &str| {
         let call = client.get(format!("{}/devices", env.url()));
         let call = call.header("cookie", cookie);
@@ -254,7 +254,7 @@ fn when_the_replica_that_leads_is_killed_the_other_ends_what_has_expired() {
     let command = asked(&pair.two, "2");
     pair.one.kill_host().unwrap();
     expired(&pair.two, &command);
-    // And back: whoever led, nobody is missed.
+    // The other way round.
     pair.one.start_host().unwrap();
     let command = asked(&pair.one, "2");
     pair.two.kill_host().unwrap();

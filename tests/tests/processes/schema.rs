@@ -146,7 +146,7 @@ fn a_host_is_not_ready_while_its_tables_are_those_of_another_version() {
     }
     is(&file, 200);
     is(&shared, 200);
-    // A table of somebody else is no part of it.
+    // A foreign table is ignored.
     change("create table notes (text text)");
     is(&file, 200);
     is(&shared, 200);
@@ -173,7 +173,7 @@ fn maintenance_of_the_database_leaves_its_hosts_ready_and_starting() {
             "alter table audit alter column actor set statistics 500",
         )
         .unwrap();
-    // What is left of `reindex concurrently` that was broken off.
+    // The invalid index of an interrupted `reindex concurrently`.
     let broken_off = "create unique index concurrently audit_pkey_ccnew on audit ((1))";
     assert!(postgres.ask("mdm", broken_off).is_err());
     let invalid = "select count(*) from pg_index where not indisvalid";

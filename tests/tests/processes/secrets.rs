@@ -4,7 +4,7 @@ use mdm_tests::test_environment::{Make, TestEnvironment, staying_client, text};
 use std::{fs, path::Path};
 use tokio::runtime::Runtime;
 
-/// Everything, but for what the compiler says of a plugin's code: a million lines, in which nobody calls.
+/// All log lines, except for the compiler's: a million lines, none during a call.
 pub(super) const EVERYTHING: &str = "trace,cranelift_codegen=info,cranelift_frontend=info,wasmtime_internal_cranelift=info,regalloc2=info";
 
 /// It would stand out anywhere.

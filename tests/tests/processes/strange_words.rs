@@ -16,7 +16,7 @@ fn words() -> String {
     format!("=\u{1b}[2J\u{9b}31m\r\n{FORGED}\n\u{202e}gpj\u{200b}\u{7}\u{7f}")
 }
 
-/// Where the words are used, something of them is shown, and nothing of them acts.
+/// The text is shown, in part at least, and has no effect.
 #[track_caller]
 fn is_plain(shown: &str, lines: usize) {
     let acts = |it: char| it != '\n' && is_hidden(it);
@@ -126,7 +126,7 @@ fn no_word_of_an_agent_drives_the_terminal_of_an_admin() {
             assert_eq!(*name, json!(words()), "as JSON, it is the name itself");
         }
     }
-    // What the host refuses quotes it, too, on standard error.
+    // A refusal on standard error quotes the text, too.
     let refused = scene
         .env
         .admin(&["device", "enroll", "--group", &words()], "");

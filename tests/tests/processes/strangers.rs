@@ -106,7 +106,7 @@ fn an_enrollment_by_a_stranger_is_no_answer_to_an_agent_that_changes_its_keys() 
             nonce: "stranger",
         };
         let theirs = Call::new("", ENROLL_PATH, stamp, &[(NEW, &key)], &newcomer(&key)).unwrap();
-        // The agent's signature comes along: whoever signs an answer to it speaks to the agent.
+        // With the agent's signature: a signed answer would be accepted by the agent.
         let with_agents = |mine: &str, name| format!("{}, {mine}", label(call.header(name), AGENT));
         let input = with_agents(&theirs.headers.signature_input, SIGNATURE_INPUT);
         let signature = with_agents(&theirs.headers.signature, SIGNATURE);

@@ -1,4 +1,4 @@
-//! Agents that are told to sync by a broker: a real one, which is killed, is silent, and is spoken through by
+//! Wake-ups of agents by a real broker, which is killed, is silent, and carries messages of
 //! strangers.
 
 use crate::tls::Certificates;
@@ -20,10 +20,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The longest that a reset takes of which an agent was told at once, on a machine that has other things to do.
+/// The time limit for a reset with a wake-up, on a busy machine.
 const SOON: Duration = Duration::from_secs(4);
 
-/// A host that wakes agents by this broker. They sync by themselves once an hour, so what comes sooner they were told.
+/// A host that wakes agents by this broker. Without a wake-up, they sync once an hour.
 fn env(broker: &Broker, more: &[&str]) -> TestEnvironment {
     let args = ["--wake-up", &broker.url(), "--sync-every", "3600"];
     TestEnvironment::with(&[&args, more].concat(), "info").unwrap()
@@ -182,7 +182,7 @@ fn a_stranger_who_floods_the_broker_makes_an_agent_sync_now_and_then_and_changes
     let begin = Instant::now();
     let mut said = 0;
     while begin.elapsed() < Duration::from_secs(5) {
-        // What else a stranger says is as much "sync now" as nothing is.
+        // Any message means "sync now", also an empty one.
         broker.say(&topic, b"", 400).unwrap();
         broker.say(&topic, br#"{"command": "wipe"}"#, 100).unwrap();
         said += 500;
@@ -196,7 +196,7 @@ fn a_stranger_who_floods_the_broker_makes_an_agent_sync_now_and_then_and_changes
     let mut after = trail();
     after["last_sync"] = shown["last_sync"].clone();
     assert_eq!(after, shown);
-    // What is longer than "sync now" can be costs the broker's word its connection, and no more.
+    // A message that is too long ends the connection to the broker, and nothing else.
     broker.say(&topic, &[0; 5000], 1).unwrap();
     wait_until_listening(&phone, 2);
     let took = timed_reset(&env, &phone, "1234");

@@ -64,7 +64,7 @@ async fn a_forged_signature_another_body_and_another_devices_key_are_refused() {
         authenticate(&fleet, &headers, b"[]").await,
         Err(format!("{:?}", SignatureError::OtherBody))
     );
-    // What was refused was not remembered: the true one still counts.
+    // The nonce of a refused request is not stored: the genuine request is still accepted.
     assert!(authenticate(&fleet, &headers, b"{}").await.is_ok());
 }
 

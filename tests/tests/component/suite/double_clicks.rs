@@ -21,7 +21,7 @@ const WITHOUT_KEY: [&str; 9] = [
     // Their answer is only shown.
     "/devices/{device}/reset/preview",
     "/groups/{group}/{action}/preview",
-    // Its passwords are told once.
+    // Its passwords can be downloaded once.
     "/bulks/{bulk}/export",
     // Once an admin has decided, nothing is held, and a second click changes nothing.
     "/held-commands/cancel",
@@ -104,7 +104,7 @@ async fn a_double_click_on_any_form_is_one_click() {
     let bulk = clicks
         .twice("/groups/{group}/{action}", group, group, fields)
         .await;
-    // Bea is behind it, and wants somebody to approve it.
+    // Requested by Bea, and waiting for approval.
     let waits = "update bulks set state = 'waiting-for-approval', requested_by = 'user bea', principal = 'user bea'";
     database::told(host.fleet.folder(), waits);
     for action in ["approve", "cancel"] {

@@ -327,7 +327,7 @@ async fn the_outcome_of_an_earlier_command_is_not_the_status_of_the_device() {
         let failed = list(&store, &DeviceScope::ALL, &is(StatusKind::Failed), 9).await;
         assert_eq!(failed, std::slice::from_ref(&id));
     };
-    // The one with the greater id is the later one, whatever the clocks of the hosts say.
+    // The command with the greater id is the later one, even if the clocks of the hosts differ.
     commit(&store, &id, send("2 the second")).await;
     let pending = list(&store, &DeviceScope::ALL, &is(StatusKind::Pending), 9).await;
     assert_eq!(pending, std::slice::from_ref(&id));

@@ -360,7 +360,7 @@ async fn a_response_and_what_its_request_made_are_committed_together_or_not_at_a
     let version = async |device| store.snapshot(device).await.unwrap().unwrap().version;
     let lines = async || store.audit_lines(0, 100).await.unwrap().0.len();
 
-    // What can't be committed leaves no response.
+    // A failed commit stores no response.
     let mut broken = commit(one, version(one).await, "a", stored("k", 100));
     broken.changes.push(Change::Complete {
         command: "unknown".into(),

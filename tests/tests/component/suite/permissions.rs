@@ -248,7 +248,7 @@ async fn each_page_is_refused_to_whom_lacks_what_it_declares_and_to_nobody_else(
                 needs
             }
         };
-        // Who signs out could be refused nothing more.
+        // After signing out, no other route could be tested.
         if route.path == "/sign-out" {
             continue;
         }

@@ -179,7 +179,7 @@ async fn a_device_never_has_two_pending_commands_whoever_asks() {
     let waiting = store.outbox(device).await.unwrap();
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].command.id, "b");
-    // Another device's command is in nobody's way.
+    // A command of another device does not conflict.
     let version = store.snapshot(&ids[1]).await.unwrap().unwrap().version;
     let other = commit(&ids[1], version, vec![send("d")]);
     store.commit(other).await.unwrap();
@@ -460,7 +460,7 @@ async fn of_many_who_wake_devices_each_gets_others_and_none_one_that_was_revoked
     let claims = [one.unwrap(), two.unwrap(), three.unwrap()];
     assert!(claims.iter().all(|it| it.len() <= 15), "{claims:?}");
     let mut claimed = claims.concat();
-    // Who came while others had theirs may have got none.
+    // A claim during another claim may have returned none.
     claimed.extend(claim().await.unwrap());
     claimed.extend(claim().await.unwrap());
     claimed.sort();

@@ -481,7 +481,7 @@ async fn a_token_may_no_more_than_its_owner_at_that_moment_and_ends_with_them() 
     user(&fleet, "carol", Role::Admin, DeviceScope::ALL).await;
     server.identity.remove_user(&admin(), "bob").await.unwrap();
     assert!(program().await.is_none());
-    // Who was removed while they made a token leaves none.
+    // A user who is removed while making a token leaves no token.
     let late = server.identity.add_token(
         &alice,
         "late",
@@ -560,7 +560,7 @@ async fn failed_logins_are_counted_in_the_audit_trail_and_what_nobody_is_called_
         "user alice: 13 failed tries",
     ];
     assert_eq!(lines, told);
-    // What was counted since is written when the host stops.
+    // Uses counted since then are written when the host stops.
     sign_in(&fleet, "alice", "a guess", None).await.unwrap_err();
     fleet.server.close();
     telling.await.unwrap();

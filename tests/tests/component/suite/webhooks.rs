@@ -17,7 +17,7 @@ const FOUR_DAYS: u64 = 4 * 24 * 3600 * 1000;
 
 #[tokio::test]
 async fn what_is_given_up_for_a_receiver_that_is_away_is_given_up_with_all_that_is_as_old() {
-    // What TLS is done with: the host sets it when it starts.
+    // Installs the TLS provider, as the host does at its start.
     mdm_tests::test_environment::http_client();
     let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;

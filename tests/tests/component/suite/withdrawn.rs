@@ -1,4 +1,4 @@
-//! Bulks of somebody who was removed, demoted or narrowed: no more commands are made.
+//! Bulks whose requester was removed, or lost a permission or devices: no more commands are made.
 
 use crate::{
     database,
