@@ -11,12 +11,9 @@ use crate::{
 };
 use mdm_agent_protocol::{
     sealing::{Payload, PrivateKey},
-    sync::{ReportedOutcome, SealedCommand},
+    sync::SealedCommand,
 };
-use mdm_contract::{
-    time,
-    types::{Action, Failure, Outcome},
-};
+use mdm_contract::{Action, DeviceFailure, DeviceOutcome, ResetOptions, time};
 use zeroize::Zeroizing;
 
 /// Carries out the held commands, oldest first. Commands that must wait for the user stay held. `power_cut` makes the
@@ -79,7 +76,7 @@ fn carry_out(
         Prepared::Fails(failure) => return fail(home, command, failure),
         Prepared::TokenUnreadable => {
             home.agent.change(|agent| agent.token_was_refused = true)?;
-            return fail(home, command, Failure::TokenInvalid);
+            return fail(home, command, DeviceFailure::TokenInvalid);
         }
     };
     let journal = Journal {
@@ -122,7 +119,7 @@ enum Prepared {
     Waits,
     /// It has expired. It is held until the server withdraws it: only the server's clock counts.
     Expired,
-    Fails(Failure),
+    Fails(DeviceFailure),
     /// The agent's copy of its token does not open with the server's key.
     TokenUnreadable,
 }
@@ -134,7 +131,7 @@ fn prepare(agent: &Agent, device: &Device, command: &SealedCommand) -> Prepared 
     }
     let opened = agent.open(command);
     let Some((password, token_key)) = opened.ok().and_then(|payload| read(command, payload)) else {
-        return Prepared::Fails(Failure::PasswordUnreadable);
+        return Prepared::Fails(DeviceFailure::PasswordUnreadable);
     };
     match preflight(agent, device, command.action, &Metrics::of(&password)) {
         Preflight::Yes if !device.has_reset_tokens() => Prepared::Ready {
@@ -164,14 +161,14 @@ fn read(command: &SealedCommand, payload: Payload) -> Option<(Zeroizing<String>,
 }
 
 /// The failure by elimination, if Android refuses after a successful preflight.
-fn unforeseen(home: &Home, device: &Device) -> Result<Failure, AgentError> {
+fn unforeseen(home: &Home, device: &Device) -> Result<DeviceFailure, AgentError> {
     if !device.has_reset_tokens() {
-        return Ok(Failure::Other(
+        return Ok(DeviceFailure::Other(
             "Android refused the password and gave no reason".into(),
         ));
     }
     home.agent.change(|agent| agent.token_was_refused = true)?;
-    Ok(Failure::TokenInvalid)
+    Ok(DeviceFailure::TokenInvalid)
 }
 
 /// Finishes a command after the password was set. Safe to repeat.
@@ -186,7 +183,7 @@ fn complete(
     let lifted = journal.policy.clone().or(agent.lifted_policy);
     home.device.change(|device| match command.action {
         Action::Reset => {
-            if command.options.lock_now {
+            if command.options.contains(ResetOptions::LOCK_NOW) {
                 device.lock_now();
             }
         }
@@ -197,16 +194,19 @@ fn complete(
     reached(Step::Restore, power_cut)?;
     home.agent.change(|agent| {
         agent.lifted_policy = lifted.filter(|_| command.action == Action::Reset);
-        agent.finish(&command.id, ReportedOutcome::SUCCESS);
+        agent.finish(&command.id, DeviceOutcome::Success);
     })?;
     tracing::info!("{} {}: success", command.action, command.id);
     reached(Step::Finish, power_cut)
 }
 
-fn fail(home: &Home, command: &SealedCommand, failure: Failure) -> Result<(), AgentError> {
+fn fail(home: &Home, command: &SealedCommand, failure: DeviceFailure) -> Result<(), AgentError> {
     tracing::info!("{} {}: failed: {failure}", command.action, command.id);
-    let is_tokens_fault = matches!(failure, Failure::TokenNotActive | Failure::TokenInvalid);
-    let outcome = ReportedOutcome::try_from(Outcome::Failed(failure))?;
+    let is_tokens_fault = matches!(
+        failure,
+        DeviceFailure::TokenNotActive | DeviceFailure::TokenInvalid
+    );
+    let outcome = DeviceOutcome::Failed(failure);
     home.agent
         .change(|agent| agent.finish(&command.id, outcome))?;
     if is_tokens_fault {

@@ -11,7 +11,7 @@ use crate::{
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use mdm_agent_protocol::sync::MAX_WAIT;
-use mdm_contract::types::{Complexity, ManagementMode, Policy, Quality, Requirement};
+use mdm_contract::{Complexity, ManagementMode, Ownership, Policy, Quality, Requirement};
 use mdm_terminal::{
     escape::{self, Escaped},
     log_fields::EscapedFields,
@@ -55,6 +55,12 @@ enum Command {
         /// The profile of a profile owner is a managed (work) profile.
         #[arg(long)]
         managed_profile: bool,
+        /// The owner of the device, company or personal. By default company for a device-owner, else personal.
+        #[arg(long)]
+        ownership: Option<Ownership>,
+        /// The device can't hold a reset token (Android: "Escrow token is disabled").
+        #[arg(long)]
+        no_escrow_tokens: bool,
         /// The device has no secure lock screen.
         #[arg(long)]
         no_secure_lock_screen: bool,
@@ -189,6 +195,8 @@ impl Cli {
                 api_level,
                 mode,
                 managed_profile,
+                ownership,
+                no_escrow_tokens,
                 no_secure_lock_screen,
             } => {
                 let mut lock_key = [0u8; 32];
@@ -199,6 +207,8 @@ impl Cli {
                 }
                 let mut device = Device::new(api_level, mode, lock_key);
                 device.managed_profile = managed_profile;
+                device.ownership = ownership.unwrap_or(device.ownership);
+                device.escrow_tokens = !no_escrow_tokens;
                 device.secure_lock_screen = !no_secure_lock_screen;
                 Ok(Home::at(&state.state).create(&device)?)
             }

@@ -4,7 +4,7 @@ use crate::{
     durable::DurableError,
     state::{RotationStep, Step},
 };
-use mdm_agent_protocol::{sealing::SealingError, signature::SignatureError, sync::HostsOutcome};
+use mdm_agent_protocol::{sealing::SealingError, signature::SignatureError};
 
 /// Why the agent can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -18,9 +18,6 @@ pub enum AgentError {
     /// A call could not be signed.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// The agent was about to report an outcome that only the server can know.
-    #[error(transparent)]
-    HostsOutcome(#[from] HostsOutcome),
     /// No random bytes.
     #[error("the operating system gave no random bytes: {0}")]
     NoRandom(getrandom::Error),

@@ -6,7 +6,7 @@ use crate::{
     state::Agent,
     token::{can_reach_token, token_state},
 };
-use mdm_contract::types::{Action, Failure, ManagementMode, TokenState};
+use mdm_contract::{Action, DeviceFailure, ManagementMode, TokenState};
 
 /// The expected answer of the device.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Preflight {
     /// Yes, once the agent has lifted its own policy.
     Yes,
     /// No, and this is why.
-    No(Failure),
+    No(DeviceFailure),
     /// The agent can't ask before the user has unlocked the device.
     AfterUnlock,
 }
@@ -23,21 +23,28 @@ pub enum Preflight {
 pub fn preflight(agent: &Agent, device: &Device, action: Action, password: &Metrics) -> Preflight {
     let is_clear = action == Action::Remove;
     let obstacle = if !device.secure_lock_screen {
-        Some(Failure::NoSecureLockScreen)
+        Some(DeviceFailure::NoSecureLockScreen)
     } else {
         match (device.management_mode, device.api_level) {
             (_, ..24) => None,
-            (ManagementMode::DeviceAdmin, 30..) => Some(Failure::NotSupported),
-            (ManagementMode::DeviceAdmin, _) if is_clear => Some(Failure::MayNotClear),
+            (ManagementMode::DeviceAdmin, 30..) => Some(DeviceFailure::NotSupported),
+            (ManagementMode::DeviceAdmin, _) if is_clear => Some(DeviceFailure::MayNotClear),
             (ManagementMode::DeviceAdmin, _) => device
                 .is_password_set()
-                .then_some(Failure::ExistingPassword),
-            (_, 24..26) if !device.unlocked_since_boot => Some(Failure::UserLocked),
-            (_, 24..26) => (is_clear && device.managed_profile).then_some(Failure::MayNotClear),
-            (_, 26..) if device.other_admin_entry_pending => Some(Failure::OtherAdminEntryPending),
+                .then_some(DeviceFailure::ExistingPassword),
+            (_, 24..26) if !device.unlocked_since_boot => Some(DeviceFailure::UserLocked),
+            (_, 24..26) => {
+                (is_clear && device.managed_profile).then_some(DeviceFailure::MayNotClear)
+            }
+            (_, 26..) if device.other_admin_entry_pending => {
+                Some(DeviceFailure::OtherAdminEntryPending)
+            }
             (_, 26..) => match token_state(agent, device) {
-                TokenState::Missing | TokenState::Unconfirmed => Some(Failure::TokenNotActive),
-                TokenState::Invalid => Some(Failure::TokenInvalid),
+                TokenState::Missing | TokenState::Unconfirmed => {
+                    Some(DeviceFailure::TokenNotActive)
+                }
+                TokenState::Invalid => Some(DeviceFailure::TokenInvalid),
+                TokenState::Unsupported => Some(DeviceFailure::TokenUnsupported),
                 TokenState::Active if !can_reach_token(agent, device) => {
                     return Preflight::AfterUnlock;
                 }
@@ -47,8 +54,11 @@ pub fn preflight(agent: &Agent, device: &Device, action: Action, password: &Metr
     };
     match obstacle {
         Some(failure) => Preflight::No(failure),
+        None if action == Action::Reset && !password.is_accepted() => {
+            Preflight::No(DeviceFailure::PasswordNotAccepted)
+        }
         None if violates_other_admins_policy(device, action, password) => {
-            Preflight::No(Failure::PolicyViolation)
+            Preflight::No(DeviceFailure::PolicyViolation)
         }
         None => Preflight::Yes,
     }

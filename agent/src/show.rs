@@ -6,7 +6,7 @@ use crate::{
     state::{Agent, Home},
     token::token_state,
 };
-use mdm_contract::types::{ManagementMode, Policy, TokenState};
+use mdm_contract::{ManagementMode, Ownership, Policy, TokenState};
 use mdm_terminal::escape::Escaped;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -22,6 +22,8 @@ pub struct View {
     pub management_mode: ManagementMode,
     /// The profile is a managed profile.
     pub managed_profile: bool,
+    /// The owner of the device.
+    pub ownership: Ownership,
     /// A password is set.
     pub password_set: bool,
     /// The lock screen is closed.
@@ -65,6 +67,7 @@ impl View {
             api_level: device.api_level,
             management_mode: device.management_mode,
             managed_profile: device.managed_profile,
+            ownership: device.ownership,
             password_set: device.is_password_set(),
             locked: device.locked,
             unlocked_since_boot: device.unlocked_since_boot,
@@ -108,7 +111,10 @@ impl View {
         line("Android API level", &self.api_level.to_string());
         line(
             "management mode",
-            &format!("{}{profile}", self.management_mode),
+            &format!(
+                "{}{profile}, {} device",
+                self.management_mode, self.ownership
+            ),
         );
         line("password set", yes(self.password_set));
         line("lock screen", if self.locked { "locked" } else { "open" });

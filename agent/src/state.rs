@@ -10,12 +10,9 @@ use mdm_agent_protocol::{
     sealing::{Payload, PublicKey, Sealed, SealingError},
     signing_key::VerifyingKey,
     succession::{MAX_SUCCESSIONS, Succession},
-    sync::{EnrollResponse, Report, ReportedOutcome, SealedCommand},
+    sync::{EnrollResponse, Report, SealedCommand},
 };
-use mdm_contract::{
-    time::Timestamp,
-    types::{CommandId, Policy},
-};
+use mdm_contract::{CommandId, DeviceOutcome, Policy, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -72,7 +69,7 @@ pub struct Agent {
     /// The command that is being carried out.
     pub journal: Option<Journal>,
     /// The outcomes of the commands that were carried out.
-    pub outcomes: BTreeMap<CommandId, ReportedOutcome>,
+    pub outcomes: BTreeMap<CommandId, DeviceOutcome>,
     /// The reports that the server has not accepted yet, in their order.
     pub unreported: Vec<Report>,
     /// The policy that a sync last gave the agent to enforce.
@@ -182,7 +179,7 @@ impl Agent {
     }
 
     /// A command has its outcome: it is remembered, to be reported, and nothing is left to do.
-    pub fn finish(&mut self, command: &str, outcome: ReportedOutcome) {
+    pub fn finish(&mut self, command: &str, outcome: DeviceOutcome) {
         self.holding.retain(|held| held.id != command);
         self.journal = None;
         self.unreported.push(Report {

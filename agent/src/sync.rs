@@ -15,7 +15,7 @@ use mdm_agent_protocol::{
     signature::AGENT,
     sync::{MAX_REPORTS, Problem, SYNC_PATH, SyncRequest, SyncResponse, WakeUpAt},
 };
-use mdm_contract::types::TokenState;
+use mdm_contract::TokenState;
 use std::time::Duration;
 
 /// The interval at which a waiting agent checks its device for changes. On Android, broadcasts tell it.
@@ -249,9 +249,11 @@ mod tests {
     use mdm_agent_protocol::{
         sealing::{Binding, Payload, PrivateKey},
         signing_key::SigningKey,
-        sync::{EnrollResponse, Report, ReportedOutcome, SealedCommand},
+        sync::{EnrollResponse, Report, SealedCommand},
     };
-    use mdm_contract::types::{Action, Complexity, ManagementMode, Policy, Quality, Requirement};
+    use mdm_contract::{
+        Action, Complexity, DeviceOutcome, ManagementMode, Policy, Quality, Requirement,
+    };
     use tempfile::TempDir;
 
     fn home(folder: &TempDir) -> Home {
@@ -334,7 +336,7 @@ mod tests {
         apply::carry_out_all(&home, None).unwrap();
         let report = Report {
             command: "one".into(),
-            outcome: ReportedOutcome::SUCCESS,
+            outcome: DeviceOutcome::SUCCESS,
         };
         assert_eq!(
             home.agent.read().unwrap().unreported,
@@ -395,7 +397,7 @@ mod tests {
         let home = home(&folder);
         for id in ["one", "two"] {
             home.agent
-                .change(|agent| agent.finish(id, ReportedOutcome::SUCCESS))
+                .change(|agent| agent.finish(id, DeviceOutcome::SUCCESS))
                 .unwrap();
         }
         let mut problem = Problem {

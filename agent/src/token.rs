@@ -11,7 +11,7 @@ use mdm_agent_protocol::{
     sealing::{Binding, PrivateKey, Sealed, SealingError},
     sync::DeviceInfo,
 };
-use mdm_contract::types::{Action, Condition, ResetOptions, TokenState};
+use mdm_contract::{Action, Capabilities, Condition, ResetOptions, TokenState};
 use zeroize::Zeroizing;
 
 /// The token's length in bytes: Android's least.
@@ -38,6 +38,8 @@ pub fn device_info_before_enrollment(
         agent_version,
         management_mode: device.management_mode,
         managed_profile: device.managed_profile,
+        ownership: device.ownership,
+        capabilities: Capabilities::android(),
         condition: Condition {
             password_set: device.is_password_set(),
             token: TokenState::Missing,
@@ -52,6 +54,9 @@ pub fn device_info_before_enrollment(
 
 /// The state of the reset token.
 pub fn token_state(agent: &Agent, device: &Device) -> TokenState {
+    if device.has_reset_tokens() && !device.escrow_tokens {
+        return TokenState::Unsupported;
+    }
     if !device.has_reset_tokens() || agent.token.is_none() {
         return TokenState::Missing;
     }

@@ -1,10 +1,7 @@
 //! A call as data, and its run on a plugin.
 
-use super::situation::Situation;
-use mdm_contract::{
-    decisions::Terms,
-    types::{Action, Outcome, ResetOptions},
-};
+use super::{base::base_request, situation::Situation};
+use mdm_contract::{Action, DeviceOutcome, Request};
 use mdm_password_host::Effect;
 use mdm_password_host::{Comparable, Instance, Plugin, PluginError};
 use serde::{Deserialize, Serialize};
@@ -26,29 +23,20 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub enum Call {
     /// `reset`, to the situation's password.
     Reset {
-        /// The options.
-        #[serde(default)]
-        options: ResetOptions,
-        /// On which terms.
-        #[serde(default)]
-        terms: Terms,
+        /// The request.
+        request: Request,
     },
     /// `remove`.
     Remove {
-        /// On which terms.
-        #[serde(default)]
-        terms: Terms,
+        /// The request.
+        request: Request,
     },
     /// `preview`; with the situation's password, if it is of a reset.
     Preview {
         /// Reset or remove.
         action: Action,
-        /// The options of a reset.
-        #[serde(default)]
-        options: ResetOptions,
-        /// On which terms.
-        #[serde(default)]
-        terms: Terms,
+        /// The request.
+        request: Request,
     },
     /// `status`.
     Status,
@@ -57,7 +45,7 @@ pub enum Call {
     /// `report`, on the situation's command.
     Report {
         /// The reported outcome.
-        outcome: Outcome,
+        outcome: DeviceOutcome,
     },
     /// `cancel` of the situation's command.
     Cancel,
@@ -76,12 +64,10 @@ pub struct Answer {
 }
 
 impl Call {
-    /// The most common reset: without options or terms.
-    pub fn reset() -> Self {
-        Self::Reset {
-            options: ResetOptions::default(),
-            terms: Terms::default(),
-        }
+    /// The most common reset: the base's request.
+    pub fn reset() -> serde_json::Result<Self> {
+        let request = base_request()?;
+        Ok(Self::Reset { request })
     }
 
     /// Runs the call on a fresh instance. A call that times out or gets no instance is tried again: the limit is wall-clock
@@ -110,13 +96,11 @@ impl Call {
     ) -> Result<Answer, PluginError> {
         let context = situation.context(self.takes_secret());
         match self {
-            Self::Reset { options, terms } => answer(&instance.reset(context, *options, terms)?),
-            Self::Remove { terms } => answer(&instance.remove(context, terms)?),
-            Self::Preview {
-                action,
-                options,
-                terms,
-            } => answer(&instance.preview(context, *action, *options, terms)?),
+            Self::Reset { request } => answer(&instance.reset(context, request)?),
+            Self::Remove { request } => answer(&instance.remove(context, request)?),
+            Self::Preview { action, request } => {
+                answer(&instance.preview(context, *action, request)?)
+            }
             Self::Status => answer(&instance.status(context)?),
             Self::PolicyOverride => answer(&instance.policy_override(context)?),
             Self::Report { outcome } => answer(&instance.report(context, outcome)?),
@@ -125,19 +109,20 @@ impl Call {
         }
     }
 
-    /// Turns a reset into its preview, and the preview of a reset into the reset.
+    /// Turns a request into its preview, and a preview into the request.
     pub(super) fn counterpart(&self) -> Option<Self> {
+        let preview = |action, request| Self::Preview { action, request };
         match self.clone() {
-            Self::Reset { options, terms } => Some(Self::Preview {
-                action: Action::Reset,
-                options,
-                terms,
-            }),
+            Self::Reset { request } => Some(preview(Action::Reset, request)),
+            Self::Remove { request } => Some(preview(Action::Remove, request)),
             Self::Preview {
                 action: Action::Reset,
-                options,
-                terms,
-            } => Some(Self::Reset { options, terms }),
+                request,
+            } => Some(Self::Reset { request }),
+            Self::Preview {
+                action: Action::Remove,
+                request,
+            } => Some(Self::Remove { request }),
             _ => None,
         }
     }

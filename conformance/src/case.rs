@@ -1,13 +1,16 @@
 //! The cases: a situation, a call, and the requirements of the contract. They are data (`conformance/cases`), so that
 //! hosts in other languages can use them.
 
-use super::{call::Call, situation::Situation};
+use super::{
+    base::{BASE, base},
+    call::Call,
+    situation::Situation,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
-const BASE: &str = include_str!("../cases/base.json");
 const FILES: [&str; 12] = [
     include_str!("../cases/rule-01.json"),
     include_str!("../cases/rule-02.json"),
@@ -70,7 +73,7 @@ struct Written {
     case: String,
     #[serde(default)]
     given: Map<String, Value>,
-    call: Call,
+    call: Value,
     expect: Option<Expected>,
 }
 
@@ -89,12 +92,6 @@ impl From<Expected> for Vec<Expectation> {
             Expected::OneOf(these) => these,
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Base {
-    situation: Value,
-    command: Value,
 }
 
 impl Case {
@@ -145,57 +142,10 @@ pub fn cases() -> serde_json::Result<Vec<Case>> {
                 names_password: written.given.contains_key("password"),
                 situation: base.situation_with(&written.given)?,
                 case: written.case,
-                call: written.call,
+                call: serde_json::from_value(base.call_with(written.call))?,
                 expect: written.expect.map(Vec::from).unwrap_or_default(),
             });
         }
     }
     Ok(cases)
-}
-
-/// The base situation of all cases: a device owner on Android 14, ready for a reset.
-pub fn base_situation() -> serde_json::Result<Situation> {
-    base()?.situation_with(&Map::new())
-}
-
-fn base() -> serde_json::Result<Base> {
-    serde_json::from_str(BASE)
-}
-
-impl Base {
-    fn situation_with(&self, given: &Map<String, Value>) -> serde_json::Result<Situation> {
-        let mut situation = self.situation.clone();
-        for (name, value) in given {
-            let is_command = matches!(name.as_str(), "pending" | "latest" | "command");
-            if is_command && value.is_object() {
-                situation[name] = self.command.clone();
-            }
-            merge(&mut situation[name], value);
-        }
-        let is_pending = situation["command"]["status"] == "pending";
-        if is_pending && !given.contains_key("pending") {
-            situation["pending"] = situation["command"].clone();
-        }
-        if !given.contains_key("latest") {
-            let other = if situation["pending"].is_null() {
-                "command"
-            } else {
-                "pending"
-            };
-            situation["latest"] = situation[other].clone();
-        }
-        serde_json::from_value(situation)
-    }
-}
-
-/// Objects are merged, everything else is replaced (RFC 7396, but null is kept).
-fn merge(into: &mut Value, from: &Value) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            for (name, value) in from {
-                merge(into.entry(name.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (into, from) => *into = from.clone(),
-    }
 }

@@ -5,12 +5,16 @@ use mdm_password_host::{Invariant, PluginError};
 use serde_json::{Value, json};
 
 /// Returns `true` if a value matches: an object has every expected field, a list has a match for every expected element
-/// in any order (both may have more), and anything else is equal.
+/// in any order (both may have more), and anything else is equal. Options are equal, too.
 pub(super) fn matches(expected: &Value, found: &Value) -> bool {
     match (expected, found) {
-        (Value::Object(expected), Value::Object(found)) => expected
-            .iter()
-            .all(|(name, value)| found.get(name).is_some_and(|found| matches(value, found))),
+        (Value::Object(expected), Value::Object(found)) => expected.iter().all(|(name, value)| {
+            let is_match = |found: &Value| match name.as_str() {
+                "options" => value == found,
+                _ => matches(value, found),
+            };
+            found.get(name).is_some_and(is_match)
+        }),
         (Value::Array(expected), Value::Array(found)) => unmatched(expected, found).is_some(),
         _ => expected == found,
     }

@@ -4,6 +4,7 @@
 //! of the rules. Choices that the contract leaves to the implementation are not judged but reported, to help in choosing
 //! a plugin.
 
+mod base;
 mod call;
 mod case;
 mod judge;
@@ -14,13 +15,14 @@ mod situation;
 mod step;
 mod thoroughness;
 
+pub use base::{base_request, base_situation};
 pub use call::{Answer, Call, SENT};
-pub use case::{Case, Expectation, base_situation, cases, rules, version};
+pub use case::{Case, Expectation, cases, rules, version};
 pub use situation::Situation;
 pub use thoroughness::Thoroughness;
 
 use self::judge::Breach;
-use mdm_contract::decisions::{Characters, PasswordRule};
+use mdm_contract::{Characters, PasswordRule, Request};
 use mdm_password_host::{Plugin, password::Password};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -96,7 +98,8 @@ const PASSWORDS: [(Characters, u32, u32, &str); 6] = [
 /// Checks a plugin against the contract.
 pub fn check(plugin: &Plugin, thoroughness: &Thoroughness) -> serde_json::Result<Conformance> {
     let mut base = base_situation()?;
-    let accepted = accepted_password(plugin, &base);
+    let reset = Call::reset()?;
+    let accepted = accepted_password(plugin, &base, &reset);
     let mut findings = Vec::new();
     if accepted.is_none() {
         findings.push(Finding {
@@ -105,7 +108,7 @@ pub fn check(plugin: &Plugin, thoroughness: &Thoroughness) -> serde_json::Result
             verdict: Verdict::Fail,
             expected: json!({"returns": {"ok": SENT}}),
             got: outcome(
-                Call::reset()
+                reset
                     .run(plugin, &base)
                     .as_ref()
                     .map_err(ToString::to_string),
@@ -130,7 +133,7 @@ pub fn check(plugin: &Plugin, thoroughness: &Thoroughness) -> serde_json::Result
     findings.extend(failed_in_groups(in_groups, &thoroughness.groups));
     base.with_password(&password, &password_rule);
     base.device.groups.clone_from(&thoroughness.groups);
-    findings.push(sequences(plugin, &base, thoroughness));
+    findings.push(sequences(plugin, (&base, &base_request()?), thoroughness));
     Ok(Conformance {
         digest: plugin.digest(),
         contract: plugin.contract().to_owned(),
@@ -151,12 +154,16 @@ fn candidate(
     (rule, situation::password(password))
 }
 
-fn accepted_password(plugin: &Plugin, base: &Situation) -> Option<(Password, PasswordRule)> {
+fn accepted_password(
+    plugin: &Plugin,
+    base: &Situation,
+    reset: &Call,
+) -> Option<(Password, PasswordRule)> {
     PASSWORDS.iter().find_map(|it| {
         let (rule, password) = candidate(it);
         let mut situation = base.clone();
         situation.with_password(&password, &rule);
-        let is_accepted = match Call::reset().run(plugin, &situation) {
+        let is_accepted = match reset.run(plugin, &situation) {
             Ok(answer) => answer.returned.get("ok").is_some(),
             // It accepted the password; the cases judge the rest.
             Err(error) => error.invariant().is_some(),
@@ -169,7 +176,7 @@ fn accepted_password(plugin: &Plugin, base: &Situation) -> Option<(Password, Pas
 /// kit's.
 pub fn acceptable(plugin: &Plugin) -> serde_json::Result<Option<Situation>> {
     let mut situation = base_situation()?;
-    let accepted = accepted_password(plugin, &situation);
+    let accepted = accepted_password(plugin, &situation, &Call::reset()?);
     Ok(accepted.map(|(password, rule)| {
         situation.with_password(&password, &rule);
         situation
@@ -256,7 +263,11 @@ fn failed_in_groups(mut findings: Vec<Finding>, groups: &[String]) -> Vec<Findin
     findings
 }
 
-fn sequences(plugin: &Plugin, start: &Situation, thoroughness: &Thoroughness) -> Finding {
+fn sequences(
+    plugin: &Plugin,
+    start: (&Situation, &Request),
+    thoroughness: &Thoroughness,
+) -> Finding {
     let Thoroughness {
         seed, sequences, ..
     } = thoroughness;

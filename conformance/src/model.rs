@@ -6,21 +6,23 @@ use super::{
     situation::Situation,
 };
 use mdm_contract::{
-    decisions::{Command, PasswordFault, PolicyOverride, PolicyState, Refusal, Status, Terms},
+    Action, AgentTooOld, Command, DeviceOutcome, Failure, Outcome, PasswordFault, PolicyOverride,
+    PolicyState, Refusal, Request, ResetOptions, Status,
     time::{END_OF_CALENDAR, Timestamp},
-    types::{Action, Failure, Outcome, ResetOptions},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The minimum agent version in sequences.
-pub(super) const OLD_AGENT: &str = "6.8.9";
+/// An agent version in sequences that is below the minimum.
+pub(super) const OLD_AGENT: &str = "2.4.9";
 
 /// The state of a device during a sequence, as a host's store would keep it.
 #[derive(Clone)]
 pub(super) struct World {
     /// The situation of the next call.
     pub(super) situation: Situation,
+    /// The request from which each request differs.
+    pub(super) base: Request,
     /// All its commands, oldest first.
     pub(super) commands: Vec<Command>,
     /// The password of the next call is one character too short.
@@ -94,10 +96,12 @@ impl World {
     /// The prediction of the rules for a call.
     pub(super) fn predict(&self, call: &Call) -> Prediction {
         match call {
-            Call::Reset { options, terms } => self.request(Action::Reset, *options, terms),
-            Call::Remove { terms } => self.request(Action::Remove, ResetOptions::default(), terms),
-            Call::Preview { action, terms, .. } => {
-                let refusals = self.refusals(*action, terms);
+            Call::Reset { request } => self.request(Action::Reset, request.options, request),
+            Call::Remove { request } => {
+                self.request(Action::Remove, ResetOptions::default(), request)
+            }
+            Call::Preview { action, request } => {
+                let refusals = self.refusals(*action, request);
                 let returns = match refusals.is_empty() {
                     true => vec![json!({"verdict": "will-succeed", "remedy": null})],
                     false => refusals
@@ -111,7 +115,7 @@ impl World {
                 "latest": self.commands.last(),
                 "policy_state": self.policy_state(),
                 "remove_offered": self.remove_offered(),
-                "password_rule": self.situation.password_rule,
+                "password_rule": self.situation.deployment.password_rule,
             })]),
             Call::PolicyOverride => self.unchanged(vec![json!(self.policy_state())]),
             Call::Report { outcome } => self.report(outcome),
@@ -138,17 +142,17 @@ impl World {
     }
 
     /// All refusals that apply to a request. A plugin may return any of them.
-    fn refusals(&self, action: Action, terms: &Terms) -> Vec<Refusal> {
+    fn refusals(&self, action: Action, request: &Request) -> Vec<Refusal> {
         let situation = &self.situation;
         let mut refusals = Vec::new();
         if situation.device.agent_version == OLD_AGENT {
-            refusals.push(Refusal::AgentTooOld(mdm_contract::decisions::AgentTooOld {
+            refusals.push(Refusal::AgentTooOld(AgentTooOld {
                 agent_version: OLD_AGENT.to_owned(),
-                required_version: "6.9.0".to_owned(),
+                required_version: situation.deployment.minimum_agent_version.clone(),
             }));
         }
         if action == Action::Reset && self.is_too_short {
-            let least = situation.password_rule.minimum_length;
+            let least = situation.deployment.password_rule.minimum_length;
             refusals.push(Refusal::PasswordRefused(vec![PasswordFault::TooShort(
                 least,
             )]));
@@ -156,11 +160,11 @@ impl World {
         if action == Action::Remove && !self.remove_offered() {
             refusals.push(Refusal::NothingToRemove);
         }
-        if terms.valid_for.is_some() && self.expiry(terms).is_none() {
+        if request.valid_for.is_some() && self.expiry(request).is_none() {
             refusals.push(Refusal::BadValidity);
         }
-        let names = |command: &Command| terms.replaces.as_ref() == Some(&command.id);
-        match (self.pending(), &terms.replaces) {
+        let names = |command: &Command| request.replaces.as_ref() == Some(&command.id);
+        match (self.pending(), &request.replaces) {
             (None, Some(id)) => refusals.push(Refusal::NotPending(id.clone())),
             (Some(pending), Some(id)) if !names(pending) => {
                 refusals.push(Refusal::Conflict(pending.id.clone()));
@@ -193,14 +197,14 @@ impl World {
         }
     }
 
-    fn request(&self, action: Action, options: ResetOptions, terms: &Terms) -> Prediction {
-        let refusals = self.refusals(action, terms);
+    fn request(&self, action: Action, options: ResetOptions, request: &Request) -> Prediction {
+        let refusals = self.refusals(action, request);
         if !refusals.is_empty() {
             return self.refused(&refusals);
         }
         let overdue = self.pending().is_some_and(|pending| self.is_over(pending));
         let superseded = Failure::Superseded(SENT.to_owned());
-        let endings = match (overdue, &terms.replaces) {
+        let endings = match (overdue, &request.replaces) {
             (true, Some(_)) => vec![Failure::Expired, superseded],
             (true, None) => vec![Failure::Expired],
             (false, _) => vec![superseded],
@@ -212,7 +216,7 @@ impl World {
             status: Status::Pending,
             requested_at: self.situation.now,
             completed_at: None,
-            expires_at: self.expiry(terms),
+            expires_at: self.expiry(request),
             late_outcome: None,
         };
         let after = |ending: Failure| {
@@ -229,10 +233,10 @@ impl World {
         }
     }
 
-    /// The expiry of a command on these terms. `None` if there is no validity, or an impossible one.
-    fn expiry(&self, terms: &Terms) -> Option<Timestamp> {
+    /// The expiry of a command of a request. `None` if there is no validity, or an impossible one.
+    fn expiry(&self, request: &Request) -> Option<Timestamp> {
         let now = self.situation.now;
-        let end = now.checked_add(terms.valid_for?.checked_mul(1000)?)?;
+        let end = now.checked_add(request.valid_for?.checked_mul(1000)?)?;
         (end > now && end < END_OF_CALENDAR).then_some(end)
     }
 
@@ -248,25 +252,25 @@ impl World {
         self.commands.iter_mut().find(|command| command.id == id)
     }
 
-    fn report(&self, outcome: &Outcome) -> Prediction {
+    fn report(&self, outcome: &DeviceOutcome) -> Prediction {
         let mut after = self.clone();
         let now = self.situation.now;
         let Some(command) = after.subject_mut() else {
             return self.unchanged(Vec::new());
         };
-        let told = Status::from(outcome.clone());
-        if command.status == told || command.late_outcome.as_ref() == Some(outcome) {
+        let reported = Status::from(Outcome::from(outcome.clone()));
+        if command.status == reported || command.late_outcome.as_ref() == Some(outcome) {
             return self.unchanged(vec![json!({"ok": "repeated"})]);
         }
         let effect = if command.status == Status::Pending {
-            complete(command, outcome.clone(), now);
+            complete(command, outcome.clone().into(), now);
             "completed"
         } else {
             command.late_outcome = Some(outcome.clone());
             "late"
         };
         let (action, id) = (command.action, command.id.clone());
-        if *outcome == Outcome::Success {
+        if *outcome == DeviceOutcome::Success {
             after.situation.device.policy_override =
                 (action == Action::Reset).then_some(PolicyOverride {
                     command: id,

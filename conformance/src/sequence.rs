@@ -10,10 +10,7 @@ use super::{
     step::{Step, prepare, step},
     thoroughness::Thoroughness,
 };
-use mdm_contract::{
-    decisions::{Command, Status},
-    types::{Action, Failure},
-};
+use mdm_contract::{Action, Command, DeviceFailure, Failure, Outcome, Request, Status};
 use mdm_password_host::Plugin;
 use proptest::{
     collection,
@@ -44,7 +41,7 @@ const SHRINKING_TIMEOUT: u32 = 20_000;
 /// Runs sequences from a situation whose password the plugin accepts.
 pub(super) fn find_mismatch(
     plugin: &Plugin,
-    start: &Situation,
+    (start, base): (&Situation, &Request),
     thoroughness: &Thoroughness,
 ) -> Option<Mismatch> {
     let mut bytes = [0; 32];
@@ -60,7 +57,7 @@ pub(super) fn find_mismatch(
     let mut runner =
         TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let latest: RefCell<Option<Mismatch>> = RefCell::new(None);
-    let run = |steps: Vec<Step>| match run(plugin, start, &steps) {
+    let run = |steps: Vec<Step>| match run(plugin, (start, base), &steps) {
         None => Ok(()),
         Some(mismatch) => {
             latest.replace(Some(mismatch));
@@ -68,14 +65,17 @@ pub(super) fn find_mismatch(
         }
     };
     match runner.run(&collection::vec(step(), 1..=MAX_STEPS), run) {
-        Err(TestError::Fail(_, steps)) => self::run(plugin, start, &steps).or(latest.into_inner()),
+        Err(TestError::Fail(_, steps)) => {
+            self::run(plugin, (start, base), &steps).or(latest.into_inner())
+        }
         _ => None,
     }
 }
 
-fn run(plugin: &Plugin, start: &Situation, steps: &[Step]) -> Option<Mismatch> {
+fn run(plugin: &Plugin, (start, base): (&Situation, &Request), steps: &[Step]) -> Option<Mismatch> {
     let mut world = World {
         situation: start.clone(),
+        base: base.clone(),
         commands: Vec::new(),
         is_too_short: false,
     };
@@ -186,11 +186,11 @@ fn difference(may_be: &World, is: &World, before: usize, call: &Call) -> Option<
 
 /// Ignores the expiry of commands without a validity: it is the plugin's choice.
 fn free_expiry(expected: &mut Facts, got: &Facts, before: usize, call: &Call) {
-    let (Call::Reset { terms, .. } | Call::Remove { terms }) = call else {
+    let (Call::Reset { request } | Call::Remove { request }) = call else {
         return;
     };
     let of = name(before);
-    if terms.valid_for.is_none()
+    if request.valid_for.is_none()
         && let (Some(new), Some(chosen)) = (expected.get_mut(&of), got.get(&of))
     {
         new["expires_at"] = chosen["expires_at"].clone();
@@ -239,9 +239,10 @@ fn rule_of_call(world: &World, call: &Call) -> u8 {
         Call::Status => 9,
         Call::PolicyOverride => 6,
         Call::Report { outcome } => {
-            let told = Status::from(outcome.clone());
+            let told = Status::from(Outcome::from(outcome.clone()));
+            let existing = Failure::Device(DeviceFailure::ExistingPassword);
             match subject.map(|command| &command.status) {
-                Some(Status::Pending) if told == Status::Failed(Failure::ExistingPassword) => 5,
+                Some(Status::Pending) if told == Status::Failed(existing) => 5,
                 Some(status) if *status != Status::Pending && *status != told => 11,
                 _ => 2,
             }

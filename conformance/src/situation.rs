@@ -1,7 +1,7 @@
 //! The situation of a call.
 
 use mdm_contract::{
-    decisions::{Capabilities, Command, Device, PasswordRule, Status},
+    Capabilities, Command, Deployment, Device, PasswordRule, Status,
     time::{self, Timestamp},
 };
 use mdm_password_host::{CallContext, password::Password};
@@ -20,9 +20,9 @@ pub struct Situation {
     pub latest: Option<Command>,
     /// The command that the call is about.
     pub command: Option<Command>,
-    /// The deployment's password rule.
-    pub password_rule: PasswordRule,
-    /// The capabilities of the transport.
+    /// The deployment.
+    pub deployment: Deployment,
+    /// The capabilities of the way to the device.
     pub capabilities: Capabilities,
     /// The device is online.
     pub online: bool,
@@ -37,7 +37,7 @@ impl Situation {
     /// Sets the password rule and a password under it.
     pub(super) fn with_password(&mut self, password: &Password, rule: &PasswordRule) {
         self.password = Some(password.clone());
-        self.password_rule = rule.clone();
+        self.deployment.password_rule = rule.clone();
     }
 
     /// Sets the password of the next call.
@@ -47,18 +47,18 @@ impl Situation {
 
     /// The context of a call in this situation, with or without its password.
     pub fn context(&self, takes_secret: bool) -> CallContext {
-        CallContext {
+        let situation = mdm_contract::Situation {
             device: self.device.clone(),
             pending: self.pending.clone(),
             latest: self.latest.clone(),
-            subject: self.command.clone(),
-            password_rule: self.password_rule.clone(),
+            deployment: self.deployment.clone(),
             capabilities: self.capabilities,
             online: self.online,
             now: self.now,
-            password: self.password.clone().filter(|_| takes_secret),
-            effects: Vec::new(),
-        }
+            password: None,
+        };
+        let password = self.password.clone().filter(|_| takes_secret);
+        CallContext::new(situation, self.command.clone(), password)
     }
 
     /// The pending command of a sequence.

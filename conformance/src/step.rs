@@ -6,8 +6,7 @@ use super::{
     situation::{Situation, password},
 };
 use mdm_contract::{
-    decisions::Terms,
-    types::{Action, Failure, Outcome, Policy, Quality, Requirement, ResetOptions},
+    Action, DeviceFailure, DeviceOutcome, Policy, Quality, Request, Requirement, ResetOptions,
 };
 use proptest::prelude::*;
 use std::fmt;
@@ -34,7 +33,7 @@ pub(super) enum Step {
     Status,
     PolicyOverride,
     /// A call about one of the commands so far, counted from the latest.
-    Report(usize, Outcome),
+    Report(usize, DeviceOutcome),
     Cancel(usize),
     Expire(usize),
     /// No calls: the device, the connection or the time changes.
@@ -61,19 +60,24 @@ impl fmt::Display for Step {
                 if *too_short {
                     f.write_str(" to a password that is too short")?;
                 }
-                write!(f, "{}{}", With(*options), TermsText(*replaces, *valid_for))
+                write!(
+                    f,
+                    "{}{}",
+                    With(*options),
+                    RequestText(*replaces, *valid_for)
+                )
             }
             Self::Remove {
                 replaces,
                 valid_for,
-            } => write!(f, "a remove{}", TermsText(*replaces, *valid_for)),
+            } => write!(f, "a remove{}", RequestText(*replaces, *valid_for)),
             Self::Preview {
                 action,
                 options,
                 replaces,
                 valid_for,
             } => {
-                let (with, asked) = (With(*options), TermsText(*replaces, *valid_for));
+                let (with, asked) = (With(*options), RequestText(*replaces, *valid_for));
                 write!(f, "the preview of a {action}{with}{asked}")
             }
             Self::Status => f.write_str("the status"),
@@ -95,24 +99,17 @@ struct With(ResetOptions);
 
 impl fmt::Display for With {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (is_set, words) in [
-            (self.0.lock_now, " with lock-now"),
-            (self.0.require_entry, " with require-entry"),
-            (
-                self.0.no_credentials_on_boot,
-                " with no-credentials-on-boot",
-            ),
-        ] {
-            f.write_str(if is_set { words } else { "" })?;
+        for name in self.0.names() {
+            write!(f, " with {name}")?;
         }
         Ok(())
     }
 }
 
-/// The terms of a request, in words.
-struct TermsText(Replaces, Option<u64>);
+/// The command that a request replaces, and its validity, in words.
+struct RequestText(Replaces, Option<u64>);
 
-impl fmt::Display for TermsText {
+impl fmt::Display for RequestText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Replaces::Nothing => {}
@@ -152,15 +149,15 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         ]
     };
     let outcome = prop_oneof![
-        3 => Just(Outcome::Success),
-        1 => Just(Outcome::Failed(Failure::TokenInvalid)),
-        1 => Just(Outcome::Failed(Failure::ExistingPassword)),
+        3 => Just(DeviceOutcome::Success),
+        1 => Just(DeviceOutcome::Failed(DeviceFailure::TokenInvalid)),
+        1 => Just(DeviceOutcome::Failed(DeviceFailure::ExistingPassword)),
     ];
     let options = || {
-        (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(a, b, c)| ResetOptions {
-            lock_now: a,
-            require_entry: b,
-            no_credentials_on_boot: c,
+        (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(a, b, c)| {
+            ResetOptions::LOCK_NOW.when(a)
+                | ResetOptions::REQUIRE_ENTRY.when(b)
+                | ResetOptions::NO_CREDENTIALS_ON_BOOT.when(c)
         })
     };
     let action = prop_oneof![Just(Action::Reset), Just(Action::Remove)];
@@ -196,13 +193,15 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
 
 /// Prepares the situation of the step's call. Returns `None` if the step is no call, or its command does not exist.
 pub(super) fn prepare(world: &mut World, start: &Situation, step: &Step) -> Option<Call> {
-    let terms = |world: &World, replaces: Replaces, valid_for| Terms {
+    let request = |world: &World, options, replaces: Replaces, valid_for| Request {
+        options,
         replaces: match replaces {
             Replaces::Nothing => None,
             Replaces::Pending => world.pending().map(|command| command.id.clone()),
             Replaces::Another => Some("0198c1de-0000-7000-8000-00000000dead".to_owned()),
         },
         valid_for,
+        ..world.base.clone()
     };
     let about = |world: &World, which: usize| {
         let count = world.commands.len();
@@ -220,18 +219,18 @@ pub(super) fn prepare(world: &mut World, start: &Situation, step: &Step) -> Opti
             valid_for,
         } => {
             if too_short {
-                let shorter = world.situation.password_rule.minimum_length - 1;
+                let shorter = world.situation.deployment.password_rule.minimum_length - 1;
                 world.situation.password = Some(password(&"7294186350417293"[..shorter as usize]));
                 world.is_too_short = true;
             }
-            let terms = terms(world, replaces, valid_for);
-            Call::Reset { options, terms }
+            let request = request(world, options, replaces, valid_for);
+            Call::Reset { request }
         }
         Step::Remove {
             replaces,
             valid_for,
         } => Call::Remove {
-            terms: terms(world, replaces, valid_for),
+            request: request(world, ResetOptions::default(), replaces, valid_for),
         },
         Step::Preview {
             action,
@@ -240,8 +239,7 @@ pub(super) fn prepare(world: &mut World, start: &Situation, step: &Step) -> Opti
             valid_for,
         } => Call::Preview {
             action,
-            options,
-            terms: terms(world, replaces, valid_for),
+            request: request(world, options, replaces, valid_for),
         },
         Step::Status => Call::Status,
         Step::PolicyOverride => Call::PolicyOverride,
@@ -269,7 +267,7 @@ pub(super) fn prepare(world: &mut World, start: &Situation, step: &Step) -> Opti
             return None;
         }
         Step::AgentIsOld(is_old) => {
-            let version = if is_old { OLD_AGENT } else { "6.9.4" };
+            let version = if is_old { OLD_AGENT } else { "2.5.3" };
             world.situation.device.agent_version = version.to_owned();
             return None;
         }

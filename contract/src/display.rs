@@ -1,12 +1,8 @@
 //! The contract's words as sentences for people: one text for each, wherever it is shown.
 
 use crate::{
-    decisions::{
-        Characters, Note, PasswordFault, PasswordRule, PolicyState, Refusal, Remedy, Status,
-        Verdict, Wait,
-    },
-    time::rfc3339,
-    types::{Failure, Outcome, Policy, Requirement},
+    Characters, DeviceFailure, DeviceOutcome, Failure, Note, Outcome, PasswordFault, PasswordRule,
+    Policy, PolicyState, Refusal, Remedy, Requirement, Status, Verdict, Wait, time::rfc3339,
 };
 use std::fmt::{Display, Formatter, Result};
 
@@ -22,7 +18,7 @@ fn own_words(text: &str) -> &str {
     }
 }
 
-impl Display for Failure {
+impl Display for DeviceFailure {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::ExistingPassword => {
@@ -38,18 +34,41 @@ impl Display for Failure {
                  it since",
             ),
             Self::TokenInvalid => f.write_str("the device does not accept the agent's reset token"),
+            Self::TokenUnsupported => f.write_str(
+                "the device can't hold a reset token: it had a password before it was managed",
+            ),
             Self::PolicyViolation => {
                 f.write_str("another admin's policy forbids it, and the agent can't lift that")
             }
+            Self::PasswordNotAccepted => f.write_str(
+                "the device accepts no such password, whatever its policy: it is too short or too long",
+            ),
             Self::OtherAdminEntryPending => {
                 f.write_str("another admin's password waits for the user's entry")
             }
             Self::NoSecureLockScreen => f.write_str("the device has no secure lock screen"),
             Self::PasswordUnreadable => f.write_str("the agent could not open the sealed password"),
+            Self::Other(text) => f.write_str(own_words(text)),
+        }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Device(failure) => failure.fmt(f),
             Self::Superseded(by) => write!(f, "command {by} replaced it"),
             Self::Cancelled => f.write_str("an admin cancelled it"),
-            Self::Expired => f.write_str("its time was over before the device carried it out"),
-            Self::Other(text) => f.write_str(own_words(text)),
+            Self::Expired => f.write_str("it expired before the device carried it out"),
+        }
+    }
+}
+
+impl Display for DeviceOutcome {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Success => f.write_str("success"),
+            Self::Failed(failure) => write!(f, "failed: {failure}"),
         }
     }
 }
@@ -69,7 +88,7 @@ fn ended(failure: &Failure, f: &mut Formatter<'_>) -> Result {
         Failure::Cancelled => f.write_str("cancelled by an admin"),
         Failure::Expired => f.write_str("expired before the device carried it out"),
         Failure::Superseded(by) => write!(f, "superseded by command {by}"),
-        failure => write!(f, "failed: {failure}"),
+        Failure::Device(failure) => write!(f, "failed: {failure}"),
     }
 }
 
@@ -225,7 +244,6 @@ impl Remedy {
             Self::ResolvePending => "wait for the pending command, cancel it, or replace it",
             Self::ConnectDevice => "switch the device on, and connect it to the network",
             Self::OtherPassword => "choose a password that the rule allows",
-            Self::None => "nothing will help on this device",
         }
     }
 }
@@ -273,14 +291,14 @@ mod tests {
             "superseded by command a"
         );
         assert!(text(Failure::Expired).starts_with("expired"));
-        assert!(text(Failure::UserLocked).starts_with("failed: "));
+        assert!(text(DeviceFailure::UserLocked.into()).starts_with("failed: "));
     }
 
     #[test]
     fn a_reason_without_words_is_shown_as_one() {
         for (shown, words) in [
             (Refusal::Other("  \n".into()).to_string(), ""),
-            (Failure::Other(String::new()).to_string(), ""),
+            (DeviceFailure::Other(String::new()).to_string(), ""),
             (
                 Refusal::Other("no resets on Sundays".into()).to_string(),
                 "no resets on Sundays",

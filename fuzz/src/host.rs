@@ -10,10 +10,7 @@ use mdm_agent_protocol::{
     signature::{self, AGENT, CONTENT_DIGEST, Headers, NEW, SIGNATURE, SIGNATURE_INPUT, Stamp},
     sync::{ENROLL_PATH, Problem, SYNC_PATH},
 };
-use mdm_contract::{
-    decisions::{Characters, PasswordRule},
-    time,
-};
+use mdm_contract::{Characters, PasswordRule, time};
 use mdm_password_host::{Limits, Runtime, Trust};
 use mdm_server_core::{
     keys::HostKeys,

@@ -2,11 +2,8 @@
 
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::SigningKey};
 use mdm_contract::{
-    decisions::{Command, Device, PolicyOverride, Status},
-    time,
-    types::{
-        Action, Condition, ManagementMode, Policy, Quality, Requirement, ResetOptions, TokenState,
-    },
+    Action, Capabilities, Command, Condition, Device, ManagementMode, Ownership, Policy,
+    PolicyOverride, Quality, Requirement, ResetOptions, Status, TokenState, time,
 };
 use mdm_server_core::store::Snapshot;
 use std::sync::LazyLock;
@@ -71,6 +68,7 @@ impl Situation {
                     agent_version: if is(4) { "6.8.9" } else { "6.9.4" }.into(),
                     management_mode,
                     managed_profile: false,
+                    ownership: Ownership::Company,
                     groups: vec![GROUP.into()],
                     condition: Condition {
                         password_set: true,
@@ -85,6 +83,7 @@ impl Situation {
                     policy: is(5).then_some(policy),
                     policy_override: is(6).then_some(policy_override),
                 },
+                capabilities: Capabilities::android(),
                 name: "phone".into(),
                 public_key: PUBLIC_KEY.clone(),
                 signing_key: SIGNING_KEY.verifying_key().clone(),

@@ -5,9 +5,8 @@ use crate::Situation;
 use async_trait::async_trait;
 use mdm_agent_protocol::{sealing::Sealed, signing_key::VerifyingKey, sync::MAX_VERSION_LENGTH};
 use mdm_contract::{
-    decisions::{Command, Status},
+    Command, DeviceFailure, Outcome, Status,
     time::{END_OF_CALENDAR, Timestamp},
-    types::{Failure, Outcome},
 };
 use mdm_server_core::{
     access::{DeviceScope, Permission, Role},
@@ -115,7 +114,9 @@ impl State {
                 self.commands.push((command, sealed));
             }
             Change::Complete { command, outcome } => {
-                assert_short(&outcome);
+                if let Outcome::Failed(failure) = &outcome {
+                    assert_short(failure.text());
+                }
                 let (command, sealed) = self.command(&command);
                 assert_eq!(command.status, Status::Pending, "law 6: one outcome");
                 command.status = outcome.into();
@@ -123,7 +124,7 @@ impl State {
                 *sealed = None;
             }
             Change::KeepLateOutcome { command, outcome } => {
-                assert_short(&outcome);
+                assert_short(outcome.text());
                 let (command, _) = self.command(&command);
                 assert_ne!(command.status, Status::Pending, "it is late");
                 command.late_outcome = Some(outcome);
@@ -158,10 +159,8 @@ impl State {
 }
 
 /// Asserts the limit of a text: every later call about the device reads it.
-fn assert_short(outcome: &Outcome) {
-    if let Outcome::Failed(failure) = outcome {
-        assert!(failure.text().unwrap_or_default().len() <= Failure::MAX_TEXT_BYTES);
-    }
+fn assert_short(text: Option<&str>) {
+    assert!(text.unwrap_or_default().len() <= DeviceFailure::MAX_TEXT_BYTES);
 }
 
 #[async_trait]

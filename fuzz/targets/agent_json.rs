@@ -7,10 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use mdm_agent_protocol::sync::{
     ENROLL_PATH, EnrollRequest, EnrollResponse, SYNC_PATH, SyncRequest, SyncResponse,
 };
-use mdm_contract::{
-    decisions::{Command, Status},
-    types::Outcome,
-};
+use mdm_contract::{Command, DeviceOutcome, Status};
 use mdm_fuzz::{Answer, DEVICE, Host, SIGNING_KEY, Situation};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::Trust;
@@ -83,7 +80,7 @@ fn check(request: &SyncRequest, answer: &Answer) {
     }
 }
 
-fn outcomes() -> Vec<(Status, Option<u64>, Option<Outcome>)> {
+fn outcomes() -> Vec<(Status, Option<u64>, Option<DeviceOutcome>)> {
     let outcome = |it: Command| (it.status, it.completed_at, it.late_outcome);
     HOST.store().commands().into_iter().map(outcome).collect()
 }

@@ -6,7 +6,7 @@
 use axum::http::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use mdm_agent_protocol::sync::Problem;
-use mdm_contract::decisions::{Command, DevicePreview, Status};
+use mdm_contract::{Command, DevicePreview, Status};
 use mdm_fuzz::{DEVICE, Host, PENDING, Situation};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Trust, password::Password};

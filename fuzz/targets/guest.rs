@@ -5,10 +5,8 @@
 
 use axum::http::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
-use mdm_agent_protocol::sync::{
-    DeviceInfo, Problem, Report, ReportedOutcome, SYNC_PATH, SyncRequest, SyncResponse,
-};
-use mdm_contract::decisions::{Command, DevicePreview};
+use mdm_agent_protocol::sync::{DeviceInfo, Problem, Report, SYNC_PATH, SyncRequest, SyncResponse};
+use mdm_contract::{Capabilities, Command, DeviceOutcome, DevicePreview};
 use mdm_fuzz::{Answer, DEVICE, GUEST, Host, PENDING, Situation};
 use mdm_password_host::Trust;
 use mdm_server_http::api::model::StatusView;
@@ -32,6 +30,8 @@ fuzz_target!(|bytes: &[u8]| {
         agent_version: device.agent_version.clone(),
         management_mode: device.management_mode,
         managed_profile: device.managed_profile,
+        ownership: device.ownership,
+        capabilities: Capabilities::android(),
         condition: device.condition.clone(),
     };
     HOST.store().begin(situation);
@@ -50,7 +50,7 @@ fuzz_target!(|bytes: &[u8]| {
         _ => {
             let report = Report {
                 command: PENDING.into(),
-                outcome: ReportedOutcome::SUCCESS,
+                outcome: DeviceOutcome::Success,
             };
             judge_sync(&sync(device_info, vec![report]), is_revoked);
         }

@@ -4,7 +4,7 @@ use crate::{
     CanaryTerms, Clock, DeviceStore, Host, Limits, LoadError, Observer, Plugin, Rollout,
     RolloutStore, Runtime, SystemClock, Transport, WhenCanaryFails,
 };
-use mdm_contract::decisions::PasswordRule;
+use mdm_contract::{Deployment, MinimumVersion, PasswordRule};
 use std::sync::Arc;
 
 /// Builds a [`Host`]. The plugin is required; all else has a default.
@@ -13,7 +13,7 @@ pub struct HostBuilder<S, T> {
     transport: T,
     plugin: Option<Source>,
     limits: Limits,
-    password_rule: PasswordRule,
+    deployment: Deployment,
     canary_terms: CanaryTerms,
     when_canary_fails: WhenCanaryFails,
     clock: Arc<dyn Clock>,
@@ -34,7 +34,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
             transport,
             plugin: None,
             limits: Limits::default(),
-            password_rule: PasswordRule::default(),
+            deployment: Deployment::default(),
             canary_terms: CanaryTerms::default(),
             when_canary_fails: WhenCanaryFails::default(),
             clock: Arc::new(SystemClock),
@@ -63,11 +63,15 @@ impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
     }
 
     /// Sets the deployment's password rule. By default exactly four digits.
-    pub fn password_rule(self, password_rule: PasswordRule) -> Self {
-        Self {
-            password_rule,
-            ..self
-        }
+    pub fn password_rule(mut self, password_rule: PasswordRule) -> Self {
+        self.deployment.password_rule = password_rule;
+        self
+    }
+
+    /// Sets the minimum version of agents. By default 6.9.0.
+    pub fn minimum_agent_version(mut self, version: &MinimumVersion) -> Self {
+        self.deployment.minimum_agent_version = version.to_string();
+        self
     }
 
     /// Sets the limits of a canary.
@@ -127,7 +131,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> HostBuilder<S, T> {
         Ok(Host::new(
             self.store,
             self.transport,
-            self.password_rule,
+            self.deployment,
             self.clock,
             rollout,
         ))

@@ -33,7 +33,7 @@ impl CallContext {
             action: new.action,
             options: new.options,
             status: Status::Pending,
-            requested_at: self.now,
+            requested_at: self.situation.now,
             completed_at: None,
             expires_at: new.expires_at,
             late_outcome: None,
@@ -46,7 +46,11 @@ impl CallContext {
     /// behind: the latest command of a device is the one with the greatest id.
     fn next_id(&self) -> CommandId {
         let id = Uuid::now_v7();
-        let latest = self.latest().and_then(|it| Uuid::parse_str(&it.id).ok());
+        let latest = self
+            .situation
+            .latest
+            .as_ref()
+            .and_then(|it| Uuid::parse_str(&it.id).ok());
         let Some(latest) = latest.filter(|latest| id <= *latest) else {
             return id.to_string();
         };
@@ -69,9 +73,9 @@ impl CallContext {
     pub(super) fn keep_late_outcome(
         &mut self,
         command: CommandId,
-        outcome: Outcome,
+        outcome: DeviceOutcome,
     ) -> wasmtime::Result<()> {
-        let outcome = storable_outcome(outcome);
+        let outcome = storable_device_outcome(outcome);
         check_late_outcome(self, &command, &outcome)?;
         self.push(Effect::KeepLateOutcome { command, outcome })
     }
@@ -80,15 +84,26 @@ impl CallContext {
         if let Some(id) = &id {
             check_override(self, id)?;
         }
-        let since = self.now;
+        let since = self.situation.now;
         let policy_override = id.map(|command| PolicyOverride { command, since });
-        self.device.policy_override = policy_override.clone();
         self.push(Effect::SetPolicyOverride(policy_override))
     }
 }
 
-fn storable_outcome(mut outcome: Outcome) -> Outcome {
-    if let Outcome::Failed(Failure::Superseded(text) | Failure::Other(text)) = &mut outcome {
+fn storable_outcome(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failed(Failure::Device(failure)) => {
+            storable_device_outcome(DeviceOutcome::Failed(failure)).into()
+        }
+        Outcome::Failed(Failure::Superseded(id)) => {
+            Outcome::Failed(Failure::Superseded(storable(id)))
+        }
+        other => other,
+    }
+}
+
+fn storable_device_outcome(mut outcome: DeviceOutcome) -> DeviceOutcome {
+    if let DeviceOutcome::Failed(DeviceFailure::Other(text)) = &mut outcome {
         *text = storable(mem::take(text));
     }
     outcome
@@ -98,24 +113,23 @@ fn storable_outcome(mut outcome: Outcome) -> Outcome {
 mod tests {
     use super::*;
 
-    const RESET: NewCommand = NewCommand {
-        action: Action::Reset,
-        options: ResetOptions {
-            lock_now: false,
-            require_entry: false,
-            no_credentials_on_boot: false,
-        },
-        expires_at: None,
-    };
+    fn reset() -> NewCommand {
+        NewCommand {
+            action: Action::Reset,
+            options: ResetOptions::empty(),
+            expires_at: None,
+        }
+    }
 
     fn context() -> CallContext {
-        CallContext {
+        let situation = Situation {
             device: Device {
                 id: "device".into(),
                 api_level: 34,
                 agent_version: "6.9.0".into(),
                 management_mode: ManagementMode::DeviceOwner,
                 managed_profile: false,
+                ownership: Ownership::Company,
                 groups: vec![],
                 condition: Condition {
                     password_set: false,
@@ -132,14 +146,13 @@ mod tests {
             },
             pending: None,
             latest: None,
-            subject: None,
-            password_rule: PasswordRule::default(),
-            capabilities: Capabilities::ALL,
+            deployment: Deployment::default(),
+            capabilities: Capabilities::android(),
             online: true,
             now: 7,
             password: None,
-            effects: vec![],
-        }
+        };
+        CallContext::new(situation, None, None)
     }
 
     #[test]
@@ -149,13 +162,13 @@ mod tests {
             uuid::Builder::from_unix_timestamp_millis(4_102_444_800_000, &[255; 10]);
         let latest = in_the_year_2100.into_uuid().to_string();
         let mut ids = vec![latest.clone()];
-        context.send(RESET, true).unwrap();
+        context.send(reset(), true).unwrap();
         let sent = context.sent().next().cloned();
-        context.latest = sent;
-        context.latest.as_mut().unwrap().id = latest;
+        context.situation.latest = sent;
+        context.situation.latest.as_mut().unwrap().id = latest;
         context.effects.clear();
         for _ in 0..3 {
-            ids.push(context.send(RESET, true).unwrap());
+            ids.push(context.send(reset(), true).unwrap());
         }
         assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
     }
@@ -163,50 +176,28 @@ mod tests {
     /// With a pending reset.
     fn with_pending() -> (CallContext, CommandId) {
         let mut context = context();
-        context.send(RESET, true).unwrap();
+        context.send(reset(), true).unwrap();
         let sent = context.sent().next().cloned();
-        context.pending = sent;
-        context.latest.clone_from(&context.pending);
+        context.situation.pending = sent;
+        let pending = context.situation.pending.clone();
+        context.situation.latest = pending;
         context.effects.clear();
-        let id = context.pending.clone().unwrap().id;
+        let id = context.situation.pending.clone().unwrap().id;
         (context, id)
     }
 
     #[test]
-    fn a_call_sees_its_own_changes() {
+    fn the_situation_stays_as_it_was_at_the_beginning_of_the_call() {
         let (mut context, first) = with_pending();
-        let second = context.send(RESET, true).unwrap();
-        assert_eq!(
-            context.pending().unwrap().id,
-            first,
-            "it is still in flight"
-        );
-        assert_eq!(context.latest().unwrap().id, second);
-        context
-            .complete(
-                first.clone(),
-                Outcome::Failed(Failure::Superseded(second.clone())),
-            )
-            .unwrap();
-        assert_eq!(context.pending().unwrap().id, second);
-        context
-            .keep_late_outcome(first, Outcome::Failed(Failure::UserLocked))
-            .unwrap();
-
-        let (mut context, first) = with_pending();
-        context.complete(first.clone(), Outcome::Success).unwrap();
-        assert_eq!(context.pending(), None);
-        let latest = context.latest().unwrap();
-        assert_eq!(
-            (latest.status, latest.completed_at),
-            (Status::Success, Some(7))
-        );
-        context
-            .keep_late_outcome(first.clone(), Outcome::Failed(Failure::UserLocked))
-            .unwrap();
-        assert!(context.latest().unwrap().late_outcome.is_some());
+        let before = context.situation.clone();
+        let second = context.send(reset(), true).unwrap();
+        let superseded = Outcome::Failed(Failure::Superseded(second.clone()));
+        context.complete(first.clone(), superseded).unwrap();
+        let late = DeviceOutcome::Failed(DeviceFailure::UserLocked);
+        context.keep_late_outcome(first.clone(), late).unwrap();
         context.set_policy_override(Some(first)).unwrap();
-        assert!(context.device.policy_override.is_some());
+        assert_eq!(context.situation, before);
+        assert_eq!(context.effects.len(), 4);
     }
 
     #[test]
@@ -214,12 +205,12 @@ mod tests {
         let (mut context, id) = with_pending();
         assert!(
             context
-                .keep_late_outcome(id.clone(), Outcome::Success)
+                .keep_late_outcome(id.clone(), DeviceOutcome::Success)
                 .is_err()
         );
         context.complete(id.clone(), Outcome::Success).unwrap();
         assert!(context.complete(id, Outcome::Success).is_err());
-        let sent = context.send(RESET, true).unwrap();
+        let sent = context.send(reset(), true).unwrap();
         assert!(context.complete(sent, Outcome::Success).is_err());
         assert!(
             context

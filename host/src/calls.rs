@@ -15,10 +15,12 @@ use super::{
     imports::HostState,
     invariant::{check_accepted, check_answered, check_returned, in_order},
     limits::Limits,
+    messages::{KeptMessages, LoggedMessage, Messages},
     outcome::CallOutcome,
     plugin_result::PluginResult,
+    settings::{SettingsError, check_object},
 };
-use std::time::Duration;
+use std::{mem, sync::Arc, time::Duration};
 use wasmtime::{
     Store,
     component::{self, ComponentNamedList, InstancePre, Lift, Lower, Resource},
@@ -27,32 +29,72 @@ use wasmtime::{
 /// The maximum of resource handles of an instance: a call gets one secret.
 const MAX_HANDLES: usize = 64;
 
-/// A plugin that fits the contract, ready to run.
+/// A plugin that fits the contract, ready to run, with its settings.
 pub struct Plugin {
     runtime: Runtime,
-    loaded: EngineShards<Loaded>,
-    digest: [u8; 32],
-    contract: String,
-    imports: Vec<Import>,
+    loaded: Arc<EngineShards<Loaded>>,
+    facts: Arc<PluginFacts>,
+    settings: Arc<str>,
     health: Health,
+    messages: KeptMessages,
+}
+
+/// The facts of a plugin, which do not depend on its settings.
+pub(super) struct PluginFacts {
+    pub(super) digest: [u8; 32],
+    pub(super) contract: String,
+    pub(super) imports: Vec<Import>,
+    pub(super) description: PluginDescription,
 }
 
 impl Plugin {
-    pub(super) fn new(
-        runtime: Runtime,
-        loaded: Vec<Loaded>,
-        digest: [u8; 32],
-        contract: String,
-        imports: Vec<Import>,
-    ) -> Self {
+    pub(super) fn new(runtime: Runtime, loaded: Vec<Loaded>, facts: PluginFacts) -> Self {
         Self {
             runtime,
-            loaded: EngineShards::new(loaded),
-            digest,
-            contract,
-            imports,
+            loaded: Arc::new(EngineShards::new(loaded)),
+            settings: facts.description.default_settings.as_str().into(),
+            facts: Arc::new(facts),
             health: Health::default(),
+            messages: KeptMessages::default(),
         }
+    }
+
+    /// The same plugin with other settings, which it has checked. Its health begins anew. The machine code is shared.
+    pub fn with_settings(&self, settings: &str) -> Result<Self, SettingsError> {
+        check_object(settings)?;
+        let checked = self
+            .describing_instance()
+            .and_then(|mut instance| instance.check_settings(settings))
+            .map_err(SettingsError::CheckFailed)?;
+        checked.map_err(SettingsError::Refused)?;
+        Ok(Self {
+            runtime: self.runtime.clone(),
+            loaded: Arc::clone(&self.loaded),
+            facts: Arc::clone(&self.facts),
+            settings: settings.into(),
+            health: Health::default(),
+            messages: KeptMessages::default(),
+        })
+    }
+
+    /// The description of the plugin by itself.
+    pub fn description(&self) -> &PluginDescription {
+        &self.facts.description
+    }
+
+    /// Its settings: a JSON object.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
+    /// Its latest messages, oldest first: 100 at most.
+    pub fn messages(&self) -> Vec<LoggedMessage> {
+        self.messages.all()
+    }
+
+    /// Keeps a message of a live call.
+    pub(super) fn keep_message(&self, message: LoggedMessage) {
+        self.messages.keep(message);
     }
 
     /// Returns `true` if a live call may run now. An open breaker lets one call through after each rest.
@@ -78,22 +120,22 @@ impl Plugin {
 
     /// The version of the contract that it implements: `1.0.0`.
     pub fn contract(&self) -> &str {
-        &self.contract
+        &self.facts.contract
     }
 
     /// Its imports, with the access that each grants.
     pub fn imports(&self) -> &[Import] {
-        &self.imports
+        &self.facts.imports
     }
 
     /// The SHA-256 digest of the component, in hex.
     pub fn digest(&self) -> String {
-        hex(&self.digest)
+        hex(&self.facts.digest)
     }
 
     /// Returns `true` if this is the SHA-256 digest of the component.
     pub fn has_digest(&self, digest: &[u8; 32]) -> bool {
-        self.digest == *digest
+        self.facts.digest == *digest
     }
 
     /// Its runtime.
@@ -103,11 +145,20 @@ impl Plugin {
 
     /// Makes an instance. The host makes one per call, so that a plugin can't carry data from one device to another.
     pub fn instance(&self) -> Result<Instance, PluginError> {
+        self.instance_with(Some(Arc::clone(&self.settings)))
+    }
+
+    /// An instance for the functions without a device.
+    fn describing_instance(&self) -> Result<Instance, PluginError> {
+        self.instance_with(None)
+    }
+
+    fn instance_with(&self, settings: Option<Arc<str>>) -> Result<Instance, PluginError> {
         let limits = &self.runtime.limits;
         let no_shard = || PluginError::HostFailed("it is loaded on no engine".into());
         let (loaded, shard) = self.loaded.take().ok_or_else(no_shard)?;
         let mut instance = loaded
-            .instantiate(limits)
+            .instantiate(limits, settings)
             .map_err(|error| PluginError::from_trap(&error, limits))?;
         instance._shard = Some(shard);
         Ok(instance)
@@ -122,8 +173,12 @@ pub(super) struct Loaded {
 
 impl Loaded {
     /// Makes an instance.
-    pub(super) fn instantiate(&self, limits: &Limits) -> wasmtime::Result<Instance> {
-        let mut store = Store::new(self.pre.engine(), HostState::new(limits));
+    pub(super) fn instantiate(
+        &self,
+        limits: &Limits,
+        settings: Option<Arc<str>>,
+    ) -> wasmtime::Result<Instance> {
+        let mut store = Store::new(self.pre.engine(), HostState::new(limits, settings));
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(limits.ticks());
         store.set_hostcall_fuel(limits.hostcall_bytes);
@@ -222,15 +277,53 @@ impl Instance {
         Ok(returned)
     }
 
+    /// Runs a function without a device.
+    fn tell<T>(
+        &mut self,
+        call: impl FnOnce(
+            &mut Exports,
+            &component::Instance,
+            &mut Store<HostState>,
+        ) -> wasmtime::Result<T>,
+    ) -> Result<T, PluginError> {
+        self.store.set_epoch_deadline(self.limits.ticks());
+        let returned = call(&mut self.exports, &self.instance, &mut self.store);
+        returned.map_err(|error| PluginError::from_trap(&error, &self.limits))
+    }
+
+    /// Calls `describe`.
+    pub(super) fn describe(&mut self) -> Result<PluginDescription, PluginError> {
+        self.tell(|exports, instance, store| exports.describe.call(instance, store, ()))
+    }
+
+    /// Calls `check-settings`.
+    fn check_settings(
+        &mut self,
+        settings: &str,
+    ) -> Result<Result<(), Vec<SettingsFault>>, PluginError> {
+        let checked = self.tell(|exports, instance, store| {
+            let parameters = (settings.to_owned(),);
+            exports.check_settings.call(instance, store, parameters)
+        })?;
+        if let Err(faults) = &checked {
+            check_returned(faults)?;
+        }
+        Ok(checked)
+    }
+
+    /// Takes the messages that the plugin has written since the last time.
+    pub fn take_messages(&mut self) -> Messages {
+        mem::take(&mut self.store.data_mut().messages)
+    }
+
     /// Decides on a reset to the context's password.
     pub fn reset(
         &mut self,
         context: CallContext,
-        options: ResetOptions,
-        terms: &Terms,
+        request: &Request,
     ) -> Result<CallOutcome<CommandId>, PluginError> {
         self.decide(Function::Reset, context, |exports, instance, store| {
-            let parameters = (secret(), options, terms.clone());
+            let parameters = (secret(), request.clone());
             exports.reset.call(instance, store, parameters)
         })
     }
@@ -239,10 +332,10 @@ impl Instance {
     pub fn remove(
         &mut self,
         context: CallContext,
-        terms: &Terms,
+        request: &Request,
     ) -> Result<CallOutcome<CommandId>, PluginError> {
         self.decide(Function::Remove, context, |exports, instance, store| {
-            exports.remove.call(instance, store, (terms.clone(),))
+            exports.remove.call(instance, store, (request.clone(),))
         })
     }
 
@@ -251,12 +344,11 @@ impl Instance {
         &mut self,
         context: CallContext,
         action: Action,
-        options: ResetOptions,
-        terms: &Terms,
+        request: &Request,
     ) -> Result<DevicePreview, PluginError> {
         let secret = context.password.is_some().then(secret);
         self.ask(Function::Preview, context, |exports, instance, store| {
-            let parameters = (action, secret, options, terms.clone());
+            let parameters = (action, secret, request.clone());
             exports.preview.call(instance, store, parameters)
         })
     }
@@ -280,7 +372,7 @@ impl Instance {
     pub fn report(
         &mut self,
         context: CallContext,
-        outcome: &Outcome,
+        outcome: &DeviceOutcome,
     ) -> Result<CallOutcome<ReportEffect>, PluginError> {
         let command = subject(&context)?;
         self.decide(Function::Report, context, |exports, instance, store| {
@@ -306,7 +398,7 @@ impl Instance {
     }
 
     /// Calls a function of an interface that a later 1.x added to the contract, such as
-    /// `mdm:password/description@1.1.0`. Returns `None` if this plugin doesn't export it.
+    /// `mdm:password/help@1.1.0`. Returns `None` if this plugin doesn't export it.
     pub fn optional<P, R>(
         &mut self,
         context: CallContext,

@@ -1,6 +1,6 @@
 //! The contract's `types` interface, for the bindings: the words of `mdm-contract`.
 
-pub use mdm_contract::{decisions::*, time::Timestamp, types::*};
+pub use mdm_contract::{time::Timestamp, *};
 use wasmtime::component::{HasData, Linker};
 
 /// The interface has types and no functions, so there is nothing to implement.

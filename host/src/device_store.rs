@@ -1,11 +1,7 @@
 //! The device store: what the host reads before a call, and the one commit after it.
 
 use crate::{Effect, Function};
-use mdm_contract::{
-    decisions::{Command, Device},
-    time::Timestamp,
-    types::CommandId,
-};
+use mdm_contract::{Command, CommandId, Device, time::Timestamp};
 use std::error::Error;
 
 /// A device as the platform has it at one moment.

@@ -20,7 +20,7 @@ pub enum Effect {
         /// The command's id.
         command: CommandId,
         /// The reported outcome.
-        outcome: Outcome,
+        outcome: DeviceOutcome,
     },
     /// The policy override begins or ends.
     SetPolicyOverride(Option<PolicyOverride>),

@@ -55,6 +55,14 @@ pub enum LoadError {
     /// It has all names, and some type is wrong.
     #[error("this component doesn't agree with the contract's types: {0}")]
     OtherTypes(String),
+    /// It describes itself otherwise than the contract allows.
+    #[error("this component's description of itself is refused: its {field}: {why}")]
+    BadDescription {
+        /// The field.
+        field: &'static str,
+        /// The fault.
+        why: String,
+    },
     /// It fails before its first call.
     #[error("this component can't be started: {0}")]
     DoesNotStart(PluginError),

@@ -1,7 +1,13 @@
 //! The exported functions of an instance. wasmtime compares a function's types with the contract's anew in each instance,
 //! which takes as long as a call. So only the called function is compared; loading has compared all of them.
 
-use super::{Function, context::Secret, contract::*, imports::HostState};
+use super::{
+    Function,
+    context::Secret,
+    contract::*,
+    imports::HostState,
+    interface::{INTERFACE_NAME, PLUGIN_INTERFACE_NAME},
+};
 use wasmtime::{
     Store,
     component::{
@@ -11,17 +17,28 @@ use wasmtime::{
 };
 
 /// The indices of the functions in a component.
-pub(super) struct ExportIndices([ComponentExportIndex; Function::ALL.len()]);
+pub(super) struct ExportIndices {
+    functions: [ComponentExportIndex; Function::ALL.len()],
+    describe: ComponentExportIndex,
+    check_settings: ComponentExportIndex,
+}
 
 impl ExportIndices {
-    /// Finds the functions in the component's interface of this name. Returns `None` if one is missing.
-    pub(super) fn find(component: &Component, interface: &str) -> Option<Self> {
-        let interface = component.get_export_index(None, interface)?;
-        let mut indices = [interface; Function::ALL.len()];
-        for (place, function) in indices.iter_mut().zip(Function::ALL) {
+    /// Finds the functions of this version of the contract in a component. Returns `None` if one is missing.
+    pub(super) fn find(component: &Component, version: &str) -> Option<Self> {
+        let index = |interface: &str| component.get_export_index(None, interface);
+        let interface = index(&format!("{INTERFACE_NAME}{version}"))?;
+        let mut functions = [interface; Function::ALL.len()];
+        for (place, function) in functions.iter_mut().zip(Function::ALL) {
             *place = component.get_export_index(Some(&interface), function.as_str())?;
         }
-        Some(Self(indices))
+        let plugin = index(&format!("{PLUGIN_INTERFACE_NAME}{version}"))?;
+        let of_plugin = |name: &str| component.get_export_index(Some(&plugin), name);
+        Some(Self {
+            functions,
+            describe: of_plugin("describe")?,
+            check_settings: of_plugin("check-settings")?,
+        })
     }
 }
 
@@ -38,8 +55,12 @@ where
     R: Lift + 'static,
 {
     fn new(indices: &ExportIndices, function: Function) -> Self {
+        Self::at(indices.functions[function as usize])
+    }
+
+    fn at(place: ComponentExportIndex) -> Self {
         Self {
-            place: indices.0[function as usize],
+            place,
             function: None,
         }
     }
@@ -63,18 +84,23 @@ where
 }
 
 /// The parameters of a preview.
-type PreviewArgs = (Action, Option<Resource<Secret>>, ResetOptions, Terms);
+type PreviewArgs = (Action, Option<Resource<Secret>>, Request);
+
+/// The result of a check of settings.
+type Checked = Result<(), Vec<SettingsFault>>;
 
 /// The functions of an instance.
 pub(super) struct Exports {
-    pub(super) reset: Export<(Resource<Secret>, ResetOptions, Terms), Result<CommandId, Refusal>>,
-    pub(super) remove: Export<(Terms,), Result<CommandId, Refusal>>,
+    pub(super) reset: Export<(Resource<Secret>, Request), Result<CommandId, Refusal>>,
+    pub(super) remove: Export<(Request,), Result<CommandId, Refusal>>,
     pub(super) preview: Export<PreviewArgs, DevicePreview>,
     pub(super) status: Export<(), DeviceStatus>,
     pub(super) policy_override: Export<(), PolicyState>,
-    pub(super) report: Export<(Command, Outcome), Result<ReportEffect, Refusal>>,
+    pub(super) report: Export<(Command, DeviceOutcome), Result<ReportEffect, Refusal>>,
     pub(super) cancel: Export<(Command,), Result<(), Refusal>>,
     pub(super) expire: Export<(Command,), Result<(), Refusal>>,
+    pub(super) describe: Export<(), PluginDescription>,
+    pub(super) check_settings: Export<(String,), Checked>,
 }
 
 impl Exports {
@@ -88,6 +114,8 @@ impl Exports {
             report: Export::new(indices, Function::Report),
             cancel: Export::new(indices, Function::Cancel),
             expire: Export::new(indices, Function::Expire),
+            describe: Export::at(indices.describe),
+            check_settings: Export::at(indices.check_settings),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The functions of the contract, by name.
 
-use mdm_contract::types::Action;
+use mdm_contract::Action;
 use std::fmt;
 
 /// A function that a plugin exports.

@@ -4,7 +4,7 @@
 const CONTRACT: &str = "mdm:password/";
 
 /// The granted imports: the beginning of a name, and the access that it gives.
-const GRANTED: [(&str, &str); 10] = [
+const GRANTED: [(&str, &str); 11] = [
     ("mdm:password/types@1.", "use the contract's words"),
     (
         "mdm:password/secrets@1.",
@@ -18,7 +18,11 @@ const GRANTED: [(&str, &str); 10] = [
         "mdm:password/transport@1.",
         "send commands to the device that a call is about",
     ),
-    ("mdm:password/clock@1.", "tell the time"),
+    ("mdm:password/settings@1.", "read its own settings"),
+    (
+        "mdm:password/logging@1.",
+        "write a limited number of messages into the host's log",
+    ),
     ("wasi:clocks/wall-clock@0.2.", "tell the time"),
     ("wasi:clocks/monotonic-clock@0.2.", "measure time"),
     ("wasi:random/random@0.2.", "get random numbers"),

@@ -6,8 +6,8 @@ use crate::{
     ResetRequest, Rollout, Transport, password::Password, request,
 };
 use mdm_contract::{
-    decisions::{Command, DevicePreview, DeviceStatus, PasswordRule, PolicyState, ReportEffect},
-    types::{CommandId, Outcome},
+    Command, CommandId, Deployment, DeviceOutcome, DevicePreview, DeviceStatus, PolicyState,
+    ReportEffect, Situation,
 };
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ pub struct Accepted<R> {
 pub struct Host<S, T> {
     store: S,
     transport: T,
-    password_rule: PasswordRule,
+    deployment: Deployment,
     clock: Arc<dyn Clock>,
     rollout: Rollout,
 }
@@ -65,14 +65,14 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
     pub(crate) fn new(
         store: S,
         transport: T,
-        password_rule: PasswordRule,
+        deployment: Deployment,
         clock: Arc<dyn Clock>,
         rollout: Rollout,
     ) -> Self {
         Self {
             store,
             transport,
-            password_rule,
+            deployment,
             clock,
             rollout,
         }
@@ -93,9 +93,9 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         &self.rollout
     }
 
-    /// The deployment's password rule.
-    pub fn password_rule(&self) -> &PasswordRule {
-        &self.password_rule
+    /// The configuration of the deployment.
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
     }
 
     /// Asks for a reset. Returns the id of the new command.
@@ -107,14 +107,14 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
     ) -> Result<Accepted<CommandId>, Error<S, T>> {
         let ResetRequest {
             password,
-            options,
-            terms,
+            request,
             replaces_pending,
         } = request;
         let call = Call::new(Function::Reset, context).with(Some(&password));
         self.decide(device.into(), call, move |plugin, context| {
-            let terms = request::terms(&terms, replaces_pending, context.pending.as_ref());
-            plugin.reset(context, options, &terms)
+            let pending = context.situation.pending.as_ref();
+            let request = request::resolved(&request, replaces_pending, pending);
+            plugin.reset(context, &request)
         })
         .await
     }
@@ -127,13 +127,14 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         context: &S::Context,
     ) -> Result<Accepted<CommandId>, Error<S, T>> {
         let RemoveRequest {
-            terms,
+            request,
             replaces_pending,
         } = request;
         let call = Call::new(Function::Remove, context);
         self.decide(device.into(), call, move |plugin, context| {
-            let terms = request::terms(&terms, replaces_pending, context.pending.as_ref());
-            plugin.remove(context, &terms)
+            let pending = context.situation.pending.as_ref();
+            let request = request::resolved(&request, replaces_pending, pending);
+            plugin.remove(context, &request)
         })
         .await
     }
@@ -171,7 +172,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         &self,
         device: impl Into<Target<'_, S::Extra>>,
         command: &CommandId,
-        outcome: Outcome,
+        outcome: DeviceOutcome,
         context: &S::Context,
     ) -> Result<Accepted<ReportEffect>, Error<S, T>> {
         let call = Call::new(Function::Report, context).about(command);
@@ -191,14 +192,14 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         let PreviewRequest {
             action,
             password,
-            options,
-            terms,
+            request,
             replaces_pending,
         } = request;
         let call = Call::new(Function::Preview, context).with(password.as_ref());
         self.ask(device.into(), call, move |plugin, context| {
-            let terms = request::terms(&terms, replaces_pending, context.pending.as_ref());
-            plugin.preview(context, action, options, &terms)
+            let pending = context.situation.pending.as_ref();
+            let request = request::resolved(&request, replaces_pending, pending);
+            plugin.preview(context, action, &request)
         })
         .await
     }
@@ -253,7 +254,7 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
         span.record("device", &device);
         for attempt in 1.. {
             let context = self.context(state, &call).await?;
-            let at = context.now;
+            let at = context.situation.now;
             let (outcome, decider) = self
                 .rollout
                 .run(call.function, context, run.clone())
@@ -339,18 +340,17 @@ impl<S: DeviceStore, T: Transport<S::Extra>> Host<S, T> {
             Some(id) => Some(self.command(&state.device.id, id).await?),
             None => None,
         };
-        Ok(CallContext {
+        let situation = Situation {
             device: state.device.clone(),
             pending: state.pending.clone(),
             latest: state.latest.clone(),
-            subject,
-            password_rule: self.password_rule.clone(),
+            deployment: self.deployment.clone(),
             capabilities: self.transport.capabilities(state),
             online: self.transport.is_online(state),
             now: self.clock.now(),
-            password: call.password.cloned(),
-            effects: Vec::new(),
-        })
+            password: None,
+        };
+        Ok(CallContext::new(situation, subject, call.password.cloned()))
     }
 
     async fn command(&self, device: &str, id: &CommandId) -> Result<Command, Error<S, T>> {

@@ -1,7 +1,7 @@
 //! The error of a request to the host. Nothing has changed then.
 
 use crate::PluginError;
-use mdm_contract::{decisions::Refusal, types::CommandId};
+use mdm_contract::{CommandId, Refusal};
 
 /// The error of a request. `S` is the error of the device store, `T` that of the transport.
 #[derive(Debug, thiserror::Error)]

@@ -30,7 +30,7 @@ pub enum ImportCall {
         /// Which command.
         command: CommandId,
         /// The reported outcome.
-        outcome: Outcome,
+        outcome: DeviceOutcome,
     },
     /// `device-store.set-policy-override`.
     SetPolicyOverride {

@@ -1,50 +1,59 @@
 //! The contract's imports, as reads and writes of the call context.
 
 use super::{
-    bindings::mdm::password::{clock, device_store, secrets, transport},
+    bindings::mdm::password::{device_store, logging, secrets, settings, transport},
     context::{CallContext, Secret},
     contract::*,
     engine::Limiter,
     invariant::Violation,
     limits::Limits,
+    messages::{MessageLevel, Messages},
 };
+use mdm_contract::time;
+use std::sync::Arc;
 use wasmtime::{Result, component::Resource};
 
-/// The host's state of an instance: the context of the running call, if there is one.
+/// The host's state of an instance.
 pub(super) struct HostState {
+    /// The context of the running call. `None` while a function without a device runs.
     pub(super) context: Option<CallContext>,
+    /// The settings of the plugin. `None` while it describes itself or checks settings.
+    pub(super) settings: Option<Arc<str>>,
+    pub(super) messages: Messages,
     pub(super) limiter: Limiter,
 }
 
 impl HostState {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, settings: Option<Arc<str>>) -> Self {
         Self {
             context: None,
+            settings,
+            messages: Messages::default(),
             limiter: Limiter::new(limits),
         }
     }
 
-    pub(super) fn context(&mut self) -> Result<&mut CallContext> {
+    fn context(&mut self) -> Result<&mut CallContext> {
         self.context
             .as_mut()
             .ok_or_else(|| Violation::NoCall.into())
     }
 
-    fn password(&mut self) -> Result<&crate::password::Password> {
-        let password = self.context()?.password.as_ref();
-        password.ok_or_else(|| Violation::NoSecret.into())
+    /// The time of the call, or of a function without a device.
+    pub(super) fn now(&self) -> Timestamp {
+        match &self.context {
+            Some(context) => context.situation.now,
+            None => time::now(),
+        }
     }
 }
 
 impl secrets::Host for HostState {}
 
 impl secrets::HostSecret for HostState {
-    fn metrics(&mut self, _secret: Resource<Secret>) -> Result<PasswordMetrics> {
-        Ok(self.password()?.metrics())
-    }
-
     fn guessability(&mut self, _secret: Resource<Secret>) -> Result<u8> {
-        Ok(self.password()?.guessability())
+        let password = self.context()?.password.as_ref();
+        Ok(password.ok_or(Violation::NoSecret)?.guessability())
     }
 
     fn drop(&mut self, _secret: Resource<Secret>) -> Result<()> {
@@ -53,27 +62,15 @@ impl secrets::HostSecret for HostState {
 }
 
 impl device_store::Host for HostState {
-    fn get_device(&mut self) -> Result<Device> {
-        Ok(self.context()?.device.clone())
-    }
-
-    fn get_pending(&mut self) -> Result<Option<Command>> {
-        Ok(self.context()?.pending())
-    }
-
-    fn get_latest(&mut self) -> Result<Option<Command>> {
-        Ok(self.context()?.latest())
-    }
-
-    fn get_password_rule(&mut self) -> Result<PasswordRule> {
-        Ok(self.context()?.password_rule.clone())
+    fn get_situation(&mut self) -> Result<Situation> {
+        Ok(self.context()?.situation.clone())
     }
 
     fn complete(&mut self, command: CommandId, outcome: Outcome) -> Result<()> {
         self.context()?.complete(command, outcome)
     }
 
-    fn keep_late_outcome(&mut self, command: CommandId, outcome: Outcome) -> Result<()> {
+    fn keep_late_outcome(&mut self, command: CommandId, outcome: DeviceOutcome) -> Result<()> {
         self.context()?.keep_late_outcome(command, outcome)
     }
 
@@ -83,21 +80,29 @@ impl device_store::Host for HostState {
 }
 
 impl transport::Host for HostState {
-    fn get_capabilities(&mut self) -> Result<Capabilities> {
-        Ok(self.context()?.capabilities)
-    }
-
-    fn is_online(&mut self) -> Result<bool> {
-        Ok(self.context()?.online)
-    }
-
     fn send(&mut self, command: NewCommand, secret: Option<Resource<Secret>>) -> Result<CommandId> {
         self.context()?.send(command, secret.is_some())
     }
 }
 
-impl clock::Host for HostState {
-    fn now(&mut self) -> Result<Timestamp> {
-        Ok(self.context()?.now)
+impl settings::Host for HostState {
+    fn get(&mut self) -> Result<String> {
+        let settings = self.settings.as_ref().ok_or(Violation::NoCall)?;
+        Ok(settings.to_string())
+    }
+}
+
+impl logging::Host for HostState {
+    fn log(&mut self, level: logging::Level, message: String) -> Result<()> {
+        let level = match level {
+            logging::Level::Trace => MessageLevel::Trace,
+            logging::Level::Debug => MessageLevel::Debug,
+            logging::Level::Info => MessageLevel::Info,
+            logging::Level::Warn => MessageLevel::Warn,
+            logging::Level::Error => MessageLevel::Error,
+            logging::Level::Critical => MessageLevel::Critical,
+        };
+        self.messages.add(level, message);
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 use mdm_contract::time;
 
 /// Maximum length of a plugin's text or id, in bytes.
-const MAX_TEXT: usize = Failure::MAX_TEXT_BYTES;
+const MAX_TEXT: usize = DeviceFailure::MAX_TEXT_BYTES;
 
 /// Maximum length of a returned list.
 const MAX_LIST: usize = 64;
@@ -143,7 +143,7 @@ pub enum Violation {
     #[error("{0} made a change")]
     QuestionChanged(String),
     /// Of [`Invariant::AsAsked`].
-    #[error("it called an import while no call was running")]
+    #[error("it called an import that needs a device in a call without one")]
     NoCall,
 }
 
@@ -174,7 +174,7 @@ pub(super) fn check_send(context: &CallContext, new: &NewCommand, has_secret: bo
         return Err(Violation::WrongSecret { action, has_secret });
     }
     match new.expires_at {
-        Some(end) if end <= context.now || end >= time::END_OF_CALENDAR => {
+        Some(end) if end <= context.situation.now || end >= time::END_OF_CALENDAR => {
             Err(Violation::BadExpiry(end))
         }
         _ => Ok(()),
@@ -183,7 +183,10 @@ pub(super) fn check_send(context: &CallContext, new: &NewCommand, has_secret: bo
 
 /// Checks an outcome that a command is about to get.
 pub(super) fn check_complete(context: &CallContext, id: &str, outcome: &Outcome) -> Checked {
-    check_outcome(outcome)?;
+    check_text(match outcome {
+        Outcome::Failed(failure) => failure.text(),
+        Outcome::Success => None,
+    })?;
     match context.command(id) {
         None => other_device("completed", id),
         Some(_) if context.has_sent(id) => Err(Violation::CompletedSent(named(id))),
@@ -193,8 +196,12 @@ pub(super) fn check_complete(context: &CallContext, id: &str, outcome: &Outcome)
 }
 
 /// Checks a late outcome that is about to be kept.
-pub(super) fn check_late_outcome(context: &CallContext, id: &str, outcome: &Outcome) -> Checked {
-    check_outcome(outcome)?;
+pub(super) fn check_late_outcome(
+    context: &CallContext,
+    id: &str,
+    outcome: &DeviceOutcome,
+) -> Checked {
+    check_text(outcome.text())?;
     match context.command(id) {
         None => other_device("kept an outcome of", id),
         Some(command) if context.is_pending(command) => Err(Violation::LateButPending(named(id))),
@@ -227,7 +234,7 @@ pub(super) fn check_accepted(
     {
         return Err(Violation::NotSent(named(id)));
     }
-    match (sent.len(), &context.pending) {
+    match (sent.len(), &context.situation.pending) {
         (2.., _) => Err(Violation::SentSeveral(sent.len())),
         (1, Some(old)) if context.is_pending(old) => Err(Violation::StillPending(named(&old.id))),
         _ => Ok(()),
@@ -261,13 +268,9 @@ pub(super) fn check_returned(returned: &impl PluginResult) -> Checked {
     }
 }
 
-/// Checks the size of an outcome: every later call about the device reads it.
-fn check_outcome(outcome: &Outcome) -> Checked {
-    let text = match outcome {
-        Outcome::Failed(failure) => failure.text().unwrap_or_default(),
-        Outcome::Success => "",
-    };
-    match text.len() {
+/// Checks the length of a text in an outcome: every later call about the device reads it.
+fn check_text(text: Option<&str>) -> Checked {
+    match text.map_or(0, str::len) {
         0..=MAX_TEXT => Ok(()),
         length => Err(Violation::LongText(length)),
     }

@@ -73,8 +73,8 @@ pub struct Limits {
     pub hostcall_bytes: usize,
     /// Instances at one time; further calls wait, which is not counted as their time.
     pub instances: u32,
-    /// The most log lines a second about failures of plugins, with bursts of four times as many. A plugin can write
-    /// nothing there itself.
+    /// The limit of log lines a second about failures of plugins and with their messages, with bursts of four times as
+    /// many.
     pub log: NonZeroU32,
 }
 

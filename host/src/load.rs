@@ -1,17 +1,19 @@
 //! Loading: from a file's bytes to a component that is known to fit the contract.
 
 use super::{
-    Artifacts, Function, Plugin, Runtime, artifact,
+    Artifacts, Function, Instance, Plugin, Runtime, artifact,
     bindings::{PasswordPlugin, PasswordPluginIndices},
-    calls::Loaded,
+    calls::{Loaded, PluginFacts},
+    description::check_description,
     error::{LoadError, PluginError},
     exports::ExportIndices,
     grants::Import,
     imports::HostState,
     inspect::{check_preamble, inspect},
-    interface::{COMPATIBLE, INTERFACE, INTERFACE_NAME},
+    interface::{COMPATIBLE, INTERFACE, INTERFACE_NAME, PLUGIN_INTERFACE},
     wasi,
 };
+use mdm_contract::PluginDescription;
 use sha2::{Digest as _, Sha256};
 use wasmtime::{
     Engine, Trap,
@@ -21,6 +23,9 @@ use wasmtime::{
 /// Maximum size of machine code that each shard gets a copy of, in bytes. Larger code contains a language runtime, whose
 /// slow calls gain little from shards.
 const LARGEST_COPIED: usize = 4 << 20;
+
+/// The number of timeouts of `describe` that count as the plugin's fault.
+const DESCRIBE_TRIES: u32 = 8;
 
 impl Runtime {
     /// Loads a plugin: checks that it is a component that implements the contract and imports only what is granted.
@@ -87,8 +92,9 @@ impl Runtime {
         let contract = check_exports(engine, component)?;
         let first = load_into(engine, component, &contract)?;
         let indices = PasswordPluginIndices::new(&first.pre).map_err(other_types)?;
-        let instance = first.instantiate(&self.limits);
-        let checked = instance.and_then(|mut instance| instance.check_types(&indices));
+        let mut instance = self.instance_of(&first)?;
+        instance.check_types(&indices).map_err(other_types)?;
+        let description = self.description_of(&first, instance)?;
         let mut loaded = vec![first];
         let code = component.image_range();
         let others = match code.end as usize - code.start as usize {
@@ -99,14 +105,38 @@ impl Runtime {
             let component = artifact::copied(component, engine)?;
             loaded.push(load_into(engine, &component, &contract)?);
         }
-        let plugin = Plugin::new(self.clone(), loaded, digest, contract, imports);
-        match checked {
-            Ok(()) => Ok(plugin),
-            Err(error) => match PluginError::from_trap(&error, &self.limits) {
-                PluginError::Crashed(_) if !error.is::<Trap>() => Err(other_types(error)),
-                failure => Err(LoadError::DoesNotStart(failure)),
-            },
+        check_description(&description)?;
+        let facts = PluginFacts {
+            digest,
+            contract,
+            imports,
+            description,
+        };
+        Ok(Plugin::new(self.clone(), loaded, facts))
+    }
+
+    fn instance_of(&self, loaded: &Loaded) -> Result<Instance, LoadError> {
+        loaded.instantiate(&self.limits, None).map_err(|error| {
+            match PluginError::from_trap(&error, &self.limits) {
+                PluginError::Crashed(_) if !error.is::<Trap>() => other_types(error),
+                failure => LoadError::DoesNotStart(failure),
+            }
+        })
+    }
+
+    /// A busy machine is not the plugin's fault: a call that took too long is tried again.
+    fn description_of(
+        &self,
+        loaded: &Loaded,
+        mut instance: Instance,
+    ) -> Result<PluginDescription, LoadError> {
+        for _ in 1..DESCRIBE_TRIES {
+            match instance.describe() {
+                Err(PluginError::TooSlow(_)) => instance = self.instance_of(loaded)?,
+                described => return described.map_err(LoadError::DoesNotStart),
+            }
         }
+        instance.describe().map_err(LoadError::DoesNotStart)
     }
 }
 
@@ -118,9 +148,8 @@ fn other_types(error: wasmtime::Error) -> LoadError {
 fn load_into(engine: &Engine, component: &Component, contract: &str) -> Result<Loaded, LoadError> {
     let linker = linker(engine).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
     let pre = linker.instantiate_pre(component).map_err(other_types)?;
-    let interface = format!("{INTERFACE_NAME}{contract}");
-    let indices =
-        ExportIndices::find(component, &interface).ok_or(LoadError::MissingInterface(INTERFACE))?;
+    let indices = ExportIndices::find(component, contract)
+        .ok_or(LoadError::MissingInterface(PLUGIN_INTERFACE))?;
     Ok(Loaded { pre, indices })
 }
 

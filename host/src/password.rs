@@ -1,6 +1,6 @@
 //! A password in the host's memory: from the request that brought it to its sealing.
 
-use mdm_contract::decisions::PasswordMetrics;
+use mdm_contract::PasswordMetrics;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
@@ -30,6 +30,8 @@ impl Password {
             symbols: 0,
             others: 0,
             longest_sequence: longest_sequence(self.0.chars()),
+            longest_repeat: longest_repeat(self.0.chars()),
+            distinct: distinct(self.0.chars()),
         };
         for character in self.0.chars() {
             metrics.length += 1;
@@ -52,26 +54,60 @@ impl Password {
     }
 }
 
-/// The length of the longest run of equal or evenly stepping characters, as Android's
-/// `PasswordMetrics.maxLengthSequence`: 4 for 1111, 1234 and 2468.
+/// The length of the longest sequence, by the algorithm of Android's `PasswordMetrics.maxLengthSequence`: neighbours of one
+/// class differ by one constant step, of at most 10 for digits, 1 for letters a–z or A–Z, and 0 for all else.
 fn longest_sequence(characters: impl Iterator<Item = char>) -> u32 {
     let mut longest = 0;
-    let mut run = 0;
+    let mut run: u32 = 0;
     let mut step = None;
     let mut last: Option<char> = None;
     for character in characters {
-        let this_step =
-            last.map(|last| i64::from(u32::from(character)) - i64::from(u32::from(last)));
-        run = match (this_step, step) {
+        let stepped = last.and_then(|last| step_between(last, character));
+        run = match (stepped, step) {
             (None, _) => 1,
+            (Some(_), None) => run + 1,
             (Some(this), Some(before)) if this == before => run + 1,
-            (Some(_), _) => 2,
+            (Some(_), Some(_)) => 2,
         };
-        step = this_step;
+        step = stepped;
         last = Some(character);
         longest = longest.max(run);
     }
     longest
+}
+
+/// The step between two neighbours of a sequence. `None` if they can't be of one.
+fn step_between(one: char, next: char) -> Option<i64> {
+    let class = |character: char| match character {
+        '0'..='9' => 10,
+        'a'..='z' | 'A'..='Z' => 1,
+        _ => 0,
+    };
+    let is_one_class =
+        class(one) == class(next) && one.is_ascii_lowercase() == next.is_ascii_lowercase();
+    let step = i64::from(u32::from(next)) - i64::from(u32::from(one));
+    (is_one_class && step.abs() <= class(one)).then_some(step)
+}
+
+/// The length of the longest run of one character.
+fn longest_repeat(characters: impl Iterator<Item = char>) -> u32 {
+    let mut longest = 0;
+    let mut run: u32 = 0;
+    let mut last = None;
+    for character in characters {
+        run = if last == Some(character) { run + 1 } else { 1 };
+        last = Some(character);
+        longest = longest.max(run);
+    }
+    longest
+}
+
+/// The number of different characters, by comparison: a set would leave copies of them in memory.
+fn distinct(characters: impl Iterator<Item = char> + Clone) -> u32 {
+    let is_first = |(place, character): &(usize, char)| {
+        !characters.clone().take(*place).any(|it| it == *character)
+    };
+    characters.clone().enumerate().filter(is_first).count() as u32
 }
 
 impl<'de> Deserialize<'de> for Password {
@@ -99,17 +135,27 @@ mod tests {
                 upper_case: 1,
                 symbols: 2,
                 others: 1,
-                longest_sequence: 2,
+                longest_sequence: 1,
+                longest_repeat: 1,
+                distinct: 7,
             }
         );
     }
 
     #[test]
     fn the_longest_sequence_is_that_of_androids_password_metrics() {
+        // The vectors of AOSP's PasswordMetricsTest.testMaxLengthSequence, and further ones.
         for (text, longest) in [
+            ("1234", 4),
+            ("13579", 5),
+            ("1234abd", 4),
+            ("aabc", 3),
+            ("qwertyuio", 1),
+            ("@ABC", 3),
+            (";;;;", 4),
+            (":;<=>", 1),
             ("", 0),
             ("7", 1),
-            ("1234", 4),
             ("1111", 4),
             ("2468", 4),
             ("4321", 4),
@@ -117,8 +163,29 @@ mod tests {
             ("1212", 2),
             ("991234", 4),
             ("abcd", 4),
+            ("aceg", 1),
+            ("9:", 1),
+            ("éé", 2),
+            ("éê", 1),
+            ("xyZA", 2),
         ] {
             assert_eq!(password(text).metrics().longest_sequence, longest, "{text}");
+        }
+    }
+
+    #[test]
+    fn repeats_and_different_characters_are_counted() {
+        for (text, longest_repeat, distinct) in [
+            ("", 0, 0),
+            ("a1112", 3, 3),
+            ("1234", 1, 4),
+            ("aaaa", 4, 1),
+            ("abab", 1, 2),
+            ("éé1", 2, 2),
+        ] {
+            let metrics = password(text).metrics();
+            let found = (metrics.longest_repeat, metrics.distinct);
+            assert_eq!(found, (longest_repeat, distinct), "{text}");
         }
     }
 

@@ -1,13 +1,20 @@
 //! The log of plugin failures, limited in lines per second and in the length of a plugin's text and backtrace: a plugin
 //! that fails constantly fills no disk and hides no other line.
 
-use crate::{Function, Limit, Observer, PluginError, shortened, substitute::Substitute};
+use crate::{
+    Function, Limit, Observer, Plugin, PluginError,
+    messages::{MessageSource, Messages},
+    shortened,
+    substitute::Substitute,
+};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{fmt::Display, num::NonZeroU32, sync::Arc};
 
 /// Writes the lines within the limit.
 pub struct PluginLog {
-    lines: DefaultDirectRateLimiter,
+    failures: DefaultDirectRateLimiter,
+    /// Of their own, so that a plugin that writes much hides no failure.
+    messages: DefaultDirectRateLimiter,
     observer: Arc<dyn Observer>,
 }
 
@@ -15,8 +22,10 @@ impl PluginLog {
     /// A log with this limit of lines per second; a burst may have four times as many.
     pub(crate) fn new(lines: NonZeroU32, observer: Arc<dyn Observer>) -> Self {
         let burst = lines.saturating_mul(const { NonZeroU32::new(4).unwrap() });
+        let limiter = || RateLimiter::direct(Quota::per_second(lines).allow_burst(burst));
         Self {
-            lines: RateLimiter::direct(Quota::per_second(lines).allow_burst(burst)),
+            failures: limiter(),
+            messages: limiter(),
             observer,
         }
     }
@@ -30,16 +39,38 @@ impl PluginLog {
         error: &PluginError,
         backtrace: Option<&str>,
     ) {
-        if self.admits() {
+        if self.admits(&self.failures) {
             let error = shortened(error.to_string());
             // Quoted, with control characters escaped: the plugin chose the names in it.
             tracing::warn!(%function, device, plugin, error, backtrace, "a plugin's call failed");
         }
     }
 
+    /// The messages that a plugin wrote during a call. They are also kept with the plugin.
+    pub(crate) fn messages(&self, plugin: &Plugin, source: &MessageSource<'_>, messages: Messages) {
+        for message in messages.lines {
+            if self.admits(&self.messages) {
+                // Quoted, with control characters escaped: the text is the plugin's own.
+                tracing::info!(
+                    plugin = plugin.digest(),
+                    function = %source.function,
+                    device = source.device,
+                    command = source.command,
+                    level = %message.level,
+                    text = message.text,
+                    "a plugin's message"
+                );
+            }
+            plugin.keep_message(source.of(message));
+        }
+        if messages.dropped > 0 {
+            self.observer.limit_reached(Limit::Log);
+        }
+    }
+
     /// Another plugin than the active one decided a call about this device.
     pub(crate) fn substituted(&self, device: &str, substitute: &Substitute) {
-        if self.admits() {
+        if self.admits(&self.failures) {
             let Substitute {
                 function,
                 plugin,
@@ -60,14 +91,14 @@ impl PluginLog {
 
     /// The plugin did not end a command whose expiry is over.
     pub fn did_not_expire(&self, device: &str, command: &str, error: &impl Display) {
-        if self.admits() {
+        if self.admits(&self.failures) {
             let error = shortened(error.to_string());
             tracing::warn!(device, command, error, "did not expire");
         }
     }
 
-    fn admits(&self) -> bool {
-        let admits = self.lines.check().is_ok();
+    fn admits(&self, lines: &DefaultDirectRateLimiter) -> bool {
+        let admits = lines.check().is_ok();
         if !admits {
             self.observer.limit_reached(Limit::Log);
         }

@@ -41,6 +41,17 @@ impl PluginResult for CommandId {
     }
 }
 
+impl PluginResult for Vec<SettingsFault> {
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.iter()
+            .flat_map(|fault| [fault.field.as_str(), fault.message.as_str()])
+    }
+
+    fn lists(&self) -> impl Iterator<Item = usize> {
+        once(self.len())
+    }
+}
+
 impl PluginResult for Refusal {
     fn texts(&self) -> impl Iterator<Item = &str> {
         let (faults, texts) = match self {
@@ -84,10 +95,7 @@ impl PluginResult for Command {
             Status::Failed(failure) => failure.text(),
             Status::Pending | Status::Success => None,
         };
-        let late = match &self.late_outcome {
-            Some(Outcome::Failed(failure)) => failure.text(),
-            Some(Outcome::Success) | None => None,
-        };
+        let late = self.late_outcome.as_ref().and_then(DeviceOutcome::text);
         [Some(self.id.as_str()), status, late].into_iter().flatten()
     }
 }

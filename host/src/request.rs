@@ -1,31 +1,25 @@
-//! The requests of a platform.
+//! The requests of admins to a host.
 
 use crate::password::Password;
-use mdm_contract::{
-    decisions::{Command, Terms},
-    types::{Action, ResetOptions},
-};
+use mdm_contract::{Action, Command, Request};
 
 /// A reset.
 #[derive(Clone)]
 pub struct ResetRequest {
     /// The new password.
     pub password: Password,
-    /// The options.
-    pub options: ResetOptions,
-    /// The validity, and the command that this one replaces.
-    pub terms: Terms,
-    /// Replaces any command that is pending at the time of the decision. `terms.replaces` is then ignored.
+    /// The options, the validity, the reason, and the command that this one replaces.
+    pub request: Request,
+    /// Replaces any command that is pending at the time of the decision. `request.replaces` is then ignored.
     pub replaces_pending: bool,
 }
 
 impl ResetRequest {
-    /// A reset to this password without options or terms.
+    /// A reset to this password, without options.
     pub fn new(password: Password) -> Self {
         Self {
             password,
-            options: ResetOptions::default(),
-            terms: Terms::default(),
+            request: Request::default(),
             replaces_pending: false,
         }
     }
@@ -34,20 +28,10 @@ impl ResetRequest {
 /// A remove.
 #[derive(Clone, Debug, Default)]
 pub struct RemoveRequest {
-    /// The validity, and the command that this one replaces.
-    pub terms: Terms,
-    /// Replaces any command that is pending at the time of the decision. `terms.replaces` is then ignored.
+    /// The validity, the reason, and the command that this one replaces.
+    pub request: Request,
+    /// Replaces any command that is pending at the time of the decision. `request.replaces` is then ignored.
     pub replaces_pending: bool,
-}
-
-impl RemoveRequest {
-    /// A remove on these terms.
-    pub fn new(terms: Terms) -> Self {
-        Self {
-            terms,
-            replaces_pending: false,
-        }
-    }
 }
 
 /// A request that is not made yet.
@@ -57,22 +41,21 @@ pub struct PreviewRequest {
     pub action: Action,
     /// The new password of a reset, if it is known yet.
     pub password: Option<Password>,
-    /// The options of a reset.
-    pub options: ResetOptions,
-    /// The validity, and the command that this one replaces.
-    pub terms: Terms,
-    /// Replaces any command that is pending at the time of the preview. `terms.replaces` is then ignored.
+    /// The options, the validity, the reason, and the command that this one replaces.
+    pub request: Request,
+    /// Replaces any command that is pending at the time of the preview. `request.replaces` is then ignored.
     pub replaces_pending: bool,
 }
 
-/// The terms of a request, once the pending command is known.
-pub(crate) fn terms(terms: &Terms, replaces_pending: bool, pending: Option<&Command>) -> Terms {
-    let replaces = match replaces_pending {
-        true => pending.map(|it| it.id.clone()),
-        false => terms.replaces.clone(),
-    };
-    Terms {
-        replaces,
-        ..terms.clone()
+/// The request, once the pending command is known.
+pub(crate) fn resolved(
+    request: &Request,
+    replaces_pending: bool,
+    pending: Option<&Command>,
+) -> Request {
+    let mut request = request.clone();
+    if replaces_pending {
+        request.replaces = pending.map(|it| it.id.clone());
     }
+    request
 }

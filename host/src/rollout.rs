@@ -5,6 +5,7 @@ use crate::{
     CallContext, Canary, CanaryEnded, CanaryTerms, Comparable, Deployment, Deployments, Function,
     Instance, Limit, Limits, Observer, Plugin, PluginError, ShadowReport, WorkerPool,
     deployments::Slot,
+    messages::{MessageSource, Messages},
     plugin_log::PluginLog,
     shadow::Shadow,
     substitute::{Decider, Substitute, WhenCanaryFails},
@@ -208,7 +209,7 @@ impl Rollout {
         if let (Some(failure), Some(substitute), Some(spare)) =
             (failure.filter(is_substituted), substitute, &spare)
         {
-            let (device, by) = (spare.device.id.clone(), substitute.digest());
+            let (device, by) = (spare.situation.device.id.clone(), substitute.digest());
             let substituted = Substitute::new(function, active.digest(), by.clone(), failure);
             decided = self
                 .run_on(&substitute, function, spare.clone(), call.clone())
@@ -241,7 +242,7 @@ impl Rollout {
             "plugin call",
             %function,
             plugin = plugin.digest(),
-            device = context.device.id,
+            device = context.situation.device.id,
             outcome = Empty
         );
         let waits = || {
@@ -251,14 +252,25 @@ impl Rollout {
         let running = self.workers.run(waits, move || {
             let _running = Gauge::new(Arc::clone(&observer), <dyn Observer>::running);
             let span = span.entered();
-            let device = context.device.id.clone();
+            let device = context.situation.device.id.clone();
+            let command = context.subject.as_ref().map(|it| it.id.clone());
+            let at = context.situation.now;
             let start = std::time::Instant::now();
             let mut backtrace = None;
+            let mut messages = Messages::default();
             let decided = plugin.instance().and_then(|mut instance| {
                 let decided = call(&mut instance, context);
                 backtrace = instance.take_backtrace();
+                messages = instance.take_messages();
                 decided
             });
+            let source = MessageSource {
+                at,
+                function,
+                device: &device,
+                command: command.as_deref(),
+            };
+            log.messages(&plugin, &source, messages);
             let failure = decided.as_ref().err();
             let time = start.elapsed();
             observer.ended(function, failure, time);

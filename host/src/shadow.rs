@@ -115,7 +115,7 @@ impl Shadow {
         };
         let shadow = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
-            let (device, at) = (context.device.id.clone(), context.now);
+            let (device, at) = (context.situation.device.id.clone(), context.situation.now);
             let decided = shadow
                 .plugin
                 .instance()

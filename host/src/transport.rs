@@ -1,7 +1,7 @@
 //! The transport: how commands reach devices.
 
 use crate::{Decision, DeviceState, password::Password};
-use mdm_contract::decisions::{Capabilities, Command};
+use mdm_contract::{Capabilities, Command};
 use std::error::Error;
 
 /// The channel to devices. `X` is the store's [`Extra`](crate::DeviceStore::Extra).

@@ -22,9 +22,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> Result<()> {
     let mut clock = linker.instance("wasi:clocks/wall-clock@0.2.6")?;
     clock.func_wrap(
         "now",
-        |mut store: StoreContextMut<'_, HostState>, (): ()| {
-            Ok((datetime(store.data_mut().context()?.now),))
-        },
+        |mut store: StoreContextMut<'_, HostState>, (): ()| Ok((datetime(store.data_mut().now()),)),
     )?;
     clock.func_wrap("resolution", |_: StoreContextMut<'_, HostState>, (): ()| {
         Ok((datetime(1),))
@@ -33,7 +31,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> Result<()> {
     clock.func_wrap(
         "now",
         |mut store: StoreContextMut<'_, HostState>, (): ()| {
-            Ok((store.data_mut().context()?.now.saturating_mul(1_000_000),))
+            Ok((store.data_mut().now().saturating_mul(1_000_000),))
         },
     )?;
     clock.func_wrap("resolution", |_: StoreContextMut<'_, HostState>, (): ()| {

@@ -8,11 +8,7 @@
 use crate::base_mode::{self, Kem};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hpke::{Deserializable, Kem as _, Serializable};
-use mdm_contract::{
-    decisions::Command,
-    time::Timestamp,
-    types::{Action, ResetOptions},
-};
+use mdm_contract::{Action, Command, ResetOptions, time::Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use zeroize::Zeroizing;
 
@@ -216,9 +212,9 @@ impl<'a> Binding<'a> {
             self.device,
             self.command,
             self.action,
-            self.options.lock_now,
-            self.options.require_entry,
-            self.options.no_credentials_on_boot,
+            self.options.contains(ResetOptions::LOCK_NOW),
+            self.options.contains(ResetOptions::REQUIRE_ENTRY),
+            self.options.contains(ResetOptions::NO_CREDENTIALS_ON_BOOT),
         )
         .into_bytes()
     }
@@ -274,18 +270,9 @@ mod tests {
         let (private, public) = PrivateKey::generate();
         let sealed = public.seal(b"1234", &binding()).unwrap();
         let bound = binding();
-        let locks = ResetOptions {
-            lock_now: true,
-            ..bound.options
-        };
-        let enters = ResetOptions {
-            require_entry: true,
-            ..bound.options
-        };
-        let boots = ResetOptions {
-            no_credentials_on_boot: true,
-            ..bound.options
-        };
+        let locks = ResetOptions::LOCK_NOW;
+        let enters = ResetOptions::REQUIRE_ENTRY;
+        let boots = ResetOptions::NO_CREDENTIALS_ON_BOOT;
         for other in [
             Binding {
                 device: bound.command,

@@ -27,9 +27,9 @@ use crate::{
     succession::Succession,
 };
 use mdm_contract::{
-    decisions::Refusal,
+    Action, Capabilities, CommandId, Condition, DeviceOutcome, ManagementMode, Ownership, Policy,
+    Refusal, ResetOptions,
     time::{self, Timestamp},
-    types::{Action, CommandId, Condition, Failure, ManagementMode, Outcome, Policy, ResetOptions},
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -61,6 +61,10 @@ pub struct DeviceInfo {
     pub management_mode: ManagementMode,
     /// For a profile owner: `true` if its profile is a managed (work) profile.
     pub managed_profile: bool,
+    /// The owner of the device.
+    pub ownership: Ownership,
+    /// The capabilities of the agent and of the way to it: what it can carry out for this device.
+    pub capabilities: Capabilities,
     /// The state of its lock screen.
     pub condition: Condition,
 }
@@ -117,7 +121,7 @@ pub struct SyncRequest {
     /// The device info.
     pub device_info: DeviceInfo,
     /// Reports on commands, at most [`MAX_REPORTS`]. Each is sent again until a sync has succeeded. The server keeps
-    /// no more than [`MAX_TEXT_BYTES`](mdm_contract::types::Failure::MAX_TEXT_BYTES) bytes of the agent's own words.
+    /// no more than [`MAX_TEXT_BYTES`](mdm_contract::DeviceFailure::MAX_TEXT_BYTES) bytes of the agent's own words.
     #[serde(default)]
     pub reports: Vec<Report>,
     /// The commands that the agent holds and has not carried out yet.
@@ -140,47 +144,7 @@ pub struct Report {
     /// The command.
     pub command: CommandId,
     /// The outcome.
-    pub outcome: ReportedOutcome,
-}
-
-/// An outcome that an agent can know: any except `expired`, `cancelled` and `superseded`, which the host decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Outcome", into = "Outcome")]
-pub struct ReportedOutcome(Outcome);
-
-/// An outcome that only a host can decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an outcome that an agent can report: only the host decides it")]
-pub struct HostsOutcome(&'static str);
-
-impl ReportedOutcome {
-    /// The device carried the command out.
-    pub const SUCCESS: Self = Self(Outcome::Success);
-}
-
-impl TryFrom<Outcome> for ReportedOutcome {
-    type Error = HostsOutcome;
-
-    fn try_from(outcome: Outcome) -> Result<Self, HostsOutcome> {
-        match &outcome {
-            Outcome::Failed(
-                failure @ (Failure::Expired | Failure::Cancelled | Failure::Superseded(_)),
-            ) => Err(HostsOutcome(failure.as_str())),
-            _ => Ok(Self(outcome)),
-        }
-    }
-}
-
-impl PartialEq<Outcome> for ReportedOutcome {
-    fn eq(&self, outcome: &Outcome) -> bool {
-        self.0 == *outcome
-    }
-}
-
-impl From<ReportedOutcome> for Outcome {
-    fn from(reported: ReportedOutcome) -> Self {
-        reported.0
-    }
+    pub outcome: DeviceOutcome,
 }
 
 /// The response type of a request that succeeds.

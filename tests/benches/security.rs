@@ -9,12 +9,10 @@ use mdm_agent_protocol::{
     sealing::{Binding, Payload, PrivateKey, Sealed},
     signature::{AGENT, Headers, Request, Signed, Stamp},
     signing_key::SigningKey,
-    sync::{DeviceInfo, EnrollRequest, Report, ReportedOutcome, SYNC_PATH, SyncRequest},
+    sync::{DeviceInfo, EnrollRequest, Report, SYNC_PATH, SyncRequest},
 };
 use mdm_contract::{
-    decisions::{Capabilities, Command, PasswordRule, Terms},
-    time,
-    types::{CommandId, ResetOptions},
+    Capabilities, Command, CommandId, DeviceOutcome, PasswordRule, ResetOptions, Terms, time,
 };
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{CallContext, CallOutcome, Limits, Plugin, Runtime, password::Password};
@@ -320,7 +318,7 @@ async fn chain(host: Arc<Host>, agent: Arc<Agent>, security: Security) {
     answer(&host, security, &agent, Vec::new()).await;
     let report = Report {
         command,
-        outcome: ReportedOutcome::SUCCESS,
+        outcome: DeviceOutcome::Success,
     };
     answer(&host, security, &agent, vec![report]).await;
 }

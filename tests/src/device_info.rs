@@ -1,7 +1,7 @@
 //! The device info of a test device.
 
 use mdm_agent_protocol::sync::DeviceInfo;
-use mdm_contract::types::{Condition, ManagementMode, TokenState};
+use mdm_contract::{Capabilities, Condition, ManagementMode, Ownership, TokenState};
 
 /// A device owner on Android 14, on which everything succeeds.
 pub fn owner() -> DeviceInfo {
@@ -10,6 +10,8 @@ pub fn owner() -> DeviceInfo {
         agent_version: "6.9.0".into(),
         management_mode: ManagementMode::DeviceOwner,
         managed_profile: false,
+        ownership: Ownership::Company,
+        capabilities: Capabilities::android(),
         condition: Condition {
             password_set: false,
             token: TokenState::Active,

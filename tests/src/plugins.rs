@@ -65,7 +65,7 @@ pub fn breaking_by(rule: u8, way: char) -> Vec<u8> {
     component
 }
 
-/// The text of a component that exports this interface, with functions that do nothing.
+/// The text of a component that exports this interface and `plugin`, with functions that do nothing.
 pub fn exporting(interface: &str, functions: &[&str]) -> String {
     starting(interface, functions, "")
 }
@@ -86,6 +86,8 @@ pub fn starting(interface: &str, functions: &[&str], start: &str) -> String {
             (core instance $i (instantiate $m))
             (func $f (canon lift (core func $i "f")))
             (instance $all {exports})
+            (instance $plugin (export "describe" (func $f)) (export "check-settings" (func $f)))
+            (export "mdm:password/plugin@1.0.0" (instance $plugin))
             (export "{interface}" (instance $all)))"#
     )
 }

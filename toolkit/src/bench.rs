@@ -4,7 +4,6 @@ use crate::component::{self, runtime, size};
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use mdm_conformance::Situation;
-use mdm_contract::{decisions::Terms, types::ResetOptions};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, CallOutcome, Instance, Plugin, Runtime};
 use mdm_terminal::{out, values};
@@ -109,7 +108,7 @@ fn cost(plugin: String, component: &[u8], artifacts: &Artifacts) -> anyhow::Resu
 /// One reset as in a host: with a new call context.
 fn reset(instance: &mut Instance, situation: &Situation) -> anyhow::Result<()> {
     let context = situation.context(true);
-    match instance.reset(context, ResetOptions::default(), &Terms::default())? {
+    match instance.reset(context, &mdm_conformance::base_request()?)? {
         CallOutcome::Accepted { .. } => Ok(()),
         CallOutcome::Refused(refusal) => Err(anyhow!("{refusal}")),
     }

@@ -5,7 +5,7 @@ pub mod password;
 pub mod policy_manager;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use mdm_contract::types::{CommandId, ManagementMode, Policy};
+use mdm_contract::{CommandId, ManagementMode, Ownership, Policy};
 use password::{Metrics, StoredPassword};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,11 @@ pub struct Device {
     pub management_mode: ManagementMode,
     /// For a profile owner: `true` if its profile is a managed (work) profile.
     pub managed_profile: bool,
+    /// The owner of the device.
+    pub ownership: Ownership,
+    /// It can hold a reset token. Android destroys what it needs for that when a device without a manager gets a password;
+    /// `setResetPasswordToken` then throws "Escrow token is disabled".
+    pub escrow_tokens: bool,
     /// It has a secure lock screen.
     pub secure_lock_screen: bool,
     /// Stands for the key in the lock hardware, in base64.
@@ -73,6 +78,9 @@ pub enum UserError {
     /// The password is empty.
     #[error("the password is empty: to have none, remove it")]
     Empty,
+    /// Android itself takes no such password.
+    #[error("the device refuses: a password has 4 to 16 characters")]
+    NotAccepted,
     /// The password does not meet a policy.
     #[error("the device refuses: a policy asks for {0}")]
     PolicyViolation(Policy),
@@ -85,6 +93,11 @@ impl Device {
             api_level,
             management_mode,
             managed_profile: false,
+            ownership: match management_mode {
+                ManagementMode::DeviceOwner => Ownership::Company,
+                ManagementMode::ProfileOwner | ManagementMode::DeviceAdmin => Ownership::Personal,
+            },
+            escrow_tokens: true,
             secure_lock_screen: true,
             lock_key: BASE64.encode(lock_key),
             password: None,
@@ -211,7 +224,11 @@ impl Device {
         if password.is_empty() {
             return Err(UserError::Empty);
         }
-        self.check_policies(&Metrics::of(password))
+        let metrics = Metrics::of(password);
+        if !metrics.is_accepted() {
+            return Err(UserError::NotAccepted);
+        }
+        self.check_policies(&metrics)
     }
 
     fn policies(&self) -> impl Iterator<Item = &Policy> {
@@ -243,7 +260,7 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mdm_contract::types::{Quality, Requirement};
+    use mdm_contract::{Quality, Requirement};
 
     fn device() -> Device {
         Device::new(34, ManagementMode::DeviceOwner, [7; 32])
@@ -276,7 +293,7 @@ mod tests {
         assert!(device.is_password_set());
         assert!(device.is_user_prompted());
         assert_eq!(
-            device.user_sets_password("999"),
+            device.user_sets_password("9998"),
             Err(UserError::PolicyViolation(numeric(6)))
         );
         assert_eq!(
@@ -298,6 +315,17 @@ mod tests {
             Err(UserError::Empty)
         );
         assert_eq!(device, before);
+    }
+
+    #[test]
+    fn a_password_of_less_than_4_or_more_than_16_characters_is_set_by_nobody_whatever_the_policy() {
+        let mut device = device();
+        for password in ["1", "123", "12345678901234567"] {
+            let refused = Err(UserError::NotAccepted);
+            assert_eq!(device.user_sets_password(password), refused);
+            assert_eq!(device.other_admin_resets_password(password), refused);
+        }
+        device.user_sets_password("1234").unwrap();
     }
 
     #[test]

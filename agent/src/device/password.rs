@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use mdm_contract::types::{Complexity, Policy, Quality, Requirement};
+use mdm_contract::{AcceptedPasswords, Complexity, Policy, Quality, Requirement};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -17,7 +17,7 @@ pub struct Metrics {
     pub digits: u32,
     /// Everything else.
     pub symbols: u32,
-    /// The longest run of equal or evenly stepping characters (`maxLengthSequence`).
+    /// The longest sequence of a PIN (`maxLengthSequence`). Of other passwords it is not used.
     pub longest_sequence: u32,
 }
 
@@ -36,6 +36,13 @@ impl Metrics {
             symbols: length - letters - digits,
             longest_sequence: longest_sequence(&characters),
         }
+    }
+
+    /// Returns `true` if Android accepts the length, whatever the policy (`LockPatternUtils.MIN_LOCK_PASSWORD_SIZE`,
+    /// `DevicePolicyManager.getPasswordMaximumLength`).
+    pub fn is_accepted(&self) -> bool {
+        let accepted = AcceptedPasswords::ANDROID;
+        (accepted.minimum_length..=accepted.maximum_length).contains(&self.length)
     }
 
     /// Returns `true` if the password meets a policy.

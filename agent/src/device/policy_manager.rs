@@ -4,7 +4,7 @@ use super::{
     Device, StoredToken,
     password::{Metrics, verifier},
 };
-use mdm_contract::types::{ManagementMode, Policy, Requirement, ResetOptions};
+use mdm_contract::{ManagementMode, Policy, Requirement, ResetOptions};
 
 /// Minimum length of a reset token, in bytes.
 const MIN_TOKEN_LENGTH: usize = 32;
@@ -24,10 +24,11 @@ impl Device {
         is_known
     }
 
-    /// `setResetPasswordToken`: active at once if no password is set, else when the user has confirmed
-    /// it by unlocking the device.
+    /// `setResetPasswordToken`: active at once if no password is set, else when the user has confirmed it by unlocking the
+    /// device. Refused if escrow tokens are disabled.
     pub fn set_reset_password_token(&mut self, token: &[u8]) -> bool {
-        let is_taken = self.has_reset_tokens() && token.len() >= MIN_TOKEN_LENGTH;
+        let is_taken =
+            self.has_reset_tokens() && self.escrow_tokens && token.len() >= MIN_TOKEN_LENGTH;
         if is_taken {
             self.token = Some(StoredToken {
                 verifier: verifier(self.lock_key.as_bytes(), token),
@@ -84,15 +85,19 @@ impl Device {
 
     fn agent_sets_password(&mut self, password: &str, options: ResetOptions) -> bool {
         let metrics = Metrics::of(password);
-        if !self.secure_lock_screen || self.check_policies(&metrics).is_err() {
+        let is_accepted = password.is_empty() || metrics.is_accepted();
+        if !self.secure_lock_screen || !is_accepted || self.check_policies(&metrics).is_err() {
             return false;
         }
         self.store_password(password);
         self.agent_resets += 1;
         if !password.is_empty() {
-            self.entry_required = options.require_entry;
+            self.entry_required = options.contains(ResetOptions::REQUIRE_ENTRY);
             let is_owner = self.management_mode == ManagementMode::DeviceOwner;
-            if options.no_credentials_on_boot && is_owner && self.api_level >= 23 {
+            if options.contains(ResetOptions::NO_CREDENTIALS_ON_BOOT)
+                && is_owner
+                && self.api_level >= 23
+            {
                 self.credentials_on_boot = false;
             }
         }
@@ -104,13 +109,8 @@ impl Device {
 mod tests {
     use super::*;
     use ManagementMode::{DeviceAdmin, DeviceOwner, ProfileOwner};
-    use mdm_contract::types::{Complexity, Quality};
+    use mdm_contract::{Complexity, Quality};
 
-    const NO_OPTIONS: ResetOptions = ResetOptions {
-        lock_now: false,
-        require_entry: false,
-        no_credentials_on_boot: false,
-    };
     const TOKEN: [u8; 32] = [1; 32];
 
     fn device(api_level: u32, mode: ManagementMode) -> Device {
@@ -124,15 +124,15 @@ mod tests {
     }
 
     fn set(device: &mut Device) -> bool {
-        device.reset_password("1234", NO_OPTIONS)
+        device.reset_password("1234", ResetOptions::default())
     }
 
     fn clear(device: &mut Device) -> bool {
-        device.reset_password("", NO_OPTIONS)
+        device.reset_password("", ResetOptions::default())
     }
 
     fn set_with_token(device: &mut Device) -> bool {
-        device.reset_password_with_token("1234", &TOKEN, NO_OPTIONS)
+        device.reset_password_with_token("1234", &TOKEN, ResetOptions::default())
     }
 
     fn strict() -> Policy {
@@ -202,8 +202,12 @@ mod tests {
                 assert!(set_with_token(&mut device));
                 device.user_sets_password("5555").unwrap();
                 assert!(set_with_token(&mut device), "it outlasts the user's change");
-                assert!(!device.reset_password_with_token("1234", &[2; 32], NO_OPTIONS));
-                assert!(device.reset_password_with_token("", &TOKEN, NO_OPTIONS));
+                assert!(!device.reset_password_with_token(
+                    "1234",
+                    &[2; 32],
+                    ResetOptions::default()
+                ));
+                assert!(device.reset_password_with_token("", &TOKEN, ResetOptions::default()));
                 device.forget_token();
                 assert!(!set_with_token(&mut device));
             }
@@ -247,7 +251,7 @@ mod tests {
         device.set_reset_password_token(&TOKEN);
         device.set_policy(Some(strict()));
         assert!(!set_with_token(&mut device));
-        assert!(!device.reset_password_with_token("", &TOKEN, NO_OPTIONS));
+        assert!(!device.reset_password_with_token("", &TOKEN, ResetOptions::default()));
         device.set_policy(None);
         assert!(set_with_token(&mut device));
         device.other_admin_policy = Some(strict());
@@ -274,6 +278,24 @@ mod tests {
         assert!(set_with_token(&mut device));
         device.reboot();
         assert!(set_with_token(&mut device));
+    }
+
+    #[test]
+    fn a_device_whose_escrow_tokens_are_disabled_takes_no_token() {
+        let mut device = device(34, DeviceOwner);
+        device.escrow_tokens = false;
+        assert!(!device.set_reset_password_token(&TOKEN));
+        assert!(!set_with_token(&mut device));
+    }
+
+    #[test]
+    fn less_than_4_or_more_than_16_characters_are_no_password_whatever_the_policy() {
+        let mut device = device(34, DeviceOwner);
+        device.set_reset_password_token(&TOKEN);
+        for password in ["123", "12345678901234567"] {
+            assert!(!device.reset_password_with_token(password, &TOKEN, ResetOptions::default()));
+        }
+        assert!(device.reset_password_with_token("", &TOKEN, ResetOptions::default()));
     }
 
     #[test]

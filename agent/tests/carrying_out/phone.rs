@@ -13,7 +13,7 @@ use mdm_agent_protocol::{
     signing_key::SigningKey,
     sync::{EnrollResponse, SealedCommand},
 };
-use mdm_contract::types::{Action, Policy, Quality, Requirement, ResetOptions};
+use mdm_contract::{Action, Policy, Quality, Requirement, ResetOptions};
 use std::path::PathBuf;
 use tempfile::TempDir;
 use zeroize::Zeroizing;

@@ -7,7 +7,7 @@ use mdm_agent::{
     error::AgentError,
     state::{Home, Step},
 };
-use mdm_contract::types::{Action, Failure, ManagementMode, Outcome, ResetOptions};
+use mdm_contract::{Action, DeviceFailure, DeviceOutcome, ManagementMode, ResetOptions};
 
 const STEPS: [Step; 5] = [
     Step::Journal,
@@ -41,7 +41,7 @@ fn start_again(phone: &Phone) {
     apply::carry_out_all(&home, None).unwrap();
 }
 
-fn outcomes(phone: &Phone) -> Vec<Outcome> {
+fn outcomes(phone: &Phone) -> Vec<DeviceOutcome> {
     let reports = phone.agent().unreported;
     reports
         .into_iter()
@@ -57,7 +57,7 @@ fn a_reset_that_is_cut_at_any_step_is_applied_once_and_leaves_the_policy_lifted_
         cut(&phone, step);
         start_again(&phone);
         let (agent, mut device) = (phone.agent(), phone.device());
-        assert_eq!(outcomes(&phone), [Outcome::Success], "{step:?}");
+        assert_eq!(outcomes(&phone), [DeviceOutcome::Success], "{step:?}");
         assert_eq!(device.agent_resets, 1, "{step:?}");
         assert_eq!(
             (&device.policy, agent.lifted_policy),
@@ -79,7 +79,10 @@ fn a_remove_that_is_cut_at_any_step_is_applied_once_and_enforces_the_policy_agai
         cut(&phone, step);
         start_again(&phone);
         let (agent, device) = (phone.agent(), phone.device());
-        assert_eq!(outcomes(&phone), [Outcome::Success, Outcome::Success]);
+        assert_eq!(
+            outcomes(&phone),
+            [DeviceOutcome::Success, DeviceOutcome::Success]
+        );
         assert_eq!(device.agent_resets, 2, "{step:?}");
         assert!(!device.is_password_set(), "{step:?}");
         assert!(device.is_user_prompted(), "{step:?}");
@@ -107,7 +110,7 @@ fn a_reset_that_android_refuses_against_all_foresight_puts_the_policy_back_also_
         let device = phone.device();
         assert_eq!(
             outcomes(&phone),
-            [Outcome::Failed(Failure::TokenInvalid)],
+            [DeviceOutcome::Failed(DeviceFailure::TokenInvalid)],
             "{step:?}"
         );
         assert_eq!(device.agent_resets, 0, "{step:?}");
@@ -115,7 +118,7 @@ fn a_reset_that_android_refuses_against_all_foresight_puts_the_policy_back_also_
         assert_eq!(phone.agent().lifted_policy, None, "{step:?}");
         phone.receives(phone.command("two", Action::Reset, "1234"));
         phone.runs(None);
-        assert_eq!(outcomes(&phone)[1], Outcome::Success, "{step:?}");
+        assert_eq!(outcomes(&phone)[1], DeviceOutcome::Success, "{step:?}");
     }
 }
 
@@ -138,11 +141,7 @@ fn a_second_reset_keeps_the_policy_that_the_first_one_lifted() {
 
 #[test]
 fn the_options_of_a_reset_take_effect_also_when_it_is_cut() {
-    let options = ResetOptions {
-        lock_now: true,
-        require_entry: true,
-        no_credentials_on_boot: true,
-    };
+    let options = ResetOptions::every();
     for step in STEPS {
         let phone = phone_with_policy();
         phone.receives(phone.command_with("one", Action::Reset, "1234", options));
@@ -206,5 +205,5 @@ fn a_command_that_has_to_wait_is_held_over_restarts_and_carried_out_after_the_un
         .unwrap()
         .unwrap();
     start_again(&phone);
-    assert_eq!(outcomes(&phone), [Outcome::Success]);
+    assert_eq!(outcomes(&phone), [DeviceOutcome::Success]);
 }

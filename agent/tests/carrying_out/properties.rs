@@ -7,7 +7,7 @@ use mdm_agent::{
     state::Step,
     token,
 };
-use mdm_contract::types::{Action, ManagementMode, Outcome, ResetOptions};
+use mdm_contract::{Action, DeviceOutcome, ManagementMode, ResetOptions};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ proptest! {
             let (agent, device) = (phone.agent(), phone.device());
             prop_assert!(agent.journal.is_none());
             for report in &agent.unreported[reported..] {
-                if report.outcome == Outcome::Success {
+                if report.outcome == DeviceOutcome::Success {
                     successes += 1;
                     let Event::Command(action, _) = &events[report.command[8..].parse::<usize>().unwrap()] else {
                         unreachable!()

@@ -3,7 +3,9 @@
 use crate::phone::{Phone, token_key};
 use mdm_agent::{device::Device, keys::DeviceKeys, state::Agent, token};
 use mdm_agent_protocol::sealing::PrivateKey;
-use mdm_contract::types::{Action, Failure, ManagementMode, Outcome, ResetOptions, TokenState};
+use mdm_contract::{
+    Action, DeviceFailure, DeviceOutcome, ManagementMode, ResetOptions, TokenState,
+};
 
 #[test]
 fn a_command_whose_time_is_over_is_not_carried_out() {
@@ -31,7 +33,7 @@ fn a_password_that_was_sealed_for_another_command_is_not_set() {
     command.id = "another".into();
     phone.receives(command);
     let mut locking = phone.command("locking", Action::Reset, "1234");
-    locking.options.lock_now = true;
+    locking.options = ResetOptions::LOCK_NOW;
     phone.receives(locking);
     phone.receives(phone.command("bare", Action::Reset, ""));
     phone.receives(phone.command("laden", Action::Remove, "1234"));
@@ -42,7 +44,7 @@ fn a_password_that_was_sealed_for_another_command_is_not_set() {
     for report in phone.agent().unreported {
         assert_eq!(
             report.outcome,
-            Outcome::Failed(Failure::PasswordUnreadable),
+            DeviceOutcome::Failed(DeviceFailure::PasswordUnreadable),
             "{report:?}"
         );
     }
@@ -64,13 +66,13 @@ fn the_reset_token_opens_only_with_the_key_that_the_host_sends_and_is_made_anew_
     phone.runs(None);
     assert_eq!(
         phone.agent().unreported[0].outcome,
-        Outcome::Failed(Failure::TokenInvalid)
+        DeviceOutcome::Failed(DeviceFailure::TokenInvalid)
     );
     assert_eq!(phone.device().agent_resets, 0);
     assert_ne!(phone.agent().token, before, "it was made anew");
     phone.receives(phone.command("two", Action::Reset, "1234"));
     phone.runs(None);
-    assert_eq!(phone.agent().unreported[1].outcome, Outcome::Success);
+    assert_eq!(phone.agent().unreported[1].outcome, DeviceOutcome::Success);
 }
 
 #[test]
@@ -94,14 +96,17 @@ fn a_command_that_was_sealed_to_earlier_keys_is_carried_out_for_as_long_as_they_
         .unwrap();
     phone.receives(forgotten);
     phone.runs(None);
-    let outcomes: Vec<Outcome> = phone
+    let outcomes: Vec<DeviceOutcome> = phone
         .agent()
         .unreported
         .into_iter()
         .map(|report| report.outcome.into())
         .collect();
-    let unreadable = Outcome::Failed(Failure::PasswordUnreadable);
-    assert_eq!(outcomes, [Outcome::Success, Outcome::Success, unreadable]);
+    let unreadable = DeviceOutcome::Failed(DeviceFailure::PasswordUnreadable);
+    assert_eq!(
+        outcomes,
+        [DeviceOutcome::Success, DeviceOutcome::Success, unreadable]
+    );
 }
 
 #[test]
@@ -150,7 +155,7 @@ fn a_token_whose_copy_is_lost_is_told_as_invalid_and_is_provisioned_anew() {
     phone.runs(None);
     assert_eq!(
         phone.agent().unreported[0].outcome,
-        Outcome::Failed(Failure::TokenInvalid)
+        DeviceOutcome::Failed(DeviceFailure::TokenInvalid)
     );
     assert_eq!(
         token::token_state(&phone.agent(), &phone.device()),
@@ -158,7 +163,7 @@ fn a_token_whose_copy_is_lost_is_told_as_invalid_and_is_provisioned_anew() {
     );
     phone.receives(phone.command("two", Action::Reset, "1234"));
     phone.runs(None);
-    assert_eq!(phone.agent().unreported[1].outcome, Outcome::Success);
+    assert_eq!(phone.agent().unreported[1].outcome, DeviceOutcome::Success);
 }
 
 #[test]
@@ -174,7 +179,7 @@ fn a_user_who_removes_the_password_confirms_the_token_so_that_a_reset_succeeds()
         .unwrap();
     phone.receives(phone.command("one", Action::Reset, "1234"));
     phone.runs(None);
-    assert_eq!(phone.agent().unreported[0].outcome, Outcome::Success);
+    assert_eq!(phone.agent().unreported[0].outcome, DeviceOutcome::Success);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod phones;
 
 use anyhow::Context as _;
 use mdm_agent_protocol::sealing::{Binding, Payload, PrivateKey, Sealed};
-use mdm_contract::types::Outcome;
+use mdm_contract::Outcome;
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Host, ResetRequest, password::Password};
 use phones::{Phone, Phones, Radio};

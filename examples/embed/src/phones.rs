@@ -1,7 +1,7 @@
 //! The platform's store, in SQLite with tables of its own, and its transport.
 
 use mdm_agent_protocol::sealing::{Binding, Payload, PrivateKey, PublicKey, SealingError};
-use mdm_contract::decisions::{Capabilities, Command, Device, Status};
+use mdm_contract::{Capabilities, Command, Device, Status};
 use mdm_password_host::{
     Commit, Decision, DeviceState, DeviceStore, Function, Transport, password::Password,
 };

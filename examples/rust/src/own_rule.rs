@@ -1,31 +1,109 @@
-//! The rules of this company beyond the contract. Change them to yours.
+//! The rules of this company beyond the contract, and their settings. Change them to yours.
 //!
 //! A plugin may have a stricter password rule than the deployment, may choose the expiry of a command without a validity,
-//! and may refuse a reset in its own words (`Refusal::Other`).
+//! and may refuse a reset or a remove in its own words (`Refusal::Other`).
 
-use crate::rules::{
-    Situation,
-    types::{PasswordFault, PasswordMetrics, Refusal, Terms},
+use crate::{
+    bindings::{
+        exports::mdm::password::plugin::{Description, SettingsFault},
+        mdm::password::settings,
+    },
+    rules::types::{Action, PasswordFault, Refusal, Request, Situation},
 };
+use serde::Deserialize;
 
-/// Minimum length in characters.
-const MIN_LENGTH: u32 = 8;
+/// The settings that an operator can choose.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Settings {
+    /// Minimum length in characters.
+    minimum_length: u32,
+    /// Minimum zxcvbn score: 3 is "safely unguessable". Passwords known from breaches score lower.
+    minimum_guessability: u8,
+    /// The validity of a command without one, in hours.
+    valid_for_hours: u64,
+}
 
-/// Minimum zxcvbn score: 3 is "safely unguessable". Passwords known from breaches score lower.
-const MIN_GUESSABILITY: u8 = 3;
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            minimum_length: 8,
+            minimum_guessability: 3,
+            valid_for_hours: 24,
+        }
+    }
+}
 
-/// The default validity of a command, in seconds.
-const ONE_DAY: u64 = 24 * 3600;
+const SCHEMA: &str = r#"{
+  "type": "object",
+  "properties": {
+    "minimum-length": {
+      "type": "integer", "minimum": 4, "maximum": 16,
+      "description": "Minimum length of a password, in characters"
+    },
+    "minimum-guessability": {
+      "type": "integer", "minimum": 0, "maximum": 4,
+      "description": "Minimum zxcvbn score of a password: 3 is safely unguessable"
+    },
+    "valid-for-hours": {
+      "type": "integer", "minimum": 1, "maximum": 8760,
+      "description": "Validity of a command without one, in hours"
+    }
+  },
+  "additionalProperties": false
+}"#;
 
-/// The refusal of a reset by an own rule. The guessability is read last: it takes a host up to a millisecond.
+const DEFAULTS: &str = r#"{"minimum-length": 8, "minimum-guessability": 3, "valid-for-hours": 24}"#;
+
+/// The description of the plugin.
+pub fn description() -> Description {
+    Description {
+        name: env!("CARGO_PKG_NAME").into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        summary: env!("CARGO_PKG_DESCRIPTION").into(),
+        settings_schema: SCHEMA.into(),
+        default_settings: DEFAULTS.into(),
+    }
+}
+
+/// Checks settings beyond the schema.
+pub fn check_settings(settings: &str) -> Result<(), Vec<SettingsFault>> {
+    let fault = |field: &str, message: String| {
+        Err(vec![SettingsFault {
+            field: field.into(),
+            message,
+        }])
+    };
+    match serde_json::from_str::<Settings>(settings) {
+        Err(error) => fault("", error.to_string()),
+        Ok(settings) if settings.minimum_length < 6 && settings.minimum_guessability > 2 => fault(
+            "/minimum-length",
+            "a password of less than 6 characters has no score above 2".into(),
+        ),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// The settings that the operator has chosen. The host gives only settings that `check_settings` has accepted.
+fn settings() -> Settings {
+    serde_json::from_str(&settings::get()).unwrap_or_default()
+}
+
+/// The refusal of a request by an own rule. The guessability is read last: it takes a host up to a millisecond.
 pub fn refusal(
-    _situation: &Situation,
-    password: &PasswordMetrics,
+    action: Action,
+    situation: &Situation,
+    _request: &Request,
     guessability: impl FnOnce() -> u8,
 ) -> Option<Refusal> {
+    let password = match (action, &situation.password) {
+        (Action::Reset, Some(password)) => password,
+        _ => return None,
+    };
+    let settings = settings();
     let mut faults = Vec::new();
-    if password.length < MIN_LENGTH {
-        faults.push(PasswordFault::TooShort(MIN_LENGTH));
+    if password.length < settings.minimum_length {
+        faults.push(PasswordFault::TooShort(settings.minimum_length));
     }
     if password.lower_case + password.upper_case == 0 {
         faults.push(PasswordFault::NeedsLetter);
@@ -33,16 +111,18 @@ pub fn refusal(
     if password.digits == 0 {
         faults.push(PasswordFault::NeedsDigit);
     }
-    if faults.is_empty() && guessability() < MIN_GUESSABILITY {
+    if faults.is_empty() && guessability() < settings.minimum_guessability {
         faults.push(PasswordFault::Guessable);
     }
     (!faults.is_empty()).then_some(Refusal::PasswordRefused(faults))
 }
 
-/// A command without a validity expires after a day.
-pub fn terms(terms: Terms) -> Terms {
-    Terms {
-        valid_for: terms.valid_for.or(Some(ONE_DAY)),
-        ..terms
+/// A command without a validity gets one.
+pub fn request(request: Request) -> Request {
+    Request {
+        valid_for: request
+            .valid_for
+            .or_else(|| Some(settings().valid_for_hours * 3600)),
+        ..request
     }
 }

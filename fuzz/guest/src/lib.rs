@@ -13,7 +13,7 @@ mod bindings {
 }
 
 #[cfg(target_family = "wasm")]
-use bindings::mdm::password::device_store::get_device;
+use bindings::mdm::password::device_store::get_situation;
 
 /// The address of the returned value: at the far end of the stack, which is never used.
 const RETURNED: usize = 256;
@@ -29,27 +29,22 @@ const MAX_CALLS: u8 = 20;
 mod raw {
     #[link(wasm_import_module = "mdm:password/device-store@1.0.0")]
     unsafe extern "C" {
+        #[link_name = "get-situation"]
+        pub(crate) safe fn get_situation(to: i32);
         #[link_name = "complete"]
-        pub(crate) safe fn complete(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
+        pub(crate) safe fn complete(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32);
         #[link_name = "keep-late-outcome"]
         pub(crate) safe fn keep_late_outcome(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
         #[link_name = "set-policy-override"]
         pub(crate) safe fn set_policy_override(a: i32, b: i32, c: i32);
-        #[link_name = "get-pending"]
-        pub(crate) safe fn get_pending(to: i32);
-        #[link_name = "get-latest"]
-        pub(crate) safe fn get_latest(to: i32);
     }
 
     #[link(wasm_import_module = "mdm:password/transport@1.0.0")]
     unsafe extern "C" {
         #[link_name = "send"]
-        #[allow(clippy::too_many_arguments)]
         pub(crate) safe fn send(
             action: i32,
-            lock_now: i32,
-            require_entry: i32,
-            no_credentials_on_boot: i32,
+            options: i32,
             has_expiry: i32,
             expires_at: i64,
             has_secret: i32,
@@ -60,12 +55,22 @@ mod raw {
 
     #[link(wasm_import_module = "mdm:password/secrets@1.0.0")]
     unsafe extern "C" {
-        #[link_name = "[method]secret.metrics"]
-        pub(crate) safe fn metrics(secret: i32, to: i32);
         #[link_name = "[method]secret.guessability"]
         pub(crate) safe fn guessability(secret: i32) -> i32;
         #[link_name = "[resource-drop]secret"]
         pub(crate) safe fn drop_secret(secret: i32);
+    }
+
+    #[link(wasm_import_module = "mdm:password/settings@1.0.0")]
+    unsafe extern "C" {
+        #[link_name = "get"]
+        pub(crate) safe fn get_settings(to: i32);
+    }
+
+    #[link(wasm_import_module = "mdm:password/logging@1.0.0")]
+    unsafe extern "C" {
+        #[link_name = "log"]
+        pub(crate) safe fn log(level: i32, text: i32, length: i32);
     }
 }
 
@@ -88,10 +93,10 @@ impl Bytes {
     }
 
     fn call_an_import(&mut self) {
-        match self.byte() % 9 {
+        match self.byte() % 8 {
             0 => {
-                let [a, b, c, d, e, f] = self.words();
-                raw::complete(a, b, c, d, e, f);
+                let [a, b, c, d, e, f, g] = self.words();
+                raw::complete(a, b, c, d, e, f, g);
             }
             1 => {
                 let [a, b, c, d, e, f] = self.words();
@@ -102,18 +107,22 @@ impl Bytes {
                 raw::set_policy_override(a, b, c);
             }
             3 => {
-                let [low, high, a, b, c, d, e] = self.words();
+                let [low, high, action, options, has_expiry] = self.words();
                 let expires_at = i64::from(high) << 32 | i64::from(low.cast_unsigned());
                 let [has_secret, secret, to] = self.words();
-                raw::send(a, b, c, d, e, expires_at, has_secret, secret, to);
+                raw::send(
+                    action, options, has_expiry, expires_at, has_secret, secret, to,
+                );
             }
-            4 => raw::get_pending(self.word()),
-            5 => raw::get_latest(self.word()),
+            4 => match self.byte() % 2 {
+                0 => raw::get_situation(self.word()),
+                _ => raw::get_settings(self.word()),
+            },
+            5 => {
+                let [level, text, length] = self.words();
+                raw::log(level, text, length);
+            }
             6 => {
-                let [secret, to] = self.words();
-                raw::metrics(secret, to);
-            }
-            7 => {
                 raw::guessability(self.word());
             }
             _ => raw::drop_secret(self.word()),
@@ -125,7 +134,7 @@ impl Bytes {
 #[cfg(target_family = "wasm")]
 #[allow(unsafe_code)]
 fn obey() -> usize {
-    let group = get_device().groups.swap_remove(0);
+    let group = get_situation().device.groups.swap_remove(0);
     let bytes: Vec<u8> = group.chars().map(|it| it as u8).collect();
     let mut bytes = Bytes(bytes.into_iter());
     let calls = bytes.byte().min(MAX_CALLS);
@@ -146,46 +155,61 @@ fn obey() -> usize {
 mod exports {
     use super::obey;
 
+    #[unsafe(export_name = "mdm:password/plugin@1.0.0#describe")]
+    extern "C" fn describe() -> usize {
+        let texts = ["fuzz-guest", "1.0.0", "runs a program", "{}", "{}"];
+        let parts = texts.map(|text| [text.as_ptr().expose_provenance(), text.len()]);
+        Box::leak(Box::new(parts)).as_ptr().expose_provenance()
+    }
+
+    #[unsafe(export_name = "mdm:password/plugin@1.0.0#check-settings")]
+    extern "C" fn check_settings(_settings: i32, _length: i32) -> usize {
+        Box::leak(Box::new([0_u32; 3])).as_ptr().expose_provenance()
+    }
+
     #[unsafe(export_name = "mdm:password/password@1.0.0#reset")]
     extern "C" fn reset(
         _secret: i32,
-        _lock_now: i32,
-        _require_entry: i32,
-        _no_credentials_on_boot: i32,
+        _options: i32,
         _replaces: i32,
         _replaced: i32,
         _replaced_length: i32,
         _is_limited: i32,
         _valid_for: i64,
+        _has_reason: i32,
+        _reason: i32,
+        _reason_length: i32,
+        _has_requester: i32,
+        _role: i32,
+        _role_length: i32,
+        _id: i32,
+        _id_length: i32,
     ) -> usize {
         obey()
     }
 
     #[unsafe(export_name = "mdm:password/password@1.0.0#remove")]
     extern "C" fn remove(
+        _options: i32,
         _replaces: i32,
         _replaced: i32,
         _replaced_length: i32,
         _is_limited: i32,
         _valid_for: i64,
+        _has_reason: i32,
+        _reason: i32,
+        _reason_length: i32,
+        _has_requester: i32,
+        _role: i32,
+        _role_length: i32,
+        _id: i32,
+        _id_length: i32,
     ) -> usize {
         obey()
     }
 
     #[unsafe(export_name = "mdm:password/password@1.0.0#preview")]
-    extern "C" fn preview(
-        _action: i32,
-        _has_secret: i32,
-        _secret: i32,
-        _lock_now: i32,
-        _require_entry: i32,
-        _no_credentials_on_boot: i32,
-        _replaces: i32,
-        _replaced: i32,
-        _replaced_length: i32,
-        _is_limited: i32,
-        _valid_for: i64,
-    ) -> usize {
+    extern "C" fn preview(_parameters: i32) -> usize {
         obey()
     }
 

@@ -6,7 +6,7 @@
 
 use super::{
     asks_for_password, is_met,
-    types::{Action, Device, Failure, ManagementMode, PasswordMetrics, TokenState},
+    types::{Action, Device, DeviceFailure, ManagementMode, PasswordMetrics, TokenState},
 };
 
 /// The expected answer of a device.
@@ -17,14 +17,14 @@ pub enum Answer {
     /// It carries the command out once the user has unlocked it.
     WaitsForUnlock,
     /// It fails for this reason.
-    Fails(Failure),
+    Fails(DeviceFailure),
 }
 
 /// The answer to a reset to this password, or to a remove.
 pub fn answer(device: &Device, action: Action, password: &PasswordMetrics) -> Answer {
     match obstacle(device, action) {
         None if violates_policy(device, action, password) => {
-            Answer::Fails(Failure::PolicyViolation)
+            Answer::Fails(DeviceFailure::PolicyViolation)
         }
         None => Answer::Succeeds,
         Some(obstacle) => obstacle,
@@ -35,21 +35,23 @@ pub fn answer(device: &Device, action: Action, password: &PasswordMetrics) -> An
 fn obstacle(device: &Device, action: Action) -> Option<Answer> {
     let fails = |failure| Some(Answer::Fails(failure));
     if !device.condition.secure_lock_screen {
-        return fails(Failure::NoSecureLockScreen);
+        return fails(DeviceFailure::NoSecureLockScreen);
     }
     match (device.management_mode, device.api_level) {
         (_, ..24) => None,
-        (ManagementMode::DeviceAdmin, 30..) => fails(Failure::NotSupported),
+        (ManagementMode::DeviceAdmin, 30..) => fails(DeviceFailure::NotSupported),
         (ManagementMode::DeviceAdmin, 24..30) => match action {
-            Action::Remove => fails(Failure::MayNotClear),
-            Action::Reset if device.condition.password_set => fails(Failure::ExistingPassword),
+            Action::Remove => fails(DeviceFailure::MayNotClear),
+            Action::Reset if device.condition.password_set => {
+                fails(DeviceFailure::ExistingPassword)
+            }
             Action::Reset => None,
         },
         (_, 24..26) => {
             if !device.condition.unlocked_since_boot {
-                fails(Failure::UserLocked)
+                fails(DeviceFailure::UserLocked)
             } else if device.managed_profile && action == Action::Remove {
-                fails(Failure::MayNotClear)
+                fails(DeviceFailure::MayNotClear)
             } else {
                 None
             }
@@ -62,13 +64,14 @@ fn obstacle(device: &Device, action: Action) -> Option<Answer> {
 fn token_obstacle(device: &Device) -> Option<Answer> {
     let condition = &device.condition;
     if condition.other_admin_entry_pending {
-        return Some(Answer::Fails(Failure::OtherAdminEntryPending));
+        return Some(Answer::Fails(DeviceFailure::OtherAdminEntryPending));
     }
     match condition.token {
         TokenState::Missing | TokenState::Unconfirmed => {
-            Some(Answer::Fails(Failure::TokenNotActive))
+            Some(Answer::Fails(DeviceFailure::TokenNotActive))
         }
-        TokenState::Invalid => Some(Answer::Fails(Failure::TokenInvalid)),
+        TokenState::Invalid => Some(Answer::Fails(DeviceFailure::TokenInvalid)),
+        TokenState::Unsupported => Some(Answer::Fails(DeviceFailure::TokenUnsupported)),
         TokenState::Active if !condition.unlocked_since_boot && !condition.direct_boot_aware => {
             Some(Answer::WaitsForUnlock)
         }
@@ -136,7 +139,7 @@ mod tests {
         all_answer(
             &strict,
             &[Reset, Remove],
-            &Answer::Fails(Failure::PolicyViolation),
+            &Answer::Fails(DeviceFailure::PolicyViolation),
         );
     }
 
@@ -147,9 +150,17 @@ mod tests {
             device.condition.password_set = true
         });
         all_answer(&none_set, &[Reset], &Answer::Succeeds);
-        all_answer(&set, &[Reset], &Answer::Fails(Failure::ExistingPassword));
-        all_answer(&none_set, &[Remove], &Answer::Fails(Failure::MayNotClear));
-        all_answer(&set, &[Remove], &Answer::Fails(Failure::MayNotClear));
+        all_answer(
+            &set,
+            &[Reset],
+            &Answer::Fails(DeviceFailure::ExistingPassword),
+        );
+        all_answer(
+            &none_set,
+            &[Remove],
+            &Answer::Fails(DeviceFailure::MayNotClear),
+        );
+        all_answer(&set, &[Remove], &Answer::Fails(DeviceFailure::MayNotClear));
     }
 
     #[test]
@@ -158,7 +169,7 @@ mod tests {
         all_answer(
             &devices,
             &[Reset, Remove],
-            &Answer::Fails(Failure::NotSupported),
+            &Answer::Fails(DeviceFailure::NotSupported),
         );
     }
 
@@ -174,7 +185,7 @@ mod tests {
         all_answer(
             &locked,
             &[Reset, Remove],
-            &Answer::Fails(Failure::UserLocked),
+            &Answer::Fails(DeviceFailure::UserLocked),
         );
     }
 
@@ -182,19 +193,33 @@ mod tests {
     fn api_24_and_25_a_managed_profile_sets_and_changes_but_does_not_clear() {
         let devices = devices(24..=25, &[Po], |device| device.managed_profile = true);
         all_answer(&devices, &[Reset], &Answer::Succeeds);
-        all_answer(&devices, &[Remove], &Answer::Fails(Failure::MayNotClear));
+        all_answer(
+            &devices,
+            &[Remove],
+            &Answer::Fails(DeviceFailure::MayNotClear),
+        );
     }
 
     #[test]
     fn from_api_26_owners_need_an_active_token() {
         for (token, expected) in [
             (TokenState::Active, Answer::Succeeds),
-            (TokenState::Missing, Answer::Fails(Failure::TokenNotActive)),
+            (
+                TokenState::Missing,
+                Answer::Fails(DeviceFailure::TokenNotActive),
+            ),
             (
                 TokenState::Unconfirmed,
-                Answer::Fails(Failure::TokenNotActive),
+                Answer::Fails(DeviceFailure::TokenNotActive),
             ),
-            (TokenState::Invalid, Answer::Fails(Failure::TokenInvalid)),
+            (
+                TokenState::Invalid,
+                Answer::Fails(DeviceFailure::TokenInvalid),
+            ),
+            (
+                TokenState::Unsupported,
+                Answer::Fails(DeviceFailure::TokenUnsupported),
+            ),
         ] {
             for password_set in [false, true] {
                 let devices = devices(26..=36, &[Do, Po], |device| {
@@ -214,7 +239,7 @@ mod tests {
         all_answer(
             &strict,
             &[Reset, Remove],
-            &Answer::Fails(Failure::PolicyViolation),
+            &Answer::Fails(DeviceFailure::PolicyViolation),
         );
         let waiting = devices(26..=36, &[Do, Po], |device| {
             device.condition.other_admin_entry_pending = true;
@@ -222,7 +247,7 @@ mod tests {
         all_answer(
             &waiting,
             &[Reset, Remove],
-            &Answer::Fails(Failure::OtherAdminEntryPending),
+            &Answer::Fails(DeviceFailure::OtherAdminEntryPending),
         );
     }
 
@@ -255,7 +280,7 @@ mod tests {
         all_answer(
             &devices,
             &[Reset, Remove],
-            &Answer::Fails(Failure::NoSecureLockScreen),
+            &Answer::Fails(DeviceFailure::NoSecureLockScreen),
         );
     }
 }

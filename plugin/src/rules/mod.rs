@@ -10,13 +10,14 @@ mod version;
 
 pub use answer::{Answer, answer};
 pub use outcome::{
-    EXPIRED, OverrideChange, cancel, expire, override_change, report_effect, superseded_by,
+    EXPIRED, OverrideChange, cancel, expire, override_change, report_effect, reported,
+    superseded_by,
 };
-pub use password::{faults, strongest};
+pub use password::{effective_rule, faults, strongest};
 pub use policy::{asks_for_password, is_met, policy_state, remove_offered};
-pub use preview::{Channel, Wanted, preview};
-pub use request::{Ending, Sending, Situation, remove, reset};
-pub use version::{REQUIRED_AGENT, check_agent};
+pub use preview::preview;
+pub use request::{Ending, Sending, remove, reset};
+pub use version::check_agent;
 
 /// The contract's types, which are plain data.
 pub use crate::bindings::mdm::password::types;

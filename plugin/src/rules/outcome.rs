@@ -1,7 +1,8 @@
 //! Rules 2, 6, 8 and 11: a command gets one outcome, which may begin or end the policy override.
 
 use super::types::{
-    Action, Command, CommandId, Failure, Outcome, Refusal, ReportEffect, Status, Timestamp,
+    Action, Command, CommandId, DeviceOutcome, Failure, Outcome, Refusal, ReportEffect, Status,
+    Timestamp,
 };
 
 /// The outcome of an expired command.
@@ -23,15 +24,26 @@ pub enum OverrideChange {
     None,
 }
 
+/// The outcome of a command by the report of its device.
+pub fn reported(outcome: DeviceOutcome) -> Outcome {
+    match outcome {
+        DeviceOutcome::Success => Outcome::Success,
+        DeviceOutcome::Failed(failure) => Outcome::Failed(Failure::Device(failure)),
+    }
+}
+
 /// The effect of a report: the first outcome completes the command, the same again changes nothing, and another one is
 /// kept as a late outcome.
-pub fn report_effect(command: &Command, outcome: &Outcome) -> ReportEffect {
-    let completed = match &command.status {
-        Status::Pending => return ReportEffect::Completed,
-        Status::Success => Outcome::Success,
-        Status::Failed(failure) => Outcome::Failed(failure.clone()),
+pub fn report_effect(command: &Command, outcome: &DeviceOutcome) -> ReportEffect {
+    let is_completed_so = match (&command.status, outcome) {
+        (Status::Pending, _) => return ReportEffect::Completed,
+        (Status::Success, DeviceOutcome::Success) => true,
+        (Status::Failed(Failure::Device(failure)), DeviceOutcome::Failed(reported)) => {
+            failure == reported
+        }
+        _ => false,
     };
-    if *outcome == completed || Some(outcome) == command.late_outcome.as_ref() {
+    if is_completed_so || Some(outcome) == command.late_outcome.as_ref() {
         ReportEffect::Repeated
     } else {
         ReportEffect::Late
@@ -40,11 +52,11 @@ pub fn report_effect(command: &Command, outcome: &Outcome) -> ReportEffect {
 
 /// Rules 6 and 8: the success of a reset begins the override, that of a remove ends it, and a failure
 /// changes nothing; also when the report comes late, because the device's real state wins.
-pub fn override_change(action: Action, outcome: &Outcome) -> OverrideChange {
+pub fn override_change(action: Action, outcome: &DeviceOutcome) -> OverrideChange {
     match (action, outcome) {
-        (Action::Reset, Outcome::Success) => OverrideChange::Begins,
-        (Action::Remove, Outcome::Success) => OverrideChange::Ends,
-        (_, Outcome::Failed(_)) => OverrideChange::None,
+        (Action::Reset, DeviceOutcome::Success) => OverrideChange::Begins,
+        (Action::Remove, DeviceOutcome::Success) => OverrideChange::Ends,
+        (_, DeviceOutcome::Failed(_)) => OverrideChange::None,
     }
 }
 
@@ -73,9 +85,9 @@ fn ensure_pending(command: &Command) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::samples::command;
+    use crate::rules::{samples::command, types::DeviceFailure};
 
-    const LOCKED: Outcome = Outcome::Failed(Failure::UserLocked);
+    const LOCKED: DeviceOutcome = DeviceOutcome::Failed(DeviceFailure::UserLocked);
 
     fn with_status(status: Status) -> Command {
         Command {
@@ -87,12 +99,12 @@ mod tests {
     #[test]
     fn rule_2_the_first_outcome_completes_a_command_and_it_is_the_last() {
         assert_eq!(
-            report_effect(&command("a"), &Outcome::Success),
+            report_effect(&command("a"), &DeviceOutcome::Success),
             ReportEffect::Completed
         );
         let done = with_status(Status::Success);
         assert_eq!(
-            report_effect(&done, &Outcome::Success),
+            report_effect(&done, &DeviceOutcome::Success),
             ReportEffect::Repeated
         );
         assert_eq!(report_effect(&done, &LOCKED), ReportEffect::Late);
@@ -104,9 +116,19 @@ mod tests {
     }
 
     #[test]
+    fn rule_2_the_failure_of_a_device_is_repeated_if_it_is_the_same() {
+        let locked = Failure::Device(DeviceFailure::UserLocked);
+        let failed = with_status(Status::Failed(locked.clone()));
+        assert_eq!(reported(LOCKED), Outcome::Failed(locked));
+        assert_eq!(report_effect(&failed, &LOCKED), ReportEffect::Repeated);
+        let other = DeviceOutcome::Failed(DeviceFailure::TokenInvalid);
+        assert_eq!(report_effect(&failed, &other), ReportEffect::Late);
+    }
+
+    #[test]
     fn rule_6_only_the_success_of_a_reset_begins_the_override() {
         assert_eq!(
-            override_change(Action::Reset, &Outcome::Success),
+            override_change(Action::Reset, &DeviceOutcome::Success),
             OverrideChange::Begins
         );
         assert_eq!(
@@ -118,7 +140,7 @@ mod tests {
     #[test]
     fn rule_8_only_the_success_of_a_remove_ends_it() {
         assert_eq!(
-            override_change(Action::Remove, &Outcome::Success),
+            override_change(Action::Remove, &DeviceOutcome::Success),
             OverrideChange::Ends
         );
         assert_eq!(
@@ -151,12 +173,12 @@ mod tests {
     fn rule_11_an_outcome_after_the_end_is_late_and_the_same_again_is_repeated() {
         let mut cancelled = with_status(Status::Failed(Failure::Cancelled));
         assert_eq!(
-            report_effect(&cancelled, &Outcome::Success),
+            report_effect(&cancelled, &DeviceOutcome::Success),
             ReportEffect::Late
         );
-        cancelled.late_outcome = Some(Outcome::Success);
+        cancelled.late_outcome = Some(DeviceOutcome::Success);
         assert_eq!(
-            report_effect(&cancelled, &Outcome::Success),
+            report_effect(&cancelled, &DeviceOutcome::Success),
             ReportEffect::Repeated
         );
     }

@@ -1,8 +1,26 @@
 //! Rule 1: the password rule for passwords that are set from the dashboard.
 
-use super::types::{Characters, PasswordFault, PasswordMetrics, PasswordRule};
+use super::types::{Characters, PasswordFault, PasswordMetrics, PasswordRule, Situation};
 
-/// All faults of a password under the deployment's rule. Empty if it meets the rule.
+/// The effective rule: the deployment's, narrowed to the passwords that the device accepts. If both exclude each other, its
+/// minimum is above its maximum.
+pub fn effective_rule(situation: &Situation) -> PasswordRule {
+    let (rule, accepted) = (
+        &situation.deployment.password_rule,
+        &situation.capabilities.passwords,
+    );
+    let accepted_minimum = match rule.characters {
+        Characters::Digits => accepted.minimum_pin_length,
+        Characters::Alphanumeric => accepted.minimum_length,
+    };
+    PasswordRule {
+        characters: rule.characters,
+        minimum_length: rule.minimum_length.max(accepted_minimum),
+        maximum_length: rule.maximum_length.min(accepted.maximum_length),
+    }
+}
+
+/// All faults of a password under a rule. Empty if it meets the rule.
 pub fn faults(rule: &PasswordRule, password: &PasswordMetrics) -> Vec<PasswordFault> {
     let mut faults = Vec::new();
     if password.length < rule.minimum_length {
@@ -41,13 +59,15 @@ pub fn strongest(rule: &PasswordRule) -> PasswordMetrics {
         digits: length.saturating_sub(2 * one_each),
         others: 0,
         longest_sequence: length.min(1),
+        longest_repeat: length.min(1),
+        distinct: length,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::samples::{FOUR_DIGITS, metrics};
+    use crate::rules::samples::{FOUR_DIGITS, metrics, situation};
 
     #[test]
     fn rule_1_four_digits_are_the_default_and_nothing_else_will_do() {
@@ -115,5 +135,35 @@ mod tests {
             ],
             "every fault is named at once"
         );
+    }
+
+    #[test]
+    fn rule_1_the_rule_is_narrowed_to_what_the_device_accepts() {
+        let mut situation = situation();
+        let lengths = |situation: &Situation| {
+            let rule = effective_rule(situation);
+            (rule.minimum_length, rule.maximum_length)
+        };
+        situation.deployment.password_rule.maximum_length = 8;
+        situation.deployment.password_rule.minimum_length = 2;
+        assert_eq!(
+            lengths(&situation),
+            (4, 8),
+            "Android itself takes 4 or more"
+        );
+        situation.capabilities.passwords.minimum_pin_length = 6;
+        assert_eq!(lengths(&situation), (6, 8));
+        situation.deployment.password_rule.characters = Characters::Alphanumeric;
+        situation.deployment.password_rule.maximum_length = 40;
+        assert_eq!(lengths(&situation), (4, 16), "it is no PIN");
+    }
+
+    #[test]
+    fn rule_1_no_password_meets_a_rule_that_the_device_excludes() {
+        let mut situation = situation();
+        situation.capabilities.passwords.minimum_pin_length = 6;
+        let rule = effective_rule(&situation);
+        let faults = faults(&rule, &strongest(&rule));
+        assert_eq!(faults, [PasswordFault::TooShort(6)]);
     }
 }

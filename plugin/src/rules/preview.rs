@@ -1,121 +1,90 @@
 //! Rules 4, 10 and 12: the preview of a reset or a remove, with its verdict, remedy and notes.
 
 use super::{
-    Answer, Situation, answer, remove,
-    request::{self, sending},
-    strongest,
+    Answer, answer, effective_rule, remove, reset, strongest,
     types::{
-        Action, Capabilities, Device, DevicePreview, Failure, ManagementMode, Note,
-        PasswordMetrics, Refusal, Remedy, ResetOptions, Terms, TokenState, Verdict, Wait,
+        Action, Device, DeviceFailure, DevicePreview, ManagementMode, Note, Refusal, Remedy,
+        Request, ResetOptions, Situation, TokenState, Verdict, Wait,
     },
 };
-
-/// The current channel to the device.
-pub struct Channel {
-    /// Its capabilities.
-    pub capabilities: Capabilities,
-    /// The device is online.
-    pub online: bool,
-}
-
-/// The request to preview.
-pub enum Wanted {
-    /// A reset, with or without a password.
-    Reset(Option<PasswordMetrics>, ResetOptions),
-    /// A remove.
-    Remove,
-}
 
 /// Previews a request. `own_refusal` is the refusal of an own rule.
 pub fn preview(
     situation: &Situation,
-    channel: &Channel,
-    wanted: &Wanted,
-    terms: &Terms,
+    action: Action,
+    request: &Request,
     own_refusal: Option<Refusal>,
 ) -> DevicePreview {
-    let device = &situation.device;
-    let verdict = match refusal(situation, wanted, terms).or(own_refusal) {
+    let refusal = match action {
+        Action::Reset => reset(situation, request).err(),
+        Action::Remove => remove(situation, request).err(),
+    };
+    let verdict = match refusal.or(own_refusal) {
         Some(refusal) => Verdict::WouldBeRefused(refusal),
-        None => verdict(situation, channel, wanted),
+        None => verdict(situation, action),
     };
     DevicePreview {
-        remedy: remedy(device, wanted, &verdict),
-        notes: notes(device, channel, wanted, terms, &verdict),
+        remedy: remedy(&situation.device, action, &verdict),
+        notes: notes(situation, action, request, &verdict),
         verdict,
     }
 }
 
-fn refusal(situation: &Situation, wanted: &Wanted, terms: &Terms) -> Option<Refusal> {
-    match wanted {
-        Wanted::Reset(Some(password), options) => {
-            request::reset(situation, password, *options, terms).err()
-        }
-        Wanted::Reset(None, options) => super::check_agent(&situation.device.agent_version)
-            .and_then(|()| sending(situation, Action::Reset, *options, terms))
-            .err(),
-        Wanted::Remove => remove(situation, terms).err(),
-    }
-}
-
-fn verdict(situation: &Situation, channel: &Channel, wanted: &Wanted) -> Verdict {
+fn verdict(situation: &Situation, action: Action) -> Verdict {
     let device = &situation.device;
-    let strongest = strongest(&situation.password_rule);
-    let answer = match wanted {
-        Wanted::Reset(password, _) => answer(
-            device,
-            Action::Reset,
-            password.as_ref().unwrap_or(&strongest),
-        ),
-        Wanted::Remove => answer(device, Action::Remove, &strongest),
-    };
-    match answer {
+    let strongest = || strongest(&effective_rule(situation));
+    let password = situation.password.unwrap_or_else(strongest);
+    match answer(device, action, &password) {
         Answer::Fails(failure) => Verdict::WillFail(failure),
         Answer::WaitsForUnlock => Verdict::WillWait(Wait::UserMustUnlock),
-        Answer::Succeeds if channel.online => Verdict::WillSucceed,
+        Answer::Succeeds if situation.online => Verdict::WillSucceed,
         Answer::Succeeds => Verdict::WillWait(Wait::DeviceOffline(device.last_sync)),
     }
 }
 
-fn remedy(device: &Device, wanted: &Wanted, verdict: &Verdict) -> Option<Remedy> {
-    Some(match verdict {
-        Verdict::WillSucceed => return None,
-        Verdict::WillWait(Wait::DeviceOffline(_)) => Remedy::ConnectDevice,
-        Verdict::WillWait(Wait::UserMustUnlock) => Remedy::UserUnlocksOnce,
+fn remedy(device: &Device, action: Action, verdict: &Verdict) -> Option<Remedy> {
+    match verdict {
+        Verdict::WillSucceed => None,
+        Verdict::WillWait(Wait::DeviceOffline(_)) => Some(Remedy::ConnectDevice),
+        Verdict::WillWait(Wait::UserMustUnlock) => Some(Remedy::UserUnlocksOnce),
         Verdict::WouldBeRefused(refusal) => match refusal {
-            Refusal::AgentTooOld(_) => Remedy::UpdateAgent,
-            Refusal::PasswordRefused(_) => Remedy::OtherPassword,
-            Refusal::Conflict(_) => Remedy::ResolvePending,
-            _ => Remedy::None,
+            Refusal::AgentTooOld(_) => Some(Remedy::UpdateAgent),
+            Refusal::PasswordRefused(_) => Some(Remedy::OtherPassword),
+            Refusal::Conflict(_) => Some(Remedy::ResolvePending),
+            _ => None,
         },
-        Verdict::WillFail(failure) => match failure {
-            Failure::ExistingPassword => Remedy::UserRemovesPassword,
-            Failure::MayNotClear if device.management_mode == ManagementMode::ProfileOwner => {
-                Remedy::UserRemovesPassword
-            }
-            Failure::MayNotClear | Failure::NotSupported => Remedy::EnrollAgain,
-            Failure::UserLocked => Remedy::UserUnlocksOnce,
-            Failure::TokenNotActive if device.condition.token == TokenState::Unconfirmed => {
-                Remedy::UserUnlocksOnce
-            }
-            Failure::TokenNotActive | Failure::TokenInvalid => Remedy::ProvisionToken,
-            Failure::PolicyViolation => match wanted {
-                Wanted::Reset(..) => Remedy::StrongerPassword,
-                Wanted::Remove => Remedy::OtherAdminLiftsPolicy,
-            },
-            Failure::OtherAdminEntryPending => Remedy::UserEntersOtherPassword,
-            _ => Remedy::None,
+        Verdict::WillFail(failure) => remedy_of_failure(device, action, failure),
+    }
+}
+
+fn remedy_of_failure(device: &Device, action: Action, failure: &DeviceFailure) -> Option<Remedy> {
+    Some(match failure {
+        DeviceFailure::ExistingPassword => Remedy::UserRemovesPassword,
+        DeviceFailure::MayNotClear if device.management_mode == ManagementMode::ProfileOwner => {
+            Remedy::UserRemovesPassword
+        }
+        DeviceFailure::MayNotClear
+        | DeviceFailure::NotSupported
+        | DeviceFailure::TokenUnsupported => Remedy::EnrollAgain,
+        DeviceFailure::UserLocked => Remedy::UserUnlocksOnce,
+        DeviceFailure::TokenNotActive if device.condition.token == TokenState::Unconfirmed => {
+            Remedy::UserUnlocksOnce
+        }
+        DeviceFailure::TokenNotActive | DeviceFailure::TokenInvalid => Remedy::ProvisionToken,
+        DeviceFailure::PolicyViolation => match action {
+            Action::Reset => Remedy::StrongerPassword,
+            Action::Remove => Remedy::OtherAdminLiftsPolicy,
         },
+        DeviceFailure::OtherAdminEntryPending => Remedy::UserEntersOtherPassword,
+        DeviceFailure::PasswordNotAccepted => Remedy::OtherPassword,
+        DeviceFailure::NoSecureLockScreen
+        | DeviceFailure::PasswordUnreadable
+        | DeviceFailure::Other(_) => return None,
     })
 }
 
-fn notes(
-    device: &Device,
-    channel: &Channel,
-    wanted: &Wanted,
-    terms: &Terms,
-    verdict: &Verdict,
-) -> Vec<Note> {
+fn notes(situation: &Situation, action: Action, request: &Request, verdict: &Verdict) -> Vec<Note> {
+    let device = &situation.device;
     let mut notes = Vec::new();
     if device.management_mode != ManagementMode::DeviceOwner || device.api_level < 24 {
         notes.push(Note::BestEffort);
@@ -124,40 +93,43 @@ fn notes(
         notes.push(Note::WorkProfileOnly);
     }
     if device.policy.is_some() {
-        notes.push(match wanted {
-            Wanted::Reset(..) => Note::OverridesPolicy,
-            Wanted::Remove => Note::PolicyEnforcedAgain,
+        notes.push(match action {
+            Action::Reset => Note::OverridesPolicy,
+            Action::Remove => Note::PolicyEnforcedAgain,
         });
     }
     if let Some(policy) = &device.condition.other_admin_policy {
         notes.push(Note::OtherAdminPolicy(*policy));
     }
-    if let Wanted::Reset(_, options) = wanted {
-        notes.extend(missing_options(device, &channel.capabilities, *options));
+    if action == Action::Reset {
+        notes.extend(missing_options(situation, request.options));
     }
-    if terms.valid_for.is_some() && !channel.capabilities.expiry {
+    if request.valid_for.is_some() && !situation.capabilities.expiry {
         notes.push(Note::NoExpiry);
     }
-    let is_told = matches!(verdict, Verdict::WillWait(Wait::DeviceOffline(_)));
-    if !channel.online && !is_told {
+    let is_in_verdict = matches!(verdict, Verdict::WillWait(Wait::DeviceOffline(_)));
+    if !situation.online && !is_in_verdict {
         notes.push(Note::DeviceOffline(device.last_sync));
     }
     notes
 }
 
-/// Rule 10: notes on requested options that the device or the transport lacks. `lockNow` and "require entry" are as old as
+/// Rule 10: notes on requested options that the device or the way to it lacks. `lockNow` and "require entry" are as old as
 /// device administration; "don't ask credentials on boot" exists for device owners since API 23.
-fn missing_options(device: &Device, channel: &Capabilities, wanted: ResetOptions) -> Vec<Note> {
+fn missing_options(situation: &Situation, requested: ResetOptions) -> Vec<Note> {
+    let (device, available) = (&situation.device, situation.capabilities.options);
     let boots_without =
         device.management_mode == ManagementMode::DeviceOwner && device.api_level >= 23;
+    let lacks = |option| requested.contains(option) && !available.contains(option);
     let mut notes = Vec::new();
-    if wanted.lock_now && !channel.lock_now {
+    if lacks(ResetOptions::LOCK_NOW) {
         notes.push(Note::NoLockNow);
     }
-    if wanted.require_entry && !channel.require_entry {
+    if lacks(ResetOptions::REQUIRE_ENTRY) {
         notes.push(Note::NoRequireEntry);
     }
-    if wanted.no_credentials_on_boot && !(channel.no_credentials_on_boot && boots_without) {
+    let at_boot = ResetOptions::NO_CREDENTIALS_ON_BOOT;
+    if lacks(at_boot) || (requested.contains(at_boot) && !boots_without) {
         notes.push(Note::NoCredentialsOption);
     }
     notes
@@ -167,27 +139,21 @@ fn missing_options(device: &Device, channel: &Capabilities, wanted: ResetOptions
 mod tests {
     use super::*;
     use crate::rules::{
-        samples::{NO_OPTIONS, NO_TERMS, command, metrics, quality, situation},
-        types::Quality,
+        samples::{command, metrics, quality, request, situation},
+        types::{AcceptedPasswords, Capabilities, Quality},
     };
 
-    const ALL: Capabilities = Capabilities {
-        lock_now: true,
-        require_entry: true,
-        no_credentials_on_boot: true,
-        expiry: true,
-    };
-    const ONLINE: Channel = Channel {
-        capabilities: ALL,
-        online: true,
-    };
-    const OFFLINE: Channel = Channel {
-        capabilities: ALL,
-        online: false,
-    };
+    fn preview_of(situation: &Situation, action: Action) -> DevicePreview {
+        preview(situation, action, &request(), None)
+    }
 
-    fn reset_to(password: &str) -> Wanted {
-        Wanted::Reset(Some(metrics(password)), NO_OPTIONS)
+    /// A reset to this password.
+    fn reset_to(situation: &Situation, password: &str) -> DevicePreview {
+        let situation = Situation {
+            password: Some(metrics(password)),
+            ..situation.clone()
+        };
+        preview_of(&situation, Action::Reset)
     }
 
     #[test]
@@ -201,7 +167,7 @@ mod tests {
             let mut situation = situation();
             situation.device.api_level = api_level;
             situation.device.management_mode = mode;
-            let preview = preview(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS, None);
+            let preview = reset_to(&situation, "1234");
             assert_eq!(preview.notes, expected, "{api_level} {mode:?}");
         }
     }
@@ -212,8 +178,8 @@ mod tests {
         situation.device.management_mode = ManagementMode::ProfileOwner;
         for (managed_profile, is_noted) in [(true, true), (false, false)] {
             situation.device.managed_profile = managed_profile;
-            for wanted in [reset_to("1234"), Wanted::Remove] {
-                let preview = preview(&situation, &ONLINE, &wanted, &NO_TERMS, None);
+            for action in [Action::Reset, Action::Remove] {
+                let preview = preview_of(&situation, action);
                 assert_eq!(
                     preview.notes.contains(&Note::WorkProfileOnly),
                     is_noted,
@@ -224,33 +190,24 @@ mod tests {
     }
 
     #[test]
-    fn rule_10_what_the_device_or_the_road_cannot_do_is_said_before_the_admin_confirms() {
-        let options = ResetOptions {
-            lock_now: true,
-            require_entry: true,
-            no_credentials_on_boot: true,
-        };
-        let nothing = Capabilities {
-            lock_now: false,
-            require_entry: false,
-            no_credentials_on_boot: false,
-            expiry: false,
-        };
-        let narrow = Channel {
-            capabilities: nothing,
-            online: true,
-        };
-        let wanted = Wanted::Reset(None, options);
-        let terms = Terms {
-            replaces: None,
+    fn rule_10_what_the_device_or_the_way_to_it_cannot_do_is_said_before_the_admin_confirms() {
+        let request = Request {
+            options: ResetOptions::all(),
             valid_for: Some(60),
+            ..request()
+        };
+        let notes = |situation: &Situation| preview(situation, Action::Reset, &request, None).notes;
+        assert_eq!(notes(&situation()), []);
+        let narrow = Situation {
+            capabilities: Capabilities {
+                options: ResetOptions::empty(),
+                expiry: false,
+                ..situation().capabilities
+            },
+            ..situation()
         };
         assert_eq!(
-            preview(&situation(), &ONLINE, &wanted, &terms, None).notes,
-            []
-        );
-        assert_eq!(
-            preview(&situation(), &narrow, &wanted, &terms, None).notes,
+            notes(&narrow),
             [
                 Note::NoLockNow,
                 Note::NoRequireEntry,
@@ -260,57 +217,88 @@ mod tests {
         );
         let mut older = situation();
         older.device.api_level = 22;
-        assert_eq!(
-            preview(&older, &ONLINE, &wanted, &terms, None).notes,
-            [Note::BestEffort, Note::NoCredentialsOption]
-        );
+        assert_eq!(notes(&older), [Note::BestEffort, Note::NoCredentialsOption]);
     }
 
     #[test]
     fn rule_12_a_device_that_is_away_will_wait_and_one_in_contact_will_succeed() {
-        let said = preview(&situation(), &ONLINE, &reset_to("1234"), &NO_TERMS, None);
+        let said = reset_to(&situation(), "1234");
         assert_eq!((said.verdict, said.remedy), (Verdict::WillSucceed, None));
-        let said = preview(&situation(), &OFFLINE, &reset_to("1234"), &NO_TERMS, None);
+        let offline = Situation {
+            online: false,
+            ..situation()
+        };
+        let said = reset_to(&offline, "1234");
         assert_eq!(said.verdict, Verdict::WillWait(Wait::DeviceOffline(1_000)));
         assert_eq!(said.remedy, Some(Remedy::ConnectDevice));
     }
 
     #[test]
-    fn rule_12_a_failure_is_previewed_with_what_to_do_about_it_also_while_the_device_is_away() {
-        let mut situation = situation();
-        situation.device.condition.token = TokenState::Unconfirmed;
-        let said = preview(&situation, &OFFLINE, &reset_to("1234"), &NO_TERMS, None);
-        assert_eq!(said.verdict, Verdict::WillFail(Failure::TokenNotActive));
-        assert_eq!(said.remedy, Some(Remedy::UserUnlocksOnce));
-        assert_eq!(said.notes, [Note::DeviceOffline(1_000)]);
+    fn rule_12_a_failure_is_previewed_with_its_remedy_also_while_the_device_is_away() {
+        for (token, failure, remedy) in [
+            (
+                TokenState::Unconfirmed,
+                DeviceFailure::TokenNotActive,
+                Remedy::UserUnlocksOnce,
+            ),
+            (
+                TokenState::Missing,
+                DeviceFailure::TokenNotActive,
+                Remedy::ProvisionToken,
+            ),
+            (
+                TokenState::Unsupported,
+                DeviceFailure::TokenUnsupported,
+                Remedy::EnrollAgain,
+            ),
+        ] {
+            let mut situation = situation();
+            situation.online = false;
+            situation.device.condition.token = token;
+            let said = reset_to(&situation, "1234");
+            assert_eq!(said.verdict, Verdict::WillFail(failure));
+            assert_eq!(said.remedy, Some(remedy));
+            assert_eq!(said.notes, [Note::DeviceOffline(1_000)]);
+        }
     }
 
     #[test]
     fn rule_12_a_refusal_is_previewed() {
         let mut situation = situation();
-        let said = preview(&situation, &ONLINE, &reset_to("12"), &NO_TERMS, None);
+        let said = reset_to(&situation, "12");
         assert!(matches!(
             said.verdict,
             Verdict::WouldBeRefused(Refusal::PasswordRefused(_))
         ));
-        let said = preview(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS, None);
+        let said = preview_of(&situation, Action::Remove);
         assert_eq!(
             said.verdict,
             Verdict::WouldBeRefused(Refusal::NothingToRemove)
         );
+        assert_eq!(said.remedy, None);
         situation.pending = Some(command("a"));
-        let said = preview(
-            &situation,
-            &ONLINE,
-            &Wanted::Reset(None, NO_OPTIONS),
-            &NO_TERMS,
-            None,
-        );
+        let said = preview_of(&situation, Action::Reset);
         assert_eq!(
             said.verdict,
             Verdict::WouldBeRefused(Refusal::Conflict("a".into()))
         );
         assert_eq!(said.remedy, Some(Remedy::ResolvePending));
+    }
+
+    #[test]
+    fn rule_12_without_a_password_a_reset_is_refused_if_the_device_accepts_no_password_of_the_rule()
+    {
+        let mut situation = situation();
+        situation.capabilities.passwords = AcceptedPasswords {
+            minimum_pin_length: 6,
+            ..situation.capabilities.passwords
+        };
+        let said = preview_of(&situation, Action::Reset);
+        assert!(matches!(
+            said.verdict,
+            Verdict::WouldBeRefused(Refusal::PasswordRefused(_))
+        ));
+        assert_eq!(said.remedy, Some(Remedy::OtherPassword));
     }
 
     #[test]
@@ -320,21 +308,15 @@ mod tests {
             (quality(Quality::NumericComplex, 4), Verdict::WillSucceed),
             (
                 quality(Quality::Numeric, 6),
-                Verdict::WillFail(Failure::PolicyViolation),
+                Verdict::WillFail(DeviceFailure::PolicyViolation),
             ),
             (
                 quality(Quality::Alphabetic, 4),
-                Verdict::WillFail(Failure::PolicyViolation),
+                Verdict::WillFail(DeviceFailure::PolicyViolation),
             ),
         ] {
             situation.device.condition.other_admin_policy = Some(policy);
-            let said = preview(
-                &situation,
-                &ONLINE,
-                &Wanted::Reset(None, NO_OPTIONS),
-                &NO_TERMS,
-                None,
-            );
+            let said = preview_of(&situation, Action::Reset);
             assert_eq!(said.verdict, verdict, "{policy:?}");
             assert_eq!(said.notes, [Note::OtherAdminPolicy(policy)]);
         }
@@ -344,9 +326,9 @@ mod tests {
     fn the_policy_is_said_to_be_overridden_by_a_reset_and_enforced_again_after_a_remove() {
         let mut situation = situation();
         situation.device.policy = Some(quality(Quality::Complex, 8));
-        let said = preview(&situation, &ONLINE, &reset_to("1234"), &NO_TERMS, None);
+        let said = reset_to(&situation, "1234");
         assert_eq!(said.notes, [Note::OverridesPolicy]);
-        let said = preview(&situation, &ONLINE, &Wanted::Remove, &NO_TERMS, None);
+        let said = preview_of(&situation, Action::Remove);
         assert_eq!(said.notes, [Note::PolicyEnforcedAgain]);
     }
 }

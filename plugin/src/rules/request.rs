@@ -1,24 +1,9 @@
 //! Rules 1, 3, 7 and 11: the decision on a reset or a remove, and the command that it sends.
 
 use super::{
-    check_agent, faults, remove_offered,
-    types::{
-        Action, Command, CommandId, Device, NewCommand, PasswordMetrics, PasswordRule, Refusal,
-        ResetOptions, Terms, Timestamp,
-    },
+    check_agent, effective_rule, faults, remove_offered, strongest,
+    types::{Action, CommandId, NewCommand, Refusal, Request, ResetOptions, Situation, Timestamp},
 };
-
-/// The situation of a request.
-pub struct Situation {
-    /// The device.
-    pub device: Device,
-    /// Its pending command.
-    pub pending: Option<Command>,
-    /// The deployment's password rule.
-    pub password_rule: PasswordRule,
-    /// The time of the call.
-    pub now: Timestamp,
-}
 
 /// An accepted request.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,47 +23,44 @@ pub enum Ending {
     Superseded(CommandId),
 }
 
-/// Decides on a reset.
-pub fn reset(
-    situation: &Situation,
-    password: &PasswordMetrics,
-    options: ResetOptions,
-    terms: &Terms,
-) -> Result<Sending, Refusal> {
-    check_agent(&situation.device.agent_version)?;
-    let faults = faults(&situation.password_rule, password);
+/// Decides on a reset. Without a password, it is judged for the strongest that the effective rule allows.
+pub fn reset(situation: &Situation, request: &Request) -> Result<Sending, Refusal> {
+    check_version(situation)?;
+    let rule = effective_rule(situation);
+    let password = situation.password.unwrap_or_else(|| strongest(&rule));
+    let faults = faults(&rule, &password);
     if !faults.is_empty() {
         return Err(Refusal::PasswordRefused(faults));
     }
-    sending(situation, Action::Reset, options, terms)
+    sending(situation, Action::Reset, request.options, request)
 }
 
 /// Decides on a remove.
-pub fn remove(situation: &Situation, terms: &Terms) -> Result<Sending, Refusal> {
-    check_agent(&situation.device.agent_version)?;
+pub fn remove(situation: &Situation, request: &Request) -> Result<Sending, Refusal> {
+    check_version(situation)?;
     if !remove_offered(&situation.device) {
         return Err(Refusal::NothingToRemove);
     }
-    let options = ResetOptions {
-        lock_now: false,
-        require_entry: false,
-        no_credentials_on_boot: false,
-    };
-    sending(situation, Action::Remove, options, terms)
+    sending(situation, Action::Remove, ResetOptions::empty(), request)
 }
 
-pub(super) fn sending(
+fn check_version(situation: &Situation) -> Result<(), Refusal> {
+    let minimum = &situation.deployment.minimum_agent_version;
+    check_agent(&situation.device.agent_version, minimum)
+}
+
+fn sending(
     situation: &Situation,
     action: Action,
     options: ResetOptions,
-    terms: &Terms,
+    request: &Request,
 ) -> Result<Sending, Refusal> {
     Ok(Sending {
-        ends: making_way(situation, terms.replaces.as_ref())?,
+        ends: making_way(situation, request.replaces.as_ref())?,
         command: NewCommand {
             action,
             options,
-            expires_at: expiry(situation.now, terms.valid_for)?,
+            expires_at: expiry(situation.now, request.valid_for)?,
         },
     })
 }
@@ -128,10 +110,14 @@ fn expiry(now: Timestamp, valid_for: Option<u64>) -> Result<Option<Timestamp>, R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::samples::{NO_OPTIONS, NO_TERMS, command, metrics, situation};
+    use crate::rules::samples::{command, metrics, request, situation};
 
-    fn ask(situation: &Situation, terms: &Terms) -> Result<Sending, Refusal> {
-        reset(situation, &metrics("1234"), NO_OPTIONS, terms)
+    fn ask(situation: &Situation, request: &Request) -> Result<Sending, Refusal> {
+        let situation = Situation {
+            password: Some(metrics("1234")),
+            ..situation.clone()
+        };
+        reset(&situation, request)
     }
 
     #[test]
@@ -139,47 +125,55 @@ mod tests {
         let mut situation = situation();
         situation.device.agent_version = "6.8.0".into();
         assert!(matches!(
-            ask(&situation, &NO_TERMS),
+            ask(&situation, &request()),
             Err(Refusal::AgentTooOld(_))
         ));
         assert!(matches!(
-            remove(&situation, &NO_TERMS),
+            remove(&situation, &request()),
             Err(Refusal::AgentTooOld(_))
+        ));
+    }
+
+    #[test]
+    fn rule_1_a_reset_without_a_password_is_refused_only_if_no_password_will_do() {
+        let mut situation = situation();
+        assert!(reset(&situation, &request()).is_ok());
+        situation.capabilities.passwords.minimum_pin_length = 6;
+        assert!(matches!(
+            reset(&situation, &request()),
+            Err(Refusal::PasswordRefused(_))
         ));
     }
 
     #[test]
     fn rule_7_a_remove_is_refused_when_there_is_nothing_to_remove() {
         assert_eq!(
-            remove(&situation(), &NO_TERMS),
+            remove(&situation(), &request()),
             Err(Refusal::NothingToRemove)
         );
     }
 
     #[test]
     fn rule_10_a_reset_carries_its_options_and_its_expiry() {
-        let options = ResetOptions {
-            lock_now: true,
-            ..NO_OPTIONS
-        };
-        let terms = Terms {
-            replaces: None,
+        let request = Request {
+            options: ResetOptions::LOCK_NOW,
             valid_for: Some(60),
+            ..request()
         };
-        let sending = reset(&situation(), &metrics("1234"), options, &terms).unwrap();
-        assert!(sending.command.options.lock_now);
+        let sending = ask(&situation(), &request).unwrap();
+        assert_eq!(sending.command.options, ResetOptions::LOCK_NOW);
         assert_eq!(sending.command.expires_at, Some(situation().now + 60_000));
     }
 
     #[test]
     fn rule_10_a_validity_of_nothing_or_beyond_the_calendar_is_refused() {
         for seconds in [0, u64::MAX, u64::MAX / 1000, 300_000_000_000] {
-            let terms = Terms {
-                replaces: None,
+            let request = Request {
                 valid_for: Some(seconds),
+                ..request()
             };
             assert_eq!(
-                ask(&situation(), &terms),
+                ask(&situation(), &request),
                 Err(Refusal::BadValidity),
                 "{seconds}"
             );
@@ -191,7 +185,7 @@ mod tests {
         let mut situation = situation();
         situation.pending = Some(command("a"));
         assert_eq!(
-            ask(&situation, &NO_TERMS),
+            ask(&situation, &request()),
             Err(Refusal::Conflict("a".into()))
         );
     }
@@ -200,9 +194,9 @@ mod tests {
     fn rule_11_a_command_that_names_the_pending_one_replaces_it() {
         let mut situation = situation();
         situation.pending = Some(command("a"));
-        let replacing = |id: &str| Terms {
+        let replacing = |id: &str| Request {
             replaces: Some(id.into()),
-            valid_for: None,
+            ..request()
         };
         let sending = ask(&situation, &replacing("a")).unwrap();
         assert_eq!(sending.ends, Some(Ending::Superseded("a".into())));
@@ -224,7 +218,7 @@ mod tests {
         let mut pending = command("a");
         pending.expires_at = Some(situation.now);
         situation.pending = Some(pending);
-        let sending = ask(&situation, &NO_TERMS).unwrap();
+        let sending = ask(&situation, &request()).unwrap();
         assert_eq!(sending.ends, Some(Ending::Expired("a".into())));
     }
 }

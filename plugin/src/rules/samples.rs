@@ -1,12 +1,9 @@
 //! Samples for the tests of the rules.
 
-use super::{
-    Situation,
-    types::{
-        Action, Characters, Command, Complexity, Condition, Device, ManagementMode,
-        PasswordMetrics, PasswordRule, Policy, Quality, Requirement, ResetOptions, Status, Terms,
-        TokenState,
-    },
+use super::types::{
+    AcceptedPasswords, Action, Capabilities, Characters, Command, Complexity, Condition,
+    Deployment, Device, ManagementMode, Ownership, PasswordMetrics, PasswordRule, Policy, Quality,
+    Request, Requirement, ResetOptions, Situation, Status, TokenState,
 };
 
 pub(crate) const FOUR_DIGITS: PasswordRule = PasswordRule {
@@ -14,15 +11,17 @@ pub(crate) const FOUR_DIGITS: PasswordRule = PasswordRule {
     minimum_length: 4,
     maximum_length: 4,
 };
-pub(crate) const NO_OPTIONS: ResetOptions = ResetOptions {
-    lock_now: false,
-    require_entry: false,
-    no_credentials_on_boot: false,
-};
-pub(crate) const NO_TERMS: Terms = Terms {
-    replaces: None,
-    valid_for: None,
-};
+
+/// A request without options.
+pub(crate) fn request() -> Request {
+    Request {
+        options: ResetOptions::empty(),
+        replaces: None,
+        valid_for: None,
+        reason: None,
+        requester: None,
+    }
+}
 
 /// A device owner on Android 14, ready for a reset.
 pub(crate) fn device() -> Device {
@@ -32,6 +31,7 @@ pub(crate) fn device() -> Device {
         agent_version: "6.9.0".into(),
         management_mode: ManagementMode::DeviceOwner,
         managed_profile: false,
+        ownership: Ownership::Company,
         groups: vec![],
         condition: Condition {
             password_set: false,
@@ -52,8 +52,23 @@ pub(crate) fn situation() -> Situation {
     Situation {
         device: device(),
         pending: None,
-        password_rule: FOUR_DIGITS,
+        latest: None,
+        deployment: Deployment {
+            password_rule: FOUR_DIGITS,
+            minimum_agent_version: "6.9.0".into(),
+        },
+        capabilities: Capabilities {
+            options: ResetOptions::all(),
+            expiry: true,
+            passwords: AcceptedPasswords {
+                minimum_pin_length: 4,
+                minimum_length: 4,
+                maximum_length: 16,
+            },
+        },
+        online: true,
         now: 1_700_000_000_000,
+        password: None,
     }
 }
 
@@ -62,7 +77,7 @@ pub(crate) fn command(id: &str) -> Command {
     Command {
         id: id.into(),
         action: Action::Reset,
-        options: NO_OPTIONS,
+        options: ResetOptions::empty(),
         status: Status::Pending,
         requested_at: 0,
         completed_at: None,
@@ -85,23 +100,25 @@ pub(crate) fn complexity(complexity: Complexity) -> Policy {
     }
 }
 
-/// Measures an ASCII password as a host does.
+/// Measures a password of digits as a host does. (The rules use sequences of digits only.)
 pub(crate) fn metrics(password: &str) -> PasswordMetrics {
     let count = |is: fn(&char) -> bool| password.chars().filter(is).count() as u32;
-    let steps: Vec<i32> = password
-        .chars()
-        .zip(password.chars().skip(1))
-        .map(|(one, next)| next as i32 - one as i32)
-        .collect();
-    let longest = (0..steps.len())
-        .map(|start| {
-            steps[start..]
-                .iter()
-                .take_while(|step| **step == steps[start])
-                .count()
-                + 1
-        })
-        .max();
+    let characters: Vec<char> = password.chars().collect();
+    let longest = |is_next: fn(i32, i32) -> bool| {
+        let mut longest = characters.len().min(1);
+        for start in 0..characters.len() {
+            let steps: Vec<i32> = characters[start..]
+                .windows(2)
+                .map(|pair| pair[1] as i32 - pair[0] as i32)
+                .collect();
+            let run = steps.iter().take_while(|step| is_next(**step, steps[0]));
+            longest = longest.max(run.count() + 1);
+        }
+        longest as u32
+    };
+    let mut distinct = characters.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
     PasswordMetrics {
         length: password.chars().count() as u32,
         digits: count(char::is_ascii_digit),
@@ -109,6 +126,8 @@ pub(crate) fn metrics(password: &str) -> PasswordMetrics {
         upper_case: count(char::is_ascii_uppercase),
         symbols: count(|c| c.is_ascii() && !c.is_ascii_alphanumeric()),
         others: count(|c| !c.is_ascii()),
-        longest_sequence: longest.unwrap_or(password.len().min(1)) as u32,
+        longest_sequence: longest(|step, first| step == first),
+        longest_repeat: longest(|step, _| step == 0),
+        distinct: distinct.len() as u32,
     }
 }

@@ -2,18 +2,15 @@
 
 use super::types::{AgentTooOld, Refusal};
 
-/// The lowest version of the agent that carries out the feature's commands.
-pub const REQUIRED_AGENT: &str = "6.9.0";
-
-/// Refuses an agent below [`REQUIRED_AGENT`], by the precedence of semantic versioning 2.0.0. A text that is not a version
-/// counts as too old.
-pub fn check_agent(version: &str) -> Result<(), Refusal> {
-    if precedence(version) >= precedence(REQUIRED_AGENT) {
+/// Refuses an agent below the minimum version, by the precedence of semantic versioning 2.0.0. A text that is not a version
+/// counts as too old. The minimum has no pre-release.
+pub fn check_agent(version: &str, minimum: &str) -> Result<(), Refusal> {
+    if precedence(version) >= precedence(minimum) {
         return Ok(());
     }
     Err(Refusal::AgentTooOld(AgentTooOld {
         agent_version: version.to_owned(),
-        required_version: REQUIRED_AGENT.to_owned(),
+        required_version: minimum.to_owned(),
     }))
 }
 
@@ -35,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rule_3_an_agent_of_6_9_0_or_later_will_do() {
+    fn rule_3_an_agent_of_the_minimum_version_or_later_will_do() {
         for version in [
             "6.9.0",
             "6.9.1",
@@ -45,7 +42,7 @@ mod tests {
             "6.9.0+build.7",
             "7.0.0-rc.1",
         ] {
-            assert_eq!(check_agent(version), Ok(()), "{version}");
+            assert_eq!(check_agent(version, "6.9.0"), Ok(()), "{version}");
         }
     }
 
@@ -62,7 +59,7 @@ mod tests {
             "6.9.0.1",
         ] {
             assert_eq!(
-                check_agent(version),
+                check_agent(version, "6.9.0"),
                 Err(Refusal::AgentTooOld(AgentTooOld {
                     agent_version: version.to_owned(),
                     required_version: "6.9.0".to_owned(),
@@ -70,5 +67,11 @@ mod tests {
                 "{version}"
             );
         }
+    }
+
+    #[test]
+    fn rule_3_the_minimum_is_the_deployments() {
+        assert_eq!(check_agent("2.5.3", "2.5.3"), Ok(()));
+        assert!(check_agent("6.9.0", "6.10.0").is_err());
     }
 }

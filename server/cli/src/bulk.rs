@@ -3,7 +3,7 @@
 use super::{client::Client, host::Host, password::Options, prompt, show_bulk};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use mdm_contract::types::{Action, ResetOptions};
+use mdm_contract::{Action, ResetOptions};
 use mdm_server_core::{
     bulks::BulkPreview,
     store::{BulkState, BulkTerms},

@@ -2,7 +2,7 @@
 
 use super::{client::Client, host::Host, show};
 use clap::{Args, Subcommand};
-use mdm_contract::types::ManagementMode;
+use mdm_contract::ManagementMode;
 use mdm_server_core::store::{FleetSummary, Group, StatusKind};
 use mdm_server_http::api::model::{DeviceList, DeviceView, EnrollmentTokenView};
 use serde_json::json;

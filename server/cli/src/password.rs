@@ -2,11 +2,8 @@
 
 use super::{client::Client, host::Host, prompt, show};
 use clap::{Args, Subcommand};
-use mdm_contract::{
-    decisions::{DevicePreview, Terms},
-    types::{Action, ResetOptions},
-};
-use mdm_server_core::commands::CommandAnswer;
+use mdm_contract::{Action, DevicePreview, ResetOptions};
+use mdm_server_core::commands::{CommandAnswer, CommandTerms};
 use mdm_server_http::api::model::StatusView;
 use mdm_terminal::values;
 use serde::Serialize;
@@ -86,11 +83,9 @@ pub(super) struct Options {
 
 impl From<Options> for ResetOptions {
     fn from(options: Options) -> Self {
-        Self {
-            lock_now: options.lock_now,
-            require_entry: options.require_entry,
-            no_credentials_on_boot: options.no_credentials_on_boot,
-        }
+        Self::LOCK_NOW.when(options.lock_now)
+            | Self::REQUIRE_ENTRY.when(options.require_entry)
+            | Self::NO_CREDENTIALS_ON_BOOT.when(options.no_credentials_on_boot)
     }
 }
 
@@ -104,7 +99,7 @@ pub(super) struct TermsArgs {
     valid_for: Option<u64>,
 }
 
-impl From<TermsArgs> for Terms {
+impl From<TermsArgs> for CommandTerms {
     fn from(terms: TermsArgs) -> Self {
         Self {
             replaces: terms.replaces,
@@ -119,7 +114,7 @@ impl From<TermsArgs> for Terms {
 struct ResetBody<'a> {
     password: &'a str,
     options: ResetOptions,
-    terms: Terms,
+    terms: CommandTerms,
 }
 
 /// The body of a question for the preview.
@@ -128,7 +123,7 @@ struct PreviewBody<'a> {
     action: Action,
     password: Option<&'a str>,
     options: ResetOptions,
-    terms: Terms,
+    terms: CommandTerms,
 }
 
 impl Password {
@@ -157,7 +152,7 @@ impl Password {
                 host,
             } => {
                 let client = Client::new(&host)?;
-                let terms = Terms::from(terms);
+                let terms = CommandTerms::from(terms);
                 let question = PreviewBody {
                     action: Action::Remove,
                     password: None,
@@ -214,7 +209,7 @@ impl Password {
 async fn reset(
     device: &str,
     options: ResetOptions,
-    terms: Terms,
+    terms: CommandTerms,
     yes: bool,
     client: &Client,
 ) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 use super::{client::Client, host::Host, show};
 use clap::{Args, Subcommand};
-use mdm_contract::types::{self, Complexity, Quality, Requirement};
+use mdm_contract::{Complexity, Quality, Requirement};
 use mdm_server_http::api::model::DeviceView;
 
 #[derive(Subcommand)]
@@ -59,7 +59,7 @@ impl Policy {
             } => {
                 let client = Client::new(&host)?;
                 let requirement = requirement.requirement();
-                let policy = types::Policy {
+                let policy = mdm_contract::Policy {
                     requirement,
                     minimum_length,
                 };

@@ -1,9 +1,8 @@
 //! Answers as pages for people.
 
 use mdm_contract::{
-    decisions::{Command, DevicePreview},
+    Command, DevicePreview, TokenState,
     time::{Timestamp, rfc3339},
-    types::TokenState,
 };
 use mdm_server_core::{
     commands::CommandAnswer,
@@ -138,8 +137,9 @@ pub(super) fn device(view: &DeviceView) -> String {
     };
     line!(
         page,
-        "  management mode     {}{profile}",
-        device.management_mode
+        "  management mode     {}{profile}, {} device",
+        device.management_mode,
+        device.ownership
     );
     if !device.groups.is_empty() {
         line!(page, "  groups              {}", device.groups.join(", "));
@@ -257,14 +257,9 @@ pub(super) fn preview(preview: &DevicePreview) -> String {
 mod tests {
     use super::*;
     use mdm_contract::{
-        decisions::{
-            Device, DeviceStatus, Note, PasswordRule, PolicyOverride, PolicyState, Remedy, Status,
-            Verdict,
-        },
-        types::{
-            Action, Condition, Failure, ManagementMode, Outcome, Policy, Quality, Requirement,
-            ResetOptions,
-        },
+        Action, Condition, Device, DeviceFailure, DeviceOutcome, DeviceStatus, Failure,
+        ManagementMode, Note, Ownership, PasswordRule, Policy, PolicyOverride, PolicyState,
+        Quality, Remedy, Requirement, ResetOptions, Status, Verdict,
     };
 
     const NOON: Timestamp = 1_700_000_000_000;
@@ -294,6 +289,7 @@ mod tests {
                 agent_version: "6.9.0".into(),
                 management_mode: ManagementMode::ProfileOwner,
                 managed_profile: true,
+                ownership: Ownership::Company,
                 groups: vec!["sales".into(), "berlin".into()],
                 condition: Condition {
                     password_set: true,
@@ -345,8 +341,8 @@ mod tests {
     #[test]
     fn a_status_shows_the_last_command_with_its_reason_the_policy_and_the_history() {
         let mut cancelled = reset(2, Status::Failed(Failure::Cancelled));
-        cancelled.late_outcome = Some(Outcome::Success);
-        let latest = reset(3, Status::Failed(Failure::ExistingPassword));
+        cancelled.late_outcome = Some(DeviceOutcome::Success);
+        let latest = reset(3, Status::Failed(DeviceFailure::ExistingPassword.into()));
         let status = DeviceStatus {
             latest: Some(latest.clone()),
             policy_state: PolicyState::Enforced,
@@ -370,7 +366,7 @@ mod tests {
     #[test]
     fn an_preview_shows_the_verdict_what_to_do_and_what_to_know() {
         let told = DevicePreview {
-            verdict: Verdict::WillFail(Failure::TokenNotActive),
+            verdict: Verdict::WillFail(DeviceFailure::TokenNotActive),
             remedy: Some(Remedy::UserUnlocksOnce),
             notes: vec![
                 Note::BestEffort,

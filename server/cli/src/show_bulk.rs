@@ -125,7 +125,7 @@ pub(super) fn bulk_preview(preview: &BulkPreview) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mdm_contract::types::{Action, ResetOptions};
+    use mdm_contract::{Action, ResetOptions};
     use mdm_server_core::store::{BulkState, BulkTerms};
 
     const NOON: u64 = 1_700_000_000_000;

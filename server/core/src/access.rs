@@ -2,7 +2,7 @@
 //! either are checked against a [`Caller`].
 
 use crate::{actor::Actor, idempotency::IdempotencyKey};
-use mdm_contract::decisions::Device;
+use mdm_contract::{Device, Requester};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{collections::BTreeSet, fmt, net::IpAddr};
 use utoipa::ToSchema;
@@ -242,6 +242,16 @@ impl Caller {
     /// The user who calls, or who owns the token. Returns `None` if the principal is not a user.
     pub fn user(&self) -> Option<&str> {
         self.principal().user()
+    }
+
+    /// The requester, as a plugin sees it: the greatest role whose permissions the caller has, and the actor's text.
+    pub fn requester(&self) -> Requester {
+        let has = |role: &&Role| role.permissions().is_subset(&self.permissions);
+        let role = Role::ALL.iter().rev().find(has);
+        Requester {
+            role: role.map_or("none", |it| it.as_str()).to_owned(),
+            id: self.actor.to_string(),
+        }
     }
 
     /// Checks that the caller is a user other than the principal of the request.

@@ -3,8 +3,8 @@
 
 use crate::{access::Caller, actor::Actor};
 use mdm_contract::{
+    CommandId,
     time::{self, Timestamp},
-    types::CommandId,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

@@ -6,10 +6,7 @@ use mdm_agent_protocol::{
     signing_key::VerifyingKey,
     sync::DeviceInfo,
 };
-use mdm_contract::{
-    decisions::{Command, PolicyOverride},
-    types::{CommandId, Outcome, Policy},
-};
+use mdm_contract::{Command, CommandId, DeviceOutcome, Outcome, Policy, PolicyOverride};
 use mdm_password_host::Effect;
 
 /// One change to one device.
@@ -34,7 +31,7 @@ pub enum Change {
         /// The command.
         command: CommandId,
         /// The reported outcome.
-        outcome: Outcome,
+        outcome: DeviceOutcome,
     },
     /// Begins or ends the override of the policy.
     SetPolicyOverride(Option<PolicyOverride>),

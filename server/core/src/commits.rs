@@ -8,7 +8,7 @@ use crate::{
     notifier::ChangeNotifier,
     store::{Commit, RequestRecord, Snapshot, Store, StoreError},
 };
-use mdm_contract::{decisions::Command, time::Timestamp};
+use mdm_contract::{Command, time::Timestamp};
 use mdm_password_host::DeviceState;
 use std::sync::Arc;
 use tokio::sync::Notify;

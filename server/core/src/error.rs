@@ -11,9 +11,8 @@ use crate::{
 };
 use mdm_agent_protocol::{sealing::SealingError, signature::SignatureError};
 use mdm_contract::{
-    decisions::Refusal,
+    CommandId, Refusal,
     time::{self, Timestamp},
-    types::CommandId,
 };
 use mdm_password_host::{HostError, LoadError, PluginError};
 

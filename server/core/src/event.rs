@@ -3,9 +3,8 @@
 
 use crate::change::Change;
 use mdm_contract::{
-    decisions::{Command, PolicyOverride},
+    Command, Failure, Outcome, Policy, PolicyOverride,
     time::{self, Timestamp},
-    types::{Failure, Outcome, Policy},
 };
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! Random passwords that follow the deployment's rule.
 
 use crate::token::NoRandom;
-use mdm_contract::decisions::{Characters, PasswordMetrics, PasswordRule};
+use mdm_contract::{Characters, PasswordMetrics, PasswordRule};
 use mdm_password_host::password::Password;
 use zeroize::Zeroizing;
 

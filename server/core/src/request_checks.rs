@@ -5,7 +5,7 @@ use crate::{
     bounds::{COMMAND_VALIDITY, MAX_REASON, MAX_SCOPE_GROUPS, check_group, is_longer},
     error::ServerError,
 };
-use mdm_contract::decisions::Refusal;
+use mdm_contract::Refusal;
 use mdm_password_host::password::Password;
 
 /// Limits the validity of a command, beside the plugin's own limit.

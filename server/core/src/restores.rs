@@ -11,7 +11,7 @@ use crate::{
     platform::AgentTransport,
     store::{BulkState, RestoreState, Store},
 };
-use mdm_contract::{time, types::CommandId};
+use mdm_contract::{CommandId, time};
 use std::sync::Arc;
 
 /// Held commands, or bulks, per read.

@@ -28,7 +28,7 @@ use crate::{
     webhook_client::{Destinations, Sender},
     webhooks::{Deliveries, Webhooks},
 };
-use mdm_contract::{decisions::PasswordRule, time};
+use mdm_contract::{MinimumVersion, PasswordRule, time};
 use mdm_password_host::Host;
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::Notify;
@@ -39,6 +39,8 @@ use tokio_util::sync::CancellationToken;
 pub struct ServerSettings {
     /// The password rule of the deployment.
     pub password_rule: PasswordRule,
+    /// The minimum version of agents. `None`: 6.9.0.
+    pub minimum_agent_version: Option<MinimumVersion>,
     /// Allowed destinations of webhooks.
     pub webhook_destinations: Destinations,
     /// Public URL of the server. `None`: the address on which it listens.
@@ -138,9 +140,12 @@ impl Server {
             commits: Arc::clone(&commits),
             keys: Arc::clone(&keys),
         };
-        let host = Host::builder(stored_devices, transport.clone())
+        let mut host = Host::builder(stored_devices, transport.clone())
             .password_rule(settings.password_rule)
             .observer(Arc::clone(&metrics) as _);
+        if let Some(version) = &settings.minimum_agent_version {
+            host = host.minimum_agent_version(version);
+        }
         let host = Arc::new(chosen.of_host(host)?);
         let records = DeviceRecords {
             store: Arc::clone(&store),

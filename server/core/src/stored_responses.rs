@@ -186,7 +186,7 @@ fn owner(key: &IdempotencyKey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mdm_contract::decisions::Refusal;
+    use mdm_contract::Refusal;
 
     #[test]
     fn that_a_key_was_reused_is_told_only_where_it_may_be_why_the_request_failed() {

@@ -7,11 +7,7 @@ use super::{
     writer::Batch,
 };
 use mdm_agent_protocol::sync::DeviceInfo;
-use mdm_contract::{
-    decisions::{Command, PolicyOverride, Status},
-    time::Timestamp,
-    types::Outcome,
-};
+use mdm_contract::{Command, Outcome, PolicyOverride, Status, time::Timestamp};
 use mdm_server_core::{
     change::Change,
     store::{
@@ -210,12 +206,14 @@ fn complete(
 fn tell(device: &str, at: Timestamp, device_info: &DeviceInfo) -> Result<Step, StoreError> {
     Ok(Step::new(
         "update devices set api_level = $1, agent_version = $2, management_mode = $3, managed_profile = $4, \
-         condition = $5, last_sync = $6 where id = $7",
+         ownership = $5, capabilities = $6, condition = $7, last_sync = $8 where id = $9",
         values![
             i64::from(device_info.api_level),
             device_info.agent_version.clone(),
             device_info.management_mode.as_str(),
             device_info.managed_profile,
+            device_info.ownership.as_str(),
+            to_json(&device_info.capabilities)?,
             to_json(&device_info.condition)?,
             signed(at),
             device.to_owned(),

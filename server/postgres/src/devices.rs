@@ -7,7 +7,7 @@ use super::{
 };
 use crate::rows::Columns as _;
 use async_trait::async_trait;
-use mdm_contract::{decisions::Command, time::Timestamp};
+use mdm_contract::{Command, time::Timestamp};
 use mdm_server_core::store::{
     Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot, StoreError, sql::COMMAND_COLUMNS,
 };

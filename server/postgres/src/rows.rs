@@ -2,10 +2,7 @@
 
 use crate::connection::failed;
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::VerifyingKey};
-use mdm_contract::{
-    decisions::{Command, Device, PolicyOverride},
-    types::{Action, ManagementMode},
-};
+use mdm_contract::{Action, Command, Device, ManagementMode, Ownership, PolicyOverride};
 use mdm_server_core::store::{Delivery, Snapshot, StoreError};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt::Display, str::FromStr};
@@ -31,7 +28,7 @@ impl Columns for Row {
 
 /// Devices with their latest command and the pending one. A condition on `d` follows.
 pub(super) const SNAPSHOTS: &str = "select d.id, d.name, d.public_key, d.signing_key, d.api_level, d.agent_version, \
-    d.management_mode, d.managed_profile, d.condition, d.policy, d.policy_override_command, \
+    d.management_mode, d.managed_profile, d.ownership, d.capabilities, d.condition, d.policy, d.policy_override_command, \
     d.policy_override_since, d.enrolled_at, d.revoked_at, d.last_sync, d.version, \
     array(select name from device_groups where device = d.id order by name) as groups, \
     (select until from presence where device = d.id) as online_until, \
@@ -56,6 +53,7 @@ pub(super) fn snapshot(row: &Row) -> Result<Snapshot, StoreError> {
             agent_version: row.column("agent_version")?,
             management_mode: word::<ManagementMode>(row, "management_mode")?,
             managed_profile: row.column("managed_profile")?,
+            ownership: word::<Ownership>(row, "ownership")?,
             groups: row.column("groups")?,
             condition: json(row, "condition")?,
             last_sync: number(row, "last_sync")?,
@@ -64,6 +62,7 @@ pub(super) fn snapshot(row: &Row) -> Result<Snapshot, StoreError> {
                 .zip(since)
                 .map(|(command, since)| PolicyOverride { command, since }),
         },
+        capabilities: json(row, "capabilities")?,
         name: row.column("name")?,
         public_key: PublicKey::from_bytes(public_key).map_err(unreadable)?,
         signing_key: verifying_key(row, "signing_key")?,

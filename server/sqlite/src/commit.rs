@@ -7,11 +7,7 @@ use super::{
 };
 use crate::error::Error;
 use mdm_agent_protocol::sync::DeviceInfo;
-use mdm_contract::{
-    decisions::{Command, PolicyOverride, Status},
-    time::Timestamp,
-    types::Outcome,
-};
+use mdm_contract::{Command, Outcome, PolicyOverride, Status, time::Timestamp};
 use mdm_server_core::{
     change::Change,
     store::{
@@ -218,13 +214,16 @@ fn tell(
     connection
         .prepare_cached(
             "update devices set api_level = ?, agent_version = ?, management_mode = ?, \
-             managed_profile = ?, condition = ?, last_sync = ? where id = ?",
+             managed_profile = ?, ownership = ?, capabilities = ?, condition = ?, last_sync = ? \
+             where id = ?",
         )?
         .execute(params![
             device_info.api_level,
             device_info.agent_version,
             device_info.management_mode.as_str(),
             device_info.managed_profile,
+            device_info.ownership.as_str(),
+            to_json(&device_info.capabilities)?,
             to_json(&device_info.condition)?,
             at,
             device,

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::error::Error;
 use async_trait::async_trait;
-use mdm_contract::{decisions::Command, time::Timestamp, types::CommandId};
+use mdm_contract::{Command, CommandId, time::Timestamp};
 use mdm_server_core::store::{
     Commit, Delivery, Devices, Overdue, PendingCommands, Snapshot, StoreError, sql::COMMAND_COLUMNS,
 };

@@ -1,17 +1,14 @@
 //! Conversions between records and rows.
 
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::VerifyingKey};
-use mdm_contract::{
-    decisions::{Command, Device, PolicyOverride},
-    types::{Action, ManagementMode},
-};
+use mdm_contract::{Action, Command, Device, ManagementMode, Ownership, PolicyOverride};
 use mdm_server_core::store::{Delivery, Snapshot, sql::COMMAND_COLUMNS};
 use rusqlite::{Connection, OptionalExtension as _, Row, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{error::Error, str::FromStr};
 
 pub(super) const DEVICE_COLUMNS: &str = "id, name, public_key, signing_key, api_level, agent_version, \
-    management_mode, managed_profile, condition, policy, policy_override_command, \
+    management_mode, managed_profile, ownership, capabilities, condition, policy, policy_override_command, \
     policy_override_since, enrolled_at, revoked_at, last_sync, version, \
     (select json_group_array(name) from device_groups where device = devices.id) as groups";
 
@@ -27,6 +24,7 @@ pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
             agent_version: row.get("agent_version")?,
             management_mode: word::<ManagementMode>(row, "management_mode")?,
             managed_profile: row.get("managed_profile")?,
+            ownership: word::<Ownership>(row, "ownership")?,
             groups: json(row, "groups")?,
             condition: json(row, "condition")?,
             last_sync: row.get("last_sync")?,
@@ -35,6 +33,7 @@ pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
                 .zip(since)
                 .map(|(command, since)| PolicyOverride { command, since }),
         },
+        capabilities: json(row, "capabilities")?,
         name: row.get("name")?,
         public_key: PublicKey::from_bytes(&public_key).map_err(unreadable)?,
         signing_key: verifying_key(row, "signing_key")?,

@@ -9,7 +9,7 @@ mod start;
 mod turns;
 mod worker_pool;
 
-use mdm_contract::{decisions::Terms, types::ResetOptions};
+use mdm_contract::{ResetOptions, Terms};
 use native::Native;
 use std::{sync::Arc, time::Duration};
 use worker_pool::{Job, WorkerPool};

@@ -1,8 +1,8 @@
 //! A reset as any host has many: a device that will do, and a password that meets the rule.
 
 use mdm_contract::{
-    decisions::{Capabilities, Device, PasswordRule, Terms},
-    types::{CommandId, Condition, ManagementMode, ResetOptions, TokenState},
+    Capabilities, CommandId, Condition, Device, ManagementMode, PasswordRule, ResetOptions, Terms,
+    TokenState,
 };
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{CallContext, CallOutcome, Limits, Plugin, Runtime, password::Password};

@@ -15,9 +15,9 @@ pub(crate) fn keep(secret: &Secret) -> String {
         0 => "nothing was kept".into(),
         kept => {
             let stolen = stolen(kept);
-            let length = stolen.metrics().length;
+            let guessability = stolen.guessability();
             forget(stolen);
-            format!("a secret of {length} was kept")
+            format!("a secret of guessability {guessability} was kept")
         }
     }
 }

@@ -8,15 +8,19 @@ mod handles;
 mod memory;
 
 use bindings::{
-    exports::mdm::password::password::Guest,
+    exports::mdm::password::{
+        password::Guest,
+        plugin::{Description, Guest as About, SettingsFault},
+    },
     mdm::password::{
-        clock, device_store,
+        device_store::{self, get_situation},
+        logging,
         secrets::Secret,
-        transport,
+        settings, transport,
         types::{
-            Action, Command, CommandId, DevicePreview, DeviceStatus, Failure, NewCommand, Outcome,
-            PasswordFault, PolicyOverride, PolicyState, Refusal, ReportEffect, ResetOptions, Terms,
-            Verdict, Wait,
+            Action, Command, CommandId, DeviceFailure, DeviceOutcome, DevicePreview, DeviceStatus,
+            Failure, NewCommand, Outcome, PasswordFault, PolicyOverride, PolicyState, Refusal,
+            ReportEffect, Request, ResetOptions, Verdict, Wait,
         },
     },
 };
@@ -41,11 +45,50 @@ const FAR: u64 = 1 << 60;
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
+/// Its description. A test overwrites the name in the component's data by another text of the same length.
+static NAME: &[u8; 16] = b"a-hostile-plugin";
+
+impl About for Hostile {
+    fn describe() -> Description {
+        Description {
+            name: String::from_utf8_lossy(black_box(NAME)).into_owned(),
+            version: "1.0.0".into(),
+            summary: "does harm".into(),
+            settings_schema: r#"{"type": "object"}"#.into(),
+            default_settings: "{}".into(),
+        }
+    }
+
+    /// The settings select the harm.
+    fn check_settings(settings: String) -> Result<(), Vec<SettingsFault>> {
+        let fault = |field: String, message: String| SettingsFault { field, message };
+        match settings.trim() {
+            r#"{"harm": "panic"}"# => panic!("as asked"),
+            r#"{"harm": "time"}"# => loop {
+                black_box(&settings);
+            },
+            r#"{"harm": "situation"}"# => {
+                get_situation();
+                Ok(())
+            }
+            r#"{"harm": "long text"}"# => Err(vec![fault("x".repeat(2000), String::new())]),
+            r#"{"harm": "many faults"}"# => Err((0..100)
+                .map(|_| fault("/harm".into(), "no".into()))
+                .collect()),
+            r#"{"harm": "refused"}"# => Err(vec![fault(
+                "/harm".into(),
+                "\u{1b}[2J is not a harm".into(),
+            )]),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Guest for Hostile {
-    fn reset(secret: &Secret, _: ResetOptions, terms: Terms) -> Result<CommandId, Refusal> {
+    fn reset(secret: &Secret, request: Request) -> Result<CommandId, Refusal> {
         let calls = CALLS.fetch_add(1, Ordering::Relaxed);
         let sent = send(Some(secret));
-        match terms.valid_for.unwrap_or(0) {
+        match request.valid_for.unwrap_or(0) {
             1 => loop {
                 black_box(calls);
             },
@@ -84,7 +127,7 @@ impl Guest for Hostile {
                 return Err(Refusal::PasswordRefused(vec![fault; 20_000]));
             }
             14 => {
-                let outcome = Outcome::Failed(Failure::Other("x".repeat(10 << 20)));
+                let outcome = failed(DeviceFailure::Other("x".repeat(10 << 20)));
                 device_store::complete(&sent, &outcome);
             }
             15 => {
@@ -96,7 +139,7 @@ impl Guest for Hostile {
             }
             17 => return Ok("a-command-that-was-never-sent".into()),
             18 => {
-                let outcome = Outcome::Failed(Failure::Other("x".repeat(1025)));
+                let outcome = failed(DeviceFailure::Other("x".repeat(1025)));
                 device_store::complete(&sent, &outcome);
             }
             19 => {
@@ -108,7 +151,7 @@ impl Guest for Hostile {
             23 => return Err(Refusal::Other(memory::four_gibibytes())),
             24 => return Err(Refusal::Other(deeper_without_memory(calls).to_string())),
             25 => loop {
-                black_box((device_store::get_device(), clock::now()));
+                black_box(get_situation());
             },
             26 => device_store::complete(&"x".repeat(100_000), &Outcome::Success),
             // Leaves the pending command unchanged.
@@ -121,8 +164,10 @@ impl Guest for Hostile {
                 device_store::complete(&replaced, &Outcome::Success);
                 device_store::complete(&replaced, &Outcome::Success);
             }
-            30 => device_store::keep_late_outcome(&pending(), &Outcome::Success),
-            31 => device_store::keep_late_outcome("somebody-elses-command", &Outcome::Success),
+            30 => device_store::keep_late_outcome(&pending(), &DeviceOutcome::Success),
+            31 => {
+                device_store::keep_late_outcome("somebody-elses-command", &DeviceOutcome::Success)
+            }
             32 => {
                 send_command(Action::Remove, Some(secret), None);
             }
@@ -132,17 +177,33 @@ impl Guest for Hostile {
                 supersede_pending(&sent);
                 return Ok(send_command(Action::Remove, None, None));
             }
+            36 => {
+                let long = "x".repeat(1 << 20);
+                logging::log(logging::Level::Error, &long);
+            }
+            37 => {
+                for number in 0..10_000 {
+                    logging::log(
+                        logging::Level::Warn,
+                        &format!("message {number} \u{1b}[31m"),
+                    );
+                }
+            }
+            38 => {
+                logging::log(logging::Level::Critical, "about to panic");
+                panic!("as asked");
+            }
             _ => {}
         }
         supersede_pending(&sent);
         Ok(sent)
     }
 
-    fn remove(_: Terms) -> Result<CommandId, Refusal> {
+    fn remove(_: Request) -> Result<CommandId, Refusal> {
         Err(Refusal::NothingToRemove)
     }
 
-    fn preview(_: Action, _: Option<&Secret>, _: ResetOptions, _: Terms) -> DevicePreview {
+    fn preview(_: Action, _: Option<&Secret>, _: Request) -> DevicePreview {
         changes_in_a_question();
         let verdict = match is_in_group(FAR_TIMES) {
             true => Verdict::WillWait(Wait::DeviceOffline(FAR)),
@@ -157,11 +218,12 @@ impl Guest for Hostile {
 
     fn status() -> DeviceStatus {
         changes_in_a_question();
+        let situation = get_situation();
         DeviceStatus {
-            latest: device_store::get_latest(),
+            latest: situation.latest,
             policy_state: policy_state(),
             remove_offered: false,
-            password_rule: device_store::get_password_rule(),
+            password_rule: situation.deployment.password_rule,
         }
     }
 
@@ -171,7 +233,7 @@ impl Guest for Hostile {
         policy_state()
     }
 
-    fn report(_: Command, _: Outcome) -> Result<ReportEffect, Refusal> {
+    fn report(_: Command, _: DeviceOutcome) -> Result<ReportEffect, Refusal> {
         Ok(ReportEffect::Repeated)
     }
 
@@ -190,13 +252,17 @@ impl Guest for Hostile {
     }
 }
 
+fn failed(failure: DeviceFailure) -> Outcome {
+    Outcome::Failed(Failure::Device(failure))
+}
+
 /// Fails for a device of this group.
 fn fails_in_group(group: &str) {
     assert!(!is_in_group(group), "as asked");
 }
 
 fn is_in_group(group: &str) -> bool {
-    let groups = device_store::get_device().groups;
+    let groups = get_situation().device.groups;
     groups.iter().any(|it| it == group)
 }
 
@@ -219,19 +285,14 @@ fn spy(secret: &Secret) -> String {
         }
     };
     look("transport.send");
-    secret.metrics();
-    look("secret.metrics");
     secret.guessability();
     look("secret.guessability");
-    transport::get_capabilities();
-    transport::is_online();
-    clock::now();
-    look("clock.now");
-    let _command = (device_store::get_pending(), device_store::get_latest());
-    let _rule = device_store::get_password_rule();
-    look("device-store.get-password-rule");
-    let _device = device_store::get_device();
-    look("device-store.get-device");
+    let _settings = settings::get();
+    look("settings.get");
+    logging::log(logging::Level::Info, "searching");
+    look("logging.log");
+    let _situation = get_situation();
+    look("device-store.get-situation");
     format!("found after {found:?}")
 }
 
@@ -244,16 +305,15 @@ fn changes_in_a_question() {
 
 /// The pending command; any text if there is none.
 fn pending() -> CommandId {
-    let pending = device_store::get_pending();
+    let pending = get_situation().pending;
     pending.map_or_else(|| "no command".into(), |command| command.id)
 }
 
 /// Handles the pending command as a conforming plugin does.
 fn supersede_pending(sent: &str) {
-    let pending = pending();
-    if pending != sent {
+    if let Some(pending) = get_situation().pending {
         let superseded = Outcome::Failed(Failure::Superseded(sent.to_owned()));
-        device_store::complete(&pending, &superseded);
+        device_store::complete(&pending.id, &superseded);
     }
 }
 
@@ -266,11 +326,7 @@ fn send_until(secret: Option<&Secret>, expires_at: Option<u64>) -> CommandId {
 }
 
 fn send_command(action: Action, secret: Option<&Secret>, expires_at: Option<u64>) -> CommandId {
-    let options = ResetOptions {
-        lock_now: false,
-        require_entry: false,
-        no_credentials_on_boot: false,
-    };
+    let options = ResetOptions::empty();
     transport::send(
         NewCommand {
             action,
@@ -283,11 +339,11 @@ fn send_command(action: Action, secret: Option<&Secret>, expires_at: Option<u64>
 
 /// Exhausts the engine's stack, without using the plugin's own memory.
 fn deeper_without_memory(depth: u64) -> u64 {
-    let now = clock::now();
-    if now == depth {
+    logging::log(logging::Level::Trace, "");
+    if depth == u64::MAX {
         return 0;
     }
-    deeper_without_memory(depth + 1).rotate_left(7) ^ now
+    deeper_without_memory(depth + 1).rotate_left(7) ^ depth
 }
 
 /// Exhausts the stack in the plugin's own memory.

@@ -2,7 +2,7 @@
 
 wit_bindgen::generate!({
     path: "wit",
-    world: "password-plugin-with-description",
+    world: "password-plugin-with-help",
     additional_derives: [PartialEq, Eq],
     generate_all,
 });

@@ -1,70 +1,83 @@
-//! The exports: each reads the input of its rule from the imports, and makes the effects that the rule decides.
+//! The exports: each reads the situation, and makes the effects that its rule decides.
 
 use crate::{
     bindings::{
-        exports::mdm::password::password::Guest,
+        exports::mdm::password::{
+            password::Guest as Password,
+            plugin::{Description, Guest as About, SettingsFault},
+        },
         mdm::password::{
-            clock, device_store,
+            device_store::{self, get_situation},
             secrets::Secret,
             transport,
             types::{
-                Action, Command, CommandId, DevicePreview, DeviceStatus, Outcome, PolicyState,
-                Refusal, ReportEffect, ResetOptions, Terms,
+                Action, Command, CommandId, DeviceOutcome, DevicePreview, DeviceStatus,
+                PolicyState, Refusal, ReportEffect, Request, Situation,
             },
         },
     },
     own_rule,
-    rules::{self, Ending, OverrideChange, Sending, Situation},
+    rules::{self, Ending, OverrideChange, Sending},
 };
 
 /// The component.
 pub struct Plugin;
 
-impl Guest for Plugin {
-    fn reset(secret: &Secret, options: ResetOptions, terms: Terms) -> Result<CommandId, Refusal> {
-        let situation = request();
-        let metrics = secret.metrics();
-        let sending = rules::reset(&situation, &metrics, options, &own_rule::terms(terms))?;
-        match own_rule::refusal(&situation, &metrics, || secret.guessability()) {
+impl About for Plugin {
+    fn describe() -> Description {
+        own_rule::description()
+    }
+
+    fn check_settings(settings: String) -> Result<(), Vec<SettingsFault>> {
+        own_rule::check_settings(&settings)
+    }
+}
+
+impl Password for Plugin {
+    fn reset(secret: &Secret, request: Request) -> Result<CommandId, Refusal> {
+        let (situation, request) = (get_situation(), own_rule::request(request));
+        let sending = rules::reset(&situation, &request)?;
+        match own_rule::refusal(Action::Reset, &situation, &request, || {
+            secret.guessability()
+        }) {
             Some(refusal) => Err(refusal),
             None => Ok(send(sending, Some(secret))),
         }
     }
 
-    fn remove(terms: Terms) -> Result<CommandId, Refusal> {
-        Ok(send(
-            rules::remove(&request(), &own_rule::terms(terms))?,
-            None,
-        ))
+    fn remove(request: Request) -> Result<CommandId, Refusal> {
+        let (situation, request) = (get_situation(), own_rule::request(request));
+        let sending = rules::remove(&situation, &request)?;
+        match own_rule::refusal(Action::Remove, &situation, &request, || 0) {
+            Some(refusal) => Err(refusal),
+            None => Ok(send(sending, None)),
+        }
     }
 
-    fn preview(
-        action: Action,
-        secret: Option<&Secret>,
-        options: ResetOptions,
-        terms: Terms,
-    ) -> DevicePreview {
-        preview(&request(), action, secret, options, &terms)
+    fn preview(action: Action, secret: Option<&Secret>, request: Request) -> DevicePreview {
+        preview(&get_situation(), action, secret, &request)
     }
 
     fn status() -> DeviceStatus {
-        let device = device_store::get_device();
+        let situation = get_situation();
         DeviceStatus {
-            latest: device_store::get_latest(),
-            policy_state: rules::policy_state(&device),
-            remove_offered: rules::remove_offered(&device),
-            password_rule: device_store::get_password_rule(),
+            policy_state: rules::policy_state(&situation.device),
+            remove_offered: rules::remove_offered(&situation.device),
+            password_rule: rules::effective_rule(&situation),
+            latest: situation.latest,
         }
     }
 
     fn policy_override() -> PolicyState {
-        rules::policy_state(&device_store::get_device())
+        rules::policy_state(&get_situation().device)
     }
 
-    fn report(command: Command, outcome: Outcome) -> Result<ReportEffect, Refusal> {
+    fn report(command: Command, outcome: DeviceOutcome) -> Result<ReportEffect, Refusal> {
         let effect = rules::report_effect(&command, &outcome);
         match effect {
-            ReportEffect::Completed => device_store::complete(&command.id, &outcome),
+            ReportEffect::Completed => {
+                device_store::complete(&command.id, &rules::reported(outcome.clone()));
+            }
             ReportEffect::Late => device_store::keep_late_outcome(&command.id, &outcome),
             ReportEffect::Repeated => return Ok(effect),
         }
@@ -83,46 +96,22 @@ impl Guest for Plugin {
     }
 
     fn expire(command: Command) -> Result<(), Refusal> {
-        let outcome = rules::expire(&command, clock::now())?;
+        let outcome = rules::expire(&command, get_situation().now)?;
         device_store::complete(&command.id, &outcome);
         Ok(())
     }
 }
 
-/// Reads the situation of a request from the imports.
-pub fn request() -> Situation {
-    Situation {
-        device: device_store::get_device(),
-        pending: device_store::get_pending(),
-        password_rule: device_store::get_password_rule(),
-        now: clock::now(),
-    }
-}
-
-/// Previews a request in this situation, on the current channel.
+/// Previews a request in this situation. Without a secret, an own rule about passwords is not previewed.
 pub fn preview(
     situation: &Situation,
     action: Action,
     secret: Option<&Secret>,
-    options: ResetOptions,
-    terms: &Terms,
+    request: &Request,
 ) -> DevicePreview {
-    let channel = rules::Channel {
-        capabilities: transport::get_capabilities(),
-        online: transport::is_online(),
-    };
-    let metrics = secret.map(Secret::metrics);
-    let own_refusal = match (action, secret, &metrics) {
-        (Action::Reset, Some(secret), Some(metrics)) => {
-            own_rule::refusal(situation, metrics, || secret.guessability())
-        }
-        _ => None,
-    };
-    let wanted = match action {
-        Action::Reset => rules::Wanted::Reset(metrics, options),
-        Action::Remove => rules::Wanted::Remove,
-    };
-    rules::preview(situation, &channel, &wanted, terms, own_refusal)
+    let guessability = || secret.map_or(0, Secret::guessability);
+    let own_refusal = own_rule::refusal(action, situation, request, guessability);
+    rules::preview(situation, action, request, own_refusal)
 }
 
 /// Makes the effects of an accepted request.

@@ -14,8 +14,8 @@ bindings::export!(Plugin with_types_in bindings);
 #[cfg(target_family = "wasm")]
 use component::Plugin;
 
-impl bindings::exports::mdm::password::description::Guest for component::Plugin {
-    fn describe() -> String {
+impl bindings::exports::mdm::password::help::Guest for component::Plugin {
+    fn text() -> String {
         "nothing beyond the contract".to_owned()
     }
 }

@@ -1,9 +1,6 @@
 //! The observed history of a server and its devices, from clients, the API, the devices and `mdm-server audit verify`.
 
-use mdm_contract::{
-    decisions::{PolicyState, Status},
-    types::{Action, CommandId, Outcome},
-};
+use mdm_contract::{Action, CommandId, DeviceOutcome, PolicyState, Status};
 use std::collections::BTreeMap;
 
 /// All of it.
@@ -74,7 +71,7 @@ pub struct Seen {
     /// The statuses that the server reported, without repetitions. At least one.
     pub statuses: Vec<Status>,
     /// The outcome that the device reported after the command had ended otherwise.
-    pub late_outcome: Option<Outcome>,
+    pub late_outcome: Option<DeviceOutcome>,
 }
 
 /// The state of a device at the end.
@@ -186,6 +183,6 @@ impl Seen {
 
     /// Returns `true` if the server reports at some time that the device has carried it out.
     pub fn is_done(&self) -> bool {
-        self.status() == Some(&Status::Success) || self.late_outcome == Some(Outcome::Success)
+        self.status() == Some(&Status::Success) || self.late_outcome == Some(DeviceOutcome::Success)
     }
 }

@@ -7,10 +7,7 @@ mod tests;
 
 pub use history::{Answer, AtTheEnd, Audit, History, Line, LockScreen, Operation, Request, Seen};
 
-use mdm_contract::{
-    decisions::{PolicyState, Status},
-    types::{Action, CommandId, Failure},
-};
+use mdm_contract::{Action, CommandId, Failure, PolicyState, Status};
 use std::{collections::BTreeMap, fmt::Debug};
 
 /// A violation of a guarantee.

@@ -1,7 +1,7 @@
 //! The checker on a history that may happen, and on copies of it that were each broken in one way.
 
 use super::{Violation::*, *};
-use mdm_contract::{decisions::PolicyOverride, types::Outcome};
+use mdm_contract::{DeviceOutcome, PolicyOverride};
 
 const CANCELLED: Status = Status::Failed(Failure::Cancelled);
 
@@ -54,7 +54,7 @@ fn overridden(command: &str) -> PolicyState {
 fn good() -> History {
     let superseded = Status::Failed(Failure::Superseded("c3".into()));
     let mut late = seen("phone", Action::Reset, CANCELLED);
-    late.late_outcome = Some(Outcome::Success);
+    late.late_outcome = Some(DeviceOutcome::Success);
     let commands = [
         ("c1", seen("phone", Action::Reset, Status::Success)),
         ("c2", seen("phone", Action::Reset, superseded)),

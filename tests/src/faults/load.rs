@@ -7,7 +7,7 @@ use super::{
 use crate::checker::{Answer, History, Operation};
 use anyhow::ensure;
 use fastrand::Rng;
-use mdm_contract::types::CommandId;
+use mdm_contract::CommandId;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::{

@@ -8,10 +8,7 @@ use crate::{
 use anyhow::Context as _;
 use fastrand::Rng;
 use mdm_agent::state::Home;
-use mdm_contract::{
-    decisions::{Command, PolicyState, Status},
-    types::CommandId,
-};
+use mdm_contract::{Command, CommandId, PolicyState, Status};
 use parking_lot::{Mutex, MutexGuard};
 use reqwest::StatusCode;
 use serde_json::Value;

@@ -6,7 +6,7 @@ use crate::{
     test_environment::{Device, wait_until},
 };
 use anyhow::{Context as _, ensure};
-use mdm_contract::{decisions::Status, types::CommandId};
+use mdm_contract::{CommandId, Status};
 use std::{fs, path::Path, thread, time::Duration};
 
 /// The file beside `host.key` that shows a restore is written within this time.

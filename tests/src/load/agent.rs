@@ -15,11 +15,11 @@ use mdm_agent_protocol::{
     },
     signing_key::SigningKey,
     sync::{
-        ENROLL_PATH, EnrollRequest, EnrollResponse, Report, ReportedOutcome, SYNC_PATH,
-        SealedCommand, SyncRequest, SyncResponse,
+        ENROLL_PATH, EnrollRequest, EnrollResponse, Report, SYNC_PATH, SealedCommand, SyncRequest,
+        SyncResponse,
     },
 };
-use mdm_contract::time;
+use mdm_contract::{DeviceOutcome, time};
 use serde_json::{Value, json};
 use std::sync::{
     Arc,
@@ -105,7 +105,7 @@ impl LightAgent {
 pub fn success(command: &SealedCommand) -> Report {
     Report {
         command: command.id.clone(),
-        outcome: ReportedOutcome::SUCCESS,
+        outcome: DeviceOutcome::Success,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::test_environment::TestEnvironment;
 use anyhow::ensure;
 use hyper::Method;
-use mdm_contract::decisions::Command;
+use mdm_contract::Command;
 
 /// Devices in the database of a host that runs.
 pub struct Fleet {

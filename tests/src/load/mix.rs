@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{memory, processor, test_environment::TestEnvironment};
 use anyhow::Context as _;
-use mdm_contract::decisions::Command;
+use mdm_contract::Command;
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,

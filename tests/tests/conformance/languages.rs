@@ -3,7 +3,7 @@
 
 use crate::kit::{assert_conforms, check};
 use mdm_conformance::{Call, Situation};
-use mdm_contract::types::Action;
+use mdm_contract::Action;
 use mdm_password_host::{Limits, Plugin, Runtime, inspect};
 use serde_json::{Value, json};
 use std::{env, fs, path::PathBuf};
@@ -42,8 +42,7 @@ fn returned(plugin: &Plugin, situation: &Situation, call: &Call) -> Value {
 fn preview_of_a_reset() -> Call {
     Call::Preview {
         action: Action::Reset,
-        options: Default::default(),
-        terms: Default::default(),
+        request: mdm_conformance::base_request().unwrap(),
     }
 }
 
@@ -51,7 +50,7 @@ fn preview_of_a_reset() -> Call {
 #[track_caller]
 fn assert_refused(plugin: &Plugin, situation: &Situation, refusal: &Value) {
     assert_eq!(
-        returned(plugin, situation, &Call::reset()),
+        returned(plugin, situation, &Call::reset().unwrap()),
         json!({ "err": refusal })
     );
     let preview = returned(plugin, situation, &preview_of_a_reset());
@@ -91,7 +90,7 @@ fn javascript_a_kiosk_is_reset_only_by_day() {
         if is_refused {
             assert_refused(&plugin, &situation, &refusal);
         } else {
-            let told = returned(&plugin, &situation, &Call::reset());
+            let told = returned(&plugin, &situation, &Call::reset().unwrap());
             assert!(told.get("ok").is_some(), "{group} {seconds}: {told}");
         }
     }
@@ -102,7 +101,7 @@ fn python_a_school_refuses_runs_and_lets_a_reset_expire_after_a_week() {
     let component = example("python");
     assert_conforms_and_is_in("Python", &component);
     let (plugin, mut situation) = load(&component);
-    let told = Call::reset().run(&plugin, &situation).unwrap();
+    let told = Call::reset().unwrap().run(&plugin, &situation).unwrap();
     let week = mdm_contract::time::rfc3339(situation.now + 7 * 24 * 3600 * 1000);
     assert_eq!(told.effects[0]["send"]["expires_at"], json!(week));
     for password in ["1239", "7779", "9642"] {
@@ -119,7 +118,7 @@ fn c_a_device_that_has_not_been_heard_of_for_a_month_is_not_reset() {
     let (plugin, mut situation) = load(&component);
     let month = 30 * 24 * 3600 * 1000;
     situation.device.last_sync = situation.now - month;
-    let told = returned(&plugin, &situation, &Call::reset());
+    let told = returned(&plugin, &situation, &Call::reset().unwrap());
     assert!(told.get("ok").is_some(), "{told}");
     situation.device.last_sync -= 1;
     let text = "the device has not been heard of for 30 days: find it first";

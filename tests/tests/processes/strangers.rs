@@ -192,7 +192,10 @@ fn an_enrollment_has_one_signature_made_just_now() {
     call.token = Some(enrollment_token(&env));
     let (status, signed, problem) = call.send_for_headers().unwrap();
     assert_eq!((status, signed), (401, None), "{problem}");
-    assert!(text_of(&problem).contains("other labels"), "{problem}");
+    assert!(
+        text_of(&problem).contains("labels that this request does not use"),
+        "{problem}"
+    );
     for created in [now() - 3600, now() + 3600] {
         let (status, _, problem) = enrollment(&env, &key, created).send_for_headers().unwrap();
         let kind = json!("signature-not-fresh");

@@ -19,12 +19,15 @@ mod request;
 use breach::breach;
 use mdm_password_plugin::{
     bindings::{
-        exports::mdm::password::password::Guest,
+        exports::mdm::password::{
+            password::Guest,
+            plugin::{Description, Guest as About, SettingsFault},
+        },
         mdm::password::{
             secrets::Secret,
             types::{
-                Action, Command, CommandId, DevicePreview, DeviceStatus, Outcome, PolicyState,
-                Refusal, ReportEffect, ResetOptions, Status, Terms,
+                Action, Command, CommandId, DeviceOutcome, DevicePreview, DeviceStatus,
+                PolicyState, Refusal, ReportEffect, Request, Status,
             },
         },
     },
@@ -36,7 +39,17 @@ struct Wrong;
 #[cfg(target_family = "wasm")]
 mdm_password_plugin::bindings::export!(Wrong with_types_in mdm_password_plugin::bindings);
 
-/// The answer of number 98 to everything but a reset and its preview.
+impl About for Wrong {
+    fn describe() -> Description {
+        Plugin::describe()
+    }
+
+    fn check_settings(settings: String) -> Result<(), Vec<SettingsFault>> {
+        Plugin::check_settings(settings)
+    }
+}
+
+/// The answer of number 98 to everything but a request and its preview.
 fn refuse() -> Result<(), Refusal> {
     match breach() {
         (98, _) => Err(Refusal::Other("not today".into())),
@@ -45,22 +58,17 @@ fn refuse() -> Result<(), Refusal> {
 }
 
 impl Guest for Wrong {
-    fn reset(secret: &Secret, options: ResetOptions, terms: Terms) -> Result<CommandId, Refusal> {
-        request::reset(secret, options, terms)
+    fn reset(secret: &Secret, request: Request) -> Result<CommandId, Refusal> {
+        request::reset(secret, request)
     }
 
-    fn remove(terms: Terms) -> Result<CommandId, Refusal> {
+    fn remove(request: Request) -> Result<CommandId, Refusal> {
         refuse()?;
-        request::remove(terms)
+        request::remove(request)
     }
 
-    fn preview(
-        action: Action,
-        secret: Option<&Secret>,
-        options: ResetOptions,
-        terms: Terms,
-    ) -> DevicePreview {
-        preview::preview(action, secret, options, terms)
+    fn preview(action: Action, secret: Option<&Secret>, request: Request) -> DevicePreview {
+        preview::preview(action, secret, request)
     }
 
     fn status() -> DeviceStatus {
@@ -78,7 +86,7 @@ impl Guest for Wrong {
         Plugin::policy_override()
     }
 
-    fn report(command: Command, outcome: Outcome) -> Result<ReportEffect, Refusal> {
+    fn report(command: Command, outcome: DeviceOutcome) -> Result<ReportEffect, Refusal> {
         refuse()?;
         report::report(command, outcome)
     }

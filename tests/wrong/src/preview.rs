@@ -6,28 +6,28 @@ use crate::{
 };
 use mdm_password_plugin::{
     bindings::mdm::password::{
+        device_store::get_situation,
         secrets::Secret,
         types::{
-            Action, DevicePreview, Note, Policy, Quality, Refusal, Remedy, Requirement,
-            ResetOptions, Terms, TokenState, Verdict, Wait,
+            Action, DevicePreview, Note, Policy, Quality, Refusal, Request, Requirement,
+            TokenState, Verdict, Wait,
         },
     },
-    component::{self, request},
+    component,
 };
 
 pub(crate) fn preview(
     action: Action,
     secret: Option<&Secret>,
-    options: ResetOptions,
-    mut terms: Terms,
+    mut request: Request,
 ) -> DevicePreview {
-    let mut situation = request();
-    let honest = component::preview(&situation, action, secret, options, &terms);
+    let mut situation = get_situation();
+    let honest = component::preview(&situation, action, secret, &request);
     match breach() {
         // It ignores the validity.
-        (10, b'e') => terms.valid_for = None,
+        (10, b'e') => request.valid_for = None,
         // It ignores `replaces`.
-        (11, b'b') => terms.replaces = None,
+        (11, b'b') => request.replaces = None,
         // It takes every token for active.
         (12, b'a') => situation.device.condition.token = TokenState::Active,
         _ => {}
@@ -35,7 +35,7 @@ pub(crate) fn preview(
     if let Some(policy) = &mut situation.device.condition.other_admin_policy {
         *policy = misread(*policy);
     }
-    let mut preview = component::preview(&situation, action, secret, options, &terms);
+    let mut preview = component::preview(&situation, action, secret, &request);
     preview.notes = honest.notes;
     preview
         .notes
@@ -49,11 +49,11 @@ pub(crate) fn preview(
         _ => None,
     };
     if let Some(refusal) = own {
-        preview.remedy = Some(Remedy::None);
+        preview.remedy = None;
         preview.verdict = Verdict::WouldBeRefused(refusal);
     }
     if let Verdict::WouldBeRefused(refusal) = preview.verdict {
-        preview.verdict = Verdict::WouldBeRefused(not_pending(refusal, &terms));
+        preview.verdict = Verdict::WouldBeRefused(not_pending(refusal, &request));
     }
     preview
 }

@@ -5,35 +5,33 @@ use mdm_password_plugin::{
     bindings::mdm::password::{
         device_store,
         secrets::Secret,
-        types::{CommandId, Failure, ManagementMode, Outcome, Refusal, ResetOptions, Terms},
+        types::{
+            CommandId, Failure, ManagementMode, Outcome, Refusal, Request, ResetOptions, Situation,
+        },
     },
-    component::{request, send},
-    rules::{self, Ending, Sending, Situation},
+    component::send,
+    rules::{self, Ending, Sending},
 };
 
 /// The contract's calendar ends here.
 const END_OF_CALENDAR: u64 = 253_370_764_800_000;
 
-pub(crate) fn reset(
-    secret: &Secret,
-    options: ResetOptions,
-    terms: Terms,
-) -> Result<CommandId, Refusal> {
-    let mut situation = request();
-    let mut metrics = secret.metrics();
-    let mut options = options;
+pub(crate) fn reset(secret: &Secret, mut request: Request) -> Result<CommandId, Refusal> {
+    let mut situation = device_store::get_situation();
     own_refusal(&situation)?;
     match breach() {
         (1, _) => {
             // No password is too long.
-            let most = situation.password_rule.maximum_length;
-            metrics.digits = metrics.digits.min(most);
-            metrics.length = metrics.length.min(most);
+            let most = rules::effective_rule(&situation).maximum_length;
+            if let Some(metrics) = &mut situation.password {
+                metrics.digits = metrics.digits.min(most);
+                metrics.length = metrics.length.min(most);
+            }
         }
         (3, _) => {
             // Versions are compared as text.
             let version = &mut situation.device.agent_version;
-            if version.as_str() < "6.9.0" {
+            if *version < situation.deployment.minimum_agent_version {
                 *version = "0.0.0".into();
             }
         }
@@ -42,16 +40,16 @@ pub(crate) fn reset(
             return Err(Refusal::Other("no device admin is reset".into()));
         }
         // Options get lost.
-        (10, b'a') => options.lock_now = false,
+        (10, b'a') => request.options.remove(ResetOptions::LOCK_NOW),
         // On some devices, nothing ever seems to be pending.
         (97, _) if is_in(&situation, "vip") => situation.pending = None,
         // It keeps every rule, and crashes on some devices.
         (99, _) if is_in(&situation, "minefield") => panic!("as asked"),
         _ => {}
     }
-    let mut sending = rules::reset(&situation, &metrics, options, &terms)
-        .map_err(|refusal| not_pending(refusal, &terms))?;
-    if terms.valid_for.is_none() {
+    let mut sending =
+        rules::reset(&situation, &request).map_err(|refusal| not_pending(refusal, &request))?;
+    if request.valid_for.is_none() {
         match breach() {
             // It is over at once.
             (10, b'c') => sending.command.expires_at = Some(situation.now),
@@ -61,7 +59,7 @@ pub(crate) fn reset(
         }
     }
     if breach() != (11, b'a') {
-        return Ok(send(superseding(sending, &terms), Some(secret)));
+        return Ok(send(superseding(sending, &request), Some(secret)));
     }
     // The replaced command ends as cancelled.
     let ends = sending.ends.take();
@@ -76,8 +74,8 @@ fn is_in(situation: &Situation, group: &str) -> bool {
     situation.device.groups.iter().any(|it| it == group)
 }
 
-pub(crate) fn remove(terms: Terms) -> Result<CommandId, Refusal> {
-    let mut situation = request();
+pub(crate) fn remove(request: Request) -> Result<CommandId, Refusal> {
+    let mut situation = device_store::get_situation();
     if breach() == (7, b'a') && situation.device.policy_override.is_none() {
         // There always seems to be something to remove.
         situation.device.policy = Some(rules::types::Policy {
@@ -86,13 +84,13 @@ pub(crate) fn remove(terms: Terms) -> Result<CommandId, Refusal> {
         });
     }
     let sending =
-        rules::remove(&situation, &terms).map_err(|refusal| not_pending(refusal, &terms))?;
-    Ok(send(superseding(sending, &terms), None))
+        rules::remove(&situation, &request).map_err(|refusal| not_pending(refusal, &request))?;
+    Ok(send(superseding(sending, &request), None))
 }
 
 /// A choice: if `replaces` names another command than the pending one, the refusal is `not-pending`.
-pub(crate) fn not_pending(refusal: Refusal, terms: &Terms) -> Refusal {
-    match (breach(), refusal, &terms.replaces) {
+pub(crate) fn not_pending(refusal: Refusal, request: &Request) -> Refusal {
+    match (breach(), refusal, &request.replaces) {
         ((0, b'b'), Refusal::Conflict(_), Some(other)) => Refusal::NotPending(other.clone()),
         (_, refusal, _) => refusal,
     }
@@ -107,9 +105,9 @@ pub(crate) fn own_refusal(situation: &Situation) -> Result<(), Refusal> {
 }
 
 /// A choice: a replaced command ends as superseded, even if it has expired.
-fn superseding(sending: Sending, terms: &Terms) -> Sending {
+fn superseding(sending: Sending, request: &Request) -> Sending {
     let ends = match (breach(), sending.ends) {
-        ((0, b'c'), Some(Ending::Expired(old))) if terms.replaces.is_some() => {
+        ((0, b'c'), Some(Ending::Expired(old))) if request.replaces.is_some() => {
             Some(Ending::Superseded(old))
         }
         (_, ends) => ends,

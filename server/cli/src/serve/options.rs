@@ -10,7 +10,7 @@ use crate::{
     limits::LimitOptions, listening::ListenOptions, store::StoreOptions, waking::WakeUpOptions,
 };
 use clap::{Args, ValueEnum};
-use mdm_contract::decisions::PasswordRule;
+use mdm_contract::{MinimumVersion, PasswordRule};
 use mdm_password_host::CanaryTerms;
 use mdm_server_http::api::Rates;
 use std::{num::NonZeroU32, path::PathBuf};
@@ -45,6 +45,9 @@ pub(crate) struct Serve {
     /// The password rule: digits:4, digits:6-12, alphanumeric:8-16.
     #[arg(long, default_value = "digits:4", value_parser = password_rule)]
     pub(super) password_rule: PasswordRule,
+    /// The minimum version of agents. The server refuses resets and removes on devices with an older one.
+    #[arg(long, value_name = "VERSION", default_value = "6.9.0")]
+    pub(super) minimum_agent_version: MinimumVersion,
     #[command(flatten)]
     pub(super) limits: LimitOptions,
     /// Use only plugins that are pinned by a digest such as sha256:3f…, or signed by a --trust-key. Can be

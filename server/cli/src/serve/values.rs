@@ -1,6 +1,6 @@
 //! The syntax of options of `serve`.
 
-use mdm_contract::decisions::{Characters, PasswordRule};
+use mdm_contract::{AcceptedPasswords, Characters, PasswordRule};
 use mdm_password_host::CanaryTerms;
 
 /// When a new plugin is taken out again: `3/100`.
@@ -31,6 +31,7 @@ pub(super) fn password_rule(text: &str) -> Result<PasswordRule, String> {
             maximum_length: most.parse().ok()?,
         })
     });
+    let accepted = AcceptedPasswords::ANDROID;
     match parsed {
         Some(rule) if rule.minimum_length == 0 || rule.minimum_length > rule.maximum_length => {
             Err(format!(
@@ -38,9 +39,15 @@ pub(super) fn password_rule(text: &str) -> Result<PasswordRule, String> {
                 rule.minimum_length, rule.maximum_length
             ))
         }
-        // Android takes at least 16 characters on every device.
-        Some(rule) if rule.maximum_length > 16 => {
-            Err("not every Android accepts more than 16 characters".into())
+        Some(rule)
+            if !(accepted.minimum_length..=accepted.maximum_length)
+                .contains(&rule.minimum_length)
+                || rule.maximum_length > accepted.maximum_length =>
+        {
+            Err(format!(
+                "Android accepts passwords of {} to {} characters",
+                accepted.minimum_length, accepted.maximum_length
+            ))
         }
         Some(rule) => Ok(rule),
         None => Err("a rule looks like digits:4, digits:6-12 or alphanumeric:8-16".into()),
@@ -74,6 +81,8 @@ mod tests {
             "digits:0",
             "digits:8-4",
             "digits:4-17",
+            "digits:3",
+            "digits:3-8",
             "letters:4",
         ] {
             assert!(password_rule(bad).is_err(), "{bad}");

@@ -17,12 +17,7 @@ use crate::{
 use mdm_agent_protocol::sync::{
     DeviceInfo, MAX_REPORTS, MAX_WAIT, Report, SealedCommand, SyncRequest, SyncResponse, WakeUpAt,
 };
-use mdm_contract::{
-    decisions::PolicyState,
-    text::storable,
-    time,
-    types::{Failure, Outcome, Policy},
-};
+use mdm_contract::{DeviceFailure, DeviceOutcome, Policy, PolicyState, text::storable, time};
 use mdm_password_host::{DeviceState, PluginError};
 use std::{mem, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
@@ -164,7 +159,7 @@ impl Agents {
 
     #[tracing::instrument(level = "debug", skip_all, fields(device = device, command = report.command))]
     async fn report(&self, device: &str, report: &Report) -> Result<(), ServerError> {
-        let outcome = shortened(report.outcome.clone().into());
+        let outcome = shortened(report.outcome.clone());
         let context = RequestContext {
             detail: Some(outcome.to_string()),
             ..RequestContext::new(&Caller::agent())
@@ -252,10 +247,10 @@ impl Agents {
 }
 
 /// Truncates the agent's texts in the outcome to the limit, so that a long system message doesn't lose the report.
-fn shortened(mut outcome: Outcome) -> Outcome {
-    if let Outcome::Failed(Failure::Superseded(text) | Failure::Other(text)) = &mut outcome {
+fn shortened(mut outcome: DeviceOutcome) -> DeviceOutcome {
+    if let DeviceOutcome::Failed(DeviceFailure::Other(text)) = &mut outcome {
         *text = storable(mem::take(text));
-        text.truncate(text.floor_char_boundary(Failure::MAX_TEXT_BYTES));
+        text.truncate(text.floor_char_boundary(DeviceFailure::MAX_TEXT_BYTES));
     }
     outcome
 }
@@ -269,6 +264,8 @@ fn is_noted(device_info: &DeviceInfo, snapshot: &Snapshot) -> bool {
         && device_info.agent_version == device.agent_version
         && device_info.management_mode == device.management_mode
         && device_info.managed_profile == device.managed_profile
+        && device_info.ownership == device.ownership
+        && device_info.capabilities == snapshot.capabilities
         && device_info.condition == device.condition
 }
 

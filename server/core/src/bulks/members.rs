@@ -8,11 +8,7 @@ use crate::{
     precondition::{Precondition, check_trusted},
     store::{Bulk, BulkState, BulkTransition, DeviceError, Snapshot},
 };
-use mdm_contract::{
-    text::storable,
-    time,
-    types::{Action, CommandId},
-};
+use mdm_contract::{Action, CommandId, text::storable, time};
 use mdm_password_host::{DeviceState, RemoveRequest, ResetRequest, password::Password};
 
 impl Bulks {
@@ -38,21 +34,21 @@ impl Bulks {
             ..RequestContext::new(&by).sends((&device).into())
         };
         let state = DeviceState::from(snapshot);
-        let (terms, replaces_pending) = bulk.terms.of_requests();
+        let replaces_pending = bulk.terms.replace_pending;
+        let request = bulk.terms.request(&by, bulk.options, bulk.reason.clone());
         let made = match (bulk.action, password) {
             (Action::Reset, Some(password)) => {
                 let request = ResetRequest {
-                    options: bulk.options,
-                    terms,
+                    password: password.clone(),
+                    request,
                     replaces_pending,
-                    ..ResetRequest::new(password.clone())
                 };
                 self.host.reset(&state, request, &context).await
             }
             (Action::Reset, None) => return Err(ServerError::NotSealed),
             (Action::Remove, _) => {
                 let request = RemoveRequest {
-                    terms,
+                    request,
                     replaces_pending,
                 };
                 self.host.remove(&state, request, &context).await

@@ -14,11 +14,7 @@ use crate::{
     store::{Bulk, BulkState, BulkTransition, DeviceError, Snapshot, StatusKind, StoreError},
 };
 use futures_util::stream::{self, StreamExt as _};
-use mdm_contract::{
-    decisions::{Command, Status},
-    time,
-    types::{CommandId, Outcome},
-};
+use mdm_contract::{Command, CommandId, DeviceOutcome, Status, time};
 use mdm_password_host::password::Password;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -64,7 +60,7 @@ impl PasswordExportLine {
     /// ended the command, the password stays: the device may have set it before.
     fn note(&mut self, command: Command) {
         let has_failed = StatusKind::from(&command.status) == StatusKind::Failed;
-        if has_failed && command.late_outcome != Some(Outcome::Success) {
+        if has_failed && command.late_outcome != Some(DeviceOutcome::Success) {
             self.password = None;
         }
         self.command = Ok((command.id, command.status));
@@ -155,7 +151,8 @@ impl PasswordExports {
         bulk: &Bulk,
         snapshot: Snapshot,
     ) -> Result<PasswordExportLine, ServerError> {
-        let password = random_password(self.bulks.host.password_rule())?;
+        let rule = &self.bulks.host.deployment().password_rule;
+        let password = random_password(&rule.narrowed_to(&snapshot.capabilities.passwords))?;
         let (device, name) = (snapshot.device.id.clone(), snapshot.name.clone());
         let (password, command) = match self.bulks.make_one(bulk, Some(&password), snapshot).await?
         {

@@ -3,7 +3,7 @@
 use super::requests::{BulkRequest, Bulks};
 use crate::{access::Caller, error::ServerError, store::Snapshot};
 use futures_util::stream::{self, StreamExt as _};
-use mdm_contract::decisions::{DevicePreview, Note, Refusal, Remedy, Verdict, Wait};
+use mdm_contract::{DevicePreview, Note, Refusal, Remedy, Verdict, Wait};
 use serde::{Deserialize, Serialize};
 
 /// Maximum number of previewed devices.
@@ -70,7 +70,7 @@ impl Bulks {
         let ask = async |snapshot: Snapshot| {
             let told = match snapshot.revoked_at {
                 Some(_) => None,
-                None => Some(self.preview_device(request, &snapshot).await),
+                None => Some(self.preview_device(by, request, &snapshot).await),
             };
             (snapshot, told)
         };

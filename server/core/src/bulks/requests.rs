@@ -17,11 +17,7 @@ use crate::{
     },
     stored_responses::StoredResponses,
 };
-use mdm_contract::{
-    decisions::{Refusal, Terms, Verdict},
-    time,
-    types::{Action, ResetOptions},
-};
+use mdm_contract::{Action, DevicePreview, Refusal, Request, ResetOptions, Verdict, time};
 use mdm_password_host::{DeviceState, PreviewRequest, password::Password};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -48,7 +44,7 @@ pub struct BulkRequest {
     #[serde(default)]
     pub unique_passwords: bool,
     /// The options of a reset.
-    #[serde(default, deserialize_with = "object::only")]
+    #[serde(default)]
     pub options: ResetOptions,
     /// On which terms.
     #[serde(default, deserialize_with = "object::only")]
@@ -62,13 +58,20 @@ pub struct BulkRequest {
 }
 
 impl BulkTerms {
-    /// The terms of each of its requests, and whether they replace a pending command.
-    pub(super) fn of_requests(self) -> (Terms, bool) {
-        let terms = Terms {
+    /// Each of its requests, by this caller.
+    pub(super) fn request(
+        self,
+        by: &Caller,
+        options: ResetOptions,
+        reason: Option<String>,
+    ) -> Request {
+        Request {
+            options,
             replaces: None,
             valid_for: self.valid_for,
-        };
-        (terms, self.replace_pending)
+            reason,
+            requester: Some(by.requester()),
+        }
     }
 }
 
@@ -106,7 +109,7 @@ impl Bulks {
         if request.expected_devices.is_some_and(|it| it != devices) {
             return Err(ServerError::GroupChanged(request.group));
         }
-        self.check_on_one_device(&request).await?;
+        self.check_on_one_device(by, &request).await?;
         let id = Uuid::now_v7().to_string();
         let password = request.password.as_ref();
         let seal = |it: &Password| sealed::seal(&self.keys.bulk_key(), &id, it.expose().as_bytes());
@@ -317,11 +320,15 @@ impl Bulks {
     }
 
     /// Previews the bulk on the first device, so that an unacceptable password is refused at once.
-    async fn check_on_one_device(&self, request: &BulkRequest) -> Result<(), ServerError> {
+    async fn check_on_one_device(
+        &self,
+        by: &Caller,
+        request: &BulkRequest,
+    ) -> Result<(), ServerError> {
         let first = self.group_devices(&request.group, 1).await?;
         let first = first.first();
         let first = first.ok_or_else(|| ServerError::UnknownGroup(request.group.clone()))?;
-        match self.preview_device(request, first).await?.verdict {
+        match self.preview_device(by, request, first).await?.verdict {
             Verdict::WouldBeRefused(
                 refusal @ (Refusal::PasswordRefused(_) | Refusal::BadValidity),
             ) => Err(ServerError::Refused(refusal)),
@@ -354,16 +361,16 @@ impl Bulks {
     /// Previews a bulk on one device.
     pub(super) async fn preview_device(
         &self,
-        request: &BulkRequest,
+        by: &Caller,
+        bulk: &BulkRequest,
         snapshot: &Snapshot,
-    ) -> Result<mdm_contract::decisions::DevicePreview, ServerError> {
-        let (terms, replaces_pending) = request.terms.of_requests();
+    ) -> Result<DevicePreview, ServerError> {
+        let request = bulk.terms.request(by, bulk.options, bulk.reason.clone());
         let preview = PreviewRequest {
-            action: request.action,
-            password: request.password.clone(),
-            options: request.options,
-            terms,
-            replaces_pending,
+            action: bulk.action,
+            password: bulk.password.clone(),
+            request,
+            replaces_pending: bulk.terms.replace_pending,
         };
         let state = DeviceState::from(snapshot.clone());
         let context = RequestContext::new(&Caller::host());

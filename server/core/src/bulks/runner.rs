@@ -12,7 +12,7 @@ use crate::{
     store::{Bulk, BulkState, BulkTransition, DeviceError, Lead, Store, StoreError},
 };
 use futures_util::stream::{self, StreamExt as _};
-use mdm_contract::{time, types::CommandId};
+use mdm_contract::{CommandId, time};
 use mdm_password_host::PluginError;
 use std::{
     collections::HashMap,

@@ -7,7 +7,7 @@ use crate::{
     platform::{PasswordHost, RequestContext},
     store::{Overdue, RESPONSE_RETENTION, Store},
 };
-use mdm_contract::{time, types::CommandId};
+use mdm_contract::{CommandId, time};
 use std::{
     collections::HashMap,
     sync::Arc,

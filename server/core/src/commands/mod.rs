@@ -5,5 +5,5 @@ mod requests;
 mod revocation;
 
 pub use expiry::Expiry;
-pub use requests::{CommandAnswer, Commands, Request, Reset};
+pub use requests::{CommandAnswer, CommandTerms, Commands, PreviewQuery, Reset};
 pub(crate) use revocation::Revocation;

@@ -11,8 +11,7 @@ use crate::{
     store::Store,
 };
 use mdm_contract::{
-    decisions::{Command, DevicePreview, DeviceStatus, PasswordRule, Terms},
-    types::{Action, CommandId, ResetOptions},
+    Action, Command, CommandId, DevicePreview, DeviceStatus, PasswordRule, Request, ResetOptions,
 };
 use mdm_password_host::{
     DeviceState, PreviewRequest, RemoveRequest, ResetRequest, password::Password,
@@ -24,6 +23,29 @@ use utoipa::ToSchema;
 /// Maximum number of commands in a device's history.
 const MAX_HISTORY: u32 = 50;
 
+/// The validity of a command, and the pending command that it replaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CommandTerms {
+    /// The pending command that this one replaces.
+    pub replaces: Option<CommandId>,
+    /// In seconds: after that, a command that was not carried out has expired.
+    pub valid_for: Option<u64>,
+}
+
+impl CommandTerms {
+    /// The request of this caller on these terms.
+    fn request(self, by: &Caller, options: ResetOptions, reason: Option<String>) -> Request {
+        Request {
+            options,
+            replaces: self.replaces,
+            valid_for: self.valid_for,
+            reason,
+            requester: Some(by.requester()),
+        }
+    }
+}
+
 /// A reset as an admin asks for it.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -32,12 +54,12 @@ pub struct Reset {
     #[schema(value_type = String, format = Password)]
     pub password: Password,
     /// The options.
-    #[serde(default, deserialize_with = "object::only")]
+    #[serde(default)]
     pub options: ResetOptions,
-    /// On which terms.
+    /// The validity, and the pending command that this one replaces.
     #[serde(default, deserialize_with = "object::only")]
-    pub terms: Terms,
-    /// Why, for the audit trail.
+    pub terms: CommandTerms,
+    /// The reason, for the audit trail and the plugin.
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -56,7 +78,7 @@ pub struct CommandAnswer {
 /// The request of a preview.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Request {
+pub struct PreviewQuery {
     /// Reset or remove.
     pub action: Action,
     /// The new password of a reset, if it is known yet.
@@ -64,11 +86,14 @@ pub struct Request {
     #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<Password>,
     /// The options of a reset.
-    #[serde(default, deserialize_with = "object::only")]
+    #[serde(default)]
     pub options: ResetOptions,
-    /// On which terms.
+    /// The validity, and the pending command that this one replaces.
     #[serde(default, deserialize_with = "object::only")]
-    pub terms: Terms,
+    pub terms: CommandTerms,
+    /// The reason, which the plugin may require.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// The commands to devices.
@@ -81,7 +106,7 @@ pub struct Commands {
 impl Commands {
     /// The password rule of the deployment.
     pub fn password_rule(&self) -> &PasswordRule {
-        self.host.password_rule()
+        &self.host.deployment().password_rule
     }
 
     /// Requests a reset of one device.
@@ -100,8 +125,7 @@ impl Commands {
             ..RequestContext::new(by).sends(seen)
         };
         let request = ResetRequest {
-            options,
-            terms,
+            request: terms.request(by, options, reset.reason.clone()),
             ..ResetRequest::new(reset.password.clone())
         };
         let reset = async {
@@ -117,18 +141,21 @@ impl Commands {
         &self,
         by: &Caller,
         device: impl Into<Precondition<'_>>,
-        terms: Terms,
+        terms: CommandTerms,
         reason: Option<String>,
     ) -> Result<CommandAnswer, ServerError> {
         let seen = device.into();
         check_reason(reason.as_deref(), None)?;
         check_validity(terms.valid_for)?;
+        let request = RemoveRequest {
+            request: terms.request(by, ResetOptions::default(), reason.clone()),
+            replaces_pending: false,
+        };
         let context = RequestContext {
             detail: reason,
             ..RequestContext::new(by).sends(seen)
         };
         let remove = async {
-            let request = RemoveRequest::new(terms);
             let remove = self.host.remove(seen.device, request, &context).await?;
             Ok(StoredDecision::from(remove))
         };
@@ -141,22 +168,23 @@ impl Commands {
         &self,
         by: &Caller,
         device: &str,
-        request: Request,
+        preview: PreviewQuery,
     ) -> Result<DevicePreview, ServerError> {
         let snapshot = self.records.load(by, device).await?;
         check_trusted(&snapshot)?;
-        let Request {
+        let PreviewQuery {
             action,
             password,
             options,
             terms,
-        } = request;
+            reason,
+        } = preview;
         check_validity(terms.valid_for)?;
+        check_reason(reason.as_deref(), password.as_ref())?;
         let request = PreviewRequest {
             action,
             password,
-            options,
-            terms,
+            request: terms.request(by, options, reason),
             replaces_pending: false,
         };
         let context = RequestContext::new(by);

@@ -15,8 +15,8 @@ use crate::{
     token,
 };
 use mdm_contract::{
+    Policy, Requirement,
     time::{self, Timestamp},
-    types::{Policy, Requirement},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

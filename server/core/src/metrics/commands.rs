@@ -2,10 +2,7 @@
 
 use super::gauge;
 use crate::change::Change;
-use mdm_contract::{
-    decisions::Command,
-    types::{Action, Outcome},
-};
+use mdm_contract::{Action, Command, Outcome};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},

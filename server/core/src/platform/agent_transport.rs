@@ -5,7 +5,7 @@ use super::{stored_devices::DeviceRecord, wake_ups::WakeUps};
 use crate::{keys::HostKeys, store::Snapshot, transport::AgentSync};
 use mdm_agent_protocol::sealing::{Binding, Payload, PublicKey, SealingError};
 use mdm_contract::{
-    decisions::{Capabilities, Command, Device},
+    Capabilities, Command, Device,
     time::{self, Timestamp},
 };
 use mdm_password_host::{Decision, DeviceState, Function, Transport, password::Password};
@@ -59,8 +59,8 @@ impl AgentTransport {
 impl Transport<DeviceRecord> for AgentTransport {
     type Error = SealingError;
 
-    fn capabilities(&self, _: &DeviceState<DeviceRecord>) -> Capabilities {
-        self.sync.capabilities()
+    fn capabilities(&self, state: &DeviceState<DeviceRecord>) -> Capabilities {
+        state.extra.capabilities
     }
 
     fn is_online(&self, state: &DeviceState<DeviceRecord>) -> bool {

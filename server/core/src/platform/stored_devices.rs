@@ -13,7 +13,7 @@ use crate::{
     stored_responses,
 };
 use mdm_agent_protocol::sealing::{PublicKey, Sealed};
-use mdm_contract::{decisions::Command, time::Timestamp, types::CommandId};
+use mdm_contract::{Capabilities, Command, CommandId, time::Timestamp};
 use mdm_password_host::{Accepted, Commit, DeviceState, DeviceStore};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -27,6 +27,7 @@ pub(crate) struct StoredDevices {
 /// The part of a device in the store that plugins do not see.
 #[derive(Clone, Debug)]
 pub(crate) struct DeviceRecord {
+    pub(crate) capabilities: Capabilities,
     pub(crate) public_key: PublicKey,
     pub(crate) revoked_at: Option<Timestamp>,
     pub(crate) online_until: Option<Timestamp>,
@@ -92,6 +93,7 @@ impl From<Snapshot> for DeviceState<DeviceRecord> {
             latest: snapshot.latest,
             version: snapshot.version,
             extra: DeviceRecord {
+                capabilities: snapshot.capabilities,
                 public_key: snapshot.public_key,
                 revoked_at: snapshot.revoked_at,
                 online_until: snapshot.online_until,

@@ -1,6 +1,6 @@
 //! The progress of a bulk, and its failures.
 
-use mdm_contract::decisions::Status;
+use mdm_contract::Status;
 use serde::{Deserialize, Serialize};
 
 /// The columns of a bulk's progress, over its commands; `commands` is how many there are. Statuses are JSON.

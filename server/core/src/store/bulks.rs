@@ -7,11 +7,7 @@ use crate::{
     actor::Actor,
 };
 use async_trait::async_trait;
-use mdm_contract::{
-    decisions::Command,
-    time::Timestamp,
-    types::{Action, CommandId, ResetOptions},
-};
+use mdm_contract::{Action, Command, CommandId, ResetOptions, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 mdm_contract::text_enum! {

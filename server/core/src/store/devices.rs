@@ -7,17 +7,15 @@ use mdm_agent_protocol::{
     sealing::{PublicKey, Sealed},
     signing_key::VerifyingKey,
 };
-use mdm_contract::{
-    decisions::{Command, Device},
-    time::Timestamp,
-    types::CommandId,
-};
+use mdm_contract::{Capabilities, Command, CommandId, Device, time::Timestamp};
 
 /// A device in the store at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The device, as plugins see it.
     pub device: Device,
+    /// The capabilities of the way to it, as its agent reported them.
+    pub capabilities: Capabilities,
     /// Its name.
     pub name: String,
     /// Passwords are sealed to this key.

@@ -3,7 +3,7 @@
 use super::{Snapshot, StatusKind, StoreError};
 use crate::access::DeviceScope;
 use async_trait::async_trait;
-use mdm_contract::{time::Timestamp, types::ManagementMode};
+use mdm_contract::{ManagementMode, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -3,7 +3,7 @@
 use super::StoreError;
 use crate::audit::AuditEntry;
 use async_trait::async_trait;
-use mdm_contract::{time::Timestamp, types::CommandId};
+use mdm_contract::{CommandId, time::Timestamp};
 
 /// The restore state of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The status of a device, without a reason.
 
-use mdm_contract::{decisions::Status, types::Failure};
+use mdm_contract::{Failure, Status};
 
 mdm_contract::text_enum! {
     /// The status of a device, without a reason: that of its latest command, unless the device was revoked.

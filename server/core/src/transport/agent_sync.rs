@@ -1,6 +1,5 @@
 //! Long poll: a sync without changes waits here until its device's outbox changes.
 
-use mdm_contract::decisions::Capabilities;
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -98,11 +97,6 @@ impl Drop for Contact {
 }
 
 impl AgentSync {
-    /// The capabilities of this transport.
-    pub fn capabilities(&self) -> Capabilities {
-        Capabilities::ALL
-    }
-
     /// Returns `true` if a sync of the device waits here, or was answered a moment ago.
     pub fn is_online(&self, device: &str) -> bool {
         self.devices.lock().get(device).is_some_and(|presence| {

@@ -10,15 +10,12 @@ use super::{
     tags::{DEVICES, PASSWORDS},
 };
 use axum::{Json, extract::State, http::StatusCode};
-use mdm_contract::{
-    decisions::{DevicePreview, Terms},
-    types::Policy,
-};
+use mdm_contract::{DevicePreview, Policy};
 use mdm_server_core::{
     access::Caller,
     audit::AuditEntry,
     audit_trail::AuditTrailReader,
-    commands::{CommandAnswer, Commands, Request, Reset},
+    commands::{CommandAnswer, CommandTerms, Commands, PreviewQuery, Reset},
     devices::Devices,
     precondition::etag,
 };
@@ -173,14 +170,14 @@ pub(super) async fn status(
     post,
     path = "/devices/{device}/password/preview",
     tag = PASSWORDS,
-    request_body = Request,
+    request_body = PreviewQuery,
     responses((status = 200, body = DevicePreview)),
 )]
 pub(super) async fn preview(
     Authenticated(by): Authenticated,
     State(commands): State<Arc<Commands>>,
     Path(device): Path<String>,
-    Body(request): Body<Request>,
+    Body(request): Body<PreviewQuery>,
 ) -> JsonResult<DevicePreview> {
     Ok(Json(commands.preview(&by, &device, request).await?))
 }
@@ -216,7 +213,7 @@ pub(super) async fn reset(
     post,
     path = "/devices/{device}/password/remove",
     tag = PASSWORDS,
-    request_body = Terms,
+    request_body = CommandTerms,
     params(IfMatch),
     responses((status = 201, body = CommandAnswer)),
 )]
@@ -225,7 +222,7 @@ pub(super) async fn remove(
     State(commands): State<Arc<Commands>>,
     Path(device): Path<String>,
     if_match: IfMatch,
-    Body(terms): Body<Terms>,
+    Body(terms): Body<CommandTerms>,
 ) -> Created<CommandAnswer> {
     Ok((
         StatusCode::CREATED,

@@ -1,7 +1,7 @@
 //! The bounds of what callers send, in the document of the API: from the same constants that the code checks by.
 
 use super::plugin::SIGNATURE_HEADER;
-use mdm_contract::types::Policy;
+use mdm_contract::Policy;
 use mdm_server_core::bounds::{
     COMMAND_VALIDITY, ENROLLMENT_VALIDITY, MAX_DEVICE_GROUPS, MAX_GROUP_NAME, MAX_PAGE, MAX_REASON,
     MAX_SCOPE_GROUPS, MAX_URL, NAME_PATTERN, TOKEN_VALIDITY,
@@ -52,7 +52,7 @@ fn of_schemas() -> Vec<(&'static str, &'static str, Value)> {
         ("DeviceScope", "", groups(1, MAX_SCOPE_GROUPS)),
         ("Reset", "reason", reason.clone()),
         ("Revocation", "reason", reason),
-        ("Terms", "valid_for", seconds(COMMAND_VALIDITY)),
+        ("CommandTerms", "valid_for", seconds(COMMAND_VALIDITY)),
     ]
 }
 

@@ -10,8 +10,8 @@ use super::{
 };
 use axum::{Json, extract::State};
 use mdm_contract::{
+    ManagementMode,
     time::{self, Timestamp},
-    types::ManagementMode,
 };
 use mdm_server_core::{
     bounds::page_size,

@@ -4,8 +4,8 @@ use super::components::Components;
 use super::{auth::Authenticated, parts::Path, problem::ApiError, tags::HOST};
 use axum::{Json, extract::State};
 use mdm_contract::{
+    CommandId,
     time::{self, Timestamp},
-    types::CommandId,
 };
 use mdm_server_core::{restores::Restores, store::RestoreState};
 use serde::{Deserialize, Serialize};

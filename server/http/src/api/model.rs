@@ -1,9 +1,8 @@
 //! The responses of the admin's API, in JSON.
 
 use mdm_contract::{
-    decisions::{Command, Device, DeviceStatus},
+    Action, Command, Device, DeviceStatus, ResetOptions,
     time::{self, Timestamp},
-    types::{Action, ResetOptions},
 };
 use mdm_password_host::{Canary, CanaryTerms, Deployment, HealthReport};
 use mdm_server_core::{

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mdm_agent_protocol::sync::Problem;
-use mdm_contract::decisions::Refusal;
+use mdm_contract::Refusal;
 use mdm_server_core::{bounds::OutOfBounds, error::ServerError, store::StoreError};
 
 /// The media type of errors (RFC 9457).

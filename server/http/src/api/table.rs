@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream::{self, TryStream};
-use mdm_contract::{decisions::Status, time};
+use mdm_contract::{Status, time};
 use mdm_password_host::password::Password;
 use mdm_server_core::{
     access::Caller,

@@ -17,7 +17,7 @@ use axum::{
     response::{Redirect, Response},
 };
 use maud::{Markup, html};
-use mdm_contract::{decisions::Status, types::Failure};
+use mdm_contract::{Failure, Status};
 use mdm_server_core::{
     access::Permission,
     store::{Bulk, BulkAnswer, BulkFailures, BulkProgress, BulkState, DeviceError, StatusKind},

@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use maud::Markup;
-use mdm_contract::types::Action;
+use mdm_contract::Action;
 use mdm_server_core::{bulks::BulkRequest, error::ServerError};
 
 pub(super) async fn page(

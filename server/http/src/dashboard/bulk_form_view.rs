@@ -11,10 +11,7 @@ use super::{
     texts,
 };
 use maud::{Markup, html};
-use mdm_contract::{
-    decisions::{Characters, PasswordRule},
-    types::{Action, ResetOptions},
-};
+use mdm_contract::{Action, Characters, PasswordRule, ResetOptions};
 use mdm_password_host::password::Password;
 use mdm_server_core::{
     bulks::{BulkPreview, BulkRequest, BulkVerdict},
@@ -55,11 +52,8 @@ impl BulkForm {
 
     /// The options that were ticked.
     pub(super) fn options(&self) -> ResetOptions {
-        ResetOptions {
-            lock_now: self.lock_now.is_some(),
-            require_entry: self.require_entry.is_some(),
-            no_credentials_on_boot: false,
-        }
+        ResetOptions::LOCK_NOW.when(self.lock_now.is_some())
+            | ResetOptions::REQUIRE_ENTRY.when(self.require_entry.is_some())
     }
 
     /// The terms that were chosen.
@@ -206,11 +200,11 @@ fn options(screen: &Screen<'_>, is_reset: bool) -> Markup {
             legend { "Options" }
             @if is_reset {
                 label .check {
-                    input type="checkbox" name="lock_now" checked[options.lock_now];
+                    input type="checkbox" name="lock_now" checked[options.contains(ResetOptions::LOCK_NOW)];
                     span { "Lock now" small { "The devices’ screens are locked at once." } }
                 }
                 label .check {
-                    input type="checkbox" name="require_entry" checked[options.require_entry];
+                    input type="checkbox" name="require_entry" checked[options.contains(ResetOptions::REQUIRE_ENTRY)];
                     span {
                         "Require entry"
                         small { "No other admin may change a password until its user has entered it." }

@@ -9,10 +9,7 @@ use super::{
     texts,
 };
 use maud::{Markup, html};
-use mdm_contract::{
-    decisions::{Command, DevicePreview, DeviceStatus, PolicyState, Remedy, Status, Verdict},
-    types::Failure,
-};
+use mdm_contract::{Command, DevicePreview, DeviceStatus, Failure, PolicyState, Status, Verdict};
 use mdm_server_core::{
     access::Permission,
     audit::AuditEntry,
@@ -169,7 +166,7 @@ fn what_to_do(shown: &DeviceView) -> Markup {
         return html! {};
     };
     match (&told.verdict, told.remedy) {
-        (_, Some(remedy)) if remedy != Remedy::None => preview::what_to_do(remedy),
+        (_, Some(remedy)) => preview::what_to_do(remedy),
         (Verdict::WillSucceed, _) => advice("Try again: as the device is now, it will succeed."),
         (_, remedy) => html! { @if let Some(remedy) = remedy { (preview::what_to_do(remedy)) } },
     }

@@ -2,7 +2,7 @@
 
 use super::{devices_query::DevicesQuery, fleet_chart, page::Page, session::SignedIn, texts};
 use maud::{Markup, html};
-use mdm_contract::types::ManagementMode;
+use mdm_contract::ManagementMode;
 use mdm_server_core::{
     access::Permission,
     devices::DevicePage,

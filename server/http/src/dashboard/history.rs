@@ -2,11 +2,7 @@
 
 use super::{frame::sentence, texts};
 use maud::{Markup, html};
-use mdm_contract::{
-    decisions::{Command, Status},
-    time::Timestamp,
-    types::Action,
-};
+use mdm_contract::{Action, Command, ResetOptions, Status, time::Timestamp};
 use mdm_server_core::audit::AuditEntry;
 
 /// The commands, and those lines of the audit trail that are about none of them.
@@ -57,14 +53,16 @@ fn command(command: &Command, audit: &[AuditEntry]) -> Markup {
 }
 
 fn options(command: &Command) -> Vec<&'static str> {
-    let options = &command.options;
     [
-        (options.lock_now, "lock now"),
-        (options.require_entry, "require entry"),
-        (options.no_credentials_on_boot, "no credentials on boot"),
+        (ResetOptions::LOCK_NOW, "lock now"),
+        (ResetOptions::REQUIRE_ENTRY, "require entry"),
+        (
+            ResetOptions::NO_CREDENTIALS_ON_BOOT,
+            "no credentials on boot",
+        ),
     ]
     .into_iter()
-    .filter_map(|(is_set, name)| is_set.then_some(name))
+    .filter_map(|(option, name)| command.options.contains(option).then_some(name))
     .collect()
 }
 

@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use maud::{Markup, html};
-use mdm_contract::types::{Complexity, Policy, Quality, Requirement};
+use mdm_contract::{Complexity, Policy, Quality, Requirement};
 use mdm_server_core::error::ServerError;
 use serde::Deserialize;
 

@@ -2,7 +2,7 @@
 
 use super::{frame::sentence, texts::badge};
 use maud::{Markup, html};
-use mdm_contract::decisions::{DevicePreview, Note, Remedy, Verdict};
+use mdm_contract::{DevicePreview, Note, Remedy, Verdict};
 use mdm_server_core::error::ServerError;
 
 /// A preview, or why there is none.

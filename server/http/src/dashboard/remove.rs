@@ -17,12 +17,9 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use maud::{Markup, html};
-use mdm_contract::{
-    decisions::Terms,
-    types::{Action, ResetOptions},
-};
+use mdm_contract::{Action, ResetOptions};
 use mdm_server_core::{
-    commands::Request,
+    commands::{CommandTerms, PreviewQuery},
     error::ServerError,
     precondition::{Precondition, etag},
 };
@@ -39,8 +36,8 @@ pub(super) struct RemoveForm {
 }
 
 impl RemoveForm {
-    fn terms(&self) -> Terms {
-        Terms {
+    fn terms(&self) -> CommandTerms {
+        CommandTerms {
             replaces: self.replaces.clone(),
             valid_for: None,
         }
@@ -103,11 +100,12 @@ async fn screen(
         .devices
         .trusted(&signed_in.caller, device)
         .await?;
-    let request = Request {
+    let request = PreviewQuery {
         action: Action::Remove,
         password: None,
         options: ResetOptions::default(),
         terms: form.terms(),
+        reason: filled(&form.reason).map(str::to_owned),
     };
     let told = dashboard
         .server

@@ -14,9 +14,9 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use maud::Markup;
-use mdm_contract::decisions::Refusal;
+use mdm_contract::Refusal;
 use mdm_server_core::{
-    commands::Request,
+    commands::PreviewQuery,
     error::ServerError,
     precondition::{Precondition, etag},
 };
@@ -94,7 +94,7 @@ async fn screen(
 ) -> Result<Markup, PageError> {
     let server = &dashboard.server;
     let snapshot = server.devices.trusted(&signed_in.caller, device).await?;
-    let request = Request {
+    let request = PreviewQuery {
         password: None,
         ..form.request()
     };

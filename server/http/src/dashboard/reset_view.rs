@@ -9,13 +9,10 @@ use super::{
     texts,
 };
 use maud::{Markup, html};
-use mdm_contract::{
-    decisions::{Characters, Command, DevicePreview, PasswordRule, Terms},
-    types::{Action, ResetOptions},
-};
+use mdm_contract::{Action, Characters, Command, DevicePreview, PasswordRule, ResetOptions};
 use mdm_password_host::password::Password;
 use mdm_server_core::{
-    commands::{Request, Reset},
+    commands::{CommandTerms, PreviewQuery, Reset},
     error::ServerError,
     store::Snapshot,
 };
@@ -38,15 +35,12 @@ pub(super) struct ResetForm {
 impl ResetForm {
     /// The options that were ticked.
     pub(super) fn options(&self) -> ResetOptions {
-        ResetOptions {
-            lock_now: self.lock_now.is_some(),
-            require_entry: self.require_entry.is_some(),
-            no_credentials_on_boot: false,
-        }
+        ResetOptions::LOCK_NOW.when(self.lock_now.is_some())
+            | ResetOptions::REQUIRE_ENTRY.when(self.require_entry.is_some())
     }
 
-    fn terms(&self) -> Terms {
-        Terms {
+    fn terms(&self) -> CommandTerms {
+        CommandTerms {
             replaces: self.replaces.clone(),
             valid_for: self.valid_for.0,
         }
@@ -67,12 +61,13 @@ impl ResetForm {
     }
 
     /// The request that the form describes, for its preview.
-    pub(super) fn request(&self) -> Request {
-        Request {
+    pub(super) fn request(&self) -> PreviewQuery {
+        PreviewQuery {
             action: Action::Reset,
             password: (!self.password.is_empty()).then(|| self.password()),
             options: self.options(),
             terms: self.terms(),
+            reason: filled(&self.reason).map(str::to_owned),
         }
     }
 }
@@ -221,11 +216,11 @@ fn options(screen: &Screen<'_>) -> Markup {
         fieldset {
             legend { "Options" }
             label .check {
-                input type="checkbox" name="lock_now" checked[options.lock_now];
+                input type="checkbox" name="lock_now" checked[options.contains(ResetOptions::LOCK_NOW)];
                 span { "Lock now" small { "The device’s screen is locked at once." } }
             }
             label .check {
-                input type="checkbox" name="require_entry" checked[options.require_entry];
+                input type="checkbox" name="require_entry" checked[options.contains(ResetOptions::REQUIRE_ENTRY)];
                 span {
                     "Require entry"
                     small { "No other admin may change the password until the user has entered it." }

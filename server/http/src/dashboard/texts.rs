@@ -3,9 +3,8 @@
 
 use maud::{Markup, html};
 use mdm_contract::{
-    decisions::Status,
+    Action, ManagementMode, Status,
     time::{Timestamp, rfc3339},
-    types::{Action, ManagementMode},
 };
 use mdm_server_core::store::StatusKind;
 

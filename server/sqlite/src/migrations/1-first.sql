@@ -10,6 +10,8 @@ create table devices (
     agent_version text not null,
     management_mode text not null,
     managed_profile integer not null,
+    ownership text not null,
+    capabilities text not null,                -- JSON
     condition text not null,                   -- JSON
     policy text,                               -- JSON
     policy_override_command text,

@@ -2,10 +2,7 @@
 
 use crate::test_host::{TestHost, admin, owner, signed_sync};
 use mdm_agent_protocol::signature::{Headers, MAX_AGE, MAX_AHEAD, SignatureError};
-use mdm_contract::{
-    time,
-    types::{Outcome, TokenState},
-};
+use mdm_contract::{DeviceOutcome, TokenState, time};
 use mdm_server_core::error::ServerError;
 
 async fn authenticate(fleet: &TestHost, headers: &Headers, body: &[u8]) -> Result<String, String> {
@@ -115,7 +112,7 @@ async fn after_a_rotation_the_old_key_counts_for_nothing_and_a_pending_command_s
         [pending],
         "it is the same"
     );
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
 
     let next = fleet.reset(&agent, "4321").await.unwrap();
     let sealed = fleet.sync(&agent).await.commands.remove(0);
@@ -144,7 +141,7 @@ async fn each_command_brings_the_key_to_the_reset_token_of_its_device_and_of_no_
         let reset = fleet.reset(&agent, "1234").await.unwrap();
         let sealed = fleet.sync(&agent).await.commands.remove(0);
         let first = agent.payload(&sealed).token_key.public_key();
-        fleet.report(&agent, &reset, Outcome::Success).await;
+        fleet.report(&agent, &reset, DeviceOutcome::Success).await;
         fleet.remove(&agent).await.unwrap();
         let sealed = fleet.sync(&agent).await.commands.remove(0);
         assert_eq!(agent.payload(&sealed).token_key.public_key(), first);

@@ -8,8 +8,8 @@ use crate::{
 use futures_util::future::join_all;
 use mdm_agent_protocol::sync::DeviceInfo;
 use mdm_contract::{
-    decisions::{Characters, Command, PasswordRule, Refusal, Status, Terms},
-    types::{Action, Failure, Outcome, ResetOptions},
+    Action, Characters, Command, DeviceFailure, DeviceOutcome, Failure, Outcome, PasswordRule,
+    Refusal, ResetOptions, Status,
 };
 use mdm_password_component::REFERENCE;
 use mdm_server_core::{
@@ -18,7 +18,7 @@ use mdm_server_core::{
     audit::AuditEntry,
     bulks::BulkRequest,
     change::Change,
-    commands::Reset,
+    commands::{CommandTerms, Reset},
     error::ServerError,
     store::{
         Bulk, BulkProgress, BulkState, BulkTerms, Commit, DeviceError, PluginFile, StoreError,
@@ -160,7 +160,11 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
     assert_eq!(two.open(&sent[0]), "1234");
     let command = of(&two).as_ref().unwrap().clone();
     fleet
-        .report(&two, &command, Outcome::Failed(Failure::UserLocked))
+        .report(
+            &two,
+            &command,
+            DeviceOutcome::Failed(DeviceFailure::UserLocked),
+        )
         .await;
     let progress = fleet.server.bulks.progress(&bulk).await.unwrap();
     let counts = (
@@ -176,7 +180,7 @@ async fn rule_1_a_group_is_reset_as_many_single_commands_each_with_its_own_answe
         .map(|it| (it.why.clone(), it.devices))
         .collect();
     assert!(
-        whys.contains(&(Ok(Status::Failed(Failure::UserLocked)), 1)),
+        whys.contains(&(Ok(Status::Failed(DeviceFailure::UserLocked.into())), 1)),
         "{whys:?}"
     );
     let failed = fleet
@@ -380,7 +384,7 @@ async fn no_device_has_two_commands_of_a_bulk_or_one_and_a_refusal() {
         .history(&admin(), &agent.device)
         .await
         .unwrap();
-    fleet.report(agent, &first[0], Outcome::Success).await;
+    fleet.report(agent, &first[0], DeviceOutcome::Success).await;
 
     // A second host over the same store that is late, say.
     let store = database::open(fleet.folder()).await;
@@ -865,11 +869,11 @@ async fn a_bulk_ends_when_the_last_of_its_commands_has_an_outcome_however_it_cam
         commands.push(history[0].clone());
     }
     fleet
-        .report(&agents[0], &commands[0], Outcome::Success)
+        .report(&agents[0], &commands[0], DeviceOutcome::Success)
         .await;
-    let locked = Outcome::Failed(Failure::UserLocked);
+    let locked = DeviceOutcome::Failed(DeviceFailure::UserLocked);
     fleet.report(&agents[1], &commands[1], locked).await;
-    let replacing = Terms {
+    let replacing = CommandTerms {
         replaces: Some(commands[2].id.clone()),
         valid_for: None,
     };

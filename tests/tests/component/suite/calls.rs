@@ -4,7 +4,7 @@ use crate::{
     database,
     test_host::{Agent, TestHost, admin, client, owner},
 };
-use mdm_contract::{decisions::PasswordRule, types::Outcome};
+use mdm_contract::{DeviceOutcome, PasswordRule};
 use mdm_server_core::access::{DeviceScope, Role};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -164,7 +164,7 @@ async fn the_tag_of_a_device_changes_with_its_command_and_not_by_a_sync() {
     let pending = host.tag(path).await;
     assert_ne!(before, pending, "after a reset");
     host.fleet
-        .report(&host.agent, &command, Outcome::Success)
+        .report(&host.agent, &command, DeviceOutcome::Success)
         .await;
     assert_ne!(pending, host.tag(path).await, "after its success");
 }

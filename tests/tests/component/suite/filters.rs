@@ -6,8 +6,8 @@ use crate::{
 };
 use mdm_agent_protocol::{sealing::PrivateKey, signing_key::SigningKey, sync::DeviceInfo};
 use mdm_contract::{
-    decisions::{Command, PolicyOverride, Status},
-    types::{Action, Failure, ManagementMode, Outcome, ResetOptions},
+    Action, Command, DeviceFailure, Failure, ManagementMode, Outcome, PolicyOverride, ResetOptions,
+    Status,
 };
 use mdm_server_core::{
     access::{Caller, DeviceScope},
@@ -37,7 +37,7 @@ struct Made {
 fn made() -> impl Strategy<Value = Made> {
     let outcome = option::of(select(vec![
         Outcome::Success,
-        Outcome::Failed(Failure::UserLocked),
+        Outcome::Failed(DeviceFailure::UserLocked.into()),
         Outcome::Failed(Failure::Cancelled),
         Outcome::Failed(Failure::Expired),
         Outcome::Failed(Failure::Superseded("another".into())),
@@ -331,7 +331,7 @@ async fn the_outcome_of_an_earlier_command_is_not_the_status_of_the_device() {
     commit(&store, &id, send("2 the second")).await;
     let pending = list(&store, &DeviceScope::ALL, &is(StatusKind::Pending), 9).await;
     assert_eq!(pending, std::slice::from_ref(&id));
-    let late = Outcome::Failed(Failure::UserLocked);
+    let late = Outcome::Failed(DeviceFailure::UserLocked.into());
     commit(&store, &id, complete("2 the second", late)).await;
     is_failed().await;
     commit(&store, &id, send("1 the first")).await;

@@ -7,9 +7,8 @@ use crate::{
 };
 use futures_util::future::join_all;
 use mdm_contract::{
-    decisions::{Characters, Command, PasswordRule, Status},
+    Action, Characters, Command, DeviceOutcome, Outcome, PasswordRule, ResetOptions, Status,
     time::Timestamp,
-    types::{Action, Outcome, ResetOptions},
 };
 use mdm_server_core::{
     access::{DeviceScope, Role},
@@ -61,9 +60,13 @@ async fn a_retry_after_a_newer_reset_changes_nothing() {
     let (_, _, first) = host.keyed("k", "1111").await;
     let command: Command = serde_json::from_value(first).unwrap();
     let fleet = &host.fleet;
-    fleet.report(&host.agent, &command, Outcome::Success).await;
+    fleet
+        .report(&host.agent, &command, DeviceOutcome::Success)
+        .await;
     let newer = fleet.reset(&host.agent, "2222").await.unwrap();
-    fleet.report(&host.agent, &newer, Outcome::Success).await;
+    fleet
+        .report(&host.agent, &newer, DeviceOutcome::Success)
+        .await;
     let (status, is_replayed, again) = host.keyed("k", "1111").await;
     assert_eq!((status, is_replayed), (StatusCode::CREATED, true));
     assert_eq!(
@@ -86,7 +89,7 @@ async fn a_request_that_is_refused_stores_nothing_and_its_retry_is_executed() {
     let pending = host.fleet.server.commands.history(&by, &host.agent.device);
     let pending = pending.await.unwrap().remove(0);
     host.fleet
-        .report(&host.agent, &pending, Outcome::Success)
+        .report(&host.agent, &pending, DeviceOutcome::Success)
         .await;
     let (status, is_replayed, _) = host.keyed("another", "5678").await;
     assert_eq!((status, is_replayed), (StatusCode::CREATED, false));
@@ -159,10 +162,10 @@ async fn the_store_keeps_neither_the_password_of_a_request_nor_the_secret_of_its
     let host = Host::with_rule(PasswordRule {
         characters: Characters::Alphanumeric,
         minimum_length: 8,
-        maximum_length: 32,
+        maximum_length: 16,
     });
     let host = host.await;
-    let (key, password) = ("a-key-that-is-kept", "correct7horse4battery");
+    let (key, password) = ("a-key-that-is-kept", "correct7horse4ba");
     assert_eq!(host.keyed("k", password).await.0, StatusCode::CREATED);
     let made = || {
         let url = format!("{}/api/v1/enrollment-tokens", host.url);

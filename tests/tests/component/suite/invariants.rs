@@ -2,13 +2,13 @@
 
 use crate::{
     plugins::{harm, hostile},
-    test_host::{Agent, NO_OPTIONS, TestHost, admin, owner},
+    test_host::{Agent, TestHost, admin, owner},
 };
-use mdm_contract::{
-    decisions::{Command, Status, Terms},
-    types::{Action, Failure},
+use mdm_contract::{Action, Command, Failure, ResetOptions, Status};
+use mdm_server_core::{
+    commands::{CommandTerms, PreviewQuery},
+    error::ServerError,
 };
-use mdm_server_core::{commands::Request, error::ServerError};
 
 /// A host on which the hostile plugin decides, and a device with a pending command.
 async fn with_pending(groups: &[&str]) -> (TestHost, Agent, Command) {
@@ -143,11 +143,12 @@ async fn invariant_7_a_call_sends_what_was_asked_for_and_names_it() {
 async fn invariant_8_a_question_changes_nothing() {
     let (fleet, agent, pending) = with_pending(&["changes-in-questions"]).await;
     let (by, device) = (admin(), &agent.device);
-    let request = Request {
+    let request = PreviewQuery {
         action: Action::Remove,
         password: None,
-        options: NO_OPTIONS,
-        terms: Terms::default(),
+        options: ResetOptions::default(),
+        terms: CommandTerms::default(),
+        reason: None,
     };
     let preview = fleet.server.commands.preview(&by, device, request).await;
     assert_broken(preview, "no effects of a query", "preview");

@@ -1,14 +1,17 @@
 //! Refused plugins, and bad plugins: they harm their own call, and nothing else.
 
-use crate::test_host::{Agent, NO_OPTIONS, TestHost, admin, owner, refusal, small};
-use mdm_agent_protocol::sync::{Report, ReportedOutcome};
+use crate::test_host::{Agent, TestHost, admin, owner, refusal, small};
+use mdm_agent_protocol::sync::Report;
 use mdm_contract::{
-    decisions::{PasswordRule, Refusal, Status, Terms},
-    types::{Action, Failure, Outcome, Policy, Quality, Requirement},
+    Action, DeviceFailure, DeviceOutcome, PasswordRule, Policy, Quality, Refusal, Requirement,
+    ResetOptions, Status,
 };
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, Limits, LoadError, PluginError, Runtime};
-use mdm_server_core::{commands::Request, error::ServerError};
+use mdm_server_core::{
+    commands::{CommandTerms, PreviewQuery},
+    error::ServerError,
+};
 use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, starting};
 use std::{
     fs,
@@ -102,7 +105,6 @@ fn the_reference_plugin_imports_the_contract_and_nothing_else() {
     assert_eq!(
         imports,
         [
-            "mdm:password/clock@1.0.0",
             "mdm:password/device-store@1.0.0",
             "mdm:password/secrets@1.0.0",
             "mdm:password/transport@1.0.0",
@@ -138,12 +140,12 @@ pub(crate) async fn hostile() -> TestHost {
 
 /// Asks the hostile plugin for this harm.
 pub(crate) async fn harm(fleet: &TestHost, agent: &Agent, which: u64) -> ServerError {
-    let terms = Terms {
+    let terms = CommandTerms {
         replaces: None,
         valid_for: Some(which),
     };
     fleet
-        .reset_on(agent, "1234", NO_OPTIONS, terms)
+        .reset_on(agent, "1234", ResetOptions::default(), terms)
         .await
         .unwrap_err()
 }
@@ -211,11 +213,12 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
 async fn a_time_past_the_calendars_end_is_a_breach_wherever_a_plugin_tells_it() {
     let fleet = hostile().await;
     let agent = fleet.enroll_in(owner(), &["tells-far-times"]).await;
-    let request = Request {
+    let request = PreviewQuery {
         action: Action::Remove,
         password: None,
-        options: NO_OPTIONS,
-        terms: Terms::default(),
+        options: ResetOptions::default(),
+        terms: CommandTerms::default(),
+        reason: None,
     };
     let preview = fleet
         .server
@@ -260,18 +263,22 @@ async fn law_2_a_plugin_keeps_nothing_from_one_call_to_the_next() {
 async fn law_5_a_password_is_nowhere_in_a_plugins_memory_whatever_it_calls() {
     let fleet = hostile().await;
     let spied = async |agent: &Agent, password: &str| {
-        let terms = Terms {
+        let terms = CommandTerms {
             replaces: None,
             valid_for: Some(20),
         };
-        refusal(fleet.reset_on(agent, password, NO_OPTIONS, terms).await)
+        refusal(
+            fleet
+                .reset_on(agent, password, ResetOptions::default(), terms)
+                .await,
+        )
     };
     let found = |after: &str| Refusal::Other(format!("found after [{after}]"));
     let agent = fleet.enroll(owner()).await;
     assert_eq!(spied(&agent, "cAnArY7zebra").await, found(""));
     // It does find what it is handed: the same text, as the name of a group.
     let known = fleet.enroll_in(owner(), &["cAnArY7zebra"]).await;
-    let handed = found("\"device-store.get-device\"");
+    let handed = found("\"device-store.get-situation\"");
     assert_eq!(spied(&known, "1234").await, handed);
     // The next call gets the same place in the pool, and nothing of what was there.
     assert_eq!(spied(&agent, "1234").await, found(""));
@@ -384,17 +391,17 @@ async fn law_7_what_an_agent_tells_is_cut_to_what_a_plugin_can_be_asked_to_carry
     let fleet = TestHost::new().await;
     let mut agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
-    let story = Outcome::Failed(Failure::Other("ä".repeat(100_000)));
+    let story = DeviceOutcome::Failed(DeviceFailure::Other("ä".repeat(100_000)));
     fleet.report(&agent, &reset, story.clone()).await;
     fleet.report(&agent, &reset, story).await;
     let Status::Failed(failure) = fleet.command(&agent, &reset).await.status else {
         panic!("its outcome was lost");
     };
-    assert_eq!(failure.text().unwrap().len(), Failure::MAX_TEXT_BYTES);
+    assert_eq!(failure.text().unwrap().len(), DeviceFailure::MAX_TEXT_BYTES);
 
     let report = Report {
         command: reset.id,
-        outcome: ReportedOutcome::SUCCESS,
+        outcome: DeviceOutcome::Success,
     };
     let too_many = fleet.try_sync(&agent, vec![report; 101]).await;
     assert!(too_many.unwrap_err().to_string().contains("100 reports"));

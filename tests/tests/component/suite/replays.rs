@@ -1,13 +1,10 @@
 //! A retry with an idempotency key is for who reaches the device at that moment.
 
-use crate::test_host::{NO_OPTIONS, TestHost, admin, client, owner, password};
-use mdm_contract::{
-    decisions::Terms,
-    types::{Policy, Quality, Requirement},
-};
+use crate::test_host::{TestHost, admin, client, owner, password};
+use mdm_contract::{Policy, Quality, Requirement, ResetOptions};
 use mdm_server_core::{
     access::{Caller, DeviceScope, Forbidden},
-    commands::Reset,
+    commands::{CommandTerms, Reset},
     error::ServerError,
     idempotency::KeyOrigin,
     webhooks::NewWebhook,
@@ -51,8 +48,8 @@ async fn a_retry_of_who_was_narrowed_to_other_groups_is_refused_like_a_new_call(
     };
     let reset = Reset {
         password: password("1234"),
-        options: NO_OPTIONS,
-        terms: Terms::default(),
+        options: ResetOptions::default(),
+        terms: CommandTerms::default(),
         reason: None,
     };
     let mut removed = None;
@@ -86,7 +83,7 @@ async fn a_retry_of_who_was_narrowed_to_other_groups_is_refused_like_a_new_call(
         }
         let answer = server
             .commands
-            .remove(&by("remove"), device, Terms::default(), None)
+            .remove(&by("remove"), device, CommandTerms::default(), None)
             .await;
         match is_wide {
             true => {

@@ -2,11 +2,7 @@
 
 use crate::test_host::{TestHost, admin, owner, signed_sync};
 use mdm_agent_protocol::sync::SyncRequest;
-use mdm_contract::{
-    decisions::Status,
-    time,
-    types::{Action, Failure, Outcome},
-};
+use mdm_contract::{Action, DeviceOutcome, Failure, Status, time};
 use mdm_server_core::{
     error::ServerError,
     store::{DeviceFilter, FleetSummary, StatusKind},
@@ -106,7 +102,7 @@ async fn a_revoked_device_counts_as_that_alone_whatever_becomes_of_its_commands(
     let fleet = TestHost::new().await;
     let (done, busy) = (fleet.enroll(owner()).await, fleet.enroll(owner()).await);
     let reset = fleet.reset(&done, "1234").await.unwrap();
-    fleet.report(&done, &reset, Outcome::Success).await;
+    fleet.report(&done, &reset, DeviceOutcome::Success).await;
     fleet.reset(&busy, "1234").await.unwrap();
     let summary = async || {
         let all = DeviceFilter::default();

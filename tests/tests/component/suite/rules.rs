@@ -1,22 +1,19 @@
 //! Each of the twelve rules of the feature, through the component.
 
-use crate::test_host::{NO_OPTIONS, TestHost, admin, owner, refusal};
+use crate::test_host::{TestHost, admin, owner, refusal};
 use mdm_agent_protocol::{sealing::SealingError, sync::DeviceInfo};
 use mdm_contract::{
-    decisions::{
-        AgentTooOld, Characters, Note, PasswordFault, PasswordRule, PolicyState, Refusal, Remedy,
-        Status, Terms, Verdict, Wait,
-    },
-    time,
-    types::{
-        Action, Failure, ManagementMode, Outcome, Policy, Quality, Requirement, ResetOptions,
-        TokenState,
-    },
+    Action, AgentTooOld, Characters, DeviceFailure, DeviceOutcome, Failure, ManagementMode, Note,
+    PasswordFault, PasswordRule, Policy, PolicyState, Quality, Refusal, Remedy, Requirement,
+    ResetOptions, Status, TokenState, Verdict, Wait, time,
 };
-use mdm_server_core::{commands::Request, error::ServerError};
+use mdm_server_core::{
+    commands::{CommandTerms, PreviewQuery},
+    error::ServerError,
+};
 use std::{sync::Arc, time::Duration};
 
-const LOCKED: Outcome = Outcome::Failed(Failure::UserLocked);
+const LOCKED: DeviceOutcome = DeviceOutcome::Failed(DeviceFailure::UserLocked);
 
 fn strict() -> Policy {
     Policy {
@@ -96,13 +93,13 @@ async fn rule_2_a_command_is_pending_until_the_device_reports_and_then_completed
         "it is delivered until it is completed"
     );
 
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
     let fleet = fleet.restarted().await;
     let completed = fleet.command(&agent, &reset).await;
     assert_eq!(completed.status, Status::Success);
     assert!(fleet.sync(&agent).await.commands.is_empty());
 
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
     assert_eq!(
         fleet.command(&agent, &reset).await,
         completed,
@@ -190,14 +187,17 @@ async fn rule_5_a_password_of_the_user_that_may_not_be_replaced_is_the_reason_of
     }
     let agent = fleet.enroll(legacy()).await;
     fleet.apply_policy(&agent, &strict()).await;
-    let reason = Failure::ExistingPassword;
+    let reason = DeviceFailure::ExistingPassword;
     let verdict = fleet.preview(&agent, Action::Reset).await.verdict;
     assert_eq!(verdict, Verdict::WillFail(reason.clone()));
     let reset = fleet.reset(&agent, "1234").await.unwrap();
     fleet
-        .report(&agent, &reset, Outcome::Failed(reason.clone()))
+        .report(&agent, &reset, DeviceOutcome::Failed(reason.clone()))
         .await;
-    assert_eq!(fleet.command(&agent, &reset).await.status, failed(reason));
+    assert_eq!(
+        fleet.command(&agent, &reset).await.status,
+        failed(reason.into())
+    );
     let (status, _) = fleet
         .server
         .commands
@@ -233,7 +233,7 @@ async fn rule_6_from_the_success_of_a_reset_the_policy_is_overridden_and_no_long
     );
 
     let reset = fleet.reset(&agent, "1234").await.unwrap();
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
     assert_eq!(fleet.sync(&agent).await.policy, None);
     let (status, _) = fleet
         .server
@@ -272,10 +272,10 @@ async fn rule_7_a_remove_is_accepted_only_after_a_reset_or_with_a_policy() {
     );
 
     let reset = fleet.reset(&agent, "1234").await.unwrap();
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
     assert!(is_offered().await);
     let remove = fleet.remove(&agent).await.unwrap();
-    fleet.report(&agent, &remove, Outcome::Success).await;
+    fleet.report(&agent, &remove, DeviceOutcome::Success).await;
     assert_eq!(
         refusal(fleet.remove(&agent).await),
         Refusal::NothingToRemove
@@ -292,7 +292,7 @@ async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_push
     let agent = fleet.enroll(owner()).await;
     fleet.apply_policy(&agent, &strict()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
 
     let remove = fleet.remove(&agent).await.unwrap();
     assert_eq!(agent.open(&fleet.sync(&agent).await.commands[0]), "");
@@ -304,7 +304,7 @@ async fn rule_8_the_success_of_a_remove_ends_the_override_and_the_policy_is_push
     );
 
     let remove = fleet.remove(&agent).await.unwrap();
-    fleet.report(&agent, &remove, Outcome::Success).await;
+    fleet.report(&agent, &remove, DeviceOutcome::Success).await;
     assert_eq!(fleet.sync(&agent).await.policy, Some(strict()));
     let (status, _) = fleet
         .server
@@ -345,7 +345,7 @@ async fn rule_9_a_device_shows_its_last_command_with_time_and_reason_and_its_his
     assert!(latest.requested_at >= before);
     let ids: Vec<_> = history.iter().map(|entry| &entry.id).collect();
     assert_eq!(ids, [&second.id, &first.id], "latest first");
-    assert_eq!(history[1].status, failed(Failure::UserLocked));
+    assert_eq!(history[1].status, failed(DeviceFailure::UserLocked.into()));
     assert!(history[1].completed_at.unwrap() >= history[1].requested_at);
 }
 
@@ -353,12 +353,8 @@ async fn rule_9_a_device_shows_its_last_command_with_time_and_reason_and_its_his
 async fn rule_10_options_and_validity_travel_with_the_command_and_are_bound_to_its_password() {
     let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
-    let options = ResetOptions {
-        lock_now: true,
-        require_entry: true,
-        no_credentials_on_boot: true,
-    };
-    let terms = Terms {
+    let options = ResetOptions::every();
+    let terms = CommandTerms {
         replaces: None,
         valid_for: Some(3600),
     };
@@ -370,7 +366,7 @@ async fn rule_10_options_and_validity_travel_with_the_command_and_are_bound_to_i
     let mut sent = fleet.sync(&agent).await.commands.remove(0);
     assert_eq!((sent.options, sent.expires_at), (options, reset.expires_at));
     assert_eq!(agent.open(&sent), "1234");
-    sent.options.lock_now = false;
+    sent.options = ResetOptions::REQUIRE_ENTRY | ResetOptions::NO_CREDENTIALS_ON_BOOT;
     let opened = agent.try_open(&sent).map(|_| ());
     assert_eq!(opened, Err(SealingError::DoesNotOpen), "without an option");
     sent.options = options;
@@ -383,15 +379,13 @@ async fn rule_10_options_and_validity_travel_with_the_command_and_are_bound_to_i
 async fn rule_10_what_the_device_cannot_do_is_said_before_the_admin_confirms() {
     let fleet = TestHost::new().await;
     let agent = fleet.enroll(legacy()).await;
-    let options = ResetOptions {
-        no_credentials_on_boot: true,
-        ..NO_OPTIONS
-    };
-    let request = Request {
+    let options = ResetOptions::NO_CREDENTIALS_ON_BOOT;
+    let request = PreviewQuery {
         action: Action::Reset,
         password: None,
         options,
-        terms: Terms::default(),
+        terms: CommandTerms::default(),
+        reason: None,
     };
     let preview = fleet
         .server
@@ -410,12 +404,12 @@ async fn rule_11_a_second_command_is_a_conflict_that_names_the_pending_one_unles
     let conflict = Refusal::Conflict(first.id.clone());
     assert_eq!(refusal(fleet.reset(&agent, "4321").await), conflict);
 
-    let terms = Terms {
+    let terms = CommandTerms {
         replaces: Some(first.id.clone()),
         valid_for: None,
     };
     let second = fleet
-        .reset_on(&agent, "4321", NO_OPTIONS, terms.clone())
+        .reset_on(&agent, "4321", ResetOptions::default(), terms.clone())
         .await
         .unwrap();
     let superseded = failed(Failure::Superseded(second.id.clone()));
@@ -428,7 +422,11 @@ async fn rule_11_a_second_command_is_a_conflict_that_names_the_pending_one_unles
         "the agent must not carry it out any more"
     );
     assert_eq!(agent.open(&news.commands[0]), "4321");
-    let refused = refusal(fleet.reset_on(&agent, "9999", NO_OPTIONS, terms).await);
+    let refused = refusal(
+        fleet
+            .reset_on(&agent, "9999", ResetOptions::default(), terms)
+            .await,
+    );
     assert_eq!(
         refused,
         Refusal::Conflict(second.id),
@@ -465,12 +463,12 @@ async fn rule_11_a_pending_command_can_be_cancelled_once() {
 async fn rule_11_a_command_expires_when_its_time_is_over() {
     let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
-    let terms = Terms {
+    let terms = CommandTerms {
         replaces: None,
         valid_for: Some(1),
     };
     let reset = fleet
-        .reset_on(&agent, "1234", NO_OPTIONS, terms)
+        .reset_on(&agent, "1234", ResetOptions::default(), terms)
         .await
         .unwrap();
     let watched = fleet.server.tasks.expiry.run(fleet.server.closing());
@@ -504,20 +502,20 @@ async fn rule_11_a_late_outcome_is_kept_in_the_history_and_the_devices_real_stat
         .await
         .unwrap();
 
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
     let late = fleet.command(&agent, &reset).await;
     assert_eq!(
         late.status,
         failed(Failure::Cancelled),
         "one outcome for ever"
     );
-    assert_eq!(late.late_outcome, Some(Outcome::Success));
+    assert_eq!(late.late_outcome, Some(DeviceOutcome::Success));
     assert_eq!(
         fleet.sync(&agent).await.policy,
         None,
         "the password is set: it is overridden"
     );
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
     assert_eq!(
         fleet.command(&agent, &reset).await,
         late,
@@ -548,7 +546,10 @@ async fn rule_12_the_preview_says_what_will_come_of_it_and_what_to_do() {
     agent.device_info.condition.token = TokenState::Unconfirmed;
     fleet.sync(&agent).await;
     let blocked = fleet.preview(&agent, Action::Reset).await;
-    assert_eq!(blocked.verdict, Verdict::WillFail(Failure::TokenNotActive));
+    assert_eq!(
+        blocked.verdict,
+        Verdict::WillFail(DeviceFailure::TokenNotActive)
+    );
     assert_eq!(blocked.remedy, Some(Remedy::UserUnlocksOnce));
 
     let refused = fleet.preview(&agent, Action::Remove).await;

@@ -9,9 +9,7 @@ use mdm_agent_protocol::{
     signing_key::SigningKey,
 };
 use mdm_contract::{
-    decisions::{Command, Status},
-    time::Timestamp,
-    types::{Action, Failure, Outcome, ResetOptions},
+    Action, Command, DeviceOutcome, Failure, Outcome, ResetOptions, Status, time::Timestamp,
 };
 use mdm_server_core::{
     access::{DeviceScope, Permission, Role},
@@ -380,7 +378,7 @@ async fn every_decision_leaves_a_line_in_the_audit_trail_with_the_plugins_digest
     let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "7394").await.unwrap();
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
     let lines = fleet
         .server
         .audit_trail

@@ -2,7 +2,7 @@
 
 use crate::test_host::{TestHost, owner};
 use async_trait::async_trait;
-use mdm_contract::types::{Policy, Quality, Requirement};
+use mdm_contract::{Policy, Quality, Requirement};
 use mdm_server_core::transport::{NotWoken, WakeUp};
 use std::{
     sync::{

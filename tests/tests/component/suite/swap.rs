@@ -3,16 +3,16 @@
 
 use crate::{
     database,
-    test_host::{Agent, NO_OPTIONS, TestHost, admin, owner, reference, small, wired},
+    test_host::{Agent, TestHost, admin, owner, reference, small, wired},
 };
 use mdm_contract::{
-    decisions::{PasswordRule, Status, Terms},
-    types::{Action, Outcome, Policy, Quality, Requirement},
+    Action, DeviceOutcome, PasswordRule, Policy, Quality, Requirement, ResetOptions, Status,
 };
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, Canary, Comparisons, Runtime, ShadowReport};
 use mdm_server_core::{
     audit::AuditEntry,
+    commands::CommandTerms,
     error::ServerError,
     plugins::{ChosenPlugins, PluginSettings},
     server::ServerSettings,
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 
 /// A rule for passwords that the corporate plugin and the reference both accept.
 const BOTH_TAKE: PasswordRule = PasswordRule {
-    characters: mdm_contract::decisions::Characters::Alphanumeric,
+    characters: mdm_contract::Characters::Alphanumeric,
     minimum_length: 8,
     maximum_length: 16,
 };
@@ -60,7 +60,7 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
         .await
         .unwrap();
     assert_eq!(active(&fleet), digest_of(CORPORATE));
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
     assert_eq!(fleet.command(&agent, &reset).await.status, Status::Success);
     assert!(fleet.reset(&agent, guessable).await.is_err());
     let reset = fleet.reset(&agent, GOOD).await.unwrap();
@@ -71,7 +71,7 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
     );
 
     fleet.server.plugins.use_default(&admin()).await.unwrap();
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
     fleet.reset(&agent, guessable).await.unwrap();
 }
 
@@ -347,19 +347,19 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
         .start_shadow(&admin(), unsigned(CORPORATE))
         .await
         .unwrap();
-    let terms = Terms {
+    let terms = CommandTerms {
         replaces: None,
         valid_for: Some(60),
     };
     let reset = fleet
-        .reset_on(&agent, GOOD, NO_OPTIONS, terms.clone())
+        .reset_on(&agent, GOOD, ResetOptions::default(), terms.clone())
         .await
         .unwrap();
     report_of(&fleet, "reset", 1).await;
-    fleet.report(&agent, &reset, Outcome::Success).await;
+    fleet.report(&agent, &reset, DeviceOutcome::Success).await;
     report_of(&fleet, "report", 1).await;
     let guessable = fleet
-        .reset_on(&agent, "password1", NO_OPTIONS, terms)
+        .reset_on(&agent, "password1", ResetOptions::default(), terms)
         .await
         .unwrap();
     let report = report_of(&fleet, "reset", 2).await;
@@ -478,35 +478,31 @@ async fn one_host_serves_plugins_of_contract_1_0_and_of_a_draft_1_1() {
 async fn whole_story(fleet: &TestHost, agent: &Agent, policy: &Policy) {
     fleet.apply_policy(agent, policy).await;
     let reset = fleet.reset(agent, "1234").await.unwrap();
-    fleet.report(agent, &reset, Outcome::Success).await;
+    fleet.report(agent, &reset, DeviceOutcome::Success).await;
     assert_eq!(fleet.sync(agent).await.policy, None, "overridden");
     fleet.preview(agent, Action::Remove).await;
     let remove = fleet.remove(agent).await.unwrap();
-    fleet.report(agent, &remove, Outcome::Success).await;
+    fleet.report(agent, &remove, DeviceOutcome::Success).await;
     assert_eq!(fleet.sync(agent).await.policy.as_ref(), Some(policy));
 }
 
 #[test]
 fn a_function_that_a_later_contract_adds_is_called_where_a_plugin_has_it() {
     let runtime = Runtime::new(small()).unwrap();
-    let describe = |component: &[u8]| {
+    let help = |component: &[u8]| {
         let plugin = runtime.load(component, None).unwrap();
         let situation = mdm_conformance::base_situation().unwrap();
         let context = situation.context(false);
-        let interface = "mdm:password/description@1.1.0";
-        let called = plugin.instance().unwrap().optional::<(), (String,)>(
-            context,
-            interface,
-            "describe",
-            (),
-        );
+        let interface = "mdm:password/help@1.1.0";
+        let called =
+            plugin
+                .instance()
+                .unwrap()
+                .optional::<(), (String,)>(context, interface, "text", ());
         called.unwrap().map(|(text,)| text)
     };
-    assert_eq!(describe(REFERENCE), None);
-    assert_eq!(
-        describe(NEXT).as_deref(),
-        Some("nothing beyond the contract")
-    );
+    assert_eq!(help(REFERENCE), None);
+    assert_eq!(help(NEXT).as_deref(), Some("nothing beyond the contract"));
     assert_eq!(reference().contract(), "1.0.0");
 }
 

@@ -11,8 +11,7 @@ use mdm_agent_protocol::{
     },
 };
 use mdm_contract::{
-    decisions::{Command, DevicePreview, PasswordRule, Refusal, Terms},
-    types::{Action, Outcome, Policy, ResetOptions},
+    Action, Command, DeviceOutcome, DevicePreview, PasswordRule, Policy, Refusal, ResetOptions,
 };
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Limits, Plugin, Runtime, password::Password};
@@ -20,7 +19,7 @@ use mdm_server_core::{
     access::{Caller, DeviceScope, Permission},
     actor::Actor,
     agents::AuthenticatedAgent,
-    commands::{Request, Reset},
+    commands::{CommandTerms, PreviewQuery, Reset},
     error::ServerError,
     keys::HostKeys,
     metrics::Metrics,
@@ -41,12 +40,6 @@ use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use zeroize::Zeroizing;
-
-pub(crate) const NO_OPTIONS: ResetOptions = ResetOptions {
-    lock_now: false,
-    require_entry: false,
-    no_credentials_on_boot: false,
-};
 
 /// A caller with all permissions.
 pub(crate) fn admin() -> Caller {
@@ -233,8 +226,13 @@ impl TestHost {
         agent: &Agent,
         password: &str,
     ) -> Result<Command, ServerError> {
-        self.reset_on(agent, password, NO_OPTIONS, Terms::default())
-            .await
+        self.reset_on(
+            agent,
+            password,
+            ResetOptions::default(),
+            CommandTerms::default(),
+        )
+        .await
     }
 
     pub(crate) async fn reset_on(
@@ -242,7 +240,7 @@ impl TestHost {
         agent: &Agent,
         text: &str,
         options: ResetOptions,
-        terms: Terms,
+        terms: CommandTerms,
     ) -> Result<Command, ServerError> {
         let reset = Reset {
             password: password(text),
@@ -262,7 +260,7 @@ impl TestHost {
         let made = self
             .server
             .commands
-            .remove(&admin(), &agent.device, Terms::default(), None)
+            .remove(&admin(), &agent.device, CommandTerms::default(), None)
             .await;
         made.map(|answer| answer.command)
     }
@@ -289,11 +287,12 @@ impl TestHost {
     }
 
     pub(crate) async fn preview(&self, agent: &Agent, action: Action) -> DevicePreview {
-        let request = Request {
+        let request = PreviewQuery {
             action,
             password: None,
-            options: NO_OPTIONS,
-            terms: Terms::default(),
+            options: ResetOptions::default(),
+            terms: CommandTerms::default(),
+            reason: None,
         };
         self.server
             .commands
@@ -306,10 +305,10 @@ impl TestHost {
         self.try_sync(agent, vec![]).await.unwrap()
     }
 
-    pub(crate) async fn report(&self, agent: &Agent, command: &Command, outcome: Outcome) {
+    pub(crate) async fn report(&self, agent: &Agent, command: &Command, outcome: DeviceOutcome) {
         let report = Report {
             command: command.id.clone(),
-            outcome: outcome.try_into().unwrap(),
+            outcome,
         };
         self.try_sync(agent, vec![report]).await.unwrap();
     }

@@ -4,11 +4,10 @@ use crate::test_host::{TestHost, admin, client, owner, password};
 use mdm_agent_protocol::{
     sealing::PrivateKey,
     signing_key::SigningKey,
-    sync::{DeviceInfo, EnrollRequest, Report, ReportedOutcome},
+    sync::{DeviceInfo, EnrollRequest, Report},
 };
 use mdm_contract::{
-    decisions::{PasswordRule, Status},
-    types::{Action, Failure, Outcome, ResetOptions},
+    Action, DeviceFailure, DeviceOutcome, Failure, PasswordRule, ResetOptions, Status,
 };
 use mdm_password_host::{Limits, Runtime};
 use mdm_server_core::{
@@ -49,19 +48,19 @@ async fn an_agent_whose_words_have_a_nul_is_heard_all_the_same() {
     let fleet = TestHost::new().await;
     let agent = fleet.enroll(owner()).await;
     let command = fleet.reset(&agent, "1234").await.unwrap();
-    let reason = Failure::Other("keystore\0gone".into());
+    let reason = DeviceFailure::Other("keystore\0gone".into());
     fleet
-        .report(&agent, &command, Outcome::Failed(reason))
+        .report(&agent, &command, DeviceOutcome::Failed(reason))
         .await;
     let kept = fleet.command(&agent, &command).await.status;
-    let Status::Failed(Failure::Other(kept)) = kept else {
+    let Status::Failed(Failure::Device(DeviceFailure::Other(kept))) = kept else {
         panic!("not failed, but {kept:?}");
     };
     assert_eq!(kept, "keystore\u{FFFD}gone");
 
     let of_no_command = Report {
         command: "a\0b".into(),
-        outcome: ReportedOutcome::SUCCESS,
+        outcome: DeviceOutcome::Success,
     };
     let refused = fleet.try_sync(&agent, vec![of_no_command]).await;
     assert!(

@@ -4,7 +4,7 @@ use crate::{
     database,
     test_host::{TestHost, admin, owner, password},
 };
-use mdm_contract::types::{Action, ResetOptions};
+use mdm_contract::{Action, ResetOptions};
 use mdm_server_core::{
     access::{Caller, DeviceScope, Role},
     actor::Actor,

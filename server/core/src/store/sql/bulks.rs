@@ -13,7 +13,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
-use mdm_contract::{time::Timestamp, types::CommandId};
+use mdm_contract::{CommandId, time::Timestamp};
 
 /// The statuses of commands that did not fail, as the store has them.
 const NO_FAILURES: &str = "('\"pending\"', '\"success\"')";

@@ -114,8 +114,9 @@ async fn insert_device(
     groups: Vec<String>,
 ) -> Result<(), StoreError> {
     let insert = "insert into devices (id, name, public_key, signing_key, api_level, agent_version, \
-                  management_mode, managed_profile, condition, enrolled_at, last_sync, version, search_text) \
-                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $11)";
+                  management_mode, managed_profile, ownership, capabilities, condition, enrolled_at, last_sync, \
+                  version, search_text) \
+                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, 0, $13)";
     let values = vec![
         device.id.as_str().into(),
         device.name.as_str().into(),
@@ -125,6 +126,8 @@ async fn insert_device(
         device.device_info.agent_version.as_str().into(),
         device.device_info.management_mode.as_str().into(),
         device.device_info.managed_profile.into(),
+        device.device_info.ownership.as_str().into(),
+        Value::json(&device.device_info.capabilities)?,
         Value::json(&device.device_info.condition)?,
         device.at.into(),
         search_text(&device.name, &device.id).into(),

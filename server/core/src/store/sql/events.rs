@@ -6,7 +6,7 @@ use crate::{
     event::{About, EventKind},
     store::{Changes, StoreError},
 };
-use mdm_contract::{decisions::Command, time::Timestamp};
+use mdm_contract::{Command, time::Timestamp};
 use uuid::Uuid;
 
 /// Finds a row if there is an active webhook.

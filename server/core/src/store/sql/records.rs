@@ -2,7 +2,7 @@
 
 use super::Row;
 use crate::store::{Bulk, DeviceError, StoreError};
-use mdm_contract::decisions::Command;
+use mdm_contract::Command;
 
 /// The columns of a command.
 pub const COMMAND_COLUMNS: &str = "commands.id, commands.action, commands.options, commands.status, \

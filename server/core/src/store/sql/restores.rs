@@ -6,7 +6,7 @@ use crate::{
     store::{Changes, RestoreState, Restores, StoreError},
 };
 use async_trait::async_trait;
-use mdm_contract::types::CommandId;
+use mdm_contract::CommandId;
 
 #[async_trait]
 impl<E: Engine> Restores for E {

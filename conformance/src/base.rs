@@ -1,0 +1,87 @@
+//! The base of all cases: a whole situation, command and request, from which each case differs.
+
+use super::situation::Situation;
+use mdm_contract::Request;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The text of the base.
+pub(super) const BASE: &str = include_str!("../cases/base.json");
+
+/// The base of all cases.
+#[derive(Deserialize)]
+pub(super) struct Base {
+    situation: Value,
+    command: Value,
+    request: Value,
+}
+
+/// The base situation of all cases: a device owner on Android 14, ready for a reset.
+pub fn base_situation() -> serde_json::Result<Situation> {
+    base()?.situation_with(&Map::new())
+}
+
+/// The base request of all cases.
+pub fn base_request() -> serde_json::Result<Request> {
+    serde_json::from_value(base()?.request)
+}
+
+/// Reads the base.
+pub(super) fn base() -> serde_json::Result<Base> {
+    serde_json::from_str(BASE)
+}
+
+impl Base {
+    /// The base situation, with these differences.
+    pub(super) fn situation_with(
+        &self,
+        given: &Map<String, Value>,
+    ) -> serde_json::Result<Situation> {
+        let mut situation = self.situation.clone();
+        for (name, value) in given {
+            let is_command = matches!(name.as_str(), "pending" | "latest" | "command");
+            if is_command && value.is_object() {
+                situation[name] = self.command.clone();
+            }
+            merge(&mut situation[name], value);
+        }
+        let is_pending = situation["command"]["status"] == "pending";
+        if is_pending && !given.contains_key("pending") {
+            situation["pending"] = situation["command"].clone();
+        }
+        if !given.contains_key("latest") {
+            let other = if situation["pending"].is_null() {
+                "command"
+            } else {
+                "pending"
+            };
+            situation["latest"] = situation[other].clone();
+        }
+        serde_json::from_value(situation)
+    }
+
+    /// A call whose request is merged over the base's.
+    pub(super) fn call_with(&self, mut call: Value) -> Value {
+        for name in ["reset", "remove", "preview"] {
+            if let Some(parameters) = call.get_mut(name).and_then(Value::as_object_mut) {
+                let mut request = self.request.clone();
+                let own = parameters.remove("request");
+                merge(&mut request, &own.unwrap_or_else(|| Map::new().into()));
+                parameters.insert("request".into(), request);
+            }
+        }
+        call
+    }
+}
+
+/// Objects are merged, everything else is replaced (RFC 7396, but null is kept).
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
