@@ -336,7 +336,7 @@ mod tests {
         apply::carry_out_all(&home, None).unwrap();
         let report = Report {
             command: "one".into(),
-            outcome: DeviceOutcome::SUCCESS,
+            outcome: DeviceOutcome::Success,
         };
         assert_eq!(
             home.agent.read().unwrap().unreported,
@@ -397,7 +397,7 @@ mod tests {
         let home = home(&folder);
         for id in ["one", "two"] {
             home.agent
-                .change(|agent| agent.finish(id, DeviceOutcome::SUCCESS))
+                .change(|agent| agent.finish(id, DeviceOutcome::Success))
                 .unwrap();
         }
         let mut problem = Problem {

@@ -10,11 +10,11 @@ from typing import Optional
 
 from policy import asks_for_password, is_met
 from wit_world.imports.types import (
-    Action, Condition, Device, Failure, Failure_ExistingPassword, Failure_MayNotClear,
-    Failure_NoSecureLockScreen, Failure_NotSupported, Failure_OtherAdminEntryPending,
-    Failure_PolicyViolation, Failure_TokenInvalid, Failure_TokenNotActive, Failure_UserLocked,
-    ManagementMode, PasswordMetrics, TokenState, Verdict, Verdict_WillFail, Verdict_WillSucceed, Verdict_WillWait,
-    Wait_UserMustUnlock,
+    Action, Condition, Device, DeviceFailure, DeviceFailure_ExistingPassword, DeviceFailure_MayNotClear,
+    DeviceFailure_NoSecureLockScreen, DeviceFailure_NotSupported, DeviceFailure_OtherAdminEntryPending,
+    DeviceFailure_PolicyViolation, DeviceFailure_TokenInvalid, DeviceFailure_TokenNotActive,
+    DeviceFailure_TokenUnsupported, DeviceFailure_UserLocked, ManagementMode, PasswordMetrics, TokenState,
+    Verdict, Verdict_WillFail, Verdict_WillSucceed, Verdict_WillWait, Wait_UserMustUnlock,
 )
 
 
@@ -26,14 +26,14 @@ def answer(device: Device, action: Action, password: PasswordMetrics) -> Verdict
     if device.api_level >= 26 and waits_for_unlock(device.condition):
         return Verdict_WillWait(Wait_UserMustUnlock())
     if violates_policy(device.condition, action, password):
-        return Verdict_WillFail(Failure_PolicyViolation())
+        return Verdict_WillFail(DeviceFailure_PolicyViolation())
     return Verdict_WillSucceed()
 
 
-def obstacle(device: Device, action: Action) -> Optional[Failure]:
+def obstacle(device: Device, action: Action) -> Optional[DeviceFailure]:
     """What stands in the way of any password."""
     if not device.condition.secure_lock_screen:
-        return Failure_NoSecureLockScreen()
+        return DeviceFailure_NoSecureLockScreen()
     if device.api_level < 24:
         return None
     if device.management_mode == ManagementMode.DEVICE_ADMIN:
@@ -43,31 +43,33 @@ def obstacle(device: Device, action: Action) -> Optional[Failure]:
     return token_obstacle(device.condition)
 
 
-def device_admin_obstacle(device: Device, action: Action) -> Optional[Failure]:
+def device_admin_obstacle(device: Device, action: Action) -> Optional[DeviceFailure]:
     """Android 7.0 and later: a device admin sets a first password; Android 11 and later: nothing."""
     if device.api_level >= 30:
-        return Failure_NotSupported()
+        return DeviceFailure_NotSupported()
     if action == Action.REMOVE:
-        return Failure_MayNotClear()
-    return Failure_ExistingPassword() if device.condition.password_set else None
+        return DeviceFailure_MayNotClear()
+    return DeviceFailure_ExistingPassword() if device.condition.password_set else None
 
 
-def user_obstacle(device: Device, action: Action) -> Optional[Failure]:
+def user_obstacle(device: Device, action: Action) -> Optional[DeviceFailure]:
     """Android 7.0 and 7.1: the user has to be unlocked, and a managed profile keeps a password."""
     if not device.condition.unlocked_since_boot:
-        return Failure_UserLocked()
-    return Failure_MayNotClear() if device.managed_profile and action == Action.REMOVE else None
+        return DeviceFailure_UserLocked()
+    return DeviceFailure_MayNotClear() if device.managed_profile and action == Action.REMOVE else None
 
 
-def token_obstacle(condition: Condition) -> Optional[Failure]:
+def token_obstacle(condition: Condition) -> Optional[DeviceFailure]:
     """Android 8.0 and later: a password changes only by way of the reset token."""
     if condition.other_admin_entry_pending:
-        return Failure_OtherAdminEntryPending()
+        return DeviceFailure_OtherAdminEntryPending()
     match condition.token:
         case TokenState.MISSING | TokenState.UNCONFIRMED:
-            return Failure_TokenNotActive()
+            return DeviceFailure_TokenNotActive()
         case TokenState.INVALID:
-            return Failure_TokenInvalid()
+            return DeviceFailure_TokenInvalid()
+        case TokenState.UNSUPPORTED:
+            return DeviceFailure_TokenUnsupported()
         case TokenState.ACTIVE:
             return None
 

@@ -1,53 +1,93 @@
-"""The exports: each asks the imports for what its rule needs, and carries out what the rule decides."""
+"""The exports: each reads the situation, and carries out what its rule decides."""
 
-from typing import Optional
+import functools
+import json
+import traceback
+from typing import Any, Callable, Optional
 
 import own_rule
-from outcome import EXPIRED, OverrideChange, cancel, expire, override_change, report_effect, superseded_by
-from preview import Channel, Wanted, preview
+from componentize_py_types import Err
+from outcome import (
+    EXPIRED, OverrideChange, cancel, expire, override_change, report_effect, reported, superseded_by,
+)
+from password import effective_rule
+from preview import preview
 from policy import policy_state, remove_offered
-from request import Sending, Situation, remove, reset
+from request import Sending, remove, reset
 from wit_world import exports
-from wit_world.imports import clock, device_store, transport
+from wit_world.exports.plugin import Description
+from wit_world.imports import device_store, logging, transport
+from wit_world.imports.device_store import get_situation
+from wit_world.imports.logging import Level
 from wit_world.imports.secrets import Secret
 from wit_world.imports.types import (
-    Action, Command, DevicePreview, DeviceStatus, Outcome, PolicyState, ReportEffect, ResetOptions, Terms,
+    Action, Command, DeviceOutcome, DevicePreview, DeviceStatus, PolicyState, ReportEffect, Request,
 )
+
+
+def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Logs an exception before it ends the call as a trap, which has no message. A refusal is none."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Err:
+            raise
+        except Exception:
+            logging.log(Level.ERROR, f"{function.__name__}: {traceback.format_exc()}")
+            raise
+
+    return run
+
+
+class Plugin(exports.Plugin):
+    """The interface `plugin` of the contract."""
+
+    def describe(self) -> Description:
+        return own_rule.description()
+
+    def check_settings(self, settings: str) -> None:
+        faults = own_rule.settings_faults(json.loads(settings))
+        if faults:
+            raise Err(faults)
 
 
 class Password(exports.Password):
     """The interface `password` of the contract. A refusal is raised, as `Err`."""
 
-    def reset(self, secret: Secret, options: ResetOptions, terms: Terms) -> str:
-        return carry_out(reset(situation(), secret.metrics(), options, own_rule.terms(terms)), secret)
+    @logged
+    def reset(self, secret: Secret, request: Request) -> str:
+        return carry_out(reset(get_situation(), own_rule.request(request)), secret)
 
-    def remove(self, terms: Terms) -> str:
-        return carry_out(remove(situation(), terms), None)
+    @logged
+    def remove(self, request: Request) -> str:
+        return carry_out(remove(get_situation(), request), None)
 
-    def preview(
-        self, action: Action, secret: Optional[Secret], options: ResetOptions, terms: Terms
-    ) -> DevicePreview:
-        channel = Channel(transport.get_capabilities(), transport.is_online())
-        wanted = Wanted(action, secret.metrics() if secret else None, options)
-        return preview(situation(), channel, wanted, terms)
+    @logged
+    def preview(self, action: Action, secret: Optional[Secret], request: Request) -> DevicePreview:
+        return preview(get_situation(), action, request)
 
+    @logged
     def status(self) -> DeviceStatus:
-        device = device_store.get_device()
+        situation = get_situation()
         return DeviceStatus(
-            latest=device_store.get_latest(),
-            policy_state=policy_state(device),
-            remove_offered=remove_offered(device),
-            password_rule=device_store.get_password_rule(),
+            latest=situation.latest,
+            policy_state=policy_state(situation.device),
+            remove_offered=remove_offered(situation.device),
+            password_rule=effective_rule(situation),
         )
 
+    @logged
     def policy_override(self) -> PolicyState:
-        return policy_state(device_store.get_device())
+        return policy_state(get_situation().device)
 
-    def report(self, command: Command, outcome: Outcome) -> ReportEffect:
+    @logged
+    def report(self, command: Command, outcome: DeviceOutcome) -> ReportEffect:
         effect = report_effect(command, outcome)
         match effect:
             case ReportEffect.COMPLETED:
-                device_store.complete(command.id, outcome)
+                device_store.complete(command.id, reported(outcome))
             case ReportEffect.LATE:
                 device_store.keep_late_outcome(command.id, outcome)
             case ReportEffect.REPEATED:
@@ -59,21 +99,13 @@ class Password(exports.Password):
                 device_store.set_policy_override(None)
         return effect
 
+    @logged
     def cancel(self, command: Command) -> None:
         device_store.complete(command.id, cancel(command))
 
+    @logged
     def expire(self, command: Command) -> None:
-        device_store.complete(command.id, expire(command, clock.now()))
-
-
-def situation() -> Situation:
-    """What the imports tell of a request's situation."""
-    return Situation(
-        device=device_store.get_device(),
-        pending=device_store.get_pending(),
-        password_rule=device_store.get_password_rule(),
-        now=clock.now(),
-    )
+        device_store.complete(command.id, expire(command, get_situation().now))
 
 
 def carry_out(sending: Sending, secret: Optional[Secret]) -> str:

@@ -4,9 +4,9 @@ from enum import Enum, auto
 
 from componentize_py_types import Err
 from wit_world.imports.types import (
-    Action, Command, Failure_Cancelled, Failure_Expired, Failure_Superseded, Outcome,
-    Outcome_Failed, Outcome_Success, Refusal_NotExpired, Refusal_NotPending, ReportEffect, Status_Failed,
-    Status_Pending,
+    Action, Command, DeviceOutcome, DeviceOutcome_Failed, DeviceOutcome_Success, Failure_Cancelled,
+    Failure_Device, Failure_Expired, Failure_Superseded, Outcome, Outcome_Failed, Outcome_Success,
+    Refusal_NotExpired, Refusal_NotPending, ReportEffect, Status_Failed, Status_Pending,
 )
 
 
@@ -26,7 +26,16 @@ def superseded_by(command: str) -> Outcome:
     return Outcome_Failed(Failure_Superseded(command))
 
 
-def report_effect(command: Command, outcome: Outcome) -> ReportEffect:
+def reported(outcome: DeviceOutcome) -> Outcome:
+    """The outcome of a command by the report of its device."""
+    match outcome:
+        case DeviceOutcome_Failed(failure):
+            return Outcome_Failed(Failure_Device(failure))
+        case _:
+            return Outcome_Success()
+
+
+def report_effect(command: Command, outcome: DeviceOutcome) -> ReportEffect:
     """
     What to make of a report: the first outcome completes the command, the same again changes nothing, and
     another one comes too late.
@@ -38,16 +47,16 @@ def report_effect(command: Command, outcome: Outcome) -> ReportEffect:
             completed: Outcome = Outcome_Failed(failure)
         case _:
             completed = Outcome_Success()
-    is_known = outcome in (completed, command.late_outcome)
+    is_known = completed == reported(outcome) or command.late_outcome == outcome
     return ReportEffect.REPEATED if is_known else ReportEffect.LATE
 
 
-def override_change(action: Action, outcome: Outcome) -> OverrideChange:
+def override_change(action: Action, outcome: DeviceOutcome) -> OverrideChange:
     """
     Rules 6 and 8: the success of a reset begins the override, that of a remove ends it, and a failure
     changes nothing; also when the report comes late, because the device's real state wins.
     """
-    if outcome != Outcome_Success():
+    if outcome != DeviceOutcome_Success():
         return OverrideChange.NONE
     return OverrideChange.BEGINS if action == Action.RESET else OverrideChange.ENDS
 

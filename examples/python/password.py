@@ -5,19 +5,34 @@ from componentize_py_types import Err
 from wit_world.imports.types import (
     Characters, PasswordMetrics, PasswordFault, PasswordFault_NeedsDigit, PasswordFault_NeedsLetter,
     PasswordFault_NotOnlyDigits, PasswordFault_TooLong, PasswordFault_TooShort, PasswordRule,
-    Refusal_PasswordRefused,
+    Refusal_PasswordRefused, Situation,
 )
 
 
-def check_password(rule: PasswordRule, password: PasswordMetrics) -> None:
+def effective_rule(situation: Situation) -> PasswordRule:
+    """
+    The deployment's rule, narrowed to the passwords that the device accepts. If both exclude each other, its
+    minimum is above its maximum.
+    """
+    rule, accepted = situation.deployment.password_rule, situation.capabilities.passwords
+    is_pin = rule.characters == Characters.DIGITS
+    minimum = accepted.minimum_pin_length if is_pin else accepted.minimum_length
+    return PasswordRule(
+        characters=rule.characters,
+        minimum_length=max(rule.minimum_length, minimum),
+        maximum_length=min(rule.maximum_length, accepted.maximum_length),
+    )
+
+
+def check_password(rule: PasswordRule, password: PasswordMetrics, is_known: bool) -> None:
     """Refuses a password with anything wrong about it, and names everything that is."""
-    faults = rule_faults(rule, password) + own_rule.faults(password)
+    faults = rule_faults(rule, password) + (own_rule.faults(password) if is_known else [])
     if faults:
         raise Err(Refusal_PasswordRefused(faults))
 
 
 def rule_faults(rule: PasswordRule, password: PasswordMetrics) -> list[PasswordFault]:
-    """What is wrong with a password by the deployment's rule."""
+    """What is wrong with a password by a rule."""
     faults: list[PasswordFault] = []
     if password.length < rule.minimum_length:
         faults.append(PasswordFault_TooShort(rule.minimum_length))
@@ -47,4 +62,6 @@ def strongest(rule: PasswordRule) -> PasswordMetrics:
         symbols=one_each,
         others=0,
         longest_sequence=min(length, 1),
+        longest_repeat=min(length, 1),
+        distinct=length,
     )

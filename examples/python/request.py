@@ -5,28 +5,16 @@ from typing import Optional
 
 from componentize_py_types import Err
 from outcome import is_over
-from password import check_password
+from password import check_password, effective_rule, strongest
 from policy import remove_offered
 from version import check_agent
 from wit_world.imports.types import (
-    Action, Command, Device, PasswordMetrics, NewCommand, PasswordRule, Refusal_BadValidity, Refusal_Conflict,
-    Refusal_NotPending, Refusal_NothingToRemove, ResetOptions, Terms,
+    Action, NewCommand, Refusal_BadValidity, Refusal_Conflict, Refusal_NotPending, Refusal_NothingToRemove,
+    Request, ResetOptions, Situation,
 )
 
 # The calendar of the contract ends where the year 9999 begins.
 END_OF_CALENDAR = 253_370_764_800_000
-
-NO_OPTIONS = ResetOptions(lock_now=False, require_entry=False, no_credentials_on_boot=False)
-
-
-@dataclass
-class Situation:
-    """What is known when an admin asks. `now` is in milliseconds."""
-
-    device: Device
-    pending: Optional[Command]
-    password_rule: PasswordRule
-    now: int
 
 
 @dataclass
@@ -39,29 +27,27 @@ class Sending:
     ends_expired: bool
 
 
-def reset(
-    situation: Situation, password: Optional[PasswordMetrics], options: ResetOptions, terms: Terms
-) -> Sending:
-    """Decides on a reset. Without a password it is judged for one that meets the rule."""
-    check_agent(situation.device.agent_version)
-    if password:
-        check_password(situation.password_rule, password)
-    return sending(situation, Action.RESET, options, terms)
+def reset(situation: Situation, request: Request) -> Sending:
+    """Decides on a reset. Without a password it is judged for the strongest that the rule allows."""
+    check_agent(situation)
+    rule = effective_rule(situation)
+    check_password(rule, situation.password or strongest(rule), is_known=situation.password is not None)
+    return sending(situation, Action.RESET, request.options, request)
 
 
-def remove(situation: Situation, terms: Terms) -> Sending:
+def remove(situation: Situation, request: Request) -> Sending:
     """Decides on a remove."""
-    check_agent(situation.device.agent_version)
+    check_agent(situation)
     if not remove_offered(situation.device):
         raise Err(Refusal_NothingToRemove())
-    return sending(situation, Action.REMOVE, NO_OPTIONS, terms)
+    return sending(situation, Action.REMOVE, ResetOptions(0), request)
 
 
-def sending(situation: Situation, action: Action, options: ResetOptions, terms: Terms) -> Sending:
+def sending(situation: Situation, action: Action, options: ResetOptions, request: Request) -> Sending:
     """Rule 11: one command in flight, unless the new one names it as the one that it replaces."""
-    expires_at = expiry(situation.now, terms.valid_for)
+    expires_at = expiry(situation.now, request.valid_for)
     command = NewCommand(action, options, expires_at)
-    pending, replaces = situation.pending, terms.replaces
+    pending, replaces = situation.pending, request.replaces
     if not pending:
         if replaces is not None:
             raise Err(Refusal_NotPending(replaces))

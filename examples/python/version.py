@@ -3,21 +3,19 @@
 import re
 
 from componentize_py_types import Err
-from wit_world.imports.types import AgentTooOld, Refusal_AgentTooOld
-
-# The lowest version of the agent that carries out the feature's commands.
-REQUIRED_VERSION = "6.9.0"
+from wit_world.imports.types import AgentTooOld, Refusal_AgentTooOld, Situation
 
 VERSION = re.compile(r"([0-9]+)\.([0-9]+)\.([0-9]+)(-[^+]*)?(\+.*)?")
 
 
-def check_agent(agent_version: str) -> None:
+def check_agent(situation: Situation) -> None:
     """
-    Refuses an agent below the required version, by the precedence of semantic versioning 2.0.0. A version
+    Refuses an agent below the deployment's minimum, by the precedence of semantic versioning 2.0.0. A version
     that is none counts as too old: nobody can tell what such an agent does.
     """
-    if precedence(agent_version) < precedence(REQUIRED_VERSION):
-        raise Err(Refusal_AgentTooOld(AgentTooOld(agent_version, REQUIRED_VERSION)))
+    agent, minimum = situation.device.agent_version, situation.deployment.minimum_agent_version
+    if precedence(agent) < precedence(minimum):
+        raise Err(Refusal_AgentTooOld(AgentTooOld(agent, minimum)))
 
 
 def precedence(version: str) -> tuple[int, ...]:

@@ -3,12 +3,13 @@
 
 use crate::{
     Function, Limit, Observer, Plugin, PluginError,
-    messages::{MessageSource, Messages},
+    messages::{Message, MessageLevel, MessageSource, Messages},
     shortened,
     substitute::Substitute,
 };
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{fmt::Display, num::NonZeroU32, sync::Arc};
+use tracing::Level;
 
 /// Writes the lines within the limit.
 pub struct PluginLog {
@@ -50,16 +51,7 @@ impl PluginLog {
     pub(crate) fn messages(&self, plugin: &Plugin, source: &MessageSource<'_>, messages: Messages) {
         for message in messages.lines {
             if self.admits(&self.messages) {
-                // Quoted, with control characters escaped: the text is the plugin's own.
-                tracing::info!(
-                    plugin = plugin.digest(),
-                    function = %source.function,
-                    device = source.device,
-                    command = source.command,
-                    level = %message.level,
-                    text = message.text,
-                    "a plugin's message"
-                );
+                write(&plugin.digest(), source, &message);
             }
             plugin.keep_message(source.of(message));
         }
@@ -103,5 +95,29 @@ impl PluginLog {
             self.observer.limit_reached(Limit::Log);
         }
         admits
+    }
+}
+
+/// Writes a message at its level. The text is quoted, with control characters escaped: it is the plugin's own.
+fn write(plugin: &str, source: &MessageSource<'_>, message: &Message) {
+    macro_rules! at {
+        ($level:expr) => {
+            tracing::event!(
+                $level,
+                plugin,
+                function = %source.function,
+                device = source.device,
+                command = source.command,
+                text = message.text,
+                "a plugin's message"
+            )
+        };
+    }
+    match message.level {
+        MessageLevel::Trace => at!(Level::TRACE),
+        MessageLevel::Debug => at!(Level::DEBUG),
+        MessageLevel::Info => at!(Level::INFO),
+        MessageLevel::Warn => at!(Level::WARN),
+        MessageLevel::Error | MessageLevel::Critical => at!(Level::ERROR),
     }
 }

@@ -84,7 +84,8 @@ fn fill(env: &TestEnvironment) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     let key = PrivateKey::generate().1.to_bytes();
     let condition = serde_json::to_string(&device_info::owner().condition).expect("JSON");
-    let options = r#"{"lock_now":false,"require_entry":false,"no_credentials_on_boot":false}"#;
+    let options = "[]";
+    let capabilities = serde_json::to_string(&device_info::owner().capabilities).expect("JSON");
     let now = mdm_contract::time::now();
     for number in 0..DEVICES {
         let (id, name) = (device(number), format!("Phone {number} of sales"));
@@ -92,7 +93,7 @@ fn fill(env: &TestEnvironment) -> rusqlite::Result<()> {
         let (word, status) = match number {
             _ if number % 3 == 0 => ("none", ""),
             _ if number % 50 == 1 => ("pending", r#""pending""#),
-            _ if number % 50 == 2 => ("failed", r#"{"failed":"token-not-active"}"#),
+            _ if number % 50 == 2 => ("failed", r#"{"failed":{"device":"token-not-active"}}"#),
             _ => ("success", r#""success""#),
         };
         let command = (word != "none").then(|| format!("command of {id}"));
@@ -100,15 +101,16 @@ fn fill(env: &TestEnvironment) -> rusqlite::Result<()> {
         transaction
             .prepare_cached(
                 "insert into devices (id, name, public_key, signing_key, api_level, agent_version, management_mode, \
-                 managed_profile, condition, policy_override_command, policy_override_since, enrolled_at, \
+                 managed_profile, ownership, capabilities, condition, policy_override_command, policy_override_since, enrolled_at, \
                  last_sync, version, search_text, latest_command, status) \
-                 values (?, ?, ?, ?, 34, '6.9.0', 'device-owner', false, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+                 values (?, ?, ?, ?, 34, '6.9.0', 'device-owner', false, 'company', ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
             )?
             .execute(params![
                 id,
                 name,
                 key,
                 key,
+                capabilities,
                 condition,
                 overridden_by,
                 overridden_by.map(|_| now),

@@ -11,9 +11,7 @@ use mdm_agent_protocol::{
     signing_key::SigningKey,
     sync::{DeviceInfo, EnrollRequest, Report, SYNC_PATH, SyncRequest},
 };
-use mdm_contract::{
-    Capabilities, Command, CommandId, DeviceOutcome, PasswordRule, ResetOptions, Terms, time,
-};
+use mdm_contract::{Command, CommandId, Deployment, DeviceOutcome, Request, Situation, time};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{CallContext, CallOutcome, Limits, Plugin, Runtime, password::Password};
 use mdm_server_core::{
@@ -222,28 +220,25 @@ async fn send(
     let snapshot = host.store.snapshot(&agent.device).await.unwrap().unwrap();
     let password = Password::new(Zeroizing::new("1234".into()));
     let at = time::now();
-    let context = CallContext {
+    let situation = Situation {
         device: snapshot.device.clone(),
         pending: snapshot.pending.clone(),
         latest: snapshot.latest.clone(),
-        subject: None,
-        password_rule: PasswordRule::default(),
-        capabilities: Capabilities::ALL,
+        deployment: Deployment::default(),
+        capabilities: snapshot.capabilities,
         online: true,
         now: at,
-        password: Some(password.clone()),
-        effects: Vec::new(),
+        password: None,
     };
-    let terms = Terms {
+    let context = CallContext::new(situation, None, Some(password.clone()));
+    let request = Request {
         replaces: snapshot.pending.map(|pending| pending.id),
-        valid_for: None,
+        ..Request::default()
     };
     let plugin = Arc::clone(plugin);
     let call = move || {
         let mut instance = plugin.instance().unwrap();
-        instance
-            .reset(context, ResetOptions::default(), &terms)
-            .unwrap()
+        instance.reset(context, &request).unwrap()
     };
     let outcome = tokio::task::spawn_blocking(call).await.unwrap();
     let CallOutcome::Accepted {

@@ -156,7 +156,7 @@ impl Teller<'_> {
         self.next()?;
         let outcome = self.outcome(tablet, &reset)?;
         ensure!(
-            outcome["status"]["failed"] == "existing-password",
+            outcome["status"]["failed"]["device"] == "existing-password",
             "the preview did not come true: {outcome}"
         );
         ensure!(tablet.opens_with("8642")?, "the user's password was lost");
@@ -294,7 +294,7 @@ impl Teller<'_> {
 
     fn outcome(&mut self, device: &Device, command: &Value) -> anyhow::Result<Value> {
         let outcome = self.env.outcome(device, command)?;
-        let told = match outcome["status"]["failed"].as_str() {
+        let told = match outcome["status"]["failed"]["device"].as_str() {
             Some(reason) => format!("reports: failed ({reason})"),
             None => format!("reports: {}", word(&outcome["status"])),
         };

@@ -16,14 +16,16 @@ static mdm_verdict_t fails(uint8_t failure) {
 /* Android 8.0 and later: a password changes only by way of the reset token. */
 static mdm_verdict_t answer_by_token(const mdm_condition_t *condition) {
   if (condition->other_admin_entry_pending) {
-    return fails(MDM_FAILURE_OTHER_ADMIN_ENTRY_PENDING);
+    return fails(MDM_DEVICE_FAILURE_OTHER_ADMIN_ENTRY_PENDING);
   }
   switch (condition->token) {
   case MDM_TOKEN_STATE_MISSING:
   case MDM_TOKEN_STATE_UNCONFIRMED:
-    return fails(MDM_FAILURE_TOKEN_NOT_ACTIVE);
+    return fails(MDM_DEVICE_FAILURE_TOKEN_NOT_ACTIVE);
   case MDM_TOKEN_STATE_INVALID:
-    return fails(MDM_FAILURE_TOKEN_INVALID);
+    return fails(MDM_DEVICE_FAILURE_TOKEN_INVALID);
+  case MDM_TOKEN_STATE_UNSUPPORTED:
+    return fails(MDM_DEVICE_FAILURE_TOKEN_UNSUPPORTED);
   }
   bool can_act = condition->unlocked_since_boot || condition->direct_boot_aware;
   return can_act ? SUCCEEDS : WAITS_FOR_UNLOCK;
@@ -31,19 +33,19 @@ static mdm_verdict_t answer_by_token(const mdm_condition_t *condition) {
 
 static mdm_verdict_t answer_of_admin(const mdm_device_t *device, mdm_action_t action) {
   if (device->api_level >= 30) {
-    return fails(MDM_FAILURE_NOT_SUPPORTED);
+    return fails(MDM_DEVICE_FAILURE_NOT_SUPPORTED);
   }
   if (action == MDM_ACTION_REMOVE) {
-    return fails(MDM_FAILURE_MAY_NOT_CLEAR);
+    return fails(MDM_DEVICE_FAILURE_MAY_NOT_CLEAR);
   }
-  return device->condition.password_set ? fails(MDM_FAILURE_EXISTING_PASSWORD) : SUCCEEDS;
+  return device->condition.password_set ? fails(MDM_DEVICE_FAILURE_EXISTING_PASSWORD) : SUCCEEDS;
 }
 
 /* The answer that holds for any password. */
 static mdm_verdict_t answer_to_any(const mdm_device_t *device, mdm_action_t action) {
   const mdm_condition_t *condition = &device->condition;
   if (!condition->secure_lock_screen) {
-    return fails(MDM_FAILURE_NO_SECURE_LOCK_SCREEN);
+    return fails(MDM_DEVICE_FAILURE_NO_SECURE_LOCK_SCREEN);
   }
   if (device->api_level < 24) {
     return SUCCEEDS;
@@ -55,10 +57,10 @@ static mdm_verdict_t answer_to_any(const mdm_device_t *device, mdm_action_t acti
     return answer_by_token(condition);
   }
   if (!condition->unlocked_since_boot) {
-    return fails(MDM_FAILURE_USER_LOCKED);
+    return fails(MDM_DEVICE_FAILURE_USER_LOCKED);
   }
   if (device->managed_profile && action == MDM_ACTION_REMOVE) {
-    return fails(MDM_FAILURE_MAY_NOT_CLEAR);
+    return fails(MDM_DEVICE_FAILURE_MAY_NOT_CLEAR);
   }
   return SUCCEEDS;
 }
@@ -78,7 +80,7 @@ mdm_verdict_t answer(const mdm_device_t *device, mdm_action_t action,
                      const mdm_password_metrics_t *password) {
   mdm_verdict_t to_any = answer_to_any(device, action);
   if (to_any.tag == MDM_VERDICT_WILL_SUCCEED && violates_policy(device, action, password)) {
-    return fails(MDM_FAILURE_POLICY_VIOLATION);
+    return fails(MDM_DEVICE_FAILURE_POLICY_VIOLATION);
   }
   return to_any;
 }

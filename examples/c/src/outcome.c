@@ -18,41 +18,48 @@ mdm_outcome_t superseded_by(mdm_command_id_t command) {
   };
 }
 
-static bool same_failure(const mdm_failure_t *one, const mdm_failure_t *other) {
-  if (one->tag != other->tag) {
-    return false;
+mdm_outcome_t reported(const mdm_device_outcome_t *outcome) {
+  if (outcome->tag == MDM_DEVICE_OUTCOME_SUCCESS) {
+    return (mdm_outcome_t){.tag = MDM_OUTCOME_SUCCESS};
   }
-  switch (one->tag) {
-  case MDM_FAILURE_SUPERSEDED:
-    return same_string(one->val.superseded, other->val.superseded);
-  case MDM_FAILURE_OTHER:
-    return same_string(one->val.other, other->val.other);
-  default:
-    return true;
-  }
+  return (mdm_outcome_t){
+      .tag = MDM_OUTCOME_FAILED,
+      .val.failed = {.tag = MDM_FAILURE_DEVICE, .val.device = outcome->val.failed},
+  };
 }
 
-static bool same_outcome(const mdm_outcome_t *one, const mdm_outcome_t *other) {
-  return one->tag == other->tag && (one->tag == MDM_OUTCOME_SUCCESS ||
+static bool same_failure(const mdm_device_failure_t *one, const mdm_device_failure_t *other) {
+  return one->tag == other->tag &&
+         (one->tag != MDM_DEVICE_FAILURE_OTHER || same_string(one->val.other, other->val.other));
+}
+
+static bool same_outcome(const mdm_device_outcome_t *one, const mdm_device_outcome_t *other) {
+  return one->tag == other->tag && (one->tag == MDM_DEVICE_OUTCOME_SUCCESS ||
                                     same_failure(&one->val.failed, &other->val.failed));
 }
 
-mdm_report_effect_t report_effect(const mdm_command_t *command, const mdm_outcome_t *outcome) {
+static bool is_status(const mdm_status_t *status, const mdm_device_outcome_t *outcome) {
+  if (status->tag == MDM_STATUS_SUCCESS) {
+    return outcome->tag == MDM_DEVICE_OUTCOME_SUCCESS;
+  }
+  return status->tag == MDM_STATUS_FAILED && outcome->tag == MDM_DEVICE_OUTCOME_FAILED &&
+         status->val.failed.tag == MDM_FAILURE_DEVICE &&
+         same_failure(&status->val.failed.val.device, &outcome->val.failed);
+}
+
+mdm_report_effect_t report_effect(const mdm_command_t *command,
+                                  const mdm_device_outcome_t *outcome) {
   if (command->status.tag == MDM_STATUS_PENDING) {
     return MDM_REPORT_EFFECT_COMPLETED;
   }
-  mdm_outcome_t completed = {.tag = MDM_OUTCOME_SUCCESS};
-  if (command->status.tag == MDM_STATUS_FAILED) {
-    completed = (mdm_outcome_t){.tag = MDM_OUTCOME_FAILED, .val.failed = command->status.val.failed};
-  }
-  const mdm_option_outcome_t *late = &command->late_outcome;
-  bool is_known =
-      same_outcome(outcome, &completed) || (late->is_some && same_outcome(outcome, &late->val));
+  const mdm_option_device_outcome_t *late = &command->late_outcome;
+  bool is_known = is_status(&command->status, outcome) ||
+                  (late->is_some && same_outcome(outcome, &late->val));
   return is_known ? MDM_REPORT_EFFECT_REPEATED : MDM_REPORT_EFFECT_LATE;
 }
 
-enum override_change override_change(mdm_action_t action, const mdm_outcome_t *outcome) {
-  if (outcome->tag != MDM_OUTCOME_SUCCESS) {
+enum override_change override_change(mdm_action_t action, const mdm_device_outcome_t *outcome) {
+  if (outcome->tag != MDM_DEVICE_OUTCOME_SUCCESS) {
     return OVERRIDE_STAYS;
   }
   return action == MDM_ACTION_RESET ? OVERRIDE_BEGINS : OVERRIDE_ENDS;

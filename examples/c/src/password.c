@@ -2,6 +2,20 @@
 
 #include "values.h"
 
+mdm_password_rule_t effective_rule(const mdm_situation_t *situation) {
+  mdm_password_rule_t rule = situation->deployment.password_rule;
+  const mdm_accepted_passwords_t *accepted = &situation->capabilities.passwords;
+  uint32_t minimum = rule.characters == MDM_CHARACTERS_DIGITS ? accepted->minimum_pin_length
+                                                              : accepted->minimum_length;
+  if (rule.minimum_length < minimum) {
+    rule.minimum_length = minimum;
+  }
+  if (rule.maximum_length > accepted->maximum_length) {
+    rule.maximum_length = accepted->maximum_length;
+  }
+  return rule;
+}
+
 static void add_fault(mdm_list_password_fault_t *faults, mdm_password_fault_t fault) {
   faults->ptr = grow_list(faults->ptr, faults->len, sizeof fault);
   faults->ptr[faults->len++] = fault;
@@ -40,7 +54,7 @@ bool check_password(const mdm_password_rule_t *rule, const mdm_password_metrics_
   return false;
 }
 
-mdm_password_metrics_t strongest_password(const mdm_password_rule_t *rule) {
+static mdm_password_metrics_t strongest_password(const mdm_password_rule_t *rule) {
   uint32_t length = rule->maximum_length;
   uint32_t one_each = rule->characters == MDM_CHARACTERS_ALPHANUMERIC;
   return (mdm_password_metrics_t){
@@ -49,5 +63,15 @@ mdm_password_metrics_t strongest_password(const mdm_password_rule_t *rule) {
       .symbols = one_each,
       .digits = length > 2 * one_each ? length - 2 * one_each : 0,
       .longest_sequence = length > 0,
+      .longest_repeat = length > 0,
+      .distinct = length,
   };
+}
+
+mdm_password_metrics_t password_or_strongest(const mdm_situation_t *situation) {
+  if (situation->password.is_some) {
+    return situation->password.val;
+  }
+  mdm_password_rule_t rule = effective_rule(situation);
+  return strongest_password(&rule);
 }

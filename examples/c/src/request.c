@@ -10,7 +10,7 @@
 #define END_OF_CALENDAR UINT64_C(253370764800000)
 
 /* Rule 11: one command in flight, unless the new one names it as the one that it replaces. */
-static bool make_way(const struct situation *situation, const mdm_option_command_id_t *replaces,
+static bool make_way(const mdm_situation_t *situation, const mdm_option_command_id_t *replaces,
                      enum ending *pending_ends, mdm_refusal_t *refusal) {
   const mdm_command_t *pending = &situation->pending.val;
   if (!situation->pending.is_some) {
@@ -56,30 +56,35 @@ static bool find_expiry(mdm_timestamp_t now, const mdm_option_u64_t *valid_for,
   return true;
 }
 
-static bool accept_terms(const struct situation *situation, const mdm_terms_t *terms,
-                         struct sending *sending, mdm_refusal_t *refusal) {
-  return make_way(situation, &terms->replaces, &sending->pending_ends, refusal) &&
-         find_expiry(situation->now, &terms->valid_for, &sending->command.expires_at, refusal);
+static bool check_version(const mdm_situation_t *situation, mdm_refusal_t *refusal) {
+  return check_agent(situation->device.agent_version, situation->deployment.minimum_agent_version,
+                     refusal);
 }
 
-bool accept_reset(const struct situation *situation, const mdm_password_metrics_t *password,
-                  const mdm_reset_options_t *options, const mdm_terms_t *terms,
+static bool accept(const mdm_situation_t *situation, const mdm_request_t *request,
+                   struct sending *sending, mdm_refusal_t *refusal) {
+  return make_way(situation, &request->replaces, &sending->pending_ends, refusal) &&
+         find_expiry(situation->now, &request->valid_for, &sending->command.expires_at, refusal);
+}
+
+bool accept_reset(const mdm_situation_t *situation, const mdm_request_t *request,
                   struct sending *sending, mdm_refusal_t *refusal) {
-  sending->command = (mdm_new_command_t){.action = MDM_ACTION_RESET, .options = *options};
-  return check_agent(situation->device.agent_version, refusal) &&
-         (password == NULL || check_password(&situation->password_rule, password, refusal)) &&
-         accept_terms(situation, terms, sending, refusal) && check_own_rule(situation, refusal);
+  sending->command = (mdm_new_command_t){.action = MDM_ACTION_RESET, .options = request->options};
+  mdm_password_rule_t rule = effective_rule(situation);
+  mdm_password_metrics_t password = password_or_strongest(situation);
+  return check_version(situation, refusal) && check_password(&rule, &password, refusal) &&
+         accept(situation, request, sending, refusal) && check_own_rule(situation, refusal);
 }
 
-bool accept_remove(const struct situation *situation, const mdm_terms_t *terms,
+bool accept_remove(const mdm_situation_t *situation, const mdm_request_t *request,
                    struct sending *sending, mdm_refusal_t *refusal) {
   sending->command = (mdm_new_command_t){.action = MDM_ACTION_REMOVE};
-  if (!check_agent(situation->device.agent_version, refusal)) {
+  if (!check_version(situation, refusal)) {
     return false;
   }
   if (!remove_offered(&situation->device)) {
     refusal->tag = MDM_REFUSAL_NOTHING_TO_REMOVE;
     return false;
   }
-  return accept_terms(situation, terms, sending, refusal);
+  return accept(situation, request, sending, refusal);
 }

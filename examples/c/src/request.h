@@ -3,17 +3,6 @@
 
 #include "mdm.h"
 
-/* What is known when an admin asks. */
-struct situation {
-  mdm_device_t device;
-  /* Its command in flight. */
-  mdm_option_command_t pending;
-  /* What the deployment asks of passwords. */
-  mdm_password_rule_t password_rule;
-  /* The time of the call. */
-  mdm_timestamp_t now;
-};
-
 /* How the command in flight makes way for a new one. */
 enum ending {
   /* There is none. */
@@ -31,13 +20,12 @@ struct sending {
 };
 
 /*
- * Decides on a reset: true with what to send, or false with the refusal. Without a password (NULL),
- * it is judged for one that meets the rule.
+ * Decides on a reset: true with what to send, or false with the refusal. Without a password, it is
+ * judged for the strongest that the effective rule allows.
  */
-bool accept_reset(const struct situation *situation, const mdm_password_metrics_t *password,
-                  const mdm_reset_options_t *options, const mdm_terms_t *terms,
+bool accept_reset(const mdm_situation_t *situation, const mdm_request_t *request,
                   struct sending *sending, mdm_refusal_t *refusal);
 
 /* Decides on a remove: true with what to send, or false with the refusal. */
-bool accept_remove(const struct situation *situation, const mdm_terms_t *terms,
+bool accept_remove(const mdm_situation_t *situation, const mdm_request_t *request,
                    struct sending *sending, mdm_refusal_t *refusal);

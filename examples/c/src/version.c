@@ -2,9 +2,6 @@
 
 #include "values.h"
 
-/* The lowest version of the agent that carries out the feature's commands. */
-#define REQUIRED_AGENT "6.9.0"
-
 /* What counts of a version: no two pre-releases need to be told apart here. */
 struct version {
   uint32_t numbers[3];
@@ -56,17 +53,15 @@ static bool precedes(const struct version *one, const struct version *other) {
   return !one->is_release && other->is_release;
 }
 
-bool check_agent(mdm_string_t agent_version, mdm_refusal_t *refusal) {
-  mdm_string_t required_version;
-  mdm_string_set(&required_version, REQUIRED_AGENT);
+bool check_agent(mdm_string_t agent_version, mdm_string_t minimum, mdm_refusal_t *refusal) {
   struct version agent, required;
-  parse_version(required_version, &required);
+  parse_version(minimum, &required);
   if (parse_version(agent_version, &agent) && !precedes(&agent, &required)) {
     return true;
   }
   *refusal = (mdm_refusal_t){
       .tag = MDM_REFUSAL_AGENT_TOO_OLD,
-      .val.agent_too_old = {copy_string(agent_version), copy_string(required_version)},
+      .val.agent_too_old = {copy_string(agent_version), copy_string(minimum)},
   };
   return false;
 }

@@ -4,7 +4,7 @@
 #include "mdm.h"
 
 /*
- * Refuses an agent below 6.9.0, by the precedence of semantic versioning 2.0.0. A version that is
+ * Refuses an agent below the minimum, by the precedence of semantic versioning 2.0.0. A version that is
  * none counts as too old: nobody can tell what such an agent does.
  */
-bool check_agent(mdm_string_t agent_version, mdm_refusal_t *refusal);
+bool check_agent(mdm_string_t agent_version, mdm_string_t minimum, mdm_refusal_t *refusal);

@@ -4,7 +4,7 @@ mod phones;
 
 use anyhow::Context as _;
 use mdm_agent_protocol::sealing::{Binding, Payload, PrivateKey, Sealed};
-use mdm_contract::Outcome;
+use mdm_contract::DeviceOutcome;
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Host, ResetRequest, password::Password};
 use phones::{Phone, Phones, Radio};
@@ -42,7 +42,7 @@ async fn main() -> anyhow::Result<()> {
     let sealed = Sealed::from_bytes(sealed).context("it is not sealed")?;
     let opened = Payload::open(&sealed, &private_key, &Binding::of(&id, command))?;
     println!("{id} sets a password of {} digits", opened.password.len());
-    let outcome = Outcome::Success;
+    let outcome = DeviceOutcome::Success;
     host.report(id.as_str(), &command.id, outcome, &agent)
         .await?;
 

@@ -112,7 +112,7 @@ impl Transport<Phone> for Radio {
     type Error = SealingError;
 
     fn capabilities(&self, _: &DeviceState<Phone>) -> Capabilities {
-        Capabilities::ALL
+        Capabilities::android()
     }
 
     fn is_online(&self, _: &DeviceState<Phone>) -> bool {

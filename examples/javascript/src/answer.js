@@ -60,6 +60,8 @@ function tokenObstacle(condition) {
       return willFail("token-not-active");
     case "invalid":
       return willFail("token-invalid");
+    case "unsupported":
+      return willFail("token-unsupported");
     case "active":
       return condition.unlockedSinceBoot || condition.directBootAware
         ? undefined

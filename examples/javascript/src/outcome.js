@@ -8,6 +8,11 @@ export function supersededBy(id) {
   return failed({ tag: "superseded", val: id });
 }
 
+/** The outcome of a command by the report of its device. */
+export function reported(outcome) {
+  return outcome.tag === "success" ? outcome : failed({ tag: "device", val: outcome.val });
+}
+
 /**
  * What to make of a report: the first outcome completes the command, the same again changes nothing,
  * and another one comes too late.
@@ -16,16 +21,17 @@ export function reportEffect(command, outcome) {
   if (command.status.tag === "pending") {
     return "completed";
   }
-  const isKnown = isSame(command.status, outcome)
+  const isKnown = isSame(command.status, reported(outcome))
     || (command.lateOutcome && isSame(command.lateOutcome, outcome));
   return isKnown ? "repeated" : "late";
 }
 
-/** A completed status has the shape of its outcome. */
-function isSame(completed, outcome) {
-  return completed.tag === outcome.tag
-    && completed.val?.tag === outcome.val?.tag
-    && completed.val?.val === outcome.val?.val;
+/** Whether two variants are the same: a completed status has the shape of its outcome. */
+function isSame(one, other) {
+  if (one?.tag === undefined) {
+    return one === other;
+  }
+  return one.tag === other?.tag && isSame(one.val, other.val);
 }
 
 /**

@@ -2,26 +2,62 @@
  * THE OWN RULE: the place for you to change.
  *
  * All other files do what the contract requires. What this one adds is the plugin's choice: devices in
- * the group `kiosk` are reset only between 06:00 and 22:00 UTC.
+ * one group are reset only between certain hours, UTC. The group and the hours are settings.
  */
 
-const GROUP = "kiosk";
-const FIRST_HOUR = 6;
-const END_HOUR = 22;
+import { get as getSettings } from "mdm:password/settings@1.0.0";
+
 const MILLISECONDS_PER_HOUR = 3_600_000;
+
+const DEFAULT_SETTINGS = { group: "kiosk", "first-hour": 6, "end-hour": 22 };
+
+const SCHEMA = {
+  type: "object",
+  properties: {
+    group: { type: "string", minLength: 1, maxLength: 64, description: "The group of devices" },
+    "first-hour": { type: "integer", minimum: 0, maximum: 23, description: "Resets begin at this hour, UTC" },
+    "end-hour": { type: "integer", minimum: 1, maximum: 24, description: "Resets end at this hour, UTC" },
+  },
+  additionalProperties: false,
+};
+
+/** The description of the plugin. */
+export function description() {
+  return {
+    name: "kiosk-plugin",
+    version: "1.0.0",
+    summary: "Devices of a group are reset only during the day.",
+    settingsSchema: JSON.stringify(SCHEMA),
+    defaultSettings: JSON.stringify(DEFAULT_SETTINGS),
+  };
+}
+
+/** The faults of settings beyond the schema. */
+export function settingsFaults(text) {
+  const settings = { ...DEFAULT_SETTINGS, ...JSON.parse(text) };
+  return settings["first-hour"] < settings["end-hour"]
+    ? []
+    : [{ field: "/end-hour", message: "the end must be after the first hour" }];
+}
 
 /**
  * Refuses a reset by throwing a refusal, or returns if the rule has nothing against it. It is asked
  * last, once the contract has nothing against the reset either, and for a preview as for a reset.
  *
- * @param situation what is known: `device`, `pending`, `passwordRule`, and `now` in milliseconds
+ * @param situation that of the contract, with `now` as a Number of milliseconds
  */
 export function checkOwnRule({ device, now }) {
-  if (!device.groups.includes(GROUP)) {
+  const settings = { ...DEFAULT_SETTINGS, ...JSON.parse(getSettings()) };
+  if (!device.groups.includes(settings.group)) {
     return;
   }
   const hour = Math.floor(now / MILLISECONDS_PER_HOUR) % 24;
-  if (hour < FIRST_HOUR || hour >= END_HOUR) {
-    throw { tag: "other", val: "kiosks are reset between 06:00 and 22:00 UTC" };
+  if (hour < settings["first-hour"] || hour >= settings["end-hour"]) {
+    const [from, to] = [settings["first-hour"], settings["end-hour"]].map(clock);
+    throw { tag: "other", val: `devices in ${settings.group} are reset between ${from} and ${to} UTC` };
   }
+}
+
+function clock(hour) {
+  return `${String(hour).padStart(2, "0")}:00`;
 }

@@ -1,6 +1,20 @@
 // Rule 1: what a password set from the dashboard has to be like.
 
-/** Refuses a password that breaks the deployment's rule, and names everything that is wrong with it. */
+/**
+ * The effective rule: the deployment's, narrowed to the passwords that the device accepts. If both exclude each other,
+ * its minimum is above its maximum.
+ */
+export function effectiveRule({ deployment: { passwordRule }, capabilities: { passwords } }) {
+  const { characters, minimumLength, maximumLength } = passwordRule;
+  const accepted = characters === "digits" ? passwords.minimumPinLength : passwords.minimumLength;
+  return {
+    characters,
+    minimumLength: Math.max(minimumLength, accepted),
+    maximumLength: Math.min(maximumLength, passwords.maximumLength),
+  };
+}
+
+/** Refuses a password that breaks a rule, and names everything that is wrong with it. */
 export function checkPassword(rule, password) {
   const faults = passwordFaults(rule, password);
   if (faults.length > 0) {
@@ -46,5 +60,7 @@ export function strongest(rule) {
     symbols: oneEach,
     others: 0,
     longestSequence: Math.min(length, 1),
+    longestRepeat: Math.min(length, 1),
+    distinct: length,
   };
 }

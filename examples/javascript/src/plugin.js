@@ -1,54 +1,65 @@
-// The exports: each asks the imports for what its rule needs, and carries out what the rule decides.
+// The exports: each reads the situation, and carries out what its rule decides.
 //
-// How the contract looks in JavaScript: names are in camelCase, an enum is a string, a variant is
-// `{ tag, val }`, no value of an option is `undefined`, 64 bits are a BigInt (a Number may be returned),
-// and a refusal is thrown. An Error that is thrown ends the call as a trap.
+// How the contract looks in JavaScript: names are in camelCase, an enum is a string, flags are an object of
+// booleans, a variant is `{ tag, val }`, no value of an option is `undefined`, 64 bits are a BigInt (a Number
+// may be returned), and a refusal is thrown. An Error that is thrown ends the call as a trap: it is logged
+// here, because a trap has no message.
 
-import { now as clockNow } from "mdm:password/clock@1.0.0";
-import {
-  getDevice, getLatest, getPasswordRule, getPending, keepLateOutcome, setPolicyOverride, complete,
-} from "mdm:password/device-store@1.0.0";
-import { getCapabilities, isOnline, send } from "mdm:password/transport@1.0.0";
-import { EXPIRED, cancel, expire, overrideChange, reportEffect, supersededBy } from "./outcome.js";
+import { complete, getSituation, keepLateOutcome, setPolicyOverride } from "mdm:password/device-store@1.0.0";
+import { log } from "mdm:password/logging@1.0.0";
+import { send } from "mdm:password/transport@1.0.0";
+import { EXPIRED, cancel, expire, overrideChange, reportEffect, reported, supersededBy } from "./outcome.js";
+import { description, settingsFaults } from "./own-rule.js";
+import { effectiveRule } from "./password.js";
 import { preview } from "./preview.js";
 import { policyState, removeOffered } from "./policy.js";
 import { remove, reset } from "./request.js";
 
+/** The interface `plugin` of the contract. */
+export const plugin = {
+  describe: description,
+
+  checkSettings(settings) {
+    const faults = settingsFaults(settings);
+    if (faults.length > 0) {
+      throw faults;
+    }
+  },
+};
+
 /** The interface `password` of the contract. */
-export const password = {
-  reset(secret, options, terms) {
-    return carryOut(reset(situation(), secret.metrics(), options, terms), secret);
+export const password = logged({
+  reset(secret, request) {
+    return carryOut(reset(situation(), request), secret);
   },
 
-  remove(terms) {
-    return carryOut(remove(situation(), terms));
+  remove(request) {
+    return carryOut(remove(situation(), request));
   },
 
-  preview(action, secret, options, terms) {
-    const channel = { capabilities: getCapabilities(), online: isOnline() };
-    const wanted = { action, password: secret?.metrics(), options };
-    return preview(situation(), channel, wanted, terms);
+  preview(action, _secret, request) {
+    return preview(situation(), action, request);
   },
 
   status() {
-    const device = getDevice();
+    const { device, latest, ...others } = situation();
     return {
-      latest: getLatest(),
+      latest,
       policyState: policyState(device),
       removeOffered: removeOffered(device),
-      passwordRule: getPasswordRule(),
+      passwordRule: effectiveRule(others),
     };
   },
 
   policyOverride() {
-    return policyState(getDevice());
+    return policyState(situation().device);
   },
 
   report(command, outcome) {
     const effect = reportEffect(command, outcome);
     switch (effect) {
       case "completed":
-        complete(command.id, outcome);
+        complete(command.id, reported(outcome));
         break;
       case "late":
         keepLateOutcome(command.id, outcome);
@@ -72,23 +83,14 @@ export const password = {
   },
 
   expire(command) {
-    complete(command.id, expire(command, now()));
+    complete(command.id, expire(command, situation().now));
   },
-};
+});
 
-/** What the imports tell of a request's situation. */
+/** The situation, with its time as a Number: every time in the calendar fits into one. */
 function situation() {
-  return {
-    device: getDevice(),
-    pending: getPending(),
-    passwordRule: getPasswordRule(),
-    now: now(),
-  };
-}
-
-/** The time of the call, in milliseconds: every time in the calendar fits into a Number. */
-function now() {
-  return Number(clockNow());
+  const { now, ...others } = getSituation();
+  return { ...others, now: Number(now) };
 }
 
 /** Carries an accepted request out. */
@@ -98,4 +100,22 @@ function carryOut({ command, ends }, secret) {
     complete(ends.id, ends.isExpired ? EXPIRED : supersededBy(id));
   }
   return id;
+}
+
+/** The same functions; each logs an Error before it ends the call. A refusal is no Error. */
+function logged(functions) {
+  const withLog = ([name, run]) => {
+    const logging = (...parameters) => {
+      try {
+        return run(...parameters);
+      } catch (error) {
+        if (error instanceof Error) {
+          log("error", `${name}: ${error}\n${error.stack}`);
+        }
+        throw error;
+      }
+    };
+    return [name, logging];
+  };
+  return Object.fromEntries(Object.entries(functions).map(withLog));
 }

@@ -1,32 +1,26 @@
 // Rules 4, 10 and 12: what a reset or a remove would come to, and what the admin should know and do.
-//
-// `channel` is the channel to the device as it is now (`capabilities`, `online`); `wanted` is what the admin
-// has in mind (`action`, `options`, and the `password` of a reset if it is known already).
 
 import { answer } from "./answer.js";
-import { strongest } from "./password.js";
+import { effectiveRule, strongest } from "./password.js";
 import { remove, reset } from "./request.js";
 
-/** Previews what it would come to. */
-export function preview(situation, channel, wanted, terms) {
-  const { device } = situation;
-  const refusal = refusalOf(situation, wanted, terms);
-  const verdict = refusal
-    ? { tag: "would-be-refused", val: refusal }
-    : verdictOn(situation, channel, wanted);
+/** Previews what a request would come to. */
+export function preview(situation, action, request) {
+  const refusal = refusalOf(situation, action, request);
+  const verdict = refusal ? { tag: "would-be-refused", val: refusal } : verdictOn(situation, action);
   return {
     verdict,
-    remedy: remedyFor(device, wanted, verdict),
-    notes: notesOn(device, channel, wanted, terms, verdict),
+    remedy: remedyFor(situation.device, action, verdict),
+    notes: notesOn(situation, action, request, verdict),
   };
 }
 
-function refusalOf(situation, { action, password, options }, terms) {
+function refusalOf(situation, action, request) {
   try {
     if (action === "reset") {
-      reset(situation, password, options, terms);
+      reset(situation, request);
     } else {
-      remove(situation, terms);
+      remove(situation, request);
     }
   } catch (refusal) {
     // An error of the program is no refusal.
@@ -37,9 +31,10 @@ function refusalOf(situation, { action, password, options }, terms) {
   }
 }
 
-function verdictOn({ device, passwordRule }, channel, { action, password }) {
-  const verdict = answer(device, action, password ?? strongest(passwordRule));
-  return verdict.tag === "will-succeed" && !channel.online
+function verdictOn(situation, action) {
+  const { device, online, password } = situation;
+  const verdict = answer(device, action, password ?? strongest(effectiveRule(situation)));
+  return verdict.tag === "will-succeed" && !online
     ? { tag: "will-wait", val: deviceAway(device) }
     : verdict;
 }
@@ -49,7 +44,7 @@ function deviceAway(device) {
   return { tag: "device-offline", val: device.lastSync };
 }
 
-function remedyFor(device, { action }, verdict) {
+function remedyFor(device, action, verdict) {
   switch (verdict.tag) {
     case "will-succeed":
       return undefined;
@@ -71,7 +66,7 @@ function remedyForRefusal(refusal) {
     case "conflict":
       return "resolve-pending";
     default:
-      return "none";
+      return undefined;
   }
 }
 
@@ -82,6 +77,7 @@ function remedyForFailure(device, action, failure) {
     case "may-not-clear":
       return device.managementMode === "profile-owner" ? "user-removes-password" : "enroll-again";
     case "not-supported":
+    case "token-unsupported":
       return "enroll-again";
     case "user-locked":
       return "user-unlocks-once";
@@ -93,12 +89,14 @@ function remedyForFailure(device, action, failure) {
       return action === "reset" ? "stronger-password" : "other-admin-lifts-policy";
     case "other-admin-entry-pending":
       return "user-enters-other-password";
+    case "password-not-accepted":
+      return "other-password";
     default:
-      return "none";
+      return undefined;
   }
 }
 
-function notesOn(device, channel, { action, options }, terms, verdict) {
+function notesOn({ device, capabilities, online }, action, { options, validFor }, verdict) {
   const notes = [];
   if (device.managementMode !== "device-owner" || device.apiLevel < 24) {
     notes.push({ tag: "best-effort" });
@@ -113,13 +111,13 @@ function notesOn(device, channel, { action, options }, terms, verdict) {
     notes.push({ tag: "other-admin-policy", val: device.condition.otherAdminPolicy });
   }
   if (action === "reset") {
-    notes.push(...missingOptions(device, channel.capabilities, options));
+    notes.push(...missingOptions(device, capabilities.options, options));
   }
-  if (terms.validFor !== undefined && !channel.capabilities.expiry) {
+  if (validFor !== undefined && !capabilities.expiry) {
     notes.push({ tag: "no-expiry" });
   }
   const isTold = verdict.tag === "will-wait" && verdict.val.tag === "device-offline";
-  if (!channel.online && !isTold) {
+  if (!online && !isTold) {
     notes.push(deviceAway(device));
   }
   return notes;
@@ -129,16 +127,16 @@ function notesOn(device, channel, { action, options }, terms, verdict) {
  * Rule 10: the options that were asked for and can't be had. `lockNow` and "require entry" are as old
  * as device administration; "don't ask credentials on boot" came with API 23, for device owners.
  */
-function missingOptions(device, capabilities, options) {
+function missingOptions(device, available, options) {
   const bootsWithout = device.managementMode === "device-owner" && device.apiLevel >= 23;
   const notes = [];
-  if (options.lockNow && !capabilities.lockNow) {
+  if (options.lockNow && !available.lockNow) {
     notes.push({ tag: "no-lock-now" });
   }
-  if (options.requireEntry && !capabilities.requireEntry) {
+  if (options.requireEntry && !available.requireEntry) {
     notes.push({ tag: "no-require-entry" });
   }
-  if (options.noCredentialsOnBoot && !(capabilities.noCredentialsOnBoot && bootsWithout)) {
+  if (options.noCredentialsOnBoot && !(available.noCredentialsOnBoot && bootsWithout)) {
     notes.push({ tag: "no-credentials-option" });
   }
   return notes;

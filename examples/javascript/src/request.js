@@ -1,44 +1,40 @@
 // Rules 1, 3, 7, 10 and 11: whether a reset or a remove is accepted, and what it sends.
 //
-// A `situation` is what is known when an admin asks: `device`, `pending`, `passwordRule`, and `now` in
-// milliseconds. A refusal is thrown.
+// A `situation` is that of the contract, with `now` as a Number. A refusal is thrown.
 
 import { isOver } from "./outcome.js";
 import { checkOwnRule } from "./own-rule.js";
-import { checkPassword } from "./password.js";
+import { checkPassword, effectiveRule, strongest } from "./password.js";
 import { removeOffered } from "./policy.js";
 import { checkAgent } from "./version.js";
 
 /** The contract's calendar ends where the year 9999 begins. */
 const END_OF_CALENDAR = 253_370_764_800_000;
 
-const NO_OPTIONS = { lockNow: false, requireEntry: false, noCredentialsOnBoot: false };
-
-/** Decides on a reset. Without a password it is judged for one that meets the rule. */
-export function reset(situation, password, options, terms) {
-  checkAgent(situation.device.agentVersion);
-  if (password) {
-    checkPassword(situation.passwordRule, password);
-  }
-  const sending = sendingOf(situation, "reset", options, terms);
-  checkOwnRule(situation);
+/** Decides on a reset. Without a password it is judged for the strongest that the rule allows. */
+export function reset(situation, request) {
+  checkAgent(situation);
+  const rule = effectiveRule(situation);
+  checkPassword(rule, situation.password ?? strongest(rule));
+  const sending = sendingOf(situation, "reset", request.options, request);
+  checkOwnRule(situation, request);
   return sending;
 }
 
 /** Decides on a remove. */
-export function remove(situation, terms) {
-  checkAgent(situation.device.agentVersion);
+export function remove(situation, request) {
+  checkAgent(situation);
   if (!removeOffered(situation.device)) {
     throw { tag: "nothing-to-remove" };
   }
-  return sendingOf(situation, "remove", NO_OPTIONS, terms);
+  return sendingOf(situation, "remove", {}, request);
 }
 
 /** What an accepted request sends, and which pending command ends thereby. */
-function sendingOf({ pending, now }, action, options, terms) {
+function sendingOf({ pending, now }, action, options, { replaces, validFor }) {
   return {
-    ends: makingWay(pending, now, terms.replaces),
-    command: { action, options, expiresAt: expiry(now, terms.validFor) },
+    ends: makingWay(pending, now, replaces),
+    command: { action, options, expiresAt: expiry(now, validFor) },
   };
 }
 

@@ -1,24 +1,21 @@
 // Rule 3: the agent must be recent enough.
 
-/** The lowest version of the agent that carries out the feature's commands. */
-const REQUIRED_VERSION = "6.9.0";
-
 /**
- * Refuses an agent below the required version, by the precedence of semantic versioning 2.0.0. A
+ * Refuses an agent below the deployment's minimum version, by the precedence of semantic versioning 2.0.0. A
  * version that is none counts as too old: nobody can tell what such an agent does.
  */
-export function checkAgent(agentVersion) {
-  if (!isRecentEnough(agentVersion)) {
-    throw { tag: "agent-too-old", val: { agentVersion, requiredVersion: REQUIRED_VERSION } };
+export function checkAgent({ device: { agentVersion }, deployment: { minimumAgentVersion } }) {
+  if (!isRecentEnough(agentVersion, minimumAgentVersion)) {
+    throw { tag: "agent-too-old", val: { agentVersion, requiredVersion: minimumAgentVersion } };
   }
 }
 
-function isRecentEnough(agentVersion) {
+function isRecentEnough(agentVersion, minimum) {
   const version = parse(agentVersion);
   if (!version) {
     return false;
   }
-  const required = parse(REQUIRED_VERSION);
+  const required = parse(minimum);
   const differing = version.numbers.findIndex((number, index) => number !== required.numbers[index]);
   return differing < 0 ? version.isRelease : version.numbers[differing] > required.numbers[differing];
 }

@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 /// The state of the host.
 pub(crate) struct Native {
-    known: rules::Situation,
+    known: types::Situation,
     password: Password,
 }
 
@@ -22,46 +22,44 @@ impl Native {
 
     /// Decides on a reset.
     pub(crate) fn reset(&self) -> (rules::Sending, String) {
-        let situation = rules::Situation {
-            device: self.known.device.clone(),
-            pending: self.known.pending.clone(),
-            password_rule: self.known.password_rule,
-            now: self.known.now,
-        };
         let measured = self.password.metrics();
-        let metrics = types::PasswordMetrics {
-            length: measured.length,
-            digits: measured.digits,
-            lower_case: measured.lower_case,
-            upper_case: measured.upper_case,
-            symbols: measured.symbols,
-            others: measured.others,
-            longest_sequence: measured.longest_sequence,
+        let situation = types::Situation {
+            password: Some(types::PasswordMetrics {
+                length: measured.length,
+                digits: measured.digits,
+                lower_case: measured.lower_case,
+                upper_case: measured.upper_case,
+                symbols: measured.symbols,
+                others: measured.others,
+                longest_sequence: measured.longest_sequence,
+                longest_repeat: measured.longest_repeat,
+                distinct: measured.distinct,
+            }),
+            ..self.known.clone()
         };
-        let options = types::ResetOptions {
-            lock_now: false,
-            require_entry: false,
-            no_credentials_on_boot: false,
-        };
-        let terms = types::Terms {
+        let request = types::Request {
+            options: types::ResetOptions::empty(),
             replaces: None,
             valid_for: None,
+            reason: None,
+            requester: None,
         };
-        let sending = rules::reset(black_box(&situation), &metrics, options, &terms);
+        let sending = rules::reset(black_box(&situation), &request);
         let id = uuid::Uuid::now_v7().to_string();
         (sending.expect("a command"), id)
     }
 }
 
 /// The facts of the sample, in the types of the plugin.
-fn situation() -> rules::Situation {
-    rules::Situation {
+fn situation() -> types::Situation {
+    types::Situation {
         device: types::Device {
             id: "0198c1de-0000-7000-8000-000000000001".into(),
             api_level: 34,
             agent_version: "6.9.0".into(),
             management_mode: types::ManagementMode::DeviceOwner,
             managed_profile: false,
+            ownership: types::Ownership::Company,
             groups: vec!["sales".into()],
             condition: types::Condition {
                 password_set: true,
@@ -77,11 +75,26 @@ fn situation() -> rules::Situation {
             policy_override: None,
         },
         pending: None,
-        password_rule: types::PasswordRule {
-            characters: types::Characters::Digits,
-            minimum_length: 4,
-            maximum_length: 4,
+        latest: None,
+        deployment: types::Deployment {
+            password_rule: types::PasswordRule {
+                characters: types::Characters::Digits,
+                minimum_length: 4,
+                maximum_length: 4,
+            },
+            minimum_agent_version: "6.9.0".into(),
         },
+        capabilities: types::Capabilities {
+            options: types::ResetOptions::all(),
+            expiry: true,
+            passwords: types::AcceptedPasswords {
+                minimum_pin_length: 4,
+                minimum_length: 4,
+                maximum_length: 16,
+            },
+        },
+        online: true,
         now: 1_700_000_000_000,
+        password: None,
     }
 }

@@ -1,8 +1,8 @@
 //! A reset as any host has many: a device that will do, and a password that meets the rule.
 
 use mdm_contract::{
-    Capabilities, CommandId, Condition, Device, ManagementMode, PasswordRule, ResetOptions, Terms,
-    TokenState,
+    Capabilities, CommandId, Condition, Deployment, Device, ManagementMode, Ownership, Request,
+    Situation, TokenState,
 };
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{CallContext, CallOutcome, Limits, Plugin, Runtime, password::Password};
@@ -22,7 +22,7 @@ pub(crate) fn password() -> Password {
 /// A reset on a fresh instance, as in the server.
 pub(crate) fn fresh(plugin: &Plugin, context: CallContext) -> CallOutcome<CommandId> {
     let mut instance = plugin.instance().expect("an instance");
-    let decided = instance.reset(context, ResetOptions::default(), &Terms::default());
+    let decided = instance.reset(context, &Request::default());
     let outcome = decided.expect("a decision");
     assert!(matches!(outcome, CallOutcome::Accepted { .. }));
     outcome
@@ -30,13 +30,14 @@ pub(crate) fn fresh(plugin: &Plugin, context: CallContext) -> CallOutcome<Comman
 
 /// The context of the call.
 pub(crate) fn context() -> CallContext {
-    CallContext {
+    let situation = Situation {
         device: Device {
             id: "0198c1de-0000-7000-8000-000000000001".into(),
             api_level: 34,
             agent_version: "6.9.0".into(),
             management_mode: ManagementMode::DeviceOwner,
             managed_profile: false,
+            ownership: Ownership::Company,
             groups: vec!["sales".into()],
             condition: Condition {
                 password_set: true,
@@ -53,12 +54,11 @@ pub(crate) fn context() -> CallContext {
         },
         pending: None,
         latest: None,
-        subject: None,
-        password_rule: PasswordRule::default(),
-        capabilities: Capabilities::ALL,
+        deployment: Deployment::default(),
+        capabilities: Capabilities::android(),
         online: true,
         now: 1_700_000_000_000,
-        password: Some(password()),
-        effects: Vec::new(),
-    }
+        password: None,
+    };
+    CallContext::new(situation, None, Some(password()))
 }

@@ -37,7 +37,7 @@ fn main() {
     };
     let mut reused = || {
         per_call(turns::calls(CALLS, sample::context, |context| {
-            reset(&mut extism, &password, context.now)
+            reset(&mut extism, &password, context.situation.now)
         }))
     };
     let [fresh, reused] = turns::medians([&mut fresh, &mut reused]);
@@ -80,6 +80,7 @@ fn reset(plugin: &mut extism::Plugin, password: &Password, now: u64) -> (Decisio
             minimum_length: 4,
             maximum_length: 4,
         },
+        minimum_agent_version: "6.9.0".into(),
         now,
         password: facts::PasswordMetrics {
             length: measured.length,
@@ -89,6 +90,8 @@ fn reset(plugin: &mut extism::Plugin, password: &Password, now: u64) -> (Decisio
             symbols: measured.symbols,
             others: measured.others,
             longest_sequence: measured.longest_sequence,
+            longest_repeat: measured.longest_repeat,
+            distinct: measured.distinct,
         },
         options: facts::ResetOptions {
             lock_now: false,

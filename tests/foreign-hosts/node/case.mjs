@@ -11,7 +11,8 @@ export async function readCases(folder) {
   for (const name of files) {
     const { rule, cases: written } = await readJson(join(folder, name));
     for (const it of written) {
-      cases.push({ rule, ...it, situation: situationOf(base, it.given ?? {}) });
+      const call = callOf(base, it.call);
+      cases.push({ rule, ...it, call, situation: situationOf(base, it.given ?? {}) });
     }
   }
   return cases;
@@ -35,6 +36,17 @@ function situationOf(base, given) {
     situation.latest = situation.pending ?? situation.command;
   }
   return situation;
+}
+
+/** A call whose request is merged over the base's. */
+function callOf(base, call) {
+  if (!isObject(call)) {
+    return call;
+  }
+  const [[name, parameters]] = Object.entries(call);
+  return ["reset", "remove", "preview"].includes(name)
+    ? { [name]: { ...parameters, request: merged(base.request, parameters.request ?? {}) } }
+    : call;
 }
 
 /** Objects are merged, everything else is replaced. */

@@ -26,11 +26,15 @@ function isThis(expect, { returns, effects }) {
   );
 }
 
-/** An object has every field, with more allowed; a list a match for every element, with more allowed. */
+/**
+ * An object has every field, with more allowed; a list a match for every element, with more allowed. Options are
+ * equal.
+ */
 function matches(expected, found) {
   if (isObject(expected)) {
-    return isObject(found)
-      && Object.entries(expected).every(([name, it]) => name in found && matches(it, found[name]));
+    const isMatch = ([name, it]) =>
+      name in found && (name === "options" ? isDeepStrictEqual(it, found[name]) : matches(it, found[name]));
+    return isObject(found) && Object.entries(expected).every(isMatch);
   }
   if (Array.isArray(expected)) {
     return Array.isArray(found) && unmatched(expected, found) !== undefined;

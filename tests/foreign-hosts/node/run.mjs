@@ -13,9 +13,6 @@ import { hostFor } from "./host.mjs";
 import { expiresInTime, isAsExpected } from "./judge.mjs";
 import { fromJson, toJson, variant } from "./values.mjs";
 
-const NO_OPTIONS = { lock_now: false, require_entry: false, no_credentials_on_boot: false };
-const NO_TERMS = { replaces: null, valid_for: null };
-
 /** Makes a function that makes fresh instances of a component. */
 async function instances(component) {
   const { files } = await transpile(component, {
@@ -38,23 +35,31 @@ async function instances(component) {
   return (imports) => instantiate((name) => modules.get(name), imports);
 }
 
+/** The settings of a plugin that an operator has not chosen otherwise: it describes them itself. */
+async function defaultSettings(instance) {
+  const { imports } = hostFor({ password: null, command: null }, false);
+  const { plugin } = await instance(imports);
+  const { name, version, defaultSettings: settings } = plugin.describe();
+  console.log(`${name} ${version}`);
+  plugin.checkSettings(settings);
+  return settings;
+}
+
 /** Makes the call of a case on a fresh instance. A refused call has no effects. */
 async function run(instance, { situation, call }) {
-  const { imports, effects, secret } = hostFor(situation);
-  const { password } = await instance(imports);
   const [name, parameters] = isObject(call) ? Object.entries(call)[0] : [call, {}];
-  const options = fromJson({ ...NO_OPTIONS, ...parameters.options });
-  const terms = termsOf(parameters.terms);
+  const hasSecret = name === "reset" || (name === "preview" && parameters.action === "reset");
+  const { imports, effects, secret } = hostFor(situation, hasSecret);
+  const { password } = await instance(imports);
+  const request = parameters.request && requestOf(parameters.request);
   const command = fromJson(situation.command);
   switch (name) {
     case "reset":
-      return result(effects, () => password.reset(secret, options, terms));
+      return result(effects, () => password.reset(secret, request));
     case "remove":
-      return result(effects, () => password.remove(terms));
-    case "preview": {
-      const given = parameters.action === "reset" ? secret : undefined;
-      return { returns: toJson(password.preview(parameters.action, given, options, terms)), effects };
-    }
+      return result(effects, () => password.remove(request));
+    case "preview":
+      return { returns: toJson(password.preview(parameters.action, secret, request)), effects };
     case "status":
       return { returns: toJson(password.status()), effects };
     case "policy-override":
@@ -68,9 +73,8 @@ async function run(instance, { situation, call }) {
   }
 }
 
-function termsOf(terms) {
-  const { replaces, valid_for: validFor } = { ...NO_TERMS, ...terms };
-  return { replaces: replaces ?? undefined, validFor: validFor === null ? undefined : BigInt(validFor) };
+function requestOf({ valid_for: validFor, ...others }) {
+  return { ...fromJson(others), validFor: validFor === null ? undefined : BigInt(validFor) };
 }
 
 /** jco throws what a function refuses, as the payload of an error. */
@@ -89,11 +93,12 @@ const [file, folder] = process.argv.slice(2);
 const component = await readFile(file);
 console.log(`sha256:${createHash("sha256").update(component).digest("hex")}`);
 const instance = await instances(component);
+const settings = await defaultSettings(instance);
 const count = { passed: 0, failed: 0, free: 0 };
 for (const it of await readCases(folder)) {
   let answer;
   try {
-    answer = await run(instance, it);
+    answer = await run(instance, { ...it, situation: { ...it.situation, settings } });
   } catch (error) {
     answer = { returns: { crashed: String(error) }, effects: [] };
   }

@@ -1,11 +1,15 @@
 // Between the JSON of the cases and the values that jco has for the contract's types. In JSON, fields are in
-// snake_case, a variant is "name" or {"name": payload}, a time is RFC 3339; in JavaScript, fields are in
-// camelCase, a variant is { tag, val }, and a time is a BigInt of milliseconds.
+// snake_case, a variant is "name" or {"name": payload}, flags are a list of names, a time is RFC 3339; in
+// JavaScript, fields are in camelCase, a variant is { tag, val }, flags are an object of booleans, and a time is a
+// BigInt of milliseconds.
 
 import { isObject } from "./case.mjs";
 
 /** Fields that hold a variant. All other words are enums, which look the same in both. */
 const VARIANTS = new Set(["status", "outcome", "late_outcome", "requirement"]);
+
+/** The names of the flags, in a field `options`. */
+const OPTIONS = ["lock-now", "require-entry", "no-credentials-on-boot"];
 
 const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
@@ -22,14 +26,18 @@ export function fromJson(value) {
   if (!isObject(value)) {
     return value;
   }
-  const fields = Object.entries(value).map(([name, field]) => [
-    camelCase(name),
-    VARIANTS.has(name) ? variant(field) : fromJson(field),
-  ]);
+  const fields = Object.entries(value).map(([name, field]) => [camelCase(name), fieldFromJson(name, field)]);
   return Object.fromEntries(fields);
 }
 
-/** A variant; the payload of a `failed` is a variant, too. */
+function fieldFromJson(name, field) {
+  if (name === "options") {
+    return Object.fromEntries(OPTIONS.map((option) => [camelCase(option), field.includes(option)]));
+  }
+  return VARIANTS.has(name) ? variant(field) : fromJson(field);
+}
+
+/** A variant; the payload of a `failed` and of its `device` is a variant, too. */
 export function variant(value) {
   if (value === null) {
     return undefined;
@@ -38,7 +46,7 @@ export function variant(value) {
     return { tag: value };
   }
   const [[tag, payload]] = Object.entries(value);
-  return { tag, val: tag === "failed" ? variant(payload) : payload };
+  return { tag, val: ["failed", "device"].includes(tag) ? variant(payload) : payload };
 }
 
 export function toJson(value) {
@@ -58,12 +66,15 @@ export function toJson(value) {
     const { tag, val } = value;
     return val === undefined ? tag : { [tag]: toJson(val) };
   }
-  const fields = Object.entries(value).map(([name, field]) => [snakeCase(name), toJson(field)]);
+  const fields = Object.entries(value).map(([name, field]) => [
+    snakeCase(name),
+    name === "options" ? OPTIONS.filter((option) => field[camelCase(option)]) : toJson(field),
+  ]);
   return Object.fromEntries(fields);
 }
 
 function camelCase(name) {
-  return name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+  return name.replace(/[_-]([a-z])/g, (_, letter) => letter.toUpperCase());
 }
 
 function snakeCase(name) {

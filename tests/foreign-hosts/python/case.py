@@ -16,7 +16,8 @@ def read_cases(folder: Path) -> list[dict[str, Any]]:
         written = json.loads(file.read_text("utf-8"))
         for case in written["cases"]:
             situation = situation_of(base, case.get("given", {}))
-            cases.append({**case, "rule": written["rule"], "situation": situation})
+            call = call_of(base, case["call"])
+            cases.append({**case, "rule": written["rule"], "call": call, "situation": situation})
     return cases
 
 
@@ -31,6 +32,16 @@ def situation_of(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     if "latest" not in given:
         situation["latest"] = situation["pending"] or command
     return situation
+
+
+def call_of(base: dict[str, Any], call: Any) -> Any:
+    """A call whose request is merged over the base's."""
+    if not isinstance(call, dict):
+        return call
+    [(name, parameters)] = call.items()
+    if name not in ("reset", "remove", "preview"):
+        return call
+    return {name: {**parameters, "request": merged(base["request"], parameters.get("request", {}))}}
 
 
 def merged(into: Any, value: Any) -> Any:

@@ -3,6 +3,8 @@ The imports of the contract over one situation. What a call changes is kept as a
 host would commit them once the call has returned ok.
 """
 
+import sys
+from itertools import groupby
 from typing import Any, Callable, Optional
 
 from values import from_json, to_json
@@ -12,6 +14,7 @@ from zxcvbn import zxcvbn
 
 CONTRACT = "mdm:password"
 PASSWORD = f"{CONTRACT}/password@1.0.0"
+PLUGIN = f"{CONTRACT}/plugin@1.0.0"
 
 # The id that the cases give to the command that a call sends.
 SENT = "0198c1de-0000-7000-8000-0000000000ff"
@@ -29,7 +32,9 @@ class Plugin:
         imports = self.component.type.imports(self.engine)
         self.interfaces = {name: it.ty.exports(self.engine) for name, it in imports.items()}
 
-    def call(self, situation: dict[str, Any], function: str, *arguments: Any) -> tuple[Any, list[Any]]:
+    def call(
+        self, situation: dict[str, Any], function: str, *arguments: Any, interface: str = PASSWORD
+    ) -> tuple[Any, list[Any]]:
         """
         Makes a call, with arguments in JSON. `SecretArgument` stands for the secret. Gives what was
         returned, in JSON, and the effects; a refused call has none.
@@ -37,8 +42,8 @@ class Plugin:
         store = Store(self.engine)
         host = Host(situation)
         instance = self.linker(host).instantiate(store, self.component)
-        interface = instance.get_export_index(store, PASSWORD)
-        index = instance.get_export_index(store, function, interface)
+        exported = instance.get_export_index(store, interface)
+        index = instance.get_export_index(store, function, exported)
         called = instance.get_func(store, index) if index else None
         if called is None:
             raise ValueError(f"the plugin doesn't export {function}")
@@ -96,47 +101,37 @@ class Host:
 
     def __init__(self, situation: dict[str, Any]) -> None:
         self.situation = situation
-        self.pending = situation["pending"]
         self.effects: list[Any] = []
 
     def functions(self, interface: str) -> dict[str, Callable[..., Any]]:
         given = self.situation
         match interface:
-            case "clock":
-                return {"now": lambda: given["now"]}
             case "secrets":
-                return {
-                    "[method]secret.metrics": lambda _: measure(given["password"]),
-                    "[method]secret.guessability": lambda _: zxcvbn(given["password"])["score"],
-                }
+                return {"[method]secret.guessability": lambda _: zxcvbn(given["password"])["score"]}
             case "device-store":
                 return {
-                    "get-device": lambda: given["device"],
-                    "get-pending": lambda: self.pending,
-                    "get-latest": lambda: given["latest"],
-                    "get-password-rule": lambda: given["password_rule"],
-                    "complete": self.complete,
+                    "get-situation": self.read,
+                    "complete": lambda command, outcome: self.note("complete", command=command, outcome=outcome),
                     "keep-late-outcome": lambda command, outcome: self.note(
                         "keep-late-outcome", command=command, outcome=outcome
                     ),
                     "set-policy-override": lambda command: self.note("set-policy-override", command=command),
                 }
             case "transport":
-                return {
-                    "get-capabilities": lambda: given["capabilities"],
-                    "is-online": lambda: given["online"],
-                    "send": self.send,
-                }
+                return {"send": self.send}
+            case "settings":
+                return {"get": lambda: given["settings"]}
+            case "logging":
+                return {"log": lambda level, message: print(f"{level}: {message}", file=sys.stderr)}
             case _:
                 return {}
 
+    def read(self) -> dict[str, Any]:
+        password = self.situation["password"]
+        return {**self.situation, "password": None if password is None else measured(password)}
+
     def note(self, name: str, **parameters: Any) -> None:
         self.effects.append({name: parameters})
-
-    def complete(self, command: str, outcome: Any) -> None:
-        if self.pending and self.pending["id"] == command:
-            self.pending = None
-        self.note("complete", command=command, outcome=outcome)
 
     def send(self, command: dict[str, Any], secret: Optional[ResourceAny]) -> str:
         if (command["action"] == "reset") != isinstance(secret, ResourceAny):
@@ -145,7 +140,7 @@ class Host:
         return SENT
 
 
-def measure(password: str) -> dict[str, int]:
+def measured(password: str) -> dict[str, int]:
     """What a plugin may learn of a password."""
     counts = {
         "digits": sum("0" <= it <= "9" for it in password),
@@ -154,14 +149,36 @@ def measure(password: str) -> dict[str, int]:
         "others": sum(not " " <= it <= "~" for it in password),
     }
     counts["symbols"] = len(password) - sum(counts.values())
-    return {"length": len(password), **counts, "longest_sequence": longest_sequence(password)}
+    return {
+        "length": len(password),
+        **counts,
+        "longest_sequence": longest_sequence(password),
+        "longest_repeat": max((len(list(run)) for _, run in groupby(password)), default=0),
+        "distinct": len(set(password)),
+    }
 
 
 def longest_sequence(password: str) -> int:
-    """The length of the longest run of equal or evenly stepping characters: 4 for 1111, 1234 and 2468."""
+    """The length of the longest sequence, as Android measures it: 4 for 1111, 1234 and 2468."""
     longest, run, step = min(len(password), 1), 1, None
     for one, following in zip(password, password[1:]):
-        step_before, step = step, ord(following) - ord(one)
-        run = run + 1 if step == step_before else 2
+        step_before, step = step, step_between(one, following)
+        if step is None:
+            run = 1
+        else:
+            run = run + 1 if step_before in (None, step) else 2
         longest = max(longest, run)
     return longest
+
+
+def step_between(one: str, following: str) -> Optional[int]:
+    """The step between neighbours of one class: up to 10 for digits, 1 for letters, 0 for all else."""
+    step = ord(following) - ord(one)
+    return step if class_of(one) == class_of(following) and abs(step) <= class_of(one)[1] else None
+
+
+def class_of(character: str) -> tuple[str, int]:
+    for name, first, last, longest_step in (("digit", "0", "9", 10), ("lower", "a", "z", 1), ("upper", "A", "Z", 1)):
+        if first <= character <= last:
+            return name, longest_step
+    return "symbol", 0

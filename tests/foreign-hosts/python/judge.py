@@ -33,10 +33,14 @@ def is_this(expect: dict[str, Any], returns: Any, effects: list[Any]) -> bool:
 
 
 def matches(expected: Any, found: Any) -> bool:
-    """An object has every field, with more allowed; a list a match for every element, with more allowed."""
+    """
+    An object has every field, with more allowed; a list a match for every element, with more allowed. Options
+    are equal.
+    """
     if isinstance(expected, dict):
         return isinstance(found, dict) and all(
-            name in found and matches(value, found[name]) for name, value in expected.items()
+            name in found and (value == found[name] if name == "options" else matches(value, found[name]))
+            for name, value in expected.items()
         )
     if isinstance(expected, list):
         return isinstance(found, list) and unmatched(expected, found) is not None

@@ -12,28 +12,35 @@ from pathlib import Path
 from typing import Any
 
 from case import read_cases
-from host import Plugin, SecretArgument
+from host import PLUGIN, Plugin, SecretArgument
 from judge import expires_in_time, is_as_expected
 
-NO_OPTIONS = {"lock_now": False, "require_entry": False, "no_credentials_on_boot": False}
-NO_TERMS = {"replaces": None, "valid_for": None}
+
+def default_settings(plugin: Plugin) -> str:
+    """The settings that an operator has not chosen otherwise: the plugin describes them itself."""
+    description, _ = plugin.call({}, "describe", interface=PLUGIN)
+    print(description["name"], description["version"])
+    settings = description["default_settings"]
+    checked, _ = plugin.call({}, "check-settings", settings, interface=PLUGIN)
+    assert "ok" in checked, checked
+    return settings
 
 
 def run(plugin: Plugin, case: dict[str, Any]) -> tuple[Any, list[Any]]:
     """Makes the call of a case on a fresh instance."""
     call, situation = case["call"], case["situation"]
     function, parameters = next(iter(call.items())) if isinstance(call, dict) else (call, {})
-    options = {**NO_OPTIONS, **parameters.get("options", {})}
-    terms = {**NO_TERMS, **parameters.get("terms", {})}
+    has_secret = function == "reset" or parameters.get("action") == "reset"
+    if not has_secret:
+        situation = {**situation, "password": None}
     match function:
         case "reset":
-            arguments = [SecretArgument, options, terms]
+            arguments = [SecretArgument, parameters["request"]]
         case "remove":
-            arguments = [terms]
+            arguments = [parameters["request"]]
         case "preview":
-            action = parameters["action"]
-            has_secret = action == "reset" and situation["password"] is not None
-            arguments = [action, SecretArgument if has_secret else None, options, terms]
+            secret = None if situation["password"] is None else SecretArgument
+            arguments = [parameters["action"], secret, parameters["request"]]
         case "report":
             arguments = [situation["command"], parameters["outcome"]]
         case "cancel" | "expire":
@@ -48,8 +55,10 @@ def main() -> int:
     component = file.read_bytes()
     print(f"sha256:{hashlib.sha256(component).hexdigest()}")
     plugin = Plugin(component)
+    settings = default_settings(plugin)
     count: Counter[str] = Counter()
     for case in read_cases(folder):
+        case["situation"]["settings"] = settings
         try:
             returns, effects = run(plugin, case)
         except Exception as error:

@@ -1,16 +1,20 @@
 """
 Between the JSON of the cases and the values that wasmtime has for the contract's types, as the component
-itself tells these types. In JSON, fields are in snake_case, a variant is "name" or {"name": payload}, a
-time is RFC 3339. In wasmtime, a record has attributes in kebab-case, and a variant is a `Variant` only
-where its payload alone would not tell which case it is.
+itself tells these types. In JSON, fields are in snake_case, a variant is "name" or {"name": payload}, flags
+are a list of names, a time is RFC 3339. In wasmtime, a record has attributes in kebab-case, flags are a set,
+and a variant is a `Variant` only where its payload alone would not tell which case it is.
 """
 
 from datetime import datetime, timezone
 from typing import Any
 
 from wasmtime.component import (
-    ListType, OptionType, Record, RecordType, ResultType, U64, ValType, Variant, VariantType,
+    FlagsType, ListType, OptionType, Record, RecordType, ResultType, U64, ValType, Variant, VariantType,
 )
+
+
+# The names of the flags, in their order.
+OPTIONS = ("lock-now", "require-entry", "no-credentials-on-boot")
 
 
 def from_json(ty: ValType, value: Any) -> Any:
@@ -19,6 +23,8 @@ def from_json(ty: ValType, value: Any) -> Any:
         return Variant("some", payload) if is_tagged(ty) else payload
     if isinstance(ty, OptionType):
         return Variant("none") if is_tagged(ty) else None
+    if isinstance(ty, FlagsType):
+        return set(value)
     if isinstance(ty, ListType):
         return [from_json(ty.element, element) for element in value]
     if isinstance(ty, RecordType):
@@ -48,6 +54,8 @@ def to_json(ty: ValType, value: Any) -> Any:
         tag, payload = case_of(ty, ty.cases, value)
         payload_type = dict(ty.cases)[tag]
         return tag if payload_type is None else {tag: to_json(payload_type, payload)}
+    if isinstance(ty, FlagsType):
+        return [name for name in OPTIONS if name in value]
     if isinstance(ty, ListType):
         return [to_json(ty.element, element) for element in value]
     if isinstance(ty, RecordType):

@@ -172,7 +172,7 @@ impl Client {
                 format!("/devices/{device}/password/reset"),
                 json!({
                     "password": password,
-                    "options": {"lock_now": self.random.bool()},
+                    "options": if self.random.bool() { vec!["lock-now"] } else { vec![] },
                     "terms": terms(replaces),
                     "reason": History::reason(number),
                 }),

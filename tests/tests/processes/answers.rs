@@ -311,7 +311,10 @@ fn check(
     let resets_before = device.show().unwrap()["agent_resets"].clone();
     let (verdict, status) = match row.reason {
         None => (json!("will-succeed"), json!("success")),
-        Some(reason) => (json!({"will-fail": reason}), json!({"failed": reason})),
+        Some(reason) => (
+            json!({"will-fail": reason}),
+            json!({"failed": {"device": reason}}),
+        ),
     };
     let mut preview = Value::Null;
     wait_until(&format!("{case}: the preview is {verdict}"), || {

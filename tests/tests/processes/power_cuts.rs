@@ -133,7 +133,7 @@ fn a_policy_that_was_lifted_for_a_reset_that_fails_is_put_back() {
         .unwrap();
     phone.switch_on().unwrap();
     let outcome = env.outcome(&phone, &command).unwrap();
-    assert_eq!(outcome["status"]["failed"], "token-invalid");
+    assert_eq!(outcome["status"]["failed"]["device"], "token-invalid");
     let shown = phone.show().unwrap();
     assert!(
         !shown["policy"].is_null() && shown["agent_resets"] == 0,

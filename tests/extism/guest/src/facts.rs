@@ -17,6 +17,7 @@ pub enum TokenState {
     Unconfirmed,
     Active,
     Invalid,
+    Unsupported,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,6 +66,8 @@ pub struct PasswordMetrics {
     pub symbols: u32,
     pub others: u32,
     pub longest_sequence: u32,
+    pub longest_repeat: u32,
+    pub distinct: u32,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -86,6 +89,7 @@ pub struct Asked {
     pub device: Device,
     pub pending: Option<Pending>,
     pub password_rule: PasswordRule,
+    pub minimum_agent_version: String,
     pub now: u64,
     pub password: PasswordMetrics,
     pub options: ResetOptions,

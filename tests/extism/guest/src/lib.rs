@@ -4,31 +4,44 @@ mod facts;
 
 use extism_pdk::{FnResult, Json, plugin_fn};
 use facts::{Asked, Decision};
-use mdm_password_plugin::rules::{self, Ending, Situation, types};
+use mdm_password_plugin::rules::{self, Ending, types};
 
 /// Decides on a reset.
 #[plugin_fn]
 pub fn reset(Json(asked): Json<Asked>) -> FnResult<Json<Decision>> {
-    let terms = types::Terms {
+    let request = types::Request {
+        options: options(asked.options),
         replaces: asked.terms.replaces,
         valid_for: asked.terms.valid_for,
+        reason: None,
+        requester: None,
     };
-    let options = types::ResetOptions {
-        lock_now: asked.options.lock_now,
-        require_entry: asked.options.require_entry,
-        no_credentials_on_boot: asked.options.no_credentials_on_boot,
-    };
-    let situation = Situation {
+    let situation = types::Situation {
         device: device(asked.device),
         pending: asked.pending.map(pending),
-        password_rule: types::PasswordRule {
-            characters: types::Characters::Digits,
-            minimum_length: asked.password_rule.minimum_length,
-            maximum_length: asked.password_rule.maximum_length,
+        latest: None,
+        deployment: types::Deployment {
+            password_rule: types::PasswordRule {
+                characters: types::Characters::Digits,
+                minimum_length: asked.password_rule.minimum_length,
+                maximum_length: asked.password_rule.maximum_length,
+            },
+            minimum_agent_version: asked.minimum_agent_version,
         },
+        capabilities: types::Capabilities {
+            options: types::ResetOptions::all(),
+            expiry: true,
+            passwords: types::AcceptedPasswords {
+                minimum_pin_length: 4,
+                minimum_length: 4,
+                maximum_length: 16,
+            },
+        },
+        online: true,
         now: asked.now,
+        password: Some(metrics(&asked.password)),
     };
-    let decision = match rules::reset(&situation, &metrics(&asked.password), options, &terms) {
+    let decision = match rules::reset(&situation, &request) {
         Err(refusal) => Decision::Refuse(format!("{refusal:?}")),
         Ok(sending) => {
             let (expired, superseded) = match sending.ends {
@@ -47,6 +60,15 @@ pub fn reset(Json(asked): Json<Asked>) -> FnResult<Json<Decision>> {
     Ok(Json(decision))
 }
 
+fn options(told: facts::ResetOptions) -> types::ResetOptions {
+    let mut options = types::ResetOptions::empty();
+    options.set(types::ResetOptions::LOCK_NOW, told.lock_now);
+    options.set(types::ResetOptions::REQUIRE_ENTRY, told.require_entry);
+    let at_boot = types::ResetOptions::NO_CREDENTIALS_ON_BOOT;
+    options.set(at_boot, told.no_credentials_on_boot);
+    options
+}
+
 fn device(told: facts::Device) -> types::Device {
     types::Device {
         id: told.id,
@@ -58,6 +80,7 @@ fn device(told: facts::Device) -> types::Device {
             facts::ManagementMode::DeviceAdmin => types::ManagementMode::DeviceAdmin,
         },
         managed_profile: told.managed_profile,
+        ownership: types::Ownership::Company,
         groups: told.groups,
         condition: types::Condition {
             password_set: told.condition.password_set,
@@ -66,6 +89,7 @@ fn device(told: facts::Device) -> types::Device {
                 facts::TokenState::Unconfirmed => types::TokenState::Unconfirmed,
                 facts::TokenState::Active => types::TokenState::Active,
                 facts::TokenState::Invalid => types::TokenState::Invalid,
+                facts::TokenState::Unsupported => types::TokenState::Unsupported,
             },
             unlocked_since_boot: told.condition.unlocked_since_boot,
             direct_boot_aware: told.condition.direct_boot_aware,
@@ -83,11 +107,7 @@ fn pending(told: facts::Pending) -> types::Command {
     types::Command {
         id: told.id,
         action: types::Action::Reset,
-        options: types::ResetOptions {
-            lock_now: false,
-            require_entry: false,
-            no_credentials_on_boot: false,
-        },
+        options: types::ResetOptions::empty(),
         status: types::Status::Pending,
         requested_at: told.requested_at,
         completed_at: None,
@@ -105,5 +125,7 @@ fn metrics(told: &facts::PasswordMetrics) -> types::PasswordMetrics {
         symbols: told.symbols,
         others: told.others,
         longest_sequence: told.longest_sequence,
+        longest_repeat: told.longest_repeat,
+        distinct: told.distinct,
     }
 }
