@@ -32,14 +32,16 @@ mod tests {
     use crate::commands::Reset;
 
     #[test]
-    fn terms_and_options_are_objects_and_not_lists_of_what_their_fields_hold() {
+    fn terms_are_an_object_and_not_a_list_of_its_values_and_options_are_a_list_of_names() {
         let read = |json: &str| serde_json::from_str::<Reset>(json).is_ok();
         assert!(read(
-            r#"{"password": "1", "terms": {"valid_for": 60}, "options": {}}"#
+            r#"{"password": "1", "terms": {"valid_for": 60}, "options": ["lock-now"]}"#
         ));
         assert!(read(r#"{"password": "1"}"#));
         assert!(!read(r#"{"password": "1", "terms": [null, 60]}"#));
         assert!(!read(r#"{"password": "1", "options": [true, true, true]}"#));
+        assert!(!read(r#"{"password": "1", "options": ["lock-later"]}"#));
+        assert!(!read(r#"{"password": "1", "options": {"lock_now": true}}"#));
         assert!(!read(r#"{"password": "1", "terms": {"valid_vor": 60}}"#));
     }
 }

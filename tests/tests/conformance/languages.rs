@@ -76,7 +76,7 @@ fn javascript_a_kiosk_is_reset_only_by_day() {
     let component = example("js");
     assert_conforms_and_is_in("JavaScript", &component);
     let (plugin, mut situation) = load(&component);
-    let refusal = json!({"other": "kiosks are reset between 06:00 and 22:00 UTC"});
+    let refusal = json!({"other": "devices in kiosk are reset between 06:00 and 22:00 UTC"});
     let midnight = situation.now - situation.now % (24 * 3600 * 1000);
     for (group, seconds, is_refused) in [
         ("kiosk", 6 * 3600 - 1, true),
