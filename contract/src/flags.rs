@@ -81,13 +81,12 @@ macro_rules! contract_flags {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 const NAMES: &[&str] = &[$($word),*];
-                let mut flags = Self::empty();
-                for name in <Vec<std::borrow::Cow<'de, str>> as serde::Deserialize>::deserialize(deserializer)? {
+                let names = <Vec<std::borrow::Cow<'de, str>> as serde::Deserialize>::deserialize(deserializer)?;
+                names.into_iter().try_fold(Self::empty(), |flags, name| {
                     let known = Self::EACH.into_iter().find(|(_, known)| *known == name);
                     let (flag, _) = known.ok_or_else(|| serde::de::Error::unknown_variant(&name, NAMES))?;
-                    flags = flags | flag;
-                }
-                Ok(flags)
+                    Ok(flags | flag)
+                })
             }
         }
 

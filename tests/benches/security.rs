@@ -11,7 +11,7 @@ use mdm_agent_protocol::{
     signing_key::SigningKey,
     sync::{DeviceInfo, EnrollRequest, Report, SYNC_PATH, SyncRequest},
 };
-use mdm_contract::{Command, CommandId, Deployment, DeviceOutcome, Request, Situation, time};
+use mdm_contract::{Command, CommandId, Deployment, DeviceOutcome, Situation, time};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{CallContext, CallOutcome, Limits, Plugin, Runtime, password::Password};
 use mdm_server_core::{
@@ -231,9 +231,9 @@ async fn send(
         password: None,
     };
     let context = CallContext::new(situation, None, Some(password.clone()));
-    let request = Request {
+    let request = mdm_contract::Request {
         replaces: snapshot.pending.map(|pending| pending.id),
-        ..Request::default()
+        ..mdm_contract::Request::default()
     };
     let plugin = Arc::clone(plugin);
     let call = move || {

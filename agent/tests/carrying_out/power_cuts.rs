@@ -43,10 +43,7 @@ fn start_again(phone: &Phone) {
 
 fn outcomes(phone: &Phone) -> Vec<DeviceOutcome> {
     let reports = phone.agent().unreported;
-    reports
-        .into_iter()
-        .map(|report| report.outcome.into())
-        .collect()
+    reports.into_iter().map(|report| report.outcome).collect()
 }
 
 #[test]

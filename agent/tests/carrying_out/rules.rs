@@ -100,7 +100,7 @@ fn a_command_that_was_sealed_to_earlier_keys_is_carried_out_for_as_long_as_they_
         .agent()
         .unreported
         .into_iter()
-        .map(|report| report.outcome.into())
+        .map(|report| report.outcome)
         .collect();
     let unreadable = DeviceOutcome::Failed(DeviceFailure::PasswordUnreadable);
     assert_eq!(

@@ -9,7 +9,7 @@ mod start;
 mod turns;
 mod worker_pool;
 
-use mdm_contract::{ResetOptions, Terms};
+use mdm_contract::Request;
 use native::Native;
 use std::{sync::Arc, time::Duration};
 use worker_pool::{Job, WorkerPool};
@@ -34,13 +34,13 @@ fn main() {
 
 fn calls() {
     let plugin = sample::plugin();
-    let terms = Terms::default();
+    let request = Request::default();
     let rules = Native::new();
     let mut instance = plugin.instance().expect("an instance");
     let mut native = || per_call(turns::calls(CALLS, || (), |()| rules.reset()));
     let mut live = || {
         per_call(turns::calls(CALLS, sample::context, |context| {
-            let decided = instance.reset(context, ResetOptions::default(), &terms);
+            let decided = instance.reset(context, &request);
             decided.expect("a decision")
         }))
     };
