@@ -3,7 +3,7 @@
 use super::{base::base_request, situation::Situation};
 use mdm_contract::{Action, DeviceOutcome, Request};
 use mdm_password_host::Effect;
-use mdm_password_host::{Comparable, Instance, Plugin, PluginError};
+use mdm_password_host::{Comparable, Instance, Messages, Plugin, PluginError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{thread, time::Duration};
@@ -73,17 +73,31 @@ impl Call {
     /// Runs the call on a fresh instance. A call that times out or gets no instance is tried again: the limit is wall-clock
     /// time, and a busy machine is not the plugin's fault.
     pub fn run(&self, plugin: &Plugin, situation: &Situation) -> Result<Answer, PluginError> {
+        self.run_with_messages(plugin, situation).0
+    }
+
+    /// The same, with the messages that the plugin logged.
+    pub(super) fn run_with_messages(
+        &self,
+        plugin: &Plugin,
+        situation: &Situation,
+    ) -> (Result<Answer, PluginError>, Messages) {
         let mut tries = 1..TRIES;
         loop {
-            let instance = plugin.instance();
-            let answer = instance.and_then(|mut it| self.run_on(&mut it, situation));
+            let (answer, messages) = match plugin.instance() {
+                Ok(mut instance) => {
+                    let answer = self.run_on(&mut instance, situation);
+                    (answer, instance.take_messages())
+                }
+                Err(error) => (Err(error), Messages::default()),
+            };
             let is_busy = matches!(
                 answer,
                 Err(PluginError::TooSlow(_) | PluginError::HostFailed(_))
             );
             match tries.next().filter(|_| is_busy) {
                 Some(number) => thread::sleep(PAUSE * number),
-                None => return answer,
+                None => return (answer, messages),
             }
         }
     }

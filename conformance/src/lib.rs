@@ -23,7 +23,7 @@ pub use thoroughness::Thoroughness;
 
 use self::judge::Breach;
 use mdm_contract::{Characters, PasswordRule, Request};
-use mdm_password_host::{Plugin, password::Password};
+use mdm_password_host::{Message, Plugin, password::Password};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -54,6 +54,22 @@ pub struct Finding {
     pub expected: Value,
     /// The answer.
     pub got: Value,
+    /// The messages that the plugin logged in the call. A sequence has none.
+    pub messages: Vec<Message>,
+}
+
+impl Finding {
+    /// A finding that is about no rule, and met.
+    fn met(case: String) -> Self {
+        Self {
+            rule: None,
+            case,
+            verdict: Verdict::Pass,
+            expected: Value::Null,
+            got: Value::Null,
+            messages: Vec::new(),
+        }
+    }
 }
 
 /// The findings of the kit about a plugin.
@@ -100,19 +116,16 @@ pub fn check(plugin: &Plugin, thoroughness: &Thoroughness) -> serde_json::Result
     let mut base = base_situation()?;
     let reset = Call::reset()?;
     let accepted = accepted_password(plugin, &base, &reset);
-    let mut findings = Vec::new();
+    let mut findings = vec![default_settings(plugin)];
     if accepted.is_none() {
+        let (answer, messages) = reset.run_with_messages(plugin, &base);
         findings.push(Finding {
             rule: Some(1),
             case: "some password is accepted under some rule for passwords".into(),
             verdict: Verdict::Fail,
             expected: json!({"returns": {"ok": SENT}}),
-            got: outcome(
-                reset
-                    .run(plugin, &base)
-                    .as_ref()
-                    .map_err(ToString::to_string),
-            ),
+            got: outcome(answer.as_ref().map_err(ToString::to_string)),
+            messages: messages.lines,
         });
     }
     let (password, password_rule) = accepted.unwrap_or_else(|| {
@@ -141,6 +154,21 @@ pub fn check(plugin: &Plugin, thoroughness: &Thoroughness) -> serde_json::Result
         password_rule,
         findings,
     })
+}
+
+/// Whether the plugin accepts the default settings that it describes: every host begins with them.
+fn default_settings(plugin: &Plugin) -> Finding {
+    let defaults = &plugin.description().default_settings;
+    let met = Finding::met("the plugin accepts its default settings".into());
+    match plugin.with_settings(defaults) {
+        Ok(_) => met,
+        Err(error) => Finding {
+            verdict: Verdict::Fail,
+            expected: json!("no fault"),
+            got: json!(error.to_string()),
+            ..met
+        },
+    }
 }
 
 fn candidate(
@@ -184,7 +212,7 @@ pub fn acceptable(plugin: &Plugin) -> serde_json::Result<Option<Situation>> {
 }
 
 fn judge_case(plugin: &Plugin, case: Case, accepted: (&Password, &PasswordRule)) -> Finding {
-    let answer = case.call.run(plugin, &case.situation);
+    let (answer, messages) = case.call.run_with_messages(plugin, &case.situation);
     let expected = match case.expect.as_slice() {
         [] => Value::Null,
         [this] => json!(this),
@@ -197,6 +225,7 @@ fn judge_case(plugin: &Plugin, case: Case, accepted: (&Password, &PasswordRule))
         verdict: Verdict::Fail,
         expected,
         got,
+        messages: messages.lines,
     };
     let breach = match answer.map(|it| verdict(plugin, &case, &it, accepted)) {
         Ok(Ok(verdict)) => {
@@ -252,13 +281,10 @@ fn failed_in_groups(mut findings: Vec<Finding>, groups: &[String]) -> Vec<Findin
     }
     findings.retain(|finding| finding.verdict == Verdict::Fail);
     if findings.is_empty() {
-        findings.push(Finding {
-            rule: None,
-            case: format!("all cases again, for a device in {}", groups.join(", ")),
-            verdict: Verdict::Pass,
-            expected: Value::Null,
-            got: Value::Null,
-        });
+        let groups = groups.join(", ");
+        findings.push(Finding::met(format!(
+            "all cases again, for a device in {groups}"
+        )));
     }
     findings
 }
@@ -272,13 +298,9 @@ fn sequences(
         seed, sequences, ..
     } = thoroughness;
     match sequence::find_mismatch(plugin, start, thoroughness) {
-        None => Finding {
-            rule: None,
-            case: format!("{sequences} random sequences of calls, seed {seed}"),
-            verdict: Verdict::Pass,
-            expected: Value::Null,
-            got: Value::Null,
-        },
+        None => Finding::met(format!(
+            "{sequences} random sequences of calls, seed {seed}"
+        )),
         Some(mismatch) => Finding {
             rule: Some(mismatch.rule),
             case: format!(
@@ -288,6 +310,7 @@ fn sequences(
             verdict: Verdict::Fail,
             expected: mismatch.expected,
             got: mismatch.got,
+            messages: Vec::new(),
         },
     }
 }

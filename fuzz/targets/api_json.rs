@@ -10,7 +10,7 @@ use mdm_contract::{Command, DevicePreview, Status};
 use mdm_fuzz::{DEVICE, Host, PENDING, Situation};
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Trust, password::Password};
-use mdm_server_core::commands::{Request, Reset};
+use mdm_server_core::commands::{PreviewQuery, Reset};
 use mdm_server_http::api::model::{BulkView, DeviceView, EnrollmentTokenView};
 use std::sync::LazyLock;
 
@@ -73,7 +73,7 @@ fn password(body: &[u8]) -> Option<Password> {
     let request = || {
         serde_json::from_slice(body)
             .ok()
-            .and_then(|it: Request| it.password)
+            .and_then(|it: PreviewQuery| it.password)
     };
     reset.ok().or_else(request)
 }
@@ -88,5 +88,11 @@ fn metrics(password: &Password) {
         metrics.others,
     ];
     assert_eq!(classes.iter().sum::<u32>(), metrics.length);
-    assert!(metrics.longest_sequence <= metrics.length);
+    for part in [
+        metrics.longest_sequence,
+        metrics.longest_repeat,
+        metrics.distinct,
+    ] {
+        assert!(part <= metrics.length);
+    }
 }

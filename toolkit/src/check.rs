@@ -4,7 +4,11 @@ use crate::component;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use mdm_conformance::{Conformance, Finding, Thoroughness, Verdict};
-use mdm_terminal::{escape, out, values};
+use mdm_password_host::Message;
+use mdm_terminal::{
+    escape::{self, Escaped},
+    out, values,
+};
 use serde_json::Value;
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -22,9 +26,12 @@ pub(crate) struct Check {
     /// plugin treats otherwise. Can be given more than once.
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
-    /// List every case, also those that passed.
-    #[arg(long)]
-    all: bool,
+    /// Check the plugin with these settings, instead of its default settings: a file with a JSON object.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// List every case, also those that passed, each with the messages that the plugin logged.
+    #[arg(long, short)]
+    verbose: bool,
     /// Print JSON, for scripts.
     #[arg(long)]
     json: bool,
@@ -36,7 +43,7 @@ impl Check {
             Some(seed) => seed,
             None => u64::from(getrandom::u32().context("the operating system gave no seed")?),
         };
-        let plugin = component::load(&self.file)?;
+        let plugin = component::load_with_settings(&self.file, self.settings.as_deref())?;
         let thoroughness = Thoroughness {
             seed,
             sequences: self.sequences,
@@ -47,7 +54,7 @@ impl Check {
         if self.json {
             out::line(values::json(&conformance)?)?;
         } else {
-            out::text(escape::page(&page(&conformance, self.all)?))?;
+            out::text(escape::page(&page(&conformance, self.verbose)?))?;
         }
         match conformance.failures().count() {
             0 => Ok(()),
@@ -60,7 +67,7 @@ impl Check {
     }
 }
 
-fn page(conformance: &Conformance, all: bool) -> anyhow::Result<String> {
+fn page(conformance: &Conformance, verbose: bool) -> anyhow::Result<String> {
     let mut page = format!(
         "plugin {} implements contract {}\nthe cases were run with passwords of {}\n\n",
         &conformance.digest[..12],
@@ -83,7 +90,10 @@ fn page(conformance: &Conformance, all: bool) -> anyhow::Result<String> {
     }
     writeln!(page)?;
     for finding in &conformance.findings {
-        line(&mut page, finding, all)?;
+        line(&mut page, finding, verbose)?;
+        if verbose || finding.verdict == Verdict::Fail {
+            messages(&mut page, finding)?;
+        }
     }
     let passed = conformance.is_conforming();
     let verdict = if passed {
@@ -95,11 +105,11 @@ fn page(conformance: &Conformance, all: bool) -> anyhow::Result<String> {
     Ok(page)
 }
 
-fn line(page: &mut String, finding: &Finding, all: bool) -> std::fmt::Result {
+fn line(page: &mut String, finding: &Finding, verbose: bool) -> std::fmt::Result {
     let rule = finding.rule.map_or("all".into(), |rule| rule.to_string());
     let case = &finding.case;
     match finding.verdict {
-        Verdict::Pass if all || finding.rule.is_none() => {
+        Verdict::Pass if verbose || finding.rule.is_none() => {
             writeln!(page, "pass      {rule:>3}  {case}")
         }
         Verdict::Pass => Ok(()),
@@ -121,6 +131,15 @@ fn line(page: &mut String, finding: &Finding, all: bool) -> std::fmt::Result {
             )
         }
     }
+}
+
+/// The messages that the plugin logged, each in a line.
+fn messages(page: &mut String, finding: &Finding) -> std::fmt::Result {
+    for Message { level, text } in &finding.messages {
+        let label = format!("logged {level}");
+        writeln!(page, "               {label:12}  {}", Escaped(text))?;
+    }
+    Ok(())
 }
 
 /// The relevant part of a result: the fields with an expectation, and the notes if some are forbidden. Of several

@@ -16,6 +16,18 @@ pub(crate) fn load(file: &Path) -> anyhow::Result<Plugin> {
     loaded.map_err(|error| refused(file, &error))
 }
 
+/// Loads the plugin in a file, with the settings in another, or with its default settings.
+pub(crate) fn load_with_settings(file: &Path, settings: Option<&Path>) -> anyhow::Result<Plugin> {
+    let plugin = load(file)?;
+    let Some(path) = settings else {
+        return Ok(plugin);
+    };
+    let settings = std::fs::read_to_string(path)
+        .with_context(|| format!("{} can't be read", path.display()))?;
+    let refused = |error| anyhow!("{} can't be used: {error}", path.display());
+    plugin.with_settings(&settings).map_err(refused)
+}
+
 /// An engine for some instances at a time, with the default limits of a call.
 pub(crate) fn runtime(instances: u32) -> anyhow::Result<Runtime> {
     Ok(Runtime::new(Limits {

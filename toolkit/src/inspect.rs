@@ -2,7 +2,8 @@
 
 use crate::component::{self, size};
 use clap::Args;
-use mdm_password_host::{Inspection, inspect};
+use mdm_contract::PluginDescription;
+use mdm_password_host::{Inspection, Plugin, inspect};
 use mdm_terminal::{escape::Escaped, out, values};
 use serde::Serialize;
 use std::{fmt::Write as _, path::PathBuf};
@@ -21,6 +22,8 @@ pub(crate) struct Inspect {
 struct Inspected {
     #[serde(flatten)]
     inspection: Inspection,
+    /// The description of the plugin by itself, if it could be loaded.
+    description: Option<PluginDescription>,
     /// The error of loading it.
     refusal: Option<String>,
 }
@@ -32,6 +35,7 @@ impl Inspect {
         let loaded = component::runtime(1)?.load(&bytes, None);
         let inspected = Inspected {
             inspection,
+            description: loaded.as_ref().ok().map(Plugin::description).cloned(),
             refusal: loaded.err().map(|error| component::explained(&error)),
         };
         if self.json {
@@ -46,6 +50,17 @@ impl Inspect {
 fn page(inspected: &Inspected) -> Result<String, std::fmt::Error> {
     let inspection = &inspected.inspection;
     let mut page = String::new();
+    if let Some(description) = &inspected.description {
+        writeln!(
+            page,
+            "plugin     {} {}",
+            Escaped(&description.name),
+            Escaped(&description.version)
+        )?;
+        writeln!(page, "summary    {}", Escaped(&description.summary))?;
+        let defaults = compact(&description.default_settings);
+        writeln!(page, "defaults   {}", Escaped(&defaults))?;
+    }
     writeln!(page, "digest     sha256:{}", inspection.digest)?;
     writeln!(page, "size       {}", size(inspection.size))?;
     let contract = inspection.contract.as_deref();
@@ -78,4 +93,10 @@ fn page(inspected: &Inspected) -> Result<String, std::fmt::Error> {
         Some(refusal) => writeln!(page, "this host  refuses it: {}", Escaped(refusal)),
     }?;
     Ok(page)
+}
+
+/// JSON in one line.
+fn compact(json: &str) -> String {
+    let parsed = serde_json::from_str::<serde_json::Value>(json);
+    parsed.map_or_else(|_| json.to_owned(), |value| value.to_string())
 }

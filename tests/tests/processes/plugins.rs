@@ -1,7 +1,7 @@
 //! `mdm-plugin` for authors of plugins, and `mdm-server plugin` for the admin who chooses one.
 
 use mdm_tests::{
-    plugins::{CORPORATE, CRASHES, FUNCTIONS, breaking},
+    plugins::{CORPORATE, CRASHES, FUNCTIONS, HOSTILE, breaking},
     swaps::{self, GOOD_PASSWORD},
     test_environment::{Device, Make, TestEnvironment, http_client, program, text, wait_until},
 };
@@ -64,12 +64,68 @@ fn a_check_in_json_tells_for_every_case_what_was_expected_and_what_came_back() {
 }
 
 #[test]
+fn a_check_shows_what_the_plugin_logged_in_a_failed_case_without_control_characters() {
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "hostile.wasm", HOSTILE);
+    let options = ["check", "--sequences", "1", "--group", "fails-expire"];
+    let page = text(&plugin(&options, &file));
+    let logged = r"logged error  the device is in fails-expire\u{1b}[2J";
+    assert!(page.contains(logged), "{page}");
+}
+
+#[test]
+fn a_verbose_check_lists_each_case() {
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "good.wasm", REFERENCE);
+    let lines = |options: &[&str]| {
+        let page = text(&plugin(options, &file));
+        page.lines().filter(|it| it.starts_with("pass ")).count()
+    };
+    assert_eq!(lines(&["check", "--sequences", "1"]), 2);
+    assert!(lines(&["check", "--sequences", "1", "--verbose"]) > 150);
+}
+
+#[test]
+fn a_check_runs_with_the_settings_of_a_file_and_says_what_is_wrong_in_them() {
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "corporate.wasm", CORPORATE);
+    let settings = |json: &str| {
+        let settings = written(&folder, "settings.json", json.as_bytes());
+        let settings = settings.to_str().unwrap();
+        plugin(
+            &["check", "--sequences", "1", "--settings", settings],
+            &file,
+        )
+    };
+    let checked = settings(r#"{"minimum-length": 12, "valid-for-hours": 1}"#);
+    assert!(checked.status.success(), "{}", text(&checked));
+    for (wrong, why) in [
+        ("[]", "not a JSON object"),
+        ("{", "not JSON"),
+        (
+            r#"{"minimum-length": 4}"#,
+            "/minimum-length: a password of less than 6",
+        ),
+        (r#"{"minimum-lenght": 4}"#, "unknown field `minimum-lenght`"),
+    ] {
+        let checked = settings(wrong);
+        assert_eq!(checked.status.code(), Some(1));
+        let page = text(&checked);
+        assert!(page.contains("settings.json can't be used: "), "{page}");
+        assert!(page.contains(why), "{wrong}: {page}");
+    }
+}
+
+#[test]
 fn an_inspection_tells_the_permissions_in_plain_words_and_what_is_denied() {
     let folder = TempDir::new().unwrap();
     let file = written(&folder, "good.wasm", REFERENCE);
     let told = plugin(&["inspect"], &file);
     let page = text(&told);
     for line in [
+        "plugin     mdm-password-plugin ",
+        "summary    ",
+        "defaults   {}",
         "contract   1.0.0",
         "language   Rust",
         "granted  measure the password that a call was given, never read it",
