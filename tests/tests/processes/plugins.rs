@@ -276,6 +276,8 @@ fn a_plugin_is_used_rolled_back_and_still_chosen_after_a_restart() {
         .ask(&["plugin", "use", file.to_str().unwrap()], "")
         .unwrap();
     assert_eq!(used["active"]["is_default"], false);
+    assert_eq!(used["active"]["name"], "corporate-plugin");
+    assert_eq!(used["active"]["settings"]["minimum-length"], 8);
     assert_eq!(used["canary"]["terms"]["failures"], 3);
     env.kill_host().unwrap();
     env.start_host().unwrap();
@@ -286,7 +288,9 @@ fn a_plugin_is_used_rolled_back_and_still_chosen_after_a_restart() {
     assert_eq!(back["previous"], used["active"]);
     let page = text(&env.admin(&["plugin", "show"], "").unwrap());
     for line in [
-        "active    sha256:",
+        "active    mdm-password-plugin ",
+        "settings: {}",
+        "previous  corporate-plugin ",
         "which the host started with",
         "roll-back-plugin",
         "use-plugin",

@@ -62,6 +62,8 @@ impl RollBack {
 
 fn page(plugins: &PluginsView) -> String {
     let mut page = format!("active    {}\n", told(&plugins.active));
+    let _ = writeln!(page, "          {}", plugins.active.summary);
+    let _ = writeln!(page, "          settings: {}", plugins.active.settings);
     let health = &plugins.active.health;
     let failures = health.failures.iter();
     let failures: Vec<String> = failures
@@ -112,7 +114,7 @@ fn told(plugin: &PluginView) -> String {
         false => "",
     };
     format!(
-        "sha256:{} (contract {}){default}",
-        plugin.digest, plugin.contract
+        "{} {} sha256:{} (contract {}){default}",
+        plugin.name, plugin.version, plugin.digest, plugin.contract
     )
 }

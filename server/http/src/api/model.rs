@@ -207,6 +207,15 @@ pub struct EnrollmentTokenView {
 /// A plugin in the slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PluginView {
+    /// Its name, by itself.
+    pub name: String,
+    /// Its version, by itself.
+    pub version: String,
+    /// What it does, by itself.
+    pub summary: String,
+    /// Its settings.
+    #[schema(value_type = Object)]
+    pub settings: serde_json::Value,
     /// SHA-256 of the component, in hex.
     pub digest: String,
     /// The version of the contract that it implements.
@@ -219,7 +228,12 @@ pub struct PluginView {
 
 impl From<&Deployment> for PluginView {
     fn from(slotted: &Deployment) -> Self {
+        let description = slotted.plugin.description();
         Self {
+            name: description.name.clone(),
+            version: description.version.clone(),
+            summary: description.summary.clone(),
+            settings: serde_json::from_str(slotted.plugin.settings()).unwrap_or_default(),
             digest: slotted.plugin.digest(),
             contract: slotted.plugin.contract().to_owned(),
             is_default: slotted.is_default,

@@ -16,10 +16,11 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use maud::{Markup, html};
-use mdm_password_host::{Canary, CanaryTerms, Deployments, HealthReport, Plugin};
+use mdm_password_host::{Canary, CanaryTerms, Deployments, HealthReport, LoggedMessage, Plugin};
 use mdm_server_core::{
     access::Permission, audit::AuditEntry, error::ServerError, store::PluginFile,
 };
+use mdm_terminal::escape::Escaped;
 
 /// Changes of the plugin on the page.
 const MAX_CHANGES: u32 = 20;
@@ -166,6 +167,12 @@ async fn view(
                     (plugin(&previous.plugin, previous.is_default))
                 }
             }
+            @if signed_in.caller.check_all().is_ok() {
+                section .card .wide aria-labelledby="messages-title" {
+                    h2 #messages-title { "Messages" }
+                    (messages(shown.places.active.plugin.messages()))
+                }
+            }
             section .card .wide aria-labelledby="changes-title" {
                 h2 #changes-title { "Changes" }
                 (changes(&shown.changes))
@@ -178,9 +185,12 @@ async fn view(
 
 fn plugin(plugin: &Plugin, is_default: bool) -> Markup {
     html! {
+        p { strong { (plugin.description().name) } " " (plugin.description().version) }
+        p { (plugin.description().summary) }
         dl .facts {
             div { dt { "Contract" } dd { (plugin.contract()) } }
             div { dt { "From" } dd { @if is_default { "the host’s start" } @else { "an admin" } } }
+            div .wide { dt { "Settings" } dd { code { (plugin.settings()) } } }
             div .wide { dt { "Digest" } dd { code { "sha256:" (plugin.digest()) } } }
         }
     }
@@ -224,6 +234,22 @@ fn health(health: &HealthReport) -> Markup {
             @for (kind, count) in &health.failures { div { dt { "Failed: " (kind) } dd { (count) } } }
         }
         p .quiet { "Since this server loaded it." }
+    }
+}
+
+/// What the plugin logged, latest first. It may be about any device.
+fn messages(messages: Vec<LoggedMessage>) -> Markup {
+    html! {
+        @if messages.is_empty() { p .quiet { "It has logged nothing since this server loaded it." } }
+        ol .timeline {
+            @for message in messages.iter().rev() {
+                li {
+                    p { strong { (message.level) } " · " (texts::time(message.at)) " · " (message.function) }
+                    p { (Escaped(&message.text)) }
+                    p .quiet { "Device " code { (Escaped(&message.device)) } }
+                }
+            }
+        }
     }
 }
 

@@ -26,7 +26,10 @@ impl Host {
     }
 
     pub(crate) async fn with_rule(rule: PasswordRule) -> Self {
-        let fleet = TestHost::with_rule(rule).await;
+        Self::of(TestHost::with_rule(rule).await).await
+    }
+
+    pub(crate) async fn of(fleet: TestHost) -> Self {
         let agent = fleet.enroll(owner()).await;
         let token = fleet.token("one", Role::Admin.permissions(), DeviceScope::ALL);
         let token = token.await;

@@ -1,6 +1,10 @@
 //! Refused plugins, and bad plugins: they harm their own call, and nothing else.
 
-use crate::test_host::{Agent, TestHost, admin, owner, refusal, small};
+use crate::{
+    calls::Host,
+    forms::User,
+    test_host::{Agent, TestHost, admin, owner, refusal, small},
+};
 use mdm_agent_protocol::sync::Report;
 use mdm_contract::{
     Action, DeviceFailure, DeviceOutcome, PasswordRule, Policy, Quality, Refusal, Requirement,
@@ -207,6 +211,34 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
         fleet.reset(&agent, "1234").await.is_ok(),
         "the next call is as good as ever"
     );
+}
+
+#[tokio::test]
+async fn the_page_of_the_plugin_shows_its_description_and_its_messages_without_control_characters()
+{
+    let host = Host::of(hostile().await).await;
+    let logs_ten_thousand = CommandTerms {
+        replaces: None,
+        valid_for: Some(37),
+    };
+    let options = ResetOptions::default();
+    let reset = host
+        .fleet
+        .reset_on(&host.agent, "1234", options, logs_ten_thousand);
+    reset.await.unwrap();
+    harm(&host.fleet, &host.agent, 38).await;
+    let page = User::new(&host, "ada").await.opens("/plugin").await.text;
+    for shown in [
+        "a-hostile-plugin",
+        "does harm",
+        "about to panic",
+        r"message 0 \u{1b}[31m",
+        r"message 15 \u{1b}[31m",
+        &host.agent.device,
+    ] {
+        assert!(page.contains(shown), "no `{shown}`: {page}");
+    }
+    assert!(!page.contains("message 16 ") && !page.contains('\u{1b}'));
 }
 
 #[tokio::test]
