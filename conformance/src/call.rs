@@ -2,8 +2,7 @@
 
 use super::{base::base_request, situation::Situation};
 use mdm_contract::{Action, DeviceOutcome, Request};
-use mdm_password_host::Effect;
-use mdm_password_host::{Comparable, Instance, Messages, Plugin, PluginError};
+use mdm_password_host::{Comparable, Effect, Instance, Messages, Plugin, PluginError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{thread, time::Duration};

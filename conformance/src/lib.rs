@@ -156,7 +156,7 @@ pub fn check(plugin: &Plugin, thoroughness: &Thoroughness) -> serde_json::Result
     })
 }
 
-/// Whether the plugin accepts the default settings that it describes: every host begins with them.
+/// The check that the plugin accepts its own default settings: every host begins with them.
 fn default_settings(plugin: &Plugin) -> Finding {
     let defaults = &plugin.description().default_settings;
     let met = Finding::met("the plugin accepts its default settings".into());

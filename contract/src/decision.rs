@@ -143,7 +143,7 @@ impl Device {
     component(record)
 )]
 pub struct DeviceStatus {
-    /// The latest command, if one was ever made.
+    /// The latest command, if there is one.
     pub latest: Option<Command>,
     /// The state of the applied policy.
     #[cfg_attr(feature = "component", component(name = "policy-state"))]

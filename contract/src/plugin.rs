@@ -17,7 +17,7 @@ pub struct PluginDescription {
     pub name: String,
     /// Its version, by semantic versioning.
     pub version: String,
-    /// What it does, in a few words for the operator.
+    /// Its purpose, in a few words for the operator.
     pub summary: String,
     /// The JSON Schema (draft 2020-12) of its settings.
     #[cfg_attr(feature = "component", component(name = "settings-schema"))]
@@ -38,6 +38,6 @@ pub struct PluginDescription {
 pub struct SettingsFault {
     /// The field, as a JSON Pointer (RFC 6901). Empty for the whole.
     pub field: String,
-    /// What is wrong, in words for the operator.
+    /// The fault, in words for the operator.
     pub message: String,
 }

@@ -3,7 +3,6 @@
 use super::{
     Artifacts, Function, Instance, Plugin, Runtime, artifact,
     bindings::{PasswordPlugin, PasswordPluginIndices},
-    calls::{Loaded, PluginFacts},
     description::check_description,
     error::{LoadError, PluginError},
     exports::ExportIndices,
@@ -11,9 +10,9 @@ use super::{
     imports::HostState,
     inspect::{check_preamble, inspect},
     interface::{COMPATIBLE, INTERFACE, INTERFACE_NAME, PLUGIN_INTERFACE},
+    plugin::{Loaded, PluginFacts},
     wasi,
 };
-use mdm_contract::PluginDescription;
 use sha2::{Digest as _, Sha256};
 use wasmtime::{
     Engine, Trap,
@@ -23,9 +22,6 @@ use wasmtime::{
 /// Maximum size of machine code that each shard gets a copy of, in bytes. Larger code contains a language runtime, whose
 /// slow calls gain little from shards.
 const LARGEST_COPIED: usize = 4 << 20;
-
-/// The number of timeouts of `describe` that count as the plugin's fault.
-const DESCRIBE_TRIES: u32 = 8;
 
 impl Runtime {
     /// Loads a plugin: checks that it is a component that implements the contract and imports only what is granted.
@@ -92,9 +88,10 @@ impl Runtime {
         let contract = check_exports(engine, component)?;
         let first = load_into(engine, component, &contract)?;
         let indices = PasswordPluginIndices::new(&first.pre).map_err(other_types)?;
-        let mut instance = self.instance_of(&first)?;
-        instance.check_types(&indices).map_err(other_types)?;
-        let description = self.description_of(&first, instance)?;
+        self.check_types(&first, &indices)?;
+        let description = first.without_device(&self.limits, Instance::describe);
+        let description = description.map_err(LoadError::DoesNotStart)?;
+        check_description(&description)?;
         let mut loaded = vec![first];
         let code = component.image_range();
         let others = match code.end as usize - code.start as usize {
@@ -105,7 +102,6 @@ impl Runtime {
             let component = artifact::copied(component, engine)?;
             loaded.push(load_into(engine, &component, &contract)?);
         }
-        check_description(&description)?;
         let facts = PluginFacts {
             digest,
             contract,
@@ -115,28 +111,18 @@ impl Runtime {
         Ok(Plugin::new(self.clone(), loaded, facts))
     }
 
-    fn instance_of(&self, loaded: &Loaded) -> Result<Instance, LoadError> {
-        loaded.instantiate(&self.limits, None).map_err(|error| {
-            match PluginError::from_trap(&error, &self.limits) {
-                PluginError::Crashed(_) if !error.is::<Trap>() => other_types(error),
-                failure => LoadError::DoesNotStart(failure),
-            }
-        })
-    }
-
-    /// A busy machine is not the plugin's fault: a call that took too long is tried again.
-    fn description_of(
+    /// Starts an instance, and compares its types with the contract's.
+    fn check_types(
         &self,
         loaded: &Loaded,
-        mut instance: Instance,
-    ) -> Result<PluginDescription, LoadError> {
-        for _ in 1..DESCRIBE_TRIES {
-            match instance.describe() {
-                Err(PluginError::TooSlow(_)) => instance = self.instance_of(loaded)?,
-                described => return described.map_err(LoadError::DoesNotStart),
-            }
-        }
-        instance.describe().map_err(LoadError::DoesNotStart)
+        indices: &PasswordPluginIndices,
+    ) -> Result<(), LoadError> {
+        let instance = loaded.instantiate(&self.limits, None);
+        let checked = instance.and_then(|mut it| it.check_types(indices));
+        checked.map_err(|error| match PluginError::from_trap(&error, &self.limits) {
+            PluginError::Crashed(_) if !error.is::<Trap>() => other_types(error),
+            failure => LoadError::DoesNotStart(failure),
+        })
     }
 }
 

@@ -28,20 +28,20 @@ pub enum SettingsError {
 }
 
 /// Checks that a text is a JSON object of at most 64 KiB.
-pub(crate) fn check_object(text: &str) -> Result<Value, SettingsError> {
+pub(crate) fn check_object(text: &str) -> Result<(), SettingsError> {
     if text.len() > MAX_SETTINGS {
         return Err(SettingsError::TooLarge(text.len()));
     }
     let value: Value =
         serde_json::from_str(text).map_err(|error| SettingsError::NotJson(error.to_string()))?;
     match value.is_object() {
-        true => Ok(value),
+        true => Ok(()),
         false => Err(SettingsError::NotAnObject),
     }
 }
 
-/// The faults of settings, one in a line.
-pub(crate) fn listed(faults: &[SettingsFault]) -> String {
+/// The faults of settings, in one line.
+fn listed(faults: &[SettingsFault]) -> String {
     let line = |fault: &SettingsFault| match fault.field.as_str() {
         "" => fault.message.clone(),
         field => format!("{field}: {}", fault.message),

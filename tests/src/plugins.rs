@@ -50,18 +50,27 @@ pub fn breaking(rule: u8) -> Vec<u8> {
 
 /// The reference plugin with one rule broken in this way.
 pub fn breaking_by(rule: u8, way: char) -> Vec<u8> {
-    let mut component = WRONG.to_vec();
-    let places: Vec<usize> = component
-        .windows(MARK.len())
-        .enumerate()
-        .filter(|(_, bytes)| *bytes == MARK)
-        .map(|(place, _)| place + MARK.len())
-        .collect();
-    assert_eq!(places.len(), 1, "the mark is there once");
-    for place in places {
-        let breach = format!("{rule:02}{way}");
-        component[place..place + breach.len()].copy_from_slice(breach.as_bytes());
-    }
+    let breach = format!("{rule:02}{way}");
+    overwritten(WRONG, only(WRONG, MARK) + MARK.len(), breach.as_bytes())
+}
+
+/// The hostile plugin with this name in its description, of the length of its own.
+pub fn hostile_named(name: &[u8; 16]) -> Vec<u8> {
+    overwritten(HOSTILE, only(HOSTILE, b"a-hostile-plugin"), name)
+}
+
+/// The place of a text in a component, which has it once.
+fn only(component: &[u8], text: &[u8]) -> usize {
+    let windows = component.windows(text.len()).enumerate();
+    let found = windows.filter(|(_, bytes)| *bytes == text);
+    let places: Vec<usize> = found.map(|(place, _)| place).collect();
+    assert_eq!(places.len(), 1, "the text is there once");
+    places[0]
+}
+
+fn overwritten(component: &[u8], place: usize, by: &[u8]) -> Vec<u8> {
+    let mut component = component.to_vec();
+    component[place..place + by.len()].copy_from_slice(by);
     component
 }
 

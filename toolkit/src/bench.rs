@@ -4,6 +4,7 @@ use crate::component::{self, runtime, size};
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use mdm_conformance::Situation;
+use mdm_contract::Request;
 use mdm_password_component::REFERENCE;
 use mdm_password_host::{Artifacts, CallOutcome, Instance, Plugin, Runtime};
 use mdm_terminal::{out, values};
@@ -89,15 +90,20 @@ fn cost(plugin: String, component: &[u8], artifacts: &Artifacts) -> anyhow::Resu
     let loaded = engine.load(&artifact, Some(artifacts))?;
     let situation = mdm_conformance::acceptable(&loaded)?
         .ok_or_else(|| anyhow!("it accepts no password of the conformance kit"))?;
+    let request = mdm_conformance::base_request()?;
     // On a new engine, which has no resident memory yet.
-    let (linear_memory, resident_memory) =
-        memory(&runtime(INSTANCES)?, &artifact, artifacts, &situation)?;
+    let (linear_memory, resident_memory) = memory(
+        &runtime(INSTANCES)?,
+        &artifact,
+        artifacts,
+        (&situation, &request),
+    )?;
     let mut instance = loaded.instance()?;
     Ok(Cost {
         plugin,
         size: component.len(),
-        live: median(|| reset(&mut instance, &situation))?,
-        fresh: median(|| reset(&mut loaded.instance()?, &situation))?,
+        live: median(|| reset(&mut instance, &situation, &request))?,
+        fresh: median(|| reset(&mut loaded.instance()?, &situation, &request))?,
         compile,
         load,
         linear_memory,
@@ -106,9 +112,9 @@ fn cost(plugin: String, component: &[u8], artifacts: &Artifacts) -> anyhow::Resu
 }
 
 /// One reset as in a host: with a new call context.
-fn reset(instance: &mut Instance, situation: &Situation) -> anyhow::Result<()> {
+fn reset(instance: &mut Instance, situation: &Situation, request: &Request) -> anyhow::Result<()> {
     let context = situation.context(true);
-    match instance.reset(context, &mdm_conformance::base_request()?)? {
+    match instance.reset(context, request)? {
         CallOutcome::Accepted { .. } => Ok(()),
         CallOutcome::Refused(refusal) => Err(anyhow!("{refusal}")),
     }
@@ -118,14 +124,14 @@ fn memory(
     engine: &Runtime,
     artifact: &[u8],
     artifacts: &Artifacts,
-    situation: &Situation,
+    (situation, request): (&Situation, &Request),
 ) -> anyhow::Result<(usize, usize)> {
     let plugin: Plugin = engine.load(artifact, Some(artifacts))?;
     let before = resident()?;
     let mut instances = Vec::new();
     for _ in 0..INSTANCES {
         let mut instance = plugin.instance()?;
-        reset(&mut instance, situation)?;
+        reset(&mut instance, situation, request)?;
         instances.push(instance);
     }
     let grown = resident()?.saturating_sub(before) / INSTANCES as usize;

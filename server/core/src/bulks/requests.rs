@@ -4,6 +4,7 @@
 use crate::{
     access::{Caller, DeviceScope, Forbidden, Permission},
     audit::AuditEntry,
+    commands::CommandTerms,
     commits::Commits,
     error::ServerError,
     keys::HostKeys,
@@ -65,13 +66,11 @@ impl BulkTerms {
         options: ResetOptions,
         reason: Option<String>,
     ) -> Request {
-        Request {
-            options,
+        let terms = CommandTerms {
             replaces: None,
             valid_for: self.valid_for,
-            reason,
-            requester: Some(by.requester()),
-        }
+        };
+        terms.request(by, options, reason)
     }
 }
 

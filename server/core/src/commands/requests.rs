@@ -35,7 +35,12 @@ pub struct CommandTerms {
 
 impl CommandTerms {
     /// The request of this caller on these terms.
-    fn request(self, by: &Caller, options: ResetOptions, reason: Option<String>) -> Request {
+    pub(crate) fn request(
+        self,
+        by: &Caller,
+        options: ResetOptions,
+        reason: Option<String>,
+    ) -> Request {
         Request {
             options,
             replaces: self.replaces,

@@ -207,11 +207,11 @@ pub struct EnrollmentTokenView {
 /// A plugin in the slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PluginView {
-    /// Its name, by itself.
+    /// The name that it gives itself.
     pub name: String,
-    /// Its version, by itself.
+    /// The version that it gives itself.
     pub version: String,
-    /// What it does, by itself.
+    /// Its purpose, in its own words.
     pub summary: String,
     /// Its settings.
     #[schema(value_type = Object)]

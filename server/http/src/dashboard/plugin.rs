@@ -237,7 +237,7 @@ fn health(health: &HealthReport) -> Markup {
     }
 }
 
-/// What the plugin logged, latest first. It may be about any device.
+/// The messages of the plugin, latest first. They may be about any device.
 fn messages(messages: Vec<LoggedMessage>) -> Markup {
     html! {
         @if messages.is_empty() { p .quiet { "It has logged nothing since this server loaded it." } }

@@ -16,7 +16,7 @@ use mdm_server_core::{
     commands::{CommandTerms, PreviewQuery},
     error::ServerError,
 };
-use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, starting};
+use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, hostile_named, starting};
 use std::{
     fs,
     time::{Duration, Instant},
@@ -132,6 +132,42 @@ fn a_component_that_breaks_a_limit_before_its_first_call_is_refused_and_the_limi
     }
 }
 
+#[test]
+fn a_plugin_that_describes_itself_with_control_characters_is_refused() {
+    assert!(load(&hostile_named(b"a-hostile-friend")).is_ok());
+    let error = load(&hostile_named(b"a-hos\x1b[2J-plugin")).unwrap_err();
+    assert!(
+        matches!(error, LoadError::BadDescription { field: "name", .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn settings_that_are_malformed_or_refused_are_an_error_and_change_nothing() {
+    let plugin = Runtime::new(small()).unwrap().load(HOSTILE, None).unwrap();
+    let too_large = format!(r#"{{"a": "{}"}}"#, "x".repeat(64 << 10));
+    for (settings, says) in [
+        ("{", "not JSON"),
+        ("[]", "not a JSON object"),
+        (too_large.as_str(), "may have 65536"),
+        (r#"{"harm": "refused"}"#, "/harm: \u{1b}[2J is not a harm"),
+        (r#"{"harm": "panic"}"#, "crashed"),
+        (r#"{"harm": "time"}"#, "ran longer than 50 ms"),
+        (
+            r#"{"harm": "situation"}"#,
+            "needs a device in a call without one",
+        ),
+        (r#"{"harm": "long text"}"#, "2000 bytes in its own words"),
+        (r#"{"harm": "many faults"}"#, "a list of 100"),
+    ] {
+        let refused = plugin.with_settings(settings).map(|_| ()).unwrap_err();
+        assert!(refused.to_string().contains(says), "{settings}: {refused}");
+        assert_eq!(plugin.settings(), "{}");
+    }
+    let chosen = plugin.with_settings(r#"{"harm": "none"}"#).unwrap();
+    assert_eq!(chosen.settings(), r#"{"harm": "none"}"#);
+}
+
 pub(crate) async fn hostile() -> TestHost {
     // Enough that even on a busy machine only what never ends runs out of it.
     let limits = Limits {
@@ -201,6 +237,7 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
         (24, "more than 512 KiB of stack"),
         (25, "ran longer than 500 ms"),
         (26, "xxx…"),
+        (36, "handed over more than 256 KiB"),
     ] {
         let error = harm(&fleet, &agent, which).await;
         assert!(matches!(error, ServerError::Plugin(_)), "{which}: {error}");

@@ -1,199 +1,27 @@
-//! Calls of a plugin. Each takes a call context. A request returns the decision, with its effects if the plugin accepted;
-//! a query returns its result. A call that traps or violates an invariant returns an error and no effects.
+//! An instance of a plugin, and its calls. Each takes a call context. A request returns the decision, with its effects if
+//! the plugin accepted; a query returns its result. A call that traps or violates an invariant returns an error and no
+//! effects.
 
 use super::{
-    CallContext, Function, Runtime,
+    CallContext, Function,
     bindings::PasswordPluginIndices,
     context::Secret,
     contract::*,
-    digest::hex,
-    engine_shards::{EngineShards, ShardGuard},
+    engine_shards::ShardGuard,
     error::{PluginError, backtrace},
     exports::{ExportIndices, Exports},
-    grants::Import,
-    health::{BreakerTransition, Health, HealthReport},
     imports::HostState,
     invariant::{check_accepted, check_answered, check_returned, in_order},
     limits::Limits,
-    messages::{KeptMessages, LoggedMessage, Messages},
+    messages::Messages,
     outcome::CallOutcome,
     plugin_result::PluginResult,
-    settings::{SettingsError, check_object},
 };
-use std::{mem, sync::Arc, time::Duration};
+use std::mem;
 use wasmtime::{
     Store,
-    component::{self, ComponentNamedList, InstancePre, Lift, Lower, Resource},
+    component::{self, ComponentNamedList, Lift, Lower, Resource},
 };
-
-/// The maximum of resource handles of an instance: a call gets one secret.
-const MAX_HANDLES: usize = 64;
-
-/// A plugin that fits the contract, ready to run, with its settings.
-pub struct Plugin {
-    runtime: Runtime,
-    loaded: Arc<EngineShards<Loaded>>,
-    facts: Arc<PluginFacts>,
-    settings: Arc<str>,
-    health: Health,
-    messages: KeptMessages,
-}
-
-/// The facts of a plugin, which do not depend on its settings.
-pub(super) struct PluginFacts {
-    pub(super) digest: [u8; 32],
-    pub(super) contract: String,
-    pub(super) imports: Vec<Import>,
-    pub(super) description: PluginDescription,
-}
-
-impl Plugin {
-    pub(super) fn new(runtime: Runtime, loaded: Vec<Loaded>, facts: PluginFacts) -> Self {
-        Self {
-            runtime,
-            loaded: Arc::new(EngineShards::new(loaded)),
-            settings: facts.description.default_settings.as_str().into(),
-            facts: Arc::new(facts),
-            health: Health::default(),
-            messages: KeptMessages::default(),
-        }
-    }
-
-    /// The same plugin with other settings, which it has checked. Its health begins anew. The machine code is shared.
-    pub fn with_settings(&self, settings: &str) -> Result<Self, SettingsError> {
-        check_object(settings)?;
-        let checked = self
-            .describing_instance()
-            .and_then(|mut instance| instance.check_settings(settings))
-            .map_err(SettingsError::CheckFailed)?;
-        checked.map_err(SettingsError::Refused)?;
-        Ok(Self {
-            runtime: self.runtime.clone(),
-            loaded: Arc::clone(&self.loaded),
-            facts: Arc::clone(&self.facts),
-            settings: settings.into(),
-            health: Health::default(),
-            messages: KeptMessages::default(),
-        })
-    }
-
-    /// The description of the plugin by itself.
-    pub fn description(&self) -> &PluginDescription {
-        &self.facts.description
-    }
-
-    /// Its settings: a JSON object.
-    pub fn settings(&self) -> &str {
-        &self.settings
-    }
-
-    /// Its latest messages, oldest first: 100 at most.
-    pub fn messages(&self) -> Vec<LoggedMessage> {
-        self.messages.all()
-    }
-
-    /// Keeps a message of a live call.
-    pub(super) fn keep_message(&self, message: LoggedMessage) {
-        self.messages.keep(message);
-    }
-
-    /// Returns `true` if a live call may run now. An open breaker lets one call through after each rest.
-    pub fn admits(&self, function: Function) -> bool {
-        self.health.admits(function)
-    }
-
-    /// Records the result of a live call about a device. Returns the breaker's transition, if it opened or closed.
-    pub fn note_call(
-        &self,
-        function: Function,
-        device: &str,
-        failure: Option<&PluginError>,
-        time: Duration,
-    ) -> Option<BreakerTransition> {
-        self.health.note(function, device, failure, time)
-    }
-
-    /// The health of its live calls.
-    pub fn health(&self) -> HealthReport {
-        self.health.report()
-    }
-
-    /// The version of the contract that it implements: `1.0.0`.
-    pub fn contract(&self) -> &str {
-        &self.facts.contract
-    }
-
-    /// Its imports, with the access that each grants.
-    pub fn imports(&self) -> &[Import] {
-        &self.facts.imports
-    }
-
-    /// The SHA-256 digest of the component, in hex.
-    pub fn digest(&self) -> String {
-        hex(&self.facts.digest)
-    }
-
-    /// Returns `true` if this is the SHA-256 digest of the component.
-    pub fn has_digest(&self, digest: &[u8; 32]) -> bool {
-        self.facts.digest == *digest
-    }
-
-    /// Its runtime.
-    pub fn runtime(&self) -> &Runtime {
-        &self.runtime
-    }
-
-    /// Makes an instance. The host makes one per call, so that a plugin can't carry data from one device to another.
-    pub fn instance(&self) -> Result<Instance, PluginError> {
-        self.instance_with(Some(Arc::clone(&self.settings)))
-    }
-
-    /// An instance for the functions without a device.
-    fn describing_instance(&self) -> Result<Instance, PluginError> {
-        self.instance_with(None)
-    }
-
-    fn instance_with(&self, settings: Option<Arc<str>>) -> Result<Instance, PluginError> {
-        let limits = &self.runtime.limits;
-        let no_shard = || PluginError::HostFailed("it is loaded on no engine".into());
-        let (loaded, shard) = self.loaded.take().ok_or_else(no_shard)?;
-        let mut instance = loaded
-            .instantiate(limits, settings)
-            .map_err(|error| PluginError::from_trap(&error, limits))?;
-        instance._shard = Some(shard);
-        Ok(instance)
-    }
-}
-
-/// A plugin on one engine.
-pub(super) struct Loaded {
-    pub(super) pre: InstancePre<HostState>,
-    pub(super) indices: ExportIndices,
-}
-
-impl Loaded {
-    /// Makes an instance.
-    pub(super) fn instantiate(
-        &self,
-        limits: &Limits,
-        settings: Option<Arc<str>>,
-    ) -> wasmtime::Result<Instance> {
-        let mut store = Store::new(self.pre.engine(), HostState::new(limits, settings));
-        store.limiter(|guest| &mut guest.limiter);
-        store.set_epoch_deadline(limits.ticks());
-        store.set_hostcall_fuel(limits.hostcall_bytes);
-        store.set_max_component_handles(MAX_HANDLES);
-        let instance = self.pre.instantiate(&mut store)?;
-        Ok(Instance {
-            store,
-            instance,
-            exports: Exports::new(&self.indices),
-            limits: *limits,
-            backtrace: None,
-            _shard: None,
-        })
-    }
-}
 
 /// An instance of a plugin. After an error it can't be used again.
 pub struct Instance {
@@ -208,6 +36,27 @@ pub struct Instance {
 }
 
 impl Instance {
+    pub(super) fn new(
+        store: Store<HostState>,
+        instance: component::Instance,
+        indices: &ExportIndices,
+        limits: &Limits,
+    ) -> Self {
+        Self {
+            store,
+            instance,
+            exports: Exports::new(indices),
+            limits: *limits,
+            backtrace: None,
+            _shard: None,
+        }
+    }
+
+    /// Keeps a shard busy until the instance is dropped.
+    pub(super) fn occupy(&mut self, shard: ShardGuard) {
+        self._shard = Some(shard);
+    }
+
     /// Compares the types of all functions with the contract's.
     pub(super) fn check_types(&mut self, indices: &PasswordPluginIndices) -> wasmtime::Result<()> {
         indices.load(&mut self.store, &self.instance).map(|_| ())
@@ -224,17 +73,27 @@ impl Instance {
         ) -> wasmtime::Result<T>,
     ) -> Result<(T, CallContext), PluginError> {
         self.store.data_mut().context = Some(context);
+        let returned = self.enter(call);
+        let context = self.store.data_mut().context.take();
+        let gone = || PluginError::Crashed("its call context is gone".into());
+        Ok((returned?, context.ok_or_else(gone)?))
+    }
+
+    /// Enters the plugin, with or without a call context.
+    fn enter<T>(
+        &mut self,
+        call: impl FnOnce(
+            &mut Exports,
+            &component::Instance,
+            &mut Store<HostState>,
+        ) -> wasmtime::Result<T>,
+    ) -> Result<T, PluginError> {
         self.store.set_epoch_deadline(self.limits.ticks());
         let returned = call(&mut self.exports, &self.instance, &mut self.store);
-        let context = self.store.data_mut().context.take();
-        match (returned, context) {
-            (Ok(returned), Some(context)) => Ok((returned, context)),
-            (Ok(_), None) => Err(PluginError::Crashed("its call context is gone".into())),
-            (Err(error), _) => {
-                self.backtrace = backtrace(&error);
-                Err(PluginError::from_trap(&error, &self.limits))
-            }
-        }
+        returned.map_err(|error| {
+            self.backtrace = backtrace(&error);
+            PluginError::from_trap(&error, &self.limits)
+        })
     }
 
     /// Lets the plugin decide on a request.
@@ -277,31 +136,17 @@ impl Instance {
         Ok(returned)
     }
 
-    /// Runs a function without a device.
-    fn tell<T>(
-        &mut self,
-        call: impl FnOnce(
-            &mut Exports,
-            &component::Instance,
-            &mut Store<HostState>,
-        ) -> wasmtime::Result<T>,
-    ) -> Result<T, PluginError> {
-        self.store.set_epoch_deadline(self.limits.ticks());
-        let returned = call(&mut self.exports, &self.instance, &mut self.store);
-        returned.map_err(|error| PluginError::from_trap(&error, &self.limits))
-    }
-
     /// Calls `describe`.
     pub(super) fn describe(&mut self) -> Result<PluginDescription, PluginError> {
-        self.tell(|exports, instance, store| exports.describe.call(instance, store, ()))
+        self.enter(|exports, instance, store| exports.describe.call(instance, store, ()))
     }
 
     /// Calls `check-settings`.
-    fn check_settings(
+    pub(super) fn check_settings(
         &mut self,
         settings: &str,
     ) -> Result<Result<(), Vec<SettingsFault>>, PluginError> {
-        let checked = self.tell(|exports, instance, store| {
+        let checked = self.enter(|exports, instance, store| {
             let parameters = (settings.to_owned(),);
             exports.check_settings.call(instance, store, parameters)
         })?;
