@@ -81,11 +81,11 @@ pub struct Deployment {
 }
 
 impl Default for Deployment {
-    /// Exactly 4 digits, and agent 6.9.0: the first that carries out the feature's commands.
+    /// The default password rule and the default minimum version.
     fn default() -> Self {
         Self {
             password_rule: PasswordRule::default(),
-            minimum_agent_version: "6.9.0".into(),
+            minimum_agent_version: MinimumVersion::default().to_string(),
         }
     }
 }
@@ -93,6 +93,13 @@ impl Default for Deployment {
 /// A minimum version of agents: `MAJOR.MINOR.PATCH`, without a pre-release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MinimumVersion(String);
+
+impl Default for MinimumVersion {
+    /// 6.9.0, the first agent that carries out the feature's commands.
+    fn default() -> Self {
+        Self("6.9.0".into())
+    }
+}
 
 impl fmt::Display for MinimumVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

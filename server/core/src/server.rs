@@ -39,8 +39,8 @@ use tokio_util::sync::CancellationToken;
 pub struct ServerSettings {
     /// The password rule of the deployment.
     pub password_rule: PasswordRule,
-    /// The minimum version of agents. `None`: 6.9.0.
-    pub minimum_agent_version: Option<MinimumVersion>,
+    /// The minimum version of agents.
+    pub minimum_agent_version: MinimumVersion,
     /// Allowed destinations of webhooks.
     pub webhook_destinations: Destinations,
     /// Public URL of the server. `None`: the address on which it listens.
@@ -140,12 +140,10 @@ impl Server {
             commits: Arc::clone(&commits),
             keys: Arc::clone(&keys),
         };
-        let mut host = Host::builder(stored_devices, transport.clone())
+        let host = Host::builder(stored_devices, transport.clone())
             .password_rule(settings.password_rule)
+            .minimum_agent_version(&settings.minimum_agent_version)
             .observer(Arc::clone(&metrics) as _);
-        if let Some(version) = &settings.minimum_agent_version {
-            host = host.minimum_agent_version(version);
-        }
         let host = Arc::new(chosen.of_host(host)?);
         let records = DeviceRecords {
             store: Arc::clone(&store),

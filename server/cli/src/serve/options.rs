@@ -46,7 +46,7 @@ pub(crate) struct Serve {
     #[arg(long, default_value = "digits:4", value_parser = password_rule)]
     pub(super) password_rule: PasswordRule,
     /// The minimum version of agents. The server refuses resets and removes on devices with an older one.
-    #[arg(long, value_name = "VERSION", default_value = "6.9.0")]
+    #[arg(long, value_name = "VERSION", default_value_t)]
     pub(super) minimum_agent_version: MinimumVersion,
     #[command(flatten)]
     pub(super) limits: LimitOptions,

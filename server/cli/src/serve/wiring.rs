@@ -108,7 +108,7 @@ impl<'a> Wiring<'a> {
         let wake_up = self.wake_up.clone();
         let settings = ServerSettings {
             password_rule: options.password_rule.clone(),
-            minimum_agent_version: Some(options.minimum_agent_version.clone()),
+            minimum_agent_version: options.minimum_agent_version.clone(),
             webhook_destinations: destinations,
             public_url: options.listening.public_url().cloned(),
             approve_above: options.approve_above,
