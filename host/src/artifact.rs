@@ -239,18 +239,10 @@ fn fingerprint(engine: &Engine) -> [u8; ENGINE_LENGTH] {
     hasher.finish().to_le_bytes()
 }
 
-/// The same component for another engine of the same settings, without compiling it again.
-pub(super) fn copied(component: &Component, engine: &Engine) -> Result<Component, LoadError> {
-    let code = component
-        .serialize()
-        .map_err(|error| LoadError::Engine(format!("{error:#}")))?;
-    load_trusted(engine, &code).ok_or(LoadError::OtherEngine)
-}
-
 #[allow(unsafe_code)]
 fn load_trusted(engine: &Engine, code: &[u8]) -> Option<Component> {
     // SAFETY: `deserialize` runs its input as machine code. These bytes come from this host's `Component::serialize`:
-    // directly, or verified with a key that only this host has. wasmtime refuses those of another version or settings.
+    // verified with a key that only this host has. wasmtime refuses those of another version or settings.
     unsafe { Component::deserialize(engine, code) }.ok()
 }
 

@@ -1,28 +1,25 @@
-//! The WebAssembly engines: they compile and run plugins within their limits.
+//! The WebAssembly engine: it compiles and runs plugins within their limits.
 
 use super::{
-    engine_shards,
     error::{Exhausted, LoadError},
     limits::{Limits, TICK},
 };
 use std::{sync::Arc, thread};
 use wasmtime::{
-    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
-    ResourceLimiter,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter,
 };
 
-/// The WebAssembly engines that all plugins of a host share.
+/// The WebAssembly engine that all plugins of a host share.
 #[derive(Clone)]
 pub struct Runtime {
-    /// One per shard, of equal configuration.
-    pub(super) engines: Arc<[Engine]>,
+    pub(super) engine: Engine,
     pub(super) limits: Limits,
     /// The epoch clock stops when the last runtime is dropped.
     _clock: Arc<()>,
 }
 
 impl Runtime {
-    /// Creates the engines, and starts the epoch clock that interrupts calls at their time limit.
+    /// Creates the engine, and starts the epoch clock that interrupts calls at their time limit.
     pub fn new(limits: Limits) -> Result<Self, LoadError> {
         Self::with(config(&limits), limits)
     }
@@ -41,20 +38,15 @@ impl Runtime {
     }
 
     fn with(config: Config, limits: Limits) -> Result<Self, LoadError> {
-        let engine = || Engine::new(&config).map_err(|e| LoadError::Engine(format!("{e:#}")));
-        let engines: Result<Arc<[Engine]>, LoadError> =
-            (0..engine_shards::number(limits.instances))
-                .map(|_| engine())
-                .collect();
-        let engines = engines?;
+        let engine = Engine::new(&config).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
         let clock = Arc::new(());
-        let weak_engines: Vec<EngineWeak> = engines.iter().map(Engine::weak).collect();
+        let weak_engine = engine.weak();
         let alive = Arc::downgrade(&clock);
         thread::Builder::new()
             .name("plugin-clock".into())
             .spawn(move || {
                 while alive.strong_count() > 0 {
-                    for engine in weak_engines.iter().filter_map(EngineWeak::upgrade) {
+                    if let Some(engine) = weak_engine.upgrade() {
                         engine.increment_epoch();
                     }
                     thread::sleep(TICK);
@@ -62,7 +54,7 @@ impl Runtime {
             })
             .map_err(|e| LoadError::Engine(e.to_string()))?;
         Ok(Self {
-            engines,
+            engine,
             limits,
             _clock: clock,
         })

@@ -7,7 +7,6 @@ use super::{
     bindings::PasswordPluginIndices,
     context::Secret,
     contract::*,
-    engine_shards::ShardGuard,
     error::{PluginError, backtrace},
     exports::{ExportIndices, Exports},
     imports::HostState,
@@ -31,8 +30,6 @@ pub struct Instance {
     limits: Limits,
     /// The backtrace of the failed call.
     backtrace: Option<String>,
-    /// Frees the shard when the instance is dropped.
-    _shard: Option<ShardGuard>,
 }
 
 impl Instance {
@@ -48,13 +45,7 @@ impl Instance {
             exports: Exports::new(indices),
             limits: *limits,
             backtrace: None,
-            _shard: None,
         }
-    }
-
-    /// Keeps a shard busy until the instance is dropped.
-    pub(super) fn occupy(&mut self, shard: ShardGuard) {
-        self._shard = Some(shard);
     }
 
     /// Compares the types of all functions with the contract's.

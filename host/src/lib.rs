@@ -44,7 +44,6 @@ mod device_store;
 mod digest;
 mod effect;
 mod engine;
-mod engine_shards;
 mod error;
 mod exports;
 mod function;

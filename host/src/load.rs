@@ -1,7 +1,7 @@
 //! Loading: from a file's bytes to a component that is known to fit the contract.
 
 use super::{
-    Artifacts, Function, Instance, Plugin, Runtime, artifact,
+    Artifacts, Function, Instance, Plugin, Runtime,
     bindings::{PasswordPlugin, PasswordPluginIndices},
     description::check_description,
     error::{LoadError, PluginError},
@@ -19,30 +19,26 @@ use wasmtime::{
     component::{Component, HasSelf, Linker, types::ComponentItem},
 };
 
-/// Maximum size of machine code that each shard gets a copy of, in bytes. Larger code contains a language runtime, whose
-/// slow calls gain little from shards.
-const LARGEST_COPIED: usize = 4 << 20;
-
 impl Runtime {
     /// Loads a plugin: checks that it is a component that implements the contract and imports only what is granted.
     /// With `artifacts`, its compiled form is cached there, and the bytes may be an artifact of this host.
     pub fn load(&self, bytes: &[u8], artifacts: Option<&Artifacts>) -> Result<Plugin, LoadError> {
         if Artifacts::is_artifact(bytes) {
             let artifacts = artifacts.ok_or(LoadError::Altered)?;
-            let (component, digest) = artifacts.load(self.engine(), bytes)?;
+            let (component, digest) = artifacts.load(&self.engine, bytes)?;
             let plugin = self.admit(&component, digest)?;
             artifacts.keep(bytes, &digest);
             return Ok(plugin);
         }
         check_preamble(bytes)?;
         let digest: [u8; 32] = Sha256::digest(bytes).into();
-        if let Some(component) = artifacts.and_then(|kept| kept.find(self.engine(), &digest)) {
+        if let Some(component) = artifacts.and_then(|kept| kept.find(&self.engine, &digest)) {
             return self.admit(&component, digest);
         }
         let component = self.compile(bytes)?;
         let plugin = self.admit(&component, digest)?;
         if let Some(artifacts) = artifacts {
-            let artifact = artifacts.make(self.engine(), &component, bytes, &digest)?;
+            let artifact = artifacts.make(&self.engine, &component, bytes, &digest)?;
             artifacts.keep(&artifact, &digest);
         }
         Ok(plugin)
@@ -54,12 +50,7 @@ impl Runtime {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
         let component = self.compile(bytes)?;
         self.admit(&component, digest)?;
-        artifacts.make(self.engine(), &component, bytes, &digest)
-    }
-
-    /// The engine that a component is compiled by.
-    fn engine(&self) -> &Engine {
-        &self.engines[0]
+        artifacts.make(&self.engine, &component, bytes, &digest)
     }
 
     /// Compiles a component if its imports and exports fit; others are refused before compilation.
@@ -68,7 +59,7 @@ impl Runtime {
         check_imports(&inspection.imports)?;
         check_interface(inspection.exports.iter().map(String::as_str))?;
         tracing::info!(bytes = bytes.len(), "compiling a plugin");
-        Component::new(self.engine(), bytes).map_err(|error| {
+        Component::new(&self.engine, bytes).map_err(|error| {
             let text = error.root_cause().to_string();
             // The only way to tell: the pool's limits are checked against a component that is sound.
             match text.contains("pooling allocator") {
@@ -86,22 +77,12 @@ impl Runtime {
         let imports: Vec<Import> = imports.map(|(name, _)| Import::new(name)).collect();
         check_imports(&imports)?;
         let contract = check_exports(engine, component)?;
-        let first = load_into(engine, component, &contract)?;
-        let indices = PasswordPluginIndices::new(&first.pre).map_err(other_types)?;
-        self.check_types(&first, &indices)?;
-        let description = first.without_device(&self.limits, Instance::describe);
+        let loaded = link(engine, component, &contract)?;
+        let indices = PasswordPluginIndices::new(&loaded.pre).map_err(other_types)?;
+        self.check_types(&loaded, &indices)?;
+        let description = loaded.without_device(&self.limits, Instance::describe);
         let description = description.map_err(LoadError::DoesNotStart)?;
         check_description(&description)?;
-        let mut loaded = vec![first];
-        let code = component.image_range();
-        let others = match code.end as usize - code.start as usize {
-            ..=LARGEST_COPIED => &self.engines[1..],
-            _ => &[],
-        };
-        for engine in others {
-            let component = artifact::copied(component, engine)?;
-            loaded.push(load_into(engine, &component, &contract)?);
-        }
         let facts = PluginFacts {
             digest,
             contract,
@@ -131,7 +112,7 @@ fn other_types(error: wasmtime::Error) -> LoadError {
 }
 
 /// Links a component of this engine, ready for instances.
-fn load_into(engine: &Engine, component: &Component, contract: &str) -> Result<Loaded, LoadError> {
+fn link(engine: &Engine, component: &Component, contract: &str) -> Result<Loaded, LoadError> {
     let linker = linker(engine).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
     let pre = linker.instantiate_pre(component).map_err(other_types)?;
     let indices = ExportIndices::find(component, contract)

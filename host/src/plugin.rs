@@ -1,10 +1,9 @@
-//! A plugin: its code on each engine, its facts, settings, health and messages.
+//! A plugin: its code, its facts, settings, health and messages.
 
 use super::{
     Function, Instance, Runtime,
     contract::*,
     digest::hex,
-    engine_shards::EngineShards,
     error::PluginError,
     exports::ExportIndices,
     grants::Import,
@@ -26,7 +25,7 @@ const TRIES: u32 = 8;
 /// A plugin that fits the contract, ready to run, with its settings.
 pub struct Plugin {
     runtime: Runtime,
-    loaded: Arc<EngineShards<Loaded>>,
+    loaded: Arc<Loaded>,
     facts: Arc<PluginFacts>,
     settings: Arc<str>,
     health: Health,
@@ -43,10 +42,10 @@ pub(super) struct PluginFacts {
 
 impl Plugin {
     /// A loaded plugin with its default settings.
-    pub(super) fn new(runtime: Runtime, loaded: Vec<Loaded>, facts: PluginFacts) -> Self {
+    pub(super) fn new(runtime: Runtime, loaded: Loaded, facts: PluginFacts) -> Self {
         Self {
             runtime,
-            loaded: Arc::new(EngineShards::new(loaded)),
+            loaded: Arc::new(loaded),
             settings: facts.description.default_settings.as_str().into(),
             facts: Arc::new(facts),
             health: Health::default(),
@@ -57,12 +56,7 @@ impl Plugin {
     /// The same plugin with other settings, which it has checked. Its health begins anew. The machine code is shared.
     pub fn with_settings(&self, settings: &str) -> Result<Self, SettingsError> {
         check_object(settings)?;
-        let (loaded, _shard) = self
-            .loaded
-            .take()
-            .ok_or_else(not_loaded)
-            .map_err(SettingsError::CheckFailed)?;
-        loaded
+        self.loaded
             .without_device(&self.runtime.limits, |it| it.check_settings(settings))
             .map_err(SettingsError::CheckFailed)?
             .map_err(SettingsError::Refused)?;
@@ -145,20 +139,13 @@ impl Plugin {
     /// Makes an instance. The host makes one per call, so that a plugin can't carry data from one device to another.
     pub fn instance(&self) -> Result<Instance, PluginError> {
         let limits = &self.runtime.limits;
-        let (loaded, shard) = self.loaded.take().ok_or_else(not_loaded)?;
-        let mut instance = loaded
+        self.loaded
             .instantiate(limits, Some(Arc::clone(&self.settings)))
-            .map_err(|error| PluginError::from_trap(&error, limits))?;
-        instance.occupy(shard);
-        Ok(instance)
+            .map_err(|error| PluginError::from_trap(&error, limits))
     }
 }
 
-fn not_loaded() -> PluginError {
-    PluginError::HostFailed("it is loaded on no engine".into())
-}
-
-/// A plugin on one engine.
+/// A linked component, ready for instances.
 pub(super) struct Loaded {
     pub(super) pre: InstancePre<HostState>,
     pub(super) indices: ExportIndices,
