@@ -1,6 +1,6 @@
-//! Carries commands out. A weaker or absent password needs the policy lifted first, so each command is a small transaction
-//! on the device with a journal. After a power cut at any step, the command is applied once, the report is right, and the
-//! device has its policy.
+//! Carries commands out. A weaker or absent password needs the policy lifted first, so each command is a small
+//! transaction on the device with a journal. After a power cut at any step, the command is applied once, the report is
+//! right, and the device has its policy.
 
 use crate::{
     device::{Device, password::Metrics},

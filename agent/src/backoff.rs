@@ -1,5 +1,5 @@
-//! Backoff with jitter: pauses of random length that double up to a maximum, so that a fleet's agents don't return to the
-//! server at the same moment.
+//! Backoff with jitter: pauses of random length that double up to a maximum, so that a fleet's agents don't return to
+//! the server at the same moment.
 
 use std::time::Duration;
 

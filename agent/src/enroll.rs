@@ -27,8 +27,8 @@ pub struct Enrollment {
     pub direct_boot_aware: bool,
 }
 
-/// Enrolls a device with an enrollment token, which is then spent. Returns the device's id. If the first sync fails, the
-/// device is enrolled nevertheless, and [`run`](crate::sync::run) repeats the sync.
+/// Enrolls a device with an enrollment token, which is then spent. Returns the device's id. If the first sync fails,
+/// the device is enrolled nevertheless, and [`run`](crate::sync::run) repeats the sync.
 pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<String, CallError> {
     let host = enrollment.host.trim_end_matches('/').to_owned();
     let keys = DeviceKeys::generate().map_err(AgentError::from)?;

@@ -1,5 +1,5 @@
-//! Preflight: the reason for which Android would refuse a command, found before the call, because Android answers with a
-//! bare yes or no. The source is the table "How a device answers" in `docs/rules.md`.
+//! Preflight: the reason for which Android would refuse a command, found before the call, because Android answers with
+//! a bare yes or no. The source is the table "How a device answers" in `docs/rules.md`.
 
 use crate::{
     device::{Device, password::Metrics},

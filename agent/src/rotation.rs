@@ -1,5 +1,5 @@
-//! Key rotation. The next keys are durable before they are sent to the host, and in use once the host has confirmed them.
-//! So after a power cut at any step, the agent can still sync.
+//! Key rotation. The next keys are durable before they are sent to the host, and in use once the host has confirmed
+//! them. So after a power cut at any step, the agent can still sync.
 
 use crate::{
     call::{CallError, http_client},
@@ -35,7 +35,8 @@ pub async fn finish(home: &Home, power_cut: Option<RotationStep>) -> Result<(), 
     };
     if let Err(error) = tell(&agent, &agent.keys, next).await {
         match error {
-            // It may know the next keys already, and only its answer was lost: it signs nothing for the former ones then.
+            // It may know the next keys already, and only its answer was lost: it signs nothing for the former ones
+            // then.
             CallError::NotKnown { .. } | CallError::NotTheHost { .. } => {
                 tell(&agent, next, next).await?;
             }

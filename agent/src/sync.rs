@@ -26,8 +26,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
 /// Syncs until the future is dropped. Ends by itself only on a permanent error: the host has signed that the device is
-/// revoked, the agent's files are damaged, or the simulated power is cut. Any other error may be temporary, or caused by
-/// an attacker, so the loop pauses and tries again.
+/// revoked, the agent's files are damaged, or the simulated power is cut. Any other error may be temporary, or caused
+/// by an attacker, so the loop pauses and tries again.
 pub async fn run(home: &Home, wait_seconds: u32, power_cut: Option<Step>) -> Result<(), CallError> {
     let agent = read(home)?;
     let http = http_client(&agent.host, agent.authorities.as_deref(), wait_seconds)?;
@@ -102,8 +102,8 @@ async fn next_sync(
     sync_once(home, http, if is_told { 0 } else { wait }).await
 }
 
-/// One sync: sends device info and reports, and stores new commands without carrying them out. Returns the broker of the
-/// wake-ups.
+/// One sync: sends device info and reports, and stores new commands without carrying them out. Returns the broker of
+/// the wake-ups.
 pub(crate) async fn sync_once(
     home: &Home,
     http: &reqwest::Client,

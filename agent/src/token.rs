@@ -1,6 +1,7 @@
-//! The reset token of Android 8.0 and later. It is as powerful as the password, so the agent stores it wrapped: sealed to
-//! a key whose private half only the host has, and sends with each command. The token can't be extracted from the device
-//! alone. The agent sets a token only if none is active, because each new token wears out a slot of the lock hardware.
+//! The reset token of Android 8.0 and later. It is as powerful as the password, so the agent stores it wrapped: sealed
+//! to a key whose private half only the host has, and sends with each command. The token can't be extracted from the
+//! device alone. The agent sets a token only if none is active, because each new token wears out a slot of the lock
+//! hardware.
 
 use crate::{
     device::Device,

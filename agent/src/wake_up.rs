@@ -1,5 +1,5 @@
-//! Wake-ups from an MQTT broker: an agent that is subscribed syncs when a message arrives, in place of the long poll. Any
-//! message means "sync now", and nothing else. So a hostile broker can cause extra syncs, at most one per
+//! Wake-ups from an MQTT broker: an agent that is subscribed syncs when a message arrives, in place of the long poll.
+//! Any message means "sync now", and nothing else. So a hostile broker can cause extra syncs, at most one per
 //! [`MIN_INTERVAL`], or hold wake-ups back; the agent then still syncs by its timer.
 
 use crate::backoff::{Backoff, at_random};
@@ -58,8 +58,8 @@ impl Listener {
         }
     }
 
-    /// Waits for the time of the next sync. Returns `false` if there is no subscription, so that the sync has to be a long
-    /// poll.
+    /// Waits for the time of the next sync. Returns `false` if there is no subscription, so that the sync has to be a
+    /// long poll.
     pub(crate) async fn is_told(&mut self) -> bool {
         match &mut self.listening {
             Some(listening) => listening.is_told().await,

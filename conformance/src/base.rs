@@ -1,11 +1,11 @@
-//! The base of all cases: a whole situation, command and request, from which each case differs.
+//! The base of all cases: a complete situation, command and request. Each case states only its differences.
 
 use super::situation::Situation;
 use mdm_contract::Request;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The text of the base.
+/// The base, as JSON.
 pub(super) const BASE: &str = include_str!("../cases/base.json");
 
 /// The base of all cases.
@@ -32,7 +32,7 @@ pub(super) fn base() -> serde_json::Result<Base> {
 }
 
 impl Base {
-    /// The base situation, with these differences.
+    /// The base situation, merged with `given`: see "`given`" in `cases/README.md`.
     pub(super) fn situation_with(
         &self,
         given: &Map<String, Value>,
@@ -60,7 +60,7 @@ impl Base {
         serde_json::from_value(situation)
     }
 
-    /// A call whose request is merged over the base's.
+    /// The call, with its request merged over the base request.
     pub(super) fn call_with(&self, mut call: Value) -> Value {
         for name in ["reset", "remove", "preview"] {
             if let Some(parameters) = call.get_mut(name).and_then(Value::as_object_mut) {

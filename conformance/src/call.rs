@@ -69,8 +69,8 @@ impl Call {
         Ok(Self::Reset { request })
     }
 
-    /// Runs the call on a fresh instance. A call that times out or gets no instance is tried again: the limit is wall-clock
-    /// time, and a busy machine is not the plugin's fault.
+    /// Runs the call on a fresh instance. A call that times out or gets no instance is tried again: the limit is
+    /// wall-clock time, and a busy machine is not the plugin's fault.
     pub fn run(&self, plugin: &Plugin, situation: &Situation) -> Result<Answer, PluginError> {
         self.run_with_messages(plugin, situation).0
     }

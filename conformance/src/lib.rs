@@ -1,8 +1,8 @@
 //! The conformance kit: tests plugins against the contract.
 //!
-//! The cases ([`cases`]) are data; each is one call in one situation. Random sequences of calls are compared with a model
-//! of the rules. Choices that the contract leaves to the implementation are not judged but reported, to help in choosing
-//! a plugin.
+//! The cases ([`cases`]) are data; each is one call in one situation. Random sequences of calls are compared with a
+//! model of the rules. Choices that the contract leaves to the implementation are not judged but reported, to help in
+//! choosing a plugin.
 
 mod base;
 mod call;

@@ -9,8 +9,8 @@ use mdm_password_host::Plugin;
 use serde_json::{Value, json};
 
 /// Returns `true` if an answer is a refusal by an own rule of the plugin. An own rule may refuse a request with
-/// `other`; a reset also, if `may_refuse_password`, with a stricter password rule than the deployment's. The preview of the
-/// request must return the same refusal. The situation has a password, even if the call was made without one.
+/// `other`; a reset also, if `may_refuse_password`, with a stricter password rule than the deployment's. The preview of
+/// the request must return the same refusal. The situation has a password, even if the call was made without one.
 pub(super) fn is_applied(
     plugin: &Plugin,
     situation: &Situation,

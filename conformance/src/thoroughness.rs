@@ -9,7 +9,7 @@ pub struct Thoroughness {
     pub sequences: u32,
     /// Shrink a failed sequence to a short one, for people to read. That takes up to 20 s and changes no verdict.
     pub shrink: bool,
-    /// Groups of the deployment. Every case is run again for a device in all of them, and the sequences use such a device:
-    /// a plugin may treat groups differently, and the kit can't know their names.
+    /// Groups of the deployment. Every case is run again for a device in all of them, and the sequences use such a
+    /// device: a plugin may treat groups differently, and the kit can't know their names.
     pub groups: Vec<String>,
 }

@@ -37,8 +37,8 @@ pub struct PasswordRule {
 }
 
 impl PasswordRule {
-    /// The effective rule for a device: this one, narrowed to the passwords that the device accepts. If both exclude each
-    /// other, its minimum is above its maximum.
+    /// The effective rule for a device: this one, narrowed to the passwords that the device accepts. If both exclude
+    /// each other, its minimum is above its maximum.
     pub fn narrowed_to(&self, accepted: &AcceptedPasswords) -> Self {
         let accepted_minimum = match self.characters {
             Characters::Digits => accepted.minimum_pin_length,

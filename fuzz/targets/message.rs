@@ -1,5 +1,5 @@
-//! The headers of signed requests and signed responses (RFC 9421): only a message that the key's owner signed is accepted.
-//! The first byte selects the form of the rest.
+//! The headers of signed requests and signed responses (RFC 9421): only a message that the key's owner signed is
+//! accepted. The first byte selects the form of the rest.
 
 #![no_main]
 

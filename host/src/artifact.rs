@@ -137,31 +137,32 @@ impl Artifacts {
         }
     }
 
-    /// Returns `true` if this host noted that the plugin of this digest has passed this version of the conformance kit.
-    pub fn has_passed(&self, digest: &str, kit: &str) -> bool {
-        let Ok(note) = fs::read(self.note_path(digest)) else {
+    /// Returns `true` if this host noted that the plugin of this identity has passed this version of the conformance
+    /// kit.
+    pub fn has_passed(&self, identity: &str, kit: &str) -> bool {
+        let Ok(note) = fs::read(self.note_path(identity)) else {
             return false;
         };
-        self.note_mac(digest, kit).verify_slice(&note).is_ok()
+        self.note_mac(identity, kit).verify_slice(&note).is_ok()
     }
 
     /// Notes that it has, for the next start.
-    pub fn note_passed(&self, digest: &str, kit: &str) {
-        let path = self.note_path(digest);
-        let note = self.note_mac(digest, kit).finalize().into_bytes();
+    pub fn note_passed(&self, identity: &str, kit: &str) {
+        let path = self.note_path(identity);
+        let note = self.note_mac(identity, kit).finalize().into_bytes();
         if let Err(error) = fs::write(&path, note) {
             tracing::warn!(%error, path = %path.display(), "the passed check of a plugin was not stored");
         }
     }
 
-    fn note_path(&self, digest: &str) -> PathBuf {
-        self.folder.join(digest).with_extension("passed")
+    fn note_path(&self, identity: &str) -> PathBuf {
+        self.folder.join(identity).with_extension("passed")
     }
 
-    fn note_mac(&self, digest: &str, kit: &str) -> Hmac<Sha256> {
+    fn note_mac(&self, identity: &str, kit: &str) -> Hmac<Sha256> {
         let mut mac = self.keyed();
         mac.update(b"passed\n");
-        mac.update(digest.as_bytes());
+        mac.update(identity.as_bytes());
         mac.update(kit.as_bytes());
         mac
     }

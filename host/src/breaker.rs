@@ -1,5 +1,5 @@
-//! Circuit breaker: a function that fails repeatedly is no longer called, so that it costs no more time. After each rest,
-//! one call tries it again.
+//! Circuit breaker: a function that fails repeatedly is no longer called, so that it costs no more time. After each
+//! rest, one call tries it again.
 
 use std::{
     collections::BTreeSet,

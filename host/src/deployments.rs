@@ -1,5 +1,5 @@
-//! Deployments: the active plugin and the previous one. A swap takes effect between two calls. A new plugin is a canary:
-//! it is promoted after a number of calls, or rolled back if too many of them fail.
+//! Deployments: the active plugin and the previous one. A swap takes effect between two calls. A new plugin is a
+//! canary: it is promoted after a number of calls, or rolled back if too many of them fail.
 
 use super::{Function, Plugin, PluginError};
 use parking_lot::{Mutex, MutexGuard};
@@ -78,7 +78,7 @@ impl Deployments {
     /// The deployments with this plugin active and the replaced one as the target of a roll back. A canary that is
     /// replaced is no such target: a canary must fall back on a promoted plugin.
     pub fn with(&self, plugin: Deployment) -> Self {
-        let is_previous = |it: &&Deployment| it.plugin.digest() == plugin.plugin.digest();
+        let is_previous = |it: &&Deployment| it.plugin.identity() == plugin.plugin.identity();
         if self.previous.as_ref().filter(is_previous).is_some() {
             return self.rolled_back().unwrap_or_else(|| self.clone());
         }
@@ -113,8 +113,8 @@ impl Deployments {
         (!self.active.is_promoted).then(|| Arc::clone(&proven.plugin))
     }
 
-    /// The deployments after the end of a canary. `None` if it is no longer active: another call may have ended it, or an
-    /// admin may have chosen another plugin.
+    /// The deployments after the end of a canary. `None` if it is no longer active: another call may have ended it, or
+    /// an admin may have chosen another plugin.
     pub fn after(&self, ended: &CanaryEnded) -> Option<Self> {
         match ended.end {
             _ if !self.is_canary(&ended.plugin) => None,

@@ -1,15 +1,17 @@
 //! The description of a plugin by itself: the checks of a host before it shows or uses it.
 
-use crate::{error::LoadError, settings::check_object};
+use crate::{error::LoadError, settings::SettingsSchema};
 use mdm_contract::PluginDescription;
 
 const MAX_NAME: usize = 64;
 const MAX_VERSION: usize = 64;
 const MAX_SUMMARY: usize = 1024;
 
-/// Checks a description as `wit/plugin.wit` bounds it. Its texts are shown to operators, so they have no control characters.
-pub(crate) fn check_description(description: &PluginDescription) -> Result<(), LoadError> {
-    let wrong = |field: &'static str, why: String| Err(LoadError::BadDescription { field, why });
+/// Checks a description as `wit/plugin.wit` bounds it, and returns the schema of the settings. Its texts are shown to
+/// operators, so they have no control characters.
+pub(crate) fn check_description(
+    description: &PluginDescription,
+) -> Result<SettingsSchema, LoadError> {
     for (field, text, longest) in [
         ("name", &description.name, MAX_NAME),
         ("version", &description.version, MAX_VERSION),
@@ -28,15 +30,16 @@ pub(crate) fn check_description(description: &PluginDescription) -> Result<(), L
             return wrong(field, "it has control characters".into());
         }
     }
-    for (field, text) in [
-        ("settings-schema", &description.settings_schema),
-        ("default-settings", &description.default_settings),
-    ] {
-        if let Err(error) = check_object(text) {
-            return wrong(field, error.to_string());
-        }
-    }
-    Ok(())
+    let schema = SettingsSchema::parse(&description.settings_schema)
+        .or_else(|why| wrong("settings-schema", why))?;
+    schema
+        .check(&description.default_settings)
+        .or_else(|error| wrong("default-settings", error.to_string()))?;
+    Ok(schema)
+}
+
+fn wrong<T>(field: &'static str, why: String) -> Result<T, LoadError> {
+    Err(LoadError::BadDescription { field, why })
 }
 
 #[cfg(test)]
@@ -56,7 +59,7 @@ mod tests {
     #[test]
     fn a_description_is_bounded_and_has_no_control_characters() {
         assert!(check_description(&description()).is_ok());
-        let changes: [fn(&mut PluginDescription); 8] = [
+        let changes: [fn(&mut PluginDescription); 9] = [
             |it| it.name.clear(),
             |it| it.name = "n".repeat(65),
             |it| it.name = "a\u{1b}[2J".into(),
@@ -64,6 +67,7 @@ mod tests {
             |it| it.summary = "s".repeat(1 << 20),
             |it| it.settings_schema = "true".into(),
             |it| it.default_settings = "[".into(),
+            |it| it.settings_schema = r#"{"required": ["ticket"]}"#.into(),
             |it| it.default_settings = format!("{{\"a\": \"{}\"}}", "x".repeat(64 << 10)),
         ];
         for change in changes {

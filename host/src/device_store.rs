@@ -75,8 +75,8 @@ pub trait DeviceStore: Send + Sync + 'static {
         command: &str,
     ) -> impl Future<Output = Result<Option<Command>, Self::Error>> + Send;
 
-    /// Writes all of a commit in one transaction, and returns `true`. Writes nothing and returns `false` if the device's
-    /// version has changed; the host then decides again.
+    /// Writes all of a commit in one transaction, and returns `true`. Writes nothing and returns `false` if the
+    /// device's version has changed; the host then decides again.
     fn commit(
         &self,
         commit: Commit<'_, Self::Extra>,

@@ -1,5 +1,5 @@
-//! The exported functions of an instance. wasmtime compares a function's types with the contract's anew in each instance,
-//! which takes as long as a call. So only the called function is compared; loading has compared all of them.
+//! The exported functions of an instance. wasmtime compares a function's types with the contract's anew in each
+//! instance, which takes as long as a call. So only the called function is compared; loading has compared all of them.
 
 use super::{
     Function,

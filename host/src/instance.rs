@@ -1,6 +1,6 @@
-//! An instance of a plugin, and its calls. Each takes a call context. A request returns the decision, with its effects if
-//! the plugin accepted; a query returns its result. A call that traps or violates an invariant returns an error and no
-//! effects.
+//! An instance of a plugin, and its calls. Each takes a call context, except `describe` and `check-settings`. `reset`,
+//! `remove`, `report`, `cancel` and `expire` return the decision, with its effects if the plugin accepted; a query returns
+//! its result. A call that traps or violates an invariant returns an error and no effects.
 
 use super::{
     CallContext, Function,
@@ -66,8 +66,8 @@ impl Instance {
         self.store.data_mut().context = Some(context);
         let returned = self.enter(call);
         let context = self.store.data_mut().context.take();
-        let gone = || PluginError::Crashed("its call context is gone".into());
-        Ok((returned?, context.ok_or_else(gone)?))
+        let missing = || PluginError::Crashed("the call context is missing after the call".into());
+        Ok((returned?, context.ok_or_else(missing)?))
     }
 
     /// Enters the plugin, with or without a call context.
@@ -87,7 +87,7 @@ impl Instance {
         })
     }
 
-    /// Lets the plugin decide on a request.
+    /// Runs a call that ends in a decision. Returns its effects if the plugin accepted.
     fn decide<T: PluginResult>(
         &mut self,
         function: Function,
@@ -111,8 +111,8 @@ impl Instance {
         }
     }
 
-    /// Runs a query.
-    fn ask<T: PluginResult>(
+    /// Runs a query. Errors if the plugin makes effects.
+    fn query<T: PluginResult>(
         &mut self,
         function: Function,
         context: CallContext,
@@ -147,12 +147,12 @@ impl Instance {
         Ok(checked)
     }
 
-    /// Takes the messages that the plugin has written since the last time.
+    /// Takes the messages that the plugin has written since the previous call of this function.
     pub fn take_messages(&mut self) -> Messages {
         mem::take(&mut self.store.data_mut().messages)
     }
 
-    /// Decides on a reset to the context's password.
+    /// Decides on a reset. The new password is in the call context.
     pub fn reset(
         &mut self,
         context: CallContext,
@@ -183,7 +183,7 @@ impl Instance {
         request: &Request,
     ) -> Result<DevicePreview, PluginError> {
         let secret = context.password.is_some().then(secret);
-        self.ask(Function::Preview, context, |exports, instance, store| {
+        self.query(Function::Preview, context, |exports, instance, store| {
             let parameters = (action, secret, request.clone());
             exports.preview.call(instance, store, parameters)
         })
@@ -191,7 +191,7 @@ impl Instance {
 
     /// Calls `status`, for the page of a device.
     pub fn status(&mut self, context: CallContext) -> Result<DeviceStatus, PluginError> {
-        self.ask(Function::Status, context, |exports, instance, store| {
+        self.query(Function::Status, context, |exports, instance, store| {
             exports.status.call(instance, store, ())
         })
     }
@@ -199,12 +199,12 @@ impl Instance {
     /// Calls `policy-override`: the state of the applied policy.
     pub fn policy_override(&mut self, context: CallContext) -> Result<PolicyState, PluginError> {
         let function = Function::PolicyOverride;
-        self.ask(function, context, |exports, instance, store| {
+        self.query(function, context, |exports, instance, store| {
             exports.policy_override.call(instance, store, ())
         })
     }
 
-    /// Passes an agent's report on the context's command.
+    /// Decides on an agent's report about the context's command.
     pub fn report(
         &mut self,
         context: CallContext,
@@ -217,7 +217,7 @@ impl Instance {
         })
     }
 
-    /// Cancels the context's command, for an admin.
+    /// Decides on an admin's request to cancel the context's command.
     pub fn cancel(&mut self, context: CallContext) -> Result<CallOutcome<()>, PluginError> {
         let command = subject(&context)?;
         self.decide(Function::Cancel, context, |exports, instance, store| {
@@ -225,7 +225,7 @@ impl Instance {
         })
     }
 
-    /// Ends the context's command after its expiry.
+    /// Decides on the end of the context's command after its expiry.
     pub fn expire(&mut self, context: CallContext) -> Result<CallOutcome<()>, PluginError> {
         let command = subject(&context)?;
         self.decide(Function::Expire, context, |exports, instance, store| {
@@ -233,7 +233,7 @@ impl Instance {
         })
     }
 
-    /// Calls a function of an interface that a later 1.x added to the contract, such as
+    /// Calls a function of an interface that a later version 1.x of the contract added, such as
     /// `mdm:password/help@1.1.0`. Returns `None` if this plugin doesn't export it.
     pub fn optional<P, R>(
         &mut self,
@@ -259,7 +259,7 @@ impl Instance {
             .get_typed_func::<P, R>(&mut *store, &export)
             .map_err(|_| PluginError::OtherTypes(function.to_owned()))?;
         let (returned, context) = self.run(context, |_, _, store| typed.call(store, parameters))?;
-        // Of the types of a later contract this host knows no more than that.
+        // The types of a later contract are unknown here: only the effects are checked.
         check_answered(&context, function, &())?;
         Ok(Some(returned))
     }
@@ -280,7 +280,7 @@ fn subject(context: &CallContext) -> Result<Command, PluginError> {
     context.subject.clone().ok_or(PluginError::NoSubject)
 }
 
-/// The handle to the password of the call, of which there is one at most.
+/// The handle to the password of the call. A call has one password at most.
 fn secret() -> Resource<Secret> {
     Resource::new_borrow(0)
 }

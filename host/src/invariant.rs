@@ -1,5 +1,5 @@
-//! The invariants that a host enforces on every plugin; `wit/README.md` lists them. Each effect is checked when the plugin
-//! makes it, the decision as a whole when the plugin returns it.
+//! The invariants that a host enforces on every plugin; `wit/README.md` lists them. Each effect is checked when the
+//! plugin makes it, the decision as a whole when the plugin returns it.
 
 use crate::{
     CallContext, Function, contract::*, effect::Effect, plugin_result::PluginResult,

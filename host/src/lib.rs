@@ -16,11 +16,15 @@
 //! | Each call runs on an instance of its own, about one device. | this crate |
 //! | The invariants of the contract hold for each decision: [`Invariant`]. | this crate |
 //! | A plugin never reads a password: it gets a handle, and metrics. | this crate |
-//! | All effects of a call are committed in one transaction, guarded by the device's version, or none. | [`DeviceStore::commit`] |
-//! | A device has at most one pending command, also if two hosts commit at the same time. | the version in [`DeviceStore::commit`] |
-//! | A password is sealed to the device before it is stored. | [`Transport::seal`], which the host calls before the commit |
+//! | All effects of a call are committed in one transaction, guarded by the device's version, or none. |
+//! [`DeviceStore::commit`] |
+//! | A device has at most one pending command, also if two hosts commit at the same time. | the version in
+//! [`DeviceStore::commit`] |
+//! | A password is sealed to the device before it is stored. | [`Transport::seal`], which the host calls before the
+//! commit |
 //! | A command is delivered at least once, and applied once. | the platform's outbox, and the agent |
-//! | A report of a device reaches the plugin, also one that comes twice or late. | the platform calls [`Host::report`] |
+//! | A report of a device reaches the plugin, also one that comes twice or late. | the platform calls [`Host::report`]
+//! |
 //! | A pending command ends when its expiry is over. | the platform calls [`Host::expire`] |
 //!
 //! # Plugins

@@ -82,12 +82,13 @@ impl Runtime {
         self.check_types(&loaded, &indices)?;
         let description = loaded.without_device(&self.limits, Instance::describe);
         let description = description.map_err(LoadError::DoesNotStart)?;
-        check_description(&description)?;
+        let schema = check_description(&description)?;
         let facts = PluginFacts {
             digest,
             contract,
             imports,
             description,
+            schema,
         };
         Ok(Plugin::new(self.clone(), loaded, facts))
     }

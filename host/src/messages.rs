@@ -1,4 +1,5 @@
-//! The messages that a plugin writes by the import `logging`: bounded for each call, and the latest of a plugin are kept.
+//! The messages that a plugin writes by the import `logging`: bounded for each call, and the latest of a plugin are
+//! kept.
 
 use crate::{Function, shortened::cut};
 use mdm_contract::time::{self, Timestamp};

@@ -54,8 +54,8 @@ impl Password {
     }
 }
 
-/// The length of the longest sequence, by the algorithm of Android's `PasswordMetrics.maxLengthSequence`: neighbours of one
-/// class differ by one constant step, of at most 10 for digits, 1 for letters a–z or A–Z, and 0 for all else.
+/// The length of the longest sequence, by the algorithm of Android's `PasswordMetrics.maxLengthSequence`: neighbours of
+/// one class differ by one constant step, of at most 10 for digits, 1 for letters a–z or A–Z, and 0 for all else.
 fn longest_sequence(characters: impl Iterator<Item = char>) -> u32 {
     let mut longest = 0;
     let mut run: u32 = 0;

@@ -11,8 +11,9 @@ use super::{
     imports::HostState,
     limits::Limits,
     messages::{KeptMessages, LoggedMessage},
-    settings::{SettingsError, check_object},
+    settings::{SettingsError, SettingsSchema},
 };
+use sha2::{Digest as _, Sha256};
 use std::{sync::Arc, time::Duration};
 use wasmtime::{Store, component::InstancePre};
 
@@ -38,6 +39,7 @@ pub(super) struct PluginFacts {
     pub(super) contract: String,
     pub(super) imports: Vec<Import>,
     pub(super) description: PluginDescription,
+    pub(super) schema: SettingsSchema,
 }
 
 impl Plugin {
@@ -53,9 +55,10 @@ impl Plugin {
         }
     }
 
-    /// The same plugin with other settings, which it has checked. Its health begins anew. The machine code is shared.
+    /// The same plugin with other settings, which fit its schema and which it has checked. Its health begins anew. The
+    /// machine code is shared.
     pub fn with_settings(&self, settings: &str) -> Result<Self, SettingsError> {
-        check_object(settings)?;
+        self.facts.schema.check(settings)?;
         self.loaded
             .without_device(&self.runtime.limits, |it| it.check_settings(settings))
             .map_err(SettingsError::CheckFailed)?
@@ -126,6 +129,19 @@ impl Plugin {
         hex(&self.facts.digest)
     }
 
+    /// Returns `true` if its settings are its default ones.
+    pub fn has_default_settings(&self) -> bool {
+        *self.settings == *self.facts.description.default_settings
+    }
+
+    /// The SHA-256 digest of the component together with its settings, in hex.
+    pub fn identity(&self) -> String {
+        let identity = Sha256::new()
+            .chain_update(self.facts.digest)
+            .chain_update(self.settings.as_bytes());
+        hex(&identity.finalize())
+    }
+
     /// Returns `true` if this is the SHA-256 digest of the component.
     pub fn has_digest(&self, digest: &[u8; 32]) -> bool {
         self.facts.digest == *digest
@@ -167,8 +183,8 @@ impl Loaded {
         Ok(Instance::new(store, instance, &self.indices, limits))
     }
 
-    /// Runs a function without a device, on an instance of its own. A busy machine is not the plugin's fault: a call that
-    /// took too long is tried again.
+    /// Runs a function without a device, on an instance of its own. A busy machine is not the plugin's fault: a call
+    /// that took too long is tried again.
     pub(super) fn without_device<T>(
         &self,
         limits: &Limits,

@@ -1,5 +1,5 @@
-//! Trust in plugins: a host accepts those with a pinned digest, and those signed with a configured key. Without pins and
-//! keys, it accepts any plugin that conforms.
+//! Trust in plugins: a host accepts those with a pinned digest, and those signed with a configured key. Without pins
+//! and keys, it accepts any plugin that conforms.
 //!
 //! Signatures are detached minisign signatures. They are verified offline, without an authority or a transparency log,
 //! and every system's packages have the tool.

@@ -53,8 +53,8 @@ impl WorkerPool {
         }
     }
 
-    /// Runs a call as soon as a thread is free. A call whose future was dropped is not started; a started one runs to its
-    /// end. The value of `waits` is held while the call waits.
+    /// Runs a call as soon as a thread is free. A call whose future was dropped is not started; a started one runs to
+    /// its end. The value of `waits` is held while the call waits.
     pub async fn run<T: Send + 'static, W: Send + 'static>(
         &self,
         waits: impl FnOnce() -> W,
@@ -91,7 +91,8 @@ impl WorkerPool {
         Ok(())
     }
 
-    /// Starts a thread, unless the limit is reached, and returns `true` if it did. Errors only if the pool has no thread.
+    /// Starts a thread, unless the limit is reached, and returns `true` if it did. Errors only if the pool has no
+    /// thread.
     fn add_thread(&self, queue: &mut Queue) -> std::io::Result<bool> {
         if queue.threads == self.most {
             return Ok(false);

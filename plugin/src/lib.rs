@@ -1,8 +1,8 @@
 //! The reference plugin of the password feature.
 //!
-//! [`rules`] has the decisions, as pure functions. [`own_rule`] has the choices of an implementation. [`component`] is the
-//! thin layer around them: it reads the input of a rule from the imports, and makes the effects of its decision. All
-//! types are those of the contract (`wit/`).
+//! [`rules`] has the decisions, as pure functions. [`own_rule`] has the choices of an implementation. [`component`] is
+//! the thin layer around them: it reads the input of a rule from the imports, and makes the effects of its decision.
+//! All types are those of the contract (`wit/`).
 
 #[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
 pub mod bindings;

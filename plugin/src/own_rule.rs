@@ -21,8 +21,8 @@ pub fn check_settings(_settings: &str) -> Result<(), Vec<SettingsFault>> {
     Ok(())
 }
 
-/// The refusal of a request by an own rule: for a reset also by a stricter password rule, otherwise `other` with a text.
-/// A preview may have no password. `guessability` asks the host for that of the secret.
+/// The refusal of a request by an own rule: for a reset also by a stricter password rule, otherwise `other` with a
+/// text. A preview may have no password. `guessability` asks the host for that of the secret.
 pub fn refusal(
     _action: Action,
     _situation: &Situation,

@@ -125,8 +125,8 @@ impl BrokerUrl {
     }
 }
 
-/// A random client id of at most 23 bytes, which every broker accepts (MQTT 3.1.1, 3.1.3.1). The first half of a UUIDv7 is
-/// the time, so only the second is used.
+/// A random client id of at most 23 bytes, which every broker accepts (MQTT 3.1.1, 3.1.3.1). The first half of a UUIDv7
+/// is the time, so only the second is used.
 fn client_name() -> String {
     let id = Uuid::now_v7().simple().to_string();
     format!("mdm-{}", &id[16..])

@@ -3,9 +3,12 @@
 //!
 //! | label | signs | by | covers, in this order | parameters |
 //! | --- | --- | --- | --- | --- |
-//! | `agent` | a request | the device's key | `"@method" "@path" "content-digest"` | `created`, `nonce`, `keyid` (the device's id), `tag="mdm-agent"` |
-//! | `new` | a request that brings a new key | that key: it shows that the agent has it | the same | the same; at enrollment `keyid` is `"new"` |
-//! | `host` | an answer | the host's key | `"@status" "content-digest" "signature";req;key="agent"` (at enrollment `key="new"`) | `created`, `keyid="host"`, `tag`: the [kind of the answer](crate::answer::ResponseKind) |
+//! | `agent` | a request | the device's key | `"@method" "@path" "content-digest"` | `created`, `nonce`, `keyid` (the
+//! device's id), `tag="mdm-agent"` |
+//! | `new` | a request that brings a new key | that key: it shows that the agent has it | the same | the same; at
+//! enrollment `keyid` is `"new"` |
+//! | `host` | an answer | the host's key | `"@status" "content-digest" "signature";req;key="agent"` (at enrollment
+//! `key="new"`) | `created`, `keyid="host"`, `tag`: the [kind of the answer](crate::answer::ResponseKind) |
 //!
 //! `alg` may be left out. A request has the signatures that its call needs, and no others. A host takes a signature
 //! whose `created` is at most [`MAX_AGE`] seconds old, and each nonce of a device once.

@@ -1,5 +1,5 @@
-//! Key succession: proofs that an agent's keys replaced earlier ones. A server that was restored from an older backup may
-//! know only former keys of an agent. The agent then sends the chain of statements, each signed by a former key.
+//! Key succession: proofs that an agent's keys replaced earlier ones. A server that was restored from an older backup
+//! may know only former keys of an agent. The agent then sends the chain of statements, each signed by a former key.
 
 use crate::{
     sealing::PublicKey,
@@ -43,8 +43,8 @@ impl Succession {
         })
     }
 
-    /// The last statement of the chain that begins with this key of the device. Returns `None` if no statement names this
-    /// key. Errors if a signature in the chain does not verify.
+    /// The last statement of the chain that begins with this key of the device. Returns `None` if no statement names
+    /// this key. Errors if a signature in the chain does not verify.
     pub fn last<'a>(
         chain: &'a [Self],
         device: &str,

@@ -2,19 +2,23 @@
 //!
 //! | request | signed with | body | response |
 //! | --- | --- | --- | --- |
-//! | `POST /agent/v1/enroll` | the new key (`new`), and `Authorization: Bearer <enrollment token>` | [`EnrollRequest`] | [`EnrollResponse`] |
+//! | `POST /agent/v1/enroll` | the new key (`new`), and `Authorization: Bearer <enrollment token>` | [`EnrollRequest`]
+//! | [`EnrollResponse`] |
 //! | `POST /agent/v1/sync` | the device's key (`agent`) | [`SyncRequest`] | [`SyncResponse`] |
-//! | `POST /agent/v1/keys` | the device's key (`agent`) and the new one (`new`) | [`RotateKeysRequest`] | [`RotateKeysResponse`] |
+//! | `POST /agent/v1/keys` | the device's key (`agent`) and the new one (`new`) | [`RotateKeysRequest`] |
+//! [`RotateKeysResponse`] |
 //! | `POST /agent/v1/successions` | the device's key (`agent`) | [`SuccessionRequest`] | [`RotateKeysResponse`] |
 //!
 //! The body of an error is a [`Problem`]. The server signs every response to a request whose signature it has verified,
 //! also errors: see [`signature`](crate::signature) and [`answer`](crate::answer). Anybody may have sent an unsigned
 //! response, so the agent only tries again later, and never gives up. An unsigned 401 may come from a server that was
-//! restored from a backup and knows former keys only: an agent that has rotated its keys then also sends its successions.
+//! restored from a backup and knows former keys only: an agent that has rotated its keys then also sends its
+//! successions.
 //!
 //! | response | signed | the agent |
 //! | --- | --- | --- |
-//! | none, from another host, or with a status such as 401 or 503 | no | tries again with backoff and jitter; during a key rotation, it also tries the next keys |
+//! | none, from another host, or with a status such as 401 or 503 | no | tries again with backoff and jitter; during a
+//! key rotation, it also tries the next keys |
 //! | `signature-not-fresh` | yes | signs once more by the server's time; then it pauses and tries again |
 //! | `replayed`, `keys-rotated`, `bad-request`, 429, 503, any other | yes | pauses and tries again |
 //! | `unknown-command` | yes | drops its report on that command, and syncs again |
@@ -93,8 +97,8 @@ pub struct EnrollResponse {
     pub token_key: PublicKey,
 }
 
-/// The request of a key rotation. A pending command stays pending: it was sealed to the former key, which the agent keeps
-/// until it has carried out its held commands.
+/// The request of a key rotation. A pending command stays pending: it was sealed to the former key, which the agent
+/// keeps until it has carried out its held commands.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RotateKeysRequest {
     /// The sealing key: passwords are sealed to it.
@@ -183,11 +187,12 @@ pub struct SyncResponse {
     pub witness: Option<String>,
 }
 
-/// The channel of wake-ups, whose only message is "sync now". While an agent is subscribed, it need not use the long poll.
+/// The channel of wake-ups, whose only message is "sync now". While an agent is subscribed, it need not use the long
+/// poll.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WakeUpAt {
-    /// The broker's URL, with a login if it needs one: a [`BrokerUrl`](crate::broker::BrokerUrl). An agent that does not
-    /// know the scheme uses the long poll.
+    /// The broker's URL, with a login if it needs one: a [`BrokerUrl`](crate::broker::BrokerUrl). An agent that does
+    /// not know the scheme uses the long poll.
     pub url: String,
     /// The topic to subscribe to. It does not reveal the device.
     pub topic: String,

@@ -1,6 +1,6 @@
-//! Bench of durable resets on SQLite: in a bulk, against raw SQLite that writes the same rows; and one by one over HTTP,
-//! against a server with one commit per request, also on a slow disk. Both sides take turns in one run. `cargo xtask bench`
-//! runs it.
+//! Bench of durable resets on SQLite: in a bulk, against raw SQLite that writes the same rows; and one by one over
+//! HTTP, against a server with one commit per request, also on a slow disk. Both sides take turns in one run. `cargo
+//! xtask bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -74,8 +74,8 @@ fn file(folder: &Path) -> PathBuf {
     folder.join("data/mdm.db")
 }
 
-/// Each round runs a bulk for another group. Then raw SQLite writes the bulk's rows into a copy of the database from before
-/// the bulk.
+/// Each round runs a bulk for another group. Then raw SQLite writes the bulk's rows into a copy of the database from
+/// before the bulk.
 async fn bulk() {
     let fleet = fleet(GROUP * (ROUNDS + 1), &[]).await;
     let host = Sqlite::open(file(fleet.env.folder())).unwrap();

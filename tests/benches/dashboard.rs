@@ -1,5 +1,5 @@
-//! Bench of a large fleet: pages and API requests on a server with 100,000 devices, against a bare server that returns the
-//! same bytes; and the time for a change to reach 1,000 open pages. `cargo xtask bench` runs it.
+//! Bench of a large fleet: pages and API requests on a server with 100,000 devices, against a bare server that returns
+//! the same bytes; and the time for a change to reach 1,000 open pages. `cargo xtask bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,6 +1,6 @@
-//! Bench of two replicas on one PostgreSQL database, against one: resets over HTTP, and syncs with nothing to do, in turns
-//! in one run. First, they share the machine with the database and the clients; then each has a limited share of a
-//! processor, as on a small machine of its own. `cargo xtask bench` runs it.
+//! Bench of two replicas on one PostgreSQL database, against one: resets over HTTP, and syncs with nothing to do, in
+//! turns in one run. First, they share the machine with the database and the clients; then each has a limited share of
+//! a processor, as on a small machine of its own. `cargo xtask bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

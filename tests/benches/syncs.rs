@@ -1,5 +1,5 @@
-//! Bench of syncs: a sync with nothing to do, against a bare axum handler that reads one row of the same database; and a
-//! sync and a reset with a million devices, against a thousand. In turns, in one run. `cargo xtask bench` runs it.
+//! Bench of syncs: a sync with nothing to do, against a bare axum handler that reads one row of the same database; and
+//! a sync and a reset with a million devices, against a thousand. In turns, in one run. `cargo xtask bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

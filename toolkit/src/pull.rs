@@ -1,5 +1,5 @@
-//! `mdm-plugin pull`: pulls a plugin from an OCI registry, in the CNCF's WebAssembly artifact format: a manifest with one
-//! layer, the component.
+//! `mdm-plugin pull`: pulls a plugin from an OCI registry, in the CNCF's WebAssembly artifact format: a manifest with
+//! one layer, the component.
 
 use crate::component::size;
 use anyhow::{Context as _, bail, ensure};

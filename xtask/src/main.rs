@@ -235,7 +235,8 @@ fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
 
 fn run(command: &mut Command) -> anyhow::Result<()> {
     let words = format!("{command:?}");
-    // `cargo run` sets these for this program. Build scripts read them, and would run again after a plain `cargo build`.
+    // `cargo run` sets these for this program. Build scripts read them, and would run again after a plain `cargo
+    // build`.
     for (name, _) in env::vars_os() {
         let of_this_program = name.to_string_lossy();
         if of_this_program.starts_with("CARGO_PKG_")

@@ -20,8 +20,8 @@ pub struct Device {
     pub managed_profile: bool,
     /// The owner of the device.
     pub ownership: Ownership,
-    /// It can hold a reset token. Android destroys what it needs for that when a device without a manager gets a password;
-    /// `setResetPasswordToken` then throws "Escrow token is disabled".
+    /// It can hold a reset token. Android destroys what it needs for that when a device without a manager gets a
+    /// password; `setResetPasswordToken` then throws "Escrow token is disabled".
     pub escrow_tokens: bool,
     /// It has a secure lock screen.
     pub secure_lock_screen: bool,

@@ -24,8 +24,8 @@ impl Device {
         is_known
     }
 
-    /// `setResetPasswordToken`: active at once if no password is set, else when the user has confirmed it by unlocking the
-    /// device. Refused if escrow tokens are disabled.
+    /// `setResetPasswordToken`: active at once if no password is set, else when the user has confirmed it by unlocking
+    /// the device. Refused if escrow tokens are disabled.
     pub fn set_reset_password_token(&mut self, token: &[u8]) -> bool {
         let is_taken =
             self.has_reset_tokens() && self.escrow_tokens && token.len() >= MIN_TOKEN_LENGTH;

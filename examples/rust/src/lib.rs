@@ -1,7 +1,7 @@
 //! A plugin of the password feature, with the rules of a company.
 //!
-//! `own_rule` has the rules of this company: begin there with your own. `rules` has the requirements of the contract, as
-//! pure functions. `component` reads their input from the imports, and makes the effects of their decisions.
+//! `own_rule` has the rules of this company: begin there with your own. `rules` has the requirements of the contract,
+//! as pure functions. `component` reads their input from the imports, and makes the effects of their decisions.
 
 // Natively nothing calls a component.
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]

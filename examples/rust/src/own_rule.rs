@@ -1,7 +1,7 @@
 //! The rules of this company beyond the contract, and their settings. Change them to yours.
 //!
-//! A plugin may have a stricter password rule than the deployment, may choose the expiry of a command without a validity,
-//! and may refuse a reset or a remove in its own words (`Refusal::Other`).
+//! A plugin may have a stricter password rule than the deployment, may choose the expiry of a command without a
+//! validity, and may refuse a reset or a remove in its own words (`Refusal::Other`).
 
 use crate::{
     bindings::{

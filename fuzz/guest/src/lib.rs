@@ -1,9 +1,9 @@
-//! A plugin that runs a program: the bytes in the name of its device's group, one per character. It passes raw values that
-//! no language's bindings would let through: undefined enum cases, texts outside the memory or not in UTF-8, invalid
-//! handles.
+//! A plugin that runs a program: the bytes in the name of its device's group, one per character. It passes raw values
+//! that no language's bindings would let through: undefined enum cases, texts outside the memory or not in UTF-8,
+//! invalid handles.
 //!
-//! The first byte is the number of import calls. Each call takes one byte for the import, and four per parameter. The rest
-//! is the memory at `RETURNED`: the returned value, and data for the parameters to point into.
+//! The first byte is the number of import calls. Each call takes one byte for the import, and four per parameter. The
+//! rest is the memory at `RETURNED`: the returned value, and data for the parameters to point into.
 
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 

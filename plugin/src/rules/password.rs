@@ -2,8 +2,8 @@
 
 use super::types::{Characters, PasswordFault, PasswordMetrics, PasswordRule, Situation};
 
-/// The effective rule: the deployment's, narrowed to the passwords that the device accepts. If both exclude each other, its
-/// minimum is above its maximum.
+/// The effective rule: the deployment's, narrowed to the passwords that the device accepts. If both exclude each other,
+/// its minimum is above its maximum.
 pub fn effective_rule(situation: &Situation) -> PasswordRule {
     let (rule, accepted) = (
         &situation.deployment.password_rule,

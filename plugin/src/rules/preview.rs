@@ -114,8 +114,8 @@ fn notes(situation: &Situation, action: Action, request: &Request, verdict: &Ver
     notes
 }
 
-/// Rule 10: notes on requested options that the device or the way to it lacks. `lockNow` and "require entry" are as old as
-/// device administration; "don't ask credentials on boot" exists for device owners since API 23.
+/// Rule 10: notes on requested options that the device or the way to it lacks. `lockNow` and "require entry" are as old
+/// as device administration; "don't ask credentials on boot" exists for device owners since API 23.
 fn missing_options(situation: &Situation, requested: ResetOptions) -> Vec<Note> {
     let (device, available) = (&situation.device, situation.capabilities.options);
     let boots_without =

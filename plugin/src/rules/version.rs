@@ -2,8 +2,8 @@
 
 use super::types::{AgentTooOld, Refusal};
 
-/// Refuses an agent below the minimum version, by the precedence of semantic versioning 2.0.0. A text that is not a version
-/// counts as too old. The minimum has no pre-release.
+/// Refuses an agent below the minimum version, by the precedence of semantic versioning 2.0.0. A text that is not a
+/// version counts as too old. The minimum has no pre-release.
 pub fn check_agent(version: &str, minimum: &str) -> Result<(), Refusal> {
     if precedence(version) >= precedence(minimum) {
         return Ok(());
@@ -14,8 +14,8 @@ pub fn check_agent(version: &str, minimum: &str) -> Result<(), Refusal> {
     }))
 }
 
-/// Major, minor, patch, and `true` for a release: `6.9.0-rc.1` comes before `6.9.0`. Pre-releases of one version are equal
-/// here.
+/// Major, minor, patch, and `true` for a release: `6.9.0-rc.1` comes before `6.9.0`. Pre-releases of one version are
+/// equal here.
 fn precedence(version: &str) -> Option<([u32; 3], bool)> {
     let (version, _build) = version.split_once('+').unwrap_or((version, ""));
     let (numbers, is_release) = match version.split_once('-') {

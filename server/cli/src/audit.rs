@@ -11,13 +11,13 @@ const PAGE: u32 = 1000;
 
 #[derive(Subcommand)]
 pub(super) enum Audit {
-    /// Verify that no line of the audit trail was removed, changed or inserted. Works on the data of a server, which may be
-    /// running, or on a copy.
+    /// Verify that no line of the audit trail was removed, changed or inserted. Works on the data of a server, which
+    /// may be running, or on a copy.
     Verify {
         #[command(flatten)]
         kept: StoreOptions,
-        /// A line that an earlier check printed, such as 1042:3f9a…, which the trail must still contain. Without it, the
-        /// check does not detect a trail that was replaced as a whole.
+        /// A line that an earlier check printed, such as 1042:3f9a…, which the trail must still contain. Without it,
+        /// the check does not detect a trail that was replaced as a whole.
         #[arg(long, value_name = "LINE", value_parser = noted)]
         noted: Option<(u64, String)>,
     },

@@ -5,13 +5,13 @@ use anyhow::{Context as _, anyhow, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use mdm_agent_protocol::sync::Problem;
 use mdm_server_core::store::PluginFile;
-use mdm_server_http::api::plugin::SIGNATURE_HEADER;
+use mdm_server_http::api::plugin::{SETTINGS_HEADER, SIGNATURE_HEADER};
 use mdm_terminal::{
     escape::{self, Escaped},
     out::{self, OutputError},
     values,
 };
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header::CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
 use std::io::Write;
 use zeroize::Zeroizing;
@@ -105,17 +105,32 @@ impl Client {
         self.call(Method::PUT, path, &[], Some(body)).await
     }
 
-    /// Hands over a plugin, with its signature.
+    /// Hands over a plugin, with its signature and its settings.
     pub(super) async fn put_plugin<T: DeserializeOwned>(
         &self,
         path: &[&str],
         PluginFile { bytes, signature }: PluginFile,
+        settings: Option<String>,
     ) -> anyhow::Result<T> {
         let mut request = self.request(Method::PUT, path, &[])?;
+        if let Some(settings) = settings {
+            request = request.header(SETTINGS_HEADER, BASE64.encode(settings));
+        }
         if let Some(signature) = signature {
             request = request.header(SIGNATURE_HEADER, BASE64.encode(signature));
         }
         self.send(request.body(bytes)).await
+    }
+
+    /// Puts a text in JSON as it is, so that the server tells what is wrong with it.
+    pub(super) async fn put_json<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        text: String,
+    ) -> anyhow::Result<T> {
+        let request = self.request(Method::PUT, path, &[])?;
+        let request = request.header(CONTENT_TYPE, "application/json");
+        self.send(request.body(text)).await
     }
 
     async fn call<T: DeserializeOwned>(

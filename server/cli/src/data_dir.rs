@@ -34,8 +34,8 @@ impl DataDir {
         Ok(Self(path.to_owned()))
     }
 
-    /// Locks the folder for this process. Errors at once if another process has locked it. Commands that read a store, or
-    /// write to it beside its server, take no lock.
+    /// Locks the folder for this process. Errors at once if another process has locked it. Commands that read a store,
+    /// or write to it beside its server, take no lock.
     pub(super) fn lock(&self) -> anyhow::Result<DataDirLock> {
         let path = self.0.join("host.lock");
         let mut file = fs::OpenOptions::new()

@@ -35,8 +35,8 @@ pub(super) enum Device {
         #[command(flatten)]
         host: Host,
     },
-    /// Revoke a device, such as a stolen one: its agent can no longer sync, and its sealed passwords are deleted. It can be
-    /// enrolled again, as another device.
+    /// Revoke a device, such as a stolen one: its agent can no longer sync, and its sealed passwords are deleted. It
+    /// can be enrolled again, as another device.
     Revoke {
         /// Its id.
         device: String,

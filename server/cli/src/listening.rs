@@ -51,8 +51,8 @@ pub(super) struct ListenOptions {
         requires = "trusted_proxy"
     )]
     trusted_proxy_header: ProxyHeader,
-    /// The URL of the server for admins, such as https://mdm.example, if it is behind a proxy: for links and cookies. With
-    /// https, browsers are required to use TLS only.
+    /// The URL of the server for admins, such as https://mdm.example, if it is behind a proxy: for links and cookies.
+    /// With https, browsers are required to use TLS only.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
     /// The limit of connections. Each waiting agent has one.

@@ -16,13 +16,13 @@ use zeroize::Zeroizing;
 
 #[derive(Args)]
 pub(super) struct StoreOptions {
-    /// The folder of the server's key, of compiled plugins and, without --store, of the database. It is created if it is
-    /// missing.
+    /// The folder of the server's key, of compiled plugins and, without --store, of the database. It is created if it
+    /// is missing.
     #[arg(long, default_value = "mdm-data")]
     data: PathBuf,
     /// Use this PostgreSQL database, which several servers with the same host.key can share:
-    /// postgres://user:password@host/database?sslmode=require. Other users of the machine can see options: the environment
-    /// variable hides the password.
+    /// postgres://user:password@host/database?sslmode=require. Other users of the machine can see options: the
+    /// environment variable hides the password.
     #[arg(long, value_name = "URL", env = "MDM_STORE", hide_env_values = true)]
     store: Option<Zeroizing<String>>,
     /// A PEM file with the certificate authorities of the PostgreSQL server. By default, those of the system.
@@ -31,8 +31,8 @@ pub(super) struct StoreOptions {
     /// The number of connections to PostgreSQL for reads. One more writes, and one listens.
     #[arg(long, value_name = "NUMBER", default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
     store_connections: u16,
-    /// The limit of requests in one commit. Each response waits for its commit to be durable, so a lower limit gives shorter
-    /// latency under load and less throughput.
+    /// The limit of requests in one commit. Each response waits for its commit to be durable, so a lower limit gives
+    /// shorter latency under load and less throughput.
     #[arg(long, value_name = "CALLS", default_value = "256")]
     calls_per_commit: NonZeroUsize,
 }

@@ -13,8 +13,8 @@ pub(super) enum Token {
         #[command(flatten)]
         host: Host,
     },
-    /// Make a token. It is shown only once. Its owner is the calling user, or the owner of the calling token. It has no more
-    /// permissions than its owner, and ends with the owner.
+    /// Make a token. It is shown only once. Its owner is the calling user, or the owner of the calling token. It has no
+    /// more permissions than its owner, and ends with the owner.
     Add {
         /// The name of the token.
         name: String,

@@ -1,5 +1,5 @@
-//! The tokens and the first admin's link, which a server shows at its start: on a terminal, or in a requested file. Other
-//! kinds of standard output, such as a journal or a container's log, are kept and read by others.
+//! The tokens and the first admin's link, which a server shows at its start: on a terminal, or in a requested file.
+//! Other kinds of standard output, such as a journal or a container's log, are kept and read by others.
 
 use super::{files::private_file, store::StoreOptions};
 use anyhow::{Context as _, ensure};

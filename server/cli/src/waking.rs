@@ -11,8 +11,8 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 #[derive(Args)]
 pub(super) struct WakeUpOptions {
-    /// Wake agents by this MQTT broker, in place of the long poll: mqtt://host:1883, or mqtts://user:password@host:8883. The
-    /// environment variable hides the password from other users of the machine.
+    /// Wake agents by this MQTT broker, in place of the long poll: mqtt://host:1883, or
+    /// mqtts://user:password@host:8883. The environment variable hides the password from other users of the machine.
     #[arg(
         long,
         env = "MDM_WAKE_UP",
@@ -20,7 +20,8 @@ pub(super) struct WakeUpOptions {
         value_name = "BROKER"
     )]
     wake_up: Option<String>,
-    /// The URL of the broker for agents, with their login, if it differs. By default, that of --wake-up without the login.
+    /// The URL of the broker for agents, with their login, if it differs. By default, that of --wake-up without the
+    /// login.
     #[arg(
         long,
         env = "MDM_WAKE_UP_FOR_AGENTS",
@@ -37,8 +38,8 @@ pub(super) struct WakeUpOptions {
 }
 
 impl WakeUpOptions {
-    /// Connects to the broker. `None` if there is none: agents use the long poll. An unreachable broker does not prevent
-    /// the start.
+    /// Connects to the broker. `None` if there is none: agents use the long poll. An unreachable broker does not
+    /// prevent the start.
     pub(super) fn connect(
         &self,
         supervisor: &Supervisor,

@@ -16,7 +16,7 @@ pub enum Change {
     Send {
         /// The command.
         command: Command,
-        /// The payload for the device, once the service has sealed it to the device's key.
+        /// The payload, sealed to the device's key.
         sealed: Option<Sealed>,
     },
     /// Gives a pending command its outcome, and removes it from the outbox.
@@ -26,14 +26,14 @@ pub enum Change {
         /// Its outcome.
         outcome: Outcome,
     },
-    /// Keeps the device's report on a command that was completed otherwise.
+    /// Keeps the outcome that the device reported for a command that was completed with another one.
     KeepLateOutcome {
         /// The command.
         command: CommandId,
         /// The reported outcome.
         outcome: DeviceOutcome,
     },
-    /// Begins or ends the override of the policy.
+    /// Sets the override of the policy, or ends it if `None`.
     SetPolicyOverride(Option<PolicyOverride>),
     /// Server only: an admin applied or cleared a policy.
     SetPolicy(Option<Policy>),
@@ -52,7 +52,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// Converts an effect. `seal` makes the payload of a new command.
+    /// Converts an effect of a plugin call. `seal` returns the sealed payload of a new command. Errors if `seal` does.
     pub fn of<E>(
         effect: Effect,
         seal: impl FnOnce(&Command) -> Result<Sealed, E>,

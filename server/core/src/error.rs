@@ -14,7 +14,7 @@ use mdm_contract::{
     CommandId, Refusal,
     time::{self, Timestamp},
 };
-use mdm_password_host::{HostError, LoadError, PluginError};
+use mdm_password_host::{HostError, LoadError, PluginError, SettingsError};
 
 /// Error of a use case.
 #[derive(Debug, thiserror::Error)]
@@ -180,6 +180,9 @@ pub enum ServerError {
     /// The file was rejected as a plugin. The active one stays.
     #[error("{0}{hint}", hint = load_hint(.0))]
     NoPlugin(LoadError),
+    /// The settings were rejected, by the plugin or its schema. The active ones stay.
+    #[error("{0}")]
+    BadSettings(SettingsError),
     /// The plugin does not conform to the contract. The active one stays.
     #[error(
         "this plugin does not conform to the contract: {failed} of {cases} cases of the conformance kit failed, first: {}. `mdm-plugin check` shows them all",
@@ -250,6 +253,12 @@ fn call_hint(error: &PluginError) -> &'static str {
 impl From<LoadError> for ServerError {
     fn from(error: LoadError) -> Self {
         Self::NoPlugin(error)
+    }
+}
+
+impl From<SettingsError> for ServerError {
+    fn from(error: SettingsError) -> Self {
+        Self::BadSettings(error)
     }
 }
 
@@ -332,6 +341,7 @@ impl ServerError {
                 Refusal::Other(_) => "refused",
             },
             Self::NoPlugin(_) => "no-plugin",
+            Self::BadSettings(_) => "bad-settings",
             Self::DoesNotConform { .. } => "plugin-does-not-conform",
             Self::BusyChecking => "busy-checking",
             Self::NothingToRollBack => "nothing-to-roll-back",

@@ -10,11 +10,12 @@ use std::sync::{
 pub enum KeyOrigin {
     /// The header `Idempotency-Key` of a program: for as long as the response is stored.
     Header,
-    /// A form of the dashboard: for a few seconds, as a double click. A later form gets an error.
+    /// A form of the dashboard: for a few seconds, so that a double click counts once. A later repeat gets an error.
     Form,
 }
 
-/// Idempotency key of a request, unique for its caller. The caller carries it into the transaction of the use case.
+/// Idempotency key of a request, unique for its caller. It travels in `Caller::idempotency_key` into the transaction of
+/// the use case.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
     /// The caller, as named in the audit trail.
@@ -29,7 +30,7 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// A key that was not looked up yet.
+    /// A new key, not looked up in the store yet.
     pub fn new(caller: String, key: String, request: [u8; 32], origin: KeyOrigin) -> Self {
         Self {
             caller,

@@ -21,8 +21,8 @@ const RENEW: &str = "update leadership set holder = $1, \
 /// Releases the lease.
 const RELEASE: &str = "update leadership set expires_at = '-infinity' where holder = $1";
 
-/// Fencing: finds a row if no later term has begun. The transaction holds the writers' lock, so a leader of a later term
-/// writes after it.
+/// Fencing: finds a row if no later term has begun. The transaction holds the writers' lock, so a leader of a later
+/// term writes after it.
 const FENCE: &str = "select 1 from leadership where term = $1";
 
 /// The lease, as this replica knows it.

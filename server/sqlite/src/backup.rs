@@ -38,8 +38,8 @@ impl SqliteStore {
     }
 }
 
-/// Copies by `vacuum into`, not by SQLite's backup interface, which copies pages with the remains of deleted rows. `vacuum
-/// into` copies rows, from one snapshot, so that a server that writes neither waits nor restarts the copy.
+/// Copies by `vacuum into`, not by SQLite's backup interface, which copies pages with the remains of deleted rows.
+/// `vacuum into` copies rows, from one snapshot, so that a server that writes neither waits nor restarts the copy.
 fn copy(from: &Connection, into: &Path) -> Result<(), Error> {
     let path = into.to_str();
     let path = path.ok_or_else(|| StoreError::Failed(format!("{} is no UTF-8", into.display())))?;
@@ -47,8 +47,8 @@ fn copy(from: &Connection, into: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens a database file without changes to it or its folder. For a database in WAL mode, SQLite creates files beside it,
-/// unless the file is opened as immutable. So it is opened as immutable if it has no log.
+/// Opens a database file without changes to it or its folder. For a database in WAL mode, SQLite creates files beside
+/// it, unless the file is opened as immutable. So it is opened as immutable if it has no log.
 fn unchanged(file: &Path) -> Result<Connection, Error> {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");

@@ -1,7 +1,7 @@
 //! Queries over all devices in SQLite.
 //!
-//! A list takes two steps: the ids, from an index that covers the filter, and then the devices with these ids. The index is
-//! given explicitly, because SQLite does not know how rare a status is.
+//! A list takes two steps: the ids, from an index that covers the filter, and then the devices with these ids. The
+//! index is given explicitly, because SQLite does not know how rare a status is.
 
 use super::{
     SqliteStore, engine,

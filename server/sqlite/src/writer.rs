@@ -1,9 +1,9 @@
-//! The writer thread, with group commit: waiting jobs are committed together, each in its own savepoint. Each caller gets
-//! its result once the commit of its job is durable.
+//! The writer thread, with group commit: waiting jobs are committed together, each in its own savepoint. Each caller
+//! gets its result once the commit of its job is durable.
 //!
-//! A commit takes the jobs that wait at its beginning and those that arrive before its last job is done. So a job waits for
-//! the previous commit and for the jobs of its own, whose number is bounded: 256 of some 50 µs each are about 15 ms, and
-//! there are two syncs of the disk.
+//! A commit takes the jobs that wait at its beginning and those that arrive before its last job is done. So a job waits
+//! for the previous commit and for the jobs of its own, whose number is bounded: 256 of some 50 µs each are about 15
+//! ms, and there are two syncs of the disk.
 
 use crate::error::Error;
 use mdm_server_core::{metrics::StoreMetrics, store::StoreError, supervisor::Supervisor};

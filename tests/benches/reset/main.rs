@@ -1,5 +1,5 @@
-//! Bench of a reset: through the component on a live and on a fresh instance, against the same rules as native Rust, on one
-//! thread and on two; and of a server's cold start. `cargo xtask bench` runs it.
+//! Bench of a reset: through the component on a live and on a fresh instance, against the same rules as native Rust, on
+//! one thread and on two; and of a server's cold start. `cargo xtask bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

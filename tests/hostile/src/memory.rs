@@ -42,8 +42,8 @@ fn enlarged() -> usize {
 #[cfg(target_family = "wasm")]
 #[allow(unsafe_code)]
 fn byte_at(address: usize) -> u8 {
-    // SAFETY: the address lies in the linear memory, which is readable as a whole. The read is volatile because Rust does
-    // not know of this memory.
+    // SAFETY: the address lies in the linear memory, which is readable as a whole. The read is volatile because Rust
+    // does not know of this memory.
     unsafe { core::ptr::with_exposed_provenance::<u8>(address).read_volatile() }
 }
 

@@ -1,5 +1,5 @@
-//! The demo: a host, three agents, and the story of a reset. Ends with status 0 only if the story came out as
-//! printed.
+//! The demo: a host, three agents, and the story of a reset. Exits with 0 only if every step of the story happened as
+//! it is printed.
 
 use mdm_tests::{story, test_environment::TestEnvironment};
 use std::{io::stdout, process::ExitCode};

@@ -1,5 +1,5 @@
-//! Checks a history against the rules, under all faults: each accepted command has exactly one outcome, none was applied
-//! twice, each lock screen is as the host reports, and the audit trail is complete.
+//! Checks a history against the rules, under all faults: each accepted command has exactly one outcome, none was
+//! applied twice, each lock screen is as the host reports, and the audit trail is complete.
 
 mod history;
 #[cfg(test)]

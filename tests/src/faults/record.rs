@@ -46,8 +46,8 @@ struct Inner {
     /// The number of commands that each device had applied before this record.
     applied_earlier: BTreeMap<String, usize>,
     passwords: AtomicU32,
-    /// A response of 500 or above leaves open if the request was executed: the store may have been unreachable after the
-    /// commit.
+    /// A response of 500 or above leaves open if the request was executed: the store may have been unreachable after
+    /// the commit.
     is_store_remote: bool,
     /// The last line of the audit trail that was read, and what its verification said to note.
     audit_read: Mutex<(u64, Option<String>)>,

@@ -33,7 +33,7 @@ pub struct LightAgent {
 }
 
 impl LightAgent {
-    /// Enrolls a device in these groups, and gives its agent.
+    /// Enrolls a device in these groups. Returns its agent.
     pub async fn enroll(
         connection: &mut Connection,
         admin: &str,
@@ -61,7 +61,7 @@ impl LightAgent {
         })
     }
 
-    /// The agent of another device, which signs with the same key.
+    /// An agent for another device. It signs with the key of this one.
     pub fn of(&self, device: &str) -> Self {
         Self {
             device: device.to_owned(),
@@ -69,7 +69,7 @@ impl LightAgent {
         }
     }
 
-    /// The host's id of its device.
+    /// The id that the host gave the device.
     pub fn device(&self) -> &str {
         &self.device
     }
@@ -88,7 +88,7 @@ impl LightAgent {
         signed_call(SYNC_PATH, &headers, body)
     }
 
-    /// Syncs, and gives the commands that came.
+    /// Syncs. Returns the commands of the response.
     pub async fn sync(
         &self,
         connection: &mut Connection,
@@ -124,7 +124,7 @@ fn sign(
     };
     let stamp = Stamp {
         device,
-        // A host that started within this very second takes it, too.
+        // One second ahead: a host refuses signatures from the second in which it started, or earlier.
         created: time::now() / 1000 + 1,
         nonce: &format!("load {}", NONCE.fetch_add(1, Ordering::Relaxed)),
     };

@@ -28,8 +28,8 @@ pub struct Stands {
     pub is_in_outbox: bool,
 }
 
-/// The differences between a device and its copy, as SQL: `{id}` is the copy's id, `{command}` that of its command, `i` its
-/// number.
+/// The differences between a device and its copy, as SQL: `{id}` is the copy's id, `{command}` that of its command, `i`
+/// its number.
 const DEVICE: &[(&str, &str)] = &[
     ("id", "{id}"),
     ("name", "'phone ' || i"),

@@ -1,5 +1,5 @@
-//! Mixed load for a bounded time: waiting agents, admins who reset, and devices that sync with nothing to do. Each client
-//! waits for its response before its next request.
+//! Mixed load for a bounded time: waiting agents, admins who reset, and devices that sync with nothing to do. Each
+//! client waits for its response before its next request.
 
 use super::{
     agent::{LightAgent, success},

@@ -51,11 +51,12 @@ async fn a_replica_that_can_not_use_the_chosen_plugin_says_so_and_tries_until_it
     };
     let choice = PluginChoice {
         number: 1,
-        active: Some(ChosenPlugin {
-            digest: digest.clone(),
+        active: ChosenPlugin {
+            digest: Some(digest.clone()),
+            settings: None,
             is_promoted: true,
-        }),
-        previous: None,
+        },
+        previous: ChosenPlugin::DEFAULT,
     };
     let line = AuditEntry::new(1, &admin(), "use-plugin");
     let chosen = database::open(fleet.folder()).await;

@@ -1,4 +1,5 @@
-//! The same tests as those of `main.rs`, over a store in PostgreSQL.
+//! The tests of `main.rs` over a store in PostgreSQL, and those of replicas: leadership, and following the chosen
+//! plugin.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,18 +1,43 @@
 //! Files of plugins.
 
 use anyhow::{Context as _, bail};
+use clap::Args;
 use mdm_server_core::store::PluginFile;
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Settings that go with a plugin.
+#[derive(Args)]
+pub(crate) struct WithSettings {
+    /// A file with the settings of the plugin, a JSON object. Without it, the plugin has its default settings.
+    #[arg(long = "settings", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl WithSettings {
+    /// Reads the file, if one is given.
+    pub(crate) fn read(&self) -> anyhow::Result<Option<String>> {
+        self.file.as_deref().map(read_settings).transpose()
+    }
+}
+
+/// The text of a file of settings.
+pub(crate) fn read_settings(file: &Path) -> anyhow::Result<String> {
+    let unreadable = || format!("the settings {} can't be read", file.display());
+    fs::read_to_string(file).with_context(unreadable)
+}
 
 /// The plugin in a file, with the signature beside it, if there is one: `FILE.minisig`.
 pub(crate) fn read_signed(file: &Path) -> anyhow::Result<PluginFile> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".minisig");
-    let signature = match std::fs::read_to_string(&beside) {
+    let signature = match fs::read_to_string(&beside) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => bail!("the signature {} can't be read: {error}", beside.display()),
     };
-    let bytes = std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
+    let bytes = fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
     Ok(PluginFile { bytes, signature })
 }

@@ -12,7 +12,9 @@ pub(super) enum Plugin {
     Show(swap::Show),
     /// Make another plugin active on a running server, from the next call on.
     Use(swap::Use),
-    /// Make the previous plugin active again.
+    /// Change the settings of the active plugin, from the next call on.
+    Settings(swap::Settings),
+    /// Make the previous plugin active again, with its settings.
     RollBack(swap::RollBack),
     /// Run a plugin in the shadow of the active one, without effect, and show the differences.
     Shadow(shadow::Shadow),
@@ -23,6 +25,7 @@ impl Plugin {
         match self {
             Self::Show(show) => show.run().await,
             Self::Use(swap) => swap.run().await,
+            Self::Settings(settings) => settings.run().await,
             Self::RollBack(roll_back) => roll_back.run().await,
             Self::Shadow(shadow) => shadow.run().await,
         }

@@ -18,6 +18,8 @@ pub(crate) struct Shadow {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     r#for: u64,
     #[command(flatten)]
+    settings: super::file::WithSettings,
+    #[command(flatten)]
     host: Host,
 }
 
@@ -25,9 +27,9 @@ impl Shadow {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let client = Client::new(&self.host)?;
         let path = ["plugin", "shadow"];
-        let begun: ShadowReport = client
-            .put_plugin(&path, super::file::read_signed(&self.file)?)
-            .await?;
+        let file = super::file::read_signed(&self.file)?;
+        let settings = self.settings.read()?;
+        let begun: ShadowReport = client.put_plugin(&path, file, settings).await?;
         if !self.host.json {
             out::line(format_args!(
                 "sha256:{} runs in the shadow for {} s, without effect",

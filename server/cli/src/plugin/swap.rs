@@ -1,5 +1,6 @@
-//! `mdm-server plugin show`, `use` and `roll-back`.
+//! `mdm-server plugin show`, `use`, `settings` and `roll-back`.
 
+use super::file::{WithSettings, read_settings, read_signed};
 use crate::{client::Client, host::Host, show};
 use clap::Args;
 use mdm_server_http::api::model::{PluginView, PluginsView};
@@ -17,8 +18,18 @@ pub(crate) struct Use {
     #[arg(required_unless_present = "default")]
     file: Option<PathBuf>,
     /// The built-in plugin of the server: the reference plugin, or that of `serve --plugin`.
-    #[arg(long, conflicts_with = "file")]
+    #[arg(long, conflicts_with_all = ["file", "settings"])]
     default: bool,
+    #[command(flatten)]
+    with_settings: WithSettings,
+    #[command(flatten)]
+    host: Host,
+}
+
+#[derive(Args)]
+pub(crate) struct Settings {
+    /// A file with the new settings of the active plugin, a JSON object.
+    file: PathBuf,
     #[command(flatten)]
     host: Host,
 }
@@ -42,12 +53,22 @@ impl Use {
         let client = Client::new(&self.host)?;
         let plugins: PluginsView = match self.file {
             Some(file) => {
+                let settings = self.with_settings.read()?;
                 client
-                    .put_plugin(&["plugin"], super::file::read_signed(&file)?)
+                    .put_plugin(&["plugin"], read_signed(&file)?, settings)
                     .await?
             }
             None => client.delete(&["plugin"]).await?,
         };
+        client.print(&plugins, page)
+    }
+}
+
+impl Settings {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let client = Client::new(&self.host)?;
+        let settings = read_settings(&self.file)?;
+        let plugins: PluginsView = client.put_json(&["plugin", "settings"], settings).await?;
         client.print(&plugins, page)
     }
 }
@@ -92,6 +113,9 @@ fn page(plugins: &PluginsView) -> String {
     }
     let previous = plugins.previous.as_ref();
     let _ = writeln!(page, "previous  {}", previous.map_or("none".into(), told));
+    if let Some(previous) = previous {
+        let _ = writeln!(page, "          settings: {}", previous.settings);
+    }
     for entry in &plugins.history {
         let plugin = entry.plugin.as_deref().unwrap_or_default();
         let detail = entry.detail.as_ref();

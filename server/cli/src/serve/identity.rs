@@ -12,8 +12,8 @@ pub(super) struct IdentityOptions {
     /// Allow an empty store with an existing host.key: for a new server whose key was made beforehand.
     #[arg(long)]
     accept_empty_store: bool,
-    /// Replace a lost host.key. Every device must enroll again. Two-step sign-in is switched off: users sign in by password
-    /// alone until they set it up again.
+    /// Replace a lost host.key. Every device must enroll again. Two-step sign-in is switched off: users sign in by
+    /// password alone until they set it up again.
     #[arg(long)]
     replace_host_key: bool,
 }

@@ -25,8 +25,8 @@ pub(super) struct LogOptions {
     /// follows a command by its id from the request to the report.
     #[arg(long, env = "MDM_LOG", default_value = "info")]
     log: String,
-    /// Send spans to this collector of traces, by OTLP over HTTP: http://collector:4318. The authorization headers come from
-    /// OTEL_EXPORTER_OTLP_HEADERS.
+    /// Send spans to this collector of traces, by OTLP over HTTP: http://collector:4318. The authorization headers come
+    /// from OTEL_EXPORTER_OTLP_HEADERS.
     #[arg(long, value_name = "URL")]
     otlp: Option<Collector>,
     /// The share of traces that begin at this server to send. Callers decide on their own traces.

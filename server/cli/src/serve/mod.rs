@@ -1,5 +1,5 @@
-//! `mdm-server serve`: runs a server until a signal stops it. `options` has its options; `wiring` builds the server from
-//! them.
+//! `mdm-server serve`: runs a server until a signal stops it. `options` has its options; `wiring` builds the server
+//! from them.
 
 mod identity;
 mod logging;

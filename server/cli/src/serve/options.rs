@@ -23,11 +23,12 @@ pub(crate) struct Serve {
     pub(super) kept: StoreOptions,
     #[command(flatten)]
     pub(super) identity: IdentityOptions,
-    /// The built-in plugin, instead of the reference plugin: a component, or one compiled by this server. It is active unless
-    /// `mdm-server plugin use` has chosen another.
+    /// The built-in plugin, instead of the reference plugin: a component, or one compiled by this server. It is active
+    /// unless `mdm-server plugin use` has chosen another.
     #[arg(long)]
     pub(super) plugin: Option<PathBuf>,
-    /// Start even if the plugin does not pass the conformance kit. Without it, the kit runs at the first start with a plugin.
+    /// Start even if the plugin does not pass the conformance kit. Without it, the kit runs at the first start with a
+    /// plugin.
     #[arg(long)]
     pub(super) unchecked_plugin: bool,
     /// Forget the choice of `mdm-server plugin use`.
@@ -58,16 +59,16 @@ pub(crate) struct Serve {
     /// by a --trust-digest. Can be given more than once.
     #[arg(long, value_name = "KEY")]
     pub(super) trust_key: Vec<String>,
-    /// Write the admin's token of the first start into this file, which only its owner can read. Without this option, it is
-    /// only shown on a terminal.
+    /// Write the admin's token of the first start into this file, which only its owner can read. Without this option,
+    /// it is only shown on a terminal.
     #[arg(long)]
     pub(super) admin_token_file: Option<PathBuf>,
-    /// Write the link with which the first admin chooses a password into this file, which only its owner can read. The link is
-    /// valid for an hour. Without this option, it is only shown on a terminal.
+    /// Write the link with which the first admin chooses a password into this file, which only its owner can read. The
+    /// link is valid for an hour. Without this option, it is only shown on a terminal.
     #[arg(long, value_name = "FILE")]
     pub(super) invitation_file: Option<PathBuf>,
-    /// A file with a token that can only read the metrics at /metrics. It is created if it is missing. The admin's token can
-    /// read them too.
+    /// A file with a token that can only read the metrics at /metrics. It is created if it is missing. The admin's
+    /// token can read them too.
     #[arg(long, value_name = "FILE")]
     pub(super) metrics_token_file: Option<PathBuf>,
     /// The limit of requests per second and address, with bursts of four times as many.

@@ -1,5 +1,5 @@
-//! Exports spans to a collector: OTLP, protobuf over HTTP. Spans wait in a bounded queue. Spans that a collector does not
-//! take are lost; nothing waits for it.
+//! Exports spans to a collector: OTLP, protobuf over HTTP. Spans wait in a bounded queue. Spans that a collector does
+//! not take are lost; nothing waits for it.
 
 use async_trait::async_trait;
 use axum::body::Bytes;

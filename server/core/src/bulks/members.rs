@@ -77,8 +77,8 @@ impl Bulks {
             .await
     }
 
-    /// The same by this transition, with an optional reason. If a download broke off, passwords of some commands may never
-    /// have been delivered, so all pending commands are cancelled.
+    /// The same by this transition, with an optional reason. If a download broke off, passwords of some commands may
+    /// never have been delivered, so all pending commands are cancelled.
     pub(super) async fn end_by(
         &self,
         bulk: &Bulk,

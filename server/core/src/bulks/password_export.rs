@@ -1,6 +1,6 @@
-//! Password export: the download of a bulk with unique passwords. Passwords are generated during the download, and stored
-//! nowhere in plaintext. If the download breaks off, the pending commands are cancelled, because their passwords may be
-//! lost.
+//! Password export: the download of a bulk with unique passwords. Passwords are generated during the download, and
+//! stored nowhere in plaintext. If the download breaks off, the pending commands are cancelled, because their passwords
+//! may be lost.
 
 use super::{
     requests::Bulks,
@@ -56,8 +56,8 @@ pub struct PasswordExportLine {
 }
 
 impl PasswordExportLine {
-    /// Updates the line with the command's status. If the device reported a failure, the password is dropped. If the server
-    /// ended the command, the password stays: the device may have set it before.
+    /// Updates the line with the command's status. If the device reported a failure, the password is dropped. If the
+    /// server ended the command, the password stays: the device may have set it before.
     fn note(&mut self, command: Command) {
         let has_failed = StatusKind::from(&command.status) == StatusKind::Failed;
         if has_failed && command.late_outcome != Some(DeviceOutcome::Success) {
@@ -83,8 +83,8 @@ pub struct PasswordExports {
 }
 
 impl PasswordExports {
-    /// Starts a bulk with unique passwords, and returns the pages of its password export. A bulk can be started once. If the
-    /// receiver is dropped, the bulk makes no more commands, and its pending ones are cancelled.
+    /// Starts a bulk with unique passwords, and returns the pages of its password export. A bulk can be started once.
+    /// If the receiver is dropped, the bulk makes no more commands, and its pending ones are cancelled.
     pub async fn download(
         self: &Arc<Self>,
         by: &Caller,
@@ -167,8 +167,8 @@ impl PasswordExports {
         })
     }
 
-    /// Updates the lines of a page with the statuses of their commands, once all online devices have an outcome, or at the
-    /// deadline. The page follows the device `before`.
+    /// Updates the lines of a page with the statuses of their commands, once all online devices have an outcome, or at
+    /// the deadline. The page follows the device `before`.
     async fn note_answers(
         &self,
         bulk: &Bulk,

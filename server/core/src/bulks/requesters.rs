@@ -10,8 +10,8 @@ use crate::{
 use mdm_contract::time;
 
 impl Bulks {
-    /// Errors if a requester of a bulk was removed or has lost the permission. The bulk is then cancelled, with the reason
-    /// in the audit trail.
+    /// Errors if a requester of a bulk was removed or has lost the permission. The bulk is then cancelled, with the
+    /// reason in the audit trail.
     pub(super) async fn check_requester(&self, bulk: &Bulk) -> Result<(), ServerError> {
         if self.may_still_ask(bulk).await? {
             return Ok(());

@@ -173,8 +173,8 @@ impl Bulks {
     }
 
     /// Cancels a bulk: it makes no more commands and, if requested, its pending commands are cancelled. They are always
-    /// cancelled during a password export, because some passwords may not have been delivered. Errors if there is nothing
-    /// to cancel.
+    /// cancelled during a password export, because some passwords may not have been delivered. Errors if there is
+    /// nothing to cancel.
     pub async fn cancel(
         &self,
         by: &Caller,

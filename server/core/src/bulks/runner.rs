@@ -1,5 +1,5 @@
-//! The bulk runner: makes the commands of bulks, device by device. The progress is in the store, so that after a restart
-//! each bulk goes on with the devices that have no result yet.
+//! The bulk runner: makes the commands of bulks, device by device. The progress is in the store, so that after a
+//! restart each bulk goes on with the devices that have no result yet.
 
 use super::{members::is_answer, requests::Bulks};
 use crate::{
@@ -183,8 +183,8 @@ impl BulkRunner {
         Ok(went_on)
     }
 
-    /// Makes the commands of the next pages, and returns the last device; `None` if the bulk is done. The next page is read
-    /// while the last commands of a page are made. After a failure, started commands are finished.
+    /// Makes the commands of the next pages, and returns the last device; `None` if the bulk is done. The next page is
+    /// read while the last commands of a page are made. After a failure, started commands are finished.
     async fn make_pages(
         &self,
         bulk: &Arc<Bulk>,
@@ -310,8 +310,8 @@ impl BulkRunner {
         Ok(())
     }
 
-    /// Cancels the bulks whose password export was interrupted by the server's end. A single server does so for all running
-    /// exports at its start.
+    /// Cancels the bulks whose password export was interrupted by the server's end. A single server does so for all
+    /// running exports at its start.
     async fn end_old_downloads(&self) -> Result<(), ServerError> {
         for bulk in self.store.bulks_with_expired_lease().await? {
             let turn = BulkTransition {

@@ -1,5 +1,5 @@
-//! The transport to agents: seals commands to the device's key for the outbox, answers the device's waiting sync, or wakes
-//! its agent.
+//! The transport to agents: seals commands to the device's key for the outbox, answers the device's waiting sync, or
+//! wakes its agent.
 
 use super::{stored_devices::DeviceRecord, wake_ups::WakeUps};
 use crate::{keys::HostKeys, store::Snapshot, transport::AgentSync};
@@ -22,8 +22,8 @@ pub(crate) struct AgentTransport {
 }
 
 impl AgentTransport {
-    /// Delivers a change of the outbox: answers the device's sync if it waits at this server, or else wakes its agent. A
-    /// change that the agent's own sync caused is part of its response.
+    /// Delivers a change of the outbox: answers the device's sync if it waits at this server, or else wakes its agent.
+    /// A change that the agent's own sync caused is part of its response.
     pub(crate) fn wake(&self, device: &str, is_by_agent: bool) {
         self.sync.wake(device);
         if let Some(wake_ups) = &self.wake_ups

@@ -1,6 +1,6 @@
-//! Wake-ups: messages that make agents sync. A commit queues the device here without waiting, and the wake-up is sent at
-//! once. It may be lost: the time of the next wake-up is committed with the command, and repeats until its outcome, also
-//! after a crash. In addition, every agent syncs at intervals.
+//! Wake-ups: messages that make agents sync. A commit queues the device here without waiting, and the wake-up is sent
+//! at once. It may be lost: the time of the next wake-up is committed with the command, and repeats until its outcome,
+//! also after a crash. In addition, every agent syncs at intervals.
 
 use crate::{
     keys::HostKeys,

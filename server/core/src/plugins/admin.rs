@@ -1,7 +1,7 @@
 //! Management of plugins: the active one, the previous one and a candidate in the shadow.
 
 use super::{
-    chosen_plugins::{ChosenPlugins, off_the_threads},
+    chosen_plugins::{ChosenPlugins, off_the_threads, with_settings},
     plugin_check,
 };
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     error::ServerError,
     metrics::Metrics,
     platform::PasswordHost,
-    store::{AuditFilter, PluginFile, Store},
+    store::{AuditFilter, PluginFile, Store, StoreError},
     stored_responses::StoredResponses,
 };
 use mdm_contract::text::storable;
@@ -52,17 +52,22 @@ impl Plugins {
         (rollout.deployments(), canary, terms)
     }
 
-    /// Checks a plugin against the contract, and activates it from the next call on.
-    pub async fn use_plugin(&self, by: &Caller, file: PluginFile) -> Result<(), ServerError> {
+    /// Checks a plugin against the contract, and activates it from the next call on, with these settings or its default
+    /// ones.
+    pub async fn use_plugin(
+        &self,
+        by: &Caller,
+        file: PluginFile,
+        settings: Option<String>,
+    ) -> Result<(), ServerError> {
         // The plugin decides about every device.
         by.check_all()?;
         let kept = PluginFile {
             bytes: component_of(&file.bytes)?.to_vec(),
             signature: file.signature.clone().map(storable),
         };
-        let plugin = self.load_checked(file).await?;
         let new = Deployment {
-            plugin: Arc::new(plugin),
+            plugin: Arc::new(self.load_checked(file, settings).await?),
             is_default: false,
             is_promoted: false,
         };
@@ -71,7 +76,16 @@ impl Plugins {
             .await
     }
 
-    /// Activates the server's default plugin.
+    /// Changes the settings of the active plugin from the next call on. The plugin and its schema check them first; the
+    /// first calls are a canary.
+    pub async fn use_settings(&self, by: &Caller, settings: String) -> Result<(), ServerError> {
+        by.check_all()?;
+        self.responses
+            .once(by, self.swap_settings(by, settings))
+            .await
+    }
+
+    /// Activates the server's default plugin, with its default settings.
     pub async fn use_default(&self, by: &Caller) -> Result<(), ServerError> {
         by.check_all()?;
         self.responses
@@ -86,11 +100,33 @@ impl Plugins {
         file: Option<PluginFile>,
     ) -> Result<(), ServerError> {
         let next = |now: &Deployments| {
-            let is_active = now.active.plugin.digest() == new.plugin.digest();
+            let is_active = now.active.plugin.identity() == new.plugin.identity();
             (!is_active).then(|| now.with(new.clone()))
         };
         self.choose(by, "use-plugin", file, next).await?;
         Ok(())
+    }
+
+    /// Errors with `Conflict` if another plugin became active during the check.
+    async fn swap_settings(&self, by: &Caller, settings: String) -> Result<(), ServerError> {
+        let active = self.host.rollout().deployments().active;
+        let plugin = Arc::clone(&active.plugin);
+        let with_settings = move |_: &ChosenPlugins| Ok(plugin.with_settings(&settings)?);
+        let new = Deployment {
+            plugin: Arc::new(self.checked(with_settings).await?),
+            is_promoted: false,
+            ..active
+        };
+        let is_other = |now: &Deployments| now.active.plugin.digest() != new.plugin.digest();
+        let next = |now: &Deployments| {
+            let is_active = now.active.plugin.identity() == new.plugin.identity();
+            (!is_active && !is_other(now)).then(|| now.with(new.clone()))
+        };
+        let is_changed = self.choose(by, "use-plugin", None, next).await?;
+        match !is_changed && is_other(&self.host.rollout().deployments()) {
+            true => Err(StoreError::Conflict.into()),
+            false => Ok(()),
+        }
     }
 
     /// Activates the previous plugin.
@@ -112,9 +148,10 @@ impl Plugins {
         &self,
         by: &Caller,
         file: PluginFile,
+        settings: Option<String>,
     ) -> Result<ShadowReport, ServerError> {
         by.check_all()?;
-        let candidate = self.load_checked(file).await?;
+        let candidate = self.load_checked(file, settings).await?;
         tracing::info!(plugin = candidate.digest(), "a plugin runs in the shadow");
         Ok(self.host.rollout().start_shadow(candidate))
     }
@@ -147,8 +184,27 @@ impl Plugins {
             .await
     }
 
-    /// Loads a plugin, and checks its conformance, also for devices in the existing groups.
-    async fn load_checked(&self, file: PluginFile) -> Result<Plugin, ServerError> {
+    /// Loads a plugin, and checks it with these settings, or with its default ones.
+    async fn load_checked(
+        &self,
+        file: PluginFile,
+        settings: Option<String>,
+    ) -> Result<Plugin, ServerError> {
+        let load = move |chosen: &ChosenPlugins| {
+            // An untrusted plugin must not be compiled or run.
+            let PluginFile { bytes, signature } = &file;
+            chosen.trust.check(bytes, signature.as_deref())?;
+            let plugin = chosen.runtime.load(bytes, chosen.artifacts.as_deref())?;
+            Ok(with_settings(&plugin, settings.as_deref())?)
+        };
+        self.checked(load).await
+    }
+
+    /// Checks the conformance of a plugin, also for devices in the existing groups.
+    async fn checked(
+        &self,
+        load: impl FnOnce(&ChosenPlugins) -> Result<Plugin, ServerError> + Send + 'static,
+    ) -> Result<Plugin, ServerError> {
         let checking = &self.chosen.checking;
         let _checking = checking.try_lock().map_err(|_| ServerError::BusyChecking)?;
         let groups = self.store.groups(&DeviceScope::ALL).await?;
@@ -156,17 +212,8 @@ impl Plugins {
         let groups = groups.map(|group| group.name).collect();
         let chosen = Arc::clone(&self.chosen);
         let loaded = off_the_threads(move || {
-            let ChosenPlugins {
-                runtime,
-                artifacts,
-                trust,
-                ..
-            } = &*chosen;
-            // An untrusted plugin must not be compiled or run.
-            let PluginFile { bytes, signature } = &file;
-            trust.check(bytes, signature.as_deref())?;
-            let plugin = runtime.load(bytes, artifacts.as_deref())?;
-            plugin_check::check(&plugin, artifacts.as_deref(), groups)?;
+            let plugin = load(&chosen)?;
+            plugin_check::check(&plugin, chosen.artifacts.as_deref(), groups)?;
             Ok(plugin)
         })
         .await;

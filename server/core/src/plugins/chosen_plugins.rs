@@ -1,6 +1,6 @@
 //! The chosen plugins: the store keeps the choice, each replica follows it and applies it to its rollout.
 
-use super::plugin_check;
+use super::{plugin_check, settings_change::settings_change};
 use crate::{
     access::Caller,
     audit::AuditEntry,
@@ -12,7 +12,7 @@ use crate::{
 use mdm_contract::time;
 use mdm_password_host::{
     Artifacts, CanaryEnd, CanaryEnded, CanaryTerms, Deployment, Deployments, HostBuilder,
-    LoadError, Plugin, Rollout, RolloutStore, Runtime, Trust, WhenCanaryFails,
+    LoadError, Plugin, Rollout, RolloutStore, Runtime, SettingsError, Trust, WhenCanaryFails,
 };
 use std::{pin::Pin, sync::Arc};
 
@@ -146,7 +146,7 @@ impl ChosenPlugins {
         now: &Deployments,
     ) -> Result<Option<(u64, Deployments)>, ServerError> {
         let (number, active, previous) = match self.store.plugin_choice().await? {
-            None => (0, None, None),
+            None => (0, ChosenPlugin::DEFAULT, ChosenPlugin::DEFAULT),
             Some(choice) => (choice.number, choice.active, choice.previous),
         };
         if number == at {
@@ -166,40 +166,38 @@ impl ChosenPlugins {
         Ok(Some((number, Deployments { active, previous })))
     }
 
-    /// Loads a chosen plugin. `None` means the default one.
+    /// Prepares a chosen plugin, with its settings.
     async fn chosen(
         &self,
-        chosen: Option<ChosenPlugin>,
+        chosen: ChosenPlugin,
         now: &Deployments,
     ) -> Result<Deployment, ServerError> {
-        let Some(ChosenPlugin {
-            digest,
-            is_promoted,
-        }) = chosen
-        else {
-            return Ok(self.default.clone());
-        };
-        let known = [Some(&now.active), now.previous.as_ref()];
-        let mut known = known.into_iter().flatten().filter(|it| !it.is_default);
-        if let Some(known) = known.find(|it| it.plugin.digest() == digest) {
+        let known = [
+            Some(&self.default),
+            Some(&now.active),
+            now.previous.as_ref(),
+        ];
+        let mut known = known.into_iter().flatten().map(|it| (it, as_chosen(it)));
+        let is_promoted = chosen.is_promoted;
+        let is_same =
+            |it: &ChosenPlugin| (&it.digest, &it.settings) == (&chosen.digest, &chosen.settings);
+        if let Some((known, _)) = known.clone().find(|(_, it)| is_same(it)) {
             return Ok(Deployment {
                 is_promoted,
                 ..known.clone()
             });
         }
-        let lost = || StoreError::Failed(format!("the file of plugin {digest} is gone"));
-        let file = self.store.plugin_file(&digest).await?.ok_or_else(lost)?;
-        // The trust rules may have changed since the choice.
-        self.trust.check(&file.bytes, file.signature.as_deref())?;
-        let (runtime, artifacts) = (self.runtime.clone(), self.artifacts.clone());
+        let of_digest = known.find(|(_, it)| it.digest == chosen.digest);
+        let plugin = match (of_digest, &chosen.digest) {
+            (Some((known, _)), _) => Arc::clone(&known.plugin),
+            (None, Some(digest)) => self.load(digest).await?,
+            (None, None) => Arc::clone(&self.default.plugin),
+        };
+        let artifacts = self.artifacts.clone();
         let is_checked = self.checked_at_start;
-        // This replica may have to compile and check it: another one made the choice, perhaps with an older kit.
+        // This replica may have to check it: another one made the choice, perhaps with an older kit.
         let plugin = off_the_threads(move || {
-            let plugin = runtime.load(&file.bytes, artifacts.as_deref())?;
-            if plugin.digest() != digest {
-                let text = format!("the file of plugin {digest} is that of another one");
-                return Err(StoreError::Failed(text).into());
-            }
+            let plugin = with_settings(&plugin, chosen.settings.as_deref())?;
             if is_checked {
                 plugin_check::check_at_start(&plugin, artifacts.as_deref())?;
             }
@@ -208,9 +206,25 @@ impl ChosenPlugins {
         .await?;
         Ok(Deployment {
             plugin: Arc::new(plugin),
-            is_default: false,
+            is_default: chosen.digest.is_none(),
             is_promoted,
         })
+    }
+
+    /// Loads the file of a chosen plugin.
+    async fn load(&self, digest: &str) -> Result<Arc<Plugin>, ServerError> {
+        let lost = || StoreError::Failed(format!("the file of plugin {digest} is gone"));
+        let file = self.store.plugin_file(digest).await?.ok_or_else(lost)?;
+        // The trust rules may have changed since the choice.
+        self.trust.check(&file.bytes, file.signature.as_deref())?;
+        let (runtime, artifacts) = (self.runtime.clone(), self.artifacts.clone());
+        let plugin =
+            off_the_threads(move || Ok(runtime.load(&file.bytes, artifacts.as_deref())?)).await?;
+        if plugin.digest() != digest {
+            let text = format!("the file of plugin {digest} is that of another one");
+            return Err(StoreError::Failed(text).into());
+        }
+        Ok(Arc::new(plugin))
     }
 
     /// Changes the chosen plugins. Returns `false` if there is nothing to change. The store commits the choice and its
@@ -225,13 +239,16 @@ impl ChosenPlugins {
     ) -> Result<bool, ServerError> {
         let mut choosing = self.choosing.lock().await;
         for _ in 0..MAX_ATTEMPTS {
-            let Some(next) = next(&rollout.deployments()) else {
+            let now = rollout.deployments();
+            let Some(next) = next(&now) else {
                 return Ok(false);
             };
+            let changed = || settings_change(&now.active.plugin, &next.active.plugin);
+            let detail = detail.clone().or_else(changed);
             let choice = PluginChoice {
                 number: *choosing + 1,
                 active: as_chosen(&next.active),
-                previous: next.previous.as_ref().and_then(as_chosen),
+                previous: as_chosen(next.previous.as_ref().unwrap_or(&next.active)),
             };
             let plugin = next.active.plugin.digest();
             tracing::info!(
@@ -242,7 +259,7 @@ impl ChosenPlugins {
                 "the choice of the plugin"
             );
             let audit = AuditEntry {
-                detail: detail.clone(),
+                detail,
                 plugin: Some(plugin),
                 ..AuditEntry::new(time::now(), by, action)
             };
@@ -302,12 +319,23 @@ impl RolloutStore for ChosenPlugins {
     }
 }
 
-/// The stored form of a plugin. Returns `None` for the default one.
-fn as_chosen(deployment: &Deployment) -> Option<ChosenPlugin> {
-    (!deployment.is_default).then(|| ChosenPlugin {
-        digest: deployment.plugin.digest(),
+/// The stored form of a plugin with its settings.
+fn as_chosen(deployment: &Deployment) -> ChosenPlugin {
+    let plugin = &deployment.plugin;
+    ChosenPlugin {
+        digest: (!deployment.is_default).then(|| plugin.digest()),
+        settings: (!plugin.has_default_settings()).then(|| plugin.settings().to_owned()),
         is_promoted: deployment.is_promoted,
-    })
+    }
+}
+
+/// The plugin with these settings. `None` is its default ones.
+pub(super) fn with_settings(
+    plugin: &Plugin,
+    settings: Option<&str>,
+) -> Result<Plugin, SettingsError> {
+    let default = &plugin.description().default_settings;
+    plugin.with_settings(settings.unwrap_or(default))
 }
 
 /// Runs work that takes seconds off the threads that serve everyone else.

@@ -4,6 +4,7 @@ mod admin;
 mod chosen_plugins;
 mod follower;
 mod plugin_check;
+mod settings_change;
 
 pub use admin::Plugins;
 pub use chosen_plugins::{ChosenPlugins, PluginSettings};

@@ -1,4 +1,4 @@
-//! Conformance check of a plugin before it is activated. The result is recorded by the plugin's digest and the kit's
+//! Conformance check of a plugin before it is activated. The result is recorded by the plugin's identity and the kit's
 //! version, so that a later start is fast.
 
 use crate::error::ServerError;
@@ -37,7 +37,7 @@ pub(super) fn check(
         });
     }
     if let Some(artifacts) = artifacts {
-        artifacts.note_passed(&plugin.digest(), &mdm_conformance::version());
+        artifacts.note_passed(&plugin.identity(), &mdm_conformance::version());
     }
     Ok(())
 }
@@ -47,7 +47,8 @@ pub(super) fn check_at_start(
     plugin: &Plugin,
     artifacts: Option<&Artifacts>,
 ) -> Result<(), ServerError> {
-    let has_passed = |it: &Artifacts| it.has_passed(&plugin.digest(), &mdm_conformance::version());
+    let has_passed =
+        |it: &Artifacts| it.has_passed(&plugin.identity(), &mdm_conformance::version());
     if is_reference(plugin) || artifacts.is_some_and(has_passed) {
         return Ok(());
     }
@@ -57,5 +58,5 @@ pub(super) fn check_at_start(
 }
 
 fn is_reference(plugin: &Plugin) -> bool {
-    plugin.has_digest(&Sha256::digest(REFERENCE).into())
+    plugin.has_default_settings() && plugin.has_digest(&Sha256::digest(REFERENCE).into())
 }

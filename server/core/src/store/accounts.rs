@@ -105,7 +105,8 @@ pub trait Accounts: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
-    /// Records the use of a one-time password by its time step. Returns `false` if this or a later step was used before.
+    /// Records the use of a one-time password by its time step. Returns `false` if this or a later step was used
+    /// before.
     async fn use_totp(&self, user: &str, number: u64) -> Result<bool, StoreError>;
 
     /// Stores an invitation, which replaces earlier ones. Returns `false` if there is no user of this name.
@@ -140,7 +141,8 @@ pub trait Accounts: Send + Sync + 'static {
         audit: RequestRecord,
     ) -> Result<bool, StoreError>;
 
-    /// Opens a session if the user's password hash is still this one. Returns `false` if it changed, or the user is gone.
+    /// Opens a session if the user's password hash is still this one. Returns `false` if it changed, or the user is
+    /// gone.
     async fn open_session(
         &self,
         token: TokenDigest,

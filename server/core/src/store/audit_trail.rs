@@ -36,8 +36,8 @@ pub trait AuditTrail: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<AuditLine>, StoreError>;
 
-    /// Up to `limit` lines of the whole audit trail after the line `after`, oldest first, and the number of the last line
-    /// ever written.
+    /// Up to `limit` lines of the whole audit trail after the line `after`, oldest first, and the number of the last
+    /// line ever written.
     async fn audit_lines(
         &self,
         after: u64,

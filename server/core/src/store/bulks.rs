@@ -172,11 +172,12 @@ pub trait Bulks: Send + Sync + 'static {
     /// Bulks that wait for approval or download, and were requested before this time.
     async fn bulks_waiting(&self, asked_before: Timestamp) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Running bulks with unique passwords whose download lease is free: their download was interrupted. In a store for a
-    /// single server, no lease exists.
+    /// Running bulks with unique passwords whose download lease is free: their download was interrupted. In a store for
+    /// a single server, no lease exists.
     async fn bulks_with_expired_lease(&self) -> Result<Vec<Bulk>, StoreError>;
 
-    /// Renews the download lease of a bulk for this many milliseconds, by the store's clock, because servers' clocks differ.
+    /// Renews the download lease of a bulk for this many milliseconds, by the store's clock, because servers' clocks
+    /// differ.
     async fn renew_lease(&self, id: &str, milliseconds: u32) -> Result<(), StoreError>;
 
     /// Moves a bulk to another state, and deletes its password at its end. Returns `false` if the bulk is not in the

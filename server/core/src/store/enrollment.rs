@@ -39,12 +39,12 @@ pub trait Enrollment: Send + Sync + 'static {
     /// The server key that agents of this store know. `None` if no server has used the store yet.
     async fn host_key(&self) -> Result<Option<VerifyingKey>, StoreError>;
 
-    /// Stores the server key that agents know, unless one is stored. Returns the stored key: another server may have been
-    /// first.
+    /// Stores the server key that agents know, unless one is stored. Returns the stored key: another server may have
+    /// been first.
     async fn claim(&self, ours: VerifyingKey) -> Result<VerifyingKey, StoreError>;
 
-    /// Replaces a lost server key, with a line in the audit trail. Agents that enrolled before no longer accept responses
-    /// of the server.
+    /// Replaces a lost server key, with a line in the audit trail. Agents that enrolled before no longer accept
+    /// responses of the server.
     async fn replace_host_key(
         &self,
         ours: VerifyingKey,

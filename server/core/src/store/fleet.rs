@@ -29,8 +29,8 @@ pub struct DeviceFilter {
 }
 
 impl DeviceFilter {
-    /// The name of the maintained count that has these devices: that of a group, or '' for all. `None` if there is no such
-    /// count.
+    /// The name of the maintained count that has these devices: that of a group, or '' for all. `None` if there is no
+    /// such count.
     pub fn counted_by(&self, scope: &DeviceScope) -> Option<String> {
         let group_alone = Self {
             group: self.group.clone(),

@@ -8,8 +8,8 @@ use mdm_contract::time::Timestamp;
 /// Lifetime of a stored response, in milliseconds. Afterwards its key is free.
 pub const RESPONSE_RETENTION: u64 = 24 * 3600 * 1000;
 
-/// Maximum number of expired responses that each new one deletes: more than one, so that they don't pile up, and few, so
-/// that the request does not wait. A background task deletes the rest.
+/// Maximum number of expired responses that each new one deletes: more than one, so that they don't pile up, and few,
+/// so that the request does not wait. A background task deletes the rest.
 pub const EXPIRED_PER_INSERT: u32 = 16;
 
 /// The response of a request with an idempotency key.

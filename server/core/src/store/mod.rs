@@ -91,8 +91,8 @@ pub enum StoreError {
          a backup that this version made, or begin with a new and empty database"
     )]
     OtherSchema(String),
-    /// The database failed. The write may have been committed, if only the response to the commit was lost: read the state
-    /// before a retry.
+    /// The database failed. The write may have been committed, if only the response to the commit was lost: read the
+    /// state before a retry.
     #[error("the store failed: {0}. Check the database and its disk, then try again")]
     Failed(String),
 }

@@ -2,6 +2,7 @@
 
 use super::{RequestRecord, StoreError};
 use async_trait::async_trait;
+
 /// The file of a plugin, as uploaded by an admin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginFile {
@@ -11,24 +12,35 @@ pub struct PluginFile {
     pub signature: Option<String>,
 }
 
-/// The choice of a plugin by an admin. `None` is the plugin that the server starts with.
+/// The choice of a plugin by an admin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginChoice {
     /// The sequence number of the choice, from 1. Of two choices with the same number, only the first is stored.
     pub number: u64,
     /// The plugin that decides.
-    pub active: Option<ChosenPlugin>,
-    /// The target of a roll back.
-    pub previous: Option<ChosenPlugin>,
+    pub active: ChosenPlugin,
+    /// The target of a roll back. The same plugin as `active` if there is none.
+    pub previous: ChosenPlugin,
 }
 
-/// A plugin that an admin chose.
+/// A plugin that an admin chose, with its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChosenPlugin {
-    /// SHA-256 of its component, in hex.
-    pub digest: String,
+    /// SHA-256 of its component, in hex. `None` is the plugin that the server starts with.
+    pub digest: Option<String>,
+    /// Its settings: a JSON object. `None` is the plugin's default settings.
+    pub settings: Option<String>,
     /// It has passed a canary on this server.
     pub is_promoted: bool,
+}
+
+impl ChosenPlugin {
+    /// The plugin that the server starts with, with its default settings.
+    pub const DEFAULT: Self = Self {
+        digest: None,
+        settings: None,
+        is_promoted: true,
+    };
 }
 
 /// The choices of plugins by admins.

@@ -68,8 +68,8 @@ impl Schema {
         self.0.contains_key(&format!("table {name}"))
     }
 
-    /// A digest of the schema and of its migrations. The database keeps it, so that a start need not make the schema again
-    /// to compare it.
+    /// A digest of the schema and of its migrations. The database keeps it, so that a start need not make the schema
+    /// again to compare it.
     pub fn digest(&self, migrations: Migrations) -> String {
         let mut digest = Sha256::new();
         let mut add = |text: &str| {

@@ -19,8 +19,8 @@ pub struct ApiToken {
     pub permissions: BTreeSet<Permission>,
     /// Its device scope.
     pub scope: DeviceScope,
-    /// The owner: the token has no more permissions than this user, and ends with the user. `None` if it was made on the
-    /// server's own machine, or by a token without an owner.
+    /// The owner: the token has no more permissions than this user, and ends with the user. `None` if it was made on
+    /// the server's own machine, or by a token without an owner.
     pub owner: Option<String>,
     /// The time of creation.
     pub created_at: Timestamp,

@@ -132,8 +132,8 @@ pub trait Webhooks: Send + Sync + 'static {
     /// Up to `limit` events after this number, in their order.
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
 
-    /// Stores an attempt, if there was one, and the webhook's position; deletes the events that every active webhook has
-    /// received. Returns `false` and stores nothing if the webhook is no longer active.
+    /// Stores an attempt, if there was one, and the webhook's position; deletes the events that every active webhook
+    /// has received. Returns `false` and stores nothing if the webhook is no longer active.
     async fn note_attempt(
         &self,
         webhook: &str,
@@ -142,8 +142,8 @@ pub trait Webhooks: Send + Sync + 'static {
         state: WebhookState,
     ) -> Result<bool, StoreError>;
 
-    /// Stores the attempt of a test message, its response if the request had an idempotency key, and the time of the next
-    /// attempt to send events; `None` leaves that time as it is.
+    /// Stores the attempt of a test message, its response if the request had an idempotency key, and the time of the
+    /// next attempt to send events; `None` leaves that time as it is.
     async fn note_test(
         &self,
         webhook: &str,

@@ -8,8 +8,8 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// The time for which a device counts as online after a waiting sync was answered: it carries out commands, and then syncs
-/// again.
+/// The time for which a device counts as online after a waiting sync was answered: it carries out commands, and then
+/// syncs again.
 pub const BETWEEN_SYNCS: Duration = Duration::from_secs(5);
 
 /// The devices online.

@@ -1,5 +1,5 @@
-//! Wake-ups for devices without a waiting sync. The message is only "sync now": commands travel by the signed sync, so a
-//! carrier of wake-ups learns nothing and can do nothing.
+//! Wake-ups for devices without a waiting sync. The message is only "sync now": commands travel by the signed sync, so
+//! a carrier of wake-ups learns nothing and can do nothing.
 
 use async_trait::async_trait;
 

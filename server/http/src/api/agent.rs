@@ -19,7 +19,7 @@ pub(super) async fn enroll(
 ) -> Result<(StatusCode, Json<EnrollResponse>), ApiError> {
     let request: EnrollRequest = call.json()?;
     // The token is spent by this, so it needs no protection from being replayed.
-    call.by_newcomer(&request.signing_key)?;
+    call.verify_enrollment(&request.signing_key)?;
     Ok((
         StatusCode::CREATED,
         Json(agents.enroll(token, request).await?),
@@ -30,7 +30,9 @@ pub(super) async fn sync(
     State(agents): State<Arc<Agents>>,
     call: SignedCall,
 ) -> Result<Json<SyncResponse>, ApiError> {
-    let agent = call.by_agent(&agents, &[AGENT], SyncResponse::KIND).await?;
+    let agent = call
+        .authenticate_agent(&agents, &[AGENT], SyncResponse::KIND)
+        .await?;
     let request = call.json()?;
     // It holds what its connection was read into, and a sync may wait for a minute.
     drop(call);
@@ -42,9 +44,11 @@ pub(super) async fn rotate_keys(
     call: SignedCall,
 ) -> Result<Json<RotateKeysResponse>, ApiError> {
     let kind = RotateKeysResponse::KIND;
-    let agent = call.by_agent(&agents, &[AGENT, NEW], kind).await?;
+    let agent = call
+        .authenticate_agent(&agents, &[AGENT, NEW], kind)
+        .await?;
     let request: RotateKeysRequest = call.json()?;
-    call.by_new_key(&agent.device, &request.signing_key)?;
+    call.verify_new_key(&agent.device, &request.signing_key)?;
     Ok(Json(agents.rotate_keys(&agent.device, request).await?))
 }
 
@@ -53,6 +57,6 @@ pub(super) async fn succeed(
     call: SignedCall,
 ) -> Result<Json<RotateKeysResponse>, ApiError> {
     let SuccessionRequest { successions } = call.json()?;
-    let (agent, keys) = call.by_successor(&agents, &successions).await?;
+    let (agent, keys) = call.authenticate_successor(&agents, &successions).await?;
     Ok(Json(agents.rotate_keys(&agent.device, keys).await?))
 }

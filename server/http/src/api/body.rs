@@ -1,5 +1,5 @@
-//! JSON bodies and their errors. A body may contain a password, so an error has the position of a fault but never quotes
-//! the text. The bytes are wiped when they are freed (`main.rs`); hyper's read buffers, before the next read
+//! JSON bodies and their errors. A body may contain a password, so an error has the position of a fault but never
+//! quotes the text. The bytes are wiped when they are freed (`main.rs`); hyper's read buffers, before the next read
 //! (`serving.rs`).
 
 use super::problem::ApiError;
@@ -58,8 +58,8 @@ fn has_nul(json: &[u8]) -> bool {
     false
 }
 
-/// Deserializes a body, which must be an object. serde also accepts a list of field values, in which a password could take
-/// the place of another route's reason.
+/// Deserializes a body, which must be an object. serde also accepts a list of field values, in which a password could
+/// take the place of another route's reason.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let read = serde_json::from_slice(bytes).map_err(|error| bad_json(&error))?;
     if bytes.trim_ascii_start().starts_with(b"{") {

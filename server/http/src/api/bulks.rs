@@ -50,9 +50,9 @@ async fn view(bulks: &Bulks, bulk: Bulk) -> Result<BulkView, ServerError> {
 
 /// Requests a bulk: a reset or a remove of each device of a group.
 ///
-/// The bulk starts by itself, with two exceptions. If it needs approval, it waits until a user on the dashboard approves it,
-/// other than its requester or the owner of the requesting token. If each device gets a unique password, it starts with
-/// the download of its password export.
+/// The bulk starts by itself, with two exceptions. If it needs approval, it waits until a user on the dashboard
+/// approves it, other than its requester or the owner of the requesting token. If each device gets a unique password,
+/// it starts with the download of its password export.
 #[utoipa::path(
     post,
     path = "/bulks",

@@ -1,7 +1,7 @@
 //! The address of a request's client: the peer of the connection, or the address that a trusted proxy names.
 //!
-//! A proxy appends the address of its own peer to one header. So this header is read from the right, as long as the last
-//! address is a trusted proxy's. Entries further left and all other headers come from the client, and are ignored.
+//! A proxy appends the address of its own peer to one header. So this header is read from the right, as long as the
+//! last address is a trusted proxy's. Entries further left and all other headers come from the client, and are ignored.
 
 use axum::http::{Extensions, HeaderMap, HeaderName, header::FORWARDED};
 use clap::ValueEnum;
@@ -87,8 +87,8 @@ fn x_forwarded_for(line: &[u8]) -> Vec<Option<IpAddr>> {
         .collect()
 }
 
-/// The parts between separators outside quoted strings, the last part first. Reading from the right keeps a client's open
-/// quote from swallowing the proxy's part.
+/// The parts between separators outside quoted strings, the last part first. Reading from the right keeps a client's
+/// open quote from swallowing the proxy's part.
 fn split_from_right(text: &[u8], separator: u8) -> Vec<&[u8]> {
     let (mut is_quoted, mut is_after_quote) = (false, false);
     let parts = text.rsplit(|it| {

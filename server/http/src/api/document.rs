@@ -1,5 +1,5 @@
-//! The document of the API (OpenAPI 3.1), collected from the routes. This file adds their common parts: authentication and
-//! errors.
+//! The document of the API (OpenAPI 3.1), collected from the routes. This file adds their common parts: authentication
+//! and errors.
 
 use super::{
     bounds,

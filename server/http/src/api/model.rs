@@ -216,6 +216,12 @@ pub struct PluginView {
     /// Its settings.
     #[schema(value_type = Object)]
     pub settings: serde_json::Value,
+    /// Its default settings.
+    #[schema(value_type = Object)]
+    pub default_settings: serde_json::Value,
+    /// The JSON Schema of its settings.
+    #[schema(value_type = Object)]
+    pub settings_schema: serde_json::Value,
     /// SHA-256 of the component, in hex.
     pub digest: String,
     /// The version of the contract that it implements.
@@ -229,11 +235,14 @@ pub struct PluginView {
 impl From<&Deployment> for PluginView {
     fn from(slotted: &Deployment) -> Self {
         let description = slotted.plugin.description();
+        let json = |text| serde_json::from_str(text).unwrap_or_default();
         Self {
             name: description.name.clone(),
             version: description.version.clone(),
             summary: description.summary.clone(),
-            settings: serde_json::from_str(slotted.plugin.settings()).unwrap_or_default(),
+            settings: json(slotted.plugin.settings()),
+            default_settings: json(&description.default_settings),
+            settings_schema: json(&description.settings_schema),
             digest: slotted.plugin.digest(),
             contract: slotted.plugin.contract().to_owned(),
             is_default: slotted.is_default,
@@ -332,8 +341,8 @@ pub struct ApiTokenView {
     pub permissions: BTreeSet<Permission>,
     /// Its device scope: the devices of these groups, or all if there are none.
     pub groups: DeviceScope,
-    /// The owner: the token has no more permissions than this user, and ends with the user. `null` if it was made on the
-    /// server's own machine.
+    /// The owner: the token has no more permissions than this user, and ends with the user. `null` if it was made on
+    /// the server's own machine.
     pub owner: Option<String>,
     /// Since when there is this token.
     #[serde(with = "time")]

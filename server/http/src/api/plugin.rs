@@ -27,6 +27,12 @@ const LARGEST_PLUGIN: usize = 128 << 20;
 /// The header that a plugin's signature comes in: the text of minisign's file, in base64.
 pub const SIGNATURE_HEADER: &str = "plugin-signature";
 
+/// The header that a plugin's settings come in: a JSON object, in base64.
+pub const SETTINGS_HEADER: &str = "plugin-settings";
+
+/// The largest request for settings, in bytes.
+const MAX_SETTINGS: usize = 64 << 10;
+
 /// Changes of the plugin in a response.
 const MAX_HISTORY: u32 = 20;
 
@@ -46,9 +52,13 @@ pub(super) fn router() -> OpenApiRouter<Components> {
         .routes(routes!(use_plugin, use_default))
         .routes(routes!(roll_back))
         .routes(routes!(start_shadow, stop_shadow));
+    let settings = OpenApiRouter::new()
+        .routes(routes!(use_settings))
+        .layer(DefaultBodyLimit::max(MAX_SETTINGS));
     require(Permission::See, seen)
         .merge(require(Permission::ManagePlugins, managed))
         .layer(DefaultBodyLimit::max(LARGEST_PLUGIN))
+        .merge(require(Permission::ManagePlugins, settings))
 }
 
 /// The plugins of the server, and the history of their changes.
@@ -68,7 +78,10 @@ async fn show(_: Authenticated, plugins: PluginsState) -> JsonResult<PluginsView
     put,
     path = "/",
     tag = PLUGINS,
-    params(("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64.")),
+    params(
+        ("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64."),
+        ("plugin-settings" = Option<String>, Header, description = "The plugin's settings: a JSON object, in base64. Without it, its default settings."),
+    ),
     request_body(content = PluginBytes, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `mdm-plugin compile` made of it."),
     responses((status = 200, body = PluginsView)),
 )]
@@ -78,7 +91,31 @@ async fn use_plugin(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> JsonResult<PluginsView> {
-    plugins.use_plugin(&by, file(&headers, &bytes)?).await?;
+    let settings = settings(&headers)?;
+    plugins
+        .use_plugin(&by, file(&headers, &bytes)?, settings)
+        .await?;
+    view(&plugins).await
+}
+
+/// Changes the settings of the active plugin.
+///
+/// The plugin's schema and the plugin check them. Its first calls with them are a canary; a roll back leads to the
+/// settings before.
+#[utoipa::path(
+    put,
+    path = "/settings",
+    tag = PLUGINS,
+    operation_id = "use_plugin_settings",
+    request_body(content = serde_json::Map<String, serde_json::Value>, description = "The settings: a JSON object of at most 64 KiB. `GET /plugin` has the plugin's default settings and their schema."),
+    responses((status = 200, body = PluginsView)),
+)]
+async fn use_settings(
+    Authenticated(by): Authenticated,
+    plugins: PluginsState,
+    settings: String,
+) -> JsonResult<PluginsView> {
+    plugins.use_settings(&by, settings).await?;
     view(&plugins).await
 }
 
@@ -132,7 +169,10 @@ async fn shadow(_: Authenticated, plugins: PluginsState) -> JsonResult<ShadowRep
     put,
     path = "/shadow",
     tag = PLUGINS,
-    params(("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64.")),
+    params(
+        ("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64."),
+        ("plugin-settings" = Option<String>, Header, description = "The plugin's settings: a JSON object, in base64. Without it, its default settings."),
+    ),
     request_body(content = PluginBytes, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `mdm-plugin compile` made of it."),
     responses((status = 200, body = ShadowReport)),
 )]
@@ -143,7 +183,9 @@ async fn start_shadow(
     bytes: Bytes,
 ) -> JsonResult<ShadowReport> {
     Ok(Json(
-        plugins.start_shadow(&by, file(&headers, &bytes)?).await?,
+        plugins
+            .start_shadow(&by, file(&headers, &bytes)?, settings(&headers)?)
+            .await?,
     ))
 }
 
@@ -163,22 +205,31 @@ async fn stop_shadow(
 
 /// The file of a plugin, with the signature that came along.
 fn file(headers: &HeaderMap, bytes: &Bytes) -> Result<PluginFile, ApiError> {
-    let bad = || {
-        let text = format!("{SIGNATURE_HEADER} is not the text of a signature, in base64");
-        ApiError::new(StatusCode::BAD_REQUEST, "bad-signature", text)
-    };
-    let signature = headers.get(SIGNATURE_HEADER).map(|value| {
-        let text = BASE64.decode(value).ok()?;
-        String::from_utf8(text).ok()
-    });
-    let signature = match signature {
-        Some(text) => Some(text.ok_or_else(bad)?),
-        None => None,
-    };
+    let bad = "is not the text of a signature, in base64";
     Ok(PluginFile {
         bytes: bytes.to_vec(),
-        signature,
+        signature: text(headers, SIGNATURE_HEADER, ("bad-signature", bad))?,
     })
+}
+
+/// The settings that came along with a plugin.
+fn settings(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let bad = "is not a JSON object in base64";
+    text(headers, SETTINGS_HEADER, ("bad-settings", bad))
+}
+
+/// The text of a header in base64, if it is there.
+fn text(
+    headers: &HeaderMap,
+    name: &'static str,
+    (kind, bad): (&'static str, &str),
+) -> Result<Option<String>, ApiError> {
+    let bad = || ApiError::new(StatusCode::BAD_REQUEST, kind, format!("{name} {bad}"));
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    let bytes = BASE64.decode(value).map_err(|_| bad())?;
+    String::from_utf8(bytes).map(Some).map_err(|_| bad())
 }
 
 async fn view(plugins: &Plugins) -> JsonResult<PluginsView> {

@@ -81,6 +81,7 @@ impl From<ServerError> for ApiError {
             | ServerError::GroupChanged(_)
             | ServerError::NoDestination(_)
             | ServerError::NoPlugin(_)
+            | ServerError::BadSettings(_)
             | ServerError::DoesNotConform { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             ServerError::BadEnrollmentToken
             | ServerError::UnknownAgent

@@ -1,5 +1,5 @@
-//! Serves connections so that no read data stays in memory longer than its request: it may be a password. The allocator of
-//! `mdm-server` wipes freed memory; this file wipes the buffers that live as long as a connection.
+//! Serves connections so that no read data stays in memory longer than its request: it may be a password. The allocator
+//! of `mdm-server` wipes freed memory; this file wipes the buffers that live as long as a connection.
 
 use super::{connections::ConnectionPeer, problem::ApiError, rate::Peer};
 use axum::{
@@ -132,8 +132,8 @@ impl Service<Request<Incoming>> for WithPeer {
     }
 }
 
-/// A stream that wipes the buffer before each read, and so the data of an earlier read. hyper and rustls read again before
-/// the response, so a request's data is wiped by then.
+/// A stream that wipes the buffer before each read, and so the data of an earlier read. hyper and rustls read again
+/// before the response, so a request's data is wiped by then.
 pub struct ZeroizingStream<S>(pub(super) S);
 
 impl<S: AsyncRead + Unpin> AsyncRead for ZeroizingStream<S> {

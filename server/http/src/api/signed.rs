@@ -28,11 +28,12 @@ use mdm_server_core::{agents::Agents, agents::AuthenticatedAgent, error::ServerE
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, OnceLock};
 
-/// The request's signature to which the response refers. `None` until the server has verified it.
+/// The binding of the response to its request. Empty until the server has verified the request's signature.
 #[derive(Clone, Default)]
-struct Verified(Arc<OnceLock<Subject>>);
+struct Verified(Arc<OnceLock<ResponseBinding>>);
 
-struct Subject {
+/// The verified signature of a request, to which the response refers.
+struct ResponseBinding {
     /// The kind of the response to a request that succeeds.
     success: ResponseKind,
     label: &'static str,
@@ -45,21 +46,21 @@ pub(super) struct SignedCall {
     path: String,
     headers: Headers,
     body: Bytes,
-    meter: Option<Arc<RateLimits>>,
+    rate_limits: Option<Arc<RateLimits>>,
     verified: Verified,
 }
 
 impl FromRequest<Components> for SignedCall {
     type Rejection = ApiError;
 
-    /// Nothing is read of the body of a call that doesn't even say that it is signed.
+    /// Checks the signature headers first: the body of an unsigned call is never read.
     async fn from_request(request: Request, components: &Components) -> Result<Self, ApiError> {
         let headers = headers(request.headers())?;
         Ok(Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             headers,
-            meter: request.extensions().get::<Arc<RateLimits>>().cloned(),
+            rate_limits: request.extensions().get::<Arc<RateLimits>>().cloned(),
             verified: request
                 .extensions()
                 .get::<Verified>()
@@ -71,9 +72,9 @@ impl FromRequest<Components> for SignedCall {
 }
 
 impl SignedCall {
-    /// The agent that makes this call. It signs under these labels, [`AGENT`] among them, and the call is answered with
-    /// this kind of answer if it succeeds.
-    pub(super) async fn by_agent(
+    /// Authenticates the agent that makes this call. `labels` are the signatures that the call must have, [`AGENT`] among
+    /// them; `success` is the kind of the response if the call succeeds.
+    pub(super) async fn authenticate_agent(
         &self,
         agents: &Agents,
         labels: &[&'static str],
@@ -83,16 +84,17 @@ impl SignedCall {
             .check_labels(labels)
             .map_err(ServerError::from)?;
         let signed = agents.verify(&self.request(), &self.headers).await?;
-        self.is_verified(success, AGENT, signed.signature());
+        self.bind_response(success, AGENT, signed.signature());
         let agent = agents.admit(signed).await?;
-        if let Some(meter) = &self.meter {
-            meter.device(&agent.device)?;
+        if let Some(rate_limits) = &self.rate_limits {
+            rate_limits.device(&agent.device)?;
         }
         Ok(agent)
     }
 
-    /// The agent that makes this call, by a key that followed on the one that the host knows, and its keys.
-    pub(super) async fn by_successor(
+    /// Authenticates an agent by a successor of the key that the server has stored. Returns the agent and its current
+    /// keys.
+    pub(super) async fn authenticate_successor(
         &self,
         agents: &Agents,
         successions: &[Succession],
@@ -103,22 +105,26 @@ impl SignedCall {
         let (signed, keys) = agents
             .verify_successor(&self.request(), &self.headers, successions)
             .await?;
-        self.is_verified(ResponseKind::KeysChanged, AGENT, signed.signature());
+        self.bind_response(ResponseKind::KeysChanged, AGENT, signed.signature());
         Ok((agents.admit(signed).await?, keys))
     }
 
-    /// Checks that a device that asks to be taken in has the other half of its key, and has signed just now.
-    pub(super) fn by_newcomer(&self, key: &VerifyingKey) -> Result<(), ApiError> {
+    /// Verifies an enrollment: the device owns the private key of `key`, and its signature is fresh.
+    pub(super) fn verify_enrollment(&self, key: &VerifyingKey) -> Result<(), ApiError> {
         self.headers
             .check_labels(&[NEW])
             .map_err(ServerError::from)?;
-        let signed = self.by_new_key(NEW, key)?;
-        self.is_verified(ResponseKind::Enrolled, NEW, &signed.signature);
+        let signed = self.verify_new_key(NEW, key)?;
+        self.bind_response(ResponseKind::Enrolled, NEW, &signed.signature);
         Ok(Agents::check_enrollment_time(&signed)?)
     }
 
-    /// Checks that the caller has the other half of a new key of this device.
-    pub(super) fn by_new_key(&self, device: &str, key: &VerifyingKey) -> Result<Signed, ApiError> {
+    /// Verifies that the caller owns the private key of a new key of this device.
+    pub(super) fn verify_new_key(
+        &self,
+        device: &str,
+        key: &VerifyingKey,
+    ) -> Result<Signed, ApiError> {
         let verified = Signed::of_request(&self.headers, NEW).and_then(|signed| {
             match signed.device == device {
                 true => signed
@@ -130,10 +136,10 @@ impl SignedCall {
         Ok(verified.map_err(ServerError::from)?)
     }
 
-    /// The response refers to this signature from now on.
-    fn is_verified(&self, success: ResponseKind, label: &'static str, signature: &[u8]) {
-        // A call has one handler, which verifies one signature of its sender.
-        let _ = self.verified.0.set(Subject {
+    /// Binds the response to this verified signature.
+    fn bind_response(&self, success: ResponseKind, label: &'static str, signature: &[u8]) {
+        // It fails only if it is called twice; each handler binds the response once.
+        let _ = self.verified.0.set(ResponseBinding {
             success,
             label,
             signature: signature.to_vec(),
@@ -159,7 +165,7 @@ fn headers(headers: &HeaderMap) -> Result<Headers, ApiError> {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.map(str::to_owned).ok_or_else(|| {
             let text = format!(
-                "this call is to be signed by the device's key (RFC 9421), and the header `{name}` is missing"
+                "the header `{name}` is missing: this request must be signed with the device's key (RFC 9421)"
             );
             ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", text)
         })
@@ -171,8 +177,8 @@ fn headers(headers: &HeaderMap) -> Result<Headers, ApiError> {
     })
 }
 
-/// Signs the response only if the request's signature was verified. Otherwise an attacker could show the response as the
-/// answer to another sender's request.
+/// Signs the response only if the request's signature was verified. Otherwise an attacker could pass off the response as
+/// that to another sender's request.
 pub(super) async fn sign_answers(
     State(agents): State<Arc<Agents>>,
     mut request: Request,
@@ -182,13 +188,13 @@ pub(super) async fn sign_answers(
     request.extensions_mut().insert(verified.clone());
     let response = next.run(request).await;
     match verified.0.get() {
-        // On the heap, so that a call takes no memory for it while it waits.
-        Some(subject) => Box::pin(sign(&agents, response, subject)).await,
+        // Boxed: the future of a waiting call then holds no space for signing.
+        Some(binding) => Box::pin(sign(&agents, response, binding)).await,
         None => response,
     }
 }
 
-async fn sign(agents: &Agents, response: Response, subject: &Subject) -> Response {
+async fn sign(agents: &Agents, response: Response, binding: &ResponseBinding) -> Response {
     let (mut parts, body) = response.into_parts();
     let failed = |error: String| {
         let text = format!("the answer could not be signed: {error}");
@@ -200,11 +206,11 @@ async fn sign(agents: &Agents, response: Response, subject: &Subject) -> Respons
     };
     let status = parts.status.as_u16();
     let answer = Answer {
-        kind: ResponseKind::of(subject.success, status),
+        kind: ResponseKind::of(binding.success, status),
         status,
         body: &body,
-        label: subject.label,
-        request: &subject.signature,
+        label: binding.label,
+        request: &binding.signature,
     };
     let signed = match answer.sign(time::now() / 1000, agents.keys().signing_key()) {
         Ok(signed) => signed,

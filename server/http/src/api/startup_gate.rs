@@ -1,5 +1,5 @@
-//! Startup gate: the server listens before its store can be opened, reports that it is alive and the reason why it is not
-//! ready, and tries again. So an unreachable database causes no restarts.
+//! Startup gate: the server listens before its store can be opened, reports that it is alive and the reason why it is
+//! not ready, and tries again. So an unreachable database causes no restarts.
 
 use super::problem::ApiError;
 use axum::{

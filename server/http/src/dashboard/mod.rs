@@ -119,6 +119,7 @@ fn all() -> Vec<Pages> {
         .get("/audit.csv", audit::table);
     let plugins = need(Permission::ManagePlugins)
         .post("/plugin/use", plugin::use_plugin)
+        .post("/plugin/settings", plugin::use_settings)
         .post("/plugin/default", plugin::use_default)
         .post("/plugin/roll-back", plugin::roll_back)
         .with_bodies_up_to(plugin::LARGEST);

@@ -21,6 +21,7 @@ use mdm_server_core::{
     access::Permission, audit::AuditEntry, error::ServerError, store::PluginFile,
 };
 use mdm_terminal::escape::Escaped;
+use serde::Deserialize;
 
 /// Changes of the plugin on the page.
 const MAX_CHANGES: u32 = 20;
@@ -40,7 +41,7 @@ pub(super) async fn page(
     signed_in: SignedIn,
     dashboard: DashboardState,
 ) -> Result<Markup, PageError> {
-    view(&dashboard, &signed_in, None).await
+    view(&dashboard, &signed_in, None, None).await
 }
 
 pub(super) async fn use_plugin(
@@ -48,18 +49,36 @@ pub(super) async fn use_plugin(
     dashboard: DashboardState,
     form: Multipart,
 ) -> Result<Response, PageError> {
-    let file = sent(&signed_in, form).await?;
-    let used = match file {
-        Some(file) => {
+    let sent = sent(&signed_in, form).await?;
+    let used = match sent {
+        Some((file, settings)) => {
             dashboard
                 .server
                 .plugins
-                .use_plugin(&signed_in.caller, file)
+                .use_plugin(&signed_in.caller, file, settings)
                 .await
         }
         None => Err(ServerError::BadRequest("choose a file first".into())),
     };
-    answer(&dashboard, &signed_in, used).await
+    answer(&dashboard, &signed_in, used, None).await
+}
+
+/// The form of the active plugin's settings.
+#[derive(Deserialize)]
+pub(super) struct SettingsForm {
+    settings: String,
+}
+
+pub(super) async fn use_settings(
+    dashboard: DashboardState,
+    Form(signed_in, form): Form<SettingsForm>,
+) -> Result<Response, PageError> {
+    let used = dashboard
+        .server
+        .plugins
+        .use_settings(&signed_in.caller, form.settings.clone())
+        .await;
+    answer(&dashboard, &signed_in, used, Some(&form.settings)).await
 }
 
 pub(super) async fn use_default(
@@ -71,7 +90,7 @@ pub(super) async fn use_default(
         .plugins
         .use_default(&signed_in.caller)
         .await;
-    answer(&dashboard, &signed_in, used).await
+    answer(&dashboard, &signed_in, used, None).await
 }
 
 pub(super) async fn roll_back(
@@ -79,30 +98,34 @@ pub(super) async fn roll_back(
     Form(signed_in, _): Form<Nothing>,
 ) -> Result<Response, PageError> {
     let rolled_back = dashboard.server.plugins.roll_back(&signed_in.caller).await;
-    answer(&dashboard, &signed_in, rolled_back).await
+    answer(&dashboard, &signed_in, rolled_back, None).await
 }
 
 async fn answer(
     dashboard: &DashboardState,
     signed_in: &SignedIn,
     done: Result<(), ServerError>,
+    settings: Option<&str>,
 ) -> Result<Response, PageError> {
     let fault = match done {
         Ok(()) => return Ok(Redirect::to("/plugin").into_response()),
         Err(ServerError::Store(error)) => return Err(ServerError::Store(error).into()),
         Err(error) => error.to_string(),
     };
-    let again = view(dashboard, signed_in, Some(&fault)).await?;
+    let again = view(dashboard, signed_in, Some(&fault), settings).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response())
 }
 
-/// The file and its signature, if the form is this session's: its token comes before the files.
-async fn sent(signed_in: &SignedIn, mut form: Multipart) -> Result<Option<PluginFile>, PageError> {
+/// The file, its signature and its settings, if the form is this session's: its token comes before the files.
+async fn sent(
+    signed_in: &SignedIn,
+    mut form: Multipart,
+) -> Result<Option<(PluginFile, Option<String>)>, PageError> {
     let broken = |error: axum::extract::multipart::MultipartError| PageError::Failed {
         status: error.status(),
         detail: format!("the file did not arrive: {}", error.body_text()),
     };
-    let (mut is_ours, mut bytes, mut signature) = (false, None, None);
+    let (mut is_ours, mut bytes, mut signature, mut settings) = (false, None, None, None);
     while let Some(field) = form.next_field().await.map_err(broken)? {
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
@@ -113,6 +136,7 @@ async fn sent(signed_in: &SignedIn, mut form: Multipart) -> Result<Option<Plugin
             _ if !is_ours => return Err(PageError::StrangeForm),
             "component" => bytes = Some(field.bytes().await.map_err(broken)?),
             "signature" => signature = Some(field.text().await.map_err(broken)?),
+            "settings" => settings = Some(field.text().await.map_err(broken)?),
             _ => {}
         }
     }
@@ -120,9 +144,14 @@ async fn sent(signed_in: &SignedIn, mut form: Multipart) -> Result<Option<Plugin
         return Err(PageError::StrangeForm);
     }
     let bytes = bytes.filter(|bytes| !bytes.is_empty());
-    Ok(bytes.map(|bytes| PluginFile {
-        bytes: bytes.to_vec(),
-        signature: signature.filter(|text| !text.trim().is_empty()),
+    let filled = |text: &String| !text.trim().is_empty();
+    let settings = settings.filter(filled);
+    Ok(bytes.map(|bytes| {
+        let file = PluginFile {
+            bytes: bytes.to_vec(),
+            signature: signature.filter(filled),
+        };
+        (file, settings)
     }))
 }
 
@@ -130,6 +159,7 @@ async fn view(
     dashboard: &DashboardState,
     signed_in: &SignedIn,
     fault: Option<&str>,
+    settings: Option<&str>,
 ) -> Result<Markup, PageError> {
     let (places, canary, terms) = dashboard.server.plugins.deployments();
     let shown = PluginView {
@@ -178,7 +208,7 @@ async fn view(
                 (changes(&shown.changes))
             }
         }
-        @if signed_in.may(Permission::ManagePlugins) { (manage(signed_in, &shown)) }
+        @if signed_in.may(Permission::ManagePlugins) { (manage(signed_in, &shown, settings)) }
     };
     Ok(page.with(signed_in, content))
 }
@@ -194,6 +224,13 @@ fn plugin(plugin: &Plugin, is_default: bool) -> Markup {
             div .wide { dt { "Digest" } dd { code { "sha256:" (plugin.digest()) } } }
         }
     }
+}
+
+/// JSON with a line for each field.
+fn indented(json: &str) -> String {
+    let value = serde_json::from_str::<serde_json::Value>(json);
+    let text = value.and_then(|value| serde_json::to_string_pretty(&value));
+    text.unwrap_or_else(|_| json.to_owned())
 }
 
 fn canary_progress(canary: &Canary, terms: &CanaryTerms) -> Markup {
@@ -262,6 +299,7 @@ fn changes(changes: &[AuditEntry]) -> Markup {
                     p {
                         strong { (super::history::what(entry)) } " · " (texts::time(entry.at)) " by " (entry.actor)
                     }
+                    @if let Some(detail) = &entry.detail { p { (Escaped(detail)) } }
                     @if let Some(digest) = &entry.plugin { p .quiet { code { "sha256:" (digest) } } }
                 }
             }
@@ -269,8 +307,28 @@ fn changes(changes: &[AuditEntry]) -> Markup {
     }
 }
 
-fn manage(signed_in: &SignedIn, shown: &PluginView) -> Markup {
+/// The forms of an admin. `settings` is the text that was sent and refused.
+fn manage(signed_in: &SignedIn, shown: &PluginView, settings: Option<&str>) -> Markup {
+    let active = &shown.places.active.plugin;
+    let description = active.description();
     html! {
+        form .card method="post" action="/plugin/settings" {
+            (form_token(signed_in))
+            h2 { "Settings of the active plugin" }
+            p { "The plugin checks them first. They hold from the next call on; its first calls with them are a canary." }
+            label for="settings" { "Settings " span .quiet { "(a JSON object)" } }
+            textarea #settings name="settings" rows="8" spellcheck="false" required {
+                (settings.unwrap_or(&indented(active.settings())))
+            }
+            details {
+                summary { "What can be set" }
+                h3 { "Default settings" }
+                pre { (indented(&description.default_settings)) }
+                h3 { "JSON Schema" }
+                pre { (indented(&description.settings_schema)) }
+            }
+            div .buttons { button .primary type="submit" { "Check and use" } }
+        }
         form .card method="post" action="/plugin/use" enctype="multipart/form-data" {
             (form_token(signed_in))
             h2 { "Use another plugin" }
@@ -279,13 +337,15 @@ fn manage(signed_in: &SignedIn, shown: &PluginView) -> Markup {
             input #component type="file" name="component" required accept=".wasm,application/wasm";
             label for="signature" { "Signature " span .quiet { "(the text of its .minisig, if this server requires one)" } }
             textarea #signature name="signature" rows="3" spellcheck="false" {}
+            label for="new-settings" { "Settings " span .quiet { "(a JSON object; empty: its default ones)" } }
+            textarea #new-settings name="settings" rows="3" spellcheck="false" {}
             div .buttons { button .primary type="submit" { "Check and use" } }
         }
         @if shown.places.previous.is_some() {
             form .card method="post" action="/plugin/roll-back" {
                 (form_token(signed_in))
                 h2 { "Roll back" }
-                p { "The previous plugin is active again from the next call." }
+                p { "The previous plugin, with its settings, is active again from the next call." }
                 div .buttons { button type="submit" { "Roll back" } }
             }
         }

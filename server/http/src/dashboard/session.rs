@@ -32,8 +32,8 @@ pub(super) struct SignedIn {
 }
 
 impl SignedIn {
-    /// The caller with current permissions, for a response that continues after its request. `None` if the session ended or
-    /// the user lost the permission for the route.
+    /// The caller with current permissions, for a response that continues after its request. `None` if the session
+    /// ended or the user lost the permission for the route.
     pub(super) async fn still(&self, dashboard: &Dashboard, route: &Extensions) -> Option<Caller> {
         let user = dashboard.server.identity.session_user(self.session).await;
         let caller = dashboard

@@ -181,16 +181,20 @@ create trigger audit_is_not_cut before truncate on audit execute function refuse
 create table plugins (
     digest text primary key,                   -- SHA-256 of the component, in hex
     file bytea not null,                       -- the component
-    signature text,                            -- of minisign
-    is_promoted boolean not null                 -- was promoted
+    signature text                             -- of minisign
 );
 
--- One row once an admin has chosen. Null is the plugin that the host starts with.
+-- One row once an admin has chosen. A plugin that is null is the one that the host starts with; settings that are null are
+-- the plugin's default ones.
 create table plugin_choice (
     one integer primary key check (one = 1),
     number bigint not null,                    -- grows with each choice
     active text references plugins (digest),
-    previous text references plugins (digest)
+    active_settings text,                      -- JSON
+    active_is_promoted boolean not null,
+    previous text references plugins (digest),
+    previous_settings text,                    -- JSON
+    previous_is_promoted boolean not null
 );
 
 create table enrollment_tokens (

@@ -348,7 +348,11 @@ async fn while_the_plugin_fails_a_bulk_stands_still_and_keeps_no_other_one_from_
         bytes: REFERENCE.to_vec(),
         signature: None,
     };
-    server.plugins.use_plugin(&admin(), file).await.unwrap();
+    server
+        .plugins
+        .use_plugin(&admin(), file, None)
+        .await
+        .unwrap();
     made(&fleet, &bulk).await;
     assert_eq!(commands(&fleet, &agents).await, vec![1; 20]);
     runner.stop(&fleet).await;

@@ -1,4 +1,5 @@
-//! A double click on any button of the dashboard does what the button says once, and shows what came of it.
+//! A double click on any button of the dashboard counts as one click: the second request gets the response of the
+//! first.
 
 use crate::{
     calls::Host,
@@ -13,20 +14,20 @@ use reqwest::{Method, StatusCode, header};
 use std::collections::BTreeSet;
 use totp_rs::Totp;
 
-/// Pages that take a form without the key of a signed-in admin's form, or whose form changes nothing.
+/// Routes of forms without an idempotency key.
 const WITHOUT_KEY: [&str; 9] = [
     "/sign-in",
     "/sign-out",
     "/invitation/{token}",
-    // Their answer is only shown.
+    // A preview changes nothing.
     "/devices/{device}/reset/preview",
     "/groups/{group}/{action}/preview",
-    // Its passwords can be downloaded once.
+    // The passwords of a bulk can be downloaded only once, so a second click must fail.
     "/bulks/{bulk}/export",
     // Once an admin has decided, nothing is held, and a second click changes nothing.
     "/held-commands/cancel",
     "/held-commands/release",
-    // A file, and a plugin that is active already stays active.
+    // An upload of a file. Uploading the active plugin again changes nothing.
     "/plugin/use",
 ];
 
@@ -167,7 +168,14 @@ async fn a_double_click_on_any_form_is_one_click() {
         bytes: CORPORATE.to_vec(),
         signature: None,
     };
-    server.plugins.use_plugin(&by, corporate).await.unwrap();
+    server
+        .plugins
+        .use_plugin(&by, corporate, None)
+        .await
+        .unwrap();
+    let route = "/plugin/settings";
+    let settings = "settings=%7B%22minimum-length%22%3A+10%7D";
+    clicks.twice(route, route, "/plugin", settings).await;
     for route in ["/plugin/roll-back", "/plugin/default"] {
         clicks.twice(route, route, "/plugin", "").await;
     }

@@ -298,7 +298,7 @@ async fn each_operation_that_takes_a_key_stores_its_response() {
     let server = &twice.host.fleet.server;
     server
         .plugins
-        .use_plugin(&admin(), corporate)
+        .use_plugin(&admin(), corporate, None)
         .await
         .unwrap();
     let roll_back = "/plugin/roll-back";

@@ -16,6 +16,7 @@ pub(crate) mod plugins;
 mod replays;
 mod revoked;
 mod rules;
+mod settings;
 mod store;
 mod supervised;
 mod swap;

@@ -1,4 +1,5 @@
-//! Refused plugins, and bad plugins: they harm their own call, and nothing else.
+//! Plugins that the host refuses to load, and plugins that misbehave: a bad plugin harms its own call, and nothing
+//! else.
 
 use crate::{
     calls::Host,
@@ -76,7 +77,7 @@ fn a_component_with_other_types_or_for_another_version_is_refused() {
 }
 
 #[test]
-fn a_component_that_wants_more_than_a_plugin_gets_is_refused_and_its_wishes_are_named() {
+fn a_component_with_imports_that_are_not_granted_is_refused_and_they_are_named() {
     let error = load_text(
         r#"(component
             (import "wasi:filesystem/preopens@0.2.6" (instance))
@@ -169,7 +170,7 @@ fn settings_that_are_malformed_or_refused_are_an_error_and_change_nothing() {
 }
 
 pub(crate) async fn hostile() -> TestHost {
-    // Enough that even on a busy machine only what never ends runs out of it.
+    // Long enough that even on a busy machine only an endless loop exceeds it.
     let limits = Limits {
         time: Duration::from_millis(500),
         ..small()
@@ -178,7 +179,7 @@ pub(crate) async fn hostile() -> TestHost {
     TestHost::with_plugin(PasswordRule::default(), plugin).await
 }
 
-/// Asks the hostile plugin for this harm.
+/// Requests a reset by which the hostile plugin does this harm: the validity selects it.
 pub(crate) async fn harm(fleet: &TestHost, agent: &Agent, which: u64) -> ServerError {
     let terms = CommandTerms {
         replaces: None,
@@ -246,7 +247,7 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
     }
     assert!(
         fleet.reset(&agent, "1234").await.is_ok(),
-        "the next call is as good as ever"
+        "the next call succeeds"
     );
 }
 
@@ -279,7 +280,7 @@ async fn the_page_of_the_plugin_shows_its_description_and_its_messages_without_c
 }
 
 #[tokio::test]
-async fn a_time_past_the_calendars_end_is_a_breach_wherever_a_plugin_tells_it() {
+async fn a_time_past_the_calendars_end_breaks_the_contract_in_every_result_of_a_plugin() {
     let fleet = hostile().await;
     let agent = fleet.enroll_in(owner(), &["tells-far-times"]).await;
     let request = PreviewQuery {
@@ -345,11 +346,11 @@ async fn law_5_a_password_is_nowhere_in_a_plugins_memory_whatever_it_calls() {
     let found = |after: &str| Refusal::Other(format!("found after [{after}]"));
     let agent = fleet.enroll(owner()).await;
     assert_eq!(spied(&agent, "cAnArY7zebra").await, found(""));
-    // It does find what it is handed: the same text, as the name of a group.
+    // The search works: it finds the same text as the name of a group.
     let known = fleet.enroll_in(owner(), &["cAnArY7zebra"]).await;
     let handed = found("\"device-store.get-situation\"");
     assert_eq!(spied(&known, "1234").await, handed);
-    // The next call gets the same place in the pool, and nothing of what was there.
+    // The next call reuses the pooled memory of the last one, and finds nothing in it.
     assert_eq!(spied(&agent, "1234").await, found(""));
 }
 
@@ -358,7 +359,7 @@ async fn law_7_a_plugin_that_runs_out_of_time_is_stopped_soon_and_blocks_nobody_
     let fleet = hostile().await;
     let [slow, also_slow, other] = three(&fleet).await;
     let start = Instant::now();
-    // Those that run at the same time run on different engines, and each has its clock.
+    // Concurrent calls have one clock, and each has its own time.
     let (one, two, ok) = tokio::join!(
         harm(&fleet, &slow, 1),
         harm(&fleet, &also_slow, 1),
@@ -378,7 +379,7 @@ async fn law_7_a_plugin_that_runs_out_of_time_is_stopped_soon_and_blocks_nobody_
 }
 
 #[test]
-fn a_compiled_plugin_is_kept_and_one_that_was_altered_or_made_by_another_host_is_not_loaded() {
+fn a_compiled_plugin_is_cached_and_an_altered_one_or_that_of_another_host_is_compiled_again() {
     let folder = TempDir::new().unwrap();
     let runtime = Runtime::new(small()).unwrap();
     let kept = |key| Artifacts::open(folder.path(), key).unwrap();
@@ -420,7 +421,7 @@ fn a_compiled_plugin_is_kept_and_one_that_was_altered_or_made_by_another_host_is
 }
 
 #[tokio::test]
-async fn a_function_that_keeps_failing_is_out_of_service_and_costs_nobody_any_more_time() {
+async fn a_function_that_keeps_failing_has_its_breaker_opened_and_further_calls_fail_at_once() {
     let fleet = hostile().await;
     let agents = three(&fleet).await;
     for agent in agents.iter().cycle().take(10) {
@@ -432,7 +433,7 @@ async fn a_function_that_keeps_failing_is_out_of_service_and_costs_nobody_any_mo
         let error = harm(&fleet, agent, 1).await;
         assert!(
             matches!(error, ServerError::Plugin(PluginError::BreakerOpen(_))),
-            "an endless loop was begun: {error}"
+            "the open breaker let a call through: {error}"
         );
     }
     assert!(start.elapsed() < Duration::from_secs(5));
@@ -445,7 +446,7 @@ async fn a_function_that_keeps_failing_is_out_of_service_and_costs_nobody_any_mo
 }
 
 #[tokio::test]
-async fn law_7_what_fails_for_one_device_is_in_service_for_all_the_others() {
+async fn law_7_a_function_that_fails_for_one_device_works_for_all_the_others() {
     let fleet = hostile().await;
     let (bad, good) = (fleet.enroll(owner()).await, fleet.enroll(owner()).await);
     for _ in 0..30 {
@@ -456,7 +457,7 @@ async fn law_7_what_fails_for_one_device_is_in_service_for_all_the_others() {
 }
 
 #[tokio::test]
-async fn law_7_what_an_agent_tells_is_cut_to_what_a_plugin_can_be_asked_to_carry() {
+async fn law_7_the_text_of_a_failure_is_cut_and_other_oversized_reports_are_refused() {
     let fleet = TestHost::new().await;
     let mut agent = fleet.enroll(owner()).await;
     let reset = fleet.reset(&agent, "1234").await.unwrap();
@@ -480,7 +481,7 @@ async fn law_7_what_an_agent_tells_is_cut_to_what_a_plugin_can_be_asked_to_carry
 }
 
 #[tokio::test]
-async fn a_plugin_that_fails_to_judge_the_policy_does_not_hold_up_what_is_to_be_delivered() {
+async fn a_plugin_that_fails_in_policy_override_does_not_delay_the_delivery_of_commands() {
     let fleet = hostile().await;
     let agent = fleet.enroll_in(owner(), &["fails-policy-override"]).await;
     let policy = Policy {

@@ -470,13 +470,14 @@ async fn a_choice_that_is_forgotten_keeps_its_number_so_that_nobody_takes_a_late
     let (store, _, _folder) = store_with(0).await;
     let choose = async |number, digest: &str| {
         let chosen = ChosenPlugin {
-            digest: digest.into(),
+            digest: Some(digest.into()),
+            settings: Some("{}".into()),
             is_promoted: true,
         };
         let choice = PluginChoice {
             number,
-            active: Some(chosen),
-            previous: None,
+            active: chosen,
+            previous: ChosenPlugin::DEFAULT,
         };
         let file = PluginFile {
             bytes: digest.into(),
@@ -491,8 +492,8 @@ async fn a_choice_that_is_forgotten_keeps_its_number_so_that_nobody_takes_a_late
     store.forget_plugin_choice().await.unwrap();
     let nothing = PluginChoice {
         number: 2,
-        active: None,
-        previous: None,
+        active: ChosenPlugin::DEFAULT,
+        previous: ChosenPlugin::DEFAULT,
     };
     assert_eq!(store.plugin_choice().await.unwrap(), Some(nothing));
     assert_eq!(store.plugin_file("a").await.unwrap(), None);

@@ -56,7 +56,7 @@ async fn another_plugin_decides_from_the_next_call_on_and_commands_in_flight_sur
     fleet
         .server
         .plugins
-        .use_plugin(&admin(), unsigned(CORPORATE))
+        .use_plugin(&admin(), unsigned(CORPORATE), None)
         .await
         .unwrap();
     assert_eq!(active(&fleet), digest_of(CORPORATE));
@@ -81,7 +81,7 @@ async fn what_was_chosen_is_active_after_a_restart_and_so_is_what_a_roll_back_pu
     fleet
         .server
         .plugins
-        .use_plugin(&admin(), unsigned(CORPORATE))
+        .use_plugin(&admin(), unsigned(CORPORATE), None)
         .await
         .unwrap();
     let fleet = fleet.restarted().await;
@@ -122,13 +122,13 @@ async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_sta
     let refused = fleet
         .server
         .plugins
-        .use_plugin(&admin(), unsigned(b"no plugin"))
+        .use_plugin(&admin(), unsigned(b"no plugin"), None)
         .await;
     assert!(matches!(refused, Err(ServerError::NoPlugin(_))));
     let refused = fleet
         .server
         .plugins
-        .use_plugin(&admin(), unsigned(breaking(8)))
+        .use_plugin(&admin(), unsigned(breaking(8)), None)
         .await
         .unwrap_err();
     let text = refused.to_string();
@@ -139,7 +139,7 @@ async fn what_is_no_plugin_or_does_not_conform_is_refused_and_the_active_one_sta
     let refused = fleet
         .server
         .plugins
-        .start_shadow(&admin(), unsigned(breaking(8)))
+        .start_shadow(&admin(), unsigned(breaking(8)), None)
         .await;
     assert!(matches!(refused, Err(ServerError::DoesNotConform { .. })));
     assert_eq!(active(&fleet), digest_of(REFERENCE));
@@ -154,7 +154,7 @@ async fn a_new_plugin_that_crashes_is_taken_out_again_and_not_one_request_fails(
     fleet
         .server
         .plugins
-        .use_plugin(&admin(), unsigned(breaking(CRASHES)))
+        .use_plugin(&admin(), unsigned(breaking(CRASHES)), None)
         .await
         .unwrap();
     let mut agents = Vec::new();
@@ -191,7 +191,7 @@ async fn a_plugin_is_that_is_a_canary_until_it_has_decided_enough_also_over_a_re
     fleet
         .server
         .plugins
-        .use_plugin(&admin(), unsigned(CORPORATE))
+        .use_plugin(&admin(), unsigned(CORPORATE), None)
         .await
         .unwrap();
     let is_canary = |fleet: &TestHost| fleet.server.plugins.deployments().1.is_some();
@@ -220,13 +220,13 @@ async fn a_second_new_plugin_falls_back_on_the_last_one_that_was_proven() {
     fleet
         .server
         .plugins
-        .use_plugin(&admin(), unsigned(CORPORATE))
+        .use_plugin(&admin(), unsigned(CORPORATE), None)
         .await
         .unwrap();
     fleet
         .server
         .plugins
-        .use_plugin(&admin(), unsigned(breaking(CRASHES)))
+        .use_plugin(&admin(), unsigned(breaking(CRASHES)), None)
         .await
         .unwrap();
     let minefield = fleet.enroll_in(owner(), &["minefield"]).await;
@@ -258,15 +258,18 @@ async fn plugins_are_checked_one_at_a_time() {
     let fleet = TestHost::new().await;
     let by = admin();
     let (first, second) = tokio::join!(
-        fleet.server.plugins.use_plugin(&by, unsigned(CORPORATE)),
-        fleet.server.plugins.start_shadow(&by, unsigned(NEXT)),
+        fleet
+            .server
+            .plugins
+            .use_plugin(&by, unsigned(CORPORATE), None),
+        fleet.server.plugins.start_shadow(&by, unsigned(NEXT), None),
     );
     first.unwrap();
     assert!(matches!(second, Err(ServerError::BusyChecking)));
     fleet
         .server
         .plugins
-        .start_shadow(&admin(), unsigned(NEXT))
+        .start_shadow(&admin(), unsigned(NEXT), None)
         .await
         .unwrap();
 }
@@ -291,7 +294,7 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
     let server = start(Some(artifacts([1; 32]))).await.unwrap();
     server
         .plugins
-        .use_plugin(&admin(), unsigned(compiled))
+        .use_plugin(&admin(), unsigned(compiled), None)
         .await
         .unwrap();
     drop(server);
@@ -304,11 +307,12 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
     }
     let choice = PluginChoice {
         number: 2,
-        active: Some(ChosenPlugin {
-            digest: digest_of(CORPORATE),
+        active: ChosenPlugin {
+            digest: Some(digest_of(CORPORATE)),
+            settings: None,
             is_promoted: true,
-        }),
-        previous: None,
+        },
+        previous: ChosenPlugin::DEFAULT,
     };
     let audit = AuditEntry::new(1, &admin(), "use-plugin");
     let file = Some(unsigned(NEXT));
@@ -344,7 +348,7 @@ async fn a_candidate_in_the_shadow_decides_the_same_calls_without_effect_and_dif
     fleet
         .server
         .plugins
-        .start_shadow(&admin(), unsigned(CORPORATE))
+        .start_shadow(&admin(), unsigned(CORPORATE), None)
         .await
         .unwrap();
     let terms = CommandTerms {
@@ -397,7 +401,7 @@ async fn a_candidate_that_crashes_in_the_shadow_harms_nobody() {
     fleet
         .server
         .plugins
-        .start_shadow(&admin(), unsigned(breaking(CRASHES)))
+        .start_shadow(&admin(), unsigned(breaking(CRASHES)), None)
         .await
         .unwrap();
     let agent = fleet.enroll_in(owner(), &["minefield"]).await;
@@ -436,7 +440,7 @@ async fn a_compiled_plugin_is_used_by_the_host_that_compiled_it_and_by_no_other(
     let unknown = fleet
         .server
         .plugins
-        .use_plugin(&admin(), unsigned(compiled))
+        .use_plugin(&admin(), unsigned(compiled), None)
         .await
         .unwrap_err();
     assert!(
@@ -457,7 +461,7 @@ async fn one_host_serves_plugins_of_contract_1_0_and_of_a_draft_1_1() {
         fleet
             .server
             .plugins
-            .use_plugin(&admin(), unsigned(component))
+            .use_plugin(&admin(), unsigned(component), None)
             .await
             .unwrap();
         assert_eq!(
@@ -514,7 +518,7 @@ async fn a_host_that_forgets_what_was_chosen_starts_with_its_own_plugin_and_noth
     fleet
         .server
         .plugins
-        .use_plugin(&admin(), file)
+        .use_plugin(&admin(), file, None)
         .await
         .unwrap();
     let store = database::open(fleet.folder()).await;
@@ -528,7 +532,7 @@ async fn a_host_that_forgets_what_was_chosen_starts_with_its_own_plugin_and_noth
     fleet
         .server
         .plugins
-        .use_plugin(&admin(), file)
+        .use_plugin(&admin(), file, None)
         .await
         .unwrap();
     fleet.server.plugins.roll_back(&admin()).await.unwrap();
@@ -544,7 +548,7 @@ async fn who_stands_in_for_a_plugin_that_fails_that_is_a_canary_is_told_in_answe
     fleet
         .server
         .plugins
-        .use_plugin(&admin(), file)
+        .use_plugin(&admin(), file, None)
         .await
         .unwrap();
     let agent = fleet.enroll_in(owner(), &["minefield"]).await;

@@ -173,6 +173,10 @@ impl TestHost {
 
     /// The host stops and starts again.
     pub(crate) async fn restarted(self) -> Self {
+        self.restarted_with_rule(PasswordRule::default()).await
+    }
+
+    pub(crate) async fn restarted_with_rule(self, rule: PasswordRule) -> Self {
         let Self {
             server: old,
             folder,
@@ -180,7 +184,7 @@ impl TestHost {
         old.close();
         drop(old);
         Self {
-            server: server(folder.path(), ServerSettings::default(), reference()).await,
+            server: server(folder.path(), of_rule(rule), reference()).await,
             folder,
         }
     }

@@ -151,8 +151,8 @@ async fn a_one_time_password_counts_once() {
     let by = user(&fleet, "alice", Role::Helpdesk, DeviceScope::ALL).await;
     let new = fleet.server.identity.new_totp("alice").unwrap();
     let totp = Totp::from_url(new.url.as_str()).unwrap();
-    // The codes of three time steps of 30 s are valid at one time. The test needs all of them, so it begins in the first
-    // half of a step.
+    // The codes of three time steps of 30 s are valid at one time. The test needs all of them, so it begins in the
+    // first half of a step.
     let now = loop {
         let now = std::time::SystemTime::now();
         let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
@@ -719,10 +719,20 @@ async fn who_is_responsible_for_a_group_does_not_choose_the_plugin_of_all_device
         signature: None,
     };
     for refused in [
-        fleet.server.plugins.use_plugin(&by, file()).await.err(),
+        fleet
+            .server
+            .plugins
+            .use_plugin(&by, file(), None)
+            .await
+            .err(),
         fleet.server.plugins.use_default(&by).await.err(),
         fleet.server.plugins.roll_back(&by).await.err(),
-        fleet.server.plugins.start_shadow(&by, file()).await.err(),
+        fleet
+            .server
+            .plugins
+            .start_shadow(&by, file(), None)
+            .await
+            .err(),
         fleet.server.plugins.stop_shadow(&by).err(),
     ] {
         assert!(

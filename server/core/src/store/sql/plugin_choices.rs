@@ -1,26 +1,34 @@
 //! Choices of plugins in SQL.
 
-use super::{Engine, Row, Tx};
+use super::{Engine, Tx};
 use crate::store::{
     Changes, ChosenPlugin, PluginChoice, PluginChoices, PluginFile, RequestRecord, StoreError,
 };
 use async_trait::async_trait;
 
 /// Numbers are never reused, so that a later choice is not taken for an earlier one.
-const FORGET: &str = "update plugin_choice set number = number + 1, active = null, previous = null";
+const FORGET: &str = "update plugin_choice set number = number + 1, active = null, active_settings = null, \
+                      active_is_promoted = true, previous = null, previous_settings = null, previous_is_promoted = true";
 
 #[async_trait]
 impl<E: Engine> PluginChoices for E {
     async fn plugin_choice(&self) -> Result<Option<PluginChoice>, StoreError> {
-        let sql = "select number, active, previous, a.is_promoted as active_is_promoted, \
-                   p.is_promoted as previous_is_promoted from plugin_choice \
-                   left join plugins a on a.digest = active left join plugins p on p.digest = previous";
+        let sql = "select number, active, active_settings, active_is_promoted, \
+                   previous, previous_settings, previous_is_promoted from plugin_choice";
         let rows = self.query(sql, &[]).await?;
         let choice = rows.first().map(|row| {
             Ok(PluginChoice {
                 number: row.get("number")?,
-                active: chosen(row, "active", "active_is_promoted")?,
-                previous: chosen(row, "previous", "previous_is_promoted")?,
+                active: ChosenPlugin {
+                    digest: row.get("active")?,
+                    settings: row.get("active_settings")?,
+                    is_promoted: row.get("active_is_promoted")?,
+                },
+                previous: ChosenPlugin {
+                    digest: row.get("previous")?,
+                    settings: row.get("previous_settings")?,
+                    is_promoted: row.get("previous_is_promoted")?,
+                },
             })
         });
         choice.transpose()
@@ -69,17 +77,6 @@ fn changed() -> Changes {
     }
 }
 
-fn chosen(row: &Row, digest: &str, is_promoted: &str) -> Result<Option<ChosenPlugin>, StoreError> {
-    let digest: Option<String> = row.get(digest)?;
-    let chosen = digest.map(|digest| {
-        Ok(ChosenPlugin {
-            digest,
-            is_promoted: row.get(is_promoted)?,
-        })
-    });
-    chosen.transpose()
-}
-
 /// Stores the choice, with the files of the chosen plugins only.
 async fn choose(
     tx: &mut (dyn Tx + '_),
@@ -92,40 +89,40 @@ async fn choose(
     if choice.number != last.unwrap_or(0) + 1 {
         return Err(StoreError::Conflict);
     }
-    if let (Some(active), Some(file)) = (&choice.active, new) {
+    let (active, previous) = (choice.active, choice.previous);
+    if let (Some(digest), Some(file)) = (&active.digest, new) {
         tx.execute(
-            "insert into plugins (digest, file, signature, is_promoted) values ($1, $2, $3, false) \
-             on conflict (digest) do update set file = excluded.file, \
-             signature = excluded.signature, is_promoted = false",
+            "insert into plugins (digest, file, signature) values ($1, $2, $3) \
+             on conflict (digest) do update set file = excluded.file, signature = excluded.signature",
             &[
-                active.digest.as_str().into(),
+                digest.as_str().into(),
                 file.bytes.into(),
                 file.signature.into(),
             ],
         )
         .await?;
     }
-    for chosen in [&choice.active, &choice.previous].into_iter().flatten() {
-        let sql = "update plugins set is_promoted = $1 where digest = $2";
-        let values = [chosen.is_promoted.into(), chosen.digest.as_str().into()];
-        tx.execute(sql, &values).await?;
-    }
-    let digest = |chosen: &Option<ChosenPlugin>| chosen.as_ref().map(|it| it.digest.clone());
-    let (active, previous) = (digest(&choice.active), digest(&choice.previous));
     tx.execute(
-        "insert into plugin_choice (one, number, active, previous) values (1, $1, $2, $3) \
+        "insert into plugin_choice (one, number, active, active_settings, active_is_promoted, \
+         previous, previous_settings, previous_is_promoted) values (1, $1, $2, $3, $4, $5, $6, $7) \
          on conflict (one) do update set number = excluded.number, active = excluded.active, \
-         previous = excluded.previous",
+         active_settings = excluded.active_settings, active_is_promoted = excluded.active_is_promoted, \
+         previous = excluded.previous, previous_settings = excluded.previous_settings, \
+         previous_is_promoted = excluded.previous_is_promoted",
         &[
             choice.number.into(),
-            active.clone().into(),
-            previous.clone().into(),
+            active.digest.clone().into(),
+            active.settings.into(),
+            active.is_promoted.into(),
+            previous.digest.clone().into(),
+            previous.settings.into(),
+            previous.is_promoted.into(),
         ],
     )
     .await?;
     tx.execute(
         "delete from plugins where digest is distinct from $1 and digest is distinct from $2",
-        &[active.into(), previous.into()],
+        &[active.digest.into(), previous.digest.into()],
     )
     .await?;
     tx.tell(changed());

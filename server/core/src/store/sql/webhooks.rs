@@ -17,8 +17,8 @@ const COLUMNS: &str = "id, url, events, scope, secret, former_secret, former_sec
 /// Number of stored attempts per webhook.
 const MAX_ATTEMPTS: u32 = 100;
 
-/// Deletes events that all active webhooks have received; a paused webhook misses events. Limited, because other writers
-/// wait meanwhile: the next attempts delete the rest.
+/// Deletes events that all active webhooks have received; a paused webhook misses events. Limited, because other
+/// writers wait meanwhile: the next attempts delete the rest.
 const FORGET_EVENTS: &str = "delete from webhook_events where number in (select number from webhook_events \
     where number <= (select coalesce(min(done), 9223372036854775807) from webhooks where state = 'active') \
     order by number limit 10000)";
