@@ -17,7 +17,8 @@ use mdm_agent_protocol::{
 pub struct Enrollment {
     /// The host's address.
     pub host: String,
-    /// The certificates of the server's authority, in PEM. `None` if the system trusts it.
+    /// The certificates of the authority (CA) that issued the server's certificate, in PEM. `None` to use the system's
+    /// root certificates.
     pub authorities: Option<String>,
     /// The name of the device.
     pub name: String,
@@ -61,7 +62,7 @@ pub async fn enroll(home: &Home, enrollment: Enrollment, token: &str) -> Result<
     agent.direct_boot_aware = enrollment.direct_boot_aware;
     home.agent.create(&agent).map_err(AgentError::from)?;
     token::provision(home)?;
-    // The host is to know of the token before it previews anything.
+    // The server needs the state of the reset token before its first preview.
     match sync_once(home, &http, 0).await {
         Ok(_) => {}
         Err(error @ CallError::Agent(_)) => return Err(error),

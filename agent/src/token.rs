@@ -1,7 +1,7 @@
 //! The reset token of Android 8.0 and later. It is as powerful as the password, so the agent stores it wrapped: sealed
-//! to a key whose private half only the host has, and sends with each command. The token can't be extracted from the
-//! device alone. The agent sets a token only if none is active, because each new token wears out a slot of the lock
-//! hardware.
+//! to a public key of the server. Only the server has the private key, and it sends that key with each command. The
+//! token can't be extracted from the device alone. The agent sets a token only if none is active, because each new
+//! token wears out a slot of the lock hardware.
 
 use crate::{
     device::Device,
@@ -15,7 +15,7 @@ use mdm_agent_protocol::{
 use mdm_contract::{Action, Capabilities, Condition, ResetOptions, TokenState};
 use zeroize::Zeroizing;
 
-/// The token's length in bytes: Android's least.
+/// The token's length in bytes: the minimum that Android accepts.
 const LENGTH: usize = 32;
 /// Its length when it is wrapped.
 const WRAPPED_LENGTH: usize = LENGTH + 16;
@@ -28,7 +28,7 @@ pub fn device_info(agent: &Agent, device: &Device) -> DeviceInfo {
     device_info
 }
 
-/// The same, while there is no token yet.
+/// The device info for the enrollment, when there is no reset token yet.
 pub fn device_info_before_enrollment(
     device: &Device,
     agent_version: String,
@@ -75,12 +75,14 @@ pub fn token_state(agent: &Agent, device: &Device) -> TokenState {
     }
 }
 
-/// Before the first unlock after a boot, only an agent that is direct-boot aware can read its files.
+/// Returns `true` if the agent can read its stored token: before the first unlock after a boot, only a direct-boot
+/// aware agent can read its files.
 pub fn can_reach_token(agent: &Agent, device: &Device) -> bool {
     device.unlocked_since_boot || agent.direct_boot_aware
 }
 
-/// The token itself: only a command brings the key to it.
+/// Unwraps the reset token. Its key, `token_key`, arrives only with a command. Errors if there is no token, or if the
+/// key does not open it.
 pub fn unwrap_token(
     agent: &Agent,
     token_key: &PrivateKey,
@@ -91,7 +93,7 @@ pub fn unwrap_token(
     }
 }
 
-/// Notes that the token is active, so that one that vanishes later is known to be invalid.
+/// Records that the token was active. If Android reports no token later, its state is then `Invalid`, not `Missing`.
 pub fn note_active(home: &Home) -> Result<(), AgentError> {
     let agent = home.agent.read()?;
     let is_active = token_state(&agent, &home.device.read()?) == TokenState::Active;
@@ -101,7 +103,8 @@ pub fn note_active(home: &Home) -> Result<(), AgentError> {
     Ok(())
 }
 
-/// Sets a new token, if the device wants one and has none that works or will.
+/// Sets a new token if the device supports tokens and its token is missing or invalid. Does nothing while the agent
+/// can't read its files.
 pub fn provision(home: &Home) -> Result<(), AgentError> {
     let (agent, device) = (home.agent.read()?, home.device.read()?);
     let state = token_state(&agent, &device);
@@ -126,7 +129,8 @@ pub fn provision(home: &Home) -> Result<(), AgentError> {
     note_active(home)
 }
 
-/// The token is wrapped like a password, for a command that no host can make.
+/// The binding of the wrapped token. Its command id is a fixed text, which no real command has, so a wrapped token and
+/// a sealed password can't replace each other.
 fn binding(device: &str) -> Binding<'_> {
     Binding {
         device,

@@ -2,7 +2,7 @@
 //! by.
 
 use crate::error::PluginError;
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::{PatternOptions, Validator, error::ValidationErrorKind};
 use mdm_contract::SettingsFault;
 use serde_json::Value;
 
@@ -59,7 +59,10 @@ impl SettingsSchema {
         let faults: Vec<SettingsFault> = errors
             .map(|error| SettingsFault {
                 field: error.instance_path().to_string(),
-                message: error.masked().to_string(),
+                message: match error.kind() {
+                    ValidationErrorKind::FalseSchema => "nothing can be set here".into(),
+                    _ => error.masked().to_string(),
+                },
             })
             .collect();
         match faults.is_empty() {

@@ -43,8 +43,8 @@ impl Succession {
         })
     }
 
-    /// The last statement of the chain that begins with this key of the device. Returns `None` if no statement names
-    /// this key. Errors if a signature in the chain does not verify.
+    /// The last statement of the chain that begins with this key of the device. Returns `None` if no statement in the
+    /// chain is signed by this key. Errors if a signature in the chain does not verify.
     pub fn last<'a>(
         chain: &'a [Self],
         device: &str,

@@ -1,5 +1,5 @@
-//! Bench of the memory of waiting agents, against idle connections of a bare axum server, each in a process of its own.
-//! `cargo xtask bench` runs it.
+//! Benchmark: memory of a server with waiting agents, compared with a bare axum server with idle connections. Each
+//! server is a process of its own. `cargo xtask bench` runs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -24,7 +24,7 @@ fn main() {
     if arguments.iter().any(|it| it == "--list" || it == "--test") {
         return;
     }
-    rlimit::increase_nofile_limit(u64::MAX).expect("more files");
+    rlimit::increase_nofile_limit(u64::MAX).expect("can't raise the limit of open files");
     let threads = tokio::runtime::Runtime::new().expect("a runtime");
     threads.block_on(async {
         match arguments.get(1).map(String::as_str) {
@@ -34,7 +34,7 @@ fn main() {
     });
 }
 
-/// A bare server: each of its connections makes one call, and stays.
+/// Runs the bare server, and prints its address for [`compare`], which opens the connections.
 async fn bare() {
     let router = Router::new().fallback(post(|_: axum::body::Bytes| async { "{}" }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! Libraries in C that change the view of a process on its machine, by `LD_PRELOAD`.
+//! Compiles C libraries that replace system calls of a process (clock, file system, log), for use with `LD_PRELOAD`.
 
 use crate::test_environment::text;
 use anyhow::ensure;
@@ -7,7 +7,8 @@ use std::{
     process::Command,
 };
 
-/// Compiles one of `tests/preload/` into this folder.
+/// Compiles `tests/preload/{name}.c` to a shared library in `folder`. Returns the library's path. Errors with the
+/// compiler's output.
 pub fn compile(name: &str, folder: &Path) -> anyhow::Result<PathBuf> {
     let library = folder.join(format!("{name}.so"));
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("preload/{name}.c"));

@@ -5,7 +5,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use std::{fmt::Display, io::Write, time::Instant};
 
-/// The hook between any two steps of the story: nothing in the demo, a SIGKILL in a test.
+/// A hook that runs after each step: it does nothing in the demo, and kills a process with SIGKILL in a test.
 pub type Between<'a> = &'a mut dyn FnMut(&mut TestEnvironment) -> anyhow::Result<()>;
 
 struct Teller<'a> {
@@ -15,7 +15,7 @@ struct Teller<'a> {
     between: Between<'a>,
 }
 
-/// Tells the story. Errors if an event differs from it.
+/// Runs the demo and writes its transcript. Errors if a step does not have the expected result.
 pub fn tell(
     env: TestEnvironment,
     transcript: &mut dyn Write,
@@ -98,7 +98,7 @@ impl Teller<'_> {
         let output = phone.by_hand(&["user-sets-password"], "1111")?;
         ensure!(
             !output.status.success(),
-            "the phone took a password against its policy"
+            "the phone accepted a password that violates its policy"
         );
         phone.must(&["user-sets-password"], "135246")?;
         self.says("user", "sets a password; 1111 is refused, 135246 is taken")?;
@@ -309,7 +309,8 @@ impl Teller<'_> {
 
     fn says(&mut self, who: &str, what: impl Display) -> anyhow::Result<()> {
         let seconds = self.start.elapsed().as_secs_f64();
-        writeln!(self.transcript, "  {seconds:6.2} s  {who:8} {what}").context("no transcript")
+        writeln!(self.transcript, "  {seconds:6.2} s  {who:8} {what}")
+            .context("can't write the transcript")
     }
 
     fn next(&mut self) -> anyhow::Result<()> {

@@ -20,8 +20,8 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-/// The files that a host has open beside its connections: its database, and what its libraries open. If the system
-/// allows few files, a half of them.
+/// File descriptors that are reserved for the database and libraries, not for connections. If the limit of open files
+/// is low, at most half of that limit.
 const OTHER_FILES: u64 = 256 + RESERVED_CONNECTIONS as u64;
 
 #[derive(Args)]
@@ -35,7 +35,7 @@ pub(super) struct ListenOptions {
     /// A PEM file with the key of that certificate.
     #[arg(long, requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Allow an address that others can reach without TLS. Use this only behind a proxy that adds TLS.
+    /// Allow plain HTTP on an address that other machines can reach. Use this only behind a proxy that adds TLS.
     #[arg(long)]
     plain_http: bool,
     /// A trusted proxy, or a network of proxies, such as 10.0.0.5 or 10.0.0.0/8. It appends the client's address to the
@@ -51,8 +51,8 @@ pub(super) struct ListenOptions {
         requires = "trusted_proxy"
     )]
     trusted_proxy_header: ProxyHeader,
-    /// The URL of the server for admins, such as https://mdm.example, if it is behind a proxy: for links and cookies.
-    /// With https, browsers are required to use TLS only.
+    /// The public URL of the server, such as https://mdm.example, for links and cookies. Needed if the server is behind
+    /// a proxy. With https, browsers are required to use TLS only.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
     /// The limit of connections. Each waiting agent has one.
@@ -64,7 +64,7 @@ pub(super) struct ListenOptions {
     /// The time limit of a request's head and of an idle connection, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = ConnectionLimits::DEFAULT.head_time.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
     head_time: u64,
-    /// The time limit of a request's body and of a response that is not read, in seconds.
+    /// The time limit for receiving a request's body, and for a client that does not read its response, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = ConnectionLimits::DEFAULT.body_time.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
     body_time: u64,
 }
@@ -83,7 +83,7 @@ fn count(text: &str) -> Result<usize, String> {
     }
 }
 
-/// A host's door, before it is opened.
+/// A bound listening socket that doesn't serve yet, with its certificate and limits.
 pub(super) struct BoundListener {
     listener: TcpListener,
     certificate: Option<Arc<Certificate>>,
@@ -92,7 +92,8 @@ pub(super) struct BoundListener {
 }
 
 impl ListenOptions {
-    /// The certificate for TLS. `None` for plain HTTP, which is allowed only on the loopback or behind a proxy.
+    /// Reads the TLS certificate. Returns `None` for plain HTTP. Errors if plain HTTP is
+    /// neither on loopback nor allowed by `--plain-http`.
     pub(super) fn certificate(&self) -> anyhow::Result<Option<Arc<Certificate>>> {
         match (&self.tls_cert, &self.tls_key) {
             (Some(chain), Some(key)) => Ok(Some(Arc::new(Certificate::read(chain, key)?))),
@@ -114,7 +115,7 @@ impl ListenOptions {
         self.tls_cert.is_some() || is_public
     }
 
-    /// The URL for admins. `None` for the address that the server listens on.
+    /// The URL for admins. Returns `None` if admins use the listening address.
     pub(super) fn public_url(&self) -> Option<&PublicUrl> {
         self.public_url.as_ref()
     }
@@ -154,7 +155,8 @@ impl ListenOptions {
     }
 }
 
-/// Lets this process have as many files open as these connections need; else, there are fewer connections.
+/// Raises the limit of open files for this number of connections. Returns a lower number if the system allows fewer
+/// files.
 fn with_files_for(connections: usize) -> usize {
     let wanted = (connections as u64).saturating_add(OTHER_FILES);
     match rlimit::increase_nofile_limit(wanted) {
@@ -169,7 +171,7 @@ fn with_files_for(connections: usize) -> usize {
         }
         Ok(_) => connections,
         Err(error) => {
-            tracing::warn!(%error, "the system does not say how many files this process may have open");
+            tracing::warn!(%error, "can't read or raise the limit of open files");
             connections
         }
     }

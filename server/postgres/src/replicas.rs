@@ -1,4 +1,5 @@
-//! The messages of replicas through PostgreSQL, and their shared memory.
+//! Coordination of replicas through PostgreSQL: notifications, the leader lease, seen signatures and the presence of
+//! agents.
 
 use super::{
     connection::{Executor as _, silent},
@@ -40,7 +41,7 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time for which a signature is remembered, in seconds.
 const REMEMBERED: u64 = MAX_AGE + MAX_AHEAD + 1;
 
-/// This host among the replicas.
+/// This server as one of the replicas.
 pub(super) struct Replica {
     pool: Pool,
     /// Its id in messages.
@@ -69,7 +70,7 @@ impl Replica {
         }
     }
 
-    /// From now on it is one of the replicas, and may take the lead.
+    /// Joins the replicas: this server receives their notifications, and may become the leader. Later calls do nothing.
     pub(super) fn join(&self) {
         self.joined.call_once(|| {
             let member = Arc::new(Member {
@@ -87,7 +88,8 @@ impl Replica {
         });
     }
 
-    /// It is not known whether a commit was made. If the database makes it after all, it does so soon.
+    /// Call this if the result of a commit is unknown. Sends `ReplicaEvent::Lagged` after `RETRY_INTERVAL`: a late
+    /// commit is visible by then.
     pub(super) fn doubt(&self) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
@@ -113,7 +115,7 @@ struct Member {
 }
 
 impl Member {
-    /// Stays connected until it leaves.
+    /// Keeps the connection open, and reconnects after an error, until the replica resigns.
     async fn listen(&self) {
         while !self.leaves.is_cancelled() && !self.heard.is_closed() {
             let end = match self.pool.listen().await {
@@ -189,7 +191,7 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Resu
     answer.unwrap_or_else(|_| Err(silent(STATEMENT_TIMEOUT)))
 }
 
-/// Forgets signatures that are too old to be taken, and agents that have gone.
+/// Deletes signatures that are too old to be accepted, and expired rows of `presence`.
 async fn forget(client: &Client) -> Result<(), StoreError> {
     let now = time::now();
     let oldest = signed((now / 1000).saturating_sub(REMEMBERED));
@@ -243,8 +245,9 @@ impl Replicas for Replica {
         if taken().await? {
             return Ok(Ok(()));
         }
-        // A crash of the database may have emptied the tables: what is signed from now on they remember. Agents may be
-        // ahead of it, so what was taken before may be of a time to come.
+        // PostgreSQL empties these unlogged tables after a crash. A new epoch then starts: signatures created before it
+        // are rejected, because they may be replays. The epoch starts `MAX_AHEAD` in the future, because a signature
+        // accepted before the crash can have a timestamp up to `MAX_AHEAD` ahead.
         let begin = "insert into nonce_epoch values (1, extract(epoch from clock_timestamp())::bigint + $1) \
                      on conflict do nothing";
         let ahead = signed(MAX_AHEAD);

@@ -1,4 +1,4 @@
-//! Mistakes that an admin, or two of them, can make.
+//! Mistakes of one admin, and conflicts between two admins.
 
 use crate::{history, start};
 use mdm_tests::{

@@ -12,14 +12,14 @@ use std::{
 #[derive(Args)]
 pub(crate) struct WithSettings {
     /// A file with the settings of the plugin, a JSON object. Without it, the plugin has its default settings.
-    #[arg(long = "settings", value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
 }
 
 impl WithSettings {
     /// Reads the file, if one is given.
     pub(crate) fn read(&self) -> anyhow::Result<Option<String>> {
-        self.file.as_deref().map(read_settings).transpose()
+        self.settings.as_deref().map(read_settings).transpose()
     }
 }
 

@@ -18,8 +18,8 @@ pub(super) struct ShutdownOptions {
     /// The time limit of requests in progress once the server stops, in seconds. Then their connections are closed.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(0..=3600))]
     shutdown_timeout: u64,
-    /// The time between the stop signal and the end of serving, in seconds, during which /ready fails: as long as a
-    /// load balancer needs to notice.
+    /// How long the server still serves requests after the stop signal, in seconds. Meanwhile /ready fails, so that a
+    /// load balancer stops sending requests.
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=3600))]
     shutdown_delay: u64,
 }
@@ -41,7 +41,7 @@ pub(super) struct StopSignals {
 }
 
 impl StopSignals {
-    /// From now on they end no process by themselves.
+    /// Installs the handlers: SIGTERM and SIGINT no longer end the process by themselves.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -49,7 +49,7 @@ impl StopSignals {
         })
     }
 
-    /// Waits for one of them. From then on another one ends the process at once.
+    /// Waits for the first stop signal. After it, a second one ends the process at once, with exit code 1.
     pub(super) async fn first(mut self) {
         self.next().await;
         tokio::spawn(async move {
@@ -70,7 +70,7 @@ impl StopSignals {
 /// Reloads a certificate at SIGHUP, and warns before its expiry.
 pub(super) struct CertificateWatch {
     hang_up: Mutex<Signal>,
-    /// `None`: the host listens without TLS.
+    /// `None` if the server listens without TLS.
     certificate: Option<Arc<Certificate>>,
     metrics: Arc<Metrics>,
 }
@@ -107,12 +107,12 @@ impl CertificateWatch {
         match certificate.reload() {
             Ok(()) => tracing::info!("SIGHUP: the certificate and its key were reloaded"),
             Err(error) => {
-                tracing::error!(%error, "SIGHUP: the certificate was not reloaded, and stays as it was");
+                tracing::error!(%error, "SIGHUP: the certificate could not be reloaded: the previous one stays in use");
             }
         }
     }
 
-    /// Logs the validity of the certificate, and returns the time of the next log line.
+    /// Updates the metric of the certificate's expiry, and warns if it is near. Returns the delay until the next check.
     fn tell(&self) -> Duration {
         let Some(certificate) = &self.certificate else {
             return CERTIFICATE_INTERVAL;

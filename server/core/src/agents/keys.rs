@@ -31,7 +31,7 @@ pub struct AuthenticatedAgent {
     pub key: VerifyingKey,
 }
 
-/// A request with an agent's signature, of any age.
+/// A request whose signature by an agent is verified, but not yet its age and nonce.
 pub struct SignedByAgent {
     signed: Signed,
     key: AgentKey,
@@ -50,7 +50,7 @@ impl Agents {
         &self.keys
     }
 
-    /// Checks the signature of an agent's request, without its age.
+    /// Verifies the signature of an agent's request. Does not check its age: [`admit`](Self::admit) does.
     pub async fn verify(
         &self,
         request: &Request<'_>,
@@ -63,7 +63,7 @@ impl Agents {
         Ok(SignedByAgent { signed, key })
     }
 
-    /// Checks the signature of an agent's request by a successor of the stored key.
+    /// Verifies a request that is signed with a successor of the stored key. Returns also the latest keys of the chain.
     pub async fn verify_successor(
         &self,
         request: &Request<'_>,
@@ -74,11 +74,11 @@ impl Agents {
         let unknown = || ServerError::UnknownAgent;
         let known = self.store.agent_key(&signed.device).await?;
         let known = known.ok_or_else(unknown)?;
-        let latest = &successions[..successions.len().min(MAX_SUCCESSIONS)];
-        let last = match Succession::last(latest, &signed.device, &known.key)? {
+        let chain = &successions[successions.len().saturating_sub(MAX_SUCCESSIONS)..];
+        let last = match Succession::last(chain, &signed.device, &known.key)? {
             Some(last) => last,
             // A response was lost, and the server has the last key already.
-            None => latest
+            None => chain
                 .last()
                 .filter(|last| last.signing_key == known.key)
                 .ok_or_else(unknown)?,
@@ -95,8 +95,8 @@ impl Agents {
         Ok((SignedByAgent { signed, key }, keys))
     }
 
-    /// Authenticates an agent: the signature is fresh, its nonce is new, and the device is not revoked. Only a valid
-    /// signature uses memory of the server.
+    /// Authenticates an agent: the signature is fresh, its nonce is new, and the device is not revoked. Takes a
+    /// verified signature only, so that forged requests store no nonce.
     pub async fn admit(
         &self,
         SignedByAgent { signed, key }: SignedByAgent,
@@ -139,8 +139,8 @@ impl Agents {
         self.admit(signed).await
     }
 
-    /// Checks that the signature of an enrollment is fresh. Its token is valid only once, so no nonce has to be
-    /// remembered.
+    /// Checks that the signature of an enrollment is fresh. An enrollment token is valid only once, so the nonce need
+    /// not be stored.
     pub fn check_enrollment_time(signed: &Signed) -> Result<(), ServerError> {
         check_time(signed.created, time::now() / 1000).map_err(|sign_at| ServerError::NotFresh {
             created: signed.created,

@@ -62,13 +62,13 @@ use pages::Pages;
 use state::{Dashboard, DashboardState};
 use std::sync::Arc;
 
-/// Allows pages only resources of this server, and no framing by others.
+/// Pages load resources only from this server, and no site can frame them.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// All pages. `is_secure`: admins come by TLS, and their cookies must not go another way.
+/// The router of all pages. Set `is_secure` if admins connect by TLS: cookies are then `Secure`.
 pub fn router(server: Arc<Server>, is_secure: bool) -> Router {
     let dashboard = Dashboard {
         server,
@@ -166,7 +166,7 @@ fn all() -> Vec<Pages> {
     ]
 }
 
-/// Refuses cross-site requests. Adds the content security policy, and forbids caching.
+/// Refuses cross-site requests and URLs with a NUL. Adds the security headers, and forbids caching.
 async fn guard(State(dashboard): DashboardState, request: Request, next: Next) -> Response {
     let public_url = dashboard.server.identity.public_url();
     let checked = parts::check(request.uri()).map_err(PageError::from);

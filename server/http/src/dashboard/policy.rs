@@ -1,4 +1,4 @@
-//! Apply policy: which password rules a device is to enforce.
+//! The page "Apply policy": sets the password rules that a device must enforce.
 
 use super::{
     device,
@@ -19,7 +19,7 @@ use mdm_contract::{Complexity, Policy, Quality, Requirement};
 use mdm_server_core::error::ServerError;
 use serde::Deserialize;
 
-/// The form as it is sent: `quality numeric`, `complexity high`, or nothing to clear the policy.
+/// The submitted form. `requirement` is `quality numeric`, `complexity high`, or empty to clear the policy.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct PolicyForm {
@@ -42,12 +42,13 @@ impl PolicyForm {
         }
     }
 
-    /// The policy; none clears it.
+    /// The submitted policy. Returns `None` if the policy is to be cleared. Errors with a text for the admin.
     fn policy(&self) -> Result<Option<Policy>, String> {
         let requirement = match self.requirement.split_once(' ') {
             Some(("quality", word)) => word.parse().map(Requirement::Quality),
             Some(("complexity", word)) => word.parse().map(Requirement::Complexity),
-            _ => return Ok(None),
+            _ if self.requirement.is_empty() => return Ok(None),
+            _ => return Err("choose one of the requirements".into()),
         };
         let minimum_length = match self.minimum_length.trim() {
             "" => Ok(0),
@@ -130,7 +131,7 @@ async fn screen(
             }
             label for="requirement" { "Requirement" }
             select #requirement name="requirement" aria-describedby="policy-fault" {
-                option value="" { "nothing: no policy" }
+                option value="" { "No policy" }
                 optgroup label="Quality" {
                     @for quality in Quality::ALL { (choice("quality", quality.as_str())) }
                 }
@@ -138,7 +139,7 @@ async fn screen(
                     @for complexity in Complexity::ALL { (choice("complexity", complexity.as_str())) }
                 }
             }
-            label for="minimum-length" { "Minimum length " span .quiet { "(with a quality from numeric upward)" } }
+            label for="minimum-length" { "Minimum length " span .quiet { "(only with quality numeric or higher)" } }
             input #minimum-length type="number" name="minimum_length" min="0" max="16" inputmode="numeric"
                 value=(form.minimum_length) aria-describedby="policy-fault";
             div #policy-fault {
@@ -151,4 +152,26 @@ async fn screen(
         }
     };
     Ok(page.with(signed_in, content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(requirement: &str) -> Result<Option<Policy>, String> {
+        PolicyForm {
+            requirement: requirement.into(),
+            minimum_length: "6".into(),
+        }
+        .policy()
+    }
+
+    #[test]
+    fn only_an_empty_requirement_clears_the_policy() {
+        assert_eq!(policy(""), Ok(None));
+        assert!(policy("quality numeric").unwrap().is_some());
+        for unknown in ["quality", "none", "quality  numeric", "length 6"] {
+            assert!(policy(unknown).is_err(), "{unknown}");
+        }
+    }
 }

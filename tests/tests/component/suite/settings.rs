@@ -138,6 +138,7 @@ async fn the_reference_has_no_settings_and_says_so() {
         panic!("{error}");
     };
     assert_eq!(faults.len(), 1, "{error}");
+    assert!(error.to_string().contains("nothing can be set"), "{error}");
     use_settings(&host, "{}").await.unwrap();
     assert_eq!(host.server.plugins.history(10).await.unwrap(), []);
 }

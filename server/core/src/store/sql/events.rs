@@ -12,7 +12,8 @@ use uuid::Uuid;
 /// Finds a row if there is an active webhook.
 pub const ACTIVE_WEBHOOK: &str = "select 1 from webhooks where state = 'active' limit 1";
 
-/// Writes the events of changes, after the changes.
+/// Writes the webhook events of these changes. Call it after the changes are written, because it reads their rows, and
+/// only if [`ACTIVE_WEBHOOK`] finds a row.
 pub async fn write_events(
     tx: &mut dyn Tx,
     dialect: Dialect,
@@ -106,5 +107,5 @@ async fn insert(
 }
 
 fn gone() -> StoreError {
-    StoreError::Failed("an event is about a device or a command that is gone".into())
+    StoreError::Failed("the device or the command of an event is not in the database".into())
 }
