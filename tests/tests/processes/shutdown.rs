@@ -152,7 +152,7 @@ fn at_a_hang_up_a_host_reloads_its_certificate_and_keeps_the_old_one_if_the_new_
     };
     replace("certificate");
     signal(process, "HUP").unwrap();
-    wait_for_log(&env, "the certificate was not reloaded");
+    wait_for_log(&env, "the certificate could not be reloaded");
     assert!(serves_by(&env, &certificates), "its key is the old one");
     replace("key");
     signal(process, "HUP").unwrap();

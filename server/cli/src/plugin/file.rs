@@ -8,6 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Maximum length of settings in a header of the request, in bytes: the server reads heads of 8 KiB, and base64 takes a
+/// third more.
+const MAX_IN_HEADER: usize = 4 << 10;
+
 /// Settings that go with a plugin.
 #[derive(Args)]
 pub(crate) struct WithSettings {
@@ -19,7 +23,15 @@ pub(crate) struct WithSettings {
 impl WithSettings {
     /// Reads the file, if one is given.
     pub(crate) fn read(&self) -> anyhow::Result<Option<String>> {
-        self.settings.as_deref().map(read_settings).transpose()
+        let settings = self.settings.as_deref().map(read_settings).transpose()?;
+        match &settings {
+            Some(text) if text.len() > MAX_IN_HEADER => bail!(
+                "the settings have {} bytes, and together with a plugin {MAX_IN_HEADER} at most can be sent: \
+                 use the plugin first, then `mdm-server plugin settings FILE`",
+                text.len()
+            ),
+            _ => Ok(settings),
+        }
     }
 }
 

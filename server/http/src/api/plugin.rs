@@ -27,11 +27,11 @@ const LARGEST_PLUGIN: usize = 128 << 20;
 /// The header that a plugin's signature comes in: the text of minisign's file, in base64.
 pub const SIGNATURE_HEADER: &str = "plugin-signature";
 
-/// The header that a plugin's settings come in: a JSON object, in base64.
+/// The header that a plugin's settings come in: a JSON object, in base64. The head of a request has 8 KiB at most.
 pub const SETTINGS_HEADER: &str = "plugin-settings";
 
-/// The largest request for settings, in bytes.
-const MAX_SETTINGS: usize = 64 << 10;
+/// The largest request for settings, in bytes: twice the length that is accepted, so that the refusal is the host's.
+const MAX_SETTINGS: usize = 128 << 10;
 
 /// Changes of the plugin in a response.
 const MAX_HISTORY: u32 = 20;
@@ -80,7 +80,7 @@ async fn show(_: Authenticated, plugins: PluginsState) -> JsonResult<PluginsView
     tag = PLUGINS,
     params(
         ("plugin-signature" = Option<String>, Header, description = "The text of minisign's file, in base64."),
-        ("plugin-settings" = Option<String>, Header, description = "The plugin's settings: a JSON object, in base64. Without it, its default settings."),
+        ("plugin-settings" = Option<String>, Header, description = "The plugin's settings: a JSON object, in base64. Without it, its default settings. A request's head has 8 KiB at most: larger settings go by `PUT /plugin/settings`."),
     ),
     request_body(content = PluginBytes, content_type = "application/octet-stream", description = "The file: WebAssembly, or what `mdm-plugin compile` made of it."),
     responses((status = 200, body = PluginsView)),
