@@ -14,7 +14,7 @@ use mdm_contract::{Characters, PasswordRule, time};
 use mdm_password_host::{Limits, Runtime, Trust};
 use mdm_server_core::{
     keys::HostKeys,
-    plugins::{ChosenPlugins, PluginSettings},
+    plugins::{ChosenPlugins, PluginOptions},
     server::{Server, ServerSettings},
 };
 use mdm_server_http::api::{Rates, Terms, TrustedProxies, router};
@@ -64,10 +64,10 @@ impl Host {
             ..Limits::default()
         };
         let engine = Runtime::new(limits).expect("an engine");
-        let settings = PluginSettings {
+        let settings = PluginOptions {
             trust,
             checked_at_start: false,
-            ..PluginSettings::from(engine.load(plugin, None).expect("a plugin"))
+            ..PluginOptions::from(engine.load(plugin, None).expect("a plugin"))
         };
         let store = Arc::new(OneDevice::new(Situation::new(0)));
         let runtime = tokio::runtime::Builder::new_current_thread()

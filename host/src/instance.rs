@@ -66,7 +66,8 @@ impl Instance {
         self.store.data_mut().context = Some(context);
         let returned = self.enter(call);
         let context = self.store.data_mut().context.take();
-        let missing = || PluginError::Crashed("the call context is missing after the call".into());
+        let missing =
+            || PluginError::HostFailed("the call context is missing after the call".into());
         Ok((returned?, context.ok_or_else(missing)?))
     }
 

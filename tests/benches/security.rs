@@ -20,7 +20,7 @@ use mdm_server_core::{
     audit::AuditEntry,
     change::Change,
     keys::HostKeys,
-    plugins::{ChosenPlugins, PluginSettings},
+    plugins::{ChosenPlugins, PluginOptions},
     server::{Server, ServerSettings},
     store::{Commit, Store},
     token,
@@ -92,7 +92,7 @@ impl Host {
         };
         let limited = Arc::new(load(Runtime::new(limits).unwrap()));
         let unlimited = Arc::new(load(Runtime::unlimited(limits.instances).unwrap()));
-        let settings = PluginSettings::from(load(Runtime::new(Limits::default()).unwrap()));
+        let settings = PluginOptions::from(load(Runtime::new(Limits::default()).unwrap()));
         let plugins = ChosenPlugins::open(Arc::clone(&store), settings)
             .await
             .unwrap();

@@ -7,7 +7,7 @@ use crate::{
 use mdm_password_host::inspect;
 use mdm_server_core::{
     audit::AuditEntry,
-    plugins::{ChosenPlugins, PluginSettings},
+    plugins::{ChosenPlugins, PluginOptions},
     server::{Server, ServerSettings},
     store::{ChosenPlugin, PluginChoice, PluginFile},
 };
@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 async fn replica(fleet: &TestHost) -> Arc<Server> {
     let store = database::open(fleet.folder()).await;
-    let plugins = ChosenPlugins::open(Arc::clone(&store), PluginSettings::from(reference())).await;
+    let plugins = ChosenPlugins::open(Arc::clone(&store), PluginOptions::from(reference())).await;
     let server = wired(store, plugins.unwrap(), ServerSettings::default()).unwrap();
     let (listener, closing) = (Arc::clone(&server.tasks.replica_listener), server.closing());
     tokio::spawn(async move { listener.run(closing).await });

@@ -13,7 +13,7 @@ use mdm_password_host::{Runtime, Trust};
 use mdm_server_core::{
     error::ServerError,
     metrics::Metrics,
-    plugins::{ChosenPlugins, PluginSettings},
+    plugins::{ChosenPlugins, PluginOptions},
     server::{Server, ServerSettings},
     store::{PluginFile, StoreError},
     supervisor::Supervisor,
@@ -155,7 +155,7 @@ impl<'a> Wiring<'a> {
         }
     }
 
-    fn plugins(&self, key: &HostKey) -> anyhow::Result<PluginSettings> {
+    fn plugins(&self, key: &HostKey) -> anyhow::Result<PluginOptions> {
         let artifacts = self.folder.artifacts(&key.keys()?)?;
         let default = match &self.plugin {
             Some(PluginFile { bytes, signature }) => {
@@ -164,7 +164,7 @@ impl<'a> Wiring<'a> {
             }
             None => self.runtime.load(REFERENCE, Some(&artifacts))?,
         };
-        Ok(PluginSettings {
+        Ok(PluginOptions {
             default,
             artifacts: Some(artifacts),
             canary_terms: self.options.canary,

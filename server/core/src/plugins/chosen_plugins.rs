@@ -1,6 +1,6 @@
 //! The chosen plugins: the store keeps the choice, each replica follows it and applies it to its rollout.
 
-use super::{plugin_check, settings_change::settings_change};
+use super::{options::PluginOptions, plugin_check, settings_change::settings_change};
 use crate::{
     access::Caller,
     audit::AuditEntry,
@@ -15,47 +15,6 @@ use mdm_password_host::{
     LoadError, Plugin, Rollout, RolloutStore, Runtime, SettingsError, Trust, WhenCanaryFails,
 };
 use std::{pin::Pin, sync::Arc};
-
-/// Plugin settings of a server.
-pub struct PluginSettings {
-    /// Plugin that is active unless another one was chosen.
-    pub default: Plugin,
-    /// Folder of compiled plugins.
-    pub artifacts: Option<Artifacts>,
-    /// Terms for promotion and rollback of a canary.
-    pub canary_terms: CanaryTerms,
-    /// Handling of a call that fails on a canary.
-    pub when_canary_fails: WhenCanaryFails,
-    /// Trust rules for plugins.
-    pub trust: Trust,
-    /// `true` if the conformance kit checks the plugins of the server's start. It always checks a plugin that an admin
-    /// chooses.
-    pub checked_at_start: bool,
-}
-
-impl PluginSettings {
-    /// Errors with `DoesNotConform` if the default plugin fails its check at the start.
-    pub fn check(&self) -> Result<(), ServerError> {
-        match self.checked_at_start {
-            true => plugin_check::check_at_start(&self.default, self.artifacts.as_ref()),
-            false => Ok(()),
-        }
-    }
-}
-
-impl From<Plugin> for PluginSettings {
-    /// Settings with this plugin and otherwise the defaults.
-    fn from(default: Plugin) -> Self {
-        Self {
-            default,
-            artifacts: None,
-            canary_terms: CanaryTerms::default(),
-            when_canary_fails: WhenCanaryFails::default(),
-            trust: Trust::default(),
-            checked_at_start: true,
-        }
-    }
-}
 
 /// The chosen plugins, as the store keeps them.
 pub struct ChosenPlugins {
@@ -77,24 +36,21 @@ pub struct ChosenPlugins {
 
 impl ChosenPlugins {
     /// Loads the chosen plugins, or the default one.
-    pub async fn open(
-        store: Arc<dyn Store>,
-        settings: PluginSettings,
-    ) -> Result<Self, ServerError> {
-        let settings = off_the_threads(move || settings.check().map(|()| settings)).await?;
+    pub async fn open(store: Arc<dyn Store>, options: PluginOptions) -> Result<Self, ServerError> {
+        let options = off_the_threads(move || options.check().map(|()| options)).await?;
         let default = Deployment {
-            plugin: Arc::new(settings.default),
+            plugin: Arc::new(options.default),
             is_default: true,
             is_promoted: true,
         };
         let mut plugins = Self {
             store,
             runtime: default.plugin.runtime().clone(),
-            artifacts: settings.artifacts.map(Arc::new),
-            trust: settings.trust,
-            checked_at_start: settings.checked_at_start,
-            canary_terms: settings.canary_terms,
-            when_canary_fails: settings.when_canary_fails,
+            artifacts: options.artifacts.map(Arc::new),
+            trust: options.trust,
+            checked_at_start: options.checked_at_start,
+            canary_terms: options.canary_terms,
+            when_canary_fails: options.when_canary_fails,
             at_start: Deployments {
                 active: default.clone(),
                 previous: None,

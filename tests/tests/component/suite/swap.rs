@@ -14,7 +14,7 @@ use mdm_server_core::{
     audit::AuditEntry,
     commands::CommandTerms,
     error::ServerError,
-    plugins::{ChosenPlugins, PluginSettings},
+    plugins::{ChosenPlugins, PluginOptions},
     server::ServerSettings,
     store::{ChosenPlugin, PluginChoice, PluginFile},
 };
@@ -279,9 +279,9 @@ async fn a_compiled_plugin_that_was_chosen_is_compiled_again_by_a_host_that_can_
     let folder = TempDir::new().unwrap();
     let store = database::open(folder.path()).await;
     let start = async |artifacts: Option<Artifacts>| {
-        let settings = PluginSettings {
+        let settings = PluginOptions {
             artifacts,
-            ..PluginSettings::from(reference())
+            ..PluginOptions::from(reference())
         };
         let plugins = ChosenPlugins::open(Arc::clone(&store), settings).await?;
         wired(Arc::clone(&store), plugins, ServerSettings::default())

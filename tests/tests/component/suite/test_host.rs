@@ -23,7 +23,7 @@ use mdm_server_core::{
     error::ServerError,
     keys::HostKeys,
     metrics::Metrics,
-    plugins::{ChosenPlugins, PluginSettings},
+    plugins::{ChosenPlugins, PluginOptions},
     server::{Server, ServerSettings},
     store::Store,
     supervisor::Supervisor,
@@ -432,10 +432,10 @@ pub(crate) fn small() -> Limits {
 
 async fn server(folder: &Path, settings: ServerSettings, plugin: Plugin) -> Arc<Server> {
     let store = database::open(folder).await;
-    let plugins = PluginSettings {
+    let plugins = PluginOptions {
         // Many tests are about plugins that would not pass.
         checked_at_start: false,
-        ..PluginSettings::from(plugin)
+        ..PluginOptions::from(plugin)
     };
     let plugins = ChosenPlugins::open(Arc::clone(&store), plugins)
         .await
