@@ -39,23 +39,25 @@ impl Base {
     ) -> serde_json::Result<Situation> {
         let mut situation = self.situation.clone();
         for (name, value) in given {
+            // The base situation has none of these: they are merged over the base's command.
             let is_command = matches!(name.as_str(), "pending" | "latest" | "command");
             if is_command && value.is_object() {
                 situation[name] = self.command.clone();
             }
             merge(&mut situation[name], value);
         }
+        // By default, the pending command is the call's command, and the latest is the pending one.
         let is_pending = situation["command"]["status"] == "pending";
         if is_pending && !given.contains_key("pending") {
             situation["pending"] = situation["command"].clone();
         }
         if !given.contains_key("latest") {
-            let other = if situation["pending"].is_null() {
+            let default = if situation["pending"].is_null() {
                 "command"
             } else {
                 "pending"
             };
-            situation["latest"] = situation[other].clone();
+            situation["latest"] = situation[default].clone();
         }
         serde_json::from_value(situation)
     }

@@ -47,6 +47,7 @@ impl Prediction {
 
     /// The accepted results, with commands written as their names.
     pub(super) fn returns(&self) -> Vec<Value> {
+        // Every accepted state has the same commands, so the names of the first one fit all.
         let after = self.may_be.iter().take(1);
         after
             .flat_map(|world| self.returns.iter().map(|it| world.with_names(it)))
@@ -62,7 +63,7 @@ impl World {
         self.commands.iter().find(Situation::is_pending)
     }
 
-    /// The stored facts of a device's commands and of its override that the rules determine. Commands are named in the
+    /// The stored facts that the rules determine: of each command, and of the policy override. Commands are named in the
     /// order in which they were made, because ids differ from run to run.
     pub(super) fn facts(&self) -> Facts {
         let policy_override = &self.situation.device.policy_override;
@@ -102,6 +103,7 @@ impl World {
             }
             Call::Preview { action, request } => {
                 let refusals = self.refusals(*action, request);
+                // The device of a sequence never fails a command, and is always online.
                 let returns = match refusals.is_empty() {
                     true => vec![json!({"verdict": "will-succeed", "remedy": null})],
                     false => refusals
@@ -204,6 +206,7 @@ impl World {
         }
         let overdue = self.pending().is_some_and(|pending| self.is_over(pending));
         let superseded = Failure::Superseded(SENT.to_owned());
+        // If the request replaces an expired command, the contract accepts both outcomes.
         let endings = match (overdue, &request.replaces) {
             (true, Some(_)) => vec![Failure::Expired, superseded],
             (true, None) => vec![Failure::Expired],
@@ -233,7 +236,8 @@ impl World {
         }
     }
 
-    /// The expiry of a command of a request. `None` if there is no validity, or an impossible one.
+    /// The expiry of the command that a request creates. `None` if the request has no validity, or one that the contract
+    /// refuses.
     fn expiry(&self, request: &Request) -> Option<Timestamp> {
         let now = self.situation.now;
         let end = now.checked_add(request.valid_for?.checked_mul(1000)?)?;
@@ -246,7 +250,7 @@ impl World {
             .find(|command| command.status == Status::Pending)
     }
 
-    /// The command that the call is about, as it will be after the call.
+    /// The command that the call is about, to be changed.
     fn subject_mut(&mut self) -> Option<&mut Command> {
         let id = self.situation.command.as_ref()?.id.clone();
         self.commands.iter_mut().find(|command| command.id == id)

@@ -16,7 +16,7 @@ pub const PAGES: &[(&str, DeviceScope)] = &[
         it.fill("Name", "nobody")?;
         it.fill("Password", "guessed")?;
         it.click("Sign in")?;
-        it.sees("do not belong together")
+        it.sees("Wrong name or password")
     }),
     ("devices", |it, _| it.open("/devices")),
     ("device", |it, scene| it.open(&scene.path(OVERRIDDEN)?)),

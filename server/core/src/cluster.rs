@@ -62,7 +62,7 @@ impl Cluster {
     }
 
     /// Sends counts of calls to other replicas, until the server stops.
-    pub(crate) async fn tell_calls(&self, closing: CancellationToken) {
+    pub(crate) async fn notify_call_counts(&self, closing: CancellationToken) {
         let Some(replicas) = &self.replicas else {
             return;
         };
@@ -72,7 +72,7 @@ impl Cluster {
             let limits = self.limits();
             let counts: Vec<_> = limits.iter().flat_map(|limit| limit.untold()).collect();
             if !counts.is_empty()
-                && let Err(error) = replicas.tell_calls(counts).await
+                && let Err(error) = replicas.notify_call_counts(counts).await
                 && let Some(held_back) = failures.admit()
             {
                 tracing::warn!(%error, held_back, "the counts of requests were not shared with other replicas");

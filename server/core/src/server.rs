@@ -348,7 +348,7 @@ impl Server {
                 },
             );
             self.supervise("replica-calls", &self.cluster, |task, stop| async move {
-                task.tell_calls(stop).await;
+                task.notify_call_counts(stop).await;
             });
         }
         if let Some(wake_ups) = &tasks.wake_ups {

@@ -2,7 +2,7 @@
 
 use super::{
     connection::{Executor, Step, values},
-    rows::{self, number, signed},
+    rows::{self, number, to_i64},
 };
 use mdm_server_core::{
     audit::{AuditLine, Chain},
@@ -32,8 +32,8 @@ pub(super) fn insert(line: AuditLine) -> Step {
         "insert into audit (number, at, actor, address, action, device, command, detail, plugin, digest) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         values![
-            signed(number),
-            signed(entry.at),
+            to_i64(number),
+            to_i64(entry.at),
             entry.actor,
             entry.address,
             entry.action,

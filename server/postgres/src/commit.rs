@@ -3,7 +3,7 @@
 use super::{
     connection::{Executor as _, Step, values},
     engine::Transaction,
-    rows::{optional_signed, signed, to_json},
+    rows::{to_i64, to_json, to_optional_i64},
     writer::Batch,
 };
 use mdm_agent_protocol::sync::DeviceInfo;
@@ -77,7 +77,7 @@ fn apply(
             let sealed = sealed.as_ref().map(to_json).transpose()?;
             steps.push(Step::new(
                 "insert into outbox (command, device, sealed, wake_at) values ($1, $2, $3, $4)",
-                values![command.id.clone(), id, sealed, signed(at + FIRST_PAUSE)],
+                values![command.id.clone(), id, sealed, to_i64(at + FIRST_PAUSE)],
             ));
         }
         Change::Complete { command, outcome } => complete(steps, device, at, command, outcome)?,
@@ -92,7 +92,7 @@ fn apply(
             };
             steps.push(Step::new(
                 "update devices set policy_override_command = $1, policy_override_since = $2 where id = $3",
-                values![by, optional_signed(since), id],
+                values![by, to_optional_i64(since), id],
             ));
         }
         Change::SetPolicy(policy) => {
@@ -116,7 +116,7 @@ fn apply(
         Change::Revoke => {
             steps.push(Step::new(
                 "update devices set revoked_at = $1, status = 'revoked' where id = $2",
-                values![signed(at), id.clone()],
+                values![to_i64(at), id.clone()],
             ));
             steps.push(Step::new(
                 "update outbox set sealed = null where device = $1",
@@ -144,8 +144,8 @@ fn insert_command(
                 command.action.as_str(),
                 to_json(&command.options)?,
                 to_json(&command.status)?,
-                signed(command.requested_at),
-                optional_signed(command.expires_at),
+                to_i64(command.requested_at),
+                to_optional_i64(command.expires_at),
                 bulk.map(str::to_owned),
             ],
         )
@@ -184,7 +184,7 @@ fn complete(
              where id = $3 and device = $4 and is_pending",
             values![
                 to_json(&status)?,
-                signed(at),
+                to_i64(at),
                 command.clone(),
                 device.clone()
             ],
@@ -215,7 +215,7 @@ fn tell(device: &str, at: Timestamp, device_info: &DeviceInfo) -> Result<Step, S
             device_info.ownership.as_str(),
             to_json(&device_info.capabilities)?,
             to_json(&device_info.condition)?,
-            signed(at),
+            to_i64(at),
             device.to_owned(),
         ],
     ))

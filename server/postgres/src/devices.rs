@@ -3,7 +3,7 @@
 use super::{
     PostgresStore, commit,
     connection::Executor as _,
-    rows::{self, SNAPSHOTS, number, optional_number, optional_signed, signed},
+    rows::{self, SNAPSHOTS, number, optional_number, to_i64, to_optional_i64},
 };
 use crate::rows::Columns as _;
 use async_trait::async_trait;
@@ -78,7 +78,7 @@ impl Devices for PostgresStore {
         after: Option<&Overdue>,
         limit: u32,
     ) -> Result<Vec<Overdue>, StoreError> {
-        let since = optional_signed(after.map(|it| it.expires_at)).unwrap_or(0);
+        let since = to_optional_i64(after.map(|it| it.expires_at)).unwrap_or(0);
         let id = after.map_or("", |it| &it.command);
         let reader = self.reader().await?;
         let rows = reader
@@ -86,7 +86,7 @@ impl Devices for PostgresStore {
                 "select device, id, expires_at from commands \
                  where is_pending and expires_at <= $1 and (expires_at, id) > ($2, $3) \
                  order by expires_at, id limit $4",
-                &[&signed(now), &since, &id, &i64::from(limit)],
+                &[&to_i64(now), &since, &id, &i64::from(limit)],
             )
             .await?;
         rows.iter()

@@ -2,7 +2,7 @@
 
 use super::{
     connection::{Step, values},
-    rows::signed,
+    rows::to_i64,
 };
 use mdm_server_core::store::{
     EXPIRED_PER_INSERT, StoreError, StoredResponse, sql::DELETE_RESPONSES,
@@ -10,7 +10,7 @@ use mdm_server_core::store::{
 
 /// The statements that store a response, and delete some that have expired. They err if its key is taken.
 pub(super) fn insert(response: StoredResponse) -> [Step; 2] {
-    let expired_before = signed(response.expired_before());
+    let expired_before = to_i64(response.expired_before());
     [
         Step::new(
             DELETE_RESPONSES,
@@ -25,7 +25,7 @@ pub(super) fn insert(response: StoredResponse) -> [Step; 2] {
                 response.key,
                 response.request.to_vec(),
                 response.response,
-                signed(response.created_at),
+                to_i64(response.created_at),
                 expired_before
             ],
         )

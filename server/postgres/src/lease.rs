@@ -1,7 +1,7 @@
 //! The lease of the replica that leads. It is granted, renewed and compared by the database's clock, so the clocks of
 //! hosts may differ.
 
-use super::{connection::Executor, rows::signed};
+use super::{connection::Executor, rows::to_i64};
 use crate::connection::failed;
 use crate::rows::Columns as _;
 use mdm_server_core::store::{Lead, StoreError};
@@ -113,7 +113,7 @@ impl Fence {
         match self.checked {
             Some((checked, lets)) if checked == term => Ok(lets),
             _ => {
-                let found = transaction.row_if_any(FENCE, &[&signed(term)]).await?;
+                let found = transaction.row_if_any(FENCE, &[&to_i64(term)]).await?;
                 self.checked = Some((term, found.is_some()));
                 Ok(found.is_some())
             }

@@ -4,7 +4,7 @@ use mdm_server_core::store::{CallCount, Changes};
 use serde::{Deserialize, Serialize};
 
 /// The statement that notifies the other replicas.
-pub(super) const TELL: &str = "select pg_notify('mdm', $1)";
+pub(super) const NOTIFY: &str = "select pg_notify('mdm', $1)";
 
 /// A message of PostgreSQL has fewer than 8,000 bytes.
 const MAX_MESSAGE_BYTES: usize = 7_000;

@@ -4,9 +4,9 @@
 use super::{
     connection::{Executor as _, silent},
     lease::Lease,
-    messages::{self, Message, TELL},
+    messages::{self, Message, NOTIFY},
     pool::{Pool, SETTINGS},
-    rows::{number, signed},
+    rows::{number, to_i64},
 };
 use crate::connection::failed;
 use async_trait::async_trait;
@@ -90,7 +90,7 @@ impl Replica {
 
     /// Call this if the result of a commit is unknown. Sends `ReplicaEvent::Lagged` after `RETRY_INTERVAL`: a late
     /// commit is visible by then.
-    pub(super) fn doubt(&self) {
+    pub(super) fn report_unknown_commit(&self) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
             sleep(RETRY_INTERVAL).await;
@@ -194,12 +194,12 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Resu
 /// Deletes signatures that are too old to be accepted, and expired rows of `presence`.
 async fn forget(client: &Client) -> Result<(), StoreError> {
     let now = time::now();
-    let oldest = signed((now / 1000).saturating_sub(REMEMBERED));
+    let oldest = to_i64((now / 1000).saturating_sub(REMEMBERED));
     let old = "delete from seen_signatures where created < $1";
     client.execute(old, &[&oldest]).await.map_err(failed)?;
     let gone = "delete from presence where until < $1";
     client
-        .execute(gone, &[&signed(now)])
+        .execute(gone, &[&to_i64(now)])
         .await
         .map_err(failed)?;
     Ok(())
@@ -238,7 +238,7 @@ impl Replicas for Replica {
         let taken = async || {
             let take = "insert into seen_signatures (device, nonce, created) select $1, $2, $3 \
                         where $3 > (select since from nonce_epoch) on conflict do nothing";
-            let created = signed(created);
+            let created = to_i64(created);
             let rows = reader.write(take, &[&device, &nonce, &created]).await?;
             Ok::<_, StoreError>(rows == 1)
         };
@@ -250,7 +250,7 @@ impl Replicas for Replica {
         // accepted before the crash can have a timestamp up to `MAX_AHEAD` ahead.
         let begin = "insert into nonce_epoch values (1, extract(epoch from clock_timestamp())::bigint + $1) \
                      on conflict do nothing";
-        let ahead = signed(MAX_AHEAD);
+        let ahead = to_i64(MAX_AHEAD);
         if reader.write(begin, &[&ahead]).await? == 1 && taken().await? {
             return Ok(Ok(()));
         }
@@ -268,16 +268,16 @@ impl Replicas for Replica {
             .write(
                 "insert into presence (device, until) values ($1, $2) \
                  on conflict (device) do update set until = excluded.until",
-                &[&device, &signed(until)],
+                &[&device, &to_i64(until)],
             )
             .await?;
         Ok(())
     }
 
-    async fn tell_calls(&self, calls: Vec<CallCount>) -> Result<(), StoreError> {
+    async fn notify_call_counts(&self, calls: Vec<CallCount>) -> Result<(), StoreError> {
         let reader = self.pool.connection().await?;
         for text in messages::of_calls(&self.id, &calls) {
-            reader.row(TELL, &[&text]).await?;
+            reader.row(NOTIFY, &[&text]).await?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Conversions between records and rows. PostgreSQL's numbers are signed; times and counts are far below the limit.
+//! Conversions between records and rows. PostgreSQL's numbers are to_i64; times and counts are far below the limit.
 
 use crate::connection::failed;
 use mdm_agent_protocol::{sealing::PublicKey, signing_key::VerifyingKey};
@@ -118,12 +118,12 @@ pub(super) fn bytes<const N: usize>(row: &Row, column: &str) -> Result<[u8; N], 
 }
 
 /// As the database's numbers are.
-pub(super) fn signed(number: u64) -> i64 {
+pub(super) fn to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-pub(super) fn optional_signed(number: Option<u64>) -> Option<i64> {
-    number.map(signed)
+pub(super) fn to_optional_i64(number: Option<u64>) -> Option<i64> {
+    number.map(to_i64)
 }
 
 pub(super) fn number<T: TryFrom<i64, Error: Display>>(

@@ -1,6 +1,6 @@
 //! The schedule of repeated wake-ups in PostgreSQL. Replicas share this work: each skips the claims of others.
 
-use super::{PostgresStore, connection::Executor as _, rows::signed};
+use super::{PostgresStore, connection::Executor as _, rows::to_i64};
 use crate::rows::Columns as _;
 use async_trait::async_trait;
 use mdm_contract::time::Timestamp;
@@ -27,9 +27,9 @@ impl WakeUps for PostgresStore {
                 .rows(
                     &query,
                     &[
-                        &signed(now),
-                        &signed(MAX_BACKOFF),
-                        &signed(FIRST_PAUSE),
+                        &to_i64(now),
+                        &to_i64(MAX_BACKOFF),
+                        &to_i64(FIRST_PAUSE),
                         &(i64::from(limit) - devices.len() as i64),
                     ],
                 )

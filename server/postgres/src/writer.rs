@@ -7,7 +7,7 @@ use super::{
     connection::{Connection, Executor as _, Step, silent, values},
     idempotency,
     lease::Fence,
-    messages::TELL,
+    messages::NOTIFY,
     pool::Pool,
     replicas::Replica,
 };
@@ -220,7 +220,7 @@ impl Batches {
                     let committed = timeout(BATCH_TIMEOUT, commit).await;
                     let committed = committed.map_err(late).flatten();
                     if committed.is_err() {
-                        replica.doubt();
+                        replica.report_unknown_commit();
                     }
                     committed
                 }
@@ -310,7 +310,7 @@ async fn commit(
     // Of a transaction that has failed, `commit` would be a rollback that no error tells of; this errs.
     let mut last = vec![Step::new("release job", values![])];
     for text in replica.messages(&changes) {
-        last.push(Step::new(TELL, values![text]));
+        last.push(Step::new(NOTIFY, values![text]));
     }
     last.push(Step::new("commit", values![]));
     batch.together(last).await?;

@@ -26,7 +26,8 @@ fn the_browser_does_not_send_a_password_that_breaks_the_rule() {
 }
 
 #[test]
-fn a_refused_password_is_told_beside_its_field_and_forgotten_while_the_reason_is_kept() {
+fn the_error_of_a_refused_password_is_shown_beside_its_field_and_the_form_keeps_all_but_the_password()
+ {
     let (env, device, browser) = start(Make::default());
     open_reset(&browser, &device);
     let blindly = "document.getElementById('reset').noValidate = true";
@@ -69,7 +70,7 @@ fn a_form_that_is_sent_twice_at_once_makes_one_command_and_no_refusal() {
 }
 
 #[test]
-fn an_admin_who_saw_the_device_as_it_was_is_told_and_asked_again() {
+fn a_reset_from_an_outdated_page_is_refused_and_the_form_is_shown_again() {
     let (env, device, browser) = start(Make::default());
     open_reset(&browser, &device);
     let other = ["password", "reset", &device.id, "--yes"];
@@ -91,7 +92,7 @@ fn an_admin_who_saw_the_device_as_it_was_is_told_and_asked_again() {
 }
 
 #[test]
-fn a_wrong_sign_in_is_told_and_lets_nobody_in() {
+fn a_failed_sign_in_shows_an_error_and_signs_nobody_in() {
     let (_lab, device, browser) = start(Make::default());
     browser.click("Sign out").unwrap();
     let path = format!("/devices/{}", device.id);
@@ -100,6 +101,6 @@ fn a_wrong_sign_in_is_told_and_lets_nobody_in() {
     browser.fill("Name", "admin").unwrap();
     browser.fill("Password", "guessed").unwrap();
     browser.click("Sign in").unwrap();
-    browser.sees("do not belong together").unwrap();
+    browser.sees("Wrong name or password").unwrap();
     assert!(!browser.source().unwrap().contains("guessed"));
 }

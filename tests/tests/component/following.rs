@@ -69,7 +69,7 @@ async fn a_replica_that_can_not_use_the_chosen_plugin_says_so_and_tries_until_it
     })
     .await;
 
-    database::told(
+    database::execute(
         fleet.folder(),
         "update plugins set file = substring(file from 2)",
     );

@@ -8,7 +8,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn has_leader(folder: &Path) -> bool {
     let leads = "select expires_at > clock_timestamp() from leadership";
-    database::asked(folder, leads) == "t"
+    database::query(folder, leads) == "t"
 }
 
 async fn lead(replicas: &Arc<dyn Replicas>) -> Lead {
@@ -29,10 +29,10 @@ async fn who_only_looks_into_the_store_takes_no_lead_from_hosts() {
     let store = database::open(folder.path()).await;
     store.audit_lines(0, 10).await.unwrap();
     // A replica tries once a second.
-    let start = database::asked(folder.path(), "select clock_timestamp()");
+    let start = database::query(folder.path(), "select clock_timestamp()");
     let is_over =
         format!("select clock_timestamp() > '{start}'::timestamptz + interval '3 seconds'");
-    while database::asked(folder.path(), &is_over) != "t" {
+    while database::query(folder.path(), &is_over) != "t" {
         assert!(!has_leader(folder.path()));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -51,7 +51,7 @@ async fn a_leader_whose_term_is_over_writes_nothing_as_a_leader() {
     lead.run(write()).await.unwrap();
     let another = "update leadership set holder = 'another', term = term + 1, \
                    expires_at = clock_timestamp() + interval '1 hour' returning term";
-    database::asked(folder.path(), another);
+    database::query(folder.path(), another);
     let refused = lead.run(write()).await;
     assert!(matches!(refused, Err(StoreError::NotLeader)), "{refused:?}");
     // Writes that any replica may make are still allowed.

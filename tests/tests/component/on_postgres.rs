@@ -57,7 +57,7 @@ pub(crate) fn note_durability(folder: &Path) {
 
 /// The notes.
 pub(crate) fn noted(folder: &Path) -> String {
-    asked(folder, "select setting from noted")
+    query(folder, "select setting from noted")
 }
 
 fn name(folder: &Path) -> &str {
@@ -65,12 +65,12 @@ fn name(folder: &Path) -> &str {
 }
 
 /// Does something to the store of a folder as an operator does, beside the host.
-pub(crate) fn told(folder: &Path, sql: &str) {
+pub(crate) fn execute(folder: &Path, sql: &str) {
     SERVER.ask(name(folder), sql).unwrap();
 }
 
 /// Runs a query as an operator of the store of a folder would.
-pub(crate) fn asked(folder: &Path, query: &str) -> String {
+pub(crate) fn query(folder: &Path, query: &str) -> String {
     SERVER.ask(name(folder), query).unwrap()
 }
 

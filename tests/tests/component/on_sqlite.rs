@@ -55,7 +55,7 @@ fn other(folder: &Path) -> Connection {
 }
 
 /// Does something to the store of a folder as an operator does, beside the host.
-pub(crate) fn told(folder: &Path, sql: &str) {
+pub(crate) fn execute(folder: &Path, sql: &str) {
     let connection = Connection::open(folder.join("mdm.db")).unwrap();
     connection.execute_batch(sql).unwrap();
 }

@@ -94,7 +94,7 @@ impl CertificateWatch {
         loop {
             tokio::select! {
                 _ = hang_up.recv() => self.reload(),
-                () = sleep(self.tell()) => {}
+                () = sleep(self.check_validity()) => {}
             }
         }
     }
@@ -113,7 +113,7 @@ impl CertificateWatch {
     }
 
     /// Updates the metric of the certificate's expiry, and warns if it is near. Returns the delay until the next check.
-    fn tell(&self) -> Duration {
+    fn check_validity(&self) -> Duration {
         let Some(certificate) = &self.certificate else {
             return CERTIFICATE_INTERVAL;
         };

@@ -41,7 +41,7 @@ pub struct SignIn {
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
     /// The user is unknown, or the password is wrong. The caller can't tell which.
-    #[error("this name and this password do not belong together")]
+    #[error("wrong name or password")]
     Wrong,
     /// A one-time password is missing.
     #[error("type the code that your authenticator app shows")]

@@ -128,5 +128,5 @@ pub trait Replicas: Send + Sync + 'static {
     async fn note_presence(&self, device: &str, until: Timestamp) -> Result<(), StoreError>;
 
     /// Tells the other replicas who called how often.
-    async fn tell_calls(&self, calls: Vec<CallCount>) -> Result<(), StoreError>;
+    async fn notify_call_counts(&self, calls: Vec<CallCount>) -> Result<(), StoreError>;
 }

@@ -177,7 +177,7 @@ async fn strangers_read_nothing_of_what_the_database_says() {
     let host = Host::new().await;
     for table in ["api_tokens", "users"] {
         let sql = format!("alter table {table} rename to lost_{table}");
-        database::told(host.fleet.folder(), &sql);
+        database::execute(host.fleet.folder(), &sql);
     }
     let api = host.client.get(format!("{}/api/v1/devices", host.url));
     let page = host.client.post(format!("{}/sign-in", host.url));

@@ -107,7 +107,7 @@ async fn a_double_click_on_any_form_is_one_click() {
         .await;
     // Requested by Bea, and waiting for approval.
     let waits = "update bulks set state = 'waiting-for-approval', requested_by = 'user bea', principal = 'user bea'";
-    database::told(host.fleet.folder(), waits);
+    database::execute(host.fleet.folder(), waits);
     for action in ["approve", "cancel"] {
         let (route, path) = (
             format!("/bulks/{{bulk}}/{action}"),

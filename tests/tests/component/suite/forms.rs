@@ -115,7 +115,7 @@ async fn a_form_that_comes_again_too_late_for_a_double_click_is_told_so() {
     let page = ada.opens(&reset_of(&host)).await;
     ada.sends(&page, "password=1234&reason=").await;
     let earlier = "update idempotency_keys set created_at = created_at - 11000";
-    database::told(host.fleet.folder(), earlier);
+    database::execute(host.fleet.folder(), earlier);
     let again = ada.sends(&page, "password=1234&reason=").await;
     assert_eq!(again.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let text = again.text().await.unwrap();

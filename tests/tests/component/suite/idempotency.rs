@@ -185,7 +185,7 @@ async fn a_retry_after_the_store_failed_is_executed_as_nothing_was_made() {
     let host = Host::new().await;
     let lost = |from: &str, to: &str| {
         let sql = format!("alter table {from} rename to {to}");
-        database::told(host.fleet.folder(), &sql);
+        database::execute(host.fleet.folder(), &sql);
     };
     lost("outbox", "lost");
     let (status, _, failed) = host.keyed("k", "1234").await;
