@@ -2,7 +2,7 @@
 //! hosts in other languages can use them.
 
 use super::{
-    base::{BASE, base},
+    base::{BASE, Base, base},
     call::Call,
     situation::Situation,
 };
@@ -43,8 +43,8 @@ pub struct Expectation {
 /// One case.
 #[derive(Clone)]
 pub struct Case {
-    /// The number of the rule that it proves.
-    pub rule: u8,
+    /// The number of the rule that it proves. `None` in a case of a plugin's author.
+    pub rule: Option<u8>,
     /// A title.
     pub case: String,
     /// The situation.
@@ -53,6 +53,10 @@ pub struct Case {
     pub names_password: bool,
     /// The call.
     pub call: Call,
+    /// The differences from the base's situation, as they are written.
+    pub given: Value,
+    /// The call, as it is written.
+    pub written_call: Value,
     /// The accepted answers. Empty if the implementation chooses.
     pub expect: Vec<Expectation>,
 }
@@ -69,7 +73,7 @@ struct CaseFile {
 /// The JSON form of a case: its situation has only the differences from the base.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub(super) struct Written {
     case: String,
     #[serde(default)]
     given: Map<String, Value>,
@@ -95,6 +99,20 @@ impl From<Expected> for Vec<Expectation> {
 }
 
 impl Case {
+    /// Merges a case over the base.
+    pub(super) fn new(rule: Option<u8>, base: &Base, written: Written) -> serde_json::Result<Self> {
+        Ok(Self {
+            rule,
+            names_password: written.given.contains_key("password"),
+            situation: base.situation_with(&written.given)?,
+            case: written.case,
+            call: serde_json::from_value(base.call_with(written.call.clone()))?,
+            given: Value::Object(written.given),
+            written_call: written.call,
+            expect: written.expect.map(Vec::from).unwrap_or_default(),
+        })
+    }
+
     /// The same case, for a device that is also in these groups.
     pub(super) fn in_groups(&self, groups: &[String]) -> Self {
         let mut case = self.clone();
@@ -137,14 +155,7 @@ pub fn cases() -> serde_json::Result<Vec<Case>> {
     for file in files() {
         let file = file?;
         for written in file.cases {
-            cases.push(Case {
-                rule: file.rule,
-                names_password: written.given.contains_key("password"),
-                situation: base.situation_with(&written.given)?,
-                case: written.case,
-                call: serde_json::from_value(base.call_with(written.call))?,
-                expect: written.expect.map(Vec::from).unwrap_or_default(),
-            });
+            cases.push(Case::new(Some(file.rule), &base, written)?);
         }
     }
     Ok(cases)

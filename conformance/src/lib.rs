@@ -7,8 +7,12 @@
 mod base;
 mod call;
 mod case;
+mod difference;
+mod finding;
 mod judge;
+mod judge_case;
 mod model;
+mod own_cases;
 mod own_rule;
 mod sequence;
 mod situation;
@@ -18,59 +22,16 @@ mod thoroughness;
 pub use base::{base_request, base_situation};
 pub use call::{Answer, Call, SENT};
 pub use case::{Case, Expectation, cases, rules, version};
+pub use finding::{CaseFailure, Finding, Verdict};
+pub use own_cases::OwnCases;
 pub use situation::Situation;
 pub use thoroughness::Thoroughness;
 
-use self::judge::Breach;
+use self::judge_case::{judge_case, outcome};
 use mdm_contract::{Characters, PasswordRule, Request};
-use mdm_password_host::{Message, Plugin, password::Password};
+use mdm_password_host::{Plugin, password::Password};
 use serde::Serialize;
-use serde_json::{Value, json};
-
-/// The verdict on a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The plugin met the requirement.
-    Pass,
-    /// The plugin did not meet the requirement.
-    Fail,
-    /// The plugin applied a rule of its own, as the contract allows.
-    OwnRule,
-    /// The contract leaves this to the plugin; the finding has the plugin's choice.
-    Choice,
-}
-
-/// One line of a check.
-#[derive(Clone, Debug, Serialize)]
-pub struct Finding {
-    /// The number of the rule. `None` for sequences that pass: they cover all rules.
-    pub rule: Option<u8>,
-    /// The title of the case.
-    pub case: String,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The requirement.
-    pub expected: Value,
-    /// The answer.
-    pub got: Value,
-    /// The messages that the plugin logged in the call. A sequence has none.
-    pub messages: Vec<Message>,
-}
-
-impl Finding {
-    /// A finding that is about no rule, and met.
-    fn met(case: String) -> Self {
-        Self {
-            rule: None,
-            case,
-            verdict: Verdict::Pass,
-            expected: Value::Null,
-            got: Value::Null,
-            messages: Vec::new(),
-        }
-    }
-}
+use serde_json::json;
 
 /// The findings of the kit about a plugin.
 #[derive(Clone, Debug, Serialize)]
@@ -95,9 +56,7 @@ impl Conformance {
 
     /// The findings that failed.
     pub fn failures(&self) -> impl Iterator<Item = &Finding> {
-        self.findings
-            .iter()
-            .filter(|finding| finding.verdict == Verdict::Fail)
+        self.findings.iter().filter(|it| it.is_failed())
     }
 }
 
@@ -126,6 +85,7 @@ pub fn check(plugin: &Plugin, thoroughness: &Thoroughness) -> serde_json::Result
             expected: json!({"returns": {"ok": SENT}}),
             got: outcome(answer.as_ref().map_err(ToString::to_string)),
             messages: messages.lines,
+            failure: None,
         });
     }
     let (password, password_rule) = accepted.unwrap_or_else(|| {
@@ -211,69 +171,6 @@ pub fn acceptable(plugin: &Plugin) -> serde_json::Result<Option<Situation>> {
     }))
 }
 
-fn judge_case(plugin: &Plugin, case: Case, accepted: (&Password, &PasswordRule)) -> Finding {
-    let (answer, messages) = case.call.run_with_messages(plugin, &case.situation);
-    let expected = match case.expect.as_slice() {
-        [] => Value::Null,
-        [this] => json!(this),
-        these => json!(these),
-    };
-    let got = outcome(answer.as_ref().map_err(ToString::to_string));
-    let mut finding = Finding {
-        rule: Some(case.rule),
-        case: case.case.clone(),
-        verdict: Verdict::Fail,
-        expected,
-        got,
-        messages: messages.lines,
-    };
-    let breach = match answer.map(|it| verdict(plugin, &case, &it, accepted)) {
-        Ok(Ok(verdict)) => {
-            finding.verdict = verdict;
-            None
-        }
-        Ok(Err(breach)) => Some(breach),
-        Err(error) => judge::broken_invariant(&error),
-    };
-    if let Some(breach) = breach {
-        finding.rule = breach.rule.or(finding.rule);
-        (finding.expected, finding.got) = (breach.expected, breach.got);
-    }
-    finding
-}
-
-fn verdict(
-    plugin: &Plugin,
-    case: &Case,
-    answer: &Answer,
-    (password, rule): (&Password, &PasswordRule),
-) -> Result<Verdict, Breach> {
-    if case.expect.is_empty() {
-        return Ok(Verdict::Choice);
-    }
-    let is_met = |expected: &Expectation| judge::is_as_expected(expected, answer);
-    if case.expect.iter().any(is_met) {
-        return Ok(Verdict::Pass);
-    }
-    let is_accepted = |expected: &Expectation| judge::refusal(&expected.returns).is_none();
-    let may_refuse_password = case.names_password && case.expect.iter().all(is_accepted);
-    let mut situation = case.situation.clone();
-    if situation.password.is_none() {
-        situation.with_password(password, rule);
-    }
-    match own_rule::is_applied(plugin, &situation, &case.call, answer, may_refuse_password)? {
-        true => Ok(Verdict::OwnRule),
-        false => Ok(Verdict::Fail),
-    }
-}
-
-fn outcome(answer: Result<&Answer, String>) -> Value {
-    match answer {
-        Ok(answer) => json!({"returns": answer.returned, "effects": answer.effects}),
-        Err(error) => json!(error),
-    }
-}
-
 /// The failed ones of the cases that were run again in groups, or one line if none failed.
 fn failed_in_groups(mut findings: Vec<Finding>, groups: &[String]) -> Vec<Finding> {
     if findings.is_empty() {
@@ -311,6 +208,7 @@ fn sequences(
             expected: mismatch.expected,
             got: mismatch.got,
             messages: Vec::new(),
+            failure: None,
         },
     }
 }

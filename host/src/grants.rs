@@ -5,7 +5,7 @@ const CONTRACT: &str = "mdm:password/";
 
 /// The granted imports: the beginning of a name, and the access that it gives.
 const GRANTED: [(&str, &str); 11] = [
-    ("mdm:password/types@1.", "use the contract's words"),
+    ("mdm:password/types@1.", "use the contract's types"),
     (
         "mdm:password/secrets@1.",
         "measure the password that a call was given, never read it",

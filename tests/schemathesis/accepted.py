@@ -20,6 +20,9 @@ REFUSALS_OF = {
     ("POST /api/v1/webhooks", "bad-url"): "the host calls https, and public addresses only",
     ("PUT /api/v1/plugin", "bad-signature"): "base64 of what is no text",
     ("PUT /api/v1/plugin/shadow", "bad-signature"): "base64 of what is no text",
+    ("PUT /api/v1/plugin", "bad-settings"): "base64 of what is no JSON object",
+    ("PUT /api/v1/plugin/shadow", "bad-settings"): "base64 of what is no JSON object",
+    ("PUT /api/v1/plugin/settings", "bad-settings"): "settings that the active plugin does not have",
 }
 
 

@@ -4,28 +4,20 @@ use crate::component;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use mdm_conformance::{Conformance, Finding, Thoroughness, Verdict};
-use mdm_password_host::Message;
+use mdm_password_host::{Message, Plugin};
 use mdm_terminal::{
     escape::{self, Escaped},
     out, values,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{fmt::Write as _, path::PathBuf};
 
 #[derive(Args)]
 pub(crate) struct Check {
     /// The component.
     file: PathBuf,
-    /// The number of random sequences of calls.
-    #[arg(long, default_value_t = 200)]
-    sequences: u32,
-    /// The seed of the sequences. The seed of a failed check makes the same ones again. Random by default.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// A group of your devices: the cases are run for a device in it, too, because the kit can't know which groups a
-    /// plugin treats otherwise. Can be given more than once.
-    #[arg(long, value_name = "NAME")]
-    group: Vec<String>,
+    #[command(flatten)]
+    kit: Kit,
     /// Check the plugin with these settings, instead of its default settings: a file with a JSON object.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
@@ -37,20 +29,42 @@ pub(crate) struct Check {
     json: bool,
 }
 
-impl Check {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+/// The options of the conformance kit.
+#[derive(Args)]
+pub(crate) struct Kit {
+    /// The number of random sequences of calls.
+    #[arg(long, default_value_t = 200)]
+    sequences: u32,
+    /// The seed of the sequences. The seed of a failed check makes the same ones again. Random by default.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A group of your devices: the cases are run for a device in it, too, because the kit can't know which groups a
+    /// plugin treats otherwise. Can be given more than once.
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+}
+
+impl Kit {
+    /// Runs the kit.
+    pub(crate) fn check(self, plugin: &Plugin) -> anyhow::Result<Conformance> {
         let seed = match self.seed {
             Some(seed) => seed,
             None => u64::from(getrandom::u32().context("the operating system gave no seed")?),
         };
-        let plugin = component::load_with_settings(&self.file, self.settings.as_deref())?;
         let thoroughness = Thoroughness {
             seed,
             sequences: self.sequences,
             shrink: true,
             groups: self.group,
         };
-        let conformance = mdm_conformance::check(&plugin, &thoroughness)?;
+        Ok(mdm_conformance::check(plugin, &thoroughness)?)
+    }
+}
+
+impl Check {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let plugin = component::load_with_settings(&self.file, self.settings.as_deref())?;
+        let conformance = self.kit.check(&plugin)?;
         if self.json {
             out::line(values::json(&conformance)?)?;
         } else {
@@ -68,6 +82,19 @@ impl Check {
 }
 
 fn page(conformance: &Conformance, verbose: bool) -> anyhow::Result<String> {
+    let mut page = table(conformance)?;
+    writeln!(page)?;
+    lines(&mut page, ALL_RULES, &conformance.findings, verbose)?;
+    let verdict = match conformance.is_conforming() {
+        true => "it conforms",
+        false => "it does not conform",
+    };
+    writeln!(page, "\n{verdict}")?;
+    Ok(page)
+}
+
+/// The number of cases by rule and verdict.
+pub(crate) fn table(conformance: &Conformance) -> anyhow::Result<String> {
     let mut page = format!(
         "plugin {} implements contract {}\nthe cases were run with passwords of {}\n\n",
         &conformance.digest[..12],
@@ -88,25 +115,31 @@ fn page(conformance: &Conformance, verbose: bool) -> anyhow::Result<String> {
             count(Verdict::OwnRule)
         )?;
     }
-    writeln!(page)?;
-    for finding in &conformance.findings {
-        line(&mut page, finding, verbose)?;
-        if verbose || finding.verdict == Verdict::Fail {
-            messages(&mut page, finding)?;
-        }
-    }
-    let passed = conformance.is_conforming();
-    let verdict = if passed {
-        "it conforms"
-    } else {
-        "it does not conform"
-    };
-    writeln!(page, "\n{verdict}")?;
     Ok(page)
 }
 
-fn line(page: &mut String, finding: &Finding, verbose: bool) -> std::fmt::Result {
-    let rule = finding.rule.map_or("all".into(), |rule| rule.to_string());
+/// The place of a rule's number, for findings about all rules.
+pub(crate) const ALL_RULES: &str = "all";
+
+/// A line for each finding that is worth one, with the details of those that failed. `no_rule` stands in the place of a
+/// rule's number for findings without one.
+pub(crate) fn lines<'a>(
+    page: &mut String,
+    no_rule: &str,
+    findings: impl IntoIterator<Item = &'a Finding>,
+    verbose: bool,
+) -> std::fmt::Result {
+    for finding in findings {
+        line(page, no_rule, finding, verbose)?;
+        if verbose || finding.is_failed() {
+            messages(page, finding)?;
+        }
+    }
+    Ok(())
+}
+
+fn line(page: &mut String, no_rule: &str, finding: &Finding, verbose: bool) -> std::fmt::Result {
+    let rule = finding.rule.map_or(no_rule.into(), |rule| rule.to_string());
     let case = &finding.case;
     match finding.verdict {
         Verdict::Pass if verbose || finding.rule.is_none() => {
@@ -123,6 +156,13 @@ fn line(page: &mut String, finding: &Finding, verbose: bool) -> std::fmt::Result
         }
         Verdict::Fail => {
             writeln!(page, "FAIL      {rule:>3}  {case}")?;
+            if let Some(failure) = &finding.failure {
+                writeln!(page, "               given     {}", failure.given)?;
+                writeln!(page, "               call      {}", failure.call)?;
+                for line in &failure.difference {
+                    writeln!(page, "               differs   {}", told(&json!(line)))?;
+                }
+            }
             writeln!(page, "               expected  {}", told(&finding.expected))?;
             writeln!(
                 page,
@@ -214,7 +254,6 @@ fn told(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_note_that_must_not_be_there_is_shown_though_nothing_else_is_expected_of_the_notes() {

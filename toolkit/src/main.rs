@@ -10,6 +10,7 @@ mod componentize;
 mod inspect;
 mod new;
 mod pull;
+mod test;
 
 use clap::{Parser, Subcommand};
 use mdm_terminal::out;
@@ -38,6 +39,8 @@ enum Command {
     Componentize(componentize::Componentize),
     /// Check a plugin against the contract: its cases, and random sequences of calls.
     Check(check::Check),
+    /// Run your own cases, and the check.
+    Test(test::Test),
     /// Show what a plugin is made of and what it wants.
     Inspect(inspect::Inspect),
     /// Measure what a plugin costs, beside the reference plugin.
@@ -55,6 +58,7 @@ impl Command {
             Self::Bindings(bindings) => bindings.run(),
             Self::Componentize(componentize) => componentize.run(),
             Self::Check(check) => check.run(),
+            Self::Test(test) => test.run(),
             Self::Inspect(inspect) => inspect.run(),
             Self::Bench(bench) => bench.run(),
             Self::Compile(compile) => compile.run(),

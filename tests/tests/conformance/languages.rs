@@ -2,7 +2,7 @@
 //! rule of its own that its README tells of.
 
 use crate::kit::{assert_conforms, check};
-use mdm_conformance::{Call, Situation};
+use mdm_conformance::{Call, OwnCases, Situation};
 use mdm_contract::Action;
 use mdm_password_host::{Limits, Plugin, Runtime, inspect};
 use serde_json::{Value, json};
@@ -33,6 +33,27 @@ fn load(component: &[u8]) -> (Plugin, Situation) {
     let plugin = Runtime::new(limits).unwrap().load(component, None).unwrap();
     let situation = mdm_conformance::acceptable(&plugin).unwrap().unwrap();
     (plugin, situation)
+}
+
+#[test]
+fn the_own_cases_of_each_example_pass() {
+    for (language, folder) in [
+        ("rust", "rust"),
+        ("c", "c"),
+        ("js", "javascript"),
+        ("python", "python"),
+    ] {
+        let (plugin, _) = load(&example(language));
+        let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+        let file = format!("{examples}/{folder}/cases/own-rule.json");
+        let own = OwnCases::parse(&fs::read_to_string(file).unwrap()).unwrap();
+        let settings = own.settings.as_deref();
+        let settings = settings.unwrap_or(&plugin.description().default_settings);
+        let findings = own.run(&plugin.with_settings(settings).unwrap());
+        assert_eq!(findings.len(), 2, "{language}");
+        let failed: Vec<_> = findings.iter().filter(|it| it.is_failed()).collect();
+        assert!(failed.is_empty(), "{language}: {failed:#?}");
+    }
 }
 
 fn returned(plugin: &Plugin, situation: &Situation, call: &Call) -> Value {

@@ -120,6 +120,71 @@ fn a_check_runs_with_the_settings_of_a_file_and_says_what_is_wrong_in_them() {
 }
 
 #[test]
+fn a_test_runs_the_authors_own_cases_and_shows_the_shortest_difference_of_a_failed_one() {
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "corporate.wasm", CORPORATE);
+    let cases = TempDir::new().unwrap();
+    let test = || {
+        let cases = cases.path().to_str().unwrap();
+        plugin(&["test", "--sequences", "1", "--cases", cases], &file)
+    };
+    let empty = test();
+    assert_eq!(empty.status.code(), Some(1));
+    assert!(
+        text(&empty).contains("there is no JSON file"),
+        "{}",
+        text(&empty)
+    );
+
+    let own = |hours: u32| {
+        format!(
+            r#"{{"title": "Expiry", "settings": {{"valid-for-hours": {hours}}}, "cases": [{{
+                "case": "a reset expires after two hours",
+                "given": {{"password": "vE9#kq0LzP2w!xT7", "deployment": {{"password_rule":
+                    {{"characters": "alphanumeric", "minimum_length": 8, "maximum_length": 16}}}}}},
+                "call": {{"reset": {{}}}},
+                "expect": {{
+                    "returns": {{"ok": "0198c1de-0000-7000-8000-0000000000ff"}},
+                    "effects": [{{"send": {{"action": "reset", "expires_at": "2026-01-05T14:00:00Z"}}}}]
+                }}
+            }}]}}"#
+        )
+    };
+    written(&cases, "expiry.json", own(2).as_bytes());
+    let passed = test();
+    assert!(passed.status.success(), "{}", text(&passed));
+    assert!(text(&passed).contains("expiry.json: 1 passed, 0 failed  Expiry"));
+
+    written(&cases, "expiry.json", own(3).as_bytes());
+    let failed = text(&test());
+    for line in [
+        "expiry.json: 0 passed, 1 failed  Expiry",
+        "FAIL      own  a reset expires after two hours",
+        r#"differs   effects.send.expires_at: expected "2026-01-05T14:00:00Z", got "2026-01-05T15:00:00Z""#,
+        "call      {\"reset\":{}}",
+    ] {
+        assert!(failed.contains(line), "no `{line}`: {failed}");
+    }
+
+    for (wrong, why) in [
+        ("{", "EOF while parsing"),
+        (
+            r#"{"title": "t", "cases": [{"cas": ""}]}"#,
+            "unknown field `cas`",
+        ),
+        (
+            r#"{"title": "t", "settings": {"hours": 1}, "cases": []}"#,
+            "'hours' was unexpected",
+        ),
+    ] {
+        written(&cases, "expiry.json", wrong.as_bytes());
+        let refused = text(&test());
+        assert!(refused.contains("expiry.json can't be used"), "{refused}");
+        assert!(refused.contains(why), "{wrong}: {refused}");
+    }
+}
+
+#[test]
 fn an_inspection_tells_the_permissions_in_plain_words_and_what_is_denied() {
     let folder = TempDir::new().unwrap();
     let file = written(&folder, "good.wasm", REFERENCE);

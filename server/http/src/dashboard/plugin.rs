@@ -299,7 +299,6 @@ fn changes(changes: &[AuditEntry]) -> Markup {
                     p {
                         strong { (super::history::what(entry)) } " · " (texts::time(entry.at)) " by " (entry.actor)
                     }
-                    @if let Some(detail) = &entry.detail { p { (Escaped(detail)) } }
                     @if let Some(digest) = &entry.plugin { p .quiet { code { "sha256:" (digest) } } }
                 }
             }
