@@ -63,8 +63,8 @@ impl World {
         self.commands.iter().find(Situation::is_pending)
     }
 
-    /// The stored facts that the rules determine: of each command, and of the policy override. Commands are named in the
-    /// order in which they were made, because ids differ from run to run.
+    /// The stored facts that the rules determine: of each command, and of the policy override. Commands are named in
+    /// the order in which they were made, because ids differ from run to run.
     pub(super) fn facts(&self) -> Facts {
         let policy_override = &self.situation.device.policy_override;
         let by = policy_override.as_ref().map(|by| &by.command);
@@ -236,8 +236,8 @@ impl World {
         }
     }
 
-    /// The expiry of the command that a request creates. `None` if the request has no validity, or one that the contract
-    /// refuses.
+    /// The expiry of the command that a request creates. `None` if the request has no validity, or one that the
+    /// contract refuses.
     fn expiry(&self, request: &Request) -> Option<Timestamp> {
         let now = self.situation.now;
         let end = now.checked_add(request.valid_for?.checked_mul(1000)?)?;

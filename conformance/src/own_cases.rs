@@ -44,8 +44,8 @@ impl OwnCases {
         })
     }
 
-    /// Runs the cases, with a plugin that has their settings. A case is judged as it is written: its password is the one
-    /// that it names, or that of the kit's base. A case without expectation is the plugin's choice.
+    /// Runs the cases, with a plugin that has their settings. A case is judged as it is written: its password is the
+    /// one that it names, or that of the kit's base. A case without expectation is the plugin's choice.
     pub fn run(&self, plugin: &Plugin) -> Vec<Finding> {
         let cases = self.cases.iter();
         cases.map(|case| judge_as_written(plugin, case)).collect()

@@ -1,6 +1,6 @@
 //! An instance of a plugin, and its calls. Each takes a call context, except `describe` and `check-settings`. `reset`,
-//! `remove`, `report`, `cancel` and `expire` return the decision, with its effects if the plugin accepted; a query returns
-//! its result. A call that traps or violates an invariant returns an error and no effects.
+//! `remove`, `report`, `cancel` and `expire` return the decision, with its effects if the plugin accepted; a query
+//! returns its result. A call that traps or violates an invariant returns an error and no effects.
 
 use super::{
     CallContext, Function,

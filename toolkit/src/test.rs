@@ -20,8 +20,8 @@ use std::{
 pub(crate) struct Test {
     /// The component.
     file: PathBuf,
-    /// The folder of your cases: JSON files in the form of the kit's cases, with a `title`, `cases`, and perhaps `settings`
-    /// in place of a `rule`.
+    /// The folder of your cases: JSON files in the form of the kit's cases, with a `title`, `cases`, and perhaps
+    /// `settings` in place of a `rule`.
     #[arg(long, value_name = "FOLDER", default_value = "cases")]
     cases: PathBuf,
     #[command(flatten)]

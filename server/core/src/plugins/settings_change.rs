@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 /// Maximum length of the text, in characters.
 const MAX_TEXT: usize = 2000;
 
-/// The fields that a change of the active plugin changes, as JSON Pointers with their values before and after. The settings
-/// before those of another plugin are its default ones. Returns `None` if no field changes.
+/// The fields that a change of the active plugin changes, as JSON Pointers with their values before and after. The
+/// settings before those of another plugin are its default ones. Returns `None` if no field changes.
 pub(super) fn settings_change(active: &Plugin, next: &Plugin) -> Option<String> {
     let before = match active.digest() == next.digest() {
         true => active.settings(),

@@ -72,8 +72,8 @@ impl FromRequest<Components> for SignedCall {
 }
 
 impl SignedCall {
-    /// Authenticates the agent that makes this call. `labels` are the signatures that the call must have, [`AGENT`] among
-    /// them; `success` is the kind of the response if the call succeeds.
+    /// Authenticates the agent that makes this call. `labels` are the signatures that the call must have, [`AGENT`]
+    /// among them; `success` is the kind of the response if the call succeeds.
     pub(super) async fn authenticate_agent(
         &self,
         agents: &Agents,
@@ -177,8 +177,8 @@ fn headers(headers: &HeaderMap) -> Result<Headers, ApiError> {
     })
 }
 
-/// Signs the response only if the request's signature was verified. Otherwise an attacker could pass off the response as
-/// that to another sender's request.
+/// Signs the response only if the request's signature was verified. Otherwise an attacker could pass off the response
+/// as that to another sender's request.
 pub(super) async fn sign_answers(
     State(agents): State<Arc<Agents>>,
     mut request: Request,
