@@ -1,6 +1,10 @@
 //! The difference between an expectation and an answer, for the author of a plugin.
 
-use super::{call::Answer, case::Expectation, judge::matches};
+use super::{
+    call::Answer,
+    case::Expectation,
+    judge::{Unpaired, matches, pair},
+};
 use serde_json::Value;
 
 /// The parts of an answer that are not as expected, each in a line that begins with its path. Of several expectations,
@@ -29,9 +33,7 @@ fn lines(expected: &Expectation, answer: &Answer) -> Vec<String> {
 
 fn compare(path: &str, expected: &Value, found: &Value, lines: &mut Vec<String>) {
     match (expected, found) {
-        (Value::Object(fields), Value::Object(others))
-            if fields.keys().any(|name| others.contains_key(name)) =>
-        {
+        (Value::Object(fields), Value::Object(others)) if is_alike(expected, found) => {
             for (name, expected) in fields {
                 let path = format!("{path}.{name}");
                 match others.get(name) {
@@ -58,18 +60,11 @@ fn differ(path: &str, expected: &Value, found: &Value, lines: &mut Vec<String>) 
 /// Compares lists in any order. Returns the elements beyond the expected ones.
 fn compare_lists<'a>(
     path: &str,
-    expected: &[Value],
+    expected: &'a [Value],
     found: &'a [Value],
     lines: &mut Vec<String>,
 ) -> Vec<&'a Value> {
-    let mut left: Vec<&Value> = found.iter().collect();
-    let mut missing = Vec::new();
-    for pattern in expected {
-        match left.iter().position(|it| matches(pattern, it)) {
-            Some(place) => drop(left.remove(place)),
-            None => missing.push(pattern),
-        }
-    }
+    let Unpaired { missing, mut left } = pair(expected, found);
     for pattern in missing {
         match left.iter().position(|it| is_alike(pattern, it)) {
             Some(place) => compare(path, pattern, left.remove(place), lines),
@@ -81,13 +76,10 @@ fn compare_lists<'a>(
 
 /// Returns `true` if both are objects with a field of the same name.
 fn is_alike(expected: &Value, found: &Value) -> bool {
-    let names = |value: &Value| {
-        value
-            .as_object()
-            .map(|it| it.keys().cloned().collect::<Vec<_>>())
-    };
-    match (names(expected), names(found)) {
-        (Some(expected), Some(found)) => expected.iter().any(|name| found.contains(name)),
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => {
+            expected.keys().any(|name| found.contains_key(name))
+        }
         _ => false,
     }
 }

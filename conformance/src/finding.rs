@@ -21,7 +21,8 @@ pub enum Verdict {
 /// One line of a check.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// The number of the rule. `None` for sequences that pass: they cover all rules.
+    /// The number of the rule. `None` for sequences that pass, which cover all rules, and for cases of a plugin's
+    /// author.
     pub rule: Option<u8>,
     /// The title of the case.
     pub case: String,

@@ -15,19 +15,30 @@ pub(super) fn matches(expected: &Value, found: &Value) -> bool {
             };
             found.get(name).is_some_and(is_match)
         }),
-        (Value::Array(expected), Value::Array(found)) => unmatched(expected, found).is_some(),
+        (Value::Array(expected), Value::Array(found)) => pair(expected, found).missing.is_empty(),
         _ => expected == found,
     }
 }
 
-/// Returns the elements beyond the expected ones, or `None` if an expected one is missing.
-fn unmatched<'a>(expected: &[Value], found: &'a [Value]) -> Option<Vec<&'a Value>> {
+/// The elements of two lists that have no match in the other.
+pub(super) struct Unpaired<'a> {
+    /// Expected elements.
+    pub(super) missing: Vec<&'a Value>,
+    /// Found elements.
+    pub(super) left: Vec<&'a Value>,
+}
+
+/// Pairs each expected element with a found one that matches, in any order.
+pub(super) fn pair<'a>(expected: &'a [Value], found: &'a [Value]) -> Unpaired<'a> {
     let mut left: Vec<&Value> = found.iter().collect();
+    let mut missing = Vec::new();
     for pattern in expected {
-        let place = left.iter().position(|it| matches(pattern, it))?;
-        left.remove(place);
+        match left.iter().position(|it| matches(pattern, it)) {
+            Some(place) => drop(left.remove(place)),
+            None => missing.push(pattern),
+        }
     }
-    Some(left)
+    Unpaired { missing, left }
 }
 
 /// Returns `true` if the answer is as expected.
@@ -35,8 +46,10 @@ pub(super) fn is_as_expected(expected: &Expectation, answer: &Answer) -> bool {
     let notes = answer.returned.get("notes").and_then(Value::as_array);
     let is_noted = |note: &Value| notes.is_some_and(|notes| notes.contains(note));
     let effects = answer.effects.as_array().map_or(&[][..], Vec::as_slice);
+    let unpaired = pair(&expected.effects, effects);
     matches(&expected.returns, &answer.returned)
-        && unmatched(&expected.effects, effects).is_some_and(|left| left.is_empty())
+        && unpaired.missing.is_empty()
+        && unpaired.left.is_empty()
         && !expected.without_notes.iter().any(is_noted)
 }
 

@@ -15,24 +15,17 @@ use serde_json::{Value, json};
 /// Judges a case of the kit, which allows own rules.
 pub(super) fn judge_case(
     plugin: &Plugin,
-    case: Case,
+    case: &Case,
     accepted: (&Password, &PasswordRule),
 ) -> Finding {
-    judge_case_by(plugin, &case, |answer| {
-        verdict(plugin, &case, answer, accepted)
+    judge_case_by(plugin, case, |answer| {
+        verdict(plugin, case, answer, accepted)
     })
 }
 
 /// Judges a case of a plugin's author, as it is written.
 pub(super) fn judge_as_written(plugin: &Plugin, case: &Case) -> Finding {
-    judge_case_by(plugin, case, |answer| {
-        let is_met = |expected: &Expectation| judge::is_as_expected(expected, answer);
-        Ok(match case.expect.as_slice() {
-            [] => Verdict::Choice,
-            expect if expect.iter().any(is_met) => Verdict::Pass,
-            _ => Verdict::Fail,
-        })
-    })
+    judge_case_by(plugin, case, |answer| Ok(as_written(case, answer)))
 }
 
 fn judge_case_by(
@@ -81,18 +74,25 @@ fn judge_case_by(
     finding
 }
 
+/// The verdict on an answer without own rules.
+fn as_written(case: &Case, answer: &Answer) -> Verdict {
+    let is_met = |expected: &Expectation| judge::is_as_expected(expected, answer);
+    match case.expect.as_slice() {
+        [] => Verdict::Choice,
+        expect if expect.iter().any(is_met) => Verdict::Pass,
+        _ => Verdict::Fail,
+    }
+}
+
 fn verdict(
     plugin: &Plugin,
     case: &Case,
     answer: &Answer,
     (password, rule): (&Password, &PasswordRule),
 ) -> Result<Verdict, Breach> {
-    if case.expect.is_empty() {
-        return Ok(Verdict::Choice);
-    }
-    let is_met = |expected: &Expectation| judge::is_as_expected(expected, answer);
-    if case.expect.iter().any(is_met) {
-        return Ok(Verdict::Pass);
+    let verdict = as_written(case, answer);
+    if verdict != Verdict::Fail {
+        return Ok(verdict);
     }
     let is_accepted = |expected: &Expectation| judge::refusal(&expected.returns).is_none();
     let may_refuse_password = case.names_password && case.expect.iter().all(is_accepted);

@@ -99,9 +99,9 @@ pub fn check(plugin: &Plugin, thoroughness: &Thoroughness) -> serde_json::Result
         }
         if !thoroughness.groups.is_empty() {
             let case = case.in_groups(&thoroughness.groups);
-            in_groups.push(judge_case(plugin, case, (&password, &password_rule)));
+            in_groups.push(judge_case(plugin, &case, (&password, &password_rule)));
         }
-        findings.push(judge_case(plugin, case, (&password, &password_rule)));
+        findings.push(judge_case(plugin, &case, (&password, &password_rule)));
     }
     findings.extend(failed_in_groups(in_groups, &thoroughness.groups));
     base.with_password(&password, &password_rule);

@@ -18,8 +18,8 @@ pub(super) struct ShutdownOptions {
     /// The time limit of requests in progress once the server stops, in seconds. Then their connections are closed.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(0..=3600))]
     shutdown_timeout: u64,
-    /// How long the server still serves requests after the stop signal, in seconds. Meanwhile /ready fails, so that a
-    /// load balancer stops sending requests.
+    /// Delay between the stop signal and the end of serving, in seconds. Meanwhile /ready fails, so that a load
+    /// balancer stops sending requests.
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=3600))]
     shutdown_delay: u64,
 }

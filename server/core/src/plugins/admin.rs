@@ -99,12 +99,8 @@ impl Plugins {
         new: Deployment,
         file: Option<PluginFile>,
     ) -> Result<(), ServerError> {
-        let next = |now: &Deployments| {
-            let is_active = now.active.plugin.identity() == new.plugin.identity();
-            (!is_active).then(|| now.with(new.clone()))
-        };
-        self.choose(by, "use-plugin", file, next).await?;
-        Ok(())
+        let next = |now: &Deployments| Ok(unless_active(now, &new));
+        self.choose(by, "use-plugin", file, next).await
     }
 
     /// Errors with `Conflict` if another plugin became active during the check.
@@ -117,16 +113,11 @@ impl Plugins {
             is_promoted: false,
             ..active
         };
-        let is_other = |now: &Deployments| now.active.plugin.digest() != new.plugin.digest();
-        let next = |now: &Deployments| {
-            let is_active = now.active.plugin.identity() == new.plugin.identity();
-            (!is_active && !is_other(now)).then(|| now.with(new.clone()))
+        let next = |now: &Deployments| match now.active.plugin.digest() == new.plugin.digest() {
+            true => Ok(unless_active(now, &new)),
+            false => Err(StoreError::Conflict.into()),
         };
-        let is_changed = self.choose(by, "use-plugin", None, next).await?;
-        match !is_changed && is_other(&self.host.rollout().deployments()) {
-            true => Err(StoreError::Conflict.into()),
-            false => Ok(()),
-        }
+        self.choose(by, "use-plugin", None, next).await
     }
 
     /// Activates the previous plugin.
@@ -136,11 +127,11 @@ impl Plugins {
     }
 
     async fn choose_previous(&self, by: &Caller) -> Result<(), ServerError> {
-        let next = Deployments::rolled_back;
-        match self.choose(by, "roll-back-plugin", None, next).await? {
-            true => Ok(()),
-            false => Err(ServerError::NothingToRollBack),
-        }
+        let next = |now: &Deployments| {
+            let previous = now.rolled_back();
+            previous.map(Some).ok_or(ServerError::NothingToRollBack)
+        };
+        self.choose(by, "roll-back-plugin", None, next).await
     }
 
     /// Starts a candidate in the shadow: it gets the same calls as the active plugin, without effect.
@@ -175,8 +166,8 @@ impl Plugins {
         by: &Caller,
         action: &str,
         file: Option<PluginFile>,
-        next: impl Fn(&Deployments) -> Option<Deployments>,
-    ) -> Result<bool, ServerError> {
+        next: impl Fn(&Deployments) -> Result<Option<Deployments>, ServerError>,
+    ) -> Result<(), ServerError> {
         let record = |entry| self.responses.record(by, entry, &());
         let rollout = self.host.rollout();
         self.chosen
@@ -224,4 +215,10 @@ impl Plugins {
         }
         loaded
     }
+}
+
+/// The deployments with this plugin active. `None` if it is already.
+fn unless_active(now: &Deployments, new: &Deployment) -> Option<Deployments> {
+    let is_active = now.active.plugin.identity() == new.plugin.identity();
+    (!is_active).then(|| now.with(new.clone()))
 }

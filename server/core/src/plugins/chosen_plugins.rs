@@ -183,21 +183,21 @@ impl ChosenPlugins {
         Ok(Arc::new(plugin))
     }
 
-    /// Changes the chosen plugins. Returns `false` if there is nothing to change. The store commits the choice and its
+    /// Changes the chosen plugins; `next` returns `None` if there is nothing to change. The store commits the choice and its
     /// line in the audit trail before it takes effect, so that a crash in between loses nothing.
     pub(super) async fn choose(
         &self,
         rollout: &Rollout,
         (by, action, detail): (&Caller, &str, Option<String>),
         file: Option<PluginFile>,
-        next: impl Fn(&Deployments) -> Option<Deployments>,
+        next: impl Fn(&Deployments) -> Result<Option<Deployments>, ServerError>,
         record: impl Fn(AuditEntry) -> Result<RequestRecord, ServerError>,
-    ) -> Result<bool, ServerError> {
+    ) -> Result<(), ServerError> {
         let mut choosing = self.choosing.lock().await;
         for _ in 0..MAX_ATTEMPTS {
             let now = rollout.deployments();
-            let Some(next) = next(&now) else {
-                return Ok(false);
+            let Some(next) = next(&now)? else {
+                return Ok(());
             };
             let changed = || settings_change(&now.active.plugin, &next.active.plugin);
             let detail = detail.clone().or_else(changed);
@@ -224,7 +224,7 @@ impl ChosenPlugins {
                 Ok(()) => {
                     rollout.put(next);
                     *choosing += 1;
-                    return Ok(true);
+                    return Ok(());
                 }
                 // Another replica was first, so the change has to be computed again from its choice.
                 Err(StoreError::Conflict) => self.catch_up(rollout, &mut choosing).await?,
@@ -234,11 +234,7 @@ impl ChosenPlugins {
         Err(StoreError::Conflict.into())
     }
 
-    async fn end_canary(
-        &self,
-        rollout: &Rollout,
-        ended: &CanaryEnded,
-    ) -> Result<bool, ServerError> {
+    async fn end_canary(&self, rollout: &Rollout, ended: &CanaryEnded) -> Result<(), ServerError> {
         let (terms, digest) = (rollout.canary_terms(), ended.plugin.digest());
         let (action, detail) = match ended.end {
             CanaryEnd::Promoted => (
@@ -255,7 +251,7 @@ impl ChosenPlugins {
             }
         };
         let by = (&Caller::host(), action, Some(detail));
-        let next = |now: &Deployments| now.after(ended);
+        let next = |now: &Deployments| Ok(now.after(ended));
         self.choose(rollout, by, None, next, |entry| Ok(entry.into()))
             .await
     }
