@@ -4,7 +4,6 @@ use std::{env, error::Error, path::Path};
 
 fn main() -> Result<(), Box<dyn Error>> {
     for input in [
-        "hostile",
         "next",
         "wrong",
         "../examples/rust",
@@ -15,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     ] {
         println!("cargo::rerun-if-changed={input}");
     }
-    for package in ["mdm-hostile", "mdm-wrong", "mdm-next", "corporate-plugin"] {
+    for package in ["mdm-wrong", "mdm-next", "corporate-plugin"] {
         mdm_toolchain::embed(package, Path::new(".."), Path::new(&env::var("OUT_DIR")?))?;
     }
     Ok(())

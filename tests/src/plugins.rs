@@ -1,7 +1,6 @@
 //! The plugins that tests load, as `build.rs` has built them.
 
-/// The hostile plugin (`tests/hostile`).
-pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mdm-hostile.wasm"));
+pub use mdm_probe_component::PROBE;
 
 /// The Rust example: passwords of 8 or more that can't be guessed, and an expiry after a day.
 pub const CORPORATE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/corporate-plugin.wasm"));
@@ -54,9 +53,9 @@ pub fn breaking_by(rule: u8, way: char) -> Vec<u8> {
     overwritten(WRONG, only(WRONG, MARK) + MARK.len(), breach.as_bytes())
 }
 
-/// The hostile plugin with this name in its description, of the length of its own.
-pub fn hostile_named(name: &[u8; 16]) -> Vec<u8> {
-    overwritten(HOSTILE, only(HOSTILE, b"a-hostile-plugin"), name)
+/// The probe with this name in its description, of the length of its own.
+pub fn probe_named(name: &[u8; 16]) -> Vec<u8> {
+    overwritten(PROBE, only(PROBE, b"the-probe-plugin"), name)
 }
 
 /// The place of a text in a component, which has it once.

@@ -3,7 +3,7 @@
 use super::{secrets::EVERYTHING, tls::Certificates};
 use mdm_tests::{
     memory,
-    plugins::HOSTILE,
+    plugins::PROBE,
     test_environment::{
         Make, TestEnvironment, http_client, staying_client, trusting_client, wait_until,
     },
@@ -214,8 +214,8 @@ fn no_password_is_in_a_core_dump_of_the_host_after_the_call_has_returned_by_tls(
 #[test]
 fn a_password_is_in_a_core_dump_while_the_plugin_decides_and_gone_once_it_was_stopped() {
     let folder = tempfile::TempDir::new().unwrap();
-    let plugin = folder.path().join("hostile.wasm");
-    fs::write(&plugin, HOSTILE).unwrap();
+    let plugin = folder.path().join("probe.wasm");
+    fs::write(&plugin, PROBE).unwrap();
     let plugin = plugin.to_str().unwrap();
     let env = TestEnvironment::with(
         &[
@@ -232,10 +232,7 @@ fn a_password_is_in_a_core_dump_while_the_plugin_decides_and_gone_once_it_was_st
     let admin = Admin::new(&env, http_client());
     let canary = Canary::new();
     // The plugin never returns.
-    let body = format!(
-        r#"{{"password": "{}", "terms": {{"valid_for": 1}}}}"#,
-        canary.password
-    );
+    let body = format!(r#"{{"password": "{}", "reason": "spin"}}"#, canary.password);
     let path = format!("devices/{}/password/reset", phone.id);
     let call = admin.runtime.spawn(send(
         admin.request(&path).bearer_auth(&admin.token).body(body),

@@ -4,39 +4,55 @@
 use mdm_tests::{
     counted::Counted,
     memory::{peak, resident},
-    plugins::{FUNCTIONS, HOSTILE, starting},
+    plugins::{FUNCTIONS, PROBE, starting},
     test_environment::{Device, Make, TestEnvironment, http_client},
 };
 use serde_json::{Value, json};
 use std::{fs, process::Command};
 use tokio::{runtime::Runtime, task::JoinSet};
 
-/// The devices whose calls are under way while another one's does harm.
+/// The devices whose calls are under way while another one's does attempt.
 const OTHERS: usize = 100;
 
 /// The memory that the server may take for a plugin that takes all it can get: its 64 MiB, and some room.
 const ROOM: u64 = 160 << 20;
 
-/// The harm of the plugin (`tests/hostile`), the error for its caller, and the limit that is counted.
-const HARMS: [(u64, &str, Option<&str>); 18] = [
-    (1, "plugin-too-slow", Some("time")),            // spins
-    (25, "plugin-too-slow", Some("time")),           // calls imports in a loop
-    (12, "plugin-too-slow", Some("time")),           // calls the dearest import in a loop
-    (2, "plugin-too-large", Some("memory")),         // allocates
-    (24, "plugin-too-deep", Some("stack")),          // recurses
-    (4, "plugin-crashed", None),                     // recurses, on a stack in its own memory
-    (3, "plugin-crashed", None),                     // panics
-    (13, "plugin-too-much", Some("hostcall_bytes")), // returns a long list
-    (15, "plugin-too-much", Some("hostcall_bytes")), // returns a list that is long in the host's memory
-    (14, "plugin-too-much", Some("hostcall_bytes")), // passes a long text
-    (23, "plugin-crashed", None),                    // returns 4 GiB that it doesn't have
-    (8, "plugin-too-many-changes", Some("changes")), // sends without end
-    (5, "plugin-broke-contract", None),              // completes another device's command
-    (11, "plugin-broke-contract", None),             // overrides by another device's command
-    (17, "plugin-broke-contract", None),             // forges the id of a command
-    (7, "plugin-broke-contract", None),              // sends a reset without a password
-    (22, "plugin-crashed", None),                    // gives a handle back twice
-    (26, "plugin-broke-contract", None),             // has the host say 100 KB of it
+/// The attempt of the probe (`conformance/probe`), the error for its caller, and the limit that is counted.
+const ATTEMPTS: [(&str, &str, Option<&str>); 18] = [
+    ("spin", "plugin-too-slow", Some("time")),
+    ("read-without-end", "plugin-too-slow", Some("time")),
+    ("guess-without-end", "plugin-too-slow", Some("time")),
+    ("exhaust-memory", "plugin-too-large", Some("memory")),
+    ("exhaust-stack", "plugin-too-deep", Some("stack")),
+    ("exhaust-own-stack", "plugin-crashed", None),
+    ("panic", "plugin-crashed", None),
+    (
+        "return-megabytes",
+        "plugin-too-much",
+        Some("hostcall_bytes"),
+    ),
+    (
+        "return-many-elements",
+        "plugin-too-much",
+        Some("hostcall_bytes"),
+    ),
+    (
+        "complete-with-megabytes",
+        "plugin-too-much",
+        Some("hostcall_bytes"),
+    ),
+    ("return-four-gibibytes", "plugin-crashed", None),
+    (
+        "send-without-end",
+        "plugin-too-many-changes",
+        Some("changes"),
+    ),
+    ("complete-foreign-command", "plugin-broke-contract", None),
+    ("override-by-foreign-command", "plugin-broke-contract", None),
+    ("return-unsent-id", "plugin-broke-contract", None),
+    ("send-without-secret", "plugin-broke-contract", None),
+    ("drop-handle-twice", "plugin-crashed", None),
+    ("complete-long-id", "plugin-broke-contract", None),
 ];
 
 /// The calls that fail at one time to flood the log, each with the longest message.
@@ -44,8 +60,8 @@ const FLOOD: usize = 200;
 
 fn host() -> TestEnvironment {
     let folder = tempfile::TempDir::new().unwrap();
-    let file = folder.path().join("hostile.wasm");
-    fs::write(&file, HOSTILE).unwrap();
+    let file = folder.path().join("probe.wasm");
+    fs::write(&file, PROBE).unwrap();
     let plugin = file.to_str().unwrap();
     // Enough time that even on a busy machine only what never ends runs out of it.
     let args = [
@@ -64,14 +80,14 @@ fn host() -> TestEnvironment {
     env.unwrap()
 }
 
-/// Asks for a reset, and so for this harm.
+/// Asks for a reset, and so for this attempt.
 async fn reset(
     client: reqwest::Client,
     url: String,
     token: String,
-    harm: Option<u64>,
+    attempt: Option<&'static str>,
 ) -> (u16, Value) {
-    let body = json!({"password": "1234", "terms": {"valid_for": harm}}).to_string();
+    let body = json!({"password": "1234", "reason": attempt}).to_string();
     let request = client.post(url).bearer_auth(token).body(body);
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
@@ -103,21 +119,21 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
     let process = env.host_process().unwrap();
     let url =
         |device: &Device| format!("{}/api/v1/devices/{}/password/reset", env.url(), device.id);
-    let rounds = |harm: Option<u64>, times: usize| {
+    let rounds = |attempt: Option<&'static str>, times: usize| {
         runtime.block_on(async {
             let calls: JoinSet<_> = others
                 .iter()
                 .map(|device| reset(client.clone(), url(device), token.clone(), None))
                 .collect();
-            let harms: JoinSet<_> = (0..times)
-                .map(|_| reset(client.clone(), url(&attacker), token.clone(), harm))
+            let attempts: JoinSet<_> = (0..times)
+                .map(|_| reset(client.clone(), url(&attacker), token.clone(), attempt))
                 .collect();
-            (harms.join_all().await, calls.join_all().await)
+            (attempts.join_all().await, calls.join_all().await)
         })
     };
-    let round = |harm: Option<u64>| {
-        let (mut harms, calls) = rounds(harm, 1);
-        (harms.remove(0), calls)
+    let round = |attempt: Option<&'static str>| {
+        let (mut attempts, calls) = rounds(attempt, 1);
+        (attempts.remove(0), calls)
     };
     let succeeded =
         |calls: &[(u16, Value)]| calls.iter().filter(|(status, _)| *status == 201).count();
@@ -125,20 +141,24 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
     let (tame, calls) = round(None);
     assert_eq!((tame.0, succeeded(&calls)), (201, OTHERS), "{tame:?}");
     let (before, was_resident) = (peak(process).unwrap(), resident(process).unwrap());
-    for (number, (harm, kind, limit)) in HARMS.into_iter().enumerate() {
+    for (number, (attempt, kind, limit)) in ATTEMPTS.into_iter().enumerate() {
         let counted = Counted::read(&env).unwrap();
-        let ((status, problem), calls) = round(Some(harm));
+        let ((status, problem), calls) = round(Some(attempt));
         assert_eq!(
             (status, problem["type"].as_str()),
             (503, Some(kind)),
-            "{harm}: {problem}"
+            "{attempt}: {problem}"
         );
-        assert_eq!(succeeded(&calls), OTHERS, "harm {harm}: {calls:?}");
-        assert_eq!(history(&env, &attacker), 1, "harm {harm} left a command");
+        assert_eq!(succeeded(&calls), OTHERS, "attempt {attempt}: {calls:?}");
+        assert_eq!(
+            history(&env, &attacker),
+            1,
+            "attempt {attempt} left a command"
+        );
         assert_eq!(
             history(&env, &others[number]),
             2 + number,
-            "a command was lost beside harm {harm}"
+            "a command was lost beside attempt {attempt}"
         );
         let now = Counted::read(&env).unwrap();
         let more = |metric: &str| now.of(metric) - counted.of(metric);
@@ -147,7 +167,7 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
         assert_eq!(
             (more(&outcome(kind)), more(&outcome("decided"))),
             (1, OTHERS as u64),
-            "{harm}"
+            "{attempt}"
         );
         assert_eq!(
             more(r#"mdm_commands_requested_total{action="reset"}"#),
@@ -157,19 +177,23 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
             let reached = more(&format!(
                 r#"mdm_plugin_limit_reached_total{{limit="{known}"}}"#
             ));
-            assert_eq!(reached, u64::from(limit == Some(known)), "{harm}: {known}");
+            assert_eq!(
+                reached,
+                u64::from(limit == Some(known)),
+                "{attempt}: {known}"
+            );
         }
     }
     // A plugin that keeps a handle can't use it in a later call.
     for _ in 0..2 {
-        let ((status, problem), calls) = round(Some(21));
+        let ((status, problem), calls) = round(Some("keep-handle"));
         let detail = problem["detail"].as_str().unwrap();
         assert_eq!((status, succeeded(&calls)), (409, OTHERS), "{problem}");
         assert!(detail.contains("nothing was kept"), "{detail}");
     }
     let (counted, log) = (Counted::read(&env).unwrap(), env.host_log().unwrap().len());
-    let (harms, calls) = rounds(Some(26), FLOOD);
-    let stopped = harms.iter().filter(|(status, _)| *status == 503).count();
+    let (attempts, calls) = rounds(Some("complete-long-id"), FLOOD);
+    let stopped = attempts.iter().filter(|(status, _)| *status == 503).count();
     assert_eq!((stopped, succeeded(&calls)), (FLOOD, OTHERS));
     assert_eq!(history(&env, &attacker), 1, "the flood left a command");
     let written = env.host_log().unwrap().len() - log;
@@ -197,7 +221,7 @@ fn law_3_whatever_a_plugin_does_a_hundred_other_devices_calls_succeed_and_the_ho
         (is_resident - was_resident) >> 20
     );
     let lists: Value = env.ask(&["password", "status", &others[0].id], "").unwrap();
-    let rounds = 1 + HARMS.len() + 2 + 1;
+    let rounds = 1 + ATTEMPTS.len() + 2 + 1;
     assert_eq!(lists["history"].as_array().unwrap().len(), rounds);
 }
 
@@ -211,7 +235,14 @@ fn law_7_a_plugin_that_fails_all_the_time_does_not_flood_the_log() {
     runtime.block_on(async {
         // Each failure would write 100 KB.
         let calls: JoinSet<_> = (0..300)
-            .map(|_| reset(client.clone(), url.clone(), token.clone(), Some(26)))
+            .map(|_| {
+                reset(
+                    client.clone(),
+                    url.clone(),
+                    token.clone(),
+                    Some("complete-long-id"),
+                )
+            })
             .collect();
         for (status, problem) in calls.join_all().await {
             assert_eq!(
@@ -235,17 +266,17 @@ fn of_a_call_that_traps_the_log_has_the_backtrace_and_who_called_has_the_words()
     let phone = env.enroll(Make::default()).unwrap();
     let (runtime, client, token) = (Runtime::new().unwrap(), http_client(), env.token().unwrap());
     let url = format!("{}/api/v1/devices/{}/password/reset", env.url(), phone.id);
-    for (harm, words) in [
-        (3, "the plugin crashed"),
-        (24, "KiB of stack"),
-        (25, "ran longer than"),
+    for (attempt, words) in [
+        ("panic", "the plugin crashed"),
+        ("exhaust-stack", "KiB of stack"),
+        ("read-without-end", "ran longer than"),
     ] {
         let before = env.host_log().unwrap().len();
         let (status, problem) = runtime.block_on(reset(
             client.clone(),
             url.clone(),
             token.clone(),
-            Some(harm),
+            Some(attempt),
         ));
         let detail = problem["detail"].as_str().unwrap();
         assert_eq!(status, 503);
@@ -270,8 +301,8 @@ fn of_a_call_that_traps_the_log_has_the_backtrace_and_who_called_has_the_words()
 fn a_limit_that_a_plugin_breaks_before_it_is_used_is_counted_too() {
     let env = TestEnvironment::start().unwrap();
     let file = env.folder().join("table.wasm");
-    let harm = "(drop (table.grow (ref.null func) (i32.const 1000000)))";
-    let text = starting("mdm:password/password@1.0.0", &FUNCTIONS, harm);
+    let attempt = "(drop (table.grow (ref.null func) (i32.const 1000000)))";
+    let text = starting("mdm:password/password@1.0.0", &FUNCTIONS, attempt);
     fs::write(&file, wat::parse_str(text).unwrap()).unwrap();
     let refused = env
         .admin(&["plugin", "use", file.to_str().unwrap()], "")

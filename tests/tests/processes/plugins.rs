@@ -1,7 +1,7 @@
 //! `mdm-plugin` for authors of plugins, and `mdm-server plugin` for the admin who chooses one.
 
 use mdm_tests::{
-    plugins::{CORPORATE, CRASHES, FUNCTIONS, HOSTILE, breaking},
+    plugins::{CORPORATE, CRASHES, FUNCTIONS, PROBE, breaking},
     swaps::{self, GOOD_PASSWORD},
     test_environment::{Device, Make, TestEnvironment, http_client, program, text, wait_until},
 };
@@ -66,10 +66,10 @@ fn a_check_in_json_tells_for_every_case_what_was_expected_and_what_came_back() {
 #[test]
 fn a_check_shows_what_the_plugin_logged_in_a_failed_case_without_control_characters() {
     let folder = TempDir::new().unwrap();
-    let file = written(&folder, "hostile.wasm", HOSTILE);
-    let options = ["check", "--sequences", "1", "--group", "fails-expire"];
+    let file = written(&folder, "probe.wasm", PROBE);
+    let options = ["check", "--sequences", "1", "--group", "panic-in-expire"];
     let page = text(&plugin(&options, &file));
-    let logged = r"logged error  the device is in fails-expire\u{1b}[2J";
+    let logged = r"logged error  the device is in panic-in-expire\u{1b}[2J";
     assert!(page.contains(logged), "{page}");
 }
 

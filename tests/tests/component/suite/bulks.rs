@@ -2,7 +2,7 @@
 
 use crate::{
     database,
-    plugins::hostile,
+    plugins::with_probe,
     test_host::{Agent, TestHost, admin, is_stored, owner, password},
 };
 use futures_util::future::join_all;
@@ -317,16 +317,16 @@ async fn after_a_cancel_no_more_commands_are_made_and_pending_ones_can_be_taken_
     runner.stop(&fleet).await;
 }
 
-/// A bulk on which the hostile plugin crashes, again and again.
+/// A bulk on which the probe panics, again and again.
 fn crashing() -> BulkRequest {
     let mut crashing = reset("1234");
-    crashing.terms.valid_for = Some(3);
+    crashing.reason = Some("panic".into());
     crashing
 }
 
 #[tokio::test]
 async fn while_the_plugin_fails_a_bulk_stands_still_and_keeps_no_other_one_from_going_on() {
-    let fleet = hostile().await;
+    let fleet = with_probe().await;
     let agents = enroll(&fleet, 20).await;
     let other = fleet.enroll_in(owner(), &["support"]).await;
     let runner = fleet.runs_bulks();

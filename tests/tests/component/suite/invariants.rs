@@ -1,7 +1,7 @@
 //! The invariants that a host enforces for every plugin: a test for each invariant of `wit/README.md`, by its name.
 
 use crate::{
-    plugins::{harm, hostile},
+    plugins::{attempt, with_probe},
     test_host::{Agent, TestHost, admin, owner},
 };
 use mdm_contract::{Action, Command, Failure, ResetOptions, Status};
@@ -10,9 +10,9 @@ use mdm_server_core::{
     error::ServerError,
 };
 
-/// A host on which the hostile plugin decides, and a device with a pending command.
+/// A host on which the probe decides, and a device with a pending command.
 async fn with_pending(groups: &[&str]) -> (TestHost, Agent, Command) {
-    let fleet = hostile().await;
+    let fleet = with_probe().await;
     let agent = fleet.enroll_in(owner(), groups).await;
     let pending = fleet.reset(&agent, "1234").await.unwrap();
     (fleet, agent, pending)
@@ -48,8 +48,11 @@ async fn invariant_1_at_most_one_command_is_in_flight() {
     let (fleet, agent, pending) = with_pending(&[]).await;
     let name = "one command in flight";
     // It completes nothing; it sends two.
-    for (which, says) in [(27, "is pending"), (28, "2 commands")] {
-        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+    for (which, says) in [
+        ("leave-pending", "is pending"),
+        ("send-twice", "2 commands"),
+    ] {
+        let answer = Err::<(), _>(attempt(&fleet, &agent, which).await);
         assert_broken(answer, name, says);
         assert_unchanged(&fleet, &agent, &pending).await;
     }
@@ -64,11 +67,11 @@ async fn invariant_1_at_most_one_command_is_in_flight() {
 async fn invariant_2_a_command_gets_one_outcome() {
     let (fleet, agent, pending) = with_pending(&[]).await;
     for (which, says) in [
-        (6, "the same call sent"),
-        (29, "a second time"),
-        (30, "which is pending"),
+        ("complete-sent-command", "the same call sent"),
+        ("complete-pending-twice", "a second time"),
+        ("keep-late-of-pending", "which is pending"),
     ] {
-        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+        let answer = Err::<(), _>(attempt(&fleet, &agent, which).await);
         assert_broken(answer, "one outcome", says);
         assert_unchanged(&fleet, &agent, &pending).await;
     }
@@ -78,11 +81,20 @@ async fn invariant_2_a_command_gets_one_outcome() {
 async fn invariant_3_effects_name_only_this_devices_commands() {
     let (fleet, agent, pending) = with_pending(&[]).await;
     for (which, says) in [
-        (5, "completed somebody-elses-command"),
-        (11, "overrode the policy by somebody-elses-command"),
-        (31, "kept an outcome of somebody-elses-command"),
+        (
+            "complete-foreign-command",
+            "completed somebody-elses-command",
+        ),
+        (
+            "override-by-foreign-command",
+            "overrode the policy by somebody-elses-command",
+        ),
+        (
+            "keep-late-of-foreign-command",
+            "kept an outcome of somebody-elses-command",
+        ),
     ] {
-        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+        let answer = Err::<(), _>(attempt(&fleet, &agent, which).await);
         assert_broken(answer, "its own device", says);
         assert_unchanged(&fleet, &agent, &pending).await;
     }
@@ -92,10 +104,10 @@ async fn invariant_3_effects_name_only_this_devices_commands() {
 async fn invariant_4_a_secret_travels_with_every_reset_and_with_nothing_else() {
     let (fleet, agent, pending) = with_pending(&[]).await;
     for (which, says) in [
-        (7, "sent a reset without a secret"),
-        (32, "sent a remove with a secret"),
+        ("send-without-secret", "sent a reset without a secret"),
+        ("send-remove-with-secret", "sent a remove with a secret"),
     ] {
-        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+        let answer = Err::<(), _>(attempt(&fleet, &agent, which).await);
         assert_broken(answer, "a secret with every reset", says);
         assert_unchanged(&fleet, &agent, &pending).await;
     }
@@ -104,8 +116,11 @@ async fn invariant_4_a_secret_travels_with_every_reset_and_with_nothing_else() {
 #[tokio::test]
 async fn invariant_5_an_expiry_lies_in_the_calendar_and_in_the_future() {
     let (fleet, agent, pending) = with_pending(&[]).await;
-    for (which, says) in [(16, "past the calendar's end"), (19, "is over already")] {
-        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+    for (which, says) in [
+        ("expire-after-calendar", "past the calendar's end"),
+        ("expire-in-past", "is over already"),
+    ] {
+        let answer = Err::<(), _>(attempt(&fleet, &agent, which).await);
         assert_broken(answer, "an expiry in the future", says);
         assert_unchanged(&fleet, &agent, &pending).await;
     }
@@ -114,8 +129,12 @@ async fn invariant_5_an_expiry_lies_in_the_calendar_and_in_the_future() {
 #[tokio::test]
 async fn invariant_6_texts_are_bounded() {
     let (fleet, agent, pending) = with_pending(&[]).await;
-    for (which, says) in [(18, "1025 bytes"), (33, "1025 bytes"), (34, "a list of 65")] {
-        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+    for (which, says) in [
+        ("complete-with-long-text", "1025 bytes"),
+        ("refuse-with-long-text", "1025 bytes"),
+        ("refuse-with-many-faults", "a list of 65"),
+    ] {
+        let answer = Err::<(), _>(attempt(&fleet, &agent, which).await);
         assert_broken(answer, "bounded texts", says);
         assert_unchanged(&fleet, &agent, &pending).await;
     }
@@ -123,13 +142,13 @@ async fn invariant_6_texts_are_bounded() {
 
 #[tokio::test]
 async fn invariant_7_a_call_sends_what_was_asked_for_and_names_it() {
-    let (fleet, agent, pending) = with_pending(&["sends-in-cancel"]).await;
+    let (fleet, agent, pending) = with_pending(&["send-in-cancel"]).await;
     let name = "as requested";
     for (which, says) in [
-        (17, "which it had not sent"),
-        (35, "sent a remove in a call of reset"),
+        ("return-unsent-id", "which it had not sent"),
+        ("send-reset-and-remove", "sent a remove in a call of reset"),
     ] {
-        let answer = Err::<(), _>(harm(&fleet, &agent, which).await);
+        let answer = Err::<(), _>(attempt(&fleet, &agent, which).await);
         assert_broken(answer, name, says);
         assert_unchanged(&fleet, &agent, &pending).await;
     }
@@ -141,7 +160,7 @@ async fn invariant_7_a_call_sends_what_was_asked_for_and_names_it() {
 
 #[tokio::test]
 async fn invariant_8_a_question_changes_nothing() {
-    let (fleet, agent, pending) = with_pending(&["changes-in-questions"]).await;
+    let (fleet, agent, pending) = with_pending(&["complete-in-query"]).await;
     let (by, device) = (admin(), &agent.device);
     let request = PreviewQuery {
         action: Action::Remove,
@@ -159,7 +178,7 @@ async fn invariant_8_a_question_changes_nothing() {
 
 #[tokio::test]
 async fn a_broken_invariant_is_the_plugins_fault() {
-    let fleet = hostile().await;
+    let fleet = with_probe().await;
     let mut agents = Vec::new();
     for _ in 0..3 {
         let agent = fleet.enroll(owner()).await;
@@ -167,7 +186,7 @@ async fn a_broken_invariant_is_the_plugins_fault() {
         agents.push(agent);
     }
     for agent in agents.iter().cycle().take(10) {
-        harm(&fleet, agent, 27).await;
+        attempt(&fleet, agent, "leave-pending").await;
     }
     let health = fleet.server.plugins.deployments().0.active.plugin.health();
     assert_eq!(health.failures["plugin-broke-contract"], 10);

@@ -17,7 +17,7 @@ use mdm_server_core::{
     commands::{CommandTerms, PreviewQuery},
     error::ServerError,
 };
-use mdm_tests::plugins::{FUNCTIONS, HOSTILE, exporting, hostile_named, starting};
+use mdm_tests::plugins::{FUNCTIONS, PROBE, exporting, probe_named, starting};
 use std::{
     fs,
     time::{Duration, Instant},
@@ -135,8 +135,8 @@ fn a_component_that_breaks_a_limit_before_its_first_call_is_refused_and_the_limi
 
 #[test]
 fn a_plugin_that_describes_itself_with_control_characters_is_refused() {
-    assert!(load(&hostile_named(b"a-hostile-friend")).is_ok());
-    let error = load(&hostile_named(b"a-hos\x1b[2J-plugin")).unwrap_err();
+    assert!(load(&probe_named(b"the-friendly-one")).is_ok());
+    let error = load(&probe_named(b"the-p\x1b[2J-plugin")).unwrap_err();
     assert!(
         matches!(error, LoadError::BadDescription { field: "name", .. }),
         "{error}"
@@ -145,53 +145,52 @@ fn a_plugin_that_describes_itself_with_control_characters_is_refused() {
 
 #[test]
 fn settings_that_are_malformed_or_refused_are_an_error_and_change_nothing() {
-    let plugin = Runtime::new(small()).unwrap().load(HOSTILE, None).unwrap();
+    let plugin = Runtime::new(small()).unwrap().load(PROBE, None).unwrap();
     let too_large = format!(r#"{{"a": "{}"}}"#, "x".repeat(64 << 10));
     for (settings, says) in [
         ("{", "not JSON"),
         ("[]", "not a JSON object"),
         (too_large.as_str(), "may have 65536"),
-        (r#"{"harm": "refused"}"#, "/harm: \u{1b}[2J is not a harm"),
-        (r#"{"harm": "panic"}"#, "crashed"),
-        (r#"{"harm": "time"}"#, "ran longer than 50 ms"),
         (
-            r#"{"harm": "situation"}"#,
+            r#"{"attempt": "refuse"}"#,
+            "/attempt: \u{1b}[2J is no attempt",
+        ),
+        (r#"{"attempt": "panic"}"#, "crashed"),
+        (r#"{"attempt": "spin"}"#, "ran longer than 50 ms"),
+        (
+            r#"{"attempt": "read-situation"}"#,
             "needs a device in a call without one",
         ),
-        (r#"{"harm": "long text"}"#, "2000 bytes in its own words"),
-        (r#"{"harm": "many faults"}"#, "a list of 100"),
+        (
+            r#"{"attempt": "return-long-text"}"#,
+            "2000 bytes in its own words",
+        ),
+        (r#"{"attempt": "return-many-faults"}"#, "a list of 100"),
     ] {
         let refused = plugin.with_settings(settings).map(|_| ()).unwrap_err();
         assert!(refused.to_string().contains(says), "{settings}: {refused}");
         assert_eq!(plugin.settings(), "{}");
     }
-    let chosen = plugin.with_settings(r#"{"harm": "none"}"#).unwrap();
-    assert_eq!(chosen.settings(), r#"{"harm": "none"}"#);
+    let chosen = plugin.with_settings(r#"{"attempt": "none"}"#).unwrap();
+    assert_eq!(chosen.settings(), r#"{"attempt": "none"}"#);
 }
 
-pub(crate) async fn hostile() -> TestHost {
+pub(crate) async fn with_probe() -> TestHost {
     // Long enough that even on a busy machine only an endless loop exceeds it.
     let limits = Limits {
         time: Duration::from_millis(500),
         ..small()
     };
-    let plugin = Runtime::new(limits).unwrap().load(HOSTILE, None).unwrap();
+    let plugin = Runtime::new(limits).unwrap().load(PROBE, None).unwrap();
     TestHost::with_plugin(PasswordRule::default(), plugin).await
 }
 
-/// Requests a reset by which the hostile plugin does this harm: the validity selects it.
-pub(crate) async fn harm(fleet: &TestHost, agent: &Agent, which: u64) -> ServerError {
-    let terms = CommandTerms {
-        replaces: None,
-        valid_for: Some(which),
-    };
-    fleet
-        .reset_on(agent, "1234", ResetOptions::default(), terms)
-        .await
-        .unwrap_err()
+/// Requests a reset whose reason tells the probe what to attempt. Returns the failure.
+pub(crate) async fn attempt(fleet: &TestHost, agent: &Agent, which: &str) -> ServerError {
+    fleet.reset_because(agent, "1234", which).await.unwrap_err()
 }
 
-async fn assert_unharmed(fleet: &TestHost, agent: &Agent, which: u64) {
+async fn assert_unharmed(fleet: &TestHost, agent: &Agent, which: &str) {
     let (status, history) = fleet
         .server
         .commands
@@ -200,47 +199,53 @@ async fn assert_unharmed(fleet: &TestHost, agent: &Agent, which: u64) {
         .unwrap();
     assert!(
         status.latest.is_none() && history.is_empty(),
-        "harm {which} left a command"
+        "attempt {which} left a command"
     );
     assert!(
         fleet.sync(agent).await.commands.is_empty(),
-        "harm {which} left a delivery"
+        "attempt {which} left a delivery"
     );
 }
 
 #[tokio::test]
 async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothing() {
-    let fleet = hostile().await;
+    let fleet = with_probe().await;
     let agent = fleet.enroll(owner()).await;
     for (which, says) in [
-        (1, "ran longer than 500 ms"),
-        (2, "more than 64 MiB"),
-        (3, "crashed"),
-        (4, "crashed"),
+        ("spin", "ran longer than 500 ms"),
+        ("exhaust-memory", "more than 64 MiB"),
+        ("panic", "crashed"),
+        ("exhaust-own-stack", "crashed"),
         (
-            5,
+            "complete-foreign-command",
             "completed somebody-elses-command, which is no command of this call's device",
         ),
-        (6, "which the same call sent"),
-        (7, "sent a reset without a secret"),
-        (8, "more than 16 changes"),
-        (11, "overrode the policy by somebody-elses-command"),
-        (12, "ran longer than 500 ms"),
-        (13, "handed over more than 256 KiB"),
-        (14, "handed over more than 256 KiB"),
-        (15, "handed over more than 256 KiB"),
-        (16, "past the calendar's end"),
-        (17, "a-command-that-was-never-sent, which it had not sent"),
-        (18, "1025 bytes in its own words"),
-        (19, "which is over already"),
-        (22, "crashed"),
-        (23, "length out of bounds"),
-        (24, "more than 512 KiB of stack"),
-        (25, "ran longer than 500 ms"),
-        (26, "xxx…"),
-        (36, "handed over more than 256 KiB"),
+        ("complete-sent-command", "which the same call sent"),
+        ("send-without-secret", "sent a reset without a secret"),
+        ("send-without-end", "more than 16 changes"),
+        (
+            "override-by-foreign-command",
+            "overrode the policy by somebody-elses-command",
+        ),
+        ("guess-without-end", "ran longer than 500 ms"),
+        ("return-megabytes", "handed over more than 256 KiB"),
+        ("complete-with-megabytes", "handed over more than 256 KiB"),
+        ("return-many-elements", "handed over more than 256 KiB"),
+        ("expire-after-calendar", "past the calendar's end"),
+        (
+            "return-unsent-id",
+            "a-command-that-was-never-sent, which it had not sent",
+        ),
+        ("complete-with-long-text", "1025 bytes in its own words"),
+        ("expire-in-past", "which is over already"),
+        ("drop-handle-twice", "crashed"),
+        ("return-four-gibibytes", "length out of bounds"),
+        ("exhaust-stack", "more than 512 KiB of stack"),
+        ("read-without-end", "ran longer than 500 ms"),
+        ("complete-long-id", "xxx…"),
+        ("log-megabyte", "handed over more than 256 KiB"),
     ] {
-        let error = harm(&fleet, &agent, which).await;
+        let error = attempt(&fleet, &agent, which).await;
         assert!(matches!(error, ServerError::Plugin(_)), "{which}: {error}");
         assert!(error.to_string().contains(says), "{which}: {error}");
         assert_unharmed(&fleet, &agent, which).await;
@@ -254,21 +259,16 @@ async fn law_3_a_call_that_traps_or_breaks_a_limit_or_the_contract_changes_nothi
 #[tokio::test]
 async fn the_page_of_the_plugin_shows_its_description_and_its_messages_without_control_characters()
 {
-    let host = Host::of(hostile().await).await;
-    let logs_ten_thousand = CommandTerms {
-        replaces: None,
-        valid_for: Some(37),
-    };
-    let options = ResetOptions::default();
+    let host = Host::of(with_probe().await).await;
     let reset = host
         .fleet
-        .reset_on(&host.agent, "1234", options, logs_ten_thousand);
+        .reset_because(&host.agent, "1234", "log-ten-thousand");
     reset.await.unwrap();
-    harm(&host.fleet, &host.agent, 38).await;
+    attempt(&host.fleet, &host.agent, "log-and-panic").await;
     let page = User::new(&host, "ada").await.opens("/plugin").await.text;
     for shown in [
-        "a-hostile-plugin",
-        "does harm",
+        "the-probe-plugin",
+        "tries to break the promises of a host",
         "about to panic",
         r"message 0 \u{1b}[31m",
         r"message 15 \u{1b}[31m",
@@ -281,8 +281,10 @@ async fn the_page_of_the_plugin_shows_its_description_and_its_messages_without_c
 
 #[tokio::test]
 async fn a_time_past_the_calendars_end_breaks_the_contract_in_every_result_of_a_plugin() {
-    let fleet = hostile().await;
-    let agent = fleet.enroll_in(owner(), &["tells-far-times"]).await;
+    let fleet = with_probe().await;
+    let agent = fleet
+        .enroll_in(owner(), &["return-time-after-calendar"])
+        .await;
     let request = PreviewQuery {
         action: Action::Remove,
         password: None,
@@ -304,26 +306,26 @@ async fn a_time_past_the_calendars_end_breaks_the_contract_in_every_result_of_a_
 
 #[tokio::test]
 async fn law_3_a_call_that_refuses_after_it_has_sent_changes_nothing() {
-    let fleet = hostile().await;
+    let fleet = with_probe().await;
     let agent = fleet.enroll(owner()).await;
-    let refused = Err::<(), _>(harm(&fleet, &agent, 9).await);
+    let refused = Err::<(), _>(attempt(&fleet, &agent, "refuse-after-send").await);
     assert_eq!(
         refusal(refused),
         Refusal::Other("changed its mind after sending".into())
     );
-    assert_unharmed(&fleet, &agent, 9).await;
+    assert_unharmed(&fleet, &agent, "refuse-after-send").await;
 }
 
 #[tokio::test]
 async fn law_2_a_plugin_keeps_nothing_from_one_call_to_the_next() {
-    let fleet = hostile().await;
+    let fleet = with_probe().await;
     let agent = fleet.enroll(owner()).await;
     for _ in 0..3 {
         for (which, says) in [
-            (10, "this instance was called 0 times before"),
-            (21, "nothing was kept"),
+            ("count-calls", "this instance was called 0 times before"),
+            ("keep-handle", "nothing was kept"),
         ] {
-            let refused = refusal(Err::<(), _>(harm(&fleet, &agent, which).await));
+            let refused = refusal(Err::<(), _>(attempt(&fleet, &agent, which).await));
             assert_eq!(refused, Refusal::Other(says.into()));
         }
     }
@@ -331,17 +333,9 @@ async fn law_2_a_plugin_keeps_nothing_from_one_call_to_the_next() {
 
 #[tokio::test]
 async fn law_5_a_password_is_nowhere_in_a_plugins_memory_whatever_it_calls() {
-    let fleet = hostile().await;
+    let fleet = with_probe().await;
     let spied = async |agent: &Agent, password: &str| {
-        let terms = CommandTerms {
-            replaces: None,
-            valid_for: Some(20),
-        };
-        refusal(
-            fleet
-                .reset_on(agent, password, ResetOptions::default(), terms)
-                .await,
-        )
+        refusal(fleet.reset_because(agent, password, "search-memory").await)
     };
     let found = |after: &str| Refusal::Other(format!("found after [{after}]"));
     let agent = fleet.enroll(owner()).await;
@@ -356,13 +350,13 @@ async fn law_5_a_password_is_nowhere_in_a_plugins_memory_whatever_it_calls() {
 
 #[tokio::test]
 async fn law_7_a_plugin_that_runs_out_of_time_is_stopped_soon_and_blocks_nobody_else() {
-    let fleet = hostile().await;
+    let fleet = with_probe().await;
     let [slow, also_slow, other] = three(&fleet).await;
     let start = Instant::now();
     // Concurrent calls have one clock, and each has its own time.
     let (one, two, ok) = tokio::join!(
-        harm(&fleet, &slow, 1),
-        harm(&fleet, &also_slow, 1),
+        attempt(&fleet, &slow, "spin"),
+        attempt(&fleet, &also_slow, "spin"),
         fleet.reset(&other, "1234")
     );
     for stopped in [one, two] {
@@ -422,15 +416,15 @@ fn a_compiled_plugin_is_cached_and_an_altered_one_or_that_of_another_host_is_com
 
 #[tokio::test]
 async fn a_function_that_keeps_failing_has_its_breaker_opened_and_further_calls_fail_at_once() {
-    let fleet = hostile().await;
+    let fleet = with_probe().await;
     let agents = three(&fleet).await;
     for agent in agents.iter().cycle().take(10) {
-        let error = harm(&fleet, agent, 3).await;
+        let error = attempt(&fleet, agent, "panic").await;
         assert!(error.to_string().contains("crashed"), "{error}");
     }
     let start = Instant::now();
     for agent in agents.iter().cycle().take(100) {
-        let error = harm(&fleet, agent, 1).await;
+        let error = attempt(&fleet, agent, "spin").await;
         assert!(
             matches!(error, ServerError::Plugin(PluginError::BreakerOpen(_))),
             "the open breaker let a call through: {error}"
@@ -441,16 +435,16 @@ async fn a_function_that_keeps_failing_has_its_breaker_opened_and_further_calls_
     assert_eq!(health.open_breakers, ["reset"], "and no other function");
     assert_eq!(health.failures["plugin-crashed"], 10);
     for agent in &agents {
-        assert_unharmed(&fleet, agent, 3).await;
+        assert_unharmed(&fleet, agent, "panic").await;
     }
 }
 
 #[tokio::test]
 async fn law_7_a_function_that_fails_for_one_device_works_for_all_the_others() {
-    let fleet = hostile().await;
+    let fleet = with_probe().await;
     let (bad, good) = (fleet.enroll(owner()).await, fleet.enroll(owner()).await);
     for _ in 0..30 {
-        let error = harm(&fleet, &bad, 3).await;
+        let error = attempt(&fleet, &bad, "panic").await;
         assert!(error.to_string().contains("crashed"), "{error}");
     }
     fleet.reset(&good, "1234").await.unwrap();
@@ -482,8 +476,10 @@ async fn law_7_the_text_of_a_failure_is_cut_and_other_oversized_reports_are_refu
 
 #[tokio::test]
 async fn a_plugin_that_fails_in_policy_override_does_not_delay_the_delivery_of_commands() {
-    let fleet = hostile().await;
-    let agent = fleet.enroll_in(owner(), &["fails-policy-override"]).await;
+    let fleet = with_probe().await;
+    let agent = fleet
+        .enroll_in(owner(), &["panic-in-policy-override"])
+        .await;
     let policy = Policy {
         requirement: Requirement::Quality(Quality::Numeric),
         minimum_length: 6,

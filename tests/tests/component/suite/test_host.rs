@@ -260,6 +260,24 @@ impl TestHost {
         made.map(|answer| answer.command)
     }
 
+    /// Requests a reset for this reason.
+    pub(crate) async fn reset_because(
+        &self,
+        agent: &Agent,
+        text: &str,
+        reason: &str,
+    ) -> Result<Command, ServerError> {
+        let reset = Reset {
+            password: password(text),
+            options: ResetOptions::default(),
+            terms: CommandTerms::default(),
+            reason: Some(reason.to_owned()),
+        };
+        let commands = &self.server.commands;
+        let made = commands.reset(&admin(), &agent.device, &reset).await;
+        made.map(|answer| answer.command)
+    }
+
     pub(crate) async fn remove(&self, agent: &Agent) -> Result<Command, ServerError> {
         let made = self
             .server
