@@ -62,6 +62,18 @@ impl Base {
         serde_json::from_value(situation)
     }
 
+    /// A field of the base situation.
+    pub(super) fn field(&self, name: &str) -> Value {
+        self.situation[name].clone()
+    }
+
+    /// The base's command, with these differences.
+    pub(super) fn command_with(&self, differences: &Value) -> Value {
+        let mut command = self.command.clone();
+        merge(&mut command, differences);
+        command
+    }
+
     /// The call, with its request merged over the base request.
     pub(super) fn call_with(&self, mut call: Value) -> Value {
         for name in ["reset", "remove", "preview"] {
@@ -77,7 +89,7 @@ impl Base {
 }
 
 /// Objects are merged, everything else is replaced (RFC 7396, but null is kept).
-fn merge(into: &mut Value, from: &Value) {
+pub(super) fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (name, value) in from {

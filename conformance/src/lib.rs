@@ -1,14 +1,15 @@
-//! The conformance kit: tests plugins against the contract.
+//! The conformance kit: tests plugins and hosts against the contract.
 //!
-//! The cases ([`cases`]) are data; each is one call in one situation. Random sequences of calls are compared with a
+//! For plugins, the cases ([`cases`]) are data; each is one call in one situation. Random sequences of calls are compared with a
 //! model of the rules. Choices that the contract leaves to the implementation are not judged but reported, to help in
-//! choosing a plugin.
+//! choosing a plugin. For hosts, a probe tries to break each promise: [`check_host`].
 
 mod base;
 mod call;
 mod case;
 mod difference;
 mod finding;
+mod host_kit;
 mod judge;
 mod judge_case;
 mod model;
@@ -23,6 +24,7 @@ pub use base::{base_request, base_situation};
 pub use call::{Answer, Call, SENT};
 pub use case::{Case, Expectation, cases, rules, version};
 pub use finding::{CaseFailure, Finding, Verdict};
+pub use host_kit::{HostFinding, HostKitError, HostReport, HostVerdict, ProgramError, check_host};
 pub use own_cases::OwnCases;
 pub use situation::Situation;
 pub use thoroughness::Thoroughness;

@@ -27,6 +27,8 @@
 //! |
 //! | A pending command ends when its expiry is over. | the platform calls [`Host::expire`] |
 //!
+//! `mdm-plugin check-host` tries each of these on a platform: see `conformance/hosts/README.md`.
+//!
 //! # Plugins
 //!
 //! [`Rollout`] swaps plugins between two calls: a new plugin is a canary until it has decided some calls, and a

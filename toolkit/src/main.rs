@@ -4,6 +4,7 @@
 mod bench;
 mod bindings;
 mod check;
+mod check_host;
 mod compile;
 mod component;
 mod componentize;
@@ -39,6 +40,8 @@ enum Command {
     Componentize(componentize::Componentize),
     /// Check a plugin against the contract: its cases, and random sequences of calls.
     Check(check::Check),
+    /// Check a host of your own: a probe tries to break each promise that a host makes.
+    CheckHost(check_host::CheckHost),
     /// Run your own cases, and the check.
     Test(test::Test),
     /// Show what a plugin is made of and what it wants.
@@ -58,6 +61,7 @@ impl Command {
             Self::Bindings(bindings) => bindings.run(),
             Self::Componentize(componentize) => componentize.run(),
             Self::Check(check) => check.run(),
+            Self::CheckHost(check) => check.run(),
             Self::Test(test) => test.run(),
             Self::Inspect(inspect) => inspect.run(),
             Self::Bench(bench) => bench.run(),

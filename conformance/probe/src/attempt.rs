@@ -12,7 +12,7 @@ use crate::{
             Refusal,
         },
     },
-    commands, handles, memory,
+    commands, handles, memory, settings_attempt,
 };
 use std::{
     hint::black_box,
@@ -134,7 +134,11 @@ pub(crate) fn make(secret: &Secret, attempt: &str) -> Result<CommandId, Refusal>
                 );
             }
         }
-        "tell-settings" => return Err(Refusal::Other(settings::get())),
+        "tell-settings" => {
+            return Err(Refusal::Other(
+                settings_attempt::named_in(&settings::get()).to_owned(),
+            ));
+        }
         "read-after-send" => {
             let before = format!("{:?}", get_situation());
             device_store::set_policy_override(Some(&sent));

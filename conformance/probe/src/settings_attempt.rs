@@ -13,15 +13,16 @@ use crate::{
 };
 use std::hint::black_box;
 
+/// The attempt that the settings name: `{"attempt": "spin"}`. Empty if they name none.
+pub(crate) fn named_in(settings: &str) -> &str {
+    let mut words = settings.split('"').skip_while(|it| *it != "attempt");
+    words.nth(2).unwrap_or_default()
+}
+
 /// Makes the attempt that the settings name.
 pub(crate) fn make(settings: &str) -> Result<(), Vec<SettingsFault>> {
     let fault = |field: String, message: String| SettingsFault { field, message };
-    let named = settings
-        .split('"')
-        .skip_while(|it| *it != "attempt")
-        .nth(2)
-        .unwrap_or_default();
-    match named {
+    match named_in(settings) {
         "panic" => panic!("as asked"),
         "spin" => loop {
             black_box(&settings);

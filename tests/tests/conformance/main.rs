@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod foreign_hosts;
+mod host_kit;
 mod kit;
 mod languages;
 mod security_page;
