@@ -1,7 +1,10 @@
 //! Builds the example plugins as a newcomer does: `mdm-plugin new`, then the commands of the README
 //! that it makes. What comes of it lies in `target/examples`, for the tests and the benches.
 
-use super::{run, tools};
+use super::{
+    files::{is_unchanged, remove},
+    run, tools,
+};
 use anyhow::Context as _;
 use std::{
     env, fs,
@@ -81,7 +84,7 @@ pub(crate) fn build() -> anyhow::Result<()> {
     for example in &EXAMPLES {
         example.build(&folder)?;
     }
-    foreign_hosts()
+    Ok(())
 }
 
 /// Measures each example against the reference plugin.
@@ -143,52 +146,9 @@ impl Example {
     }
 }
 
-/// Returns `true` if the built project has every file of the fresh one unchanged.
-fn is_unchanged(fresh: &Path, built: &Path) -> anyhow::Result<bool> {
-    for entry in fs::read_dir(fresh)? {
-        let path = entry?.path();
-        let other = built.join(path.file_name().context("a file without a name")?);
-        let is_same = match path.is_dir() {
-            true => other.is_dir() && is_unchanged(&path, &other)?,
-            false => fs::read(&path)? == fs::read(&other).unwrap_or_default(),
-        };
-        if !is_same {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Installs the packages that the hosts of `tests/foreign-hosts` name.
-fn foreign_hosts() -> anyhow::Result<()> {
-    let node = Path::new("tests/foreign-hosts/node");
-    if !node.join("node_modules").exists() {
-        let arguments = ["install", "--no-audit", "--no-fund"];
-        run(Command::new("npm").args(arguments).current_dir(node))?;
-    }
-    let python = Path::new("tests/foreign-hosts/python");
-    if !python.join(".venv/bin/pip").exists() {
-        let arguments = ["-m", "venv", ".venv"];
-        run(Command::new("python3").args(arguments).current_dir(python))?;
-    }
-    let arguments = ["install", "--quiet", "-r", "requirements.txt"];
-    run(Command::new(".venv/bin/pip")
-        .args(arguments)
-        .current_dir(python))
-}
-
-fn remove(folder: &Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("{} can't be removed", folder.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Installs what is missing from Debian's packages; where that can't be done, the build says what is
 /// missing.
-fn install_programs() {
+pub(crate) fn install_programs() {
     let mut packages: Vec<&str> = PROGRAMS
         .iter()
         .filter(|(program, _)| !tools::is_there(program))

@@ -6,9 +6,11 @@ mod ci;
 mod debian;
 mod dependencies;
 mod examples;
+mod files;
 mod fuzz;
 mod reproduce;
 mod schemathesis;
+mod sdks;
 mod testing;
 mod tools;
 
@@ -23,6 +25,7 @@ cargo xtask <task>
 
   demo        a host, three agents, and the story of a reset
   examples    the example plugins, built as a newcomer does, each checked against the contract
+  sdks        the packages for Node and Python, installed with their examples
   screenshots every page of the dashboard, into docs/screenshots
   test        every test, and their number        (arguments after -- go to cargo test)
   faults      kills, full disks, cut networks under load: faults [--kind NAME] [--rounds 300] [--seed N]
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
     let done = match task {
         "demo" => demo(),
         "examples" => examples(),
+        "sdks" => sdks::build(),
         "screenshots" => screenshots(),
         "test" => test(&rest),
         "faults" => faults(&rest),
@@ -151,6 +155,7 @@ fn test(arguments: &[&str]) -> anyhow::Result<()> {
     // Together, so that both use the same features of what they depend on, and nothing is built twice.
     build(&["--bins", "--tests"])?;
     examples::build()?;
+    sdks::build()?;
     browser::ensure_axe()?;
     schemathesis::install()?;
     testing::run(arguments)

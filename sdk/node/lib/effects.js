@@ -103,7 +103,7 @@ export class CallEffects {
     if (sent.length > 0 && pending !== null && this.#isPending(pending)) {
       throw new Violation(`it sent a command while ${pending.id} is pending, and did not complete it`);
     }
-    return this.#buffered.toSorted((one, other) => ("send" in one) - ("send" in other));
+    return [...this.#buffered].sort((one, other) => ("send" in one) - ("send" in other));
   }
 
   #push(effect) {

@@ -8,12 +8,14 @@ use mdm_password_host::{Limits, Plugin, Runtime, inspect};
 use serde_json::{Value, json};
 use std::{env, fs, path::PathBuf};
 
+/// The target folder.
+pub(crate) fn target() -> PathBuf {
+    let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target"));
+    env::var_os("CARGO_TARGET_DIR").map_or_else(default, PathBuf::from)
+}
+
 fn example(language: &str) -> Vec<u8> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")),
-        PathBuf::from,
-    );
-    let file = target
+    let file = target()
         .join("examples")
         .join(language)
         .with_extension("wasm");

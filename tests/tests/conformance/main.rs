@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod foreign_hosts;
 mod host_kit;
 mod kit;
 mod languages;
+mod sdks;
 mod security_page;
