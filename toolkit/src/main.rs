@@ -1,6 +1,7 @@
 //! The `mdm-plugin` program, for plugin authors: it makes, checks, measures and distributes plugins. It works on files
 //! and asks registries, and needs no server.
 
+mod atomic;
 mod bench;
 mod bindings;
 mod check;
@@ -8,10 +9,16 @@ mod check_host;
 mod compile;
 mod component;
 mod componentize;
+mod credentials;
 mod inspect;
 mod new;
 mod pull;
+mod push;
+mod registry;
+mod sign;
+mod signature;
 mod test;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use mdm_terminal::out;
@@ -50,7 +57,15 @@ enum Command {
     Bench(bench::Bench),
     /// Compile a plugin ahead of time, for one server.
     Compile(compile::Compile),
-    /// Pull a plugin from an OCI registry into a file.
+    /// Make a pair of keys for signing plugins, in minisign's form.
+    NewKey(sign::NewKey),
+    /// Sign a plugin, with a minisign key.
+    Sign(sign::Sign),
+    /// Verify the signature of a plugin.
+    Verify(verify::Verify),
+    /// Push a plugin to an OCI registry, with its signature.
+    Push(push::Push),
+    /// Pull a plugin from an OCI registry into a file, with its signature.
     Pull(pull::Pull),
 }
 
@@ -66,6 +81,10 @@ impl Command {
             Self::Inspect(inspect) => inspect.run(),
             Self::Bench(bench) => bench.run(),
             Self::Compile(compile) => compile.run(),
+            Self::NewKey(key) => key.run(),
+            Self::Sign(sign) => sign.run(),
+            Self::Verify(verify) => verify.run(),
+            Self::Push(push) => push.run(),
             Self::Pull(pull) => pull.run(),
         }
     }

@@ -1,58 +1,37 @@
 //! `mdm-plugin pull`: pulls a plugin from an OCI registry, in the CNCF's WebAssembly artifact format: a manifest with
 //! one layer, the component.
 
-use crate::component::size;
+use crate::{
+    atomic,
+    component::size,
+    registry::{CONFIG, LAYER, Registry, RegistryOptions, SIGNATURE, explained},
+    signature,
+};
 use anyhow::{Context as _, bail, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use clap::Args;
 use mdm_terminal::{out, values};
 use oci_client::{
-    Client, Reference, RegistryOperation,
-    client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol},
-    errors::OciDistributionError,
-    manifest::{OciDescriptor, OciManifest},
-    secrets::RegistryAuth,
+    RegistryOperation,
+    manifest::{OciDescriptor, OciImageManifest, OciManifest},
 };
 use serde::Serialize;
-use std::{
-    env, fs,
-    io::{Cursor, Write as _},
-    path::{Path, PathBuf},
-    time::Duration,
-};
-use tokio_rustls::rustls::{
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
-
-/// The media type of the configuration of a WebAssembly artifact.
-const CONFIG: &str = "application/vnd.wasm.config.v0+json";
-
-/// The media type of its layer.
-const LAYER: &str = "application/wasm";
+use std::{fs, io::Cursor, path::PathBuf};
 
 /// Maximum size of a plugin, in MiB: ten times that of one with an interpreter.
 const MAX_BYTES: usize = 64;
 
-/// Timeout of a registry between two packets.
-const SILENCE: Duration = Duration::from_secs(30);
-
 #[derive(Args)]
 pub(crate) struct Pull {
-    /// The plugin: registry/name:tag, or registry/name@sha256:… for what has this digest and nothing else.
-    reference: String,
+    #[command(flatten)]
+    registry: RegistryOptions,
     /// The output file. By default in this folder, named after the last part of its name, as `.wasm`.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The user for the registry. The password is taken from MDM_REGISTRY_PASSWORD.
-    #[arg(long, env = "MDM_REGISTRY_USER")]
-    user: Option<String>,
-    /// A PEM file with the certificate of the authority that vouches for the registry, if the system doesn't
-    /// know it.
-    #[arg(long, env = "MDM_REGISTRY_CA_FILE", value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-    /// Ask without TLS: for a registry on this machine.
-    #[arg(long)]
-    plain_http: bool,
+    /// Write only what is signed with this public key of minisign, or with the one in this file. Can be given more than
+    /// once.
+    #[arg(long = "key", value_name = "KEY")]
+    keys: Vec<String>,
     /// Print JSON, for scripts.
     #[arg(long)]
     json: bool,
@@ -69,106 +48,90 @@ struct Pulled {
     digest: String,
     /// The reference by digest, which pulls the same plugin even if the tag moves.
     reference: String,
+    /// The file of its signature, if it was pushed with one.
+    signature: Option<PathBuf>,
+}
+
+/// A plugin as it came.
+struct Fetched {
+    component: Vec<u8>,
+    digest: String,
+    manifest_digest: String,
+    signature: Option<String>,
 }
 
 impl Pull {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        // The cryptography of TLS. A second provider can't be installed, and isn't.
-        let _ = ring::default_provider().install_default();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let pulled = runtime.block_on(self.pull());
-        // DNS look-up may still block a thread.
-        runtime.shutdown_background();
-        pulled
-    }
-
-    async fn pull(self) -> anyhow::Result<()> {
-        let reference = self.reference()?;
-        let (client, auth) = (self.client()?, self.credentials()?);
-        let (component, digest, manifest) = fetch(&client, &auth, &reference)
-            .await
-            .with_context(|| format!("{reference} can't be pulled"))?;
-        let file = self.output.unwrap_or_else(|| {
-            let name = reference.repository();
-            let (_, word) = name.rsplit_once('/').unwrap_or(("", name));
-            PathBuf::from(format!("{word}.wasm"))
-        });
-        write(&file, &component).with_context(|| format!("{} can't be written", file.display()))?;
-        let pulled = Pulled {
-            file,
-            size: component.len(),
-            digest,
-            reference: reference.clone_with_digest(manifest).to_string(),
-        };
-        if self.json {
-            out::line(values::json(&pulled)?)?;
-        } else {
-            out::text(page(&pulled))?;
-        }
-        Ok(())
-    }
-
-    fn reference(&self) -> anyhow::Result<Reference> {
-        let name = &self.reference;
-        let reference: Reference = name.parse().with_context(|| {
-            format!(
-                "`{name}` names no plugin: write it as registry/name:tag or registry/name@sha256:…"
-            )
-        })?;
-        // The library has a default registry for names without one, which the admin did not choose.
-        ensure!(
-            name.starts_with(reference.registry()),
-            "`{name}` names no registry: write it as registry/name:tag, such as localhost:5000/{name}"
-        );
-        Ok(reference)
-    }
-
-    fn credentials(&self) -> anyhow::Result<RegistryAuth> {
-        let Some(user) = &self.user else {
-            return Ok(RegistryAuth::Anonymous);
-        };
-        let password = env::var("MDM_REGISTRY_PASSWORD").with_context(|| {
-            format!("no password for {user}: put it into MDM_REGISTRY_PASSWORD")
-        })?;
-        Ok(RegistryAuth::Basic(user.clone(), password))
-    }
-
-    fn client(&self) -> anyhow::Result<Client> {
-        let authorities = match &self.ca_file {
-            Some(file) => authorities(file)?,
-            None => Vec::new(),
-        };
-        let config = ClientConfig {
-            protocol: match self.plain_http {
-                true => ClientProtocol::Http,
-                false => ClientProtocol::Https,
-            },
-            tls_certs_only: authorities,
-            connect_timeout: Some(SILENCE),
-            read_timeout: Some(SILENCE),
-            // A plugin is the same for every platform.
-            platform_resolver: None,
-            ..ClientConfig::default()
-        };
-        // `new` would fall back to defaults on a wrong configuration.
-        Client::try_from(config).context("TLS can't be set up")
+        let Self {
+            registry,
+            output,
+            keys,
+            json,
+        } = self;
+        let trust = signature::trust(&keys)?;
+        registry.run(async |registry| {
+            let reference = &registry.reference;
+            let refused = || format!("{reference} can't be pulled");
+            let fetched = fetch(&registry).await.with_context(refused)?;
+            trust
+                .check(&fetched.component, fetched.signature.as_deref())
+                .with_context(refused)?;
+            let file = output.unwrap_or_else(|| {
+                let name = reference.repository();
+                let (_, word) = name.rsplit_once('/').unwrap_or(("", name));
+                PathBuf::from(format!("{word}.wasm"))
+            });
+            let signature = write(&file, &fetched)?;
+            let pulled = Pulled {
+                file,
+                size: fetched.component.len(),
+                digest: fetched.digest,
+                reference: reference
+                    .clone_with_digest(fetched.manifest_digest)
+                    .to_string(),
+                signature,
+            };
+            match json {
+                true => out::line(values::json(&pulled)?)?,
+                false => out::text(page(&pulled))?,
+            }
+            Ok(())
+        })
     }
 }
 
-/// The component of this reference, its digest, and that of its manifest. The library verifies both digests.
-async fn fetch(
-    client: &Client,
-    auth: &RegistryAuth,
-    reference: &Reference,
-) -> anyhow::Result<(Vec<u8>, String, String)> {
+/// Writes the plugin, and its signature beside it, whose file is returned. A signature of before is removed.
+fn write(file: &PathBuf, fetched: &Fetched) -> anyhow::Result<Option<PathBuf>> {
+    let beside = signature::beside(file);
+    let unwritten = |path: &PathBuf| format!("{} can't be written", path.display());
+    // First, so that the plugin never lies beside the signature of another one.
+    if let Err(error) = fs::remove_file(&beside)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(error).with_context(|| unwritten(&beside));
+    }
+    atomic::write(file, &fetched.component).with_context(|| unwritten(file))?;
+    let Some(signature) = &fetched.signature else {
+        return Ok(None);
+    };
+    atomic::write(&beside, signature.as_bytes()).with_context(|| unwritten(&beside))?;
+    Ok(Some(beside))
+}
+
+/// Fetches the plugin. The library verifies the digests of manifest and component.
+async fn fetch(registry: &Registry) -> anyhow::Result<Fetched> {
+    let Registry {
+        reference,
+        client,
+        auth,
+    } = registry;
     // A pull also signs in, but hides the error.
     let signed_in = client.auth(reference, auth, RegistryOperation::Pull).await;
     signed_in.map_err(explained)?;
     let manifest = client.pull_manifest(reference, auth).await;
     let (manifest, manifest_digest) = manifest.map_err(explained)?;
-    let layer = component_of(&manifest)?;
+    let manifest = of_webassembly(&manifest)?;
+    let layer = component_of(manifest)?;
     let declared = usize::try_from(layer.size).unwrap_or(usize::MAX);
     ensure!(
         declared <= MAX_BYTES << 20,
@@ -185,13 +148,32 @@ async fn fetch(
         came == declared as u64,
         "{came} bytes came, and its manifest says {declared}: ask who pushed it to do so again"
     );
-    Ok((component, layer.digest.clone(), manifest_digest))
+    let signature = manifest
+        .annotations
+        .as_ref()
+        .and_then(|it| it.get(SIGNATURE));
+    Ok(Fetched {
+        component,
+        digest: layer.digest.clone(),
+        manifest_digest,
+        signature: signature.map(|it| decoded(it.as_str())).transpose()?,
+    })
 }
 
-/// The single layer of a plugin's manifest.
-fn component_of(manifest: &OciManifest) -> anyhow::Result<&OciDescriptor> {
-    const PUSH: &str =
-        "push the component with a tool for WebAssembly, such as `wkg oci push`, and pull that";
+/// The signature in an annotation.
+fn decoded(annotation: &str) -> anyhow::Result<String> {
+    let bytes = BASE64.decode(annotation).ok();
+    bytes
+        .and_then(|it| String::from_utf8(it).ok())
+        .with_context(|| format!("its annotation {SIGNATURE} is no signature in base64: {PUSH}"))
+}
+
+/// The remedy for an artifact that is no plugin.
+const PUSH: &str =
+    "push the component with a tool for WebAssembly, such as `mdm-plugin push`, and pull that";
+
+/// The manifest of a WebAssembly artifact.
+fn of_webassembly(manifest: &OciManifest) -> anyhow::Result<&OciImageManifest> {
     let manifest = match manifest {
         OciManifest::Image(manifest) => manifest,
         OciManifest::ImageIndex(_) => bail!(
@@ -203,6 +185,11 @@ fn component_of(manifest: &OciManifest) -> anyhow::Result<&OciDescriptor> {
         kind == CONFIG,
         "it is of type {kind}, not {CONFIG}, so it is no WebAssembly: {PUSH}"
     );
+    Ok(manifest)
+}
+
+/// The single layer of a plugin's manifest.
+fn component_of(manifest: &OciImageManifest) -> anyhow::Result<&OciDescriptor> {
     let [layer] = &manifest.layers[..] else {
         bail!(
             "it has {} layers, and a plugin has one: {PUSH}",
@@ -222,74 +209,18 @@ fn component_of(manifest: &OciManifest) -> anyhow::Result<&OciDescriptor> {
     Ok(layer)
 }
 
-/// The error with its remedy.
-fn explained(error: OciDistributionError) -> anyhow::Error {
-    use OciDistributionError as Error;
-    let advice = match &error {
-        Error::RequestError(error) if error.is_connect() => {
-            "the registry can't be reached: check its name; --ca-file names an authority that the system \
-             doesn't know, --plain-http is for a registry without TLS"
-        }
-        Error::UnauthorizedError { .. } | Error::AuthenticationFailure(_) => {
-            "the registry lets nobody in like this: give --user, and the password in MDM_REGISTRY_PASSWORD"
-        }
-        Error::RegistryError { .. } => {
-            "the registry refuses: check the name and the tag, and whether you may read it"
-        }
-        Error::DigestError(_) => {
-            "what came is not what the digest says: it was damaged or altered, so nothing was written"
-        }
-        // Writing to the buffer fails only if it is full.
-        Error::IoError(_) => {
-            "the registry sends more than its manifest says: ask who pushed it to do so again"
-        }
-        _ => "the registry does not answer as one does: is there one at this address?",
-    };
-    anyhow::Error::new(error).context(advice)
-}
-
-fn authorities(file: &Path) -> anyhow::Result<Vec<Certificate>> {
-    let certificates: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
-    let certificates =
-        certificates.with_context(|| format!("the CA file {} can't be read", file.display()))?;
-    // An empty list would make the library trust the system's authorities.
-    ensure!(
-        !certificates.is_empty(),
-        "{} holds no PEM certificate",
-        file.display()
-    );
-    let certificate = |der: CertificateDer<'_>| Certificate {
-        encoding: CertificateEncoding::Der,
-        data: der.to_vec(),
-    };
-    Ok(certificates.into_iter().map(certificate).collect())
-}
-
-/// Writes a file atomically: on an error, the old content stays.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(format!(".{}.part", std::process::id()));
-    let part = PathBuf::from(part);
-    let write = || {
-        let mut file = fs::File::create_new(&part)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    };
-    write().inspect_err(|_| {
-        // The first error is the relevant one.
-        let _ = fs::remove_file(&part);
-    })
-}
-
 fn page(pulled: &Pulled) -> String {
     let file = pulled.file.display();
+    let signature = match &pulled.signature {
+        Some(signature) => signature.display().to_string(),
+        None => "none".to_owned(),
+    };
     format!(
         "file       {file}\n\
          size       {}\n\
          digest     {}\n\
          pulled as  {}\n\
+         signature  {signature}\n\
          \n\
          `mdm-plugin inspect {file}` shows what it wants. `mdm-server serve --trust-digest {}`\n\
          uses no other plugin.\n",

@@ -27,6 +27,7 @@ mod login_memory;
 mod pipes;
 mod plugins;
 mod power_cuts;
+mod publish;
 mod pull;
 mod readiness;
 mod registry;

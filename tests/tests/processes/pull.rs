@@ -38,7 +38,9 @@ impl Desk {
         command
             .args(["pull", reference])
             .args(more)
-            .current_dir(self.folder.path());
+            .current_dir(self.folder.path())
+            // No credentials of whoever runs the tests.
+            .env("DOCKER_CONFIG", self.folder.path());
         command
     }
 
@@ -223,7 +225,7 @@ fn a_registry_that_asks_who_is_there_gets_the_password_from_the_environment() {
     };
     let user = ["--user", USER];
     for (pull, says) in [
-        (pull(&[], None), "lets nobody in like this: give --user"),
+        (pull(&[], None), "lets nobody in like this: sign in"),
         (pull(&user, Some("sesame")), "lets nobody in like this"),
         (pull(&user, None), "put it into MDM_REGISTRY_PASSWORD"),
     ] {

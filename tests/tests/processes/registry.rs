@@ -155,6 +155,18 @@ impl Registry {
         })
     }
 
+    /// The manifest of an artifact in it.
+    pub(super) fn manifest(&self, name: &str) -> Value {
+        let reference: Reference = self.reference(name).parse().unwrap();
+        let auth = RegistryAuth::Basic(USER.to_owned(), PASSWORD.to_owned());
+        let client = self.client();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (manifest, _) = runtime
+            .block_on(client.pull_manifest(&reference, &auth))
+            .unwrap();
+        serde_json::to_value(manifest).unwrap()
+    }
+
     fn client(&self) -> Client {
         // The client wants to know what TLS is done with, also where it speaks plain HTTP.
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();

@@ -1,0 +1,32 @@
+//! `mdm-plugin verify`.
+
+use crate::{component, signature};
+use anyhow::Context as _;
+use clap::Args;
+use mdm_password_host::inspect;
+use mdm_terminal::out;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// The component. Its signature is FILE.minisig.
+    file: PathBuf,
+    /// A public key of minisign that you trust, or its file. Can be given more than once.
+    #[arg(long = "key", value_name = "KEY", required = true)]
+    keys: Vec<String>,
+}
+
+impl Verify {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let bytes = component::read(&self.file)?;
+        let signature = signature::read(&self.file)?;
+        let checked = signature::trust(&self.keys)?.check(&bytes, signature.as_deref());
+        checked.with_context(|| format!("{} is not verified", self.file.display()))?;
+        let digest = inspect(&bytes)?.digest;
+        out::text(format!(
+            "{} is signed, with a key that you trust\ndigest  sha256:{digest}\n",
+            self.file.display()
+        ))?;
+        Ok(())
+    }
+}
