@@ -156,6 +156,7 @@ fn test(arguments: &[&str]) -> anyhow::Result<()> {
     build(&["--bins", "--tests"])?;
     examples::build()?;
     sdks::build()?;
+    tools::ensure_wkg()?;
     browser::ensure_axe()?;
     schemathesis::install()?;
     testing::run(arguments)

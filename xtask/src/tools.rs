@@ -25,6 +25,11 @@ pub(crate) fn root() -> PathBuf {
     target().join("tools")
 }
 
+/// Installs wkg, which publishes the contract, unless it is there.
+pub(crate) fn ensure_wkg() -> anyhow::Result<()> {
+    install("wkg", "0.16.1", &["--debug"])
+}
+
 /// Installs a tool in this version, unless it is there.
 pub(crate) fn install(name: &str, version: &str, arguments: &[&str]) -> anyhow::Result<()> {
     let is_installed = fs::read_to_string(root().join(".crates.toml"))

@@ -9,6 +9,7 @@ mod backup;
 mod bad_input;
 mod bulks;
 mod clocks;
+mod contract_package;
 mod core_dump;
 mod document;
 mod embedding;
