@@ -20,7 +20,7 @@ pub enum LoadError {
     NotWasm,
     /// A module, from before components.
     #[error(
-        "this is a core WebAssembly module, not a component. Build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
+        "this is a core WebAssembly module, not a component. Make a component of it with the tools of its language, or with `wasm-tools component new`"
     )]
     CoreModule,
     /// It does not compile.
@@ -33,12 +33,12 @@ pub enum LoadError {
     TooLarge(String),
     /// It implements another version of the contract.
     #[error(
-        "this component implements {found}, and this host supports {supported}. Build it against the contract in wit/"
+        "this component is built for {found}, and this host supports {supported}. Build it against the contract in wit/"
     )]
     OtherVersion {
-        /// The exported interface.
+        /// The contract with its version.
         found: String,
-        /// The supported interfaces.
+        /// The supported contract.
         supported: &'static str,
     },
     /// It lacks the contract's interface.

@@ -1,5 +1,7 @@
 //! The names of the interfaces that a plugin exports.
 
+/// The contract, as this host knows it.
+pub(crate) const CONTRACT: &str = "mdm:password@1.0.0";
 /// The interface that a plugin exports, as this host knows it.
 pub(crate) const INTERFACE: &str = "mdm:password/password@1.0.0";
 /// The same, without its version.

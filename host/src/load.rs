@@ -9,7 +9,7 @@ use super::{
     grants::Import,
     imports::HostState,
     inspect::{check_preamble, inspect},
-    interface::{COMPATIBLE, INTERFACE, INTERFACE_NAME, PLUGIN_INTERFACE},
+    interface::{COMPATIBLE, CONTRACT, INTERFACE, INTERFACE_NAME, PLUGIN_INTERFACE},
     plugin::{Loaded, PluginFacts},
     wasi,
 };
@@ -132,12 +132,19 @@ fn check_imports(imports: &[Import]) -> Result<(), LoadError> {
     let denied: Vec<Import> = imports.iter().filter(|it| !it.granted).cloned().collect();
     match denied.iter().find(|it| it.is_of_another_contract()) {
         Some(other) => Err(LoadError::OtherVersion {
-            found: other.name.clone(),
-            supported: INTERFACE,
+            found: contract_of(&other.name),
+            supported: CONTRACT,
         }),
         None if denied.is_empty() => Ok(()),
         None => Err(LoadError::DeniedImports(denied)),
     }
+}
+
+/// The package of an interface of a contract: `mdm:password@2.0.0` of `mdm:password/types@2.0.0`.
+fn contract_of(interface: &str) -> String {
+    let (package, name) = interface.split_once('/').unwrap_or((interface, ""));
+    let (_, version) = name.split_once('@').unwrap_or_default();
+    format!("{package}@{version}")
 }
 
 /// The name of the contract's interface, in the version that the component exports.
@@ -152,8 +159,8 @@ fn check_interface<'a>(
         .find(|name| name.starts_with(INTERFACE_NAME));
     Err(match other {
         Some(name) => LoadError::OtherVersion {
-            found: name.to_owned(),
-            supported: INTERFACE,
+            found: contract_of(name),
+            supported: CONTRACT,
         },
         None => LoadError::MissingInterface(INTERFACE),
     })

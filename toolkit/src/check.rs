@@ -7,7 +7,9 @@ use mdm_conformance::{Conformance, Finding, Thoroughness, Verdict};
 use mdm_password_host::{Message, Plugin};
 use mdm_terminal::{
     escape::{self, Escaped},
-    out, values,
+    out,
+    progress::Progress,
+    values,
 };
 use serde_json::{Value, json};
 use std::{fmt::Write as _, path::PathBuf};
@@ -51,6 +53,7 @@ impl Kit {
             Some(seed) => seed,
             None => u64::from(getrandom::u32().context("the operating system gave no seed")?),
         };
+        let _progress = Progress::of("checking the plugin against the contract");
         let thoroughness = Thoroughness {
             seed,
             sequences: self.sequences,

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use mdm_conformance::{HostFinding, HostReport, HostVerdict, check_host};
 use mdm_probe_component::PROBE;
-use mdm_terminal::{escape, out, values};
+use mdm_terminal::{escape, out, progress::Progress, values};
 use std::{ffi::OsString, fmt::Write as _, process::Command};
 
 #[derive(Args)]
@@ -28,7 +28,9 @@ impl CheckHost {
         let (program, arguments) = self.command.split_first().context("no program")?;
         let mut command = Command::new(program);
         command.args(arguments);
+        let progress = Progress::of("checking the host");
         let report = check_host(&mut command, PROBE, &self.case)?;
+        drop(progress);
         if self.json {
             out::line(values::json(&report)?)?;
         } else {

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, anyhow};
 use mdm_password_host::{Limits, LoadError, Plugin, Runtime};
+use mdm_terminal::{escape::Escaped, progress::Progress};
 use std::path::Path;
 
 /// Reads a file.
@@ -12,6 +13,10 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 /// Loads the plugin in a file, for one instance at a time.
 pub(crate) fn load(file: &Path) -> anyhow::Result<Plugin> {
     let bytes = read(file)?;
+    let _progress = Progress::of(format!(
+        "compiling {}",
+        Escaped(&file.display().to_string())
+    ));
     let loaded = runtime(1)?.load(&bytes, None);
     loaded.map_err(|error| refused(file, &error))
 }
@@ -46,6 +51,10 @@ pub(crate) fn explained(refusal: &LoadError) -> String {
     let hint = match refusal {
         LoadError::DeniedImports(_) => {
             ": `mdm-plugin new` makes a project of each language that shows how"
+        }
+        LoadError::CoreModule => {
+            "; `mdm-plugin componentize` does so for a module that is linked with the output of \
+             `mdm-plugin bindings`"
         }
         _ => "",
     };

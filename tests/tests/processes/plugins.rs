@@ -1,5 +1,6 @@
 //! `mdm-plugin` for authors of plugins, and `mdm-server plugin` for the admin who chooses one.
 
+use mdm_password_host::inspect;
 use mdm_tests::{
     plugins::{CORPORATE, CRASHES, FUNCTIONS, PROBE, breaking},
     swaps::{self, GOOD_PASSWORD},
@@ -221,13 +222,30 @@ fn bad_files(folder: &TempDir) -> Vec<(PathBuf, &'static str)> {
     let greedy = r#"(component (import "wasi:filesystem/types@0.2.6" (instance)))"#;
     [
         ("script", b"#!/bin/sh".to_vec(), "no WebAssembly component"),
-        ("module", component("(module)"), "a core WebAssembly module, not a component"),
-        ("truncated", REFERENCE[..REFERENCE.len() / 2].to_vec(), "can't be compiled"),
-        ("empty", component("(component)"), "doesn't export mdm:password/password@1.0.0"),
+        (
+            "module",
+            component("(module)"),
+            "a core WebAssembly module, not a component",
+        ),
+        (
+            "truncated",
+            REFERENCE[..REFERENCE.len() / 2].to_vec(),
+            "can't be compiled",
+        ),
+        (
+            "empty",
+            component("(component)"),
+            "doesn't export mdm:password/password@1.0.0",
+        ),
         (
             "other-version",
             component(&exporting("mdm:password/password@2.0.0")),
-            "implements mdm:password/password@2.0.0, and this host supports mdm:password/password@1.0.0",
+            "built for mdm:password@2.0.0, and this host supports mdm:password@1.0.0",
+        ),
+        (
+            "next-major",
+            component(r#"(component (import "mdm:password/types@2.0.0" (instance)))"#),
+            "built for mdm:password@2.0.0, and this host supports mdm:password@1.0.0",
         ),
         (
             "other-types",
@@ -239,7 +257,11 @@ fn bad_files(folder: &TempDir) -> Vec<(PathBuf, &'static str)> {
             component(greedy),
             "wasi:filesystem/types@0.2.6 (read and write files). Build it without",
         ),
-        ("two-memories", component(&two_memories), "needs more than a plugin may have"),
+        (
+            "two-memories",
+            component(&two_memories),
+            "needs more than a plugin may have",
+        ),
     ]
     .into_iter()
     .map(|(name, bytes, says)| (written(folder, name, &bytes), says))
@@ -359,7 +381,8 @@ fn a_plugin_is_used_rolled_back_and_still_chosen_after_a_restart() {
         "active    mdm-password-plugin ",
         "settings: {}",
         "previous  corporate-plugin ",
-        "which the host started with",
+        "which the server started with",
+        "`plugin roll-back` makes it active again",
         "roll-back-plugin",
         "use-plugin",
     ] {
@@ -514,6 +537,37 @@ async fn a_candidate_in_the_shadow_is_compared_on_live_calls_and_the_summary_is_
         "the differences are printed: {page}"
     );
     assert!(!page.contains(GOOD_PASSWORD), "{page}");
+}
+
+#[test]
+fn plugin_show_shows_a_shadow_that_runs() {
+    let env = TestEnvironment::with(&RULE, "info").unwrap();
+    let folder = TempDir::new().unwrap();
+    let file = written(&folder, "corporate.wasm", CORPORATE);
+    assert!(env.ask(&["plugin", "show"], "").unwrap()["shadow"].is_null());
+    let mut shadow = Command::new(program("mdm-server").unwrap())
+        .args(["plugin", "shadow", "--for", "600"])
+        .arg(file)
+        .env("MDM_URL", env.url())
+        .env("MDM_TOKEN_FILE", env.folder().join("admin.token"))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let digest = inspect(CORPORATE).unwrap().digest;
+    wait_until("the candidate runs in the shadow", || {
+        let shown = env.ask(&["plugin", "show"], "")?;
+        Ok(shown["shadow"]["digest"] == digest.as_str())
+    })
+    .unwrap();
+    let page = text(&env.admin(&["plugin", "show"], "").unwrap());
+    let line = format!("shadow    sha256:{digest} since ");
+    assert!(page.contains(&line), "{page}");
+    assert!(
+        page.contains("0 calls decided the same, 0 differently, 0 failed"),
+        "{page}"
+    );
+    shadow.kill().unwrap();
+    shadow.wait().unwrap();
 }
 
 /// A host on whose plugin a canary devices of the group `minefield` crash, and such a device.

@@ -35,6 +35,10 @@ impl WithSettings {
     }
 }
 
+/// What a server does with a plugin before it answers.
+pub(crate) const CHECKING: &str =
+    "the server compiles the plugin and checks it against the contract";
+
 /// The text of a file of settings.
 pub(crate) fn read_settings(file: &Path) -> anyhow::Result<String> {
     let unreadable = || format!("the settings {} can't be read", file.display());

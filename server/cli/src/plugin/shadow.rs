@@ -3,7 +3,7 @@
 use crate::{client::Client, host::Host, show};
 use clap::Args;
 use mdm_password_host::{Difference, ShadowReport};
-use mdm_terminal::{escape::Escaped, out, values};
+use mdm_terminal::{escape::Escaped, out, progress::Progress, values};
 use std::{fmt::Write as _, path::PathBuf, time::Duration};
 use tokio::time::{Instant, sleep};
 
@@ -29,7 +29,9 @@ impl Shadow {
         let path = ["plugin", "shadow"];
         let file = super::file::read_signed(&self.file)?;
         let settings = self.settings.read()?;
+        let progress = Progress::of(super::file::CHECKING);
         let begun: ShadowReport = client.put_plugin(&path, file, settings).await?;
+        drop(progress);
         if !self.host.json {
             out::line(format_args!(
                 "sha256:{} runs in the shadow for {} s, without effect",

@@ -1,9 +1,11 @@
 //! `mdm-server plugin show`, `use`, `settings` and `roll-back`.
 
-use super::file::{WithSettings, read_settings, read_signed};
+use super::file::{CHECKING, WithSettings, read_settings, read_signed};
 use crate::{client::Client, host::Host, show};
 use clap::Args;
+use mdm_password_host::Comparisons;
 use mdm_server_http::api::model::{PluginView, PluginsView};
+use mdm_terminal::progress::Progress;
 use std::{fmt::Write as _, path::PathBuf};
 
 #[derive(Args)]
@@ -54,6 +56,7 @@ impl Use {
         let plugins: PluginsView = match self.file {
             Some(file) => {
                 let settings = self.with_settings.read()?;
+                let _progress = Progress::of(CHECKING);
                 client
                     .put_plugin(&["plugin"], read_signed(&file)?, settings)
                     .await?
@@ -68,6 +71,7 @@ impl Settings {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let client = Client::new(&self.host)?;
         let settings = read_settings(&self.file)?;
+        let _progress = Progress::of(CHECKING);
         let plugins: PluginsView = client.put_json(&["plugin", "settings"], settings).await?;
         client.print(&plugins, page)
     }
@@ -115,6 +119,19 @@ fn page(plugins: &PluginsView) -> String {
     let _ = writeln!(page, "previous  {}", previous.map_or("none".into(), told));
     if let Some(previous) = previous {
         let _ = writeln!(page, "          settings: {}", previous.settings);
+        let _ = writeln!(page, "          `plugin roll-back` makes it active again");
+    }
+    if let Some(shadow) = &plugins.shadow {
+        let sum = |of: fn(&Comparisons) -> u64| shadow.functions.values().map(of).sum::<u64>();
+        let _ = writeln!(
+            page,
+            "shadow    sha256:{} since {}: {} calls decided the same, {} differently, {} failed",
+            shadow.digest,
+            show::time(shadow.since),
+            sum(|it| it.same),
+            sum(|it| it.different),
+            sum(|it| it.failed)
+        );
     }
     for entry in &plugins.history {
         let plugin = entry.plugin.as_deref().unwrap_or_default();
@@ -134,7 +151,7 @@ fn page(plugins: &PluginsView) -> String {
 
 fn told(plugin: &PluginView) -> String {
     let default = match plugin.is_default {
-        true => ", which the host started with",
+        true => ", which the server started with",
         false => "",
     };
     format!(

@@ -4,7 +4,7 @@ use mdm_contract::{
     Action, Command, Device, DeviceStatus, ResetOptions,
     time::{self, Timestamp},
 };
-use mdm_password_host::{Canary, CanaryTerms, Deployment, HealthReport};
+use mdm_password_host::{Canary, CanaryTerms, Deployment, HealthReport, ShadowReport};
 use mdm_server_core::{
     access::{DeviceScope, Permission, Role},
     audit::AuditEntry,
@@ -270,6 +270,8 @@ pub struct PluginsView {
     pub previous: Option<PluginView>,
     /// Set while the active one is new.
     pub canary: Option<CanaryView>,
+    /// The comparison of the candidate in the shadow, if there is one.
+    pub shadow: Option<ShadowReport>,
     /// Its changes, latest first.
     pub history: Vec<AuditEntry>,
 }

@@ -238,6 +238,7 @@ async fn view(plugins: &Plugins) -> JsonResult<PluginsView> {
         active: PluginView::from(&places.active),
         previous: places.previous.as_ref().map(PluginView::from),
         canary: canary.map(|canary| CanaryView { canary, terms }),
+        shadow: plugins.shadow().ok(),
         history: plugins.history(MAX_HISTORY).await?,
     }))
 }

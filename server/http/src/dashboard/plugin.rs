@@ -219,7 +219,7 @@ fn plugin(plugin: &Plugin, is_default: bool) -> Markup {
         p { (plugin.description().summary) }
         dl .facts {
             div { dt { "Contract" } dd { (plugin.contract()) } }
-            div { dt { "From" } dd { @if is_default { "the host’s start" } @else { "an admin" } } }
+            div { dt { "From" } dd { @if is_default { "the server’s start" } @else { "an admin" } } }
             div .wide { dt { "Settings" } dd { code { (plugin.settings()) } } }
             div .wide { dt { "Digest" } dd { code { "sha256:" (plugin.digest()) } } }
         }
@@ -340,11 +340,15 @@ fn manage(signed_in: &SignedIn, shown: &PluginView, settings: Option<&str>) -> M
             textarea #new-settings name="settings" rows="3" spellcheck="false" {}
             div .buttons { button .primary type="submit" { "Check and use" } }
         }
-        @if shown.places.previous.is_some() {
+        @if let Some(previous) = &shown.places.previous {
             form .card method="post" action="/plugin/roll-back" {
                 (form_token(signed_in))
                 h2 { "Roll back" }
-                p { "The previous plugin, with its settings, is active again from the next call." }
+                p {
+                    "The previous plugin, " strong { (previous.plugin.description().name) } " "
+                    (previous.plugin.description().version)
+                    ", with its settings, is active again from the next call. A second roll back undoes the first."
+                }
                 div .buttons { button type="submit" { "Roll back" } }
             }
         }
