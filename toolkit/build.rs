@@ -9,19 +9,21 @@ use std::{
 };
 
 /// The examples: their folders, and the names of their lists.
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 5] = [
     ("rust", "RUST"),
     ("javascript", "JAVASCRIPT"),
+    ("typescript", "TYPESCRIPT"),
     ("python", "PYTHON"),
     ("c", "C"),
 ];
 
 /// Build results in the folder of an example.
-const NOT_SOURCE: [&str; 6] = [
+const NOT_SOURCE: [&str; 7] = [
     "target",
     "node_modules",
     ".venv",
     "build",
+    "types",
     "__pycache__",
     "package-lock.json",
 ];

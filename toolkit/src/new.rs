@@ -35,6 +35,7 @@ pub(crate) struct New {
 enum Language {
     Rust,
     Js,
+    Ts,
     Python,
     C,
 }
@@ -45,6 +46,7 @@ impl Language {
         match self {
             Self::Rust => (RUST, "corporate-plugin"),
             Self::Js => (JAVASCRIPT, "kiosk-plugin"),
+            Self::Ts => (TYPESCRIPT, "kiosk-plugin"),
             Self::Python => (PYTHON, "school-plugin"),
             Self::C => (C, "lost-and-found-plugin"),
         }

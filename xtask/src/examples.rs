@@ -22,7 +22,7 @@ struct Example {
     component: &'static str,
 }
 
-const EXAMPLES: [Example; 4] = [
+const EXAMPLES: [Example; 5] = [
     Example {
         language: "rust",
         name: "corporate-plugin",
@@ -32,6 +32,15 @@ const EXAMPLES: [Example; 4] = [
     Example {
         language: "js",
         name: "kiosk-plugin",
+        commands: &[
+            &["npm", "install", "--no-audit", "--no-fund"],
+            &["npm", "run", "build"],
+        ],
+        component: "plugin.wasm",
+    },
+    Example {
+        language: "ts",
+        name: "typed-kiosk-plugin",
         commands: &[
             &["npm", "install", "--no-audit", "--no-fund"],
             &["npm", "run", "build"],

@@ -71,6 +71,7 @@ function checkPending(command) {
   }
 }
 
+/** @returns {import("mdm:password/types@1.0.0").Outcome} */
 function failed(failure) {
   return { tag: "failed", val: failure };
 }

@@ -4,7 +4,11 @@
 /** Digits in a row that are a sequence too long for `numeric-complex` and for a PIN of a complexity. */
 const MAX_SEQUENCE = 3;
 
-/** Rule 6: from the success of a reset until that of a remove, the policy is overridden. */
+/**
+ * Rule 6: from the success of a reset until that of a remove, the policy is overridden.
+ *
+ * @returns {import("mdm:password/types@1.0.0").PolicyState}
+ */
 export function policyState(device) {
   if (device.policyOverride) {
     return { tag: "overridden", val: device.policyOverride };

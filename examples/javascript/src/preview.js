@@ -4,7 +4,11 @@ import { answer } from "./answer.js";
 import { effectiveRule, strongest } from "./password.js";
 import { remove, reset } from "./request.js";
 
-/** Previews what a request would come to. */
+/**
+ * Previews what a request would come to.
+ *
+ * @returns {import("mdm:password/types@1.0.0").DevicePreview}
+ */
 export function preview(situation, action, request) {
   const refusal = refusalOf(situation, action, request);
   const verdict = refusal ? { tag: "would-be-refused", val: refusal } : verdictOn(situation, action);

@@ -43,6 +43,7 @@ fn the_own_cases_of_each_example_pass() {
         ("rust", "rust"),
         ("c", "c"),
         ("js", "javascript"),
+        ("ts", "typescript"),
         ("python", "python"),
     ] {
         let (plugin, _) = load(&example(language));
@@ -96,7 +97,16 @@ fn rust_the_project_that_a_newcomer_makes_conforms() {
 
 #[test]
 fn javascript_a_kiosk_is_reset_only_by_day() {
-    let component = example("js");
+    kiosks_are_reset_only_by_day("js");
+}
+
+#[test]
+fn typescript_a_kiosk_is_reset_only_by_day() {
+    kiosks_are_reset_only_by_day("ts");
+}
+
+fn kiosks_are_reset_only_by_day(language: &str) {
+    let component = example(language);
     assert_conforms_and_is_in("JavaScript", &component);
     let (plugin, mut situation) = load(&component);
     let refusal = json!({"other": "devices in kiosk are reset between 06:00 and 22:00 UTC"});
@@ -154,7 +164,7 @@ fn every_example_runs_on_as_many_instances_at_one_time_as_a_host_allows() {
         instances: 6,
         ..Limits::default()
     };
-    for language in ["rust", "js", "python", "c"] {
+    for language in ["rust", "js", "ts", "python", "c"] {
         let runtime = Runtime::new(limits).unwrap();
         let plugin = runtime.load(&example(language), None).unwrap();
         let live: Vec<_> = (0..limits.instances)

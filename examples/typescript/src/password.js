@@ -1,0 +1,1 @@
+../../javascript/src/password.js
