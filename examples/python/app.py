@@ -44,9 +44,11 @@ def logged(function: Callable[..., Any]) -> Callable[..., Any]:
 class Plugin(exports.Plugin):
     """The interface `plugin` of the contract."""
 
+    @logged
     def describe(self) -> Description:
         return own_rule.description()
 
+    @logged
     def check_settings(self, settings: str) -> None:
         faults = own_rule.settings_faults(json.loads(settings))
         if faults:

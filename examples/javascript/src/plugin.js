@@ -20,7 +20,7 @@ export const plugin = {
   describe: description,
 
   checkSettings(settings) {
-    const faults = settingsFaults(settings);
+    const faults = faultsOf(settings);
     if (faults.length > 0) {
       throw faults;
     }
@@ -86,6 +86,15 @@ export const password = logged({
     complete(command.id, expire(command, situation().now));
   },
 });
+
+/** The faults of settings. An Error is one of them: if it were thrown, it would be a refusal without a fault. */
+function faultsOf(settings) {
+  try {
+    return settingsFaults(settings);
+  } catch (error) {
+    return [{ field: "", message: String(error) }];
+  }
+}
 
 /** The situation, with its time as a Number: every time in the calendar fits into one. */
 function situation() {

@@ -9,6 +9,7 @@ import { complete, getSituation, keepLateOutcome, setPolicyOverride } from "mdm:
 import { log } from "mdm:password/logging@1.0.0";
 import type * as Password from "mdm:password/password@1.0.0";
 import type * as Plugin from "mdm:password/plugin@1.0.0";
+import type { SettingsFault } from "mdm:password/plugin@1.0.0";
 import type { Secret } from "mdm:password/secrets@1.0.0";
 import { send } from "mdm:password/transport@1.0.0";
 import type { Command, NewCommand, Situation } from "mdm:password/types@1.0.0";
@@ -24,7 +25,7 @@ export const plugin: typeof Plugin = {
   describe: description,
 
   checkSettings(settings) {
-    const faults = settingsFaults(settings);
+    const faults = faultsOf(settings);
     if (faults.length > 0) {
       throw faults;
     }
@@ -90,6 +91,15 @@ export const password: typeof Password = logged<typeof Password>({
     complete(command.id, expire(command, situation().now));
   },
 });
+
+/** The faults of settings. An Error is one of them: if it were thrown, it would be a refusal without a fault. */
+function faultsOf(settings: string): SettingsFault[] {
+  try {
+    return settingsFaults(settings);
+  } catch (error) {
+    return [{ field: "", message: String(error) }];
+  }
+}
 
 /** The situation, with its time as a Number: every time in the calendar fits into one. */
 function situation(): Omit<Situation, "now"> & { now: number } {
