@@ -61,8 +61,8 @@ class Call:
     def _guessability(self) -> int:
         if self.password is None:
             raise Violation("it used a secret in a call that was given none")
-        # An empty password has no score.
-        return int(zxcvbn(self.password)["score"]) if self.password else 0
+        # An empty password has no score, and zxcvbn takes 72 characters at most.
+        return int(zxcvbn(self.password[:72])["score"]) if self.password else 0
 
     def _settings(self) -> str:
         if self.settings is None:

@@ -39,6 +39,7 @@ class CallEffects:
 
     def complete(self, command: str, outcome: Any) -> None:
         """Gives a pending command its outcome."""
+        check_texts(outcome)
         known = self._command(command, "completed")
         if known in self.sent():
             raise Violation(f"it completed command {command}, which the same call sent")
@@ -48,6 +49,7 @@ class CallEffects:
 
     def keep_late_outcome(self, command: str, outcome: Any) -> None:
         """Keeps the outcome of a command that had another one."""
+        check_texts(outcome)
         if self._is_pending(self._command(command, "kept an outcome of")):
             raise Violation(f"it kept a late outcome of command {command}, which is pending")
         self._push({"keep-late-outcome": {"command": command, "outcome": outcome}})
