@@ -21,10 +21,18 @@ use std::{
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// Sends a reset, makes the attempt, and ends the pending command.
+/// Sends a command, makes the attempt, and ends the pending command. An attempt breaks one promise and no other, where
+/// that can be: a host that lets it pass then has no other reason to fail the call.
 pub(crate) fn make(secret: &Secret, attempt: &str) -> Result<CommandId, Refusal> {
     let calls = CALLS.fetch_add(1, Ordering::Relaxed);
-    let sent = reset(Some(secret));
+    let sent = match attempt {
+        "send-without-secret" => reset(None),
+        "send-remove-with-secret" => commands::send(Action::Remove, Some(secret), None),
+        "send-remove" => commands::send(Action::Remove, None, None),
+        "expire-after-calendar" => commands::send(Action::Reset, Some(secret), Some(FAR)),
+        "expire-in-past" => commands::send(Action::Reset, Some(secret), Some(1)),
+        _ => reset(Some(secret)),
+    };
     match attempt {
         "spin" => loop {
             black_box(calls);
@@ -41,13 +49,7 @@ pub(crate) fn make(secret: &Secret, attempt: &str) -> Result<CommandId, Refusal>
         "complete-foreign-command" => {
             device_store::complete("somebody-elses-command", &Outcome::Success)
         }
-        "complete-sent-command" => {
-            device_store::complete(&sent, &Outcome::Success);
-            device_store::complete(&sent, &Outcome::Success);
-        }
-        "send-without-secret" => {
-            reset(None);
-        }
+        "complete-sent-command" => device_store::complete(&sent, &Outcome::Success),
         "send-without-end" => loop {
             reset(Some(secret));
         },
@@ -70,21 +72,17 @@ pub(crate) fn make(secret: &Secret, attempt: &str) -> Result<CommandId, Refusal>
         "complete-with-megabytes" => {
             let outcome = failed(DeviceFailure::Other("x".repeat(10 << 20)));
             device_store::complete(&commands::pending(), &outcome);
+            return Ok(sent);
         }
         "return-many-elements" => {
             let faults = vec![PasswordFault::Guessable; 2_000_000];
             return Err(Refusal::PasswordRefused(faults));
         }
-        "expire-after-calendar" => {
-            commands::send(Action::Reset, Some(secret), Some(FAR));
-        }
         "return-unsent-id" => return Ok("a-command-that-was-never-sent".into()),
         "complete-with-long-text" => {
             let outcome = failed(DeviceFailure::Other("x".repeat(1025)));
             device_store::complete(&commands::pending(), &outcome);
-        }
-        "expire-in-past" => {
-            commands::send(Action::Reset, Some(secret), Some(1));
+            return Ok(sent);
         }
         "search-memory" => return Err(Refusal::Other(spy(secret))),
         "keep-handle" => return Err(Refusal::Other(handles::keep(secret))),
@@ -104,6 +102,7 @@ pub(crate) fn make(secret: &Secret, attempt: &str) -> Result<CommandId, Refusal>
             let replaced = commands::pending();
             device_store::complete(&replaced, &Outcome::Success);
             device_store::complete(&replaced, &Outcome::Success);
+            return Ok(sent);
         }
         "keep-late-of-pending" => {
             device_store::keep_late_outcome(&commands::pending(), &DeviceOutcome::Success)
@@ -111,16 +110,9 @@ pub(crate) fn make(secret: &Secret, attempt: &str) -> Result<CommandId, Refusal>
         "keep-late-of-foreign-command" => {
             device_store::keep_late_outcome("somebody-elses-command", &DeviceOutcome::Success)
         }
-        "send-remove-with-secret" => {
-            commands::send(Action::Remove, Some(secret), None);
-        }
         "refuse-with-long-text" => return Err(Refusal::Other("x".repeat(1025))),
         "refuse-with-many-faults" => {
             return Err(Refusal::PasswordRefused(vec![PasswordFault::Guessable; 65]));
-        }
-        "send-reset-and-remove" => {
-            commands::supersede_pending(&sent);
-            return Ok(commands::send(Action::Remove, None, None));
         }
         "log-megabyte" => {
             let long = "x".repeat(1 << 20);

@@ -44,7 +44,7 @@ pub(super) struct HostCase {
     pub(super) steps: Vec<Step>,
 }
 
-/// A step, and what must come of it.
+/// A step, and its expectation.
 #[derive(Deserialize)]
 pub(super) struct Step {
     #[serde(flatten)]

@@ -1,10 +1,10 @@
-//! What must come of a step.
+//! The expectation of a step.
 
 use crate::judge::matches;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What must come of a step.
+/// The accepted answers to a step, and the required state after it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Expectation {

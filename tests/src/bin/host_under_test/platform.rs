@@ -22,7 +22,7 @@ pub(crate) struct Stored {
     /// The sealed passwords of pending commands.
     pub(crate) sealed: BTreeMap<CommandId, Vec<u8>>,
     version: i64,
-    /// What another writer commits before the next commit.
+    /// The content that another writer commits before the next commit.
     meanwhile: Option<Content>,
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Content {
     pub(crate) now: Timestamp,
 }
 
-/// A call, and what another writer commits meanwhile.
+/// A call, and the content that another writer commits meanwhile.
 #[derive(Deserialize)]
 pub(crate) struct KitCall {
     #[serde(flatten)]

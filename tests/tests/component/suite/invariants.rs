@@ -146,7 +146,7 @@ async fn invariant_7_a_call_sends_what_was_asked_for_and_names_it() {
     let name = "as requested";
     for (which, says) in [
         ("return-unsent-id", "which it had not sent"),
-        ("send-reset-and-remove", "sent a remove in a call of reset"),
+        ("send-remove", "sent a remove in a call of reset"),
     ] {
         let answer = Err::<(), _>(attempt(&fleet, &agent, which).await);
         assert_broken(answer, name, says);
