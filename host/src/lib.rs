@@ -114,5 +114,5 @@ pub use shadow::{Comparisons, Difference, ShadowReport};
 pub use shortened::shortened;
 pub use substitute::WhenCanaryFails;
 pub use transport::Transport;
-pub use trust::{Trust, TrustError};
+pub use trust::{Trust, TrustError, read_signature, signature_file};
 pub use worker_pool::{RunError, WorkerPool};

@@ -7,6 +7,11 @@
 use super::{artifact::component_of, digest::hex, error::LoadError};
 use minisign_verify::{PublicKey, Signature};
 use sha2::{Digest as _, Sha256};
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+};
 
 /// The pins and keys of a host.
 #[derive(Clone, Default)]
@@ -15,7 +20,7 @@ pub struct Trust {
     keys: Vec<PublicKey>,
 }
 
-/// The errors of pins and keys.
+/// The errors of pins, keys and files of signatures.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// The pin is not a digest.
@@ -24,6 +29,32 @@ pub enum TrustError {
     /// The text is not a public key.
     #[error("`{0}` is no public key of minisign: give the second line of the .pub file")]
     BadKey(String),
+    /// The file of a signature is there, and can't be read.
+    #[error("the signature {} can't be read: {error}", file.display())]
+    UnreadableSignature {
+        /// The file.
+        file: PathBuf,
+        /// The reason.
+        #[source]
+        error: io::Error,
+    },
+}
+
+/// The file of a plugin's signature, beside the plugin: `FILE.minisig`.
+pub fn signature_file(plugin: &Path) -> PathBuf {
+    let mut beside = plugin.as_os_str().to_owned();
+    beside.push(".minisig");
+    beside.into()
+}
+
+/// Reads the signature beside a plugin. Returns `None` if there is none.
+pub fn read_signature(plugin: &Path) -> Result<Option<String>, TrustError> {
+    let file = signature_file(plugin);
+    match fs::read_to_string(&file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(TrustError::UnreadableSignature { file, error }),
+    }
 }
 
 impl Trust {

@@ -16,8 +16,8 @@ mod pull;
 mod push;
 mod registry;
 mod sign;
-mod signature;
 mod test;
+mod trusted_keys;
 mod verify;
 
 use clap::{Parser, Subcommand};

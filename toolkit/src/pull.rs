@@ -5,11 +5,12 @@ use crate::{
     atomic,
     component::size,
     registry::{CONFIG, LAYER, Registry, RegistryOptions, SIGNATURE, explained},
-    signature,
+    trusted_keys,
 };
 use anyhow::{Context as _, bail, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use clap::Args;
+use mdm_password_host::signature_file;
 use mdm_terminal::{out, values};
 use oci_client::{
     RegistryOperation,
@@ -68,7 +69,7 @@ impl Pull {
             keys,
             json,
         } = self;
-        let trust = signature::trust(&keys)?;
+        let trust = trusted_keys::trust(&keys)?;
         registry.run(async |registry| {
             let reference = &registry.reference;
             let refused = || format!("{reference} can't be pulled");
@@ -102,7 +103,7 @@ impl Pull {
 
 /// Writes the plugin, and its signature beside it, whose file is returned. A signature of before is removed.
 fn write(file: &PathBuf, fetched: &Fetched) -> anyhow::Result<Option<PathBuf>> {
-    let beside = signature::beside(file);
+    let beside = signature_file(file);
     let unwritten = |path: &PathBuf| format!("{} can't be written", path.display());
     // First, so that the plugin never lies beside the signature of another one.
     if let Err(error) = fs::remove_file(&beside)

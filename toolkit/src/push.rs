@@ -4,7 +4,6 @@
 use crate::{
     component,
     registry::{CONFIG, LAYER, Registry, RegistryOptions, SIGNATURE, explained},
-    signature,
 };
 use anyhow::{Context as _, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -13,7 +12,7 @@ use mdm_contract::{
     PluginDescription,
     time::{self, Timestamp},
 };
-use mdm_password_host::{Inspection, inspect};
+use mdm_password_host::{Inspection, inspect, read_signature};
 use mdm_terminal::{out, values};
 use oci_client::{
     RegistryOperation,
@@ -60,7 +59,7 @@ impl Push {
         } = self;
         let component = component::read(&file)?;
         let description = component::load(&file)?.description().clone();
-        let signature = signature::read(&file)?;
+        let signature = read_signature(&file)?;
         let created = created(&file)?;
         registry.run(async |registry| {
             let pushed = push(&registry, component, &description, signature, created).await;

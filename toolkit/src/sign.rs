@@ -1,9 +1,9 @@
 //! `mdm-plugin sign` and `mdm-plugin new-key`.
 
-use crate::{atomic, component, signature};
+use crate::{atomic, component};
 use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
-use mdm_password_host::inspect;
+use mdm_password_host::{inspect, signature_file};
 use mdm_terminal::out;
 use minisign::{KeyPair, SecretKeyBox};
 use std::{
@@ -36,7 +36,7 @@ impl Sign {
         let comment = format!("sha256:{digest}");
         let signed = minisign::sign(None, &key, Cursor::new(&bytes), Some(&comment), None)
             .map_err(|error| anyhow!("{} can't be signed: {error}", self.file.display()))?;
-        let beside = signature::beside(&self.file);
+        let beside = signature_file(&self.file);
         atomic::write(&beside, signed.to_string().as_bytes())
             .with_context(|| format!("{} can't be written", beside.display()))?;
         out::text(format!(

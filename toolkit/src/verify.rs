@@ -1,9 +1,9 @@
 //! `mdm-plugin verify`.
 
-use crate::{component, signature};
+use crate::{component, trusted_keys};
 use anyhow::Context as _;
 use clap::Args;
-use mdm_password_host::inspect;
+use mdm_password_host::{inspect, read_signature};
 use mdm_terminal::out;
 use std::path::PathBuf;
 
@@ -19,8 +19,8 @@ pub(crate) struct Verify {
 impl Verify {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let bytes = component::read(&self.file)?;
-        let signature = signature::read(&self.file)?;
-        let checked = signature::trust(&self.keys)?.check(&bytes, signature.as_deref());
+        let signature = read_signature(&self.file)?;
+        let checked = trusted_keys::trust(&self.keys)?.check(&bytes, signature.as_deref());
         checked.with_context(|| format!("{} is not verified", self.file.display()))?;
         let digest = inspect(&bytes)?.digest;
         out::text(format!(

@@ -53,3 +53,7 @@ class Contended(Exception):
 
 class Violation(Exception):
     """A plugin broke an invariant of the contract. Callers see a `PluginError`."""
+
+    def failure(self) -> PluginError:
+        """The error for callers."""
+        return PluginError("broke-contract", f"the plugin broke the contract: {self}")

@@ -8,7 +8,7 @@ from typing import Any, Self
 from .call import Call
 from .effects import CallEffects, check_texts
 from .errors import LoadError, PluginError, SettingsError, SettingsFault, Violation
-from .limits import MAX_SETTINGS_BYTES, Limits
+from .limits import Limits
 from .messages import LoggedMessage, Messages
 from .sandbox import Sandbox
 from .settings import SettingsSchema
@@ -118,7 +118,7 @@ class Plugin:
             is_refused = isinstance(returned, dict) and "err" in returned
             return Answer(returned, [] if is_refused else effects.decided(returned))
         except Violation as violation:
-            raise PluginError("broke-contract", f"the plugin broke the contract: {violation}") from violation
+            raise violation.failure() from violation
         finally:
             self._messages.extend(messages.lines)
 
@@ -131,5 +131,3 @@ def _check_description(description: Description) -> None:
             raise LoadError(
                 f"the {field} of the plugin must have 1 to {longest} bytes, without control characters: {text[:80]!r}"
             )
-    if len(description.settings_schema.encode()) > MAX_SETTINGS_BYTES:
-        raise LoadError("the schema of the plugin's settings is longer than 64 KiB")

@@ -129,7 +129,7 @@ def _lowered(ty: Any, argument: Any) -> Any:
 def _failure(error: Exception, limits: Limits) -> PluginError:
     """A failed call in words for the operator."""
     if isinstance(error, Violation):
-        return PluginError("broke-contract", f"the plugin broke the contract: {error}")
+        return error.failure()
     reason = (str(error).strip().splitlines() or ["no reason given"])[-1].strip()
     if reason == "wasm trap: interrupt":
         return PluginError("too-slow", f"the plugin ran longer than {limits.time} s")

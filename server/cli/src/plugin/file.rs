@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use mdm_password_host::read_signature;
 use mdm_server_core::store::PluginFile;
 use std::{
     fs,
@@ -35,7 +36,7 @@ impl WithSettings {
     }
 }
 
-/// What a server does with a plugin before it answers.
+/// The work of a server on a new plugin, for people who wait for it.
 pub(crate) const CHECKING: &str =
     "the server compiles the plugin and checks it against the contract";
 
@@ -47,13 +48,7 @@ pub(crate) fn read_settings(file: &Path) -> anyhow::Result<String> {
 
 /// The plugin in a file, with the signature beside it, if there is one: `FILE.minisig`.
 pub(crate) fn read_signed(file: &Path) -> anyhow::Result<PluginFile> {
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(".minisig");
-    let signature = match fs::read_to_string(&beside) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => bail!("the signature {} can't be read: {error}", beside.display()),
-    };
+    let signature = read_signature(file)?;
     let bytes = fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
     Ok(PluginFile { bytes, signature })
 }
